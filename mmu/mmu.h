@@ -1,0 +1,219 @@
+// Mmu: one vCPU's view of memory. Every guest memory operand goes through here.
+//
+//     inlined probe of the first-level TLB -> second-level TLB (tagged by PCID/global) -> page walk -> fault
+//
+// The inlined part is in this header; the rest is in mmu.cpp (slow paths) and tlb_flush.cpp (flush rules).
+// Accesses return false when the guest faults; fault() then says how. Nothing was written in that case:
+// an access that crosses a page translates both pages before it touches either.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "common/archive.h"
+#include "common/bits.h"
+#include "common/types.h"
+#include "mmu/code_pages.h"
+#include "mmu/page_walk.h"
+#include "mmu/paging_bits.h"
+#include "mmu/phys_map.h"
+#include "mmu/tlb.h"
+
+namespace reprise::mmu {
+
+/// Why an access failed.
+struct MemFault {
+  enum class Kind : u8 { PageFault, NonCanonical };
+  Kind kind;
+  u64 linear;      // CR2 for a page fault: the first byte that could not be accessed
+  u32 error_code;  // of the page fault
+};
+
+/// What the vCPU wants to know about slow accesses.
+class AccessObserver {
+ public:
+  virtual ~AccessObserver() = default;
+  /// An MMIO access happened, or a store hit translated code: the engine must stop after this instruction.
+  virtual void stop_after_instruction() = 0;
+  /// An access overlapped a watched page; the observer checks the exact debug registers.
+  virtual void watched_access(u64 linear, u64 bytes, Access access) = 0;
+};
+
+struct MmuStats {
+  u64 l1_misses[kAccessKinds];
+  u64 l2_hits;
+  u64 walks;
+  u64 page_faults;
+  u64 mmio_reads, mmio_writes;
+  u64 page_crossings;
+  u64 code_page_stores;
+  u64 flushes_all, flushes_nonglobal, flushes_page, flushes_pcid;
+};
+
+class Mmu final : public WriteTagHolder {
+ public:
+  Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer);
+  ~Mmu() override;
+
+  // --- Explicit accesses of the running instruction, with the rights of the current view ---
+
+  /// Loads sizeof(T) bytes (1..64) at `linear`.
+  template <class T>
+  [[nodiscard]] bool load(u64 linear, T& value) {
+    const TlbEntry& entry = read_->entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    if (offset <= kPageBytes - sizeof(T)) [[likely]] {
+      value = read_unaligned<T>(reinterpret_cast<const u8*>(entry.host_page + offset));
+      return true;
+    }
+    return load_slow(linear, &value, sizeof(T), view_);
+  }
+
+  /// Stores sizeof(T) bytes (1..64) at `linear`.
+  template <class T>
+  [[nodiscard]] bool store(u64 linear, const T& value) {
+    if (u8* host = write_pointer(linear, sizeof(T))) [[likely]] {
+      write_unaligned<T>(host, value);
+      return true;
+    }
+    return store_slow(linear, &value, sizeof(T), view_);
+  }
+
+  /// The host address for a plain-RAM store of `bytes` at `linear`, or nullptr when the slow path must be taken.
+  u8* write_pointer(u64 linear, u64 bytes) {
+    const TlbEntry& entry = write_->entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    return offset <= kPageBytes - bytes ? reinterpret_cast<u8*>(entry.host_page + offset) : nullptr;
+  }
+  /// Same for a load.
+  const u8* read_pointer(u64 linear, u64 bytes) {
+    const TlbEntry& entry = read_->entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    return offset <= kPageBytes - bytes ? reinterpret_cast<const u8*>(entry.host_page + offset) : nullptr;
+  }
+
+  /// True when a store of `bytes` at `linear` would not fault (sets A and D as the store would). For
+  /// read-modify-write and multi-store instructions, before their first effect.
+  [[nodiscard]] bool probe_write(u64 linear, u64 bytes) {
+    return write_pointer(linear, bytes) != nullptr || probe_slow(linear, bytes, Access::Write, view_);
+  }
+  [[nodiscard]] bool probe_read(u64 linear, u64 bytes) {
+    return read_pointer(linear, bytes) != nullptr || probe_slow(linear, bytes, Access::Read, view_);
+  }
+
+  /// Byte ranges of any length up to a page (XSAVE areas, descriptors). All or nothing.
+  [[nodiscard]] bool load_bytes(u64 linear, std::span<u8> into);
+  [[nodiscard]] bool store_bytes(u64 linear, std::span<const u8> from);
+
+  // --- Implicit supervisor accesses: descriptor tables, TSS, interrupt frames. SDM 3A 4.6.1 ---
+
+  template <class T>
+  [[nodiscard]] bool load_system(u64 linear, T& value) {
+    return load_slow(linear, &value, sizeof(T), View::Kernel);
+  }
+  template <class T>
+  [[nodiscard]] bool store_system(u64 linear, const T& value) {
+    return store_slow(linear, &value, sizeof(T), View::Kernel);
+  }
+  [[nodiscard]] bool probe_system(u64 linear, u64 bytes, Access access) {
+    return probe_slow(linear, bytes, access, View::Kernel);
+  }
+  /// With the rights of `view`, whatever the current one (stack of another privilege level).
+  [[nodiscard]] bool load_as(View view, u64 linear, void* into, u64 bytes) {
+    return load_slow(linear, into, bytes, view);
+  }
+  [[nodiscard]] bool store_as(View view, u64 linear, const void* from, u64 bytes) {
+    return store_slow(linear, from, bytes, view);
+  }
+  [[nodiscard]] bool probe_as(View view, u64 linear, u64 bytes, Access access) {
+    return probe_slow(linear, bytes, access, view);
+  }
+
+  // --- Instruction fetch ---
+
+  /// A page of code: host and guest-physical address of the byte at `linear`. Plain RAM or ROM; when the
+  /// page is MMIO `host` is nullptr and bytes come from phys_map().read.
+  struct FetchTarget {
+    const u8* host;
+    u64 phys;
+  };
+  [[nodiscard]] bool fetch(u64 linear, FetchTarget& target) {
+    const TlbEntry& entry = fetch_->entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    if (offset < kPageBytes) [[likely]] {
+      target = {reinterpret_cast<const u8*>(entry.host_page + offset), entry.phys_page + offset};
+      return true;
+    }
+    return fetch_slow(linear, target);
+  }
+
+  /// Valid after an access returned false.
+  const MemFault& fault() const { return fault_; }
+
+  // --- Control. The vCPU calls these when it writes the registers; they carry the flush rules ---
+
+  /// The rights of explicit accesses from now on. Cheap: three pointers.
+  void set_view(View view) {
+    view_ = view;
+    read_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Read)];
+    write_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Write)];
+    fetch_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Fetch)];
+  }
+  View view() const { return view_; }
+
+  /// CR0, CR4 and EFER took these values (already checked by the CPU). Flushes as SDM 3A 4.10.4.1 demands.
+  void set_paging(u64 cr0, u64 cr4, u64 efer);
+  /// MOV to CR3 of `value`; bit 63 is the no-flush request when CR4.PCIDE=1. In PAE mode the caller has
+  /// already loaded and checked the PDPTEs and passes them through set_pdptes.
+  void set_cr3(u64 value);
+  void set_pdptes(const u64 (&pdptes)[4]);
+  void invlpg(u64 linear);
+  enum class InvpcidType : u8 { Address = 0, SingleContext = 1, AllGlobal = 2, AllNonGlobal = 3 };
+  void invpcid(InvpcidType type, u16 pcid, u64 linear);
+  void flush_all();
+  void set_a20(bool enabled);
+
+  /// Pages that overlap [linear, linear+bytes) never get a tag, so the observer sees each access. Clear with no ranges.
+  struct Watch {
+    u64 linear;
+    u64 bytes;
+  };
+  void set_watches(std::span<const Watch> watches);
+
+  const PagingContext& context() const { return context_; }
+  PhysMap& phys_map() { return phys_map_; }
+  CodePages& code_pages() { return code_pages_; }
+  const MmuStats& stats() const { return stats_; }
+
+  /// Translates without side effects on A/D bits, TLBs or faults (monitor, debugger). False: not mapped.
+  bool peek_translate(u64 linear, u64& phys) const;
+
+  void drop_write_tags(u64 phys_page) override;
+
+  /// Paging registers and PDPTEs. The TLBs are not state: a load flushes them.
+  void serialize(Archive& archive);
+
+ private:
+  bool load_slow(u64 linear, void* into, u64 bytes, View view);
+  bool store_slow(u64 linear, const void* from, u64 bytes, View view);
+  bool probe_slow(u64 linear, u64 bytes, Access access, View view);
+  bool fetch_slow(u64 linear, FetchTarget& target);
+
+  TlbArray* read_;
+  TlbArray* write_;
+  TlbArray* fetch_;
+  View view_ = View::Kernel;
+  MemFault fault_{};
+  PhysMap& phys_map_;
+  CodePages& code_pages_;
+  AccessObserver& observer_;
+  PagingContext context_;
+  MmuStats stats_{};
+  TlbArray arrays_[kViews][kAccessKinds];
+  struct SecondLevel;
+  std::unique_ptr<SecondLevel> second_level_;
+  std::vector<Watch> watches_;
+};
+
+}  // namespace reprise::mmu

@@ -1,0 +1,37 @@
+// Guest RAM: one contiguous host block, advised for huge pages, with a dirty bitmap.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/result.h"
+#include "common/types.h"
+
+namespace reprise::mmu {
+
+/// Offsets are bytes from the start of RAM, not guest-physical addresses (there is a hole below 4 GiB).
+class Ram {
+ public:
+  /// `bytes` is a multiple of 4 KiB. Zero-filled. Fails when the host cannot reserve it.
+  static Result<std::unique_ptr<Ram>> create(u64 bytes);
+  ~Ram();
+  Ram(const Ram&) = delete;
+  Ram& operator=(const Ram&) = delete;
+
+  u8* host() { return host_; }
+  const u8* host() const { return host_; }
+  u64 bytes() const { return bytes_; }
+
+  /// A page is marked when a write tag for it is granted or DMA writes it; clearing must drop write tags first.
+  void mark_dirty(u64 offset) { dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63); }
+  bool dirty(u64 offset) const { return (dirty_[offset >> (kPageShift + 6)] >> ((offset >> kPageShift) & 63)) & 1; }
+  std::vector<u64>& dirty_words() { return dirty_; }
+
+ private:
+  Ram(u8* host, u64 bytes);
+  u8* host_;
+  u64 bytes_;
+  std::vector<u64> dirty_;
+};
+
+}  // namespace reprise::mmu

@@ -1,0 +1,45 @@
+// The first-level software TLB: entry layout, shared with generated code.
+//
+// One TlbArray per (privilege view, access kind). A tag is present only for plain RAM with the right
+// permission, A (and D for write) already set in the paging entries, no watchpoint in the page and, for
+// write, no translated code in the page. So a hit needs no other check:
+//
+//     offset = linear - entry.tag_linear;  hit = offset <= 4096 - size
+//
+// Page-crossing accesses, MMIO, ROM and non-canonical addresses never match and take the slow path.
+#pragma once
+
+#include "common/types.h"
+
+namespace reprise::mmu {
+
+enum class Access : u8 { Read, Write, Fetch };
+inline constexpr unsigned kAccessKinds = 3;
+
+/// Whose rights an access has. Kernel: supervisor with SMAP enforced (also implicit supervisor accesses
+/// at CPL 3); KernelAc: explicit supervisor access with EFLAGS.AC=1. SDM 3A 4.6.
+enum class View : u8 { User, Kernel, KernelAc };
+inline constexpr unsigned kViews = 3;
+
+inline constexpr unsigned kTlbEntries = 1024;
+
+struct TlbEntry {
+  u64 tag_linear;  // page-aligned linear address, or a value no address of this slot can match
+  u64 host_page;   // host address of the page
+  u64 delta;       // host_page - tag_linear
+  u64 phys_page;   // page-aligned guest-physical address
+};
+static_assert(sizeof(TlbEntry) == 32);
+
+constexpr unsigned tlb_slot(u64 linear) { return (linear >> kPageShift) & (kTlbEntries - 1); }
+
+/// Belongs to another slot, so `linear - tag` is never below 4096 for an address of this one.
+constexpr u64 tlb_invalid_tag(unsigned slot) { return u64{slot ^ 1} << kPageShift; }
+
+struct TlbArray {
+  TlbEntry entries[kTlbEntries];
+  u16 used[kTlbEntries];  // slots filled since the last flush, so that a flush costs what was used
+  u32 used_count;
+};
+
+}  // namespace reprise::mmu
