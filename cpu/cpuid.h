@@ -1,0 +1,48 @@
+// CPU profiles as data: which features a vCPU offers, and what CPUID says. SDM 2A CPUID.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <string_view>
+
+#include "common/types.h"
+
+namespace reprise::cpu {
+
+struct CpuState;
+
+/// Everything an instruction-table row or a CR/MSR bit can depend on.
+enum class Feature : u8 {
+  Base,  // always there
+  Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Sse3, Pclmulqdq, Ssse3, Cx16, Sse41, Sse42,
+  X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Avx, F16c, Rdrand, Pcid, Fma, Fsgsbase, Bmi1, Avx2, Smep, Bmi2,
+  Erms, Invpcid, Rdseed, Adx, Smap, Clflushopt, Clwb, Sha, Umip, Pku, La57, Rdpid, Fsrm, ArchCapabilities, Xsaveopt, Xsavec,
+  XgetbvEcx1, Xsaves, LahfLm, Lzcnt, Prefetchw, Syscall, Nx, Pdpe1gb, Rdtscp, LongMode, Monitor, Movdiri, Serialize,
+  Vaes, Vpclmulqdq, Wbnoinvd, Monitorx,
+  Count
+};
+
+struct CpuidResult {
+  u32 eax, ebx, ecx, edx;
+};
+
+struct CpuProfile {
+  std::string_view name;
+  std::string_view vendor;  // 12 characters
+  std::string_view brand;   // up to 48 characters
+  u32 family, model, stepping;
+  u8 physical_address_bits;
+  std::bitset<static_cast<std::size_t>(Feature::Count)> features;
+
+  bool has(Feature feature) const {
+    return feature == Feature::Base || features.test(static_cast<std::size_t>(feature));
+  }
+};
+
+/// The profile `--cpu` names; the default is what Reprise implements in full.
+const CpuProfile& default_profile();
+
+/// CPUID of `leaf` and `subleaf` for a vCPU in `state` (OSXSAVE, XSAVE sizes and APIC ids depend on it).
+CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf);
+
+}  // namespace reprise::cpu

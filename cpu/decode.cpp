@@ -1,0 +1,261 @@
+#include "cpu/decode.h"
+
+#include <Zydis/Zydis.h>
+
+#include <array>
+
+#include "cpu/cpu.h"
+
+namespace reprise::cpu {
+namespace {
+
+// Zydis gives string and SSE forms of two mnemonics the same name; their string rows are found by category.
+constexpr auto ZYDIS_MNEMONIC_MOVSD_STRING = ZYDIS_MNEMONIC_INVALID;
+constexpr auto ZYDIS_MNEMONIC_CMPSD_STRING = ZYDIS_MNEMONIC_INVALID;
+
+constexpr auto kMnemonicMap = [] {
+  std::array<Mnemonic, ZYDIS_MNEMONIC_MAX_VALUE + 1> map{};
+#define INSN(name, ...) map[ZYDIS_MNEMONIC_##name] = Mnemonic::name;
+#include "cpu/insn_table.inc"
+#undef INSN
+  map[ZYDIS_MNEMONIC_INVALID] = Mnemonic::Invalid;
+  return map;
+}();
+
+Mnemonic map_mnemonic(const ZydisDecodedInstruction& zydis) {
+  if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP) {
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_MOVSD) return Mnemonic::MOVSD_STRING;
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_CMPSD) return Mnemonic::CMPSD_STRING;
+  }
+  return kMnemonicMap[zydis.mnemonic];
+}
+
+constexpr u8 kNoRegister = kGprZero * 8;
+
+u8 gpr_offset(ZydisRegister reg) {
+  if (reg == ZYDIS_REGISTER_NONE) return kNoRegister;
+  if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return kGprPageBase * 8;
+  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) return static_cast<u8>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
+  return static_cast<u8>(ZydisRegisterGetId(reg) * 8);
+}
+
+void set_register(Insn& insn, unsigned index, ZydisRegister reg) {
+  u8 number = static_cast<u8>(ZydisRegisterGetId(reg));
+  RegClass reg_class = RegClass::Vector;
+  switch (ZydisRegisterGetClass(reg)) {
+    case ZYDIS_REGCLASS_GPR8:
+    case ZYDIS_REGCLASS_GPR16:
+    case ZYDIS_REGCLASS_GPR32:
+    case ZYDIS_REGCLASS_GPR64:
+      reg_class = RegClass::Gpr;
+      number = gpr_offset(reg);
+      break;
+    case ZYDIS_REGCLASS_SEGMENT: reg_class = RegClass::Segment; break;
+    case ZYDIS_REGCLASS_CONTROL: reg_class = RegClass::Control; break;
+    case ZYDIS_REGCLASS_DEBUG: reg_class = RegClass::Debug; break;
+    case ZYDIS_REGCLASS_X87: reg_class = RegClass::X87; break;
+    case ZYDIS_REGCLASS_MMX: reg_class = RegClass::Mmx; break;
+    default: break;
+  }
+  insn.reg[index] = number;
+  if (index < 2) insn.reg_class[index] = reg_class;
+}
+
+u8 segment_slot(ZydisRegister reg) {
+  switch (reg) {
+    case ZYDIS_REGISTER_ES: return ES;
+    case ZYDIS_REGISTER_CS: return CS;
+    case ZYDIS_REGISTER_SS: return SS;
+    case ZYDIS_REGISTER_FS: return FS;
+    case ZYDIS_REGISTER_GS: return GS;
+    default: return DS;
+  }
+}
+
+/// Chooses the slot and checks of an access through `seg`.
+void set_segment(Insn& insn, ModeKey mode, u8 seg) {
+  const bool data = seg == ES || seg == SS || seg == DS;
+  if (seg == SS) insn.flags |= Insn::kStackSegment;
+  if (mode.is64()) {
+    insn.seg = seg == FS || seg == GS ? seg : static_cast<u8>(kSegFlat);
+  } else if (data && mode.has(ModeKey::kFlatData)) {
+    insn.seg = kSegFlat;
+  } else {
+    insn.seg = seg;
+    insn.flags |= Insn::kCheckAddress;
+  }
+  if (mode.has(ModeKey::kAlignCheck)) insn.flags |= Insn::kCheckAddress;
+}
+
+void set_memory(Insn& insn, ModeKey mode, const ZydisDecodedOperandMem& mem) {
+  insn.base = gpr_offset(mem.base);
+  insn.index = gpr_offset(mem.index);
+  insn.scale = mem.scale == 8 ? 3 : mem.scale == 4 ? 2 : mem.scale == 2 ? 1 : 0;
+  insn.disp = mem.disp.has_displacement ? mem.disp.value : 0;
+  if (mem.base == ZYDIS_REGISTER_RIP || mem.base == ZYDIS_REGISTER_EIP) insn.disp += insn.next_offset;
+  set_segment(insn, mode, segment_slot(mem.segment));
+}
+
+/// The segment of the implicit DS:rSI operand of string instructions and XLAT: DS unless overridden.
+u8 overridden_segment(ZydisInstructionAttributes attributes) {
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_CS) return CS;
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_SS) return SS;
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_DS) return DS;
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_ES) return ES;
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) return FS;
+  if (attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) return GS;
+  return DS;
+}
+
+void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands) {
+  u8 kinds[4] = {};
+  bool has_imm = false;
+  bool has_memory = false;
+  const unsigned count = zydis.operand_count_visible < 4 ? zydis.operand_count_visible : 4;
+  for (unsigned i = 0; i < count; ++i) {
+    const ZydisDecodedOperand& operand = operands[i];
+    const u8 bytes = operand.size / 8 <= 255 ? static_cast<u8>(operand.size / 8) : 0;
+    if (i == 0) insn.size0 = bytes;
+    if (i == 1) insn.size1 = bytes;
+    switch (operand.type) {
+      case ZYDIS_OPERAND_TYPE_REGISTER:
+        kinds[i] = static_cast<u8>(OperandKind::Reg);
+        set_register(insn, i, operand.reg.value);
+        break;
+      case ZYDIS_OPERAND_TYPE_MEMORY:
+        kinds[i] = static_cast<u8>(OperandKind::Mem);
+        set_memory(insn, mode, operand.mem);
+        has_memory = true;
+        break;
+      case ZYDIS_OPERAND_TYPE_POINTER:
+        kinds[i] = static_cast<u8>(OperandKind::Imm);
+        insn.imm = operand.ptr.offset;
+        insn.disp = operand.ptr.segment;
+        break;
+      case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+        kinds[i] = static_cast<u8>(OperandKind::Imm);
+        if (has_imm) {
+          insn.disp = static_cast<i64>(operand.imm.value.u);
+        } else {
+          insn.imm = operand.imm.value.u;
+          if (operand.imm.is_relative) insn.imm += insn.next_offset;
+        }
+        has_imm = true;
+        break;
+      default: break;
+    }
+  }
+  insn.form = static_cast<Form>(kinds[0] | kinds[1] << 2);
+  insn.kind2 = kinds[2];
+  if (!has_memory) {
+    insn.base = insn.index = kNoRegister;
+    set_segment(insn, mode, overridden_segment(zydis.attributes));
+  }
+}
+
+Handler resolve_checks(const InsnRow& row, ModeKey mode) {
+  const u16 checks = row.checks;
+  if ((checks & kCheckProt) && !mode.has(ModeKey::kProtected)) return raise_ud;
+  if ((checks & kCheckXsave) && !mode.has(ModeKey::kOsxsave)) return raise_ud;
+  if ((checks & kCheckAvx) && !mode.has(ModeKey::kAvx)) return raise_ud;
+  if ((checks & kCheckSse) && (mode.has(ModeKey::kEm) || !mode.has(ModeKey::kOsfxsr))) return raise_ud;
+  if ((checks & kCheckMmx) && mode.has(ModeKey::kEm)) return raise_ud;
+  if ((checks & (kCheckSse | kCheckMmx | kCheckAvx)) && mode.has(ModeKey::kTs)) return raise_nm;
+  if ((checks & kCheckX87) && mode.has(ModeKey::kEm | ModeKey::kTs)) return raise_nm;
+  if ((checks & kCheckWait) && mode.has(ModeKey::kMp) && mode.has(ModeKey::kTs)) return raise_nm;
+  if ((checks & kCheckUmip) && mode.has(ModeKey::kUmip)) return raise_gp0;
+  if ((checks & kCheckCpl0) && mode.cpl() != 0) return raise_gp0;
+  return nullptr;
+}
+
+u16 common_flags(ModeKey mode, ZydisInstructionAttributes attributes) {
+  u16 flags = 0;
+  if (attributes & ZYDIS_ATTRIB_HAS_LOCK) flags |= Insn::kLock;
+  if (attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE)) flags |= Insn::kRep;
+  if (attributes & ZYDIS_ATTRIB_HAS_REPNE) flags |= Insn::kRepne;
+  if (mode.has(ModeKey::kAlignCheck)) flags |= Insn::kAlignCheck;
+  if (mode.is64()) flags |= Insn::kCode64 | Insn::kStack64;
+  if (mode.code_size() == CodeSize::Bits16) flags |= Insn::kCode16;
+  if (!mode.is64() && !mode.has(ModeKey::kStack32)) flags |= Insn::kStack16;
+  return flags;
+}
+
+}  // namespace
+
+struct Decoder::Impl {
+  explicit Impl(const CpuProfile& cpu_profile) : profile(cpu_profile) {
+    init(CodeSize::Bits16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+    init(CodeSize::Bits32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    init(CodeSize::Bits64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  }
+  void init(CodeSize size, ZydisMachineMode machine_mode, ZydisStackWidth stack_width) {
+    ZydisDecoder& decoder = decoders[static_cast<unsigned>(size)];
+    ZydisDecoderInit(&decoder, machine_mode, stack_width);
+    // Encodings that older processors give another meaning: the old one where the profile lacks the feature.
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_LZCNT, profile.has(Feature::Lzcnt));
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_TZCNT, profile.has(Feature::Bmi1));
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_WBNOINVD, profile.has(Feature::Wbnoinvd));
+  }
+  const CpuProfile& profile;
+  ZydisDecoder decoders[3];
+};
+
+Decoder::Decoder(const CpuProfile& profile) : impl_(std::make_unique<Impl>(profile)) {}
+Decoder::~Decoder() = default;
+
+DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn, bool& ends_block) const {
+  insn = Insn{};
+  insn.offset = offset;
+  insn.next_offset = offset;
+  ends_block = true;
+
+  const std::size_t available = bytes.size() < ZYDIS_MAX_INSTRUCTION_LENGTH ? bytes.size() : ZYDIS_MAX_INSTRUCTION_LENGTH;
+  const ZydisDecoder& decoder = impl_->decoders[static_cast<unsigned>(mode.code_size())];
+  ZydisDecodedInstruction zydis;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  const ZyanStatus status = ZydisDecoderDecodeFull(&decoder, bytes.data(), available, &zydis, operands);
+  if (status == ZYDIS_STATUS_NO_MORE_DATA) {
+    if (available < ZYDIS_MAX_INSTRUCTION_LENGTH) return DecodeStatus::Truncated;
+    insn.exec = raise_gp0;  // longer than 15 bytes, SDM 3A 6.15 #GP
+    return DecodeStatus::Ok;
+  }
+  if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
+    insn.exec = raise_gp0;
+    return DecodeStatus::Ok;
+  }
+  if (!ZYAN_SUCCESS(status)) {
+    insn.exec = raise_ud;
+    return DecodeStatus::Ok;
+  }
+
+  insn.next_offset = static_cast<u16>(offset + zydis.length);
+  insn.mnemonic = map_mnemonic(zydis);
+  const InsnRow& row = insn_row(insn.mnemonic);
+  if (row.select == nullptr || !impl_->profile.has(row.feature)) {
+    insn.exec = raise_ud;
+    return DecodeStatus::Ok;
+  }
+  insn.flags = common_flags(mode, zydis.attributes);
+  insn.operand_bytes = static_cast<u8>(zydis.operand_width / 8);
+  insn.addr_shift = static_cast<u8>(64 - zydis.address_width);
+  if (zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+    insn.flags |= Insn::kVex;
+    if (zydis.avx.vector_length == 256) insn.flags |= Insn::kVex256;
+  }
+  set_operands(insn, mode, zydis, operands);
+
+  insn.exec = resolve_checks(row, mode);
+  if (insn.exec != nullptr) return DecodeStatus::Ok;
+  insn.exec = row.select(insn);
+  if (insn.exec == nullptr) {
+    insn.exec = raise_ud;
+    return DecodeStatus::Ok;
+  }
+  ends_block = (row.checks & kEnds) != 0;
+  return DecodeStatus::Ok;
+}
+
+}  // namespace reprise::cpu

@@ -1,0 +1,84 @@
+// Insn: one decoded guest instruction, compact, as engines run it. Made by cpu/decode.cpp.
+#pragma once
+
+#include "common/types.h"
+#include "cpu/exceptions.h"
+
+namespace reprise::cpu {
+
+struct Cpu;
+struct Insn;
+
+/// Executes one instruction: loads operands, runs the body, writes back.
+using Handler = Status (*)(Cpu& cpu, const Insn& insn);
+
+/// Every mnemonic of the table, in table order.
+enum class Mnemonic : u16 {
+  Invalid,
+#define INSN(name, ...) name,
+#include "cpu/insn_table.inc"
+#undef INSN
+  Count
+};
+
+enum class OperandKind : u8 { None, Reg, Mem, Imm };
+enum class RegClass : u8 { Gpr, Segment, Control, Debug, X87, Mmx, Vector };
+
+/// The kinds of the first two explicit operands, for choosing a handler.
+enum class Form : u8 {
+  None = 0,
+  R = 1, M = 2, I = 3,
+  RR = 1 | 1 << 2, MR = 2 | 1 << 2, IR = 3 | 1 << 2,
+  RM = 1 | 2 << 2, MM = 2 | 2 << 2,
+  RI = 1 | 3 << 2, MI = 2 | 3 << 2, II = 3 | 3 << 2,
+};
+
+struct Insn {
+  Handler exec = nullptr;
+  u64 imm = 0;   // immediate, sign-extended where the manual does; branches: target relative to the page base
+  i64 disp = 0;  // memory displacement (RIP-relative: relative to the page base); second immediate of ENTER;
+                 // selector of a far pointer
+  u16 offset = 0;       // of the first byte, from the start of the page the block lies in
+  u16 next_offset = 0;  // of the next instruction
+  Mnemonic mnemonic = Mnemonic::Invalid;
+  u16 flags = 0;
+
+  // Memory operand: linear = seg.base + truncate(base + (index << scale) + disp).
+  u8 base = 0;        // byte offset in CpuState::gpr
+  u8 index = 0;       // byte offset in CpuState::gpr
+  u8 scale = 0;       // 0..3
+  u8 seg = 0;         // slot in CpuState::seg; kSegFlat when segmentation does not touch the access
+  u8 addr_shift = 0;  // 64 - address size in bits: effective addresses are truncated by shl, shr
+
+  u8 operand_bytes = 0;  // the instruction's operand size: 1, 2, 4, 8
+  u8 size0 = 0;          // bytes of explicit operand 0 (0: none, or over 255)
+  u8 size1 = 0;          // bytes of explicit operand 1
+  Form form = Form::None;
+  u8 kind2 = 0;  // OperandKind of operand 2
+
+  // Register operands by explicit operand number. General registers: byte offset in CpuState::gpr (AH is 1);
+  // others: register number.
+  u8 reg[4] = {};
+  RegClass reg_class[2] = {};  // of operands 0 and 1, when they are registers
+
+  // Bits of `flags`.
+  static constexpr u16 kLock = 1u << 0;
+  static constexpr u16 kRep = 1u << 1;           // F3
+  static constexpr u16 kRepne = 1u << 2;         // F2
+  static constexpr u16 kCheckAddress = 1u << 3;  // legacy segment checks or alignment checks apply
+  static constexpr u16 kStackSegment = 1u << 4;  // the memory operand is in SS: non-canonical gives #SS
+  static constexpr u16 kAlignCheck = 1u << 5;    // EFLAGS.AC is in force
+  static constexpr u16 kCode64 = 1u << 6;        // 64-bit mode
+  static constexpr u16 kCode16 = 1u << 7;        // 16-bit code segment
+  static constexpr u16 kStack16 = 1u << 8;       // stack pointer is SP
+  static constexpr u16 kStack64 = 1u << 9;       // stack pointer is RSP
+  static constexpr u16 kVex = 1u << 10;          // VEX-encoded: non-destructive, upper lanes zeroed
+  static constexpr u16 kVex256 = 1u << 11;       // VEX.L = 1
+  static constexpr u16 kCrossesPage = 1u << 12;
+
+  unsigned length() const { return next_offset - offset; }
+  bool has(u16 mask) const { return (flags & mask) != 0; }
+};
+static_assert(sizeof(Insn) == 48);
+
+}  // namespace reprise::cpu

@@ -1,0 +1,12 @@
+// The MOV forms that are system instructions.
+#pragma once
+
+#include "cpu/insn.h"
+
+namespace reprise::cpu {
+
+Handler select_mov_segment(const Insn& insn);  // cpu/segments.cpp
+Handler select_mov_control(const Insn& insn);  // cpu/control_regs.cpp
+Handler select_mov_debug(const Insn& insn);    // cpu/debug_regs.cpp
+
+}  // namespace reprise::cpu
