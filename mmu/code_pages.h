@@ -2,9 +2,11 @@
 //
 // A page with code never has a write tag in any TLB. A store to such a page takes the slow path, asks
 // the 64-byte-line bitmap, and tells the listeners only when it hits a line with code. DMA goes the same way.
+// All methods: the thread that runs the machine. A listener may call back into this object.
 #pragma once
 
-#include <unordered_map>
+#include <array>
+#include <memory>
 #include <vector>
 
 #include "common/types.h"
@@ -23,30 +25,46 @@ class CodeListener {
 class WriteTagHolder {
  public:
   virtual ~WriteTagHolder() = default;
+  /// `phys_page` is the page-aligned guest-physical address.
   virtual void drop_write_tags(u64 phys_page) = 0;
 };
 
 class CodePages {
  public:
+  /// Code is tracked below this guest-physical address; RAM and ROM lie below it.
+  static constexpr u64 kPhysLimit = u64{1} << 43;
+
   void add_listener(CodeListener& listener) { listeners_.push_back(&listener); }
   void add_tag_holder(WriteTagHolder& holder) { holders_.push_back(&holder); }
+  void remove_tag_holder(WriteTagHolder& holder) { std::erase(holders_, &holder); }
 
-  bool has_code(u64 phys) const { return pages_.contains(phys >> kPageShift); }
+  /// True when the page of `phys` holds translated code.
+  bool has_code(u64 phys) const { return lines(phys) != 0; }
 
-  /// [phys, phys+bytes) within one page now holds translated code.
+  /// [phys, phys+bytes) within one page of RAM or ROM now holds translated code.
   void add_code(u64 phys, u64 bytes);
 
   /// A store of `bytes` (may cross pages) to `phys` is about to be or was done. Returns true when it hit code.
   bool written(u64 phys, u64 bytes);
 
-  /// Called by a listener that has no block left in the page.
+  /// Called by a listener that has no block left in the page. With several listeners the page stays marked,
+  /// since the others may still have blocks there.
   void remove_page(u64 phys_page);
 
-  void clear() { pages_.clear(); }
+  void clear() { chunks_.clear(); }
 
  private:
-  // Line bitmap: bit i covers bytes [64*i, 64*i+64) of the page.
-  std::unordered_map<u64, u64> pages_;
+  // The line bitmaps of 2 MiB of guest-physical memory. Bit i covers bytes [64*i, 64*i+64) of the page.
+  static constexpr unsigned kChunkShift = 21;
+  using Chunk = std::array<u64, (u64{1} << kChunkShift) / kPageBytes>;
+
+  static constexpr u64 index_in_chunk(u64 phys) { return (phys >> kPageShift) & (std::tuple_size_v<Chunk> - 1); }
+  u64 lines(u64 phys) const {
+    const u64 chunk = phys >> kChunkShift;
+    return chunk < chunks_.size() && chunks_[chunk] ? (*chunks_[chunk])[index_in_chunk(phys)] : 0;
+  }
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<CodeListener*> listeners_;
   std::vector<WriteTagHolder*> holders_;
 };

@@ -7,9 +7,10 @@
 // an access that crosses a page translates both pages before it touches either.
 #pragma once
 
-#include <functional>
+#include <cstring>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "common/archive.h"
 #include "common/bits.h"
@@ -18,6 +19,7 @@
 #include "mmu/page_walk.h"
 #include "mmu/paging_bits.h"
 #include "mmu/phys_map.h"
+#include "mmu/second_level_tlb.h"
 #include "mmu/tlb.h"
 
 namespace reprise::mmu {
@@ -26,7 +28,7 @@ namespace reprise::mmu {
 struct MemFault {
   enum class Kind : u8 { PageFault, NonCanonical };
   Kind kind;
-  u64 linear;      // CR2 for a page fault: the first byte that could not be accessed
+  u64 linear;      // page fault: CR2, the first byte that could not be accessed; non-canonical: the access
   u32 error_code;  // of the page fault
 };
 
@@ -53,8 +55,12 @@ struct MmuStats {
 
 class Mmu final : public WriteTagHolder {
  public:
+  /// Paging off, A20 on. Registers itself with `code_pages` as a holder of write tags until destroyed. About
+  /// 300 KiB: not for the stack.
   Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer);
   ~Mmu() override;
+  Mmu(const Mmu&) = delete;
+  Mmu& operator=(const Mmu&) = delete;
 
   // --- Explicit accesses of the running instruction, with the rights of the current view ---
 
@@ -110,20 +116,32 @@ class Mmu final : public WriteTagHolder {
 
   template <class T>
   [[nodiscard]] bool load_system(u64 linear, T& value) {
-    return load_slow(linear, &value, sizeof(T), View::Kernel);
+    return load_as(View::Kernel, linear, &value, sizeof(T));
   }
   template <class T>
   [[nodiscard]] bool store_system(u64 linear, const T& value) {
-    return store_slow(linear, &value, sizeof(T), View::Kernel);
+    return store_as(View::Kernel, linear, &value, sizeof(T));
   }
   [[nodiscard]] bool probe_system(u64 linear, u64 bytes, Access access) {
     return probe_slow(linear, bytes, access, View::Kernel);
   }
   /// With the rights of `view`, whatever the current one (stack of another privilege level).
   [[nodiscard]] bool load_as(View view, u64 linear, void* into, u64 bytes) {
+    const TlbEntry& entry = array(view, Access::Read).entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    if (offset <= kPageBytes - bytes) [[likely]] {
+      std::memcpy(into, reinterpret_cast<const u8*>(entry.host_page + offset), bytes);
+      return true;
+    }
     return load_slow(linear, into, bytes, view);
   }
   [[nodiscard]] bool store_as(View view, u64 linear, const void* from, u64 bytes) {
+    const TlbEntry& entry = array(view, Access::Write).entries[tlb_slot(linear)];
+    const u64 offset = linear - entry.tag_linear;
+    if (offset <= kPageBytes - bytes) [[likely]] {
+      std::memcpy(reinterpret_cast<u8*>(entry.host_page + offset), from, bytes);
+      return true;
+    }
     return store_slow(linear, from, bytes, view);
   }
   [[nodiscard]] bool probe_as(View view, u64 linear, u64 bytes, Access access) {
@@ -156,9 +174,9 @@ class Mmu final : public WriteTagHolder {
   /// The rights of explicit accesses from now on. Cheap: three pointers.
   void set_view(View view) {
     view_ = view;
-    read_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Read)];
-    write_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Write)];
-    fetch_ = &arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(Access::Fetch)];
+    read_ = &array(view, Access::Read);
+    write_ = &array(view, Access::Write);
+    fetch_ = &array(view, Access::Fetch);
   }
   View view() const { return view_; }
 
@@ -172,9 +190,13 @@ class Mmu final : public WriteTagHolder {
   enum class InvpcidType : u8 { Address = 0, SingleContext = 1, AllGlobal = 2, AllNonGlobal = 3 };
   void invpcid(InvpcidType type, u16 pcid, u64 linear);
   void flush_all();
+  /// A20 masked: bit 20 of every physical address reads as 0, those of page tables too. On after construction.
   void set_a20(bool enabled);
+  /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
+  void set_cpu_profile(u8 physical_address_bits, bool gib_pages);
 
-  /// Pages that overlap [linear, linear+bytes) never get a tag, so the observer sees each access. Clear with no ranges.
+  /// Pages that overlap [linear, linear+bytes) never get a read or write tag, so the observer sees each data
+  /// access, after it happened. Fetches are not watched. Clear with no ranges.
   struct Watch {
     u64 linear;
     u64 bytes;
@@ -190,15 +212,53 @@ class Mmu final : public WriteTagHolder {
   bool peek_translate(u64 linear, u64& phys) const;
 
   void drop_write_tags(u64 phys_page) override;
+  /// Before the dirty bitmap is cleared: the next store to each page takes the slow path and marks it again.
+  void drop_all_write_tags();
 
   /// Paging registers and PDPTEs. The TLBs are not state: a load flushes them.
   void serialize(Archive& archive);
 
  private:
+  // Where one page's part of an access goes.
+  struct Page {
+    u64 phys;  // of the first byte
+    u8* host;  // of the first byte when its whole page is RAM, else nullptr
+  };
+
+  TlbArray& array(View view, Access access) {
+    return arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(access)];
+  }
+
   bool load_slow(u64 linear, void* into, u64 bytes, View view);
   bool store_slow(u64 linear, const void* from, u64 bytes, View view);
   bool probe_slow(u64 linear, u64 bytes, Access access, View view);
   bool fetch_slow(u64 linear, FetchTarget& target);
+  bool load_crossing(u64 linear, void* into, u64 bytes, View view);
+  bool store_crossing(u64 linear, const void* from, u64 bytes, View view);
+  bool translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]);
+  bool translate(u64 linear, Access access, View view, Page& page);
+  u64 walk(u64 linear, Access access, View view);
+  bool non_canonical(u64 linear);
+  u64 wrap(u64 linear) const { return long_mode() ? linear : linear & 0xffff'ffff; }
+  bool long_mode() const { return (context_.efer & kEferLma) != 0; }
+  bool paging() const { return (context_.cr0 & kCr0Pg) != 0; }
+  u16 pcid() const { return context_.cr4 & kCr4Pcide ? static_cast<u16>(context_.cr3 & kCr3PcidMask) : u16{0}; }
+
+  void read_page(const Page& page, u8* into, u64 bytes);
+  void write_page(const Page& page, const u8* from, u64 bytes);
+  void read_mmio(u64 phys, u8* into, u64 bytes);
+  void write_mmio(u64 phys, const u8* from, u64 bytes);
+
+  bool watched(u64 linear, u64 bytes) const;
+  void tell_watcher(u64 linear, u64 bytes, Access access) {
+    if (!watches_.empty() && watched(linear & kPageMask, (linear & ~kPageMask) + bytes)) [[unlikely]]
+      observer_.watched_access(linear, bytes, access);
+  }
+
+  enum class Globals : u8 { Keep, Drop };
+  void drop_tags(Globals globals);
+  void drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals);
+  void update_rights();
 
   TlbArray* read_;
   TlbArray* write_;
@@ -209,10 +269,14 @@ class Mmu final : public WriteTagHolder {
   CodePages& code_pages_;
   AccessObserver& observer_;
   PagingContext context_;
+  u64 a20_mask_ = ~u64{0};
   MmuStats stats_{};
   TlbArray arrays_[kViews][kAccessKinds];
-  struct SecondLevel;
-  std::unique_ptr<SecondLevel> second_level_;
+  std::unique_ptr<SecondLevelTlb> second_level_;
+  // By U/S, R/W, not-XD of a page: which (view, access) pairs may use it under CR0 and CR4 as they are.
+  // Bit view * kAccessKinds + access.
+  u16 rights_[8];
+  std::vector<u64> write_tagged_;  // by RAM page: may have a write tag in arrays_
   std::vector<Watch> watches_;
 };
 

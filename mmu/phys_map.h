@@ -1,7 +1,11 @@
 // The guest-physical address space: RAM, ROM and MMIO regions with priorities, flattened for lookup.
+// Not here: translated code (CodePages), bus-master attributes, memory types.
+// All methods: the thread that runs the machine.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/ports.h"
@@ -22,20 +26,34 @@ class PhysMap final : public WalkMemory {
     u64 ram_offset = 0;              // Ram: offset in the Ram block
     MmioHandler* handler = nullptr;  // Mmio
     u64 offset = 0;                  // Mmio: offset in the region
-    u64 bytes_left = 0;              // to the end of this flat range
+    u64 bytes_left = 0;              // to the end of this flat range; at least 1
   };
 
   explicit PhysMap(Ram& ram) : ram_(ram) {}
+  PhysMap(const PhysMap&) = delete;
+  PhysMap& operator=(const PhysMap&) = delete;
 
   // Regions are page-granular for RAM and ROM; MMIO may be any size. Equal priorities may not overlap;
-  // a higher priority hides a lower one (VGA window over RAM). `name` appears in errors and dumps.
+  // a higher priority hides a lower one (VGA window over RAM). `name` is unique; it appears in errors and dumps.
+  // One byte of RAM has one guest-physical address, so that code and dirty tracking need no aliases: regions
+  // that share RAM bytes must map them to the same address. The caller flushes TLBs after a change.
   Result<Done> add_ram(std::string name, u64 phys, u64 bytes, u64 ram_offset, int priority = 0);
   Result<Done> add_rom(std::string name, u64 phys, u64 bytes, u8* host, int priority = 0);
   Result<Done> add_mmio(std::string name, u64 phys, u64 bytes, MmioHandler& handler, int priority = 1);
-  /// Removes the region of that name; the caller flushes TLBs. False when there is none.
+  /// Removes the region of that name. False when there is none.
   bool remove(std::string_view name);
 
   Target find(u64 phys) const;
+
+  /// The host address of `phys` when [phys, phys + bytes) is RAM of one region, else nullptr. Inlined for the
+  /// two largest RAM ranges (below and above the PCI hole).
+  u8* ram_host(u64 phys, u64 bytes) const {
+    for (const RamRange& range : ram_ranges_) {
+      const u64 offset = phys - range.phys;
+      if (offset < range.bytes && range.bytes - offset >= bytes) [[likely]] return range.host + offset;
+    }
+    return ram_host_elsewhere(phys, bytes);
+  }
 
   /// One access of 1, 2, 4 or 8 bytes, wherever it lands; split as needed. Unmapped reads give all ones,
   /// writes to ROM and unmapped space are dropped; both are counted.
@@ -43,14 +61,18 @@ class PhysMap final : public WalkMemory {
   void write(u64 phys, Width width, u64 value);
   /// RAM and ROM bytes only: false (and ones) where anything else lies. Marks dirty; does not know of code pages.
   bool read_bytes(u64 phys, std::span<u8> into);
+  /// RAM only: bytes for anything else are dropped, and the result is false.
   bool write_bytes(u64 phys, std::span<const u8> from);
 
   u64 read_entry(u64 phys, unsigned bytes) override;
   void write_entry(u64 phys, unsigned bytes, u64 value) override;
 
   Ram& ram() { return ram_; }
+  const Ram& ram() const { return ram_; }
   u64 unmapped_reads() const { return unmapped_reads_; }
+  /// Stores to unmapped space and to ROM.
   u64 unmapped_writes() const { return unmapped_writes_; }
+  /// One line per flat range: first and last address, kind, name.
   std::string dump() const;
 
  private:
@@ -67,12 +89,21 @@ class PhysMap final : public WalkMemory {
     u64 phys, end;
     const Region* region;
   };
+  struct RamRange {
+    u64 phys = 0, bytes = 0;
+    u8* host = nullptr;
+  };
   Result<Done> add(Region region);
   void flatten();
+  u8* ram_host_elsewhere(u64 phys, u64 bytes) const;
+  Width piece_width(const Target& target, u64 phys, unsigned bytes) const;
+  u64 read_piece(const Target& target, Width width);
+  void write_piece(const Target& target, Width width, u64 value);
 
   Ram& ram_;
   std::vector<Region> regions_;
-  std::vector<Flat> flat_;
+  std::vector<Flat> flat_;  // sorted, disjoint, without empty ranges
+  RamRange ram_ranges_[2];
   u64 unmapped_reads_ = 0;
   u64 unmapped_writes_ = 0;
 };

@@ -1,4 +1,5 @@
 // Guest RAM: one contiguous host block, advised for huge pages, with a dirty bitmap.
+// All methods: the thread that runs the machine.
 #pragma once
 
 #include <memory>
@@ -25,10 +26,13 @@ class Ram {
   /// A page is marked when a write tag for it is granted or DMA writes it; clearing must drop write tags first.
   void mark_dirty(u64 offset) { dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63); }
   bool dirty(u64 offset) const { return (dirty_[offset >> (kPageShift + 6)] >> ((offset >> kPageShift) & 63)) & 1; }
+  /// Bit i of word w is the page at offset (64 * w + i) * 4096.
   std::vector<u64>& dirty_words() { return dirty_; }
 
  private:
-  Ram(u8* host, u64 bytes);
+  Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes);
+  u8* mapping_;  // what the host gave; host_ is its first 2 MiB boundary
+  u64 mapping_bytes_;
   u8* host_;
   u64 bytes_;
   std::vector<u64> dirty_;

@@ -36,10 +36,30 @@ constexpr unsigned tlb_slot(u64 linear) { return (linear >> kPageShift) & (kTlbE
 /// Belongs to another slot, so `linear - tag` is never below 4096 for an address of this one.
 constexpr u64 tlb_invalid_tag(unsigned slot) { return u64{slot ^ 1} << kPageShift; }
 
+inline constexpr unsigned kTlbWords = kTlbEntries / 64;
+
 struct TlbArray {
   TlbEntry entries[kTlbEntries];
-  u16 used[kTlbEntries];  // slots filled since the last flush, so that a flush costs what was used
-  u32 used_count;
+  u64 used[kTlbWords];    // slots filled since the last flush, so that a flush costs what was used
+  u64 global[kTlbWords];  // of those, slots of global pages, which survive a change of address space
+
+  /// For construction: every slot invalid.
+  void reset() {
+    for (unsigned slot = 0; slot < kTlbEntries; ++slot) entries[slot] = {tlb_invalid_tag(slot), 0, 0, 0};
+    for (unsigned word = 0; word < kTlbWords; ++word) used[word] = global[word] = 0;
+  }
+  void fill(u64 linear_page, u8* host, u64 phys_page, bool is_global) {
+    const unsigned slot = tlb_slot(linear_page);
+    const u64 host_page = reinterpret_cast<u64>(host);
+    entries[slot] = {linear_page, host_page, host_page - linear_page, phys_page};
+    const u64 bit = u64{1} << (slot & 63);
+    used[slot / 64] |= bit;
+    if (is_global)
+      global[slot / 64] |= bit;
+    else
+      global[slot / 64] &= ~bit;
+  }
+  void drop(unsigned slot) { entries[slot].tag_linear = tlb_invalid_tag(slot); }
 };
 
 }  // namespace reprise::mmu

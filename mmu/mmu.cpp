@@ -1,0 +1,319 @@
+// The slow paths: what an access does when no first-level tag matches. See mmu.h for the order of things and
+// tlb_flush.cpp for what makes a translation go away.
+#include "mmu/mmu.h"
+
+#include <algorithm>
+
+#include "mmu/page_walk_impl.h"
+
+namespace reprise::mmu {
+
+namespace {
+
+constexpr unsigned rights_bit(Access access, View view) {
+  return static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
+}
+
+constexpr u64 bytes_to_page_end(u64 linear) { return kPageBytes - (linear & ~kPageMask); }
+
+// memcpy with the common sizes as single moves.
+void copy_bytes(void* to, const void* from, u64 bytes) {
+  switch (bytes) {
+    case 1: std::memcpy(to, from, 1); return;
+    case 2: std::memcpy(to, from, 2); return;
+    case 4: std::memcpy(to, from, 4); return;
+    case 8: std::memcpy(to, from, 8); return;
+    case 16: std::memcpy(to, from, 16); return;
+    default: std::memcpy(to, from, bytes); return;
+  }
+}
+
+// The widest naturally aligned piece of at most 8 and `bytes` bytes at `phys`.
+constexpr unsigned aligned_piece(u64 phys, u64 bytes) {
+  unsigned piece = 8;
+  while (piece > bytes || phys % piece != 0) piece /= 2;
+  return piece;
+}
+
+// Guest memory for the walker: A20 applied, table stores seen by the code pages, no virtual call for RAM.
+struct TableMemory {
+  PhysMap& phys_map;
+  CodePages& code_pages;
+  AccessObserver& observer;
+  u64 a20_mask;
+
+  u64 read_entry(u64 phys, unsigned bytes) {
+    phys &= a20_mask;
+    if (const u8* host = phys_map.ram_host(phys, bytes)) [[likely]]
+      return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
+    if (phys_map.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
+    return phys_map.read(phys, static_cast<Width>(bytes));
+  }
+  void write_entry(u64 phys, unsigned bytes, u64 value) {
+    phys &= a20_mask;
+    if (u8* host = phys_map.ram_host(phys, bytes)) [[likely]] {
+      if (bytes == 8)
+        write_unaligned<u64>(host, value);
+      else
+        write_unaligned<u32>(host, static_cast<u32>(value));
+      phys_map.ram().mark_dirty(static_cast<u64>(host - phys_map.ram().host()));
+    } else {
+      phys_map.write(phys, static_cast<Width>(bytes), value);
+    }
+    if (code_pages.has_code(phys) && code_pages.written(phys, bytes)) observer.stop_after_instruction();
+  }
+};
+
+// The same without any effect: what is not RAM or ROM reads as a not-present entry.
+struct PeekMemory {
+  const PhysMap& phys_map;
+  u64 a20_mask;
+
+  u64 read_entry(u64 phys, unsigned bytes) const {
+    const PhysMap::Target target = phys_map.find(phys & a20_mask);
+    if (!target.host || target.bytes_left < bytes) return 0;
+    return bytes == 8 ? read_unaligned<u64>(target.host) : u64{read_unaligned<u32>(target.host)};
+  }
+  void write_entry(u64, unsigned, u64) const {}
+};
+
+}  // namespace
+
+Mmu::Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer)
+    : phys_map_(phys_map),
+      code_pages_(code_pages),
+      observer_(observer),
+      second_level_(std::make_unique<SecondLevelTlb>()),
+      write_tagged_(align_up(phys_map.ram().bytes() >> kPageShift, 64) / 64) {
+  for (auto& of_view : arrays_)
+    for (TlbArray& tags : of_view) tags.reset();
+  second_level_->select_pcid(0);
+  update_rights();
+  set_view(View::Kernel);
+  code_pages_.add_tag_holder(*this);
+}
+
+Mmu::~Mmu() { code_pages_.remove_tag_holder(*this); }
+
+// --- One page ---
+
+bool Mmu::non_canonical(u64 linear) {
+  fault_ = {MemFault::Kind::NonCanonical, linear, 0};
+  return false;
+}
+
+// Walks the tables and remembers the result. Returns the data word of the second level, or 0 after a page fault.
+u64 Mmu::walk(u64 linear, Access access, View view) {
+  ++stats_.walks;
+  TableMemory memory{phys_map_, code_pages_, observer_, a20_mask_};
+  const WalkResult result = page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
+  if (result.ok) [[likely]] return second_level_->insert(linear, result.translation);
+  // SDM 3A 4.10.4.1: a page fault drops the translations of its address.
+  ++stats_.page_faults;
+  second_level_->drop_piece(linear);
+  drop_tags_of_page(linear, kPageBytes, Globals::Drop);
+  fault_ = {MemFault::Kind::PageFault, linear, result.error_code};
+  return 0;
+}
+
+// Translates one byte and, where the invariant of tlb.h allows, leaves a tag so that the next access hits.
+bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
+  ++stats_.l1_misses[static_cast<unsigned>(access)];
+  u64 phys_page = linear & kPageMask;
+  bool global = false;
+  if (paging()) {
+    u64 data = second_level_->find(linear);
+    const bool allowed = (rights_[data & SecondLevelTlb::kRightsMask] >> rights_bit(access, view)) & 1;
+    if (data != 0 && allowed && (access != Access::Write || (data & SecondLevelTlb::kDirty))) [[likely]] {
+      ++stats_.l2_hits;
+    } else {
+      data = walk(linear, access, view);
+      if (data == 0) return false;
+    }
+    phys_page = data & kPageMask;
+    global = (data & SecondLevelTlb::kGlobal) != 0;
+  }
+  phys_page &= a20_mask_;
+  u8* host = phys_map_.ram_host(phys_page, kPageBytes);
+  const u64 offset = linear & ~kPageMask;
+  page = {phys_page + offset, host ? host + offset : nullptr};
+  if (!host) return true;
+  if (access != Access::Fetch && !watches_.empty() && watched(linear & kPageMask, kPageBytes)) return true;
+  if (access == Access::Write) {
+    if (code_pages_.has_code(phys_page)) return true;
+    const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
+    write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
+    phys_map_.ram().mark_dirty(ram_page << kPageShift);
+  }
+  array(view, access).fill(linear & kPageMask, host, phys_page, global);
+  return true;
+}
+
+void Mmu::read_page(const Page& page, u8* into, u64 bytes) {
+  if (page.host) [[likely]]
+    copy_bytes(into, page.host, bytes);
+  else
+    read_mmio(page.phys, into, bytes);
+}
+
+void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
+  if (!page.host) return write_mmio(page.phys, from, bytes);
+  copy_bytes(page.host, from, bytes);
+  phys_map_.ram().mark_dirty(static_cast<u64>(page.host - phys_map_.ram().host()));
+  if (!code_pages_.has_code(page.phys)) return;
+  ++stats_.code_page_stores;
+  if (code_pages_.written(page.phys, bytes)) observer_.stop_after_instruction();
+}
+
+// ROM, MMIO, holes, and pages that mix kinds.
+void Mmu::read_mmio(u64 phys, u8* into, u64 bytes) {
+  while (bytes != 0) {
+    const PhysMap::Target target = phys_map_.find(phys);
+    unsigned piece = aligned_piece(phys, bytes);
+    if (target.host) {
+      piece = static_cast<unsigned>(std::min(target.bytes_left, bytes));
+      copy_bytes(into, target.host, piece);
+    } else {
+      if (target.kind == PhysMap::Kind::Mmio) {
+        ++stats_.mmio_reads;
+        observer_.stop_after_instruction();
+      }
+      const u64 value = phys_map_.read(phys, static_cast<Width>(piece));
+      for (unsigned i = 0; i < piece; ++i) into[i] = static_cast<u8>(value >> (8 * i));
+    }
+    phys += piece;
+    into += piece;
+    bytes -= piece;
+  }
+}
+
+void Mmu::write_mmio(u64 phys, const u8* from, u64 bytes) {
+  while (bytes != 0) {
+    if (phys_map_.find(phys).kind == PhysMap::Kind::Mmio) {
+      ++stats_.mmio_writes;
+      observer_.stop_after_instruction();
+    }
+    const unsigned piece = aligned_piece(phys, bytes);
+    u64 value = 0;
+    for (unsigned i = 0; i < piece; ++i) value |= u64{from[i]} << (8 * i);
+    phys_map_.write(phys, static_cast<Width>(piece), value);
+    if (code_pages_.has_code(phys) && code_pages_.written(phys, piece)) observer_.stop_after_instruction();
+    phys += piece;
+    from += piece;
+    bytes -= piece;
+  }
+}
+
+// --- Accesses ---
+
+bool Mmu::load_slow(u64 linear, void* into, u64 bytes, View view) {
+  linear = wrap(linear);
+  if (bytes > bytes_to_page_end(linear)) return load_crossing(linear, into, bytes, view);
+  if (!is_canonical(context_, linear)) return non_canonical(linear);
+  Page page;
+  if (!translate(linear, Access::Read, view, page)) return false;
+  read_page(page, static_cast<u8*>(into), bytes);
+  tell_watcher(linear, bytes, Access::Read);
+  return true;
+}
+
+bool Mmu::store_slow(u64 linear, const void* from, u64 bytes, View view) {
+  linear = wrap(linear);
+  if (bytes > bytes_to_page_end(linear)) return store_crossing(linear, from, bytes, view);
+  if (!is_canonical(context_, linear)) return non_canonical(linear);
+  Page page;
+  if (!translate(linear, Access::Write, view, page)) return false;
+  write_page(page, static_cast<const u8*>(from), bytes);
+  tell_watcher(linear, bytes, Access::Write);
+  return true;
+}
+
+// Both pages, before either is touched.
+bool Mmu::translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]) {
+  ++stats_.page_crossings;
+  if (!is_canonical(context_, linear) || !is_canonical(context_, linear + bytes - 1)) return non_canonical(linear);
+  return translate(linear, access, view, pages[0]) &&
+         translate(wrap(linear + bytes_to_page_end(linear)), access, view, pages[1]);
+}
+
+bool Mmu::load_crossing(u64 linear, void* into, u64 bytes, View view) {
+  Page pages[2];
+  if (!translate_crossing(linear, bytes, Access::Read, view, pages)) return false;
+  u8* bytes_into = static_cast<u8*>(into);
+  const u64 first_bytes = bytes_to_page_end(linear);
+  read_page(pages[0], bytes_into, first_bytes);
+  read_page(pages[1], bytes_into + first_bytes, bytes - first_bytes);
+  tell_watcher(linear, bytes, Access::Read);
+  return true;
+}
+
+bool Mmu::store_crossing(u64 linear, const void* from, u64 bytes, View view) {
+  Page pages[2];
+  if (!translate_crossing(linear, bytes, Access::Write, view, pages)) return false;
+  const u8* bytes_from = static_cast<const u8*>(from);
+  const u64 first_bytes = bytes_to_page_end(linear);
+  write_page(pages[0], bytes_from, first_bytes);
+  write_page(pages[1], bytes_from + first_bytes, bytes - first_bytes);
+  tell_watcher(linear, bytes, Access::Write);
+  return true;
+}
+
+bool Mmu::probe_slow(u64 linear, u64 bytes, Access access, View view) {
+  linear = wrap(linear);
+  Page pages[2];
+  if (bytes > bytes_to_page_end(linear)) return translate_crossing(linear, bytes, access, view, pages);
+  if (!is_canonical(context_, linear)) return non_canonical(linear);
+  return translate(linear, access, view, pages[0]);
+}
+
+bool Mmu::load_bytes(u64 linear, std::span<u8> into) {
+  return into.empty() || load_as(view_, linear, into.data(), into.size());
+}
+
+bool Mmu::store_bytes(u64 linear, std::span<const u8> from) {
+  return from.empty() || store_as(view_, linear, from.data(), from.size());
+}
+
+bool Mmu::fetch_slow(u64 linear, FetchTarget& target) {
+  linear = wrap(linear);
+  if (!is_canonical(context_, linear)) return non_canonical(linear);
+  Page page;
+  if (!translate(linear, Access::Fetch, view_, page)) return false;
+  target = {page.host, page.phys};
+  if (page.host) return true;
+  const PhysMap::Target rom = phys_map_.find(page.phys & kPageMask);
+  if (rom.kind != PhysMap::Kind::Rom || rom.bytes_left < kPageBytes) return true;
+  target.host = rom.host + (page.phys & ~kPageMask);
+  // Not global: a change of address space costs a ROM page its tag, no more.
+  fetch_->fill(linear & kPageMask, rom.host, page.phys & kPageMask, false);
+  return true;
+}
+
+bool Mmu::peek_translate(u64 linear, u64& phys) const {
+  linear = wrap(linear);
+  if (!is_canonical(context_, linear)) return false;
+  PeekMemory memory{phys_map_, a20_mask_};
+  // KernelAc may read every present page.
+  const WalkResult result =
+      page_walk_over(context_, memory, linear, Access::Read, View::KernelAc, WalkEffects::None);
+  if (result.ok) phys = result.translation.phys & a20_mask_;
+  return result.ok;
+}
+
+// --- Watches ---
+
+bool Mmu::watched(u64 linear, u64 bytes) const {
+  // Compared as distances, so that ranges may end at the top of the address space.
+  return std::any_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
+    const u64 first = watch.linear & kPageMask;
+    const u64 length = align_up((watch.linear & ~kPageMask) + watch.bytes, kPageBytes);
+    return linear - first < length || first - linear < bytes;
+  });
+}
+
+void Mmu::set_watches(std::span<const Watch> watches) {
+  watches_.assign(watches.begin(), watches.end());
+  drop_tags(Globals::Drop);
+}
+
+}  // namespace reprise::mmu

@@ -1,0 +1,263 @@
+// Regions are kept as given; every change rebuilds the flat list, which is sorted, disjoint and holds at each
+// address the region of the highest priority. Lookups only see the flat list.
+#include "mmu/phys_map.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/bits.h"
+
+namespace reprise::mmu {
+
+namespace {
+
+constexpr u64 kPhysLimit = u64{1} << 52;  // SDM 3A 4.1.4: MAXPHYADDR is at most 52
+
+const char* kind_name(PhysMap::Kind kind) {
+  switch (kind) {
+    case PhysMap::Kind::Ram: return "ram";
+    case PhysMap::Kind::Rom: return "rom";
+    case PhysMap::Kind::Mmio: return "mmio";
+    case PhysMap::Kind::Unmapped: break;
+  }
+  return "unmapped";
+}
+
+bool overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
+
+u64 load_bytes_as_u64(const u8* host, unsigned bytes) {
+  u64 value = 0;
+  for (unsigned i = 0; i < bytes; ++i) value |= u64{host[i]} << (8 * i);
+  return value;
+}
+
+void store_bytes_of_u64(u8* host, unsigned bytes, u64 value) {
+  for (unsigned i = 0; i < bytes; ++i) host[i] = static_cast<u8>(value >> (8 * i));
+}
+
+}  // namespace
+
+Result<Done> PhysMap::add_ram(std::string name, u64 phys, u64 bytes, u64 ram_offset, int priority) {
+  if (ram_offset > ram_.bytes() || bytes > ram_.bytes() - ram_offset || ram_offset % kPageBytes != 0)
+    return Error{fmt::format("memory region {}: RAM offset {:#x}+{:#x} is outside the {:#x} bytes of RAM", name,
+                             ram_offset, bytes, ram_.bytes())};
+  return add({std::move(name), phys, bytes, Kind::Ram, priority, ram_.host() + ram_offset, ram_offset, nullptr});
+}
+
+Result<Done> PhysMap::add_rom(std::string name, u64 phys, u64 bytes, u8* host, int priority) {
+  return add({std::move(name), phys, bytes, Kind::Rom, priority, host, 0, nullptr});
+}
+
+Result<Done> PhysMap::add_mmio(std::string name, u64 phys, u64 bytes, MmioHandler& handler, int priority) {
+  return add({std::move(name), phys, bytes, Kind::Mmio, priority, nullptr, 0, &handler});
+}
+
+Result<Done> PhysMap::add(Region region) {
+  if (region.bytes == 0 || region.phys >= kPhysLimit || region.bytes > kPhysLimit - region.phys)
+    return Error{fmt::format("memory region {}: {:#x}+{:#x} is empty or beyond 52 address bits", region.name,
+                             region.phys, region.bytes)};
+  const bool by_page = region.kind != Kind::Mmio;
+  if (by_page && (region.phys % kPageBytes != 0 || region.bytes % kPageBytes != 0))
+    return Error{fmt::format("memory region {}: {:#x}+{:#x} is not made of whole pages", region.name, region.phys,
+                             region.bytes)};
+  for (const Region& other : regions_) {
+    if (other.name == region.name) return Error{fmt::format("memory region {} exists already", region.name)};
+    if (other.priority == region.priority && overlap(region.phys, region.bytes, other.phys, other.bytes))
+      return Error{fmt::format("memory regions {} and {} overlap at priority {}", region.name, other.name,
+                               region.priority)};
+    const bool both_ram = other.kind == Kind::Ram && region.kind == Kind::Ram;
+    if (both_ram && overlap(region.ram_offset, region.bytes, other.ram_offset, other.bytes) &&
+        region.phys - region.ram_offset != other.phys - other.ram_offset)
+      return Error{fmt::format("memory regions {} and {} map the same RAM at two addresses", region.name, other.name)};
+  }
+  regions_.push_back(std::move(region));
+  flatten();
+  return Done{};
+}
+
+bool PhysMap::remove(std::string_view name) {
+  const auto found = std::find_if(regions_.begin(), regions_.end(), [&](const Region& r) { return r.name == name; });
+  if (found == regions_.end()) return false;
+  regions_.erase(found);
+  flatten();
+  return true;
+}
+
+void PhysMap::flatten() {
+  std::vector<u64> edges;
+  for (const Region& region : regions_) {
+    edges.push_back(region.phys);
+    edges.push_back(region.phys + region.bytes);
+  }
+  std::sort(edges.begin(), edges.end());
+  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+
+  flat_.clear();
+  for (std::size_t i = 0; i + 1 < edges.size(); ++i) {
+    const Region* top = nullptr;
+    for (const Region& region : regions_) {
+      const bool covers = region.phys <= edges[i] && edges[i] < region.phys + region.bytes;
+      if (covers && (!top || region.priority > top->priority)) top = &region;
+    }
+    if (!top) continue;
+    if (!flat_.empty() && flat_.back().region == top && flat_.back().end == edges[i])
+      flat_.back().end = edges[i + 1];
+    else
+      flat_.push_back({edges[i], edges[i + 1], top});
+  }
+
+  ram_ranges_[0] = ram_ranges_[1] = RamRange{};
+  for (const Flat& flat : flat_) {
+    if (flat.region->kind != Kind::Ram) continue;
+    const RamRange range{flat.phys, flat.end - flat.phys, flat.region->host + (flat.phys - flat.region->phys)};
+    if (range.bytes > ram_ranges_[0].bytes) {
+      ram_ranges_[1] = ram_ranges_[0];
+      ram_ranges_[0] = range;
+    } else if (range.bytes > ram_ranges_[1].bytes) {
+      ram_ranges_[1] = range;
+    }
+  }
+}
+
+PhysMap::Target PhysMap::find(u64 phys) const {
+  for (const RamRange& range : ram_ranges_) {
+    const u64 offset = phys - range.phys;
+    if (offset < range.bytes) {
+      u8* host = range.host + offset;
+      return {Kind::Ram, host, static_cast<u64>(host - ram_.host()), nullptr, 0, range.bytes - offset};
+    }
+  }
+  // The first flat range that ends beyond phys.
+  const auto next = std::upper_bound(flat_.begin(), flat_.end(), phys,
+                                     [](u64 address, const Flat& flat) { return address < flat.end; });
+  Target target;
+  if (next == flat_.end() || phys < next->phys) {
+    const u64 end = next == flat_.end() ? ~u64{0} : next->phys;
+    target.bytes_left = std::max<u64>(end - phys, 1);
+    return target;
+  }
+  const Region& region = *next->region;
+  const u64 offset = phys - region.phys;
+  target.kind = region.kind;
+  target.bytes_left = next->end - phys;
+  if (region.kind == Kind::Mmio) {
+    target.handler = region.handler;
+    target.offset = offset;
+  } else {
+    target.host = region.host + offset;
+    if (region.kind == Kind::Ram) target.ram_offset = region.ram_offset + offset;
+  }
+  return target;
+}
+
+u8* PhysMap::ram_host_elsewhere(u64 phys, u64 bytes) const {
+  const Target target = find(phys);
+  return target.kind == Kind::Ram && target.bytes_left >= bytes ? target.host : nullptr;
+}
+
+// The widest piece of at most `bytes` bytes that stays in the range and, for MMIO, is naturally aligned.
+Width PhysMap::piece_width(const Target& target, u64 phys, unsigned bytes) const {
+  const u64 position = target.kind == Kind::Mmio ? target.offset : phys;
+  unsigned width = 8;
+  while (width > bytes || width > target.bytes_left || position % width != 0) width /= 2;
+  return static_cast<Width>(width);
+}
+
+u64 PhysMap::read_piece(const Target& target, Width width) {
+  switch (target.kind) {
+    case Kind::Ram:
+    case Kind::Rom: return load_bytes_as_u64(target.host, width_bytes(width));
+    case Kind::Mmio: return target.handler->mmio_read(target.offset, width) & width_mask(width);
+    case Kind::Unmapped: break;
+  }
+  ++unmapped_reads_;
+  return width_mask(width);
+}
+
+void PhysMap::write_piece(const Target& target, Width width, u64 value) {
+  switch (target.kind) {
+    case Kind::Ram:
+      store_bytes_of_u64(target.host, width_bytes(width), value);
+      ram_.mark_dirty(target.ram_offset);
+      return;
+    case Kind::Mmio: target.handler->mmio_write(target.offset, width, value & width_mask(width)); return;
+    case Kind::Rom:
+    case Kind::Unmapped: break;
+  }
+  ++unmapped_writes_;
+}
+
+u64 PhysMap::read(u64 phys, Width width) {
+  u64 value = 0;
+  for (unsigned done = 0; done < width_bytes(width);) {
+    const Target target = find(phys + done);
+    const Width piece = piece_width(target, phys + done, width_bytes(width) - done);
+    value |= read_piece(target, piece) << (8 * done);
+    done += width_bytes(piece);
+  }
+  return value;
+}
+
+void PhysMap::write(u64 phys, Width width, u64 value) {
+  for (unsigned done = 0; done < width_bytes(width);) {
+    const Target target = find(phys + done);
+    const Width piece = piece_width(target, phys + done, width_bytes(width) - done);
+    write_piece(target, piece, value >> (8 * done));
+    done += width_bytes(piece);
+  }
+}
+
+bool PhysMap::read_bytes(u64 phys, std::span<u8> into) {
+  bool all_memory = true;
+  while (!into.empty()) {
+    const Target target = find(phys);
+    const u64 count = std::min<u64>(target.bytes_left, into.size());
+    if (target.host) {
+      std::memcpy(into.data(), target.host, count);
+    } else {
+      std::memset(into.data(), 0xff, count);
+      all_memory = false;
+    }
+    phys += count;
+    into = into.subspan(count);
+  }
+  return all_memory;
+}
+
+bool PhysMap::write_bytes(u64 phys, std::span<const u8> from) {
+  bool all_ram = true;
+  while (!from.empty()) {
+    const Target target = find(phys);
+    const u64 count = std::min<u64>(target.bytes_left, from.size());
+    if (target.kind == Kind::Ram) {
+      std::memcpy(target.host, from.data(), count);
+      for (u64 page = target.ram_offset & kPageMask; page < target.ram_offset + count; page += kPageBytes)
+        ram_.mark_dirty(page);
+    } else {
+      all_ram = false;
+    }
+    phys += count;
+    from = from.subspan(count);
+  }
+  return all_ram;
+}
+
+u64 PhysMap::read_entry(u64 phys, unsigned bytes) {
+  if (const u8* host = ram_host(phys, bytes))
+    return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
+  return read(phys, static_cast<Width>(bytes));
+}
+
+void PhysMap::write_entry(u64 phys, unsigned bytes, u64 value) { write(phys, static_cast<Width>(bytes), value); }
+
+std::string PhysMap::dump() const {
+  std::string text;
+  for (const Flat& flat : flat_)
+    text += fmt::format("{:016x}-{:016x} {:4} {}\n", flat.phys, flat.end - 1, kind_name(flat.region->kind),
+                        flat.region->name);
+  return text;
+}
+
+}  // namespace reprise::mmu

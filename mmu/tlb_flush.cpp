@@ -1,0 +1,247 @@
+// When a translation must go away: SDM 3A 4.10.4.1 as one table, and the instructions that flush by address.
+//
+// The manual names the least a processor invalidates; where a row says less than All, that is what the row does.
+//
+//   event                                   invalidates (SDM 3A 4.10.4.1)
+//   MOV to CR3, CR4.PCIDE=0                 all of PCID 0, except global
+//   MOV to CR3, CR4.PCIDE=1, bit 63 = 0     all of the new PCID, except global
+//   MOV to CR3, CR4.PCIDE=1, bit 63 = 1     nothing
+//   MOV to CR0, CR4, WRMSR EFER             kRegisterRules below
+//   INVLPG                                  the page, current PCID and global, every piece of a large page
+//   INVPCID 0 (address)                     the page under the given PCID, except global
+//   INVPCID 1 (single context)              all of the given PCID, except global
+//   INVPCID 2 (all, with global)            everything
+//   INVPCID 3 (all contexts)                everything except global
+//   page fault                              the 4 KiB piece, current PCID and global (in mmu.cpp)
+//
+// First-level tags belong to the current PCID or to global pages, so they go when the address space changes.
+#include <algorithm>
+#include <bit>
+#include <iterator>
+
+#include "mmu/mmu.h"
+
+namespace reprise::mmu {
+
+namespace {
+
+enum class Register : u8 { Cr0, Cr4, Efer };
+enum class Edge : u8 { Rising, Falling, Any };
+enum class Drop : u8 {
+  Tags,  // rights are judged anew: the first level holds answers, the second raw paging bits
+  All,
+};
+
+struct RegisterRule {
+  Register where;
+  u64 bits;
+  Edge edge;
+  Drop drop;
+};
+
+constexpr RegisterRule kRegisterRules[] = {
+    // MOV to CR0: all, including global, when PG goes from 1 to 0. The other way the tags are of untranslated
+    // addresses, which the manual does not know.
+    {Register::Cr0, kCr0Pg, Edge::Any, Drop::All},
+    // 4.10.2.2: the TLB holds R/W and U/S bits, so a new WP, SMEP or SMAP counts at the next access.
+    {Register::Cr0, kCr0Wp, Edge::Any, Drop::Tags},
+    {Register::Cr4, kCr4Smap, Edge::Any, Drop::Tags},
+    {Register::Cr4, kCr4Smep, Edge::Falling, Drop::Tags},
+    // MOV to CR4: all of the current PCID when SMEP goes from 0 to 1 or PAE changes; the other PCIDs go too.
+    {Register::Cr4, kCr4Smep, Edge::Rising, Drop::All},
+    {Register::Cr4, kCr4Pae, Edge::Any, Drop::All},
+    // MOV to CR4: all, including global, for all PCIDs, when PGE changes or PCIDE goes from 1 to 0.
+    {Register::Cr4, kCr4Pge, Edge::Any, Drop::All},
+    {Register::Cr4, kCr4Pcide, Edge::Falling, Drop::All},
+    // 4.1.2, 4.10.4.3: these change how entries are read; software flushes anyway, and so do we.
+    {Register::Cr4, kCr4Pse, Edge::Any, Drop::All},
+    {Register::Cr4, kCr4La57, Edge::Any, Drop::All},
+    {Register::Efer, kEferNxe, Edge::Any, Drop::All},
+    {Register::Efer, kEferLma, Edge::Any, Drop::All},
+};
+
+constexpr u64 edge_bits(Edge edge, u64 before, u64 after) {
+  switch (edge) {
+    case Edge::Rising: return ~before & after;
+    case Edge::Falling: return before & ~after;
+    case Edge::Any: break;
+  }
+  return before ^ after;
+}
+
+void drop_slots(TlbArray& tags, bool keep_global) {
+  for (unsigned word = 0; word < kTlbWords; ++word) {
+    const u64 kept = keep_global ? tags.global[word] : 0;
+    u64 dropped = tags.used[word] & ~kept;
+    tags.used[word] &= kept;
+    tags.global[word] &= kept;
+    for (; dropped != 0; dropped &= dropped - 1)
+      tags.drop(word * 64 + static_cast<unsigned>(std::countr_zero(dropped)));
+  }
+}
+
+}  // namespace
+
+// --- First level ---
+
+void Mmu::drop_tags(Globals globals) {
+  for (auto& of_view : arrays_)
+    for (TlbArray& tags : of_view) drop_slots(tags, globals == Globals::Keep);
+}
+
+void Mmu::drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals) {
+  const u64 first = align_down(linear, page_bytes);
+  const auto drop_if_inside = [&](TlbArray& tags, unsigned slot) {
+    const bool kept = globals == Globals::Keep && bit(tags.global[slot / 64], slot % 64);
+    if (tags.entries[slot].tag_linear - first < page_bytes && !kept) tags.drop(slot);
+  };
+  for (auto& of_view : arrays_) {
+    for (TlbArray& tags : of_view) {
+      if (page_bytes == kPageBytes) {
+        drop_if_inside(tags, tlb_slot(first));
+        continue;
+      }
+      for (unsigned word = 0; word < kTlbWords; ++word)
+        for (u64 slots = tags.used[word]; slots != 0; slots &= slots - 1)
+          drop_if_inside(tags, word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
+    }
+  }
+}
+
+void Mmu::drop_write_tags(u64 phys_page) {
+  const u8* host = phys_map_.ram_host(phys_page & kPageMask, kPageBytes);
+  if (!host) return;
+  const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
+  u64& tagged = write_tagged_[ram_page / 64];
+  if (!bit(tagged, ram_page % 64)) return;
+  tagged &= ~(u64{1} << (ram_page % 64));
+  for (auto& of_view : arrays_) {
+    TlbArray& tags = of_view[static_cast<unsigned>(Access::Write)];
+    for (unsigned word = 0; word < kTlbWords; ++word) {
+      for (u64 slots = tags.used[word]; slots != 0; slots &= slots - 1) {
+        const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(slots));
+        if (tags.entries[slot].host_page == reinterpret_cast<u64>(host)) tags.drop(slot);
+      }
+    }
+  }
+}
+
+void Mmu::drop_all_write_tags() {
+  for (auto& of_view : arrays_) drop_slots(of_view[static_cast<unsigned>(Access::Write)], false);
+  std::fill(write_tagged_.begin(), write_tagged_.end(), 0);
+}
+
+// --- Registers ---
+
+void Mmu::set_paging(u64 cr0, u64 cr4, u64 efer) {
+  bool drop_all = false;
+  bool drop_any = false;
+  for (const RegisterRule& rule : kRegisterRules) {
+    const u64 before = rule.where == Register::Cr0 ? context_.cr0 : rule.where == Register::Cr4 ? context_.cr4 : context_.efer;
+    const u64 after = rule.where == Register::Cr0 ? cr0 : rule.where == Register::Cr4 ? cr4 : efer;
+    if (!(edge_bits(rule.edge, before, after) & rule.bits)) continue;
+    drop_any = true;
+    drop_all = drop_all || rule.drop == Drop::All;
+  }
+  context_.cr0 = cr0;
+  context_.cr4 = cr4;
+  context_.efer = efer;
+  if (!drop_any) return;
+  update_rights();
+  if (drop_all)
+    flush_all();
+  else if (drop_any)
+    drop_tags(Globals::Drop);
+}
+
+void Mmu::set_cr3(u64 value) {
+  const bool keep = (context_.cr4 & kCr4Pcide) && (value & kCr3NoFlush);
+  context_.cr3 = value & ~kCr3NoFlush;
+  if (!keep) {
+    ++stats_.flushes_pcid;
+    second_level_->flush_pcid(pcid());
+  }
+  if (second_level_->select_pcid(pcid())) drop_tags(Globals::Keep);
+}
+
+void Mmu::set_pdptes(const u64 (&pdptes)[4]) { std::copy(std::begin(pdptes), std::end(pdptes), context_.pdptes); }
+
+void Mmu::set_a20(bool enabled) {
+  const u64 mask = enabled ? ~u64{0} : ~(u64{1} << 20);
+  if (mask == a20_mask_) return;
+  a20_mask_ = mask;
+  flush_all();  // second-level entries may come from tables read under the other mask
+}
+
+void Mmu::set_cpu_profile(u8 physical_address_bits, bool gib_pages) {
+  context_.physical_address_bits = physical_address_bits;
+  context_.gib_pages = gib_pages;
+  flush_all();
+}
+
+void Mmu::update_rights() {
+  for (unsigned bits = 0; bits < 8; ++bits) {
+    rights_[bits] = 0;
+    for (unsigned view = 0; view < kViews; ++view)
+      for (unsigned access = 0; access < kAccessKinds; ++access)
+        if (access_permitted(context_, bits & SecondLevelTlb::kUser, bits & SecondLevelTlb::kWritable,
+                             bits & SecondLevelTlb::kExecutable, static_cast<Access>(access), static_cast<View>(view)))
+          rights_[bits] |= static_cast<u16>(1u << (view * kAccessKinds + access));
+  }
+}
+
+// --- Instructions ---
+
+void Mmu::flush_all() {
+  ++stats_.flushes_all;
+  second_level_->flush_all();
+  second_level_->select_pcid(pcid());
+  drop_tags(Globals::Drop);
+}
+
+void Mmu::invlpg(u64 linear) {
+  linear = wrap(linear);
+  if (!is_canonical(context_, linear)) return;  // INVLPG: no translation, no fault
+  ++stats_.flushes_page;
+  const u64 largest = second_level_->drop_page(linear, pcid(), SecondLevelTlb::Globals::Drop);
+  drop_tags_of_page(linear, largest, Globals::Drop);
+}
+
+void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
+  switch (type) {
+    case InvpcidType::Address: {
+      ++stats_.flushes_page;
+      linear = wrap(linear);
+      const u64 largest = second_level_->drop_page(linear, pcid_operand, SecondLevelTlb::Globals::Keep);
+      if (pcid_operand == pcid()) drop_tags_of_page(linear, largest, Globals::Keep);
+      return;
+    }
+    case InvpcidType::SingleContext:
+      ++stats_.flushes_pcid;
+      second_level_->flush_pcid(pcid_operand);
+      break;
+    case InvpcidType::AllGlobal: flush_all(); return;
+    case InvpcidType::AllNonGlobal:
+      ++stats_.flushes_nonglobal;
+      second_level_->flush_nonglobal();
+      break;
+  }
+  if (second_level_->select_pcid(pcid())) drop_tags(Globals::Keep);
+}
+
+// --- State ---
+
+void Mmu::serialize(Archive& archive) {
+  archive.tag("mmu");
+  archive.value(context_.cr0);
+  archive.value(context_.cr3);
+  archive.value(context_.cr4);
+  archive.value(context_.efer);
+  archive.value(context_.pdptes);
+  archive.value(a20_mask_);
+  if (!archive.loading()) return;
+  update_rights();
+  flush_all();
+}
+
+}  // namespace reprise::mmu
