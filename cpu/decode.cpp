@@ -12,6 +12,10 @@ namespace {
 // Zydis gives string and SSE forms of two mnemonics the same name; their string rows are found by category.
 constexpr auto ZYDIS_MNEMONIC_MOVSD_STRING = ZYDIS_MNEMONIC_INVALID;
 constexpr auto ZYDIS_MNEMONIC_CMPSD_STRING = ZYDIS_MNEMONIC_INVALID;
+// Far transfers share their mnemonic with near ones; their rows are found by branch type.
+constexpr auto ZYDIS_MNEMONIC_CALL_FAR = ZYDIS_MNEMONIC_INVALID;
+constexpr auto ZYDIS_MNEMONIC_JMP_FAR = ZYDIS_MNEMONIC_INVALID;
+constexpr auto ZYDIS_MNEMONIC_RET_FAR = ZYDIS_MNEMONIC_INVALID;
 
 constexpr auto kMnemonicMap = [] {
   std::array<Mnemonic, ZYDIS_MNEMONIC_MAX_VALUE + 1> map{};
@@ -26,6 +30,11 @@ Mnemonic map_mnemonic(const ZydisDecodedInstruction& zydis) {
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP) {
     if (zydis.mnemonic == ZYDIS_MNEMONIC_MOVSD) return Mnemonic::MOVSD_STRING;
     if (zydis.mnemonic == ZYDIS_MNEMONIC_CMPSD) return Mnemonic::CMPSD_STRING;
+  }
+  if (zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_CALL) return Mnemonic::CALL_FAR;
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_JMP) return Mnemonic::JMP_FAR;
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_RET) return Mnemonic::RET_FAR;
   }
   return kMnemonicMap[zydis.mnemonic];
 }
