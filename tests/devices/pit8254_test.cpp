@@ -322,7 +322,7 @@ TEST_F(Pit8254Test, RoundTripMidCount) {
     board->clock.step(5'000'000);
   }
   EXPECT_EQ(saved(other.pit), saved(pit));
-  EXPECT_EQ(other.wires.falls(0), 6);
+  EXPECT_EQ(other.wires.rises(0), 6);
 }
 
 TEST_F(Pit8254Test, Noise) {
