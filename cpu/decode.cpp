@@ -162,8 +162,15 @@ void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
   }
 }
 
-Handler resolve_checks(const InsnRow& row, ModeKey mode) {
-  const u16 checks = row.checks;
+/// MMX operands and no XMM one: CR4.OSFXSR has no say.
+bool only_mmx(const Insn& insn) {
+  const bool mmx = insn.reg_class[0] == RegClass::Mmx || insn.reg_class[1] == RegClass::Mmx;
+  return mmx && insn.reg_class[0] != RegClass::Vector && insn.reg_class[1] != RegClass::Vector;
+}
+
+Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode) {
+  u16 checks = row.checks;
+  if ((checks & kCheckSse) && only_mmx(insn)) checks = static_cast<u16>((checks & ~kCheckSse) | kCheckMmx);
   if ((checks & kCheckProt) && !mode.has(ModeKey::kProtected)) return raise_ud;
   if ((checks & kCheckXsave) && !mode.has(ModeKey::kOsxsave)) return raise_ud;
   if ((checks & kCheckAvx) && !mode.has(ModeKey::kAvx)) return raise_ud;
@@ -256,7 +263,7 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   }
   set_operands(insn, mode, zydis, operands);
 
-  insn.exec = resolve_checks(row, mode);
+  insn.exec = resolve_checks(row, insn, mode);
   if (insn.exec != nullptr) return DecodeStatus::Ok;
   insn.exec = row.select(insn);
   if (insn.exec == nullptr) {

@@ -1,0 +1,11 @@
+// Integer arithmetic, comparison, logic and shifts on MMX and XMM registers. SDM 2B.
+#include "cpu/sem/sse_int_bodies.h"
+
+namespace reprise::cpu {
+
+#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
+  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
+#include "cpu/insn/sse_int.inc"
+#undef INSN
+
+}  // namespace reprise::cpu

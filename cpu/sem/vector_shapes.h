@@ -1,0 +1,363 @@
+// Shapes of MMX and SSE instructions: how vector operands flow through a body. A body is a function object over
+// values; the same body serves the MMX form (V64), the SSE form (V128) and, half by half, the VEX forms.
+//
+//   vrmw2<B, S>      V B(V dst, S src)             dst := B(dst, src)        PADDB, ADDSS, PINSRW
+//   vwrite2<B, S>    V B(S src)                    dst := B(src)             PABSB, PSHUFD, PMOVZXBW
+//   vrmw3<B>         V B(V dst, V src, V third)    third is XMM0             PBLENDVB
+//   vread2<B, S>     u64 B(V a, S b)               status flags := B(a, b)   PTEST, COMISS
+//   vshift<B>        V B(V dst, u64 count)         count is imm8 or the low quadword of the source
+//   vload_gpr<B, T>  V B(V dst, T src)             src is a general register or memory    PINSRB, CVTSI2SD
+//   vstore_gpr<B, T> T B(V src)                    to a general register, zero-extended, or memory   PEXTRB, PMOVMSKB
+//
+// S says what the source is: Same (the type of the destination), V64 (MMX register or m64), V128 (XMM register or
+// m128), or u8..u64: the low part of an XMM register, or a memory operand of just that size.
+// A body may take the imm8 of the instruction as one more argument, last.
+//
+// SDM 1 11.10, 3A 12: an instruction that touches an MMX register first takes pending x87 exceptions, and leaves
+// the x87 register file with TOP = 0 and nothing empty. 16-byte operands must be aligned, except with `Unaligned`.
+#pragma once
+
+#include <type_traits>
+
+#include "cpu/sem/lanes.h"
+#include "cpu/sem/operands.h"
+
+namespace reprise::cpu {
+
+// --- Registers --------------------------------------------------------------------------------------------------
+
+inline V128 xmm(const CpuState& state, u8 number) {
+  return read_unaligned<V128>(&state.ymm[number]);
+}
+/// A legacy SSE write: bits above 127 keep their value.
+inline void set_xmm(CpuState& state, u8 number, const V128& value) { write_unaligned(&state.ymm[number], value); }
+
+/// MMX register for V64, XMM register for V128.
+template <class V>
+inline V vreg(const CpuState& state, u8 number) {
+  if constexpr (sizeof(V) == 8) {
+    return V64{{state.x87.st[number & 7].significand}};
+  } else {
+    return xmm(state, number);
+  }
+}
+template <class V>
+inline void set_vreg(CpuState& state, u8 number, const V& value) {
+  if constexpr (sizeof(V) == 8) {
+    state.x87.st[number & 7] = {value.qword[0], 0xffff};
+  } else {
+    set_xmm(state, number, value);
+  }
+}
+
+/// The source in a register: all of it, or the low part of an XMM register.
+template <class S>
+inline S source_reg(const CpuState& state, u8 number) {
+  if constexpr (std::is_integral_v<S>) {
+    return read_unaligned<S>(&state.ymm[number]);
+  } else {
+    return vreg<S>(state, number);
+  }
+}
+
+// --- x87 to MMX transition --------------------------------------------------------------------------------------
+
+inline constexpr u16 kFswErrorSummary = 1u << 7;
+inline constexpr u16 kFswTop = 7u << 11;
+
+template <class... Operands>
+inline constexpr bool kUsesMmx = (std::is_same_v<Operands, V64> || ...);
+
+/// Before anything else of an instruction with MMX operands. False: a pending x87 exception was raised.
+template <class... Operands>
+[[nodiscard]] inline bool begin_mmx(Cpu& cpu) {
+  if constexpr (kUsesMmx<Operands...>) {
+    if (cpu.state.x87.fsw & kFswErrorSummary) [[unlikely]] {
+      cpu.raise(kMF);
+      return false;
+    }
+  }
+  return true;
+}
+/// When nothing can fault any more.
+template <class... Operands>
+inline void end_mmx(Cpu& cpu) {
+  if constexpr (kUsesMmx<Operands...>) {
+    cpu.state.x87.fsw &= static_cast<u16>(~kFswTop);
+    cpu.state.x87.valid = 0xff;
+  }
+}
+
+// --- Memory -----------------------------------------------------------------------------------------------------
+
+enum class Alignment : u8 { Aligned, Unaligned };
+
+/// The rest of vector_linear() for a misaligned operand: segment checks come first, then #GP(0). Returns false.
+[[nodiscard]] bool raise_misaligned(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access);
+
+/// data_linear() for a vector operand: 16-byte ones are aligned unless A says otherwise.
+template <class T, Alignment A>
+[[nodiscard]] inline bool vector_linear(Cpu& cpu, const Insn& in, mmu::Access access, u64& linear) {
+  if constexpr (sizeof(T) == 16 && A == Alignment::Aligned) {
+    if ((effective_address(cpu.state, in) + cpu.state.seg[in.seg].base) & 15) [[unlikely]] {
+      return raise_misaligned(cpu, in, sizeof(T), access);
+    }
+  }
+  return data_linear(cpu, in, sizeof(T), access, linear);
+}
+
+template <Alignment A = Alignment::Aligned, class T>
+[[nodiscard]] inline bool load_vector(Cpu& cpu, const Insn& in, T& value) {
+  u64 linear;
+  if (!vector_linear<T, A>(cpu, in, mmu::Access::Read, linear)) [[unlikely]] return false;
+  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
+}
+
+template <Alignment A = Alignment::Aligned, class T>
+[[nodiscard]] inline bool store_vector(Cpu& cpu, const Insn& in, const T& value) {
+  u64 linear;
+  if (!vector_linear<T, A>(cpu, in, mmu::Access::Write, linear)) [[unlikely]] return false;
+  if (cpu.mmu.store(linear, value)) [[likely]] return true;
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
+}
+
+// --- Bodies -----------------------------------------------------------------------------------------------------
+
+/// The source has the type of the destination.
+struct Same {};
+template <class S, class V>
+using SourceOf = std::conditional_t<std::is_same_v<S, Same>, V, S>;
+
+/// Runs a body, with the immediate if it takes one. False: a fault was raised, `result` is not to be used.
+template <class Body, class R, class... Args>
+[[nodiscard]] inline bool run_body(Cpu&, const Insn& in, R& result, const Args&... args) {
+  if constexpr (std::is_invocable_v<Body, Args..., u8>) {
+    result = Body{}(args..., static_cast<u8>(in.imm));
+  } else {
+    result = Body{}(args...);
+  }
+  return true;
+}
+
+template <class Body, class... Args>
+inline constexpr bool kRuns = std::is_invocable_v<Body, Args...> || std::is_invocable_v<Body, Args..., u8>;
+
+/// Chooses Instance<V> by the class of the destination register; only those that the body has a form for.
+template <template <class> class Instance, bool HasMmx, bool HasXmm>
+struct by_register_file {
+  static Handler select(const Insn& in) {
+    if (in.reg_class[0] == RegClass::Mmx) {
+      if constexpr (HasMmx) return Instance<V64>::select(in.form);
+      return nullptr;
+    }
+    if constexpr (HasXmm) return Instance<V128>::select(in.form);
+    return nullptr;
+  }
+};
+
+// --- Shapes -----------------------------------------------------------------------------------------------------
+
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+struct vrmw2 {
+  template <class V>
+  struct Instance {
+    using Source = SourceOf<S, V>;
+    static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
+      V result;
+      if (!run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src)) return Status::Fault;
+      set_vreg(cpu.state, in.reg[0], result);
+      end_mmx<V, Source>(cpu);
+      return Status::Next;
+    }
+    static Status rr(Cpu& cpu, const Insn& in) {
+      if (!begin_mmx<V, Source>(cpu)) return Status::Fault;
+      return finish(cpu, in, source_reg<Source>(cpu.state, in.reg[1]));
+    }
+    static Status rm(Cpu& cpu, const Insn& in) {
+      Source src;
+      if (!begin_mmx<V, Source>(cpu) || !load_vector<A>(cpu, in, src)) return Status::Fault;
+      return finish(cpu, in, src);
+    }
+    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
+  };
+  static Handler select(const Insn& in) {
+    return by_register_file<Instance, kRuns<Body, V64, SourceOf<S, V64>>, kRuns<Body, V128, SourceOf<S, V128>>>::select(in);
+  }
+};
+
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+struct vwrite2 {
+  template <class V>
+  struct Instance {
+    using Source = SourceOf<S, V>;
+    static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
+      V result;
+      if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
+      set_vreg(cpu.state, in.reg[0], result);
+      end_mmx<V, Source>(cpu);
+      return Status::Next;
+    }
+    static Status rr(Cpu& cpu, const Insn& in) {
+      if (!begin_mmx<V, Source>(cpu)) return Status::Fault;
+      return finish(cpu, in, source_reg<Source>(cpu.state, in.reg[1]));
+    }
+    static Status rm(Cpu& cpu, const Insn& in) {
+      Source src;
+      if (!begin_mmx<V, Source>(cpu) || !load_vector<A>(cpu, in, src)) return Status::Fault;
+      return finish(cpu, in, src);
+    }
+    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
+  };
+  /// The body makes V from its source.
+  template <class V>
+  static constexpr bool makes() {
+    using Source = SourceOf<S, V>;
+    if constexpr (std::is_invocable_v<Body, Source, u8>) return std::is_invocable_r_v<V, Body, Source, u8>;
+    return std::is_invocable_r_v<V, Body, Source>;
+  }
+  static Handler select(const Insn& in) { return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in); }
+};
+
+template <class Body>
+struct vrmw3 {
+  static Status finish(Cpu& cpu, const Insn& in, const V128& src) {
+    set_xmm(cpu.state, in.reg[0], Body{}(xmm(cpu.state, in.reg[0]), src, xmm(cpu.state, 0)));
+    return Status::Next;
+  }
+  static Status rr(Cpu& cpu, const Insn& in) { return finish(cpu, in, xmm(cpu.state, in.reg[1])); }
+  static Status rm(Cpu& cpu, const Insn& in) {
+    V128 src;
+    return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
+  }
+  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+};
+
+template <class Body, class S = V128>
+struct vread2 {
+  static Status finish(Cpu& cpu, const Insn& in, const S& b) {
+    u64 status_flags;
+    if (!run_body<Body>(cpu, in, status_flags, source_reg<S>(cpu.state, in.reg[0]), b)) return Status::Fault;
+    flags::assign(cpu.state.rflags, kRflagsStatus, status_flags);
+    return Status::Next;
+  }
+  static Status rr(Cpu& cpu, const Insn& in) { return finish(cpu, in, source_reg<S>(cpu.state, in.reg[1])); }
+  static Status rm(Cpu& cpu, const Insn& in) {
+    S b;
+    return load_vector(cpu, in, b) ? finish(cpu, in, b) : Status::Fault;
+  }
+  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+};
+
+template <class Body>
+struct vshift {
+  template <class V>
+  struct Instance {
+    static Status finish(Cpu& cpu, const Insn& in, u64 count) {
+      set_vreg(cpu.state, in.reg[0], Body{}(vreg<V>(cpu.state, in.reg[0]), count));
+      end_mmx<V>(cpu);
+      return Status::Next;
+    }
+    static Status ri(Cpu& cpu, const Insn& in) {
+      if (!begin_mmx<V>(cpu)) return Status::Fault;
+      return finish(cpu, in, static_cast<u8>(in.imm));
+    }
+    static Status rr(Cpu& cpu, const Insn& in) {
+      if (!begin_mmx<V>(cpu)) return Status::Fault;
+      return finish(cpu, in, vreg<V>(cpu.state, in.reg[1]).qword[0]);
+    }
+    static Status rm(Cpu& cpu, const Insn& in) {
+      V src;
+      if (!begin_mmx<V>(cpu) || !load_vector(cpu, in, src)) return Status::Fault;
+      return finish(cpu, in, src.qword[0]);
+    }
+    static Handler select(Form form) {
+      switch (form) {
+        case Form::RI: return ri;
+        case Form::RR: return rr;
+        case Form::RM: return rm;
+        default: return nullptr;
+      }
+    }
+  };
+  static Handler select(const Insn& in) {
+    return by_register_file<Instance, std::is_invocable_v<Body, V64, u64>, std::is_invocable_v<Body, V128, u64>>::select(in);
+  }
+};
+
+template <class Body, class T>
+struct vload_gpr {
+  template <class V>
+  struct Instance {
+    static Status finish(Cpu& cpu, const Insn& in, T src) {
+      V result;
+      if (!run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src)) return Status::Fault;
+      set_vreg(cpu.state, in.reg[0], result);
+      end_mmx<V>(cpu);
+      return Status::Next;
+    }
+    static Status rr(Cpu& cpu, const Insn& in) {
+      if (!begin_mmx<V>(cpu)) return Status::Fault;
+      return finish(cpu, in, gpr<T>(cpu.state, in.reg[1]));
+    }
+    static Status rm(Cpu& cpu, const Insn& in) {
+      T src;
+      if (!begin_mmx<V>(cpu) || !load_operand(cpu, in, src)) return Status::Fault;
+      return finish(cpu, in, src);
+    }
+    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
+  };
+  static Handler select(const Insn& in) {
+    return by_register_file<Instance, kRuns<Body, V64, T>, kRuns<Body, V128, T>>::select(in);
+  }
+};
+
+template <class Body, class T, class S = Same>
+struct vstore_gpr {
+  template <class V>
+  struct Instance {
+    static Status rr(Cpu& cpu, const Insn& in) {
+      T result;
+      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1]))) return Status::Fault;
+      set_gpr<u64>(cpu.state, in.reg[0], result);
+      end_mmx<V>(cpu);
+      return Status::Next;
+    }
+    static Status mr(Cpu& cpu, const Insn& in) {
+      T result;
+      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1]))) return Status::Fault;
+      if (!store_operand<T>(cpu, in, result)) return Status::Fault;
+      end_mmx<V>(cpu);
+      return Status::Next;
+    }
+    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::MR ? mr : nullptr; }
+  };
+  static Handler select(const Insn& in) {
+    if (in.reg_class[1] == RegClass::Mmx) {
+      if constexpr (kRuns<Body, V64>) return Instance<V64>::select(in.form);
+      return nullptr;
+    }
+    if constexpr (kRuns<Body, V128>) return Instance<V128>::select(in.form);
+    return nullptr;
+  }
+};
+
+/// A body per lane: T Fn(T a, T b) or T Fn(T a).
+template <class T, class Fn>
+struct per_lane {
+  template <class V>
+  V operator()(V a, V b) const {
+    return map_lanes<T>(a, b, Fn{});
+  }
+};
+template <class T, class Fn>
+struct per_lane1 {
+  template <class V>
+  V operator()(V a) const {
+    return map_lanes<T>(a, Fn{});
+  }
+};
+
+}  // namespace reprise::cpu
