@@ -35,6 +35,15 @@ inline void set_gpr_part(CpuState& state, Gpr reg, T value) {
   set_gpr<T>(state, static_cast<u8>(reg * 8), value);
 }
 
+/// A count or index register (rCX, rSI, rDI) as wide as the address size of the instruction.
+inline u64 address_register(const CpuState& state, const Insn& in, Gpr reg) {
+  return state.gpr[reg] << in.addr_shift >> in.addr_shift;
+}
+inline void set_address_register(CpuState& state, const Insn& in, Gpr reg, u64 value) {
+  if (in.addr_shift == 48) return set_gpr_part<u16>(state, reg, static_cast<u16>(value));
+  state.gpr[reg] = value << in.addr_shift >> in.addr_shift;
+}
+
 inline u64 effective_address(const CpuState& state, const Insn& in) {
   const u64 address = gpr<u64>(state, in.base) + (gpr<u64>(state, in.index) << in.scale) + static_cast<u64>(in.disp);
   return address << in.addr_shift >> in.addr_shift;
@@ -48,12 +57,17 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
 [[nodiscard]] bool segment_linear(Cpu& cpu, const Insn& in, SegmentIndex seg, u64 effective, u64 bytes, mmu::Access access,
                                   u64& linear);
 
-/// The linear address of the memory operand. Returns false after raising.
-[[nodiscard]] inline bool data_linear(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access, u64& linear) {
-  const u64 effective = effective_address(cpu.state, in);
+/// The linear address of `effective` in the segment of the memory operand. Returns false after raising.
+[[nodiscard]] inline bool operand_linear(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access,
+                                         u64& linear) {
   linear = effective + cpu.state.seg[in.seg].base;
   if (in.flags & Insn::kCheckAddress) [[unlikely]] return check_data_address(cpu, in, effective, bytes, access, linear);
   return true;
+}
+
+/// The linear address of the memory operand. Returns false after raising.
+[[nodiscard]] inline bool data_linear(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access, u64& linear) {
+  return operand_linear(cpu, in, effective_address(cpu.state, in), bytes, access, linear);
 }
 
 /// Loads the memory operand. False: a fault was raised.

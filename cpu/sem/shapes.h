@@ -7,6 +7,8 @@
 //   rmw1<B>     T B(Cpu&, T dst)                dst := B(dst)             INC, NEG, BSWAP
 //   write1<B>   T B(Cpu&)                       dst := B()                SETcc
 //   write2<B>   T B(Cpu&, T src)                dst := B(src)             MOV, POPCNT
+//   read1<B>    Status B(Cpu&, T src)           implicit destination  MUL, DIV
+//   rmw2_count<B> T B(Cpu&, T dst, T src, unsigned count)             SHLD, SHRD
 //   direct<F>   Status F(Cpu&, const Insn&)     everything else
 // Nothing that can fault follows a body's first effect.
 #pragma once
@@ -133,6 +135,46 @@ struct rmw1 {
       return done ? Status::Next : Status::Fault;
     }
     static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
+  };
+  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+};
+
+template <class Body>
+struct read1 {
+  template <class T>
+  struct Instance {
+    static Status r(Cpu& cpu, const Insn& in) { return Body{}(cpu, gpr<T>(cpu.state, in.reg[0])); }
+    static Status m(Cpu& cpu, const Insn& in) {
+      T src;
+      if (!load_operand(cpu, in, src)) return Status::Fault;
+      return Body{}(cpu, src);
+    }
+    static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
+  };
+  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+};
+
+/// Two operands and a count: an immediate or CL.
+template <class Body>
+struct rmw2_count {
+  template <class T>
+  struct Instance {
+    static unsigned count(const Cpu& cpu, const Insn& in) {
+      const bool immediate = in.kind2 == static_cast<u8>(OperandKind::Imm);
+      return static_cast<u8>(immediate ? in.imm : cpu.state.gpr[RCX]);
+    }
+    static Status rr(Cpu& cpu, const Insn& in) {
+      const T src = gpr<T>(cpu.state, in.reg[1]);
+      set_gpr<T>(cpu.state, in.reg[0], Body{}(cpu, gpr<T>(cpu.state, in.reg[0]), src, count(cpu, in)));
+      return Status::Next;
+    }
+    static Status mr(Cpu& cpu, const Insn& in) {
+      const T src = gpr<T>(cpu.state, in.reg[1]);
+      const bool done =
+          modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst, src, count(cpu, in)); });
+      return done ? Status::Next : Status::Fault;
+    }
+    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::MR ? mr : nullptr; }
   };
   static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
 };
