@@ -44,7 +44,8 @@ class CodePages {
   /// [phys, phys+bytes) within one page of RAM or ROM now holds translated code.
   void add_code(u64 phys, u64 bytes);
 
-  /// A store of `bytes` (may cross pages) to `phys` is about to be or was done. Returns true when it hit code.
+  /// A store of `bytes` (may cross pages) to `phys` is about to be or was done. Returns true when it hit
+  /// code.
   bool written(u64 phys, u64 bytes);
 
   /// Called by a listener that has no block left in the page. With several listeners the page stays marked,
@@ -58,7 +59,9 @@ class CodePages {
   static constexpr unsigned kChunkShift = 21;
   using Chunk = std::array<u64, (u64{1} << kChunkShift) / kPageBytes>;
 
-  static constexpr u64 index_in_chunk(u64 phys) { return (phys >> kPageShift) & (std::tuple_size_v<Chunk> - 1); }
+  static constexpr u64 index_in_chunk(u64 phys) {
+    return (phys >> kPageShift) & (std::tuple_size_v<Chunk> - 1);
+  }
   u64 lines(u64 phys) const {
     const u64 chunk = phys >> kChunkShift;
     return chunk < chunks_.size() && chunks_[chunk] ? (*chunks_[chunk])[index_in_chunk(phys)] : 0;

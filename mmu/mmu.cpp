@@ -19,12 +19,24 @@ constexpr u64 bytes_to_page_end(u64 linear) { return kPageBytes - (linear & ~kPa
 // memcpy with the common sizes as single moves.
 void copy_bytes(void* to, const void* from, u64 bytes) {
   switch (bytes) {
-    case 1: std::memcpy(to, from, 1); return;
-    case 2: std::memcpy(to, from, 2); return;
-    case 4: std::memcpy(to, from, 4); return;
-    case 8: std::memcpy(to, from, 8); return;
-    case 16: std::memcpy(to, from, 16); return;
-    default: std::memcpy(to, from, bytes); return;
+    case 1:
+      std::memcpy(to, from, 1);
+      return;
+    case 2:
+      std::memcpy(to, from, 2);
+      return;
+    case 4:
+      std::memcpy(to, from, 4);
+      return;
+    case 8:
+      std::memcpy(to, from, 8);
+      return;
+    case 16:
+      std::memcpy(to, from, 16);
+      return;
+    default:
+      std::memcpy(to, from, bytes);
+      return;
   }
 }
 
@@ -102,12 +114,15 @@ bool Mmu::non_canonical(u64 linear) {
   return false;
 }
 
-// Walks the tables and remembers the result. Returns the data word of the second level, or 0 after a page fault.
+// Walks the tables and remembers the result. Returns the data word of the second level, or 0 after a page
+// fault.
 u64 Mmu::walk(u64 linear, Access access, View view) {
   ++stats_.walks;
   TableMemory memory{phys_map_, code_pages_, observer_, a20_mask_};
-  const WalkResult result = page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
-  if (result.ok) [[likely]] return second_level_->insert(linear, result.translation);
+  const WalkResult result =
+      page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
+  if (result.ok) [[likely]]
+    return second_level_->insert(linear, result.translation);
   // SDM 3A 4.10.4.1: a page fault drops the translations of its address.
   ++stats_.page_faults;
   second_level_->drop_piece(linear);
@@ -231,7 +246,8 @@ bool Mmu::store_slow(u64 linear, const void* from, u64 bytes, View view) {
 // Both pages, before either is touched.
 bool Mmu::translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]) {
   ++stats_.page_crossings;
-  if (!is_canonical(context_, linear) || !is_canonical(context_, linear + bytes - 1)) return non_canonical(linear);
+  if (!is_canonical(context_, linear) || !is_canonical(context_, linear + bytes - 1))
+    return non_canonical(linear);
   return translate(linear, access, view, pages[0]) &&
          translate(wrap(linear + bytes_to_page_end(linear)), access, view, pages[1]);
 }

@@ -86,7 +86,8 @@ class Mmu final : public WriteTagHolder {
     return store_slow(linear, &value, sizeof(T), view_);
   }
 
-  /// The host address for a plain-RAM store of `bytes` at `linear`, or nullptr when the slow path must be taken.
+  /// The host address for a plain-RAM store of `bytes` at `linear`, or nullptr when the slow path must be
+  /// taken.
   u8* write_pointer(u64 linear, u64 bytes) {
     const TlbEntry& entry = write_->entries[tlb_slot(linear)];
     const u64 offset = linear - entry.tag_linear;
@@ -190,7 +191,8 @@ class Mmu final : public WriteTagHolder {
   enum class InvpcidType : u8 { Address = 0, SingleContext = 1, AllGlobal = 2, AllNonGlobal = 3 };
   void invpcid(InvpcidType type, u16 pcid, u64 linear);
   void flush_all();
-  /// A20 masked: bit 20 of every physical address reads as 0, those of page tables too. On after construction.
+  /// A20 masked: bit 20 of every physical address reads as 0, those of page tables too. On after
+  /// construction.
   void set_a20(bool enabled);
   /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
   void set_cpu_profile(u8 physical_address_bits, bool gib_pages);
@@ -242,7 +244,9 @@ class Mmu final : public WriteTagHolder {
   u64 wrap(u64 linear) const { return long_mode() ? linear : linear & 0xffff'ffff; }
   bool long_mode() const { return (context_.efer & kEferLma) != 0; }
   bool paging() const { return (context_.cr0 & kCr0Pg) != 0; }
-  u16 pcid() const { return context_.cr4 & kCr4Pcide ? static_cast<u16>(context_.cr3 & kCr3PcidMask) : u16{0}; }
+  u16 pcid() const {
+    return context_.cr4 & kCr4Pcide ? static_cast<u16>(context_.cr3 & kCr3PcidMask) : u16{0};
+  }
 
   void read_page(const Page& page, u8* into, u64 bytes);
   void write_page(const Page& page, const u8* from, u64 bytes);

@@ -1,4 +1,5 @@
-// The page walker over memory behind an interface; the MMU uses page_walk_over directly. See page_walk_impl.h.
+// The page walker over memory behind an interface; the MMU uses page_walk_over directly. See
+// page_walk_impl.h.
 #include "mmu/page_walk.h"
 
 #include "mmu/page_walk_impl.h"

@@ -22,19 +22,19 @@ struct PagingContext {
   u64 cr3 = 0;
   u64 cr4 = 0;
   u64 efer = 0;
-  u64 pdptes[4] = {};          // PAE only: loaded by MOV to CR3, not at each walk. SDM 3A 4.4.1
+  u64 pdptes[4] = {};             // PAE only: loaded by MOV to CR3, not at each walk. SDM 3A 4.4.1
   u8 physical_address_bits = 46;  // MAXPHYADDR, 32..52: entry bits from here to 51 are reserved
   bool gib_pages = true;
 };
 
 struct Translation {
-  u64 phys;           // of the byte asked for
-  u64 page_bytes;     // 4 KiB, 2 MiB, 4 MiB or 1 GiB
-  bool global;        // G in the leaf and CR4.PGE
-  bool user;          // U/S set at every level
-  bool writable;      // R/W set at every level
-  bool executable;    // XD clear at every level (or not enabled)
-  bool dirty;         // D in the leaf after this access
+  u64 phys;         // of the byte asked for
+  u64 page_bytes;   // 4 KiB, 2 MiB, 4 MiB or 1 GiB
+  bool global;      // G in the leaf and CR4.PGE
+  bool user;        // U/S set at every level
+  bool writable;    // R/W set at every level
+  bool executable;  // XD clear at every level (or not enabled)
+  bool dirty;       // D in the leaf after this access
 };
 
 struct WalkResult {
@@ -58,8 +58,8 @@ inline bool is_canonical(const PagingContext& context, u64 linear) {
   return static_cast<u64>(static_cast<i64>(linear << unused_bits) >> unused_bits) == linear;
 }
 
-/// The access rights of a page, SDM 3A 4.6.1: true when `access` with the rights of `view` may use a page with
-/// these accumulated U/S, R/W and not-XD bits. Paging is on.
+/// The access rights of a page, SDM 3A 4.6.1: true when `access` with the rights of `view` may use a page
+/// with these accumulated U/S, R/W and not-XD bits. Paging is on.
 constexpr bool access_permitted(const PagingContext& context, bool user, bool writable, bool executable,
                                 Access access, View view) {
   if (view == View::User) {

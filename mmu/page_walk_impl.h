@@ -1,5 +1,6 @@
 // The body of the page walker, over any memory with read_entry and write_entry, so that a walk over plain RAM
-// makes no virtual call. One loop serves all modes; what differs between them is in WalkShape. SDM 3A 4.3-4.5.
+// makes no virtual call. One loop serves all modes; what differs between them is in WalkShape. SDM
+// 3A 4.3-4.5.
 #pragma once
 
 #include "common/bits.h"
@@ -9,9 +10,9 @@ namespace reprise::mmu {
 
 //  mode      entry bytes  index bits  levels in memory   large leaf
 //  32-bit         4           10             2           4 MiB (CR4.PSE)
-//  PAE            8            9             2           2 MiB             (level 3 is the four PDPTE registers)
-//  4-level        8            9             4           2 MiB, 1 GiB
-//  5-level        8            9             5           2 MiB, 1 GiB
+//  PAE            8            9             2           2 MiB             (level 3 is the four PDPTE
+//  registers) 4-level        8            9             4           2 MiB, 1 GiB 5-level        8 9 5 2 MiB,
+//  1 GiB
 enum class PagingMode : u8 { None, Bits32, Pae, Level4, Level5 };
 
 constexpr PagingMode paging_mode(const PagingContext& context) {
@@ -31,7 +32,9 @@ struct ReservedBits {
 inline constexpr u64 kEntryAddressMask = 0x000ffffffffff000;
 
 /// Bits high:low as a mask; empty when high < low.
-constexpr u64 bit_range(unsigned high, unsigned low) { return high < low ? 0 : field(~u64{0}, 0, high - low + 1) << low; }
+constexpr u64 bit_range(unsigned high, unsigned low) {
+  return high < low ? 0 : field(~u64{0}, 0, high - low + 1) << low;
+}
 
 constexpr unsigned clamped_physical_bits(const PagingContext& context) {
   const unsigned bits = context.physical_address_bits;
@@ -57,7 +60,8 @@ constexpr u32 access_error_bits(const PagingContext& context, Access access, Vie
   if (access == Access::Write) code |= kPfW;
   if (view == View::User) code |= kPfU;
   // SDM 3A 4.7: I/D is set for a fetch when SMEP is on, or PAE (or long mode) with NXE.
-  const bool reports_fetch = (context.cr4 & kCr4Smep) || ((context.cr4 & kCr4Pae) && (context.efer & kEferNxe));
+  const bool reports_fetch =
+      (context.cr4 & kCr4Smep) || ((context.cr4 & kCr4Pae) && (context.efer & kEferNxe));
   if (access == Access::Fetch && reports_fetch) code |= kPfI;
   return code;
 }
@@ -88,8 +92,8 @@ WalkResult page_walk_over(const PagingContext& context, Memory& memory, u64 line
 
   u64 entry_phys[6];
   u64 entries[6];
-  u64 all = ~u64{0};   // AND of all entries: U/S and R/W hold only if set everywhere
-  u64 some = 0;        // OR of all entries: XD holds if set anywhere
+  u64 all = ~u64{0};  // AND of all entries: U/S and R/W hold only if set everywhere
+  u64 some = 0;       // OR of all entries: XD holds if set anywhere
   const unsigned top_level = level;
   unsigned shift;
   for (;; --level) {
@@ -130,7 +134,8 @@ WalkResult page_walk_over(const PagingContext& context, Memory& memory, u64 line
   translation.user = (all & kPteUs) != 0;
   translation.writable = (all & kPteRw) != 0;
   translation.executable = !(mode != PagingMode::Bits32 && (some & kPteXd));
-  if (!access_permitted(context, translation.user, translation.writable, translation.executable, access, view))
+  if (!access_permitted(context, translation.user, translation.writable, translation.executable, access,
+                        view))
     return fault(kPfP);
 
   // SDM 3A 4.8: A in every entry used, D in the leaf of a write. From the root down, so that an entry that is
@@ -140,7 +145,8 @@ WalkResult page_walk_over(const PagingContext& context, Memory& memory, u64 line
   if (effects == WalkEffects::SetAccessedDirty) {
     for (unsigned used = top_level; used >= level; --used) {
       const u64 flags = used == level ? leaf_flags : kPteA;
-      if ((entries[used] & flags) != flags) memory.write_entry(entry_phys[used], entry_bytes, entries[used] | flags);
+      if ((entries[used] & flags) != flags)
+        memory.write_entry(entry_phys[used], entry_bytes, entries[used] | flags);
     }
   }
   return {true, 0, translation};

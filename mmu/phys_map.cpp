@@ -17,10 +17,14 @@ constexpr u64 kPhysLimit = u64{1} << 52;  // SDM 3A 4.1.4: MAXPHYADDR is at most
 
 const char* kind_name(PhysMap::Kind kind) {
   switch (kind) {
-    case PhysMap::Kind::Ram: return "ram";
-    case PhysMap::Kind::Rom: return "rom";
-    case PhysMap::Kind::Mmio: return "mmio";
-    case PhysMap::Kind::Unmapped: break;
+    case PhysMap::Kind::Ram:
+      return "ram";
+    case PhysMap::Kind::Rom:
+      return "rom";
+    case PhysMap::Kind::Mmio:
+      return "mmio";
+    case PhysMap::Kind::Unmapped:
+      break;
   }
   return "unmapped";
 }
@@ -41,9 +45,10 @@ void store_bytes_of_u64(u8* host, unsigned bytes, u64 value) {
 
 Result<Done> PhysMap::add_ram(std::string name, u64 phys, u64 bytes, u64 ram_offset, int priority) {
   if (ram_offset > ram_.bytes() || bytes > ram_.bytes() - ram_offset || ram_offset % kPageBytes != 0)
-    return Error{fmt::format("memory region {}: RAM offset {:#x}+{:#x} is outside the {:#x} bytes of RAM", name,
-                             ram_offset, bytes, ram_.bytes())};
-  return add({std::move(name), phys, bytes, Kind::Ram, priority, ram_.host() + ram_offset, ram_offset, nullptr});
+    return Error{fmt::format("memory region {}: RAM offset {:#x}+{:#x} is outside the {:#x} bytes of RAM",
+                             name, ram_offset, bytes, ram_.bytes())};
+  return add(
+      {std::move(name), phys, bytes, Kind::Ram, priority, ram_.host() + ram_offset, ram_offset, nullptr});
 }
 
 Result<Done> PhysMap::add_rom(std::string name, u64 phys, u64 bytes, u8* host, int priority) {
@@ -60,8 +65,8 @@ Result<Done> PhysMap::add(Region region) {
                              region.phys, region.bytes)};
   const bool by_page = region.kind != Kind::Mmio;
   if (by_page && (region.phys % kPageBytes != 0 || region.bytes % kPageBytes != 0))
-    return Error{fmt::format("memory region {}: {:#x}+{:#x} is not made of whole pages", region.name, region.phys,
-                             region.bytes)};
+    return Error{fmt::format("memory region {}: {:#x}+{:#x} is not made of whole pages", region.name,
+                             region.phys, region.bytes)};
   for (const Region& other : regions_) {
     if (other.name == region.name) return Error{fmt::format("memory region {} exists already", region.name)};
     if (other.priority == region.priority && overlap(region.phys, region.bytes, other.phys, other.bytes))
@@ -70,7 +75,8 @@ Result<Done> PhysMap::add(Region region) {
     const bool both_ram = other.kind == Kind::Ram && region.kind == Kind::Ram;
     if (both_ram && overlap(region.ram_offset, region.bytes, other.ram_offset, other.bytes) &&
         region.phys - region.ram_offset != other.phys - other.ram_offset)
-      return Error{fmt::format("memory regions {} and {} map the same RAM at two addresses", region.name, other.name)};
+      return Error{
+          fmt::format("memory regions {} and {} map the same RAM at two addresses", region.name, other.name)};
   }
   regions_.push_back(std::move(region));
   flatten();
@@ -78,7 +84,8 @@ Result<Done> PhysMap::add(Region region) {
 }
 
 bool PhysMap::remove(std::string_view name) {
-  const auto found = std::find_if(regions_.begin(), regions_.end(), [&](const Region& r) { return r.name == name; });
+  const auto found =
+      std::find_if(regions_.begin(), regions_.end(), [&](const Region& r) { return r.name == name; });
   if (found == regions_.end()) return false;
   regions_.erase(found);
   flatten();
@@ -111,7 +118,8 @@ void PhysMap::flatten() {
   ram_ranges_[0] = ram_ranges_[1] = RamRange{};
   for (const Flat& flat : flat_) {
     if (flat.region->kind != Kind::Ram) continue;
-    const RamRange range{flat.phys, flat.end - flat.phys, flat.region->host + (flat.phys - flat.region->phys)};
+    const RamRange range{flat.phys, flat.end - flat.phys,
+                         flat.region->host + (flat.phys - flat.region->phys)};
     if (range.bytes > ram_ranges_[0].bytes) {
       ram_ranges_[1] = ram_ranges_[0];
       ram_ranges_[0] = range;
@@ -168,9 +176,12 @@ Width PhysMap::piece_width(const Target& target, u64 phys, unsigned bytes) const
 u64 PhysMap::read_piece(const Target& target, Width width) {
   switch (target.kind) {
     case Kind::Ram:
-    case Kind::Rom: return load_bytes_as_u64(target.host, width_bytes(width));
-    case Kind::Mmio: return target.handler->mmio_read(target.offset, width) & width_mask(width);
-    case Kind::Unmapped: break;
+    case Kind::Rom:
+      return load_bytes_as_u64(target.host, width_bytes(width));
+    case Kind::Mmio:
+      return target.handler->mmio_read(target.offset, width) & width_mask(width);
+    case Kind::Unmapped:
+      break;
   }
   ++unmapped_reads_;
   return width_mask(width);
@@ -182,9 +193,12 @@ void PhysMap::write_piece(const Target& target, Width width, u64 value) {
       store_bytes_of_u64(target.host, width_bytes(width), value);
       ram_.mark_dirty(target.ram_offset);
       return;
-    case Kind::Mmio: target.handler->mmio_write(target.offset, width, value & width_mask(width)); return;
+    case Kind::Mmio:
+      target.handler->mmio_write(target.offset, width, value & width_mask(width));
+      return;
     case Kind::Rom:
-    case Kind::Unmapped: break;
+    case Kind::Unmapped:
+      break;
   }
   ++unmapped_writes_;
 }
@@ -250,7 +264,9 @@ u64 PhysMap::read_entry(u64 phys, unsigned bytes) {
   return read(phys, static_cast<Width>(bytes));
 }
 
-void PhysMap::write_entry(u64 phys, unsigned bytes, u64 value) { write(phys, static_cast<Width>(bytes), value); }
+void PhysMap::write_entry(u64 phys, unsigned bytes, u64 value) {
+  write(phys, static_cast<Width>(bytes), value);
+}
 
 std::string PhysMap::dump() const {
   std::string text;

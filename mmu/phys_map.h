@@ -34,9 +34,9 @@ class PhysMap final : public WalkMemory {
   PhysMap& operator=(const PhysMap&) = delete;
 
   // Regions are page-granular for RAM and ROM; MMIO may be any size. Equal priorities may not overlap;
-  // a higher priority hides a lower one (VGA window over RAM). `name` is unique; it appears in errors and dumps.
-  // One byte of RAM has one guest-physical address, so that code and dirty tracking need no aliases: regions
-  // that share RAM bytes must map them to the same address. The caller flushes TLBs after a change.
+  // a higher priority hides a lower one (VGA window over RAM). `name` is unique; it appears in errors and
+  // dumps. One byte of RAM has one guest-physical address, so that code and dirty tracking need no aliases:
+  // regions that share RAM bytes must map them to the same address. The caller flushes TLBs after a change.
   Result<Done> add_ram(std::string name, u64 phys, u64 bytes, u64 ram_offset, int priority = 0);
   Result<Done> add_rom(std::string name, u64 phys, u64 bytes, u8* host, int priority = 0);
   Result<Done> add_mmio(std::string name, u64 phys, u64 bytes, MmioHandler& handler, int priority = 1);
@@ -50,7 +50,8 @@ class PhysMap final : public WalkMemory {
   u8* ram_host(u64 phys, u64 bytes) const {
     for (const RamRange& range : ram_ranges_) {
       const u64 offset = phys - range.phys;
-      if (offset < range.bytes && range.bytes - offset >= bytes) [[likely]] return range.host + offset;
+      if (offset < range.bytes && range.bytes - offset >= bytes) [[likely]]
+        return range.host + offset;
     }
     return ram_host_elsewhere(phys, bytes);
   }
@@ -59,7 +60,8 @@ class PhysMap final : public WalkMemory {
   /// writes to ROM and unmapped space are dropped; both are counted.
   u64 read(u64 phys, Width width);
   void write(u64 phys, Width width, u64 value);
-  /// RAM and ROM bytes only: false (and ones) where anything else lies. Marks dirty; does not know of code pages.
+  /// RAM and ROM bytes only: false (and ones) where anything else lies. Marks dirty; does not know of code
+  /// pages.
   bool read_bytes(u64 phys, std::span<u8> into);
   /// RAM only: bytes for anything else are dropped, and the result is false.
   bool write_bytes(u64 phys, std::span<const u8> from);

@@ -23,10 +23,11 @@ Result<std::unique_ptr<Ram>> Ram::create(u64 bytes) {
   if (bytes == 0 || bytes % kPageBytes != 0 || bytes > kMaxRamBytes)
     return Error{fmt::format("guest RAM of {} bytes: give a multiple of 4096 up to 4 TiB", bytes)};
   const u64 mapping_bytes = align_up(bytes, kHugePageBytes) + kHugePageBytes;
-  void* mapping =
-      mmap(nullptr, mapping_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapping = mmap(nullptr, mapping_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED)
-    return Error{fmt::format("cannot reserve {} MiB of host memory for guest RAM: {}", bytes >> 20, strerror(errno))};
+    return Error{
+        fmt::format("cannot reserve {} MiB of host memory for guest RAM: {}", bytes >> 20, strerror(errno))};
   u8* base = static_cast<u8*>(mapping);
   const u64 skipped = align_up(reinterpret_cast<u64>(base), kHugePageBytes) - reinterpret_cast<u64>(base);
 #ifdef MADV_HUGEPAGE

@@ -23,9 +23,14 @@ class Ram {
   const u8* host() const { return host_; }
   u64 bytes() const { return bytes_; }
 
-  /// A page is marked when a write tag for it is granted or DMA writes it; clearing must drop write tags first.
-  void mark_dirty(u64 offset) { dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63); }
-  bool dirty(u64 offset) const { return (dirty_[offset >> (kPageShift + 6)] >> ((offset >> kPageShift) & 63)) & 1; }
+  /// A page is marked when a write tag for it is granted or DMA writes it; clearing must drop write tags
+  /// first.
+  void mark_dirty(u64 offset) {
+    dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63);
+  }
+  bool dirty(u64 offset) const {
+    return (dirty_[offset >> (kPageShift + 6)] >> ((offset >> kPageShift) & 63)) & 1;
+  }
   /// Bit i of word w is the page at offset (64 * w + i) * 4096.
   std::vector<u64>& dirty_words() { return dirty_; }
 

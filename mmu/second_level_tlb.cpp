@@ -97,7 +97,8 @@ void SecondLevelTlb::drop_pieces(u64 linear, PageSize size, u32 space, u32 globa
     for (unsigned way = 0; way < kWays; ++way) {
       const u64 found = set.tags[way];
       const u32 found_space = static_cast<u32>(found & (kSpaces - 1));
-      const bool ours = (found & region_mask) == region && (found_space == space || found_space == global_space);
+      const bool ours =
+          (found & region_mask) == region && (found_space == space || found_space == global_space);
       if (ours && ((set.data[way] >> kSizeShift) & 3) == static_cast<u64>(size)) set.tags[way] = 0;
     }
   };

@@ -25,7 +25,7 @@ class SecondLevelTlb {
   static constexpr u64 kRightsMask = kUser | kWritable | kExecutable;
   static constexpr u64 kDirty = 1u << 3;
   static constexpr u64 kGlobal = 1u << 4;
-  static constexpr u64 kPresent = 1u << 5;  // so that no data word of an entry is 0
+  static constexpr u64 kPresent = 1u << 5;   // so that no data word of an entry is 0
   static constexpr unsigned kSizeShift = 6;  // bits 7:6: PageSize
 
   SecondLevelTlb() { reset(); }
@@ -90,7 +90,9 @@ class SecondLevelTlb {
   void reset();
   u32 new_space();
   void drop_pieces(u64 linear, PageSize size, u32 space, u32 global_space);
-  static unsigned filter_slot(u64 linear, u64 page_bytes) { return (linear / page_bytes) & (kFilterBits - 1); }
+  static unsigned filter_slot(u64 linear, u64 page_bytes) {
+    return (linear / page_bytes) & (kFilterBits - 1);
+  }
 
   std::array<Set, kSets> sets_;
   u32 current_space_;

@@ -1,6 +1,7 @@
 // When a translation must go away: SDM 3A 4.10.4.1 as one table, and the instructions that flush by address.
 //
-// The manual names the least a processor invalidates; where a row says less than All, that is what the row does.
+// The manual names the least a processor invalidates; where a row says less than All, that is what the row
+// does.
 //
 //   event                                   invalidates (SDM 3A 4.10.4.1)
 //   MOV to CR3, CR4.PCIDE=0                 all of PCID 0, except global
@@ -62,9 +63,12 @@ constexpr RegisterRule kRegisterRules[] = {
 
 constexpr u64 edge_bits(Edge edge, u64 before, u64 after) {
   switch (edge) {
-    case Edge::Rising: return ~before & after;
-    case Edge::Falling: return before & ~after;
-    case Edge::Any: break;
+    case Edge::Rising:
+      return ~before & after;
+    case Edge::Falling:
+      return before & ~after;
+    case Edge::Any:
+      break;
   }
   return before ^ after;
 }
@@ -137,7 +141,9 @@ void Mmu::set_paging(u64 cr0, u64 cr4, u64 efer) {
   bool drop_all = false;
   bool drop_any = false;
   for (const RegisterRule& rule : kRegisterRules) {
-    const u64 before = rule.where == Register::Cr0 ? context_.cr0 : rule.where == Register::Cr4 ? context_.cr4 : context_.efer;
+    const u64 before = rule.where == Register::Cr0   ? context_.cr0
+                       : rule.where == Register::Cr4 ? context_.cr4
+                                                     : context_.efer;
     const u64 after = rule.where == Register::Cr0 ? cr0 : rule.where == Register::Cr4 ? cr4 : efer;
     if (!(edge_bits(rule.edge, before, after) & rule.bits)) continue;
     drop_any = true;
@@ -164,7 +170,9 @@ void Mmu::set_cr3(u64 value) {
   if (second_level_->select_pcid(pcid())) drop_tags(Globals::Keep);
 }
 
-void Mmu::set_pdptes(const u64 (&pdptes)[4]) { std::copy(std::begin(pdptes), std::end(pdptes), context_.pdptes); }
+void Mmu::set_pdptes(const u64 (&pdptes)[4]) {
+  std::copy(std::begin(pdptes), std::end(pdptes), context_.pdptes);
+}
 
 void Mmu::set_a20(bool enabled) {
   const u64 mask = enabled ? ~u64{0} : ~(u64{1} << 20);
@@ -185,7 +193,8 @@ void Mmu::update_rights() {
     for (unsigned view = 0; view < kViews; ++view)
       for (unsigned access = 0; access < kAccessKinds; ++access)
         if (access_permitted(context_, bits & SecondLevelTlb::kUser, bits & SecondLevelTlb::kWritable,
-                             bits & SecondLevelTlb::kExecutable, static_cast<Access>(access), static_cast<View>(view)))
+                             bits & SecondLevelTlb::kExecutable, static_cast<Access>(access),
+                             static_cast<View>(view)))
           rights_[bits] |= static_cast<u16>(1u << (view * kAccessKinds + access));
   }
 }
@@ -220,7 +229,9 @@ void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
       ++stats_.flushes_pcid;
       second_level_->flush_pcid(pcid_operand);
       break;
-    case InvpcidType::AllGlobal: flush_all(); return;
+    case InvpcidType::AllGlobal:
+      flush_all();
+      return;
     case InvpcidType::AllNonGlobal:
       ++stats_.flushes_nonglobal;
       second_level_->flush_nonglobal();
