@@ -49,11 +49,14 @@ Status sem_aam(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 
+/// Undefined: OF, AF and CF, which are those of adding the product to AL.
 Status sem_aad(Cpu& cpu, const Insn& in) {
   const u16 ax = gpr_part<u16>(cpu.state, RAX);
-  const u8 al = static_cast<u8>(ax + (ax >> 8) * static_cast<u8>(in.imm));
-  set_gpr_part<u16>(cpu.state, RAX, al);
-  flags::assign(cpu.state.rflags, kRflagsStatus, flags::zsp(al));
+  const u8 al = static_cast<u8>(ax);
+  const u8 product = static_cast<u8>((ax >> 8) * static_cast<u8>(in.imm));
+  const u8 sum = static_cast<u8>(al + product);
+  set_gpr_part<u16>(cpu.state, RAX, sum);
+  flags::assign(cpu.state.rflags, kRflagsStatus, flags::add(al, product, sum));
   return Status::Next;
 }
 

@@ -7,21 +7,15 @@
 namespace reprise::cpu {
 namespace {
 
-/// False after raising: the target is not canonical or beyond the CS limit.
-bool check_target(Cpu& cpu, const Insn& in, u64 target) {
-  bool allowed;
-  if (in.has(Insn::kCode64)) {
-    allowed = sign_extend(target, 48) == target ||
-              ((cpu.state.cr4 & mmu::kCr4La57) != 0 && sign_extend(target, 57) == target);
-  } else {
-    allowed = target <= cpu.state.seg[CS].limit;
-  }
-  if (!allowed) [[unlikely]] cpu.raise(kGP, 0);
-  return allowed;
+/// False: the target is not canonical or beyond the CS limit.
+bool target_allowed(const Cpu& cpu, const Insn& in, u64 target) {
+  if (!in.has(Insn::kCode64)) return target <= cpu.state.seg[CS].limit;
+  return sign_extend(target, 48) == target ||
+         ((cpu.state.cr4 & mmu::kCr4La57) != 0 && sign_extend(target, 57) == target);
 }
 
 Status jump_to(Cpu& cpu, const Insn& in, u64 target) {
-  if (!check_target(cpu, in, target)) return Status::Fault;
+  if (!target_allowed(cpu, in, target)) [[unlikely]] return cpu.raise(kGP, 0);
   cpu.state.rip = target;
   return Status::Jump;
 }
@@ -54,10 +48,15 @@ struct jmp {
 template <class T>
 struct Call {
   static Status to(Cpu& cpu, const Insn& in, u64 target) {
-    if (!check_target(cpu, in, target)) return Status::Fault;
+    if (!target_allowed(cpu, in, target)) [[unlikely]] return refuse(cpu, in);
     if (!stack::push<T>(cpu, in, static_cast<T>(cpu.next_rip(in)))) return Status::Fault;
     cpu.state.rip = target;
     return Status::Jump;
+  }
+  /// The stack is looked at before the target. Differs from hardware: the return address is not written then.
+  static Status refuse(Cpu& cpu, const Insn& in) {
+    if (!stack::probe_at(cpu, in, cpu.state.gpr[RSP] - sizeof(T), sizeof(T))) return Status::Fault;
+    return cpu.raise(kGP, 0);
   }
   static Status relative(Cpu& cpu, const Insn& in) { return to(cpu, in, relative_target(cpu, in)); }
   static Status r(Cpu& cpu, const Insn& in) { return to(cpu, in, gpr<T>(cpu.state, in.reg[0])); }
@@ -85,7 +84,8 @@ template <class T>
 struct Ret {
   static Status run(Cpu& cpu, const Insn& in) {
     T target;
-    if (!stack::top(cpu, in, target) || !check_target(cpu, in, target)) return Status::Fault;
+    if (!stack::top(cpu, in, target)) return Status::Fault;
+    if (!target_allowed(cpu, in, target)) [[unlikely]] return cpu.raise(kGP, 0);
     stack::release(cpu.state, in, sizeof(T) + (in.imm & 0xffff));
     cpu.state.rip = target;
     return Status::Jump;
@@ -112,7 +112,7 @@ Status loop(Cpu& cpu, const Insn& in) {
   const bool zero = (cpu.state.rflags & kRflagsZf) != 0;
   const bool taken = count != 0 && (W == LoopWhile::Count || zero == (W == LoopWhile::Zero));
   const u64 target = relative_target(cpu, in);
-  if (taken && !check_target(cpu, in, target)) return Status::Fault;
+  if (taken && !target_allowed(cpu, in, target)) return cpu.raise(kGP, 0);
   set_address_register(cpu.state, in, RCX, count);
   if (!taken) return Status::Next;
   cpu.state.rip = target;

@@ -37,8 +37,10 @@ bool check_segment(Cpu& cpu, const Segment& segment, bool stack, u64 effective, 
   return allowed;
 }
 
+/// Before any page fault, after #GP or #SS for an address that is not canonical.
 bool check_alignment(Cpu& cpu, const Insn& in, u64 linear, u64 bytes) {
   if (!in.has(Insn::kAlignCheck) || (linear & (required_alignment(bytes) - 1)) == 0) return true;
+  if (!mmu::is_canonical(cpu.mmu.context(), linear)) return true;
   cpu.raise(kAC, 0);
   return false;
 }

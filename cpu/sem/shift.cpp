@@ -1,7 +1,7 @@
 // SHL, SHR, SAR, ROL, ROR, RCL, RCR, SHLD, SHRD. SDM 2B.
 //
 // Undefined: OF for counts other than 1. Intel processors give what a shift of the same operand by one would, except
-// that ROL and ROR by an immediate other than 1 leave OF alone. AF is cleared by shifts and kept by rotates.
+// that ROL and ROR of a register by an immediate other than 1 leave OF alone. AF is cleared by shifts and kept by rotates.
 // A masked count of 0 changes no flag. docs/undefined.md.
 #include "cpu/sem/shapes.h"
 
@@ -69,36 +69,37 @@ struct sem_sar {
   }
 };
 
-/// ROL and ROR: by CL or by an immediate, which differ in OF.
-template <template <bool> class Body>
+/// When ROL and ROR write OF.
+enum class RotateOf : u8 { Always, CountOne };
+
+template <template <RotateOf> class Body>
 struct rotate {
   static Handler select(const Insn& in) {
-    const bool immediate = in.form == Form::RI || in.form == Form::MI;
-    return immediate ? rmw2<Body<true>>::select(in) : rmw2<Body<false>>::select(in);
+    return in.form == Form::RI ? rmw2<Body<RotateOf::CountOne>>::select(in) : rmw2<Body<RotateOf::Always>>::select(in);
   }
 };
 
-template <bool Immediate>
+template <RotateOf When>
 struct sem_rol {
   template <class T>
   T operator()(Cpu& cpu, T dst, T src) const {
     const unsigned count = masked_count<T>(src);
     if (count == 0) return dst;
     const T result = std::rotl(dst, static_cast<int>(count % kBits<T>));
-    const bool keep_of = Immediate && count != 1;
+    const bool keep_of = When == RotateOf::CountOne && count != 1;
     const bool overflow = keep_of ? (cpu.state.rflags & kRflagsOf) != 0 : left_overflow(dst);
     return rotate_result<T>(cpu, result, bit(result, 0), overflow);
   }
 };
 
-template <bool Immediate>
+template <RotateOf When>
 struct sem_ror {
   template <class T>
   T operator()(Cpu& cpu, T dst, T src) const {
     const unsigned count = masked_count<T>(src);
     if (count == 0) return dst;
     const T result = std::rotr(dst, static_cast<int>(count % kBits<T>));
-    const bool keep_of = Immediate && count != 1;
+    const bool keep_of = When == RotateOf::CountOne && count != 1;
     const bool overflow = keep_of ? (cpu.state.rflags & kRflagsOf) != 0 : msb(dst) != bit(dst, 0);
     return rotate_result<T>(cpu, result, msb(result), overflow);
   }

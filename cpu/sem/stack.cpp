@@ -94,7 +94,7 @@ Status pop_all(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 
-/// SDM 2A ENTER. Everything is loaded, then probed, then stored. The new top of stack must be writable too.
+/// SDM 2A ENTER. The new top of stack must be writable too. Nothing is stored before everything has been checked.
 template <class T>
 struct Enter {
   static Status run(Cpu& cpu, const Insn& in) {
@@ -108,17 +108,18 @@ struct Enter {
 
     T pushed[kMaxLevel + 1];
     unsigned count = 0;
-    pushed[count++] = static_cast<T>(rbp);
+    const auto prepare = [&](T value) {
+      pushed[count++] = value;
+      return stack::probe_at(cpu, in, rsp - count * sizeof(T), sizeof(T));
+    };
+    if (!prepare(static_cast<T>(rbp))) return Status::Fault;
     for (unsigned i = 1; i < level; ++i) {
-      if (!stack::load_at<T>(cpu, in, rbp - i * sizeof(T), pushed[count++])) return Status::Fault;
+      T display;
+      if (!stack::load_at<T>(cpu, in, rbp - i * sizeof(T), display) || !prepare(display)) return Status::Fault;
     }
-    if (level > 0) pushed[count++] = frame;
-
+    if (level > 0 && !prepare(frame)) return Status::Fault;
     const u64 new_rsp = rsp - count * sizeof(T) - allocated_bytes;
-    for (unsigned i = 1; i <= count; ++i) {
-      if (!stack::probe_at(cpu, in, rsp - i * sizeof(T), sizeof(T))) return Status::Fault;
-    }
-    if (!stack::probe_at(cpu, in, new_rsp, 1)) return Status::Fault;
+    if (!stack::probe_at(cpu, in, new_rsp, sizeof(T))) return Status::Fault;
     for (unsigned i = 0; i < count; ++i) {
       if (!stack::store_at<T>(cpu, in, rsp - (i + 1) * sizeof(T), pushed[i])) return Status::Fault;
     }

@@ -221,7 +221,7 @@ struct cmps {
 
   static bool step(Cpu& cpu, const Insn& in) {
     T a, b;
-    if (!load_source(cpu, in, a) || !load_destination(cpu, in, b)) return false;
+    if (!load_destination(cpu, in, b) || !load_source(cpu, in, a)) return false;
     set_compare_flags(cpu, a, b);
     advance<T>(cpu, in, RSI, 1);
     advance<T>(cpu, in, RDI, 1);
@@ -278,23 +278,23 @@ struct scas {
   }
 };
 
-/// A count of 0 does nothing, but with a 32-bit address size in 64-bit mode Intel processors still clear the upper halves
-/// of rCX and, for MOVS and STOS, of the index registers.
+/// With a 32-bit address size in 64-bit mode Intel processors start by clearing the upper halves of rCX and, for MOVS
+/// and STOS, of the index registers: it shows when the count is 0 and when the first iteration faults.
 template <class Op>
 void truncate_registers(Cpu& cpu, const Insn& in) {
-  set_address_register(cpu.state, in, RCX, 0);
+  set_address_register(cpu.state, in, RCX, cpu.state.gpr[RCX]);
   if (Op::kCompares || !Op::kUsesDestination) return;
   if (Op::kUsesSource) set_address_register(cpu.state, in, RSI, cpu.state.gpr[RSI]);
   set_address_register(cpu.state, in, RDI, cpu.state.gpr[RDI]);
 }
 
+/// REPE and REPNE give their flags when they complete; between iterations the old ones show. SDM 2B REP.
 template <class Op>
 Status repeat(Cpu& cpu, const Insn& in) {
+  truncate_registers<Op>(cpu, in);
   const u64 total = address_register(cpu.state, in, RCX);
-  if (total == 0) {
-    truncate_registers<Op>(cpu, in);
-    return Status::Next;
-  }
+  if (total == 0) return Status::Next;
+  const u64 rflags_before = cpu.state.rflags;
   const u64 budget = std::min(total, cpu.iterations_left(in));
   const u64 retired_before = cpu.extra_retired;
   const bool bulk = bulk_allowed(cpu, in);
@@ -304,7 +304,10 @@ Status repeat(Cpu& cpu, const Insn& in) {
     u64 now = bulk ? Op::run(cpu, in, budget - done, ended) : 0;
     if (now == 0) {
       cpu.extra_retired = retired_before + done;  // what the clock shows to MMIO, and what a fault leaves behind
-      if (!Op::step(cpu, in)) return Status::Fault;
+      if (!Op::step(cpu, in)) {
+        cpu.state.rflags = rflags_before;
+        return Status::Fault;
+      }
       now = 1;
       if (Op::kCompares) ended = ((cpu.state.rflags & kRflagsZf) != 0) == in.has(Insn::kRepne);
     }
@@ -314,6 +317,7 @@ Status repeat(Cpu& cpu, const Insn& in) {
 
   if (done < total && !ended) {
     cpu.extra_retired = retired_before + done;
+    cpu.state.rflags = rflags_before;
     return Status::Restart;
   }
   cpu.extra_retired = retired_before + done - 1;
