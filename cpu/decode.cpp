@@ -45,6 +45,8 @@ u8 gpr_offset(ZydisRegister reg) {
   if (reg == ZYDIS_REGISTER_NONE) return kNoRegister;
   if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return kGprPageBase * 8;
   if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) return static_cast<u8>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
+  // The byte registers are numbered AL..BL, AH..BH, SPL..DIL, R8B..R15B.
+  if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B) return static_cast<u8>((reg - ZYDIS_REGISTER_SPL + 4) * 8);
   return static_cast<u8>(ZydisRegisterGetId(reg) * 8);
 }
 

@@ -1,0 +1,120 @@
+#include "tests/native/case.h"
+
+#include <fmt/format.h>
+
+#include "cpu/exceptions.h"
+#include "cpu/flags.h"
+#include "tests/native/random.h"
+
+namespace reprise::native {
+namespace {
+
+constexpr u64 kComparedFlags = cpu::kRflagsStatus | cpu::kRflagsDf;
+constexpr const char* kGprNames[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
+void differ(std::string& text, std::string_view what, u64 before, u64 host, u64 emulated) {
+  if (host != emulated) text += fmt::format("  {:<8} before {:#018x}  host {:#018x}  ours {:#018x}\n", what, before, host, emulated);
+}
+
+void compare_vector(std::string& text, std::string_view what, const u8* before, const u8* host, const u8* emulated, unsigned bytes) {
+  if (std::memcmp(host, emulated, bytes) == 0) return;
+  const auto hex = [bytes](const u8* data) {
+    std::string digits;
+    for (unsigned i = bytes; i-- > 0;) digits += fmt::format("{:02x}{}", data[i], i == 8 ? "_" : "");
+    return digits;
+  };
+  text += fmt::format("  {:<8} before {}\n           host   {}\n           ours   {}\n", what, hex(before), hex(host), hex(emulated));
+}
+
+}  // namespace
+
+void fill_data(u64 seed, u8* data) {
+  Random random(seed);
+  for (u64 offset = 0; offset < kDataBytes; offset += 16) {
+    u8* line = data + offset;
+    const u64 choice = random.next();
+    if (choice % 100 < 60) {
+      // Plain random bytes: cheap, and most of the page.
+      const u64 low = random.next();
+      const u64 high = low * 0x9e3779b97f4a7c15;
+      std::memcpy(line, &low, 8);
+      std::memcpy(line + 8, &high, 8);
+    } else if (choice % 100 < 90) {
+      random_vector(random, line);
+    } else if (choice % 100 < 95) {
+      const Extended value = random_extended(random);
+      std::memset(line, 0, 16);
+      std::memcpy(line, &value.significand, 8);
+      std::memcpy(line + 8, &value.sign_exponent, 2);
+    } else {
+      for (unsigned i = 0; i < 2; ++i) {
+        const u64 pointer = kCodeLinear + random.below(kCodePages * kPageBytes);
+        std::memcpy(line + 8 * i, &pointer, 8);
+      }
+    }
+  }
+}
+
+std::string compare(const Case& test, const Outcome& host, const Outcome& emulated) {
+  std::string text;
+  if (host.timed_out || emulated.timed_out) {
+    if (host.timed_out != emulated.timed_out) {
+      text += fmt::format("  timed out: host {} ours {}\n", host.timed_out, emulated.timed_out);
+    }
+    return text;
+  }
+  differ(text, "vector", 0, host.vector, emulated.vector);
+  const u8 tolerance = host.vector == cpu::kBP ? u8{kExact} : test.tolerance;
+  if (tolerance & kAnyFaultAddress) {
+    // Nothing more to compare.
+  } else if (host.vector == cpu::kPF && emulated.vector == cpu::kPF) {
+    differ(text, "cr2", 0, host.cr2, emulated.cr2);
+    // Linux reports faults on kernel addresses as protection faults, so that nothing of its layout leaks.
+    const u32 ignored = host.cr2 >> 63 ? 1 : 0;
+    differ(text, "error", 0, host.error_code | ignored, emulated.error_code | ignored);
+  } else {
+    differ(text, "error", 0, host.error_code, emulated.error_code);
+  }
+  const u64 gpr_mask = tolerance & kHighHalvesOnFault ? 0xffffffff : ~u64{0};
+  for (unsigned i = 0; i < 16; ++i) {
+    differ(text, kGprNames[i], test.in.gpr[i], host.out.gpr[i] & gpr_mask, emulated.out.gpr[i] & gpr_mask);
+  }
+  differ(text, "rip", test.rip, host.out.rip, emulated.out.rip);
+  const u64 flags = kComparedFlags & ~test.undefined_flags;
+  differ(text, "rflags", test.in.rflags & kComparedFlags, host.out.rflags & flags, emulated.out.rflags & flags);
+
+  const FxImage& before = test.in.fx;
+  const FxImage& a = host.out.fx;
+  const FxImage& b = emulated.out.fx;
+  differ(text, "mxcsr", before.get<u32>(FxImage::kMxcsr), a.get<u32>(FxImage::kMxcsr), b.get<u32>(FxImage::kMxcsr));
+  differ(text, "fcw", before.get<u16>(FxImage::kFcw), a.get<u16>(FxImage::kFcw), b.get<u16>(FxImage::kFcw));
+  const bool compare_x87 = (tolerance & kX87OnFault) == 0;
+  if (compare_x87) {
+    differ(text, "fsw", before.get<u16>(FxImage::kFsw), a.get<u16>(FxImage::kFsw), b.get<u16>(FxImage::kFsw));
+    differ(text, "ftw", before.get<u8>(FxImage::kFtw), a.get<u8>(FxImage::kFtw), b.get<u8>(FxImage::kFtw));
+  }
+  for (unsigned i = 0; i < 8 && compare_x87; ++i) {
+    const unsigned at = FxImage::st(i);
+    compare_vector(text, fmt::format("st{}", i), before.bytes + at, a.bytes + at, b.bytes + at, 10);
+  }
+  for (unsigned i = 0; i < 16; ++i) {
+    const unsigned at = FxImage::xmm(i);
+    compare_vector(text, fmt::format("xmm{}", i), before.bytes + at, a.bytes + at, b.bytes + at, 16);
+    compare_vector(text, fmt::format("ymm{}h", i), test.in.ymm_high[i], host.out.ymm_high[i], emulated.out.ymm_high[i], 16);
+  }
+  if ((tolerance & kMemoryOnFault) == 0 && std::memcmp(host.data, emulated.data, kDataBytes) != 0) {
+    static thread_local u8 original[kDataBytes];
+    fill_data(test.seed, original);
+    unsigned shown = 0;
+    for (u64 i = 0; i < kDataBytes && shown < 8; ++i) {
+      if (host.data[i] == emulated.data[i]) continue;
+      text += fmt::format("  byte {:#x} before {:#04x} host {:#04x} ours {:#04x}\n", kDataLinear + i, original[i], host.data[i],
+                          emulated.data[i]);
+      ++shown;
+    }
+  }
+  return text;
+}
+
+}  // namespace reprise::native

@@ -1,0 +1,532 @@
+#include "tests/native/generator.h"
+
+#include <Zydis/Zydis.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cpu/insn_table.h"
+#include "tests/native/random.h"
+
+namespace reprise::native {
+namespace {
+
+using cpu::Mnemonic;
+
+// Zydis gives the string forms of two mnemonics the name of the SSE ones.
+constexpr auto ZYDIS_MNEMONIC_MOVSD_STRING = ZYDIS_MNEMONIC_MOVSD;
+constexpr auto ZYDIS_MNEMONIC_CMPSD_STRING = ZYDIS_MNEMONIC_CMPSD;
+// Rows of far transfers, which Zydis tells from near ones by branch type.
+constexpr auto ZYDIS_MNEMONIC_CALL_FAR = ZYDIS_MNEMONIC_CALL;
+constexpr auto ZYDIS_MNEMONIC_JMP_FAR = ZYDIS_MNEMONIC_JMP;
+constexpr auto ZYDIS_MNEMONIC_RET_FAR = ZYDIS_MNEMONIC_RET;
+
+constexpr ZydisMnemonic kZydisMnemonics[] = {
+    ZYDIS_MNEMONIC_INVALID,
+#define INSN(name, ...) ZYDIS_MNEMONIC_##name,
+#include "cpu/insn_table.inc"
+#undef INSN
+};
+
+constexpr SkippedRow kSkipped[] = {
+    {"SYSCALL", "enters the host kernel"},
+    {"SYSENTER", "enters the host kernel"},
+    {"INT", "enters the host kernel"},
+    {"CALL_FAR", "loads host selectors"},
+    {"JMP_FAR", "loads host selectors"},
+    {"RET_FAR", "loads host selectors"},
+    {"INT1", "the host kernel reports a single-step"},
+    {"INT3", "ends every case"},
+    {"INTO", "not in 64-bit mode"},
+    {"AAA", "not in 64-bit mode"},
+    {"AAD", "not in 64-bit mode"},
+    {"AAM", "not in 64-bit mode"},
+    {"AAS", "not in 64-bit mode"},
+    {"DAA", "not in 64-bit mode"},
+    {"DAS", "not in 64-bit mode"},
+    {"SALC", "not in 64-bit mode"},
+    {"JCXZ", "not in 64-bit mode"},
+    {"POPA", "not in 64-bit mode"},
+    {"POPAD", "not in 64-bit mode"},
+    {"PUSHA", "not in 64-bit mode"},
+    {"PUSHAD", "not in 64-bit mode"},
+    {"IRET", "depends on host selectors"},
+    {"IRETD", "depends on host selectors"},
+    {"IRETQ", "depends on host selectors"},
+    {"CPUID", "the host's own model"},
+    {"RDTSC", "the host's own time"},
+    {"RDTSCP", "the host's own time"},
+    {"RDPID", "the host's own value"},
+    {"RDPMC", "depends on host control registers"},
+    {"RDRAND", "random on the host"},
+    {"RDSEED", "random on the host"},
+    {"XGETBV", "the host enables other components"},
+    {"XSETBV", "the host enables other components"},
+    {"XSAVE", "the host enables other components"},
+    {"XSAVE64", "the host enables other components"},
+    {"XSAVEC", "the host enables other components"},
+    {"XSAVEC64", "the host enables other components"},
+    {"XSAVEOPT", "the host enables other components"},
+    {"XSAVEOPT64", "the host enables other components"},
+    {"XRSTOR", "the host enables other components"},
+    {"XRSTOR64", "the host enables other components"},
+    {"SGDT", "UMIP emulation by the host kernel"},
+    {"SIDT", "UMIP emulation by the host kernel"},
+    {"SLDT", "UMIP emulation by the host kernel"},
+    {"STR", "UMIP emulation by the host kernel"},
+    {"SMSW", "UMIP emulation by the host kernel"},
+    {"LAR", "depends on the host's descriptor tables"},
+    {"LSL", "depends on the host's descriptor tables"},
+    {"VERR", "depends on the host's descriptor tables"},
+    {"VERW", "depends on the host's descriptor tables"},
+    {"LFS", "loads host selectors"},
+    {"LGS", "loads host selectors"},
+    {"LSS", "loads host selectors"},
+    {"WRFSBASE", "would take the thread pointer from the signal handler"},
+    {"RDFSBASE", "the host's thread pointer"},
+    {"WRGSBASE", "needs CR4.FSGSBASE on the host"},
+    {"RDGSBASE", "needs CR4.FSGSBASE on the host"},
+    {"STAC", "not for user mode"},
+    {"CLAC", "not for user mode"},
+    {"MONITOR", "not offered"},
+    {"MWAIT", "not offered"},
+    {"IN", "the host kernel may grant ports"},
+};
+
+/// Rows whose faults leave more traces on the host than here.
+struct TolerantRow {
+  Mnemonic mnemonic;
+  u8 tolerance;
+};
+constexpr TolerantRow kTolerant[] = {
+    {Mnemonic::CALL, kMemoryOnFault},
+    {Mnemonic::ENTER, kMemoryOnFault | kAnyFaultAddress},
+    {Mnemonic::FLDENV, kAnyFaultAddress},
+    {Mnemonic::FNSTENV, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::FRSTOR, kAnyFaultAddress},
+    {Mnemonic::FNSAVE, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::MASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::MASKMOVQ, kAnyFaultAddress | kMemoryOnFault | kX87OnFault},
+    {Mnemonic::MOVNTQ, kX87OnFault},
+    {Mnemonic::MOVD, kX87OnFault},
+    {Mnemonic::MOVQ, kX87OnFault},
+};
+
+u8 tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
+  u8 bits = kExact;
+  for (const TolerantRow& row : kTolerant) {
+    if (row.mnemonic == mnemonic) bits |= row.tolerance;
+  }
+  if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP && zydis.address_width == 32) bits |= kHighHalvesOnFault;
+  return bits;
+}
+
+/// Kinds of operand the encoder is asked about.
+enum class Kind : u8 {
+  Gpr8, Gpr16, Gpr32, Gpr64, Cl, Xmm, Ymm, Xmm0, Mmx, St0, Sti, Imm, One, Target,
+  Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512,
+};
+constexpr Kind kKinds[] = {Kind::Gpr8, Kind::Gpr16, Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,   Kind::Ymm,
+                           Kind::Xmm0, Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,   Kind::One,   Kind::Mem1,
+                           Kind::Mem2, Kind::Mem4,  Kind::Mem8,  Kind::Mem10, Kind::Mem14, Kind::Mem16, Kind::Mem28,
+                           Kind::Mem32, Kind::Mem64, Kind::Mem94, Kind::Mem108, Kind::Mem512};
+
+unsigned memory_bytes(Kind kind) {
+  switch (kind) {
+    case Kind::Mem1: return 1;
+    case Kind::Mem2: return 2;
+    case Kind::Mem4: return 4;
+    case Kind::Mem6: return 6;
+    case Kind::Mem8: return 8;
+    case Kind::Mem10: return 10;
+    case Kind::Mem14: return 14;
+    case Kind::Mem16: return 16;
+    case Kind::Mem28: return 28;
+    case Kind::Mem32: return 32;
+    case Kind::Mem64: return 64;
+    case Kind::Mem94: return 94;
+    case Kind::Mem108: return 108;
+    case Kind::Mem512: return 512;
+    default: return 0;
+  }
+}
+
+struct Form {
+  std::vector<Kind> operands;
+  ZydisOperandSizeHint size_hint = ZYDIS_OPERAND_SIZE_HINT_NONE;
+};
+
+ZydisRegister numbered(ZydisRegister first, u64 number) { return static_cast<ZydisRegister>(first + number); }
+
+struct Draw {
+  ZydisEncoderRequest request{};
+  int base = -1;   // general register numbers of the memory operand
+  int index = -1;
+  bool memory = false;
+};
+
+void draw_memory(Random& random, ZydisEncoderOperand& operand, unsigned bytes, Draw& draw) {
+  operand.type = ZYDIS_OPERAND_TYPE_MEMORY;
+  operand.mem.size = static_cast<ZyanU16>(bytes);
+  operand.mem.scale = 0;
+  draw.memory = true;
+  const bool small = random.chance(5);  // 32-bit addressing
+  const auto first = small ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX;
+  if (random.chance(6)) {
+    operand.mem.base = ZYDIS_REGISTER_RIP;
+    return;
+  }
+  draw.base = static_cast<int>(random.below(16));
+  operand.mem.base = numbered(first, static_cast<u64>(draw.base));
+  if (random.chance(40)) {
+    draw.index = static_cast<int>(random.below(16));
+    if (draw.index == 4 || draw.index == draw.base) {
+      draw.index = -1;  // no such index; or the base could not be solved for
+    } else {
+      operand.mem.index = numbered(first, static_cast<u64>(draw.index));
+      operand.mem.scale = static_cast<ZyanU8>(1u << random.below(4));
+    }
+  }
+  switch (random.below(3)) {
+    case 0: break;
+    case 1: operand.mem.displacement = static_cast<i8>(random.next()); break;
+    default: operand.mem.displacement = static_cast<i32>(random.next()); break;
+  }
+}
+
+void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& operand, Draw& draw) {
+  operand.type = ZYDIS_OPERAND_TYPE_REGISTER;
+  const u64 number = random.below(16);
+  switch (kind) {
+    case Kind::Gpr8: operand.reg.value = numbered(ZYDIS_REGISTER_AL, random.below(20)); return;
+    case Kind::Gpr16: operand.reg.value = numbered(ZYDIS_REGISTER_AX, number); return;
+    case Kind::Gpr32: operand.reg.value = numbered(ZYDIS_REGISTER_EAX, number); return;
+    case Kind::Gpr64: operand.reg.value = numbered(ZYDIS_REGISTER_RAX, number); return;
+    case Kind::Cl: operand.reg.value = ZYDIS_REGISTER_CL; return;
+    case Kind::Xmm: operand.reg.value = numbered(ZYDIS_REGISTER_XMM0, number); return;
+    case Kind::Ymm: operand.reg.value = numbered(ZYDIS_REGISTER_YMM0, number); return;
+    case Kind::Xmm0: operand.reg.value = ZYDIS_REGISTER_XMM0; return;
+    case Kind::Mmx: operand.reg.value = numbered(ZYDIS_REGISTER_MM0, number & 7); return;
+    case Kind::St0: operand.reg.value = ZYDIS_REGISTER_ST0; return;
+    case Kind::Sti: operand.reg.value = numbered(ZYDIS_REGISTER_ST0, number & 7); return;
+    case Kind::One:
+      operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
+      operand.imm.u = 1;
+      return;
+    case Kind::Imm:
+      operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
+      // Mostly small enough for any immediate field.
+      operand.imm.s = random.chance(70) ? static_cast<i8>(random.next())
+                                        : static_cast<i64>(random_integer(random));
+      return;
+    case Kind::Target:
+      operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
+      // Half of them within reach of a short branch.
+      operand.imm.u = random.chance(50) ? rip + 2 + random.below(120) : kCodeLinear + random.below(kCodePages * kPageBytes);
+      return;
+    default: draw_memory(random, operand, memory_bytes(kind), draw); return;
+  }
+}
+
+Draw draw_request(Random& random, ZydisMnemonic mnemonic, const Form& form, u64 rip) {
+  Draw draw;
+  draw.request.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
+  draw.request.mnemonic = mnemonic;
+  draw.request.allowed_encodings = static_cast<ZydisEncodableEncoding>(ZYDIS_ENCODABLE_ENCODING_LEGACY | ZYDIS_ENCODABLE_ENCODING_VEX);
+  draw.request.operand_size_hint = form.size_hint;
+  draw.request.operand_count = static_cast<ZyanU8>(form.operands.size());
+  for (std::size_t i = 0; i < form.operands.size(); ++i) draw_operand(random, form.operands[i], rip, draw.request.operands[i], draw);
+  return draw;
+}
+
+/// Where a memory operand points: mostly writable data, often across page ends, sometimes where it must fault.
+u64 draw_target(Random& random) {
+  constexpr u64 kReadOnly = kDataLinear + kWritablePages * kPageBytes;
+  constexpr u64 kEnd = kDataLinear + kDataBytes;
+  const u64 choice = random.below(100);
+  if (choice < 50) return kDataLinear + 64 + random.below(2 * kPageBytes - 1024) / 16 * 16;
+  if (choice < 70) return kDataLinear + 64 + random.below(2 * kPageBytes - 1024);
+  if (choice < 80) return kDataLinear + kPageBytes - 1 - random.below(40);
+  if (choice < 88) return kReadOnly - 1 - random.below(40);
+  if (choice < 92) return kReadOnly + random.below(kPageBytes - 600);
+  if (choice < 95) return kEnd - 1 - random.below(40);
+  if (choice < 98) return kEnd + random.below(kPageBytes);
+  return 0x0000800000000000 - random.below(40) + (random.next() & 0xff00000000000000);
+}
+
+void draw_fx(Random& random, FxImage& fx) {
+  fx = {};
+  u16 fcw = 0x037f;
+  if (random.chance(40)) fcw = static_cast<u16>(0x0040 | (random.next() & 0x0f3f));
+  if (random.chance(70)) fcw |= 0x3f;
+  u16 fsw = static_cast<u16>(random.next() & 0x7f7f);  // ES and B set only with a pending unmasked exception
+  if ((fsw & ~fcw & 0x3f) != 0) {
+    if (random.chance(80)) {
+      fsw &= static_cast<u16>(~0x3f | fcw);
+    } else {
+      fsw |= 0x8080;
+    }
+  }
+  fx.set(FxImage::kFcw, fcw);
+  fx.set(FxImage::kFsw, fsw);
+  fx.set<u8>(FxImage::kFtw, random.chance(60) ? 0xff : static_cast<u8>(random.next()));
+  u32 mxcsr = 0x1f80;
+  if (random.chance(50)) mxcsr = static_cast<u32>(random.next() & 0xffff) | (random.chance(75) ? 0x1f80 : 0);
+  fx.set(FxImage::kMxcsr, mxcsr);
+  fx.set<u32>(FxImage::kMxcsrMask, 0xffff);
+  for (unsigned i = 0; i < 8; ++i) {
+    const Extended value = random_extended(random);
+    fx.set(FxImage::st(i), value.significand);
+    fx.set(FxImage::st(i) + 8, value.sign_exponent);
+  }
+  for (unsigned i = 0; i < 16; ++i) random_vector(random, fx.bytes + FxImage::xmm(i));
+}
+
+void draw_registers(Random& random, Registers& in) {
+  for (u64& value : in.gpr) value = random_integer(random);
+  // The stack: mostly usable, sometimes at an edge.
+  in.gpr[4] = random.chance(70) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : draw_target(random);
+  in.gpr[5] = random.chance(50) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : in.gpr[5];
+  in.rflags = 0x202 | (random.next() & 0x8d5) | (random.chance(10) ? 0x400 : 0);
+  draw_fx(random, in.fx);
+  for (auto& half : in.ymm_high) random_vector(random, half);
+}
+
+/// Registers with a meaning beyond their operand: counts, string and table pointers, dividends, jump targets.
+void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, Registers& in) {
+  if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP || zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ||
+      zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU) {
+    in.gpr[6] = draw_target(random);
+    in.gpr[7] = random.chance(25) ? in.gpr[6] + random.below(64) - 32 : draw_target(random);
+    in.gpr[1] = random.chance(80) ? random.below(24) : random.below(0x3000);
+    if (random.chance(15)) in.gpr[1] |= 0xffffffff00000000;  // matters only with 64-bit addresses: faults soon
+  }
+  if (zydis.mnemonic == ZYDIS_MNEMONIC_XLAT) in.gpr[3] = draw_target(random) - (in.gpr[0] & 0xff);
+  if (zydis.mnemonic == ZYDIS_MNEMONIC_DIV || zydis.mnemonic == ZYDIS_MNEMONIC_IDIV) {
+    if (random.chance(60)) in.gpr[2] = random.chance(50) ? 0 : (in.gpr[0] >> 63 ? ~u64{0} : 0);
+  }
+  if (zydis.meta.category == ZYDIS_CATEGORY_COND_BR && random.chance(60)) in.gpr[1] = random.below(3);
+  if ((zydis.meta.category == ZYDIS_CATEGORY_UNCOND_BR || zydis.meta.category == ZYDIS_CATEGORY_CALL) &&
+      operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER && random.chance(70)) {
+    const i8 number = ZydisRegisterGetId(operands[0].reg.value);
+    if (number != 4) in.gpr[number] = kCodeLinear + random.below(kCodePages * kPageBytes);
+  }
+}
+
+}  // namespace
+
+const SkippedRow* skipped_row(std::string_view name) {
+  for (const SkippedRow& row : kSkipped) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+struct Generator::Impl {
+  Impl() {
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
+      const auto mnemonic = static_cast<Mnemonic>(i);
+      if (skipped_row(cpu::insn_row(mnemonic).name)) continue;
+      find_forms(mnemonic);
+      for (std::size_t form = 0; form < forms[i].size(); ++form) usable.push_back({mnemonic, form});
+    }
+  }
+
+  bool is_string_row(Mnemonic mnemonic) const {
+    return mnemonic == Mnemonic::MOVSD_STRING || mnemonic == Mnemonic::CMPSD_STRING;
+  }
+
+  bool encodes(Mnemonic mnemonic, const Form& form) const {
+    // Several tries: a form may exist only for some registers or immediates.
+    Random random(1);
+    for (unsigned attempt = 0; attempt < 4; ++attempt) {
+      u8 bytes[16];
+      if (encode(random, mnemonic, form, 0x800, bytes, nullptr) != 0) return true;
+    }
+    return false;
+  }
+
+  void find_forms(Mnemonic mnemonic) {
+    auto& found = forms[static_cast<std::size_t>(mnemonic)];
+    static constexpr ZydisOperandSizeHint kHints[] = {ZYDIS_OPERAND_SIZE_HINT_16, ZYDIS_OPERAND_SIZE_HINT_32, ZYDIS_OPERAND_SIZE_HINT_64};
+    const auto try_form = [&](std::vector<Kind> operands) {
+      Form form{std::move(operands)};
+      if (encodes(mnemonic, form)) found.push_back(form);
+      return !found.empty() && found.back().operands == form.operands;
+    };
+    if (!try_form({})) {
+      for (const auto hint : kHints) {
+        const Form form{{}, hint};
+        if (encodes(mnemonic, form)) found.push_back(form);
+      }
+    }
+    try_form({Kind::Target});
+    for (const Kind a : kKinds) {
+      try_form({a});
+      for (const Kind b : kKinds) {
+        if (memory_bytes(a) && memory_bytes(b)) continue;
+        try_form({a, b});
+        for (const Kind c : kKinds) {
+          if (memory_bytes(a) || memory_bytes(c) || a == Kind::Imm || b == Kind::One) {
+            // Three-operand forms with memory have it in the middle, or first with an immediate last.
+            if (!(memory_bytes(a) && (c == Kind::Imm || c == Kind::Cl))) continue;
+          }
+          try_form({a, b, c});
+        }
+      }
+    }
+  }
+
+  /// Encodes with fresh random operands at kCodeLinear + offset. Returns the length, 0 when there is no encoding.
+  /// `test`, when given, gets the registers that make the memory operand hit its target.
+  unsigned encode(Random& random, Mnemonic mnemonic, const Form& form, u64 offset, u8* bytes, Case* test) const {
+    Registers* in = test != nullptr ? &test->in : nullptr;
+    Draw draw = draw_request(random, kZydisMnemonics[static_cast<std::size_t>(mnemonic)], form, kCodeLinear + offset);
+    if (in != nullptr) {
+      const u64 target = draw_target(random);
+      for (unsigned i = 0; i < draw.request.operand_count; ++i) {
+        ZydisEncoderOperand& operand = draw.request.operands[i];
+        if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+        if (operand.mem.base == ZYDIS_REGISTER_RIP) {
+          operand.mem.displacement = static_cast<i64>(kDataLinear + random.below(kDataBytes));
+        } else {
+          const u64 index = draw.index < 0 ? 0 : in->gpr[draw.index] * operand.mem.scale;
+          in->gpr[draw.base] = target - index - static_cast<u64>(operand.mem.displacement);
+        }
+      }
+    } else {
+      for (unsigned i = 0; i < draw.request.operand_count; ++i) {
+        ZydisEncoderOperand& operand = draw.request.operands[i];
+        if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_RIP) operand.mem.displacement = kDataLinear;
+      }
+    }
+    const bool first_operand_memory = draw.request.operand_count > 0 && draw.request.operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    if (in != nullptr && first_operand_memory && random.chance(25)) draw.request.prefixes |= ZYDIS_ATTRIB_HAS_LOCK;
+    if (in != nullptr && draw.request.operand_count == 0 && random.chance(60)) {
+      draw.request.prefixes |= random.chance(50) ? ZYDIS_ATTRIB_HAS_REP : random.chance(50) ? ZYDIS_ATTRIB_HAS_REPE : ZYDIS_ATTRIB_HAS_REPNE;
+      if (random.chance(15)) draw.request.address_size_hint = ZYDIS_ADDRESS_SIZE_HINT_32;
+    }
+    ZyanUSize length = ZYDIS_MAX_INSTRUCTION_LENGTH;
+    ZyanStatus status = ZydisEncoderEncodeInstructionAbsolute(&draw.request, bytes, &length, kCodeLinear + offset);
+    if (!ZYAN_SUCCESS(status) && draw.request.prefixes != 0) {
+      draw.request.prefixes = 0;
+      length = ZYDIS_MAX_INSTRUCTION_LENGTH;
+      status = ZydisEncoderEncodeInstructionAbsolute(&draw.request, bytes, &length, kCodeLinear + offset);
+    }
+    if (!ZYAN_SUCCESS(status)) return 0;
+    // The row must be the one the bytes mean (strings and SSE share two names).
+    ZydisDecodedInstruction zydis;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, length, &zydis, operands))) return 0;
+    const bool string = zydis.meta.category == ZYDIS_CATEGORY_STRINGOP;
+    if (zydis.mnemonic == ZYDIS_MNEMONIC_MOVSD || zydis.mnemonic == ZYDIS_MNEMONIC_CMPSD) {
+      if (string != is_string_row(mnemonic)) return 0;
+    }
+    if (zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return 0;  // loads host selectors
+    for (unsigned i = 0; i < zydis.operand_count; ++i) {
+      if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER && operands[i].visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
+          ZydisRegisterGetClass(operands[i].reg.value) == ZYDIS_REGCLASS_SEGMENT) {
+        return 0;
+      }
+    }
+    if (test != nullptr) {
+      adjust_registers(random, zydis, operands, *in);
+      test->tolerance |= tolerance(mnemonic, zydis);
+    }
+    // A relative branch into itself would never end.
+    if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operands[0].imm.is_relative) {
+      ZyanU64 absolute = 0;
+      ZydisCalcAbsoluteAddress(&zydis, &operands[0], kCodeLinear + offset, &absolute);
+      if (absolute >= kCodeLinear + offset && absolute < kCodeLinear + offset + length) return 0;
+    }
+    return static_cast<unsigned>(length);
+  }
+
+  u64 draw_rip(Random& random) const {
+    const u64 offset = random.chance(85) ? 0x100 + random.below(0x800) : kPageBytes - 1 - random.below(16);
+    return kCodeLinear + offset;
+  }
+
+  ZydisDecoder decoder;
+  std::vector<Form> forms[static_cast<std::size_t>(Mnemonic::Count)];
+  struct Usable {
+    Mnemonic mnemonic;
+    std::size_t form;
+  };
+  std::vector<Usable> usable;
+};
+
+Generator::Generator() : impl_(std::make_unique<Impl>()) {}
+Generator::~Generator() = default;
+
+unsigned Generator::forms(Mnemonic mnemonic) const {
+  return static_cast<unsigned>(impl_->forms[static_cast<std::size_t>(mnemonic)].size());
+}
+
+std::optional<Case> Generator::make(Mnemonic mnemonic, u64 seed, u64 index) const {
+  const auto& forms = impl_->forms[static_cast<std::size_t>(mnemonic)];
+  if (forms.empty()) return std::nullopt;
+  Random random(seed ^ (static_cast<u64>(mnemonic) << 48) ^ (index * 0x2545f4914f6cdd1d));
+  Case test{};
+  test.seed = random.next();
+  const Form& form = forms[index % forms.size()];
+  for (unsigned attempt = 0; attempt < 16; ++attempt) {
+    draw_registers(random, test.in);
+    test.tolerance = kExact;
+    test.rip = impl_->draw_rip(random);
+    const unsigned length = impl_->encode(random, mnemonic, form, test.rip - kCodeLinear, test.code, &test);
+    if (length == 0) continue;
+    test.code_bytes = static_cast<u8>(length);
+    test.undefined_flags = cpu::insn_row(mnemonic).undefined;
+    return test;
+  }
+  return std::nullopt;
+}
+
+std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned length) const {
+  Random random(seed ^ (index * 0xd1342543de82ef95) ^ 0x5ec0);
+  Case test{};
+  test.seed = random.next();
+  draw_registers(random, test.in);
+  test.rip = impl_->draw_rip(random);
+  u64 undefined = 0;
+  const unsigned count = 2 + static_cast<unsigned>(random.below(length - 1));
+  for (unsigned i = 0; i < count && test.code_bytes + 18u < kMaxCodeBytes; ++i) {
+    if (undefined != 0) {
+      // CMP AL, AL sets every status flag.
+      test.code[test.code_bytes++] = 0x38;
+      test.code[test.code_bytes++] = 0xc0;
+      undefined = 0;
+    }
+    const auto& chosen = impl_->usable[random.below(impl_->usable.size())];
+    const auto& form = impl_->forms[static_cast<std::size_t>(chosen.mnemonic)][chosen.form];
+    const u64 offset = test.rip - kCodeLinear + test.code_bytes;
+    const unsigned bytes = impl_->encode(random, chosen.mnemonic, form, offset, test.code + test.code_bytes, &test);
+    test.code_bytes = static_cast<u8>(test.code_bytes + bytes);
+    if (bytes != 0) undefined = cpu::insn_row(chosen.mnemonic).undefined;
+    // An earlier fault leaves the flags of an earlier instruction: mask what any of them leaves undefined.
+    test.undefined_flags |= undefined;
+  }
+  if (test.code_bytes == 0) return std::nullopt;
+  return test;
+}
+
+std::string Generator::disassemble(const Case& test) {
+  std::string text;
+  unsigned at = 0;
+  while (at < test.code_bytes) {
+    ZydisDisassembledInstruction instruction;
+    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, test.rip + at, test.code + at, test.code_bytes - at, &instruction))) {
+      text += "  (bad)\n";
+      break;
+    }
+    text += fmt::format("  {:#x}: {}\n", test.rip + at, instruction.text);
+    at += instruction.info.length;
+  }
+  return text;
+}
+
+}  // namespace reprise::native

@@ -1,0 +1,44 @@
+// Makes cases from the instruction table: discovers every operand form of a row by asking the encoder, then
+// draws registers, memory targets, immediates and prefixes from a seed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/insn.h"
+#include "tests/native/case.h"
+
+namespace reprise::native {
+
+/// Rows that user mode on the host cannot serve as an oracle for, each with its reason.
+struct SkippedRow {
+  std::string_view name;
+  std::string_view reason;
+};
+const SkippedRow* skipped_row(std::string_view name);
+
+class Generator {
+ public:
+  Generator();
+  ~Generator();
+
+  /// Number of operand forms found for a row; 0 when the encoder has none.
+  unsigned forms(cpu::Mnemonic mnemonic) const;
+
+  /// Case `index` of a row for a seed; the same arguments give the same case. Empty when the row has no form.
+  std::optional<Case> make(cpu::Mnemonic mnemonic, u64 seed, u64 index) const;
+
+  /// A run of up to `length` instructions of random rows. Flags left undefined by one are set again before the next.
+  std::optional<Case> make_sequence(u64 seed, u64 index, unsigned length) const;
+
+  /// The instructions of a case as text, one per line.
+  static std::string disassemble(const Case& test);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace reprise::native

@@ -1,0 +1,154 @@
+// The hardware oracle: cases from the instruction table, run on the host CPU and on the engine, compared.
+//
+//   native_oracle [--cases N] [--sequences N] [--seed S] [--row NAME] [--case K] [--show N] [--list]
+//
+// Every difference prints a line that reproduces it. Exit code 1 when there is one, or when a row that is not in
+// the skip list has no case.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <vector>
+
+#include "cpu/insn_table.h"
+#include "tests/native/emulator_runner.h"
+#include "tests/native/generator.h"
+#include "tests/native/host_runner.h"
+
+namespace reprise::native {
+namespace {
+
+using cpu::Mnemonic;
+
+constexpr u64 kBatch = 256;
+constexpr u64 kAllCases = ~u64{0};
+
+struct Options {
+  u64 cases = 200;
+  u64 sequences = 2000;
+  u64 seed = 1;
+  std::string row;
+  u64 only_case = kAllCases;
+  u64 show = 3;
+  bool list = false;
+};
+
+class Oracle {
+ public:
+  explicit Oracle(const Options& options) : options_(options) {}
+
+  int run() {
+    unsigned rows = 0;
+    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
+      const auto mnemonic = static_cast<Mnemonic>(i);
+      const std::string name(cpu::insn_row(mnemonic).name);
+      if (!options_.row.empty() && options_.row != name) continue;
+      if (const SkippedRow* skipped = skipped_row(name)) {
+        if (options_.list) fmt::print("{:<16} skipped: {}\n", name, skipped->reason);
+        ++skipped_;
+        continue;
+      }
+      ++rows;
+      run_row(mnemonic, name);
+    }
+    if (options_.row.empty() || options_.row == "SEQUENCE") run_sequences();
+    fmt::print("native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n", options_.seed, rows,
+               skipped_, total_, failures_, empty_rows_);
+    return failures_ == 0 && empty_rows_ == 0 ? 0 : 1;
+  }
+
+ private:
+  struct Pending {
+    Case test;
+    u64 index;
+  };
+
+  void run_row(Mnemonic mnemonic, const std::string& name) {
+    u64 made = 0;
+    shown_ = 0;
+    row_failures_ = 0;
+    for (u64 k = 0; k < options_.cases; ++k) {
+      const u64 index = options_.only_case == kAllCases ? k : options_.only_case;
+      if (auto test = generator_.make(mnemonic, options_.seed, index)) {
+        batch_.push_back({*test, index});
+        ++made;
+      }
+      if (batch_.size() == kBatch) flush(name);
+      if (options_.only_case != kAllCases) break;
+    }
+    flush(name);
+    if (made == 0) {
+      fmt::print("{}: no case\n", name);
+      ++empty_rows_;
+    }
+    if (options_.list || row_failures_ != 0) {
+      fmt::print("{:<16} {} forms, {} cases, {} differences\n", name, generator_.forms(mnemonic), made, row_failures_);
+    }
+  }
+
+  void run_sequences() {
+    shown_ = 0;
+    row_failures_ = 0;
+    for (u64 k = 0; k < options_.sequences; ++k) {
+      const u64 index = options_.only_case == kAllCases ? k : options_.only_case;
+      if (auto test = generator_.make_sequence(options_.seed, index, 8)) batch_.push_back({*test, index});
+      if (batch_.size() == kBatch) flush("SEQUENCE");
+      if (options_.only_case != kAllCases) break;
+    }
+    flush("SEQUENCE");
+    if (row_failures_ != 0) fmt::print("SEQUENCE         {} differences\n", row_failures_);
+  }
+
+  void flush(const std::string& name) {
+    if (batch_.empty()) return;
+    std::vector<Case> cases;
+    for (const Pending& pending : batch_) cases.push_back(pending.test);
+    host_.resize(cases.size());
+    const std::string problem = run_on_host(cases, host_);
+    if (!problem.empty()) {
+      fmt::print("{}: {} (cases {} to {})\n", name, problem, batch_.front().index, batch_.back().index);
+      ++failures_;
+      ++row_failures_;
+    } else {
+      for (std::size_t i = 0; i < cases.size(); ++i) check(name, batch_[i], host_[i]);
+    }
+    total_ += batch_.size();
+    batch_.clear();
+  }
+
+  void check(const std::string& name, const Pending& pending, const Outcome& host) {
+    emulator_.run(pending.test, emulated_);
+    const std::string difference = compare(pending.test, host, emulated_);
+    if (difference.empty()) return;
+    ++failures_;
+    ++row_failures_;
+    if (shown_++ >= options_.show) return;
+    fmt::print("native_oracle --seed {} --row {} --case {}\n{}{}", options_.seed, name, pending.index, Generator::disassemble(pending.test),
+               difference);
+  }
+
+  Options options_;
+  Generator generator_;
+  EmulatorRunner emulator_;
+  std::vector<Pending> batch_;
+  std::vector<Outcome> host_;
+  Outcome emulated_{};
+  u64 total_ = 0, failures_ = 0, empty_rows_ = 0, skipped_ = 0, shown_ = 0, row_failures_ = 0;
+};
+
+}  // namespace
+}  // namespace reprise::native
+
+int main(int argc, char** argv) {
+  reprise::native::Options options;
+  CLI::App app("Compares the engine with the host CPU, instruction by instruction.");
+  app.add_option("--cases", options.cases, "cases per table row");
+  app.add_option("--sequences", options.sequences, "sequences of several instructions");
+  app.add_option("--seed", options.seed, "seed of everything random");
+  app.add_option("--row", options.row, "only this row (SEQUENCE: only sequences)");
+  app.add_option("--case", options.only_case, "only this case of the row");
+  app.add_option("--show", options.show, "differences printed in full per row");
+  app.add_flag("--list", options.list, "print every row");
+  CLI11_PARSE(app, argc, argv);
+  return reprise::native::Oracle(options).run();
+}
