@@ -1,0 +1,82 @@
+// PciFunction: one PCI function's type 0 configuration space, as bytes with write masks. PCI 2.2, chapter 6.
+#pragma once
+
+#include <array>
+
+#include "common/ports.h"
+#include "devices/device.h"
+
+namespace reprise::devices {
+
+/// The configuration bytes whose value a write changed. Whoever made the write applies it (moves a BAR, remaps PAM);
+/// the function itself never calls back.
+struct ConfigChange {
+  u8 first = 0;
+  u8 bytes = 0;  // 0: nothing changed
+  bool any() const { return bytes != 0; }
+  /// Does it touch [offset, offset + count)?
+  bool touches(unsigned offset, unsigned count) const {
+    return bytes != 0 && first < offset + count && offset < unsigned{first} + bytes;
+  }
+};
+
+struct PciIdentity {
+  u16 vendor = 0xffff;
+  u16 device = 0xffff;
+  u8 revision = 0;
+  u32 class_code = 0;  // class, subclass, programming interface: 24 bits
+  bool multi_function = false;
+};
+
+/// Registers that every function has. PCI 2.2 figure 6-1.
+namespace pci {
+inline constexpr u8 kVendorId = 0x00;
+inline constexpr u8 kDeviceId = 0x02;
+inline constexpr u8 kCommand = 0x04;
+inline constexpr u8 kStatus = 0x06;
+inline constexpr u8 kRevision = 0x08;
+inline constexpr u8 kHeaderType = 0x0e;
+inline constexpr u8 kInterruptLine = 0x3c;
+inline constexpr u8 kInterruptPin = 0x3d;
+}  // namespace pci
+
+class PciFunction : public Device {
+ public:
+  explicit PciFunction(PciIdentity identity);
+
+  /// `offset` + width stays within 256 bytes; anything beyond reads as ones and drops writes.
+  u32 config_read(u8 offset, Width width) const;
+  ConfigChange config_write(u8 offset, Width width, u32 value);
+
+  /// Sets all registers to their reset values.
+  void reset(ResetKind kind) override;
+  void serialize(Archive& archive) override;
+  std::string debug_dump() const override;
+
+ protected:
+  u8 byte(unsigned offset) const { return config_[offset]; }
+  u16 word(unsigned offset) const { return static_cast<u16>(config_[offset] | config_[offset + 1] << 8); }
+  void set_byte(unsigned offset, u8 value) { config_[offset] = value; }
+
+  // For constructors: reset values, bits that take writes, bits that are cleared by writing 1.
+  void define8(unsigned offset, u8 reset_value, u8 writable = 0);
+  void define16(unsigned offset, u16 reset_value, u16 writable = 0);
+  void define32(unsigned offset, u32 reset_value, u32 writable = 0);
+  void write_one_to_clear16(unsigned offset, u16 mask);
+  /// A constructor ends with this.
+  void apply_reset_values() { config_ = reset_values_; }
+
+  /// Bits of the byte at `offset` that take writes now, for registers that lock themselves.
+  virtual u8 writable(unsigned offset) const { return writable_[offset]; }
+  /// After a write changed something: for functions that drive wires from configuration bytes.
+  virtual void config_changed(ConfigChange) {}
+
+ private:
+  static constexpr unsigned kBytes = 256;
+  std::array<u8, kBytes> config_{};
+  std::array<u8, kBytes> reset_values_{};
+  std::array<u8, kBytes> writable_{};
+  std::array<u8, kBytes> clear_mask_{};
+};
+
+}  // namespace reprise::devices

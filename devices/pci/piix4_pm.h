@@ -1,0 +1,23 @@
+// PIIX4 function 3: where the power management ports are. Intel 82371AB datasheet (290562-001), section 7.1.
+// The ports themselves are timer/acpi_pm; the machine maps them at pm_base() while pm_enabled().
+// Missing: the SMBus host (its base register holds what is written, no ports answer).
+#pragma once
+
+#include "devices/pci/pci_device.h"
+
+namespace reprise::devices {
+
+class Piix4Pm final : public PciFunction {
+ public:
+  static constexpr u8 kPmBase = 0x40;
+  static constexpr u8 kPmRegMisc = 0x80;
+
+  /// `initial_base` other than 0 enables the ports there from reset on, as firmware would.
+  explicit Piix4Pm(u16 initial_base = 0);
+
+  std::string_view name() const override { return "piix4_pm"; }
+  u16 pm_base() const { return word(kPmBase) & 0xffc0; }
+  bool pm_enabled() const { return byte(kPmRegMisc) & 1; }
+};
+
+}  // namespace reprise::devices

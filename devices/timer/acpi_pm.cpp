@@ -1,0 +1,167 @@
+#include "devices/timer/acpi_pm.h"
+
+#include <fmt/format.h>
+
+#include "common/bits.h"
+#include "devices/timer_state.h"
+
+namespace reprise::devices {
+namespace {
+
+// Offsets from PMBASE, PIIX4 datasheet 7.2.
+constexpr u16 kPmStatus = 0x00;
+constexpr u16 kPmEnable = 0x02;
+constexpr u16 kPmControl = 0x04;
+constexpr u16 kPmTimer = 0x08;
+constexpr u16 kGpeStatus = 0x0c;
+constexpr u16 kGpeEnable = 0x0e;
+
+// PM1_STS and PM1_EN, ACPI 4.8.3.1.
+constexpr u16 kTimerEvent = 1u << 0;
+constexpr u16 kGlobalEvent = 1u << 5;
+constexpr u16 kPowerButtonEvent = 1u << 8;
+constexpr u16 kRtcEvent = 1u << 10;
+constexpr u16 kWakeStatus = 1u << 15;
+constexpr u16 kEnableWritable = kTimerEvent | kGlobalEvent | kPowerButtonEvent | kRtcEvent;
+
+// PM1_CNT, ACPI 4.8.3.2.
+constexpr u16 kSciEnable = 1u << 0;
+constexpr u16 kSleepEnable = 1u << 13;
+constexpr u16 kControlWritable = 0x1c03;  // SLP_TYP, BM_RLD, SCI_EN
+
+// APM ports, PIIX4 datasheet 4.2.8.
+constexpr u16 kApmCommand = 0;
+
+}  // namespace
+
+AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, MachineControl& control)
+    : config_(config),
+      clock_(clock),
+      sci_(sci),
+      control_(control),
+      event_(clock.create_timer("acpi_pm", [this] { update_irq(); })),
+      pm_ports_(*this, &AcpiPm::read_pm, &AcpiPm::write_pm),
+      smi_ports_(*this, &AcpiPm::read_smi, &AcpiPm::write_smi) {}
+
+u64 AcpiPm::timer_clocks() const { return ns_to_clocks(clock_.now_ns(), kTimerHz); }
+
+u16 AcpiPm::status() const { return timer_toggles() != toggles_seen_ ? status_ | kTimerEvent : status_; }
+
+void AcpiPm::update_irq() {
+  const bool active = (status() & enable_) != 0 || (gpe_status_ & gpe_enable_) != 0;
+  sci_.set(active && (pm_control_ & kSciEnable));
+  if ((enable_ & kTimerEvent) && !(status() & kTimerEvent))
+    clock_.arm(event_, clocks_to_ns((timer_toggles() + 1) << timer_top_bit(), kTimerHz));
+  else
+    clock_.cancel(event_);
+}
+
+void AcpiPm::press_power_button() {
+  status_ |= kPowerButtonEvent;
+  update_irq();
+}
+
+void AcpiPm::raise_gpe(unsigned event) {
+  gpe_status_ |= static_cast<u16>(1u << (event & 15));
+  update_irq();
+}
+
+u32 AcpiPm::timer() const {
+  return static_cast<u32>(timer_clocks() & (config_.timer_32_bit ? 0xffff'ffff : 0x00ff'ffff));
+}
+
+u16 AcpiPm::read_register(u16 offset) const {
+  switch (offset) {
+    case kPmStatus: return status();
+    case kPmEnable: return enable_;
+    case kPmControl: return pm_control_;
+    case kPmTimer: return static_cast<u16>(timer());
+    case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
+    case kGpeStatus: return gpe_status_;
+    case kGpeEnable: return gpe_enable_;
+    default: return 0;
+  }
+}
+
+void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
+  switch (offset) {
+    case kPmStatus:  // write 1 to clear
+      if (value & mask & kTimerEvent) toggles_seen_ = timer_toggles();
+      status_ &= static_cast<u16>(~(value & mask));
+      break;
+    case kPmEnable: enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable; break;
+    case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
+    case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;
+    case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
+    default: break;
+  }
+}
+
+void AcpiPm::write_control(u16 value) {
+  pm_control_ = value & kControlWritable;
+  if (!(value & kSleepEnable)) return;
+  if (field(value, 10, 3) == config_.s5_sleep_type) control_.request(MachineRequest::PowerOff);
+  else status_ |= kWakeStatus;
+}
+
+u32 AcpiPm::read_pm(u16 offset, Width width) {
+  if (offset == kPmTimer && width == Width::Dword) return timer();
+  u32 value = 0;
+  for (unsigned i = 0; i < width_bytes(width); ++i) {
+    const u16 at = static_cast<u16>(offset + i);
+    value |= u32{static_cast<u8>(read_register(at & ~1u) >> (8 * (at & 1)))} << (8 * i);
+  }
+  return value;
+}
+
+void AcpiPm::write_pm(u16 offset, Width width, u32 value) {
+  const u64 bytes = u64{value} << (8 * (offset & 1));
+  const u64 mask = width_mask(width) << (8 * (offset & 1));
+  for (unsigned word = 0; word < 3; ++word) {
+    const u16 word_mask = static_cast<u16>(mask >> (16 * word));
+    if (word_mask) write_register(static_cast<u16>((offset & ~1u) + 2 * word), static_cast<u16>(bytes >> (16 * word)), word_mask);
+  }
+  update_irq();
+}
+
+u32 AcpiPm::read_smi(u16 offset, Width) { return offset == kApmCommand ? apm_command_ : apm_status_; }
+
+void AcpiPm::write_smi(u16 offset, Width, u32 value) {
+  const u8 byte = static_cast<u8>(value);
+  if (offset != kApmCommand) {
+    apm_status_ = byte;
+    return;
+  }
+  apm_command_ = byte;
+  if (byte == config_.acpi_enable) pm_control_ |= kSciEnable;
+  else if (byte == config_.acpi_disable) pm_control_ &= static_cast<u16>(~kSciEnable);
+  update_irq();
+}
+
+void AcpiPm::reset(ResetKind) {
+  status_ = enable_ = pm_control_ = 0;
+  gpe_status_ = gpe_enable_ = 0;
+  toggles_seen_ = timer_toggles();
+  apm_command_ = apm_status_ = 0;
+  update_irq();
+}
+
+void AcpiPm::serialize(Archive& archive) {
+  archive.tag("acpi_pm");
+  archive.value(status_);
+  archive.value(enable_);
+  archive.value(pm_control_);
+  archive.value(gpe_status_);
+  archive.value(gpe_enable_);
+  archive.value(toggles_seen_);
+  archive.value(apm_command_);
+  archive.value(apm_status_);
+  serialize_timer(archive, clock_, event_);
+}
+
+std::string AcpiPm::debug_dump() const {
+  return fmt::format("pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x}\n", status(),
+                     enable_, pm_control_, timer(), gpe_status_, gpe_enable_);
+}
+
+}  // namespace reprise::devices

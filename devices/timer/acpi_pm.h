@@ -1,0 +1,83 @@
+// ACPI fixed hardware in the layout of PIIX4: PM1a event and control blocks, PM timer, one 16-bit GPE block, and the SMI
+// command port that switches ACPI on and off. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM);
+// ACPI specification 6.4, 4.8.3.
+// Missing: processor control, thermal and device activity registers (they read as zero), sleep states other than S5
+// (a request for one wakes up at once), SMI itself.
+#pragma once
+
+#include "common/ports.h"
+#include "devices/device.h"
+#include "devices/pio_ports.h"
+
+namespace reprise::devices {
+
+struct AcpiPmConfig {
+  /// FADT TMR_VAL_EXT: a 32-bit PM timer.
+  bool timer_32_bit = false;
+  /// SLP_TYP of S5 in the DSDT.
+  u8 s5_sleep_type = 0;
+  /// FADT ACPI_ENABLE and ACPI_DISABLE, written to the SMI command port.
+  u8 acpi_enable = 0xf1;
+  u8 acpi_disable = 0xf0;
+};
+
+class AcpiPm final : public Device {
+ public:
+  static constexpr u32 kPorts = 64;
+  static constexpr u64 kTimerHz = 3'579'545;
+
+  AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, MachineControl& control);
+
+  /// The 64 ports at PMBASE, up to dword wide.
+  PioHandler& pm_ports() { return pm_ports_; }
+  /// B2h-B3h, byte wide.
+  PioHandler& smi_ports() { return smi_ports_; }
+
+  /// The user pressed the power button: the guest decides what happens.
+  void press_power_button();
+  /// Sets a bit of GPE0_STS: a general-purpose event.
+  void raise_gpe(unsigned event);
+
+  std::string_view name() const override { return "acpi_pm"; }
+  void reset(ResetKind kind) override;
+  void serialize(Archive& archive) override;
+  std::string debug_dump() const override;
+
+ private:
+  u32 read_pm(u16 offset, Width width);
+  void write_pm(u16 offset, Width width, u32 value);
+  u32 read_smi(u16 offset, Width width);
+  void write_smi(u16 offset, Width width, u32 value);
+  /// The 16-bit register at an even offset; the timer is two of them.
+  u16 read_register(u16 offset) const;
+  /// `mask` has ones in the bytes that were written.
+  void write_register(u16 offset, u16 value, u16 mask);
+  void write_control(u16 value);
+
+  u64 timer_clocks() const;
+  u32 timer() const;
+  unsigned timer_top_bit() const { return config_.timer_32_bit ? 31 : 23; }
+  /// PM1_STS with TMR_STS brought up to now.
+  u16 status() const;
+  u64 timer_toggles() const { return timer_clocks() >> timer_top_bit(); }
+  void update_irq();
+
+  const AcpiPmConfig config_;
+  Clock& clock_;
+  IrqLine sci_;
+  MachineControl& control_;
+  Clock::TimerId event_;
+  PioPorts<AcpiPm> pm_ports_;
+  PioPorts<AcpiPm> smi_ports_;
+
+  u16 status_ = 0;  // PM1_STS without TMR_STS
+  u16 enable_ = 0;
+  u16 pm_control_ = 0;
+  u16 gpe_status_ = 0;
+  u16 gpe_enable_ = 0;
+  u64 toggles_seen_ = 0;  // TMR_STS is set when the top bit has changed more often than this
+  u8 apm_command_ = 0;
+  u8 apm_status_ = 0;
+};
+
+}  // namespace reprise::devices

@@ -1,0 +1,175 @@
+#include "devices/timer/acpi_pm.h"
+
+#include "tests/devices/test_board.h"
+
+namespace reprise::devices {
+namespace {
+
+using namespace testing;
+
+constexpr u16 kStatus = 0, kEnable = 2, kControl = 4, kTimer = 8, kGpeStatus = 12, kGpeEnable = 14;
+
+struct Board {
+  explicit Board(AcpiPmConfig config = {}) : pm(config, clock, wires.line(9), control) {}
+  FakeClock clock;
+  FakeWires wires;
+  FakeControl control;
+  AcpiPm pm;
+};
+
+class AcpiPmTest : public ::testing::Test, protected Board {
+ protected:
+  u16 read(u16 offset) { return static_cast<u16>(pm.pm_ports().pio_read(offset, Width::Word)); }
+  void write(u16 offset, u16 value) { pm.pm_ports().pio_write(offset, Width::Word, value); }
+  bool sci() const { return wires.level(9); }
+};
+
+TEST_F(AcpiPmTest, TimerCountsExactly) {
+  clock.step(1'000'000'000);
+  EXPECT_EQ(in32(pm.pm_ports(), kTimer), 3579545u);
+  clock.step(9'000'000'000);
+  EXPECT_EQ(in32(pm.pm_ports(), kTimer), 35795450u & 0xffffff) << "24 bits";
+  EXPECT_EQ(read(kTimer), (35795450u & 0xffff));
+  EXPECT_EQ(in8(pm.pm_ports(), kTimer + 2), (35795450u >> 16 & 0xff));
+  out32(pm.pm_ports(), kTimer, 0);
+  EXPECT_EQ(in32(pm.pm_ports(), kTimer), 35795450u & 0xffffff) << "read-only";
+  Board wide({.timer_32_bit = true});
+  wide.clock.step(10'000'000'000);
+  EXPECT_EQ(in32(wide.pm.pm_ports(), kTimer), 35795450u);
+}
+
+TEST_F(AcpiPmTest, TimerStatusOnEveryChangeOfTheTopBit) {
+  const u64 half = (u128{1} << 23) * 1'000'000'000 / 3579545 + 1;
+  clock.run_until(half - 1);
+  EXPECT_EQ(read(kStatus), 0);
+  clock.step(1);
+  EXPECT_EQ(in32(pm.pm_ports(), kTimer), 0x800000u);
+  EXPECT_EQ(read(kStatus), 1);
+  write(kStatus, 1);
+  EXPECT_EQ(read(kStatus), 0);
+  EXPECT_EQ(clock.events(), 0u) << "nobody asked for an interrupt";
+  write(kEnable, 1);
+  write(kControl, 1);
+  clock.step(half - 1);
+  EXPECT_TRUE(sci());
+  EXPECT_EQ(read(kStatus), 1);
+  write(kStatus, 1);
+  EXPECT_FALSE(sci());
+}
+
+TEST_F(AcpiPmTest, WritableBits) {
+  write(kEnable, 0xffff);
+  EXPECT_EQ(read(kEnable), 0x0521);
+  write(kControl, 0xdfff);
+  EXPECT_EQ(read(kControl), 0x1c03);
+  write(kGpeEnable, 0xffff);
+  EXPECT_EQ(read(kGpeEnable), 0xffff);
+  out8(pm.pm_ports(), kGpeEnable + 1, 0x12);
+  EXPECT_EQ(read(kGpeEnable), 0x12ff);
+  out32(pm.pm_ports(), kStatus, 0x01000000);
+  EXPECT_EQ(read(kEnable), 0x0100) << "a dword covers status and enable";
+  EXPECT_EQ(in32(pm.pm_ports(), kStatus), 0x01000000u);
+  write(0x10, 0xffff);
+  EXPECT_EQ(read(0x10), 0);
+  EXPECT_EQ(read(62), 0);
+}
+
+TEST_F(AcpiPmTest, PowerButtonRaisesSciOnlyInAcpiMode) {
+  write(kEnable, 0x100);
+  pm.press_power_button();
+  EXPECT_EQ(read(kStatus), 0x100);
+  EXPECT_FALSE(sci());
+  out8(pm.smi_ports(), 0, 0xf1);
+  EXPECT_EQ(read(kControl) & 1, 1);
+  EXPECT_TRUE(sci());
+  out8(pm.pm_ports(), kStatus + 1, 0x01);
+  EXPECT_FALSE(sci());
+  out8(pm.smi_ports(), 0, 0xf0);
+  EXPECT_EQ(read(kControl) & 1, 0);
+}
+
+TEST_F(AcpiPmTest, GpeRaisesSci) {
+  write(kControl, 1);
+  write(kGpeEnable, 4);
+  pm.raise_gpe(3);
+  EXPECT_FALSE(sci());
+  pm.raise_gpe(2);
+  EXPECT_TRUE(sci());
+  EXPECT_EQ(read(kGpeStatus), 0x0c);
+  write(kGpeStatus, 4);
+  EXPECT_EQ(read(kGpeStatus), 0x08);
+  EXPECT_FALSE(sci());
+}
+
+TEST_F(AcpiPmTest, SleepType) {
+  write(kControl, 0x1c00 | 0x2000);
+  EXPECT_TRUE(control.requests.empty());
+  EXPECT_EQ(read(kStatus) & 0x8000, 0x8000) << "an unknown sleep wakes at once";
+  write(kControl, 0x0001);
+  EXPECT_TRUE(control.requests.empty()) << "no SLP_EN";
+  write(kControl, 0x2001);
+  EXPECT_EQ(control.last(), MachineRequest::PowerOff);
+  EXPECT_EQ(read(kControl), 1) << "SLP_EN reads zero";
+  Board other({.s5_sleep_type = 5});
+  other.pm.pm_ports().pio_write(kControl, Width::Word, 0x2000);
+  EXPECT_TRUE(other.control.requests.empty());
+  out8(other.pm.pm_ports(), kControl + 1, 0x34);
+  EXPECT_EQ(other.control.last(), MachineRequest::PowerOff) << "a byte write is enough";
+}
+
+TEST_F(AcpiPmTest, ApmPortsHoldTheirBytes) {
+  out8(pm.smi_ports(), 0, 0x12);
+  out8(pm.smi_ports(), 1, 0x34);
+  EXPECT_EQ(in8(pm.smi_ports(), 0), 0x12);
+  EXPECT_EQ(in8(pm.smi_ports(), 1), 0x34);
+}
+
+TEST_F(AcpiPmTest, Reset) {
+  for (ResetKind kind : {ResetKind::PowerOn, ResetKind::Warm}) {
+    write(kEnable, 0x521);
+    write(kControl, 1);
+    write(kGpeEnable, 0xff);
+    pm.press_power_button();
+    pm.raise_gpe(1);
+    clock.step(10'000'000'000);
+    pm.reset(kind);
+    EXPECT_FALSE(sci());
+    EXPECT_EQ(in32(pm.pm_ports(), kStatus), 0u);
+    EXPECT_EQ(read(kControl), 0);
+    EXPECT_EQ(in32(pm.pm_ports(), kGpeStatus), 0u);
+    EXPECT_NE(in32(pm.pm_ports(), kTimer), 0u) << "the timer runs on";
+  }
+}
+
+TEST_F(AcpiPmTest, RoundTrip) {
+  write(kEnable, 0x101);
+  write(kControl, 1);
+  clock.step(1'000'000'000);
+  const auto bytes = saved(pm);
+  Board other;
+  other.clock.run_until(clock.now_ns());
+  ASSERT_TRUE(load(other.pm, bytes));
+  EXPECT_EQ(saved(other.pm), bytes);
+  other.clock.step(3'000'000'000);
+  EXPECT_TRUE(other.wires.level(9));
+}
+
+TEST_F(AcpiPmTest, Noise) {
+  Noise noise(4);
+  for (int i = 0; i < 100000; ++i) {
+    switch (noise.below(6)) {
+      case 0: clock.step(noise.below(2'000'000'000)); break;
+      case 1: noise.ports(pm.smi_ports(), 2, Width::Byte); break;
+      case 2: pm.raise_gpe(noise.next()); break;
+      default: noise.ports(pm.pm_ports(), 60, Width::Dword);
+    }
+  }
+  Board other;
+  other.clock.jump(clock.now_ns());
+  ASSERT_TRUE(load(other.pm, saved(pm)));
+  EXPECT_EQ(saved(other.pm), saved(pm));
+  EXPECT_FALSE(pm.debug_dump().empty());
+}
+
+}  // namespace
+}  // namespace reprise::devices

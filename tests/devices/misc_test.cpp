@@ -1,0 +1,115 @@
+#include "devices/bus.h"
+#include "devices/misc/debug_exit.h"
+#include "devices/misc/debug_port.h"
+#include "devices/misc/dma_page.h"
+#include "devices/misc/port92.h"
+#include "devices/misc/reset_control.h"
+#include "tests/devices/test_board.h"
+
+namespace reprise::devices {
+namespace {
+
+using namespace testing;
+
+TEST(Port92Test, A20FollowsBit1AndResetNeedsARisingBit0) {
+  FakeWires wires;
+  FakeControl control;
+  Port92 port(wires.line(0), control);
+  out8(port, 0, 0x02);
+  EXPECT_TRUE(wires.level(0));
+  EXPECT_EQ(in8(port, 0), 0x02);
+  out8(port, 0, 0x00);
+  EXPECT_FALSE(wires.level(0));
+  out8(port, 0, 0x01);
+  EXPECT_EQ(control.last(), MachineRequest::Reset);
+  out8(port, 0, 0x01);
+  EXPECT_EQ(control.requests.size(), 1u);
+  out8(port, 0, 0x02);
+  Port92 other(IrqLine{}, control);
+  ASSERT_TRUE(load(other, saved(port)));
+  EXPECT_EQ(in8(other, 0), 0x02);
+  for (ResetKind kind : {ResetKind::PowerOn, ResetKind::Warm}) {
+    out8(port, 0, 0x02);
+    port.reset(kind);
+    EXPECT_FALSE(wires.level(0));
+    EXPECT_EQ(in8(port, 0), 0x00);
+  }
+}
+
+TEST(ResetControlTest, ResetsOnARisingBit2) {
+  FakeControl control;
+  ResetControl port(control);
+  out8(port, 0, 0x02);
+  EXPECT_TRUE(control.requests.empty());
+  EXPECT_EQ(in8(port, 0), 0x02);
+  out8(port, 0, 0xf6);
+  EXPECT_EQ(control.last(), MachineRequest::Reset);
+  EXPECT_EQ(in8(port, 0), 0x06);
+  out8(port, 0, 0x06);
+  EXPECT_EQ(control.requests.size(), 1u);
+  ResetControl other(control);
+  ASSERT_TRUE(load(other, saved(port)));
+  EXPECT_EQ(in8(other, 0), 0x06);
+  port.reset(ResetKind::Warm);
+  EXPECT_EQ(in8(port, 0), 0x00);
+}
+
+TEST(DebugExitTest, CodeIsOddAsInQemu) {
+  FakeControl control;
+  DebugExit port(control);
+  EXPECT_EQ(in8(port, 0), 0);
+  out8(port, 0, 0);
+  EXPECT_EQ(control.last(), MachineRequest::DebugExit);
+  EXPECT_EQ(control.last_code, 1);
+  out8(port, 0, 0x10);
+  EXPECT_EQ(control.last_code, 0x21);
+  out32(port, 0, 0xffffffff);
+  EXPECT_EQ(control.last_code, -1);
+}
+
+TEST(DebugPortTest, WritesTextAndReadsAsPresent) {
+  FakeBackend host;
+  DebugPort port(host);
+  PioBus bus;
+  ASSERT_TRUE(bus.map({0xe9, 1}, port).ok());
+  ASSERT_TRUE(bus.map({0x402, 1}, port).ok());
+  for (char c : std::string("hi")) bus.write(0xe9, Width::Byte, static_cast<u8>(c));
+  bus.write(0x402, Width::Byte, '!');
+  EXPECT_EQ(host.text, "hi!");
+  EXPECT_EQ(bus.read(0x402, Width::Byte), 0xe9u);
+}
+
+TEST(DmaPageTest, PortsAreMemory) {
+  DmaPage page;
+  for (u16 i = 0; i < 16; ++i) out8(page, i, 0xa0u + i);
+  for (u16 i = 0; i < 16; ++i) EXPECT_EQ(in8(page, i), 0xa0 + i);
+  EXPECT_EQ(page.post_code(), 0xa0);
+  DmaPage other;
+  ASSERT_TRUE(load(other, saved(page)));
+  EXPECT_EQ(in8(other, 15), 0xaf);
+  page.reset(ResetKind::Warm);
+  EXPECT_EQ(in8(page, 1), 0);
+}
+
+TEST(MiscNoise, EveryPortTakesAnything) {
+  FakeControl control;
+  FakeBackend host;
+  Port92 port92(IrqLine{}, control);
+  ResetControl reset_control(control);
+  DebugExit debug_exit(control);
+  DebugPort debug_port(host);
+  DmaPage page;
+  Noise noise(92);
+  for (int i = 0; i < 20000; ++i) {
+    noise.ports(port92, 1, Width::Byte);
+    noise.ports(reset_control, 1, Width::Byte);
+    noise.ports(debug_exit, 4, Width::Dword);
+    noise.ports(debug_port, 1, Width::Byte);
+    noise.ports(page, 64, Width::Byte);
+    control.requests.clear();
+  }
+  EXPECT_FALSE(host.text.empty());
+}
+
+}  // namespace
+}  // namespace reprise::devices

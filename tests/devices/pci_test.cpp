@@ -1,0 +1,237 @@
+#include "devices/bus.h"
+#include "devices/misc/reset_control.h"
+#include "devices/pci/config_mechanism1.h"
+#include "devices/pci/host_bridge.h"
+#include "devices/pci/isa_bridge.h"
+#include "devices/pci/piix4_pm.h"
+#include "tests/devices/test_board.h"
+
+namespace reprise::devices {
+namespace {
+
+using namespace testing;
+
+class FakeListener final : public PciConfigListener {
+ public:
+  void pci_config_changed(PciFunction& function, ConfigChange change) override {
+    last = &function;
+    changes.push_back(change);
+  }
+  PciFunction* last = nullptr;
+  std::vector<ConfigChange> changes;
+};
+
+class PciTest : public ::testing::Test {
+ protected:
+  PciTest() {
+    EXPECT_TRUE(config.attach(0, 0, host).ok());
+    EXPECT_TRUE(config.attach(1, 0, isa).ok());
+    EXPECT_TRUE(config.attach(1, 3, pm).ok());
+    EXPECT_TRUE(bus.map({0xcf8, 8, Width::Dword}, config).ok());
+  }
+  void select(unsigned device, unsigned function, unsigned offset) {
+    bus.write(0xcf8, Width::Dword, 0x80000000 | device << 11 | function << 8 | (offset & 0xfc));
+  }
+  u32 read(unsigned device, unsigned function, unsigned offset, Width width = Width::Dword) {
+    select(device, function, offset);
+    return bus.read(static_cast<u16>(0xcfc + (offset & 3)), width);
+  }
+  void write(unsigned device, unsigned function, unsigned offset, Width width, u32 value) {
+    select(device, function, offset);
+    bus.write(static_cast<u16>(0xcfc + (offset & 3)), width, value);
+  }
+
+  PioBus bus;
+  FakeControl control;
+  FakeListener listener;
+  FakeWires irqs;
+  ResetControl reset_control{control};
+  ConfigMechanism1 config{listener, reset_control};
+  HostBridge host;
+  IsaBridge isa{irqs};
+  Piix4Pm pm{0xb000};
+};
+
+TEST_F(PciTest, ProbesAsLinuxDoes) {
+  // pci_check_type1: CONFADD takes a dword and gives it back; a byte write to CFBh changes nothing.
+  bus.write(0xcfb, Width::Byte, 0x01);
+  bus.write(0xcf8, Width::Dword, 0x80000000);
+  EXPECT_EQ(bus.read(0xcf8, Width::Dword), 0x80000000u);
+  EXPECT_EQ(bus.read(0xcfc, Width::Dword), 0x12378086u);
+  bus.write(0xcf8, Width::Dword, 0xffffffff);
+  EXPECT_EQ(bus.read(0xcf8, Width::Dword), 0x80fffffcu);
+}
+
+TEST_F(PciTest, Identities) {
+  EXPECT_EQ(read(0, 0, 0x00), 0x12378086u);
+  EXPECT_EQ(read(0, 0, 0x08), 0x06000002u);
+  EXPECT_EQ(read(1, 0, 0x00), 0x70008086u);
+  EXPECT_EQ(read(1, 0, 0x08), 0x06010000u);
+  EXPECT_EQ(read(1, 0, 0x0e, Width::Byte), 0x80u) << "multi-function";
+  EXPECT_EQ(read(1, 3, 0x00), 0x71138086u);
+  EXPECT_EQ(read(1, 3, 0x0a, Width::Word), 0x0680u);
+  EXPECT_EQ(read(1, 3, 0x3d, Width::Byte), 1u);
+}
+
+TEST_F(PciTest, EmptySlotsAndDisabledMechanismReadOnes) {
+  EXPECT_EQ(read(1, 1, 0), 0xffffffffu);
+  EXPECT_EQ(read(31, 7, 0, Width::Word), 0xffffu);
+  bus.write(0xcf8, Width::Dword, 0x80010000);  // bus 1
+  EXPECT_EQ(bus.read(0xcfc, Width::Dword), 0xffffffffu);
+  bus.write(0xcf8, Width::Dword, 0x00000000);
+  EXPECT_EQ(bus.read(0xcfc, Width::Dword), 0xffffffffu);
+  write(5, 0, 0x40, Width::Dword, 0);
+  EXPECT_TRUE(listener.changes.empty());
+}
+
+TEST_F(PciTest, SlotsAreTakenOnce) {
+  EXPECT_EQ(config.attach(0, 0, pm).error(), PciAttachError::SlotTaken);
+  EXPECT_EQ(config.attach(32, 0, pm).error(), PciAttachError::NoSuchSlot);
+  EXPECT_EQ(config.attach(2, 8, pm).error(), PciAttachError::NoSuchSlot);
+  EXPECT_EQ(config.function(1, 3), &pm);
+  EXPECT_EQ(config.function(2, 0), nullptr);
+}
+
+TEST_F(PciTest, ByteAccessToCf9IsTheResetControl) {
+  bus.write(0xcf9, Width::Byte, 0x02);
+  EXPECT_EQ(bus.read(0xcf9, Width::Byte), 0x02u);
+  bus.write(0xcf9, Width::Byte, 0x06);
+  EXPECT_EQ(control.last(), MachineRequest::Reset);
+  EXPECT_EQ(bus.read(0xcf8, Width::Byte), 0xffu);
+}
+
+TEST_F(PciTest, WritesReportWhatChanged) {
+  write(0, 0, 0x00, Width::Dword, 0);
+  EXPECT_TRUE(listener.changes.empty()) << "read-only";
+  write(0, 0, 0x59, Width::Byte, 0x30);
+  ASSERT_EQ(listener.changes.size(), 1u);
+  EXPECT_EQ(listener.last, &host);
+  EXPECT_TRUE(listener.changes[0].touches(HostBridge::kPam0, HostBridge::kPamBytes));
+  EXPECT_FALSE(listener.changes[0].touches(HostBridge::kSmram, 1));
+  write(0, 0, 0x59, Width::Byte, 0x30);
+  EXPECT_EQ(listener.changes.size(), 1u) << "same value";
+  write(0, 0, 0x5c, Width::Dword, 0x33000033);
+  EXPECT_EQ(listener.changes.back().first, 0x5c);
+  EXPECT_EQ(listener.changes.back().bytes, 4);
+}
+
+TEST_F(PciTest, PamSegments) {
+  write(0, 0, 0x59, Width::Byte, 0xff);
+  EXPECT_EQ(read(0, 0, 0x59, Width::Byte), 0x30u);
+  write(0, 0, 0x5a, Width::Byte, 0x21);
+  EXPECT_EQ(host.pam(0).first_phys, 0xf0000u);
+  EXPECT_TRUE(host.pam(0).read_ram && host.pam(0).write_ram);
+  EXPECT_EQ(host.pam(1).first_phys, 0xc0000u);
+  EXPECT_TRUE(host.pam(1).read_ram && !host.pam(1).write_ram);
+  EXPECT_EQ(host.pam(2).first_phys, 0xc4000u);
+  EXPECT_TRUE(!host.pam(2).read_ram && host.pam(2).write_ram);
+  EXPECT_EQ(host.pam(12).first_phys + host.pam(12).bytes, 0xf0000u);
+  EXPECT_EQ(host.pam(13).bytes, 0u);
+}
+
+TEST_F(PciTest, SmramLocksItself) {
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x02u);
+  write(0, 0, 0x72, Width::Byte, 0x4a);
+  EXPECT_TRUE(host.smram_open());
+  write(0, 0, 0x72, Width::Byte, 0x1a);
+  EXPECT_FALSE(host.smram_open());
+  write(0, 0, 0x72, Width::Byte, 0x4a);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x1au);
+  host.reset(ResetKind::Warm);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x02u);
+}
+
+TEST_F(PciTest, PirqRouting) {
+  EXPECT_EQ(read(1, 0, 0x60), 0x80808080u);
+  isa.set_irq(0, true);
+  EXPECT_EQ(irqs.rises(11), 0);
+  write(1, 0, 0x60, Width::Byte, 0x0b);
+  EXPECT_TRUE(irqs.level(11)) << "routed while asserted";
+  write(1, 0, 0x61, Width::Byte, 0x0b);
+  isa.set_irq(1, true);
+  isa.set_irq(0, false);
+  EXPECT_TRUE(irqs.level(11)) << "two PIRQs share the line";
+  isa.set_irq(1, false);
+  EXPECT_FALSE(irqs.level(11));
+  isa.set_irq(0, true);
+  write(1, 0, 0x60, Width::Byte, 0x0a);
+  EXPECT_FALSE(irqs.level(11));
+  EXPECT_TRUE(irqs.level(10));
+  write(1, 0, 0x60, Width::Byte, 0xff);
+  EXPECT_EQ(read(1, 0, 0x60, Width::Byte), 0x8fu);
+  EXPECT_FALSE(irqs.level(10));
+  write(1, 0, 0x60, Width::Byte, 0x08);
+  EXPECT_FALSE(irqs.level(8)) << "IRQ8 is not for PCI";
+  write(1, 0, 0x60, Width::Byte, 0x05);
+  EXPECT_TRUE(irqs.level(5));
+  isa.reset(ResetKind::Warm);
+  EXPECT_FALSE(irqs.level(5));
+}
+
+TEST_F(PciTest, PirqOfSlot) {
+  EXPECT_EQ(pirq_of(1, 1), 0u);
+  EXPECT_EQ(pirq_of(3, 1), 2u);
+  EXPECT_EQ(pirq_of(4, 2), 0u);
+}
+
+TEST_F(PciTest, PmBase) {
+  EXPECT_EQ(read(1, 3, 0x40), 0xb001u);
+  EXPECT_EQ(pm.pm_base(), 0xb000);
+  EXPECT_TRUE(pm.pm_enabled());
+  write(1, 3, 0x40, Width::Dword, 0xffff0600 | 0x3f);
+  EXPECT_EQ(read(1, 3, 0x40), 0x0601u);
+  EXPECT_EQ(pm.pm_base(), 0x0600);
+  EXPECT_TRUE(listener.changes.back().touches(Piix4Pm::kPmBase, 2));
+  write(1, 3, 0x80, Width::Byte, 0);
+  EXPECT_FALSE(pm.pm_enabled());
+  Piix4Pm bare;
+  EXPECT_EQ(bare.pm_base(), 0);
+  EXPECT_FALSE(bare.pm_enabled());
+  pm.reset(ResetKind::PowerOn);
+  EXPECT_EQ(pm.pm_base(), 0xb000);
+}
+
+TEST_F(PciTest, StatusErrorsClearByWritingOnes) {
+  EXPECT_EQ(read(0, 0, 0x06, Width::Word), 0x0280u);
+  write(0, 0, 0x06, Width::Word, 0xffff);
+  EXPECT_EQ(read(0, 0, 0x06, Width::Word), 0x0280u) << "the other bits are facts";
+  write(1, 3, 0x3c, Width::Byte, 9);
+  EXPECT_EQ(read(1, 3, 0x3c, Width::Byte), 9u);
+}
+
+TEST_F(PciTest, RoundTrip) {
+  write(1, 0, 0x60, Width::Byte, 0x0a);
+  isa.set_irq(0, true);
+  write(0, 0, 0x5a, Width::Byte, 0x33);
+  FakeWires other_irqs;
+  IsaBridge other_isa(other_irqs);
+  HostBridge other_host;
+  ConfigMechanism1 other_config(listener, reset_control);
+  ASSERT_TRUE(load(other_isa, saved(isa)));
+  ASSERT_TRUE(load(other_host, saved(host)));
+  ASSERT_TRUE(load(other_config, saved(config)));
+  EXPECT_EQ(saved(other_isa), saved(isa));
+  EXPECT_TRUE(other_host.pam(1).read_ram);
+  other_isa.set_irq(0, false);
+  EXPECT_EQ(saved(other_config), saved(config));
+}
+
+TEST_F(PciTest, Noise) {
+  Noise noise(440);
+  for (int i = 0; i < 200000; ++i) {
+    static constexpr unsigned kSlots[][2] = {{0, 0}, {1, 0}, {1, 3}, {7, 0}};
+    const auto& slot = kSlots[noise.below(4)];
+    if (noise.below(3) == 0) select(slot[0], slot[1], noise.below(256));
+    if (noise.below(8) == 0) isa.set_irq(noise.below(6), noise.below(2));
+    noise.ports(config, 8, Width::Dword);
+    control.requests.clear();
+    listener.changes.clear();
+  }
+  EXPECT_EQ(read(0, 0, 0), 0x12378086u);
+  EXPECT_EQ(read(1, 0, 0), 0x70008086u);
+  EXPECT_EQ(read(1, 3, 0), 0x71138086u);
+  EXPECT_FALSE(host.debug_dump().empty());
+}
+
+}  // namespace
+}  // namespace reprise::devices
