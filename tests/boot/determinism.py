@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""The same boot twice, the second time with another process keeping a core busy: the same chain of state hashes,
+the same number of instructions, the same virtual time, the same console, the same final state."""
+
+import re
+import subprocess
+import sys
+
+import runner
+
+HASH = re.compile(r"\b(?:0x)?[0-9a-f]{16}\b")
+# Ends by itself, whatever becomes of the test.
+BUSY = "import time\nend = time.time() + 600\nwhile time.time() < end: pass"
+
+
+def observe(options, extra):
+    result = runner.boot(options, "reprise.exec=/bin/true", ["--hash-every", "100000000", *extra])
+    runner.expect(result.exit_code == 0, f"exit code {result.exit_code}: {result.messages}")
+    runner.expect("reprise: exec status 0" in result.console, "the guest did not reach its userland")
+    chain = [line for line in result.messages.splitlines() if HASH.search(line)]
+    runner.expect(len(chain) >= 5, f"--hash-every printed only {len(chain)} hashes: {result.messages}")
+    facts = {key: result.report[key] for key in ("instructions", "virtual_ns", "state_hash", "exit_reason")}
+    return chain, facts, result.console
+
+
+def test(options):
+    quiet = observe(options, ["--seed", "7"])
+    busy_process = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        busy = observe(options, ["--seed", "7"])
+    finally:
+        busy_process.kill()
+        busy_process.wait()
+    for index, (first, second) in enumerate(zip(quiet[0], busy[0])):
+        runner.expect(first == second, f"hash {index} differs: '{first}' and '{second}'")
+    runner.expect(quiet[0] == busy[0], "the chains differ in length")
+    runner.expect(quiet[1] == busy[1], f"the reports differ: {quiet[1]} and {busy[1]}")
+    runner.expect(quiet[2] == busy[2], "the consoles differ")
+    print(f"{len(quiet[0])} hashes agree; {quiet[1]}")
+
+
+runner.main(test, __doc__)

@@ -1,0 +1,63 @@
+"""Runs the emulator for the boot tests and reads what it left behind."""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+
+class Failure(Exception):
+    """A test failed; the message says how."""
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--reprise", required=True, help="the emulator")
+    parser.add_argument("--engine", default="interp")
+    parser.add_argument("--guests", default="build/guests", help="folder with vmlinuz and initramfs.img")
+    parser.add_argument("--kernel", help="another kernel than the folder's")
+    parser.add_argument("--initrd", help="another initramfs than the folder's")
+    options = parser.parse_args()
+    guests = pathlib.Path(options.guests)
+    options.kernel = options.kernel or guests / "vmlinuz"
+    options.initrd = options.initrd or guests / "initramfs.img"
+    return options
+
+
+class Result:
+    def __init__(self, exit_code, console, messages, report):
+        self.exit_code = exit_code
+        self.console = console    # what the guest wrote to its serial port
+        self.messages = messages  # what the emulator said itself
+        self.report = report      # the --json object
+
+
+def boot(options, append, extra=(), wall_seconds=900):
+    """Boots Linux with `append` behind the console setting and waits for the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        console, report = pathlib.Path(folder, "console"), pathlib.Path(folder, "report.json")
+        command = [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd,
+                   "--append", f"console=ttyS0 {append}", "--memory", "1G", "--serial", f"file:{console}",
+                   "--engine", options.engine, "--json", report, "--timeout", "600",
+                   "--wall-timeout", str(wall_seconds), *extra]
+        run = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=wall_seconds + 60)
+        return Result(run.returncode, console.read_text(errors="replace") if console.exists() else "",
+                      run.stdout.decode(errors="replace"), json.loads(report.read_text()) if report.exists() else {})
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def main(test, description):
+    options = arguments(description)
+    try:
+        test(options)
+    except Failure as failure:
+        print(f"FAIL: {failure}")
+        sys.exit(1)
+    print("PASS")
