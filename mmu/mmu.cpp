@@ -243,13 +243,21 @@ bool Mmu::store_slow(u64 linear, const void* from, u64 bytes, View view) {
   return true;
 }
 
-// Both pages, before either is touched.
+// Both pages, before either is touched. Each is likely to have a tag already.
 bool Mmu::translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]) {
   ++stats_.page_crossings;
   if (!is_canonical(context_, linear) || !is_canonical(context_, linear + bytes - 1))
     return non_canonical(linear);
-  return translate(linear, access, view, pages[0]) &&
-         translate(wrap(linear + bytes_to_page_end(linear)), access, view, pages[1]);
+  const u64 starts[2] = {linear, wrap(linear + bytes_to_page_end(linear))};
+  for (unsigned i = 0; i < 2; ++i) {
+    const TlbEntry& entry = array(view, access).entries[tlb_slot(starts[i])];
+    const u64 offset = starts[i] - entry.tag_linear;
+    if (offset < kPageBytes)
+      pages[i] = {entry.phys_page + offset, reinterpret_cast<u8*>(entry.host_page + offset)};
+    else if (!translate(starts[i], access, view, pages[i]))
+      return false;
+  }
+  return true;
 }
 
 bool Mmu::load_crossing(u64 linear, void* into, u64 bytes, View view) {

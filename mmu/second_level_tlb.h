@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <bitset>
 
 #include "common/types.h"
@@ -35,8 +36,14 @@ class SecondLevelTlb {
     const Set& set = sets_[set_index(linear)];
     const u64 local = tag(linear, current_space_);
     const u64 global = tag(linear, global_space_);
-    for (unsigned way = 0; way < kWays; ++way)
-      if (set.tags[way] == local || set.tags[way] == global) return set.data[way];
+    // All ways are compared before the one branch: which way hits cannot be predicted.
+    const auto hit = [&](unsigned way) {
+      return static_cast<unsigned>(set.tags[way] == local) | static_cast<unsigned>(set.tags[way] == global);
+    };
+    static_assert(kWays == 4);
+    const unsigned hits = hit(0) | hit(1) << 1 | hit(2) << 2 | hit(3) << 3;
+    if (hits != 0) [[likely]]
+      return set.data[std::countr_zero(hits)];
     return 0;
   }
 

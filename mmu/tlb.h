@@ -9,6 +9,8 @@
 // Page-crossing accesses, MMIO, ROM and non-canonical addresses never match and take the slow path.
 #pragma once
 
+#include <bit>
+
 #include "common/types.h"
 
 namespace reprise::mmu {
@@ -42,11 +44,13 @@ struct TlbArray {
   TlbEntry entries[kTlbEntries];
   u64 used[kTlbWords];    // slots filled since the last flush, so that a flush costs what was used
   u64 global[kTlbWords];  // of those, slots of global pages, which survive a change of address space
+  u64 used_words;         // bit i: used[i] is not 0
 
   /// For construction: every slot invalid.
   void reset() {
     for (unsigned slot = 0; slot < kTlbEntries; ++slot) entries[slot] = {tlb_invalid_tag(slot), 0, 0, 0};
     for (unsigned word = 0; word < kTlbWords; ++word) used[word] = global[word] = 0;
+    used_words = 0;
   }
   void fill(u64 linear_page, u8* host, u64 phys_page, bool is_global) {
     const unsigned slot = tlb_slot(linear_page);
@@ -54,12 +58,22 @@ struct TlbArray {
     entries[slot] = {linear_page, host_page, host_page - linear_page, phys_page};
     const u64 bit = u64{1} << (slot & 63);
     used[slot / 64] |= bit;
+    used_words |= u64{1} << (slot / 64);
     if (is_global)
       global[slot / 64] |= bit;
     else
       global[slot / 64] &= ~bit;
   }
   void drop(unsigned slot) { entries[slot].tag_linear = tlb_invalid_tag(slot); }
+  /// Calls `visit(slot)` for every slot in use, in order. `visit` may drop tags.
+  template <class Visit>
+  void for_each_used(Visit visit) const {
+    for (u64 words = used_words; words != 0; words &= words - 1) {
+      const unsigned word = static_cast<unsigned>(std::countr_zero(words));
+      for (u64 slots = used[word]; slots != 0; slots &= slots - 1)
+        visit(word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
+    }
+  }
 };
 
 }  // namespace reprise::mmu

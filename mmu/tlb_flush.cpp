@@ -73,14 +73,23 @@ constexpr u64 edge_bits(Edge edge, u64 before, u64 after) {
   return before ^ after;
 }
 
-void drop_slots(TlbArray& tags, bool keep_global) {
-  for (unsigned word = 0; word < kTlbWords; ++word) {
-    const u64 kept = keep_global ? tags.global[word] : 0;
-    u64 dropped = tags.used[word] & ~kept;
-    tags.used[word] &= kept;
-    tags.global[word] &= kept;
-    for (; dropped != 0; dropped &= dropped - 1)
-      tags.drop(word * 64 + static_cast<unsigned>(std::countr_zero(dropped)));
+void drop_all_tags(TlbArray& tags) {
+  tags.for_each_used([&](unsigned slot) { tags.drop(slot); });
+  for (u64 words = tags.used_words; words != 0; words &= words - 1) {
+    const int word = std::countr_zero(words);
+    tags.used[word] = tags.global[word] = 0;
+  }
+  tags.used_words = 0;
+}
+
+void drop_nonglobal_tags(TlbArray& tags) {
+  u64 words = tags.used_words;
+  for (; words != 0; words &= words - 1) {
+    const unsigned word = static_cast<unsigned>(std::countr_zero(words));
+    for (u64 slots = tags.used[word] & ~tags.global[word]; slots != 0; slots &= slots - 1)
+      tags.drop(word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
+    tags.used[word] &= tags.global[word];
+    if (tags.used[word] == 0) tags.used_words &= ~(u64{1} << word);
   }
 }
 
@@ -90,7 +99,12 @@ void drop_slots(TlbArray& tags, bool keep_global) {
 
 void Mmu::drop_tags(Globals globals) {
   for (auto& of_view : arrays_)
-    for (TlbArray& tags : of_view) drop_slots(tags, globals == Globals::Keep);
+    for (TlbArray& tags : of_view) {
+      if (globals == Globals::Keep)
+        drop_nonglobal_tags(tags);
+      else
+        drop_all_tags(tags);
+    }
 }
 
 void Mmu::drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals) {
@@ -101,13 +115,10 @@ void Mmu::drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals) {
   };
   for (auto& of_view : arrays_) {
     for (TlbArray& tags : of_view) {
-      if (page_bytes == kPageBytes) {
+      if (page_bytes == kPageBytes)
         drop_if_inside(tags, tlb_slot(first));
-        continue;
-      }
-      for (unsigned word = 0; word < kTlbWords; ++word)
-        for (u64 slots = tags.used[word]; slots != 0; slots &= slots - 1)
-          drop_if_inside(tags, word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
+      else
+        tags.for_each_used([&](unsigned slot) { drop_if_inside(tags, slot); });
     }
   }
 }
@@ -121,17 +132,14 @@ void Mmu::drop_write_tags(u64 phys_page) {
   tagged &= ~(u64{1} << (ram_page % 64));
   for (auto& of_view : arrays_) {
     TlbArray& tags = of_view[static_cast<unsigned>(Access::Write)];
-    for (unsigned word = 0; word < kTlbWords; ++word) {
-      for (u64 slots = tags.used[word]; slots != 0; slots &= slots - 1) {
-        const unsigned slot = word * 64 + static_cast<unsigned>(std::countr_zero(slots));
-        if (tags.entries[slot].host_page == reinterpret_cast<u64>(host)) tags.drop(slot);
-      }
-    }
+    tags.for_each_used([&](unsigned slot) {
+      if (tags.entries[slot].host_page == reinterpret_cast<u64>(host)) tags.drop(slot);
+    });
   }
 }
 
 void Mmu::drop_all_write_tags() {
-  for (auto& of_view : arrays_) drop_slots(of_view[static_cast<unsigned>(Access::Write)], false);
+  for (auto& of_view : arrays_) drop_all_tags(of_view[static_cast<unsigned>(Access::Write)]);
   std::fill(write_tagged_.begin(), write_tagged_.end(), 0);
 }
 
