@@ -21,7 +21,8 @@ class CpuBus {
   virtual ~CpuBus() = default;
   virtual u32 port_read(u16 port, Width width) = 0;
   virtual void port_write(u16 port, Width width, u32 value) = 0;
-  /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP.
+  /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP. The deadline (6E0H) is in virtual ns here, 0 for none:
+  /// the CPU translates from and to the guest's TSC.
   virtual bool apic_msr_read(u32 msr, u64& value) = 0;
   virtual bool apic_msr_write(u32 msr, u64 value) = 0;
   /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
@@ -43,6 +44,7 @@ struct Cpu final : public mmu::AccessObserver {
   u64 extra_retired = 0;            // REP iterations beyond the first, in this block
 
   Fault fault;          // valid after Status::Fault or Trap
+  bool single_step = false;  // a single-step trap follows when the current instruction retires (some override TF)
   u64 debug_hits = 0;   // DR6 bits of data breakpoints hit by the current instruction
 
   mmu::Mmu mmu;
@@ -50,6 +52,7 @@ struct Cpu final : public mmu::AccessObserver {
   InterruptSource& interrupts;
   const CpuProfile& profile;
   const Log& log;
+  u32 apic_id = 0;  // the initial one, as CPUID tells it
 
   /// rip of `insn` and of the one after it. Truncated to the code size.
   u64 rip_of(const Insn& insn) const { return (state.gpr[kGprPageBase] + insn.offset) & rip_mask(mode.code_size()); }
@@ -62,6 +65,10 @@ struct Cpu final : public mmu::AccessObserver {
 
   /// How many iterations a REP instruction may run now; at least 1.
   u64 iterations_left(const Insn& insn) const { return block_budget - static_cast<u64>(&insn - block_begin); }
+
+  /// Brings everything derived from `state` in line after it was replaced from outside (reset, boot, snapshot):
+  /// paging, watches, mode. The machine follows it with Mmu::serialize when it loads a snapshot.
+  void state_replaced();
 
   /// Recomputes `mode` and the MMU view. Engines call it after Status::Stop and StopJump.
   void sync_mode();

@@ -18,7 +18,7 @@ enum class Feature : u8 {
   X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Avx, F16c, Rdrand, Pcid, Fma, Fsgsbase, Bmi1, Avx2, Smep, Bmi2,
   Erms, Invpcid, Rdseed, Adx, Smap, Clflushopt, Clwb, Sha, Umip, Pku, La57, Rdpid, Fsrm, ArchCapabilities, Xsaveopt, Xsavec,
   XgetbvEcx1, Xsaves, LahfLm, Lzcnt, Prefetchw, Syscall, Nx, Pdpe1gb, Rdtscp, LongMode, Monitor, Movdiri, Serialize,
-  Vaes, Vpclmulqdq, Wbnoinvd, Monitorx,
+  Vaes, Vpclmulqdq, Wbnoinvd, Monitorx, SpecCtrl,
   Count
 };
 
@@ -34,6 +34,8 @@ struct CpuProfile {
   u8 physical_address_bits;
   std::bitset<static_cast<std::size_t>(Feature::Count)> features;
 
+  /// CPUID leaf 1 EAX, and EDX at reset.
+  u32 signature() const;
   bool has(Feature feature) const {
     return feature == Feature::Base || features.test(static_cast<std::size_t>(feature));
   }

@@ -178,7 +178,7 @@ Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode) {
   if ((checks & kCheckAvx) && !mode.has(ModeKey::kAvx)) return raise_ud;
   if ((checks & kCheckSse) && (mode.has(ModeKey::kEm) || !mode.has(ModeKey::kOsfxsr))) return raise_ud;
   if ((checks & kCheckMmx) && mode.has(ModeKey::kEm)) return raise_ud;
-  if ((checks & (kCheckSse | kCheckMmx | kCheckAvx)) && mode.has(ModeKey::kTs)) return raise_nm;
+  if ((checks & (kCheckSse | kCheckMmx | kCheckAvx | kCheckTs)) && mode.has(ModeKey::kTs)) return raise_nm;
   if ((checks & kCheckX87) && mode.has(ModeKey::kEm | ModeKey::kTs)) return raise_nm;
   if ((checks & kCheckWait) && mode.has(ModeKey::kMp) && mode.has(ModeKey::kTs)) return raise_nm;
   if ((checks & kCheckUmip) && mode.has(ModeKey::kUmip)) return raise_gp0;

@@ -21,6 +21,7 @@ enum Checks : u16 {
   kCheckAvx = 1u << 6,    // #UD unless CR4.OSXSAVE and XCR0[2:1] = 11; #NM when CR0.TS
   kCheckUmip = 1u << 7,   // #GP(0) when CR4.UMIP and CPL > 0
   kCheckXsave = 1u << 8,  // #UD unless CR4.OSXSAVE
+  kCheckTs = 1u << 10,    // #NM when CR0.TS
   kEnds = 1u << 9,        // the block ends after it
 };
 

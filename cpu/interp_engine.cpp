@@ -86,6 +86,8 @@ RunExit InterpEngine::run(Cpu& cpu, u64 budget) {
         state.retired += completed;
         return RunExit::Trap;
       case Status::Restart:
+        // SDM 3B 17.3.1.1: an event between iterations saves RF = 1.
+        state.rflags |= kRflagsRf;
         state.rip = (state.gpr[kGprPageBase] + last.offset) & rip_mask(cpu.mode.code_size());
         state.retired += completed - 1;
         break;

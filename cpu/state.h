@@ -134,6 +134,7 @@ struct CpuState {
   bool mov_ss_shadow = false; // so are debug exceptions and NMI. SDM 3A 6.8.3
   bool nmi_blocked = false;
   bool nmi_pending = false;
+  u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
   // MSRs
   u64 efer = 0;
@@ -144,7 +145,7 @@ struct CpuState {
   u64 tsc_adjust = 0;
   u64 tsc_aux = 0;
   u64 pat = 0x0007040600070406;
-  u64 misc_enable = 1;
+  u64 misc_enable = 0x1801;  // fast strings; BTS and PEBS unavailable
   u64 mtrr_def_type = 0;
   u64 mtrr_fixed[11] = {};
   u64 mtrr_phys[16] = {};  // base, mask pairs
@@ -164,5 +165,10 @@ struct CpuState {
 
   void serialize(Archive& ar);
 };
+
+/// The state after power-up or RESET. `signature` is CPUID leaf 1 EAX. SDM 3A table 9-1
+CpuState reset_state(u32 signature, u64 rng_seed);
+/// INIT: as RESET but for caches, time, MSRs, x87 and vector state. SDM 3A table 9-1
+void init_state(CpuState& state, u32 signature);
 
 }  // namespace reprise::cpu

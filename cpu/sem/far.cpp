@@ -1,13 +1,155 @@
-// Far transfers, interrupts, IRET, SYSCALL and relatives.
-#include "cpu/sem/far.h"
-
+// Bodies of cpu/insn/far.inc. Far CALL, JMP, RET and IRET are in cpu/far_control.cpp, INT in cpu/interrupts.cpp;
+// SYSCALL and SYSENTER, which load fixed segments, are here. Intel's rules: SYSCALL only in 64-bit mode, SYSRET checks
+// RCX at level 0. SDM 2A, 2B.
+#include "cpu/far_control.h"
+#include "cpu/interrupts.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
+namespace {
 
-Status sem_call_far(Cpu& cpu, const Insn&) { return cpu.raise(kUD); }
-Status sem_jmp_far(Cpu& cpu, const Insn&) { return cpu.raise(kUD); }
-Status sem_ret_far(Cpu& cpu, const Insn&) { return cpu.raise(kUD); }
+/// JMP and CALL with a far pointer, immediate or in memory: offset, then selector.
+template <Status (*Transfer)(Cpu&, const Insn&, u16, u64)>
+struct far_transfer {
+  static Status immediate(Cpu& cpu, const Insn& in) {
+    const u64 offset = in.operand_bytes == 2 ? static_cast<u16>(in.imm) : static_cast<u32>(in.imm);
+    return Transfer(cpu, in, static_cast<u16>(in.disp), offset);
+  }
+  static Status memory(Cpu& cpu, const Insn& in) {
+    u64 linear;
+    u8 pointer[10] = {};
+    const std::span<u8> bytes = std::span(pointer).first(in.operand_bytes + 2u);
+    if (!data_linear(cpu, in, bytes.size(), mmu::Access::Read, linear)) return Status::Fault;
+    if (!cpu.mmu.load_bytes(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    u8 offset[8] = {};
+    std::memcpy(offset, pointer, in.operand_bytes);
+    return Transfer(cpu, in, read_unaligned<u16>(pointer + in.operand_bytes), read_unaligned<u64>(offset));
+  }
+  static Handler select(const Insn& in) {
+    if (in.operand_bytes != 2 && in.operand_bytes != 4 && in.operand_bytes != 8) return nullptr;
+    return in.form == Form::M ? memory : immediate;
+  }
+};
+
+Status sem_ret_far(Cpu& cpu, const Insn& in) {
+  return return_far(cpu, in.operand_bytes, in.form == Form::I ? static_cast<u16>(in.imm) : 0);
+}
+
+/// INT n in virtual-8086 mode needs IOPL 3; INT3 and INTO do not. SDM 3A 20.2.7
+Status sem_int(Cpu& cpu, const Insn& in) {
+  if (in_v86(cpu) && !cpu.mode.has(ModeKey::kIoplOk)) return cpu.raise(kGP, 0);
+  return software_interrupt(cpu, in, static_cast<u8>(in.imm), EventKind::SoftwareInterrupt);
+}
+
+Status sem_int3(Cpu& cpu, const Insn& in) { return software_interrupt(cpu, in, kBP, EventKind::SoftwareInterrupt); }
+
+/// A debug exception of its own kind: no check of the gate's DPL, DR6 stays.
+Status sem_int1(Cpu& cpu, const Insn& in) { return software_interrupt(cpu, in, kDB, EventKind::Trap); }
+
+Status sem_into(Cpu& cpu, const Insn& in) {
+  if ((cpu.state.rflags & kRflagsOf) == 0) return Status::Next;
+  return software_interrupt(cpu, in, kOF, EventKind::SoftwareInterrupt);
+}
+
+struct bound {
+  template <class T>
+  static Status run(Cpu& cpu, const Insn& in) {
+    u64 linear;
+    u8 bounds[2 * sizeof(T)];
+    if (!data_linear(cpu, in, sizeof bounds, mmu::Access::Read, linear)) return Status::Fault;
+    if (!cpu.mmu.load_bytes(linear, bounds)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    const T index = static_cast<T>(gpr<std::make_unsigned_t<T>>(cpu.state, in.reg[0]));
+    const bool inside = read_unaligned<T>(bounds) <= index && index <= read_unaligned<T>(bounds + sizeof(T));
+    return inside ? Status::Next : cpu.raise(kBR);
+  }
+  static Handler select(const Insn& in) { return in.size0 == 2 ? run<i16> : run<i32>; }
+};
+
+template <unsigned Bytes>
+Status sem_iret(Cpu& cpu, const Insn& in) {
+  return interrupt_return(cpu, in, Bytes);
+}
+
+// --- SYSCALL, SYSENTER ---
+
+/// The flat segments that fast transfers load without looking at any descriptor.
+enum class FlatKind : u8 { Code64, Code32, Stack };
+Segment flat_segment(u64 selector, FlatKind kind, u8 cpl) {
+  constexpr u16 kCommon = Segment::kGranularity | Segment::kPresent | Segment::kS | Segment::kAccessed;
+  u16 access = static_cast<u16>(kCommon | cpl << Segment::kDplShift);
+  switch (kind) {
+    case FlatKind::Code64: access |= Segment::kCode | Segment::kReadable | Segment::kLong; break;
+    case FlatKind::Code32: access |= Segment::kCode | Segment::kReadable | Segment::kDb; break;
+    case FlatKind::Stack: access |= Segment::kWritable | Segment::kDb; break;
+  }
+  return {.base = 0, .limit = 0xffffffff, .selector = static_cast<u16>((selector & ~u64{3}) | cpl), .access = access};
+}
+
+void enter(CpuState& state, u64 cs_selector, u64 ss_selector, FlatKind kind, u8 cpl) {
+  state.seg[CS] = flat_segment(cs_selector, kind, cpl);
+  state.seg[SS] = flat_segment(ss_selector, FlatKind::Stack, cpl);
+  state.cpl = cpl;
+}
+
+bool syscall_enabled(const Cpu& cpu) { return in_64bit(cpu) && (cpu.state.efer & mmu::kEferSce) != 0; }
+
+Status sem_syscall(Cpu& cpu, const Insn& in) {
+  CpuState& state = cpu.state;
+  if (!syscall_enabled(cpu)) return cpu.raise(kUD);
+  state.gpr[RCX] = cpu.next_rip(in);
+  state.gpr[R11] = state.rflags & ~kRflagsRf;
+  state.rflags = (state.rflags & ~(state.fmask | kRflagsRf)) | kRflagsFixed;
+  const u64 selector = (state.star >> 32) & 0xffff;
+  enter(state, selector, selector + 8, FlatKind::Code64, 0);
+  state.rip = state.lstar;
+  // TF counts as FMASK leaves it.
+  cpu.single_step = (state.rflags & kRflagsTf) != 0;
+  return Status::StopJump;
+}
+
+Status sem_sysret(Cpu& cpu, const Insn& in) {
+  CpuState& state = cpu.state;
+  if (!syscall_enabled(cpu)) return cpu.raise(kUD);
+  if (state.cpl != 0) return cpu.raise(kGP, 0);
+  const bool to_64bit = in.operand_bytes == 8;
+  const u64 rip = to_64bit ? state.gpr[RCX] : static_cast<u32>(state.gpr[RCX]);
+  if (!canonical(cpu, rip)) return cpu.raise(kGP, 0);
+  constexpr u64 kLoaded = 0x3c7fd7;
+  state.rflags = (state.gpr[R11] & kLoaded) | kRflagsFixed;
+  const u64 selector = state.star >> 48;
+  enter(state, to_64bit ? selector + 16 : selector, selector + 8, to_64bit ? FlatKind::Code64 : FlatKind::Code32, 3);
+  state.rip = rip;
+  // TF restored here traps at once, before the first instruction of the program.
+  cpu.single_step = (state.rflags & kRflagsTf) != 0;
+  return Status::StopJump;
+}
+
+Status sem_sysenter(Cpu& cpu, const Insn&) {
+  CpuState& state = cpu.state;
+  if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
+  const bool long_mode = in_long_mode(cpu);
+  state.rflags &= ~(kRflagsVm | kRflagsIf | kRflagsRf);
+  enter(state, state.sysenter_cs, (state.sysenter_cs & 0xfffc) + 8, long_mode ? FlatKind::Code64 : FlatKind::Code32, 0);
+  state.rip = long_mode ? state.sysenter_eip : static_cast<u32>(state.sysenter_eip);
+  state.gpr[RSP] = long_mode ? state.sysenter_esp : static_cast<u32>(state.sysenter_esp);
+  return Status::StopJump;
+}
+
+Status sem_sysexit(Cpu& cpu, const Insn& in) {
+  CpuState& state = cpu.state;
+  if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
+  const bool to_64bit = in.operand_bytes == 8;
+  const u64 rip = to_64bit ? state.gpr[RDX] : static_cast<u32>(state.gpr[RDX]);
+  const u64 rsp = to_64bit ? state.gpr[RCX] : static_cast<u32>(state.gpr[RCX]);
+  if (!canonical(cpu, rip) || !canonical(cpu, rsp)) return cpu.raise(kGP, 0);
+  const u64 selector = (state.sysenter_cs & 0xfffc) + (to_64bit ? 32 : 16);
+  enter(state, selector, selector + 8, to_64bit ? FlatKind::Code64 : FlatKind::Code32, 3);
+  state.rip = rip;
+  state.gpr[RSP] = rsp;
+  return Status::StopJump;
+}
+
+}  // namespace
 
 #define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
   Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }

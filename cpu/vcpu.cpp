@@ -1,0 +1,131 @@
+#include "cpu/vcpu.h"
+
+#include "cpu/debug_regs.h"
+#include "cpu/interrupts.h"
+
+namespace reprise::cpu {
+
+VcpuExit Vcpu::run(u64 budget) {
+  CpuState& state = cpu_.state;
+  const u64 target = state.retired + budget;
+  unsigned deliveries = 0;
+  u64 last_retired = state.retired;
+  for (;;) {
+    if (stop_requested_) {
+      stop_requested_ = false;
+      return VcpuExit::Attention;
+    }
+    switch (state.activity) {
+      case Activity::Running: break;
+      case Activity::Halted:
+        if (!wakes()) return VcpuExit::Halted;
+        state.activity = Activity::Running;
+        break;
+      case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
+      case Activity::Shutdown: return VcpuExit::Shutdown;
+    }
+    if (state.retired >= target) return VcpuExit::Budget;
+    if (!take_event()) run_engine(target - state.retired);
+    if (state.retired != last_retired) {
+      last_retired = state.retired;
+      deliveries = 0;
+    } else if (++deliveries == kMaxDeliveries) {
+      return VcpuExit::Attention;
+    }
+  }
+}
+
+bool Vcpu::wakes() const {
+  const CpuState& state = cpu_.state;
+  if (state.pending_debug != 0 || (state.nmi_pending && !state.nmi_blocked)) return true;
+  return (state.rflags & kRflagsIf) && cpu_.interrupts.interrupt_pending();
+}
+
+// SDM 3A table 6-2: traps on the previous instruction, NMI, external interrupts, instruction breakpoints. A shadow
+// defers them by one instruction; that of STI leaves debug traps alone.
+bool Vcpu::take_event() {
+  CpuState& state = cpu_.state;
+  const bool shadow = state.sti_shadow || state.mov_ss_shadow;
+  if (state.pending_debug != 0 && !state.mov_ss_shadow) {
+    const u64 dr6 = state.pending_debug;
+    state.pending_debug = 0;
+    deliver({.vector = kDB, .kind = EventKind::Trap, .dr6 = dr6});
+    return true;
+  }
+  if (state.nmi_pending && !state.nmi_blocked && !shadow) {
+    state.nmi_pending = false;
+    state.nmi_blocked = true;
+    deliver({.vector = kNMI, .kind = EventKind::ExternalInterrupt});
+    return true;
+  }
+  if (!shadow && (state.rflags & kRflagsIf) && cpu_.interrupts.interrupt_pending()) {
+    deliver({.vector = cpu_.interrupts.acknowledge_interrupt(), .kind = EventKind::ExternalInterrupt});
+    return true;
+  }
+  if ((state.dr7 & 0xff) != 0 && !(state.rflags & kRflagsRf) && !state.mov_ss_shadow) {
+    const u64 linear = state.rip + state.seg[CS].base;
+    const u64 hits = code_breakpoint_hits(state, cpu_.mode.is64() ? linear : static_cast<u32>(linear));
+    if (hits != 0) {
+      // A fault by its rip; but RF is saved as it is, so the kind that leaves it alone. SDM 3B 17.3.1.1
+      deliver({.vector = kDB, .kind = EventKind::Trap, .dr6 = hits});
+      return true;
+    }
+  }
+  return false;
+}
+
+void Vcpu::deliver(const Fault& event) {
+  cpu_.debug_hits = 0;
+  deliver_event(cpu_, event);
+  // Data breakpoints on the frame itself.
+  cpu_.state.pending_debug |= cpu_.debug_hits;
+  cpu_.debug_hits = 0;
+}
+
+void Vcpu::run_engine(u64 budget) {
+  CpuState& state = cpu_.state;
+  const bool trap_flag = (state.rflags & kRflagsTf) != 0;
+  const bool one_by_one = trap_flag || state.sti_shadow || state.mov_ss_shadow || has_code_breakpoints(state);
+  state.sti_shadow = false;
+  state.mov_ss_shadow = false;
+  // RF covers one instruction, which sees it as clear; IRET and interrupted string instructions set it anew.
+  state.rflags &= ~kRflagsRf;
+  cpu_.single_step = trap_flag;
+  cpu_.debug_hits = 0;
+  const u64 retired_before = state.retired;
+  const RunExit exit = engine_.run(cpu_, one_by_one ? 1 : budget);
+
+  // What an instruction that faults has hit counts when it runs again.
+  const bool retired = exit != RunExit::Fault || state.retired != retired_before;
+  u64 traps = retired ? cpu_.debug_hits : 0;
+  // Single-step after MOV SS is lost, data breakpoints wait. SDM 3A 6.8.3
+  if (cpu_.single_step && retired && exit != RunExit::Fault && !state.mov_ss_shadow) traps |= kDr6Bs;
+  cpu_.debug_hits = 0;
+  state.pending_debug |= traps;
+  if (exit == RunExit::Fault || exit == RunExit::Trap) deliver(Fault{cpu_.fault});
+}
+
+void Vcpu::reset(u64 rng_seed) {
+  const u64 retired = cpu_.state.retired;
+  cpu_.state = reset_state(cpu_.profile.signature(), rng_seed);
+  cpu_.state.retired = retired;
+  cpu_.state_replaced();
+}
+
+void Vcpu::init(Activity after) {
+  init_state(cpu_.state, cpu_.profile.signature());
+  cpu_.state.activity = after;
+  cpu_.state_replaced();
+}
+
+void Vcpu::start_up(u8 vector) {
+  CpuState& state = cpu_.state;
+  if (state.activity != Activity::WaitForSipi) return;
+  state.seg[CS].selector = static_cast<u16>(vector << 8);
+  state.seg[CS].base = u64{vector} << 12;
+  state.rip = 0;
+  state.activity = Activity::Running;
+  cpu_.sync_mode();
+}
+
+}  // namespace reprise::cpu

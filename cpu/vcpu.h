@@ -1,0 +1,57 @@
+// Vcpu: one processor's life between instructions: exceptions, traps, interrupts, shadows, halting. SDM 3A 6.8, 6.9.
+//
+// Every engine must see an interrupt at the same instruction. So events are looked for wherever their conditions can
+// change, and nowhere else: when the budget ends (the machine's timers), after an instruction that returns Stop, and
+// after a device access. Between those the engine runs on undisturbed.
+#pragma once
+
+#include "cpu/cpu.h"
+#include "cpu/engine.h"
+
+namespace reprise::cpu {
+
+enum class VcpuExit : u8 {
+  Budget,     // exactly the budget retired
+  Halted,     // HLT; nothing wakes it yet
+  WaitForSipi,
+  Shutdown,   // triple fault
+  Attention,  // request_stop(), or exceptions that follow each other without an instruction retiring
+};
+
+class Vcpu {
+ public:
+  Vcpu(Cpu& cpu, Engine& engine) : cpu_(cpu), engine_(engine) {}
+
+  /// Retires at most `budget` instructions. Events due at the boundary where the budget ends are left to the next
+  /// call, so that the machine can first do what is due at that time. vCPU thread only.
+  VcpuExit run(u64 budget);
+
+  /// Makes run() return at the next instruction boundary where events are looked for. For the bus and devices, when
+  /// an access changed what the machine must do next.
+  void request_stop() { stop_requested_ = true; }
+
+  void raise_nmi() { cpu_.state.nmi_pending = true; }
+  /// RESET and INIT; after INIT an application processor waits for SIPI.
+  void reset(u64 rng_seed);
+  void init(Activity after);
+  /// SIPI: starts a waiting processor at vector * 4096; ignored otherwise. SDM 3A 8.4.3
+  void start_up(u8 vector);
+
+  Cpu& cpu() { return cpu_; }
+
+ private:
+  /// Exceptions in a row without a retired instruction before run() gives the machine a chance to stop.
+  static constexpr unsigned kMaxDeliveries = 1u << 16;
+
+  bool wakes() const;
+  /// Delivers what is due before the next instruction, highest priority first. False: nothing was.
+  bool take_event();
+  void deliver(const Fault& event);
+  void run_engine(u64 budget);
+
+  Cpu& cpu_;
+  Engine& engine_;
+  bool stop_requested_ = false;
+};
+
+}  // namespace reprise::cpu
