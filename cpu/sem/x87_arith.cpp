@@ -328,6 +328,103 @@ Status sem_fxtract(Cpu& cpu, const Insn& in) {
   return x.done();
 }
 
+struct op_2xm1 {
+  Float80 operator()(FpEnv& env, Float80 a) const { return sf::f2xm1(env, a); }
+};
+struct op_yl2x {
+  Float80 operator()(FpEnv& env, Float80 st0, Float80 st1) const { return sf::yl2x(env, st1, st0); }
+};
+struct op_yl2xp1 {
+  Float80 operator()(FpEnv& env, Float80 st0, Float80 st1) const { return sf::yl2xp1(env, st1, st0); }
+};
+struct op_patan {
+  Float80 operator()(FpEnv& env, Float80 st0, Float80 st1) const { return sf::atan2(env, st1, st0); }
+};
+
+/// ST(1) := op(ST(0), ST(1)), then pops.
+template <class Op>
+Status binary_pop_body(Cpu& cpu, const Insn& in) {
+  Operation x(cpu, in);
+  if (x.pending()) return x.raise_pending();
+  if (x.empty(0) || x.empty(1)) {
+    if (x.stack_underflow()) {
+      x.write(1, kIndefinite);
+      x.pop();
+    }
+    return x.done();
+  }
+  x.deliver(1, Op{}(x.env, x.st(0), x.st(1)), Pops::Once);
+  return x.done();
+}
+template <class Op>
+struct binary_pop {
+  static Handler select(const Insn&) { return binary_pop_body<Op>; }
+};
+
+struct op_sin {
+  Float80 operator()(FpEnv& env, Float80 a) const { return sf::sin(env, a); }
+};
+struct op_cos {
+  Float80 operator()(FpEnv& env, Float80 a) const { return sf::cos(env, a); }
+};
+
+/// ST(0) := op(ST(0)); C2 and nothing else when the argument is out of range.
+template <class Op>
+Status sem_trigonometric(Cpu& cpu, const Insn& in) {
+  Operation x(cpu, in);
+  if (x.pending()) return x.raise_pending();
+  if (x.empty(0)) {
+    if (x.stack_underflow()) x.write(0, kIndefinite);
+    return x.done();
+  }
+  const bool out_of_range = sf::out_of_trigonometric_range(x.st(0));
+  set_codes(x.fpu, kFswC2, out_of_range ? kFswC2 : 0);
+  if (!out_of_range) x.deliver(0, Op{}(x.env, x.st(0)));
+  return x.done();
+}
+
+/// What FSINCOS and FPTAN leave in ST(1) and ST(0).
+struct Pair {
+  Float80 below;
+  Float80 top;
+};
+struct op_sincos {
+  Pair operator()(FpEnv& env, Float80 a) const {
+    const sf::SineCosine both = sf::sincos(env, a);
+    return {both.sine, both.cosine};
+  }
+};
+struct op_ptan {
+  Pair operator()(FpEnv& env, Float80 a) const {
+    const Float80 tangent = sf::tan(env, a);
+    const bool nan = Extended80::unpack(tangent).nan();
+    return {tangent, nan ? tangent : Extended80::pack(false, Extended80::kBias, sf::kIntegerBit)};
+  }
+};
+
+template <class Op>
+Status sem_trigonometric_push(Cpu& cpu, const Insn& in) {
+  Operation x(cpu, in);
+  if (x.pending()) return x.raise_pending();
+  const bool underflow = x.empty(0);
+  if (underflow || !x.empty(7)) {
+    if (underflow ? x.stack_underflow() : x.stack_overflow()) {
+      x.write(0, kIndefinite);
+      x.push(kIndefinite);
+    }
+    return x.done();
+  }
+  const bool out_of_range = sf::out_of_trigonometric_range(x.st(0));
+  set_codes(x.fpu, kFswC2, out_of_range ? kFswC2 : 0);
+  if (out_of_range) return x.done();
+  const Pair result = Op{}(x.env, x.st(0));
+  if (!x.stopped()) {
+    x.write(0, result.below);
+    x.push(result.top);
+  }
+  return x.done();
+}
+
 }  // namespace
 
 using namespace col;

@@ -121,4 +121,31 @@ PackedBcd to_bcd(FpEnv& env, Float80 value);
 enum class Constant : u8 { One, Log2Of10, Log2OfE, Pi, Log10Of2, LnOf2, Zero };
 Float80 load_constant(Rounding rounding, Constant constant);
 
+// --- x87 transcendentals
+// ------------------------------------------------------------------------------------------ Defined here for
+// every host: the exact result, correctly rounded in all but a few cases in 10^9, by the rounding control and
+// at extended precision whatever the precision control says. Trigonometric functions use the x87's 66-bit pi.
+// PE is raised with every result that is neither zero, infinite, a NaN, nor the cosine of zero.
+
+/// F2XM1. Undefined: |a| > 1 returns a.
+Float80 f2xm1(FpEnv& env, Float80 a);
+/// FYL2X: y * log2(x).
+Float80 yl2x(FpEnv& env, Float80 y, Float80 x);
+/// FYL2XP1: y * log2(x + 1), for any x above -1. Undefined: below, x is returned.
+Float80 yl2xp1(FpEnv& env, Float80 y, Float80 x);
+/// FPATAN.
+Float80 atan2(FpEnv& env, Float80 y, Float80 x);
+
+/// |a| is finite and at least 2^63: FSIN, FCOS, FSINCOS and FPTAN set C2 and do nothing.
+bool out_of_trigonometric_range(Float80 a);
+// For arguments in range.
+Float80 sin(FpEnv& env, Float80 a);
+Float80 cos(FpEnv& env, Float80 a);
+Float80 tan(FpEnv& env, Float80 a);
+struct SineCosine {
+  Float80 sine;
+  Float80 cosine;
+};
+SineCosine sincos(FpEnv& env, Float80 a);
+
 }  // namespace reprise::softfloat
