@@ -46,6 +46,7 @@ constexpr SkippedRow kSkipped[] = {
     {"DAS", "not in 64-bit mode"},
     {"SALC", "not in 64-bit mode"},
     {"JCXZ", "not in 64-bit mode"},
+    {"BOUND", "not in 64-bit mode"},
     {"POPA", "not in 64-bit mode"},
     {"POPAD", "not in 64-bit mode"},
     {"PUSHA", "not in 64-bit mode"},
