@@ -126,6 +126,7 @@ constexpr TolerantRow kTolerant[] = {
     {Mnemonic::FPTAN, kTranscendental},
     {Mnemonic::FLDENV, kAnyFaultAddress},
     {Mnemonic::FNSTENV, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::FBSTP, kMemoryOnFault},
     {Mnemonic::FRSTOR, kAnyFaultAddress},
     {Mnemonic::FNSAVE, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
