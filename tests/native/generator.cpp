@@ -127,6 +127,7 @@ constexpr TolerantRow kTolerant[] = {
     {Mnemonic::FLDENV, kAnyFaultAddress},
     {Mnemonic::FNSTENV, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::FBSTP, kMemoryOnFault},
+    {Mnemonic::FSTP, kMemoryOnFault},
     {Mnemonic::FRSTOR, kAnyFaultAddress},
     {Mnemonic::FNSAVE, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
