@@ -121,9 +121,9 @@ public:
     bool ends;
     std::vector<u8> code = input.code;
     code.resize(15, 0x90);
-    decoder_.decode(code, cpu.mode, kCodePhys, insn, ends);
+    decoder_.decode(code, cpu.mode, kCodeOffset, insn, ends);
     if (insn.exec == raise_ud) return false;
-    cpu.state.gpr[kGprPageBase] = 0;
+    cpu.state.gpr[kGprPageBase] = kPagePhys;
     cpu.block_begin = cpu.current = &insn;
     const Status status = insn.exec(cpu, insn);
     EXPECT_EQ(status, Status::Next);
@@ -135,7 +135,7 @@ public:
     static constexpr u8 kFnsave[15] = {0xdd, 0x30};
     cpu.state.gpr[RAX] = kImagePhys;
     Insn save;
-    decoder_.decode(kFnsave, cpu.mode, kCodePhys, save, ends);
+    decoder_.decode(kFnsave, cpu.mode, kCodeOffset, save, ends);
     cpu.block_begin = cpu.current = &save;
     EXPECT_EQ(save.exec(cpu, save), Status::Next);
     machine_.peek(kImagePhys, {reinterpret_cast<u8*>(&out.image), sizeof out.image});
@@ -145,7 +145,10 @@ public:
   }
 
 private:
-  static constexpr u16 kCodePhys = 0x800;
+  // Above what a 16-bit environment image can hold.
+  static constexpr u32 kPagePhys = 0x30000;
+  static constexpr u16 kCodeOffset = 0x800;
+  static constexpr u32 kCodePhys = kPagePhys + kCodeOffset;
   // Its low half is no status word.
   static constexpr u32 kMemoryPhys = 0x13080;
   static constexpr u32 kImagePhys = 0x4000;
@@ -194,7 +197,8 @@ bool at_range_limit(const u8* st) {
   return (field == 0x7ffe && significand >= ~u64{1}) ||
          (field == 0x7fff && significand == softfloat::kIntegerBit) ||
          (field == 1 && significand <= softfloat::kIntegerBit + 1) ||
-         (field == 0 && significand == softfloat::kIntegerBit - 1);
+         (field == 0 && significand == softfloat::kIntegerBit - 1) ||
+         (field == Extended80::kWrapBias && significand >= ~u64{1});
 }
 
 bool near(const u8* a, const u8* b) {
