@@ -127,6 +127,8 @@ u32& field_of(CpuidResult& result, Register where) {
 }
 
 void add_features(const CpuProfile& profile, u32 leaf, u32 subleaf, CpuidResult& result) {
+  // Other leaves do not look at ECX.
+  if (leaf != 7 && leaf != 0xd) subleaf = 0;
   for (const FeatureBit& row : kFeatureBits) {
     if (row.leaf == leaf && row.subleaf == subleaf && profile.has(row.feature))
       field_of(result, row.where) |= u32{1} << row.bit;

@@ -52,8 +52,7 @@ struct extend {
     switch (in.size1) {
       case 1: return pick<To, u8>(in);
       case 2: return pick<To, u16>(in);
-      // MOVSXD to a 16-bit register reads 16 bits only.
-      case 4: return pick<To, std::conditional_t<sizeof(To) == 2, u16, u32>>(in);
+      case 4: return pick<To, u32>(in);
       default: return nullptr;
     }
   }
