@@ -1,0 +1,61 @@
+#include "machine/boot/boot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "machine/boot/linux.h"
+#include "machine/boot/multiboot.h"
+#include "machine/boot/pvh.h"
+#include "machine/host_file.h"
+
+namespace reprise::machine::boot {
+
+Result<EntryState> load(const BootRequest& request, const BootTarget& target) {
+  const std::vector<u8> image = TRY(read_host_file("kernel", request.kernel_path, target.memory.ram_bytes()));
+  return load_image(image, request, target);
+}
+
+Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request, const BootTarget& target) {
+  if (is_bzimage(image)) return load_linux(image, request, target);
+  if (find_multiboot_header(image)) return load_multiboot(image, request, target);
+  if (is_elf(image)) return load_pvh(image, request, target);
+  return Error{fmt::format(
+      "kernel '{}' is none of bzImage, ELF with a PVH entry, or Multiboot: give the kernel's bzImage (vmlinuz).",
+      request.kernel_path)};
+}
+
+bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes) {
+  const u64 end = target.memory.low_ram_end_phys();
+  return phys >= kHighMemoryPhys && phys <= end && bytes <= end - phys;
+}
+
+void write_phys(const BootTarget& target, u64 phys, std::span<const u8> bytes) {
+  target.phys_map.write_bytes(phys, bytes);
+}
+
+void zero_phys(const BootTarget& target, u64 phys, u64 bytes) {
+  static constexpr std::array<u8, kPageBytes> kZeros{};
+  while (bytes != 0) {
+    const u64 step = std::min<u64>(bytes, kPageBytes);
+    target.phys_map.write_bytes(phys, std::span(kZeros).first(step));
+    phys += step;
+    bytes -= step;
+  }
+}
+
+Result<Done> write_command_line(const BootTarget& target, const std::string& command_line, u64 max_bytes) {
+  const u64 limit = std::min(max_bytes, kMaxCommandLineBytes - 1);
+  if (command_line.size() > limit) {
+    return Error{fmt::format("the kernel command line is too long ({} bytes): this kernel takes at most {}.",
+                             command_line.size(), limit)};
+  }
+  const u8* text = reinterpret_cast<const u8*>(command_line.c_str());
+  write_phys(target, kCommandLinePhys, {text, command_line.size() + 1});
+  return Done{};
+}
+
+u64 mib_needed(u64 end_phys) { return (end_phys + kMiB - 1) / kMiB; }
+
+}  // namespace reprise::machine::boot

@@ -1,0 +1,88 @@
+// Direct boot: puts a kernel into guest memory and says in which state the boot processor starts.
+// Formats are told apart by content, in this order: bzImage, Multiboot 1, PVH ELF.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "machine/memory_map.h"
+#include "mmu/phys_map.h"
+
+namespace reprise::machine::boot {
+
+/// What the user asked to boot.
+struct BootRequest {
+  std::string kernel_path;
+  std::string initrd_path;  // empty: none. Multiboot: "file arguments,file arguments"
+  std::string command_line;
+};
+
+/// Where a loader may put things.
+struct BootTarget {
+  mmu::PhysMap& phys_map;
+  const MemoryMap& memory;
+  u64 rsdp_phys;
+};
+
+/// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat segments,
+/// interrupts off, and the GDT at kGdtPhys.
+enum class EntryMode : u8 { Long64, Flat32 };
+
+struct EntryState {
+  EntryMode mode = EntryMode::Flat32;
+  u64 rip = 0;
+  u64 rax = 0;
+  u64 rbx = 0;
+  u64 rsi = 0;
+};
+
+/// Reads the files and loads them.
+Result<EntryState> load(const BootRequest& request, const BootTarget& target);
+
+/// Loads a kernel image that is in memory already. Never reads past `image`, whatever it says of itself.
+Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request, const BootTarget& target);
+
+// --- For the loaders ---
+
+// Conventional memory that loaders use for their tables; kernels load at 1 MiB or above.
+inline constexpr u64 kGdtPhys = 0x1000;
+inline constexpr u64 kBootInfoPhys = 0x2000;     // zero page, hvm_start_info or Multiboot information
+inline constexpr u64 kPageTablesPhys = 0x4000;   // PML4, PDPT, four page directories
+inline constexpr u64 kCommandLinePhys = 0x20000;
+inline constexpr u64 kMaxCommandLineBytes = 0x10000;  // with its terminating zero
+inline constexpr u64 kModuleStringsPhys = 0x30000;
+inline constexpr u64 kBootTablesEndPhys = 0x80000;
+
+/// Little-endian field of `image` at `offset`, or nullopt when it does not lie inside.
+template <class T>
+std::optional<T> field_at(std::span<const u8> image, u64 offset) {
+  if (offset > image.size() || image.size() - offset < sizeof(T)) return std::nullopt;
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value | static_cast<T>(T{image[offset + i]} << (8 * i)));
+  return value;
+}
+
+/// A run of guest-physical bytes that is in use.
+struct PhysRange {
+  u64 begin;
+  u64 end;
+  bool overlaps(const PhysRange& other) const { return begin < other.end && other.begin < end; }
+};
+
+/// True when [phys, phys+bytes) is RAM that a kernel image may occupy: from 1 MiB to the end of low memory.
+bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes);
+
+/// Copies `bytes` to `phys` and clears up to `phys + zero_to`. The caller has checked that it is RAM.
+void write_phys(const BootTarget& target, u64 phys, std::span<const u8> bytes);
+void zero_phys(const BootTarget& target, u64 phys, u64 bytes);
+
+/// Writes the command line with its terminating zero; an error names the limit.
+Result<Done> write_command_line(const BootTarget& target, const std::string& command_line, u64 max_bytes);
+
+/// The size in MiB, rounded up, for "give at least --memory NM".
+u64 mib_needed(u64 end_phys);
+
+}  // namespace reprise::machine::boot

@@ -1,0 +1,13 @@
+// The state of the boot processor when a direct-boot kernel starts.
+#pragma once
+
+#include "cpu/state.h"
+#include "machine/boot/boot.h"
+
+namespace reprise::machine::boot {
+
+/// Writes the GDT and, for 64-bit entry, page tables that map the first 4 GiB to themselves; sets `state` accordingly.
+/// Also does what firmware would have done: memory types (write-back, PCI window uncached).
+void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state);
+
+}  // namespace reprise::machine::boot

@@ -1,0 +1,191 @@
+#include "machine/boot/linux.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/bits.h"
+#include "machine/host_file.h"
+
+namespace reprise::machine::boot {
+namespace {
+
+// Setup header, at the same offsets in the image and in the zero page. boot.rst, "The Real-Mode Kernel Header".
+constexpr u64 kSetupSects = 0x1f1;
+constexpr u64 kSysSize = 0x1f4;        // of the protected-mode part, in 16-byte units
+constexpr u64 kBootFlag = 0x1fe;       // AA55h
+constexpr u64 kHeaderEndByte = 0x201;  // the header ends at 202h plus this
+constexpr u64 kHeaderMagic = 0x202;    // "HdrS"
+constexpr u64 kVersion = 0x206;
+constexpr u64 kTypeOfLoader = 0x210;
+constexpr u64 kLoadFlags = 0x211;
+constexpr u64 kRamdiskImage = 0x218;
+constexpr u64 kRamdiskSize = 0x21c;
+constexpr u64 kCmdLinePtr = 0x228;
+constexpr u64 kInitrdAddrMax = 0x22c;
+constexpr u64 kKernelAlignment = 0x230;
+constexpr u64 kRelocatableKernel = 0x234;
+constexpr u64 kXloadFlags = 0x236;
+constexpr u64 kCmdlineSize = 0x238;
+constexpr u64 kPrefAddress = 0x258;
+constexpr u64 kInitSize = 0x260;
+// Zero page only. zero-page.rst.
+constexpr u64 kAcpiRsdpAddr = 0x070;
+constexpr u64 kAltMemK = 0x1e0;
+constexpr u64 kE820Entries = 0x1e8;
+constexpr u64 kE820Table = 0x2d0;
+
+constexpr u32 kMagicHdrS = 0x53726448;
+constexpr u16 kVersion2_10 = 0x020a;  // pref_address and init_size
+constexpr u16 kVersion2_12 = 0x020c;  // xloadflags
+constexpr u8 kLoadedHigh = 1u << 0;
+constexpr u16 kXlfKernel64 = 1u << 0;
+constexpr u8 kLoaderUndefined = 0xff;
+constexpr u64 kEntry64Offset = 0x200;
+
+struct Header {
+  u64 setup_bytes;
+  u64 header_end;
+  u16 version;
+  bool relocatable;
+  bool entry64;
+  u64 alignment;
+  u64 pref_address;
+  u64 init_size;
+  u64 initrd_max_phys;
+  u64 cmdline_size;
+};
+
+Error refuse(const BootRequest& request, std::string_view why) {
+  return Error{fmt::format("kernel '{}' {}", request.kernel_path, why)};
+}
+
+Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
+  const auto get8 = [&](u64 offset) { return field_at<u8>(image, offset).value_or(0); };
+  const auto get16 = [&](u64 offset) { return field_at<u16>(image, offset).value_or(0); };
+  const auto get32 = [&](u64 offset) { return field_at<u32>(image, offset).value_or(0); };
+  const auto get64 = [&](u64 offset) { return field_at<u64>(image, offset).value_or(0); };
+
+  Header header{};
+  header.version = get16(kVersion);
+  if (header.version < kVersion2_10) {
+    return refuse(request, fmt::format("uses Linux boot protocol {}.{:02}: 2.10 (Linux 2.6.31) or later is needed.",
+                                       header.version >> 8, header.version & 0xff));
+  }
+  if ((get8(kLoadFlags) & kLoadedHigh) == 0) return refuse(request, "is a zImage: a bzImage is needed.");
+  const u64 sectors = get8(kSetupSects) == 0 ? 4 : get8(kSetupSects);
+  header.setup_bytes = (sectors + 1) * 512;
+  header.header_end = kHeaderMagic + get8(kHeaderEndByte);
+  if (image.size() <= header.setup_bytes + kEntry64Offset || image.size() < header.header_end ||
+      image.size() - header.setup_bytes + 15 < u64{get32(kSysSize)} * 16) {
+    return refuse(request, "is truncated: copy or download it again.");
+  }
+  header.relocatable = get8(kRelocatableKernel) != 0;
+  header.entry64 = header.version >= kVersion2_12 && (get16(kXloadFlags) & kXlfKernel64) != 0;
+  header.alignment = get32(kKernelAlignment);
+  header.pref_address = get64(kPrefAddress);
+  header.init_size = get32(kInitSize);
+  header.initrd_max_phys = get32(kInitrdAddrMax);
+  header.cmdline_size = get32(kCmdlineSize);
+  if (header.relocatable && (header.alignment < kPageBytes || !std::has_single_bit(header.alignment))) {
+    return refuse(request, "is damaged: its kernel_alignment is not a power of two of at least 4096.");
+  }
+  return header;
+}
+
+/// Where the kernel's protected-mode part goes. It needs `bytes` from there on while it unpacks itself.
+Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& request, const BootTarget& target) {
+  if (fits_low_ram(target, header.pref_address, bytes)) return header.pref_address;
+  if (header.relocatable) {
+    const u64 lowest = align_up(kHighMemoryPhys, header.alignment);
+    if (fits_low_ram(target, lowest, bytes)) return lowest;
+  }
+  // A damaged header may ask for anything: the sum is only used in the message.
+  const u64 end = std::min<u64>(header.pref_address, kMaxRamBytes) + bytes;
+  return refuse(request, fmt::format("does not fit into memory: give at least --memory {}M.", mib_needed(end)));
+}
+
+/// The initrd goes as high as it may, page-aligned, above the kernel.
+Result<u64> place_initrd(std::span<const u8> initrd, const Header& header, u64 kernel_end_phys,
+                         const BootRequest& request, const BootTarget& target) {
+  const u64 top = std::min(header.initrd_max_phys + 1, target.memory.low_ram_end_phys());
+  const u64 lowest = align_up(kernel_end_phys, kPageBytes);
+  if (top < lowest || initrd.size() > top - lowest) {
+    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
+                             request.initrd_path, initrd.size(), mib_needed(lowest + initrd.size() + kMiB))};
+  }
+  const u64 phys = align_down(top - initrd.size(), kPageBytes);
+  if (phys < lowest) {
+    return Error{fmt::format("initrd '{}' does not fit into memory above the kernel: give a larger --memory.",
+                             request.initrd_path)};
+  }
+  return phys;
+}
+
+class ZeroPage {
+ public:
+  ZeroPage() : bytes_(kPageBytes) {}
+  template <class T>
+  void set(u64 offset, T value) {
+    for (std::size_t i = 0; i < sizeof(T); ++i) bytes_[offset + i] = static_cast<u8>(u64{value} >> (8 * i));
+  }
+  void copy(u64 offset, std::span<const u8> from) { std::copy(from.begin(), from.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset)); }
+  std::span<const u8> bytes() const { return bytes_; }
+
+ private:
+  std::vector<u8> bytes_;
+};
+
+void write_e820(ZeroPage& zero_page, const MemoryMap& memory) {
+  u64 offset = kE820Table;
+  const std::vector<E820Entry> entries = memory.e820();
+  for (const E820Entry& entry : entries) {
+    zero_page.set<u64>(offset, entry.phys);
+    zero_page.set<u64>(offset + 8, entry.bytes);
+    zero_page.set<u32>(offset + 16, static_cast<u32>(entry.type));
+    offset += 20;
+  }
+  zero_page.set<u8>(kE820Entries, static_cast<u8>(entries.size()));
+  zero_page.set<u32>(kAltMemK, static_cast<u32>((memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB));
+}
+
+}  // namespace
+
+bool is_bzimage(std::span<const u8> image) {
+  return field_at<u16>(image, kBootFlag) == 0xaa55 && field_at<u32>(image, kHeaderMagic) == kMagicHdrS;
+}
+
+Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& request, const BootTarget& target) {
+  const Header header = TRY(parse(image, request));
+  const std::span<const u8> kernel = image.subspan(header.setup_bytes);
+  const u64 kernel_bytes = std::max<u64>(header.init_size, kernel.size());
+  const u64 kernel_phys = TRY(choose_address(header, kernel_bytes, request, target));
+  TRY(write_command_line(target, request.command_line, header.cmdline_size));
+
+  ZeroPage zero_page;
+  zero_page.copy(kSetupSects, image.subspan(kSetupSects, header.header_end - kSetupSects));
+  zero_page.set<u8>(kTypeOfLoader, kLoaderUndefined);
+  zero_page.set<u32>(kCmdLinePtr, static_cast<u32>(kCommandLinePhys));
+  zero_page.set<u64>(kAcpiRsdpAddr, target.rsdp_phys);
+  write_e820(zero_page, target.memory);
+
+  zero_page.set<u32>(kRamdiskImage, 0);
+  zero_page.set<u32>(kRamdiskSize, 0);
+  if (!request.initrd_path.empty()) {
+    const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
+    const u64 initrd_phys = TRY(place_initrd(initrd, header, kernel_phys + kernel_bytes, request, target));
+    write_phys(target, initrd_phys, initrd);
+    zero_page.set<u32>(kRamdiskImage, static_cast<u32>(initrd_phys));
+    zero_page.set<u32>(kRamdiskSize, static_cast<u32>(initrd.size()));
+  }
+
+  write_phys(target, kernel_phys, kernel);
+  write_phys(target, kBootInfoPhys, zero_page.bytes());
+  return EntryState{
+      .mode = header.entry64 ? EntryMode::Long64 : EntryMode::Flat32,
+      .rip = header.entry64 ? kernel_phys + kEntry64Offset : kernel_phys,
+      .rsi = kBootInfoPhys,
+  };
+}
+
+}  // namespace reprise::machine::boot

@@ -1,0 +1,23 @@
+// Multiboot 1 kernels: Multiboot Specification 0.6.96. 32-bit ELF, and images with the address fields of the header
+// ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on its command
+// line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
+// Missing: video modes, drives, APM, boot device, symbol tables.
+#pragma once
+
+#include "machine/boot/elf.h"
+
+namespace reprise::machine::boot {
+
+struct MultibootHeader {
+  u64 offset;  // in the image
+  u32 flags;
+  u32 header_phys, load_phys, load_end_phys, bss_end_phys, entry_phys;  // with kAddressFields
+  static constexpr u32 kAddressFields = 1u << 16;
+};
+
+/// The header in the first 8 KiB of `image`, 4-byte aligned and with a right checksum.
+std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image);
+
+Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request, const BootTarget& target);
+
+}  // namespace reprise::machine::boot

@@ -1,0 +1,36 @@
+// What a run is: everything here, the image files and the inbox's log fix every bit the guest can see.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/types.h"
+#include "machine/boot/boot.h"
+
+namespace reprise::machine {
+
+enum class EngineKind : u8 { Interp };
+
+/// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
+enum class ClockMode : u8 { Free, Paced };
+
+struct MachineConfig {
+  u64 ram_bytes = 512 * kMiB;
+  unsigned cpus = 1;
+  boot::BootRequest boot;
+  EngineKind engine = EngineKind::Interp;
+  u64 seed = 1;                       // of RDRAND and RDSEED
+  i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
+  std::optional<u16> debug_exit_port; // as QEMU's isa-debug-exit, 1 to 4 bytes wide
+};
+
+/// How one call of Machine::run ends and what it does on the way. None of it is visible to the guest.
+struct RunLimits {
+  ClockMode clock = ClockMode::Free;
+  std::optional<u64> stop_at_retired;
+  std::optional<u64> virtual_timeout_ns;
+  std::optional<double> wall_timeout_s;
+  u64 hash_every_retired = 0;  // 0: never
+};
+
+}  // namespace reprise::machine

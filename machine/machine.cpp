@@ -1,0 +1,291 @@
+#include "machine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "common/hash.h"
+#include "cpu/flags.h"
+
+namespace reprise::machine {
+namespace {
+
+/// Instructions between looks at the host: some milliseconds.
+constexpr u64 kSliceInstructions = 400'000;
+/// While a panic is suspected, privilege is sampled this often.
+constexpr u64 kPanicSliceInstructions = 20'000;
+/// A panicked kernel that has printed nothing for this long has said everything.
+constexpr u64 kPanicQuietNs = 50'000'000;
+/// Input that a UART has no room for is offered again after this time.
+constexpr u64 kInputRetryNs = 1'000'000;
+/// The longest uninterrupted sleep on the host: signals only set a flag.
+constexpr std::chrono::milliseconds kMaxSleep{50};
+
+void crash_dump(void* context) {
+  const std::string text = static_cast<Machine*>(context)->dump();
+  std::fputs(text.c_str(), stderr);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends, const Log& log) {
+  if (config.cpus != 1) {
+    return Error{fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus)};
+  }
+  if (config.ram_bytes < kMinRamBytes || config.ram_bytes > kMaxRamBytes || config.ram_bytes % kPageBytes != 0) {
+    return Error{fmt::format("memory of {} bytes is not possible: give --memory between {}M and {}G, in whole pages.",
+                             config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
+  }
+  std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
+  std::unique_ptr<Machine> machine(new Machine(config, std::move(ram), backends, log));
+  if (config.debug_exit_port) TRY(machine->pc_.add_debug_exit(*config.debug_exit_port));
+  TRY(machine->pc_.boot(config.boot));
+  return machine;
+}
+
+Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends, const Log& log)
+    : config_(config),
+      ram_(std::move(ram)),
+      com1_watch_(backends.com1),
+      com2_watch_(backends.com2),
+      pc_(config_, *ram_, {com1_watch_, com2_watch_}, *this, log),
+      ram_hash_(*ram_),
+      input_timer_(pc_.scheduler().create_timer("input", [this] { feed_input(); })) {}
+
+Machine::~Machine() = default;
+
+RunResult Machine::run(const RunLimits& limits) {
+  set_crash_dump(crash_dump, this);
+  started_ = HostClock::now();
+  if (limits.hash_every_retired != 0) {
+    next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
+  }
+  std::optional<Ending> ending;
+  while (!ending) ending = turn(limits);
+  set_crash_dump(nullptr, nullptr);
+
+  RunResult result;
+  result.reason = ending->reason;
+  result.exit_code = ending->exit_code;
+  result.message = std::move(ending->message);
+  result.retired = retired();
+  result.virtual_ns = virtual_ns();
+  result.idle_ns = pc_.scheduler().idle_ns();
+  result.wall_s = std::chrono::duration<double>(HostClock::now() - started_).count();
+  result.state_hash = state_hash();
+  result.hashes = hashes_;
+  return result;
+}
+
+std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
+  if (auto ending = check_host(limits)) return ending;
+  if (inbox_.has_messages()) take_input();
+  pc_.scheduler().run_due();
+  if (auto ending = check_request()) return ending;
+  if (auto ending = check_panic()) return ending;
+  take_hash_if_due(limits);
+  if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
+    return Ending{ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
+                  fmt::format("stopped at instruction {}, as asked", retired())};
+  }
+  if (limits.virtual_timeout_ns && virtual_ns() >= *limits.virtual_timeout_ns) {
+    return Ending{ExitReason::Timeout, exit_code_of(ExitReason::Timeout),
+                  fmt::format("the guest was still running after {} s of its time (--timeout)",
+                              static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
+  }
+
+  switch (pc_.vcpu(0).run(slice(limits))) {
+    case cpu::VcpuExit::Budget:
+    case cpu::VcpuExit::Attention: return std::nullopt;
+    case cpu::VcpuExit::Halted:
+    case cpu::VcpuExit::WaitForSipi: return idle(limits);
+    case cpu::VcpuExit::Shutdown:
+      if (com1_watch_.suspected() || com2_watch_.suspected()) request(MachineRequest::Panic, 0);
+      if (pending_.request != MachineRequest::None) return std::nullopt;
+      return Ending{ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
+                    fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())};
+  }
+  return std::nullopt;
+}
+
+std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
+  if (const int reason = end_reason_.load(std::memory_order_acquire); reason >= 0) {
+    const auto why = static_cast<ExitReason>(reason);
+    return Ending{why, end_code_.load(std::memory_order_relaxed),
+                  why == ExitReason::Quit ? "ended by the user" : "ended by a signal"};
+  }
+  if (!limits.wall_timeout_s) return std::nullopt;
+  // Device accesses make many short turns: a look at the host's clock for each would show in the profile.
+  constexpr unsigned kTurns = 256;
+  if (++turns_since_host_check_ < kTurns && retired() - host_checked_retired_ < kSliceInstructions) return std::nullopt;
+  turns_since_host_check_ = 0;
+  host_checked_retired_ = retired();
+  const double elapsed_s = std::chrono::duration<double>(HostClock::now() - started_).count();
+  if (elapsed_s < *limits.wall_timeout_s) return std::nullopt;
+  return Ending{ExitReason::WallTimeout, exit_code_of(ExitReason::WallTimeout),
+                fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
+}
+
+std::optional<Machine::Ending> Machine::check_request() {
+  const PendingRequest pending = std::exchange(pending_, {});
+  const auto end = [](ExitReason reason, std::string message) {
+    return Ending{reason, exit_code_of(reason), std::move(message)};
+  };
+  switch (pending.request) {
+    case MachineRequest::None: return std::nullopt;
+    case MachineRequest::PowerOff: return end(ExitReason::PowerOff, "the guest switched itself off");
+    case MachineRequest::Panic: break;
+    case MachineRequest::Reset:
+      if (com1_watch_.suspected() || com2_watch_.suspected()) break;
+      return end(ExitReason::Reset, "the guest asked for a reset");
+    case MachineRequest::DebugExit:
+      return Ending{ExitReason::DebugExit, pending.code & 0xff, "the guest wrote to the debug-exit port"};
+  }
+  const PanicWatch& watch = com1_watch_.suspected() ? com1_watch_ : com2_watch_;
+  return end(ExitReason::Panic, watch.suspected() ? watch.message() : "the guest reported a panic");
+}
+
+std::optional<Machine::Ending> Machine::check_panic() {
+  PanicWatch& watch = com1_watch_.suspected() ? com1_watch_ : com2_watch_;
+  if (!watch.suspected()) return std::nullopt;
+  if (pc_.vcpu(0).cpu().state.cpl == 3) {
+    watch.refute();
+    return std::nullopt;
+  }
+  const u64 bytes = com1_watch_.bytes() + com2_watch_.bytes();
+  if (bytes != panic_bytes_seen_) {
+    panic_bytes_seen_ = bytes;
+    panic_quiet_until_ns_ = virtual_ns() + kPanicQuietNs;
+  }
+  if (virtual_ns() < panic_quiet_until_ns_) return std::nullopt;
+  return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch.message()};
+}
+
+u64 Machine::slice(const RunLimits& limits) {
+  const bool suspicious = com1_watch_.suspected() || com2_watch_.suspected();
+  u64 budget = suspicious ? kPanicSliceInstructions : kSliceInstructions;
+  if (limits.stop_at_retired) budget = std::min(budget, *limits.stop_at_retired - retired());
+  if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
+  if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
+  return pc_.scheduler().budget(budget);
+}
+
+void Machine::take_hash_if_due(const RunLimits& limits) {
+  if (limits.hash_every_retired == 0 || retired() < next_hash_retired_) return;
+  if (retired() == next_hash_retired_ && (hashes_.empty() || hashes_.back().retired != next_hash_retired_)) {
+    hashes_.push_back({retired(), state_hash()});
+    if (hash_listener_) hash_listener_(hashes_.back());
+  }
+  next_hash_retired_ += limits.hash_every_retired;
+}
+
+std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
+  com1_watch_.refute();
+  com2_watch_.refute();
+  Scheduler& scheduler = pc_.scheduler();
+  if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
+  if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
+  if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0) {
+    return hang("the guest halted its processor with interrupts off");
+  }
+  u64 deadline_ns = scheduler.next_deadline_ns();
+  if (limits.virtual_timeout_ns) deadline_ns = std::min(deadline_ns, *limits.virtual_timeout_ns);
+  if (deadline_ns == Clock::kNever) {
+    if (inbox_.closed()) return hang("the guest waits for an interrupt that nothing can raise");
+    inbox_.wait(kMaxSleep);
+    return std::nullopt;
+  }
+  if (limits.clock == ClockMode::Paced) wait_paced(deadline_ns);
+  else scheduler.skip_to(deadline_ns);
+  return std::nullopt;
+}
+
+Machine::Ending Machine::hang(std::string_view why) {
+  return {ExitReason::Hang, exit_code_of(ExitReason::Hang), std::string(why)};
+}
+
+void Machine::wait_paced(u64 deadline_ns) {
+  using std::chrono::nanoseconds;
+  Scheduler& scheduler = pc_.scheduler();
+  const u64 from_ns = scheduler.now_ns();
+  const auto from = HostClock::now() - idle_overslept_;
+  const nanoseconds whole{static_cast<i64>(std::min<u64>(deadline_ns - from_ns, 3'600'000'000'000))};
+  nanoseconds waited = HostClock::now() - from;
+  while (waited < whole && !inbox_.has_messages() && end_reason_.load(std::memory_order_acquire) < 0) {
+    inbox_.wait(std::min<nanoseconds>(whole - waited, kMaxSleep));
+    waited = HostClock::now() - from;
+  }
+  if (waited < whole) {
+    // Input came first: how long the guest had been idle enters with it.
+    scheduler.skip_to(from_ns + static_cast<u64>(std::max<i64>(waited.count(), 0)));
+    idle_overslept_ = nanoseconds{0};
+    return;
+  }
+  scheduler.skip_to(from_ns + static_cast<u64>(whole.count()));
+  // A late wake-up shortens the next sleep, so that the guest's clock does not fall behind by one each tick.
+  idle_overslept_ = std::min<nanoseconds>(waited - whole, kMaxSleep);
+}
+
+void Machine::request(MachineRequest request, int code) {
+  if (pending_.request == MachineRequest::None) pending_ = {request, code};
+  pc_.vcpu(0).request_stop();
+}
+
+void Machine::take_input() {
+  for (InputMessage& message : inbox_.take()) {
+    std::deque<u8>& queue = pending_input_[static_cast<unsigned>(message.channel)];
+    queue.insert(queue.end(), message.bytes.begin(), message.bytes.end());
+    input_log_.push_back({retired(), virtual_ns(), std::move(message)});
+  }
+  feed_input();
+}
+
+void Machine::feed_input() {
+  devices::Uart16550* const uarts[] = {&pc_.com1(), &pc_.com2()};
+  bool left = false;
+  for (unsigned channel = 0; channel < 2; ++channel) {
+    std::deque<u8>& queue = pending_input_[channel];
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), uarts[channel]->can_receive()));
+    const std::vector<u8> bytes(queue.begin(), queue.begin() + count);
+    queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(uarts[channel]->receive(bytes)));
+    left = left || !queue.empty();
+  }
+  if (left) pc_.scheduler().arm(input_timer_, virtual_ns() + kInputRetryNs);
+}
+
+u64 Machine::state_hash() {
+  Archive archive;
+  pc_.serialize(archive);
+  for (std::deque<u8>& queue : pending_input_) {
+    std::vector<u8> bytes(queue.begin(), queue.end());
+    archive.value(bytes);
+  }
+  const u64 ram_digest = ram_hash_.update();
+  for (unsigned i = 0; i < pc_.processors(); ++i) pc_.vcpu(i).cpu().mmu.drop_all_write_tags();
+  return hash64(archive.bytes(), ram_digest);
+}
+
+std::string Machine::stats(const RunResult& result) {
+  const double seconds = std::max(result.wall_s, 1e-9);
+  std::string text = fmt::format("instructions {}, {:.1f} million a second; virtual time {:.3f} s, of which idle {:.3f} s; {:.3f} s on the host\n",
+                                 result.retired, static_cast<double>(result.retired) / seconds / 1e6,
+                                 static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9,
+                                 result.wall_s);
+  for (unsigned i = 0; i < pc_.processors(); ++i) {
+    const cpu::BlockCache& cache = pc_.engine(i).cache();
+    const mmu::MmuStats& mmu = pc_.vcpu(i).cpu().mmu.stats();
+    text += fmt::format("blocks {}, invalidated {}\n", cache.blocks(), cache.invalidations());
+    text += fmt::format("first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page faults {}\n",
+                        mmu.l1_misses[0], mmu.l1_misses[1], mmu.l1_misses[2], mmu.l2_hits, mmu.walks, mmu.page_faults);
+    text += fmt::format("TLB flushes: all {}, non-global {}, page {}, PCID {}; page-crossing accesses {}; stores to code pages {}\n",
+                        mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
+                        mmu.code_page_stores);
+    text += fmt::format("MMIO reads {}, writes {}\n", mmu.mmio_reads, mmu.mmio_writes);
+  }
+  text += fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,
+                      pc_.counters().port_writes, pc_.ports().unmapped_reads(), pc_.ports().unmapped_writes());
+  return text;
+}
+
+}  // namespace reprise::machine

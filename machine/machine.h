@@ -1,0 +1,117 @@
+// Machine: a PC with its RAM, its clock and its way to the outside; runs it until something ends the run.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "machine/config.h"
+#include "machine/inbox.h"
+#include "machine/panic_watch.h"
+#include "machine/pc.h"
+#include "machine/ram_hash.h"
+#include "machine/run_result.h"
+
+namespace reprise::machine {
+
+class Machine final : private MachineControl {
+ public:
+  /// Allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the machine.
+  static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, PcBackends backends, const Log& log);
+  ~Machine() override;
+
+  /// Runs until something ends the run. Machine thread.
+  RunResult run(const RunLimits& limits);
+
+  /// Where host input goes in. Any thread.
+  Inbox& inbox() { return inbox_; }
+  /// Everything that came in, stamped with when the guest could first see it.
+  const std::vector<StampedInput>& input_log() const { return input_log_; }
+
+  /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
+  void request_end(ExitReason reason, int exit_code) {
+    end_code_.store(exit_code, std::memory_order_relaxed);
+    end_reason_.store(static_cast<int>(reason), std::memory_order_release);
+  }
+
+  /// Digest of processors, RAM and devices. Does not disturb the guest.
+  u64 state_hash();
+  u64 retired() const { return pc_.retired_now(); }
+  u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
+  Pc& pc() { return pc_; }
+
+  /// Called with each hash that --hash-every asks for, as it is taken.
+  void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
+
+  /// Registers and devices, for a person.
+  std::string dump() { return pc_.dump(); }
+  /// What the run cost, as lines of text.
+  std::string stats(const RunResult& result);
+
+ private:
+  struct PendingRequest {
+    MachineRequest request = MachineRequest::None;
+    int code = 0;
+  };
+  struct Ending {
+    ExitReason reason;
+    int exit_code;
+    std::string message;
+  };
+  using HostClock = std::chrono::steady_clock;
+
+  Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends, const Log& log);
+
+  // MachineControl
+  void request(MachineRequest request, int code) override;
+
+  /// One turn: input, events, then execution or idling. An ending when the run is over.
+  std::optional<Ending> turn(const RunLimits& limits);
+  std::optional<Ending> check_host(const RunLimits& limits);
+  std::optional<Ending> check_request();
+  std::optional<Ending> check_panic();
+  std::optional<Ending> idle(const RunLimits& limits);
+  Ending hang(std::string_view why);
+  /// How many instructions may retire before something other than the guest wants a say.
+  u64 slice(const RunLimits& limits);
+  void take_hash_if_due(const RunLimits& limits);
+
+  void take_input();
+  void feed_input();
+  /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
+  void wait_paced(u64 deadline_ns);
+
+  const MachineConfig config_;
+  std::unique_ptr<mmu::Ram> ram_;
+  PanicWatch com1_watch_;
+  PanicWatch com2_watch_;
+  Pc pc_;
+  RamHash ram_hash_;
+
+  Inbox inbox_;
+  std::vector<StampedInput> input_log_;
+  std::deque<u8> pending_input_[2];  // by InputChannel: what the UART has no room for
+  Clock::TimerId input_timer_;
+
+  PendingRequest pending_;
+  std::atomic<int> end_reason_{-1};
+  std::atomic<int> end_code_{0};
+
+  u64 next_hash_retired_ = 0;
+  std::vector<HashPoint> hashes_;
+  std::function<void(const HashPoint&)> hash_listener_;
+
+  // A panic that is suspected but not certain.
+  u64 panic_quiet_until_ns_ = 0;
+  u64 panic_bytes_seen_ = 0;
+
+  // Host time; no part of any guest-visible decision.
+  HostClock::time_point started_;
+  u64 host_checked_retired_ = 0;
+  unsigned turns_since_host_check_ = 0;
+  std::chrono::nanoseconds idle_overslept_{0};
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,72 @@
+// The PC's guest-physical layout: where RAM lies, where devices lie, and what E820 says of it.
+//
+//     00000000  RAM, conventional memory (the top 1 KiB is the EBDA, reserved)
+//     000a0000  VGA window
+//     000c0000  RAM, reserved: option ROM space, ACPI tables from e0000
+//     00100000  RAM up to the end of memory or 3 GiB
+//     c0000000  PCI memory window
+//     fec00000  I/O APIC     fed00000  HPET     fee00000  local APICs
+//   1_00000000  RAM beyond 3 GiB
+#pragma once
+
+#include <vector>
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+inline constexpr u64 kKiB = 1024;
+inline constexpr u64 kMiB = 1024 * kKiB;
+inline constexpr u64 kGiB = 1024 * kMiB;
+
+inline constexpr u64 kEbdaPhys = 0x9fc00;
+inline constexpr u64 kVgaWindowPhys = 0xa0000;
+inline constexpr u64 kUpperAreaPhys = 0xc0000;
+inline constexpr u64 kAcpiTablesPhys = 0xe0000;
+inline constexpr u64 kHighMemoryPhys = 0x100000;
+inline constexpr u64 kLowRamLimitPhys = 3 * kGiB;
+inline constexpr u64 kPciWindowPhys = 0xc000'0000;
+inline constexpr u64 kIoApicPhys = 0xfec0'0000;
+inline constexpr u64 kHpetPhys = 0xfed0'0000;
+inline constexpr u64 kLapicPhys = 0xfee0'0000;
+inline constexpr u64 kAbove4GPhys = 4 * kGiB;
+
+inline constexpr u64 kMinRamBytes = 2 * kMiB;
+inline constexpr u64 kMaxRamBytes = 512 * kGiB;
+
+enum class E820Type : u32 { Ram = 1, Reserved = 2, AcpiData = 3, AcpiNvs = 4 };
+
+struct E820Entry {
+  u64 phys;
+  u64 bytes;
+  E820Type type;
+};
+
+/// A run of guest-physical addresses backed by RAM from `ram_offset` on.
+struct RamRange {
+  const char* name;
+  u64 phys;
+  u64 bytes;
+  u64 ram_offset;
+};
+
+/// A pure function of the amount of RAM.
+class MemoryMap {
+ public:
+  /// `ram_bytes` is a multiple of 4 KiB within [kMinRamBytes, kMaxRamBytes].
+  explicit MemoryMap(u64 ram_bytes) : ram_bytes_(ram_bytes) {}
+
+  u64 ram_bytes() const { return ram_bytes_; }
+  /// End of the RAM below 4 GiB.
+  u64 low_ram_end_phys() const { return ram_bytes_ < kLowRamLimitPhys ? ram_bytes_ : kLowRamLimitPhys; }
+  /// End of the RAM above 4 GiB; 4 GiB when there is none.
+  u64 high_ram_end_phys() const { return kAbove4GPhys + (ram_bytes_ - low_ram_end_phys()); }
+
+  std::vector<RamRange> ram_ranges() const;
+  std::vector<E820Entry> e820() const;
+
+ private:
+  u64 ram_bytes_;
+};
+
+}  // namespace reprise::machine

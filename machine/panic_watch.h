@@ -1,0 +1,41 @@
+// PanicWatch: notices a Linux panic in what the guest prints on a serial port.
+//
+// A line that starts with "Kernel panic - not syncing", after an optional "[ 12.345678] " time stamp, makes a panic
+// likely. A program in the guest may print the same (a nested Linux that panics), so it becomes certain only when no
+// user-mode code has run and no processor has gone idle for a while afterwards: a panicked kernel does neither.
+// All of it happens in virtual time.
+#pragma once
+
+#include <string>
+
+#include "devices/backend.h"
+
+namespace reprise::machine {
+
+class PanicWatch final : public devices::CharBackend {
+ public:
+  /// Bytes are passed on to `next`.
+  explicit PanicWatch(devices::CharBackend& next) : next_(next) {}
+
+  void write(std::span<const u8> bytes) override;
+
+  /// Bytes printed so far.
+  u64 bytes() const { return bytes_; }
+  /// A panic line was seen and not yet refuted.
+  bool suspected() const { return suspected_; }
+  /// User-mode code ran, or a processor went idle: it was not the kernel.
+  void refute() { suspected_ = false; }
+  /// The line, without the time stamp.
+  const std::string& message() const { return message_; }
+
+ private:
+  void end_line();
+
+  devices::CharBackend& next_;
+  std::string line_;  // bounded: what is beyond kMaxLine cannot matter
+  std::string message_;
+  bool suspected_ = false;
+  u64 bytes_ = 0;
+};
+
+}  // namespace reprise::machine

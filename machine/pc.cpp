@@ -1,0 +1,287 @@
+#include "machine/pc.h"
+
+#include <fmt/format.h>
+
+#include "common/check.h"
+#include "machine/acpi_tables.h"
+#include "machine/boot/entry.h"
+
+namespace reprise::machine {
+namespace {
+
+using devices::PioRange;
+using devices::ResetKind;
+
+/// HPET general capabilities, low half: vendor 8086h, legacy replacement, 64-bit counter, 3 timers, revision 1.
+constexpr u32 kHpetBlockId = 0x8086'a201;
+
+/// splitmix64: makes one seed per processor out of the machine's.
+u64 derive_seed(u64 seed, u64 index) {
+  u64 z = seed + (index + 1) * 0x9e37'79b9'7f4a'7c15;
+  z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9;
+  z = (z ^ (z >> 27)) * 0x94d0'49bb'1331'11eb;
+  return z ^ (z >> 31);
+}
+
+/// A layout mistake of ours: the board has no such conflict.
+void must(bool ok) { CHECK(ok); }
+
+}  // namespace
+
+Pc::Processor::Processor(Pc& pc, unsigned index, u64 rng_seed)
+    : pc_(pc),
+      index_(index),
+      region_name_(fmt::format("lapic {}", index)),
+      lapic({.apic_id = index,
+             .bootstrap = index == 0,
+             .phys_bits = cpu::default_profile().physical_address_bits},
+            pc.scheduler_, pc.apic_bus_, *this, pc.pic_),
+      cpu(pc, lapic, pc.phys_map_, pc.code_pages_, cpu::default_profile(), pc.log_),
+      engine(cpu::default_profile(), pc.code_pages_),
+      vcpu(cpu, engine) {
+  cpu.apic_id = index;
+  vcpu.reset(rng_seed);
+  if (index != 0) vcpu.init(cpu::Activity::WaitForSipi);
+}
+
+void Pc::Processor::init() {
+  lapic.init_reset();
+  vcpu.init(index_ == 0 ? cpu::Activity::Running : cpu::Activity::WaitForSipi);
+}
+
+void Pc::Processor::apic_base_changed(u64 phys, bool mmio_enabled) {
+  // The register page is private to its processor; with one address map only that of the boot processor is there.
+  if (index_ != 0) return;
+  if (lapic_mapped_) pc_.phys_map_.remove(region_name_);
+  constexpr int kAboveEverything = 8;
+  lapic_mapped_ =
+      mmio_enabled && pc_.phys_map_.add_mmio(region_name_, phys, kPageBytes, lapic, kAboveEverything).ok();
+  cpu.mmu.flush_all();
+}
+
+Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control, const Log& log)
+    : control_(control),
+      log_(log),
+      trace_ports_(log.enabled("pio", LogLevel::Trace)),
+      memory_(ram.bytes()),
+      phys_map_(ram),
+      scheduler_(*this, [this] { if (!processors_.empty()) running().vcpu.request_stop(); }),
+      debug_log_(log),
+      intr_wire_([this](unsigned, bool level) { if (!processors_.empty()) processors_[0]->lapic.set_irq(0, level); }),
+      a20_wire_([this](unsigned source, bool level) { set_a20(source, level); }),
+      pic_(IrqLine(intr_wire_, 0)),
+      ioapic_(apic_bus_),
+      irq_router_(pic_, ioapic_),
+      hpet_(scheduler_, ioapic_, irq_router_.isa_source(kIrqPit), irq_router_.isa_source(kIrqRtc)),
+      pit_(scheduler_, IrqLine(hpet_, 0)),
+      rtc_({.base_unix_seconds = config.rtc_unix_s}, scheduler_, IrqLine(hpet_, 1)),
+      acpi_pm_({.timer_32_bit = false,
+                .s5_sleep_type = kSleepTypeSoftOff,
+                .acpi_enable = kAcpiEnable,
+                .acpi_disable = kAcpiDisable},
+               scheduler_, irq_router_.isa_source(kIrqSci), control),
+      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1),
+      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2),
+      i8042_(scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse), IrqLine(a20_wire_, 1),
+             control),
+      port92_(IrqLine(a20_wire_, 0), control),
+      reset_control_(control),
+      debug_port_(debug_log_),
+      pci_config_(*this, reset_control_),
+      pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
+      isa_bridge_(pirq_to_isa_),
+      piix4_pm_(kPmBasePort) {
+  for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
+  for (unsigned i = 0; i < config.cpus; ++i) {
+    processors_.push_back(std::make_unique<Processor>(*this, i, derive_seed(config.seed, i)));
+  }
+  apic_bus_.attach(ioapic_);
+  for (const auto& processor : processors_) apic_bus_.attach(processor->lapic);
+  map_memory();
+  map_ports();
+  map_pci();
+  for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
+  for (const auto& processor : processors_) {
+    processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
+  }
+}
+
+Pc::~Pc() = default;
+
+cpu::Vcpu& Pc::vcpu(unsigned index) { return processors_.at(index)->vcpu; }
+const cpu::InterpEngine& Pc::engine(unsigned index) const { return processors_.at(index)->engine; }
+
+void Pc::map_memory() {
+  for (const RamRange& range : memory_.ram_ranges()) {
+    must(phys_map_.add_ram(range.name, range.phys, range.bytes, range.ram_offset).ok());
+  }
+  must(phys_map_.add_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_).ok());
+  must(phys_map_.add_mmio("hpet", kHpetPhys, 0x400, hpet_).ok());
+}
+
+void Pc::map_ports() {
+  const auto map = [&](u16 first, u32 count, Width widest, PioHandler& handler) {
+    must(ports_.map(PioRange{first, count, widest}, handler).ok());
+  };
+  map(0x20, 2, Width::Byte, pic_.master_ports());
+  map(0xa0, 2, Width::Byte, pic_.slave_ports());
+  map(0x4d0, 2, Width::Byte, pic_.elcr_ports());
+  map(0x40, 4, Width::Byte, pit_.counter_ports());
+  map(0x61, 1, Width::Byte, pit_.port61());
+  map(0x60, 1, Width::Byte, i8042_.data_port());
+  map(0x64, 1, Width::Byte, i8042_.command_port());
+  map(0x70, 2, Width::Byte, rtc_.ports());
+  map(0x80, devices::DmaPage::kPorts, Width::Byte, dma_page_);
+  map(kPort92, 1, Width::Byte, port92_);
+  map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
+  map(kCom1Port, 8, Width::Byte, com1_);
+  map(kCom2Port, 8, Width::Byte, com2_);
+  map(0xcf8, 8, Width::Dword, pci_config_);
+  map(kPmBasePort, devices::AcpiPm::kPorts, Width::Dword, acpi_pm_.pm_ports());
+  constexpr u16 kBochsDebugPort = 0xe9;
+  constexpr u16 kFirmwareDebugPort = 0x402;
+  map(kBochsDebugPort, 1, Width::Byte, debug_port_);
+  map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
+}
+
+Result<Done> Pc::add_debug_exit(u16 port) {
+  constexpr u32 kDebugExitPorts = 4;
+  debug_exit_.emplace(control_);
+  const auto mapped = ports_.map({port, kDebugExitPorts, Width::Dword}, *debug_exit_);
+  if (!mapped) {
+    return Error{fmt::format("--debug-exit {:#x}: {}; 0xf4 and 0x501 are free.", port, devices::describe(mapped.error()))};
+  }
+  return Done{};
+}
+
+void Pc::map_pci() {
+  must(pci_config_.attach(kPciDeviceHostBridge, 0, host_bridge_).ok());
+  must(pci_config_.attach(kPciDeviceSouthBridge, 0, isa_bridge_).ok());
+  must(pci_config_.attach(kPciDeviceSouthBridge, 3, piix4_pm_).ok());
+}
+
+/// Only the PM block can move; PAM and SMRAM have nothing behind them without firmware.
+void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
+  using devices::Piix4Pm;
+  if (&function != &piix4_pm_) return;
+  if (!change.touches(Piix4Pm::kPmBase, 4) && !change.touches(Piix4Pm::kPmRegMisc, 1)) return;
+  ports_.unmap(acpi_pm_.pm_ports());
+  // A base on top of another device is the guest's mistake: the ports then answer nowhere.
+  if (piix4_pm_.pm_enabled()) {
+    (void)ports_.map({piix4_pm_.pm_base(), devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+  }
+}
+
+void Pc::set_a20(unsigned source, bool enabled) {
+  a20_[source] = enabled;
+  for (const auto& processor : processors_) processor->cpu.mmu.set_a20(a20_[0] || a20_[1]);
+}
+
+Result<Done> Pc::boot(const boot::BootRequest& request) {
+  AcpiConfig acpi{.apic_ids = {}, .hpet_block_id = kHpetBlockId};
+  for (const auto& processor : processors_) acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
+  const AcpiTables tables = build_acpi_tables(acpi, kAcpiTablesPhys);
+  phys_map_.write_bytes(tables.phys, tables.bytes);
+
+  const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys()};
+  const boot::EntryState entry = TRY(boot::load(request, target));
+  cpu::Cpu& cpu = processors_[0]->cpu;
+  boot::enter(entry, target, cpu.state);
+  cpu.state_replaced();
+  return Done{};
+}
+
+u32 Pc::port_read(u16 port, Width width) {
+  ++counters_.port_reads;
+  const u32 value = ports_.read(port, width);
+  if (trace_ports_) [[unlikely]] {
+    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width), value);
+  }
+  return value;
+}
+
+void Pc::port_write(u16 port, Width width, u32 value) {
+  ++counters_.port_writes;
+  if (trace_ports_) [[unlikely]] {
+    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width), value);
+  }
+  ports_.write(port, width, value);
+}
+
+bool Pc::apic_msr_read(u32 msr, u64& value) { return running().lapic.msr_read(msr, value); }
+bool Pc::apic_msr_write(u32 msr, u64 value) { return running().lapic.msr_write(msr, value); }
+
+bool Pc::dma_read(u64 phys, std::span<u8> into) { return phys_map_.read_bytes(phys, into); }
+
+bool Pc::dma_write(u64 phys, std::span<const u8> from) {
+  const bool all_ram = phys_map_.write_bytes(phys, from);
+  code_pages_.written(phys, from.size());
+  return all_ram;
+}
+
+u64 Pc::retired_now() const {
+  u64 total = 0;
+  for (const auto& processor : processors_) total += processor->cpu.retired_now();
+  return total;
+}
+
+template <class Part>
+void Pc::for_each_device(Part&& part) {
+  part(pic_);
+  part(ioapic_);
+  for (const auto& processor : processors_) part(processor->lapic);
+  part(hpet_);
+  part(pit_);
+  part(rtc_);
+  part(acpi_pm_);
+  part(com1_);
+  part(com2_);
+  part(i8042_);
+  part(port92_);
+  part(reset_control_);
+  part(dma_page_);
+  part(debug_port_);
+  if (debug_exit_) part(*debug_exit_);
+  part(pci_config_);
+  part(host_bridge_);
+  part(isa_bridge_);
+  part(piix4_pm_);
+}
+
+void Pc::serialize(Archive& archive) {
+  archive.tag("pc");
+  scheduler_.serialize(archive);
+  for (const auto& processor : processors_) {
+    processor->cpu.state.serialize(archive);
+    if (archive.loading()) processor->cpu.state_replaced();
+    processor->cpu.mmu.serialize(archive);
+  }
+  archive.value(a20_);
+  irq_router_.serialize(archive);
+  for_each_device([&](devices::Device& device) { device.serialize(archive); });
+}
+
+std::string Pc::dump() {
+  std::string text;
+  for (const auto& processor : processors_) text += processor->cpu.dump();
+  text += scheduler_.dump();
+  for_each_device([&](devices::Device& device) {
+    const std::string lines = device.debug_dump();
+    if (!lines.empty()) text += fmt::format("{}: {}\n", device.name(), lines);
+  });
+  return text;
+}
+
+void Pc::DebugLog::write(std::span<const u8> bytes) {
+  constexpr std::size_t kMaxLine = 4096;
+  for (const u8 byte : bytes) {
+    if (byte != '\n' && line_.size() < kMaxLine) {
+      line_.push_back(static_cast<char>(byte));
+      continue;
+    }
+    log_.write("guest", LogLevel::Info, "{}", line_);
+    line_.clear();
+  }
+}
+
+}  // namespace reprise::machine

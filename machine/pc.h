@@ -1,0 +1,211 @@
+// Pc: the board. The only list of devices, addresses and wires.
+//
+//     vCPUs --- CpuBus ------ PioBus: ports         PIT, RTC, UARTs, i8042 ... --- IrqRouter --- 8259 pair --- LINT0
+//       |                                                                             |
+//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC                              IOAPIC --- ApicBus --- LAPICs
+//
+// Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/log.h"
+#include "cpu/interp_engine.h"
+#include "cpu/vcpu.h"
+#include "devices/bus.h"
+#include "devices/input/i8042.h"
+#include "devices/irq/apic_bus.h"
+#include "devices/irq/ioapic.h"
+#include "devices/irq/lapic.h"
+#include "devices/irq/pic8259.h"
+#include "devices/misc/debug_exit.h"
+#include "devices/misc/debug_port.h"
+#include "devices/misc/dma_page.h"
+#include "devices/misc/port92.h"
+#include "devices/misc/reset_control.h"
+#include "devices/pci/config_mechanism1.h"
+#include "devices/pci/host_bridge.h"
+#include "devices/pci/isa_bridge.h"
+#include "devices/pci/piix4_pm.h"
+#include "devices/serial/uart16550.h"
+#include "devices/timer/acpi_pm.h"
+#include "devices/timer/cmos_rtc.h"
+#include "devices/timer/hpet.h"
+#include "devices/timer/pit8254.h"
+#include "machine/config.h"
+#include "machine/irq_router.h"
+#include "machine/memory_map.h"
+#include "machine/scheduler.h"
+#include "mmu/phys_map.h"
+
+namespace reprise::machine {
+
+/// Where the guest's output goes. Both outlive the Pc.
+struct PcBackends {
+  devices::CharBackend& com1;
+  devices::CharBackend& com2;
+};
+
+struct PcCounters {
+  u64 port_reads = 0;
+  u64 port_writes = 0;
+  u64 interrupts = 0;
+};
+
+/// Thread: the one that runs the machine.
+class Pc final : public cpu::CpuBus,
+                 public DmaPort,
+                 public RetiredCounter,
+                 private devices::PciConfigListener {
+ public:
+  /// One processor: core, engine, local APIC.
+  class Processor;
+
+  Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control, const Log& log);
+  ~Pc() override;
+
+  /// Loads the kernel and puts the boot processor at its entry.
+  Result<Done> boot(const boot::BootRequest& request);
+
+  /// Four ports that end the run. Before the run only.
+  Result<Done> add_debug_exit(u16 port);
+
+  Scheduler& scheduler() { return scheduler_; }
+  const Scheduler& scheduler() const { return scheduler_; }
+  mmu::PhysMap& phys_map() { return phys_map_; }
+  devices::Uart16550& com1() { return com1_; }
+  devices::Uart16550& com2() { return com2_; }
+  unsigned processors() const { return static_cast<unsigned>(processors_.size()); }
+  cpu::Vcpu& vcpu(unsigned index);
+  const cpu::InterpEngine& engine(unsigned index) const;
+  const PcCounters& counters() const { return counters_; }
+  const devices::PioBus& ports() const { return ports_; }
+
+  /// Processors, devices and wires; RAM is separate.
+  void serialize(Archive& archive);
+  /// Registers of every processor and device, for a person.
+  std::string dump();
+
+  // cpu::CpuBus
+  u32 port_read(u16 port, Width width) override;
+  void port_write(u16 port, Width width, u32 value) override;
+  bool apic_msr_read(u32 msr, u64& value) override;
+  bool apic_msr_write(u32 msr, u64 value) override;
+  u64 virtual_ns(u64 retired) override { return scheduler_.at_retired_ns(retired); }
+
+  // DmaPort
+  bool dma_read(u64 phys, std::span<u8> into) override;
+  bool dma_write(u64 phys, std::span<const u8> from) override;
+
+  // RetiredCounter
+  u64 retired_now() const override;
+
+ private:
+  /// A wire that ends in a function of the board.
+  class Wire final : public IrqSink {
+   public:
+    explicit Wire(std::function<void(unsigned line, bool level)> end) : end_(std::move(end)) {}
+    void set_irq(unsigned line, bool level) override { end_(line, level); }
+
+   private:
+    std::function<void(unsigned, bool)> end_;
+  };
+  /// Sends each line that the guest prints to a debug port to the log.
+  class DebugLog final : public devices::CharBackend {
+   public:
+    explicit DebugLog(const Log& log) : log_(log) {}
+    void write(std::span<const u8> bytes) override;
+
+   private:
+    const Log& log_;
+    std::string line_;
+  };
+
+  void map_memory();
+  void map_ports();
+  void map_pci();
+  void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
+  void set_a20(unsigned source, bool enabled);
+  Processor& running() { return *processors_[running_]; }
+  template <class Part>
+  void for_each_device(Part&& part);
+
+  MachineControl& control_;
+  const Log& log_;
+  const bool trace_ports_;
+  MemoryMap memory_;
+  mmu::PhysMap phys_map_;
+  mmu::CodePages code_pages_;
+  devices::PioBus ports_;
+  Scheduler scheduler_;
+  PcCounters counters_;
+  DebugLog debug_log_;
+
+  // Wires
+  Wire intr_wire_;
+  Wire a20_wire_;
+  bool a20_[2] = {true, true};  // port 92h, i8042
+
+  // Interrupt controllers
+  devices::ApicBus apic_bus_;
+  devices::Pic8259Pair pic_;
+  devices::IoApic ioapic_;
+  IrqRouter irq_router_;
+  std::vector<std::unique_ptr<Processor>> processors_;
+  unsigned running_ = 0;
+
+  // Timers
+  devices::Hpet hpet_;
+  devices::Pit8254 pit_;
+  devices::CmosRtc rtc_;
+  devices::AcpiPm acpi_pm_;
+
+  // Everything else
+  devices::Uart16550 com1_;
+  devices::Uart16550 com2_;
+  devices::I8042 i8042_;
+  devices::Port92 port92_;
+  devices::ResetControl reset_control_;
+  devices::DmaPage dma_page_;
+  devices::DebugPort debug_port_;
+  std::optional<devices::DebugExit> debug_exit_;
+
+  // PCI
+  devices::ConfigMechanism1 pci_config_;
+  devices::HostBridge host_bridge_;
+  std::array<IrqLine, kIsaIrqs> pirq_isa_lines_;
+  Wire pirq_to_isa_;
+  devices::IsaBridge isa_bridge_;
+  devices::Piix4Pm piix4_pm_;
+};
+
+class Pc::Processor final : public devices::ApicCpu {
+ public:
+  Processor(Pc& pc, unsigned index, u64 rng_seed);
+
+  // devices::ApicCpu
+  void nmi() override { vcpu.raise_nmi(); }
+  void smi() override {}  // there is no SMM
+  void init() override;
+  void start_up(u8 vector) override { vcpu.start_up(vector); }
+  void apic_base_changed(u64 phys, bool mmio_enabled) override;
+
+ private:
+  Pc& pc_;
+  const unsigned index_;
+  const std::string region_name_;
+  bool lapic_mapped_ = false;
+
+ public:
+  devices::Lapic lapic;
+  cpu::Cpu cpu;
+  cpu::InterpEngine engine;
+  cpu::Vcpu vcpu;
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,50 @@
+// Ports, interrupt lines and identities of the PC: what pc.cpp wires and what the ACPI tables tell the guest.
+#pragma once
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+// The PM block of the 82371AB (PIIX4), which direct boot finds already configured. Datasheet (290562-001) 7.2.
+inline constexpr u16 kPmBasePort = 0x600;
+inline constexpr u16 kPm1EventPort = kPmBasePort + 0x00;
+inline constexpr u16 kPm1ControlPort = kPmBasePort + 0x04;
+inline constexpr u16 kPmTimerPort = kPmBasePort + 0x08;
+inline constexpr u16 kGpe0Port = kPmBasePort + 0x0c;
+inline constexpr u16 kPmBlockPorts = 0x40;
+inline constexpr u16 kSmiCommandPort = 0xb2;
+inline constexpr u8 kAcpiEnable = 0xf1;
+inline constexpr u8 kAcpiDisable = 0xf0;
+/// SLP_TYP of \_S5: soft off. Datasheet 7.2.3, PMCNTRL bits 12:10.
+inline constexpr u8 kSleepTypeSoftOff = 0;
+
+inline constexpr u16 kResetControlPort = 0xcf9;
+inline constexpr u8 kResetControlValue = 0x0e;  // full reset
+inline constexpr u16 kPort92 = 0x92;
+
+inline constexpr u16 kCom1Port = 0x3f8;
+inline constexpr u16 kCom2Port = 0x2f8;
+
+// ISA interrupt lines.
+inline constexpr unsigned kIrqPit = 0;
+inline constexpr unsigned kIrqKeyboard = 1;
+inline constexpr unsigned kIrqCom2 = 3;
+inline constexpr unsigned kIrqCom1 = 4;
+inline constexpr unsigned kIrqRtc = 8;
+inline constexpr unsigned kIrqSci = 9;
+inline constexpr unsigned kIrqMouse = 12;
+inline constexpr unsigned kIsaIrqs = 16;
+
+/// Where ISA line 0 arrives at the IOAPIC: pin 2, because pin 0 takes the 8259 pair.
+inline constexpr unsigned kPitGsi = 2;
+/// PCI PIRQA# to PIRQD# arrive at IOAPIC pins 16 to 19.
+inline constexpr unsigned kPirqGsi = 16;
+inline constexpr unsigned kPirqs = 4;
+
+inline constexpr u8 kIoApicId = 0;
+
+// Functions of PCI bus 0.
+inline constexpr u8 kPciDeviceHostBridge = 0;
+inline constexpr u8 kPciDeviceSouthBridge = 1;  // function 0: ISA bridge; function 3: power management
+
+}  // namespace reprise::machine

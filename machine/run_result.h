@@ -1,0 +1,50 @@
+// How a run ended.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+enum class ExitReason : u8 {
+  PowerOff,     // the guest switched itself off
+  Reset,        // the guest asked for a reset
+  DebugExit,    // the guest wrote to the debug-exit port
+  StopAt,       // the instruction count asked for was reached
+  Quit,         // the user asked at the terminal
+  Panic,        // the guest's kernel panicked
+  Hang,         // nothing can ever happen again
+  Timeout,      // virtual time limit
+  TripleFault,
+  HostError,
+  WallTimeout,  // host time limit
+  Signal,       // SIGINT, SIGTERM, SIGHUP
+};
+
+/// The name in JSON output: "poweroff", "reset", ...
+std::string_view exit_reason_name(ExitReason reason);
+
+/// The process exit code, docs/command.md. DebugExit and Signal carry their own.
+int exit_code_of(ExitReason reason);
+
+struct HashPoint {
+  u64 retired;
+  u64 state_hash;
+};
+
+struct RunResult {
+  ExitReason reason = ExitReason::HostError;
+  int exit_code = 0;
+  std::string message;  // one sentence, for a person
+  u64 retired = 0;
+  u64 virtual_ns = 0;
+  u64 idle_ns = 0;
+  double wall_s = 0;
+  u64 state_hash = 0;
+  std::vector<HashPoint> hashes;
+};
+
+}  // namespace reprise::machine

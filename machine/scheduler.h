@@ -1,0 +1,84 @@
+// Scheduler: virtual time and the events that happen in it.
+//
+//     now_ns = instructions retired + time skipped while the processors were halted
+//
+// One retired instruction lasts one virtual nanosecond, so the clock is a pure function of execution: no host
+// clock, no host thread. docs/time.md tells the whole story.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/archive.h"
+#include "common/ports.h"
+
+namespace reprise::machine {
+
+/// Where the instruction count comes from. Exact even while an instruction executes.
+class RetiredCounter {
+ public:
+  virtual ~RetiredCounter() = default;
+  /// Instructions retired before the current one.
+  virtual u64 retired_now() const = 0;
+};
+
+/// Thread: the one that runs the machine.
+class Scheduler final : public Clock {
+ public:
+  /// `deadline_moved` is called when an armed timer became the next to fire: whoever runs a processor up to the
+  /// former deadline must stop it.
+  explicit Scheduler(const RetiredCounter& counter, std::function<void()> deadline_moved = [] {})
+      : counter_(counter), deadline_moved_(std::move(deadline_moved)) {}
+
+  // Clock
+  u64 now_ns() const override { return counter_.retired_now() + idle_ns_; }
+  TimerId create_timer(std::string_view name, std::function<void()> callback) override;
+  void arm(TimerId timer, u64 deadline_ns) override;
+  void cancel(TimerId timer) override;
+  u64 deadline_ns(TimerId timer) const override;
+
+  /// Virtual time when `retired` instructions have retired.
+  u64 at_retired_ns(u64 retired) const { return retired + idle_ns_; }
+  /// The earliest armed deadline, or kNever.
+  u64 next_deadline_ns() const { return next_deadline_ns_; }
+  /// How many instructions may retire before the next event is due; at least 1, at most `limit`.
+  u64 budget(u64 limit) const;
+
+  /// Runs the callbacks that are due, by deadline, then in the order of arming. A timer that its callback arms again
+  /// for now or the past waits for the next call, so that a guest cannot stop time. Returns how many ran.
+  unsigned run_due();
+
+  /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when past.
+  void skip_to(u64 deadline_ns);
+  u64 idle_ns() const { return idle_ns_; }
+
+  /// Idle time and nothing else: every device saves its own deadlines and re-arms at load.
+  void serialize(Archive& archive) { archive.value(idle_ns_); }
+
+  /// A line per armed timer, for a person.
+  std::string dump() const;
+
+ private:
+  struct Timer {
+    std::string name;
+    std::function<void()> callback;
+    u64 deadline_ns = kNever;
+    u64 order = 0;  // of arming
+  };
+  static constexpr std::size_t kNone = ~std::size_t{0};
+
+  /// The timer to fire first among those armed before `order_limit`, or kNone.
+  std::size_t first_due(u64 now, u64 order_limit) const;
+  void update_next();
+
+  // A machine has some tens of timers and arms them rarely compared with reading the clock: a scan of a short array
+  // beats a heap that must support removal.
+  const RetiredCounter& counter_;
+  std::function<void()> deadline_moved_;
+  std::vector<Timer> timers_;
+  u64 next_order_ = 0;
+  u64 next_deadline_ns_ = kNever;
+  u64 idle_ns_ = 0;
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,120 @@
+#include "machine/acpi_tables.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <string>
+
+#include "common/bits.h"
+#include "machine/aml.h"
+#include "machine/memory_map.h"
+#include "machine/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+u8 sum(std::span<const u8> bytes) {
+  u8 total = 0;
+  for (const u8 byte : bytes) total = static_cast<u8>(total + byte);
+  return total;
+}
+
+/// Follows the pointers as a guest does.
+struct Parsed {
+  AcpiTables tables = build_acpi_tables({.apic_ids = {0, 1}, .hpet_block_id = 0x8086a201}, kAcpiTablesPhys);
+  std::span<const u8> at(u64 phys) const { return std::span<const u8>(tables.bytes).subspan(phys - tables.phys); }
+  std::span<const u8> table_at(u64 phys) const {
+    return at(phys).first(read_unaligned<u32>(at(phys).data() + 4));
+  }
+  std::map<std::string, std::span<const u8>> all() const {
+    std::map<std::string, std::span<const u8>> out;
+    const auto rsdp = at(tables.rsdp_phys());
+    const auto xsdt = table_at(read_unaligned<u64>(rsdp.data() + 24));
+    for (std::size_t offset = 36; offset < xsdt.size(); offset += 8) {
+      const auto table = table_at(read_unaligned<u64>(xsdt.data() + offset));
+      out[std::string(table.begin(), table.begin() + 4)] = table;
+    }
+    out["XSDT"] = xsdt;
+    out["DSDT"] = table_at(read_unaligned<u32>(out["FACP"].data() + 40));
+    return out;
+  }
+};
+
+TEST(AcpiTables, RsdpIsWhereGuestsLookAndAddsUp) {
+  const Parsed parsed;
+  const auto rsdp = parsed.at(parsed.tables.rsdp_phys());
+  EXPECT_EQ(std::string(rsdp.begin(), rsdp.begin() + 8), "RSD PTR ");
+  EXPECT_EQ(parsed.tables.rsdp_phys() % 16, 0u);
+  EXPECT_EQ(sum(rsdp.first(20)), 0);
+  EXPECT_EQ(sum(rsdp.first(36)), 0);
+  EXPECT_LT(parsed.tables.phys + parsed.tables.bytes.size(), kHighMemoryPhys);
+}
+
+TEST(AcpiTables, EveryTableHasItsLengthAndAddsUp) {
+  const auto tables = Parsed().all();
+  for (const char* name : {"XSDT", "FACP", "APIC", "HPET", "DSDT"}) {
+    ASSERT_TRUE(tables.contains(name)) << name;
+    EXPECT_EQ(sum(tables.at(name)), 0) << name;
+  }
+  EXPECT_EQ(tables.at("FACP").size(), 244u);
+}
+
+TEST(AcpiTables, FadtNamesTheHardware) {
+  const Parsed parsed;
+  const auto fadt = parsed.all().at("FACP");
+  EXPECT_EQ(read_unaligned<u16>(fadt.data() + 46), kIrqSci);
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 56), kPm1EventPort);
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 64), kPm1ControlPort);
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 76), kPmTimerPort);
+  EXPECT_EQ(fadt[91], 4) << "PM_TMR_LEN";
+  EXPECT_EQ(read_unaligned<u64>(fadt.data() + 120), kResetControlPort);
+  EXPECT_EQ(fadt[128], kResetControlValue);
+  const auto facs = parsed.at(read_unaligned<u32>(fadt.data() + 36));
+  EXPECT_EQ(std::string(facs.begin(), facs.begin() + 4), "FACS");
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 36) % 64, 0u);
+}
+
+TEST(AcpiTables, MadtListsProcessorsAndOverrides) {
+  const auto madt = Parsed().all().at("APIC");
+  unsigned lapics = 0;
+  std::map<u8, u32> overrides;
+  for (std::size_t at = 44; at + 2 <= madt.size(); at += madt[at + 1]) {
+    ASSERT_GE(madt[at + 1], 2);
+    if (madt[at] == 0) ++lapics;
+    if (madt[at] == 2) overrides[madt[at + 3]] = read_unaligned<u32>(madt.data() + at + 4);
+  }
+  EXPECT_EQ(lapics, 2u);
+  EXPECT_EQ(overrides[0], kPitGsi);
+  EXPECT_EQ(overrides[9], kIrqSci);
+}
+
+TEST(AcpiTables, DsdtHasSoftOff) {
+  const auto dsdt = Parsed().all().at("DSDT");
+  const aml::Bytes s5 = aml::path("\\_S5");
+  EXPECT_NE(std::search(dsdt.begin(), dsdt.end(), s5.begin(), s5.end()), dsdt.end());
+}
+
+TEST(Aml, PackageLengthsOfEverySize) {
+  EXPECT_EQ(aml::buffer({}), (aml::Bytes{0x11, 2, 0x00}));
+  for (const std::size_t size : {10u, 59u, 60u, 61u, 62u, 63u, 64u, 4000u, 4090u, 4100u, 70000u}) {
+    const aml::Bytes scope = aml::scope("\\_SB", {aml::Bytes(size, 0xa3)});
+    const unsigned extra = scope[1] >> 6;
+    std::size_t length = extra == 0 ? scope[1] & 0x3fu : scope[1] & 0xfu;
+    for (unsigned i = 0; i < extra; ++i) length |= std::size_t{scope[2 + i]} << (4 + 8 * i);
+    EXPECT_EQ(length, scope.size() - 1) << size;
+  }
+}
+
+TEST(Aml, NamesIntegersAndIds) {
+  EXPECT_EQ(aml::path("_HID"), (aml::Bytes{'_', 'H', 'I', 'D'}));
+  EXPECT_EQ(aml::path("\\_SB.PCI0"), (aml::Bytes{'\\', 0x2e, '_', 'S', 'B', '_', 'P', 'C', 'I', '0'}));
+  EXPECT_EQ(aml::integer(0), aml::Bytes{0});
+  EXPECT_EQ(aml::integer(1), aml::Bytes{1});
+  EXPECT_EQ(aml::integer(0x1234), (aml::Bytes{0x0b, 0x34, 0x12}));
+  EXPECT_EQ(aml::eisa_id("PNP0A03"), (aml::Bytes{0x0c, 0x41, 0xd0, 0x0a, 0x03}));
+}
+
+}  // namespace
+}  // namespace reprise::machine

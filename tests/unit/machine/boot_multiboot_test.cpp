@@ -1,0 +1,131 @@
+#include "machine/boot/multiboot.h"
+
+#include "tests/unit/machine/boot_fixture.h"
+
+namespace reprise::machine::boot {
+namespace {
+
+constexpr u32 kMagic = 0x1badb002;
+
+void put_header(std::vector<u8>& image, std::size_t offset, u32 flags) {
+  put<u32>(image, offset, kMagic);
+  put<u32>(image, offset + 4, flags);
+  put<u32>(image, offset + 8, 0u - kMagic - flags);
+}
+
+/// An image with the address fields: header at 16, loaded whole at 1 MiB, 256 bytes of bss.
+std::vector<u8> kludge() {
+  std::vector<u8> image(64, 0x90);
+  put_header(image, 16, 0x10003);
+  put<u32>(image, 28, 0x100010);
+  put<u32>(image, 32, 0x100000);
+  put<u32>(image, 36, 0x100040);
+  put<u32>(image, 40, 0x100140);
+  put<u32>(image, 44, 0x100030);
+  return image;
+}
+
+std::vector<u8> elf32() {
+  std::vector<u8> image;
+  put<u32>(image, 0, 0x464c457f);
+  put<u8>(image, 4, 1);
+  put<u8>(image, 5, 1);
+  put<u16>(image, 18, kElfMachine386);
+  put<u32>(image, 24, 0x10000c);
+  put<u32>(image, 28, 52);
+  put<u16>(image, 42, 32);
+  put<u16>(image, 44, 1);
+  put<u32>(image, 52, 1);
+  put<u32>(image, 52 + 4, 0x80);
+  put<u32>(image, 52 + 12, 0x100000);
+  put<u32>(image, 52 + 16, 32);
+  put<u32>(image, 52 + 20, 48);
+  put_header(image, 0x80, 3);
+  image.resize(0x80 + 32, 0xf4);
+  return image;
+}
+
+struct BootMultiboot : BootFixture {};
+
+TEST_F(BootMultiboot, LoadsElf) {
+  const Result<EntryState> result = load_image(elf32(), request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result.value().mode, EntryMode::Flat32);
+  EXPECT_EQ(result.value().rip, 0x10000cu);
+  EXPECT_EQ(result.value().rax, 0x2badb002u);
+  EXPECT_EQ(read32(0x100000), kMagic);
+  EXPECT_EQ(read32(0x100020), 0u);
+
+  const u64 info = result.value().rbx;
+  const u32 flags = read32(info);
+  EXPECT_EQ(flags, 1u | 1u << 2 | 1u << 6 | 1u << 9);
+  EXPECT_EQ(read32(info + 4), 639u);
+  EXPECT_EQ(read32(info + 8), 15u * 1024);
+  EXPECT_EQ(read_string(read32(info + 16)), "test-kernel console=ttyS0");
+  EXPECT_EQ(read_string(read32(info + 64)), "reprise");
+  const u64 map = read32(info + 48);
+  EXPECT_EQ(read32(map), 20u);
+  EXPECT_EQ(read64(map + 12), memory.e820()[0].bytes);
+  EXPECT_EQ(read32(info + 44), 24 * memory.e820().size());
+}
+
+TEST_F(BootMultiboot, LoadsByAddressFields) {
+  phys_map.write(0x100040, Width::Dword, 0xffffffff);
+  const Result<EntryState> result = load_image(kludge(), request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result.value().rip, 0x100030u);
+  EXPECT_EQ(read32(0x100010), kMagic);
+  EXPECT_EQ(read32(0x100040), 0u) << "bss is cleared";
+}
+
+TEST_F(BootMultiboot, PassesModulesWithTheirArguments) {
+  const TemporaryFile one("first"), two("second");
+  request.initrd_path = one.path() + " a=1,," + "b," + two.path();
+  const Result<EntryState> result = load_image(elf32(), request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  const u64 info = result.value().rbx;
+  ASSERT_EQ(read32(info + 20), 2u);
+  const u64 modules = read32(info + 24);
+  EXPECT_EQ(read32(modules) % kPageBytes, 0u);
+  EXPECT_EQ(read32(modules + 4) - read32(modules), 5u);
+  EXPECT_EQ(read_string(read32(modules)), "first");
+  EXPECT_EQ(read_string(read32(modules + 8)), one.path() + " a=1,b");
+  EXPECT_EQ(read_string(read32(modules + 16)), "second");
+  EXPECT_EQ(read_string(read32(modules + 24)), two.path());
+}
+
+TEST_F(BootMultiboot, RefusesWhatItCannotBoot) {
+  std::vector<u8> image = elf32();
+  put_header(image, 0x80, 0x8);
+  expect_refused(image, "features that are not there");
+  image = elf32();
+  put<u8>(image, 4, 2);
+  expect_refused(image, "");
+  image = kludge();
+  put<u32>(image, 36, 0x200000);
+  expect_refused(image, "truncated");
+  image = kludge();
+  put<u32>(image, 32, 0x200000);
+  expect_refused(image, "damaged Multiboot header");
+  image = kludge();
+  put<u32>(image, 40, 0xfffffff0);
+  expect_refused(image, "does not fit into memory");
+  image = kludge();
+  image[16 + 8] ^= 1;
+  expect_refused(image, "none of");
+}
+
+TEST_F(BootMultiboot, AMissingModuleIsNamed) {
+  request.initrd_path = "/nonexistent/module args";
+  const Result<EntryState> result = load_image(elf32(), request, target);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message.find("module '/nonexistent/module'"), std::string::npos);
+}
+
+TEST_F(BootMultiboot, SurvivesDamagedHeaders) {
+  fuzz(elf32(), 0xa0);
+  fuzz(kludge(), 64);
+}
+
+}  // namespace
+}  // namespace reprise::machine::boot

@@ -1,0 +1,46 @@
+#include "machine/memory_map.h"
+
+#include <gtest/gtest.h>
+
+namespace reprise::machine {
+namespace {
+
+u64 ram_bytes_of(const std::vector<E820Entry>& entries) {
+  u64 total = 0;
+  for (const E820Entry& entry : entries) total += entry.type == E820Type::Ram ? entry.bytes : 0;
+  return total;
+}
+
+TEST(MemoryMap, BelowThreeGigabytesThereIsNoHighPart) {
+  const MemoryMap map(512 * kMiB);
+  EXPECT_EQ(map.low_ram_end_phys(), 512 * kMiB);
+  EXPECT_EQ(map.high_ram_end_phys(), kAbove4GPhys);
+  EXPECT_EQ(map.ram_ranges().size(), 2u);
+  EXPECT_EQ(ram_bytes_of(map.e820()), 512 * kMiB - kMiB + kEbdaPhys);
+}
+
+TEST(MemoryMap, TheRestLiesAboveFourGigabytes) {
+  const MemoryMap map(5 * kGiB);
+  EXPECT_EQ(map.low_ram_end_phys(), 3 * kGiB);
+  EXPECT_EQ(map.high_ram_end_phys(), 6 * kGiB);
+  const auto ranges = map.ram_ranges();
+  ASSERT_EQ(ranges.size(), 3u);
+  EXPECT_EQ(ranges[2].phys, 4 * kGiB);
+  EXPECT_EQ(ranges[2].ram_offset, 3 * kGiB);
+  EXPECT_EQ(ranges[2].bytes, 2 * kGiB);
+}
+
+TEST(MemoryMap, E820EntriesAscendWithoutOverlap) {
+  for (const u64 ram : {2 * kMiB, 3 * kGiB, 8 * kGiB}) {
+    const auto entries = MemoryMap(ram).e820();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        EXPECT_TRUE(entries[i].phys >= entries[j].phys + entries[j].bytes ||
+                    entries[j].phys >= entries[i].phys + entries[i].bytes);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace reprise::machine

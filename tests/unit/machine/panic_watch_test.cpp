@@ -1,0 +1,58 @@
+#include "machine/panic_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace reprise::machine {
+namespace {
+
+struct Capture final : devices::CharBackend {
+  std::string text;
+  void write(std::span<const u8> bytes) override { text.append(bytes.begin(), bytes.end()); }
+};
+
+struct PanicWatchTest : testing::Test {
+  Capture out;
+  PanicWatch watch{out};
+  void print(std::string_view text) {
+    for (const char c : text) {  // one byte at a time, as a UART does
+      const u8 byte = static_cast<u8>(c);
+      watch.write({&byte, 1});
+    }
+  }
+};
+
+TEST_F(PanicWatchTest, PassesEverythingOn) {
+  print("hello\r\n");
+  EXPECT_EQ(out.text, "hello\r\n");
+  EXPECT_FALSE(watch.suspected());
+}
+
+TEST_F(PanicWatchTest, SeesAPanicLineWithAndWithoutTimeStamp) {
+  print("[    1.234567] Kernel panic - not syncing: VFS: Unable to mount root fs");
+  EXPECT_FALSE(watch.suspected()) << "the line has not ended";
+  print("\r\n");
+  EXPECT_TRUE(watch.suspected());
+  EXPECT_EQ(watch.message(), "Kernel panic - not syncing: VFS: Unable to mount root fs");
+
+  PanicWatch bare(out);
+  const std::string_view line = "Kernel panic - not syncing: x\n";
+  bare.write({reinterpret_cast<const u8*>(line.data()), line.size()});
+  EXPECT_TRUE(bare.suspected());
+}
+
+TEST_F(PanicWatchTest, IgnoresTheWordsInsideALine) {
+  print("grep: Kernel panic - not syncing\n");
+  print("[x] y Kernel panic - not syncing\n");
+  EXPECT_FALSE(watch.suspected());
+}
+
+TEST_F(PanicWatchTest, EndlessLinesCostNothing) {
+  print(std::string(100000, 'x'));
+  print("\nKernel panic - not syncing: y\n");
+  EXPECT_EQ(watch.message(), "Kernel panic - not syncing: y");
+  watch.refute();
+  EXPECT_FALSE(watch.suspected());
+}
+
+}  // namespace
+}  // namespace reprise::machine
