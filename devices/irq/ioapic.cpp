@@ -112,11 +112,10 @@ void IoApic::write_register(u32 value) {
   write_entry(index / 2, entry);
 }
 
-// Registers are dwords; narrower reads see their low bytes, and wider ones zeros above.
-u64 IoApic::mmio_read(u64 offset, Width width) {
+u64 IoApic::mmio_read(u64 offset, Width) {
   switch (offset) {
     case kIoRegSel: return select_;
-    case kIoWin: return read_register() & width_mask(width);
+    case kIoWin: return read_register();
     default: return 0;
   }
 }

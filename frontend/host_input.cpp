@@ -1,0 +1,70 @@
+#include "frontend/host_input.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace reprise::frontend {
+namespace {
+
+constexpr int kPreparedInputMs = 50;
+constexpr const char* kKeysHelp =
+    "\nreprise: Ctrl-A x  quit    Ctrl-A h  this help    Ctrl-A Ctrl-A  send Ctrl-A to the guest\n";
+
+}  // namespace
+
+HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, std::function<void()> quit)
+    : inbox_(inbox), channel_(channel), keys_(keys), quit_(std::move(quit)) {
+  if (pipe(stop_pipe_) != 0) return;
+  inbox_.add_source();
+  if (keys_ == Keys::Plain) {
+    for (bool got_any = true; got_any;) {
+      if (read_some(kPreparedInputMs, got_any) == State::Ended) {
+        inbox_.remove_source();
+        return;
+      }
+    }
+  }
+  thread_ = std::thread([this] { loop(); });
+}
+
+HostInput::~HostInput() {
+  if (stop_pipe_[1] >= 0) close(stop_pipe_[1]);
+  if (thread_.joinable()) thread_.join();
+  if (stop_pipe_[0] >= 0) close(stop_pipe_[0]);
+}
+
+void HostInput::loop() {
+  bool got_any = false;
+  while (read_some(-1, got_any) == State::Open) {
+  }
+  inbox_.remove_source();
+}
+
+HostInput::State HostInput::read_some(int timeout_ms, bool& got_any) {
+  got_any = false;
+  pollfd files[2] = {{STDIN_FILENO, POLLIN, 0}, {stop_pipe_[0], POLLIN, 0}};
+  const int ready = poll(files, 2, timeout_ms);
+  if (ready < 0) return errno == EINTR ? State::Open : State::Ended;
+  if (files[1].revents != 0) return State::Ended;
+  if (ready == 0) return State::Open;
+  u8 buffer[4096];
+  const ssize_t count = read(STDIN_FILENO, buffer, sizeof buffer);
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) return State::Open;
+  if (count <= 0) return State::Ended;
+  got_any = true;
+  const std::span<const u8> typed(buffer, static_cast<std::size_t>(count));
+  if (keys_ == Keys::Plain) {
+    inbox_.post({channel_, {typed.begin(), typed.end()}});
+    return State::Open;
+  }
+  EscapeKeys::Outcome outcome = escapes_.take(typed);
+  if (!outcome.to_guest.empty()) inbox_.post({channel_, std::move(outcome.to_guest)});
+  if (outcome.help) std::fputs(kKeysHelp, stderr);
+  if (outcome.quit) quit_();
+  return State::Open;
+}
+
+}  // namespace reprise::frontend

@@ -1,0 +1,38 @@
+// Standard input as the guest's serial input: a thread that reads it and posts to the machine's inbox.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+#include "frontend/escape_keys.h"
+#include "machine/inbox.h"
+
+namespace reprise::frontend {
+
+class HostInput {
+ public:
+  enum class Keys : u8 { Plain, WithEscapes };  // escapes: see escape_keys.h
+
+  /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is there at
+  /// instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is called on Ctrl-A x.
+  HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, std::function<void()> quit);
+  ~HostInput();
+  HostInput(const HostInput&) = delete;
+  HostInput& operator=(const HostInput&) = delete;
+
+ private:
+  enum class State : u8 { Open, Ended };
+  /// Waits up to `timeout_ms` (-1: for ever) and posts what was read.
+  State read_some(int timeout_ms, bool& got_any);
+  void loop();
+
+  machine::Inbox& inbox_;
+  machine::InputChannel channel_;
+  Keys keys_;
+  std::function<void()> quit_;
+  int stop_pipe_[2] = {-1, -1};
+  EscapeKeys escapes_;
+  std::thread thread_;
+};
+
+}  // namespace reprise::frontend

@@ -1,0 +1,112 @@
+// `reprise`: words to a machine, its run, and the exit code.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "frontend/host_input.h"
+#include "frontend/options.h"
+#include "frontend/report.h"
+#include "frontend/serial_output.h"
+#include "frontend/signals.h"
+#include "frontend/terminal.h"
+#include "machine/machine.h"
+
+namespace reprise::frontend {
+namespace {
+
+/// One sentence about a problem on the host; a reader that closed stderr must not matter.
+void say(std::string_view text) { fmt::print(stderr, "reprise: {}\n", text); }
+
+machine::RunResult host_error(const std::string& message) {
+  machine::RunResult result;
+  result.reason = machine::ExitReason::HostError;
+  result.exit_code = machine::exit_code_of(result.reason);
+  result.message = message;
+  return result;
+}
+
+Log make_log(const RunOptions& options) {
+  Log log([](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  log.configure(options.log_spec);
+  if (!options.trace_spec.empty()) log.configure(options.trace_spec + ":trace");
+  return log;
+}
+
+machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
+  if (choice == ClockChoice::Auto) return interactive ? machine::ClockMode::Paced : machine::ClockMode::Free;
+  return choice == ClockChoice::Paced ? machine::ClockMode::Paced : machine::ClockMode::Free;
+}
+
+/// Builds and runs the machine. The terminal is in its usual state again when this returns.
+Result<machine::RunResult> run_machine(RunOptions& options) {
+  const auto com1 = TRY(open_serial_output(options.com1));
+  const auto com2 = TRY(open_serial_output(options.com2));
+  const Log log = make_log(options);
+  const auto machine = TRY(machine::Machine::create(options.config, {*com1, *com2}, log));
+  machine->on_hash([](const machine::HashPoint& point) {
+    fmt::print(stderr, "state {} {:016x}\n", point.retired, point.state_hash);
+  });
+
+  machine::RunResult result;
+  {
+    const SignalGuard signals(*machine);
+    const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
+    const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
+    std::optional<Terminal> terminal;
+    std::optional<HostInput> input;
+    if (com1_stdio || com2_stdio) {
+      terminal.emplace();
+      const bool raw = terminal->raw();
+      options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
+      // A background job must not touch the terminal.
+      if (raw || !isatty(STDIN_FILENO)) {
+        input.emplace(machine->inbox(), com1_stdio ? machine::InputChannel::Com1 : machine::InputChannel::Com2,
+                      raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, [&] {
+                        machine->request_end(machine::ExitReason::Quit, 0);
+                        machine->inbox().wake();
+                      });
+      }
+    } else {
+      options.limits.clock = clock_mode(options.clock_choice, false);
+    }
+    result = machine->run(options.limits);
+  }
+  if (options.stats) fmt::print(stderr, "{}", machine->stats(result));
+  return result;
+}
+
+/// Endings that the user should hear about; a clean power-off is not one.
+bool worth_saying(machine::ExitReason reason) {
+  using machine::ExitReason;
+  return reason != ExitReason::PowerOff && reason != ExitReason::Quit && reason != ExitReason::DebugExit;
+}
+
+int run(RunOptions options) {
+  Result<ReportFile> report = ReportFile::open(options.json_path);
+  if (!report) {
+    say(report.error().message);
+    return machine::exit_code_of(machine::ExitReason::HostError);
+  }
+  Result<machine::RunResult> ran = run_machine(options);
+  const machine::RunResult result = ran ? ran.value() : host_error(ran.error().message);
+  if (worth_saying(result.reason)) say(result.message);
+  if (!report.value().write(report_text(options, result))) {
+    say(fmt::format("report '{}' could not be written.", options.json_path));
+    return machine::exit_code_of(machine::ExitReason::HostError);
+  }
+  return result.exit_code;
+}
+
+}  // namespace
+}  // namespace reprise::frontend
+
+int main(int argc, char** argv) {
+  using namespace reprise::frontend;
+  auto parsed = parse_options(std::vector<std::string>(argv + 1, argv + argc));
+  if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
+    std::fputs(exit->text.c_str(), exit->exit_code == 0 ? stdout : stderr);
+    return exit->exit_code;
+  }
+  return run(std::get<RunOptions>(std::move(parsed)));
+}

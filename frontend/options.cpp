@@ -1,0 +1,213 @@
+#include "frontend/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "common/log.h"
+
+namespace reprise::frontend {
+namespace {
+
+constexpr std::string_view kVersion = "reprise " REPRISE_VERSION;
+
+constexpr std::string_view kHelp = R"(usage: reprise run --kernel FILE [OPTION...]
+       reprise --help | --version
+
+A full-system x86-64 PC emulator. The same command gives the same run, instruction by instruction.
+`reprise run --help` lists the options.
+)";
+
+constexpr std::string_view kRunHelp = R"(usage: reprise run --kernel FILE [OPTION...]
+
+Boots FILE on an emulated PC, with its first serial port on this terminal.
+    reprise run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 1G
+
+What to boot
+  --kernel FILE         bzImage, ELF kernel with a PVH entry (vmlinux), or Multiboot 1 kernel
+  --initrd FILE         initial RAM disk; for Multiboot the modules: "FILE ARGS,FILE ARGS"
+  --append TEXT         kernel command line
+
+The machine
+  --memory SIZE         RAM, for example 512M or 2G (default 512M)
+  --cpus N              processors; only 1 can run
+  --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
+  --engine NAME         interp (default)
+  --seed N              of the guest's random numbers (default 1)
+  --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
+                        (default 2025-01-01)
+  --debug-exit PORT     writing V to this I/O port ends the run with exit code (V << 1) | 1
+
+The run
+  --clock MODE          free: idle time is skipped; paced: it lasts as long as on a real machine;
+                        auto (default): paced on a terminal, else free
+  --stop-at N           stop when N instructions have retired
+  --timeout SECONDS     end after so much time of the guest's clock, exit code 12
+  --wall-timeout SECONDS  end after so much time on this host, exit code 21
+  --hash-every N        print a digest of the whole state every N instructions
+
+What it tells
+  --json FILE           write a report when the run ends
+  --stats               print counters when the run ends
+  --log SPEC            CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all
+  --trace LIST          events on stderr: pio
+  --help, --version
+
+At the terminal Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A. Ctrl-C goes to the guest.
+
+Exit codes: 0 the guest powered off or reset, or --stop-at; 2 wrong usage; 10 guest panic; 11 hang;
+12 --timeout; 13 triple fault; 20 host error; 21 --wall-timeout; 128+N ended by signal N.
+)";
+
+/// A value that was refused, as a sentence.
+struct BadValue {
+  std::string message;
+};
+
+template <class T>
+T value_of(const char* option, const std::string& text, std::optional<T> value, std::string_view want) {
+  if (!value) throw BadValue{fmt::format("{} '{}' is not {}", option, text, want)};
+  return *value;
+}
+
+/// The words as CLI11 took them.
+struct Texts {
+  std::string kernel, initrd, append, memory, cpus, engine = "interp", clock = "auto", seed, rtc, stop_at, hash_every,
+      timeout, wall_timeout, json, log, trace, debug_exit;
+  std::vector<std::string> serial;
+  bool stats = false;
+};
+
+void declare(CLI::App& run, Texts& texts) {
+  run.add_option("--kernel", texts.kernel);
+  run.add_option("--initrd", texts.initrd);
+  run.add_option("--append", texts.append);
+  run.add_option("--memory", texts.memory);
+  run.add_option("--cpus", texts.cpus);
+  run.add_option("--serial", texts.serial)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run.add_option("--engine", texts.engine);
+  run.add_option("--clock", texts.clock);
+  run.add_option("--seed", texts.seed);
+  run.add_option("--rtc", texts.rtc);
+  run.add_option("--stop-at", texts.stop_at);
+  run.add_option("--hash-every", texts.hash_every);
+  run.add_option("--timeout", texts.timeout);
+  run.add_option("--wall-timeout", texts.wall_timeout);
+  run.add_option("--json", texts.json);
+  run.add_option("--log", texts.log);
+  run.add_option("--trace", texts.trace);
+  run.add_option("--debug-exit", texts.debug_exit);
+  run.add_flag("--stats", texts.stats);
+}
+
+RunOptions interpret(const Texts& texts) {
+  constexpr std::string_view kWantNumber = "a whole number";
+  constexpr std::string_view kWantSeconds = "a number of seconds above 0";
+  RunOptions out;
+  machine::MachineConfig& config = out.config;
+  if (texts.kernel.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
+  config.boot = {texts.kernel, texts.initrd, texts.append};
+  if (!texts.memory.empty()) {
+    config.ram_bytes = value_of("--memory", texts.memory, parse_size(texts.memory), "a size such as 512M or 2G");
+    const bool possible = config.ram_bytes >= machine::kMinRamBytes && config.ram_bytes <= machine::kMaxRamBytes;
+    if (!possible || config.ram_bytes % kPageBytes != 0) {
+      throw BadValue{fmt::format("--memory {} is not between {}M and {}G in steps of 4K", texts.memory,
+                                 machine::kMinRamBytes / machine::kMiB, machine::kMaxRamBytes / machine::kGiB)};
+    }
+  }
+  if (!texts.cpus.empty() && value_of("--cpus", texts.cpus, parse_number(texts.cpus), kWantNumber) != 1) {
+    throw BadValue{fmt::format("--cpus {}: only one processor can run, so give --cpus 1", texts.cpus)};
+  }
+  if (texts.engine != "interp") throw BadValue{fmt::format("--engine '{}' is unknown: there is interp", texts.engine)};
+  if (texts.clock == "paced") out.clock_choice = ClockChoice::Paced;
+  else if (texts.clock == "free") out.clock_choice = ClockChoice::Free;
+  else if (texts.clock != "auto") throw BadValue{fmt::format("--clock '{}' is none of auto, paced, free", texts.clock)};
+  if (texts.serial.size() > 2) throw BadValue{"--serial was given more than twice: there are two serial ports"};
+  for (std::size_t i = 0; i < texts.serial.size(); ++i) {
+    (i == 0 ? out.com1 : out.com2) =
+        value_of("--serial", texts.serial[i], parse_serial(texts.serial[i]), "one of stdio, null, file:PATH");
+  }
+  if (out.com1.kind == SerialTarget::Kind::Stdio && out.com2.kind == SerialTarget::Kind::Stdio) {
+    throw BadValue{"--serial stdio was given twice: only one port can have the terminal"};
+  }
+  if (!texts.seed.empty()) config.seed = value_of("--seed", texts.seed, parse_number(texts.seed), kWantNumber);
+  if (!texts.rtc.empty()) {
+    config.rtc_unix_s = value_of("--rtc", texts.rtc, parse_time(texts.rtc), "a time such as 2024-02-29T12:00:00");
+  }
+  if (!texts.debug_exit.empty()) {
+    const u64 port = value_of("--debug-exit", texts.debug_exit, parse_number(texts.debug_exit), "a port number");
+    if (port > 0xfffc) throw BadValue{fmt::format("--debug-exit {} is not a port up to 0xfffc", texts.debug_exit)};
+    config.debug_exit_port = static_cast<u16>(port);
+  }
+  if (!texts.stop_at.empty()) {
+    out.limits.stop_at_retired = value_of("--stop-at", texts.stop_at, parse_number(texts.stop_at), kWantNumber);
+  }
+  if (!texts.hash_every.empty()) {
+    const u64 every = value_of("--hash-every", texts.hash_every, parse_number(texts.hash_every), kWantNumber);
+    if (every == 0) throw BadValue{"--hash-every 0 is not possible: give a number of instructions"};
+    out.limits.hash_every_retired = every;
+  }
+  if (!texts.timeout.empty()) {
+    const double seconds = value_of("--timeout", texts.timeout, parse_seconds(texts.timeout), kWantSeconds);
+    out.limits.virtual_timeout_ns = static_cast<u64>(seconds * 1e9);
+  }
+  if (!texts.wall_timeout.empty()) {
+    out.limits.wall_timeout_s =
+        value_of("--wall-timeout", texts.wall_timeout, parse_seconds(texts.wall_timeout), kWantSeconds);
+  }
+  Log log;
+  if (!log.configure(texts.log)) {
+    throw BadValue{fmt::format("--log '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
+                               texts.log)};
+  }
+  if (!texts.trace.empty() && texts.trace != "pio") {
+    throw BadValue{fmt::format("--trace '{}' is unknown: there is pio", texts.trace)};
+  }
+  out.json_path = texts.json;
+  out.log_spec = texts.log;
+  out.trace_spec = texts.trace;
+  out.stats = texts.stats;
+  return out;
+}
+
+/// CLI11's complaint, or ours, as one sentence.
+EarlyExit usage_error(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  while (!message.empty() && (message.back() == ' ' || message.back() == '.')) message.pop_back();
+  return {2, fmt::format("reprise: {}; see reprise run --help.\n", message)};
+}
+
+bool contains(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+}  // namespace
+
+std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>& words) {
+  if (words.empty()) return EarlyExit{2, "reprise: no command was given: reprise run --kernel FILE; see reprise --help.\n"};
+  if (words[0] == "--version" || (words[0] == "run" && contains(words, "--version"))) {
+    return EarlyExit{0, fmt::format("{}\n", kVersion)};
+  }
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") return EarlyExit{0, std::string(kHelp)};
+  if (words[0] != "run") return usage_error(fmt::format("unknown command '{}'", words[0]));
+  if (contains(words, "--help") || contains(words, "-h")) return EarlyExit{0, std::string(kRunHelp)};
+
+  CLI::App run("reprise run");
+  run.set_help_flag();
+  run.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  Texts texts;
+  declare(run, texts);
+  try {
+    // CLI11 takes the words last first.
+    run.parse(std::vector<std::string>(words.rbegin(), words.rend() - 1));
+    return interpret(texts);
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(fmt::format("unknown option or argument '{}'", run.remaining().at(0)));
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message);
+  }
+}
+
+}  // namespace reprise::frontend

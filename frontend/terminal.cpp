@@ -1,0 +1,40 @@
+#include "frontend/terminal.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <atomic>
+
+namespace reprise::frontend {
+namespace {
+
+// A process has one terminal, and a signal handler has no argument: these two are the process's, not a machine's.
+termios saved_settings;
+std::atomic<bool> changed{false};
+
+}  // namespace
+
+Terminal::Terminal() {
+  if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp()) return;
+  if (tcgetattr(STDIN_FILENO, &saved_settings) != 0) return;
+  termios settings = saved_settings;
+  settings.c_iflag &= ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  settings.c_cc[VMIN] = 1;
+  settings.c_cc[VTIME] = 0;
+  // Output processing stays on: our own messages end lines with a plain newline.
+  changed.store(true);
+  if (tcsetattr(STDIN_FILENO, TCSANOW, &settings) != 0) {
+    changed.store(false);
+    return;
+  }
+  raw_ = true;
+}
+
+Terminal::~Terminal() { restore(); }
+
+void Terminal::restore() {
+  if (changed.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+}
+
+}  // namespace reprise::frontend

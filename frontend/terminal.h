@@ -1,0 +1,23 @@
+// The user's terminal in raw mode, and its certain return to what it was: at exit, on signals, on a crash.
+#pragma once
+
+namespace reprise::frontend {
+
+class Terminal {
+ public:
+  /// Puts the terminal of standard input into raw mode if there is one and this process has it in the foreground.
+  Terminal();
+  ~Terminal();
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  bool raw() const { return raw_; }
+
+  /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.
+  static void restore();
+
+ private:
+  bool raw_ = false;
+};
+
+}  // namespace reprise::frontend

@@ -1,0 +1,90 @@
+// Values of options: see options.h.
+#include <charconv>
+#include <chrono>
+#include <cmath>
+
+#include "frontend/options.h"
+
+namespace reprise::frontend {
+namespace {
+
+template <class T>
+std::optional<T> whole(std::string_view text, int base = 10) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<u64> parse_size(std::string_view text) {
+  const std::size_t digits = text.find_first_not_of("0123456789");
+  const std::string_view unit = digits == std::string_view::npos ? std::string_view{} : text.substr(digits);
+  const std::optional<u64> count = whole<u64>(text.substr(0, digits));
+  if (!count) return std::nullopt;
+  unsigned shift = 0;
+  if (!unit.empty()) {
+    switch (unit[0]) {
+      case 'k': case 'K': shift = 10; break;
+      case 'm': case 'M': shift = 20; break;
+      case 'g': case 'G': shift = 30; break;
+      case 't': case 'T': shift = 40; break;
+      default: return std::nullopt;
+    }
+    const std::string_view rest = unit.substr(1);
+    if (!rest.empty() && rest != "iB" && rest != "B") return std::nullopt;
+  }
+  if (*count > (~u64{0} >> shift)) return std::nullopt;
+  return *count << shift;
+}
+
+std::optional<u64> parse_number(std::string_view text) {
+  if (text.starts_with("0x") || text.starts_with("0X")) return whole<u64>(text.substr(2), 16);
+  return whole<u64>(text);
+}
+
+std::optional<double> parse_seconds(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  constexpr double kMaxSeconds = 1e9;  // about 30 years; virtual nanoseconds then still fit
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!std::isfinite(value) || value <= 0 || value > kMaxSeconds) return std::nullopt;
+  return value;
+}
+
+std::optional<i64> parse_time(std::string_view text) {
+  using namespace std::chrono;
+  if (const std::optional<i64> unix_seconds = whole<i64>(text)) {
+    constexpr i64 kYear10000 = 253'402'300'800;
+    if (*unix_seconds < 0 || *unix_seconds >= kYear10000) return std::nullopt;
+    return unix_seconds;
+  }
+  // yyyy-mm-dd, optionally followed by Thh:mm:ss
+  const bool with_time = text.size() == 19;
+  if ((text.size() != 10 && !with_time) || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto part = [&](std::size_t at, std::size_t count) { return whole<unsigned>(text.substr(at, count)); };
+  const auto y = part(0, 4), m = part(5, 2), d = part(8, 2);
+  if (!y || !m || !d) return std::nullopt;
+  const year_month_day date{year(static_cast<int>(*y)), month(*m), day(*d)};
+  if (!date.ok() || *y < 1970) return std::nullopt;
+  i64 seconds_of_day = 0;
+  if (with_time) {
+    if ((text[10] != 'T' && text[10] != ' ') || text[13] != ':' || text[16] != ':') return std::nullopt;
+    const auto hour = part(11, 2), minute = part(14, 2), second = part(17, 2);
+    if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+    seconds_of_day = i64{*hour} * 3600 + i64{*minute} * 60 + *second;
+  }
+  return i64{sys_days(date).time_since_epoch().count()} * 86400 + seconds_of_day;
+}
+
+std::optional<SerialTarget> parse_serial(std::string_view text) {
+  if (text == "stdio") return SerialTarget{SerialTarget::Kind::Stdio, {}};
+  if (text == "null") return SerialTarget{SerialTarget::Kind::Null, {}};
+  if (text.starts_with("file:") && text.size() > 5) {
+    return SerialTarget{SerialTarget::Kind::File, std::string(text.substr(5))};
+  }
+  return std::nullopt;
+}
+
+}  // namespace reprise::frontend
