@@ -12,4 +12,9 @@ bool raise_misaligned(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access) {
   return false;
 }
 
+bool raise_simd_exception(Cpu& cpu) {
+  cpu.raise((cpu.state.cr4 & mmu::kCr4Osxmmexcpt) != 0 ? kXM : kUD);
+  return false;
+}
+
 }  // namespace reprise::cpu

@@ -8,10 +8,12 @@
 //   vshift<B>        V B(V dst, u64 count)         count is imm8 or the low quadword of the source
 //   vload_gpr<B, T>  V B(V dst, T src)             src is a general register or memory    PINSRB, CVTSI2SD
 //   vstore_gpr<B, T> T B(V src)                    to a general register, zero-extended, or memory   PEXTRB, PMOVMSKB
+//   vwrite_gpr<B, S> T B(S src)                    dst, a general register, := B(src)    CVTSD2SI
 //
 // S says what the source is: Same (the type of the destination), V64 (MMX register or m64), V128 (XMM register or
 // m128), or u8..u64: the low part of an XMM register, or a memory operand of just that size.
-// A body may take the imm8 of the instruction as one more argument, last.
+// A body may take the imm8 of the instruction as one more argument, last. A floating-point body takes an FpEnv&
+// first: MXCSR in, exception flags out; with an unmasked exception the shape raises #XM and writes nothing.
 //
 // SDM 1 11.10, 3A 12: an instruction that touches an MMX register first takes pending x87 exceptions, and leaves
 // the x87 register file with TOP = 0 and nothing empty. 16-byte operands must be aligned, except with `Unaligned`.
@@ -21,6 +23,7 @@
 
 #include "cpu/sem/lanes.h"
 #include "cpu/sem/operands.h"
+#include "cpu/softfloat/env.h"
 
 namespace reprise::cpu {
 
@@ -131,19 +134,60 @@ struct Same {};
 template <class S, class V>
 using SourceOf = std::conditional_t<std::is_same_v<S, Same>, V, S>;
 
-/// Runs a body, with the immediate if it takes one. False: a fault was raised, `result` is not to be used.
-template <class Body, class R, class... Args>
-[[nodiscard]] inline bool run_body(Cpu&, const Insn& in, R& result, const Args&... args) {
-  if constexpr (std::is_invocable_v<Body, Args..., u8>) {
-    result = Body{}(args..., static_cast<u8>(in.imm));
-  } else {
-    result = Body{}(args...);
-  }
-  return true;
+// MXCSR, SDM 1 10.2.3. Flags are bits 5:0 and masks bits 12:7, in the order of softfloat's.
+inline constexpr u32 kMxcsrDaz = 1u << 6;
+inline constexpr unsigned kMxcsrMasksShift = 7;
+inline constexpr unsigned kMxcsrRcShift = 13;
+inline constexpr u32 kMxcsrFtz = 1u << 15;
+
+using softfloat::FpEnv;
+
+inline FpEnv fp_env(u32 mxcsr) {
+  FpEnv env;
+  env.rounding = static_cast<softfloat::Rounding>(mxcsr >> kMxcsrRcShift & 3);
+  env.daz = (mxcsr & kMxcsrDaz) != 0;
+  env.ftz = (mxcsr & kMxcsrFtz) != 0;
+  env.masks = mxcsr >> kMxcsrMasksShift & softfloat::kAllExceptions;
+  return env;
+}
+/// Raises #XM, or #UD when CR4.OSXMMEXCPT is clear. Returns false.
+[[nodiscard]] bool raise_simd_exception(Cpu& cpu);
+
+/// Sticks the exceptions of an instruction to MXCSR. False: one is unmasked and was raised.
+[[nodiscard]] inline bool commit_mxcsr(Cpu& cpu, const FpEnv& env) {
+  cpu.state.mxcsr |= env.flags;
+  return env.unmasked() == 0 || raise_simd_exception(cpu);
 }
 
+/// The body takes these operands, and FpEnv and an immediate if it likes.
 template <class Body, class... Args>
-inline constexpr bool kRuns = std::is_invocable_v<Body, Args...> || std::is_invocable_v<Body, Args..., u8>;
+inline constexpr bool kRunsFp = std::is_invocable_v<Body, FpEnv&, Args...> || std::is_invocable_v<Body, FpEnv&, Args..., u8>;
+template <class Body, class... Args>
+inline constexpr bool kRuns =
+    std::is_invocable_v<Body, Args...> || std::is_invocable_v<Body, Args..., u8> || kRunsFp<Body, Args...>;
+
+/// Calls a body, with the immediate if it takes one.
+template <class Body, class... Args>
+inline auto call_body(const Insn& in, Args&... args) {
+  if constexpr (std::is_invocable_v<Body, Args&..., u8>) {
+    return Body{}(args..., static_cast<u8>(in.imm));
+  } else {
+    return Body{}(args...);
+  }
+}
+
+/// Runs a body. False: a fault was raised, `result` is not to be used.
+template <class Body, class R, class... Args>
+[[nodiscard]] inline bool run_body(Cpu& cpu, const Insn& in, R& result, const Args&... args) {
+  if constexpr (kRunsFp<Body, Args...>) {
+    FpEnv env = fp_env(cpu.state.mxcsr);
+    result = call_body<Body>(in, env, args...);
+    return commit_mxcsr(cpu, env);
+  } else {
+    result = call_body<Body>(in, args...);
+    return true;
+  }
+}
 
 /// Chooses Instance<V> by the class of the destination register; only those that the body has a form for.
 template <template <class> class Instance, bool HasMmx, bool HasXmm>
@@ -215,8 +259,8 @@ struct vwrite2 {
   template <class V>
   static constexpr bool makes() {
     using Source = SourceOf<S, V>;
-    if constexpr (std::is_invocable_v<Body, Source, u8>) return std::is_invocable_r_v<V, Body, Source, u8>;
-    return std::is_invocable_r_v<V, Body, Source>;
+    return std::is_invocable_r_v<V, Body, Source> || std::is_invocable_r_v<V, Body, Source, u8> ||
+           std::is_invocable_r_v<V, Body, FpEnv&, Source> || std::is_invocable_r_v<V, Body, FpEnv&, Source, u8>;
   }
   static Handler select(const Insn& in) { return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in); }
 };
@@ -314,7 +358,7 @@ struct vload_gpr {
   }
 };
 
-template <class Body, class T, class S = Same>
+template <class Body, class T>
 struct vstore_gpr {
   template <class V>
   struct Instance {
@@ -342,6 +386,22 @@ struct vstore_gpr {
     if constexpr (kRuns<Body, V128>) return Instance<V128>::select(in.form);
     return nullptr;
   }
+};
+
+template <class Body, class S>
+struct vwrite_gpr {
+  static Status finish(Cpu& cpu, const Insn& in, const S& src) {
+    decltype(Body{}(std::declval<FpEnv&>(), src)) result;
+    if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
+    set_gpr(cpu.state, in.reg[0], result);
+    return Status::Next;
+  }
+  static Status rr(Cpu& cpu, const Insn& in) { return finish(cpu, in, source_reg<S>(cpu.state, in.reg[1])); }
+  static Status rm(Cpu& cpu, const Insn& in) {
+    S src;
+    return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
+  }
+  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
 };
 
 /// A body per lane: T Fn(T a, T b) or T Fn(T a).

@@ -1,0 +1,37 @@
+// Conversions between integers and floating point, and between formats. SDM 2A CVT*.
+#include "cpu/sem/sse_fp_convert_bodies.h"
+
+namespace reprise::cpu {
+namespace {
+
+/// The memory form touches no MMX register, so it leaves the x87 state alone. SDM 2A CVTPI2PD.
+struct cvtpi2pd {
+  static Handler select(const Insn& in) {
+    if (in.form == Form::RM) return vwrite2<sem_cvt_dwords<Binary64, u64>, u64>::select(in);
+    return vwrite2<sem_cvt_dwords<Binary64, V64>, V64>::select(in);
+  }
+};
+
+/// The integer operand is 64 bits wide with REX.W.
+template <class F>
+struct cvt_from_gpr {
+  static Handler select(const Insn& in) {
+    return in.size1 == 8 ? vload_gpr<sem_cvt_from_gpr<F>, u64>::select(in) : vload_gpr<sem_cvt_from_gpr<F>, u32>::select(in);
+  }
+};
+template <class F, Convert C>
+struct cvt_to_gpr {
+  static Handler select(const Insn& in) {
+    return in.size0 == 8 ? vwrite_gpr<sem_cvt_to_gpr<F, u64, C>, BitsOf<F>>::select(in)
+                         : vwrite_gpr<sem_cvt_to_gpr<F, u32, C>, BitsOf<F>>::select(in);
+  }
+};
+
+}  // namespace
+
+#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
+  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
+#include "cpu/insn/sse_fp_convert.inc"
+#undef INSN
+
+}  // namespace reprise::cpu
