@@ -16,31 +16,31 @@ using BitsOf = typename F::Bits;
 
 struct fp_add {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::add<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::add<F>(env, a, b); }
 };
 struct fp_sub {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::sub<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::sub<F>(env, a, b); }
 };
 struct fp_mul {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::mul<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::mul<F>(env, a, b); }
 };
 struct fp_div {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::div<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::div<F>(env, a, b); }
 };
 struct fp_min {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::min<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::min<F>(env, a, b); }
 };
 struct fp_max {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::max<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::max<F>(env, a, b); }
 };
 struct fp_sqrt {
   template <class F>
-  static BitsOf<F> run(FpEnv& env, BitsOf<F> a) { return softfloat::sqrt<F>(env, a); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a) { return softfloat::sqrt<F>(env, a); }
 };
 
 // --- Arithmetic -------------------------------------------------------------------------------------------------
@@ -48,32 +48,32 @@ struct fp_sqrt {
 /// ADDPS and kin.
 template <class F, class Op>
 struct sem_fp_packed {
-  V128 operator()(FpEnv& env, V128 dst, V128 src) const {
+  V128 operator()(SseEnv& env, V128 dst, V128 src) const {
     return map_lanes<BitsOf<F>>(dst, src, [&](auto a, auto b) { return Op::template run<F>(env, a, b); });
   }
 };
 /// ADDSS and kin: the other elements keep their value.
 template <class F, class Op>
 struct sem_fp_scalar {
-  V128 operator()(FpEnv& env, V128 dst, BitsOf<F> src) const {
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src) const {
     return with_lane(dst, 0, Op::template run<F>(env, lane<BitsOf<F>>(dst, 0), src));
   }
 };
 template <class F, class Op>
 struct sem_fp_packed1 {
-  V128 operator()(FpEnv& env, V128 src) const {
+  V128 operator()(SseEnv& env, V128 src) const {
     return map_lanes<BitsOf<F>>(src, [&](auto a) { return Op::template run<F>(env, a); });
   }
 };
 template <class F, class Op>
 struct sem_fp_scalar1 {
-  V128 operator()(FpEnv& env, V128 dst, BitsOf<F> src) const { return with_lane(dst, 0, Op::template run<F>(env, src)); }
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src) const { return with_lane(dst, 0, Op::template run<F>(env, src)); }
 };
 
 /// HADDPS and kin: Op on neighbours of dst, then of src.
 template <class F, class Op>
 struct sem_fp_horizontal {
-  V128 operator()(FpEnv& env, V128 dst, V128 src) const {
+  V128 operator()(SseEnv& env, V128 dst, V128 src) const {
     const auto a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
     constexpr unsigned kHalf = kLanes<BitsOf<F>, V128> / 2;
     return fill_lanes<BitsOf<F>, V128>([&](unsigned i) {
@@ -87,7 +87,7 @@ struct sem_fp_horizontal {
 /// Even elements subtract, odd ones add.
 template <class F>
 struct sem_addsub {
-  V128 operator()(FpEnv& env, V128 dst, V128 src) const {
+  V128 operator()(SseEnv& env, V128 dst, V128 src) const {
     const auto a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
     return fill_lanes<BitsOf<F>, V128>([&](unsigned i) {
       return i & 1 ? softfloat::add<F>(env, a[i], b[i]) : softfloat::sub<F>(env, a[i], b[i]);
@@ -95,37 +95,45 @@ struct sem_addsub {
   }
 };
 
-/// DPPS, DPPD: imm[7:4] selects products, imm[3:0] where the sum goes. Pairs are added first.
+/// DPPS, DPPD: imm[7:4] selects products, imm[3:0] where the sum goes. Every element adds its neighbour, DPPS then the
+/// one two away; which term comes first shows in the choice between NaNs.
 template <class F>
 struct sem_dp {
-  V128 operator()(FpEnv& env, V128 dst, V128 src, u8 imm) const {
-    const auto a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
-    auto terms = a;
-    for (unsigned i = 0; i < terms.size(); ++i) terms[i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
-    for (std::size_t count = terms.size(); count > 1; count /= 2) {
-      if (env.unmasked() != 0) return dst;
-      for (unsigned i = 0; i < count / 2; ++i) terms[i] = softfloat::add<F>(env, terms[2 * i], terms[2 * i + 1]);
-    }
-    return fill_lanes<BitsOf<F>, V128>([&](unsigned i) { return bit(imm, i) ? terms[0] : 0; });
+  using Elements = Lanes<BitsOf<F>, V128>;
+  V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const {
+    const Elements a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
+    constexpr unsigned kCount = kLanes<BitsOf<F>, V128>;
+    Elements term{};
+    for (unsigned i = 0; i < kCount; ++i) term[i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
+    if (kCount == 4 && env.unmasked() == 0) term = add_step(env, term, [](unsigned i) { return i ^ 1; }, [](unsigned i) { return i; });
+    if (env.unmasked() == 0) term = add_step(env, term, [](unsigned i) { return i; }, [](unsigned i) { return i ^ kCount / 2; });
+    return fill_lanes<BitsOf<F>, V128>([&](unsigned i) { return bit(imm, i) ? term[i] : 0; });
+  }
+  template <class First, class Second>
+  static Elements add_step(SseEnv& env, const Elements& term, First first, Second second) {
+    env.finish_step();
+    Elements sum{};
+    for (unsigned i = 0; i < sum.size(); ++i) sum[i] = softfloat::add<F>(env, term[first(i)], term[second(i)]);
+    return sum;
   }
 };
 
 /// ROUND*: imm[1:0] is the rounding unless imm[2] asks for MXCSR's; imm[3] suppresses PE.
 template <class F>
-constexpr BitsOf<F> fp_round(FpEnv& env, BitsOf<F> value, u8 imm) {
+constexpr BitsOf<F> fp_round(SseEnv& env, BitsOf<F> value, u8 imm) {
   const auto rounding = imm & 4 ? env.rounding : static_cast<softfloat::Rounding>(imm & 3);
   return softfloat::round_to_integral<F>(env, value, rounding,
                                          imm & 8 ? softfloat::Inexact::Suppressed : softfloat::Inexact::Raises);
 }
 template <class F>
 struct sem_round_packed {
-  V128 operator()(FpEnv& env, V128 src, u8 imm) const {
+  V128 operator()(SseEnv& env, V128 src, u8 imm) const {
     return map_lanes<BitsOf<F>>(src, [&](auto a) { return fp_round<F>(env, a, imm); });
   }
 };
 template <class F>
 struct sem_round_scalar {
-  V128 operator()(FpEnv& env, V128 dst, BitsOf<F> src, u8 imm) const { return with_lane(dst, 0, fp_round<F>(env, src, imm)); }
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src, u8 imm) const { return with_lane(dst, 0, fp_round<F>(env, src, imm)); }
 };
 
 // --- Comparison -------------------------------------------------------------------------------------------------
@@ -164,20 +172,20 @@ constexpr FpPredicate fp_predicate(unsigned imm) {
 }
 
 template <class F>
-constexpr BitsOf<F> fp_compare(FpEnv& env, BitsOf<F> a, BitsOf<F> b, const FpPredicate& predicate) {
+constexpr BitsOf<F> fp_compare(SseEnv& env, BitsOf<F> a, BitsOf<F> b, const FpPredicate& predicate) {
   return predicate.holds(softfloat::compare<F>(env, a, b, predicate.signals)) ? static_cast<BitsOf<F>>(-1) : 0;
 }
 /// Mask: the bits of the immediate that count, 7 for SSE.
 template <class F, u8 Mask>
 struct sem_cmp_packed {
-  V128 operator()(FpEnv& env, V128 dst, V128 src, u8 imm) const {
+  V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const {
     const FpPredicate predicate = fp_predicate(imm & Mask);
     return map_lanes<BitsOf<F>>(dst, src, [&](auto a, auto b) { return fp_compare<F>(env, a, b, predicate); });
   }
 };
 template <class F, u8 Mask>
 struct sem_cmp_scalar {
-  V128 operator()(FpEnv& env, V128 dst, BitsOf<F> src, u8 imm) const {
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src, u8 imm) const {
     return with_lane(dst, 0, fp_compare<F>(env, lane<BitsOf<F>>(dst, 0), src, fp_predicate(imm & Mask)));
   }
 };
@@ -185,7 +193,7 @@ struct sem_cmp_scalar {
 /// COMISS (any NaN signals), UCOMISS (only signalling ones): ZF, PF, CF; the others are cleared.
 template <class F, softfloat::NanSignals Signals>
 struct sem_comi {
-  u64 operator()(FpEnv& env, BitsOf<F> a, BitsOf<F> b) const {
+  u64 operator()(SseEnv& env, BitsOf<F> a, BitsOf<F> b) const {
     switch (softfloat::compare<F>(env, a, b, Signals)) {
       case softfloat::Relation::Less: return kRflagsCf;
       case softfloat::Relation::Equal: return kRflagsZf;

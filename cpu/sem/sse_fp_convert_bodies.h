@@ -9,7 +9,7 @@ namespace reprise::cpu {
 enum class Convert : u8 { Rounds, Truncates };
 
 template <class F, class To, Convert C>
-To fp_to_int(FpEnv& env, BitsOf<F> value) {
+To fp_to_int(SseEnv& env, BitsOf<F> value) {
   constexpr auto kWidth = sizeof(To) == 8 ? softfloat::IntWidth::Qword : softfloat::IntWidth::Dword;
   const auto rounding = C == Convert::Truncates ? softfloat::Rounding::Truncate : env.rounding;
   return static_cast<To>(softfloat::to_int<F>(env, value, kWidth, rounding));
@@ -17,7 +17,7 @@ To fp_to_int(FpEnv& env, BitsOf<F> value) {
 
 /// CVTDQ2PS, CVTPI2PD and kin: Count doublewords from the low end of the source; upper elements of `result` stay.
 template <class F, class S>
-V128 doublewords_to_fp(FpEnv& env, V128 result, const S& src) {
+V128 doublewords_to_fp(SseEnv& env, V128 result, const S& src) {
   const auto a = std::bit_cast<std::array<i32, sizeof(S) / 4>>(src);
   constexpr unsigned kCount = std::min<unsigned>(sizeof(S) / 4, kLanes<BitsOf<F>, V128>);
   for (unsigned i = 0; i < kCount; ++i) result = with_lane(result, i, softfloat::from_int64<F>(env, a[i]));
@@ -26,17 +26,17 @@ V128 doublewords_to_fp(FpEnv& env, V128 result, const S& src) {
 /// The unused upper elements of the result are zero.
 template <class F, class S>
 struct sem_cvt_dwords {
-  V128 operator()(FpEnv& env, S src) const { return doublewords_to_fp<F>(env, V128{}, src); }
+  V128 operator()(SseEnv& env, S src) const { return doublewords_to_fp<F>(env, V128{}, src); }
 };
 /// CVTPI2PS: they keep their value.
 struct sem_cvtpi2ps {
-  V128 operator()(FpEnv& env, V128 dst, V64 src) const { return doublewords_to_fp<Binary32>(env, dst, src); }
+  V128 operator()(SseEnv& env, V128 dst, V64 src) const { return doublewords_to_fp<Binary32>(env, dst, src); }
 };
 
 /// CVTPS2DQ, CVTPD2PI and kin: all elements of S to doublewords at the low end of V, zeros above.
 template <class F, class V, class S, Convert C>
 struct sem_cvt_to_dwords {
-  V operator()(FpEnv& env, S src) const {
+  V operator()(SseEnv& env, S src) const {
     const auto a = std::bit_cast<std::array<BitsOf<F>, sizeof(S) / sizeof(BitsOf<F>)>>(src);
     Lanes<u32, V> result{};
     for (unsigned i = 0; i < a.size(); ++i) result[i] = fp_to_int<F, u32, C>(env, a[i]);
@@ -45,14 +45,14 @@ struct sem_cvt_to_dwords {
 };
 
 struct sem_cvtps2pd {
-  V128 operator()(FpEnv& env, u64 src) const {
+  V128 operator()(SseEnv& env, u64 src) const {
     return fill_lanes<u64, V128>([&](unsigned i) {
       return softfloat::convert<Binary64, Binary32>(env, static_cast<u32>(src >> (32 * i)));
     });
   }
 };
 struct sem_cvtpd2ps {
-  V128 operator()(FpEnv& env, V128 src) const {
+  V128 operator()(SseEnv& env, V128 src) const {
     const u64 low = softfloat::convert<Binary32, Binary64>(env, src.qword[0]);
     const u64 high = softfloat::convert<Binary32, Binary64>(env, src.qword[1]);
     return V128{{low | high << 32, 0}};
@@ -62,7 +62,7 @@ struct sem_cvtpd2ps {
 /// CVTSS2SD, CVTSD2SS.
 template <class To, class From>
 struct sem_cvt_scalar {
-  V128 operator()(FpEnv& env, V128 dst, BitsOf<From> src) const {
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<From> src) const {
     return with_lane(dst, 0, softfloat::convert<To, From>(env, src));
   }
 };
@@ -70,14 +70,14 @@ struct sem_cvt_scalar {
 template <class F>
 struct sem_cvt_from_gpr {
   template <class T>
-  V128 operator()(FpEnv& env, V128 dst, T src) const {
+  V128 operator()(SseEnv& env, V128 dst, T src) const {
     return with_lane(dst, 0, softfloat::from_int64<F>(env, static_cast<Signed<T>>(src)));
   }
 };
 /// CVTSS2SI and kin.
 template <class F, class To, Convert C>
 struct sem_cvt_to_gpr {
-  To operator()(FpEnv& env, BitsOf<F> src) const { return fp_to_int<F, To, C>(env, src); }
+  To operator()(SseEnv& env, BitsOf<F> src) const { return fp_to_int<F, To, C>(env, src); }
 };
 
 }  // namespace reprise::cpu

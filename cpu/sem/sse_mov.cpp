@@ -115,6 +115,18 @@ struct vmov_half {
   }
 };
 
+/// A general register to memory; an SSE2 instruction without SSE state.
+struct movnti {
+  template <class T>
+  static Status mr(Cpu& cpu, const Insn& in) {
+    return store_operand(cpu, in, gpr<T>(cpu.state, in.reg[1])) ? Status::Next : Status::Fault;
+  }
+  static Handler select(const Insn& in) {
+    if (in.form != Form::MR) return nullptr;
+    return in.size0 == 8 ? mr<u64> : mr<u32>;
+  }
+};
+
 /// MASKMOVDQU, MASKMOVQ: the bytes of the first operand whose mask byte has its top bit set, to DS:rDI.
 /// Undefined: with bytes masked off, faults are those of a store of the whole operand.
 template <class V>

@@ -12,7 +12,7 @@
 //
 // S says what the source is: Same (the type of the destination), V64 (MMX register or m64), V128 (XMM register or
 // m128), or u8..u64: the low part of an XMM register, or a memory operand of just that size.
-// A body may take the imm8 of the instruction as one more argument, last. A floating-point body takes an FpEnv&
+// A body may take the imm8 of the instruction as one more argument, last. A floating-point body takes an SseEnv&
 // first: MXCSR in, exception flags out; with an unmasked exception the shape raises #XM and writes nothing.
 //
 // SDM 1 11.10, 3A 12: an instruction that touches an MMX register first takes pending x87 exceptions, and leaves
@@ -20,6 +20,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 #include "cpu/sem/lanes.h"
 #include "cpu/sem/operands.h"
@@ -140,10 +141,15 @@ inline constexpr unsigned kMxcsrMasksShift = 7;
 inline constexpr unsigned kMxcsrRcShift = 13;
 inline constexpr u32 kMxcsrFtz = 1u << 15;
 
-using softfloat::FpEnv;
+/// The environment of one instruction. One that works in steps, each on all elements, moves the (masked) exceptions
+/// of a step that is done to `done`.
+struct SseEnv : softfloat::FpEnv {
+  u32 done = 0;
+  void finish_step() { done |= std::exchange(flags, 0); }
+};
 
-inline FpEnv fp_env(u32 mxcsr) {
-  FpEnv env;
+inline SseEnv sse_env(u32 mxcsr) {
+  SseEnv env;
   env.rounding = static_cast<softfloat::Rounding>(mxcsr >> kMxcsrRcShift & 3);
   env.daz = (mxcsr & kMxcsrDaz) != 0;
   env.ftz = (mxcsr & kMxcsrFtz) != 0;
@@ -153,15 +159,21 @@ inline FpEnv fp_env(u32 mxcsr) {
 /// Raises #XM, or #UD when CR4.OSXMMEXCPT is clear. Returns false.
 [[nodiscard]] bool raise_simd_exception(Cpu& cpu);
 
+/// The exceptions that stick to MXCSR after operations on all elements: an unmasked pre-computation exception in any
+/// element stops all of them before their results could overflow, underflow or be inexact. SDM 1 11.5.
+inline u32 sticky_exceptions(const SseEnv& env) {
+  const bool stopped = (env.unmasked() & softfloat::kPreComputation) != 0;
+  return env.done | (stopped ? env.flags & softfloat::kPreComputation : env.flags);
+}
 /// Sticks the exceptions of an instruction to MXCSR. False: one is unmasked and was raised.
-[[nodiscard]] inline bool commit_mxcsr(Cpu& cpu, const FpEnv& env) {
-  cpu.state.mxcsr |= env.flags;
+[[nodiscard]] inline bool commit_mxcsr(Cpu& cpu, const SseEnv& env) {
+  cpu.state.mxcsr |= sticky_exceptions(env);
   return env.unmasked() == 0 || raise_simd_exception(cpu);
 }
 
-/// The body takes these operands, and FpEnv and an immediate if it likes.
+/// The body takes these operands, and SseEnv and an immediate if it likes.
 template <class Body, class... Args>
-inline constexpr bool kRunsFp = std::is_invocable_v<Body, FpEnv&, Args...> || std::is_invocable_v<Body, FpEnv&, Args..., u8>;
+inline constexpr bool kRunsFp = std::is_invocable_v<Body, SseEnv&, Args...> || std::is_invocable_v<Body, SseEnv&, Args..., u8>;
 template <class Body, class... Args>
 inline constexpr bool kRuns =
     std::is_invocable_v<Body, Args...> || std::is_invocable_v<Body, Args..., u8> || kRunsFp<Body, Args...>;
@@ -180,7 +192,7 @@ inline auto call_body(const Insn& in, Args&... args) {
 template <class Body, class R, class... Args>
 [[nodiscard]] inline bool run_body(Cpu& cpu, const Insn& in, R& result, const Args&... args) {
   if constexpr (kRunsFp<Body, Args...>) {
-    FpEnv env = fp_env(cpu.state.mxcsr);
+    SseEnv env = sse_env(cpu.state.mxcsr);
     result = call_body<Body>(in, env, args...);
     return commit_mxcsr(cpu, env);
   } else {
@@ -260,7 +272,7 @@ struct vwrite2 {
   static constexpr bool makes() {
     using Source = SourceOf<S, V>;
     return std::is_invocable_r_v<V, Body, Source> || std::is_invocable_r_v<V, Body, Source, u8> ||
-           std::is_invocable_r_v<V, Body, FpEnv&, Source> || std::is_invocable_r_v<V, Body, FpEnv&, Source, u8>;
+           std::is_invocable_r_v<V, Body, SseEnv&, Source> || std::is_invocable_r_v<V, Body, SseEnv&, Source, u8>;
   }
   static Handler select(const Insn& in) { return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in); }
 };
@@ -391,7 +403,7 @@ struct vstore_gpr {
 template <class Body, class S>
 struct vwrite_gpr {
   static Status finish(Cpu& cpu, const Insn& in, const S& src) {
-    decltype(Body{}(std::declval<FpEnv&>(), src)) result;
+    decltype(Body{}(std::declval<SseEnv&>(), src)) result;
     if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
     set_gpr(cpu.state, in.reg[0], result);
     return Status::Next;

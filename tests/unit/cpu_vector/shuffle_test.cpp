@@ -1,16 +1,13 @@
-// Shuffling bodies against the host's instructions.
+// Moving, shuffling, text comparison and AES bodies against the host's instructions.
+#include "cpu/sem/crypto_bodies.h"
 #include "cpu/sem/sse_mov_bodies.h"
 #include "cpu/sem/sse_shuffle_bodies.h"
-#include "tests/unit/cpu_vector/host_vector.h"
+#include "cpu/sem/sse_string_bodies.h"
+#include "tests/unit/cpu_vector/host_insn.h"
 
 #if defined(__x86_64__)
 namespace reprise::cpu {
 namespace {
-
-#define BOTH2(op, ...)                        \
-  compare2<__VA_ARGS__, V128>(op, HOST2(op)); \
-  compare2<__VA_ARGS__, V64>(op, MMX2(op))
-#define XMM2(op, ...) compare2<__VA_ARGS__, V128>(op, HOST2(op))
 
 TEST(VectorShuffle, UnpackPack) {
   BOTH2("punpcklbw", sem_unpack<u8, Half::Low>);
@@ -30,132 +27,129 @@ TEST(VectorShuffle, UnpackPack) {
 
 TEST(VectorShuffle, Moves) {
   XMM2("movhlps", sem_movhlps);
-  compare1<sem_movdup<0>, V128>("movsldup", HOST1("movsldup"));
-  compare1<sem_movdup<1>, V128>("movshdup", HOST1("movshdup"));
-  OperandSource source(3);
-  for (int i = 0; i < kRounds; ++i) {
-    const V128 a = source.vector<V128>(), b = source.vector<V128>();
-    HostXmm low = to_host(a), twice;
-    asm("movlhps %1, %0" : "+x"(low) : "x"(to_host(b)));
-    ASSERT_EQ(sem_set_qword<1>{}(a, b.qword[0]), from_host(low));
-    asm("movddup %1, %0" : "=x"(twice) : "x"(to_host(b)));
-    ASSERT_EQ(sem_movddup{}(b.qword[0]), from_host(twice));
-    u32 bytes, singles, doubles;
-    asm("pmovmskb %3, %0\n movmskps %3, %1\n movmskpd %3, %2" : "=&r"(bytes), "=&r"(singles), "=r"(doubles) : "x"(to_host(a)));
-    ASSERT_EQ(sem_movmsk<u8>{}(a), bytes);
-    ASSERT_EQ(sem_movmsk<u32>{}(a), singles);
-    ASSERT_EQ(sem_movmsk<u64>{}(a), doubles);
-  }
+  XMM1("movsldup", sem_movdup<0>);
+  XMM1("movshdup", sem_movdup<1>);
+  compare({"movlhps", CODE("movlhps %%xmm1, %%xmm0"), model2<sem_set_qword<1>, V128, u64>});
+  compare({"movddup", CODE("movddup %%xmm1, %%xmm0"), model1<sem_movddup, u64>});
+  compare({"movmskps", CODE("movmskps %%xmm1, %%eax"), model1<sem_movmsk<u32>, V128>});
+  compare({"movmskpd", CODE("movmskpd %%xmm1, %%eax"), model1<sem_movmsk<u64>, V128>});
+  compare({"pmovmskb", CODE("pmovmskb %%xmm1, %%eax"), model1<sem_movmsk<u8>, V128>});
+  compare({"pmovmskb", CODE("pmovmskb %%mm1, %%eax"), model1<sem_movmsk<u8>, V64>});
+  compare({"movq2dq", CODE("movq2dq %%mm1, %%xmm0"), model1<sem_movq2dq, V64>});
+  compare({"movdq2q", CODE("movdq2q %%xmm1, %%mm0"), model1<sem_movdq2q, u64>});
 }
 
 TEST(VectorShuffle, ByImmediate) {
-  IMM2("shufps", sem_shufps);
-  IMM2("shufpd", sem_shufpd);
-  IMM1("pshufd", sem_pshufd);
-  IMM1("pshuflw", sem_pshufw<0>);
-  IMM1("pshufhw", sem_pshufw<4>);
-  IMM2("palignr", sem_palignr);
-  IMM2("blendps", sem_blend<u32>);
-  IMM2("blendpd", sem_blend<u64>);
-  IMM2("pblendw", sem_blend<u16>);
+  XMM2_IMM("shufps", sem_shufps);
+  XMM2_IMM("shufpd", sem_shufpd);
+  XMM1_IMM("pshufd", sem_pshufd);
+  XMM1_IMM("pshuflw", sem_pshufw<0>);
+  XMM1_IMM("pshufhw", sem_pshufw<4>);
+  XMM2_IMM("palignr", sem_palignr);
+  XMM2_IMM("blendps", sem_blend<u32>);
+  XMM2_IMM("blendpd", sem_blend<u64>);
+  XMM2_IMM("pblendw", sem_blend<u16>);
+  compare({"pshufw", CODE("pshufw $0x7f, %%mm1, %%mm0"), model1<sem_pshufw<0>, V64>, Operands::Integer, true});
+  compare({"palignr", CODE("palignr $0x7f, %%mm1, %%mm0"), model2<sem_palignr, V64>, Operands::Integer, true});
 }
 
-TEST(VectorShuffle, MmxByImmediate) {
-  const auto words = host_by_imm8<V64>([]<std::size_t Imm>(V64 a) {
-    asm volatile("pshufw %1, %0, %%mm0\n movq %%mm0, %0\n emms" : "+m"(a) : "i"(Imm) : "mm0");
-    return a;
-  });
-  const auto aligned = host_by_imm8<V64, V64>([]<std::size_t Imm>(V64 a, V64 b) {
-    asm volatile("movq %0, %%mm0\n palignr %2, %1, %%mm0\n movq %%mm0, %0\n emms" : "+m"(a) : "m"(b), "i"(Imm) : "mm0");
-    return a;
-  });
-  OperandSource source(2);
-  for (unsigned i = 0; i < 256; ++i) {
-    const V64 a = source.vector<V64>(), b = source.vector<V64>();
-    const u8 imm = static_cast<u8>(i);
-    ASSERT_EQ(sem_pshufw<0>{}(a, imm), words[imm](a)) << i;
-    ASSERT_EQ(sem_palignr{}(a, b, imm), aligned[imm](a, b)) << i;
-  }
+template <class T>
+void model_insert(VectorState& state) {
+  state.xmm0 = sem_insert<T>{}(state.xmm0, static_cast<T>(state.rax), state.imm);
 }
-
-#define HOST_INSERT(op, size)                                                    \
-  host_by_imm8<V128, u64>([]<std::size_t Imm>(V128 a, u64 element) {             \
-    HostXmm dst = to_host(a);                                                    \
-    asm(op " %2, %" size "1, %0" : "+x"(dst) : "r"(element), "i"(Imm));          \
-    return from_host(dst);                                                       \
-  })
-#define HOST_EXTRACT(op, size)                                                   \
-  host_by_imm8<V128>([]<std::size_t Imm>(V128 a) {                               \
-    u64 element;                                                                 \
-    asm(op " %2, %1, %" size "0" : "=r"(element) : "x"(to_host(a)), "i"(Imm));   \
-    return element;                                                              \
-  })
-template <class T, class Insert, class Extract>
-void compare_element(const Insert& insert, const Extract& extract) {
-  OperandSource source(4);
-  for (unsigned i = 0; i < 256; ++i) {
-    const V128 a = source.vector<V128>();
-    const u64 element = source.qword();
-    const u8 imm = static_cast<u8>(i);
-    EXPECT_EQ(sem_insert<T>{}(a, static_cast<T>(element), imm), insert[imm](a, element)) << i;
-    EXPECT_EQ(sem_extract<T>{}(a, imm), extract[imm](a)) << i;
-  }
-}
+#define INSERT(op, reg, T) compare({op, CODE(op " $0x7f, %%" reg ", %%xmm0"), model_insert<T>, Operands::Integer, true})
+#define EXTRACT(op, reg, T) \
+  compare({op, CODE(op " $0x7f, %%xmm1, %%" reg), model1<sem_extract<T>, V128>, Operands::Integer, true})
 TEST(VectorShuffle, InsertExtract) {
-  compare_element<u8>(HOST_INSERT("pinsrb", "k"), HOST_EXTRACT("pextrb", "k"));
-  compare_element<u16>(HOST_INSERT("pinsrw", "k"), HOST_EXTRACT("pextrw", "k"));
-  compare_element<u32>(HOST_INSERT("pinsrd", "k"), HOST_EXTRACT("pextrd", "k"));
-  compare_element<u64>(HOST_INSERT("pinsrq", "q"), HOST_EXTRACT("pextrq", "q"));
-  const auto host = HOST_IMM2("insertps");
-  OperandSource source(6);
-  for (unsigned i = 0; i < 256; ++i) {
-    const V128 a = source.vector<V128>(), b = source.vector<V128>();
-    EXPECT_EQ(sem_insertps{}(a, lane<u32>(b, i >> 6), static_cast<u8>(i)), host[i](a, b)) << i;
-  }
+  INSERT("pinsrb", "eax", u8);
+  INSERT("pinsrw", "eax", u16);
+  INSERT("pinsrd", "eax", u32);
+  INSERT("pinsrq", "rax", u64);
+  EXTRACT("pextrb", "eax", u8);
+  EXTRACT("pextrw", "eax", u16);
+  EXTRACT("pextrd", "eax", u32);
+  EXTRACT("pextrq", "rax", u64);
+  compare({"insertps", CODE("insertps $0x7f, %%xmm1, %%xmm0"),
+           [](VectorState& s) { s.xmm0 = sem_insertps{}(s.xmm0, lane<u32>(s.xmm1, s.imm >> 6), s.imm); },
+           Operands::Integer, true});
 }
 
-template <class Body, class Host>
-void compare_blendv(Host host) {
-  OperandSource source(5);
-  for (int i = 0; i < kRounds; ++i) {
-    const V128 a = source.vector<V128>(), b = source.vector<V128>(), mask = source.vector<V128>();
-    ASSERT_EQ(Body{}(a, b, mask), host(a, b, mask));
-  }
+/// The mask is XMM0, so the destination is XMM1 here; it is moved where the harness looks.
+template <class Body>
+void model_blendv(VectorState& state) {
+  state.xmm0 = Body{}(state.xmm1, state.xmm0, state.xmm0);
 }
-#define BLENDV(op)                                                                         \
-  [](V128 a, V128 b, V128 mask) {                                                          \
-    HostXmm dst = to_host(a);                                                              \
-    asm("movdqa %2, %%xmm0\n " op " %1, %0" : "+x"(dst) : "x"(to_host(b)), "x"(to_host(mask)) : "xmm0"); \
-    return from_host(dst);                                                                 \
-  }
+#define BLENDV(op, ...) \
+  compare({op, CODE(op " %%xmm0, %%xmm0, %%xmm1\n movdqa %%xmm1, %%xmm0"), model_blendv<__VA_ARGS__>})
 TEST(VectorShuffle, BlendByMask) {
-  compare_blendv<sem_blendv<u8>>(BLENDV("pblendvb"));
-  compare_blendv<sem_blendv<u32>>(BLENDV("blendvps"));
-  compare_blendv<sem_blendv<u64>>(BLENDV("blendvpd"));
+  BLENDV("pblendvb", sem_blendv<u8>);
+  BLENDV("blendvps", sem_blendv<u32>);
+  BLENDV("blendvpd", sem_blendv<u64>);
 }
 
-template <class To, class From, class Host>
-void compare_extend(const char* name, Host host) {
-  OperandSource source(9);
-  for (int i = 0; i < kRounds; ++i) {
-    const V128 a = source.vector<V128>();
-    using Source = typename sem_extend<To, From>::Source;
-    ASSERT_EQ((sem_extend<To, From>{}(static_cast<Source>(a.qword[0]))), host(a)) << name;
+#define EXTEND(op, ...) \
+  compare({op, CODE(op " %%xmm1, %%xmm0"), model1<sem_extend<__VA_ARGS__>, sem_extend<__VA_ARGS__>::Source>})
+TEST(VectorShuffle, Extend) {
+  EXTEND("pmovzxbw", u16, u8);
+  EXTEND("pmovzxbd", u32, u8);
+  EXTEND("pmovzxbq", u64, u8);
+  EXTEND("pmovzxwd", u32, u16);
+  EXTEND("pmovzxwq", u64, u16);
+  EXTEND("pmovzxdq", u64, u32);
+  EXTEND("pmovsxbw", i16, i8);
+  EXTEND("pmovsxbd", i32, i8);
+  EXTEND("pmovsxbq", i64, i8);
+  EXTEND("pmovsxwd", i32, i16);
+  EXTEND("pmovsxwq", i64, i16);
+  EXTEND("pmovsxdq", i64, i32);
+}
+
+TEST(VectorCrypto, Aes) {
+  if (!__builtin_cpu_supports("aes")) GTEST_SKIP() << "no AES";
+  XMM2("aesenc", sem_aesenc);
+  XMM2("aesenclast", sem_aesenclast);
+  XMM2("aesdec", sem_aesdec);
+  XMM2("aesdeclast", sem_aesdeclast);
+  XMM1("aesimc", sem_aesimc);
+  XMM1_IMM("aeskeygenassist", sem_aeskeygenassist);
+}
+TEST(VectorCrypto, Pclmulqdq) { XMM2_IMM("pclmulqdq", sem_pclmulqdq); }
+
+/// Lengths in rax and rdx: small, negative, huge, all from the operand source.
+template <bool Explicit, bool Index, bool Wide>
+void model_string(VectorState& state) {
+  const StringControl control{state.imm};
+  const auto length = [&](const V128& text, u64 reg) {
+    if constexpr (!Explicit) return implicit_length(control, text);
+    return explicit_length(control, Wide ? static_cast<i64>(reg) : static_cast<i32>(reg));
+  };
+  const auto compared = compare_strings(control, state.xmm0, length(state.xmm0, state.rax), state.xmm1, length(state.xmm1, state.rdx));
+  state.status_flags = compared.status_flags;
+  if constexpr (Index) {
+    state.rcx = string_index(control, compared.result);
+  } else {
+    state.xmm0 = string_mask(control, compared.result);
   }
 }
-TEST(VectorShuffle, Extend) {
-  compare_extend<u16, u8>("pmovzxbw", HOST1("pmovzxbw"));
-  compare_extend<u32, u8>("pmovzxbd", HOST1("pmovzxbd"));
-  compare_extend<u64, u8>("pmovzxbq", HOST1("pmovzxbq"));
-  compare_extend<u32, u16>("pmovzxwd", HOST1("pmovzxwd"));
-  compare_extend<u64, u16>("pmovzxwq", HOST1("pmovzxwq"));
-  compare_extend<u64, u32>("pmovzxdq", HOST1("pmovzxdq"));
-  compare_extend<i16, i8>("pmovsxbw", HOST1("pmovsxbw"));
-  compare_extend<i32, i8>("pmovsxbd", HOST1("pmovsxbd"));
-  compare_extend<i64, i8>("pmovsxbq", HOST1("pmovsxbq"));
-  compare_extend<i32, i16>("pmovsxwd", HOST1("pmovsxwd"));
-  compare_extend<i64, i16>("pmovsxwq", HOST1("pmovsxwq"));
-  compare_extend<i64, i32>("pmovsxdq", HOST1("pmovsxdq"));
+/// Lengths are mostly short ones.
+#define STRING(op, ...)                                                                                           \
+  compare({op, CODE("andb $0x1f, %%al\n movsbl %%al, %%eax\n movsbl %%dl, %%edx\n sarl $2, %%edx\n " op " $0x7f, %%xmm1, %%xmm0"), \
+           [](VectorState& s) {                                                                                   \
+             s.rax = s.rax & 0x1f;                                                                                \
+             s.rdx = static_cast<u32>(static_cast<i8>(s.rdx) >> 2);                                               \
+             model_string<__VA_ARGS__>(s);                                                                        \
+           },                                                                                                     \
+           Operands::Integer, true, false, 256 * 100})
+TEST(VectorString, Compare) {
+  STRING("pcmpestri", true, true, false);
+  STRING("pcmpestrm", true, false, false);
+  STRING("pcmpistri", false, true, false);
+  STRING("pcmpistrm", false, false, false);
+}
+TEST(VectorString, LengthsOfAnyValue) {
+  compare({"pcmpestri", CODE("pcmpestri $0x7f, %%xmm1, %%xmm0"), model_string<true, true, false>, Operands::Integer, true});
+  compare({"pcmpestriq", CODE(".byte 0x66, 0x48, 0x0f, 0x3a, 0x61, 0xc1, 0x7f"), model_string<true, true, true>,
+           Operands::Integer, true});
 }
 
 }  // namespace
