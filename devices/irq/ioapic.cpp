@@ -112,10 +112,11 @@ void IoApic::write_register(u32 value) {
   write_entry(index / 2, entry);
 }
 
-u64 IoApic::mmio_read(u64 offset, Width) {
+// Registers are dwords; narrower reads see their low bytes, and wider ones zeros above.
+u64 IoApic::mmio_read(u64 offset, Width width) {
   switch (offset) {
     case kIoRegSel: return select_;
-    case kIoWin: return read_register();
+    case kIoWin: return read_register() & width_mask(width);
     default: return 0;
   }
 }

@@ -44,6 +44,8 @@ TEST_F(IoApicTest, IdentifiesItself) {
   EXPECT_EQ(read(1), 0x00170020u);
   EXPECT_EQ(mmio32(ioapic, 0x00), 1u);
   EXPECT_EQ(mmio32(ioapic, 0x20), 0u);
+  EXPECT_EQ(ioapic.mmio_read(0x10, Width::Byte), 0x20u);
+  EXPECT_EQ(ioapic.mmio_read(0x10, Width::Qword), 0x00170020u);
 }
 
 TEST_F(IoApicTest, EntriesResetMaskedAndKeepOnlyTheirWritableBits) {

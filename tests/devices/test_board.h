@@ -165,7 +165,7 @@ class Noise {
     static constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Dword, Width::Qword};
     const Width width = kWidths[below(5)];
     const u64 offset = align_down(below(static_cast<u32>(bytes)), width_bytes(width));
-    if (below(3) == 0) handler.mmio_read(offset, width);
+    if (below(3) == 0) EXPECT_EQ(handler.mmio_read(offset, width) & ~width_mask(width), 0u) << "offset " << offset;
     else handler.mmio_write(offset, width, value64() & width_mask(width));
   }
 

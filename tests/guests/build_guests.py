@@ -6,6 +6,7 @@ the output folder, never installed. Nothing third-party is kept in the source tr
 
     vmlinuz         the kernel, as packaged
     initramfs.img   cpio "newc" archive, uncompressed so that a boot does not spend its time in gunzip
+    busybox         the guest's busybox, for native comparison
     packages.txt    what was fetched: package, version
 
 The same inputs give the same bytes: entries are sorted, owned by root and dated at the epoch.
@@ -183,6 +184,7 @@ def main():
         fail(f"{kernel_package} holds no boot/vmlinuz-*")
     shutil.copyfile(images[0], out / "vmlinuz")
     (out / "initramfs.img").write_bytes(build_initramfs(folders))
+    shutil.copy(folders["busybox-static"] / "bin/busybox", out / "busybox")
     (out / "packages.txt").write_text("".join(versions))
     shutil.rmtree(out / "packages")
     stamp.write_text(wanted)

@@ -45,6 +45,7 @@ enum Tolerance : u8 {
   kMemoryOnFault = 1u << 1,    // stores before the fault stay
   kX87OnFault = 1u << 2,       // the switch to MMX state happens before the fault
   kHighHalvesOnFault = 1u << 3,  // 32-bit addresses: registers are already truncated
+  kTranscendental = 1u << 4,   // always: results may differ by one unit in the last place, and so may C1
 };
 
 struct Case {
@@ -54,7 +55,7 @@ struct Case {
   u64 rip;              // where the code lies
   Registers in;
   u64 undefined_flags;  // status flags no one may rely on afterwards
-  u8 tolerance;         // Tolerance bits, in force when the case ends in a fault of the instruction
+  u8 tolerance;         // Tolerance bits, in force when the case ends in a fault
 };
 
 struct Outcome {

@@ -28,6 +28,11 @@ constexpr ZydisMnemonic kZydisMnemonics[] = {
 #undef INSN
 };
 
+/// Rows that user mode on the host cannot serve as an oracle for.
+struct SkippedRow {
+  std::string_view name;
+  std::string_view reason;
+};
 constexpr SkippedRow kSkipped[] = {
     {"SYSCALL", "enters the host kernel"},
     {"SYSENTER", "enters the host kernel"},
@@ -46,6 +51,12 @@ constexpr SkippedRow kSkipped[] = {
     {"DAS", "not in 64-bit mode"},
     {"SALC", "not in 64-bit mode"},
     {"JCXZ", "not in 64-bit mode"},
+    {"BOUND", "not in 64-bit mode"},
+    {"ARPL", "not in 64-bit mode"},
+    {"LDS", "not in 64-bit mode"},
+    {"LES", "not in 64-bit mode"},
+    {"POPFD", "not in 64-bit mode"},
+    {"PUSHFD", "not in 64-bit mode"},
     {"POPA", "not in 64-bit mode"},
     {"POPAD", "not in 64-bit mode"},
     {"PUSHA", "not in 64-bit mode"},
@@ -101,8 +112,22 @@ struct TolerantRow {
 constexpr TolerantRow kTolerant[] = {
     {Mnemonic::CALL, kMemoryOnFault},
     {Mnemonic::ENTER, kMemoryOnFault | kAnyFaultAddress},
+    {Mnemonic::FXSAVE, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::FXSAVE64, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::FXRSTOR, kAnyFaultAddress},
+    {Mnemonic::FXRSTOR64, kAnyFaultAddress},
+    {Mnemonic::F2XM1, kTranscendental},
+    {Mnemonic::FYL2X, kTranscendental},
+    {Mnemonic::FYL2XP1, kTranscendental},
+    {Mnemonic::FPATAN, kTranscendental},
+    {Mnemonic::FSIN, kTranscendental},
+    {Mnemonic::FCOS, kTranscendental},
+    {Mnemonic::FSINCOS, kTranscendental},
+    {Mnemonic::FPTAN, kTranscendental},
     {Mnemonic::FLDENV, kAnyFaultAddress},
     {Mnemonic::FNSTENV, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::FBSTP, kMemoryOnFault},
+    {Mnemonic::FSTP, kMemoryOnFault},
     {Mnemonic::FRSTOR, kAnyFaultAddress},
     {Mnemonic::FNSAVE, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
@@ -119,6 +144,13 @@ u8 tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
   }
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP && zydis.address_width == 32) bits |= kHighHalvesOnFault;
   return bits;
+}
+
+bool last_bits_differ(Mnemonic mnemonic) {
+  for (const TolerantRow& row : kTolerant) {
+    if (row.mnemonic == mnemonic) return (row.tolerance & kTranscendental) != 0;
+  }
+  return false;
 }
 
 /// Kinds of operand the encoder is asked about.
@@ -315,11 +347,13 @@ void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, cons
 
 }  // namespace
 
-const SkippedRow* skipped_row(std::string_view name) {
-  for (const SkippedRow& row : kSkipped) {
-    if (row.name == name) return &row;
+std::string_view skip_reason(Mnemonic mnemonic) {
+  const cpu::InsnRow& row = cpu::insn_row(mnemonic);
+  for (const SkippedRow& skipped : kSkipped) {
+    if (skipped.name == row.name) return skipped.reason;
   }
-  return nullptr;
+  if (!cpu::default_profile().has(row.feature)) return "the default CPU profile does not offer it";
+  return {};
 }
 
 struct Generator::Impl {
@@ -329,8 +363,10 @@ struct Generator::Impl {
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
     for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
       const auto mnemonic = static_cast<Mnemonic>(i);
-      if (skipped_row(cpu::insn_row(mnemonic).name)) continue;
+      if (!skip_reason(mnemonic).empty()) continue;
       find_forms(mnemonic);
+      // POPF would single-step, or fault on alignment, from there on; the last bits of transcendentals are our own.
+      if (mnemonic == Mnemonic::POPF || mnemonic == Mnemonic::POPFQ || last_bits_differ(mnemonic)) continue;
       for (std::size_t form = 0; form < forms[i].size(); ++form) usable.push_back({mnemonic, form});
     }
   }

@@ -12,12 +12,8 @@
 
 namespace reprise::native {
 
-/// Rows that user mode on the host cannot serve as an oracle for, each with its reason.
-struct SkippedRow {
-  std::string_view name;
-  std::string_view reason;
-};
-const SkippedRow* skipped_row(std::string_view name);
+/// Why user mode on the host cannot serve as an oracle for a row; empty when it can.
+std::string_view skip_reason(cpu::Mnemonic mnemonic);
 
 class Generator {
  public:

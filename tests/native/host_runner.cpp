@@ -64,6 +64,8 @@ void store_outcome(const ucontext_t* context, Outcome& outcome, bool timed_out) 
 }
 
 void on_signal(int signal, siginfo_t*, void* raw_context) {
+  // A case may have left EFLAGS.AC set; the handler's own accesses need not be aligned.
+  __asm__ volatile("pushfq; andl $0xfffbffff, (%%rsp); popfq" ::: "cc", "memory");
   auto* context = static_cast<ucontext_t*>(raw_context);
   Child& child = g_child;
   if (child.started) {

@@ -333,6 +333,27 @@ TEST_F(MmuFlush, PaeAndLegacyModesTranslate) {
   EXPECT_TRUE(load_faults(0x4080'0010));
 }
 
+// The tables of one mode say nothing in another.
+TEST_F(MmuFlush, AChangeOfModeForgetsAll) {
+  struct Change {
+    u64 cr4_before, cr4_after, efer;
+  };
+  const Change changes[] = {{kCr4Pse, 0, 0}, {0, kCr4Pae, 0}, {kCr4Pae, kCr4Pae | kCr4La57, kEfer}};
+  for (const Change& change : changes) {
+    SCOPED_TRACE(change.cr4_after);
+    // Anything that maps linear 0 in the mode before: entries at index 0 of every table of `root`.
+    for (u64 phys = root; phys < root + 4 * kPageBytes; phys += kPageBytes)
+      poke64(phys, (phys + kPageBytes) | kAllBits | (change.cr4_before & kCr4Pse ? kPtePs : 0));
+    mmu->set_paging(kCr0Pe | kCr0Pg, change.cr4_before, change.efer);
+    mmu->set_cr3(root);
+    ASSERT_TRUE(mmu->probe_read(0, 8));
+    const u64 walks = mmu->stats().walks;
+    mmu->set_paging(kCr0Pe | kCr0Pg, change.cr4_after, change.efer);
+    (void)mmu->probe_read(0, 8);
+    EXPECT_EQ(mmu->stats().walks, walks + 1);
+  }
+}
+
 TEST_F(MmuFlush, La57) {
   const u64 top = new_table();
   constexpr u64 kHigh = 0x00ab'1234'5678'9000;
