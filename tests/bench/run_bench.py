@@ -18,6 +18,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent / "guests"))
 sys.dont_write_bytecode = True
 import build_guests  # noqa: E402  (its cpio writer)
