@@ -29,7 +29,7 @@ machine::RunResult host_error(const std::string& message) {
 Log make_log(const RunOptions& options) {
   Log log([](std::string_view line) { fmt::print(stderr, "{}\n", line); });
   log.configure(options.log_spec);
-  if (!options.trace_spec.empty()) log.configure(options.trace_spec + ":trace");
+  for (const std::string& category : options.trace) log.configure(category + ":trace");
   return log;
 }
 

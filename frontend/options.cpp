@@ -50,7 +50,7 @@ What it tells
   --json FILE           write a report when the run ends
   --stats               print counters when the run ends
   --log SPEC            CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all
-  --trace LIST          events on stderr: pio
+  --trace LIST          events on stderr: pio,mmio (port and memory-mapped device accesses)
   --help, --version
 
 At the terminal Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A. Ctrl-C goes to the guest.
@@ -98,6 +98,18 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--trace", texts.trace);
   run.add_option("--debug-exit", texts.debug_exit);
   run.add_flag("--stats", texts.stats);
+}
+
+/// "pio,mmio" as a list.
+std::vector<std::string> trace_list(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::string_view name = text.substr(0, text.find(','));
+    if (name != "pio" && name != "mmio") throw BadValue{fmt::format("--trace '{}' is unknown: there are pio and mmio", name)};
+    out.emplace_back(name);
+    text.remove_prefix(std::min(name.size() + 1, text.size()));
+  }
+  return out;
 }
 
 RunOptions interpret(const Texts& texts) {
@@ -160,12 +172,9 @@ RunOptions interpret(const Texts& texts) {
     throw BadValue{fmt::format("--log '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
                                texts.log)};
   }
-  if (!texts.trace.empty() && texts.trace != "pio") {
-    throw BadValue{fmt::format("--trace '{}' is unknown: there is pio", texts.trace)};
-  }
+  out.trace = trace_list(texts.trace);
   out.json_path = texts.json;
   out.log_spec = texts.log;
-  out.trace_spec = texts.trace;
   out.stats = texts.stats;
   return out;
 }

@@ -26,7 +26,7 @@ struct RunOptions {
   SerialTarget com2{SerialTarget::Kind::Null, {}};
   std::string json_path;  // empty: none
   std::string log_spec;
-  std::string trace_spec;
+  std::vector<std::string> trace;  // event categories
   bool stats = false;
 };
 

@@ -55,7 +55,7 @@ void Pc::Processor::apic_base_changed(u64 phys, bool mmio_enabled) {
   if (lapic_mapped_) pc_.phys_map_.remove(region_name_);
   constexpr int kAboveEverything = 8;
   lapic_mapped_ =
-      mmio_enabled && pc_.phys_map_.add_mmio(region_name_, phys, kPageBytes, lapic, kAboveEverything).ok();
+      mmio_enabled && pc_.map_mmio(region_name_, phys, kPageBytes, lapic, kAboveEverything);
   cpu.mmu.flush_all();
 }
 
@@ -63,6 +63,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
     : control_(control),
       log_(log),
       trace_ports_(log.enabled("pio", LogLevel::Trace)),
+      trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
       memory_(ram.bytes()),
       phys_map_(ram),
       scheduler_(*this, [this] { if (!processors_.empty()) running().vcpu.request_stop(); }),
@@ -115,8 +116,15 @@ void Pc::map_memory() {
   for (const RamRange& range : memory_.ram_ranges()) {
     must(phys_map_.add_ram(range.name, range.phys, range.bytes, range.ram_offset).ok());
   }
-  must(phys_map_.add_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_).ok());
-  must(phys_map_.add_mmio("hpet", kHpetPhys, 0x400, hpet_).ok());
+  constexpr int kAboveRam = 1;
+  must(map_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_, kAboveRam));
+  must(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
+}
+
+bool Pc::map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority) {
+  if (!trace_mmio_) return phys_map_.add_mmio(name, phys, bytes, device, priority).ok();
+  traced_.push_back(std::make_unique<TracedMmio>(name, device, *this, log_));
+  return phys_map_.add_mmio(name, phys, bytes, *traced_.back(), priority).ok();
 }
 
 void Pc::map_ports() {

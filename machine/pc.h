@@ -41,6 +41,7 @@
 #include "machine/irq_router.h"
 #include "machine/memory_map.h"
 #include "machine/scheduler.h"
+#include "machine/traced_mmio.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine {
@@ -127,6 +128,8 @@ class Pc final : public cpu::CpuBus,
   };
 
   void map_memory();
+  /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
+  bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   void map_ports();
   void map_pci();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
@@ -138,6 +141,8 @@ class Pc final : public cpu::CpuBus,
   MachineControl& control_;
   const Log& log_;
   const bool trace_ports_;
+  const bool trace_mmio_;
+  std::vector<std::unique_ptr<TracedMmio>> traced_;
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
