@@ -110,9 +110,10 @@ bool count_exhausted(const Cpu& cpu, const Insn& in) {
 
 template <class T>
 Status ins(Cpu& cpu, const Insn& in) {
-  if (count_exhausted(cpu, in)) return Status::Next;
   const u16 port = dx(cpu);
+  // Permission comes first: it is asked for even when the count is 0.
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
+  if (count_exhausted(cpu, in)) return Status::Next;
   u64 linear;
   const u64 offset = address_register(cpu.state, in, RDI);
   if (!segment_linear(cpu, in, ES, offset, sizeof(T), mmu::Access::Write, linear)) return Status::Fault;
@@ -125,9 +126,10 @@ Status ins(Cpu& cpu, const Insn& in) {
 
 template <class T>
 Status outs(Cpu& cpu, const Insn& in) {
-  if (count_exhausted(cpu, in)) return Status::Next;
   const u16 port = dx(cpu);
+  // Permission comes first: it is asked for even when the count is 0.
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
+  if (count_exhausted(cpu, in)) return Status::Next;
   u64 linear;
   T value;
   const u64 offset = address_register(cpu.state, in, RSI);

@@ -52,7 +52,8 @@ struct extend {
     switch (in.size1) {
       case 1: return pick<To, u8>(in);
       case 2: return pick<To, u16>(in);
-      case 4: return pick<To, u32>(in);
+      // MOVSXD to a 16-bit register reads 16 bits only.
+      case 4: return pick<To, std::conditional_t<sizeof(To) == 2, u16, u32>>(in);
       default: return nullptr;
     }
   }

@@ -295,15 +295,16 @@ template <Quotient quotient>
 Status sem_fprem(Cpu& cpu, const Insn& in) {
   Operation x(cpu, in);
   if (x.pending()) return x.raise_pending();
+  set_codes(x.fpu, kFswC2, 0);
   if (x.empty(0) || x.empty(1)) {
     if (x.stack_underflow()) x.write(0, kIndefinite);
     return x.done();
   }
   const sf::Remainder r = sf::remainder(x.env, x.st(0), x.st(1), quotient);
   x.deliver(0, r.value);
-  if ((x.env.flags & sf::kIE) != 0 || x.stopped()) return x.done();
-  const u64 q = r.quotient;
-  const auto codes = r.partial ? kFswC2 : ((q & 4) != 0 ? kFswC0 : 0) | ((q & 2) != 0 ? kFswC3 : 0);
+  if (!r.reduced) return x.done();
+  const u64 q = r.partial ? 0 : r.quotient;
+  const int codes = (r.partial ? kFswC2 : 0) | ((q & 4) != 0 ? kFswC0 : 0) | ((q & 2) != 0 ? kFswC3 : 0);
   set_codes(x.fpu, kFswCodes, static_cast<u16>(codes));
   x.env.rounded_up = (q & 1) != 0;
   return x.done();
@@ -373,13 +374,16 @@ template <class Op>
 Status sem_trigonometric(Cpu& cpu, const Insn& in) {
   Operation x(cpu, in);
   if (x.pending()) return x.raise_pending();
+  set_codes(x.fpu, kFswC2, 0);
   if (x.empty(0)) {
     if (x.stack_underflow()) x.write(0, kIndefinite);
     return x.done();
   }
-  const bool out_of_range = sf::out_of_trigonometric_range(x.st(0));
-  set_codes(x.fpu, kFswC2, out_of_range ? kFswC2 : 0);
-  if (!out_of_range) x.deliver(0, Op{}(x.env, x.st(0)));
+  if (sf::out_of_trigonometric_range(x.st(0))) {
+    set_codes(x.fpu, kFswC2, kFswC2);
+  } else {
+    x.deliver(0, Op{}(x.env, x.st(0)));
+  }
   return x.done();
 }
 
@@ -406,6 +410,7 @@ template <class Op>
 Status sem_trigonometric_push(Cpu& cpu, const Insn& in) {
   Operation x(cpu, in);
   if (x.pending()) return x.raise_pending();
+  set_codes(x.fpu, kFswC2, 0);
   const bool underflow = x.empty(0);
   if (underflow || !x.empty(7)) {
     if (underflow ? x.stack_underflow() : x.stack_overflow()) {
@@ -414,9 +419,10 @@ Status sem_trigonometric_push(Cpu& cpu, const Insn& in) {
     }
     return x.done();
   }
-  const bool out_of_range = sf::out_of_trigonometric_range(x.st(0));
-  set_codes(x.fpu, kFswC2, out_of_range ? kFswC2 : 0);
-  if (out_of_range) return x.done();
+  if (sf::out_of_trigonometric_range(x.st(0))) {
+    set_codes(x.fpu, kFswC2, kFswC2);
+    return x.done();
+  }
   const Pair result = Op{}(x.env, x.st(0));
   if (!x.stopped()) {
     x.write(0, result.below);

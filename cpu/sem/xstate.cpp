@@ -19,7 +19,9 @@ unsigned legacy_bytes(const Insn& in) { return 160 + 16 * xmm_count(in); }
 bool area_linear(Cpu& cpu, const Insn& in, u64 bytes, u64 alignment, mmu::Access access, u64& linear) {
   if (!data_linear(cpu, in, bytes, access, linear)) return false;
   if ((linear & (alignment - 1)) == 0) return true;
-  cpu.raise(kGP, 0);
+  // A non-canonical address through the stack segment is #SS, aligned or not.
+  const bool stack_fault = in.has(Insn::kStackSegment) && !mmu::is_canonical(cpu.mmu.context(), linear);
+  cpu.raise(stack_fault ? kSS : kGP, 0);
   return false;
 }
 

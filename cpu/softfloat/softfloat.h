@@ -89,6 +89,8 @@ struct Remainder {
   u64 quotient = 0;
   /// The reduction is incomplete: C2.
   bool partial = false;
+  /// False for NaNs, invalid and stopped operations: there is no quotient to report.
+  bool reduced = true;
 };
 /// FPREM rounds the quotient toward zero, FPREM1 to nearest even.
 enum class Quotient : u8 { Truncated, Nearest };

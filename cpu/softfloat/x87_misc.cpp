@@ -18,10 +18,10 @@ Remainder remainder(FpEnv& env, Float80 a, Float80 b, Quotient quotient) {
   using F = Extended80;
   const Parts x = F::unpack(a);
   const Parts y = F::unpack(b);
-  if (x.nan() || y.nan()) return {propagate_nan<F>(env, a, b, x, y)};
-  if (x.infinite() || y.zero()) return {invalid<F>(env)};
+  if (x.nan() || y.nan()) return {.value = propagate_nan<F>(env, a, b, x, y), .reduced = false};
+  if (x.infinite() || y.zero()) return {.value = invalid<F>(env), .reduced = false};
   env.rounded_up = false;
-  if (!accept_denormals(env, x, y)) return {F::default_nan()};
+  if (!accept_denormals(env, x, y)) return {.value = F::default_nan(), .reduced = false};
   if (x.zero()) return {F::zero(x.sign)};
   if (y.infinite()) return {unchanged(a)};
 
