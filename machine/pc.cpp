@@ -196,7 +196,23 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   cpu::Cpu& cpu = processors_[0]->cpu;
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();
+  enter_virtual_wire_mode();
   return Done{};
+}
+
+/// As firmware leaves the boot processor's local APIC: the 8259 pair through LINT0, NMI through LINT1.
+/// MultiProcessor Specification 1.4, 3.6.2.2.
+void Pc::enter_virtual_wire_mode() {
+  constexpr u64 kSvr = 0x0f0;
+  constexpr u64 kLvtLint0 = 0x350;
+  constexpr u64 kLvtLint1 = 0x360;
+  constexpr u64 kApicEnabledSpuriousFf = 0x1ff;
+  constexpr u64 kExtInt = 0x700;
+  constexpr u64 kNmi = 0x400;
+  devices::Lapic& lapic = processors_[0]->lapic;
+  lapic.mmio_write(kSvr, Width::Dword, kApicEnabledSpuriousFf);
+  lapic.mmio_write(kLvtLint0, Width::Dword, kExtInt);
+  lapic.mmio_write(kLvtLint1, Width::Dword, kNmi);
 }
 
 u32 Pc::port_read(u16 port, Width width) {

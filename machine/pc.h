@@ -132,6 +132,7 @@ class Pc final : public cpu::CpuBus,
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   void map_ports();
   void map_pci();
+  void enter_virtual_wire_mode();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
   void set_a20(unsigned source, bool enabled);
   Processor& running() { return *processors_[running_]; }
