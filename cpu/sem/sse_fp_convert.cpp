@@ -4,7 +4,14 @@
 namespace reprise::cpu {
 namespace {
 
-/// The memory form touches no MMX register, so it leaves the x87 state alone. SDM 2A CVTPI2PD.
+/// The memory forms touch no MMX register, so they leave the x87 state alone. SDM 2A CVTPI2PD; processors do the same
+/// for CVTPI2PS.
+struct cvtpi2ps {
+  static Handler select(const Insn& in) {
+    if (in.form == Form::RM) return vrmw2<sem_cvtpi2ps<u64>, u64>::select(in);
+    return vrmw2<sem_cvtpi2ps<V64>, V64>::select(in);
+  }
+};
 struct cvtpi2pd {
   static Handler select(const Insn& in) {
     if (in.form == Form::RM) return vwrite2<sem_cvt_dwords<Binary64, u64>, u64>::select(in);

@@ -29,8 +29,9 @@ struct sem_cvt_dwords {
   V128 operator()(SseEnv& env, S src) const { return doublewords_to_fp<F>(env, V128{}, src); }
 };
 /// CVTPI2PS: they keep their value.
+template <class S>
 struct sem_cvtpi2ps {
-  V128 operator()(SseEnv& env, V128 dst, V64 src) const { return doublewords_to_fp<Binary32>(env, dst, src); }
+  V128 operator()(SseEnv& env, V128 dst, S src) const { return doublewords_to_fp<Binary32>(env, dst, src); }
 };
 
 /// CVTPS2DQ, CVTPD2PI and kin: all elements of S to doublewords at the low end of V, zeros above.

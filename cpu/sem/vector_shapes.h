@@ -83,7 +83,7 @@ template <class... Operands>
   }
   return true;
 }
-/// When nothing can fault any more.
+/// When no memory operand can fault any more. A #XM comes after it, on processors too.
 template <class... Operands>
 inline void end_mmx(Cpu& cpu) {
   if constexpr (kUsesMmx<Operands...>) {
@@ -223,9 +223,9 @@ struct vrmw2 {
     using Source = SourceOf<S, V>;
     static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
       V result;
+      end_mmx<V, Source>(cpu);
       if (!run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src)) return Status::Fault;
       set_vreg(cpu.state, in.reg[0], result);
-      end_mmx<V, Source>(cpu);
       return Status::Next;
     }
     static Status rr(Cpu& cpu, const Insn& in) {
@@ -251,9 +251,9 @@ struct vwrite2 {
     using Source = SourceOf<S, V>;
     static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
       V result;
+      end_mmx<V, Source>(cpu);
       if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
       set_vreg(cpu.state, in.reg[0], result);
-      end_mmx<V, Source>(cpu);
       return Status::Next;
     }
     static Status rr(Cpu& cpu, const Insn& in) {

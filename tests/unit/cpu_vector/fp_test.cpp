@@ -84,7 +84,7 @@ TEST(VectorFp, ConvertMmx) {
   TO_MMX("cvttps2pi", Binary32, sem_cvt_to_dwords<Binary32, V64, u64, kTruncates>, u64);
   TO_MMX("cvtpd2pi", Binary64, sem_cvt_to_dwords<Binary64, V64, V128, kRoundsBy>, V128);
   TO_MMX("cvttpd2pi", Binary64, sem_cvt_to_dwords<Binary64, V64, V128, kTruncates>, V128);
-  compare_fp("cvtpi2ps", CODE("cvtpi2ps %%mm1, %%xmm0"), model2<sem_cvtpi2ps, V128, V64>, Operands::Single, false);
+  compare_fp("cvtpi2ps", CODE("cvtpi2ps %%mm1, %%xmm0"), model2<sem_cvtpi2ps<V64>, V128, V64>, Operands::Single, false);
   compare_fp("cvtpi2pd", CODE("cvtpi2pd %%mm1, %%xmm0"), model1<sem_cvt_dwords<Binary64, V64>, V64>, Operands::Single, false);
 }
 
