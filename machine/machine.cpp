@@ -17,8 +17,6 @@ constexpr u64 kSliceInstructions = 400'000;
 constexpr u64 kPanicSliceInstructions = 20'000;
 /// A panicked kernel that has printed nothing for this long has said everything.
 constexpr u64 kPanicQuietNs = 50'000'000;
-/// Input that a UART has no room for is offered again after this time.
-constexpr u64 kInputRetryNs = 1'000'000;
 /// The longest uninterrupted sleep on the host: signals only set a flag.
 constexpr std::chrono::milliseconds kMaxSleep{50};
 
@@ -50,8 +48,7 @@ Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcB
       com1_watch_(backends.com1),
       com2_watch_(backends.com2),
       pc_(config_, *ram_, {com1_watch_, com2_watch_}, *this, log),
-      ram_hash_(*ram_),
-      input_timer_(pc_.scheduler().create_timer("input", [this] { feed_input(); })) {}
+      ram_hash_(*ram_) {}
 
 Machine::~Machine() = default;
 
@@ -80,7 +77,7 @@ RunResult Machine::run(const RunLimits& limits) {
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
-  if (inbox_.has_messages()) take_input();
+  if (inbox_.has_messages() || input_waits()) take_input();
   pc_.scheduler().run_due();
   if (auto ending = check_request()) return ending;
   if (auto ending = check_panic()) return ending;
@@ -233,34 +230,26 @@ void Machine::request(MachineRequest request, int code) {
 }
 
 void Machine::take_input() {
-  for (InputMessage& message : inbox_.take()) {
-    std::deque<u8>& queue = pending_input_[static_cast<unsigned>(message.channel)];
+  for (const InputMessage& message : inbox_.take()) {
+    std::deque<u8>& queue = waiting_input_[static_cast<unsigned>(message.channel)];
     queue.insert(queue.end(), message.bytes.begin(), message.bytes.end());
-    input_log_.push_back({retired(), virtual_ns(), std::move(message)});
   }
-  feed_input();
-}
-
-void Machine::feed_input() {
   devices::Uart16550* const uarts[] = {&pc_.com1(), &pc_.com2()};
-  bool left = false;
-  for (unsigned channel = 0; channel < 2; ++channel) {
-    std::deque<u8>& queue = pending_input_[channel];
-    const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), uarts[channel]->can_receive()));
-    const std::vector<u8> bytes(queue.begin(), queue.begin() + count);
-    queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(uarts[channel]->receive(bytes)));
-    left = left || !queue.empty();
+  for (const InputChannel channel : {InputChannel::Com1, InputChannel::Com2}) {
+    const auto index = static_cast<unsigned>(channel);
+    std::deque<u8>& queue = waiting_input_[index];
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), uarts[index]->can_receive()));
+    if (count == 0) continue;
+    std::vector<u8> bytes(queue.begin(), queue.begin() + count);
+    queue.erase(queue.begin(), queue.begin() + count);
+    uarts[index]->receive(bytes);
+    input_log_.push_back({retired(), virtual_ns(), {channel, std::move(bytes)}});
   }
-  if (left) pc_.scheduler().arm(input_timer_, virtual_ns() + kInputRetryNs);
 }
 
 u64 Machine::state_hash() {
   Archive archive;
   pc_.serialize(archive);
-  for (std::deque<u8>& queue : pending_input_) {
-    std::vector<u8> bytes(queue.begin(), queue.end());
-    archive.value(bytes);
-  }
   const u64 ram_digest = ram_hash_.update();
   for (unsigned i = 0; i < pc_.processors(); ++i) pc_.vcpu(i).cpu().mmu.drop_all_write_tags();
   return hash64(archive.bytes(), ram_digest);

@@ -78,8 +78,9 @@ class Machine final : private MachineControl {
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
 
+  /// Lets in what the UARTs have room for, and logs it.
   void take_input();
-  void feed_input();
+  bool input_waits() const { return !waiting_input_[0].empty() || !waiting_input_[1].empty(); }
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns);
 
@@ -92,8 +93,7 @@ class Machine final : private MachineControl {
 
   Inbox inbox_;
   std::vector<StampedInput> input_log_;
-  std::deque<u8> pending_input_[2];  // by InputChannel: what the UART has no room for
-  Clock::TimerId input_timer_;
+  std::deque<u8> waiting_input_[2];  // by InputChannel: still outside, because the UART has no room
 
   PendingRequest pending_;
   std::atomic<int> end_reason_{-1};

@@ -15,6 +15,9 @@ using devices::ResetKind;
 /// HPET general capabilities, low half: vendor 8086h, legacy replacement, 64-bit counter, 3 timers, revision 1.
 constexpr u32 kHpetBlockId = 0x8086'a201;
 
+constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
+constexpr auto kHostInput = devices::Uart16550::HostInput::WhenRead;
+
 /// splitmix64: makes one seed per processor out of the machine's.
 u64 derive_seed(u64 seed, u64 index) {
   u64 z = seed + (index + 1) * 0x9e37'79b9'7f4a'7c15;
@@ -81,8 +84,10 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                 .acpi_enable = kAcpiEnable,
                 .acpi_disable = kAcpiDisable},
                scheduler_, irq_router_.isa_source(kIrqSci), control),
-      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1),
-      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2),
+      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus,
+            kHostInput),
+      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus,
+            kHostInput),
       i8042_(scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse), IrqLine(a20_wire_, 1),
              control),
       port92_(IrqLine(a20_wire_, 0), control),

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "devices/timer_state.h"
 
 namespace reprise::devices {
@@ -77,15 +79,19 @@ constexpr u8 kMsrDeltas = 0x0f;
 constexpr u64 kClockHz = 1'843'200;
 constexpr u16 kResetDivisor = 12;  // 9600 baud
 constexpr u64 kTimeoutCharacters = 4;
+constexpr u64 kImmediateTransmitNs = 1000;
+constexpr u8 kPollsOfAReader = 16;
 
 }  // namespace
 
-Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend, LineStatus line_status)
+Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend, LineStatus line_status,
+                     HostInput host_input)
     : name_(std::move(name)),
       clock_(clock),
       irq_(irq),
       backend_(backend),
       line_status_mode_(line_status),
+      host_input_mode_(host_input),
       transmit_timer_(clock.create_timer("uart-transmit", [this] { transmit_event(); })),
       receive_timer_(clock.create_timer("uart-receive", [this] { receive_event(); })),
       timeout_timer_(clock.create_timer("uart-timeout", [this] { timeout_event(); })) {
@@ -100,6 +106,7 @@ void Uart16550::reset(ResetKind kind) {
   lsr_errors_ = 0;
   thre_interrupt_ = timeout_interrupt_ = false;
   rbr_ = 0;
+  polls_ = 0;
   transmitter_ = Transmitter::Idle;
   shift_register_ = 0;
   transmit_fifo_.clear();
@@ -129,8 +136,20 @@ u64 Uart16550::character_ns() const {
   return clocks_to_ns(8 * character_half_bits() * (divisor_ ? divisor_ : 65536u), kClockHz);
 }
 
+bool Uart16550::immediate() const { return line_status_mode_ == LineStatus::Immediate && !(mcr_ & kMcrLoop); }
+
+/// How long the transmitter takes for what takes `line_ns` on the line.
+u64 Uart16550::transmit_ns(u64 line_ns) const {
+  return immediate() ? std::min(line_ns, kImmediateTransmitNs) : line_ns;
+}
+
+bool Uart16550::guest_reads() const {
+  return host_input_mode_ == HostInput::AtOnce || (ier_ & kIerReceived) || polls_ >= kPollsOfAReader;
+}
+
 u32 Uart16550::pio_read(u16 offset, Width) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
+  if ((offset & 7) != kLsr) polls_ = 0;
   switch (offset & 7) {
     case kData: return dlab ? divisor_ & 0xff : read_rbr();
     case kIer: return dlab ? divisor_ >> 8 : ier_;
@@ -146,6 +165,7 @@ u32 Uart16550::pio_read(u16 offset, Width) {
 void Uart16550::pio_write(u16 offset, Width, u32 value) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
   const u8 byte = static_cast<u8>(value);
+  polls_ = 0;
   switch (offset & 7) {
     case kData:
       if (dlab) divisor_ = static_cast<u16>((divisor_ & 0xff00) | byte);
@@ -173,10 +193,9 @@ unsigned Uart16550::receive_trigger() const {
 u8 Uart16550::line_status() const {
   u8 lsr = lsr_errors_;
   if (!receive_fifo_.empty()) lsr |= kLsrDataReady;
-  const bool immediate = line_status_mode_ == LineStatus::Immediate && !(mcr_ & kMcrLoop);
-  if (immediate || transmit_fifo_.empty()) {
+  if (immediate() || transmit_fifo_.empty()) {
     lsr |= kLsrThre;
-    if (immediate || transmitter_ == Transmitter::Idle) lsr |= kLsrTemt;
+    if (immediate() || transmitter_ == Transmitter::Idle) lsr |= kLsrTemt;
   }
   if (fcr_ & kFcrEnable) {
     ByteFifo<kFifoBytes> errors = receive_errors_;
@@ -213,6 +232,7 @@ u8 Uart16550::read_iir() {
 u8 Uart16550::read_lsr() {
   const u8 value = line_status();
   lsr_errors_ = 0;
+  if (polls_ < kPollsOfAReader && ++polls_ == kPollsOfAReader) start_receiving();
   update_irq();
   return value;
 }
@@ -254,6 +274,7 @@ void Uart16550::write_ier(u8 value) {
   ier_ = value & 0x0f;
   // Enabling the interrupt with the transmitter already empty raises it (8.7; what drivers probe for).
   if ((ier_ & ~old & kIerTransmitEmpty) && (line_status() & kLsrThre)) thre_interrupt_ = true;
+  start_receiving();
   update_irq();
 }
 
@@ -292,7 +313,7 @@ void Uart16550::write_thr(u8 byte) {
   if (transmit_fifo_.size() < capacity) transmit_fifo_.push(byte);
   if (transmitter_ == Transmitter::Idle) {
     transmitter_ = Transmitter::Loading;
-    clock_.arm(transmit_timer_, clock_.now_ns() + bit_ns());
+    clock_.arm(transmit_timer_, clock_.now_ns() + transmit_ns(bit_ns()));
   }
   update_irq();
 }
@@ -305,7 +326,7 @@ void Uart16550::transmit_event() {
   }
   shift_register_ = transmit_fifo_.pop();
   transmitter_ = Transmitter::Shifting;
-  clock_.arm(transmit_timer_, clock_.now_ns() + character_ns());
+  clock_.arm(transmit_timer_, clock_.now_ns() + transmit_ns(character_ns()));
   if (transmit_fifo_.empty()) thre_interrupt_ = true;
   update_irq();
 }
@@ -367,7 +388,7 @@ void Uart16550::receive_break() {
 
 // The line is held off in loopback and while the FIFO has no room.
 void Uart16550::start_receiving() {
-  const bool ready = !backlog_.empty() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
+  const bool ready = !backlog_.empty() && guest_reads() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
   if (ready && clock_.deadline_ns(receive_timer_) == Clock::kNever)
     clock_.arm(receive_timer_, clock_.now_ns() + character_ns());
 }
@@ -391,6 +412,7 @@ void Uart16550::serialize(Archive& archive) {
   archive.value(thre_interrupt_);
   archive.value(timeout_interrupt_);
   archive.value(rbr_);
+  archive.value(polls_);
   archive.value(transmitter_);
   archive.value(shift_register_);
   transmit_fifo_.serialize(archive);

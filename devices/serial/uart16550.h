@@ -1,10 +1,12 @@
 // 16550A UART. National Semiconductor PC16550D datasheet (June 1995).
 // Differs from hardware:
-// - Bytes reach the back end when they are written, so nothing is lost when the guest stops; the transmitter, its FIFO
-//   and its interrupt still take the character times that the divisor asks for.
+// - Bytes reach the back end when they are written, so nothing that reached the transmitter is lost when the guest stops.
 // - With LineStatus::Immediate (outside loopback) LSR always shows an empty transmitter, so that a guest that polls
-//   does not spin for a character time per byte. Interrupts keep the character time.
+//   does not spin for a character time per byte; and the transmitter takes at most a microsecond for a character, so that
+//   little waits in the guest's own buffers when it powers off. Otherwise it takes the character times of the divisor.
 // - Host input waits in a backlog, enters the FIFO one character time apart, and never overruns it.
+// - With HostInput::WhenRead it also waits for a guest that reads: one that has enabled the received-data interrupt, or
+//   that reads LSR over and over. So input prepared before the guest boots is not lost to the driver's set-up.
 // Missing: 16750 autoflow, DMA mode pins.
 #pragma once
 
@@ -21,11 +23,12 @@ namespace reprise::devices {
 class Uart16550 final : public Device, public PioHandler {
  public:
   enum class LineStatus : u8 { Immediate, CharacterTime };
+  enum class HostInput : u8 { AtOnce, WhenRead };
   static constexpr std::size_t kFifoBytes = 16;
   static constexpr std::size_t kBacklogBytes = 4096;
 
   Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend,
-            LineStatus line_status = LineStatus::Immediate);
+            LineStatus line_status = LineStatus::Immediate, HostInput host_input = HostInput::AtOnce);
 
   /// Bytes that receive() takes now.
   std::size_t can_receive() const { return backlog_.free(); }
@@ -63,6 +66,9 @@ class Uart16550 final : public Device, public PioHandler {
   u64 character_half_bits() const;
   u64 bit_ns() const;
   u64 character_ns() const;
+  u64 transmit_ns(u64 line_ns) const;
+  bool immediate() const;
+  bool guest_reads() const;
   std::size_t receive_capacity() const;
   unsigned receive_trigger() const;
   void receive_character(u8 byte, u8 errors);
@@ -77,6 +83,7 @@ class Uart16550 final : public Device, public PioHandler {
   IrqLine irq_;
   CharBackend& backend_;
   const LineStatus line_status_mode_;
+  const HostInput host_input_mode_;
   Clock::TimerId transmit_timer_;
   Clock::TimerId receive_timer_;
   Clock::TimerId timeout_timer_;
@@ -92,6 +99,7 @@ class Uart16550 final : public Device, public PioHandler {
   bool thre_interrupt_ = false;
   bool timeout_interrupt_ = false;
   u8 rbr_ = 0;  // the character last read
+  u8 polls_ = 0;  // reads of LSR since the last other access, as far as they matter
   Transmitter transmitter_ = Transmitter::Idle;
   u8 shift_register_ = 0;
   ByteFifo<kFifoBytes> transmit_fifo_;

@@ -108,7 +108,7 @@ TEST_F(PacedUartTest, LineStatusKeepsCharacterTime) {
   EXPECT_EQ(host.text, "ab");
 }
 
-TEST_F(UartTest, TransmitInterruptTakesCharacterTimes) {
+TEST_F(PacedUartTest, TransmitInterruptTakesCharacterTimes) {
   write(kIer, 0x02);
   EXPECT_TRUE(irq()) << "enabling with an empty transmitter";
   EXPECT_EQ(read(kIir), 0xc2);
@@ -325,6 +325,55 @@ TEST_F(UartTest, RoundTripMidTransfer) {
   std::string seen;
   while (in8(other.uart, kLsr) & 1) seen += static_cast<char>(in8(other.uart, kData));
   EXPECT_EQ(seen, "typed");
+}
+
+TEST_F(UartTest, ImmediateTransmitterTakesAMicrosecondForACharacter) {
+  write(kIer, 2);
+  read(kIir);
+  for (int i = 0; i < 16; ++i) write(kData, 'x');
+  clock.step(15'000);
+  EXPECT_FALSE(irq());
+  clock.step(2'000);
+  EXPECT_TRUE(irq());
+}
+
+struct WaitingUartTest : ::testing::Test {
+  FakeClock clock;
+  FakeWires wires;
+  FakeBackend host;
+  Uart16550 uart{"uart0", clock, wires.line(4), host, Uart16550::LineStatus::Immediate, Uart16550::HostInput::WhenRead};
+  void SetUp() override {
+    out8(uart, kLcr, 0x03);
+    const u8 bytes[] = {'a', 'b'};
+    EXPECT_EQ(uart.receive(bytes), 2u);
+    clock.step(1'000'000'000);
+  }
+};
+
+TEST_F(WaitingUartTest, PreparedInputSurvivesASetUpAndArrivesOnceInterruptsAreOn) {
+  EXPECT_EQ(in8(uart, kLsr) & 1, 0);
+  out8(uart, kFcr, 0x07);
+  in8(uart, kData);
+  out8(uart, kIer, 1);
+  clock.step(100'000'000);
+  EXPECT_EQ(in8(uart, kData), 'a');
+  EXPECT_EQ(in8(uart, kData), 'b');
+}
+
+TEST_F(WaitingUartTest, AGuestThatPollsGetsItToo) {
+  for (int i = 0; i < 16; ++i) in8(uart, kLsr);
+  clock.step(100'000'000);
+  EXPECT_EQ(in8(uart, kLsr) & 1, 1);
+  EXPECT_EQ(in8(uart, kData), 'a');
+}
+
+TEST_F(WaitingUartTest, AGuestThatOnlyPrintsDoesNot) {
+  for (int i = 0; i < 100; ++i) {
+    for (int poll = 0; poll < 3; ++poll) in8(uart, kLsr);
+    out8(uart, kData, 'x');
+  }
+  clock.step(100'000'000);
+  EXPECT_EQ(in8(uart, kLsr) & 1, 0);
 }
 
 TEST_F(UartTest, Noise) {
