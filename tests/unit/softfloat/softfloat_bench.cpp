@@ -75,4 +75,15 @@ int main() {
   measure<Extended80>("fprem", [](FpEnv& env, Float80 a, Float80 b) {
     return remainder(env, a, b, Quotient::Truncated).value;
   });
+  measure<Extended80>("fsin", [](FpEnv& env, Float80 a, Float80) { return sin(env, a); });
+  measure<Extended80>("fptan", [](FpEnv& env, Float80 a, Float80) { return tan(env, a); });
+  measure<Extended80>("fpatan", [](FpEnv& env, Float80 a, Float80 b) { return atan2(env, a, b); });
+  measure<Extended80>("fyl2x", [](FpEnv& env, Float80 a, Float80 b) {
+    b.sign_exponent &= 0x7fff;
+    return yl2x(env, a, b);
+  });
+  measure<Extended80>("f2xm1", [](FpEnv& env, Float80 a, Float80) {
+    a.sign_exponent = static_cast<reprise::u16>(a.sign_exponent - 5);
+    return f2xm1(env, a);
+  });
 }
