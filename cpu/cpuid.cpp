@@ -103,6 +103,7 @@ constexpr FeatureBit kFeatureBits[] = {
     {Feature::Xsavec, 0xd, 1, Register::Eax, 1},
     {Feature::XgetbvEcx1, 0xd, 1, Register::Eax, 2},
     {Feature::Xsaves, 0xd, 1, Register::Eax, 3},
+    {Feature::BhiCtrl, 7, 2, Register::Edx, 4},  // SPEC_CTRL.BHI_DIS_S: kernels need no software sequence
     // Extended leaves
     {Feature::LahfLm, 0x80000001, 0, Register::Ecx, 0},
     {Feature::Lzcnt, 0x80000001, 0, Register::Ecx, 5},
@@ -198,6 +199,7 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
     case 1: return leaf_1(profile, state, apic_id);
     case 2: return {0x00feff01, 0, 0, 0};  // no TLB information here; caches are in leaf 4
     case 4: return leaf_4(subleaf);
+    case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
     case 0xb: return leaf_b(subleaf, apic_id);
     case 0xd: return leaf_d(profile, state, subleaf);
     case 0x15: return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
@@ -246,7 +248,7 @@ CpuProfile make_default_profile() {
       .physical_address_bits = 46,
       .features = feature_set({Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Sse3, Pclmulqdq, Ssse3,
                                Cx16, Sse41, Sse42, X2apic, Popcnt, TscDeadline, Aes, Xsave, Rdrand, Pcid, Fsgsbase, Smep,
-                               Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, LahfLm, Syscall, Nx,
+                               Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, BhiCtrl, LahfLm, Syscall, Nx,
                                Pdpe1gb, Rdtscp, LongMode}),
   };
 }

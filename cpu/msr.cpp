@@ -200,6 +200,14 @@ bool write_if(Cpu& cpu, u32 msr, u64 value) {
 bool no_read(Cpu&, u32, u64&) { return false; }
 bool write_command(Cpu&, u32, u64 value) { return value <= 1; }
 
+/// IBRS, STIBP, SSBD; BHI_DIS_S where CPUID offers it.
+bool write_spec_ctrl(Cpu& cpu, u32, u64 value) {
+  constexpr u64 kBhiDisS = 1u << 10;
+  if ((value & ~(7 | (cpu.profile.has(Feature::BhiCtrl) ? kBhiDisS : 0))) != 0) return false;
+  cpu.state.spec_ctrl = value;
+  return true;
+}
+
 // --- The rest ---
 
 bool write_efer_msr(Cpu& cpu, u32, u64 value) { return write_efer(cpu, value); }
@@ -234,7 +242,7 @@ constexpr MsrRow kRows[] = {
     {0x03a, 0x03a, "IA32_FEATURE_CONTROL", constant<kFeatureControl>, refuse},
     {0x03b, 0x03b, "IA32_TSC_ADJUST", read_field<&CpuState::tsc_adjust>, write_tsc_adjust},
     {0x048, 0x048, "IA32_SPEC_CTRL", read_if<Feature::SpecCtrl, read_field<&CpuState::spec_ctrl>>,
-     write_if<Feature::SpecCtrl, write_field<&CpuState::spec_ctrl, 7>>},
+     write_if<Feature::SpecCtrl, write_spec_ctrl>},
     {0x049, 0x049, "IA32_PRED_CMD", no_read, write_if<Feature::SpecCtrl, write_command>},
     {0x079, 0x079, "IA32_BIOS_UPDT_TRIG", no_read, ignore},
     {0x08b, 0x08b, "IA32_BIOS_SIGN_ID", read_bios_sign_id, write_field<&CpuState::bios_sign_id>},
