@@ -394,7 +394,7 @@ void Uart16550::start_receiving() {
 }
 
 void Uart16550::receive_event() {
-  if (!(mcr_ & kMcrLoop) && !backlog_.empty() && receive_fifo_.size() < receive_capacity())
+  if (!(mcr_ & kMcrLoop) && !backlog_.empty() && guest_reads() && receive_fifo_.size() < receive_capacity())
     receive_character(backlog_.pop(), 0);
   start_receiving();
 }

@@ -360,6 +360,17 @@ TEST_F(WaitingUartTest, PreparedInputSurvivesASetUpAndArrivesOnceInterruptsAreOn
   EXPECT_EQ(in8(uart, kData), 'b');
 }
 
+TEST_F(WaitingUartTest, AProbeThatEnablesTheInterruptForAMomentLosesNothing) {
+  out8(uart, kIer, 0x0f);
+  clock.step(20'000);
+  out8(uart, kIer, 0);
+  clock.step(100'000'000);
+  in8(uart, kData);
+  out8(uart, kIer, 1);
+  clock.step(100'000'000);
+  EXPECT_EQ(in8(uart, kData), 'a');
+}
+
 TEST_F(WaitingUartTest, AGuestThatPollsGetsItToo) {
   for (int i = 0; i < 16; ++i) in8(uart, kLsr);
   clock.step(100'000'000);
