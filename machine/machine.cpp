@@ -13,10 +13,14 @@ namespace {
 
 /// Instructions between looks at the host: some milliseconds.
 constexpr u64 kSliceInstructions = 400'000;
+/// Device accesses make many short turns: a look at the host's clock for each would show in the profile.
+constexpr unsigned kTurnsBetweenHostChecks = 256;
 /// While a panic is suspected, privilege is sampled this often.
 constexpr u64 kPanicSliceInstructions = 20'000;
 /// A panicked kernel that has printed nothing for this long has said everything.
 constexpr u64 kPanicQuietNs = 50'000'000;
+/// Timers keep running whose interrupts a dead guest has masked; a live one is woken well within this time.
+constexpr u64 kMaxIdleNs = 3'600'000'000'000;
 /// The longest uninterrupted sleep on the host: signals only set a flag.
 constexpr std::chrono::milliseconds kMaxSleep{50};
 
@@ -113,15 +117,17 @@ std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
                   why == ExitReason::Quit ? "ended by the user" : "ended by a signal"};
   }
   if (!limits.wall_timeout_s) return std::nullopt;
-  // Device accesses make many short turns: a look at the host's clock for each would show in the profile.
-  constexpr unsigned kTurns = 256;
-  if (++turns_since_host_check_ < kTurns && retired() - host_checked_retired_ < kSliceInstructions) return std::nullopt;
+  if (++turns_since_host_check_ < kTurnsBetweenHostChecks && retired() - host_checked_retired_ < kSliceInstructions) return std::nullopt;
   turns_since_host_check_ = 0;
   host_checked_retired_ = retired();
-  const double elapsed_s = std::chrono::duration<double>(HostClock::now() - started_).count();
-  if (elapsed_s < *limits.wall_timeout_s) return std::nullopt;
+  if (!wall_time_is_up(limits)) return std::nullopt;
   return Ending{ExitReason::WallTimeout, exit_code_of(ExitReason::WallTimeout),
                 fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
+}
+
+bool Machine::wall_time_is_up(const RunLimits& limits) const {
+  return limits.wall_timeout_s &&
+         std::chrono::duration<double>(HostClock::now() - started_).count() >= *limits.wall_timeout_s;
 }
 
 std::optional<Machine::Ending> Machine::check_request() {
@@ -186,14 +192,21 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0) {
     return hang("the guest halted its processor with interrupts off");
   }
-  u64 deadline_ns = scheduler.next_deadline_ns();
-  if (limits.virtual_timeout_ns) deadline_ns = std::min(deadline_ns, *limits.virtual_timeout_ns);
-  if (deadline_ns == Clock::kNever) {
+  if (retired() != idle_retired_) {
+    idle_retired_ = retired();
+    idle_from_ns_ = scheduler.now_ns();
+  }
+  if (scheduler.now_ns() - idle_from_ns_ >= kMaxIdleNs && inbox_.closed()) {
+    return hang("the guest waits for an interrupt, and nothing has raised one for an hour of its time");
+  }
+  if (scheduler.next_deadline_ns() == Clock::kNever) {
     if (inbox_.closed()) return hang("the guest waits for an interrupt that nothing can raise");
     inbox_.wait(kMaxSleep);
+    turns_since_host_check_ = kTurnsBetweenHostChecks;
     return std::nullopt;
   }
-  if (limits.clock == ClockMode::Paced) wait_paced(deadline_ns);
+  const u64 deadline_ns = std::min(scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever));
+  if (limits.clock == ClockMode::Paced) wait_paced(deadline_ns, limits);
   else scheduler.skip_to(deadline_ns);
   return std::nullopt;
 }
@@ -202,14 +215,18 @@ Machine::Ending Machine::hang(std::string_view why) {
   return {ExitReason::Hang, exit_code_of(ExitReason::Hang), std::string(why)};
 }
 
-void Machine::wait_paced(u64 deadline_ns) {
+void Machine::wait_paced(u64 deadline_ns, const RunLimits& limits) {
   using std::chrono::nanoseconds;
   Scheduler& scheduler = pc_.scheduler();
   const u64 from_ns = scheduler.now_ns();
   const auto from = HostClock::now() - idle_overslept_;
   const nanoseconds whole{static_cast<i64>(std::min<u64>(deadline_ns - from_ns, 3'600'000'000'000))};
   nanoseconds waited = HostClock::now() - from;
-  while (waited < whole && !inbox_.has_messages() && end_reason_.load(std::memory_order_acquire) < 0) {
+  turns_since_host_check_ = kTurnsBetweenHostChecks;
+  const auto disturbed = [&] {
+    return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
+  };
+  while (waited < whole && !disturbed()) {
     inbox_.wait(std::min<nanoseconds>(whole - waited, kMaxSleep));
     waited = HostClock::now() - from;
   }

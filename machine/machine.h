@@ -70,6 +70,7 @@ class Machine final : private MachineControl {
   /// One turn: input, events, then execution or idling. An ending when the run is over.
   std::optional<Ending> turn(const RunLimits& limits);
   std::optional<Ending> check_host(const RunLimits& limits);
+  bool wall_time_is_up(const RunLimits& limits) const;
   std::optional<Ending> check_request();
   std::optional<Ending> check_panic();
   std::optional<Ending> idle(const RunLimits& limits);
@@ -82,7 +83,7 @@ class Machine final : private MachineControl {
   void take_input();
   bool input_waits() const { return !waiting_input_[0].empty() || !waiting_input_[1].empty(); }
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
-  void wait_paced(u64 deadline_ns);
+  void wait_paced(u64 deadline_ns, const RunLimits& limits);
 
   const MachineConfig config_;
   std::unique_ptr<mmu::Ram> ram_;
@@ -102,6 +103,10 @@ class Machine final : private MachineControl {
   u64 next_hash_retired_ = 0;
   std::vector<HashPoint> hashes_;
   std::function<void(const HashPoint&)> hash_listener_;
+
+  // Since when, and after which instruction, every processor has been halted.
+  u64 idle_retired_ = ~u64{0};
+  u64 idle_from_ns_ = 0;
 
   // A panic that is suspected but not certain.
   u64 panic_quiet_until_ns_ = 0;

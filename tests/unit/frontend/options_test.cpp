@@ -1,0 +1,123 @@
+#include "frontend/options.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace reprise::frontend {
+namespace {
+
+RunOptions parsed(std::vector<std::string> words) {
+  words.insert(words.begin(), {"run", "--kernel", "vmlinuz"});
+  auto result = parse_options(words);
+  if (const EarlyExit* exit = std::get_if<EarlyExit>(&result)) {
+    ADD_FAILURE() << exit->text;
+    return {};
+  }
+  return std::get<RunOptions>(std::move(result));
+}
+
+std::string refused(std::vector<std::string> words) {
+  words.insert(words.begin(), {"run", "--kernel", "vmlinuz"});
+  const auto result = parse_options(words);
+  const EarlyExit* exit = std::get_if<EarlyExit>(&result);
+  if (exit == nullptr) return "accepted";
+  EXPECT_EQ(exit->exit_code, 2);
+  EXPECT_EQ(std::count(exit->text.begin(), exit->text.end(), '\n'), 1) << exit->text;
+  return exit->text;
+}
+
+TEST(Options, EveryOptionArrives) {
+  const RunOptions options =
+      parsed({"--initrd", "initrd.img", "--append", "console=ttyS0 quiet", "--memory", "1G", "--cpus", "1", "--serial",
+              "file:/tmp/x", "--engine", "interp", "--clock", "paced", "--seed", "0x10", "--rtc", "1970-01-02",
+              "--stop-at", "5", "--hash-every", "6", "--timeout", "1.5", "--wall-timeout", "2", "--json", "out.json",
+              "--log", "pic:debug", "--trace", "pio,mmio", "--stats", "--debug-exit", "0xf4"});
+  EXPECT_EQ(options.config.boot.kernel_path, "vmlinuz");
+  EXPECT_EQ(options.config.boot.initrd_path, "initrd.img");
+  EXPECT_EQ(options.config.boot.command_line, "console=ttyS0 quiet");
+  EXPECT_EQ(options.config.ram_bytes, u64{1} << 30);
+  EXPECT_EQ(options.com1.kind, SerialTarget::Kind::File);
+  EXPECT_EQ(options.com1.path, "/tmp/x");
+  EXPECT_EQ(options.com2.kind, SerialTarget::Kind::Null);
+  EXPECT_EQ(options.clock_choice, ClockChoice::Paced);
+  EXPECT_EQ(options.config.seed, 16u);
+  EXPECT_EQ(options.config.rtc_unix_s, 86400);
+  EXPECT_EQ(options.limits.stop_at_retired, 5u);
+  EXPECT_EQ(options.limits.hash_every_retired, 6u);
+  EXPECT_EQ(options.limits.virtual_timeout_ns, 1'500'000'000u);
+  EXPECT_EQ(options.limits.wall_timeout_s, 2.0);
+  EXPECT_EQ(options.json_path, "out.json");
+  EXPECT_EQ(options.trace, (std::vector<std::string>{"pio", "mmio"}));
+  EXPECT_TRUE(options.stats);
+  EXPECT_EQ(options.config.debug_exit_port, 0xf4);
+}
+
+TEST(Options, AValueMayFollowAnEqualsSign) { EXPECT_EQ(parsed({"--append=--x y"}).config.boot.command_line, "--x y"); }
+
+TEST(Options, TheLastOneWins) { EXPECT_EQ(parsed({"--memory", "1G", "--memory", "64M"}).config.ram_bytes, 64u << 20); }
+
+TEST(Options, ErrorsNameTheCulpritInOneLine) {
+  EXPECT_NE(refused({"--frobnicate"}).find("--frobnicate"), std::string::npos);
+  EXPECT_NE(refused({"stray"}).find("stray"), std::string::npos);
+  EXPECT_NE(refused({"--memory", "lots"}).find("lots"), std::string::npos);
+  EXPECT_NE(refused({"--memory", "1"}).find("--memory"), std::string::npos);
+  EXPECT_NE(refused({"--memory"}).find("--memory"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "2"}).find("only one processor"), std::string::npos);
+  EXPECT_NE(refused({"--serial", "stdio", "--serial", "stdio"}).find("twice"), std::string::npos);
+  EXPECT_NE(refused({"--hash-every", "0"}).find("--hash-every 0"), std::string::npos);
+  EXPECT_NE(refused({"--trace", "pio,everything"}).find("everything"), std::string::npos);
+}
+
+TEST(Options, HelpAndVersionNeedNoKernel) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--help"}, {"run", "--help"}, {"--version"}, {"run", "--memory", "--help"}}) {
+    const auto result = parse_options(words);
+    ASSERT_TRUE(std::holds_alternative<EarlyExit>(result));
+    EXPECT_EQ(std::get<EarlyExit>(result).exit_code, 0);
+  }
+  const std::string help = std::get<EarlyExit>(parse_options({"run", "--help"})).text;
+  EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 48) << "two screens of 24 lines";
+  EXPECT_EQ(std::get<EarlyExit>(parse_options({})).exit_code, 2);
+  EXPECT_EQ(std::get<EarlyExit>(parse_options({"run"})).exit_code, 2);
+}
+
+TEST(Values, Sizes) {
+  EXPECT_EQ(parse_size("4096"), 4096u);
+  EXPECT_EQ(parse_size("3K"), 3072u);
+  EXPECT_EQ(parse_size("512m"), u64{512} << 20);
+  EXPECT_EQ(parse_size("2GiB"), u64{2} << 30);
+  EXPECT_EQ(parse_size("1T"), u64{1} << 40);
+  for (const char* bad : {"", "G", "1X", "1GG", "-1G", " 1G", "1.5G", "99999999999999999999", "99999999999T"}) {
+    EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Values, Numbers) {
+  EXPECT_EQ(parse_number("18446744073709551615"), ~u64{0});
+  EXPECT_EQ(parse_number("0xff"), 255u);
+  for (const char* bad : {"", "0x", "-1", "1e6", "18446744073709551616"}) EXPECT_EQ(parse_number(bad), std::nullopt);
+}
+
+TEST(Values, Seconds) {
+  EXPECT_EQ(parse_seconds("0.25"), 0.25);
+  for (const char* bad : {"", "0", "-1", "nan", "inf", "1s", "1e300"}) EXPECT_EQ(parse_seconds(bad), std::nullopt) << bad;
+}
+
+TEST(Values, Times) {
+  EXPECT_EQ(parse_time("2024-02-29T12:34:56"), 1709210096);
+  EXPECT_EQ(parse_time("2025-01-01"), 1735689600);
+  EXPECT_EQ(parse_time("0"), 0);
+  for (const char* bad : {"", "2023-02-29", "2024-13-01", "2024-02-29T24:00:00", "teatime", "-5", "2024/02/29"}) {
+    EXPECT_EQ(parse_time(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Values, SerialTargets) {
+  EXPECT_EQ(parse_serial("stdio")->kind, SerialTarget::Kind::Stdio);
+  EXPECT_EQ(parse_serial("file:a:b")->path, "a:b");
+  for (const char* bad : {"", "file:", "tcp:1", "STDIO"}) EXPECT_EQ(parse_serial(bad), std::nullopt) << bad;
+}
+
+}  // namespace
+}  // namespace reprise::frontend

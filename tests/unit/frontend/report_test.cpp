@@ -1,0 +1,35 @@
+#include "frontend/report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace reprise::frontend {
+namespace {
+
+TEST(Report, HasEveryPromisedField) {
+  machine::RunResult result;
+  result.reason = machine::ExitReason::Panic;
+  result.exit_code = 10;
+  result.message = "Kernel panic - not syncing: \xff";
+  result.retired = 12;
+  result.virtual_ns = 34;
+  result.state_hash = 0xabc;
+  result.hashes = {{6, 7}};
+  const auto report = nlohmann::json::parse(report_text({}, result));
+  EXPECT_EQ(report["exit_reason"], "panic");
+  EXPECT_EQ(report["exit_code"], 10);
+  EXPECT_EQ(report["instructions"], 12);
+  EXPECT_EQ(report["virtual_ns"], 34);
+  EXPECT_TRUE(report.contains("wall_s"));
+  EXPECT_EQ(report["state_hash"], "0000000000000abc");
+  EXPECT_EQ(report["hashes"][0]["instructions"], 6);
+}
+
+TEST(Report, AWrongPathIsKnownAtOnce) {
+  EXPECT_FALSE(ReportFile::open("/nonexistent/report.json").ok());
+  EXPECT_TRUE(ReportFile::open("").ok());
+}
+
+}  // namespace
+}  // namespace reprise::frontend
