@@ -128,17 +128,20 @@ struct movnti {
 };
 
 /// MASKMOVDQU, MASKMOVQ: the bytes of the first operand whose mask byte has its top bit set, to DS:rDI.
-/// Undefined: with bytes masked off, faults are those of a store of the whole operand.
+/// Undefined: with bytes masked off, faults are those of stores of all quadwords of the operand, the upper one first.
 template <class V>
 struct maskmov {
   static Status run(Cpu& cpu, const Insn& in) {
     if (!begin_mmx<V>(cpu)) return Status::Fault;
     Insn at_di = in;
     at_di.base = RDI * 8;
-    at_di.flags &= static_cast<u16>(~Insn::kAlignCheck);
     u64 linear;
+    // The whole operand for the limit, a quadword for the alignment.
     if (!data_linear(cpu, at_di, sizeof(V), mmu::Access::Write, linear)) return Status::Fault;
-    if (!cpu.mmu.probe_write(linear, sizeof(V))) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    if (!data_linear(cpu, at_di, 8, mmu::Access::Write, linear)) return Status::Fault;
+    for (u64 end = sizeof(V); end != 0; end -= 8) {
+      if (!cpu.mmu.probe_write(linear + end - 8, 8)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    }
     const auto bytes = lanes<u8>(vreg<V>(cpu.state, in.reg[0]));
     const u32 mask = sign_mask<u8>(vreg<V>(cpu.state, in.reg[1]));
     for (unsigned i = 0; i < sizeof(V); ++i) {

@@ -3,11 +3,8 @@
 namespace reprise::cpu {
 
 bool raise_misaligned(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access) {
-  // #AC does not apply: the operand faults with #GP whatever EFLAGS.AC says.
-  Insn unchecked = in;
-  unchecked.flags &= static_cast<u16>(~Insn::kAlignCheck);
   u64 linear;
-  if (!data_linear(cpu, unchecked, bytes, access, linear)) return false;
+  if (!data_linear(cpu, in, bytes, access, linear)) return false;
   cpu.raise(kGP, 0);
   return false;
 }

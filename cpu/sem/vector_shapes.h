@@ -16,7 +16,8 @@
 // first: MXCSR in, exception flags out; with an unmasked exception the shape raises #XM and writes nothing.
 //
 // SDM 1 11.10, 3A 12: an instruction that touches an MMX register first takes pending x87 exceptions, and leaves
-// the x87 register file with TOP = 0 and nothing empty. 16-byte operands must be aligned, except with `Unaligned`.
+// the x87 register file with TOP = 0 and nothing empty. 16-byte operands must be aligned, except with `Unaligned`;
+// #AC is for smaller ones only.
 #pragma once
 
 #include <type_traits>
