@@ -44,6 +44,7 @@ struct Cpu final : public mmu::AccessObserver {
   u64 extra_retired = 0;            // REP iterations beyond the first, in this block
 
   Fault fault;          // valid after Status::Fault or Trap
+  bool task_fault = false;   // the instruction retired with a task switch; `fault` comes before the new task's first
   bool single_step = false;  // a single-step trap follows when the current instruction retires (some override TF)
   u64 debug_hits = 0;   // DR6 bits of data breakpoints hit by the current instruction
 

@@ -98,7 +98,8 @@ Status task_transfer(Cpu& cpu, const Insn& in, u16 selector, const Descriptor& d
     return Status::Fault;
   }
   const u16 tss_selector = gate ? descriptor.gate_selector() : selector;
-  return switch_task(cpu, tss_selector, source, cpu.next_rip(in), false, 0) ? Status::StopJump : Status::Fault;
+  const TaskSwitch task{.selector = tss_selector, .source = source, .next_rip = cpu.next_rip(in)};
+  return switch_task(cpu, task) ? Status::StopJump : Status::Fault;
 }
 
 /// CALL through a gate to a more privileged level: the parameters move to the new stack. SDM 3A 5.8.5
@@ -365,7 +366,8 @@ Status interrupt_return(Cpu& cpu, const Insn& in, unsigned operand_bytes) {
   if (in_long_mode(cpu)) return cpu.raise(kGP, 0);
   u16 link;
   if (!cpu.mmu.load_system(state.tr.base, link)) return cpu.memory_fault(false);
-  return switch_task(cpu, link, TaskSwitchSource::Return, cpu.next_rip(in), false, 0) ? Status::StopJump : Status::Fault;
+  const TaskSwitch task{.selector = link, .source = TaskSwitchSource::Return, .next_rip = cpu.next_rip(in)};
+  return switch_task(cpu, task) ? Status::StopJump : Status::Fault;
 }
 
 }  // namespace reprise::cpu

@@ -200,8 +200,11 @@ bool deliver_protected(Cpu& cpu, const Fault& event, u64 return_rip) {
   Gate gate;
   if (!read_gate(cpu, event, gate.gate)) return false;
   if (gate.gate.is_system(SystemType::TaskGate)) {
-    return switch_task(cpu, gate.gate.gate_selector(), TaskSwitchSource::CallOrInterrupt, return_rip,
-                       event.has_error_code, event.error_code);
+    return switch_task(cpu, {.selector = gate.gate.gate_selector(),
+                             .source = TaskSwitchSource::CallOrInterrupt,
+                             .next_rip = return_rip,
+                             .push_error = event.has_error_code,
+                             .error_code = event.error_code});
   }
   if (!read_handler(cpu, gate)) return false;
   if (in_long_mode(cpu)) return deliver_long(cpu, event, gate, return_rip);
@@ -262,7 +265,12 @@ void deliver_event(Cpu& cpu, const Fault& first) {
     record_exception(state, event);
     if (deliver_through_idt(cpu, event, state.rip)) {
       state.activity = Activity::Running;
-      break;
+      if (!cpu.task_fault) break;
+      // The handler's own task cannot start: an exception of that task, not a second fault of this delivery. Every turn
+      // has marked another TSS busy.
+      cpu.task_fault = false;
+      event = cpu.fault;
+      continue;
     }
     const Fault second = cpu.fault;
     const Escalation escalation = escalate(event, second);

@@ -17,10 +17,17 @@ struct TssStack {
 
 enum class TaskSwitchSource : u8 { Jump, CallOrInterrupt, Return };
 
-/// Switches to the task of `selector`, whose TSS descriptor is checked here (not in long mode). `next_rip` is what the
-/// old task resumes at. With `push_error` the new task's stack gets `error_code`. On success state is the new task's,
-/// Cpu::mode is stale until sync_mode().
-[[nodiscard]] bool switch_task(Cpu& cpu, u16 selector, TaskSwitchSource source, u64 next_rip, bool push_error,
-                               u32 error_code);
+struct TaskSwitch {
+  u16 selector;  // of the new TSS; its descriptor is checked by switch_task
+  TaskSwitchSource source;
+  u64 next_rip;  // what the old task resumes at
+  bool push_error = false;
+  u32 error_code = 0;
+};
+
+/// Hardware task switch; not in long mode. False: a fault in the old task, which is unchanged. On success the state is
+/// the new task's and Cpu::mode follows it; a fault found while loading its segments belongs to the new task and is
+/// left in Cpu::fault with Cpu::task_fault set, to be delivered before its first instruction.
+[[nodiscard]] bool switch_task(Cpu& cpu, const TaskSwitch& task);
 
 }  // namespace reprise::cpu

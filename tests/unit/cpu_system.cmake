@@ -1,0 +1,10 @@
+unit_test_area(cpu_system LIBRARIES reprise_cpu SOURCES
+  cpu_system/control_test.cpp
+  cpu_system/delivery_test.cpp
+  cpu_system/far_test.cpp
+  cpu_system/fast_call_test.cpp
+  cpu_system/iret_test.cpp
+  cpu_system/segments_test.cpp
+  cpu_system/vcpu_test.cpp
+  cpu_system/xstate_test.cpp
+)
