@@ -261,8 +261,8 @@ void deliver_event(Cpu& cpu, const Fault& first) {
   Fault event = first;
   state.sti_shadow = false;
   state.mov_ss_shadow = false;
+  record_exception(state, event);
   for (;;) {
-    record_exception(state, event);
     if (deliver_through_idt(cpu, event, state.rip)) {
       state.activity = Activity::Running;
       if (!cpu.task_fault) break;
@@ -270,9 +270,11 @@ void deliver_event(Cpu& cpu, const Fault& first) {
       // has marked another TSS busy.
       cpu.task_fault = false;
       event = cpu.fault;
+      record_exception(state, event);
       continue;
     }
     const Fault second = cpu.fault;
+    record_exception(state, second);
     const Escalation escalation = escalate(event, second);
     cpu.log.write("cpu", LogLevel::Debug, "exception {} (error {:#x}) while delivering vector {} at {:#x}", second.vector,
                   second.error_code, event.vector, state.rip);

@@ -1,6 +1,7 @@
 // IN, OUT, INS, OUTS. SDM 1 chapter 19 (protection), SDM 2A/2B.
 // Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A REP form
 // runs one iteration at a time.
+#include "cpu/debug_regs.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
@@ -57,6 +58,7 @@ template <class T, bool Immediate>
 Status run_in(Cpu& cpu, const Insn& in) {
   const u16 port = port_operand<Immediate>(cpu, in);
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
+  note_port_access(cpu, port, sizeof(T));
   set_gpr_part<T>(cpu.state, RAX, static_cast<T>(cpu.bus.port_read(port, kWidth<T>)));
   return Status::Stop;
 }
@@ -65,6 +67,7 @@ template <class T, bool Immediate>
 Status run_out(Cpu& cpu, const Insn& in) {
   const u16 port = port_operand<Immediate>(cpu, in);
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
+  note_port_access(cpu, port, sizeof(T));
   cpu.bus.port_write(port, kWidth<T>, gpr_part<T>(cpu.state, RAX));
   return Status::Stop;
 }
@@ -114,6 +117,7 @@ Status ins(Cpu& cpu, const Insn& in) {
   // Permission comes first: it is asked for even when the count is 0.
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
   if (count_exhausted(cpu, in)) return Status::Next;
+  note_port_access(cpu, port, sizeof(T));
   u64 linear;
   const u64 offset = address_register(cpu.state, in, RDI);
   if (!segment_linear(cpu, in, ES, offset, sizeof(T), mmu::Access::Write, linear)) return Status::Fault;
@@ -130,6 +134,7 @@ Status outs(Cpu& cpu, const Insn& in) {
   // Permission comes first: it is asked for even when the count is 0.
   if (!port_allowed(cpu, port, sizeof(T))) return Status::Fault;
   if (count_exhausted(cpu, in)) return Status::Next;
+  note_port_access(cpu, port, sizeof(T));
   u64 linear;
   T value;
   const u64 offset = address_register(cpu.state, in, RSI);

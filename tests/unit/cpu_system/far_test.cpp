@@ -71,7 +71,7 @@ TEST_F(Far, JmpDirectChecks) {
 
 TEST_F(Far, JmpImmediate) {
   enter_32bit();
-  expect_retires({0xea, 0x00, 0x20, 0x01, 0x00, kCode16, 0x00});
+  expect_retires({0xea, 0x00, 0x20, 0x00, 0x00, kCode16, 0x00});
   EXPECT_EQ(state().seg[CS].selector, kCode16);
   EXPECT_EQ(cpu().mode.code_size(), CodeSize::Bits16);
   enter_32bit();

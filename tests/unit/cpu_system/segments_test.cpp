@@ -152,7 +152,8 @@ TEST_F(Segments, RealModeKeepsTheLimit) {
   enter_real();
   state().seg[DS].limit = 0xffffffff;  // "unreal" mode
   reg(RAX) = 0x1234;
-  expect_retires({0x8e, 0xd8});
+  code({0x8e, 0xd8}, 0x8000);
+  vcpu().run(1);
   EXPECT_EQ(state().seg[DS].base, 0x12340u);
   EXPECT_EQ(state().seg[DS].limit, 0xffffffffu);
 }
