@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kPreparedInputMs = 50;
 constexpr const char* kKeysHelp =
-    "\nreprise: Ctrl-A x  quit    Ctrl-A h  this help    Ctrl-A Ctrl-A  send Ctrl-A to the guest\n";
+    "\r\nreprise: Ctrl-A x  quit    Ctrl-A h  this help    Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
 
 }  // namespace
 

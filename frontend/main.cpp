@@ -27,7 +27,7 @@ machine::RunResult host_error(const std::string& message) {
 }
 
 Log make_log(const RunOptions& options) {
-  Log log([](std::string_view line) { fmt::print(stderr, "{}\n", line); });
+  Log log([](std::string_view line) { fmt::print(stderr, "{}{}", line, Terminal::line_end()); });
   log.configure(options.log_spec);
   for (const std::string& category : options.trace) log.configure(category + ":trace");
   return log;
@@ -45,7 +45,7 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
   const Log log = make_log(options);
   const auto machine = TRY(machine::Machine::create(options.config, {*com1, *com2}, log));
   machine->on_hash([](const machine::HashPoint& point) {
-    fmt::print(stderr, "state {} {:016x}\n", point.retired, point.state_hash);
+    fmt::print(stderr, "state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end());
   });
 
   machine::RunResult result;

@@ -15,14 +15,17 @@ std::atomic<bool> changed{false};
 }  // namespace
 
 Terminal::Terminal() {
-  if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp()) return;
+  if (!isatty(STDIN_FILENO)) return;
+  // -1: a terminal without job control for us, which is as good.
+  const pid_t foreground = tcgetpgrp(STDIN_FILENO);
+  if (foreground != -1 && foreground != getpgrp()) return;
   if (tcgetattr(STDIN_FILENO, &saved_settings) != 0) return;
   termios settings = saved_settings;
   settings.c_iflag &= ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
   settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
   settings.c_cc[VMIN] = 1;
   settings.c_cc[VTIME] = 0;
-  // Output processing stays on: our own messages end lines with a plain newline.
+  settings.c_oflag &= ~static_cast<tcflag_t>(OPOST);
   changed.store(true);
   if (tcsetattr(STDIN_FILENO, TCSANOW, &settings) != 0) {
     changed.store(false);
@@ -36,5 +39,7 @@ Terminal::~Terminal() { restore(); }
 void Terminal::restore() {
   if (changed.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
 }
+
+const char* Terminal::line_end() { return changed.load() ? "\r\n" : "\n"; }
 
 }  // namespace reprise::frontend

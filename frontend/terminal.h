@@ -13,6 +13,9 @@ class Terminal {
 
   bool raw() const { return raw_; }
 
+  /// What ends a line of our own on the terminal as it is now: in raw mode a newline alone does not go back to the left.
+  static const char* line_end();
+
   /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.
   static void restore();
 
