@@ -1,7 +1,11 @@
 // Bodies of floating-point arithmetic and comparison. SDM 2A/2B; SDM 1 11.5 for the exceptions. Arithmetic is that of
-// cpu/softfloat. F is Binary32 or Binary64; a scalar body gets the low element of its source.
+// cpu/softfloat; fp_host.h says where the host's own is as good. F is Binary32 or Binary64; a scalar body gets the low
+// element of its source.
 #pragma once
 
+#include <cmath>
+
+#include "cpu/sem/fp_host.h"
 #include "cpu/sem/vector_shapes.h"
 #include "cpu/softfloat/softfloat.h"
 
@@ -13,35 +17,69 @@ template <class F>
 using BitsOf = typename F::Bits;
 
 // --- One element ------------------------------------------------------------------------------------------------
+// run() is the definition. host() is the same operation on host numbers, for operands that exact() accepts.
 
 struct fp_add {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::add<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a + b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
 };
 struct fp_sub {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::sub<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a - b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
 };
 struct fp_mul {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::mul<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a * b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
 };
 struct fp_div {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::div<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a / b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary_nonzero<F>(b); }
 };
 struct fp_min {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::min<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a < b ? a : b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return comparable<F>(a) & comparable<F>(b); }
 };
 struct fp_max {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::max<F>(env, a, b); }
+  template <class T>
+  static T host(T a, T b) { return a > b ? a : b; }
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) { return comparable<F>(a) & comparable<F>(b); }
 };
 struct fp_sqrt {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a) { return softfloat::sqrt<F>(env, a); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a) {
+    if (env.host_exact && ordinary_nonzero<F>(a) && !F::sign(a)) return from_host<F>(std::sqrt(to_host<F>(a)));
+    return softfloat::sqrt<F>(env, a);
+  }
 };
+
+template <class F, class Op>
+BitsOf<F> fp_element(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+  if (env.host_exact && Op::template exact<F>(a, b)) [[likely]] return from_host<F>(Op::host(to_host<F>(a), to_host<F>(b)));
+  return Op::template run<F>(env, a, b);
+}
 
 // --- Arithmetic -------------------------------------------------------------------------------------------------
 
@@ -49,14 +87,23 @@ struct fp_sqrt {
 template <class F, class Op>
 struct sem_fp_packed {
   V128 operator()(SseEnv& env, V128 dst, V128 src) const {
+    if (env.host_exact && exact(dst, src)) [[likely]] {
+      return map_lanes<HostFloat<F>>(dst, src, [](auto a, auto b) { return Op::host(a, b); });
+    }
     return map_lanes<BitsOf<F>>(dst, src, [&](auto a, auto b) { return Op::template run<F>(env, a, b); });
+  }
+  static bool exact(const V128& dst, const V128& src) {
+    const auto a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
+    bool all = true;
+    for (unsigned i = 0; i < a.size(); ++i) all &= Op::template exact<F>(a[i], b[i]);
+    return all;
   }
 };
 /// ADDSS and kin: the other elements keep their value.
 template <class F, class Op>
 struct sem_fp_scalar {
   V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src) const {
-    return with_lane(dst, 0, Op::template run<F>(env, lane<BitsOf<F>>(dst, 0), src));
+    return with_lane(dst, 0, fp_element<F, Op>(env, lane<BitsOf<F>>(dst, 0), src));
   }
 };
 template <class F, class Op>
@@ -79,7 +126,7 @@ struct sem_fp_horizontal {
     return fill_lanes<BitsOf<F>, V128>([&](unsigned i) {
       const auto& from = i < kHalf ? a : b;
       const unsigned pair = 2 * (i % kHalf);
-      return Op::template run<F>(env, from[pair], from[pair + 1]);
+      return fp_element<F, Op>(env, from[pair], from[pair + 1]);
     });
   }
 };
@@ -90,7 +137,7 @@ struct sem_addsub {
   V128 operator()(SseEnv& env, V128 dst, V128 src) const {
     const auto a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
     return fill_lanes<BitsOf<F>, V128>([&](unsigned i) {
-      return i & 1 ? softfloat::add<F>(env, a[i], b[i]) : softfloat::sub<F>(env, a[i], b[i]);
+      return i & 1 ? fp_element<F, fp_add>(env, a[i], b[i]) : fp_element<F, fp_sub>(env, a[i], b[i]);
     });
   }
 };
@@ -171,9 +218,18 @@ constexpr FpPredicate fp_predicate(unsigned imm) {
   return predicate;
 }
 
+/// Comparisons raise nothing when comparable() holds, whatever MXCSR says.
 template <class F>
-constexpr BitsOf<F> fp_compare(SseEnv& env, BitsOf<F> a, BitsOf<F> b, const FpPredicate& predicate) {
-  return predicate.holds(softfloat::compare<F>(env, a, b, predicate.signals)) ? static_cast<BitsOf<F>>(-1) : 0;
+softfloat::Relation fp_relation(SseEnv& env, BitsOf<F> a, BitsOf<F> b, softfloat::NanSignals signals) {
+  if (comparable<F>(a) && comparable<F>(b)) [[likely]] {
+    const auto x = to_host<F>(a), y = to_host<F>(b);
+    return x < y ? softfloat::Relation::Less : x > y ? softfloat::Relation::Greater : softfloat::Relation::Equal;
+  }
+  return softfloat::compare<F>(env, a, b, signals);
+}
+template <class F>
+BitsOf<F> fp_compare(SseEnv& env, BitsOf<F> a, BitsOf<F> b, const FpPredicate& predicate) {
+  return predicate.holds(fp_relation<F>(env, a, b, predicate.signals)) ? static_cast<BitsOf<F>>(-1) : 0;
 }
 /// Mask: the bits of the immediate that count, 7 for SSE.
 template <class F, u8 Mask>
@@ -194,7 +250,7 @@ struct sem_cmp_scalar {
 template <class F, softfloat::NanSignals Signals>
 struct sem_comi {
   u64 operator()(SseEnv& env, BitsOf<F> a, BitsOf<F> b) const {
-    switch (softfloat::compare<F>(env, a, b, Signals)) {
+    switch (fp_relation<F>(env, a, b, Signals)) {
       case softfloat::Relation::Less: return kRflagsCf;
       case softfloat::Relation::Equal: return kRflagsZf;
       case softfloat::Relation::Greater: return 0;

@@ -10,9 +10,28 @@ enum class Convert : u8 { Rounds, Truncates };
 
 template <class F, class To, Convert C>
 To fp_to_int(SseEnv& env, BitsOf<F> value) {
+  if (C == Convert::Truncates && env.host_exact && F::field(value) < F::kBias + static_cast<i32>(kBits<To>) - 1) {
+    return static_cast<To>(static_cast<Signed<To>>(to_host<F>(value)));
+  }
   constexpr auto kWidth = sizeof(To) == 8 ? softfloat::IntWidth::Qword : softfloat::IntWidth::Dword;
   const auto rounding = C == Convert::Truncates ? softfloat::Rounding::Truncate : env.rounding;
   return static_cast<To>(softfloat::to_int<F>(env, value, kWidth, rounding));
+}
+
+template <class F>
+BitsOf<F> fp_from_int(SseEnv& env, i64 value) {
+  if (env.host_exact) return from_host<F>(static_cast<HostFloat<F>>(value));
+  return softfloat::from_int64<F>(env, value);
+}
+
+/// Between the two formats. Widening is exact; narrowing rounds, and stays clear of the limits of binary32.
+template <class To, class From>
+BitsOf<To> fp_to_format(SseEnv& env, BitsOf<From> value) {
+  constexpr bool kWidens = sizeof(BitsOf<To>) > sizeof(BitsOf<From>);
+  if (kWidens ? comparable<From>(value) : env.host_exact && within_exponents<From>(value, 100)) {
+    return from_host<To>(static_cast<HostFloat<To>>(to_host<From>(value)));
+  }
+  return softfloat::convert<To, From>(env, value);
 }
 
 /// CVTDQ2PS, CVTPI2PD and kin: Count doublewords from the low end of the source; upper elements of `result` stay.
@@ -20,7 +39,7 @@ template <class F, class S>
 V128 doublewords_to_fp(SseEnv& env, V128 result, const S& src) {
   const auto a = std::bit_cast<std::array<i32, sizeof(S) / 4>>(src);
   constexpr unsigned kCount = std::min<unsigned>(sizeof(S) / 4, kLanes<BitsOf<F>, V128>);
-  for (unsigned i = 0; i < kCount; ++i) result = with_lane(result, i, softfloat::from_int64<F>(env, a[i]));
+  for (unsigned i = 0; i < kCount; ++i) result = with_lane(result, i, fp_from_int<F>(env, a[i]));
   return result;
 }
 /// The unused upper elements of the result are zero.
@@ -48,14 +67,14 @@ struct sem_cvt_to_dwords {
 struct sem_cvtps2pd {
   V128 operator()(SseEnv& env, u64 src) const {
     return fill_lanes<u64, V128>([&](unsigned i) {
-      return softfloat::convert<Binary64, Binary32>(env, static_cast<u32>(src >> (32 * i)));
+      return fp_to_format<Binary64, Binary32>(env, static_cast<u32>(src >> (32 * i)));
     });
   }
 };
 struct sem_cvtpd2ps {
   V128 operator()(SseEnv& env, V128 src) const {
-    const u64 low = softfloat::convert<Binary32, Binary64>(env, src.qword[0]);
-    const u64 high = softfloat::convert<Binary32, Binary64>(env, src.qword[1]);
+    const u64 low = fp_to_format<Binary32, Binary64>(env, src.qword[0]);
+    const u64 high = fp_to_format<Binary32, Binary64>(env, src.qword[1]);
     return V128{{low | high << 32, 0}};
   }
 };
@@ -64,7 +83,7 @@ struct sem_cvtpd2ps {
 template <class To, class From>
 struct sem_cvt_scalar {
   V128 operator()(SseEnv& env, V128 dst, BitsOf<From> src) const {
-    return with_lane(dst, 0, softfloat::convert<To, From>(env, src));
+    return with_lane(dst, 0, fp_to_format<To, From>(env, src));
   }
 };
 /// CVTSI2SS, CVTSI2SD; T is u32 or u64.
@@ -72,7 +91,7 @@ template <class F>
 struct sem_cvt_from_gpr {
   template <class T>
   V128 operator()(SseEnv& env, V128 dst, T src) const {
-    return with_lane(dst, 0, softfloat::from_int64<F>(env, static_cast<Signed<T>>(src)));
+    return with_lane(dst, 0, fp_from_int<F>(env, static_cast<Signed<T>>(src)));
   }
 };
 /// CVTSS2SI and kin.

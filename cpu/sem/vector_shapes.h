@@ -141,11 +141,14 @@ inline constexpr u32 kMxcsrDaz = 1u << 6;
 inline constexpr unsigned kMxcsrMasksShift = 7;
 inline constexpr unsigned kMxcsrRcShift = 13;
 inline constexpr u32 kMxcsrFtz = 1u << 15;
+inline constexpr u32 kMxcsrControls = 0xffc0;
+inline constexpr u32 kMxcsrReset = 0x1f80;  // all masked, round to nearest
 
 /// The environment of one instruction. One that works in steps, each on all elements, moves the (masked) exceptions
 /// of a step that is done to `done`.
 struct SseEnv : softfloat::FpEnv {
   u32 done = 0;
+  bool host_exact = false;  // MXCSR allows host arithmetic: see fp_host.h
   void finish_step() { done |= std::exchange(flags, 0); }
 };
 
@@ -155,6 +158,7 @@ inline SseEnv sse_env(u32 mxcsr) {
   env.daz = (mxcsr & kMxcsrDaz) != 0;
   env.ftz = (mxcsr & kMxcsrFtz) != 0;
   env.masks = mxcsr >> kMxcsrMasksShift & softfloat::kAllExceptions;
+  env.host_exact = (mxcsr & (kMxcsrControls | softfloat::kPE)) == (kMxcsrReset | softfloat::kPE);
   return env;
 }
 /// Raises #XM, or #UD when CR4.OSXMMEXCPT is clear. Returns false.

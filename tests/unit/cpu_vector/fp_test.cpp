@@ -10,7 +10,7 @@
 namespace reprise::cpu {
 namespace {
 
-constexpr int kRounds = 20000;
+constexpr int kRounds = 8192;
 
 template <class F>
 constexpr Operands kOperandsOf = sizeof(BitsOf<F>) == 4 ? Operands::Single : Operands::Double;
