@@ -42,37 +42,44 @@ inline constexpr auto kInverseSbox = [] {
 }();
 static_assert(kSbox[0x53] == 0xed && kInverseSbox[0xed] == 0x53);
 
-/// One column of MixColumns for one byte in row 0: the byte times 2, 1, 1, 3 (or, inverse, E, 9, D, B).
-template <u8 R0, u8 R1, u8 R2, u8 R3>
+constexpr u8 identity(u8 byte) { return byte; }
+constexpr u8 substitute(u8 byte) { return kSbox[byte]; }
+constexpr u8 inverse_substitute(u8 byte) { return kInverseSbox[byte]; }
+
+/// What a byte in row 0 adds to its column in (Inv)MixColumns after going through Box: multiples in rows 0 to 3.
+template <u8 (*Box)(u8), u8 R0, u8 R1, u8 R2, u8 R3>
 inline constexpr auto kColumn = [] {
   std::array<u32, 256> table{};
   for (unsigned i = 0; i < 256; ++i) {
-    const u8 a = static_cast<u8>(i);
+    const u8 a = Box(static_cast<u8>(i));
     table[i] = multiply(a, R0) | u32{multiply(a, R1)} << 8 | u32{multiply(a, R2)} << 16 | u32{multiply(a, R3)} << 24;
   }
   return table;
 }();
+inline constexpr auto& kMixSubstituted = kColumn<substitute, 2, 1, 1, 3>;
+inline constexpr auto& kInverseMix = kColumn<identity, 14, 9, 13, 11>;
+inline constexpr auto& kInverseMixSubstituted = kColumn<inverse_substitute, 14, 9, 13, 11>;
 
-template <const std::array<u32, 256>& Table>
-constexpr V128 mix(const V128& state) {
+/// Where ShiftRows finds byte i: row r moves left by r columns. InvShiftRows moves right.
+constexpr unsigned shifted(unsigned i) { return (i + 4 * (i % 4)) % 16; }
+constexpr unsigned inverse_shifted(unsigned i) { return (i + 16 - 4 * (i % 4)) % 16; }
+constexpr unsigned in_place(unsigned i) { return i; }
+
+/// Moves bytes as From says and sums up the columns of their Table entries.
+template <const std::array<u32, 256>& Table, unsigned (*From)(unsigned)>
+constexpr V128 mix_columns(const V128& state) {
   const Bytes a = lanes<u8>(state);
   return fill_lanes<u32, V128>([&](unsigned column) {
-    u32 sum = 0;
-    for (unsigned row = 0; row < 4; ++row) sum ^= std::rotl(Table[a[4 * column + row]], static_cast<int>(8 * row));
-    return sum;
+    const unsigned i = 4 * column;
+    return Table[a[From(i)]] ^ std::rotl(Table[a[From(i + 1)]], 8) ^ std::rotl(Table[a[From(i + 2)]], 16) ^
+           std::rotl(Table[a[From(i + 3)]], 24);
   });
 }
-constexpr V128 mix_columns(const V128& state) { return mix<kColumn<2, 1, 1, 3>>(state); }
-constexpr V128 inverse_mix_columns(const V128& state) { return mix<kColumn<14, 9, 13, 11>>(state); }
-
-/// ShiftRows and SubBytes: row r moves left by r columns.
-constexpr V128 shift_and_substitute(const V128& state) {
+/// The same without MixColumns.
+template <u8 (*Box)(u8), unsigned (*From)(unsigned)>
+constexpr V128 substitute_bytes(const V128& state) {
   const Bytes a = lanes<u8>(state);
-  return fill_lanes<u8, V128>([&](unsigned i) { return kSbox[a[(i + 4 * (i % 4)) % 16]]; });
-}
-constexpr V128 inverse_shift_and_substitute(const V128& state) {
-  const Bytes a = lanes<u8>(state);
-  return fill_lanes<u8, V128>([&](unsigned i) { return kInverseSbox[a[(i + 16 - 4 * (i % 4)) % 16]]; });
+  return fill_lanes<u8, V128>([&](unsigned i) { return Box(a[From(i)]); });
 }
 
 constexpr V128 add_key(const V128& a, const V128& key) { return V128{{a.qword[0] ^ key.qword[0], a.qword[1] ^ key.qword[1]}}; }
@@ -85,21 +92,27 @@ constexpr u32 substitute_word(u32 word) {
 }  // namespace aes
 
 struct sem_aesenc {
-  V128 operator()(V128 dst, V128 key) const { return aes::add_key(aes::mix_columns(aes::shift_and_substitute(dst)), key); }
+  V128 operator()(V128 dst, V128 key) const {
+    return aes::add_key(aes::mix_columns<aes::kMixSubstituted, aes::shifted>(dst), key);
+  }
 };
 struct sem_aesenclast {
-  V128 operator()(V128 dst, V128 key) const { return aes::add_key(aes::shift_and_substitute(dst), key); }
+  V128 operator()(V128 dst, V128 key) const {
+    return aes::add_key(aes::substitute_bytes<aes::substitute, aes::shifted>(dst), key);
+  }
 };
 struct sem_aesdec {
   V128 operator()(V128 dst, V128 key) const {
-    return aes::add_key(aes::inverse_mix_columns(aes::inverse_shift_and_substitute(dst)), key);
+    return aes::add_key(aes::mix_columns<aes::kInverseMixSubstituted, aes::inverse_shifted>(dst), key);
   }
 };
 struct sem_aesdeclast {
-  V128 operator()(V128 dst, V128 key) const { return aes::add_key(aes::inverse_shift_and_substitute(dst), key); }
+  V128 operator()(V128 dst, V128 key) const {
+    return aes::add_key(aes::substitute_bytes<aes::inverse_substitute, aes::inverse_shifted>(dst), key);
+  }
 };
 struct sem_aesimc {
-  V128 operator()(V128 src) const { return aes::inverse_mix_columns(src); }
+  V128 operator()(V128 src) const { return aes::mix_columns<aes::kInverseMix, aes::in_place>(src); }
 };
 struct sem_aeskeygenassist {
   V128 operator()(V128 src, u8 round_constant) const {
@@ -113,8 +126,11 @@ struct sem_aeskeygenassist {
 struct sem_pclmulqdq {
   V128 operator()(V128 dst, V128 src, u8 imm) const {
     const u64 a = dst.qword[imm & 1], b = src.qword[imm >> 4 & 1];
+    // The products of a and all polynomials of four bits.
+    std::array<u128, 16> multiple{};
+    for (unsigned i = 1; i < 16; ++i) multiple[i] = multiple[i / 2] << 1 ^ (i & 1 ? a : 0);
     u128 product = 0;
-    for (unsigned i = 0; i < 64; ++i) product ^= (u128{a} << i) & (u128{0} - (b >> i & 1));
+    for (int i = 60; i >= 0; i -= 4) product = product << 4 ^ multiple[b >> i & 15];
     return V128{{static_cast<u64>(product), static_cast<u64>(product >> 64)}};
   }
 };

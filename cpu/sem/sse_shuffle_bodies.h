@@ -37,7 +37,7 @@ struct sem_pshufb {
   template <class V>
   V operator()(V dst, V src) const {
     const auto a = lanes<u8>(dst), control = lanes<u8>(src);
-    return fill_lanes<u8, V>([&](unsigned i) { return control[i] & 0x80 ? 0 : a[control[i] & (sizeof(V) - 1)]; });
+    return fill_lanes<u8, V>([&](unsigned i) { return a[control[i] & (sizeof(V) - 1)] & ((control[i] >> 7) - 1); });
   }
 };
 
