@@ -75,6 +75,8 @@ bool Vcpu::take_event() {
 }
 
 void Vcpu::deliver(const Fault& event) {
+  if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
+  else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
   cpu_.debug_hits = 0;
   deliver_event(cpu_, event);
   // Data breakpoints on the frame itself.

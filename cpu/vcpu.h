@@ -18,6 +18,12 @@ enum class VcpuExit : u8 {
   Attention,  // request_stop(), or exceptions that follow each other without an instruction retiring
 };
 
+/// Events delivered so far. For people; not part of the state.
+struct VcpuCounts {
+  u64 exceptions = 0;  // faults and traps, not software interrupts
+  u64 interrupts = 0;  // external, NMI included
+};
+
 class Vcpu {
  public:
   Vcpu(Cpu& cpu, Engine& engine) : cpu_(cpu), engine_(engine) {}
@@ -38,6 +44,7 @@ class Vcpu {
   void start_up(u8 vector);
 
   Cpu& cpu() { return cpu_; }
+  const VcpuCounts& counts() const { return counts_; }
 
  private:
   /// Exceptions in a row without a retired instruction before run() gives the machine a chance to stop.
@@ -51,6 +58,7 @@ class Vcpu {
 
   Cpu& cpu_;
   Engine& engine_;
+  VcpuCounts counts_;
   bool stop_requested_ = false;
 };
 

@@ -287,7 +287,9 @@ std::string Machine::stats(const RunResult& result) {
     text += fmt::format("TLB flushes: all {}, non-global {}, page {}, PCID {}; page-crossing accesses {}; stores to code pages {}\n",
                         mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
                         mmu.code_page_stores);
-    text += fmt::format("MMIO reads {}, writes {}\n", mmu.mmio_reads, mmu.mmio_writes);
+    const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
+    text += fmt::format("exceptions {}, interrupts {}; MMIO reads {}, writes {}\n", counts.exceptions, counts.interrupts,
+                        mmu.mmio_reads, mmu.mmio_writes);
   }
   text += fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,
                       pc_.counters().port_writes, pc_.ports().unmapped_reads(), pc_.ports().unmapped_writes());

@@ -55,7 +55,6 @@ struct PcBackends {
 struct PcCounters {
   u64 port_reads = 0;
   u64 port_writes = 0;
-  u64 interrupts = 0;
 };
 
 /// Thread: the one that runs the machine.
