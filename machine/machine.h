@@ -41,6 +41,7 @@ class Machine final : private MachineControl {
   u64 retired() const { return pc_.retired_now(); }
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
+  mmu::Ram& ram() { return *ram_; }
 
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
