@@ -184,16 +184,14 @@ static void test_special_permissions(void) {
   check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP, "CLAC forbids it again");
   check_trap(probe(kWrite, kSupervisor, kTest), kPF, kPfP | kPfW, "SMAP fault on a write: error 3");
   // SDM 3A 4.6.1: a descriptor load is an implicit supervisor access; EFLAGS.AC does not matter.
-  struct {
-    u16 limit;
-    u64 base;
-  } __attribute__((packed)) normal, moved;
-  asm volatile("sgdt %0" : "=m"(normal));
-  moved = normal;
-  moved.base = kAlias + normal.base;
-  asm volatile("lgdt %0" : : "m"(moved));
-  int got = CATCH(asm volatile("stac; mov %0, %%es" : : "r"((u16)kKernelData)));
-  asm volatile("clac; lgdt %0" : : "m"(normal));
+  static u64 ldt[1];
+  ldt[0] = *gdt_slot(kKernelData);
+  u64 base = kAlias + (u64)ldt;
+  gdt_slot(kSpare)[0] = (sizeof ldt - 1) | (base & 0xffffff) << 16 | 0x82ull << 40 | (base >> 24 & 0xff) << 56;
+  gdt_slot(kSpare)[1] = base >> 32;
+  asm volatile("lldt %0" : : "r"((u16)kSpare));
+  int got = CATCH(asm volatile("stac; mov %0, %%es" : : "r"((u16)4)));
+  asm volatile("clac; lldt %0" : : "r"((u16)0));
   check_trap(got, kPF, kPfP, "descriptor load from a user page under SMAP faults in spite of AC");
   write_cr4(read_cr4() & ~(uptr)kCr4Smap);
   set_identity_user(true);

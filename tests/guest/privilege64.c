@@ -92,7 +92,7 @@ user32_stack_limit:
   int $0x80
 user32_wrap:
   mov $0xfffffff0, %eax
-  mov 0x20(%eax), %edx     # effective address wraps to 10h
+  mov %ss:0x20(%eax), %edx # effective address wraps to 10h; DS is null here
   int $0x80
 .code64
 .popsection

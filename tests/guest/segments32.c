@@ -50,7 +50,7 @@ static void test_limits(void) {
   check_trap(CATCH(fs_read8(0xffff)), kNoTrap, 0, "expand-down, 16-bit: up to FFFFh");
   check_trap(CATCH(fs_read8(0x10000)), kGP, 0, "expand-down, 16-bit: beyond FFFFh: #GP(0)");
   // A stack segment reports #SS. The limit is above this image, so that the frame fits.
-  set_segment(s, 0, 0x7fffff, kReadWrite, kBig);
+  set_segment(s, 0, 0x7ff, kReadWrite, kBig | kPageGranular);
   check_trap(CATCH(asm volatile("mov %0, %%ss; push %%ebp; mov %1, %%ebp; movb (%%ebp), %%al; pop %%ebp" : : "r"(s), "r"(0x800000) : "eax")), kSS, 0,
              "access through ebp beyond SS's limit: #SS(0)");
   asm volatile("mov %0, %%ss" : : "r"(s));
