@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "devices/timer_state.h"
 
 namespace reprise::devices {
@@ -79,7 +77,6 @@ constexpr u8 kMsrDeltas = 0x0f;
 constexpr u64 kClockHz = 1'843'200;
 constexpr u16 kResetDivisor = 12;  // 9600 baud
 constexpr u64 kTimeoutCharacters = 4;
-constexpr u64 kImmediateTransmitNs = 1000;
 constexpr u8 kPollsOfAReader = 16;
 
 }  // namespace
@@ -137,11 +134,6 @@ u64 Uart16550::character_ns() const {
 }
 
 bool Uart16550::immediate() const { return line_status_mode_ == LineStatus::Immediate && !(mcr_ & kMcrLoop); }
-
-/// How long the transmitter takes for what takes `line_ns` on the line.
-u64 Uart16550::transmit_ns(u64 line_ns) const {
-  return immediate() ? std::min(line_ns, kImmediateTransmitNs) : line_ns;
-}
 
 bool Uart16550::guest_reads() const {
   return host_input_mode_ == HostInput::AtOnce || (ier_ & kIerReceived) || polls_ >= kPollsOfAReader;
@@ -313,20 +305,24 @@ void Uart16550::write_thr(u8 byte) {
   if (transmit_fifo_.size() < capacity) transmit_fifo_.push(byte);
   if (transmitter_ == Transmitter::Idle) {
     transmitter_ = Transmitter::Loading;
-    clock_.arm(transmit_timer_, clock_.now_ns() + transmit_ns(bit_ns()));
+    clock_.arm(transmit_timer_, clock_.now_ns() + (immediate() ? 0 : bit_ns()));
   }
   update_irq();
 }
 
 void Uart16550::transmit_event() {
   if (transmitter_ == Transmitter::Shifting && (mcr_ & kMcrLoop)) receive_character(shift_register_, 0);
+  if (immediate() && !transmit_fifo_.empty()) {
+    transmit_fifo_.clear();
+    thre_interrupt_ = true;
+  }
   if (transmit_fifo_.empty()) {
     transmitter_ = Transmitter::Idle;
     return update_irq();
   }
   shift_register_ = transmit_fifo_.pop();
   transmitter_ = Transmitter::Shifting;
-  clock_.arm(transmit_timer_, clock_.now_ns() + transmit_ns(character_ns()));
+  clock_.arm(transmit_timer_, clock_.now_ns() + character_ns());
   if (transmit_fifo_.empty()) thre_interrupt_ = true;
   update_irq();
 }

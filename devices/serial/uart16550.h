@@ -2,8 +2,9 @@
 // Differs from hardware:
 // - Bytes reach the back end when they are written, so nothing that reached the transmitter is lost when the guest stops.
 // - With LineStatus::Immediate (outside loopback) LSR always shows an empty transmitter, so that a guest that polls
-//   does not spin for a character time per byte; and the transmitter takes at most a microsecond for a character, so that
-//   little waits in the guest's own buffers when it powers off. Otherwise it takes the character times of the divisor.
+//   does not spin for a character time per byte; and the transmitter empties its FIFO right after the instruction that
+//   wrote, so that nothing waits in the guest's own buffers: not when it powers off, and not for programs that write to
+//   the terminal without blocking. Otherwise it takes the character times of the divisor.
 // - Host input waits in a backlog, enters the FIFO one character time apart, and never overruns it.
 // - With HostInput::WhenRead it also waits for a guest that reads: one that has enabled the received-data interrupt, or
 //   that reads LSR over and over. So input prepared before the guest boots is not lost to the driver's set-up.
@@ -66,7 +67,6 @@ class Uart16550 final : public Device, public PioHandler {
   u64 character_half_bits() const;
   u64 bit_ns() const;
   u64 character_ns() const;
-  u64 transmit_ns(u64 line_ns) const;
   bool immediate() const;
   bool guest_reads() const;
   std::size_t receive_capacity() const;
