@@ -8,8 +8,8 @@
 
 namespace reprise::frontend {
 
-/// Separates what goes to the guest from what is for us: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A (or Ctrl-A a)
-/// sends one Ctrl-A; after Ctrl-A any other key is dropped.
+/// Separates what goes to the guest from what is for us: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A (or
+/// Ctrl-A a) sends one Ctrl-A; after Ctrl-A any other key is dropped.
 class EscapeKeys {
  public:
   struct Outcome {

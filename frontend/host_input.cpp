@@ -15,7 +15,8 @@ constexpr const char* kKeysHelp =
 
 }  // namespace
 
-HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, std::function<void()> quit)
+HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys,
+                     std::function<void()> quit)
     : inbox_(inbox), channel_(channel), keys_(keys), quit_(std::move(quit)) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();

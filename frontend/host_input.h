@@ -13,8 +13,9 @@ class HostInput {
  public:
   enum class Keys : u8 { Plain, WithEscapes };  // escapes: see escape_keys.h
 
-  /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is there at
-  /// instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is called on Ctrl-A x.
+  /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
+  /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
+  /// called on Ctrl-A x.
   HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, std::function<void()> quit);
   ~HostInput();
   HostInput(const HostInput&) = delete;

@@ -61,7 +61,8 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
       options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
       // A background job must not touch the terminal.
       if (raw || !isatty(STDIN_FILENO)) {
-        input.emplace(machine->inbox(), com1_stdio ? machine::InputChannel::Com1 : machine::InputChannel::Com2,
+        input.emplace(machine->inbox(),
+                      com1_stdio ? machine::InputChannel::Com1 : machine::InputChannel::Com2,
                       raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, [&] {
                         machine->request_end(machine::ExitReason::Quit, 0);
                         machine->inbox().wake();

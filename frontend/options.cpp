@@ -72,8 +72,9 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, memory, cpus, engine = "interp", clock = "auto", seed, rtc, stop_at, hash_every,
-      timeout, wall_timeout, json, log, trace, debug_exit;
+  std::string kernel, initrd, append, memory, cpus, engine = "interp", clock = "auto", seed, rtc, stop_at,
+                                                    hash_every, timeout, wall_timeout, json, log, trace,
+                                                    debug_exit;
   std::vector<std::string> serial;
   bool stats = false;
 };
@@ -105,7 +106,8 @@ std::vector<std::string> trace_list(std::string_view text) {
   std::vector<std::string> out;
   while (!text.empty()) {
     const std::string_view name = text.substr(0, text.find(','));
-    if (name != "pio" && name != "mmio") throw BadValue{fmt::format("--trace '{}' is unknown: there are pio and mmio", name)};
+    if (name != "pio" && name != "mmio")
+      throw BadValue{fmt::format("--trace '{}' is unknown: there are pio and mmio", name)};
     out.emplace_back(name);
     text.remove_prefix(std::min(name.size() + 1, text.size()));
   }
@@ -120,21 +122,29 @@ RunOptions interpret(const Texts& texts) {
   if (texts.kernel.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
   config.boot = {texts.kernel, texts.initrd, texts.append};
   if (!texts.memory.empty()) {
-    config.ram_bytes = value_of("--memory", texts.memory, parse_size(texts.memory), "a size such as 512M or 2G");
-    const bool possible = config.ram_bytes >= machine::kMinRamBytes && config.ram_bytes <= machine::kMaxRamBytes;
+    config.ram_bytes =
+        value_of("--memory", texts.memory, parse_size(texts.memory), "a size such as 512M or 2G");
+    const bool possible =
+        config.ram_bytes >= machine::kMinRamBytes && config.ram_bytes <= machine::kMaxRamBytes;
     if (!possible || config.ram_bytes % kPageBytes != 0) {
       throw BadValue{fmt::format("--memory {} is not between {}M and {}G in steps of 4K", texts.memory,
-                                 machine::kMinRamBytes / machine::kMiB, machine::kMaxRamBytes / machine::kGiB)};
+                                 machine::kMinRamBytes / machine::kMiB,
+                                 machine::kMaxRamBytes / machine::kGiB)};
     }
   }
   if (!texts.cpus.empty() && value_of("--cpus", texts.cpus, parse_number(texts.cpus), kWantNumber) != 1) {
     throw BadValue{fmt::format("--cpus {}: only one processor can run, so give --cpus 1", texts.cpus)};
   }
-  if (texts.engine != "interp") throw BadValue{fmt::format("--engine '{}' is unknown: there is interp", texts.engine)};
-  if (texts.clock == "paced") out.clock_choice = ClockChoice::Paced;
-  else if (texts.clock == "free") out.clock_choice = ClockChoice::Free;
-  else if (texts.clock != "auto") throw BadValue{fmt::format("--clock '{}' is none of auto, paced, free", texts.clock)};
-  if (texts.serial.size() > 2) throw BadValue{"--serial was given more than twice: there are two serial ports"};
+  if (texts.engine != "interp")
+    throw BadValue{fmt::format("--engine '{}' is unknown: there is interp", texts.engine)};
+  if (texts.clock == "paced")
+    out.clock_choice = ClockChoice::Paced;
+  else if (texts.clock == "free")
+    out.clock_choice = ClockChoice::Free;
+  else if (texts.clock != "auto")
+    throw BadValue{fmt::format("--clock '{}' is none of auto, paced, free", texts.clock)};
+  if (texts.serial.size() > 2)
+    throw BadValue{"--serial was given more than twice: there are two serial ports"};
   for (std::size_t i = 0; i < texts.serial.size(); ++i) {
     (i == 0 ? out.com1 : out.com2) =
         value_of("--serial", texts.serial[i], parse_serial(texts.serial[i]), "one of stdio, null, file:PATH");
@@ -142,17 +152,22 @@ RunOptions interpret(const Texts& texts) {
   if (out.com1.kind == SerialTarget::Kind::Stdio && out.com2.kind == SerialTarget::Kind::Stdio) {
     throw BadValue{"--serial stdio was given twice: only one port can have the terminal"};
   }
-  if (!texts.seed.empty()) config.seed = value_of("--seed", texts.seed, parse_number(texts.seed), kWantNumber);
+  if (!texts.seed.empty())
+    config.seed = value_of("--seed", texts.seed, parse_number(texts.seed), kWantNumber);
   if (!texts.rtc.empty()) {
-    config.rtc_unix_s = value_of("--rtc", texts.rtc, parse_time(texts.rtc), "a time such as 2024-02-29T12:00:00");
+    config.rtc_unix_s =
+        value_of("--rtc", texts.rtc, parse_time(texts.rtc), "a time such as 2024-02-29T12:00:00");
   }
   if (!texts.debug_exit.empty()) {
-    const u64 port = value_of("--debug-exit", texts.debug_exit, parse_number(texts.debug_exit), "a port number");
-    if (port > 0xfffc) throw BadValue{fmt::format("--debug-exit {} is not a port up to 0xfffc", texts.debug_exit)};
+    const u64 port =
+        value_of("--debug-exit", texts.debug_exit, parse_number(texts.debug_exit), "a port number");
+    if (port > 0xfffc)
+      throw BadValue{fmt::format("--debug-exit {} is not a port up to 0xfffc", texts.debug_exit)};
     config.debug_exit_port = static_cast<u16>(port);
   }
   if (!texts.stop_at.empty()) {
-    out.limits.stop_at_retired = value_of("--stop-at", texts.stop_at, parse_number(texts.stop_at), kWantNumber);
+    out.limits.stop_at_retired =
+        value_of("--stop-at", texts.stop_at, parse_number(texts.stop_at), kWantNumber);
   }
   if (!texts.hash_every.empty()) {
     const u64 every = value_of("--hash-every", texts.hash_every, parse_number(texts.hash_every), kWantNumber);
@@ -169,8 +184,9 @@ RunOptions interpret(const Texts& texts) {
   }
   Log log;
   if (!log.configure(texts.log)) {
-    throw BadValue{fmt::format("--log '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
-                               texts.log)};
+    throw BadValue{fmt::format(
+        "--log '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
+        texts.log)};
   }
   out.trace = trace_list(texts.trace);
   out.json_path = texts.json;
@@ -193,7 +209,8 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 }  // namespace
 
 std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>& words) {
-  if (words.empty()) return EarlyExit{2, "reprise: no command was given: reprise run --kernel FILE; see reprise --help.\n"};
+  if (words.empty())
+    return EarlyExit{2, "reprise: no command was given: reprise run --kernel FILE; see reprise --help.\n"};
   if (words[0] == "--version" || (words[0] == "run" && contains(words, "--version"))) {
     return EarlyExit{0, fmt::format("{}\n", kVersion)};
   }

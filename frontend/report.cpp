@@ -39,7 +39,8 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
 Result<ReportFile> ReportFile::open(const std::string& path) {
   if (path.empty()) return ReportFile();
   std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) return Error{fmt::format("report '{}' cannot be written: {}.", path, std::strerror(errno))};
+  if (file == nullptr)
+    return Error{fmt::format("report '{}' cannot be written: {}.", path, std::strerror(errno))};
   return ReportFile(file);
 }
 

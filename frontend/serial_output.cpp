@@ -10,7 +10,8 @@
 namespace reprise::frontend {
 namespace {
 
-/// Bytes go out as they come: what the guest said before a crash is there. A reader that went away is not our failure.
+/// Bytes go out as they come: what the guest said before a crash is there. A reader that went away is not our
+/// failure.
 class DescriptorOutput final : public devices::CharBackend {
  public:
   enum class Owned : u8 { No, Yes };
@@ -45,10 +46,12 @@ class NullOutput final : public devices::CharBackend {
 Result<std::unique_ptr<devices::CharBackend>> open_serial_output(const SerialTarget& target) {
   using Output = std::unique_ptr<devices::CharBackend>;
   switch (target.kind) {
-    case SerialTarget::Kind::Null: return Output(std::make_unique<NullOutput>());
+    case SerialTarget::Kind::Null:
+      return Output(std::make_unique<NullOutput>());
     case SerialTarget::Kind::Stdio:
       return Output(std::make_unique<DescriptorOutput>(STDOUT_FILENO, DescriptorOutput::Owned::No));
-    case SerialTarget::Kind::File: break;
+    case SerialTarget::Kind::File:
+      break;
   }
   const int descriptor = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) {

@@ -5,8 +5,9 @@
 
 namespace reprise::frontend {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP end `machine` (a second one ends the process), and SIGSEGV, SIGBUS,
-/// SIGILL, SIGFPE and SIGABRT restore the terminal before they take their usual course. One at a time.
+/// While it lives, SIGINT, SIGTERM and SIGHUP end `machine` (a second one ends the process), and SIGSEGV,
+/// SIGBUS, SIGILL, SIGFPE and SIGABRT restore the terminal before they take their usual course. One at a
+/// time.
 class SignalGuard {
  public:
   explicit SignalGuard(machine::Machine& machine);

@@ -8,7 +8,8 @@
 namespace reprise::frontend {
 namespace {
 
-// A process has one terminal, and a signal handler has no argument: these two are the process's, not a machine's.
+// A process has one terminal, and a signal handler has no argument: these two are the process's, not a
+// machine's.
 termios saved_settings;
 std::atomic<bool> changed{false};
 
@@ -21,7 +22,8 @@ Terminal::Terminal() {
   if (foreground != -1 && foreground != getpgrp()) return;
   if (tcgetattr(STDIN_FILENO, &saved_settings) != 0) return;
   termios settings = saved_settings;
-  settings.c_iflag &= ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  settings.c_iflag &=
+      ~static_cast<tcflag_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
   settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
   settings.c_cc[VMIN] = 1;
   settings.c_cc[VTIME] = 0;

@@ -5,7 +5,8 @@ namespace reprise::frontend {
 
 class Terminal {
  public:
-  /// Puts the terminal of standard input into raw mode if there is one and this process has it in the foreground.
+  /// Puts the terminal of standard input into raw mode if there is one and this process has it in the
+  /// foreground.
   Terminal();
   ~Terminal();
   Terminal(const Terminal&) = delete;
@@ -13,7 +14,8 @@ class Terminal {
 
   bool raw() const { return raw_; }
 
-  /// What ends a line of our own on the terminal as it is now: in raw mode a newline alone does not go back to the left.
+  /// What ends a line of our own on the terminal as it is now: in raw mode a newline alone does not go back
+  /// to the left.
   static const char* line_end();
 
   /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.

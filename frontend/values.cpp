@@ -26,11 +26,24 @@ std::optional<u64> parse_size(std::string_view text) {
   unsigned shift = 0;
   if (!unit.empty()) {
     switch (unit[0]) {
-      case 'k': case 'K': shift = 10; break;
-      case 'm': case 'M': shift = 20; break;
-      case 'g': case 'G': shift = 30; break;
-      case 't': case 'T': shift = 40; break;
-      default: return std::nullopt;
+      case 'k':
+      case 'K':
+        shift = 10;
+        break;
+      case 'm':
+      case 'M':
+        shift = 20;
+        break;
+      case 'g':
+      case 'G':
+        shift = 30;
+        break;
+      case 't':
+      case 'T':
+        shift = 40;
+        break;
+      default:
+        return std::nullopt;
     }
     const std::string_view rest = unit.substr(1);
     if (!rest.empty() && rest != "iB" && rest != "B") return std::nullopt;
@@ -63,7 +76,9 @@ std::optional<i64> parse_time(std::string_view text) {
   // yyyy-mm-dd, optionally followed by Thh:mm:ss
   const bool with_time = text.size() == 19;
   if ((text.size() != 10 && !with_time) || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const auto part = [&](std::size_t at, std::size_t count) { return whole<unsigned>(text.substr(at, count)); };
+  const auto part = [&](std::size_t at, std::size_t count) {
+    return whole<unsigned>(text.substr(at, count));
+  };
   const auto y = part(0, 4), m = part(5, 2), d = part(8, 2);
   if (!y || !m || !d) return std::nullopt;
   const year_month_day date{year(static_cast<int>(*y)), month(*m), day(*d)};

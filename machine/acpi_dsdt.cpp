@@ -34,7 +34,8 @@ Bytes pci_routing() {
   return aml::name("_PRT", aml::package(rows));
 }
 
-Bytes isa_device(std::string_view name, std::string_view id, u64 unit, const std::vector<Bytes>& descriptors) {
+Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
+                 const std::vector<Bytes>& descriptors) {
   return aml::device(name, {hid(id), uid(unit), resources(descriptors)});
 }
 
@@ -43,7 +44,8 @@ Bytes isa_bridge() {
       "ISA",
       {
           aml::name("_ADR", aml::integer(u64{kPciDeviceSouthBridge} << 16)),
-          isa_device("PIC", "PNP0000", 0, {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
+          isa_device("PIC", "PNP0000", 0,
+                     {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
           isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
           isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
           isa_device("KBD", "PNP0303", 0, {aml::io(0x60, 1), aml::io(0x64, 1), aml::irq(kIrqKeyboard)}),
@@ -92,9 +94,9 @@ std::vector<u8> dsdt_aml(const AcpiConfig& config) {
   std::vector<Bytes> system_bus = {pci_root(), hpet()};
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
   // \_S5, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
-  const Bytes soft_off = aml::name("\\_S5", aml::package({aml::integer(kSleepTypeSoftOff),
-                                                          aml::integer(kSleepTypeSoftOff), aml::integer(0),
-                                                          aml::integer(0)}));
+  const Bytes soft_off =
+      aml::name("\\_S5", aml::package({aml::integer(kSleepTypeSoftOff), aml::integer(kSleepTypeSoftOff),
+                                       aml::integer(0), aml::integer(0)}));
   return aml::concat({aml::scope("\\_SB", system_bus), soft_off});
 }
 

@@ -77,21 +77,22 @@ std::vector<u8> fadt(u64 facs_phys, u64 dsdt_phys) {
 
   TableWriter w;
   w.le(facs_phys, 4).le(dsdt_phys, 4);
-  w.u8s({0, 0});                       // reserved; preferred profile: unspecified
-  w.le(kIrqSci, 2);                    // SCI_INT
+  w.u8s({0, 0});     // reserved; preferred profile: unspecified
+  w.le(kIrqSci, 2);  // SCI_INT
   w.le(kSmiCommandPort, 4).u8s({kAcpiEnable, kAcpiDisable, 0, 0});
-  w.le(kPm1EventPort, 4).le(0, 4);     // PM1a, PM1b event blocks
-  w.le(kPm1ControlPort, 4).le(0, 4);   // PM1a, PM1b control blocks
-  w.le(0, 4).le(kPmTimerPort, 4);      // PM2 control block, PM timer
-  w.le(kGpe0Port, 4).le(0, 4);         // GPE0, GPE1 blocks
-  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});     // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
-  w.le(kNoCState, 2).le(kNoCState, 2); // no C2, no C3
-  w.le(0, 2).le(0, 2).u8s({0, 0});     // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
-  w.u8s({0, 0, 0x32});                 // DAY_ALRM, MON_ALRM, CENTURY
+  w.le(kPm1EventPort, 4).le(0, 4);    // PM1a, PM1b event blocks
+  w.le(kPm1ControlPort, 4).le(0, 4);  // PM1a, PM1b control blocks
+  w.le(0, 4).le(kPmTimerPort, 4);     // PM2 control block, PM timer
+  w.le(kGpe0Port, 4).le(0, 4);        // GPE0, GPE1 blocks
+  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});    // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
+  w.le(kNoCState, 2).le(kNoCState, 2);  // no C2, no C3
+  w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
+  w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
   w.le(kBootLegacyDevices | kBoot8042 | kBootNoVga, 2).u8s({0});
-  w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagFixedRtcWakeAbsent | kFlagResetRegister, 4);
+  w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagFixedRtcWakeAbsent | kFlagResetRegister,
+       4);
   w.address(Space::Io, 8, kResetControlPort).u8s({kResetControlValue}).zeros(3);
-  w.le(0, 8).le(dsdt_phys, 8);                              // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
+  w.le(0, 8).le(dsdt_phys, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
   w.address(Space::Io, 32, kPm1EventPort).address(Space::Io, 0, 0);
   w.address(Space::Io, 16, kPm1ControlPort).address(Space::Io, 0, 0);
   w.address(Space::Io, 0, 0).address(Space::Io, 32, kPmTimerPort);

@@ -82,7 +82,10 @@ Bytes integer(u64 value) {
   if (value == 0) return {kZeroOp};
   if (value == 1) return {kOneOp};
   const unsigned bytes = value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xffff'ffff ? 4 : 8;
-  Bytes out = {bytes == 1 ? kBytePrefix : bytes == 2 ? kWordPrefix : bytes == 4 ? kDwordPrefix : kQwordPrefix};
+  Bytes out = {bytes == 1   ? kBytePrefix
+               : bytes == 2 ? kWordPrefix
+               : bytes == 4 ? kDwordPrefix
+                            : kQwordPrefix};
   put_le(out, value, bytes);
   return out;
 }
@@ -97,8 +100,8 @@ Bytes string(std::string_view text) {
 Bytes eisa_id(std::string_view id) {
   const auto hex = [](char c) { return static_cast<u32>(c <= '9' ? c - '0' : c - 'A' + 10); };
   const u32 word = static_cast<u32>(id[0] - 0x40) << 26 | static_cast<u32>(id[1] - 0x40) << 21 |
-                   static_cast<u32>(id[2] - 0x40) << 16 | hex(id[3]) << 12 | hex(id[4]) << 8 | hex(id[5]) << 4 |
-                   hex(id[6]);
+                   static_cast<u32>(id[2] - 0x40) << 16 | hex(id[3]) << 12 | hex(id[4]) << 8 |
+                   hex(id[5]) << 4 | hex(id[6]);
   Bytes out = {kDwordPrefix};
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<u8>(word >> shift));
   return out;
@@ -127,7 +130,8 @@ Bytes path(std::string_view path) {
   while (!path.empty()) {
     const std::string_view segment = path.substr(0, path.find('.'));
     path.remove_prefix(segment.size() < path.size() ? segment.size() + 1 : path.size());
-    for (std::size_t i = 0; i < 4; ++i) segments.push_back(i < segment.size() ? static_cast<u8>(segment[i]) : '_');
+    for (std::size_t i = 0; i < 4; ++i)
+      segments.push_back(i < segment.size() ? static_cast<u8>(segment[i]) : '_');
     ++count;
   }
   if (count == 0) out.push_back(0);

@@ -1,6 +1,6 @@
-// A small builder of ACPI Machine Language. ACPI specification 6.4, chapter 20 (AML) and 6.4 (resource data types).
-// Every function returns the bytes of one term; terms nest by value. Covers what a static PC needs: names, packages,
-// buffers, devices, methods that return, and resource templates.
+// A small builder of ACPI Machine Language. ACPI specification 6.4, chapter 20 (AML) and 6.4 (resource data
+// types). Every function returns the bytes of one term; terms nest by value. Covers what a static PC needs:
+// names, packages, buffers, devices, methods that return, and resource templates.
 #pragma once
 
 #include <string_view>
@@ -22,7 +22,8 @@ Bytes eisa_id(std::string_view id);
 Bytes buffer(const Bytes& data);
 Bytes package(const std::vector<Bytes>& elements);
 
-// --- Named objects, 20.2.5. `path`: segments of up to four characters, separated by dots, with an optional leading '\' ---
+// --- Named objects, 20.2.5. `path`: segments of up to four characters, separated by dots, with an optional
+// leading '\' ---
 Bytes path(std::string_view path);
 Bytes name(std::string_view name, const Bytes& value);
 Bytes scope(std::string_view name, const std::vector<Bytes>& terms);

@@ -19,9 +19,9 @@ struct MachineConfig {
   unsigned cpus = 1;
   boot::BootRequest boot;
   EngineKind engine = EngineKind::Interp;
-  u64 seed = 1;                       // of RDRAND and RDSEED
-  i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
-  std::optional<u16> debug_exit_port; // as QEMU's isa-debug-exit, 1 to 4 bytes wide
+  u64 seed = 1;                        // of RDRAND and RDSEED
+  i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
+  std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };
 
 /// How one call of Machine::run ends and what it does on the way. None of it is visible to the guest.

@@ -4,8 +4,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <filesystem>
+#include <fstream>
 
 namespace reprise::machine {
 
@@ -13,15 +13,18 @@ Result<std::vector<u8>> read_host_file(const std::string& what, const std::strin
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) return Error{fmt::format("{} '{}' does not exist.", what, path)};
+  if (status.type() == fs::file_type::not_found)
+    return Error{fmt::format("{} '{}' does not exist.", what, path)};
   if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
-  if (status.type() != fs::file_type::regular) return Error{fmt::format("{} '{}' is not a regular file.", what, path)};
+  if (status.type() != fs::file_type::regular)
+    return Error{fmt::format("{} '{}' is not a regular file.", what, path)};
   const u64 size = fs::file_size(path, error);
   if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
   if (size == 0) return Error{fmt::format("{} '{}' is empty.", what, path)};
   if (size > max_bytes) {
-    return Error{fmt::format("{} '{}' is too big for the guest's memory ({} bytes, {} available): give a larger --memory.",
-                             what, path, size, max_bytes)};
+    return Error{fmt::format(
+        "{} '{}' is too big for the guest's memory ({} bytes, {} available): give a larger --memory.", what,
+        path, size, max_bytes)};
   }
   errno = 0;
   std::ifstream file(path, std::ios::binary);

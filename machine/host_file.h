@@ -9,8 +9,9 @@
 
 namespace reprise::machine {
 
-/// The bytes of the regular file at `path`, which the user knows as `what` ("kernel", "initrd"). An error names the
-/// file: missing, unreadable, not a regular file, empty, or over `max_bytes` (the caller's use for it says why).
+/// The bytes of the regular file at `path`, which the user knows as `what` ("kernel", "initrd"). An error
+/// names the file: missing, unreadable, not a regular file, empty, or over `max_bytes` (the caller's use for
+/// it says why).
 Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes);
 
 }  // namespace reprise::machine

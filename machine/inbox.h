@@ -1,8 +1,8 @@
 // Inbox: the one way by which the outside world reaches guest state.
 //
-// Host threads post; the machine takes what is there between two slices of execution, and stamps each message with the
-// instruction count and the virtual time at which it was taken. The log of stamped messages is all that a second run
-// needs in order to see the same outside.
+// Host threads post; the machine takes what is there between two slices of execution, and stamps each message
+// with the instruction count and the virtual time at which it was taken. The log of stamped messages is all
+// that a second run needs in order to see the same outside.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ struct InputMessage {
 };
 
 struct StampedInput {
-  u64 retired = 0;     // instructions, over all vCPUs
+  u64 retired = 0;  // instructions, over all vCPUs
   u64 virtual_ns = 0;
   InputMessage message;
 };
@@ -35,7 +35,8 @@ class Inbox {
   void post(InputMessage message);
   /// Any thread. Wakes a waiting machine without giving it anything.
   void wake();
-  /// Any thread. One more source may post from now on. While there is none, an idle machine need not wait for input.
+  /// Any thread. One more source may post from now on. While there is none, an idle machine need not wait for
+  /// input.
   void add_source();
   /// Any thread. A source has ended.
   void remove_source();

@@ -29,7 +29,8 @@ void IrqRouter::serialize(Archive& archive) {
 }
 
 bool IrqRouter::level_of(unsigned line) const {
-  return std::ranges::any_of(sources_, [&](const Source& source) { return source.line == line && source.level; });
+  return std::ranges::any_of(sources_,
+                             [&](const Source& source) { return source.line == line && source.level; });
 }
 
 }  // namespace reprise::machine

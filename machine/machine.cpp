@@ -31,13 +31,17 @@ void crash_dump(void* context) {
 
 }  // namespace
 
-Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends, const Log& log) {
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends,
+                                                 const Log& log) {
   if (config.cpus != 1) {
-    return Error{fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus)};
+    return Error{
+        fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus)};
   }
-  if (config.ram_bytes < kMinRamBytes || config.ram_bytes > kMaxRamBytes || config.ram_bytes % kPageBytes != 0) {
-    return Error{fmt::format("memory of {} bytes is not possible: give --memory between {}M and {}G, in whole pages.",
-                             config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
+  if (config.ram_bytes < kMinRamBytes || config.ram_bytes > kMaxRamBytes ||
+      config.ram_bytes % kPageBytes != 0) {
+    return Error{
+        fmt::format("memory of {} bytes is not possible: give --memory between {}M and {}G, in whole pages.",
+                    config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
   }
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(ram), backends, log));
@@ -46,7 +50,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   return machine;
 }
 
-Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends, const Log& log)
+Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends,
+                 const Log& log)
     : config_(config),
       ram_(std::move(ram)),
       com1_watch_(backends.com1),
@@ -98,14 +103,17 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
 
   switch (pc_.vcpu(0).run(slice(limits))) {
     case cpu::VcpuExit::Budget:
-    case cpu::VcpuExit::Attention: return std::nullopt;
+    case cpu::VcpuExit::Attention:
+      return std::nullopt;
     case cpu::VcpuExit::Halted:
-    case cpu::VcpuExit::WaitForSipi: return idle(limits);
+    case cpu::VcpuExit::WaitForSipi:
+      return idle(limits);
     case cpu::VcpuExit::Shutdown:
       if (com1_watch_.suspected() || com2_watch_.suspected()) request(MachineRequest::Panic, 0);
       if (pending_.request != MachineRequest::None) return std::nullopt;
-      return Ending{ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
-                    fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())};
+      return Ending{
+          ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
+          fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())};
   }
   return std::nullopt;
 }
@@ -117,12 +125,15 @@ std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
                   why == ExitReason::Quit ? "ended by the user" : "ended by a signal"};
   }
   if (!limits.wall_timeout_s) return std::nullopt;
-  if (++turns_since_host_check_ < kTurnsBetweenHostChecks && retired() - host_checked_retired_ < kSliceInstructions) return std::nullopt;
+  if (++turns_since_host_check_ < kTurnsBetweenHostChecks &&
+      retired() - host_checked_retired_ < kSliceInstructions)
+    return std::nullopt;
   turns_since_host_check_ = 0;
   host_checked_retired_ = retired();
   if (!wall_time_is_up(limits)) return std::nullopt;
-  return Ending{ExitReason::WallTimeout, exit_code_of(ExitReason::WallTimeout),
-                fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
+  return Ending{
+      ExitReason::WallTimeout, exit_code_of(ExitReason::WallTimeout),
+      fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
 }
 
 bool Machine::wall_time_is_up(const RunLimits& limits) const {
@@ -136,9 +147,12 @@ std::optional<Machine::Ending> Machine::check_request() {
     return Ending{reason, exit_code_of(reason), std::move(message)};
   };
   switch (pending.request) {
-    case MachineRequest::None: return std::nullopt;
-    case MachineRequest::PowerOff: return end(ExitReason::PowerOff, "the guest switched itself off");
-    case MachineRequest::Panic: break;
+    case MachineRequest::None:
+      return std::nullopt;
+    case MachineRequest::PowerOff:
+      return end(ExitReason::PowerOff, "the guest switched itself off");
+    case MachineRequest::Panic:
+      break;
     case MachineRequest::Reset:
       if (com1_watch_.suspected() || com2_watch_.suspected()) break;
       return end(ExitReason::Reset, "the guest asked for a reset");
@@ -205,9 +219,12 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
     turns_since_host_check_ = kTurnsBetweenHostChecks;
     return std::nullopt;
   }
-  const u64 deadline_ns = std::min(scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever));
-  if (limits.clock == ClockMode::Paced) wait_paced(deadline_ns, limits);
-  else scheduler.skip_to(deadline_ns);
+  const u64 deadline_ns =
+      std::min(scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever));
+  if (limits.clock == ClockMode::Paced)
+    wait_paced(deadline_ns, limits);
+  else
+    scheduler.skip_to(deadline_ns);
   return std::nullopt;
 }
 
@@ -224,7 +241,8 @@ void Machine::wait_paced(u64 deadline_ns, const RunLimits& limits) {
   nanoseconds waited = HostClock::now() - from;
   turns_since_host_check_ = kTurnsBetweenHostChecks;
   const auto disturbed = [&] {
-    return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
+    return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 ||
+           wall_time_is_up(limits);
   };
   while (waited < whole && !disturbed()) {
     inbox_.wait(std::min<nanoseconds>(whole - waited, kMaxSleep));
@@ -274,25 +292,31 @@ u64 Machine::state_hash() {
 
 std::string Machine::stats(const RunResult& result) {
   const double seconds = std::max(result.wall_s, 1e-9);
-  std::string text = fmt::format("instructions {}, {:.1f} million a second; virtual time {:.3f} s, of which idle {:.3f} s; {:.3f} s on the host\n",
-                                 result.retired, static_cast<double>(result.retired) / seconds / 1e6,
-                                 static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9,
-                                 result.wall_s);
+  std::string text = fmt::format(
+      "instructions {}, {:.1f} million a second; virtual time {:.3f} s, of which idle {:.3f} s; {:.3f} s on "
+      "the host\n",
+      result.retired, static_cast<double>(result.retired) / seconds / 1e6,
+      static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9, result.wall_s);
   for (unsigned i = 0; i < pc_.processors(); ++i) {
     const cpu::BlockCache& cache = pc_.engine(i).cache();
     const mmu::MmuStats& mmu = pc_.vcpu(i).cpu().mmu.stats();
     text += fmt::format("blocks {}, invalidated {}\n", cache.blocks(), cache.invalidations());
-    text += fmt::format("first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page faults {}\n",
-                        mmu.l1_misses[0], mmu.l1_misses[1], mmu.l1_misses[2], mmu.l2_hits, mmu.walks, mmu.page_faults);
-    text += fmt::format("TLB flushes: all {}, non-global {}, page {}, PCID {}; page-crossing accesses {}; stores to code pages {}\n",
-                        mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
-                        mmu.code_page_stores);
+    text += fmt::format(
+        "first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page "
+        "faults {}\n",
+        mmu.l1_misses[0], mmu.l1_misses[1], mmu.l1_misses[2], mmu.l2_hits, mmu.walks, mmu.page_faults);
+    text += fmt::format(
+        "TLB flushes: all {}, non-global {}, page {}, PCID {}; page-crossing accesses {}; stores to code "
+        "pages {}\n",
+        mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
+        mmu.code_page_stores);
     const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
-    text += fmt::format("exceptions {}, interrupts {}; MMIO reads {}, writes {}\n", counts.exceptions, counts.interrupts,
-                        mmu.mmio_reads, mmu.mmio_writes);
+    text += fmt::format("exceptions {}, interrupts {}; MMIO reads {}, writes {}\n", counts.exceptions,
+                        counts.interrupts, mmu.mmio_reads, mmu.mmio_writes);
   }
-  text += fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,
-                      pc_.counters().port_writes, pc_.ports().unmapped_reads(), pc_.ports().unmapped_writes());
+  text +=
+      fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,
+                  pc_.counters().port_writes, pc_.ports().unmapped_reads(), pc_.ports().unmapped_writes());
   return text;
 }
 

@@ -19,7 +19,8 @@ namespace reprise::machine {
 class Machine final : private MachineControl {
  public:
   /// Allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the machine.
-  static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, PcBackends backends, const Log& log);
+  static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, PcBackends backends,
+                                                 const Log& log);
   ~Machine() override;
 
   /// Runs until something ends the run. Machine thread.

@@ -22,8 +22,10 @@ void PanicWatch::write(std::span<const u8> bytes) {
   next_.write(bytes);
   bytes_ += bytes.size();
   for (const u8 byte : bytes) {
-    if (byte == '\n' || byte == '\r') end_line();
-    else if (line_.size() < kMaxLine) line_.push_back(static_cast<char>(byte));
+    if (byte == '\n' || byte == '\r')
+      end_line();
+    else if (line_.size() < kMaxLine)
+      line_.push_back(static_cast<char>(byte));
   }
 }
 

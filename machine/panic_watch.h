@@ -1,9 +1,9 @@
 // PanicWatch: notices a Linux panic in what the guest prints on a serial port.
 //
-// A line that starts with "Kernel panic - not syncing", after an optional "[ 12.345678] " time stamp, makes a panic
-// likely. A program in the guest may print the same (a nested Linux that panics), so it becomes certain only when no
-// user-mode code has run and no processor has gone idle for a while afterwards: a panicked kernel does neither.
-// All of it happens in virtual time.
+// A line that starts with "Kernel panic - not syncing", after an optional "[ 12.345678] " time stamp, makes a
+// panic likely. A program in the guest may print the same (a nested Linux that panics), so it becomes certain
+// only when no user-mode code has run and no processor has gone idle for a while afterwards: a panicked
+// kernel does neither. All of it happens in virtual time.
 #pragma once
 
 #include <string>

@@ -12,7 +12,8 @@ namespace {
 using devices::PioRange;
 using devices::ResetKind;
 
-/// HPET general capabilities, low half: vendor 8086h, legacy replacement, 64-bit counter, 3 timers, revision 1.
+/// HPET general capabilities, low half: vendor 8086h, legacy replacement, 64-bit counter, 3 timers,
+/// revision 1.
 constexpr u32 kHpetBlockId = 0x8086'a201;
 
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
@@ -53,25 +54,31 @@ void Pc::Processor::init() {
 }
 
 void Pc::Processor::apic_base_changed(u64 phys, bool mmio_enabled) {
-  // The register page is private to its processor; with one address map only that of the boot processor is there.
+  // The register page is private to its processor; with one address map only that of the boot processor is
+  // there.
   if (index_ != 0) return;
   if (lapic_mapped_) pc_.phys_map_.remove(region_name_);
   constexpr int kAboveEverything = 8;
-  lapic_mapped_ =
-      mmio_enabled && pc_.map_mmio(region_name_, phys, kPageBytes, lapic, kAboveEverything);
+  lapic_mapped_ = mmio_enabled && pc_.map_mmio(region_name_, phys, kPageBytes, lapic, kAboveEverything);
   cpu.mmu.flush_all();
 }
 
-Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control, const Log& log)
+Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
+       const Log& log)
     : control_(control),
       log_(log),
       trace_ports_(log.enabled("pio", LogLevel::Trace)),
       trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
       memory_(ram.bytes()),
       phys_map_(ram),
-      scheduler_(*this, [this] { if (!processors_.empty()) running().vcpu.request_stop(); }),
+      scheduler_(*this,
+                 [this] {
+                   if (!processors_.empty()) running().vcpu.request_stop();
+                 }),
       debug_log_(log),
-      intr_wire_([this](unsigned, bool level) { if (!processors_.empty()) processors_[0]->lapic.set_irq(0, level); }),
+      intr_wire_([this](unsigned, bool level) {
+        if (!processors_.empty()) processors_[0]->lapic.set_irq(0, level);
+      }),
       a20_wire_([this](unsigned source, bool level) { set_a20(source, level); }),
       pic_(IrqLine(intr_wire_, 0)),
       ioapic_(apic_bus_),
@@ -84,12 +91,10 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                 .acpi_enable = kAcpiEnable,
                 .acpi_disable = kAcpiDisable},
                scheduler_, irq_router_.isa_source(kIrqSci), control),
-      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus,
-            kHostInput),
-      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus,
-            kHostInput),
-      i8042_(scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse), IrqLine(a20_wire_, 1),
-             control),
+      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus, kHostInput),
+      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus, kHostInput),
+      i8042_(scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
+             IrqLine(a20_wire_, 1), control),
       port92_(IrqLine(a20_wire_, 0), control),
       reset_control_(control),
       debug_port_(debug_log_),
@@ -162,7 +167,8 @@ Result<Done> Pc::add_debug_exit(u16 port) {
   debug_exit_.emplace(control_);
   const auto mapped = ports_.map({port, kDebugExitPorts, Width::Dword}, *debug_exit_);
   if (!mapped) {
-    return Error{fmt::format("--debug-exit {:#x}: {}; 0xf4 and 0x501 are free.", port, devices::describe(mapped.error()))};
+    return Error{fmt::format("--debug-exit {:#x}: {}; 0xf4 and 0x501 are free.", port,
+                             devices::describe(mapped.error()))};
   }
   return Done{};
 }
@@ -192,7 +198,8 @@ void Pc::set_a20(unsigned source, bool enabled) {
 
 Result<Done> Pc::boot(const boot::BootRequest& request) {
   AcpiConfig acpi{.apic_ids = {}, .hpet_block_id = kHpetBlockId};
-  for (const auto& processor : processors_) acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
+  for (const auto& processor : processors_)
+    acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
   const AcpiTables tables = build_acpi_tables(acpi, kAcpiTablesPhys);
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
@@ -224,7 +231,8 @@ u32 Pc::port_read(u16 port, Width width) {
   ++counters_.port_reads;
   const u32 value = ports_.read(port, width);
   if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width), value);
+    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
+               value);
   }
   return value;
 }
@@ -232,7 +240,8 @@ u32 Pc::port_read(u16 port, Width width) {
 void Pc::port_write(u16 port, Width width, u32 value) {
   ++counters_.port_writes;
   if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width), value);
+    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
+               value);
   }
   ports_.write(port, width, value);
 }

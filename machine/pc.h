@@ -1,8 +1,10 @@
 // Pc: the board. The only list of devices, addresses and wires.
 //
-//     vCPUs --- CpuBus ------ PioBus: ports         PIT, RTC, UARTs, i8042 ... --- IrqRouter --- 8259 pair --- LINT0
+//     vCPUs --- CpuBus ------ PioBus: ports         PIT, RTC, UARTs, i8042 ... --- IrqRouter --- 8259 pair
+//     --- LINT0
 //       |                                                                             |
-//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC                              IOAPIC --- ApicBus --- LAPICs
+//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC                              IOAPIC --- ApicBus ---
+//       LAPICs
 //
 // Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
 #pragma once
@@ -66,7 +68,8 @@ class Pc final : public cpu::CpuBus,
   /// One processor: core, engine, local APIC.
   class Processor;
 
-  Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control, const Log& log);
+  Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
+     const Log& log);
   ~Pc() override;
 
   /// Loads the kernel and puts the boot processor at its entry.

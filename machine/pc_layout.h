@@ -5,7 +5,8 @@
 
 namespace reprise::machine {
 
-// The PM block of the 82371AB (PIIX4), which direct boot finds already configured. Datasheet (290562-001) 7.2.
+// The PM block of the 82371AB (PIIX4), which direct boot finds already configured. Datasheet
+// (290562-001) 7.2.
 inline constexpr u16 kPmBasePort = 0x600;
 inline constexpr u16 kPm1EventPort = kPmBasePort + 0x00;
 inline constexpr u16 kPm1ControlPort = kPmBasePort + 0x04;

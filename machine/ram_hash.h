@@ -2,8 +2,8 @@
 //
 //     digest = sum over pages of hash64(page, seed = page number + 1), where an all-zero page counts 0
 //
-// The sum lets one page's part be replaced; a page never written is known to be zero. The digest depends on contents
-// alone, not on which pages were touched when.
+// The sum lets one page's part be replaced; a page never written is known to be zero. The digest depends on
+// contents alone, not on which pages were touched when.
 #pragma once
 
 #include <vector>
@@ -16,8 +16,8 @@ class RamHash {
  public:
   explicit RamHash(mmu::Ram& ram) : ram_(ram), page_hash_(ram.bytes() / kPageBytes) {}
 
-  /// The digest of RAM as it is. Takes over and clears the dirty bits: the caller then drops every write tag, so that
-  /// later stores mark their pages again.
+  /// The digest of RAM as it is. Takes over and clears the dirty bits: the caller then drops every write tag,
+  /// so that later stores mark their pages again.
   u64 update();
 
   /// Pages hashed by the last update().

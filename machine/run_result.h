@@ -10,14 +10,14 @@
 namespace reprise::machine {
 
 enum class ExitReason : u8 {
-  PowerOff,     // the guest switched itself off
-  Reset,        // the guest asked for a reset
-  DebugExit,    // the guest wrote to the debug-exit port
-  StopAt,       // the instruction count asked for was reached
-  Quit,         // the user asked at the terminal
-  Panic,        // the guest's kernel panicked
-  Hang,         // nothing can ever happen again
-  Timeout,      // virtual time limit
+  PowerOff,   // the guest switched itself off
+  Reset,      // the guest asked for a reset
+  DebugExit,  // the guest wrote to the debug-exit port
+  StopAt,     // the instruction count asked for was reached
+  Quit,       // the user asked at the terminal
+  Panic,      // the guest's kernel panicked
+  Hang,       // nothing can ever happen again
+  Timeout,    // virtual time limit
   TripleFault,
   HostError,
   WallTimeout,  // host time limit

@@ -25,9 +25,10 @@ class RetiredCounter {
 /// Thread: the one that runs the machine.
 class Scheduler final : public Clock {
  public:
-  /// `deadline_moved` is called when an armed timer became the next to fire: whoever runs a processor up to the
-  /// former deadline must stop it.
-  explicit Scheduler(const RetiredCounter& counter, std::function<void()> deadline_moved = [] {})
+  /// `deadline_moved` is called when an armed timer became the next to fire: whoever runs a processor up to
+  /// the former deadline must stop it.
+  explicit Scheduler(
+      const RetiredCounter& counter, std::function<void()> deadline_moved = [] {})
       : counter_(counter), deadline_moved_(std::move(deadline_moved)) {}
 
   // Clock
@@ -44,11 +45,13 @@ class Scheduler final : public Clock {
   /// How many instructions may retire before the next event is due; at least 1, at most `limit`.
   u64 budget(u64 limit) const;
 
-  /// Runs the callbacks that are due, by deadline, then in the order of arming. A timer that its callback arms again
-  /// for now or the past waits for the next call, so that a guest cannot stop time. Returns how many ran.
+  /// Runs the callbacks that are due, by deadline, then in the order of arming. A timer that its callback
+  /// arms again for now or the past waits for the next call, so that a guest cannot stop time. Returns how
+  /// many ran.
   unsigned run_due();
 
-  /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when past.
+  /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when
+  /// past.
   void skip_to(u64 deadline_ns);
   u64 idle_ns() const { return idle_ns_; }
 
@@ -71,8 +74,8 @@ class Scheduler final : public Clock {
   std::size_t first_due(u64 now, u64 order_limit) const;
   void update_next();
 
-  // A machine has some tens of timers and arms them rarely compared with reading the clock: a scan of a short array
-  // beats a heap that must support removal.
+  // A machine has some tens of timers and arms them rarely compared with reading the clock: a scan of a short
+  // array beats a heap that must support removal.
   const RetiredCounter& counter_;
   std::function<void()> deadline_moved_;
   std::vector<Timer> timers_;

@@ -17,13 +17,15 @@ Result<EntryState> load(const BootRequest& request, const BootTarget& target) {
   return load_image(image, request, target);
 }
 
-Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request, const BootTarget& target) {
+Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,
+                              const BootTarget& target) {
   if (is_bzimage(image)) return load_linux(image, request, target);
   if (find_multiboot_header(image)) return load_multiboot(image, request, target);
   if (is_elf(image)) return load_pvh(image, request, target);
-  return Error{fmt::format(
-      "kernel '{}' is none of bzImage, ELF with a PVH entry, or Multiboot: give the kernel's bzImage (vmlinuz).",
-      request.kernel_path)};
+  return Error{
+      fmt::format("kernel '{}' is none of bzImage, ELF with a PVH entry, or Multiboot: give the kernel's "
+                  "bzImage (vmlinuz).",
+                  request.kernel_path)};
 }
 
 bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes) {

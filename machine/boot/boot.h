@@ -27,8 +27,8 @@ struct BootTarget {
   u64 rsdp_phys;
 };
 
-/// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat segments,
-/// interrupts off, and the GDT at kGdtPhys.
+/// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat
+/// segments, interrupts off, and the GDT at kGdtPhys.
 enum class EntryMode : u8 { Long64, Flat32 };
 
 struct EntryState {
@@ -43,14 +43,15 @@ struct EntryState {
 Result<EntryState> load(const BootRequest& request, const BootTarget& target);
 
 /// Loads a kernel image that is in memory already. Never reads past `image`, whatever it says of itself.
-Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request, const BootTarget& target);
+Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,
+                              const BootTarget& target);
 
 // --- For the loaders ---
 
 // Conventional memory that loaders use for their tables; kernels load at 1 MiB or above.
 inline constexpr u64 kGdtPhys = 0x1000;
-inline constexpr u64 kBootInfoPhys = 0x2000;     // zero page, hvm_start_info or Multiboot information
-inline constexpr u64 kPageTablesPhys = 0x4000;   // PML4, PDPT, four page directories
+inline constexpr u64 kBootInfoPhys = 0x2000;    // zero page, hvm_start_info or Multiboot information
+inline constexpr u64 kPageTablesPhys = 0x4000;  // PML4, PDPT, four page directories
 inline constexpr u64 kCommandLinePhys = 0x20000;
 inline constexpr u64 kMaxCommandLineBytes = 0x10000;  // with its terminating zero
 inline constexpr u64 kModuleStringsPhys = 0x30000;
@@ -61,7 +62,8 @@ template <class T>
 std::optional<T> field_at(std::span<const u8> image, u64 offset) {
   if (offset > image.size() || image.size() - offset < sizeof(T)) return std::nullopt;
   T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(value | static_cast<T>(T{image[offset + i]} << (8 * i)));
+  for (std::size_t i = 0; i < sizeof(T); ++i)
+    value = static_cast<T>(value | static_cast<T>(T{image[offset + i]} << (8 * i)));
   return value;
 }
 

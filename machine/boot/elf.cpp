@@ -19,10 +19,10 @@ constexpr unsigned kMaxProgramHeaders = 1024;
 
 /// Where the two classes keep what we read.
 struct Layout {
-  u64 entry, phoff, phentsize, phnum;            // in the file header
-  u64 p_offset, p_paddr, p_filesz, p_memsz;      // in a program header
+  u64 entry, phoff, phentsize, phnum;        // in the file header
+  u64 p_offset, p_paddr, p_filesz, p_memsz;  // in a program header
   u64 program_header_bytes;
-  unsigned word;                                 // bytes of an address
+  unsigned word;  // bytes of an address
 };
 constexpr Layout kLayout32 = {24, 28, 42, 44, 4, 12, 16, 20, 32, 4};
 constexpr Layout kLayout64 = {24, 32, 54, 56, 8, 24, 32, 40, 56, 8};
@@ -37,7 +37,8 @@ bool is_elf(std::span<const u8> image) { return field_at<u32>(image, 0) == kMagi
 
 Result<ElfImage> parse_elf(std::span<const u8> image) {
   const u8 elf_class = field_at<u8>(image, 4).value_or(0);
-  if (elf_class != kClass32 && elf_class != kClass64) return Error{"is a damaged ELF file: its class is unknown."};
+  if (elf_class != kClass32 && elf_class != kClass64)
+    return Error{"is a damaged ELF file: its class is unknown."};
   if (field_at<u8>(image, 5) != kLittleEndian) return Error{"is a big-endian ELF file: it is not for x86."};
   const Layout& layout = elf_class == kClass64 ? kLayout64 : kLayout32;
 
@@ -52,7 +53,8 @@ Result<ElfImage> parse_elf(std::span<const u8> image) {
   const u64 table = word_at(image, layout.phoff, layout.word);
   const u64 stride = field_at<u16>(image, layout.phentsize).value_or(0);
   const u64 count = field_at<u16>(image, layout.phnum).value_or(0);
-  if (count == 0) return Error{"is an ELF file without program headers: give a linked kernel, not an object file."};
+  if (count == 0)
+    return Error{"is an ELF file without program headers: give a linked kernel, not an object file."};
   if (count > kMaxProgramHeaders || stride < layout.program_header_bytes || table > image.size() ||
       count * stride > image.size() - table) {
     return Error{"is a damaged or truncated ELF file: its program headers lie outside the file."};
@@ -81,15 +83,15 @@ Result<ElfImage> parse_elf(std::span<const u8> image) {
   return elf;
 }
 
-Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> image, const BootRequest& request,
-                                    const BootTarget& target) {
+Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> image,
+                                    const BootRequest& request, const BootTarget& target) {
   std::vector<PhysRange> used;
   for (const ElfSegment& segment : elf.load) {
     if (!fits_low_ram(target, segment.phys, segment.memory_bytes)) {
-      return Error{fmt::format("kernel '{}' does not fit into memory: it wants {:#x} bytes at {:#x}, and memory from "
-                               "1 MiB to {:#x} is there. Give a larger --memory.",
-                               request.kernel_path, segment.memory_bytes, segment.phys,
-                               target.memory.low_ram_end_phys())};
+      return Error{fmt::format(
+          "kernel '{}' does not fit into memory: it wants {:#x} bytes at {:#x}, and memory from "
+          "1 MiB to {:#x} is there. Give a larger --memory.",
+          request.kernel_path, segment.memory_bytes, segment.phys, target.memory.low_ram_end_phys())};
     }
     const PhysRange range = {segment.phys, segment.phys + segment.memory_bytes};
     for (const PhysRange& other : used) {
@@ -109,7 +111,8 @@ Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> ima
   return all;
 }
 
-std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image, std::string_view owner, u32 type) {
+std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image, std::string_view owner,
+                                  u32 type) {
   for (const ElfSegment& segment : elf.notes) {
     std::span<const u8> notes = image.subspan(segment.offset, segment.file_bytes);
     while (notes.size() >= 12) {
@@ -120,7 +123,8 @@ std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image
       if (descriptor_at + descriptor_bytes > notes.size()) break;
       const std::string_view name(reinterpret_cast<const char*>(notes.data()) + 12,
                                   name_bytes == 0 ? 0 : name_bytes - 1);
-      if (name == owner && *field_at<u32>(notes, 8) == type) return notes.subspan(descriptor_at, descriptor_bytes);
+      if (name == owner && *field_at<u32>(notes, 8) == type)
+        return notes.subspan(descriptor_at, descriptor_bytes);
       notes = notes.subspan(std::min<u64>(next, notes.size()));
     }
   }

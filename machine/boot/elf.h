@@ -1,4 +1,5 @@
-// ELF executables as boot loaders need them: class, entry point, loadable segments, notes. ELF-64 Object File Format 1.5.
+// ELF executables as boot loaders need them: class, entry point, loadable segments, notes. ELF-64 Object File
+// Format 1.5.
 #pragma once
 
 #include <functional>
@@ -30,11 +31,13 @@ bool is_elf(std::span<const u8> image);
 /// Checks every offset against the file. The error is the end of a sentence that begins with the file.
 Result<ElfImage> parse_elf(std::span<const u8> image);
 
-/// Checks that all segments fit into RAM from 1 MiB on without overlap, then copies them. Returns the range used.
-Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> image, const BootRequest& request,
-                                    const BootTarget& target);
+/// Checks that all segments fit into RAM from 1 MiB on without overlap, then copies them. Returns the range
+/// used.
+Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> image,
+                                    const BootRequest& request, const BootTarget& target);
 
 /// The descriptor of the first note of that owner and type, or empty.
-std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image, std::string_view owner, u32 type);
+std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image, std::string_view owner,
+                                  u32 type);
 
 }  // namespace reprise::machine::boot

@@ -56,7 +56,8 @@ void set_memory_types(cpu::CpuState& state) {
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state) {
   const bool long64 = entry.mode == EntryMode::Long64;
   const u16 code_size = long64 ? Segment::kLong : Segment::kDb;
-  const Segment code = {0, 0xffffffff, kCodeSelector, static_cast<u16>(kPresentCode | code_size | Segment::kGranularity)};
+  const Segment code = {0, 0xffffffff, kCodeSelector,
+                        static_cast<u16>(kPresentCode | code_size | Segment::kGranularity)};
   const Segment data = {0, 0xffffffff, kDataSelector,
                         static_cast<u16>(kPresentData | Segment::kDb | Segment::kGranularity)};
   const Segment tss = {0, kTssLimit, kTssSelector, kBusyTss};

@@ -6,8 +6,8 @@
 
 namespace reprise::machine::boot {
 
-/// Writes the GDT and, for 64-bit entry, page tables that map the first 4 GiB to themselves; sets `state` accordingly.
-/// Also does what firmware would have done: memory types (write-back, PCI window uncached).
+/// Writes the GDT and, for 64-bit entry, page tables that map the first 4 GiB to themselves; sets `state`
+/// accordingly. Also does what firmware would have done: memory types (write-back, PCI window uncached).
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state);
 
 }  // namespace reprise::machine::boot

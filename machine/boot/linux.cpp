@@ -10,7 +10,8 @@
 namespace reprise::machine::boot {
 namespace {
 
-// Setup header, at the same offsets in the image and in the zero page. boot.rst, "The Real-Mode Kernel Header".
+// Setup header, at the same offsets in the image and in the zero page. boot.rst, "The Real-Mode Kernel
+// Header".
 constexpr u64 kSetupSects = 0x1f1;
 constexpr u64 kSysSize = 0x1f4;        // of the protected-mode part, in 16-byte units
 constexpr u64 kBootFlag = 0x1fe;       // AA55h
@@ -69,8 +70,9 @@ Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
   Header header{};
   header.version = get16(kVersion);
   if (header.version < kVersion2_10) {
-    return refuse(request, fmt::format("uses Linux boot protocol {}.{:02}: 2.10 (Linux 2.6.31) or later is needed.",
-                                       header.version >> 8, header.version & 0xff));
+    return refuse(request,
+                  fmt::format("uses Linux boot protocol {}.{:02}: 2.10 (Linux 2.6.31) or later is needed.",
+                              header.version >> 8, header.version & 0xff));
   }
   if ((get8(kLoadFlags) & kLoadedHigh) == 0) return refuse(request, "is a zImage: a bzImage is needed.");
   const u64 sectors = get8(kSetupSects) == 0 ? 4 : get8(kSetupSects);
@@ -94,7 +96,8 @@ Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
 }
 
 /// Where the kernel's protected-mode part goes. It needs `bytes` from there on while it unpacks itself.
-Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& request, const BootTarget& target) {
+Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& request,
+                           const BootTarget& target) {
   if (fits_low_ram(target, header.pref_address, bytes)) return header.pref_address;
   if (header.relocatable) {
     const u64 lowest = align_up(kHighMemoryPhys, header.alignment);
@@ -102,7 +105,8 @@ Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& r
   }
   // A damaged header may ask for anything: the sum is only used in the message.
   const u64 end = std::min<u64>(header.pref_address, kMaxRamBytes) + bytes;
-  return refuse(request, fmt::format("does not fit into memory: give at least --memory {}M.", mib_needed(end)));
+  return refuse(request,
+                fmt::format("does not fit into memory: give at least --memory {}M.", mib_needed(end)));
 }
 
 /// The initrd goes as high as it may, page-aligned, above the kernel.
@@ -111,8 +115,9 @@ Result<u64> place_initrd(std::span<const u8> initrd, const Header& header, u64 k
   const u64 top = std::min(header.initrd_max_phys + 1, target.memory.low_ram_end_phys());
   const u64 lowest = align_up(kernel_end_phys, kPageBytes);
   if (top < lowest || initrd.size() > top - lowest) {
-    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
-                             request.initrd_path, initrd.size(), mib_needed(lowest + initrd.size() + kMiB))};
+    return Error{fmt::format(
+        "initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
+        request.initrd_path, initrd.size(), mib_needed(lowest + initrd.size() + kMiB))};
   }
   const u64 phys = align_down(top - initrd.size(), kPageBytes);
   if (phys < lowest) {
@@ -129,7 +134,9 @@ class ZeroPage {
   void set(u64 offset, T value) {
     for (std::size_t i = 0; i < sizeof(T); ++i) bytes_[offset + i] = static_cast<u8>(u64{value} >> (8 * i));
   }
-  void copy(u64 offset, std::span<const u8> from) { std::copy(from.begin(), from.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset)); }
+  void copy(u64 offset, std::span<const u8> from) {
+    std::copy(from.begin(), from.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+  }
   std::span<const u8> bytes() const { return bytes_; }
 
  private:
@@ -155,7 +162,8 @@ bool is_bzimage(std::span<const u8> image) {
   return field_at<u16>(image, kBootFlag) == 0xaa55 && field_at<u32>(image, kHeaderMagic) == kMagicHdrS;
 }
 
-Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& request, const BootTarget& target) {
+Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& request,
+                              const BootTarget& target) {
   const Header header = TRY(parse(image, request));
   const std::span<const u8> kernel = image.subspan(header.setup_bytes);
   const u64 kernel_bytes = std::max<u64>(header.init_size, kernel.size());
@@ -172,7 +180,8 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   zero_page.set<u32>(kRamdiskImage, 0);
   zero_page.set<u32>(kRamdiskSize, 0);
   if (!request.initrd_path.empty()) {
-    const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
+    const std::vector<u8> initrd =
+        TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
     const u64 initrd_phys = TRY(place_initrd(initrd, header, kernel_phys + kernel_bytes, request, target));
     write_phys(target, initrd_phys, initrd);
     zero_page.set<u32>(kRamdiskImage, static_cast<u32>(initrd_phys));

@@ -1,5 +1,6 @@
 // bzImage by the Linux/x86 boot protocol, 64-bit entry (32-bit entry for kernels without one).
-// Documentation/arch/x86/boot.rst and zero-page.rst of Linux 6.x. Missing: setup_data, real-mode entry, EFI handover.
+// Documentation/arch/x86/boot.rst and zero-page.rst of Linux 6.x. Missing: setup_data, real-mode entry, EFI
+// handover.
 #pragma once
 
 #include "machine/boot/boot.h"
@@ -7,6 +8,7 @@
 namespace reprise::machine::boot {
 
 bool is_bzimage(std::span<const u8> image);
-Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& request, const BootTarget& target);
+Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& request,
+                              const BootTarget& target);
 
 }  // namespace reprise::machine::boot

@@ -15,7 +15,8 @@ constexpr u32 kBootMagic = 0x2badb002;
 constexpr u64 kSearchBytes = 8192;
 // Header flags, 3.1.2: bits 0 to 15 must be understood.
 constexpr u32 kMustUnderstand = 0xffff;
-constexpr u32 kUnderstood = 0x7;  // page-aligned modules, memory information, video mode (which may be refused)
+constexpr u32 kUnderstood =
+    0x7;  // page-aligned modules, memory information, video mode (which may be refused)
 // Information flags, 3.3.
 constexpr u32 kInfoMemory = 1u << 0;
 constexpr u32 kInfoCommandLine = 1u << 2;
@@ -43,17 +44,20 @@ void put32(std::vector<u8>& bytes, u64 offset, u64 value) {
 std::vector<std::string> split_modules(std::string_view text) {
   std::vector<std::string> out(1);
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != ',') out.back() += text[i];
-    else if (i + 1 < text.size() && text[i + 1] == ',') out.back() += text[++i];
-    else out.emplace_back();
+    if (text[i] != ',')
+      out.back() += text[i];
+    else if (i + 1 < text.size() && text[i + 1] == ',')
+      out.back() += text[++i];
+    else
+      out.emplace_back();
   }
   std::erase(out, "");
   return out;
 }
 
 /// The image by the header's own addresses, 3.1.3.
-Result<PhysRange> load_by_header(const MultibootHeader& header, std::span<const u8> image, const BootRequest& request,
-                                 const BootTarget& target) {
+Result<PhysRange> load_by_header(const MultibootHeader& header, std::span<const u8> image,
+                                 const BootRequest& request, const BootTarget& target) {
   const u64 back = u64{header.header_phys} - header.load_phys;
   if (header.load_phys > header.header_phys || back > header.offset) {
     return refuse(request, "has a damaged Multiboot header: its load address lies before the file's start.");
@@ -70,8 +74,9 @@ Result<PhysRange> load_by_header(const MultibootHeader& header, std::span<const 
   const u64 load_end = header.load_phys + file_bytes;
   const u64 end = std::max<u64>(load_end, header.bss_end_phys);
   if (!fits_low_ram(target, header.load_phys, end - header.load_phys)) {
-    return refuse(request, fmt::format("does not fit into memory: it wants {:#x} to {:#x}. Give a larger --memory.",
-                                       header.load_phys, end));
+    return refuse(request,
+                  fmt::format("does not fit into memory: it wants {:#x} to {:#x}. Give a larger --memory.",
+                              header.load_phys, end));
   }
   write_phys(target, header.load_phys, image.subspan(offset, file_bytes));
   zero_phys(target, load_end, end - load_end);
@@ -80,18 +85,21 @@ Result<PhysRange> load_by_header(const MultibootHeader& header, std::span<const 
 
 Result<PhysRange> load_elf32(std::span<const u8> image, const BootRequest& request, const BootTarget& target,
                              u64& entry_phys) {
-  if (!is_elf(image)) return refuse(request, "has a Multiboot header but neither load addresses nor an ELF header.");
+  if (!is_elf(image))
+    return refuse(request, "has a Multiboot header but neither load addresses nor an ELF header.");
   const Result<ElfImage> parsed = parse_elf(image);
   if (!parsed) return refuse(request, parsed.error().message);
   if (parsed.value().is64) {
-    return refuse(request, "is a 64-bit ELF file with a Multiboot header: Multiboot takes 32-bit ones "
-                           "(objcopy -O elf32-i386).");
+    return refuse(request,
+                  "is a 64-bit ELF file with a Multiboot header: Multiboot takes 32-bit ones "
+                  "(objcopy -O elf32-i386).");
   }
   entry_phys = parsed.value().entry;
   return load_elf_segments(parsed.value(), image, request, target);
 }
 
-Result<std::vector<Module>> load_modules(u64 first_phys, const BootRequest& request, const BootTarget& target) {
+Result<std::vector<Module>> load_modules(u64 first_phys, const BootRequest& request,
+                                         const BootTarget& target) {
   std::vector<Module> modules;
   u64 next_phys = align_up(first_phys, kPageBytes);
   u64 string_phys = kModuleStringsPhys;
@@ -102,8 +110,8 @@ Result<std::vector<Module>> load_modules(u64 first_phys, const BootRequest& requ
     const std::string path = text.substr(0, text.find(' '));
     const std::vector<u8> bytes = TRY(read_host_file("module", path, target.memory.ram_bytes()));
     if (!fits_low_ram(target, next_phys, bytes.size())) {
-      return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: give at least --memory {}M.", path,
-                               bytes.size(), mib_needed(next_phys + bytes.size()))};
+      return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: give at least --memory {}M.",
+                               path, bytes.size(), mib_needed(next_phys + bytes.size()))};
     }
     if (string_phys + text.size() + 1 > kBootTablesEndPhys) {
       return Error{"the module command lines are too long: shorten --initrd."};
@@ -168,12 +176,14 @@ std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image) 
   return std::nullopt;
 }
 
-Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request, const BootTarget& target) {
+Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request,
+                                  const BootTarget& target) {
   const std::optional<MultibootHeader> header = find_multiboot_header(image);
   if (!header) return refuse(request, "has no Multiboot header in its first 8192 bytes.");
   const u32 unknown = header->flags & kMustUnderstand & ~kUnderstood;
   if (unknown != 0) {
-    return refuse(request, fmt::format("needs Multiboot features that are not there (header flags {:#x}).", unknown));
+    return refuse(request,
+                  fmt::format("needs Multiboot features that are not there (header flags {:#x}).", unknown));
   }
   u64 entry_phys = header->entry_phys;
   const bool by_header = (header->flags & MultibootHeader::kAddressFields) != 0;

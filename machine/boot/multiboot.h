@@ -1,6 +1,7 @@
-// Multiboot 1 kernels: Multiboot Specification 0.6.96. 32-bit ELF, and images with the address fields of the header
-// ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on its command
-// line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
+// Multiboot 1 kernels: Multiboot Specification 0.6.96. 32-bit ELF, and images with the address fields of the
+// header
+// ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on its
+// command line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
 // Missing: video modes, drives, APM, boot device, symbol tables.
 #pragma once
 
@@ -18,6 +19,7 @@ struct MultibootHeader {
 /// The header in the first 8 KiB of `image`, 4-byte aligned and with a right checksum.
 std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image);
 
-Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request, const BootTarget& target);
+Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request,
+                                  const BootTarget& target);
 
 }  // namespace reprise::machine::boot

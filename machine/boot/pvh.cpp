@@ -48,11 +48,13 @@ std::vector<u8> start_info(const BootTarget& target, PhysRange initrd) {
 
 Result<PhysRange> load_initrd(u64 kernel_end_phys, const BootRequest& request, const BootTarget& target) {
   if (request.initrd_path.empty()) return PhysRange{0, 0};
-  const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
+  const std::vector<u8> initrd =
+      TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
   const u64 top = target.memory.low_ram_end_phys();
   if (initrd.size() > top || align_down(top - initrd.size(), kPageBytes) < kernel_end_phys) {
-    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
-                             request.initrd_path, initrd.size(), mib_needed(kernel_end_phys + initrd.size() + kMiB))};
+    return Error{fmt::format(
+        "initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
+        request.initrd_path, initrd.size(), mib_needed(kernel_end_phys + initrd.size() + kMiB))};
   }
   const u64 phys = align_down(top - initrd.size(), kPageBytes);
   write_phys(target, phys, initrd);
@@ -69,9 +71,10 @@ Result<EntryState> load_pvh(std::span<const u8> image, const BootRequest& reques
   const std::span<const u8> note = find_elf_note(elf, image, "Xen", kNotePhys32Entry);
   const std::optional<u32> entry = field_at<u32>(note, 0);
   if (!entry) {
-    return Error{fmt::format("kernel '{}' is an ELF file without a PVH entry note: build it with CONFIG_PVH=y, or give "
-                             "its bzImage (arch/x86/boot/bzImage, vmlinuz) instead.",
-                             request.kernel_path)};
+    return Error{fmt::format(
+        "kernel '{}' is an ELF file without a PVH entry note: build it with CONFIG_PVH=y, or give "
+        "its bzImage (arch/x86/boot/bzImage, vmlinuz) instead.",
+        request.kernel_path)};
   }
   const PhysRange kernel = TRY(load_elf_segments(elf, image, request, target));
   TRY(write_command_line(target, request.command_line, kMaxCommandLineBytes));

@@ -28,11 +28,41 @@ std::string refused(std::vector<std::string> words) {
 }
 
 TEST(Options, EveryOptionArrives) {
-  const RunOptions options =
-      parsed({"--initrd", "initrd.img", "--append", "console=ttyS0 quiet", "--memory", "1G", "--cpus", "1", "--serial",
-              "file:/tmp/x", "--engine", "interp", "--clock", "paced", "--seed", "0x10", "--rtc", "1970-01-02",
-              "--stop-at", "5", "--hash-every", "6", "--timeout", "1.5", "--wall-timeout", "2", "--json", "out.json",
-              "--log", "pic:debug", "--trace", "pio,mmio", "--stats", "--debug-exit", "0xf4"});
+  const RunOptions options = parsed({"--initrd",
+                                     "initrd.img",
+                                     "--append",
+                                     "console=ttyS0 quiet",
+                                     "--memory",
+                                     "1G",
+                                     "--cpus",
+                                     "1",
+                                     "--serial",
+                                     "file:/tmp/x",
+                                     "--engine",
+                                     "interp",
+                                     "--clock",
+                                     "paced",
+                                     "--seed",
+                                     "0x10",
+                                     "--rtc",
+                                     "1970-01-02",
+                                     "--stop-at",
+                                     "5",
+                                     "--hash-every",
+                                     "6",
+                                     "--timeout",
+                                     "1.5",
+                                     "--wall-timeout",
+                                     "2",
+                                     "--json",
+                                     "out.json",
+                                     "--log",
+                                     "pic:debug",
+                                     "--trace",
+                                     "pio,mmio",
+                                     "--stats",
+                                     "--debug-exit",
+                                     "0xf4"});
   EXPECT_EQ(options.config.boot.kernel_path, "vmlinuz");
   EXPECT_EQ(options.config.boot.initrd_path, "initrd.img");
   EXPECT_EQ(options.config.boot.command_line, "console=ttyS0 quiet");
@@ -53,9 +83,13 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(options.config.debug_exit_port, 0xf4);
 }
 
-TEST(Options, AValueMayFollowAnEqualsSign) { EXPECT_EQ(parsed({"--append=--x y"}).config.boot.command_line, "--x y"); }
+TEST(Options, AValueMayFollowAnEqualsSign) {
+  EXPECT_EQ(parsed({"--append=--x y"}).config.boot.command_line, "--x y");
+}
 
-TEST(Options, TheLastOneWins) { EXPECT_EQ(parsed({"--memory", "1G", "--memory", "64M"}).config.ram_bytes, 64u << 20); }
+TEST(Options, TheLastOneWins) {
+  EXPECT_EQ(parsed({"--memory", "1G", "--memory", "64M"}).config.ram_bytes, 64u << 20);
+}
 
 TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--frobnicate"}).find("--frobnicate"), std::string::npos);
@@ -70,8 +104,10 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
 }
 
 TEST(Options, HelpAndVersionNeedNoKernel) {
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"--help"}, {"run", "--help"}, {"--version"}, {"run", "--memory", "--help"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--help"},
+                                                {"run", "--help"},
+                                                {"--version"},
+                                                {"run", "--memory", "--help"}}) {
     const auto result = parse_options(words);
     ASSERT_TRUE(std::holds_alternative<EarlyExit>(result));
     EXPECT_EQ(std::get<EarlyExit>(result).exit_code, 0);
@@ -88,7 +124,8 @@ TEST(Values, Sizes) {
   EXPECT_EQ(parse_size("512m"), u64{512} << 20);
   EXPECT_EQ(parse_size("2GiB"), u64{2} << 30);
   EXPECT_EQ(parse_size("1T"), u64{1} << 40);
-  for (const char* bad : {"", "G", "1X", "1GG", "-1G", " 1G", "1.5G", "99999999999999999999", "99999999999T"}) {
+  for (const char* bad :
+       {"", "G", "1X", "1GG", "-1G", " 1G", "1.5G", "99999999999999999999", "99999999999T"}) {
     EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
   }
 }
@@ -96,19 +133,22 @@ TEST(Values, Sizes) {
 TEST(Values, Numbers) {
   EXPECT_EQ(parse_number("18446744073709551615"), ~u64{0});
   EXPECT_EQ(parse_number("0xff"), 255u);
-  for (const char* bad : {"", "0x", "-1", "1e6", "18446744073709551616"}) EXPECT_EQ(parse_number(bad), std::nullopt);
+  for (const char* bad : {"", "0x", "-1", "1e6", "18446744073709551616"})
+    EXPECT_EQ(parse_number(bad), std::nullopt);
 }
 
 TEST(Values, Seconds) {
   EXPECT_EQ(parse_seconds("0.25"), 0.25);
-  for (const char* bad : {"", "0", "-1", "nan", "inf", "1s", "1e300"}) EXPECT_EQ(parse_seconds(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "0", "-1", "nan", "inf", "1s", "1e300"})
+    EXPECT_EQ(parse_seconds(bad), std::nullopt) << bad;
 }
 
 TEST(Values, Times) {
   EXPECT_EQ(parse_time("2024-02-29T12:34:56"), 1709210096);
   EXPECT_EQ(parse_time("2025-01-01"), 1735689600);
   EXPECT_EQ(parse_time("0"), 0);
-  for (const char* bad : {"", "2023-02-29", "2024-13-01", "2024-02-29T24:00:00", "teatime", "-5", "2024/02/29"}) {
+  for (const char* bad :
+       {"", "2023-02-29", "2024-13-01", "2024-02-29T24:00:00", "teatime", "-5", "2024/02/29"}) {
     EXPECT_EQ(parse_time(bad), std::nullopt) << bad;
   }
 }

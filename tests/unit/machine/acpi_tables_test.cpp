@@ -24,7 +24,9 @@ u8 sum(std::span<const u8> bytes) {
 /// Follows the pointers as a guest does.
 struct Parsed {
   AcpiTables tables = build_acpi_tables({.apic_ids = {0, 1}, .hpet_block_id = 0x8086a201}, kAcpiTablesPhys);
-  std::span<const u8> at(u64 phys) const { return std::span<const u8>(tables.bytes).subspan(phys - tables.phys); }
+  std::span<const u8> at(u64 phys) const {
+    return std::span<const u8>(tables.bytes).subspan(phys - tables.phys);
+  }
   std::span<const u8> table_at(u64 phys) const {
     return at(phys).first(read_unaligned<u32>(at(phys).data() + 4));
   }

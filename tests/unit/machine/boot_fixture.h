@@ -57,7 +57,8 @@ struct BootFixture : testing::Test {
       if (random() % 4 == 0) image.resize(random() % (image.size() + 1));
       const Result<EntryState> result = load_image(image, request, target);
       if (!result) {
-        EXPECT_TRUE(result.error().message.ends_with('.') || result.error().message.ends_with(").")) << result.error().message;
+        EXPECT_TRUE(result.error().message.ends_with('.') || result.error().message.ends_with(")."))
+            << result.error().message;
       }
     }
   }

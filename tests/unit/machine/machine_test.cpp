@@ -17,11 +17,13 @@ Code operator+(Code a, const Code& b) {
 
 // Instructions, by their effect.
 Code out8(u16 port, u8 value) {
-  return {0x66, 0xba, static_cast<u8>(port), static_cast<u8>(port >> 8), 0xb0, value, 0xee};  // mov dx; mov al; out
+  return {0x66,  0xba, static_cast<u8>(port), static_cast<u8>(port >> 8), 0xb0,
+          value, 0xee};  // mov dx; mov al; out
 }
 Code out16(u16 port, u16 value) {
   return {0x66, 0xba, static_cast<u8>(port),  static_cast<u8>(port >> 8),
-          0x66, 0xb8, static_cast<u8>(value), static_cast<u8>(value >> 8), 0x66, 0xef};
+          0x66, 0xb8, static_cast<u8>(value), static_cast<u8>(value >> 8),
+          0x66, 0xef};
 }
 Code print(std::string_view text) {
   Code code;
@@ -47,7 +49,8 @@ struct Capture final : devices::CharBackend {
 
 /// A machine that runs `code` at 1 MiB + 32.
 struct Guest {
-  explicit Guest(const Code& code, const MachineConfig& base = {}) : Guest(boot::TemporaryFile(image(code)), base) {}
+  explicit Guest(const Code& code, const MachineConfig& base = {})
+      : Guest(boot::TemporaryFile(image(code)), base) {}
   explicit Guest(const boot::TemporaryFile& file, const MachineConfig& base) {
     MachineConfig config = base;
     config.ram_bytes = 4 * kMiB;
@@ -172,7 +175,8 @@ TEST(Machine, AResetDuringAPanicIsAPanic) {
 
 TEST(Machine, AGuestThatGoesIdleHasNotPanicked) {
   // With the timer's interrupt masked the guest still halts as an idle kernel does, then is stuck.
-  const RunResult result = Guest(kMaskPics + print("Kernel panic - not syncing: x\n") + kSti + kHlt).run(kADay);
+  const RunResult result =
+      Guest(kMaskPics + print("Kernel panic - not syncing: x\n") + kSti + kHlt).run(kADay);
   EXPECT_EQ(result.reason, ExitReason::Hang);
 }
 
@@ -196,15 +200,16 @@ TEST(Machine, SameGuestSameHashesWhateverTheSlices) {
   EXPECT_EQ(hashed.hashes[0].retired, 7'777u);
   EXPECT_NE(hashed.hashes[0].state_hash, hashed.hashes[1].state_hash);
   const RunResult again = run(7'777, 1);
-  for (std::size_t i = 0; i < again.hashes.size(); ++i) EXPECT_EQ(again.hashes[i].state_hash, hashed.hashes[i].state_hash);
+  for (std::size_t i = 0; i < again.hashes.size(); ++i)
+    EXPECT_EQ(again.hashes[i].state_hash, hashed.hashes[i].state_hash);
   EXPECT_NE(plain.state_hash, run(0, 2).state_hash) << "the seed is part of the state";
 }
 
 TEST(Machine, SavedLoadedAndRunEqualsRun) {
   // A busy guest: the PIT in rate mode, the RTC's time, memory that changes.
   const Code busy = out8(0x43, 0x34) + out8(0x40, 0x00) + out8(0x40, 0x10) + out8(0x70, 0x00) +
-                    Code{0xe4, 0x71, 0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4, 0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00,
-                         0xeb, 0xee};
+                    Code{0xe4, 0x71, 0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4,
+                         0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00, 0xeb, 0xee};
   const boot::TemporaryFile file(Guest::image(busy));
   RunLimits half, whole;
   half.stop_at_retired = 1'000'000;
@@ -216,7 +221,8 @@ TEST(Machine, SavedLoadedAndRunEqualsRun) {
   original.machine->pc().serialize(saved);
   Guest copy(file, {});
   std::copy_n(original.machine->ram().host(), original.machine->ram().bytes(), copy.machine->ram().host());
-  for (u64 offset = 0; offset < copy.machine->ram().bytes(); offset += kPageBytes) copy.machine->ram().mark_dirty(offset);
+  for (u64 offset = 0; offset < copy.machine->ram().bytes(); offset += kPageBytes)
+    copy.machine->ram().mark_dirty(offset);
   Archive load(saved.bytes());
   copy.machine->pc().serialize(load);
   ASSERT_TRUE(load.ok());
@@ -226,7 +232,8 @@ TEST(Machine, SavedLoadedAndRunEqualsRun) {
 
 TEST(Machine, InputIsStampedAndReachesTheGuest) {
   // Poll LSR until data is ready, echo it, power off.
-  const Code echo = Code{0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0x66, 0xba, 0xf8, 0x03, 0xec, 0xee};
+  const Code echo =
+      Code{0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0x66, 0xba, 0xf8, 0x03, 0xec, 0xee};
   const Code eight_bits = out8(kCom1Port + 3, 3);
   Guest guest(eight_bits + echo + kPowerOff + kSpin);
   guest.machine->inbox().post({InputChannel::Com1, {'q'}});
@@ -238,10 +245,11 @@ TEST(Machine, InputIsStampedAndReachesTheGuest) {
 }
 
 TEST(Machine, IdleTimeIsSkippedOnTheVirtualClock) {
-  // PIT channel 0 in mode 0 for 65535 clocks (55 ms), its line unmasked. There is no IDT, so the delivery that ends the
-  // idle time is a triple fault.
-  const Code program = out8(0x20, 0x11) + out8(0x21, 0x20) + out8(0x21, 4) + out8(0x21, 1) + out8(0x21, 0xfe) +
-                       out8(0x43, 0x30) + out8(0x40, 0xff) + out8(0x40, 0xff) + kSti + kHlt + kSpin;
+  // PIT channel 0 in mode 0 for 65535 clocks (55 ms), its line unmasked. There is no IDT, so the delivery
+  // that ends the idle time is a triple fault.
+  const Code program = out8(0x20, 0x11) + out8(0x21, 0x20) + out8(0x21, 4) + out8(0x21, 1) +
+                       out8(0x21, 0xfe) + out8(0x43, 0x30) + out8(0x40, 0xff) + out8(0x40, 0xff) + kSti +
+                       kHlt + kSpin;
   const RunResult result = Guest(program).run();
   EXPECT_EQ(result.reason, ExitReason::TripleFault);
   EXPECT_NEAR(static_cast<double>(result.virtual_ns), 54.9e6, 0.2e6);
