@@ -55,6 +55,27 @@ void StackAccess::push_partial(u64 value, unsigned slot_bytes, unsigned stored_b
   limit_violated_ |= !linear_of(pointer_, stored_bytes, push.linear);
 }
 
+// The current rights find the first-level TLB; those of another level go the long way.
+bool StackAccess::store(u64 linear, const u8* from, unsigned bytes) {
+  if (view_ == cpu_.mmu.view()) {
+    if (u8* host = cpu_.mmu.write_pointer(linear, bytes)) {
+      std::memcpy(host, from, bytes);
+      return true;
+    }
+  }
+  return cpu_.mmu.store_as(view_, linear, from, bytes);
+}
+
+bool StackAccess::load(u64 linear, u8* into, unsigned bytes) {
+  if (view_ == cpu_.mmu.view()) {
+    if (const u8* host = cpu_.mmu.read_pointer(linear, bytes)) {
+      std::memcpy(into, host, bytes);
+      return true;
+    }
+  }
+  return cpu_.mmu.load_as(view_, linear, into, bytes);
+}
+
 bool StackAccess::commit_pushes() {
   if (limit_violated_) {
     cpu_.raise(kSS, error_code_);
@@ -72,7 +93,7 @@ bool StackAccess::commit_pushes() {
       frame[total + byte] = static_cast<u8>(pushes_[i].value >> (8 * byte));
     total += pushes_[i].bytes;
   }
-  if (contiguous && (count_ == 0 || cpu_.mmu.store_as(view_, bottom, frame, total))) return true;
+  if (contiguous && (count_ == 0 || store(bottom, frame, total))) return true;
 
   // Push by push, also to find the one that faults: CR2 names it.
   for (unsigned i = 0; i < count_; ++i) {
@@ -81,7 +102,7 @@ bool StackAccess::commit_pushes() {
   for (unsigned i = 0; i < count_; ++i) {
     u8 bytes[8];
     write_unaligned<u64>(bytes, pushes_[i].value);
-    if (!cpu_.mmu.store_as(view_, pushes_[i].linear, bytes, pushes_[i].bytes)) return fail_memory();
+    if (!store(pushes_[i].linear, bytes, pushes_[i].bytes)) return fail_memory();
   }
   return true;
 }
@@ -93,7 +114,7 @@ bool StackAccess::pop_partial(unsigned read_bytes, unsigned slot_bytes, u64& val
     return false;
   }
   u8 bytes[8] = {};
-  if (!cpu_.mmu.load_as(view_, linear, bytes, read_bytes)) return fail_memory();
+  if (!load(linear, bytes, read_bytes)) return fail_memory();
   value = read_unaligned<u64>(bytes);
   pointer_ = (pointer_ + slot_bytes) & mask_;
   return true;

@@ -44,6 +44,8 @@ class StackAccess {
   void push_partial(u64 value, unsigned slot_bytes, unsigned stored_bytes);
   bool pop_partial(unsigned read_bytes, unsigned slot_bytes, u64& value);
   bool linear_of(u64 offset, unsigned bytes, u64& linear);
+  bool store(u64 linear, const u8* from, unsigned bytes);
+  bool load(u64 linear, u8* into, unsigned bytes);
   bool fail_memory();
 
   Cpu& cpu_;

@@ -4,6 +4,7 @@
 #include "cpu/msr.h"
 #include "cpu/segments.h"
 #include "cpu/sem/shapes.h"
+#include "cpu/sem/stack_ops.h"
 #include "cpu/stack_access.h"
 
 namespace reprise::cpu {
@@ -389,27 +390,23 @@ Status set_ac(Cpu& cpu, u64 ac) {
 Status sem_clac(Cpu& cpu, const Insn&) { return set_ac(cpu, 0); }
 Status sem_stac(Cpu& cpu, const Insn&) { return set_ac(cpu, kRflagsAc); }
 
-template <unsigned Bytes>
-Status sem_pushf(Cpu& cpu, const Insn&) {
+template <class T>
+Status sem_pushf(Cpu& cpu, const Insn& in) {
   if (in_v86(cpu) && !cpu.mode.has(ModeKey::kIoplOk)) return cpu.raise(kGP, 0);
-  StackAccess stack(cpu);
-  stack.push(cpu.state.rflags & ~(kRflagsVm | kRflagsRf), Bytes);
-  if (!stack.commit_pushes()) return Status::Fault;
-  stack.commit_pointer();
-  return Status::Next;
+  const T image = static_cast<T>(cpu.state.rflags & ~(kRflagsVm | kRflagsRf));
+  return stack::push<T>(cpu, in, image) ? Status::Next : Status::Fault;
 }
 
 /// SDM 2B POPF, table 4-16
-template <unsigned Bytes>
-Status sem_popf(Cpu& cpu, const Insn&) {
+template <class T>
+Status sem_popf(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (in_v86(cpu) && !cpu.mode.has(ModeKey::kIoplOk)) return cpu.raise(kGP, 0);
-  StackAccess stack(cpu);
-  u64 popped;
-  if (!stack.pop(Bytes, popped)) return Status::Fault;
+  T popped;
+  if (!stack::top(cpu, in, popped)) return Status::Fault;
   u64 mask = kRflagsStatus | kRflagsTf | kRflagsDf | kRflagsNt;
   u64 cleared = 0;
-  if (Bytes > 2) {
+  if (sizeof(T) > 2) {
     mask |= kRflagsAc | kRflagsId;
     cleared = kRflagsRf | (in_v86(cpu) ? 0 : kRflagsVif | kRflagsVip);
   }
@@ -417,7 +414,7 @@ Status sem_popf(Cpu& cpu, const Insn&) {
   if (state.cpl == 0) mask |= kRflagsIopl;
   const u64 old = state.rflags;
   state.rflags = (old & ~(mask | cleared)) | (popped & mask);
-  stack.commit_pointer();
+  stack::release(state, in, sizeof(T));
   constexpr u64 kBodies = kRflagsStatus | kRflagsDf | kRflagsNt | kRflagsId;
   return ((old ^ state.rflags) & ~kBodies) != 0 ? Status::Stop : Status::Next;
 }

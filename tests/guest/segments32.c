@@ -266,6 +266,7 @@ static void test_tasks(void) {
   other_task.ss = other_task.ds = other_task.es = other_task.fs = other_task.gs = kKernelData;
   other_task.cr3 = read_cr3();
   other_task.iomap_base = sizeof other_task;
+  asm volatile("" : : "r"(&other_task) : "memory");  // the compiler does not see the processor read it
   struct {
     u32 offset;
     u16 selector;
