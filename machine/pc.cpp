@@ -288,7 +288,7 @@ void Pc::for_each_device(Part&& part) {
 
 void Pc::serialize(Archive& archive) {
   archive.tag("pc");
-  scheduler_.serialize(archive);
+  scheduler_.serialize_time(archive);
   for (const auto& processor : processors_) {
     processor->cpu.state.serialize(archive);
     if (archive.loading()) processor->cpu.state_replaced();
@@ -297,6 +297,7 @@ void Pc::serialize(Archive& archive) {
   archive.value(a20_);
   irq_router_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
+  scheduler_.serialize_timers(archive);
 }
 
 std::string Pc::dump() {

@@ -52,6 +52,26 @@ void Scheduler::skip_to(u64 deadline_ns) {
   if (deadline_ns != kNever && deadline_ns > now) idle_ns_ += deadline_ns - now;
 }
 
+void Scheduler::serialize_timers(Archive& archive) {
+  archive.tag("timers");
+  // Ranks rather than order numbers: how often timers were armed in the past is nobody's state.
+  std::vector<u64> orders;
+  for (const Timer& timer : timers_) {
+    if (timer.deadline_ns != kNever) orders.push_back(timer.order);
+  }
+  std::ranges::sort(orders);
+  for (Timer& timer : timers_) {
+    const auto place = std::ranges::lower_bound(orders, timer.order);
+    u64 rank = timer.deadline_ns == kNever ? 0 : static_cast<u64>(place - orders.begin());
+    archive.value(timer.deadline_ns);
+    archive.value(rank);
+    if (archive.loading()) timer.order = rank;
+  }
+  if (!archive.loading()) return;
+  next_order_ = timers_.size();
+  update_next();
+}
+
 std::string Scheduler::dump() const {
   std::string text = fmt::format("now {} ns, of which idle {} ns\n", now_ns(), idle_ns_);
   for (const Timer& timer : timers_) {

@@ -55,8 +55,10 @@ class Scheduler final : public Clock {
   void skip_to(u64 deadline_ns);
   u64 idle_ns() const { return idle_ns_; }
 
-  /// Idle time and nothing else: every device saves its own deadlines and re-arms at load.
-  void serialize(Archive& archive) { archive.value(idle_ns_); }
+  /// Idle time. Before the devices, which arm their own timers when they load.
+  void serialize_time(Archive& archive) { archive.value(idle_ns_); }
+  /// Deadlines, and which of equal ones was armed first. After the devices.
+  void serialize_timers(Archive& archive);
 
   /// A line per armed timer, for a person.
   std::string dump() const;

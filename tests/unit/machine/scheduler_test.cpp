@@ -118,11 +118,32 @@ TEST_F(SchedulerTest, IdleTimeIsSkippedAndRemembered) {
   EXPECT_EQ(scheduler.at_retired_ns(103), 1003u);
 
   Archive saved;
-  scheduler.serialize(saved);
+  scheduler.serialize_time(saved);
   Scheduler other(counter);
   Archive load(saved.bytes());
-  other.serialize(load);
+  other.serialize_time(load);
   EXPECT_EQ(other.now_ns(), 1000u);
+}
+
+TEST_F(SchedulerTest, ArmingOrderSurvivesASave) {
+  const auto a = timer('a'), b = timer('b');
+  scheduler.arm(b, 10);
+  scheduler.arm(a, 10);
+  Archive saved;
+  scheduler.serialize_timers(saved);
+
+  Scheduler other(counter);
+  std::string other_order;
+  const auto other_a = other.create_timer("a", [&] { other_order += 'a'; });
+  const auto other_b = other.create_timer("b", [&] { other_order += 'b'; });
+  other.arm(other_a, 10);  // as devices do when they load: in their own order
+  other.arm(other_b, 10);
+  Archive load(saved.bytes());
+  other.serialize_timers(load);
+  ASSERT_TRUE(load.ok());
+  counter.retired = 10;
+  EXPECT_EQ(other.run_due(), 2u);
+  EXPECT_EQ(other_order, "ba");
 }
 
 }  // namespace
