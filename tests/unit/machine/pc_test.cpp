@@ -1,0 +1,136 @@
+// The board without a running processor: ports, wires, hostile noise.
+#include "machine/pc.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "machine/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+struct Sink final : devices::CharBackend {
+  void write(std::span<const u8>) override {}
+};
+
+struct Control final : MachineControl {
+  MachineRequest last = MachineRequest::None;
+  void request(MachineRequest request, int) override { last = request; }
+};
+
+struct PcTest : testing::Test {
+  std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB).take();
+  Sink sink;
+  Control control;
+  Log log;
+  MachineConfig config;
+  std::unique_ptr<Pc> pc = std::make_unique<Pc>(config, *ram, PcBackends{sink, sink}, control, log);
+
+  void out8(u16 port, u8 value) { pc->port_write(port, Width::Byte, value); }
+  u8 in8(u16 port) { return static_cast<u8>(pc->port_read(port, Width::Byte)); }
+  u32 mmio(u64 phys) { return static_cast<u32>(pc->phys_map().read(phys, Width::Dword)); }
+  void mmio(u64 phys, u32 value) { pc->phys_map().write(phys, Width::Dword, value); }
+  void pass_time(u64 ns) {
+    for (const u64 end = pc->scheduler().now_ns() + ns; pc->scheduler().now_ns() < end;) {
+      pc->scheduler().skip_to(std::min(end, pc->scheduler().next_deadline_ns()));
+      pc->scheduler().run_due();
+      // What is due again at once waits for the next instruction; there is none here.
+      pc->scheduler().skip_to(pc->scheduler().now_ns() + 1);
+    }
+  }
+};
+
+TEST_F(PcTest, UnclaimedPortsReadAsOnes) {
+  EXPECT_EQ(pc->port_read(0x1234, Width::Dword), 0xffffffffu);
+  out8(0x1234, 1);
+  EXPECT_EQ(pc->ports().unmapped_reads(), 4u);
+}
+
+TEST_F(PcTest, ThePitArrivesAtThe8259) {
+  out8(0x43, 0x30);
+  out8(0x40, 0x10);
+  out8(0x40, 0x00);
+  EXPECT_EQ(in8(0x20) & 1, 0);
+  pass_time(1'000'000);
+  EXPECT_EQ(in8(0x20) & 1, 1) << "IRR bit 0 of the master 8259";
+}
+
+TEST_F(PcTest, ALegacyTimerInterruptReachesTheProcessorThroughTheIoapic) {
+  mmio(kLapicPhys + 0x0f0, 0x1ff);
+  mmio(kIoApicPhys, 0x10 + 2 * kPitGsi);
+  mmio(kIoApicPhys + 0x10, 0x30);  // fixed, edge, vector 30h, physical destination 0
+  out8(0x43, 0x30);
+  out8(0x40, 0x10);
+  out8(0x40, 0x00);
+  pass_time(1'000'000);
+  EXPECT_EQ(mmio(kLapicPhys + 0x210) >> 16 & 1, 1u) << "IRR bit 30h of the local APIC";
+}
+
+TEST_F(PcTest, ResetAndPowerOffAreRequests) {
+  out8(kResetControlPort, 0x06);
+  EXPECT_EQ(control.last, MachineRequest::Reset);
+  control.last = MachineRequest::None;
+  pc->port_write(kPm1ControlPort, Width::Word, 0x2000);
+  EXPECT_EQ(control.last, MachineRequest::PowerOff);
+}
+
+TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
+  const auto config_write = [&](u8 offset, u32 value) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | (1u << 11 | 3u << 8) | offset);
+    pc->port_write(0xcfc, Width::Dword, value);
+  };
+  config_write(0x40, 0x0000'0b01);
+  EXPECT_EQ(pc->port_read(kPmTimerPort, Width::Dword), 0xffffffffu);
+  pass_time(1'000'000);
+  EXPECT_NE(pc->port_read(0xb08, Width::Dword), 0xffffffffu);
+  // On top of another device: nowhere.
+  config_write(0x40, 0x0000'0cc1);
+  EXPECT_EQ(pc->port_read(0xb08, Width::Dword), 0xffffffffu);
+}
+
+TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
+  std::mt19937_64 random(4711);
+  const u64 bases[] = {kIoApicPhys, kHpetPhys, kLapicPhys, kVgaWindowPhys, kPciWindowPhys};
+  constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Qword};
+  for (int i = 0; i < 200'000; ++i) {
+    const u64 value = random();
+    // Mostly ports that somebody owns.
+    static constexpr u16 kOwned[] = {0x20, 0x40,  0x60,  0x70,  0x80,  0xa0,
+                                     0xb2, 0x2f8, 0x3f8, 0x4d0, 0x600, 0xcf8};
+    const u16 port = random() % 4 == 0 ? static_cast<u16>(random())
+                                       : static_cast<u16>(kOwned[random() % 12] + random() % 16);
+    const u64 phys = bases[random() % 5] + random() % 4096;
+    switch (random() % 5) {
+      case 0:
+        pc->port_read(port, kWidths[random() % 3]);
+        break;
+      case 1:
+        pc->port_write(port, kWidths[random() % 3], static_cast<u32>(value));
+        break;
+      case 2:
+        pc->phys_map().read(phys, kWidths[random() % 4]);
+        break;
+      case 3:
+        pc->phys_map().write(phys, kWidths[random() % 4], value);
+        break;
+      default:
+        pass_time(random() % 5'000);
+        break;
+    }
+  }
+  // What came of it can be saved and loaded.
+  Archive saved;
+  pc->serialize(saved);
+  Pc other(config, *ram, {sink, sink}, control, log);
+  Archive load(saved.bytes());
+  other.serialize(load);
+  EXPECT_TRUE(load.ok());
+  Archive again;
+  other.serialize(again);
+  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+  EXPECT_FALSE(other.dump().empty());
+}
+
+}  // namespace
+}  // namespace reprise::machine
