@@ -6,7 +6,9 @@ namespace {
 
 struct sem_xchg {
   template <class T>
-  T operator()(Cpu&, T, T src) const { return src; }
+  T operator()(Cpu&, T, T src) const {
+    return src;
+  }
 };
 
 struct sem_xadd {
@@ -42,10 +44,14 @@ struct exchange {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR: return rr;
-        case Form::MR: return mr;
-        case Form::RM: return rm;
-        default: return nullptr;
+        case Form::RR:
+          return rr;
+        case Form::MR:
+          return mr;
+        case Form::RM:
+          return rm;
+        default:
+          return nullptr;
       }
     }
   };
@@ -59,7 +65,8 @@ struct cmpxchg {
   struct Instance {
     static bool compare(Cpu& cpu, T dst) {
       const T accumulator = gpr_part<T>(cpu.state, RAX);
-      flags::assign(cpu.state.rflags, kRflagsStatus, flags::sub(accumulator, dst, static_cast<T>(accumulator - dst)));
+      flags::assign(cpu.state.rflags, kRflagsStatus,
+                    flags::sub(accumulator, dst, static_cast<T>(accumulator - dst)));
       return accumulator == dst;
     }
     static Status rr(Cpu& cpu, const Insn& in) {

@@ -16,7 +16,8 @@ Status decimal_adjust(Cpu& cpu, bool subtract) {
   // DAS also carries when only the low digit is corrected and borrows.
   const bool carry = cf || (subtract && af && al < 6);
   set_gpr_part<u8>(cpu.state, RAX, result);
-  flags::assign(cpu.state.rflags, kRflagsStatus, flags::zsp(result) | when(af, kRflagsAf) | when(carry, kRflagsCf));
+  flags::assign(cpu.state.rflags, kRflagsStatus,
+                flags::zsp(result) | when(af, kRflagsAf) | when(carry, kRflagsCf));
   return Status::Next;
 }
 

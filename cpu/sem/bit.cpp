@@ -27,7 +27,9 @@ struct bit_test {
       const unsigned index = static_cast<unsigned>(gpr<T>(cpu.state, in.reg[1]) & kMask);
       return to_register(cpu, in, index);
     }
-    static Status ri(Cpu& cpu, const Insn& in) { return to_register(cpu, in, static_cast<unsigned>(in.imm & kMask)); }
+    static Status ri(Cpu& cpu, const Insn& in) {
+      return to_register(cpu, in, static_cast<unsigned>(in.imm & kMask));
+    }
     static Status to_register(Cpu& cpu, const Insn& in, unsigned index) {
       const T result = bit_result<Op, T>(cpu, gpr<T>(cpu.state, in.reg[0]), index);
       if (Op != BitOp::Test) set_gpr<T>(cpu.state, in.reg[0], result);
@@ -39,7 +41,8 @@ struct bit_test {
       const auto offset = static_cast<i64>(static_cast<Signed<T>>(gpr<T>(cpu.state, in.reg[1])));
       const i64 element = offset >> std::countr_zero(kBits<T>);
       const u64 address = effective_address(cpu.state, in) + static_cast<u64>(element) * sizeof(T);
-      return to_memory(cpu, in, address << in.addr_shift >> in.addr_shift, static_cast<unsigned>(offset & kMask));
+      return to_memory(cpu, in, address << in.addr_shift >> in.addr_shift,
+                       static_cast<unsigned>(offset & kMask));
     }
     static Status mi(Cpu& cpu, const Insn& in) {
       return to_memory(cpu, in, effective_address(cpu.state, in), static_cast<unsigned>(in.imm & kMask));
@@ -55,18 +58,23 @@ struct bit_test {
         bit_result<Op, T>(cpu, value, index);
         return Status::Next;
       } else {
-        const bool done =
-            modify_memory<T>(cpu, stack, linear, [&](T value) { return bit_result<Op, T>(cpu, value, index); });
+        const bool done = modify_memory<T>(cpu, stack, linear,
+                                           [&](T value) { return bit_result<Op, T>(cpu, value, index); });
         return done ? Status::Next : Status::Fault;
       }
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
+        case Form::RR:
+          return rr;
+        case Form::RI:
+          return ri;
+        case Form::MR:
+          return mr;
+        case Form::MI:
+          return mi;
+        default:
+          return nullptr;
       }
     }
   };
@@ -75,8 +83,8 @@ struct bit_test {
 
 enum class ScanFrom : u8 { Low, High };
 
-/// Undefined: a zero source leaves the whole destination register alone, bits 63:32 too, and sets PF; otherwise PF is
-/// that of the index. CF, OF, SF and AF are cleared.
+/// Undefined: a zero source leaves the whole destination register alone, bits 63:32 too, and sets PF;
+/// otherwise PF is that of the index. CF, OF, SF and AF are cleared.
 template <ScanFrom From>
 struct bit_scan {
   template <class T>
@@ -84,7 +92,8 @@ struct bit_scan {
     static void scan(Cpu& cpu, const Insn& in, T src) {
       unsigned index = 0;
       if (src != 0) {
-        index = static_cast<unsigned>(From == ScanFrom::Low ? std::countr_zero(src) : kBits<T> - 1 - std::countl_zero(src));
+        index = static_cast<unsigned>(From == ScanFrom::Low ? std::countr_zero(src)
+                                                            : kBits<T> - 1 - std::countl_zero(src));
         set_gpr<T>(cpu.state, in.reg[0], static_cast<T>(index));
       }
       const u64 zero = src == 0 ? kRflagsZf : 0;

@@ -15,14 +15,17 @@ bool target_allowed(const Cpu& cpu, const Insn& in, u64 target) {
 }
 
 Status jump_to(Cpu& cpu, const Insn& in, u64 target) {
-  if (!target_allowed(cpu, in, target)) [[unlikely]] return cpu.raise(kGP, 0);
+  if (!target_allowed(cpu, in, target)) [[unlikely]]
+    return cpu.raise(kGP, 0);
   cpu.state.rip = target;
   return Status::Jump;
 }
 
 u64 relative_target(const Cpu& cpu, const Insn& in) {
   const u64 target = cpu.state.gpr[kGprPageBase] + in.imm;
-  return in.operand_bytes == 8 ? target : in.operand_bytes == 4 ? static_cast<u32>(target) : static_cast<u16>(target);
+  return in.operand_bytes == 8   ? target
+         : in.operand_bytes == 4 ? static_cast<u32>(target)
+                                 : static_cast<u16>(target);
 }
 
 Status jmp_relative(Cpu& cpu, const Insn& in) { return jump_to(cpu, in, relative_target(cpu, in)); }
@@ -48,7 +51,8 @@ struct jmp {
 template <class T>
 struct Call {
   static Status to(Cpu& cpu, const Insn& in, u64 target) {
-    if (!target_allowed(cpu, in, target)) [[unlikely]] return refuse(cpu, in);
+    if (!target_allowed(cpu, in, target)) [[unlikely]]
+      return refuse(cpu, in);
     if (!stack::push<T>(cpu, in, static_cast<T>(cpu.next_rip(in)))) return Status::Fault;
     cpu.state.rip = target;
     return Status::Jump;
@@ -67,10 +71,14 @@ struct Call {
   }
   static Handler select(Form form) {
     switch (form) {
-      case Form::I: return relative;
-      case Form::R: return r;
-      case Form::M: return m;
-      default: return nullptr;
+      case Form::I:
+        return relative;
+      case Form::R:
+        return r;
+      case Form::M:
+        return m;
+      default:
+        return nullptr;
     }
   }
 };
@@ -85,7 +93,8 @@ struct Ret {
   static Status run(Cpu& cpu, const Insn& in) {
     T target;
     if (!stack::top(cpu, in, target)) return Status::Fault;
-    if (!target_allowed(cpu, in, target)) [[unlikely]] return cpu.raise(kGP, 0);
+    if (!target_allowed(cpu, in, target)) [[unlikely]]
+      return cpu.raise(kGP, 0);
     stack::release(cpu.state, in, sizeof(T) + (in.imm & 0xffff));
     cpu.state.rip = target;
     return Status::Jump;
@@ -102,7 +111,9 @@ Status jcc(Cpu& cpu, const Insn& in) {
   return holds<C>(cpu.state.rflags) ? jmp_relative(cpu, in) : Status::Next;
 }
 
-Status jrcxz(Cpu& cpu, const Insn& in) { return address_register(cpu.state, in, RCX) == 0 ? jmp_relative(cpu, in) : Status::Next; }
+Status jrcxz(Cpu& cpu, const Insn& in) {
+  return address_register(cpu.state, in, RCX) == 0 ? jmp_relative(cpu, in) : Status::Next;
+}
 
 enum class LoopWhile : u8 { Count, Zero, NotZero };
 

@@ -7,13 +7,17 @@ namespace {
 template <Condition C>
 struct sem_set {
   template <class T>
-  T operator()(Cpu& cpu) const { return holds<C>(cpu.state.rflags) ? 1 : 0; }
+  T operator()(Cpu& cpu) const {
+    return holds<C>(cpu.state.rflags) ? 1 : 0;
+  }
 };
 
 template <Condition C>
 struct sem_cmov {
   template <class T>
-  T operator()(Cpu& cpu, T dst, T src) const { return holds<C>(cpu.state.rflags) ? src : dst; }
+  T operator()(Cpu& cpu, T dst, T src) const {
+    return holds<C>(cpu.state.rflags) ? src : dst;
+  }
 };
 
 }  // namespace

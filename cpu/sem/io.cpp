@@ -1,6 +1,6 @@
 // IN, OUT, INS, OUTS. SDM 1 chapter 19 (protection), SDM 2A/2B.
-// Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A REP form
-// runs one iteration at a time.
+// Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A
+// REP form runs one iteration at a time.
 #include "cpu/debug_regs.h"
 #include "cpu/sem/shapes.h"
 
@@ -39,7 +39,8 @@ bool bitmap_allows(Cpu& cpu, u16 port, unsigned bytes) {
 
 /// SDM 1 19.5: virtual-8086 mode always asks the bitmap; protected mode when CPL > IOPL.
 bool port_allowed(Cpu& cpu, u16 port, unsigned bytes) {
-  const bool ask = cpu.mode.has(ModeKey::kV86) || (cpu.mode.has(ModeKey::kProtected) && !cpu.mode.has(ModeKey::kIoplOk));
+  const bool ask =
+      cpu.mode.has(ModeKey::kV86) || (cpu.mode.has(ModeKey::kProtected) && !cpu.mode.has(ModeKey::kIoplOk));
   return !ask || bitmap_allows(cpu, port, bytes);
 }
 
@@ -75,7 +76,9 @@ Status run_out(Cpu& cpu, const Insn& in) {
 struct in_port {
   template <bool Immediate>
   static Handler pick(const Insn& in) {
-    return in.size0 == 1 ? run_in<u8, Immediate> : in.size0 == 2 ? run_in<u16, Immediate> : run_in<u32, Immediate>;
+    return in.size0 == 1   ? run_in<u8, Immediate>
+           : in.size0 == 2 ? run_in<u16, Immediate>
+                           : run_in<u32, Immediate>;
   }
   static Handler select(const Insn& in) { return in.form == Form::RI ? pick<true>(in) : pick<false>(in); }
 };
@@ -83,7 +86,9 @@ struct in_port {
 struct out_port {
   template <bool Immediate>
   static Handler pick(const Insn& in) {
-    return in.size1 == 1 ? run_out<u8, Immediate> : in.size1 == 2 ? run_out<u16, Immediate> : run_out<u32, Immediate>;
+    return in.size1 == 1   ? run_out<u8, Immediate>
+           : in.size1 == 2 ? run_out<u16, Immediate>
+                           : run_out<u32, Immediate>;
   }
   static Handler select(const Insn& in) { return in.form == Form::IR ? pick<true>(in) : pick<false>(in); }
 };

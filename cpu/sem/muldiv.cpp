@@ -1,7 +1,7 @@
 // MUL, IMUL, DIV, IDIV. SDM 2A/2B.
 //
-// Undefined: multiplications leave SF, ZF, AF and PF undefined; as Intel processors do, SF and PF are those of the
-// low half, ZF and AF are 0. Divisions leave every flag alone. docs/undefined.md.
+// Undefined: multiplications leave SF, ZF, AF and PF undefined; as Intel processors do, SF and PF are those
+// of the low half, ZF and AF are 0. Divisions leave every flag alone. docs/undefined.md.
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
@@ -10,13 +10,25 @@ namespace {
 template <class T>
 struct Double;
 template <>
-struct Double<u8> { using type = u16; using signed_type = i16; };
+struct Double<u8> {
+  using type = u16;
+  using signed_type = i16;
+};
 template <>
-struct Double<u16> { using type = u32; using signed_type = i32; };
+struct Double<u16> {
+  using type = u32;
+  using signed_type = i32;
+};
 template <>
-struct Double<u32> { using type = u64; using signed_type = i64; };
+struct Double<u32> {
+  using type = u64;
+  using signed_type = i64;
+};
 template <>
-struct Double<u64> { using type = u128; using signed_type = i128; };
+struct Double<u64> {
+  using type = u128;
+  using signed_type = i128;
+};
 template <class T>
 using Wide = typename Double<T>::type;
 template <class T>
@@ -25,8 +37,11 @@ using SignedWide = typename Double<T>::signed_type;
 /// The double-width accumulator: AX, DX:AX, EDX:EAX or RDX:RAX.
 template <class T>
 Wide<T> accumulator(const CpuState& state) {
-  if constexpr (sizeof(T) == 1) return gpr_part<u16>(state, RAX);
-  else return static_cast<Wide<T>>(static_cast<Wide<T>>(gpr_part<T>(state, RDX)) << kBits<T> | gpr_part<T>(state, RAX));
+  if constexpr (sizeof(T) == 1)
+    return gpr_part<u16>(state, RAX);
+  else
+    return static_cast<Wide<T>>(static_cast<Wide<T>>(gpr_part<T>(state, RDX)) << kBits<T> |
+                                gpr_part<T>(state, RAX));
 }
 
 template <class T>
@@ -47,7 +62,8 @@ void set_product_flags(Cpu& cpu, T low, bool overflow) {
 
 template <class T>
 SignedWide<T> signed_product(T a, T b) {
-  return static_cast<SignedWide<T>>(static_cast<SignedWide<T>>(static_cast<Signed<T>>(a)) * static_cast<Signed<T>>(b));
+  return static_cast<SignedWide<T>>(static_cast<SignedWide<T>>(static_cast<Signed<T>>(a)) *
+                                    static_cast<Signed<T>>(b));
 }
 
 struct sem_mul {
@@ -143,7 +159,8 @@ struct sem_idiv {
     const bool dividend_negative = bit(dividend, 2 * kBits<T> - 1);
     const bool quotient_negative = dividend_negative != bit(src, kBits<T> - 1);
     W quotient, remainder;
-    divide<W>(magnitude(dividend, dividend_negative), magnitude(divisor, bit(src, kBits<T> - 1)), quotient, remainder);
+    divide<W>(magnitude(dividend, dividend_negative), magnitude(divisor, bit(src, kBits<T> - 1)), quotient,
+              remainder);
     const W limit = static_cast<W>((W{1} << (kBits<T> - 1)) - (quotient_negative ? 0 : 1));
     if (quotient > limit) return cpu.raise(kDE);
     set_accumulator<T>(cpu.state, static_cast<T>(magnitude(remainder, dividend_negative)),
@@ -152,7 +169,9 @@ struct sem_idiv {
   }
   /// `value`, or its negation: its own inverse.
   template <class W>
-  static W magnitude(W value, bool negative) { return negative ? static_cast<W>(W{0} - value) : value; }
+  static W magnitude(W value, bool negative) {
+    return negative ? static_cast<W>(W{0} - value) : value;
+  }
 };
 
 }  // namespace

@@ -4,20 +4,26 @@
 namespace reprise::cpu {
 namespace {
 
-/// The alignment #AC asks for, SDM 3A table 6-7; 1 when there is none, as for vectors. x87 environments (14 or 28 bytes) and
-/// states (94 or 108 bytes) count as their fields; an FXSAVE area gives #AC where it would otherwise give #GP.
+/// The alignment #AC asks for, SDM 3A table 6-7; 1 when there is none, as for vectors. x87 environments (14
+/// or 28 bytes) and states (94 or 108 bytes) count as their fields; an FXSAVE area gives #AC where it would
+/// otherwise give #GP.
 u64 required_alignment(u64 bytes) {
   switch (bytes) {
     case 2:
     case 14:
-    case 94: return 2;
+    case 94:
+      return 2;
     case 4:
     case 28:
-    case 108: return 4;
+    case 108:
+      return 4;
     case 8:
-    case 10: return 8;
-    case 512: return 16;
-    default: return 1;
+    case 10:
+      return 8;
+    case 512:
+      return 16;
+    default:
+      return 1;
   }
 }
 
@@ -36,7 +42,8 @@ bool limit_allows(const Segment& segment, u64 effective, u64 bytes) {
   return last <= segment.limit || segment.limit == 0xffffffff;
 }
 
-bool check_segment(Cpu& cpu, const Segment& segment, bool stack, u64 effective, u64 bytes, mmu::Access access) {
+bool check_segment(Cpu& cpu, const Segment& segment, bool stack, u64 effective, u64 bytes,
+                   mmu::Access access) {
   const bool allowed = (!cpu.mode.has(ModeKey::kProtected) || type_allows(segment, access)) &&
                        limit_allows(segment, effective, bytes);
   if (!allowed) cpu.raise(stack ? kSS : kGP, 0);

@@ -1,8 +1,8 @@
 // SHL, SHR, SAR, ROL, ROR, RCL, RCR, SHLD, SHRD. SDM 2B.
 //
-// Undefined: OF for counts other than 1. Intel processors give what a shift of the same operand by one would, except
-// that ROL and ROR of a register by an immediate other than 1 leave OF alone. AF is cleared by shifts and kept by rotates.
-// A masked count of 0 changes no flag. docs/undefined.md.
+// Undefined: OF for counts other than 1. Intel processors give what a shift of the same operand by one would,
+// except that ROL and ROR of a register by an immediate other than 1 leave OF alone. AF is cleared by shifts
+// and kept by rotates. A masked count of 0 changes no flag. docs/undefined.md.
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
@@ -18,7 +18,9 @@ constexpr bool msb(T value) {
   return bit(value, kBits<T> - 1);
 }
 
-constexpr u64 cf_of(bool carry, bool overflow) { return (carry ? kRflagsCf : 0) | (overflow ? kRflagsOf : 0); }
+constexpr u64 cf_of(bool carry, bool overflow) {
+  return (carry ? kRflagsCf : 0) | (overflow ? kRflagsOf : 0);
+}
 
 template <class T>
 T shift_result(Cpu& cpu, T result, bool carry, bool overflow) {
@@ -43,7 +45,8 @@ struct sem_shl {
   T operator()(Cpu& cpu, T dst, T src) const {
     const unsigned count = masked_count<T>(src);
     if (count == 0) return dst;
-    // Shifted by count - 1, the next bit to leave is on top; counts beyond the width only occur below 32 bits.
+    // Shifted by count - 1, the next bit to leave is on top; counts beyond the width only occur below 32
+    // bits.
     const u64 last = static_cast<u64>(dst) << (count - 1);
     return shift_result<T>(cpu, static_cast<T>(last << 1), bit(last, kBits<T> - 1), left_overflow(dst));
   }
@@ -75,7 +78,8 @@ enum class RotateOf : u8 { Always, CountOne };
 template <template <RotateOf> class Body>
 struct rotate {
   static Handler select(const Insn& in) {
-    return in.form == Form::RI ? rmw2<Body<RotateOf::CountOne>>::select(in) : rmw2<Body<RotateOf::Always>>::select(in);
+    return in.form == Form::RI ? rmw2<Body<RotateOf::CountOne>>::select(in)
+                               : rmw2<Body<RotateOf::Always>>::select(in);
   }
 };
 
@@ -140,7 +144,8 @@ struct sem_shld {
     if (count == 0) return dst;
     if constexpr (kBits<T> == 16) {
       const u64 wide = u64{dst} << 32 | u64{src} << 16 | dst;
-      return shift_result<T>(cpu, static_cast<T>(wide << count >> 32), bit(wide, 48 - count), left_overflow(dst));
+      return shift_result<T>(cpu, static_cast<T>(wide << count >> 32), bit(wide, 48 - count),
+                             left_overflow(dst));
     } else {
       const T result = static_cast<T>(dst << count | src >> (kBits<T> - count));
       return shift_result<T>(cpu, result, bit(dst, kBits<T> - count), left_overflow(dst));

@@ -19,10 +19,14 @@ struct Push {
   }
   static Handler select(Form form) {
     switch (form) {
-      case Form::R: return r;
-      case Form::M: return m;
-      case Form::I: return i;
-      default: return nullptr;
+      case Form::R:
+        return r;
+      case Form::M:
+        return m;
+      case Form::I:
+        return i;
+      default:
+        return nullptr;
     }
   }
 };
@@ -94,7 +98,8 @@ Status pop_all(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 
-/// SDM 2A ENTER. The new top of stack must be writable too. Nothing is stored before everything has been checked.
+/// SDM 2A ENTER. The new top of stack must be writable too. Nothing is stored before everything has been
+/// checked.
 template <class T>
 struct Enter {
   static Status run(Cpu& cpu, const Insn& in) {
@@ -115,7 +120,8 @@ struct Enter {
     if (!prepare(static_cast<T>(rbp))) return Status::Fault;
     for (unsigned i = 1; i < level; ++i) {
       T display;
-      if (!stack::load_at<T>(cpu, in, rbp - i * sizeof(T), display) || !prepare(display)) return Status::Fault;
+      if (!stack::load_at<T>(cpu, in, rbp - i * sizeof(T), display) || !prepare(display))
+        return Status::Fault;
     }
     if (level > 0 && !prepare(frame)) return Status::Fault;
     const u64 new_rsp = rsp - count * sizeof(T) - allocated_bytes;

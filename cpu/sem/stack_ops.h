@@ -20,9 +20,11 @@ inline void set_pointer(CpuState& state, const Insn& in, u64 offset) {
 }
 
 /// The linear address of `bytes` at `offset` in SS. Returns false after raising.
-[[nodiscard]] inline bool linear_at(Cpu& cpu, const Insn& in, u64 offset, u64 bytes, mmu::Access access, u64& linear) {
+[[nodiscard]] inline bool linear_at(Cpu& cpu, const Insn& in, u64 offset, u64 bytes, mmu::Access access,
+                                    u64& linear) {
   linear = offset;
-  if (cpu.mode.has(ModeKey::kFlatData) && !in.has(Insn::kAlignCheck)) [[likely]] return true;
+  if (cpu.mode.has(ModeKey::kFlatData) && !in.has(Insn::kAlignCheck)) [[likely]]
+    return true;
   return segment_linear(cpu, in, SS, offset, bytes, access, linear);
 }
 
@@ -30,8 +32,10 @@ inline void set_pointer(CpuState& state, const Insn& in, u64 offset) {
 template <class T>
 [[nodiscard]] inline bool load_at(Cpu& cpu, const Insn& in, u64 offset, T& value) {
   u64 linear;
-  if (!linear_at(cpu, in, offset & pointer_mask(in), sizeof(T), mmu::Access::Read, linear)) [[unlikely]] return false;
-  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  if (!linear_at(cpu, in, offset & pointer_mask(in), sizeof(T), mmu::Access::Read, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.load(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(true);
   return false;
 }
@@ -40,8 +44,10 @@ template <class T>
 template <class T>
 [[nodiscard]] inline bool store_at(Cpu& cpu, const Insn& in, u64 offset, T value) {
   u64 linear;
-  if (!linear_at(cpu, in, offset & pointer_mask(in), sizeof(T), mmu::Access::Write, linear)) [[unlikely]] return false;
-  if (cpu.mmu.store(linear, value)) [[likely]] return true;
+  if (!linear_at(cpu, in, offset & pointer_mask(in), sizeof(T), mmu::Access::Write, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.store(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(true);
   return false;
 }
@@ -59,7 +65,8 @@ template <class T>
 template <class T>
 [[nodiscard]] inline bool push(Cpu& cpu, const Insn& in, T value) {
   const u64 offset = cpu.state.gpr[RSP] - sizeof(T);
-  if (!store_at<T>(cpu, in, offset, value)) [[unlikely]] return false;
+  if (!store_at<T>(cpu, in, offset, value)) [[unlikely]]
+    return false;
   set_pointer(cpu.state, in, offset);
   return true;
 }
@@ -70,6 +77,8 @@ template <class T>
   return load_at<T>(cpu, in, cpu.state.gpr[RSP], value);
 }
 
-inline void release(CpuState& state, const Insn& in, u64 bytes) { set_pointer(state, in, state.gpr[RSP] + bytes); }
+inline void release(CpuState& state, const Insn& in, u64 bytes) {
+  set_pointer(state, in, state.gpr[RSP] + bytes);
+}
 
 }  // namespace reprise::cpu::stack

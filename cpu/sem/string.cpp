@@ -1,9 +1,10 @@
 // MOVS, STOS, LODS, CMPS, SCAS with and without REP, and XLAT. SDM 2A/2B; SDM 1 7.3.9.
 //
-// An operation is a struct with a body for one element, `step`, and a bulk form, `run`, which does as many elements as
-// lie in one source and one destination page of plain RAM, as host loops. `repeat` drives both: it counts every iteration
-// as a retired instruction, stops at the budget, at a fault (whole iterations stay done), and after an iteration that
-// did something only an engine can answer (MMIO, a store to code, a data breakpoint).
+// An operation is a struct with a body for one element, `step`, and a bulk form, `run`, which does as many
+// elements as lie in one source and one destination page of plain RAM, as host loops. `repeat` drives both:
+// it counts every iteration as a retired instruction, stops at the budget, at a fault (whole iterations stay
+// done), and after an iteration that did something only an engine can answer (MMIO, a store to code, a data
+// breakpoint).
 #include <algorithm>
 
 #include "cpu/sem/shapes.h"
@@ -25,7 +26,8 @@ bool source_linear(Cpu& cpu, const Insn& in, u64& linear) {
 template <class T>
 bool destination_linear(Cpu& cpu, const Insn& in, mmu::Access access, u64& linear) {
   linear = address_register(cpu.state, in, RDI);
-  if (cpu.mode.has(ModeKey::kFlatData) && !in.has(Insn::kAlignCheck)) [[likely]] return true;
+  if (cpu.mode.has(ModeKey::kFlatData) && !in.has(Insn::kAlignCheck)) [[likely]]
+    return true;
   return segment_linear(cpu, in, ES, linear, sizeof(T), access, linear);
 }
 
@@ -33,7 +35,8 @@ template <class T>
 bool load_source(Cpu& cpu, const Insn& in, T& value) {
   u64 linear;
   if (!source_linear<T>(cpu, in, linear)) return false;
-  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  if (cpu.mmu.load(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }
@@ -42,7 +45,8 @@ template <class T>
 bool load_destination(Cpu& cpu, const Insn& in, T& value) {
   u64 linear;
   if (!destination_linear<T>(cpu, in, mmu::Access::Read, linear)) return false;
-  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  if (cpu.mmu.load(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(false);
   return false;
 }
@@ -51,7 +55,8 @@ template <class T>
 bool store_destination(Cpu& cpu, const Insn& in, T value) {
   u64 linear;
   if (!destination_linear<T>(cpu, in, mmu::Access::Write, linear)) return false;
-  if (cpu.mmu.store(linear, value)) [[likely]] return true;
+  if (cpu.mmu.store(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(false);
   return false;
 }
@@ -88,7 +93,8 @@ bool bulk_allowed(const Cpu& cpu, const Insn& in) {
   return cpu.mode.has(ModeKey::kFlatData) && !in.has(Insn::kCheckAddress | Insn::kAlignCheck);
 }
 
-/// The elements of at most `count` at DS:rSI that lie in one page of plain RAM; `count` shrinks to their number.
+/// The elements of at most `count` at DS:rSI that lie in one page of plain RAM; `count` shrinks to their
+/// number.
 template <class T>
 Run<const u8> source_run(Cpu& cpu, const Insn& in, u64& count) {
   const u64 offset = address_register(cpu.state, in, RSI);
@@ -138,7 +144,8 @@ struct movs {
     advance<T>(cpu, in, RDI, count);
     return count;
   }
-  /// Element by element in the order of the direction, so that overlap replicates; memmove where that is the same.
+  /// Element by element in the order of the direction, so that overlap replicates; memmove where that is the
+  /// same.
   static void copy(Run<u8> to, const u8* from, u64 count) {
     const u64 bytes = count * sizeof(T);
     const bool down = to.step < 0;
@@ -278,8 +285,9 @@ struct scas {
   }
 };
 
-/// With a 32-bit address size in 64-bit mode Intel processors start by clearing the upper halves of rCX and, for MOVS
-/// and STOS, of the index registers: it shows when the count is 0 and when the first iteration faults.
+/// With a 32-bit address size in 64-bit mode Intel processors start by clearing the upper halves of rCX and,
+/// for MOVS and STOS, of the index registers: it shows when the count is 0 and when the first iteration
+/// faults.
 template <class Op>
 void truncate_registers(Cpu& cpu, const Insn& in) {
   set_address_register(cpu.state, in, RCX, cpu.state.gpr[RCX]);
@@ -303,7 +311,8 @@ Status repeat(Cpu& cpu, const Insn& in) {
   do {
     u64 now = bulk ? Op::run(cpu, in, budget - done, ended) : 0;
     if (now == 0) {
-      cpu.extra_retired = retired_before + done;  // what the clock shows to MMIO, and what a fault leaves behind
+      cpu.extra_retired =
+          retired_before + done;  // what the clock shows to MMIO, and what a fault leaves behind
       if (!Op::step(cpu, in)) {
         cpu.state.rflags = rflags_before;
         return Status::Fault;

@@ -1,7 +1,8 @@
 // CpuFixture: one vCPU over a little RAM, run by the interpreter, for tests of instruction bodies.
 //
-// RAM is 8 MiB at physical 0. In 64-bit mode it is identity-mapped by 4 KiB pages, user-accessible and writable, which
-// `map` and `unmap` change one by one; 32- and 16-bit code run without paging. Code goes to kCode.
+// RAM is 8 MiB at physical 0. In 64-bit mode it is identity-mapped by 4 KiB pages, user-accessible and
+// writable, which `map` and `unmap` change one by one; 32- and 16-bit code run without paging. Code goes to
+// kCode.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -32,7 +33,9 @@ class FakeCpuBus final : public cpu::CpuBus {
     accesses.push_back({false, port, width, next_read});
     return next_read++;
   }
-  void port_write(u16 port, Width width, u32 value) override { accesses.push_back({true, port, width, value}); }
+  void port_write(u16 port, Width width, u32 value) override {
+    accesses.push_back({true, port, width, value});
+  }
   bool apic_msr_read(u32, u64&) override { return false; }
   bool apic_msr_write(u32, u64) override { return false; }
   u64 virtual_ns(u64 retired) override { return retired; }
@@ -182,7 +185,8 @@ class CpuFixture : public ::testing::Test {
   FakeCpuBus bus;
 
  private:
-  static constexpr u16 kPresentData = cpu::Segment::kPresent | cpu::Segment::kS | cpu::Segment::kWritable | cpu::Segment::kAccessed;
+  static constexpr u16 kPresentData =
+      cpu::Segment::kPresent | cpu::Segment::kS | cpu::Segment::kWritable | cpu::Segment::kAccessed;
 
   void reset_state() {
     state() = cpu::CpuState{};
@@ -205,7 +209,8 @@ class CpuFixture : public ::testing::Test {
     constexpr u64 kBits = mmu::kPteP | mmu::kPteRw | mmu::kPteUs;
     poke<u64>(kPml4, kPdpt | kBits);
     poke<u64>(kPdpt, kPageDirectory | kBits);
-    for (u64 i = 0; i < kRamBytes / (2u << 20); ++i) poke<u64>(kPageDirectory + i * 8, (kPageTables + i * kPageBytes) | kBits);
+    for (u64 i = 0; i < kRamBytes / (2u << 20); ++i)
+      poke<u64>(kPageDirectory + i * 8, (kPageTables + i * kPageBytes) | kBits);
     for (u64 page = 0; page < kRamBytes / kPageBytes; ++page) {
       poke<u64>(kPageTables + page * 8, page * kPageBytes | kBits);
     }

@@ -1,8 +1,8 @@
 // The flag columns of the instruction table against what Zydis knows, for every row.
 //
-// Opcode space is enumerated (prefixes, maps, ModRM) and each encoding decoded twice: by the emulator's decoder, which names
-// the row, and by Zydis, which names the flags. A row's columns must equal the union over its encodings, apart from
-// the differences listed here, each with its reason.
+// Opcode space is enumerated (prefixes, maps, ModRM) and each encoding decoded twice: by the emulator's
+// decoder, which names the row, and by Zydis, which names the flags. A row's columns must equal the union
+// over its encodings, apart from the differences listed here, each with its reason.
 #include <Zydis/Zydis.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +36,8 @@ struct Difference {
 };
 
 constexpr Difference kDifferences[] = {
-    {"CMPS", Column::Tested, cpu::col::ZF, "REPE and REPNE test the flag that the instruction itself has just written"},
+    {"CMPS", Column::Tested, cpu::col::ZF,
+     "REPE and REPNE test the flag that the instruction itself has just written"},
     {"SCAS", Column::Tested, cpu::col::ZF, "as CMPS"},
     {"SBB", Column::Written, cpu::col::AF, "SDM 2B: AF is set according to the result"},
     {"SBB", Column::Undefined, cpu::col::AF, "as above"},
@@ -50,8 +51,10 @@ class TableFlags : public ::testing::Test {
   TableFlags() : decoder_(full_profile()) {}
 
   void enumerate() {
-    for (const auto& prefix : {Bytes{}, Bytes{0x66}, Bytes{0xf3}, Bytes{0xf2}, Bytes{0x48}, Bytes{0x66, 0x48}}) {
-      for (const auto& map : {Bytes{}, Bytes{0x0f}, Bytes{0x0f, 0x38}, Bytes{0x0f, 0x3a}}) legacy(prefix, map);
+    for (const auto& prefix :
+         {Bytes{}, Bytes{0x66}, Bytes{0xf3}, Bytes{0xf2}, Bytes{0x48}, Bytes{0x66, 0x48}}) {
+      for (const auto& map : {Bytes{}, Bytes{0x0f}, Bytes{0x0f, 0x38}, Bytes{0x0f, 0x3a}})
+        legacy(prefix, map);
     }
     for (u8 map = 1; map <= 3; ++map) {
       for (u8 wlpp = 0; wlpp < 16; ++wlpp) {
@@ -87,11 +90,14 @@ class TableFlags : public ::testing::Test {
     look_at(bytes, cpu::CodeSize::Bits64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     look_at(bytes, cpu::CodeSize::Bits32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
   }
-  void look_at(const u8 (&bytes)[15], cpu::CodeSize size, ZydisMachineMode machine_mode, ZydisStackWidth stack_width) {
+  void look_at(const u8 (&bytes)[15], cpu::CodeSize size, ZydisMachineMode machine_mode,
+               ZydisStackWidth stack_width) {
     cpu::Insn insn;
     bool ends;
     const cpu::ModeKey mode{static_cast<u32>(size) | cpu::ModeKey::kProtected | cpu::ModeKey::kFlatData};
-    if (decoder_.decode(bytes, mode, 0, insn, ends) != cpu::DecodeStatus::Ok || insn.mnemonic == Mnemonic::Invalid) return;
+    if (decoder_.decode(bytes, mode, 0, insn, ends) != cpu::DecodeStatus::Ok ||
+        insn.mnemonic == Mnemonic::Invalid)
+      return;
 
     ZydisDecoder zydis_decoder;
     ZydisDecoderInit(&zydis_decoder, machine_mode, stack_width);
@@ -101,7 +107,8 @@ class TableFlags : public ::testing::Test {
     Columns& columns = found_[insn.mnemonic];
     if (zydis.cpu_flags == nullptr) return;
     columns.tested |= zydis.cpu_flags->tested & kColumnFlags;
-    columns.written |= (zydis.cpu_flags->modified | zydis.cpu_flags->set_0 | zydis.cpu_flags->set_1) & kColumnFlags;
+    columns.written |=
+        (zydis.cpu_flags->modified | zydis.cpu_flags->set_0 | zydis.cpu_flags->set_1) & kColumnFlags;
     columns.undefined |= zydis.cpu_flags->undefined & kColumnFlags;
   }
 
@@ -122,7 +129,8 @@ TEST_F(TableFlags, EqualThoseOfZydis) {
     const InsnRow& row = cpu::insn_row(mnemonic);
     const auto compare = [&row](const char* name, Column column, u32 ours, u32 theirs) {
       const u32 difference = (ours ^ theirs) & ~justified(row.name, column);
-      EXPECT_EQ(difference, 0u) << row.name << ' ' << name << ": table " << std::hex << ours << ", Zydis " << theirs;
+      EXPECT_EQ(difference, 0u) << row.name << ' ' << name << ": table " << std::hex << ours << ", Zydis "
+                                << theirs;
     };
     compare("tested", Column::Tested, row.tested, zydis.tested);
     compare("written", Column::Written, row.written, zydis.written);

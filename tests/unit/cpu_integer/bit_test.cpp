@@ -34,7 +34,7 @@ TEST_F(Bits, BtOnlyReads) {
   enter_64bit(3);
   map(kData, kData, mmu::kPteP | mmu::kPteUs);
   reg(RBX) = kData;
-  EXPECT_EQ(run({0x0f, 0xba, 0x23, 0x01}), RunExit::Budget);                         // bt dword [rbx], 1
+  EXPECT_EQ(run({0x0f, 0xba, 0x23, 0x01}), RunExit::Budget);                       // bt dword [rbx], 1
   expect_fault({0x0f, 0xba, 0x2b, 0x01}, kPF, mmu::kPfP | mmu::kPfW | mmu::kPfU);  // bts dword [rbx], 1
 }
 

@@ -44,9 +44,9 @@ TEST_F(FlagOps, SignExtensions) {
 TEST_F(FlagOps, ClflushChecksItsAddressAndPrefetchDoesNot) {
   unmap(kData);
   reg(RBX) = kData;
-  expect_fault({0x0f, 0xae, 0x3b}, kPF, 0);                // clflush [rbx]
-  EXPECT_EQ(run({0x0f, 0x18, 0x0b}), RunExit::Budget);     // prefetcht0 [rbx]
-  EXPECT_EQ(run({0x0f, 0x1f, 0x03}), RunExit::Budget);     // nop dword [rbx]
+  expect_fault({0x0f, 0xae, 0x3b}, kPF, 0);                   // clflush [rbx]
+  EXPECT_EQ(run({0x0f, 0x18, 0x0b}), RunExit::Budget);        // prefetcht0 [rbx]
+  EXPECT_EQ(run({0x0f, 0x1f, 0x03}), RunExit::Budget);        // nop dword [rbx]
   EXPECT_EQ(run({0xf3, 0x0f, 0x1e, 0xfa}), RunExit::Budget);  // endbr64
 }
 

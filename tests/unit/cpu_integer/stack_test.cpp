@@ -40,10 +40,10 @@ TEST_F(Stack, ImmediatesAreSignExtended) {
 
 TEST_F(Stack, NonCanonicalStackPointerGivesStackFault) {
   reg(RSP) = u64{1} << 63;
-  expect_fault({0x50}, kSS);                    // push rax
-  expect_fault({0x8b, 0x04, 0x24}, kSS);        // mov eax, [rsp]
+  expect_fault({0x50}, kSS);              // push rax
+  expect_fault({0x8b, 0x04, 0x24}, kSS);  // mov eax, [rsp]
   reg(RBX) = u64{1} << 63;
-  expect_fault({0x8b, 0x03}, kGP);              // mov eax, [rbx]
+  expect_fault({0x8b, 0x03}, kGP);  // mov eax, [rbx]
 }
 
 TEST_F(Stack, PushThatFaultsKeepsThePointer) {

@@ -44,7 +44,8 @@ class StringBudget : public CpuFixture {
       // The instruction after it is UD2, so a large budget ends in its fault.
       if (vector == kUD) vector = -1;
     }
-    Result result{std::vector<u64>(state().gpr, state().gpr + 16), state().rip, rflags(), state().retired, vector, {}};
+    Result result{
+        std::vector<u64>(state().gpr, state().gpr + 16), state().rip, rflags(), state().retired, vector, {}};
     result.memory.resize(kMemoryBytes);
     for (u64 i = 0; i < kMemoryBytes; ++i) result.memory[i] = peek<u8>(kData + i);
     return result;

@@ -60,7 +60,8 @@ TEST_F(Strings, OverlapForwardReplicates) {
       } else {
         run({prefix, 0xf3, static_cast<u8>(width == 1 ? 0xa4 : 0xa5)}, 96 / width);
       }
-      for (unsigned i = 0; i < 256; ++i) ASSERT_EQ(peek<u8>(kData + i), expected[i]) << distance << ' ' << width << ' ' << i;
+      for (unsigned i = 0; i < 256; ++i)
+        ASSERT_EQ(peek<u8>(kData + i), expected[i]) << distance << ' ' << width << ' ' << i;
     }
   }
 }
