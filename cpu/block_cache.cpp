@@ -43,6 +43,7 @@ Block* BlockCache::insert(std::unique_ptr<Block> owned) {
 void BlockCache::unlink(Block* block) {
   Block*& recent = recent_[slot(block->phys, block->mode)];
   if (recent == block) recent = nullptr;
+  if (listener_ != nullptr) listener_->block_removed(*block);
   const auto owner = owned_.find(block);
   graveyard_.push_back(std::move(owner->second));
   owned_.erase(owner);
@@ -79,7 +80,10 @@ void BlockCache::code_written(u64 phys, u64 bytes) {
 }
 
 void BlockCache::flush() {
-  for (auto& [block, owner] : owned_) graveyard_.push_back(std::move(owner));
+  for (auto& [block, owner] : owned_) {
+    if (listener_ != nullptr) listener_->block_removed(*block);
+    graveyard_.push_back(std::move(owner));
+  }
   owned_.clear();
   pages_.clear();
   std::fill(recent_.begin(), recent_.end(), nullptr);

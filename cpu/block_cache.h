@@ -26,12 +26,27 @@ struct Block {
   u32 bytes = 0;
   std::unique_ptr<Insn[]> insns;
 
+  // For an engine that translates: its code for the block, or nullptr; its own record; how often it asked for the block.
+  const u8* native_code = nullptr;
+  void* native = nullptr;
+  u32 uses = 0;
+
   bool crosses_page() const { return second_phys != ~u64{0}; }
+};
+
+/// Told of each block that must not run again, at once; the block itself is freed by the next collect().
+class BlockListener {
+ public:
+  virtual ~BlockListener() = default;
+  virtual void block_removed(Block& block) = 0;
 };
 
 class BlockCache final : public mmu::CodeListener {
  public:
   explicit BlockCache(mmu::CodePages& code_pages);
+
+  /// At most one; outlives the cache's use.
+  void set_listener(BlockListener& listener) { listener_ = &listener; }
 
   Block* find(u64 phys, ModeKey mode) {
     Block* block = recent_[slot(phys, mode)];
@@ -52,18 +67,24 @@ class BlockCache final : public mmu::CodeListener {
   u64 blocks() const { return count_; }
   u64 invalidations() const { return invalidations_; }
 
- private:
+  // The direct-mapped front, shared with generated code: the slot of a block is the low bits of
+  // phys ^ phys >> 16 ^ mode_hash(mode).
   static constexpr unsigned kSlots = 1u << 16;
+  static constexpr u64 mode_hash(ModeKey mode) { return u64{mode.bits} * 0x9e3779b1u >> 8; }
+  Block* const* slots() const { return recent_.data(); }
+
+ private:
   /// Decoded instructions kept at most; beyond it the whole cache starts anew.
   static constexpr u64 kMaxCachedInsns = 4u << 20;
 
   static unsigned slot(u64 phys, ModeKey mode) {
-    return static_cast<unsigned>((phys ^ (phys >> 16) ^ (u64{mode.bits} * 0x9e3779b1u >> 8)) & (kSlots - 1));
+    return static_cast<unsigned>((phys ^ (phys >> 16) ^ mode_hash(mode)) & (kSlots - 1));
   }
   Block* find_slow(u64 phys, ModeKey mode);
   void unlink(Block* block);
 
   mmu::CodePages& code_pages_;
+  BlockListener* listener_ = nullptr;
   std::vector<Block*> recent_;
   // Page number -> blocks that touch the page.
   std::unordered_map<u64, std::vector<Block*>> pages_;

@@ -1,6 +1,9 @@
 // Engine: executes guest instructions until its budget is spent or something needs the vCPU's attention.
 #pragma once
 
+#include <string>
+
+#include "cpu/block_cache.h"
 #include "cpu/cpu.h"
 
 namespace reprise::cpu {
@@ -20,6 +23,9 @@ class Engine {
   virtual RunExit run(Cpu& cpu, u64 budget) = 0;
   /// Forgets all translations.
   virtual void flush() = 0;
+  virtual const BlockCache& cache() const = 0;
+  /// What it did, as lines of text, beyond what the cache tells.
+  virtual std::string stats() const { return {}; }
 };
 
 }  // namespace reprise::cpu

@@ -1,195 +1,23 @@
 #include "cpu/interp_engine.h"
 
-#include <algorithm>
-
-#include "common/check.h"
+#include "cpu/interpret.h"
 
 namespace reprise::cpu {
-namespace {
-
-/// How many of the block's first `count` instructions lie within the CS limit.
-u32 within_limit(const Cpu& cpu, const Block& block, u32 count) {
-  if (cpu.mode.has(ModeKey::kFlatCode)) return count;
-  const u64 limit = cpu.state.seg[CS].limit;
-  const u64 start_offset = block.insns[0].offset;
-  u32 allowed = 0;
-  while (allowed < count && cpu.state.rip + (block.insns[allowed].next_offset - start_offset) - 1 <= limit) ++allowed;
-  return allowed;
-}
-
-}  // namespace
-
-InterpEngine::InterpEngine(const CpuProfile& profile, mmu::CodePages& code_pages)
-    : decoder_(profile), cache_(code_pages) {}
 
 RunExit InterpEngine::run(Cpu& cpu, u64 budget) {
-  CpuState& state = cpu.state;
-  const u64 target = state.retired + budget;
+  const u64 target = cpu.state.retired + budget;
   cpu.extra_retired = 0;
   // A fault raised while fetching has no instruction yet.
   cpu.current = cpu.block_begin = nullptr;
 
-  while (state.retired < target) {
-    cache_.collect();
-    u64 linear = state.rip + state.seg[CS].base;
-    if (!cpu.mode.is64()) linear = static_cast<u32>(linear);
-    Block* block = block_at(cpu, linear);
+  while (cpu.state.retired < target) {
+    source_.cache().collect();
+    const u64 linear = fetch_linear(cpu);
+    const Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
-
-    cpu.block_budget = target - state.retired;
-    u32 count = static_cast<u32>(std::min<u64>(block->count, cpu.block_budget));
-    count = within_limit(cpu, *block, count);
-    if (count == 0) [[unlikely]] {
-      cpu.raise(kGP, 0);
-      return RunExit::Fault;
-    }
-    state.gpr[kGprPageBase] = state.rip - (linear & ~kPageMask);
-    const Insn* const begin = block->insns.get();
-    const Insn* in = begin;
-    cpu.block_begin = begin;
-    cpu.block_end = begin + count;
-    cpu.extra_retired = 0;
-
-    Status status;
-    do {
-      cpu.current = in;
-      status = in->exec(cpu, *in);
-      ++in;
-    } while (status == Status::Next && in < cpu.block_end);
-
-    const Insn& last = in[-1];
-    const u64 completed = static_cast<u64>(in - begin) + cpu.extra_retired;
-    const bool stop = cpu.block_end == nullptr || cpu.debug_hits != 0;
-    cpu.extra_retired = 0;
-    cpu.current = cpu.block_begin = nullptr;
-    switch (status) {
-      case Status::Next:
-        state.rip = (state.gpr[kGprPageBase] + last.next_offset) & rip_mask(cpu.mode.code_size());
-        state.retired += completed;
-        break;
-      case Status::Jump:
-        state.retired += completed;
-        break;
-      case Status::Stop:
-        state.rip = (state.gpr[kGprPageBase] + last.next_offset) & rip_mask(cpu.mode.code_size());
-        [[fallthrough]];
-      case Status::StopJump:
-        state.retired += completed;
-        cpu.sync_mode();
-        return RunExit::Event;
-      case Status::Fault:
-        state.rip = (state.gpr[kGprPageBase] + last.offset) & rip_mask(cpu.mode.code_size());
-        state.retired += completed - 1;
-        return RunExit::Fault;
-      case Status::Trap:
-        state.rip = (state.gpr[kGprPageBase] + last.next_offset) & rip_mask(cpu.mode.code_size());
-        state.retired += completed;
-        return RunExit::Trap;
-      case Status::Restart:
-        // SDM 3B 17.3.1.1: an event between iterations saves RF = 1.
-        state.rflags |= kRflagsRf;
-        state.rip = (state.gpr[kGprPageBase] + last.offset) & rip_mask(cpu.mode.code_size());
-        state.retired += completed - 1;
-        break;
-    }
-    if (stop) return RunExit::Event;
+    if (const std::optional<RunExit> exit = interpret(cpu, *block, linear, target)) return *exit;
   }
   return RunExit::Budget;
-}
-
-Block* InterpEngine::block_at(Cpu& cpu, u64 linear) {
-  mmu::Mmu::FetchTarget target;
-  if (!cpu.mmu.fetch(linear, target)) [[unlikely]] {
-    cpu.memory_fault(false);
-    return nullptr;
-  }
-  Block* block = cache_.find(target.phys, cpu.mode);
-  if (block == nullptr) [[unlikely]] return build(cpu, linear, target);
-  if (!block->crosses_page()) [[likely]] return block;
-
-  mmu::Mmu::FetchTarget second;
-  if (!cpu.mmu.fetch(align_down(linear, kPageBytes) + kPageBytes, second)) {
-    cpu.memory_fault(false);
-    return nullptr;
-  }
-  if (second.phys == block->second_phys) return block;
-  cache_.remove(block);
-  return build(cpu, linear, target);
-}
-
-Block* InterpEngine::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
-  const u64 page_offset = linear & ~kPageMask;
-  const u64 available = kPageBytes - page_offset;
-  u8 copy[kPageBytes];
-  const u8* bytes = target.host;
-  if (bytes == nullptr) {
-    for (u64 i = 0; i < std::min<u64>(available, 64); ++i) {
-      copy[i] = static_cast<u8>(cpu.mmu.phys_map().read(target.phys + i, Width::Byte));
-    }
-    bytes = copy;
-  }
-  const u64 end = target.host == nullptr ? std::min<u64>(available, 64) : available;
-
-  Insn insns[Block::kMaxInsns];
-  u32 count = 0;
-  u64 used = 0;
-  bool ends = false;
-  while (!ends && count < Block::kMaxInsns && used < end) {
-    const u16 offset = static_cast<u16>(page_offset + used);
-    if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) == DecodeStatus::Truncated) {
-      if (count == 0) return build_crossing(cpu, linear, target);
-      break;
-    }
-    used += std::max(insns[count].length(), 1u);
-    ++count;
-  }
-
-  auto block = std::make_unique<Block>();
-  block->phys = target.phys;
-  block->mode = cpu.mode;
-  block->count = count;
-  block->bytes = static_cast<u32>(used);
-  block->insns = std::make_unique<Insn[]>(count);
-  std::copy_n(insns, count, block->insns.get());
-  if (target.host == nullptr) {
-    uncached_ = std::move(block);
-    return uncached_.get();
-  }
-  return cache_.insert(std::move(block));
-}
-
-Block* InterpEngine::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
-  constexpr u64 kMaxLength = 15;
-  const u64 first_bytes = kPageBytes - (linear & ~kPageMask);
-  mmu::Mmu::FetchTarget second;
-  u64 second_linear = align_down(linear, kPageBytes) + kPageBytes;
-  if (!cpu.mode.is64()) second_linear = static_cast<u32>(second_linear);
-  if (!cpu.mmu.fetch(second_linear, second)) {
-    cpu.memory_fault(false);
-    return nullptr;
-  }
-  u8 bytes[kMaxLength];
-  for (u64 i = 0; i < kMaxLength; ++i) {
-    const mmu::Mmu::FetchTarget& page = i < first_bytes ? target : second;
-    const u64 index = i < first_bytes ? i : i - first_bytes;
-    bytes[i] = page.host != nullptr ? page.host[index]
-                                    : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
-  }
-  auto block = std::make_unique<Block>();
-  block->insns = std::make_unique<Insn[]>(1);
-  bool ends = false;
-  decoder_.decode(bytes, cpu.mode, static_cast<u16>(linear & ~kPageMask), block->insns[0], ends);
-  block->insns[0].flags |= Insn::kCrossesPage;
-  block->phys = target.phys;
-  block->second_phys = second.phys;
-  block->mode = cpu.mode;
-  block->count = 1;
-  block->bytes = static_cast<u32>(std::max<u64>(block->insns[0].length(), first_bytes + 1));
-  if (target.host == nullptr || second.host == nullptr) {
-    uncached_ = std::move(block);
-    return uncached_.get();
-  }
-  return cache_.insert(std::move(block));
 }
 
 }  // namespace reprise::cpu

@@ -1,29 +1,21 @@
 // The interpreter: runs bodies from cached decoded blocks, no cleverness.
 #pragma once
 
-#include "cpu/block_cache.h"
-#include "cpu/decode.h"
+#include "cpu/block_source.h"
 #include "cpu/engine.h"
 
 namespace reprise::cpu {
 
 class InterpEngine final : public Engine {
  public:
-  InterpEngine(const CpuProfile& profile, mmu::CodePages& code_pages);
+  InterpEngine(const CpuProfile& profile, mmu::CodePages& code_pages) : source_(profile, code_pages) {}
 
   RunExit run(Cpu& cpu, u64 budget) override;
-  void flush() override { cache_.flush(); }
-  const BlockCache& cache() const { return cache_; }
+  void flush() override { source_.cache().flush(); }
+  const BlockCache& cache() const override { return source_.cache(); }
 
  private:
-  /// The block at rip, decoded now if need be; nullptr after raising a fetch fault.
-  Block* block_at(Cpu& cpu, u64 linear);
-  Block* build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
-  Block* build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
-
-  Decoder decoder_;
-  BlockCache cache_;
-  std::unique_ptr<Block> uncached_;  // code that does not lie in RAM or ROM
+  BlockSource source_;
 };
 
 }  // namespace reprise::cpu

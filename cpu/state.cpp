@@ -6,7 +6,9 @@ namespace reprise::cpu {
 
 void CpuState::serialize(Archive& ar) {
   ar.tag("cpu");
-  ar.value(gpr), ar.value(rip), ar.value(rflags);
+  // The slots beyond r15 are an engine's scratch.
+  for (unsigned i = 0; i < 16; ++i) ar.value(gpr[i]);
+  ar.value(rip), ar.value(rflags);
   for (Segment& segment : seg) segment.serialize(ar);
   ldtr.serialize(ar), tr.serialize(ar), gdtr.serialize(ar), idtr.serialize(ar);
   ar.value(cr0), ar.value(cr2), ar.value(cr3), ar.value(cr4), ar.value(xcr0);

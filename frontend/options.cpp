@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/log.h"
+#include "machine/engine_factory.h"
 
 namespace reprise::frontend {
 namespace {
@@ -32,7 +33,7 @@ The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
-  --engine NAME         interp (default)
+  --engine NAME         interp (default), jit (x86-64 hosts)
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
                         (default 2025-01-01)
@@ -135,8 +136,10 @@ RunOptions interpret(const Texts& texts) {
   if (!texts.cpus.empty() && value_of("--cpus", texts.cpus, parse_number(texts.cpus), kWantNumber) != 1) {
     throw BadValue{fmt::format("--cpus {}: only one processor can run, so give --cpus 1", texts.cpus)};
   }
-  if (texts.engine != "interp")
-    throw BadValue{fmt::format("--engine '{}' is unknown: there is interp", texts.engine)};
+  const std::optional<machine::EngineKind> engine = machine::engine_of_name(texts.engine);
+  if (!engine)
+    throw BadValue{fmt::format("--engine '{}' is unknown: there is {}", texts.engine, machine::engine_names())};
+  config.engine = *engine;
   if (texts.clock == "paced")
     out.clock_choice = ClockChoice::Paced;
   else if (texts.clock == "free")

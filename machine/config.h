@@ -9,7 +9,7 @@
 
 namespace reprise::machine {
 
-enum class EngineKind : u8 { Interp };
+enum class EngineKind : u8 { Interp, Jit };
 
 /// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
 enum class ClockMode : u8 { Free, Paced };

@@ -310,6 +310,7 @@ std::string Machine::stats(const RunResult& result) {
         "pages {}\n",
         mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
         mmu.code_page_stores);
+    text += pc_.engine(i).stats();
     const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
     text += fmt::format("exceptions {}, interrupts {}; MMIO reads {}, writes {}\n", counts.exceptions,
                         counts.interrupts, mmu.mmio_reads, mmu.mmio_writes);

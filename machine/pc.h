@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/log.h"
-#include "cpu/interp_engine.h"
+#include "cpu/engine.h"
 #include "cpu/vcpu.h"
 #include "devices/bus.h"
 #include "devices/input/i8042.h"
@@ -85,7 +85,7 @@ class Pc final : public cpu::CpuBus,
   devices::Uart16550& com2() { return com2_; }
   unsigned processors() const { return static_cast<unsigned>(processors_.size()); }
   cpu::Vcpu& vcpu(unsigned index);
-  const cpu::InterpEngine& engine(unsigned index) const;
+  const cpu::Engine& engine(unsigned index) const;
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
 
@@ -194,7 +194,7 @@ class Pc final : public cpu::CpuBus,
 
 class Pc::Processor final : public devices::ApicCpu {
  public:
-  Processor(Pc& pc, unsigned index, u64 rng_seed);
+  Processor(Pc& pc, unsigned index, EngineKind kind, u64 rng_seed);
 
   // devices::ApicCpu
   void nmi() override { vcpu.raise_nmi(); }
@@ -212,7 +212,7 @@ class Pc::Processor final : public devices::ApicCpu {
  public:
   devices::Lapic lapic;
   cpu::Cpu cpu;
-  cpu::InterpEngine engine;
+  std::unique_ptr<cpu::Engine> engine;
   cpu::Vcpu vcpu;
 };
 

@@ -180,6 +180,10 @@ class Mmu final : public WriteTagHolder {
     fetch_ = &array(view, Access::Fetch);
   }
   View view() const { return view_; }
+  /// For generated code, which finds the tables at a fixed distance from its processor.
+  const TlbArray& tlb_array(View view, Access access) const {
+    return arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(access)];
+  }
 
   /// CR0, CR4 and EFER took these values (already checked by the CPU). Flushes as SDM 3A 4.10.4.1 demands.
   void set_paging(u64 cr0, u64 cr4, u64 efer);

@@ -1,5 +1,7 @@
 #include "tests/native/emulator_runner.h"
 
+#include <algorithm>
+
 #include "cpu/interp_engine.h"
 #include "mmu/phys_map.h"
 
@@ -67,11 +69,11 @@ void store_x87(const cpu::CpuState& state, FxImage& fx) {
 }  // namespace
 
 struct EmulatorRunner::Machine {
-  explicit Machine(std::unique_ptr<Ram> ram_block)
+  Machine(std::unique_ptr<Ram> ram_block, MakeEngine make_engine)
       : ram(std::move(ram_block)),
         phys_map(*ram),
         cpu(bus, interrupts, phys_map, code_pages, cpu::default_profile(), log),
-        engine(cpu::default_profile(), code_pages) {
+        engine(make_engine(cpu::default_profile(), code_pages)) {
     (void)phys_map.add_ram("ram", 0, kRamBytes, 0).ok();
     code_pages.add_tag_holder(cpu.mmu);
     build_page_tables();
@@ -118,13 +120,20 @@ struct EmulatorRunner::Machine {
   NoInterrupts interrupts;
   Log log;
   cpu::Cpu cpu;
-  cpu::InterpEngine engine;
+  std::unique_ptr<cpu::Engine> engine;
 };
 
-EmulatorRunner::EmulatorRunner() : machine_(std::make_unique<Machine>(Ram::create(kRamBytes).take())) {}
+EmulatorRunner::EmulatorRunner()
+    : EmulatorRunner([](const cpu::CpuProfile& profile, CodePages& code_pages) -> std::unique_ptr<cpu::Engine> {
+        return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+      }) {}
+EmulatorRunner::EmulatorRunner(MakeEngine make_engine)
+    : machine_(std::make_unique<Machine>(Ram::create(kRamBytes).take(), make_engine)) {}
 EmulatorRunner::~EmulatorRunner() = default;
 
-void EmulatorRunner::run(const Case& test, Outcome& outcome) {
+const cpu::Engine& EmulatorRunner::engine() const { return *machine_->engine; }
+
+void EmulatorRunner::run(const Case& test, Outcome& outcome, u64 slice) {
   Machine& machine = *machine_;
   cpu::Cpu& cpu = machine.cpu;
   cpu::CpuState& state = cpu.state;
@@ -149,7 +158,7 @@ void EmulatorRunner::run(const Case& test, Outcome& outcome) {
   const u64 end = state.retired + kBudget;
   cpu::RunExit exit = cpu::RunExit::Event;
   while (state.retired < end && (exit == cpu::RunExit::Event || exit == cpu::RunExit::Budget)) {
-    exit = machine.engine.run(cpu, end - state.retired);
+    exit = machine.engine->run(cpu, std::min(slice, end - state.retired));
   }
 
   // There is no IDT: the INT3 behind the code cannot be delivered and faults. That is the normal end of a case.

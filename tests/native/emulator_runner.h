@@ -10,9 +10,16 @@ namespace reprise::native {
 
 class EmulatorRunner {
  public:
+  using MakeEngine = std::unique_ptr<cpu::Engine> (*)(const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+
+  /// The interpreter.
   EmulatorRunner();
+  explicit EmulatorRunner(MakeEngine make_engine);
   ~EmulatorRunner();
-  void run(const Case& test, Outcome& outcome);
+  void run(const Case& test, Outcome& outcome) { run(test, outcome, ~u64{0}); }
+  /// With at most `slice` instructions for each call of the engine.
+  void run(const Case& test, Outcome& outcome, u64 slice);
+  const cpu::Engine& engine() const;
 
  private:
   struct Machine;

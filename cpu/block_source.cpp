@@ -1,0 +1,105 @@
+#include "cpu/block_source.h"
+
+#include <algorithm>
+
+namespace reprise::cpu {
+
+BlockSource::BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages)
+    : decoder_(profile), cache_(code_pages) {}
+
+Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
+  mmu::Mmu::FetchTarget target;
+  if (!cpu.mmu.fetch(linear, target)) [[unlikely]] {
+    cpu.memory_fault(false);
+    return nullptr;
+  }
+  Block* block = cache_.find(target.phys, cpu.mode);
+  if (block == nullptr) [[unlikely]] return build(cpu, linear, target);
+  if (!block->crosses_page()) [[likely]] return block;
+
+  mmu::Mmu::FetchTarget second;
+  if (!cpu.mmu.fetch(align_down(linear, kPageBytes) + kPageBytes, second)) {
+    cpu.memory_fault(false);
+    return nullptr;
+  }
+  if (second.phys == block->second_phys) return block;
+  cache_.remove(block);
+  return build(cpu, linear, target);
+}
+
+Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
+  const u64 page_offset = linear & ~kPageMask;
+  const u64 available = kPageBytes - page_offset;
+  u8 copy[kPageBytes];
+  const u8* bytes = target.host;
+  if (bytes == nullptr) {
+    for (u64 i = 0; i < std::min<u64>(available, 64); ++i) {
+      copy[i] = static_cast<u8>(cpu.mmu.phys_map().read(target.phys + i, Width::Byte));
+    }
+    bytes = copy;
+  }
+  const u64 end = target.host == nullptr ? std::min<u64>(available, 64) : available;
+
+  Insn insns[Block::kMaxInsns];
+  u32 count = 0;
+  u64 used = 0;
+  bool ends = false;
+  while (!ends && count < Block::kMaxInsns && used < end) {
+    const u16 offset = static_cast<u16>(page_offset + used);
+    if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) == DecodeStatus::Truncated) {
+      if (count == 0) return build_crossing(cpu, linear, target);
+      break;
+    }
+    used += std::max(insns[count].length(), 1u);
+    ++count;
+  }
+
+  auto block = std::make_unique<Block>();
+  block->phys = target.phys;
+  block->mode = cpu.mode;
+  block->count = count;
+  block->bytes = static_cast<u32>(used);
+  block->insns = std::make_unique<Insn[]>(count);
+  std::copy_n(insns, count, block->insns.get());
+  if (target.host == nullptr) {
+    uncached_ = std::move(block);
+    return uncached_.get();
+  }
+  return cache_.insert(std::move(block));
+}
+
+Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
+  constexpr u64 kMaxLength = 15;
+  const u64 first_bytes = kPageBytes - (linear & ~kPageMask);
+  mmu::Mmu::FetchTarget second;
+  u64 second_linear = align_down(linear, kPageBytes) + kPageBytes;
+  if (!cpu.mode.is64()) second_linear = static_cast<u32>(second_linear);
+  if (!cpu.mmu.fetch(second_linear, second)) {
+    cpu.memory_fault(false);
+    return nullptr;
+  }
+  u8 bytes[kMaxLength];
+  for (u64 i = 0; i < kMaxLength; ++i) {
+    const mmu::Mmu::FetchTarget& page = i < first_bytes ? target : second;
+    const u64 index = i < first_bytes ? i : i - first_bytes;
+    bytes[i] = page.host != nullptr ? page.host[index]
+                                    : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
+  }
+  auto block = std::make_unique<Block>();
+  block->insns = std::make_unique<Insn[]>(1);
+  bool ends = false;
+  decoder_.decode(bytes, cpu.mode, static_cast<u16>(linear & ~kPageMask), block->insns[0], ends);
+  block->insns[0].flags |= Insn::kCrossesPage;
+  block->phys = target.phys;
+  block->second_phys = second.phys;
+  block->mode = cpu.mode;
+  block->count = 1;
+  block->bytes = static_cast<u32>(std::max<u64>(block->insns[0].length(), first_bytes + 1));
+  if (target.host == nullptr || second.host == nullptr) {
+    uncached_ = std::move(block);
+    return uncached_.get();
+  }
+  return cache_.insert(std::move(block));
+}
+
+}  // namespace reprise::cpu

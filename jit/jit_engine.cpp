@@ -1,0 +1,199 @@
+#include "jit/jit_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/insn_table.h"
+#include "cpu/interpret.h"
+#include "jit/x64/emitter.h"
+#include "jit/x64/stubs.h"
+#include "jit/x64/translator.h"
+
+namespace reprise::jit {
+
+using cpu::Block;
+using cpu::BlockCache;
+using cpu::Cpu;
+using cpu::Insn;
+using cpu::RunExit;
+using cpu::Status;
+
+namespace {
+
+constexpr std::size_t kArenaBytes = 64u << 20;
+constexpr std::size_t kRoomForABlock = 64u << 10;
+
+/// Generated code's way to a handler: as the interpreter would call it in the middle of the block.
+u32 call_handler(JitContext& context, const Insn& in, const Block& block) {
+  Cpu& cpu = *context.cpu;
+  const Insn* const begin = block.insns.get();
+  cpu.block_budget = context.budget + block.count;
+  cpu.state.retired = context.target - cpu.block_budget;
+  cpu.block_begin = begin;
+  cpu.block_end = begin + block.count;
+  cpu.current = &in;
+  cpu.extra_retired = 0;
+  ++context.calls[static_cast<unsigned>(in.mnemonic)];
+
+  const Status status = in.exec(cpu, in);
+  if (status == Status::Next && cpu.block_end != nullptr) [[likely]] return kNext;
+  const u64 completed = static_cast<u64>(&in - begin) + 1 + cpu.extra_retired;
+  const std::optional<RunExit> exit = cpu::retire(cpu, status, in, completed);
+  context.budget = context.target - cpu.state.retired;
+  if (exit) return kRunExit + static_cast<u32>(*exit);
+  return status == Status::Jump ? kJump : kGoOn;
+}
+
+mmu::View view_of(cpu::ModeKey mode) {
+  if (mode.cpl() == 3) return mmu::View::User;
+  return mode.has(cpu::ModeKey::kKernelAc) ? mmu::View::KernelAc : mmu::View::Kernel;
+}
+
+}  // namespace
+
+struct JitEngine::Host {
+  x64::CodeArena arena{kArenaBytes};
+  x64::Stubs stubs;
+  std::size_t blocks_begin = 0;
+  std::unique_ptr<x64::Translator> translator;
+};
+
+JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages)
+    : source_(profile, code_pages), calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
+  source_.cache().set_listener(*this);
+  context_.calls = calls_.data();
+  host_ = std::make_unique<Host>();
+  if (!host_->arena.ok()) host_ = nullptr;
+}
+
+JitEngine::~JitEngine() = default;
+
+RunExit JitEngine::run(Cpu& cpu, u64 budget) {
+  cpu::CpuState& state = cpu.state;
+  const u64 target = state.retired + budget;
+  cpu.extra_retired = 0;
+  cpu.current = cpu.block_begin = nullptr;
+  context_.cpu = &cpu;
+  context_.target = target;
+  context_.edge = nullptr;
+  if (host_ != nullptr && host_->translator == nullptr) {
+    host_->stubs = x64::build_stubs(host_->arena, cpu, call_handler);
+    host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu);
+    host_->blocks_begin = host_->arena.used();
+  }
+
+  while (state.retired < target) {
+    source_.cache().collect();
+    const u64 linear = cpu::fetch_linear(cpu);
+    Block* block = source_.block_at(cpu, linear);
+    if (block == nullptr) return RunExit::Fault;
+    if (block->native_code == nullptr && ++block->uses == threshold_ && translatable(cpu, *block)) translate(cpu, *block);
+
+    const u64 left = target - state.retired;
+    if (block->native_code == nullptr || left < block->count) {
+      context_.edge = nullptr;
+      if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
+      continue;
+    }
+    if (context_.edge != nullptr) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
+    context_.edge = nullptr;
+
+    ++entries_;
+    const x64::Frame frame{reinterpret_cast<u64>(&context_), BlockCache::mode_hash(cpu.mode), cpu.mode.bits,
+                           reinterpret_cast<u64>(source_.cache().slots()),
+                           reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view_of(cpu.mode))]), 0};
+    state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
+    using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
+    const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
+    const u32 exit = enter(block->native_code, reinterpret_cast<u8*>(&cpu) + x64::kCpuBias, &frame, left);
+    state.retired = target - context_.budget;
+    cpu.extra_retired = 0;
+    cpu.current = cpu.block_begin = nullptr;
+    if (exit >= kRunExit) return static_cast<RunExit>(exit - kRunExit);
+  }
+  return RunExit::Budget;
+}
+
+bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
+  return host_ != nullptr && cpu.mode.is64() && !block.crosses_page() && source_.cached(block);
+}
+
+void JitEngine::translate(Cpu& cpu, Block& block) {
+  if (host_->arena.room() < kRoomForABlock) drop_all_code();
+  auto native = std::make_unique<NativeBlock>();
+  native->block = &block;
+  if (!host_->translator->translate(block, view_of(cpu.mode), *native)) {
+    ++failures_;
+    return;
+  }
+  ++translated_;
+  translated_insns_ += block.count;
+  block.native = native.get();
+  block.native_code = native->code;
+  live_.push_back(std::move(native));
+}
+
+void JitEngine::link(Edge& edge, NativeBlock& target) {
+  const Block* from = edge.owner->block;
+  // The owner may be gone, and events between the exit and now may have led elsewhere.
+  if (from == nullptr || edge.target != nullptr || !(from->mode == target.block->mode)) return;
+  if (target.block->phys != align_down(from->phys, kPageBytes) + edge.page_offset) return;
+  edge.target = &target;
+  target.incoming.push_back(&edge);
+  host_->translator->point(edge, target.code);
+  ++links_;
+}
+
+void JitEngine::unlink(Edge& edge) {
+  edge.target = nullptr;
+  host_->translator->point(edge, edge.stub);
+}
+
+void JitEngine::block_removed(Block& block) {
+  auto* native = static_cast<NativeBlock*>(block.native);
+  if (native == nullptr) return;
+  for (Edge* edge : native->incoming) unlink(*edge);
+  native->incoming.clear();
+  for (unsigned i = 0; i < native->edges; ++i) {
+    Edge& edge = native->edge[i];
+    if (edge.target == nullptr) continue;
+    std::erase(edge.target->incoming, &edge);
+    unlink(edge);
+  }
+  native->block = nullptr;
+  block.native = nullptr;
+  block.native_code = nullptr;
+}
+
+/// Between blocks only: nothing of it runs.
+void JitEngine::drop_all_code() {
+  context_.edge = nullptr;
+  for (const std::unique_ptr<NativeBlock>& native : live_) {
+    if (native->block == nullptr) continue;
+    native->block->native = nullptr;
+    native->block->native_code = nullptr;
+    native->block->uses = 0;
+  }
+  live_.clear();
+  host_->arena.rewind(host_->blocks_begin);
+  ++code_flushes_;
+}
+
+std::string JitEngine::stats() const {
+  if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
+  std::string text = fmt::format("translated blocks {}, instructions {}, code bytes {}, links {}, entries {}, code flushes {}, failures {}\n",
+                                 translated_, translated_insns_, host_->arena.used(), links_, entries_, code_flushes_, failures_);
+  std::vector<unsigned> rows(calls_.size());
+  for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
+  constexpr unsigned kShown = 30;
+  std::partial_sort(rows.begin(), rows.begin() + kShown, rows.end(), [&](unsigned a, unsigned b) { return calls_[a] > calls_[b]; });
+  text += "handler calls from generated code:";
+  for (unsigned i = 0; i < kShown && calls_[rows[i]] != 0; ++i) {
+    text += fmt::format(" {} {}", cpu::insn_row(static_cast<cpu::Mnemonic>(rows[i])).name, calls_[rows[i]]);
+  }
+  return text + "\n";
+}
+
+}  // namespace reprise::jit

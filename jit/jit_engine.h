@@ -1,0 +1,56 @@
+// The translating engine: blocks that are used often become host code; everything else is interpreted.
+//
+// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or the processor
+// is not in 64-bit mode, the interpreter runs it, so events come after exactly the instruction they are due at.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/block_source.h"
+#include "cpu/engine.h"
+#include "jit/native_block.h"
+
+namespace reprise::jit {
+
+class JitEngine final : public cpu::Engine, private cpu::BlockListener {
+ public:
+  JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+  ~JitEngine() override;
+
+  cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
+  void flush() override { source_.cache().flush(); }
+  const cpu::BlockCache& cache() const override { return source_.cache(); }
+  std::string stats() const override;
+
+  /// How often a block is interpreted before it is translated.
+  void set_threshold(u32 uses) { threshold_ = uses; }
+  u64 translated() const { return translated_; }
+  /// Blocks that could not be translated: none but for mistakes of ours.
+  u64 failures() const { return failures_; }
+
+ private:
+  struct Host;
+
+  void block_removed(cpu::Block& block) override;
+  bool translatable(const cpu::Cpu& cpu, const cpu::Block& block) const;
+  void translate(cpu::Cpu& cpu, cpu::Block& block);
+  void link(Edge& edge, NativeBlock& target);
+  void unlink(Edge& edge);
+  void drop_all_code();
+
+  cpu::BlockSource source_;
+  std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
+  JitContext context_;
+  std::vector<u64> calls_;
+  std::vector<std::unique_ptr<NativeBlock>> live_;  // in order of translation
+  u32 threshold_ = 16;
+  u64 translated_ = 0;
+  u64 translated_insns_ = 0;
+  u64 entries_ = 0;
+  u64 links_ = 0;
+  u64 code_flushes_ = 0;
+  u64 failures_ = 0;
+};
+
+}  // namespace reprise::jit

@@ -1,0 +1,51 @@
+// What the engine keeps about the generated code of one block.
+#pragma once
+
+#include <vector>
+
+#include "cpu/block_cache.h"
+
+namespace reprise::jit {
+
+struct NativeBlock;
+
+/// A jump out of a block to a fixed place in the same page. It leads to its exit stub until it is linked.
+struct Edge {
+  NativeBlock* owner = nullptr;
+  NativeBlock* target = nullptr;  // when linked
+  const u8* jump = nullptr;       // the rel32 of the jump
+  const u8* stub = nullptr;
+  u16 page_offset = 0;
+};
+
+struct NativeBlock {
+  static constexpr unsigned kMaxEdges = 2;
+
+  cpu::Block* block = nullptr;  // nullptr: removed
+  const u8* code = nullptr;
+  u32 bytes = 0;
+  unsigned edges = 0;
+  Edge edge[kMaxEdges];
+  std::vector<Edge*> incoming;
+};
+
+/// What generated code and the engine exchange.
+struct JitContext {
+  u64 budget = 0;        // instructions left when generated code was entered, called out or was left
+  Edge* edge = nullptr;  // how it was left, when through an edge
+  cpu::Cpu* cpu = nullptr;
+  u64 target = 0;        // Cpu::state.retired when the budget is spent
+  u64* calls = nullptr;  // handler calls by mnemonic
+};
+
+/// What a call of a handler tells generated code; values from kGoOn on leave it.
+enum NativeExit : u32 {
+  kNext = 0,
+  kJump = 1,     // Cpu::state.rip is set
+  kGoOn = 2,     // the engine goes on at rip
+  kRunExit = 16  // plus a cpu::RunExit
+};
+
+using CallHandler = u32 (*)(JitContext& context, const cpu::Insn& insn, const cpu::Block& block);
+
+}  // namespace reprise::jit

@@ -1,0 +1,120 @@
+// BlockEmitter: what the emission of every instruction is made of: operands, probes, flags, calls of handlers, exits.
+#pragma once
+
+#include <vector>
+
+#include "cpu/block_cache.h"
+#include "jit/native_block.h"
+#include "jit/x64/emitter.h"
+#include "jit/x64/stubs.h"
+
+namespace reprise::jit::x64 {
+
+class BlockEmitter {
+ public:
+  BlockEmitter(x86::Assembler& assembler, const Stubs& stubs, const cpu::Cpu& cpu, const cpu::Block& block, mmu::View view)
+      : a(assembler), stubs_(stubs), cpu_(cpu), block_(block), view_(view) {}
+
+  /// Charges the budget; leaves before the block when it does not last for all of it.
+  void begin();
+  /// Slow paths, exit stubs.
+  void finish(NativeBlock& native, const u8* base);
+
+  x86::Assembler& a;
+
+  // --- Registers ---
+  static bool pinned(unsigned gpr) { return gpr < kPinnedGprs; }
+  /// The number of the general register that is explicit operand `index`. AH to BH are not general_operand().
+  static bool general_operand(const cpu::Insn& in, unsigned index) {
+    return (index > 1 || in.reg_class[index] == cpu::RegClass::Gpr) && (in.reg[index] & 7) == 0;
+  }
+  static unsigned gpr_of(const cpu::Insn& in, unsigned index) { return in.reg[index] / 8; }
+  static Gp reg(unsigned gpr, unsigned bytes) { return host_gp(kHostOfGuest[gpr], bytes); }
+  static Gp scratch0(unsigned bytes) { return host_gp(kScratch0.id(), bytes); }
+  static Gp scratch1(unsigned bytes) { return host_gp(kScratch1.id(), bytes); }
+  Mem slot(unsigned gpr, unsigned bytes) const { return cpu_field(offset_in(cpu_, &cpu_.state.gpr[gpr]), bytes); }
+  Mem rflags() const { return cpu_field(offset_in(cpu_, &cpu_.state.rflags), 8); }
+  Mem rip() const { return cpu_field(offset_in(cpu_, &cpu_.state.rip), 8); }
+  /// Where guest register `gpr` is, as an operand.
+  asmjit::Operand place(unsigned gpr, unsigned bytes) const {
+    return pinned(gpr) ? asmjit::Operand(reg(gpr, bytes)) : asmjit::Operand(slot(gpr, bytes));
+  }
+  /// The register itself, or `scratch` after loading it.
+  Gp fetched(unsigned gpr, unsigned bytes, const Gp& scratch);
+  /// Stores `value`, a register of `bytes`, as guest register `gpr`.
+  void assign(unsigned gpr, unsigned bytes, const Gp& value);
+
+  // --- Memory ---
+  /// Whether address() can take the memory operand.
+  static bool plain_address(const cpu::Insn& in);
+  /// Whether probe() can.
+  static bool plain_memory(const cpu::Insn& in);
+  /// The operand's effective address as a host operand; uses the scratch registers where it must.
+  Mem address(const cpu::Insn& in);
+  /// The host operand of `bytes` at guest address `at`. Takes both scratch registers; a miss goes to the slow path.
+  Mem probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes);
+  Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes) { return probe(address(in), in.seg, access, bytes); }
+  /// Makes scratch 1 the pointer of a probed operand: scratch 0 is free then.
+  Mem one_register(unsigned bytes) {
+    a.lea(kScratch1, x86::ptr(kScratch1, kScratch0));
+    return x86::ptr(kScratch1, 0, bytes);
+  }
+
+  // --- Flags ---
+  /// Rax has them: before anything that destroys the host's or may show them to the guest.
+  void save_flags();
+  /// The host has them: before an instruction that reads or keeps some.
+  void need_flags();
+  /// The host's flags are no longer the guest's (rax has them).
+  void flags_lost() { in_host_ = false; }
+  /// The host instruction just emitted made the guest's flags.
+  void flags_made() { in_host_ = true, in_rax_ = false; }
+
+  // --- Leaving the fast path ---
+  /// Where the running instruction goes when its handler must do it all.
+  Label slow();
+  /// Between instructions.
+  void begin_insn(const cpu::Insn& in) { insn_ = &in, slow_ = Label(); }
+  void end_insn();
+  /// The whole instruction by its handler.
+  void call_handler(const cpu::Insn& in);
+
+  // --- Ends of blocks ---
+  /// Whether the block's code already goes somewhere in every case.
+  bool ended() const { return ended_; }
+  /// To the instruction at `offset` from the page's beginning. `checked`: a target that is not canonical takes the slow path.
+  void go_to(u64 offset, bool checked);
+  /// To the address in scratch 0.
+  void go_to_scratch();
+  /// Scratch 0 not canonical: slow path. Takes scratch 1.
+  void check_canonical();
+
+ private:
+  struct SlowPath {
+    const cpu::Insn* insn;
+    Label entry, back;
+    bool flags_in_host;
+  };
+  struct PendingEdge {
+    u64 jump_end;  // offset in the code
+    Label stub;
+    u16 page_offset;
+  };
+
+  void call_stub(const cpu::Insn& in);
+
+  const Stubs& stubs_;
+  const cpu::Cpu& cpu_;
+  const cpu::Block& block_;
+  const mmu::View view_;
+  const cpu::Insn* insn_ = nullptr;
+  bool in_rax_ = true;
+  bool in_host_ = false;
+  bool ended_ = false;
+  Label out_of_budget_;
+  Label slow_;
+  std::vector<SlowPath> slow_paths_;
+  std::vector<PendingEdge> edges_;
+};
+
+}  // namespace reprise::jit::x64

@@ -1,0 +1,62 @@
+// The assembler, and which host register holds what in generated code. The only file that includes AsmJit.
+//
+//     rsp  a Frame                     rbp  the Cpu, plus kCpuBias
+//     r10  instructions left           rax  guest status flags, as `lahf; seto al` leaves them
+//     r14, r15  scratch
+//     rcx rdx rbx rsi rdi r8 r9        the guest's registers of the same name
+//     r12 r13 r11                      guest rax, rsp, rbp
+// Guest r10 to r15 stay in the Cpu, within reach of an 8-bit displacement.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include "cpu/cpu.h"
+
+namespace reprise::jit::x64 {
+
+namespace x86 = asmjit::x86;
+using asmjit::Label;
+using x86::Gp;
+using x86::Mem;
+
+inline constexpr i32 kCpuBias = 128;
+inline constexpr unsigned kPinnedGprs = 10;
+
+/// Host registers by guest register number.
+inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {
+    Gp::kIdR12, Gp::kIdCx, Gp::kIdDx, Gp::kIdBx, Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi, Gp::kIdR8, Gp::kIdR9};
+
+inline const Gp kCpuReg = x86::rbp;
+inline const Gp kBudgetReg = x86::r10;
+inline const Gp kScratch0 = x86::r14;
+inline const Gp kScratch1 = x86::r15;
+
+/// A host general register by number and width in bytes.
+inline Gp host_gp(unsigned id, unsigned bytes) {
+  switch (bytes) {
+    case 1: return x86::gpb_lo(id);
+    case 2: return x86::gpw(id);
+    case 4: return x86::gpd(id);
+    default: return x86::gpq(id);
+  }
+}
+
+/// On the host stack while generated code runs; rsp points at it.
+struct Frame {
+  u64 context;    // JitContext*
+  u64 mode_hash;  // BlockCache::mode_hash of the current mode
+  u64 mode_bits;
+  u64 slots;      // BlockCache::slots()
+  u64 lookup;     // the lookup stub of the current view
+  u64 target;     // of a branch, while its instruction does something else
+};
+
+/// A field of the Cpu by its distance from the Cpu's beginning.
+inline Mem cpu_field(i64 offset, unsigned bytes) {
+  return x86::ptr(kCpuReg, static_cast<i32>(offset - kCpuBias), bytes);
+}
+inline i64 offset_in(const cpu::Cpu& cpu, const void* field) {
+  return static_cast<const u8*>(field) - reinterpret_cast<const u8*>(&cpu);
+}
+
+}  // namespace reprise::jit::x64

@@ -1,0 +1,203 @@
+#include "jit/x64/stubs.h"
+
+#include <bit>
+#include <cstddef>
+
+#include "common/check.h"
+#include "jit/x64/emitter.h"
+
+namespace reprise::jit::x64 {
+namespace {
+
+using asmjit::CodeHolder;
+using asmjit::Environment;
+using cpu::Cpu;
+
+/// SF, ZF, AF, PF and CF: what LAHF shows in AH.
+constexpr u32 kLahfMask = 0xd5;
+
+class StubBuilder {
+ public:
+  StubBuilder(const Cpu& cpu, x86::Assembler& a) : cpu_(cpu), a_(a) {}
+
+  /// Guest registers to and from the Cpu. Both use rcx.
+  void spill() {
+    for (unsigned i = 0; i < kPinnedGprs; ++i) a_.mov(field(&cpu_.state.gpr[i]), host_gp(kHostOfGuest[i], 8));
+    a_.movzx(x86::ecx, x86::ah);
+    a_.and_(x86::ecx, kLahfMask);
+    a_.movzx(x86::eax, x86::al);
+    a_.shl(x86::eax, 11);
+    a_.or_(x86::eax, x86::ecx);
+    a_.mov(x86::rcx, field(&cpu_.state.rflags));
+    a_.and_(x86::rcx, ~static_cast<i32>(cpu::kRflagsStatus));
+    a_.or_(x86::rcx, x86::rax);
+    a_.mov(field(&cpu_.state.rflags), x86::rcx);
+  }
+  void reload() {
+    a_.mov(x86::rcx, field(&cpu_.state.rflags));
+    a_.mov(x86::eax, x86::ecx);
+    a_.shr(x86::eax, 11);
+    a_.and_(x86::eax, 1);
+    a_.mov(x86::ah, x86::cl);
+    for (unsigned i = 0; i < kPinnedGprs; ++i) a_.mov(host_gp(kHostOfGuest[i], 8), field(&cpu_.state.gpr[i]));
+  }
+
+  void enter() {
+    for (const Gp& reg : kSaved) a_.push(reg);
+    a_.sub(x86::rsp, kFrameBytes);
+    a_.mov(x86::rax, x86::rdi);
+    a_.mov(kCpuReg, x86::rsi);
+    a_.mov(kBudgetReg, x86::rcx);
+    for (u32 at = 0; at < sizeof(Frame); at += 8) {
+      a_.mov(x86::rcx, x86::ptr(x86::rdx, static_cast<i32>(at)));
+      a_.mov(x86::ptr(x86::rsp, static_cast<i32>(at)), x86::rcx);
+    }
+    a_.mov(kScratch0, x86::rax);
+    reload();
+    a_.jmp(kScratch0);
+  }
+
+  /// With eax the NativeExit and everything in memory.
+  void epilogue() {
+    a_.bind(epilogue_);
+    a_.add(x86::rsp, kFrameBytes);
+    for (unsigned i = std::size(kSaved); i-- > 0;) a_.pop(kSaved[i]);
+    a_.ret();
+  }
+
+  void leave(bool edge) {
+    spill();
+    a_.mov(x86::rdi, x86::ptr(x86::rsp, offsetof(Frame, context)));
+    a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
+    if (edge) a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, edge)), kScratch1);
+    a_.mov(x86::eax, static_cast<u32>(kGoOn));
+    a_.jmp(epilogue_);
+  }
+
+  void call_handler(CallHandler function) {
+    constexpr i32 kReturnAddress = 8;
+    const Label not_next = a_.newLabel();
+    spill();
+    a_.mov(x86::rdi, x86::ptr(x86::rsp, kReturnAddress + offsetof(Frame, context)));
+    a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
+    a_.mov(x86::rsi, kScratch0);
+    a_.mov(x86::rdx, kScratch1);
+    a_.sub(x86::rsp, 8);
+    a_.mov(x86::rax, reinterpret_cast<u64>(function));
+    a_.call(x86::rax);
+    a_.add(x86::rsp, 8);
+    a_.test(x86::eax, x86::eax);
+    a_.jnz(not_next);
+    a_.mov(x86::rdi, x86::ptr(x86::rsp, kReturnAddress + offsetof(Frame, context)));
+    a_.mov(kBudgetReg, x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)));
+    reload();
+    a_.ret();
+
+    a_.bind(not_next);
+    a_.add(x86::rsp, 8);
+    a_.cmp(x86::eax, static_cast<u32>(kJump));
+    a_.jne(epilogue_);
+    a_.mov(x86::rdi, x86::ptr(x86::rsp, offsetof(Frame, context)));
+    a_.mov(kBudgetReg, x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)));
+    reload();
+    a_.mov(kScratch0, field(&cpu_.state.rip));
+    a_.jmp(x86::qword_ptr(x86::rsp, offsetof(Frame, lookup)));
+  }
+
+  /// What BlockSource::block_at() does when everything is at hand.
+  void lookup(mmu::View view, const u8* leave_stub) {
+    const mmu::TlbEntry& entry = cpu_.mmu.tlb_array(view, mmu::Access::Fetch).entries[0];
+    const i64 tlb = offset_in(cpu_, &entry) - kCpuBias;
+    const Label miss = a_.newLabel();
+    static_assert(sizeof(mmu::TlbEntry) == 32);
+    a_.mov(field(&cpu_.state.rip), kScratch0);
+    a_.mov(kScratch1, kScratch0);
+    a_.shr(kScratch1, kPageShift - 5);
+    a_.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(mmu::TlbEntry));
+    a_.add(kScratch1, kCpuReg);
+    a_.sub(kScratch0, x86::qword_ptr(kScratch1, static_cast<i32>(tlb + offsetof(mmu::TlbEntry, tag_linear))));
+    a_.cmp(kScratch0, static_cast<i32>(kPageBytes));
+    a_.jae(miss);
+    a_.add(kScratch0, x86::qword_ptr(kScratch1, static_cast<i32>(tlb + offsetof(mmu::TlbEntry, phys_page))));
+    a_.mov(kScratch1, kScratch0);
+    a_.shr(kScratch1, 16);
+    a_.xor_(kScratch1, kScratch0);
+    a_.xor_(kScratch1, x86::qword_ptr(x86::rsp, offsetof(Frame, mode_hash)));
+    static_assert(cpu::BlockCache::kSlots == 1u << 16);
+    a_.movzx(kScratch1.r32(), kScratch1.r16());
+    a_.shl(kScratch1.r32(), 3);
+    a_.add(kScratch1, x86::qword_ptr(x86::rsp, offsetof(Frame, slots)));
+    a_.mov(kScratch1, x86::qword_ptr(kScratch1));
+    a_.test(kScratch1, kScratch1);
+    a_.jz(miss);
+    a_.cmp(kScratch0, block_field(kScratch1, &cpu::Block::phys));
+    a_.jne(miss);
+    a_.mov(kScratch0.r32(), x86::dword_ptr(x86::rsp, offsetof(Frame, mode_bits)));
+    a_.cmp(kScratch0.r32(), block_field(kScratch1, &cpu::Block::mode));
+    a_.jne(miss);
+    a_.mov(kScratch1, block_field(kScratch1, &cpu::Block::native_code));
+    a_.test(kScratch1, kScratch1);
+    a_.jz(miss);
+    a_.mov(kScratch0, field(&cpu_.state.rip));
+    a_.and_(kScratch0, static_cast<i32>(~(kPageBytes - 1)));
+    a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kScratch0);
+    a_.jmp(kScratch1);
+    a_.bind(miss);
+    a_.jmp(reinterpret_cast<u64>(leave_stub));
+  }
+
+  Label new_epilogue() { return epilogue_ = a_.newLabel(); }
+
+ private:
+  // After the return address and these, rsp is 8 beyond a multiple of 16.
+  static constexpr u32 kFrameBytes = (sizeof(Frame) + 15) / 16 * 16 + 8;
+  const Gp kSaved[6] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
+
+  Mem field(const u64* value) const { return cpu_field(offset_in(cpu_, value), 8); }
+  template <class T>
+  static Mem block_field(const Gp& base, T cpu::Block::*member) {
+    static const cpu::Block sample;
+    const auto offset = reinterpret_cast<const u8*>(&(sample.*member)) - reinterpret_cast<const u8*>(&sample);
+    return x86::ptr(base, static_cast<i32>(offset), sizeof(T));
+  }
+
+  const Cpu& cpu_;
+  x86::Assembler& a_;
+  Label epilogue_;
+};
+
+}  // namespace
+
+Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandler call_handler) {
+  Stubs stubs;
+  CodeHolder code;
+  CHECK(code.init(Environment::host(), reinterpret_cast<u64>(arena.next())) == asmjit::kErrorOk);
+  x86::Assembler a(&code);
+  StubBuilder builder(cpu, a);
+  const u8* const base = arena.next();
+  const auto here = [&] { return base + a.offset(); };
+
+  builder.new_epilogue();
+  stubs.enter = here();
+  builder.enter();
+  builder.epilogue();
+  stubs.leave = here();
+  builder.leave(false);
+  stubs.leave_edge = here();
+  builder.leave(true);
+  stubs.call_handler = here();
+  builder.call_handler(call_handler);
+  for (unsigned view = 0; view < mmu::kViews; ++view) {
+    a.align(asmjit::AlignMode::kCode, 16);
+    stubs.lookup[view] = here();
+    builder.lookup(static_cast<mmu::View>(view), stubs.leave);
+  }
+  CHECK(code.flatten() == asmjit::kErrorOk);
+  CHECK(code.resolveUnresolvedLinks() == asmjit::kErrorOk);
+  CHECK(code.relocateToBase(reinterpret_cast<u64>(base)) == asmjit::kErrorOk);
+  CHECK(code.copyFlattenedData(arena.writable(base), arena.room()) == asmjit::kErrorOk);
+  arena.take(code.codeSize());
+  return stubs;
+}
+
+}  // namespace reprise::jit::x64

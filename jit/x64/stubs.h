@@ -1,0 +1,26 @@
+// The code that all blocks share: the way in, the ways out, calls of handlers, the search for the next block.
+#pragma once
+
+#include "jit/native_block.h"
+#include "jit/x64/code_arena.h"
+#include "mmu/tlb.h"
+
+namespace reprise::jit::x64 {
+
+struct Stubs {
+  /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
+  const u8* enter = nullptr;
+  /// Called with r14 = Insn*, r15 = Block*. Returns when the block goes on after the instruction, all registers reloaded.
+  const u8* call_handler = nullptr;
+  /// Jumped to with rip set: leaves with kGoOn.
+  const u8* leave = nullptr;
+  /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
+  const u8* leave_edge = nullptr;
+  /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has code.
+  const u8* lookup[mmu::kViews] = {};
+};
+
+/// Builds them in `arena`. Distances between parts of a Cpu are taken from `cpu` and hold for all.
+Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandler call_handler);
+
+}  // namespace reprise::jit::x64

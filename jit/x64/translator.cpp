@@ -1,0 +1,79 @@
+#include "jit/x64/translator.h"
+
+#include <cstring>
+
+#include "common/check.h"
+#include "cpu/insn_table.h"
+#include "jit/x64/block_emitter.h"
+#include "jit/x64/integer.h"
+
+namespace reprise::jit::x64 {
+namespace {
+
+using cpu::Insn;
+
+bool raises(const Insn& in) {
+  return in.exec == cpu::raise_ud || in.exec == cpu::raise_nm || in.exec == cpu::raise_gp0;
+}
+
+}  // namespace
+
+struct Translator::Impl final : asmjit::ErrorHandler {
+  Impl(CodeArena& code_arena, const Stubs& shared_stubs, const cpu::Cpu& sample_cpu)
+      : arena(code_arena), stubs(shared_stubs), cpu(sample_cpu) {}
+  /// An operand combination that does not exist: a mistake of ours, which costs speed only.
+  void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
+
+  CodeArena& arena;
+  const Stubs& stubs;
+  const cpu::Cpu& cpu;
+  asmjit::CodeHolder code;
+  x86::Assembler assembler;
+  bool failed = false;
+};
+
+Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu)
+    : impl_(std::make_unique<Impl>(arena, stubs, cpu)) {}
+Translator::~Translator() = default;
+
+bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native) {
+  asmjit::CodeHolder& code = impl_->code;
+  x86::Assembler& a = impl_->assembler;
+  CodeArena& arena = impl_->arena;
+  const u8* const base = arena.next();
+  impl_->failed = false;
+  code.reset();
+  CHECK(code.init(asmjit::Environment::host(), reinterpret_cast<u64>(base)) == asmjit::kErrorOk);
+  code.setErrorHandler(impl_.get());
+  code.attach(&a);
+
+  BlockEmitter e(a, impl_->stubs, impl_->cpu, block, view);
+  e.begin();
+  for (u32 i = 0; i < block.count; ++i) {
+    const Insn& in = block.insns[i];
+    e.begin_insn(in);
+    if (raises(in) || !emit_integer(e, in)) e.call_handler(in);
+    e.end_insn();
+  }
+  const Insn& last = block.insns[block.count - 1];
+  if (!e.ended()) e.go_to(last.next_offset, false);
+  e.finish(native, base);
+
+  if (impl_->failed) return false;
+  if (code.flatten() != asmjit::kErrorOk || code.resolveUnresolvedLinks() != asmjit::kErrorOk) return false;
+  if (code.relocateToBase(reinterpret_cast<u64>(base)) != asmjit::kErrorOk) return false;
+  if (code.copyFlattenedData(arena.writable(base), arena.room()) != asmjit::kErrorOk) return false;
+  native.code = base;
+  native.bytes = static_cast<u32>(code.codeSize());
+  arena.take(code.codeSize());
+  return true;
+}
+
+void Translator::point(const Edge& edge, const u8* code) {
+  const i64 distance = code - (edge.jump + 4);
+  const i32 rel32 = static_cast<i32>(distance);
+  CHECK(rel32 == distance);
+  std::memcpy(impl_->arena.writable(edge.jump), &rel32, sizeof rel32);
+}
+
+}  // namespace reprise::jit::x64

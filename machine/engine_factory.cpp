@@ -1,0 +1,40 @@
+#include "machine/engine_factory.h"
+
+#include "cpu/interp_engine.h"
+#ifdef REPRISE_HAVE_JIT
+#include "jit/jit_engine.h"
+#endif
+
+namespace reprise::machine {
+
+#ifdef REPRISE_HAVE_JIT
+
+std::string_view engine_names() { return "interp, jit"; }
+
+std::optional<EngineKind> engine_of_name(std::string_view name) {
+  if (name == "interp") return EngineKind::Interp;
+  if (name == "jit") return EngineKind::Jit;
+  return std::nullopt;
+}
+
+std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
+  if (kind == EngineKind::Jit) return std::make_unique<jit::JitEngine>(profile, code_pages);
+  return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+}
+
+#else
+
+std::string_view engine_names() { return "interp"; }
+
+std::optional<EngineKind> engine_of_name(std::string_view name) {
+  if (name == "interp") return EngineKind::Interp;
+  return std::nullopt;
+}
+
+std::unique_ptr<cpu::Engine> make_engine(EngineKind, const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
+  return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+}
+
+#endif
+
+}  // namespace reprise::machine

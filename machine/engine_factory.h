@@ -1,0 +1,21 @@
+// The engines this host has.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "cpu/engine.h"
+#include "machine/config.h"
+
+namespace reprise::machine {
+
+/// Names of the engines, for messages: "interp" or "interp, jit".
+std::string_view engine_names();
+/// The engine called `name`; empty when this host has none.
+std::optional<EngineKind> engine_of_name(std::string_view name);
+
+/// `kind` came from engine_of_name().
+std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+
+}  // namespace reprise::machine

@@ -1,0 +1,93 @@
+// The JIT against the interpreter: the hardware oracle's cases, whole or sliced at random, must end alike in every bit.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cpu/insn_table.h"
+#include "jit/jit_engine.h"
+#include "tests/native/emulator_runner.h"
+#include "tests/native/generator.h"
+#include "tests/native/random.h"
+
+namespace reprise::native {
+namespace {
+
+using cpu::Mnemonic;
+
+struct Options {
+  u64 cases = 100;
+  u64 sequences = 20000;
+  u64 seed = 1;
+  std::string row;
+  u64 show = 3;
+};
+
+std::unique_ptr<cpu::Engine> make_jit(const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
+  auto engine = std::make_unique<jit::JitEngine>(profile, code_pages);
+  engine->set_threshold(1);
+  return engine;
+}
+
+class Lockstep {
+ public:
+  explicit Lockstep(const Options& options) : options_(options), jit_(make_jit) {}
+
+  int run() {
+    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
+      const auto mnemonic = static_cast<Mnemonic>(i);
+      const std::string name(cpu::insn_row(mnemonic).name);
+      if (!options_.row.empty() && options_.row != name) continue;
+      if (!skip_reason(mnemonic).empty()) continue;
+      shown_ = 0;
+      for (u64 k = 0; k < options_.cases; ++k) {
+        if (auto test = generator_.make(mnemonic, options_.seed, k)) check(name, *test, k);
+      }
+    }
+    shown_ = 0;
+    for (u64 k = 0; k < options_.sequences && (options_.row.empty() || options_.row == "SEQUENCE"); ++k) {
+      if (auto test = generator_.make_sequence(options_.seed, k, 8)) check("SEQUENCE", *test, k);
+    }
+    const auto& engine = static_cast<const jit::JitEngine&>(jit_.engine());
+    fmt::print("lockstep: seed {}, {} cases, {} differences; {} blocks translated, {} failed\n", options_.seed, total_, failures_,
+               engine.translated(), engine.failures());
+    return failures_ == 0 && engine.failures() == 0 && engine.translated() > total_ / 4 ? 0 : 1;
+  }
+
+ private:
+  void check(const std::string& name, Case test, u64 index) {
+    test.undefined_flags = 0;
+    test.tolerance = kExact;
+    Random random(test.seed ^ index);
+    // Mostly whole; else so that the budget ends inside blocks.
+    const u64 slice = random.chance(60) ? ~u64{0} : 1 + random.below(9);
+    interp_.run(test, expected_, slice);
+    jit_.run(test, actual_, slice);
+    ++total_;
+    const std::string difference = compare(test, expected_, actual_);
+    if (difference.empty()) return;
+    ++failures_;
+    if (shown_++ >= options_.show) return;
+    fmt::print("{} case {} slice {} (interpreter, then JIT)\n{}{}", name, index, slice, Generator::disassemble(test), difference);
+  }
+
+  Options options_;
+  Generator generator_;
+  EmulatorRunner interp_;
+  EmulatorRunner jit_;
+  Outcome expected_{}, actual_{};
+  u64 total_ = 0, failures_ = 0, shown_ = 0;
+};
+
+}  // namespace
+}  // namespace reprise::native
+
+int main(int argc, char** argv) {
+  reprise::native::Options options;
+  CLI::App app("Compares the JIT with the interpreter.");
+  app.add_option("--cases", options.cases, "cases per table row");
+  app.add_option("--sequences", options.sequences, "sequences of several instructions");
+  app.add_option("--seed", options.seed, "seed of everything random");
+  app.add_option("--row", options.row, "only this row (SEQUENCE: only sequences)");
+  app.add_option("--show", options.show, "differences printed in full per row");
+  CLI11_PARSE(app, argc, argv);
+  return reprise::native::Lockstep(options).run();
+}
