@@ -14,8 +14,10 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     return nullptr;
   }
   Block* block = cache_.find(target.phys, cpu.mode);
-  if (block == nullptr) [[unlikely]] return build(cpu, linear, target);
-  if (!block->crosses_page()) [[likely]] return block;
+  if (block == nullptr) [[unlikely]]
+    return build(cpu, linear, target);
+  if (!block->crosses_page()) [[likely]]
+    return block;
 
   mmu::Mmu::FetchTarget second;
   if (!cpu.mmu.fetch(align_down(linear, kPageBytes) + kPageBytes, second)) {
@@ -46,7 +48,8 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   bool ends = false;
   while (!ends && count < Block::kMaxInsns && used < end) {
     const u16 offset = static_cast<u16>(page_offset + used);
-    if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) == DecodeStatus::Truncated) {
+    if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) ==
+        DecodeStatus::Truncated) {
       if (count == 0) return build_crossing(cpu, linear, target);
       break;
     }
@@ -82,8 +85,9 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
   for (u64 i = 0; i < kMaxLength; ++i) {
     const mmu::Mmu::FetchTarget& page = i < first_bytes ? target : second;
     const u64 index = i < first_bytes ? i : i - first_bytes;
-    bytes[i] = page.host != nullptr ? page.host[index]
-                                    : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
+    bytes[i] = page.host != nullptr
+                   ? page.host[index]
+                   : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
   }
   auto block = std::make_unique<Block>();
   block->insns = std::make_unique<Insn[]>(1);

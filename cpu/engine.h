@@ -18,8 +18,8 @@ enum class RunExit : u8 {
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Retires at most `budget` (at least 1) instructions of `cpu`, which must be Running. On return rip, rflags,
-  /// registers and `retired` are exact, and Cpu::mode matches the state. vCPU thread only.
+  /// Retires at most `budget` (at least 1) instructions of `cpu`, which must be Running. On return rip,
+  /// rflags, registers and `retired` are exact, and Cpu::mode matches the state. vCPU thread only.
   virtual RunExit run(Cpu& cpu, u64 budget) = 0;
   /// Forgets all translations.
   virtual void flush() = 0;

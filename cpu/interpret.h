@@ -17,7 +17,8 @@ inline u64 fetch_linear(const Cpu& cpu) {
 }
 
 /// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the
-/// beginning of the block, `last` included; `retired` is still that of the beginning. No value: the engine goes on.
+/// beginning of the block, `last` included; `retired` is still that of the beginning. No value: the engine
+/// goes on.
 inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, u64 completed) {
   CpuState& state = cpu.state;
   const bool stop = cpu.block_end == nullptr || cpu.debug_hits != 0;
@@ -63,11 +64,13 @@ inline u32 within_limit(const Cpu& cpu, const Block& block, u32 count) {
   const u64 limit = cpu.state.seg[CS].limit;
   const u64 start_offset = block.insns[0].offset;
   u32 allowed = 0;
-  while (allowed < count && cpu.state.rip + (block.insns[allowed].next_offset - start_offset) - 1 <= limit) ++allowed;
+  while (allowed < count && cpu.state.rip + (block.insns[allowed].next_offset - start_offset) - 1 <= limit)
+    ++allowed;
   return allowed;
 }
 
-/// Runs `block`, which lies at `linear`, or as much of it as may retire before `target`. No value: the engine goes on.
+/// Runs `block`, which lies at `linear`, or as much of it as may retire before `target`. No value: the engine
+/// goes on.
 inline std::optional<RunExit> interpret(Cpu& cpu, const Block& block, u64 linear, u64 target) {
   CpuState& state = cpu.state;
   cpu.block_budget = target - state.retired;

@@ -38,12 +38,14 @@ u32 call_handler(JitContext& context, const Insn& in, const Block& block) {
   ++context.calls[static_cast<unsigned>(in.mnemonic)];
 
   const Status status = in.exec(cpu, in);
-  if (status == Status::Next && cpu.block_end != nullptr) [[likely]] return kNext;
+  if (status == Status::Next && cpu.block_end != nullptr) [[likely]]
+    return kNext;
   const u64 completed = static_cast<u64>(&in - begin) + 1 + cpu.extra_retired;
   const std::optional<RunExit> exit = cpu::retire(cpu, status, in, completed);
   context.budget = context.target - cpu.state.retired;
   if (exit) return kRunExit + static_cast<u32>(*exit);
-  return status == Status::Jump ? kJump : kGoOn;
+  // Generated code goes on in the mode it was entered in.
+  return status == Status::Jump && cpu.mode.bits == context.mode_bits ? kJump : kGoOn;
 }
 
 mmu::View view_of(cpu::ModeKey mode) {
@@ -89,7 +91,8 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     const u64 linear = cpu::fetch_linear(cpu);
     Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
-    if (block->native_code == nullptr && ++block->uses == threshold_ && translatable(cpu, *block)) translate(cpu, *block);
+    if (block->native_code == nullptr && ++block->uses == threshold_ && translatable(cpu, *block))
+      translate(cpu, *block);
 
     const u64 left = target - state.retired;
     if (block->native_code == nullptr || left < block->count) {
@@ -101,9 +104,14 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     context_.edge = nullptr;
 
     ++entries_;
-    const x64::Frame frame{reinterpret_cast<u64>(&context_), BlockCache::mode_hash(cpu.mode), cpu.mode.bits,
-                           reinterpret_cast<u64>(source_.cache().slots()),
-                           reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view_of(cpu.mode))]), 0};
+    context_.mode_bits = cpu.mode.bits;
+    const x64::Frame frame{
+        reinterpret_cast<u64>(&context_),
+        BlockCache::mode_hash(cpu.mode),
+        cpu.mode.bits,
+        reinterpret_cast<u64>(source_.cache().slots()),
+        reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view_of(cpu.mode))]),
+        0};
     state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
     using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
     const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
@@ -183,12 +191,15 @@ void JitEngine::drop_all_code() {
 
 std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
-  std::string text = fmt::format("translated blocks {}, instructions {}, code bytes {}, links {}, entries {}, code flushes {}, failures {}\n",
-                                 translated_, translated_insns_, host_->arena.used(), links_, entries_, code_flushes_, failures_);
+  std::string text = fmt::format(
+      "translated blocks {}, instructions {}, code bytes {}, links {}, entries {}, code flushes {}, failures "
+      "{}\n",
+      translated_, translated_insns_, host_->arena.used(), links_, entries_, code_flushes_, failures_);
   std::vector<unsigned> rows(calls_.size());
   for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
   constexpr unsigned kShown = 30;
-  std::partial_sort(rows.begin(), rows.begin() + kShown, rows.end(), [&](unsigned a, unsigned b) { return calls_[a] > calls_[b]; });
+  std::partial_sort(rows.begin(), rows.begin() + kShown, rows.end(),
+                    [&](unsigned a, unsigned b) { return calls_[a] > calls_[b]; });
   text += "handler calls from generated code:";
   for (unsigned i = 0; i < kShown && calls_[rows[i]] != 0; ++i) {
     text += fmt::format(" {} {}", cpu::insn_row(static_cast<cpu::Mnemonic>(rows[i])).name, calls_[rows[i]]);

@@ -1,7 +1,8 @@
 // The translating engine: blocks that are used often become host code; everything else is interpreted.
 //
-// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or the processor
-// is not in 64-bit mode, the interpreter runs it, so events come after exactly the instruction they are due at.
+// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or the
+// processor is not in 64-bit mode, the interpreter runs it, so events come after exactly the instruction they
+// are due at.
 #pragma once
 
 #include <memory>

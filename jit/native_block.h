@@ -35,6 +35,7 @@ struct JitContext {
   Edge* edge = nullptr;  // how it was left, when through an edge
   cpu::Cpu* cpu = nullptr;
   u64 target = 0;        // Cpu::state.retired when the budget is spent
+  u32 mode_bits = 0;     // ModeKey when it was entered
   u64* calls = nullptr;  // handler calls by mnemonic
 };
 

@@ -16,6 +16,7 @@ std::string_view engine_names();
 std::optional<EngineKind> engine_of_name(std::string_view name);
 
 /// `kind` came from engine_of_name().
-std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile,
+                                         mmu::CodePages& code_pages);
 
 }  // namespace reprise::machine

@@ -379,16 +379,18 @@ Status sem_sti(Cpu& cpu, const Insn&) {
   return Status::Stop;
 }
 
-/// AC below level 3 selects the MMU's view and no decoded form, so the block goes on.
-Status set_ac(Cpu& cpu, u64 ac) {
+/// AC below level 3 selects the MMU's view, on which translated blocks depend: the block ends, but nothing that events
+/// wait for has changed.
+Status set_ac(Cpu& cpu, const Insn& in, u64 ac) {
   if (cpu.state.cpl != 0) return cpu.raise(kUD);
   flags::assign(cpu.state.rflags, kRflagsAc, ac);
-  cpu.mmu.set_view(view_of(cpu.state, 0));
-  return Status::Next;
+  cpu.sync_mode();
+  cpu.state.rip = cpu.next_rip(in);
+  return Status::Jump;
 }
 
-Status sem_clac(Cpu& cpu, const Insn&) { return set_ac(cpu, 0); }
-Status sem_stac(Cpu& cpu, const Insn&) { return set_ac(cpu, kRflagsAc); }
+Status sem_clac(Cpu& cpu, const Insn& in) { return set_ac(cpu, in, 0); }
+Status sem_stac(Cpu& cpu, const Insn& in) { return set_ac(cpu, in, kRflagsAc); }
 
 template <class T>
 Status sem_pushf(Cpu& cpu, const Insn& in) {

@@ -60,19 +60,25 @@ Mem BlockEmitter::address(const Insn& in) {
   return x86::ptr(fetched(base, 8, kScratch0), index_reg, in.scale, disp);
 }
 
-Mem BlockEmitter::probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes) {
+Mem BlockEmitter::probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment) {
   save_flags();
   const mmu::TlbEntry& entry = cpu_.mmu.tlb_array(view_, access).entries[0];
   const i32 tlb = static_cast<i32>(offset_in(cpu_, &entry) - kCpuBias);
   a.lea(kScratch0, at);
   if (seg != cpu::kSegFlat) a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8));
+  if (alignment > 1) {
+    a.test(kScratch0.r8(), alignment - 1);
+    a.jnz(slow());
+  }
   a.mov(kScratch1, kScratch0);
   a.shr(kScratch1, kPageShift - 5);
   a.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(mmu::TlbEntry));
-  a.sub(kScratch0, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb + static_cast<i32>(offsetof(mmu::TlbEntry, tag_linear))));
+  a.sub(kScratch0,
+        x86::qword_ptr(kCpuReg, kScratch1, 0, tlb + static_cast<i32>(offsetof(mmu::TlbEntry, tag_linear))));
   a.cmp(kScratch0, static_cast<i32>(kPageBytes - bytes));
   a.ja(slow());
-  a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb + static_cast<i32>(offsetof(mmu::TlbEntry, host_page))));
+  a.mov(kScratch1,
+        x86::qword_ptr(kCpuReg, kScratch1, 0, tlb + static_cast<i32>(offsetof(mmu::TlbEntry, host_page))));
   flags_lost();
   return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
 }

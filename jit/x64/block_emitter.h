@@ -1,4 +1,5 @@
-// BlockEmitter: what the emission of every instruction is made of: operands, probes, flags, calls of handlers, exits.
+// BlockEmitter: what the emission of every instruction is made of: operands, probes, flags, calls of
+// handlers, exits.
 #pragma once
 
 #include <vector>
@@ -12,7 +13,8 @@ namespace reprise::jit::x64 {
 
 class BlockEmitter {
  public:
-  BlockEmitter(x86::Assembler& assembler, const Stubs& stubs, const cpu::Cpu& cpu, const cpu::Block& block, mmu::View view)
+  BlockEmitter(x86::Assembler& assembler, const Stubs& stubs, const cpu::Cpu& cpu, const cpu::Block& block,
+               mmu::View view)
       : a(assembler), stubs_(stubs), cpu_(cpu), block_(block), view_(view) {}
 
   /// Charges the budget; leaves before the block when it does not last for all of it.
@@ -32,7 +34,13 @@ class BlockEmitter {
   static Gp reg(unsigned gpr, unsigned bytes) { return host_gp(kHostOfGuest[gpr], bytes); }
   static Gp scratch0(unsigned bytes) { return host_gp(kScratch0.id(), bytes); }
   static Gp scratch1(unsigned bytes) { return host_gp(kScratch1.id(), bytes); }
-  Mem slot(unsigned gpr, unsigned bytes) const { return cpu_field(offset_in(cpu_, &cpu_.state.gpr[gpr]), bytes); }
+  Mem slot(unsigned gpr, unsigned bytes) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.gpr[gpr]), bytes);
+  }
+  /// Byte `at` of XMM register `xmm`.
+  Mem xmm_slot(unsigned xmm, unsigned bytes, unsigned at = 0) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.ymm[xmm & 15]) + at, bytes);
+  }
   Mem rflags() const { return cpu_field(offset_in(cpu_, &cpu_.state.rflags), 8); }
   Mem rip() const { return cpu_field(offset_in(cpu_, &cpu_.state.rip), 8); }
   /// Where guest register `gpr` is, as an operand.
@@ -51,9 +59,12 @@ class BlockEmitter {
   static bool plain_memory(const cpu::Insn& in);
   /// The operand's effective address as a host operand; uses the scratch registers where it must.
   Mem address(const cpu::Insn& in);
-  /// The host operand of `bytes` at guest address `at`. Takes both scratch registers; a miss goes to the slow path.
-  Mem probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes);
-  Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes) { return probe(address(in), in.seg, access, bytes); }
+  /// The host operand of `bytes` at guest address `at`. Takes both scratch registers; a miss, or an address
+  /// that is no multiple of `alignment`, goes to the slow path.
+  Mem probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment = 1);
+  Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1) {
+    return probe(address(in), in.seg, access, bytes, alignment);
+  }
   /// Makes scratch 1 the pointer of a probed operand: scratch 0 is free then.
   Mem one_register(unsigned bytes) {
     a.lea(kScratch1, x86::ptr(kScratch1, kScratch0));
@@ -82,7 +93,8 @@ class BlockEmitter {
   // --- Ends of blocks ---
   /// Whether the block's code already goes somewhere in every case.
   bool ended() const { return ended_; }
-  /// To the instruction at `offset` from the page's beginning. `checked`: a target that is not canonical takes the slow path.
+  /// To the instruction at `offset` from the page's beginning. `checked`: a target that is not canonical
+  /// takes the slow path.
   void go_to(u64 offset, bool checked);
   /// To the address in scratch 0.
   void go_to_scratch();

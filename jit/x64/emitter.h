@@ -23,8 +23,9 @@ inline constexpr i32 kCpuBias = 128;
 inline constexpr unsigned kPinnedGprs = 10;
 
 /// Host registers by guest register number.
-inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {
-    Gp::kIdR12, Gp::kIdCx, Gp::kIdDx, Gp::kIdBx, Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi, Gp::kIdR8, Gp::kIdR9};
+inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {Gp::kIdR12, Gp::kIdCx,  Gp::kIdDx, Gp::kIdBx,
+                                                       Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi,
+                                                       Gp::kIdR8,  Gp::kIdR9};
 
 inline const Gp kCpuReg = x86::rbp;
 inline const Gp kBudgetReg = x86::r10;
@@ -34,10 +35,14 @@ inline const Gp kScratch1 = x86::r15;
 /// A host general register by number and width in bytes.
 inline Gp host_gp(unsigned id, unsigned bytes) {
   switch (bytes) {
-    case 1: return x86::gpb_lo(id);
-    case 2: return x86::gpw(id);
-    case 4: return x86::gpd(id);
-    default: return x86::gpq(id);
+    case 1:
+      return x86::gpb_lo(id);
+    case 2:
+      return x86::gpw(id);
+    case 4:
+      return x86::gpd(id);
+    default:
+      return x86::gpq(id);
   }
 }
 
@@ -46,9 +51,9 @@ struct Frame {
   u64 context;    // JitContext*
   u64 mode_hash;  // BlockCache::mode_hash of the current mode
   u64 mode_bits;
-  u64 slots;      // BlockCache::slots()
-  u64 lookup;     // the lookup stub of the current view
-  u64 target;     // of a branch, while its instruction does something else
+  u64 slots;   // BlockCache::slots()
+  u64 lookup;  // the lookup stub of the current view
+  u64 target;  // of a branch, while its instruction does something else
 };
 
 /// A field of the Cpu by its distance from the Cpu's beginning.

@@ -53,8 +53,10 @@ bool binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes
   if (!operands_ok(in)) return false;
   // TEST has no form with the memory operand second; it is commutative.
   const auto emit = [&](const Operand& dst, const Operand& src) {
-    if (id == Inst::kIdTest && src.isMem()) e.a.emit(id, src, dst);
-    else e.a.emit(id, dst, src);
+    if (id == Inst::kIdTest && src.isMem())
+      e.a.emit(id, src, dst);
+    else
+      e.a.emit(id, dst, src);
   };
   switch (in.form) {
     case Form::RI:
@@ -107,7 +109,8 @@ bool binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes
       emit(m, immediate(in, bytes));
       break;
     }
-    default: return false;
+    default:
+      return false;
   }
   after(e, flags);
   return true;
@@ -156,8 +159,10 @@ bool mov(BlockEmitter& e, const Insn& in) {
       const u64 value = in.imm;
       const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
       if (bytes == 8) {
-        if (value == static_cast<u32>(value)) e.a.mov(host.r32(), static_cast<u32>(value));
-        else e.a.mov(host, static_cast<i64>(value));
+        if (value == static_cast<u32>(value))
+          e.a.mov(host.r32(), static_cast<u32>(value));
+        else
+          e.a.mov(host, static_cast<i64>(value));
       } else {
         e.a.emit(Inst::kIdMov, host, bytes == 4 ? Imm(static_cast<u32>(value)) : immediate(in, bytes));
       }
@@ -183,20 +188,25 @@ bool mov(BlockEmitter& e, const Insn& in) {
       if (!immediate_fits(in, bytes)) return false;
       e.a.emit(Inst::kIdMov, e.probe(in, Access::Write, bytes), immediate(in, bytes));
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
 bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   const unsigned to = in.size0;
   const unsigned from = in.size1;
-  if (!operands_ok(in) || !word_to_qword(to) || from >= to || (in.form != Form::RR && in.form != Form::RM)) return false;
+  if (!operands_ok(in) || !word_to_qword(to) || from >= to || (in.form != Form::RR && in.form != Form::RM))
+    return false;
   const unsigned dst = e.gpr_of(in, 0);
-  const Operand src = in.form == Form::RR ? e.place(e.gpr_of(in, 1), from) : Operand(e.probe(in, Access::Read, from));
+  const Operand src =
+      in.form == Form::RR ? e.place(e.gpr_of(in, 1), from) : Operand(e.probe(in, Access::Read, from));
   const Gp host = e.pinned(dst) ? e.reg(dst, to) : e.scratch0(to);
   if (from == 4) {
-    if (is_signed) e.a.emit(Inst::kIdMovsxd, host, src);
-    else e.a.emit(Inst::kIdMov, host.r32(), src);
+    if (is_signed)
+      e.a.emit(Inst::kIdMovsxd, host, src);
+    else
+      e.a.emit(Inst::kIdMov, host.r32(), src);
   } else {
     e.a.emit(is_signed ? Inst::kIdMovsx : Inst::kIdMovzx, host, src);
   }
@@ -232,8 +242,10 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool rotate) {
     const unsigned dst = e.gpr_of(in, 0);
     before(e, flags);
     const Gp value = e.fetched(dst, bytes, kScratch0);
-    if (by_immediate) e.a.emit(id, value, Imm(count));
-    else e.a.emit(id, value, x86::cl);
+    if (by_immediate)
+      e.a.emit(id, value, Imm(count));
+    else
+      e.a.emit(id, value, x86::cl);
     if (!e.pinned(dst)) e.assign(dst, bytes, value);
   } else {
     return false;
@@ -246,7 +258,8 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool rotate) {
 bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (bytes < 4 || !operands_ok(in) || (in.form != Form::R && in.form != Form::M)) return false;
-  const Operand src = in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  const Operand src =
+      in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
   const Gp accumulator = host_gp(Gp::kIdAx, bytes);
   e.a.mov(accumulator, e.reg(cpu::RAX, bytes));
   e.a.emit(id, src);
@@ -258,11 +271,13 @@ bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
 bool imul(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (in.form == Form::R || in.form == Form::M) return multiply_accumulator(e, in, Inst::kIdImul);
-  if (in.kind2 != static_cast<u8>(cpu::OperandKind::Imm)) return word_to_qword(bytes) && binary(e, in, Inst::kIdImul, Flags::Made, true);
+  if (in.kind2 != static_cast<u8>(cpu::OperandKind::Imm))
+    return word_to_qword(bytes) && binary(e, in, Inst::kIdImul, Flags::Made, true);
   if (!operands_ok(in) || !word_to_qword(bytes) || !immediate_fits(in, bytes)) return false;
   if (in.form != Form::RR && in.form != Form::RM) return false;
   const unsigned dst = e.gpr_of(in, 0);
-  const Operand src = in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  const Operand src =
+      in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
   e.a.emit(Inst::kIdImul, host, src, immediate(in, bytes));
   if (!e.pinned(dst)) e.assign(dst, bytes, host);
@@ -314,8 +329,10 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
     const unsigned dst = e.gpr_of(in, 0);
     e.need_flags();
     const Gp value = e.fetched(dst, bytes, kScratch0);
-    if (in.form == Form::RI) e.a.emit(id, value, bit);
-    else e.a.emit(id, value, e.fetched(e.gpr_of(in, 1), bytes, kScratch1));
+    if (in.form == Form::RI)
+      e.a.emit(id, value, bit);
+    else
+      e.a.emit(id, value, e.fetched(e.gpr_of(in, 1), bytes, kScratch1));
     if (writes && !e.pinned(dst)) e.assign(dst, bytes, value);
   } else if (in.form == Form::MI) {
     const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
@@ -333,7 +350,8 @@ bool count_bits(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
   const unsigned dst = e.gpr_of(in, 0);
-  const Operand src = in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  const Operand src =
+      in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
   e.a.emit(id, host, src);
   if (!e.pinned(dst)) e.assign(dst, bytes, host);
@@ -394,7 +412,9 @@ void move_stack(BlockEmitter& e, i32 bytes) {
   e.a.lea(e.reg(cpu::RSP, 8), x86::ptr(e.reg(cpu::RSP, 8), bytes));
 }
 /// The stack operand is plain: 64-bit mode without alignment checks.
-bool plain_stack(const Insn& in) { return in.operand_bytes == 8 && in.has(Insn::kStack64) && !in.has(Insn::kAlignCheck); }
+bool plain_stack(const Insn& in) {
+  return in.operand_bytes == 8 && in.has(Insn::kStack64) && !in.has(Insn::kAlignCheck);
+}
 
 bool push(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
@@ -525,12 +545,15 @@ bool ret(BlockEmitter& e, const Insn& in) {
 
 /// The condition of a row that lies in a run of sixteen in encoding order.
 CondCode condition(const Insn& in, Mnemonic first) {
-  static constexpr CondCode kCodes[16] = {CondCode::kO, CondCode::kNO, CondCode::kB, CondCode::kNB, CondCode::kZ, CondCode::kNZ,
-                                          CondCode::kBE, CondCode::kNBE, CondCode::kS, CondCode::kNS, CondCode::kP, CondCode::kNP,
+  static constexpr CondCode kCodes[16] = {CondCode::kO, CondCode::kNO, CondCode::kB,  CondCode::kNB,
+                                          CondCode::kZ, CondCode::kNZ, CondCode::kBE, CondCode::kNBE,
+                                          CondCode::kS, CondCode::kNS, CondCode::kP,  CondCode::kNP,
                                           CondCode::kL, CondCode::kNL, CondCode::kLE, CondCode::kNLE};
   return kCodes[static_cast<unsigned>(in.mnemonic) - static_cast<unsigned>(first)];
 }
-bool in_run(const Insn& in, Mnemonic first, Mnemonic last) { return in.mnemonic >= first && in.mnemonic <= last; }
+bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
+  return in.mnemonic >= first && in.mnemonic <= last;
+}
 
 static_assert(static_cast<unsigned>(Mnemonic::JNLE) - static_cast<unsigned>(Mnemonic::JO) == 15);
 static_assert(static_cast<unsigned>(Mnemonic::SETNLE) - static_cast<unsigned>(Mnemonic::SETO) == 15);
@@ -543,47 +566,94 @@ bool emit_integer(BlockEmitter& e, const Insn& in) {
   if (in_run(in, Mnemonic::SETO, Mnemonic::SETNLE)) return setcc(e, in, condition(in, Mnemonic::SETO));
   if (in_run(in, Mnemonic::CMOVO, Mnemonic::CMOVNLE)) return cmovcc(e, in, condition(in, Mnemonic::CMOVO));
   switch (in.mnemonic) {
-    case Mnemonic::MOV: return mov(e, in);
-    case Mnemonic::MOVZX: return extend(e, in, false);
+    case Mnemonic::MOV:
+      return mov(e, in);
+    case Mnemonic::MOVZX:
+      return extend(e, in, false);
     case Mnemonic::MOVSX:
-    case Mnemonic::MOVSXD: return extend(e, in, true);
-    case Mnemonic::LEA: return lea(e, in);
-    case Mnemonic::ADD: return binary(e, in, Inst::kIdAdd, Flags::Made, true);
-    case Mnemonic::SUB: return binary(e, in, Inst::kIdSub, Flags::Made, true);
-    case Mnemonic::AND: return binary(e, in, Inst::kIdAnd, Flags::Made, true);
-    case Mnemonic::OR: return binary(e, in, Inst::kIdOr, Flags::Made, true);
-    case Mnemonic::XOR: return binary(e, in, Inst::kIdXor, Flags::Made, true);
-    case Mnemonic::ADC: return binary(e, in, Inst::kIdAdc, Flags::Merged, true);
-    case Mnemonic::SBB: return binary(e, in, Inst::kIdSbb, Flags::Merged, true);
-    case Mnemonic::CMP: return binary(e, in, Inst::kIdCmp, Flags::Made, false);
-    case Mnemonic::TEST: return binary(e, in, Inst::kIdTest, Flags::Made, false);
-    case Mnemonic::INC: return unary(e, in, Inst::kIdInc, Flags::Merged);
-    case Mnemonic::DEC: return unary(e, in, Inst::kIdDec, Flags::Merged);
-    case Mnemonic::NEG: return unary(e, in, Inst::kIdNeg, Flags::Made);
-    case Mnemonic::NOT: return unary(e, in, Inst::kIdNot, Flags::Untouched);
-    case Mnemonic::SHL: return shift(e, in, Inst::kIdShl, false);
-    case Mnemonic::SHR: return shift(e, in, Inst::kIdShr, false);
-    case Mnemonic::SAR: return shift(e, in, Inst::kIdSar, false);
-    case Mnemonic::ROL: return shift(e, in, Inst::kIdRol, true);
-    case Mnemonic::ROR: return shift(e, in, Inst::kIdRor, true);
-    case Mnemonic::MUL: return multiply_accumulator(e, in, Inst::kIdMul);
-    case Mnemonic::IMUL: return imul(e, in);
-    case Mnemonic::BT: return bit_test(e, in, Inst::kIdBt, false);
-    case Mnemonic::BTS: return bit_test(e, in, Inst::kIdBts, true);
-    case Mnemonic::BTR: return bit_test(e, in, Inst::kIdBtr, true);
-    case Mnemonic::BTC: return bit_test(e, in, Inst::kIdBtc, true);
-    case Mnemonic::POPCNT: return count_bits(e, in, Inst::kIdPopcnt);
-    case Mnemonic::BSWAP: return bswap(e, in);
-    case Mnemonic::XCHG: return exchange(e, in, Inst::kIdXchg, Flags::Untouched);
-    case Mnemonic::XADD: return exchange(e, in, Inst::kIdXadd, Flags::Made);
-    case Mnemonic::CMPXCHG: return cmpxchg(e, in);
-    case Mnemonic::CWDE: e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2)); return true;
-    case Mnemonic::CDQE: e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4)); return true;
-    case Mnemonic::CDQ: sign_to_d(e, 4); return true;
-    case Mnemonic::CQO: sign_to_d(e, 8); return true;
-    case Mnemonic::CLC: e.need_flags(), e.a.clc(), e.flags_made(); return true;
-    case Mnemonic::STC: e.need_flags(), e.a.stc(), e.flags_made(); return true;
-    case Mnemonic::CMC: e.need_flags(), e.a.cmc(), e.flags_made(); return true;
+    case Mnemonic::MOVSXD:
+      return extend(e, in, true);
+    case Mnemonic::LEA:
+      return lea(e, in);
+    case Mnemonic::ADD:
+      return binary(e, in, Inst::kIdAdd, Flags::Made, true);
+    case Mnemonic::SUB:
+      return binary(e, in, Inst::kIdSub, Flags::Made, true);
+    case Mnemonic::AND:
+      return binary(e, in, Inst::kIdAnd, Flags::Made, true);
+    case Mnemonic::OR:
+      return binary(e, in, Inst::kIdOr, Flags::Made, true);
+    case Mnemonic::XOR:
+      return binary(e, in, Inst::kIdXor, Flags::Made, true);
+    case Mnemonic::ADC:
+      return binary(e, in, Inst::kIdAdc, Flags::Merged, true);
+    case Mnemonic::SBB:
+      return binary(e, in, Inst::kIdSbb, Flags::Merged, true);
+    case Mnemonic::CMP:
+      return binary(e, in, Inst::kIdCmp, Flags::Made, false);
+    case Mnemonic::TEST:
+      return binary(e, in, Inst::kIdTest, Flags::Made, false);
+    case Mnemonic::INC:
+      return unary(e, in, Inst::kIdInc, Flags::Merged);
+    case Mnemonic::DEC:
+      return unary(e, in, Inst::kIdDec, Flags::Merged);
+    case Mnemonic::NEG:
+      return unary(e, in, Inst::kIdNeg, Flags::Made);
+    case Mnemonic::NOT:
+      return unary(e, in, Inst::kIdNot, Flags::Untouched);
+    case Mnemonic::SHL:
+      return shift(e, in, Inst::kIdShl, false);
+    case Mnemonic::SHR:
+      return shift(e, in, Inst::kIdShr, false);
+    case Mnemonic::SAR:
+      return shift(e, in, Inst::kIdSar, false);
+    case Mnemonic::ROL:
+      return shift(e, in, Inst::kIdRol, true);
+    case Mnemonic::ROR:
+      return shift(e, in, Inst::kIdRor, true);
+    case Mnemonic::MUL:
+      return multiply_accumulator(e, in, Inst::kIdMul);
+    case Mnemonic::IMUL:
+      return imul(e, in);
+    case Mnemonic::BT:
+      return bit_test(e, in, Inst::kIdBt, false);
+    case Mnemonic::BTS:
+      return bit_test(e, in, Inst::kIdBts, true);
+    case Mnemonic::BTR:
+      return bit_test(e, in, Inst::kIdBtr, true);
+    case Mnemonic::BTC:
+      return bit_test(e, in, Inst::kIdBtc, true);
+    case Mnemonic::POPCNT:
+      return count_bits(e, in, Inst::kIdPopcnt);
+    case Mnemonic::BSWAP:
+      return bswap(e, in);
+    case Mnemonic::XCHG:
+      return exchange(e, in, Inst::kIdXchg, Flags::Untouched);
+    case Mnemonic::XADD:
+      return exchange(e, in, Inst::kIdXadd, Flags::Made);
+    case Mnemonic::CMPXCHG:
+      return cmpxchg(e, in);
+    case Mnemonic::CWDE:
+      e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2));
+      return true;
+    case Mnemonic::CDQE:
+      e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4));
+      return true;
+    case Mnemonic::CDQ:
+      sign_to_d(e, 4);
+      return true;
+    case Mnemonic::CQO:
+      sign_to_d(e, 8);
+      return true;
+    case Mnemonic::CLC:
+      e.need_flags(), e.a.clc(), e.flags_made();
+      return true;
+    case Mnemonic::STC:
+      e.need_flags(), e.a.stc(), e.flags_made();
+      return true;
+    case Mnemonic::CMC:
+      e.need_flags(), e.a.cmc(), e.flags_made();
+      return true;
     case Mnemonic::CLD:
       e.save_flags();
       e.a.and_(e.rflags(), ~static_cast<i32>(cpu::kRflagsDf));
@@ -599,14 +669,22 @@ bool emit_integer(BlockEmitter& e, const Insn& in) {
     case Mnemonic::PREFETCHNTA:
     case Mnemonic::PREFETCHT0:
     case Mnemonic::PREFETCHT1:
-    case Mnemonic::PREFETCHT2: return true;
-    case Mnemonic::PUSH: return push(e, in);
-    case Mnemonic::POP: return pop(e, in);
-    case Mnemonic::LEAVE: return leave(e, in);
-    case Mnemonic::JMP: return jmp(e, in);
-    case Mnemonic::CALL: return call(e, in);
-    case Mnemonic::RET: return ret(e, in);
-    default: return false;
+    case Mnemonic::PREFETCHT2:
+      return true;
+    case Mnemonic::PUSH:
+      return push(e, in);
+    case Mnemonic::POP:
+      return pop(e, in);
+    case Mnemonic::LEAVE:
+      return leave(e, in);
+    case Mnemonic::JMP:
+      return jmp(e, in);
+    case Mnemonic::CALL:
+      return call(e, in);
+    case Mnemonic::RET:
+      return ret(e, in);
+    default:
+      return false;
   }
 }
 

@@ -10,13 +10,15 @@ namespace reprise::jit::x64 {
 struct Stubs {
   /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
   const u8* enter = nullptr;
-  /// Called with r14 = Insn*, r15 = Block*. Returns when the block goes on after the instruction, all registers reloaded.
+  /// Called with r14 = Insn*, r15 = Block*. Returns when the block goes on after the instruction, all
+  /// registers reloaded.
   const u8* call_handler = nullptr;
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
-  /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has code.
+  /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has
+  /// code.
   const u8* lookup[mmu::kViews] = {};
 };
 

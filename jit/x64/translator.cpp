@@ -6,11 +6,28 @@
 #include "cpu/insn_table.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
+#include "jit/x64/vector.h"
 
 namespace reprise::jit::x64 {
 namespace {
 
 using cpu::Insn;
+
+/// Whether undefined flags of every emitted instruction come out as docs/undefined.md has them. AND, OR, XOR
+/// and TEST clear AF everywhere.
+bool host_flags_are_ours() { return asmjit::CpuInfo::host().isVendor("GenuineIntel"); }
+
+bool leaves_flags_undefined(const Insn& in) {
+  switch (in.mnemonic) {
+    case cpu::Mnemonic::AND:
+    case cpu::Mnemonic::OR:
+    case cpu::Mnemonic::XOR:
+    case cpu::Mnemonic::TEST:
+      return false;
+    default:
+      return cpu::insn_row(in.mnemonic).undefined != 0;
+  }
+}
 
 bool raises(const Insn& in) {
   return in.exec == cpu::raise_ud || in.exec == cpu::raise_nm || in.exec == cpu::raise_gp0;
@@ -30,6 +47,7 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   asmjit::CodeHolder code;
   x86::Assembler assembler;
   bool failed = false;
+  const bool trust_flags = host_flags_are_ours();
 };
 
 Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu)
@@ -52,7 +70,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     e.begin_insn(in);
-    if (raises(in) || !emit_integer(e, in)) e.call_handler(in);
+    const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in))) e.call_handler(in);
     e.end_insn();
   }
   const Insn& last = block.insns[block.count - 1];

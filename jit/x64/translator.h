@@ -1,10 +1,10 @@
 // Translator: host code for one decoded block.
 //
-// Guest integer instructions become the same host instructions on the registers that hold the guest's; a memory operand
-// becomes a probe of the first-level TLB and an access through the host pointer. Whatever is not emitted, and every
-// probe that misses, calls the instruction's handler, so there is one definition of each instruction and one slow path.
-// Status flags stay in the host's between the instruction that makes them and the next that destroys them; rax has them
-// wherever a handler, an exit or another block may look.
+// Guest integer instructions become the same host instructions on the registers that hold the guest's; a
+// memory operand becomes a probe of the first-level TLB and an access through the host pointer. Whatever is
+// not emitted, and every probe that misses, calls the instruction's handler, so there is one definition of
+// each instruction and one slow path. Status flags stay in the host's between the instruction that makes them
+// and the next that destroys them; rax has them wherever a handler, an exit or another block may look.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,7 @@
-// The JIT against the interpreter: the hardware oracle's cases, whole or sliced at random, must end alike in every bit.
-#include <CLI/CLI.hpp>
+// The JIT against the interpreter: the hardware oracle's cases, whole or sliced at random, must end alike in
+// every bit.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cpu/insn_table.h"
 #include "jit/jit_engine.h"
@@ -47,8 +48,8 @@ class Lockstep {
       if (auto test = generator_.make_sequence(options_.seed, k, 8)) check("SEQUENCE", *test, k);
     }
     const auto& engine = static_cast<const jit::JitEngine&>(jit_.engine());
-    fmt::print("lockstep: seed {}, {} cases, {} differences; {} blocks translated, {} failed\n", options_.seed, total_, failures_,
-               engine.translated(), engine.failures());
+    fmt::print("lockstep: seed {}, {} cases, {} differences; {} blocks translated, {} failed\n",
+               options_.seed, total_, failures_, engine.translated(), engine.failures());
     return failures_ == 0 && engine.failures() == 0 && engine.translated() > total_ / 4 ? 0 : 1;
   }
 
@@ -66,7 +67,8 @@ class Lockstep {
     if (difference.empty()) return;
     ++failures_;
     if (shown_++ >= options_.show) return;
-    fmt::print("{} case {} slice {} (interpreter, then JIT)\n{}{}", name, index, slice, Generator::disassemble(test), difference);
+    fmt::print("{} case {} slice {} (interpreter, then JIT)\n{}{}", name, index, slice,
+               Generator::disassemble(test), difference);
   }
 
   Options options_;

@@ -80,7 +80,9 @@ struct EmulatorRunner::Machine {
     enter_user_mode();
   }
 
-  void entry(u64 table, u64 index, u64 value) { write_unaligned<u64>(ram->host() + table + 8 * index, value); }
+  void entry(u64 table, u64 index, u64 value) {
+    write_unaligned<u64>(ram->host() + table + 8 * index, value);
+  }
 
   void build_page_tables() {
     constexpr u64 kUserTable = kPteP | kPteRw | kPteUs;
@@ -124,9 +126,10 @@ struct EmulatorRunner::Machine {
 };
 
 EmulatorRunner::EmulatorRunner()
-    : EmulatorRunner([](const cpu::CpuProfile& profile, CodePages& code_pages) -> std::unique_ptr<cpu::Engine> {
-        return std::make_unique<cpu::InterpEngine>(profile, code_pages);
-      }) {}
+    : EmulatorRunner(
+          [](const cpu::CpuProfile& profile, CodePages& code_pages) -> std::unique_ptr<cpu::Engine> {
+            return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+          }) {}
 EmulatorRunner::EmulatorRunner(MakeEngine make_engine)
     : machine_(std::make_unique<Machine>(Ram::create(kRamBytes).take(), make_engine)) {}
 EmulatorRunner::~EmulatorRunner() = default;
@@ -161,9 +164,11 @@ void EmulatorRunner::run(const Case& test, Outcome& outcome, u64 slice) {
     exit = machine.engine->run(cpu, std::min(slice, end - state.retired));
   }
 
-  // There is no IDT: the INT3 behind the code cannot be delivered and faults. That is the normal end of a case.
+  // There is no IDT: the INT3 behind the code cannot be delivered and faults. That is the normal end of a
+  // case.
   const u64 code_offset = state.rip - kCodeLinear;
-  const bool at_int3 = exit == cpu::RunExit::Fault && code_offset < kCodePages * kPageBytes && code[code_offset] == 0xcc;
+  const bool at_int3 =
+      exit == cpu::RunExit::Fault && code_offset < kCodePages * kPageBytes && code[code_offset] == 0xcc;
   if (at_int3) {
     cpu.fault = {.vector = cpu::kBP};
     ++state.rip;

@@ -10,7 +10,8 @@ namespace reprise::native {
 
 class EmulatorRunner {
  public:
-  using MakeEngine = std::unique_ptr<cpu::Engine> (*)(const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+  using MakeEngine = std::unique_ptr<cpu::Engine> (*)(const cpu::CpuProfile& profile,
+                                                      mmu::CodePages& code_pages);
 
   /// The interpreter.
   EmulatorRunner();
