@@ -83,6 +83,7 @@ class SystemFixture : public ::testing::Test {
   cpu::Cpu& cpu() { return *cpu_; }
   cpu::CpuState& state() { return cpu_->state; }
   cpu::Vcpu& vcpu() { return vcpu_; }
+  cpu::Engine& engine() { return engine_; }
   u64& reg(cpu::Gpr number) { return cpu_->state.gpr[number]; }
   mmu::CodePages& code_pages() { return code_pages_; }
 
@@ -128,6 +129,30 @@ class SystemFixture : public ::testing::Test {
   }
   void set_all_gates(u16 selector, u8 access = 0x8e) {
     for (unsigned vector = 0; vector < 256; ++vector) set_gate(vector, selector, access);
+  }
+
+  void build_gdt() {
+    constexpr u16 kFlat = kFlagG | kFlagDb;
+    set_descriptor(0, 0);
+    set_descriptor(kCode64, descriptor(0, 0xfffff, kAccessCode | kFlagG | kFlagL));
+    set_descriptor(kData0, descriptor(0, 0xfffff, kAccessData | kFlat));
+    set_descriptor(kCode32, descriptor(0, 0xfffff, kAccessCode | kFlat));
+    set_descriptor(kCode32User, descriptor(0, 0xfffff, with_dpl(kAccessCode | kFlat, 3)));
+    set_descriptor(kDataUser, descriptor(0, 0xfffff, with_dpl(kAccessData | kFlat, 3)));
+    set_descriptor(kCode64User, descriptor(0, 0xfffff, with_dpl(kAccessCode | kFlagG | kFlagL, 3)));
+    set_descriptor(kTssSelector, descriptor(kTss, 0x67, 0x89));
+    set_descriptor(kTssSelector + 8, 0);
+    set_descriptor(kLdtSelector, descriptor(kLdt, 0x17, 0x82));
+    set_descriptor(kLdtSelector + 8, 0);
+    set_descriptor(kConforming, descriptor(0, 0xfffff, 0x9f | kFlagG | kFlagL));
+    set_descriptor(kConforming32, descriptor(0, 0xfffff, 0x9f | kFlat));
+    set_descriptor(kCode16, descriptor(0, 0xffff, kAccessCode));
+    set_descriptor(kData16, descriptor(0, 0xffff, kAccessData));
+    set_descriptor(kDataAbsent, descriptor(0, 0xfffff, 0x13 | kFlat));
+    set_descriptor(kExecuteOnly, descriptor(0, 0xfffff, 0x99 | kFlat));
+    set_descriptor(kReadOnly, descriptor(0, 0xfffff, 0x91 | kFlat));
+    set_descriptor(kCodeAbsent, descriptor(0, 0xfffff, 0x1b | kFlagG | kFlagL));
+    set_descriptor(kLongAndBig, descriptor(0, 0xfffff, kAccessCode | kFlagG | kFlagL | kFlagDb));
   }
 
   // --- Modes ---
@@ -243,29 +268,6 @@ class SystemFixture : public ::testing::Test {
     state().gdtr = {.base = kGdt, .limit = 0xff};
     state().idtr = {.base = kIdt, .limit = 0xfff};
     state().ldtr = cpu::null_segment(0);
-  }
-  void build_gdt() {
-    constexpr u16 kFlat = kFlagG | kFlagDb;
-    set_descriptor(0, 0);
-    set_descriptor(kCode64, descriptor(0, 0xfffff, kAccessCode | kFlagG | kFlagL));
-    set_descriptor(kData0, descriptor(0, 0xfffff, kAccessData | kFlat));
-    set_descriptor(kCode32, descriptor(0, 0xfffff, kAccessCode | kFlat));
-    set_descriptor(kCode32User, descriptor(0, 0xfffff, with_dpl(kAccessCode | kFlat, 3)));
-    set_descriptor(kDataUser, descriptor(0, 0xfffff, with_dpl(kAccessData | kFlat, 3)));
-    set_descriptor(kCode64User, descriptor(0, 0xfffff, with_dpl(kAccessCode | kFlagG | kFlagL, 3)));
-    set_descriptor(kTssSelector, descriptor(kTss, 0x67, 0x89));
-    set_descriptor(kTssSelector + 8, 0);
-    set_descriptor(kLdtSelector, descriptor(kLdt, 0x17, 0x82));
-    set_descriptor(kLdtSelector + 8, 0);
-    set_descriptor(kConforming, descriptor(0, 0xfffff, 0x9f | kFlagG | kFlagL));
-    set_descriptor(kConforming32, descriptor(0, 0xfffff, 0x9f | kFlat));
-    set_descriptor(kCode16, descriptor(0, 0xffff, kAccessCode));
-    set_descriptor(kData16, descriptor(0, 0xffff, kAccessData));
-    set_descriptor(kDataAbsent, descriptor(0, 0xfffff, 0x13 | kFlat));
-    set_descriptor(kExecuteOnly, descriptor(0, 0xfffff, 0x99 | kFlat));
-    set_descriptor(kReadOnly, descriptor(0, 0xfffff, 0x91 | kFlat));
-    set_descriptor(kCodeAbsent, descriptor(0, 0xfffff, 0x1b | kFlagG | kFlagL));
-    set_descriptor(kLongAndBig, descriptor(0, 0xfffff, kAccessCode | kFlagG | kFlagL | kFlagDb));
   }
   void build_page_tables() {
     constexpr u64 kBits = mmu::kPteP | mmu::kPteRw | mmu::kPteUs;
