@@ -63,6 +63,7 @@ bool inspect_descriptor(Cpu& cpu, u16 selector, Descriptor& descriptor, bool& vi
 constexpr u16 kLarTypes = 0x1a3e, kLarTypesLong = 0x1a04;
 constexpr u16 kLslTypes = 0x0a0e, kLslTypesLong = 0x0a04;
 
+/// Undefined: bits 19:16 of the result; they are the limit bits of the descriptor, as processors give them.
 struct lar {
   template <class T, bool Register>
   static Status run(Cpu& cpu, const Insn& in) {
@@ -73,7 +74,7 @@ struct lar {
     if (!inspect_descriptor(cpu, selector, descriptor, visible)) return Status::Fault;
     const u16 types = in_long_mode(cpu) ? kLarTypesLong : kLarTypes;
     visible = visible && (descriptor.code_or_data() || bit(types, descriptor.type()));
-    if (assign_zf(cpu, visible)) set_gpr<T>(cpu.state, in.reg[0], static_cast<T>((descriptor.low >> 32) & 0x00f0ff00));
+    if (assign_zf(cpu, visible)) set_gpr<T>(cpu.state, in.reg[0], static_cast<T>((descriptor.low >> 32) & 0x00ffff00));
     return Status::Next;
   }
   template <bool Register>

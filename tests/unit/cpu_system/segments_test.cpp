@@ -290,7 +290,7 @@ TEST_F(Segments, AccessRightsAndLimits) {
       return (state().rflags & kRflagsZf) != 0;
     };
     EXPECT_EQ(zf({0x0f, 0x02, 0xc1}), row.lar);
-    EXPECT_EQ(reg(RAX), row.lar ? get_descriptor(row.selector) >> 32 & 0xf0ff00 : 0x5555);
+    EXPECT_EQ(reg(RAX), row.lar ? get_descriptor(row.selector) >> 32 & 0xffff00 : 0x5555);
     EXPECT_EQ(zf({0x0f, 0x03, 0xc1}), row.lsl);
     EXPECT_EQ(reg(RAX), row.lsl ? Descriptor{.low = get_descriptor(row.selector)}.limit() : 0x5555);
     EXPECT_EQ(zf({0x0f, 0x00, 0xe1}), row.verr);
