@@ -10,6 +10,7 @@ With --qemu the image runs on QEMU TCG instead, and the failures must be those t
 import argparse
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -20,6 +21,7 @@ DIFFERENCES = pathlib.Path(__file__).with_name("qemu_differences.md")
 def run_reprise(options):
     command = [options.reprise, "run", "--kernel", options.image, "--memory", "128M", "--serial", "stdio",
                "--engine", options.engine, "--debug-exit", "0xf4", "--timeout", "60", "--wall-timeout", "240"]
+    print(shlex.join(command), flush=True)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=280)
 
 
