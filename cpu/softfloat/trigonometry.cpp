@@ -101,6 +101,14 @@ bool special_argument(FpEnv& env, Float80 a, const Parts& x, Float80 at_zero, Fl
 
 constexpr Float80 kOne = Extended80::pack(false, Extended80::kBias, kIntegerBit);
 
+/// An argument in the lowest binade is its own sine, inexactly and without underflow, in every rounding mode.
+bool own_sine(FpEnv& env, Float80 a, const Parts& x, Float80& result) {
+  if (x.exponent != 1 - static_cast<int>(Extended80::kBias)) return false;
+  result = {a.significand, static_cast<u16>(a.sign_exponent | 1)};
+  env.flags |= kPE;
+  return true;
+}
+
 }  // namespace
 
 bool out_of_trigonometric_range(Float80 a) {
@@ -111,7 +119,7 @@ bool out_of_trigonometric_range(Float80 a) {
 Float80 sin(FpEnv& env, Float80 a) {
   const Parts x = Extended80::unpack(a);
   Float80 result;
-  if (special_argument(env, a, x, a, result)) return result;
+  if (special_argument(env, a, x, a, result) || own_sine(env, a, x, result)) return result;
   return round_wide(env, sine_of(reduce(x)), Exactness::Inexact);
 }
 
@@ -127,7 +135,8 @@ SineCosine sincos(FpEnv& env, Float80 a) {
   Float80 result;
   if (special_argument(env, a, x, a, result)) return {result, x.zero() ? kOne : result};
   const Reduced reduced = reduce(x);
-  const Float80 sine = round_wide(env, sine_of(reduced), Exactness::Inexact);
+  Float80 sine;
+  if (!own_sine(env, a, x, sine)) sine = round_wide(env, sine_of(reduced), Exactness::Inexact);
   return {sine, round_wide(env, cosine_of(reduced), Exactness::Inexact)};
 }
 
