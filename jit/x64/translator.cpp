@@ -15,7 +15,7 @@ using cpu::Insn;
 
 /// Whether undefined flags of every emitted instruction come out as docs/undefined.md has them. AND, OR, XOR
 /// and TEST clear AF everywhere.
-bool host_flags_are_ours() { return asmjit::CpuInfo::host().isVendor("GenuineIntel"); }
+bool host_flags_are_ours() { return asmjit::CpuInfo::host().isVendor("INTEL"); }
 
 bool leaves_flags_undefined(const Insn& in) {
   switch (in.mnemonic) {
