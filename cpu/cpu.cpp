@@ -1,3 +1,4 @@
+#include "common/log.h"
 #include "cpu/cpu.h"
 
 #include "cpu/debug_regs.h"

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "common/log.h"
 #include "common/ports.h"
 #include "cpu/cpuid.h"
 #include "cpu/exceptions.h"
@@ -12,6 +11,10 @@
 #include "cpu/mode.h"
 #include "cpu/state.h"
 #include "mmu/mmu.h"
+
+namespace reprise {
+class Log;
+}
 
 namespace reprise::cpu {
 

@@ -1,4 +1,5 @@
 #include "cpu/decode.h"
+#include "cpu/mnemonic.h"
 
 #include <Zydis/Zydis.h>
 

@@ -12,14 +12,7 @@ struct Insn;
 /// Executes one instruction: loads operands, runs the body, writes back.
 using Handler = Status (*)(Cpu& cpu, const Insn& insn);
 
-/// Every mnemonic of the table, in table order.
-enum class Mnemonic : u16 {
-  Invalid,
-#define INSN(name, ...) name,
-#include "cpu/insn_table.inc"
-#undef INSN
-  Count
-};
+enum class Mnemonic : u16;  // cpu/mnemonic.h
 
 enum class OperandKind : u8 { None, Reg, Mem, Imm };
 enum class RegClass : u8 { Gpr, Segment, Control, Debug, X87, Mmx, Vector };
@@ -40,7 +33,7 @@ struct Insn {
                  // selector of a far pointer
   u16 offset = 0;       // of the first byte, from the start of the page the block lies in
   u16 next_offset = 0;  // of the next instruction
-  Mnemonic mnemonic = Mnemonic::Invalid;
+  Mnemonic mnemonic{};
   u16 flags = 0;
 
   // Memory operand: linear = seg.base + truncate(base + (index << scale) + disp).

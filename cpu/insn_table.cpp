@@ -1,4 +1,5 @@
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 
 #include "cpu/cpu.h"
 

@@ -1,6 +1,7 @@
 // Event delivery. Each path reads the gate, the code segment and the new stack, checks them in the manual's order,
 // writes the frame as one, and then commits. SDM 3A 6.12 (protected mode), 6.14 (64-bit mode), 20.1.4 (real mode),
 // 20.3 (virtual-8086 mode). CR4.VME and CR4.PVI are not offered.
+#include "common/log.h"
 #include "cpu/interrupts.h"
 
 #include "cpu/debug_regs.h"

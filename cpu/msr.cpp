@@ -1,6 +1,7 @@
 // Every register a stock kernel touches on an Intel processor of this profile; anything else raises #GP(0) and leaves a
 // line in the log. Deliberately missing: performance counters, last-branch records, machine-check banks, thermal and
 // power registers, TSX, VMX; CPUID does not announce them. IA32_DEBUGCTL keeps LBR and BTF without their effects.
+#include "common/log.h"
 #include "cpu/msr.h"
 
 #include <algorithm>

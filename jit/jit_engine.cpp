@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "cpu/interpret.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"

@@ -1,4 +1,5 @@
 #include "jit/x64/integer.h"
+#include "cpu/mnemonic.h"
 
 #include "common/bits.h"
 

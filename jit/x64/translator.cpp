@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
 #include "jit/x64/vector.h"

@@ -1,4 +1,5 @@
 #include "jit/x64/vector.h"
+#include "cpu/mnemonic.h"
 
 namespace reprise::jit::x64 {
 namespace {

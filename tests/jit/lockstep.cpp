@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "jit/jit_engine.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"

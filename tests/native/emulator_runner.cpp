@@ -1,3 +1,4 @@
+#include "common/log.h"
 #include "tests/native/emulator_runner.h"
 
 #include <algorithm>

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "tests/native/random.h"
 
 namespace reprise::native {

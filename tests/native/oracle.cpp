@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
 #include "tests/native/host_runner.h"

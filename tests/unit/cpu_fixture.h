@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "common/log.h"
 #include "cpu/interp_engine.h"
 #include "mmu/code_pages.h"
 #include "mmu/phys_map.h"

@@ -12,6 +12,7 @@
 
 #include "cpu/decode.h"
 #include "cpu/insn_table.h"
+#include "cpu/mnemonic.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {

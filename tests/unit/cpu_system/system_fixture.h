@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/log.h"
 #include "cpu/interp_engine.h"
 #include "cpu/interrupts.h"
 #include "cpu/segments.h"

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "common/log.h"
 #include "cpu/cpu.h"
 
 namespace reprise::cpu::test {

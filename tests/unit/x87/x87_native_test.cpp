@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "common/log.h"
 #include "cpu/cpu.h"
 #include "cpu/decode.h"
 #include "cpu/sem/x87.h"
