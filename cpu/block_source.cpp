@@ -4,8 +4,9 @@
 
 namespace reprise::cpu {
 
-BlockSource::BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages)
-    : decoder_(profile), cache_(code_pages) {}
+BlockSource::BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages, u32 max_insns)
+    : max_insns_(max_insns == 0 ? Block::kMaxInsns : std::min<u32>(max_insns, Block::kMaxInsns)),
+      decoder_(profile), cache_(code_pages) {}
 
 Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
   mmu::Mmu::FetchTarget target;
@@ -46,7 +47,7 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   u32 count = 0;
   u64 used = 0;
   bool ends = false;
-  while (!ends && count < Block::kMaxInsns && used < end) {
+  while (!ends && count < max_insns_ && used < end) {
     const u16 offset = static_cast<u16>(page_offset + used);
     if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) ==
         DecodeStatus::Truncated) {

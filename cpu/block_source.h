@@ -9,7 +9,8 @@ namespace reprise::cpu {
 
 class BlockSource {
  public:
-  BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages);
+  /// Blocks of at most `max_insns` instructions; 0: as many as a block holds.
+  BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages, u32 max_insns = 0);
 
   /// The block at `linear`, decoded now if need be; nullptr after raising a fetch fault. It stays until the
   /// next call of cache().collect() or block_at().
@@ -24,6 +25,7 @@ class BlockSource {
   Block* build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
   Block* build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
 
+  const u32 max_insns_;
   Decoder decoder_;
   BlockCache cache_;
   std::unique_ptr<Block> uncached_;

@@ -8,7 +8,9 @@ namespace reprise::cpu {
 
 class InterpEngine final : public Engine {
  public:
-  InterpEngine(const CpuProfile& profile, mmu::CodePages& code_pages) : source_(profile, code_pages) {}
+  /// Blocks of at most `max_block_insns` instructions; 0: as many as a block holds.
+  InterpEngine(const CpuProfile& profile, mmu::CodePages& code_pages, u32 max_block_insns = 0)
+      : source_(profile, code_pages, max_block_insns) {}
 
   RunExit run(Cpu& cpu, u64 budget) override;
   void flush() override { source_.cache().flush(); }

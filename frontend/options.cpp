@@ -47,6 +47,12 @@ The run
   --wall-timeout SECONDS  end after so much time on this host, exit code 21
   --hash-every N        print a digest of the whole state every N instructions
 
+The translating engine (nothing of this can be seen by the guest)
+  --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, second-level; all
+  --max-block N         instructions in a block, at most 48
+  --code-cache SIZE     for generated code, 256K to 1G (default 64M)
+  --jit-threshold N     translate a block when it runs the N-th time
+
 What it tells
   --json FILE           write a report when the run ends
   --stats               print counters when the run ends
@@ -75,7 +81,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 struct Texts {
   std::string kernel, initrd, append, memory, cpus, engine = "interp", clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
-                                                    debug_exit;
+                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold;
   std::vector<std::string> serial;
   bool stats = false;
 };
@@ -99,6 +105,10 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--log", texts.log);
   run.add_option("--trace", texts.trace);
   run.add_option("--debug-exit", texts.debug_exit);
+  run.add_option("--no-pass", texts.no_pass);
+  run.add_option("--max-block", texts.max_block);
+  run.add_option("--code-cache", texts.code_cache);
+  run.add_option("--jit-threshold", texts.jit_threshold);
   run.add_flag("--stats", texts.stats);
 }
 
@@ -115,8 +125,36 @@ std::vector<std::string> trace_list(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view kWantNumber = "a whole number";
+
+/// `result`, or its error as what is wrong with `option`.
+template <class T>
+T taken(const char* option, Result<T> result) {
+  if (!result) throw BadValue{fmt::format("{}: {}", option, result.error().message)};
+  return result.take();
+}
+
+u32 count_of(const char* option, const std::string& text, u32 max) {
+  const u64 value = value_of(option, text, parse_number(text), kWantNumber);
+  if (value == 0 || value > max) throw BadValue{fmt::format("{} {} is not between 1 and {}", option, text, max)};
+  return static_cast<u32>(value);
+}
+
+void interpret_jit(const Texts& texts, jit::JitOptions& jit) {
+  if (!texts.no_pass.empty()) jit.passes.remove(taken("--no-pass", jit::parse_passes(texts.no_pass)));
+  if (!texts.max_block.empty())
+    jit.max_block_insns = count_of("--max-block", texts.max_block, machine::kMaxBlockInsns);
+  if (!texts.jit_threshold.empty())
+    jit.threshold = count_of("--jit-threshold", texts.jit_threshold, 1'000'000'000);
+  if (!texts.code_cache.empty()) {
+    jit.code_cache_bytes =
+        value_of("--code-cache", texts.code_cache, parse_size(texts.code_cache), "a size such as 64M");
+    if (jit.code_cache_bytes < jit.kMinCodeCacheBytes || jit.code_cache_bytes > jit.kMaxCodeCacheBytes)
+      throw BadValue{fmt::format("--code-cache {} is not between 256K and 1G", texts.code_cache)};
+  }
+}
+
 RunOptions interpret(const Texts& texts) {
-  constexpr std::string_view kWantNumber = "a whole number";
   constexpr std::string_view kWantSeconds = "a number of seconds above 0";
   RunOptions out;
   machine::MachineConfig& config = out.config;
@@ -140,6 +178,7 @@ RunOptions interpret(const Texts& texts) {
   if (!engine)
     throw BadValue{fmt::format("--engine '{}' is unknown: there is {}", texts.engine, machine::engine_names())};
   config.engine = *engine;
+  interpret_jit(texts, config.jit);
   if (texts.clock == "paced")
     out.clock_choice = ClockChoice::Paced;
   else if (texts.clock == "free")

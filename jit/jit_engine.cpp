@@ -23,7 +23,6 @@ using cpu::Status;
 
 namespace {
 
-constexpr std::size_t kArenaBytes = 64u << 20;
 constexpr std::size_t kRoomForABlock = 64u << 10;
 
 /// Generated code's way to a handler: as the interpreter would call it in the middle of the block.
@@ -57,17 +56,21 @@ mmu::View view_of(cpu::ModeKey mode) {
 }  // namespace
 
 struct JitEngine::Host {
-  x64::CodeArena arena{kArenaBytes};
+  explicit Host(std::size_t code_cache_bytes) : arena(code_cache_bytes) {}
+
+  x64::CodeArena arena;
   x64::Stubs stubs;
   std::size_t blocks_begin = 0;
   std::unique_ptr<x64::Translator> translator;
 };
 
-JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages)
-    : source_(profile, code_pages), calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
+JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages, const JitOptions& options)
+    : options_(options),
+      source_(profile, code_pages, options.max_block_insns),
+      calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
   source_.cache().set_listener(*this);
   context_.calls = calls_.data();
-  host_ = std::make_unique<Host>();
+  host_ = std::make_unique<Host>(options_.code_cache_bytes);
   if (!host_->arena.ok()) host_ = nullptr;
 }
 
@@ -92,7 +95,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     const u64 linear = cpu::fetch_linear(cpu);
     Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
-    if (block->native_code == nullptr && ++block->uses == threshold_ && translatable(cpu, *block))
+    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(cpu, *block))
       translate(cpu, *block);
 
     const u64 left = target - state.retired;
@@ -101,7 +104,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
     }
-    if (context_.edge != nullptr) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
+    if (context_.edge != nullptr && options_.has(Pass::Links)) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
     context_.edge = nullptr;
 
     ++entries_;

@@ -10,13 +10,14 @@
 
 #include "cpu/block_source.h"
 #include "cpu/engine.h"
+#include "jit/jit_options.h"
 #include "jit/native_block.h"
 
 namespace reprise::jit {
 
 class JitEngine final : public cpu::Engine, private cpu::BlockListener {
  public:
-  JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
+  JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages, const JitOptions& options = {});
   ~JitEngine() override;
 
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
@@ -24,8 +25,6 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   const cpu::BlockCache& cache() const override { return source_.cache(); }
   std::string stats() const override;
 
-  /// How often a block is interpreted before it is translated.
-  void set_threshold(u32 uses) { threshold_ = uses; }
   u64 translated() const { return translated_; }
   /// Blocks that could not be translated: none but for mistakes of ours.
   u64 failures() const { return failures_; }
@@ -40,12 +39,12 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void unlink(Edge& edge);
   void drop_all_code();
 
+  const JitOptions options_;
   cpu::BlockSource source_;
   std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
   JitContext context_;
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<NativeBlock>> live_;  // in order of translation
-  u32 threshold_ = 16;
   u64 translated_ = 0;
   u64 translated_insns_ = 0;
   u64 entries_ = 0;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/types.h"
+#include "jit/jit_options.h"
 #include "machine/boot/boot.h"
 
 namespace reprise::machine {
@@ -19,6 +20,7 @@ struct MachineConfig {
   unsigned cpus = 1;
   boot::BootRequest boot;
   EngineKind engine = EngineKind::Interp;
+  jit::JitOptions jit;                 // no part of what the guest sees
   u64 seed = 1;                        // of RDRAND and RDSEED
   i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide

@@ -17,10 +17,10 @@ std::optional<EngineKind> engine_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile,
-                                         mmu::CodePages& code_pages) {
-  if (kind == EngineKind::Jit) return std::make_unique<jit::JitEngine>(profile, code_pages);
-  return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const jit::JitOptions& options,
+                                         const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
+  if (kind == EngineKind::Jit) return std::make_unique<jit::JitEngine>(profile, code_pages, options);
+  return std::make_unique<cpu::InterpEngine>(profile, code_pages, options.max_block_insns);
 }
 
 #else
@@ -32,9 +32,9 @@ std::optional<EngineKind> engine_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::unique_ptr<cpu::Engine> make_engine(EngineKind, const cpu::CpuProfile& profile,
+std::unique_ptr<cpu::Engine> make_engine(EngineKind, const jit::JitOptions& options, const cpu::CpuProfile& profile,
                                          mmu::CodePages& code_pages) {
-  return std::make_unique<cpu::InterpEngine>(profile, code_pages);
+  return std::make_unique<cpu::InterpEngine>(profile, code_pages, options.max_block_insns);
 }
 
 #endif

@@ -10,13 +10,16 @@
 
 namespace reprise::machine {
 
+/// The longest block an engine makes.
+inline constexpr u32 kMaxBlockInsns = cpu::Block::kMaxInsns;
+
 /// Names of the engines, for messages: "interp" or "interp, jit".
 std::string_view engine_names();
 /// The engine called `name`; empty when this host has none.
 std::optional<EngineKind> engine_of_name(std::string_view name);
 
 /// `kind` came from engine_of_name().
-std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const cpu::CpuProfile& profile,
-                                         mmu::CodePages& code_pages);
+std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const jit::JitOptions& options,
+                                         const cpu::CpuProfile& profile, mmu::CodePages& code_pages);
 
 }  // namespace reprise::machine

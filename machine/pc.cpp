@@ -33,7 +33,7 @@ void must(bool ok) { CHECK(ok); }
 
 }  // namespace
 
-Pc::Processor::Processor(Pc& pc, unsigned index, EngineKind kind, u64 rng_seed)
+Pc::Processor::Processor(Pc& pc, unsigned index, const MachineConfig& config, u64 rng_seed)
     : pc_(pc),
       index_(index),
       region_name_(fmt::format("lapic {}", index)),
@@ -42,7 +42,7 @@ Pc::Processor::Processor(Pc& pc, unsigned index, EngineKind kind, u64 rng_seed)
              .phys_bits = cpu::default_profile().physical_address_bits},
             pc.scheduler_, pc.apic_bus_, *this, pc.pic_),
       cpu(pc, lapic, pc.phys_map_, pc.code_pages_, cpu::default_profile(), pc.log_),
-      engine(make_engine(kind, cpu::default_profile(), pc.code_pages_)),
+      engine(make_engine(config.engine, config.jit, cpu::default_profile(), pc.code_pages_)),
       vcpu(cpu, *engine) {
   cpu.apic_id = index;
   vcpu.reset(rng_seed);
@@ -105,7 +105,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       piix4_pm_(kPmBasePort) {
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpus; ++i) {
-    processors_.push_back(std::make_unique<Processor>(*this, i, config.engine, derive_seed(config.seed, i)));
+    processors_.push_back(std::make_unique<Processor>(*this, i, config, derive_seed(config.seed, i)));
   }
   apic_bus_.attach(ioapic_);
   for (const auto& processor : processors_) apic_bus_.attach(processor->lapic);

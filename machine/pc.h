@@ -194,7 +194,7 @@ class Pc final : public cpu::CpuBus,
 
 class Pc::Processor final : public devices::ApicCpu {
  public:
-  Processor(Pc& pc, unsigned index, EngineKind kind, u64 rng_seed);
+  Processor(Pc& pc, unsigned index, const MachineConfig& config, u64 rng_seed);
 
   // devices::ApicCpu
   void nmi() override { vcpu.raise_nmi(); }

@@ -24,9 +24,9 @@ struct Options {
 };
 
 std::unique_ptr<cpu::Engine> make_jit(const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
-  auto engine = std::make_unique<jit::JitEngine>(profile, code_pages);
-  engine->set_threshold(1);
-  return engine;
+  jit::JitOptions options;
+  options.threshold = 1;
+  return std::make_unique<jit::JitEngine>(profile, code_pages, options);
 }
 
 class Lockstep {

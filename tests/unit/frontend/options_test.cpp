@@ -62,7 +62,15 @@ TEST(Options, EveryOptionArrives) {
                                      "pio,mmio",
                                      "--stats",
                                      "--debug-exit",
-                                     "0xf4"});
+                                     "0xf4",
+                                     "--no-pass",
+                                     "groups,second-level",
+                                     "--max-block",
+                                     "7",
+                                     "--code-cache",
+                                     "1M",
+                                     "--jit-threshold",
+                                     "3"});
   EXPECT_EQ(options.config.boot.kernel_path, "vmlinuz");
   EXPECT_EQ(options.config.boot.initrd_path, "initrd.img");
   EXPECT_EQ(options.config.boot.command_line, "console=ttyS0 quiet");
@@ -81,6 +89,19 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(options.trace, (std::vector<std::string>{"pio", "mmio"}));
   EXPECT_TRUE(options.stats);
   EXPECT_EQ(options.config.debug_exit_port, 0xf4);
+  const jit::JitOptions& jit = options.config.jit;
+  jit::PassSet passes = jit::PassSet::all();
+  passes.remove(jit::Pass::Groups);
+  passes.remove(jit::Pass::SecondLevel);
+  EXPECT_EQ(jit.passes, passes);
+  EXPECT_TRUE(jit.has(jit::Pass::X87));
+  EXPECT_EQ(jit.max_block_insns, 7u);
+  EXPECT_EQ(jit.code_cache_bytes, 1u << 20);
+  EXPECT_EQ(jit.threshold, 3u);
+}
+
+TEST(Options, AllPassesCanBeLeftOutAtOnce) {
+  EXPECT_EQ(parsed({"--no-pass", "all"}).config.jit.passes, jit::PassSet());
 }
 
 TEST(Options, AValueMayFollowAnEqualsSign) {
@@ -101,6 +122,13 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--serial", "stdio", "--serial", "stdio"}).find("twice"), std::string::npos);
   EXPECT_NE(refused({"--hash-every", "0"}).find("--hash-every 0"), std::string::npos);
   EXPECT_NE(refused({"--trace", "pio,everything"}).find("everything"), std::string::npos);
+  EXPECT_NE(refused({"--no-pass", "links,magic"}).find("'magic' is unknown: there are groups"),
+            std::string::npos);
+  EXPECT_NE(refused({"--no-pass", "links,"}).find("''"), std::string::npos);
+  EXPECT_NE(refused({"--max-block", "49"}).find("between 1 and 48"), std::string::npos);
+  EXPECT_NE(refused({"--max-block", "0"}).find("--max-block 0"), std::string::npos);
+  EXPECT_NE(refused({"--code-cache", "1K"}).find("256K"), std::string::npos);
+  EXPECT_NE(refused({"--jit-threshold", "often"}).find("often"), std::string::npos);
 }
 
 TEST(Options, HelpAndVersionNeedNoKernel) {
