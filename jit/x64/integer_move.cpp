@@ -1,0 +1,185 @@
+// Emission of moves: MOV, MOVZX, MOVSX, LEA, SETcc, CMOVcc, sign extensions of rAX.
+#include "jit/x64/integer_common.h"
+
+namespace reprise::jit::x64 {
+namespace {
+
+bool mov(BlockEmitter& e, const Insn& in) {
+  const unsigned bytes = in.size0;
+  if (!operands_ok(in)) return false;
+  switch (in.form) {
+    case Form::RR: {
+      const unsigned dst = e.gpr_of(in, 0);
+      const unsigned src = e.gpr_of(in, 1);
+      if (e.pinned(dst)) {
+        e.a.emit(Inst::kIdMov, e.reg(dst, bytes), e.place(src, bytes));
+      } else if (e.pinned(src) && bytes != 4) {
+        e.a.mov(e.slot(dst, bytes), e.reg(src, bytes));
+      } else {
+        e.a.emit(Inst::kIdMov, e.scratch0(bytes), e.place(src, bytes));
+        e.assign(dst, bytes, e.scratch0(bytes));
+      }
+      return true;
+    }
+    case Form::RI: {
+      const unsigned dst = e.gpr_of(in, 0);
+      const u64 value = in.imm;
+      const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+      if (bytes == 8) {
+        if (value == static_cast<u32>(value))
+          e.a.mov(host.r32(), static_cast<u32>(value));
+        else
+          e.a.mov(host, static_cast<i64>(value));
+      } else {
+        e.a.emit(Inst::kIdMov, host, bytes == 4 ? Imm(static_cast<u32>(value)) : immediate(in, bytes));
+      }
+      if (!e.pinned(dst)) e.assign(dst, bytes, host);
+      return true;
+    }
+    case Form::RM: {
+      const unsigned dst = e.gpr_of(in, 0);
+      const Mem m = e.probe(in, Access::Read, bytes);
+      const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+      e.a.mov(host, m);
+      if (!e.pinned(dst)) e.assign(dst, bytes, host);
+      return true;
+    }
+    case Form::MR: {
+      const unsigned src = e.gpr_of(in, 1);
+      Mem m = e.probe(in, Access::Write, bytes);
+      if (!e.pinned(src)) m = e.one_register(bytes);
+      e.a.mov(m, e.fetched(src, bytes, kScratch0));
+      return true;
+    }
+    case Form::MI:
+      if (!immediate_fits(in, bytes)) return false;
+      e.a.emit(Inst::kIdMov, e.probe(in, Access::Write, bytes), immediate(in, bytes));
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
+  const unsigned to = in.size0;
+  const unsigned from = in.size1;
+  if (!operands_ok(in) || !word_to_qword(to) || from >= to || (in.form != Form::RR && in.form != Form::RM))
+    return false;
+  const unsigned dst = e.gpr_of(in, 0);
+  const Operand src =
+      in.form == Form::RR ? e.place(e.gpr_of(in, 1), from) : Operand(e.probe(in, Access::Read, from));
+  const Gp host = e.pinned(dst) ? e.reg(dst, to) : e.scratch0(to);
+  if (from == 4) {
+    if (is_signed)
+      e.a.emit(Inst::kIdMovsxd, host, src);
+    else
+      e.a.emit(Inst::kIdMov, host.r32(), src);
+  } else {
+    e.a.emit(is_signed ? Inst::kIdMovsx : Inst::kIdMovzx, host, src);
+  }
+  if (!e.pinned(dst)) e.assign(dst, to, host);
+  return true;
+}
+
+bool lea(BlockEmitter& e, const Insn& in) {
+  const unsigned bytes = in.size0;
+  if (bytes < 4 || !e.plain_address(in) || !e.general_operand(in, 0)) return false;
+  const unsigned dst = e.gpr_of(in, 0);
+  const Mem at = e.address(in);
+  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  e.a.lea(host, at);
+  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  return true;
+}
+
+bool setcc(BlockEmitter& e, const Insn& in, CondCode condition) {
+  if (!operands_ok(in)) return false;
+  const InstId id = Inst::setccFromCond(condition);
+  if (in.form == Form::R) {
+    e.need_flags();
+    e.a.emit(id, e.place(e.gpr_of(in, 0), 1));
+    return true;
+  }
+  if (in.form != Form::M) return false;
+  const Mem m = e.probe(in, Access::Write, 1);
+  e.need_flags();
+  e.a.emit(id, m);
+  return true;
+}
+
+bool cmovcc(BlockEmitter& e, const Insn& in, CondCode condition) {
+  const unsigned bytes = in.size0;
+  if (!operands_ok(in) || (in.form != Form::RR && in.form != Form::RM)) return false;
+  const InstId id = Inst::cmovccFromCond(condition);
+  const unsigned dst = e.gpr_of(in, 0);
+  Operand src;
+  if (in.form == Form::RR) {
+    src = e.place(e.gpr_of(in, 1), bytes);
+  } else {
+    const Mem m = e.probe(in, Access::Read, bytes);
+    e.a.mov(e.scratch0(bytes), m);
+    src = e.scratch0(bytes);
+  }
+  e.need_flags();
+  const Gp host = e.fetched(dst, bytes, kScratch1);
+  e.a.emit(id, host, src);
+  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  return true;
+}
+
+bool bswap(BlockEmitter& e, const Insn& in) {
+  const unsigned bytes = in.size0;
+  if (bytes < 4 || in.form != Form::R || !operands_ok(in)) return false;
+  const unsigned dst = e.gpr_of(in, 0);
+  const Gp value = e.fetched(dst, bytes, kScratch0);
+  e.a.bswap(value);
+  if (!e.pinned(dst)) e.assign(dst, bytes, value);
+  return true;
+}
+
+/// CDQ, CQO.
+void sign_to_d(BlockEmitter& e, unsigned bytes) {
+  e.save_flags();
+  e.a.mov(e.reg(cpu::RDX, bytes), e.reg(cpu::RAX, bytes));
+  e.a.sar(e.reg(cpu::RDX, bytes), bytes * 8 - 1);
+  e.flags_lost();
+}
+
+static_assert(static_cast<unsigned>(Mnemonic::SETNLE) - static_cast<unsigned>(Mnemonic::SETO) == 15);
+static_assert(static_cast<unsigned>(Mnemonic::CMOVNLE) - static_cast<unsigned>(Mnemonic::CMOVO) == 15);
+
+}  // namespace
+
+bool emit_move(BlockEmitter& e, const Insn& in) {
+  if (in_run(in, Mnemonic::SETO, Mnemonic::SETNLE)) return setcc(e, in, condition(in, Mnemonic::SETO));
+  if (in_run(in, Mnemonic::CMOVO, Mnemonic::CMOVNLE)) return cmovcc(e, in, condition(in, Mnemonic::CMOVO));
+  switch (in.mnemonic) {
+    case Mnemonic::MOV:
+      return mov(e, in);
+    case Mnemonic::MOVZX:
+      return extend(e, in, false);
+    case Mnemonic::MOVSX:
+    case Mnemonic::MOVSXD:
+      return extend(e, in, true);
+    case Mnemonic::LEA:
+      return lea(e, in);
+    case Mnemonic::BSWAP:
+      return bswap(e, in);
+    case Mnemonic::CWDE:
+      e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2));
+      return true;
+    case Mnemonic::CDQE:
+      e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4));
+      return true;
+    case Mnemonic::CDQ:
+      sign_to_d(e, 4);
+      return true;
+    case Mnemonic::CQO:
+      sign_to_d(e, 8);
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace reprise::jit::x64
