@@ -247,7 +247,8 @@ CpuProfile make_default_profile() {
       .stepping = 1,
       .physical_address_bits = 46,
       .features = feature_set({Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Sse3, Pclmulqdq, Ssse3,
-                               Cx16, Sse41, Sse42, X2apic, Popcnt, TscDeadline, Aes, Xsave, Rdrand, Pcid, Fsgsbase, Smep,
+                               Cx16, Sse41, Sse42, X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Rdrand, Pcid, Fsgsbase,
+                               Bmi1, Smep, Bmi2, Adx, Clflushopt, Clwb, Sha, Rdpid, Lzcnt, Prefetchw, Serialize,
                                Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, BhiCtrl, LahfLm, Syscall, Nx,
                                Pdpe1gb, Rdtscp, LongMode}),
   };

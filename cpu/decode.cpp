@@ -27,7 +27,14 @@ constexpr auto kMnemonicMap = [] {
   return map;
 }();
 
+/// Encodings of Knights Corner, which has POPCNT, TZCNT and LZCNT with a VEX prefix; undefined everywhere else.
+bool knights_corner(ZydisISASet isa_set) {
+  return isa_set == ZYDIS_ISA_SET_KNCE || isa_set == ZYDIS_ISA_SET_KNCJKBR || isa_set == ZYDIS_ISA_SET_KNCSTREAM ||
+         isa_set == ZYDIS_ISA_SET_KNCV;
+}
+
 Mnemonic map_mnemonic(const ZydisDecodedInstruction& zydis) {
+  if (knights_corner(zydis.meta.isa_set)) return Mnemonic::Invalid;
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP) {
     if (zydis.mnemonic == ZYDIS_MNEMONIC_MOVSD) return Mnemonic::MOVSD_STRING;
     if (zydis.mnemonic == ZYDIS_MNEMONIC_CMPSD) return Mnemonic::CMPSD_STRING;

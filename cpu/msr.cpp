@@ -192,6 +192,17 @@ template <Feature Needed, Read F>
 bool read_if(Cpu& cpu, u32 msr, u64& value) {
   return cpu.profile.has(Needed) && F(cpu, msr, value);
 }
+/// IA32_TSC_AUX exists with either instruction that reads it.
+bool has_tsc_aux(const Cpu& cpu) { return cpu.profile.has(Feature::Rdtscp) || cpu.profile.has(Feature::Rdpid); }
+bool read_tsc_aux(Cpu& cpu, u32, u64& value) {
+  value = cpu.state.tsc_aux;
+  return has_tsc_aux(cpu);
+}
+bool write_tsc_aux(Cpu& cpu, u32, u64 value) {
+  if (!has_tsc_aux(cpu) || (value >> 32) != 0) return false;
+  cpu.state.tsc_aux = value;
+  return true;
+}
 template <Feature Needed, Write F>
 bool write_if(Cpu& cpu, u32 msr, u64 value) {
   return cpu.profile.has(Needed) && F(cpu, msr, value);
@@ -277,8 +288,7 @@ constexpr MsrRow kRows[] = {
     {0xc0000101, 0xc0000101, "IA32_GS_BASE", read_base<GS>, write_base<GS>},
     {0xc0000102, 0xc0000102, "IA32_KERNEL_GS_BASE", read_field<&CpuState::kernel_gs_base>,
      write_canonical<&CpuState::kernel_gs_base>},
-    {0xc0000103, 0xc0000103, "IA32_TSC_AUX", read_if<Feature::Rdtscp, read_field<&CpuState::tsc_aux>>,
-     write_if<Feature::Rdtscp, write_field<&CpuState::tsc_aux, kLow32>>},
+    {0xc0000103, 0xc0000103, "IA32_TSC_AUX", read_tsc_aux, write_tsc_aux},
 };
 
 constexpr bool sorted() {

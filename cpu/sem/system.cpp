@@ -328,6 +328,12 @@ Status sem_rdtscp(Cpu& cpu, const Insn& in) {
   return status;
 }
 
+/// IA32_TSC_AUX, at any privilege and whatever CR4.TSD says.
+Status sem_rdpid(Cpu& cpu, const Insn& in) {
+  set_gpr<u64>(cpu.state, in.reg[0], static_cast<u32>(cpu.state.tsc_aux));
+  return Status::Next;
+}
+
 Status sem_cpuid(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
   const CpuidResult result =

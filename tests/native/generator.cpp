@@ -407,10 +407,10 @@ struct Generator::Impl {
         if (memory_bytes(a) && memory_bytes(b)) continue;
         try_form({a, b});
         for (const Kind c : kKinds) {
-          if (memory_bytes(a) || memory_bytes(c) || a == Kind::Imm || b == Kind::One) {
-            // Three-operand forms with memory have it in the middle, or first with an immediate last.
-            if (!(memory_bytes(a) && (c == Kind::Imm || c == Kind::Cl))) continue;
-          }
+          // Three-operand forms with memory have it first with an immediate or CL last, in the middle, or last.
+          if (a == Kind::Imm || b == Kind::One) continue;
+          if (memory_bytes(a) && c != Kind::Imm && c != Kind::Cl) continue;
+          if (memory_bytes(c) && (memory_bytes(b) || b == Kind::Imm)) continue;
           try_form({a, b, c});
         }
       }

@@ -42,6 +42,8 @@ constexpr Difference kDifferences[] = {
     {"SCAS", Column::Tested, cpu::col::ZF, "as CMPS"},
     {"SBB", Column::Written, cpu::col::AF, "SDM 2B: AF is set according to the result"},
     {"SBB", Column::Undefined, cpu::col::AF, "as above"},
+    {"BEXTR", Column::Written, cpu::col::CF | cpu::col::OF, "SDM 2A: all flags but ZF, AF, SF and PF are cleared"},
+    {"BEXTR", Column::Undefined, cpu::col::CF | cpu::col::OF, "as above"},
     {"INT", Column::Tested, kColumnFlags, "the frame shows every flag"},
     {"INT1", Column::Written, cpu::col::IF | cpu::col::TF, "cleared by delivery, as for INT3"},
     {"SYSCALL", Column::Tested, kColumnFlags, "R11 shows every flag"},
