@@ -86,10 +86,11 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   context_.edge = nullptr;
   if (host_ != nullptr && host_->translator == nullptr) {
     host_->stubs = x64::build_stubs(host_->arena, cpu, call_handler);
-    host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu);
+    host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_.passes);
     host_->blocks_begin = host_->arena.used();
   }
 
+  bool interpret_next = false;
   while (state.retired < target) {
     source_.cache().collect();
     const u64 linear = cpu::fetch_linear(cpu);
@@ -99,7 +100,8 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
       translate(cpu, *block);
 
     const u64 left = target - state.retired;
-    if (block->native_code == nullptr || left < block->count) {
+    if (block->native_code == nullptr || left < block->count || interpret_next) {
+      interpret_next = false;
       context_.edge = nullptr;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
@@ -115,7 +117,10 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
         cpu.mode.bits,
         reinterpret_cast<u64>(source_.cache().slots()),
         reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view_of(cpu.mode))]),
-        0};
+        0,
+        x64::kOwnedNone,
+        0,
+        {}};
     state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
     using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
     const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
@@ -123,6 +128,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     state.retired = target - context_.budget;
     cpu.extra_retired = 0;
     cpu.current = cpu.block_begin = nullptr;
+    interpret_next = exit == kInterpret;
     if (exit >= kRunExit) return static_cast<RunExit>(exit - kRunExit);
   }
   return RunExit::Budget;

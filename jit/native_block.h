@@ -37,14 +37,16 @@ struct JitContext {
   u64 target = 0;        // Cpu::state.retired when the budget is spent
   u32 mode_bits = 0;     // ModeKey when it was entered
   u64* calls = nullptr;  // handler calls by mnemonic
+  alignas(64) u8 x87_area[576] = {};  // XSAVE image on the way between the Cpu and the host's x87 registers
 };
 
 /// What a call of a handler tells generated code; values from kGoOn on leave it.
 enum NativeExit : u32 {
   kNext = 0,
-  kJump = 1,     // Cpu::state.rip is set
-  kGoOn = 2,     // the engine goes on at rip
-  kRunExit = 16  // plus a cpu::RunExit
+  kJump = 1,       // Cpu::state.rip is set
+  kGoOn = 2,       // the engine goes on at rip
+  kInterpret = 3,  // the same, and interprets the block there: it needs registers that cannot be owned now
+  kRunExit = 16    // plus a cpu::RunExit
 };
 
 using CallHandler = u32 (*)(JitContext& context, const cpu::Insn& insn, const cpu::Block& block);

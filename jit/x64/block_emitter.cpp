@@ -8,10 +8,54 @@ namespace reprise::jit::x64 {
 
 using cpu::Insn;
 
+void BlockEmitter::needs(u32 index, HostRegisters registers) {
+  if (registers == HostRegisters::Xmm || registers == HostRegisters::Ymm) vectors_until_ = index + 1;
+  if (registers == HostRegisters::Ymm) wide_ = true;
+  if (registers == HostRegisters::X87) x87_until_ = index + 1;
+}
+
 void BlockEmitter::begin() {
   out_of_budget_ = a.newLabel();
   a.sub(kBudgetReg, block_.count);
   a.jb(out_of_budget_);
+  check_owned(0);
+}
+
+void BlockEmitter::check_owned(u32 next) {
+  const auto pending = [&](const u8* stub) {
+    const Label entry = a.newLabel();
+    const Label back = a.newLabel();
+    acquires_.push_back({entry, back, stub, next});
+    return acquires_.back();
+  };
+  if (next < vectors_until_) {
+    const PendingAcquire acquire = pending(wide_ ? stubs_.acquire_ymm : stubs_.acquire_xmm);
+    a.cmp(x86::byte_ptr(x86::rsp, offsetof(Frame, owned_vectors)), static_cast<i32>(wide_ ? kOwnedYmm : kOwnedXmm));
+    a.jb(acquire.entry);
+    a.bind(acquire.back);
+  }
+  if (next < x87_until_) {
+    const PendingAcquire acquire = pending(stubs_.acquire_x87);
+    a.cmp(x86::byte_ptr(x86::rsp, offsetof(Frame, owned_x87)), 0);
+    a.je(acquire.entry);
+    a.bind(acquire.back);
+  }
+}
+
+void BlockEmitter::acquire(u32 next) {
+  if (next < vectors_until_) {
+    a.call(reinterpret_cast<u64>(wide_ ? stubs_.acquire_ymm : stubs_.acquire_xmm));
+    refuse_on_carry(next);
+  }
+  if (next < x87_until_) {
+    a.call(reinterpret_cast<u64>(stubs_.acquire_x87));
+    refuse_on_carry(next);
+  }
+}
+
+void BlockEmitter::refuse_on_carry(u32 next) {
+  refusals_.push_back({a.newLabel(), next});
+  a.jc(refusals_.back().entry);
 }
 
 Gp BlockEmitter::fetched(unsigned gpr, unsigned bytes, const Gp& scratch) {
@@ -121,6 +165,7 @@ void BlockEmitter::call_handler(const Insn& in) {
   call_stub(in);
   in_rax_ = true;
   in_host_ = false;
+  check_owned(index_of(in) + 1);
 }
 
 void BlockEmitter::check_canonical() {
@@ -160,6 +205,7 @@ void BlockEmitter::finish(NativeBlock& native, const u8* base) {
   for (const SlowPath& path : slow_paths_) {
     a.bind(path.entry);
     call_stub(*path.insn);
+    acquire(index_of(*path.insn) + 1);
     if (path.flags_in_host) {
       in_rax_ = true, in_host_ = false;
       need_flags();
@@ -171,6 +217,18 @@ void BlockEmitter::finish(NativeBlock& native, const u8* base) {
     a.lea(kScratch0, x86::ptr(kScratch0, page_offset));
     a.mov(rip(), kScratch0);
   };
+  for (const PendingAcquire& pending : acquires_) {
+    a.bind(pending.entry);
+    a.call(reinterpret_cast<u64>(pending.stub));
+    refuse_on_carry(pending.next);
+    a.jmp(pending.back);
+  }
+  for (const PendingRefusal& pending : refusals_) {
+    a.bind(pending.entry);
+    a.add(kBudgetReg, block_.count - pending.next);
+    set_rip(block_.insns[pending.next].offset);
+    a.jmp(reinterpret_cast<u64>(stubs_.leave_interpret));
+  }
   a.bind(out_of_budget_);
   a.add(kBudgetReg, block_.count);
   set_rip(block_.insns[0].offset);

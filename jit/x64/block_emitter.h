@@ -11,12 +11,17 @@
 
 namespace reprise::jit::x64 {
 
+/// Host registers besides the general ones that an instruction needs for the guest's.
+enum class HostRegisters : u8 { General, Xmm, Ymm, X87 };
+
 class BlockEmitter {
  public:
   BlockEmitter(x86::Assembler& assembler, const Stubs& stubs, const cpu::Cpu& cpu, const cpu::Block& block,
                mmu::View view)
       : a(assembler), stubs_(stubs), cpu_(cpu), block_(block), view_(view) {}
 
+  /// Instruction `index` of the block needs `registers`. Before begin(), in order.
+  void needs(u32 index, HostRegisters registers);
   /// Charges the budget; leaves before the block when it does not last for all of it.
   void begin();
   /// Slow paths, exit stubs.
@@ -107,6 +112,16 @@ class BlockEmitter {
     Label entry, back;
     bool flags_in_host;
   };
+  /// Acquiring registers out of line, before instruction `next`.
+  struct PendingAcquire {
+    Label entry, back;
+    const u8* stub;
+    u32 next;
+  };
+  struct PendingRefusal {
+    Label entry;
+    u32 next;
+  };
   struct PendingEdge {
     u64 jump_end;  // offset in the code
     Label stub;
@@ -114,6 +129,12 @@ class BlockEmitter {
   };
 
   void call_stub(const cpu::Insn& in);
+  u32 index_of(const cpu::Insn& in) const { return static_cast<u32>(&in - block_.insns.get()); }
+  /// The registers that the instructions from `next` on need are the guest's. Status flags are in rax.
+  void check_owned(u32 next);
+  /// The same where they are known not to be, out of line.
+  void acquire(u32 next);
+  void refuse_on_carry(u32 next);
 
   const Stubs& stubs_;
   const cpu::Cpu& cpu_;
@@ -127,6 +148,12 @@ class BlockEmitter {
   Label slow_;
   std::vector<SlowPath> slow_paths_;
   std::vector<PendingEdge> edges_;
+  // Instructions before these need the registers.
+  u32 vectors_until_ = 0;
+  u32 x87_until_ = 0;
+  bool wide_ = false;
+  std::vector<PendingAcquire> acquires_;
+  std::vector<PendingRefusal> refusals_;
 };
 
 }  // namespace reprise::jit::x64

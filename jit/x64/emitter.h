@@ -3,6 +3,7 @@
 //     rsp  a Frame                     rbp  the Cpu, plus kCpuBias
 //     r10  instructions left           rax  guest status flags, as `lahf; seto al` leaves them
 //     r14, r15  scratch
+//     xmm0 to xmm15 or ymm0 to ymm15, MXCSR, x87: the guest's while Frame::owned_* say so (vector_state.h)
 //     rcx rdx rbx rsi rdi r8 r9        the guest's registers of the same name
 //     r12 r13 r11                      guest rax, rsp, rbp
 // Guest r10 to r15 stay in the Cpu, within reach of an 8-bit displacement.
@@ -46,6 +47,10 @@ inline Gp host_gp(unsigned id, unsigned bytes) {
   }
 }
 
+/// Values of Frame::owned_vectors. kOwnedXmm: the upper halves of the YMM registers are zero, on the host and in
+/// the Cpu, or the host has none.
+enum OwnedVectors : u8 { kOwnedNone = 0, kOwnedXmm = 1, kOwnedYmm = 2 };
+
 /// On the host stack while generated code runs; rsp points at it.
 struct Frame {
   u64 context;    // JitContext*
@@ -54,6 +59,10 @@ struct Frame {
   u64 slots;   // BlockCache::slots()
   u64 lookup;  // the lookup stub of the current view
   u64 target;  // of a branch, while its instruction does something else
+  // Whether the host's registers hold the guest's, and the Cpu does not.
+  u8 owned_vectors = kOwnedNone;  // OwnedVectors
+  u8 owned_x87 = 0;
+  u8 unowned[6] = {};
 };
 
 /// A field of the Cpu by its distance from the Cpu's beginning.

@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "jit/x64/emitter.h"
+#include "jit/x64/vector_state.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -57,6 +58,16 @@ class StubBuilder {
     a_.jmp(kScratch0);
   }
 
+  /// Vector and x87 registers go to the Cpu. After spill(); `above`: bytes on the stack above the Frame.
+  void release(i32 above) {
+    const Label done = a_.newLabel();
+    a_.cmp(x86::word_ptr(x86::rsp, above + static_cast<i32>(offsetof(Frame, owned_vectors))), 0);
+    a_.je(done);
+    a_.lea(x86::rdi, x86::ptr(x86::rsp, above));
+    a_.call(release_);
+    a_.bind(done);
+  }
+
   /// With eax the NativeExit and everything in memory.
   void epilogue() {
     a_.bind(epilogue_);
@@ -65,12 +76,13 @@ class StubBuilder {
     a_.ret();
   }
 
-  void leave(bool edge) {
+  void leave(bool edge, NativeExit exit = kGoOn) {
     spill();
+    release(0);
     a_.mov(x86::rdi, x86::ptr(x86::rsp, offsetof(Frame, context)));
     a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
     if (edge) a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, edge)), kScratch1);
-    a_.mov(x86::eax, static_cast<u32>(kGoOn));
+    a_.mov(x86::eax, static_cast<u32>(exit));
     a_.jmp(epilogue_);
   }
 
@@ -78,6 +90,7 @@ class StubBuilder {
     constexpr i32 kReturnAddress = 8;
     const Label not_next = a_.newLabel();
     spill();
+    release(kReturnAddress);
     a_.mov(x86::rdi, x86::ptr(x86::rsp, kReturnAddress + offsetof(Frame, context)));
     a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
     a_.mov(x86::rsi, kScratch0);
@@ -146,6 +159,7 @@ class StubBuilder {
     a_.jmp(reinterpret_cast<u64>(leave_stub));
   }
 
+  Label new_release() { return release_ = a_.newLabel(); }
   Label new_epilogue() { return epilogue_ = a_.newLabel(); }
 
  private:
@@ -164,7 +178,9 @@ class StubBuilder {
   const Cpu& cpu_;
   x86::Assembler& a_;
   Label epilogue_;
+  Label release_;
 };
+static_assert(offsetof(Frame, owned_x87) == offsetof(Frame, owned_vectors) + 1);
 
 }  // namespace
 
@@ -177,12 +193,24 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandler call_handler) {
   const u8* const base = arena.next();
   const auto here = [&] { return base + a.offset(); };
 
+  VectorState vector_state(cpu, a);
+  a.bind(builder.new_release());
+  vector_state.release();
+  stubs.acquire_xmm = here();
+  vector_state.acquire_xmm();
+  stubs.acquire_ymm = here();
+  vector_state.acquire_ymm();
+  stubs.acquire_x87 = here();
+  vector_state.acquire_x87();
+  vector_state.constants();
   builder.new_epilogue();
   stubs.enter = here();
   builder.enter();
   builder.epilogue();
   stubs.leave = here();
   builder.leave(false);
+  stubs.leave_interpret = here();
+  builder.leave(false, kInterpret);
   stubs.leave_edge = here();
   builder.leave(true);
   stubs.call_handler = here();

@@ -15,6 +15,12 @@ struct Stubs {
   const u8* call_handler = nullptr;
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
+  /// The same with kInterpret.
+  const u8* leave_interpret = nullptr;
+  /// Called by a block: make the host's registers the guest's. See vector_state.h. CF = 1: they cannot be now.
+  const u8* acquire_xmm = nullptr;
+  const u8* acquire_ymm = nullptr;
+  const u8* acquire_x87 = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
   /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has

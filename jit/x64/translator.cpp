@@ -37,22 +37,23 @@ bool raises(const Insn& in) {
 }  // namespace
 
 struct Translator::Impl final : asmjit::ErrorHandler {
-  Impl(CodeArena& code_arena, const Stubs& shared_stubs, const cpu::Cpu& sample_cpu)
-      : arena(code_arena), stubs(shared_stubs), cpu(sample_cpu) {}
+  Impl(CodeArena& code_arena, const Stubs& shared_stubs, const cpu::Cpu& sample_cpu, PassSet pass_set)
+      : arena(code_arena), stubs(shared_stubs), cpu(sample_cpu), passes(pass_set) {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
 
   CodeArena& arena;
   const Stubs& stubs;
   const cpu::Cpu& cpu;
+  const PassSet passes;
   asmjit::CodeHolder code;
   x86::Assembler assembler;
   bool failed = false;
   const bool trust_flags = host_flags_are_ours();
 };
 
-Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu)
-    : impl_(std::make_unique<Impl>(arena, stubs, cpu)) {}
+Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, PassSet passes)
+    : impl_(std::make_unique<Impl>(arena, stubs, cpu, passes)) {}
 Translator::~Translator() = default;
 
 bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native) {
@@ -67,12 +68,16 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   code.attach(&a);
 
   BlockEmitter e(a, impl_->stubs, impl_->cpu, block, view);
+  for (u32 i = 0; i < block.count; ++i) {
+    const Insn& in = block.insns[i];
+    if (!raises(in)) e.needs(i, vector_registers(in, impl_->passes));
+  }
   e.begin();
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     e.begin_insn(in);
     const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
-    if (body_only || !(emit_integer(e, in) || emit_vector(e, in))) e.call_handler(in);
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, impl_->passes))) e.call_handler(in);
     e.end_insn();
   }
   const Insn& last = block.insns[block.count - 1];

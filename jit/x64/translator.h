@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "jit/jit_options.h"
 #include "jit/native_block.h"
 #include "jit/x64/code_arena.h"
 #include "jit/x64/stubs.h"
@@ -17,7 +18,7 @@ namespace reprise::jit::x64 {
 
 class Translator {
  public:
-  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu);
+  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, PassSet passes);
   ~Translator();
 
   /// Fills `native` with the code of `block`, whose data accesses have the rights of `view`. False: it has

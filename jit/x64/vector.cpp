@@ -1,5 +1,7 @@
 #include "jit/x64/vector.h"
-#include "cpu/mnemonic.h"
+
+#include "cpu/insn_table.h"
+#include "jit/x64/vector_table.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -7,162 +9,96 @@ namespace {
 using asmjit::Imm;
 using asmjit::InstId;
 using asmjit::Operand;
-using cpu::Form;
 using cpu::Insn;
 using cpu::Mnemonic;
+using cpu::OperandKind;
 using cpu::RegClass;
 using mmu::Access;
-namespace Inst = x86::Inst;
 
-// The guest's registers stay in the Cpu; these hold values within one instruction.
-const x86::Xmm kValue = x86::xmm0;
+constexpr unsigned kMaxOperands = 4;
 
-bool xmm_operand(const Insn& in, unsigned index) { return in.reg_class[index] == RegClass::Vector; }
-
-/// MOVAPS and relatives.
-bool move_whole(BlockEmitter& e, const Insn& in, bool aligned) {
-  const unsigned alignment = aligned ? 16 : 1;
-  if (in.size0 != 16) return false;
-  if (in.form == Form::RR) {
-    e.a.movaps(kValue, e.xmm_slot(in.reg[1], 16));
-    e.a.movaps(e.xmm_slot(in.reg[0], 16), kValue);
-    return true;
-  }
-  if (!e.plain_memory(in)) return false;
-  if (in.form == Form::RM) {
-    e.a.movups(kValue, e.probe(in, Access::Read, 16, alignment));
-    e.a.movaps(e.xmm_slot(in.reg[0], 16), kValue);
-    return true;
-  }
-  if (in.form != Form::MR) return false;
-  const Mem m = e.probe(in, Access::Write, 16, alignment);
-  e.a.movaps(kValue, e.xmm_slot(in.reg[1], 16));
-  e.a.movups(m, kValue);
-  return true;
+OperandKind kind(const Insn& in, unsigned index) {
+  if (index == 2) return static_cast<OperandKind>(in.kind2);
+  return static_cast<OperandKind>((static_cast<unsigned>(in.form) >> (2 * index)) & 3);
 }
 
-/// MOVD, MOVQ, MOVSS and MOVSD between memory or general registers and the low part of an XMM register.
-bool move_low(BlockEmitter& e, const Insn& in, unsigned bytes, bool zeroes_in_register) {
-  const Gp value = e.scratch0(bytes);
-  const auto store_low = [&](unsigned xmm, bool zeroes) {
-    e.a.mov(e.xmm_slot(xmm, bytes), value);
-    if (!zeroes) return;
-    if (bytes == 4) e.a.mov(e.xmm_slot(xmm, 4, 4), 0);
-    e.a.mov(e.xmm_slot(xmm, 8, 8), 0);
-  };
-  switch (in.form) {
-    case Form::RR:
-      if (xmm_operand(in, 0) && xmm_operand(in, 1)) {
-        e.a.mov(value, e.xmm_slot(in.reg[1], bytes));
-        store_low(in.reg[0], zeroes_in_register);
-      } else if (xmm_operand(in, 0) && e.general_operand(in, 1)) {
-        e.a.emit(Inst::kIdMov, value, e.place(e.gpr_of(in, 1), bytes));
-        store_low(in.reg[0], true);
-      } else if (xmm_operand(in, 1) && e.general_operand(in, 0)) {
-        const unsigned dst = e.gpr_of(in, 0);
-        e.a.mov(value, e.xmm_slot(in.reg[1], bytes));
-        e.assign(dst, bytes, value);
-      } else {
-        return false;
-      }
-      return true;
-    case Form::RM:
-      if (!xmm_operand(in, 0) || !e.plain_memory(in)) return false;
-      e.a.mov(value, e.probe(in, Access::Read, bytes));
-      store_low(in.reg[0], true);
-      return true;
-    case Form::MR: {
-      if (!xmm_operand(in, 1) || !e.plain_memory(in)) return false;
-      e.probe(in, Access::Write, bytes);
-      const Mem m = e.one_register(bytes);
-      e.a.mov(value, e.xmm_slot(in.reg[1], bytes));
-      e.a.mov(m, value);
-      return true;
-    }
-    default:
-      return false;
-  }
+InstId host_instruction(const Insn& in) {
+  if (in.has(Insn::kVex)) return 0;
+  return vector_row(in.mnemonic).sse;
 }
 
-/// dst := dst op src, or dst := op(src, imm8) for `shuffle`.
-bool operate(BlockEmitter& e, const Insn& in, InstId id, bool shuffle) {
-  if (in.size0 != 16 || !xmm_operand(in, 0)) return false;
-  const bool has_imm = in.kind2 == static_cast<u8>(cpu::OperandKind::Imm);
-  if (has_imm != shuffle) return false;
-  Operand src;
-  if (in.form == Form::RR && xmm_operand(in, 1)) {
-    src = e.xmm_slot(in.reg[1], 16);
-  } else if (in.form == Form::RM && e.plain_memory(in)) {
-    src = e.probe(in, Access::Read, 16, 16);
-  } else if (in.form == Form::RI && !shuffle) {
-    src = Imm(in.imm & 0xff);
-  } else {
-    return false;
+bool takes_operands(const Insn& in) {
+  for (unsigned i = 0; i < 3; ++i) {
+    const OperandKind k = kind(in, i);
+    if (k == OperandKind::Mem && (i > 1 || !BlockEmitter::plain_memory(in))) return false;
+    if (k != OperandKind::Reg || i > 1) continue;
+    if (in.reg_class[i] != RegClass::Vector && !BlockEmitter::general_operand(in, i)) return false;
   }
-  if (shuffle) {
-    e.a.emit(id, kValue, src, Imm(in.imm & 0xff));
-  } else {
-    e.a.movaps(kValue, e.xmm_slot(in.reg[0], 16));
-    e.a.emit(id, kValue, src);
-  }
-  e.a.movaps(e.xmm_slot(in.reg[0], 16), kValue);
-  return true;
+  // REX.W of the explicit lengths has no name in the assembler.
+  return !(vector_row(in.mnemonic).explicit_length && in.operand_bytes == 8);
+}
+
+unsigned memory_bytes(const Insn& in, unsigned index) { return index == 0 ? in.size0 : in.size1; }
+
+unsigned alignment(const Insn& in, const VectorRow& row, unsigned bytes) {
+  if (in.has(Insn::kVex)) return row.vex_aligned ? bytes : 1;
+  return bytes == 16 && !row.any_alignment ? 16 : 1;
 }
 
 }  // namespace
 
-bool emit_vector(BlockEmitter& e, const Insn& in) {
-  if (in.has(Insn::kVex) || in.reg_class[0] == RegClass::Mmx || in.reg_class[1] == RegClass::Mmx)
-    return false;
-  switch (in.mnemonic) {
-    case Mnemonic::MOVAPS:
-    case Mnemonic::MOVAPD:
-    case Mnemonic::MOVDQA:
-      return move_whole(e, in, true);
-    case Mnemonic::MOVUPS:
-    case Mnemonic::MOVUPD:
-    case Mnemonic::MOVDQU:
-      return move_whole(e, in, false);
-    case Mnemonic::MOVD:
-      return move_low(e, in, 4, true);
-    case Mnemonic::MOVQ:
-      return move_low(e, in, 8, true);
-    case Mnemonic::MOVSS:
-      return move_low(e, in, 4, false);
-    case Mnemonic::MOVSD:
-      return move_low(e, in, 8, false);
-    case Mnemonic::PSHUFD:
-      return operate(e, in, Inst::kIdPshufd, true);
-    case Mnemonic::PSHUFLW:
-      return operate(e, in, Inst::kIdPshuflw, true);
-    case Mnemonic::PSHUFHW:
-      return operate(e, in, Inst::kIdPshufhw, true);
-#define SAME(name, id) \
-  case Mnemonic::name: \
-    return operate(e, in, Inst::kId##id, false);
-      SAME(ANDPS, Andps)
-      SAME(ANDNPS, Andnps) SAME(ORPS, Orps) SAME(XORPS, Xorps) SAME(ANDPD, Andpd) SAME(ANDNPD, Andnpd) SAME(
-          ORPD, Orpd) SAME(XORPD, Xorpd) SAME(PAND, Pand) SAME(PANDN, Pandn) SAME(POR, Por) SAME(PXOR, Pxor)
-          SAME(PADDB, Paddb) SAME(PADDW, Paddw) SAME(PADDD, Paddd) SAME(PADDQ, Paddq) SAME(PSUBB, Psubb) SAME(
-              PSUBW, Psubw) SAME(PSUBD, Psubd) SAME(PSUBQ, Psubq) SAME(PMULUDQ, Pmuludq) SAME(PMULLW, Pmullw)
-              SAME(PMULHW, Pmulhw) SAME(PMULHUW, Pmulhuw) SAME(PMADDWD, Pmaddwd) SAME(PCMPEQB, Pcmpeqb) SAME(
-                  PCMPEQW, Pcmpeqw) SAME(PCMPEQD, Pcmpeqd) SAME(PCMPGTB, Pcmpgtb) SAME(PCMPGTW, Pcmpgtw)
-                  SAME(PCMPGTD, Pcmpgtd) SAME(PMINUB, Pminub) SAME(PMAXUB, Pmaxub) SAME(PMINSW, Pminsw)
-                      SAME(PMAXSW, Pmaxsw) SAME(PAVGB, Pavgb) SAME(PAVGW, Pavgw) SAME(PSADBW, Psadbw)
-                          SAME(PSLLW, Psllw) SAME(PSLLD, Pslld) SAME(PSLLQ, Psllq) SAME(PSLLDQ, Pslldq)
-                              SAME(PSRLW, Psrlw) SAME(PSRLD, Psrld) SAME(PSRLQ, Psrlq) SAME(PSRLDQ, Psrldq)
-                                  SAME(PSRAW, Psraw) SAME(PSRAD, Psrad) SAME(PACKSSWB, Packsswb)
-                                      SAME(PACKSSDW, Packssdw) SAME(PACKUSWB, Packuswb)
-                                          SAME(PUNPCKLBW, Punpcklbw) SAME(PUNPCKLWD, Punpcklwd)
-                                              SAME(PUNPCKLDQ, Punpckldq) SAME(PUNPCKLQDQ, Punpcklqdq)
-                                                  SAME(PUNPCKHBW, Punpckhbw) SAME(PUNPCKHWD, Punpckhwd)
-                                                      SAME(PUNPCKHDQ, Punpckhdq) SAME(PUNPCKHQDQ, Punpckhqdq)
-                                                          SAME(UNPCKLPS, Unpcklps) SAME(UNPCKHPS, Unpckhps)
-                                                              SAME(UNPCKLPD, Unpcklpd)
-                                                                  SAME(UNPCKHPD, Unpckhpd)
-#undef SAME
-                                                                      default : return false;
+HostRegisters vector_registers(const Insn& in, PassSet passes) {
+  if (!passes.has(Pass::Vectors) || host_instruction(in) == 0 || !takes_operands(in)) return HostRegisters::General;
+  return in.has(Insn::kVex256) ? HostRegisters::Ymm : HostRegisters::Xmm;
+}
+
+bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
+  if (vector_registers(in, passes) == HostRegisters::General) return false;
+  const InstId id = host_instruction(in);
+  const VectorRow& row = vector_row(in.mnemonic);
+
+  Operand operands[kMaxOperands];
+  unsigned count = 0;
+  // The probe comes first: it takes the scratch registers.
+  Mem memory;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (kind(in, i) != OperandKind::Mem) continue;
+    const unsigned bytes = memory_bytes(in, i);
+    memory = e.probe(in, i == 0 ? Access::Write : Access::Read, bytes, alignment(in, row, bytes));
   }
+  unsigned assigned = cpu::kGprZero;  // a general register that gets its value from scratch 0
+  unsigned assigned_bytes = 0;
+  for (unsigned i = 0; i < 3 && kind(in, i) != OperandKind::None; ++i, ++count) {
+    switch (kind(in, i)) {
+      case OperandKind::Mem:
+        operands[i] = memory;
+        break;
+      case OperandKind::Imm:
+        operands[i] = Imm(in.imm & 0xff);
+        break;
+      default:
+        if (i > 1 || in.reg_class[i] == RegClass::Vector) {
+          operands[i] = x86::xmm(in.reg[i] & 15u);
+        } else if (i == 0) {
+          // Anything narrower than 32 bits is zero-extended.
+          const unsigned gpr = e.gpr_of(in, 0);
+          assigned_bytes = in.size0 == 8 ? 8 : 4;
+          if (!e.pinned(gpr)) assigned = gpr;
+          operands[i] = e.pinned(gpr) ? e.reg(gpr, assigned_bytes) : e.scratch0(assigned_bytes);
+        } else {
+          const unsigned gpr = e.gpr_of(in, i);
+          operands[i] = e.pinned(gpr) ? Operand(e.reg(gpr, in.size1 < 4 ? 4 : in.size1)) : Operand(e.slot(gpr, in.size1));
+        }
+    }
+  }
+  if (row.explicit_length) {
+    // RDX is where it is; the flags that rax holds are about to be replaced.
+    e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  }
+  e.a.emitOpArray(id, operands, count);
+  if (row.makes_flags) e.flags_made();
+  if (assigned != cpu::kGprZero) e.assign(assigned, assigned_bytes, e.scratch0(assigned_bytes));
+  return true;
 }
 
 }  // namespace reprise::jit::x64
