@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Compares guest workloads on Reprise, QEMU TCG and this machine itself, turn by turn; prints medians, writes JSON.
 
-One boot per turn runs every workload between marker lines on the serial console, and the times are those at which the
-markers arrive. "boot" is from the start of the emulator to the guest's userland; "uml" is user-mode Linux in the guest,
-from its start to its power-off, and has no native figure. The guest's results are compared between all three.
+Every turn boots the guest for one group of workloads; each workload runs between two marker lines on the serial console,
+and its time is that between the arrivals of the markers. "boot" is from the start of the emulator to the guest's first
+process, for several of Debian's kernels; "uml" is user-mode Linux from its start to its power-off. The results of the
+workloads are compared between all three. For Reprise the guest's time-stamp counter gives the instructions of each
+workload: one instruction is one tick (idle time, of which these have next to none, counts as well).
 """
 
 import argparse
+import hashlib
 import json
+import math
+import os
 import pathlib
 import platform
 import shutil
@@ -20,161 +25,285 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parent / "guests"))
-sys.dont_write_bytecode = True
-import build_guests  # noqa: E402  (its cpio writer)
+import build_guests  # noqa: E402
+import workloads  # noqa: E402
 
-WORKLOADS = ["boot", "integer", "gzip", "sha256sum", "awk", "sort", "uml"]
-# Run by sh, in the guest and natively, in the folder that holds the data and the program.
-SCRIPTS = {
-    "integer": "./integer_work",
-    "gzip": "{busybox} gzip -c text | {busybox} md5sum",
-    "sha256sum": "{busybox} cat text text text text | {busybox} sha256sum",
-    "awk": "{busybox} awk '{{ n += NF; for (i = 1; i <= NF; i++) c[$i] += i * 0.5 }} END {{ print n, c[\"time\"] }}' short",
-    "sort": "{busybox} sort short | {busybox} uniq -c | {busybox} sort -rn | {busybox} head -n 20",
-}
-APPEND = "console=ttyS0 quiet reprise.exec=/bench/guest_bench.sh"
+CONTESTANTS = ["reprise", "qemu", "native"]
+# Kernels to boot beside the one that the guest images use; a package that apt does not know is left out.
+KERNELS = {"boot-generic": "linux-image-amd64", "boot-6.12": "linux-image-6.12-cloud-amd64"}
+GROUPS = {"boot": ["boot", *KERNELS], **{group: list(scripts) for group, scripts in workloads.SCRIPTS.items()}}
+APPEND = "console=ttyS0 quiet reprise.exec=/bench/guest_bench.sh bench="
 
 
-def make_text(words, seed=1):
-    """Text with the statistics of nothing in particular, the same every time."""
-    vocabulary = "time of the and to a in that it was his for he with as had on at by which be this from but not is".split()
-    state, line, lines = seed, [], []
-    for _ in range(words):
-        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-        line.append(vocabulary[(state >> 33) % len(vocabulary)] if state >> 63 else f"{state >> 40:x}")
-        if len(line) == 11:
-            lines.append(" ".join(line))
-            line = []
-    return ("\n".join(lines) + "\n").encode()
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.folder = (options.out / "bench").resolve()
+        self.work = self.folder / "work"
+        self.native_root = self.folder / "root"
+
+    def set_up(self):
+        """Builds what is missing under the output folder."""
+        stamp = self.folder / "stamp"
+        digest = hashlib.sha256((self.options.guests / "stamp").read_bytes())
+        for path in sorted([HERE / "workloads.py", HERE / "guest_bench.sh", *(HERE / "work").iterdir()]):
+            digest.update(path.read_bytes())
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        stamp.unlink(missing_ok=True)
+        for folder in (self.work, self.native_root):
+            shutil.rmtree(folder, ignore_errors=True)
+        workloads.build_folder(self.work, self.options.guests, self.folder)
+        shutil.rmtree(self.folder / "packages")
+        initramfs = (self.options.guests / "initramfs.img").read_bytes()
+        (self.folder / "bench.img").write_bytes(initramfs + workloads.archive_of(self.work))
+        script = build_guests.Cpio()
+        script.folder("bench")
+        script.file("bench/guest_bench.sh", HERE / "guest_bench.sh")
+        (self.folder / "boot.img").write_bytes(initramfs + script.bytes())
+        # User-mode Linux runs natively on the files of the guest.
+        self.native_root.mkdir()
+        with (self.options.guests / "initramfs.img").open("rb") as archive:
+            subprocess.run([self.options.guests.resolve() / "busybox", "cpio", "-idm"], stdin=archive, cwd=self.native_root,
+                           stderr=subprocess.DEVNULL)
+        stamp.write_text(digest.hexdigest())
+
+    def kernel(self, workload):
+        """The kernel image of a boot, or None."""
+        if workload not in KERNELS:
+            return self.options.guests / "vmlinuz"
+        image = self.folder / f"vmlinuz-{workload}"
+        missing = self.folder / f"missing-{workload}"
+        if image.exists() or missing.exists():
+            return image if image.exists() else None
+        try:
+            package, _ = build_guests.fetch(build_guests.resolve_kernel(KERNELS[workload]), self.folder)
+            shutil.copyfile(next((package / "boot").glob("vmlinuz-*")), image)
+            shutil.rmtree(self.folder / "packages")
+        except SystemExit as error:
+            print(f"bench: no {workload}: {error}")
+            missing.touch()
+            return None
+        return image
+
+    # --- One turn: {workload: {"s":, "ticks":, "result":}} ---
+
+    def run_reprise(self, kernel, initramfs, names):
+        report = self.folder / "report.json"
+        turn = time_markers([self.options.reprise, "run", "--kernel", kernel, "--initrd", initramfs, "--append",
+                             APPEND + ",".join(names), "--memory", "1G", "--serial", "stdio", "--engine",
+                             self.options.engine, "--json", report, *self.options.reprise_arg], 1800)
+        facts = json.loads(report.read_text())
+        if "userland" in turn:
+            turn["userland"]["ticks"] = None if names else facts["virtual_ns"]
+        return turn
+
+    def run_qemu(self, kernel, initramfs, names):
+        return time_markers(["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "1G", "-nographic",
+                             "-no-reboot", "-kernel", kernel, "-initrd", initramfs, "-append",
+                             APPEND + ",".join(names)], 1800)
+
+    def run_native(self, names):
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with tempfile.TemporaryDirectory(dir=memory) as temporary:
+            if names == ["uml"]:
+                return self.run_native_uml(temporary)
+            return time_markers([self.work / "bench_run", self.work, *names], 600, {"TMP": temporary}, native=True)
+
+    def run_native_uml(self, temporary):
+        """Not everywhere possible: it needs ptrace and an executable /dev/shm."""
+        pathlib.Path(temporary, "command").write_text("echo inside\n")
+        command = [self.native_root / "bin/linux.uml", "mem=96M", "rootfstype=hostfs", f"rootflags={self.native_root}", "rw",
+                   "init=/uml/init", "con=null", "con0=fd:0,fd:1", f"uml_work={temporary}", "quiet", "loglevel=1"]
+        started = time.monotonic()
+        try:
+            done = subprocess.run(command, env={**os.environ, "TMPDIR": "/dev/shm"}, stdin=subprocess.DEVNULL, timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.TimeoutExpired):
+            return {}
+        if b"inside" not in done.stdout:
+            return {}
+        seconds = time.monotonic() - started
+        return {"uml": {"s": seconds, "cpu_s": seconds, "result": "inside"}}
+
+    def turn(self, contestant, group, names):
+        """One boot for each workload of the boot group, one for all of another group."""
+        found = {}
+        if group == "boot":
+            for name in names:
+                kernel = self.kernel(name)
+                if contestant == "native" or kernel is None:
+                    continue
+                run = self.run_reprise if contestant == "reprise" else self.run_qemu
+                found[name] = run(kernel, self.folder / "boot.img", [])["userland"]
+        elif contestant == "native":
+            found = self.run_native(names)
+        else:
+            run = self.run_reprise if contestant == "reprise" else self.run_qemu
+            found = run(self.options.guests / "vmlinuz", self.folder / "bench.img", names)
+        missing = [name for name in names if name not in found and group not in ("boot", "uml")]
+        if missing:
+            sys.exit(f"bench: {contestant}: no end of {', '.join(missing)}")
+        return {name: found[name] for name in names if name in found}
 
 
-def set_up(folder, guests):
-    """Fills `folder` with what the workloads need; returns the guest's initramfs with it on board."""
-    text = make_text(400_000)
-    (folder / "text").write_bytes(text)
-    (folder / "short").write_bytes(text[: len(text) // 4])
-    subprocess.run(["gcc", "-O2", "-static", "-o", folder / "integer_work", HERE / "integer_work.c"], check=True)
-    shutil.copy(guests / "busybox", folder / "busybox")
-    for name, script in SCRIPTS.items():
-        (folder / f"{name}.sh").write_text(script.format(busybox="/bin/busybox") + "\n")
-    shutil.copy(HERE / "guest_bench.sh", folder)
-    archive = build_guests.Cpio()
-    archive.folder("bench")
-    for path in sorted(folder.iterdir()):
-        if path.name != "busybox":
-            archive.file(f"bench/{path.name}", path)
-    initramfs = folder / "initramfs.img"
-    initramfs.write_bytes((guests / "initramfs.img").read_bytes() + archive.bytes())
-    return initramfs
+def processor_seconds(process):
+    """What all threads of a process have used."""
+    nanoseconds = 0
+    for thread in pathlib.Path(f"/proc/{process}/task").glob("*/schedstat"):
+        try:
+            nanoseconds += int(thread.read_text().split()[0])
+        except (OSError, IndexError):
+            pass  # it has just ended
+    return nanoseconds / 1e9
 
 
-def time_markers(command, timeout):
-    """Runs an emulator; returns ({workload: seconds}, {workload: result}) by the markers on its console."""
+def time_markers(command, timeout, environment=None, native=False):
+    """Runs a command; returns what the markers on its standard output say."""
     started = time.monotonic()
     process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
-    seconds, results, began, tail = {}, {}, {}, []
+                               stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
+    found, began, tail = {}, {}, []
     try:
         for raw in process.stdout:
-            now = time.monotonic()
+            now, cpu = time.monotonic(), processor_seconds(process.pid)
             line = raw.decode(errors="replace").strip()
             tail = (tail + [line])[-15:]
-            words = line[line.find("BENCH "):].split() if "BENCH " in line else []
-            if words[1:2] == ["userland"]:
-                seconds["boot"] = now - started
+            words = line[line.find("BENCH "):].split() if "BENCH " in line else [None]
+            if words[1:] == ["userland"]:
+                found["userland"] = {"s": now - started, "cpu_s": cpu}
             elif words[1:2] == ["start"]:
-                began[words[2]] = now
+                began[words[2]] = (now, cpu)
             elif words[1:2] == ["end"]:
-                seconds[words[2]] = now - began[words[2]]
-                results[words[2]] = " ".join(words[3:])
+                seconds, cpu_seconds = now - began[words[2]][0], cpu - began[words[2]][1]
+                ticks, children_us = (int(words[3]), int(words[4])) if words[4:] else (None, None)
+                found[words[2]] = {"s": seconds, "cpu_s": children_us / 1e6 if native else cpu_seconds, "ticks": ticks}
+            elif words[1:2] == ["result"]:
+                found[words[2]]["result"] = " ".join(words[3:])
             if now - started > timeout:
                 raise TimeoutError
         process.wait()
     finally:
         process.kill()
         process.wait()
-    if len(seconds) != len(WORKLOADS):
-        sys.exit(f"bench: {command[0]} (exit code {process.returncode}) did not get through; its console ends:\n" + "\n".join(tail))
-    return seconds, results
+    bad = [name for name, what in found.items() if what.get("result") == "failed"]
+    if not found or bad:
+        sys.exit(f"bench: {command[0]} (exit code {process.returncode}) failed {' '.join(bad)}; it ends:\n" + "\n".join(tail))
+    return found
 
 
-def run_reprise(options, folder, initramfs):
-    report = folder / "report.json"
-    seconds, results = time_markers(
-        [options.reprise, "run", "--kernel", options.guests / "vmlinuz", "--initrd", initramfs, "--append", APPEND,
-         "--memory", "1G", "--serial", "stdio", "--engine", options.engine, "--json", report], 1800)
-    return seconds, results, json.loads(report.read_text())
+def choose(only):
+    """{group: names} for --only."""
+    if not only:
+        return GROUPS
+    wanted = only.split(",")
+    known = {*GROUPS, *(name for names in GROUPS.values() for name in names)}
+    if unknown := set(wanted) - known:
+        sys.exit(f"bench: --only: unknown {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    # "boot" is the group and one of its workloads: the group.
+    chosen = {group: [name for name in names if group in wanted or name in wanted] for group, names in GROUPS.items()}
+    return {group: names for group, names in chosen.items() if names}
 
 
-def run_qemu(options, initramfs):
-    return time_markers(
-        ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "1G", "-nographic", "-no-reboot",
-         "-kernel", options.guests / "vmlinuz", "-initrd", initramfs, "-append", APPEND], 900)
+def median_of(turns, workload, key):
+    values = [turn[workload][key] for turn in turns
+              if workload in turn and turn[workload].get("result") != "skipped" and turn[workload].get(key) is not None]
+    return statistics.median(values) if values else None
 
 
-def run_native(folder):
-    seconds, results = {}, {}
-    for name, script in SCRIPTS.items():
-        command = script.format(busybox="./busybox")
-        started = time.monotonic()
-        output = subprocess.run(["./busybox", "sh", "-c", command], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
-        seconds[name] = time.monotonic() - started
-        results[name] = subprocess.run([folder / "busybox", "md5sum"], input=output, check=True,
-                                       stdout=subprocess.PIPE).stdout.decode().split()[0]
-    return seconds, results
+def geometric_mean(values):
+    return math.exp(sum(math.log(value) for value in values) / len(values)) if values else None
 
 
-def print_table(medians, mips):
-    print(f"\n{'workload':<12}" + "".join(f"{name:>12}" for name in medians) + f"{'x native':>12}{'x QEMU':>12}")
-    for workload in WORKLOADS:
-        cells = [medians[name].get(workload) for name in medians]
-        ours, native, qemu = (medians.get(name, {}).get(workload) for name in ("reprise", "native", "qemu"))
-        print(f"{workload:<12}" + "".join(f"{cell:>10.3f} s" if cell is not None else f"{'-':>12}" for cell in cells)
-              + (f"{ours / native:>12.1f}" if ours and native else f"{'-':>12}")
-              + (f"{ours / qemu:>12.2f}" if ours and qemu else f"{'-':>12}"))
-    if mips:
-        print(f"\nreprise: {statistics.median(mips):.1f} million guest instructions a second over the whole run")
+def summarise(chosen, rounds, clock):
+    """Rows of the table: a dictionary for each workload, and one of means for each group."""
+    rows = []
+    for group, names in chosen.items():
+        members = []
+        for name in names:
+            row = {"workload": name, "group": group}
+            for contestant, turns in rounds.items():
+                row[f"{contestant}_s"] = median_of(turns, name, clock)
+            ours, qemu, native = (row.get(f"{contestant}_s") for contestant in CONTESTANTS)
+            row["faster_than_qemu"] = qemu / ours if ours and qemu else None
+            row["times_native"] = ours / native if ours and native else None
+            row["instructions"] = median_of(rounds.get("reprise", []), name, "ticks")
+            if ours and row["instructions"]:
+                row["ns_per_instruction"] = ours * 1e9 / row["instructions"]
+            members.append(row)
+        mean = {"workload": f"= {group}", "group": group}
+        for key in ("faster_than_qemu", "times_native"):
+            mean[key] = geometric_mean([row[key] for row in members if row.get(key)])
+        rows += members + [mean]
+    return rows
+
+
+def table(rows):
+    columns = [("reprise_s", "reprise s", "{:.3f}"), ("qemu_s", "QEMU s", "{:.3f}"), ("native_s", "native s", "{:.3f}"),
+               ("faster_than_qemu", "x faster", "{:.2f}"), ("times_native", "x native", "{:.2f}"),
+               ("instructions", "M instr", "{:.0f}"), ("ns_per_instruction", "ns/instr", "{:.2f}")]
+    lines = [f"{'workload':<14}" + "".join(f"{title:>11}" for _, title, _ in columns)]
+    for row in rows:
+        cells = []
+        for key, _, form in columns:
+            value = row.get(key)
+            cells.append(f"{form.format(value / 1e6 if key == 'instructions' else value) if value else '-':>11}")
+        lines.append(f"{row['workload']:<14}" + "".join(cells) + ("\n" if row["workload"].startswith("=") else ""))
+    return "\n".join(lines)
+
+
+def run_rounds(bench, chosen, contestants, count):
+    rounds, results = {name: [] for name in contestants}, {}
+    for number in range(count):
+        turns = {name: {} for name in contestants}
+        for group, names in chosen.items():
+            for contestant in contestants:
+                print(f"bench: round {number + 1} of {count}: {group}: {contestant}", flush=True)
+                turns[contestant].update(bench.turn(contestant, group, names))
+        for contestant, turn in turns.items():
+            rounds[contestant].append(turn)
+            for workload, found in turn.items():
+                result = found.get("result")
+                if result is None or result == "skipped":
+                    continue
+                if results.setdefault(workload, result) != result:
+                    sys.exit(f"bench: {contestant} got another result for {workload}: {result} instead of {results[workload]}")
+    return rounds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--reprise", default="build/release/reprise")
-    parser.add_argument("--engine", default="interp")
-    parser.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"), help="folder for bench.json")
+    parser.add_argument("--only", metavar="NAMES", help="comma-separated groups or workloads: " + ", ".join(
+        f"{group} ({' '.join(names)})" for group, names in GROUPS.items()))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", help="comma-separated: reprise,qemu,native")
+    parser.add_argument("--engine", default="jit")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall",
+                        help="what the table shows; cpu is the steadier one on a busy machine (default: wall)")
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="comma-separated: reprise,qemu,native")
+    parser.add_argument("--reprise", default="build/release/reprise", help="the program to measure")
+    parser.add_argument("--reprise-arg", action="append", default=[], metavar="ARG", help="further option for 'reprise run'")
+    parser.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"), help="folder for bench.json and what it needs")
     options = parser.parse_args()
-    contestants = options.only.split(",") if options.only else ["reprise", "qemu", "native"]
-    unknown = set(contestants) - {"reprise", "qemu", "native"}
-    if unknown:
-        parser.error(f"--only: unknown {', '.join(sorted(unknown))}")
+    contestants = options.contestants.split(",")
+    if unknown := set(contestants) - set(CONTESTANTS):
+        parser.error(f"--contestants: unknown {', '.join(sorted(unknown))}")
+    chosen = choose(options.only)
 
-    rounds, mips, results = {name: [] for name in contestants}, [], {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(temporary)
-        initramfs = set_up(folder, options.guests)
-        for number in range(options.rounds):
-            for name in contestants:
-                print(f"bench: round {number + 1} of {options.rounds}: {name}", flush=True)
-                if name == "reprise":
-                    seconds, found, report = run_reprise(options, folder, initramfs)
-                    mips.append(report["instructions"] / report["wall_s"] / 1e6)
-                else:
-                    seconds, found = run_qemu(options, initramfs) if name == "qemu" else run_native(folder)
-                rounds[name].append(seconds)
-                for workload, result in found.items():
-                    if results.setdefault(workload, result) != result:
-                        sys.exit(f"bench: {name} got another result for {workload}: {result} instead of {results[workload]}")
-
-    medians = {name: {workload: statistics.median(turn[workload] for turn in turns) for workload in turns[0]}
-               for name, turns in rounds.items()}
-    print_table(medians, mips)
-    options.out.mkdir(parents=True, exist_ok=True)
+    bench = Bench(options)
+    bench.set_up()
+    started = time.monotonic()
+    rounds = run_rounds(bench, chosen, contestants, options.rounds)
+    rows = summarise(chosen, rounds, {"wall": "s", "cpu": "cpu_s"}[options.clock])
+    print("\n" + table(rows))
+    for contestant, turns in rounds.items():
+        skipped = sorted(name for name, found in turns[0].items() if found.get("result") == "skipped")
+        if skipped:
+            print(f"skipped by {contestant}, whose processor lacks the instructions: {', '.join(skipped)} ({len(skipped)})")
     output = options.out / "bench.json"
     output.write_text(json.dumps({"host": platform.processor() or platform.machine(), "engine": options.engine,
-                                  "median_s": medians, "rounds_s": rounds, "reprise_mips": mips}, indent=1) + "\n")
-    print(f"written to {output}")
+                                  "rows": rows, "rounds": rounds}, indent=1) + "\n")
+    print(f"{time.monotonic() - started:.0f} s; written to {output}")
 
 
 if __name__ == "__main__":
