@@ -151,7 +151,19 @@ void BlockEmitter::end_insn() {
   if (!slow_.isValid()) return;
   const Label back = a.newLabel();
   a.bind(back);
-  slow_paths_.push_back({insn_, slow_, back, in_host_});
+  slow_paths_.push_back({insn_, slow_, back, in_host_, fip_before_});
+}
+
+void BlockEmitter::fip_is(const Insn& in) {
+  const bool last = index_of(in) + 1 >= fip_until_;
+  if (last) store_fip(in);
+  fip_ = last ? nullptr : &in;
+}
+
+void BlockEmitter::store_fip(const Insn& in) {
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  a.lea(kScratch0, x86::ptr(kScratch0, in.offset));
+  a.mov(cpu_field(offset_in(cpu_, &cpu_.state.x87.fip), 8), kScratch0);
 }
 
 void BlockEmitter::call_stub(const Insn& in) {
@@ -162,6 +174,8 @@ void BlockEmitter::call_stub(const Insn& in) {
 
 void BlockEmitter::call_handler(const Insn& in) {
   save_flags();
+  if (fip_ != nullptr) store_fip(*fip_);
+  fip_ = nullptr;
   call_stub(in);
   in_rax_ = true;
   in_host_ = false;
@@ -204,6 +218,7 @@ void BlockEmitter::go_to(u64 offset, bool checked) {
 void BlockEmitter::finish(NativeBlock& native, const u8* base) {
   for (const SlowPath& path : slow_paths_) {
     a.bind(path.entry);
+    if (path.fip != nullptr) store_fip(*path.fip);
     call_stub(*path.insn);
     acquire(index_of(*path.insn) + 1);
     if (path.flags_in_host) {

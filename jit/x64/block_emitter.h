@@ -22,6 +22,8 @@ class BlockEmitter {
 
   /// Instruction `index` of the block needs `registers`. Before begin(), in order.
   void needs(u32 index, HostRegisters registers);
+  /// Instruction `index` of the block leaves its address in the guest's FIP. Before begin(), in order.
+  void sets_fip(u32 index) { fip_until_ = index + 1; }
   /// Charges the budget; leaves before the block when it does not last for all of it.
   void begin();
   /// Slow paths, exit stubs.
@@ -86,11 +88,15 @@ class BlockEmitter {
   /// The host instruction just emitted made the guest's flags.
   void flags_made() { in_host_ = true, in_rax_ = false; }
 
+  // --- x87 ---
+  /// The guest's FIP is the address of `in`, which was just emitted. Stored where it may be seen.
+  void fip_is(const cpu::Insn& in);
+
   // --- Leaving the fast path ---
   /// Where the running instruction goes when its handler must do it all.
   Label slow();
   /// Between instructions.
-  void begin_insn(const cpu::Insn& in) { insn_ = &in, slow_ = Label(); }
+  void begin_insn(const cpu::Insn& in) { insn_ = &in, slow_ = Label(), fip_before_ = fip_; }
   void end_insn();
   /// The whole instruction by its handler.
   void call_handler(const cpu::Insn& in);
@@ -111,6 +117,7 @@ class BlockEmitter {
     const cpu::Insn* insn;
     Label entry, back;
     bool flags_in_host;
+    const cpu::Insn* fip;  // to be stored
   };
   /// Acquiring registers out of line, before instruction `next`.
   struct PendingAcquire {
@@ -129,6 +136,8 @@ class BlockEmitter {
   };
 
   void call_stub(const cpu::Insn& in);
+  /// Takes scratch 0.
+  void store_fip(const cpu::Insn& in);
   u32 index_of(const cpu::Insn& in) const { return static_cast<u32>(&in - block_.insns.get()); }
   /// The registers that the instructions from `next` on need are the guest's. Status flags are in rax.
   void check_owned(u32 next);
@@ -152,6 +161,9 @@ class BlockEmitter {
   u32 vectors_until_ = 0;
   u32 x87_until_ = 0;
   bool wide_ = false;
+  u32 fip_until_ = 0;
+  const cpu::Insn* fip_ = nullptr;         // whose address FIP is, not yet stored
+  const cpu::Insn* fip_before_ = nullptr;  // the same before the running instruction
   std::vector<PendingAcquire> acquires_;
   std::vector<PendingRefusal> refusals_;
 };

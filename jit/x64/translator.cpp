@@ -8,6 +8,7 @@
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
 #include "jit/x64/vector.h"
+#include "jit/x64/x87.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -70,14 +71,19 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   BlockEmitter e(a, impl_->stubs, impl_->cpu, block, view);
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
-    if (!raises(in)) e.needs(i, vector_registers(in, impl_->passes));
+    if (raises(in)) continue;
+    e.needs(i, vector_registers(in, impl_->passes));
+    if (!takes_x87(in, impl_->passes)) continue;
+    e.needs(i, HostRegisters::X87);
+    if (sets_fip(in)) e.sets_fip(i);
   }
   e.begin();
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     e.begin_insn(in);
     const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
-    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, impl_->passes))) e.call_handler(in);
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, impl_->passes) ||
+          emit_x87(e, in, impl_->passes))) e.call_handler(in);
     e.end_insn();
   }
   const Insn& last = block.insns[block.count - 1];
