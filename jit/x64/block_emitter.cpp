@@ -77,11 +77,13 @@ void BlockEmitter::assign(unsigned gpr, unsigned bytes, const Gp& value) {
   }
 }
 
-bool BlockEmitter::plain_address(const Insn& in) {
+bool BlockEmitter::encodable_address(const Insn& in) {
   // A displacement relative to the page may be longer than the one relative to rip.
   const bool absolute = in.base / 8 == cpu::kGprZero && in.index / 8 == cpu::kGprZero;
-  return in.addr_shift == 0 && (absolute || in.disp == static_cast<i32>(in.disp));
+  return absolute || in.disp == static_cast<i32>(in.disp);
 }
+
+bool BlockEmitter::plain_address(const Insn& in) { return in.addr_shift == 0 && encodable_address(in); }
 
 bool BlockEmitter::plain_memory(const Insn& in) { return plain_address(in) && !in.has(Insn::kCheckAddress); }
 

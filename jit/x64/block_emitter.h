@@ -30,6 +30,7 @@ class BlockEmitter {
   void finish(NativeBlock& native, const u8* base);
 
   x86::Assembler& a;
+  cpu::ModeKey mode() const { return block_.mode; }
 
   // --- Registers ---
   static bool pinned(unsigned gpr) { return gpr < kPinnedGprs; }
@@ -49,6 +50,10 @@ class BlockEmitter {
     return cpu_field(offset_in(cpu_, &cpu_.state.ymm[xmm & 15]) + at, bytes);
   }
   Mem rflags() const { return cpu_field(offset_in(cpu_, &cpu_.state.rflags), 8); }
+  Mem segment_base(unsigned seg) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8);
+  }
+  Mem selector(unsigned seg) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].selector), 2); }
   Mem rip() const { return cpu_field(offset_in(cpu_, &cpu_.state.rip), 8); }
   /// Where guest register `gpr` is, as an operand.
   asmjit::Operand place(unsigned gpr, unsigned bytes) const {
@@ -62,6 +67,8 @@ class BlockEmitter {
   // --- Memory ---
   /// Whether address() can take the memory operand.
   static bool plain_address(const cpu::Insn& in);
+  /// Whether it can but for the address size.
+  static bool encodable_address(const cpu::Insn& in);
   /// Whether probe() can.
   static bool plain_memory(const cpu::Insn& in);
   /// The operand's effective address as a host operand; uses the scratch registers where it must.

@@ -2,35 +2,71 @@
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
+namespace {
+
+/// TEST has no form with the memory operand second; it is commutative.
+void emit_pair(BlockEmitter& e, InstId id, const Operand& dst, const Operand& src) {
+  if (id == Inst::kIdTest && src.isMem())
+    e.a.emit(id, src, dst);
+  else
+    e.a.emit(id, dst, src);
+}
+
+/// The first operand is AH, CH, DH or BH.
+bool binary_high(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes) {
+  const unsigned dst = e.gpr_of(in, 0);
+  Operand src;
+  if (in.form == Form::RI) {
+    src = immediate(in, 1);
+  } else if (in.form == Form::RM) {
+    e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
+    src = e.scratch1(1);
+  } else if (in.form == Form::RR) {
+    // A byte of the same register moves with it.
+    src = source_register(e, in, 1, 1, kScratch1);
+    if (e.gpr_of(in, 1) == dst && !high_byte(in, 1)) {
+      e.a.mov(e.scratch1(4), e.reg(dst, 4));
+      src = e.scratch1(1);
+    }
+  } else {
+    return false;
+  }
+  before(e, flags);
+  if (writes) {
+    const HighByteDestination high(e, in);
+    e.a.emit(id, high.value(), src);
+  } else {
+    e.a.emit(id, source_register(e, in, 0, 1, kScratch0), src);
+  }
+  after(e, flags);
+  return true;
+}
+
+}  // namespace
 
 bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes) {
   const unsigned bytes = in.size0;
-  if (!operands_ok(in)) return false;
-  // TEST has no form with the memory operand second; it is commutative.
-  const auto emit = [&](const Operand& dst, const Operand& src) {
-    if (id == Inst::kIdTest && src.isMem())
-      e.a.emit(id, src, dst);
-    else
-      e.a.emit(id, dst, src);
-  };
+  if (!operands_ok(in, HighBytes::Allowed)) return false;
+  if (high_byte(in, 0) && in.form != Form::MR && in.form != Form::MI)
+    return binary_high(e, in, id, flags, writes);
   switch (in.form) {
     case Form::RI:
       if (!immediate_fits(in, bytes)) return false;
       [[fallthrough]];
     case Form::RR: {
       const unsigned dst = e.gpr_of(in, 0);
-      Operand src = in.form == Form::RI ? Operand(immediate(in, bytes)) : e.place(e.gpr_of(in, 1), bytes);
+      Operand src = in.form == Form::RI ? Operand(immediate(in, bytes)) : source(e, in, 1, bytes, kScratch1);
       before(e, flags);
       if (e.pinned(dst)) {
-        emit(e.reg(dst, bytes), src);
+        emit_pair(e, id, e.reg(dst, bytes), src);
       } else {
         if (src.isMem()) src = e.fetched(e.gpr_of(in, 1), bytes, kScratch1);
         if (writes && (bytes == 4 || id == Inst::kIdImul)) {
           const Gp value = e.fetched(dst, bytes, kScratch0);
-          emit(value, src);
+          emit_pair(e, id, value, src);
           e.assign(dst, bytes, value);
         } else {
-          emit(e.slot(dst, bytes), src);
+          emit_pair(e, id, e.slot(dst, bytes), src);
         }
       }
       break;
@@ -40,28 +76,27 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
       const Mem m = e.probe(in, Access::Read, bytes);
       before(e, flags);
       if (e.pinned(dst)) {
-        emit(e.reg(dst, bytes), m);
+        emit_pair(e, id, e.reg(dst, bytes), m);
       } else {
         e.a.mov(e.scratch0(bytes), m);
         const Gp value = e.fetched(dst, bytes, kScratch1);
-        emit(value, e.scratch0(bytes));
+        emit_pair(e, id, value, e.scratch0(bytes));
         if (writes) e.assign(dst, bytes, value);
       }
       break;
     }
     case Form::MR: {
-      const unsigned src = e.gpr_of(in, 1);
       Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
-      if (!e.pinned(src)) m = e.one_register(bytes);
-      emit(m, e.fetched(src, bytes, kScratch0));
+      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(bytes);
+      emit_pair(e, id, m, source_register(e, in, 1, bytes, kScratch0));
       break;
     }
     case Form::MI: {
       if (!immediate_fits(in, bytes)) return false;
       const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
-      emit(m, immediate(in, bytes));
+      emit_pair(e, id, m, immediate(in, bytes));
       break;
     }
     default:
@@ -76,8 +111,12 @@ namespace {
 /// INC, DEC, NEG, NOT.
 bool unary(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   const unsigned bytes = in.size0;
-  if (!operands_ok(in)) return false;
-  if (in.form == Form::R) {
+  if (!operands_ok(in, HighBytes::Allowed)) return false;
+  if (in.form == Form::R && high_byte(in, 0)) {
+    before(e, flags);
+    const HighByteDestination high(e, in);
+    e.a.emit(id, high.value());
+  } else if (in.form == Form::R) {
     const unsigned dst = e.gpr_of(in, 0);
     before(e, flags);
     const Gp value = e.fetched(dst, bytes, kScratch0);

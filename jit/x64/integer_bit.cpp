@@ -4,7 +4,33 @@
 namespace reprise::jit::x64 {
 namespace {
 
-/// BT, BTS, BTR, BTC of a register, or of memory with an immediate.
+/// BT and relatives of memory by a register: its bit offset is signed and reaches beyond the operand.
+bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
+  const unsigned bytes = in.size0;
+  const unsigned src = e.gpr_of(in, 1);
+  e.save_flags();
+  e.a.lea(kScratch0, e.address(in));
+  if (bytes == 8)
+    e.a.emit(Inst::kIdMov, kScratch1, e.place(src, 8));
+  else
+    e.a.emit(bytes == 4 ? Inst::kIdMovsxd : Inst::kIdMovsx, kScratch1, e.place(src, bytes));
+  const unsigned log2_bits = bytes == 8 ? 6 : bytes == 4 ? 5 : 4;
+  e.a.sar(kScratch1, log2_bits);
+  e.a.lea(kScratch0, x86::ptr(kScratch0, kScratch1, log2_bits - 3));
+  e.flags_lost();
+  e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes);
+  const Mem m = e.one_register(bytes);
+  e.need_flags();
+  // Rax is free: the instruction makes the flags.
+  const Gp index = e.fetched(src, bytes, x86::rax);
+  e.a.mov(e.scratch0(bytes), m);
+  e.a.emit(id, e.scratch0(bytes), index);
+  if (writes) e.a.mov(m, e.scratch0(bytes));
+  e.flags_made();
+  return true;
+}
+
+/// BT, BTS, BTR, BTC.
 bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes)) return false;
@@ -22,9 +48,30 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
     const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
     e.need_flags();
     e.a.emit(id, m, bit);
+  } else if (in.form == Form::MR) {
+    return bit_test_string(e, in, id, writes);
   } else {
     return false;
   }
+  e.flags_made();
+  return true;
+}
+
+/// BSF, BSR: a source of zero leaves the whole destination alone.
+bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
+  const unsigned bytes = in.size0;
+  if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
+  const unsigned dst = e.gpr_of(in, 0);
+  Operand src;
+  if (in.form == Form::RR) {
+    src = e.place(e.gpr_of(in, 1), bytes);
+  } else {
+    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
+    src = e.scratch0(bytes);
+  }
+  const Gp host = e.fetched(dst, bytes, kScratch1);
+  e.a.emit(id, host, src);
+  if (!e.pinned(dst)) e.assign(dst, 8, host.r64());
   e.flags_made();
   return true;
 }
@@ -55,8 +102,12 @@ bool emit_bit(BlockEmitter& e, const Insn& in) {
       return bit_test(e, in, Inst::kIdBtr, true);
     case Mnemonic::BTC:
       return bit_test(e, in, Inst::kIdBtc, true);
+    case Mnemonic::BSF:
+      return bit_scan(e, in, Inst::kIdBsf);
+    case Mnemonic::BSR:
+      return bit_scan(e, in, Inst::kIdBsr);
     case Mnemonic::POPCNT:
-      return count_bits(e, in, Inst::kIdPopcnt);
+      return host_has(asmjit::CpuFeatures::X86::kPOPCNT) && count_bits(e, in, Inst::kIdPopcnt);
     default:
       return false;
   }

@@ -22,6 +22,47 @@ bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   return true;
 }
 
+/// To the same page: nothing in JECXZ, LOOP and relatives can fault then.
+bool short_target(const Insn& in) {
+  return near_target(in) && in.imm < kPageBytes && (in.addr_shift == 0 || in.addr_shift == 32);
+}
+Gp loop_counter(const Insn& in) { return BlockEmitter::reg(cpu::RCX, in.addr_shift == 32 ? 4 : 8); }
+
+/// JECXZ, JRCXZ.
+bool jrcxz(BlockEmitter& e, const Insn& in) {
+  if (!short_target(in)) return false;
+  const Label taken = e.a.newLabel();
+  e.save_flags();
+  e.a.test(loop_counter(in), loop_counter(in));
+  e.flags_lost();
+  e.a.long_().jz(taken);
+  e.go_to(in.next_offset, false);
+  e.a.bind(taken);
+  e.go_to(in.imm, false);
+  return true;
+}
+
+enum class LoopWhile : u8 { Count, Zero, NotZero };
+
+bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
+  if (!short_target(in)) return false;
+  constexpr u8 kZfInAh = 0x40;
+  const Gp counter = loop_counter(in);
+  const Label done = e.a.newLabel();
+  e.save_flags();
+  e.a.lea(counter, x86::ptr(counter.r64(), -1));
+  e.a.test(counter, counter);
+  e.flags_lost();
+  e.a.long_().jz(done);
+  if (condition != LoopWhile::Count) e.a.test(x86::ah, kZfInAh);
+  if (condition == LoopWhile::Zero) e.a.long_().jz(done);
+  if (condition == LoopWhile::NotZero) e.a.long_().jnz(done);
+  e.go_to(in.imm, false);
+  e.a.bind(done);
+  e.go_to(in.next_offset, false);
+  return true;
+}
+
 bool jmp(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::I) {
     if (!near_target(in)) return false;
@@ -101,6 +142,15 @@ bool emit_branch(BlockEmitter& e, const Insn& in) {
       return call(e, in);
     case Mnemonic::RET:
       return ret(e, in);
+    case Mnemonic::JECXZ:
+    case Mnemonic::JRCXZ:
+      return jrcxz(e, in);
+    case Mnemonic::LOOP:
+      return loop(e, in, LoopWhile::Count);
+    case Mnemonic::LOOPE:
+      return loop(e, in, LoopWhile::Zero);
+    case Mnemonic::LOOPNE:
+      return loop(e, in, LoopWhile::NotZero);
     default:
       return false;
   }

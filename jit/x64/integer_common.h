@@ -37,18 +37,62 @@ inline bool immediate_fits(const Insn& in, unsigned bytes) {
   return value == static_cast<i32>(value);
 }
 
+inline bool host_has(asmjit::CpuFeatures::X86::Id feature) {
+  return asmjit::CpuInfo::host().hasFeature(feature);
+}
+
+/// AH, CH, DH or BH as explicit operand `index`. Instructions with a REX prefix cannot name those, and the
+/// host's are not the guest's: their registers are rotated instead, by RORX, which leaves flags alone.
+inline bool high_byte(const Insn& in, unsigned index) {
+  return in.reg_class[index] == cpu::RegClass::Gpr && (in.reg[index] & 7) == 1;
+}
+enum class HighBytes : u8 { Refused, Allowed };
+
 /// Registers are general ones, memory operands plain.
-inline bool operands_ok(const Insn& in) {
+inline bool operands_ok(const Insn& in, HighBytes high_bytes = HighBytes::Refused) {
   const unsigned form = static_cast<unsigned>(in.form);
   for (unsigned i = 0; i < 2; ++i) {
     const auto kind = static_cast<cpu::OperandKind>((form >> (2 * i)) & 3);
-    if (kind == cpu::OperandKind::Reg && !BlockEmitter::general_operand(in, i)) return false;
+    if (kind == cpu::OperandKind::Reg && !BlockEmitter::general_operand(in, i)) {
+      if (high_bytes == HighBytes::Refused || !high_byte(in, i)) return false;
+      if (!host_has(asmjit::CpuFeatures::X86::kBMI2)) return false;
+    }
     if (kind == cpu::OperandKind::Mem && !BlockEmitter::plain_memory(in)) return false;
   }
   return true;
 }
 
 enum class Flags : u8 { Untouched, Made, Merged };  // Merged: reads some or leaves some
+
+/// Register operand `index` for reading: in place, or for a high byte in `scratch`.
+inline Operand source(BlockEmitter& e, const Insn& in, unsigned index, unsigned bytes, const Gp& scratch) {
+  if (!high_byte(in, index)) return e.place(e.gpr_of(in, index), bytes);
+  e.a.rorx(scratch, e.reg(e.gpr_of(in, index), 8), 8);
+  return scratch.r8();
+}
+/// The same, always in a host register.
+inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsigned bytes,
+                          const Gp& scratch) {
+  if (!high_byte(in, index)) return e.fetched(e.gpr_of(in, index), bytes, scratch);
+  e.a.rorx(scratch, e.reg(e.gpr_of(in, index), 8), 8);
+  return scratch.r8();
+}
+
+/// Makes high byte operand 0 the low byte of its register for as long as it lives, to be written.
+class HighByteDestination {
+ public:
+  HighByteDestination(BlockEmitter& e, const Insn& in) : e_(e), reg_(e.reg(e.gpr_of(in, 0), 8)) {
+    e_.a.rorx(reg_, reg_, 8);
+  }
+  ~HighByteDestination() { e_.a.rorx(reg_, reg_, 56); }
+  HighByteDestination(const HighByteDestination&) = delete;
+  HighByteDestination& operator=(const HighByteDestination&) = delete;
+  Gp value() const { return reg_.r8(); }
+
+ private:
+  BlockEmitter& e_;
+  const Gp reg_;
+};
 
 /// ADD and relatives. `writes`: the first operand is a destination.
 bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes);

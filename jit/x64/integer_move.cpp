@@ -4,19 +4,67 @@
 namespace reprise::jit::x64 {
 namespace {
 
+/// The first operand is AH, CH, DH or BH.
+bool mov_high(BlockEmitter& e, const Insn& in) {
+  Operand src;
+  if (in.form == Form::RI) {
+    src = immediate(in, 1);
+  } else if (in.form == Form::RM) {
+    src = e.probe(in, Access::Read, 1);
+  } else if (in.form == Form::RR) {
+    src = source_register(e, in, 1, 1, kScratch1);
+    if (e.gpr_of(in, 1) == e.gpr_of(in, 0) && !high_byte(in, 1)) {
+      e.a.mov(e.scratch1(4), e.reg(e.gpr_of(in, 1), 4));
+      src = e.scratch1(1);
+    }
+  } else {
+    return false;
+  }
+  const HighByteDestination high(e, in);
+  e.a.emit(Inst::kIdMov, high.value(), src);
+  return true;
+}
+
+/// From a segment register.
+bool mov_selector(BlockEmitter& e, const Insn& in) {
+  if (in.reg_class[1] != cpu::RegClass::Segment) return false;
+  if (in.form == Form::RR && e.general_operand(in, 0)) {
+    const unsigned dst = e.gpr_of(in, 0);
+    const unsigned bytes = in.size0;
+    const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+    if (bytes == 2)
+      e.a.mov(host, e.selector(in.reg[1]));
+    else
+      e.a.movzx(host.r32(), e.selector(in.reg[1]));
+    if (!e.pinned(dst)) e.assign(dst, bytes, host);
+    return true;
+  }
+  if (in.form == Form::MR && e.plain_memory(in)) {
+    e.probe(in, Access::Write, 2);
+    const Mem m = e.one_register(2);
+    e.a.movzx(e.scratch0(4), e.selector(in.reg[1]));
+    e.a.mov(m, e.scratch0(2));
+    return true;
+  }
+  return false;
+}
+
 bool mov(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
-  if (!operands_ok(in)) return false;
+  if (in.reg_class[0] != cpu::RegClass::Gpr) return false;
+  if (in.reg_class[1] != cpu::RegClass::Gpr) return mov_selector(e, in);
+  if (!operands_ok(in, HighBytes::Allowed)) return false;
+  if (high_byte(in, 0) && in.form != Form::MR && in.form != Form::MI) return mov_high(e, in);
   switch (in.form) {
     case Form::RR: {
       const unsigned dst = e.gpr_of(in, 0);
-      const unsigned src = e.gpr_of(in, 1);
+      const Operand src = source(e, in, 1, bytes, kScratch0);
       if (e.pinned(dst)) {
-        e.a.emit(Inst::kIdMov, e.reg(dst, bytes), e.place(src, bytes));
-      } else if (e.pinned(src) && bytes != 4) {
-        e.a.mov(e.slot(dst, bytes), e.reg(src, bytes));
+        e.a.emit(Inst::kIdMov, e.reg(dst, bytes), src);
+      } else if (src.isReg() && bytes != 4) {
+        e.a.emit(Inst::kIdMov, e.slot(dst, bytes), src);
       } else {
-        e.a.emit(Inst::kIdMov, e.scratch0(bytes), e.place(src, bytes));
+        e.a.emit(Inst::kIdMov, e.scratch0(bytes), src);
         e.assign(dst, bytes, e.scratch0(bytes));
       }
       return true;
@@ -45,10 +93,9 @@ bool mov(BlockEmitter& e, const Insn& in) {
       return true;
     }
     case Form::MR: {
-      const unsigned src = e.gpr_of(in, 1);
       Mem m = e.probe(in, Access::Write, bytes);
-      if (!e.pinned(src)) m = e.one_register(bytes);
-      e.a.mov(m, e.fetched(src, bytes, kScratch0));
+      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(bytes);
+      e.a.mov(m, source_register(e, in, 1, bytes, kScratch0));
       return true;
     }
     case Form::MI:
@@ -63,11 +110,12 @@ bool mov(BlockEmitter& e, const Insn& in) {
 bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   const unsigned to = in.size0;
   const unsigned from = in.size1;
-  if (!operands_ok(in) || !word_to_qword(to) || from >= to || (in.form != Form::RR && in.form != Form::RM))
+  if (!operands_ok(in, HighBytes::Allowed) || high_byte(in, 0) || !word_to_qword(to) || from >= to ||
+      (in.form != Form::RR && in.form != Form::RM))
     return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Operand src =
-      in.form == Form::RR ? e.place(e.gpr_of(in, 1), from) : Operand(e.probe(in, Access::Read, from));
+      in.form == Form::RR ? source(e, in, 1, from, kScratch0) : Operand(e.probe(in, Access::Read, from));
   const Gp host = e.pinned(dst) ? e.reg(dst, to) : e.scratch0(to);
   if (from == 4) {
     if (is_signed)
@@ -83,18 +131,31 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
 
 bool lea(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
-  if (bytes < 4 || !e.plain_address(in) || !e.general_operand(in, 0)) return false;
+  if (!e.general_operand(in, 0) || !e.encodable_address(in) || in.addr_shift > 32) return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Mem at = e.address(in);
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
-  e.a.lea(host, at);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  const unsigned computed = bytes == 8 && in.addr_shift == 0 ? 8 : 4;  // the upper half is zero or not wanted
+  if (bytes == 2 || !e.pinned(dst)) {
+    e.a.lea(e.scratch0(computed), at);
+    if (bytes == 2)
+      e.a.emit(Inst::kIdMov, e.place(dst, 2), e.scratch0(2));
+    else
+      e.assign(dst, bytes, e.scratch0(bytes));
+  } else {
+    e.a.lea(e.reg(dst, computed), at);
+  }
   return true;
 }
 
 bool setcc(BlockEmitter& e, const Insn& in, CondCode condition) {
-  if (!operands_ok(in)) return false;
+  if (!operands_ok(in, HighBytes::Allowed)) return false;
   const InstId id = Inst::setccFromCond(condition);
+  if (in.form == Form::R && high_byte(in, 0)) {
+    e.need_flags();
+    const HighByteDestination high(e, in);
+    e.a.emit(id, high.value());
+    return true;
+  }
   if (in.form == Form::R) {
     e.need_flags();
     e.a.emit(id, e.place(e.gpr_of(in, 0), 1));
@@ -137,7 +198,7 @@ bool bswap(BlockEmitter& e, const Insn& in) {
   return true;
 }
 
-/// CDQ, CQO.
+/// CWD, CDQ, CQO.
 void sign_to_d(BlockEmitter& e, unsigned bytes) {
   e.save_flags();
   e.a.mov(e.reg(cpu::RDX, bytes), e.reg(cpu::RAX, bytes));
@@ -165,11 +226,17 @@ bool emit_move(BlockEmitter& e, const Insn& in) {
       return lea(e, in);
     case Mnemonic::BSWAP:
       return bswap(e, in);
+    case Mnemonic::CBW:
+      e.a.movsx(e.reg(cpu::RAX, 2), e.reg(cpu::RAX, 1));
+      return true;
     case Mnemonic::CWDE:
       e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2));
       return true;
     case Mnemonic::CDQE:
       e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4));
+      return true;
+    case Mnemonic::CWD:
+      sign_to_d(e, 2);
       return true;
     case Mnemonic::CDQ:
       sign_to_d(e, 4);

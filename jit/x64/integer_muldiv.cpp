@@ -7,14 +7,49 @@ namespace {
 /// MUL and IMUL of rAX.
 bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
-  if (bytes < 4 || !operands_ok(in) || (in.form != Form::R && in.form != Form::M)) return false;
+  if (!operands_ok(in, HighBytes::Allowed) || (in.form != Form::R && in.form != Form::M)) return false;
   const Operand src =
-      in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
-  const Gp accumulator = host_gp(Gp::kIdAx, bytes);
-  e.a.mov(accumulator, e.reg(cpu::RAX, bytes));
+      in.form == Form::R ? source(e, in, 0, bytes, kScratch0) : Operand(e.probe(in, Access::Read, bytes));
+  e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
   e.a.emit(id, src);
-  e.a.mov(e.reg(cpu::RAX, bytes), accumulator);
+  e.a.mov(e.reg(cpu::RAX, 8), x86::rax);
   e.flags_made();
+  return true;
+}
+
+/// DIV and IDIV of doublewords and quadwords. What may raise #DE is left to the handler: for DIV exactly the
+/// divisions that do; for IDIV divisors 0 and -1 and dividends that are no sign extension of rAX.
+bool divide(BlockEmitter& e, const Insn& in, bool is_signed) {
+  const unsigned bytes = in.size0;
+  if (bytes < 4 || !operands_ok(in) || (in.form != Form::R && in.form != Form::M)) return false;
+  const Gp accumulator = e.reg(cpu::RAX, bytes);
+  const Gp upper = e.reg(cpu::RDX, bytes);
+  static_assert(kHostOfGuest[cpu::RDX] == Gp::kIdDx);
+  Gp divisor = e.scratch1(bytes);
+  if (in.form == Form::M) {
+    e.a.mov(divisor, e.probe(in, Access::Read, bytes));
+  } else {
+    e.save_flags();
+    divisor = e.fetched(e.gpr_of(in, 0), bytes, kScratch1);
+  }
+  if (is_signed) {
+    e.a.mov(e.scratch0(bytes), accumulator);
+    e.a.sar(e.scratch0(bytes), bytes * 8 - 1);
+    e.a.cmp(e.scratch0(bytes), upper);
+    e.a.jne(e.slow());
+    e.a.lea(e.scratch0(bytes), x86::ptr(divisor.r64(), 1));
+    e.a.cmp(e.scratch0(bytes), 1);
+    e.a.jbe(e.slow());
+  } else {
+    e.a.cmp(upper, divisor);
+    e.a.jae(e.slow());
+  }
+  e.a.mov(kScratch0, x86::rax);
+  e.a.mov(host_gp(Gp::kIdAx, bytes), accumulator);
+  e.a.emit(is_signed ? Inst::kIdIdiv : Inst::kIdDiv, divisor);
+  e.a.mov(accumulator, host_gp(Gp::kIdAx, bytes));
+  e.a.mov(x86::rax, kScratch0);
+  e.flags_lost();
   return true;
 }
 
@@ -43,6 +78,10 @@ bool emit_muldiv(BlockEmitter& e, const Insn& in) {
       return multiply_accumulator(e, in, Inst::kIdMul);
     case Mnemonic::IMUL:
       return imul(e, in);
+    case Mnemonic::DIV:
+      return divide(e, in, false);
+    case Mnemonic::IDIV:
+      return divide(e, in, true);
     default:
       return false;
   }

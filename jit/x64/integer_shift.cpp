@@ -6,28 +6,61 @@ namespace {
 
 constexpr unsigned kByCl = cpu::RCX * 8;
 
-/// SHL, SHR, SAR (`rotate` false), ROL, ROR. Results of undefined flags are those of Intel processors.
-bool shift(BlockEmitter& e, const Insn& in, InstId id, bool rotate) {
+/// SHL, SHR, SAR, ROL, ROR, RCL, RCR. `keeps`: some flags survive even a count that is not 0.
+bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
   const unsigned bytes = in.size0;
-  if (!operands_ok(in)) return false;
+  if (!operands_ok(in, HighBytes::Allowed)) return false;
   const bool by_immediate = in.form == Form::RI || in.form == Form::MI;
   const unsigned count = static_cast<unsigned>(in.imm & (bytes == 8 ? 63 : 31));
   if (by_immediate && count == 0) return false;
-  if (in.form == Form::RR && in.reg[1] != kByCl) return false;
-  const Flags flags = rotate || !by_immediate ? Flags::Merged : Flags::Made;
-  if (in.form == Form::MI) {
+  if ((in.form == Form::RR || in.form == Form::MR) && in.reg[1] != kByCl) return false;
+  // Rotated, CH would take the count with it.
+  if (in.form == Form::RR && high_byte(in, 0) && e.gpr_of(in, 0) == cpu::RCX) return false;
+  const Flags flags = keeps || !by_immediate ? Flags::Merged : Flags::Made;
+  const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
+  if (in.form == Form::MI || in.form == Form::MR) {
     const Mem m = e.probe(in, Access::Write, bytes);
     before(e, flags);
-    e.a.emit(id, m, Imm(count));
+    e.a.emit(id, m, amount);
   } else if (in.form == Form::RI || in.form == Form::RR) {
     const unsigned dst = e.gpr_of(in, 0);
     before(e, flags);
+    if (high_byte(in, 0)) {
+      const HighByteDestination high(e, in);
+      e.a.emit(id, high.value(), amount);
+    } else {
+      const Gp value = e.fetched(dst, bytes, kScratch0);
+      e.a.emit(id, value, amount);
+      if (!e.pinned(dst)) e.assign(dst, bytes, value);
+    }
+  } else {
+    return false;
+  }
+  after(e, flags);
+  return true;
+}
+
+/// SHLD, SHRD.
+bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
+  const unsigned bytes = in.size0;
+  if (!operands_ok(in) || !word_to_qword(bytes)) return false;
+  const bool by_immediate = in.kind2 == static_cast<u8>(cpu::OperandKind::Imm);
+  const unsigned count = static_cast<unsigned>(in.imm & (bytes == 8 ? 63 : 31));
+  if (by_immediate && count == 0) return false;
+  const Flags flags = by_immediate ? Flags::Made : Flags::Merged;
+  const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
+  const unsigned src = e.gpr_of(in, 1);
+  if (in.form == Form::RR) {
+    const unsigned dst = e.gpr_of(in, 0);
+    before(e, flags);
     const Gp value = e.fetched(dst, bytes, kScratch0);
-    if (by_immediate)
-      e.a.emit(id, value, Imm(count));
-    else
-      e.a.emit(id, value, x86::cl);
+    e.a.emit(id, value, e.fetched(src, bytes, kScratch1), amount);
     if (!e.pinned(dst)) e.assign(dst, bytes, value);
+  } else if (in.form == Form::MR) {
+    Mem m = e.probe(in, Access::Write, bytes);
+    before(e, flags);
+    if (!e.pinned(src)) m = e.one_register(bytes);
+    e.a.emit(id, m, e.fetched(src, bytes, kScratch0), amount);
   } else {
     return false;
   }
@@ -49,6 +82,14 @@ bool emit_shift(BlockEmitter& e, const Insn& in) {
       return shift(e, in, Inst::kIdRol, true);
     case Mnemonic::ROR:
       return shift(e, in, Inst::kIdRor, true);
+    case Mnemonic::RCL:
+      return shift(e, in, Inst::kIdRcl, true);
+    case Mnemonic::RCR:
+      return shift(e, in, Inst::kIdRcr, true);
+    case Mnemonic::SHLD:
+      return double_shift(e, in, Inst::kIdShld);
+    case Mnemonic::SHRD:
+      return double_shift(e, in, Inst::kIdShrd);
     default:
       return false;
   }

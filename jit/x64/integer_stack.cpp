@@ -4,6 +4,18 @@
 namespace reprise::jit::x64 {
 namespace {
 
+/// In the frame: a value that waits while its instruction probes.
+Mem waiting_value() { return x86::qword_ptr(x86::rsp, offsetof(Frame, target)); }
+
+/// Stores waiting_value() below the stack and moves the pointer.
+void push_waiting_value(BlockEmitter& e) {
+  e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8);
+  const Mem m = e.one_register(8);
+  e.a.mov(kScratch0, waiting_value());
+  e.a.mov(m, kScratch0);
+  move_stack(e, -8);
+}
+
 bool push(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
   if (in.form == Form::R) {
@@ -15,6 +27,12 @@ bool push(BlockEmitter& e, const Insn& in) {
   } else if (in.form == Form::I) {
     if (!immediate_fits(in, 8)) return false;
     e.a.emit(Inst::kIdMov, e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8), immediate(in, 8));
+  } else if (in.form == Form::M) {
+    if (!e.plain_memory(in)) return false;
+    e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
+    e.a.mov(waiting_value(), kScratch0);
+    push_waiting_value(e);
+    return true;
   } else {
     return false;
   }
@@ -23,7 +41,23 @@ bool push(BlockEmitter& e, const Insn& in) {
 }
 
 bool pop(BlockEmitter& e, const Insn& in) {
-  if (!plain_stack(in) || in.form != Form::R || !e.general_operand(in, 0)) return false;
+  if (!plain_stack(in)) return false;
+  if (in.form == Form::M) {
+    if (!e.plain_memory(in)) return false;
+    // An address relative to rsp counts from its value after the pop.
+    Insn after_pop = in;
+    if (in.base / 8 == cpu::RSP) after_pop.disp += 8;
+    if (!e.plain_memory(after_pop)) return false;
+    e.a.mov(kScratch0, e.probe(top_of_stack(), cpu::kSegFlat, Access::Read, 8));
+    e.a.mov(waiting_value(), kScratch0);
+    e.probe(after_pop, Access::Write, 8);
+    const Mem m = e.one_register(8);
+    e.a.mov(kScratch0, waiting_value());
+    e.a.mov(m, kScratch0);
+    move_stack(e, 8);
+    return true;
+  }
+  if (in.form != Form::R || !e.general_operand(in, 0)) return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Mem m = e.probe(top_of_stack(), cpu::kSegFlat, Access::Read, 8);
   const Gp host = e.pinned(dst) ? e.reg(dst, 8) : kScratch0;
@@ -34,6 +68,27 @@ bool pop(BlockEmitter& e, const Insn& in) {
   } else {
     e.a.mov(host, m);
   }
+  return true;
+}
+
+/// PUSHFQ. VM and RF are pushed as zeros.
+bool pushfq(BlockEmitter& e, const Insn& in) {
+  if (!plain_stack(in)) return false;
+  constexpr u32 kInAh = 0xd5;
+  constexpr i32 kFromMemory = ~static_cast<i32>(cpu::kRflagsStatus | cpu::kRflagsVm | cpu::kRflagsRf);
+  e.save_flags();
+  e.a.mov(e.scratch0(4), x86::eax);
+  e.a.shr(e.scratch0(4), 8);
+  e.a.and_(e.scratch0(4), kInAh);
+  e.a.movzx(e.scratch1(4), x86::al);
+  e.a.shl(e.scratch1(4), 11);
+  e.a.or_(e.scratch0(4), e.scratch1(4));
+  e.a.mov(kScratch1, e.rflags());
+  e.a.and_(kScratch1, kFromMemory);
+  e.a.or_(kScratch0, kScratch1);
+  e.a.mov(waiting_value(), kScratch0);
+  e.flags_lost();
+  push_waiting_value(e);
   return true;
 }
 
@@ -53,6 +108,8 @@ bool emit_stack(BlockEmitter& e, const Insn& in) {
       return push(e, in);
     case Mnemonic::POP:
       return pop(e, in);
+    case Mnemonic::PUSHFQ:
+      return pushfq(e, in);
     case Mnemonic::LEAVE:
       return leave(e, in);
     default:
