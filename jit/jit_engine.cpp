@@ -25,27 +25,48 @@ namespace {
 
 constexpr std::size_t kRoomForABlock = 64u << 10;
 
-/// Generated code's way to a handler: as the interpreter would call it in the middle of the block.
-u32 call_handler(JitContext& context, const Insn& in, const Block& block) {
+/// Generated code's way to handlers: as the interpreter would call them in the middle of the block.
+u32 call_handlers(JitContext& context, u32 first_and_last, const Block& block) {
   Cpu& cpu = *context.cpu;
   const Insn* const begin = block.insns.get();
   cpu.block_budget = context.budget + block.count;
   cpu.state.retired = context.target - cpu.block_budget;
   cpu.block_begin = begin;
   cpu.block_end = begin + block.count;
-  cpu.current = &in;
   cpu.extra_retired = 0;
-  ++context.calls[static_cast<unsigned>(in.mnemonic)];
 
-  const Status status = in.exec(cpu, in);
-  if (status == Status::Next && cpu.block_end != nullptr) [[likely]]
-    return kNext;
-  const u64 completed = static_cast<u64>(&in - begin) + 1 + cpu.extra_retired;
-  const std::optional<RunExit> exit = cpu::retire(cpu, status, in, completed);
-  context.budget = context.target - cpu.state.retired;
-  if (exit) return kRunExit + static_cast<u32>(*exit);
-  // Generated code goes on in the mode it was entered in.
-  return status == Status::Jump && cpu.mode.bits == context.mode_bits ? kJump : kGoOn;
+  const Insn* in = begin + (first_and_last & 0xffff);
+  const Insn* const last = begin + (first_and_last >> 16);
+  for (;; ++in) {
+    cpu.current = in;
+    ++context.calls[static_cast<unsigned>(in->mnemonic)];
+    const Status status = in->exec(cpu, *in);
+    if (status == Status::Next && cpu.block_end != nullptr) [[likely]] {
+      if (in < last) continue;
+      return kNext;
+    }
+    const u64 completed = static_cast<u64>(in - begin) + 1 + cpu.extra_retired;
+    const std::optional<RunExit> exit = cpu::retire(cpu, status, *in, completed);
+    context.budget = context.target - cpu.state.retired;
+    if (exit) return kRunExit + static_cast<u32>(*exit);
+    // Generated code goes on in the mode it was entered in.
+    return status == Status::Jump && cpu.mode.bits == context.mode_bits ? kJump : kGoOn;
+  }
+}
+
+bool refill(Cpu& cpu, u64 linear, u32 access, u32 view) {
+  return cpu.mmu.refill(linear, static_cast<mmu::Access>(access), static_cast<mmu::View>(view));
+}
+
+/// Relative jumps from the page of `linear` may leave the canonical addresses, which generated code does not
+/// check.
+bool near_canonical_hole(u64 linear) {
+  constexpr u64 kReach = u64{1} << 32;
+  for (const unsigned bits : {47u, 56u}) {
+    const u64 end = u64{1} << bits;
+    if (linear - (end - kReach) < kReach || linear - (~end + 1) < kReach) return true;
+  }
+  return false;
 }
 
 mmu::View view_of(cpu::ModeKey mode) {
@@ -76,6 +97,37 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
 
 JitEngine::~JitEngine() = default;
 
+void JitEngine::prepare_host(Cpu& cpu) {
+  host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill);
+  host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_);
+  host_->blocks_begin = host_->arena.used();
+  jump_tables_.set_miss(host_->stubs.jump_miss);
+}
+
+/// Jump tables are those of one mode.
+void JitEngine::enter_view(Cpu& cpu, mmu::View view) {
+  u32& noted_mode = noted_mode_[static_cast<unsigned>(view)];
+  if (noted_mode == cpu.mode.bits && noted_cpu_ == &cpu) [[likely]]
+    return;
+  if (noted_cpu_ != &cpu || noted_mode != 0) {
+    noted_cpu_ = &cpu;
+    std::fill(std::begin(noted_mode_), std::end(noted_mode_), 0);
+    cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  }
+  noted_mode = cpu.mode.bits;
+}
+
+/// The block is what jumps to where the guest is now lead to.
+void JitEngine::note_jump_target(Cpu& cpu, Block& block) {
+  auto& native = *static_cast<NativeBlock*>(block.native);
+  JumpTables::Table& table = jump_tables_.of(align_down(block.phys, kPageBytes), block.mode);
+  if (native.jump_slot == nullptr) {
+    native.jump_slot = &table[block.phys & ~kPageMask];
+    *native.jump_slot = static_cast<u32>(reinterpret_cast<u64>(native.code));
+  }
+  cpu.mmu.set_fetch_note(cpu.state.rip, reinterpret_cast<u64>(&table));
+}
+
 RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   cpu::CpuState& state = cpu.state;
   const u64 target = state.retired + budget;
@@ -84,11 +136,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   context_.cpu = &cpu;
   context_.target = target;
   context_.edge = nullptr;
-  if (host_ != nullptr && host_->translator == nullptr) {
-    host_->stubs = x64::build_stubs(host_->arena, cpu, call_handler);
-    host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_.passes);
-    host_->blocks_begin = host_->arena.used();
-  }
+  if (host_ != nullptr && host_->translator == nullptr) prepare_host(cpu);
 
   bool interpret_next = false;
   while (state.retired < target) {
@@ -100,27 +148,27 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
       translate(cpu, *block);
 
     const u64 left = target - state.retired;
-    if (block->native_code == nullptr || left < block->count || interpret_next) {
+    if (block->native_code == nullptr || left < block->count || near_canonical_hole(linear) ||
+        interpret_next) {
       interpret_next = false;
       context_.edge = nullptr;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
     }
-    if (context_.edge != nullptr && options_.has(Pass::Links)) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
+    const mmu::View view = view_of(cpu.mode);
+    enter_view(cpu, view);
+    if (context_.edge != nullptr) {
+      if (options_.has(Pass::Links)) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
+    } else {
+      note_jump_target(cpu, *block);
+    }
     context_.edge = nullptr;
 
     ++entries_;
     context_.mode_bits = cpu.mode.bits;
-    const x64::Frame frame{
-        reinterpret_cast<u64>(&context_),
-        BlockCache::mode_hash(cpu.mode),
-        cpu.mode.bits,
-        reinterpret_cast<u64>(source_.cache().slots()),
-        reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view_of(cpu.mode))]),
-        0,
-        x64::kOwnedNone,
-        0,
-        {}};
+    const x64::Frame frame{reinterpret_cast<u64>(&context_),
+                           reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view)]), 0,
+                           x64::kOwnedNone, 0, {}};
     state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
     using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
     const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
@@ -139,7 +187,7 @@ bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
 }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
-  if (host_->arena.room() < kRoomForABlock) drop_all_code();
+  if (host_->arena.room() < kRoomForABlock || jump_tables_.full()) drop_all_code();
   auto native = std::make_unique<NativeBlock>();
   native->block = &block;
   if (!host_->translator->translate(block, view_of(cpu.mode), *native)) {
@@ -180,6 +228,7 @@ void JitEngine::block_removed(Block& block) {
     std::erase(edge.target->incoming, &edge);
     unlink(edge);
   }
+  if (native->jump_slot != nullptr) *native->jump_slot = jump_tables_.miss();
   native->block = nullptr;
   block.native = nullptr;
   block.native_code = nullptr;
@@ -195,6 +244,8 @@ void JitEngine::drop_all_code() {
     native->block->uses = 0;
   }
   live_.clear();
+  context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  jump_tables_.clear();
   host_->arena.rewind(host_->blocks_begin);
   ++code_flushes_;
 }

@@ -11,6 +11,7 @@
 #include "cpu/block_source.h"
 #include "cpu/engine.h"
 #include "jit/jit_options.h"
+#include "jit/jump_tables.h"
 #include "jit/native_block.h"
 
 namespace reprise::jit {
@@ -38,11 +39,18 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void link(Edge& edge, NativeBlock& target);
   void unlink(Edge& edge);
   void drop_all_code();
+  void prepare_host(cpu::Cpu& cpu);
+  void enter_view(cpu::Cpu& cpu, mmu::View view);
+  void note_jump_target(cpu::Cpu& cpu, cpu::Block& block);
 
   const JitOptions options_;
   cpu::BlockSource source_;
   std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
+  JumpTables jump_tables_;
   JitContext context_;
+  // Whose jump tables the fetch TLBs of each view hold.
+  const cpu::Cpu* noted_cpu_ = nullptr;
+  u32 noted_mode_[mmu::kViews] = {};
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<NativeBlock>> live_;  // in order of translation
   u64 translated_ = 0;

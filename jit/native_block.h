@@ -27,6 +27,7 @@ struct NativeBlock {
   unsigned edges = 0;
   Edge edge[kMaxEdges];
   std::vector<Edge*> incoming;
+  u32* jump_slot = nullptr;  // its place in a jump table, when it is there
 };
 
 /// What generated code and the engine exchange.
@@ -49,6 +50,7 @@ enum NativeExit : u32 {
   kRunExit = 16    // plus a cpu::RunExit
 };
 
-using CallHandler = u32 (*)(JitContext& context, const cpu::Insn& insn, const cpu::Block& block);
+/// Runs the handlers of instructions `first` to `last` (bits 31:16) of `block`.
+using CallHandlers = u32 (*)(JitContext& context, u32 first_and_last, const cpu::Block& block);
 
 }  // namespace reprise::jit

@@ -160,7 +160,10 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
     write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
     phys_map_.ram().mark_dirty(ram_page << kPageShift);
   }
-  array(view, access).fill(linear & kPageMask, host, phys_page, global);
+  if (access == Access::Fetch)
+    fill_fetch(array(view, access), linear, host, phys_page, global);
+  else
+    array(view, access).fill(linear & kPageMask, host, phys_page, global);
   return true;
 }
 
@@ -309,8 +312,20 @@ bool Mmu::fetch_slow(u64 linear, FetchTarget& target) {
   if (rom.kind != PhysMap::Kind::Rom || rom.bytes_left < kPageBytes) return true;
   target.host = rom.host + (page.phys & ~kPageMask);
   // Not global: a change of address space costs a ROM page its tag, no more.
-  fetch_->fill(linear & kPageMask, rom.host, page.phys & kPageMask, false);
+  fill_fetch(*fetch_, linear, rom.host, page.phys & kPageMask, false);
   return true;
+}
+
+void Mmu::fill_fetch(TlbArray& tags, u64 linear, const u8* host, u64 phys_page, bool global) const {
+  tags.fill(linear & kPageMask, reinterpret_cast<u64>(host), fetch_note_, phys_page, global);
+}
+
+void Mmu::set_fetch_notes(u64 note) {
+  fetch_note_ = note;
+  for (auto& of_view : arrays_) {
+    TlbArray& tags = of_view[static_cast<unsigned>(Access::Fetch)];
+    tags.for_each_used([&](unsigned slot) { tags.entries[slot].delta = note; });
+  }
 }
 
 bool Mmu::peek_translate(u64 linear, u64& phys) const {

@@ -180,7 +180,18 @@ class Mmu final : public WriteTagHolder {
     fetch_ = &array(view, Access::Fetch);
   }
   View view() const { return view_; }
-  /// For generated code, which finds the tables at a fixed distance from its processor.
+  // --- For generated code, which finds the tables at a fixed distance from its processor ---
+
+  /// After a first-level miss of `access` with the rights of `view`: leaves a tag if the second level knows
+  /// the page and nothing else is in the way. False: take the slow path. Touches no vector registers.
+  bool refill(u64 linear, Access access, View view);
+  /// A word that fetch tags carry until they go away: `note` in new ones (and all that are there), or in the
+  /// one of the page of `linear` in the current view, if there is one.
+  void set_fetch_notes(u64 note);
+  void set_fetch_note(u64 linear, u64 note) {
+    TlbEntry& entry = fetch_->entries[tlb_slot(linear)];
+    if (linear - entry.tag_linear < kPageBytes) entry.delta = note;
+  }
   const TlbArray& tlb_array(View view, Access access) const {
     return arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(access)];
   }
@@ -243,6 +254,7 @@ class Mmu final : public WriteTagHolder {
   bool store_crossing(u64 linear, const void* from, u64 bytes, View view);
   bool translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]);
   bool translate(u64 linear, Access access, View view, Page& page);
+  void fill_fetch(TlbArray& tags, u64 linear, const u8* host, u64 phys_page, bool global) const;
   u64 walk(u64 linear, Access access, View view);
   bool non_canonical(u64 linear);
   u64 wrap(u64 linear) const { return long_mode() ? linear : linear & 0xffff'ffff; }
@@ -278,6 +290,7 @@ class Mmu final : public WriteTagHolder {
   AccessObserver& observer_;
   PagingContext context_;
   u64 a20_mask_ = ~u64{0};
+  u64 fetch_note_ = 0;
   MmuStats stats_{};
   TlbArray arrays_[kViews][kAccessKinds];
   std::unique_ptr<SecondLevelTlb> second_level_;

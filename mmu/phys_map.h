@@ -48,12 +48,18 @@ class PhysMap final : public WalkMemory {
   /// The host address of `phys` when [phys, phys + bytes) is RAM of one region, else nullptr. Inlined for the
   /// two largest RAM ranges (below and above the PCI hole).
   u8* ram_host(u64 phys, u64 bytes) const {
+    if (u8* host = main_ram_host(phys, bytes)) [[likely]]
+      return host;
+    return ram_host_elsewhere(phys, bytes);
+  }
+  /// The same for the two large ranges only.
+  u8* main_ram_host(u64 phys, u64 bytes) const {
     for (const RamRange& range : ram_ranges_) {
       const u64 offset = phys - range.phys;
       if (offset < range.bytes && range.bytes - offset >= bytes) [[likely]]
         return range.host + offset;
     }
-    return ram_host_elsewhere(phys, bytes);
+    return nullptr;
   }
 
   /// One access of 1, 2, 4 or 8 bytes, wherever it lands; split as needed. Unmapped reads give all ones,

@@ -28,7 +28,7 @@ inline constexpr unsigned kTlbEntries = 1024;
 struct TlbEntry {
   u64 tag_linear;  // page-aligned linear address, or a value no address of this slot can match
   u64 host_page;   // host address of the page
-  u64 delta;       // host_page - tag_linear
+  u64 delta;       // host_page - tag_linear; in fetch arrays what Mmu::set_fetch_note left
   u64 phys_page;   // page-aligned guest-physical address
 };
 static_assert(sizeof(TlbEntry) == 32);
@@ -53,9 +53,12 @@ struct TlbArray {
     used_words = 0;
   }
   void fill(u64 linear_page, u8* host, u64 phys_page, bool is_global) {
-    const unsigned slot = tlb_slot(linear_page);
     const u64 host_page = reinterpret_cast<u64>(host);
-    entries[slot] = {linear_page, host_page, host_page - linear_page, phys_page};
+    fill(linear_page, host_page, host_page - linear_page, phys_page, is_global);
+  }
+  void fill(u64 linear_page, u64 host_page, u64 delta, u64 phys_page, bool is_global) {
+    const unsigned slot = tlb_slot(linear_page);
+    entries[slot] = {linear_page, host_page, delta, phys_page};
     const u64 bit = u64{1} << (slot & 63);
     used[slot / 64] |= bit;
     used_words |= u64{1} << (slot / 64);

@@ -1,11 +1,13 @@
 // BlockEmitter: what the emission of every instruction is made of: operands, probes, flags, calls of
-// handlers, exits.
+// handlers, exits. Operands and probes are in memory.cpp, ways out of a block in exits.cpp.
 #pragma once
 
 #include <vector>
 
 #include "cpu/block_cache.h"
+#include "jit/jit_options.h"
 #include "jit/native_block.h"
+#include "jit/plan.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"
 
@@ -13,12 +15,19 @@ namespace reprise::jit::x64 {
 
 /// Host registers besides the general ones that an instruction needs for the guest's.
 enum class HostRegisters : u8 { General, Xmm, Ymm, X87 };
+/// What holds for all blocks.
+struct EmitContext {
+  const Stubs& stubs;
+  const cpu::Cpu& cpu;
+  const JitOptions& options;
+  bool bmi2;  // the host has it
+};
 
 class BlockEmitter {
  public:
-  BlockEmitter(x86::Assembler& assembler, const Stubs& stubs, const cpu::Cpu& cpu, const cpu::Block& block,
-               mmu::View view)
-      : a(assembler), stubs_(stubs), cpu_(cpu), block_(block), view_(view) {}
+  BlockEmitter(x86::Assembler& assembler, const EmitContext& context, const cpu::Block& block,
+               const Plan& plan, mmu::View view)
+      : a(assembler), context_(context), cpu_(context.cpu), block_(block), plan_(plan), view_(view) {}
 
   /// Instruction `index` of the block needs `registers`. Before begin(), in order.
   void needs(u32 index, HostRegisters registers);
@@ -76,14 +85,13 @@ class BlockEmitter {
   /// The host operand of `bytes` at guest address `at`. Takes both scratch registers; a miss, or an address
   /// that is no multiple of `alignment`, goes to the slow path.
   Mem probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment = 1);
-  Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1) {
-    return probe(address(in), in.seg, access, bytes, alignment);
-  }
-  /// Makes scratch 1 the pointer of a probed operand: scratch 0 is free then.
-  Mem one_register(unsigned bytes) {
-    a.lea(kScratch1, x86::ptr(kScratch1, kScratch0));
-    return x86::ptr(kScratch1, 0, bytes);
-  }
+  /// That of the explicit memory operand: by the probe of its group where it has one. The host operand may
+  /// name the base register, which must still hold what it did.
+  Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1);
+  /// That of the eight bytes at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
+  Mem probe_stack(unsigned gpr, i32 disp, mmu::Access access);
+  /// The same host operand without scratch 0, which is free then.
+  Mem one_register(const Mem& m);
 
   // --- Flags ---
   /// Rax has them: before anything that destroys the host's or may show them to the guest.
@@ -103,25 +111,29 @@ class BlockEmitter {
   /// Where the running instruction goes when its handler must do it all.
   Label slow();
   /// Between instructions.
-  void begin_insn(const cpu::Insn& in) { insn_ = &in, slow_ = Label(), fip_before_ = fip_; }
+  void begin_insn(unsigned index);
   void end_insn();
   /// The whole instruction by its handler.
-  void call_handler(const cpu::Insn& in);
+  void call_handler();
 
   // --- Ends of blocks ---
   /// Whether the block's code already goes somewhere in every case.
   bool ended() const { return ended_; }
-  /// To the instruction at `offset` from the page's beginning. `checked`: a target that is not canonical
-  /// takes the slow path.
-  void go_to(u64 offset, bool checked);
-  /// To the address in scratch 0.
+  /// To the instruction at `offset` from the page's beginning.
+  void go_to(u64 offset);
+  /// Finds the code for the guest address in scratch 0: scratch 1 is its address, the group register the base
+  /// of its page, scratch 0 the offset in that page. Or goes to `miss`.
+  void look_up(const Label& miss);
+  /// To what look_up() found. Before that, scratch 0 and 1 and the group register must be kept.
+  void go_to_found();
+  /// Look_up() that leaves the block when it fails, and go_to_found(). The instruction is complete.
   void go_to_scratch();
   /// Scratch 0 not canonical: slow path. Takes scratch 1.
   void check_canonical();
 
  private:
   struct SlowPath {
-    const cpu::Insn* insn;
+    unsigned first, last;  // instructions whose handlers run
     Label entry, back;
     bool flags_in_host;
     const cpu::Insn* fip;  // to be stored
@@ -136,33 +148,51 @@ class BlockEmitter {
     Label entry;
     u32 next;
   };
+  struct Miss {
+    Label entry, retry, slow;
+    mmu::Access access;
+  };
   struct PendingEdge {
     u64 jump_end;  // offset in the code
     Label stub;
     u16 page_offset;
   };
 
-  void call_stub(const cpu::Insn& in);
   /// Takes scratch 0.
   void store_fip(const cpu::Insn& in);
-  u32 index_of(const cpu::Insn& in) const { return static_cast<u32>(&in - block_.insns.get()); }
   /// The registers that the instructions from `next` on need are the guest's. Status flags are in rax.
   void check_owned(u32 next);
   /// The same where they are known not to be, out of line.
   void acquire(u32 next);
   void refuse_on_carry(u32 next);
+  i32 tlb(mmu::Access access, std::size_t field) const;
+  void tlb_index();
+  /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page.
+  void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes);
+  void load_base(unsigned gpr, i32 disp);
+  bool open_group(const PlannedInsn& planned);
+  Mem group_operand(const PlannedInsn& planned, unsigned bytes) const;
+  void call_stub(unsigned first, unsigned last);
+  void set_rip(u16 page_offset);
+  void finish_exits(NativeBlock& native, const u8* base);
 
-  const Stubs& stubs_;
+  const EmitContext& context_;
   const cpu::Cpu& cpu_;
   const cpu::Block& block_;
+  const Plan& plan_;
   const mmu::View view_;
-  const cpu::Insn* insn_ = nullptr;
+  unsigned index_ = 0;
+  int open_group_ = -1;  // whose host address, or distance to it, is in the group register
   bool in_rax_ = true;
   bool in_host_ = false;
   bool ended_ = false;
   Label out_of_budget_;
+  Label jump_miss_;
+  Label call_handlers_;
   Label slow_;
   std::vector<SlowPath> slow_paths_;
+  std::size_t slow_paths_bound_ = 0;
+  std::vector<Miss> misses_;
   std::vector<PendingEdge> edges_;
   // Instructions before these need the registers.
   u32 vectors_until_ = 0;

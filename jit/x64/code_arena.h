@@ -1,4 +1,5 @@
 // Memory for generated code, mapped twice: writable here, executable there, never both.
+// The executable one lies below 4 GiB.
 #pragma once
 
 #include <cstddef>

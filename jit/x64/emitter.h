@@ -2,11 +2,11 @@
 //
 //     rsp  a Frame                     rbp  the Cpu, plus kCpuBias
 //     r10  instructions left           rax  guest status flags, as `lahf; seto al` leaves them
-//     r14, r15  scratch
+//     r14, r15  scratch                r9   of the open probe group (jit/plan.h)
 //     xmm0 to xmm15 or ymm0 to ymm15, MXCSR, x87: the guest's while Frame::owned_* say so (vector_state.h)
-//     rcx rdx rbx rsi rdi r8 r9        the guest's registers of the same name
+//     rcx rdx rbx rsi rdi r8           the guest's registers of the same name
 //     r12 r13 r11                      guest rax, rsp, rbp
-// Guest r10 to r15 stay in the Cpu, within reach of an 8-bit displacement.
+// Guest r9 to r15 stay in the Cpu, within reach of an 8-bit displacement.
 #pragma once
 
 #include <asmjit/x86.h>
@@ -21,17 +21,18 @@ using x86::Gp;
 using x86::Mem;
 
 inline constexpr i32 kCpuBias = 128;
-inline constexpr unsigned kPinnedGprs = 10;
+inline constexpr unsigned kPinnedGprs = 9;
 
 /// Host registers by guest register number.
 inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {Gp::kIdR12, Gp::kIdCx,  Gp::kIdDx, Gp::kIdBx,
                                                        Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi,
-                                                       Gp::kIdR8,  Gp::kIdR9};
+                                                       Gp::kIdR8};
 
 inline const Gp kCpuReg = x86::rbp;
 inline const Gp kBudgetReg = x86::r10;
 inline const Gp kScratch0 = x86::r14;
 inline const Gp kScratch1 = x86::r15;
+inline const Gp kGroupReg = x86::r9;
 
 /// A host general register by number and width in bytes.
 inline Gp host_gp(unsigned id, unsigned bytes) {
@@ -53,12 +54,9 @@ enum OwnedVectors : u8 { kOwnedNone = 0, kOwnedXmm = 1, kOwnedYmm = 2 };
 
 /// On the host stack while generated code runs; rsp points at it.
 struct Frame {
-  u64 context;    // JitContext*
-  u64 mode_hash;  // BlockCache::mode_hash of the current mode
-  u64 mode_bits;
-  u64 slots;   // BlockCache::slots()
-  u64 lookup;  // the lookup stub of the current view
-  u64 target;  // of a branch, while its instruction does something else
+  u64 context;  // JitContext*
+  u64 lookup;   // the lookup stub of the current view
+  u64 target;   // of a branch, while its instruction does something else
   // Whether the host's registers hold the guest's, and the Cpu does not.
   u8 owned_vectors = kOwnedNone;  // OwnedVectors
   u8 owned_x87 = 0;

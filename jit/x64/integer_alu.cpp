@@ -88,7 +88,7 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
     case Form::MR: {
       Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
-      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(bytes);
+      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(m);
       emit_pair(e, id, m, source_register(e, in, 1, bytes, kScratch0));
       break;
     }

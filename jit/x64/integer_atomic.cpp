@@ -31,8 +31,7 @@ bool exchange(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   if (in.form == Form::RR) return exchange_registers(e, in, id, flags);
   if (in.form != Form::MR && in.form != Form::RM) return false;
   const unsigned src = e.gpr_of(in, in.form == Form::MR ? 1 : 0);
-  e.probe(in, Access::Write, bytes);
-  const Mem m = e.one_register(bytes);
+  const Mem m = e.one_register(e.probe(in, Access::Write, bytes));
   if (id == Inst::kIdXchg && e.pinned(src)) {
     // The host's XCHG would lock the bus.
     e.a.mov(e.scratch0(bytes), m);
@@ -53,8 +52,7 @@ bool cmpxchg(BlockEmitter& e, const Insn& in) {
   Operand dst;
   Gp src;
   if (in.form == Form::MR) {
-    e.probe(in, Access::Write, bytes);
-    dst = e.one_register(bytes);
+    dst = e.one_register(e.probe(in, Access::Write, bytes));
     src = e.fetched(e.gpr_of(in, 1), bytes, kScratch0);
   } else {
     const unsigned gpr = e.gpr_of(in, 0);
@@ -75,8 +73,7 @@ bool cmpxchg_pair(BlockEmitter& e, const Insn& in, InstId id, unsigned bytes) {
                 kHostOfGuest[cpu::RBX] == Gp::kIdBx);
   if (bytes == 16 && !host_has(asmjit::CpuFeatures::X86::kCMPXCHG16B)) return false;
   if (in.form != Form::M || !e.plain_memory(in)) return false;
-  e.probe(in, Access::Write, bytes, bytes == 16 ? 16 : 1);
-  const Mem m = e.one_register(bytes);
+  const Mem m = e.one_register(e.probe(in, Access::Write, bytes, bytes == 16 ? 16 : 1));
   e.need_flags();
   e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
   e.a.emit(id, m);

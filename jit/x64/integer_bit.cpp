@@ -18,8 +18,7 @@ bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   e.a.sar(kScratch1, log2_bits);
   e.a.lea(kScratch0, x86::ptr(kScratch0, kScratch1, log2_bits - 3));
   e.flags_lost();
-  e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes);
-  const Mem m = e.one_register(bytes);
+  const Mem m = e.one_register(e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes));
   e.need_flags();
   // Rax is free: the instruction makes the flags.
   const Gp index = e.fetched(src, bytes, x86::rax);

@@ -16,9 +16,9 @@ bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   e.save_flags();
   const Label taken = e.a.newLabel();
   e.a.long_().j(condition, taken);
-  e.go_to(in.next_offset, false);
+  e.go_to(in.next_offset);
   e.a.bind(taken);
-  e.go_to(in.imm, true);
+  e.go_to(in.imm);
   return true;
 }
 
@@ -36,9 +36,9 @@ bool jrcxz(BlockEmitter& e, const Insn& in) {
   e.a.test(loop_counter(in), loop_counter(in));
   e.flags_lost();
   e.a.long_().jz(taken);
-  e.go_to(in.next_offset, false);
+  e.go_to(in.next_offset);
   e.a.bind(taken);
-  e.go_to(in.imm, false);
+  e.go_to(in.imm);
   return true;
 }
 
@@ -57,16 +57,16 @@ bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
   if (condition != LoopWhile::Count) e.a.test(x86::ah, kZfInAh);
   if (condition == LoopWhile::Zero) e.a.long_().jz(done);
   if (condition == LoopWhile::NotZero) e.a.long_().jnz(done);
-  e.go_to(in.imm, false);
+  e.go_to(in.imm);
   e.a.bind(done);
-  e.go_to(in.next_offset, false);
+  e.go_to(in.next_offset);
   return true;
 }
 
 bool jmp(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::I) {
     if (!near_target(in)) return false;
-    e.go_to(in.imm, true);
+    e.go_to(in.imm);
     return true;
   }
   if (in.size0 != 8 || !operands_ok(in)) return false;
@@ -75,33 +75,26 @@ bool jmp(BlockEmitter& e, const Insn& in) {
   } else {
     e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
   }
-  e.check_canonical();
-  e.go_to_scratch();
+  e.save_flags();
+  e.look_up(e.slow());
+  e.go_to_found();
   return true;
 }
 
 void push_return_address(BlockEmitter& e, const Insn& in) {
-  e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8);
-  const Mem m = e.one_register(8);
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, -8, Access::Write));
   e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
   e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
   e.a.mov(m, kScratch0);
+  move_stack(e, -8);
 }
 
 bool call(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
   if (in.form == Form::I) {
     if (!near_target(in)) return false;
-    const bool same_page = in.imm < kPageBytes;
-    if (!same_page) {
-      // The target is looked at before anything is written.
-      e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
-      e.a.lea(kScratch0, x86::ptr(kScratch0, static_cast<i32>(in.imm)));
-      e.check_canonical();
-    }
     push_return_address(e, in);
-    move_stack(e, -8);
-    e.go_to(in.imm, false);
+    e.go_to(in.imm);
     return true;
   }
   if (in.size0 != 8 || !operands_ok(in)) return false;
@@ -111,10 +104,10 @@ bool call(BlockEmitter& e, const Insn& in) {
   } else {
     e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
   }
+  // The target is looked at before anything is written.
   e.check_canonical();
   e.a.mov(target, kScratch0);
   push_return_address(e, in);
-  move_stack(e, -8);
   e.a.mov(kScratch0, target);
   e.go_to_scratch();
   return true;
@@ -122,10 +115,11 @@ bool call(BlockEmitter& e, const Insn& in) {
 
 bool ret(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  e.a.mov(kScratch0, e.probe(top_of_stack(), cpu::kSegFlat, Access::Read, 8));
-  e.check_canonical();
+  e.a.mov(kScratch0, e.probe_stack(cpu::RSP, 0, Access::Read));
+  e.save_flags();
+  e.look_up(e.slow());
   move_stack(e, static_cast<i32>(8 + (in.imm & 0xffff)));
-  e.go_to_scratch();
+  e.go_to_found();
   return true;
 }
 

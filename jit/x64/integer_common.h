@@ -118,8 +118,6 @@ inline bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
 
 // --- Stack ---
 
-inline Mem below_stack() { return x86::ptr(BlockEmitter::reg(cpu::RSP, 8), -8); }
-inline Mem top_of_stack() { return x86::ptr(BlockEmitter::reg(cpu::RSP, 8)); }
 inline void move_stack(BlockEmitter& e, i32 bytes) {
   e.a.lea(e.reg(cpu::RSP, 8), x86::ptr(e.reg(cpu::RSP, 8), bytes));
 }

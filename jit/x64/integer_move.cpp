@@ -40,8 +40,7 @@ bool mov_selector(BlockEmitter& e, const Insn& in) {
     return true;
   }
   if (in.form == Form::MR && e.plain_memory(in)) {
-    e.probe(in, Access::Write, 2);
-    const Mem m = e.one_register(2);
+    const Mem m = e.one_register(e.probe(in, Access::Write, 2));
     e.a.movzx(e.scratch0(4), e.selector(in.reg[1]));
     e.a.mov(m, e.scratch0(2));
     return true;
@@ -94,7 +93,7 @@ bool mov(BlockEmitter& e, const Insn& in) {
     }
     case Form::MR: {
       Mem m = e.probe(in, Access::Write, bytes);
-      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(bytes);
+      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(m);
       e.a.mov(m, source_register(e, in, 1, bytes, kScratch0));
       return true;
     }

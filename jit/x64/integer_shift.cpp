@@ -59,7 +59,7 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
   } else if (in.form == Form::MR) {
     Mem m = e.probe(in, Access::Write, bytes);
     before(e, flags);
-    if (!e.pinned(src)) m = e.one_register(bytes);
+    if (!e.pinned(src)) m = e.one_register(m);
     e.a.emit(id, m, e.fetched(src, bytes, kScratch0), amount);
   } else {
     return false;

@@ -9,8 +9,7 @@ Mem waiting_value() { return x86::qword_ptr(x86::rsp, offsetof(Frame, target)); 
 
 /// Stores waiting_value() below the stack and moves the pointer.
 void push_waiting_value(BlockEmitter& e) {
-  e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8);
-  const Mem m = e.one_register(8);
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, -8, Access::Write));
   e.a.mov(kScratch0, waiting_value());
   e.a.mov(m, kScratch0);
   move_stack(e, -8);
@@ -21,12 +20,12 @@ bool push(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::R) {
     if (!e.general_operand(in, 0)) return false;
     const unsigned src = e.gpr_of(in, 0);
-    Mem m = e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8);
-    if (!e.pinned(src)) m = e.one_register(8);
+    Mem m = e.probe_stack(cpu::RSP, -8, Access::Write);
+    if (!e.pinned(src)) m = e.one_register(m);
     e.a.mov(m, e.fetched(src, 8, kScratch0));
   } else if (in.form == Form::I) {
     if (!immediate_fits(in, 8)) return false;
-    e.a.emit(Inst::kIdMov, e.probe(below_stack(), cpu::kSegFlat, Access::Write, 8), immediate(in, 8));
+    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, -8, Access::Write), immediate(in, 8));
   } else if (in.form == Form::M) {
     if (!e.plain_memory(in)) return false;
     e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
@@ -48,10 +47,9 @@ bool pop(BlockEmitter& e, const Insn& in) {
     Insn after_pop = in;
     if (in.base / 8 == cpu::RSP) after_pop.disp += 8;
     if (!e.plain_memory(after_pop)) return false;
-    e.a.mov(kScratch0, e.probe(top_of_stack(), cpu::kSegFlat, Access::Read, 8));
+    e.a.mov(kScratch0, e.probe_stack(cpu::RSP, 0, Access::Read));
     e.a.mov(waiting_value(), kScratch0);
-    e.probe(after_pop, Access::Write, 8);
-    const Mem m = e.one_register(8);
+    const Mem m = e.one_register(e.probe(after_pop, Access::Write, 8));
     e.a.mov(kScratch0, waiting_value());
     e.a.mov(m, kScratch0);
     move_stack(e, 8);
@@ -59,7 +57,7 @@ bool pop(BlockEmitter& e, const Insn& in) {
   }
   if (in.form != Form::R || !e.general_operand(in, 0)) return false;
   const unsigned dst = e.gpr_of(in, 0);
-  const Mem m = e.probe(top_of_stack(), cpu::kSegFlat, Access::Read, 8);
+  const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read);
   const Gp host = e.pinned(dst) ? e.reg(dst, 8) : kScratch0;
   if (dst != cpu::RSP) {
     e.a.mov(host, m);
@@ -94,7 +92,7 @@ bool pushfq(BlockEmitter& e, const Insn& in) {
 
 bool leave(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  const Mem m = e.probe(x86::ptr(e.reg(cpu::RBP, 8)), cpu::kSegFlat, Access::Read, 8);
+  const Mem m = e.probe_stack(cpu::RBP, 0, Access::Read);
   e.a.lea(e.reg(cpu::RSP, 8), x86::ptr(e.reg(cpu::RBP, 8), 8));
   e.a.mov(e.reg(cpu::RBP, 8), m);
   return true;

@@ -1,7 +1,7 @@
 #include "jit/x64/stubs.h"
 
-#include <bit>
 #include <cstddef>
+#include <iterator>
 
 #include "common/check.h"
 #include "jit/x64/emitter.h"
@@ -86,14 +86,14 @@ class StubBuilder {
     a_.jmp(epilogue_);
   }
 
-  void call_handler(CallHandler function) {
+  void call_handlers(CallHandlers function) {
     constexpr i32 kReturnAddress = 8;
     const Label not_next = a_.newLabel();
     spill();
     release(kReturnAddress);
     a_.mov(x86::rdi, x86::ptr(x86::rsp, kReturnAddress + offsetof(Frame, context)));
     a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
-    a_.mov(x86::rsi, kScratch0);
+    a_.mov(x86::esi, kScratch0.r32());
     a_.mov(x86::rdx, kScratch1);
     a_.sub(x86::rsp, 8);
     a_.mov(x86::rax, reinterpret_cast<u64>(function));
@@ -117,43 +117,47 @@ class StubBuilder {
     a_.jmp(x86::qword_ptr(x86::rsp, offsetof(Frame, lookup)));
   }
 
-  /// What BlockSource::block_at() does when everything is at hand.
-  void lookup(mmu::View view, const u8* leave_stub) {
-    const mmu::TlbEntry& entry = cpu_.mmu.tlb_array(view, mmu::Access::Fetch).entries[0];
-    const i64 tlb = offset_in(cpu_, &entry) - kCpuBias;
-    const Label miss = a_.newLabel();
-    static_assert(sizeof(mmu::TlbEntry) == 32);
+  /// Vector registers keep what they hold.
+  void refill(mmu::View view, mmu::Access access, RefillFunction function) {
+    static constexpr unsigned kKept[] = {Gp::kIdAx, Gp::kIdCx, Gp::kIdDx, Gp::kIdSi, Gp::kIdDi,
+                                         Gp::kIdR8, Gp::kIdR9, Gp::kIdR10, Gp::kIdR11};
+    // With the return address, a multiple of 16 bytes.
+    static_assert(std::size(kKept) % 2 == 1);
+    a_.add(kScratch0,
+           x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(view, access, offsetof(mmu::TlbEntry, tag_linear))));
+    for (const unsigned id : kKept) a_.push(host_gp(id, 8));
+    a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
+    a_.mov(x86::rsi, kScratch0);
+    a_.mov(x86::edx, static_cast<u32>(access));
+    a_.mov(x86::ecx, static_cast<u32>(view));
+    a_.mov(x86::rax, reinterpret_cast<u64>(function));
+    a_.call(x86::rax);
+    a_.test(x86::al, x86::al);
+    for (unsigned i = std::size(kKept); i-- > 0;) a_.pop(host_gp(kKept[i], 8));
+    a_.ret();
+  }
+
+  void jump_miss() {
+    a_.add(kScratch0, kGroupReg);
     a_.mov(field(&cpu_.state.rip), kScratch0);
+  }
+
+  /// What BlockEmitter::look_up() does, with rip set for when it fails.
+  void lookup(mmu::View view, const u8* leave_stub) {
+    const Label miss = a_.newLabel();
     a_.mov(kScratch1, kScratch0);
     a_.shr(kScratch1, kPageShift - 5);
     a_.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(mmu::TlbEntry));
-    a_.add(kScratch1, kCpuReg);
-    a_.sub(kScratch0, x86::qword_ptr(kScratch1, static_cast<i32>(tlb + offsetof(mmu::TlbEntry, tag_linear))));
+    const auto entry = [&](std::size_t field_offset) {
+      return x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(view, mmu::Access::Fetch, field_offset));
+    };
+    a_.mov(kGroupReg, entry(offsetof(mmu::TlbEntry, tag_linear)));
+    a_.sub(kScratch0, kGroupReg);
     a_.cmp(kScratch0, static_cast<i32>(kPageBytes));
     a_.jae(miss);
-    a_.add(kScratch0, x86::qword_ptr(kScratch1, static_cast<i32>(tlb + offsetof(mmu::TlbEntry, phys_page))));
-    a_.mov(kScratch1, kScratch0);
-    a_.shr(kScratch1, 16);
-    a_.xor_(kScratch1, kScratch0);
-    a_.xor_(kScratch1, x86::qword_ptr(x86::rsp, offsetof(Frame, mode_hash)));
-    static_assert(cpu::BlockCache::kSlots == 1u << 16);
-    a_.movzx(kScratch1.r32(), kScratch1.r16());
-    a_.shl(kScratch1.r32(), 3);
-    a_.add(kScratch1, x86::qword_ptr(x86::rsp, offsetof(Frame, slots)));
-    a_.mov(kScratch1, x86::qword_ptr(kScratch1));
-    a_.test(kScratch1, kScratch1);
-    a_.jz(miss);
-    a_.cmp(kScratch0, block_field(kScratch1, &cpu::Block::phys));
-    a_.jne(miss);
-    a_.mov(kScratch0.r32(), x86::dword_ptr(x86::rsp, offsetof(Frame, mode_bits)));
-    a_.cmp(kScratch0.r32(), block_field(kScratch1, &cpu::Block::mode));
-    a_.jne(miss);
-    a_.mov(kScratch1, block_field(kScratch1, &cpu::Block::native_code));
-    a_.test(kScratch1, kScratch1);
-    a_.jz(miss);
-    a_.mov(kScratch0, field(&cpu_.state.rip));
-    a_.and_(kScratch0, static_cast<i32>(~(kPageBytes - 1)));
-    a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kScratch0);
+    a_.mov(kScratch1, entry(offsetof(mmu::TlbEntry, delta)));
+    a_.mov(kScratch1.r32(), x86::dword_ptr(kScratch1, kScratch0, 2));
+    a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kGroupReg);
     a_.jmp(kScratch1);
     a_.bind(miss);
     a_.jmp(reinterpret_cast<u64>(leave_stub));
@@ -168,11 +172,9 @@ class StubBuilder {
   const Gp kSaved[6] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
   Mem field(const u64* value) const { return cpu_field(offset_in(cpu_, value), 8); }
-  template <class T>
-  static Mem block_field(const Gp& base, T cpu::Block::*member) {
-    static const cpu::Block sample;
-    const auto offset = reinterpret_cast<const u8*>(&(sample.*member)) - reinterpret_cast<const u8*>(&sample);
-    return x86::ptr(base, static_cast<i32>(offset), sizeof(T));
+  i32 tlb(mmu::View view, mmu::Access access, std::size_t field_offset) const {
+    const i64 entry = offset_in(cpu_, &cpu_.mmu.tlb_array(view, access).entries[0]);
+    return static_cast<i32>(entry - kCpuBias + static_cast<i64>(field_offset));
   }
 
   const Cpu& cpu_;
@@ -184,7 +186,7 @@ static_assert(offsetof(Frame, owned_x87) == offsetof(Frame, owned_vectors) + 1);
 
 }  // namespace
 
-Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandler call_handler) {
+Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, RefillFunction refill) {
   Stubs stubs;
   CodeHolder code;
   CHECK(code.init(Environment::host(), reinterpret_cast<u64>(arena.next())) == asmjit::kErrorOk);
@@ -207,18 +209,24 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandler call_handler) {
   stubs.enter = here();
   builder.enter();
   builder.epilogue();
+  stubs.jump_miss = here();
+  builder.jump_miss();
   stubs.leave = here();
   builder.leave(false);
   stubs.leave_interpret = here();
   builder.leave(false, kInterpret);
   stubs.leave_edge = here();
   builder.leave(true);
-  stubs.call_handler = here();
-  builder.call_handler(call_handler);
+  stubs.call_handlers = here();
+  builder.call_handlers(call_handlers);
   for (unsigned view = 0; view < mmu::kViews; ++view) {
     a.align(asmjit::AlignMode::kCode, 16);
     stubs.lookup[view] = here();
     builder.lookup(static_cast<mmu::View>(view), stubs.leave);
+    for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write}) {
+      stubs.refill[view][static_cast<unsigned>(access)] = here();
+      builder.refill(static_cast<mmu::View>(view), access, refill);
+    }
   }
   CHECK(code.flatten() == asmjit::kErrorOk);
   CHECK(code.resolveUnresolvedLinks() == asmjit::kErrorOk);

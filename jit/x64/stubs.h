@@ -10,9 +10,12 @@ namespace reprise::jit::x64 {
 struct Stubs {
   /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
   const u8* enter = nullptr;
-  /// Called with r14 = Insn*, r15 = Block*. Returns when the block goes on after the instruction, all
-  /// registers reloaded.
-  const u8* call_handler = nullptr;
+  /// Jumped to by a call with r14 = first | last << 16 (instructions of the block), r15 = Block*. Returns when
+  /// the block goes on after `last`, all registers but the group's reloaded.
+  const u8* call_handlers = nullptr;
+  /// Called with r14 = linear address - tag, r15 = offset of the entry in its array, after a miss. Returns
+  /// with r14 = linear address, and ZF = 0 when the entry was filled.
+  const u8* refill[mmu::kViews][mmu::kAccessKinds] = {};
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
   /// The same with kInterpret.
@@ -23,12 +26,16 @@ struct Stubs {
   const u8* acquire_x87 = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
+  /// Jumped to with rip = r9 + r14: the same.
+  const u8* jump_miss = nullptr;
   /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has
   /// code.
   const u8* lookup[mmu::kViews] = {};
 };
 
+using RefillFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
+
 /// Builds them in `arena`. Distances between parts of a Cpu are taken from `cpu` and hold for all.
-Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandler call_handler);
+Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandlers call_handlers, RefillFunction refill);
 
 }  // namespace reprise::jit::x64

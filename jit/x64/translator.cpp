@@ -38,23 +38,22 @@ bool raises(const Insn& in) {
 }  // namespace
 
 struct Translator::Impl final : asmjit::ErrorHandler {
-  Impl(CodeArena& code_arena, const Stubs& shared_stubs, const cpu::Cpu& sample_cpu, PassSet pass_set)
-      : arena(code_arena), stubs(shared_stubs), cpu(sample_cpu), passes(pass_set) {}
+  Impl(CodeArena& code_arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options)
+      : arena(code_arena), context{stubs, cpu, options, asmjit::CpuInfo::host().features().x86().hasBMI2()} {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
 
   CodeArena& arena;
-  const Stubs& stubs;
-  const cpu::Cpu& cpu;
-  const PassSet passes;
+  const EmitContext context;
+  Plan plan;
   asmjit::CodeHolder code;
   x86::Assembler assembler;
   bool failed = false;
   const bool trust_flags = host_flags_are_ours();
 };
 
-Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, PassSet passes)
-    : impl_(std::make_unique<Impl>(arena, stubs, cpu, passes)) {}
+Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options)
+    : impl_(std::make_unique<Impl>(arena, stubs, cpu, options)) {}
 Translator::~Translator() = default;
 
 bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native) {
@@ -68,26 +67,28 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   code.setErrorHandler(impl_.get());
   code.attach(&a);
 
-  BlockEmitter e(a, impl_->stubs, impl_->cpu, block, view);
+  impl_->plan.make({block.insns.get(), block.count}, impl_->context.options);
+  const PassSet passes = impl_->context.options.passes;
+  BlockEmitter e(a, impl_->context, block, impl_->plan, view);
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     if (raises(in)) continue;
-    e.needs(i, vector_registers(in, impl_->passes));
-    if (!takes_x87(in, impl_->passes)) continue;
+    e.needs(i, vector_registers(in, passes));
+    if (!takes_x87(in, passes)) continue;
     e.needs(i, HostRegisters::X87);
     if (sets_fip(in)) e.sets_fip(i);
   }
   e.begin();
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
-    e.begin_insn(in);
+    e.begin_insn(i);
     const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
-    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, impl_->passes) ||
-          emit_x87(e, in, impl_->passes))) e.call_handler(in);
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) ||
+          emit_x87(e, in, passes))) e.call_handler();
     e.end_insn();
   }
   const Insn& last = block.insns[block.count - 1];
-  if (!e.ended()) e.go_to(last.next_offset, false);
+  if (!e.ended()) e.go_to(last.next_offset);
   e.finish(native, base);
 
   if (impl_->failed) return false;

@@ -18,7 +18,7 @@ namespace reprise::jit::x64 {
 
 class Translator {
  public:
-  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, PassSet passes);
+  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options);
   ~Translator();
 
   /// Fills `native` with the code of `block`, whose data accesses have the rights of `view`. False: it has

@@ -1,0 +1,30 @@
+// What instructions do to general registers and memory, as far as planning asks.
+#pragma once
+
+#include <optional>
+
+#include "cpu/insn.h"
+
+namespace reprise::jit {
+
+/// The one memory access of an instruction that may share a probe.
+struct MemoryAccess {
+  u8 base;  // general register number, kGprPageBase or kGprZero
+  u8 seg;
+  u8 bytes;
+  bool writes;
+  bool stack;  // implicit
+  i64 disp;
+};
+
+/// Whether the effects of `in` on general registers are all known here, and it is neither a string
+/// instruction nor one that touches translations, modes or the outside.
+bool effects_known(const cpu::Insn& in);
+
+/// What `in`, whose effects are known, does to register `gpr`: adds a constant, or makes it unknown (no value).
+std::optional<i32> change_of(const cpu::Insn& in, unsigned gpr);
+
+/// An access at a constant distance from one register, if `in` makes one in the flat or a based segment.
+std::optional<MemoryAccess> access_of(const cpu::Insn& in);
+
+}  // namespace reprise::jit

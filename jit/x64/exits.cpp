@@ -1,0 +1,101 @@
+// Ends of blocks: jumps within the page, which are linked; jumps elsewhere, which are looked up; the way back
+// to the engine.
+#include <cstddef>
+
+#include "common/check.h"
+#include "jit/x64/block_emitter.h"
+
+namespace reprise::jit::x64 {
+
+using mmu::Access;
+using mmu::TlbEntry;
+
+void BlockEmitter::check_canonical() {
+  save_flags();
+  a.mov(kScratch1, kScratch0);
+  a.shl(kScratch1, 16);
+  a.sar(kScratch1, 16);
+  a.cmp(kScratch1, kScratch0);
+  a.jne(slow());
+  flags_lost();
+}
+
+void BlockEmitter::look_up(const Label& miss) {
+  if (!context_.options.has(Pass::Jumps)) {
+    if (miss.id() != jump_miss_.id()) check_canonical();
+    return;
+  }
+  tlb_index();
+  a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(Access::Fetch, offsetof(TlbEntry, tag_linear))));
+  a.sub(kScratch0, kGroupReg);
+  a.cmp(kScratch0, static_cast<i32>(kPageBytes));
+  a.jae(miss);
+  // Tables of code addresses by offset in the page: jit/jump_tables.h.
+  a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(Access::Fetch, offsetof(TlbEntry, delta))));
+  a.mov(kScratch1.r32(), x86::dword_ptr(kScratch1, kScratch0, 2));
+  flags_lost();
+}
+
+void BlockEmitter::go_to_found() {
+  ended_ = true;
+  if (!context_.options.has(Pass::Jumps)) {
+    a.mov(rip(), kScratch0);
+    a.jmp(reinterpret_cast<u64>(context_.stubs.leave));
+    return;
+  }
+  a.mov(slot(cpu::kGprPageBase, 8), kGroupReg);
+  a.jmp(kScratch1);
+}
+
+void BlockEmitter::go_to_scratch() {
+  save_flags();
+  look_up(jump_miss_);
+  go_to_found();
+}
+
+void BlockEmitter::go_to(u64 offset) {
+  save_flags();
+  if (offset < kPageBytes) {
+    const Label stub = a.newLabel();
+    a.long_().jmp(stub);
+    ended_ = true;
+    edges_.push_back({a.offset(), stub, static_cast<u16>(offset)});
+    return;
+  }
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  const i64 distance = static_cast<i64>(offset);
+  CHECK(distance == static_cast<i32>(distance));
+  a.lea(kScratch0, x86::ptr(kScratch0, static_cast<i32>(distance)));
+  go_to_scratch();
+}
+
+void BlockEmitter::set_rip(u16 page_offset) {
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  a.lea(kScratch0, x86::ptr(kScratch0, page_offset));
+  a.mov(rip(), kScratch0);
+}
+
+void BlockEmitter::finish_exits(NativeBlock& native, const u8* base) {
+  a.bind(jump_miss_);
+  a.jmp(reinterpret_cast<u64>(context_.stubs.jump_miss));
+
+  a.bind(out_of_budget_);
+  a.add(kBudgetReg, block_.count);
+  set_rip(block_.insns[0].offset);
+  a.jmp(reinterpret_cast<u64>(context_.stubs.leave));
+
+  CHECK(edges_.size() <= NativeBlock::kMaxEdges);
+  for (const PendingEdge& pending : edges_) {
+    Edge& edge = native.edge[native.edges++];
+    edge.owner = &native;
+    edge.jump = base + pending.jump_end - 4;
+    edge.stub = base + a.offset();
+    edge.page_offset = pending.page_offset;
+    a.bind(pending.stub);
+    set_rip(pending.page_offset);
+    a.mov(kScratch1, reinterpret_cast<u64>(&edge));
+    a.jmp(reinterpret_cast<u64>(context_.stubs.leave_edge));
+  }
+}
+
+}  // namespace reprise::jit::x64

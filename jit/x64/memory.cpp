@@ -1,0 +1,164 @@
+// Operands: guest addresses, probes of the first-level TLB, groups that share one.
+#include <cstddef>
+
+#include "common/check.h"
+#include "jit/x64/block_emitter.h"
+
+namespace reprise::jit::x64 {
+
+using cpu::Insn;
+using mmu::Access;
+using mmu::TlbEntry;
+
+bool BlockEmitter::encodable_address(const Insn& in) {
+  // A displacement relative to the page may be longer than the one relative to rip.
+  const bool absolute = in.base / 8 == cpu::kGprZero && in.index / 8 == cpu::kGprZero;
+  return absolute || in.disp == static_cast<i32>(in.disp);
+}
+
+bool BlockEmitter::plain_address(const Insn& in) { return in.addr_shift == 0 && encodable_address(in); }
+
+bool BlockEmitter::plain_memory(const Insn& in) { return plain_address(in) && !in.has(Insn::kCheckAddress); }
+
+Mem BlockEmitter::address(const Insn& in) {
+  const unsigned base = in.base / 8;
+  const unsigned index = in.index / 8;
+  const bool has_base = base != cpu::kGprZero;
+  const bool has_index = index != cpu::kGprZero;
+  if (!has_base && !has_index) {
+    a.mov(kScratch0, in.disp);
+    return x86::ptr(kScratch0);
+  }
+  const i32 disp = static_cast<i32>(in.disp);
+  if (!has_index) return x86::ptr(fetched(base, 8, kScratch0), disp);
+  const Gp index_reg = fetched(index, 8, kScratch1);
+  if (!has_base) {
+    a.mov(kScratch0, in.disp);
+    return x86::ptr(kScratch0, index_reg, in.scale);
+  }
+  return x86::ptr(fetched(base, 8, kScratch0), index_reg, in.scale, disp);
+}
+
+i32 BlockEmitter::tlb(Access access, std::size_t field) const {
+  const TlbEntry& entry = cpu_.mmu.tlb_array(view_, access).entries[0];
+  return static_cast<i32>(offset_in(cpu_, &entry) - kCpuBias + static_cast<i64>(field));
+}
+
+void BlockEmitter::tlb_index() {
+  static_assert(sizeof(TlbEntry) == 32);
+  constexpr unsigned kShift = kPageShift - 5;
+  if (context_.bmi2) {
+    a.rorx(kScratch1, kScratch0, kShift);
+  } else {
+    a.mov(kScratch1, kScratch0);
+    a.shr(kScratch1, kShift);
+  }
+  a.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(TlbEntry));
+}
+
+void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned bytes) {
+  tlb_index();
+  a.sub(kScratch0, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, tag_linear))));
+  a.cmp(kScratch0, static_cast<i32>(kPageBytes - bytes));
+  if (context_.options.has(Pass::SecondLevel)) {
+    misses_.push_back({a.newLabel(), retry, slow(), access});
+    a.ja(misses_.back().entry);
+  } else {
+    a.ja(slow());
+  }
+}
+
+Mem BlockEmitter::probe(const Mem& at, u8 seg, Access access, unsigned bytes, unsigned alignment) {
+  save_flags();
+  // A repeated probe finds its address in scratch 0.
+  const Label retry = a.newLabel();
+  a.lea(kScratch0, at);
+  if (seg != cpu::kSegFlat) a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8));
+  if (alignment > 1) {
+    a.test(kScratch0.r8(), alignment - 1);
+    a.jnz(slow());
+  }
+  a.bind(retry);
+  probe_scratch(retry, access, bytes);
+  a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
+  flags_lost();
+  return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
+}
+
+Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned alignment) {
+  const PlannedInsn& planned = plan_.insns[index_];
+  if (planned.group < 0 || planned.stack || !open_group(planned))
+    return probe(address(in), in.seg, access, bytes, alignment);
+  CHECK(access != Access::Write || plan_.groups[static_cast<unsigned>(planned.group)].writes);
+  if (alignment > 1) {
+    save_flags();
+    load_base(in.base / 8, planned.disp);
+    if (in.seg != cpu::kSegFlat)
+      a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[in.seg].base), 8));
+    a.test(kScratch0.r8(), alignment - 1);
+    a.jnz(slow());
+    flags_lost();
+  }
+  return group_operand(planned, bytes);
+}
+
+Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access) {
+  const PlannedInsn& planned = plan_.insns[index_];
+  if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, 8);
+  return probe(x86::ptr(fetched(gpr, 8, kScratch0), disp), cpu::kSegFlat, access, 8);
+}
+
+/// Scratch 0: `disp` from the guest register, without its segment's base.
+void BlockEmitter::load_base(unsigned gpr, i32 disp) {
+  if (gpr == cpu::kGprZero) {
+    a.mov(kScratch0, i64{disp});
+  } else if (pinned(gpr)) {
+    a.lea(kScratch0, x86::ptr(reg(gpr, 8), disp));
+  } else {
+    a.mov(kScratch0, slot(gpr, 8));
+    if (disp != 0) a.lea(kScratch0, x86::ptr(kScratch0, disp));
+  }
+}
+
+/// Probes for all of the group unless that is done already. False: too little is left of it.
+bool BlockEmitter::open_group(const PlannedInsn& planned) {
+  if (open_group_ == planned.group) return true;
+  const ProbeGroup& group = plan_.groups[static_cast<unsigned>(planned.group)];
+  if (index_ == group.last) return false;
+  open_group_ = planned.group;
+  const Access access = group.writes ? Access::Write : Access::Read;
+  const bool by_distance = pinned(group.base) && group.seg == cpu::kSegFlat;
+  save_flags();
+  load_base(group.base, group.low - planned.shift);
+  if (group.seg != cpu::kSegFlat)
+    a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[group.seg].base), 8));
+  const Label retry = a.newLabel();
+  a.bind(retry);
+  probe_scratch(retry, access, static_cast<unsigned>(group.high - group.low));
+  if (by_distance) {
+    a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
+  } else {
+    a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
+    a.add(kGroupReg, kScratch0);
+  }
+  flags_lost();
+  return true;
+}
+
+Mem BlockEmitter::group_operand(const PlannedInsn& planned, unsigned bytes) const {
+  const ProbeGroup& group = plan_.groups[static_cast<unsigned>(planned.group)];
+  if (pinned(group.base) && group.seg == cpu::kSegFlat)
+    return x86::ptr(reg(group.base, 8), kGroupReg, 0, planned.disp, bytes);
+  return x86::ptr(kGroupReg, planned.disp + planned.shift - group.low, bytes);
+}
+
+Mem BlockEmitter::one_register(const Mem& m) {
+  const auto uses = [&](const Gp& reg) {
+    return (m.hasBaseReg() && m.baseId() == reg.id()) || (m.hasIndexReg() && m.indexId() == reg.id());
+  };
+  if (!uses(kScratch0)) return m;
+  a.lea(kScratch1, m);
+  return x86::ptr(kScratch1, 0, m.size());
+}
+
+}  // namespace reprise::jit::x64

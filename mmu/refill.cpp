@@ -1,0 +1,33 @@
+// The refill that generated code calls on a first-level miss. Compiled without vector registers: those of the
+// host may hold the guest's.
+#include "mmu/mmu.h"
+
+namespace reprise::mmu {
+
+bool Mmu::refill(u64 linear, Access access, View view) {
+  TlbArray& tags = array(view, access);
+  // The tag is right, so the access crosses into the next page or is misaligned.
+  if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
+  if (!paging() || !watches_.empty() || !is_canonical(context_, linear)) return false;
+
+  const u64 data = second_level_->find(linear);
+  const unsigned right = static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
+  if (data == 0 || ((rights_[data & SecondLevelTlb::kRightsMask] >> right) & 1) == 0) return false;
+  if (access == Access::Write && (data & SecondLevelTlb::kDirty) == 0) return false;
+
+  const u64 phys_page = data & kPageMask & a20_mask_;
+  u8* const host = phys_map_.main_ram_host(phys_page, kPageBytes);
+  if (host == nullptr) return false;
+  if (access == Access::Write) {
+    if (code_pages_.has_code(phys_page)) return false;
+    const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
+    write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
+    phys_map_.ram().mark_dirty(ram_page << kPageShift);
+  }
+  ++stats_.l1_misses[static_cast<unsigned>(access)];
+  ++stats_.l2_hits;
+  tags.fill(linear & kPageMask, host, phys_page, (data & SecondLevelTlb::kGlobal) != 0);
+  return true;
+}
+
+}  // namespace reprise::mmu
