@@ -50,6 +50,7 @@ struct Cpu final : public mmu::AccessObserver {
   bool task_fault = false;   // the instruction retired with a task switch; `fault` comes before the new task's first
   bool single_step = false;  // a single-step trap follows when the current instruction retires (some override TF)
   u64 debug_hits = 0;   // DR6 bits of data breakpoints hit by the current instruction
+  bool stop_requested = false;  // Vcpu::run() is to return at the next instruction boundary where events are looked for
 
   mmu::Mmu mmu;
   CpuBus& bus;

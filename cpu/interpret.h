@@ -16,12 +16,27 @@ inline u64 fetch_linear(const Cpu& cpu) {
   return cpu.mode.is64() ? linear : static_cast<u32>(linear);
 }
 
+/// After an instruction that may have changed mode, interruptibility or devices, before another one of the same budget:
+/// true when nothing waits for Vcpu::run(), which would only go on. Shadows and RF, which cover one instruction, are
+/// then over, as Vcpu::run_engine() has it.
+inline bool pass_boundary(Cpu& cpu) {
+  CpuState& state = cpu.state;
+  if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
+      state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
+      (state.rflags & kRflagsTf) || (state.dr7 & 0xff) != 0)
+    return false;
+  if ((state.rflags & kRflagsIf) && cpu.interrupts.interrupt_pending()) return false;
+  state.sti_shadow = false;
+  state.rflags &= ~kRflagsRf;
+  return true;
+}
+
 /// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the
 /// beginning of the block, `last` included; `retired` is still that of the beginning. No value: the engine
 /// goes on.
 inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, u64 completed) {
   CpuState& state = cpu.state;
-  const bool stop = cpu.block_end == nullptr || cpu.debug_hits != 0;
+  bool stop = cpu.block_end == nullptr || cpu.debug_hits != 0;
   cpu.extra_retired = 0;
   cpu.current = cpu.block_begin = nullptr;
   switch (status) {
@@ -38,7 +53,8 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
     case Status::StopJump:
       state.retired += completed;
       cpu.sync_mode();
-      return RunExit::Event;
+      stop = true;
+      break;
     case Status::Fault:
       state.rip = cpu.rip_of(last);
       state.retired += completed - 1;
@@ -54,7 +70,7 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
       state.retired += completed - 1;
       break;
   }
-  if (stop) return RunExit::Event;
+  if (stop && (completed >= cpu.block_budget || !pass_boundary(cpu))) return RunExit::Event;
   return std::nullopt;
 }
 

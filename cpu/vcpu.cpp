@@ -11,8 +11,8 @@ VcpuExit Vcpu::run(u64 budget) {
   unsigned deliveries = 0;
   u64 last_retired = state.retired;
   for (;;) {
-    if (stop_requested_) {
-      stop_requested_ = false;
+    if (cpu_.stop_requested) {
+      cpu_.stop_requested = false;
       return VcpuExit::Attention;
     }
     switch (state.activity) {

@@ -2,7 +2,7 @@
 //
 // Every engine must see an interrupt at the same instruction. So events are looked for wherever their conditions can
 // change, and nowhere else: when the budget ends (the machine's timers), after an instruction that returns Stop, and
-// after a device access. Between those the engine runs on undisturbed.
+// after a device access. Between those, and where pass_boundary() (cpu/interpret.h) finds none, the engine runs on.
 #pragma once
 
 #include "cpu/cpu.h"
@@ -34,7 +34,7 @@ class Vcpu {
 
   /// Makes run() return at the next instruction boundary where events are looked for. For the bus and devices, when
   /// an access changed what the machine must do next.
-  void request_stop() { stop_requested_ = true; }
+  void request_stop() { cpu_.stop_requested = true; }
 
   void raise_nmi() { cpu_.state.nmi_pending = true; }
   /// RESET and INIT; after INIT an application processor waits for SIPI.
@@ -59,7 +59,6 @@ class Vcpu {
   Cpu& cpu_;
   Engine& engine_;
   VcpuCounts counts_;
-  bool stop_requested_ = false;
 };
 
 }  // namespace reprise::cpu
