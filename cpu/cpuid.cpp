@@ -188,6 +188,11 @@ CpuidResult leaf_d(const CpuProfile& profile, const CpuState& state, u32 subleaf
   const u64 offered = allowed_xcr0(profile);
   if (subleaf == 0)
     return {static_cast<u32>(offered), xsave_area_bytes(state.xcr0), xsave_area_bytes(offered), 0};
+  if (subleaf == 1) {
+    const bool compacted = profile.has(Feature::Xsavec) || profile.has(Feature::Xsaves);
+    return {0, compacted ? xsave_area_bytes(state.xcr0 | state.xss) : 0, static_cast<u32>(kAllowedXss),
+            static_cast<u32>(kAllowedXss >> 32)};
+  }
   if (subleaf == 2 && bit(offered, 2)) return {kXsaveAvxBytes, kXsaveAvxOffset, 0, 0};
   return {};
 }
@@ -248,7 +253,8 @@ CpuProfile make_default_profile() {
       .physical_address_bits = 46,
       .features = feature_set({Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Sse3, Pclmulqdq, Ssse3,
                                Cx16, Sse41, Sse42, X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Rdrand, Pcid, Fsgsbase,
-                               Bmi1, Smep, Bmi2, Adx, Clflushopt, Clwb, Sha, Rdpid, Lzcnt, Prefetchw, Serialize,
+                               Bmi1, Smep, Bmi2, Adx, Clflushopt, Clwb, Sha, Rdpid, Xsaveopt, Xsavec,
+                               XgetbvEcx1, Xsaves, Lzcnt, Prefetchw, Serialize,
                                Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, BhiCtrl, LahfLm, Syscall, Nx,
                                Pdpe1gb, Rdtscp, LongMode}),
   };

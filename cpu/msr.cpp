@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "cpu/control_regs.h"
+#include "cpu/xsave.h"
 
 namespace reprise::cpu {
 namespace {
@@ -278,7 +279,7 @@ constexpr MsrRow kRows[] = {
     {0x6e0, 0x6e0, "IA32_TSC_DEADLINE", read_tsc_deadline, write_tsc_deadline},
     {0x800, 0x8ff, "x2APIC", read_if<Feature::X2apic, read_apic>, write_if<Feature::X2apic, write_apic>},
     {0xda0, 0xda0, "IA32_XSS", read_if<Feature::Xsaves, read_field<&CpuState::xss>>,
-     write_if<Feature::Xsaves, write_field<&CpuState::xss, 0>>},
+     write_if<Feature::Xsaves, write_field<&CpuState::xss, kAllowedXss>>},
     {0xc0000080, 0xc0000080, "IA32_EFER", read_field<&CpuState::efer>, write_efer_msr},
     {0xc0000081, 0xc0000081, "IA32_STAR", read_field<&CpuState::star>, write_field<&CpuState::star, kStarAll>},
     {0xc0000082, 0xc0000082, "IA32_LSTAR", read_field<&CpuState::lstar>, write_canonical<&CpuState::lstar>},

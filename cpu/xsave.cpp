@@ -63,4 +63,35 @@ void load_xmm(CpuState& state, unsigned count, std::span<const u8> area) {
   }
 }
 
+void save_ymm_high(const CpuState& state, unsigned count, std::span<u8> area) {
+  for (unsigned i = 0; i < count; ++i) {
+    write_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i, state.ymm[i].qword[2]);
+    write_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i + 8, state.ymm[i].qword[3]);
+  }
+}
+
+void load_ymm_high(CpuState& state, unsigned count, std::span<const u8> area) {
+  for (unsigned i = 0; i < count; ++i) {
+    state.ymm[i].qword[2] = read_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i);
+    state.ymm[i].qword[3] = read_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i + 8);
+  }
+}
+
+void reset_xmm(CpuState& state, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) state.ymm[i].qword[0] = state.ymm[i].qword[1] = 0;
+}
+
+void reset_ymm_high(CpuState& state, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) state.ymm[i].qword[2] = state.ymm[i].qword[3] = 0;
+}
+
+u64 components_in_use(const CpuState& state) {
+  u64 low = 0, high = 0;
+  for (const V256& reg : state.ymm) {
+    low |= reg.qword[0] | reg.qword[1];
+    high |= reg.qword[2] | reg.qword[3];
+  }
+  return kXstateX87 | (low != 0 || state.mxcsr != kMxcsrInit ? kXstateSse : 0) | (high != 0 ? kXstateAvx : 0);
+}
+
 }  // namespace reprise::cpu

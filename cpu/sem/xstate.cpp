@@ -1,5 +1,5 @@
 // FXSAVE, XSAVE and relatives. An area is checked and translated as a whole before any of it is read or written.
-// Undefined: XINUSE; every offered component counts as in use, so XSAVE writes what it is asked for.
+// SDM 1 10.5 and chapter 13.
 #include "cpu/xsave.h"
 
 #include "cpu/control_regs.h"
@@ -67,17 +67,28 @@ Status sem_fxrstor(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 
-/// EDX:EAX within XCR0: the requested-feature bitmap.
-u64 requested_features(const CpuState& state) {
+/// XSAVE writes every component it is asked for, XSAVEOPT those in use. XSAVEC and XSAVES write those in use in the
+/// compacted format. None uses the modified optimisation, as none has to. SDM 1 13.7 to 13.11.
+enum class SaveKind : u8 { Save, Opt, Compact };
+/// Which components: those of XCR0, or those of XCR0 and IA32_XSS.
+enum class Reach : u8 { User, Supervisor };
+
+u64 enabled_features(const CpuState& state, Reach reach) {
+  return state.xcr0 | (reach == Reach::Supervisor ? state.xss : 0);
+}
+/// EDX:EAX within what is enabled: the requested-feature bitmap.
+u64 requested_features(const CpuState& state, Reach reach) {
   const u64 mask = gpr_part<u32>(state, RAX) | u64{gpr_part<u32>(state, RDX)} << 32;
-  return mask & state.xcr0;
+  return mask & enabled_features(state, reach);
 }
 
-template <PointerFormat Format>
+template <PointerFormat Format, SaveKind Kind, Reach From = Reach::User>
 Status sem_xsave(Cpu& cpu, const Insn& in) {
   const CpuState& state = cpu.state;
-  const u64 requested = requested_features(state);
-  const u32 bytes = xsave_area_bytes(requested);
+  const u64 requested = requested_features(state, From);
+  const u64 in_use = requested & components_in_use(state);
+  const u64 saved = Kind == SaveKind::Save ? requested : in_use;
+  const u32 bytes = xsave_area_bytes(requested);  // the room for all of it must be there
   u64 linear;
   if (!area_linear(cpu, in, bytes, 64, mmu::Access::Write, linear)) return Status::Fault;
   u8 buffer[kXsaveMaxBytes];
@@ -85,67 +96,107 @@ Status sem_xsave(Cpu& cpu, const Insn& in) {
   if (!cpu.mmu.probe_write(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
   if (!load_area(cpu, in, linear, area)) return Status::Fault;
 
-  if (requested & kXstateX87) save_x87(state.x87, Format, area);
-  if (requested & (kXstateSse | kXstateAvx)) save_mxcsr(state, buffer);
-  if (requested & kXstateSse) save_xmm(state, xmm_count(in), area);
-  if (requested & kXstateAvx) {
-    for (unsigned i = 0; i < xmm_count(in); ++i) {
-      write_unaligned<u64>(buffer + kXsaveAvxOffset + 16 * i, state.ymm[i].qword[2]);
-      write_unaligned<u64>(buffer + kXsaveAvxOffset + 16 * i + 8, state.ymm[i].qword[3]);
-    }
+  const u64 with_mxcsr = Kind == SaveKind::Compact ? saved & kXstateSse : requested & (kXstateSse | kXstateAvx);
+  if (saved & kXstateX87) save_x87(state.x87, Format, area);
+  if (with_mxcsr) save_mxcsr(state, buffer);
+  if (saved & kXstateSse) save_xmm(state, xmm_count(in), area);
+  if (saved & kXstateAvx) save_ymm_high(state, xmm_count(in), area);
+
+  if constexpr (Kind == SaveKind::Compact) {
+    write_unaligned<u64>(buffer + kXsaveHeaderOffset, in_use);
+    write_unaligned<u64>(buffer + kXsaveHeaderOffset + 8, requested | kXcompCompacted);
+  } else {
+    const u64 xstate_bv = read_unaligned<u64>(buffer + kXsaveHeaderOffset);
+    write_unaligned<u64>(buffer + kXsaveHeaderOffset, (xstate_bv & ~requested) | in_use);
   }
-  const u64 xstate_bv = read_unaligned<u64>(buffer + kXsaveHeaderOffset);
-  write_unaligned<u64>(buffer + kXsaveHeaderOffset, xstate_bv | requested);
   return store_area(cpu, in, linear, area) ? Status::Next : Status::Fault;
 }
 
-template <PointerFormat Format>
-Status sem_xrstor(Cpu& cpu, const Insn& in) {
+/// The header of an area: which components it holds and in which format. SDM 1 13.4.2.
+struct XsaveHeader {
+  u64 xstate_bv, xcomp_bv;
+  u64 reserved[6];
+
+  explicit XsaveHeader(const u8* area)
+      : xstate_bv(read_unaligned<u64>(area + kXsaveHeaderOffset)),
+        xcomp_bv(read_unaligned<u64>(area + kXsaveHeaderOffset + 8)) {
+    for (unsigned i = 0; i < 6; ++i) reserved[i] = read_unaligned<u64>(area + kXsaveHeaderOffset + 16 + 8 * i);
+  }
+  bool compacted() const { return (xcomp_bv & kXcompCompacted) != 0; }
+
+  /// SDM 1 13.8.1: bytes 23:8 must be 0.
+  bool valid_standard(u64 enabled) const {
+    return (xstate_bv & ~enabled) == 0 && xcomp_bv == 0 && reserved[0] == 0;
+  }
+  /// SDM 1 13.8.2 and 13.12: bytes 63:16 must be 0.
+  bool valid_compacted(u64 enabled) const {
+    u64 any = 0;
+    for (const u64 word : reserved) any |= word;
+    return compacted() && (xcomp_bv & ~(enabled | kXcompCompacted)) == 0 && (xstate_bv & ~xcomp_bv) == 0 && any == 0;
+  }
+};
+
+template <PointerFormat Format, Reach From>
+Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
-  const u64 requested = requested_features(state);
-  const u32 bytes = xsave_area_bytes(requested);
+  const u64 requested = requested_features(state, From);
   u64 linear;
-  if (!area_linear(cpu, in, bytes, 64, mmu::Access::Read, linear)) return Status::Fault;
+  if (!area_linear(cpu, in, kXsaveAvxOffset, 64, mmu::Access::Read, linear)) return Status::Fault;
   u8 buffer[kXsaveMaxBytes];
-  const std::span<u8> area = std::span(buffer).first(bytes);
-  if (!load_area(cpu, in, linear, area)) return Status::Fault;
+  if (!load_area(cpu, in, linear, std::span(buffer).first(kXsaveAvxOffset))) return Status::Fault;
 
-  // SDM 1 13.8.1: the standard form; the compacted one is not offered.
-  const u64 xstate_bv = read_unaligned<u64>(buffer + kXsaveHeaderOffset);
-  const u64 xcomp_bv = read_unaligned<u64>(buffer + kXsaveHeaderOffset + 8);
-  const u64 reserved = read_unaligned<u64>(buffer + kXsaveHeaderOffset + 16);
-  if ((xstate_bv & ~state.xcr0) != 0 || xcomp_bv != 0 || reserved != 0) return cpu.raise(kGP, 0);
+  const XsaveHeader header(buffer);
+  const u64 enabled = enabled_features(state, From);
+  // XRSTORS knows the compacted format only, XRSTOR both where XSAVEC or XSAVES are offered.
+  const bool may_compact =
+      From == Reach::Supervisor || cpu.profile.has(Feature::Xsavec) || cpu.profile.has(Feature::Xsaves);
+  const bool compact = From == Reach::Supervisor || (may_compact && header.compacted());
+  // Page faults of the whole area come before #GP for its contents.
+  const u32 bytes = xsave_area_bytes(compact ? requested & header.xcomp_bv : requested);
+  if (bytes > kXsaveAvxOffset) {
+    if (!area_linear(cpu, in, bytes, 64, mmu::Access::Read, linear)) return Status::Fault;
+    const std::span<u8> extended = std::span(buffer).subspan(kXsaveAvxOffset, bytes - kXsaveAvxOffset);
+    if (!load_area(cpu, in, linear + kXsaveAvxOffset, extended)) return Status::Fault;
+  }
+  if (!(compact ? header.valid_compacted(enabled) : header.valid_standard(enabled))) return cpu.raise(kGP, 0);
+
+  // The standard format has MXCSR for SSE and AVX state alike, in use or not.
+  const u64 loaded = requested & header.xstate_bv, initialised = requested & ~header.xstate_bv;
+  const bool loads_mxcsr = compact ? (loaded & kXstateSse) != 0 : (requested & (kXstateSse | kXstateAvx)) != 0;
   const u32 mxcsr = read_unaligned<u32>(buffer + kMxcsrOffset);
-  const bool takes_mxcsr = (requested & (kXstateSse | kXstateAvx)) != 0;
-  if (takes_mxcsr && (mxcsr & ~kMxcsrMask) != 0) return cpu.raise(kGP, 0);
+  if (loads_mxcsr && (mxcsr & ~kMxcsrMask) != 0) return cpu.raise(kGP, 0);
+  const std::span<const u8> area(buffer);
 
-  if (requested & kXstateX87) {
-    if (xstate_bv & kXstateX87) {
-      load_x87(state.x87, Format, area);
-    } else {
-      reset_x87(state.x87);
-    }
+  if (loaded & kXstateX87) load_x87(state.x87, Format, area);
+  if (initialised & kXstateX87) reset_x87(state.x87);
+  if (loads_mxcsr) {
+    state.mxcsr = mxcsr;
+  } else if (initialised & kXstateSse) {
+    state.mxcsr = kMxcsrInit;
   }
-  if (takes_mxcsr) state.mxcsr = mxcsr;
-  for (unsigned i = 0; i < xmm_count(in); ++i) {
-    V256& reg = state.ymm[i];
-    if ((requested & kXstateSse) && !(xstate_bv & kXstateSse)) reg.qword[0] = reg.qword[1] = 0;
-    if (requested & kXstateAvx) {
-      const bool in_use = (xstate_bv & kXstateAvx) != 0;
-      reg.qword[2] = in_use ? read_unaligned<u64>(buffer + kXsaveAvxOffset + 16 * i) : 0;
-      reg.qword[3] = in_use ? read_unaligned<u64>(buffer + kXsaveAvxOffset + 16 * i + 8) : 0;
-    }
-  }
-  if (requested & xstate_bv & kXstateSse) load_xmm(state, xmm_count(in), area);
+  if (loaded & kXstateSse) load_xmm(state, xmm_count(in), area);
+  if (initialised & kXstateSse) reset_xmm(state, xmm_count(in));
+  if (loaded & kXstateAvx) load_ymm_high(state, xmm_count(in), area);
+  if (initialised & kXstateAvx) reset_ymm_high(state, xmm_count(in));
   return Status::Next;
 }
+template <PointerFormat Format>
+Status sem_xrstor(Cpu& cpu, const Insn& in) {
+  return sem_xrstor_from<Format, Reach::User>(cpu, in);
+}
+template <PointerFormat Format>
+Status sem_xrstors(Cpu& cpu, const Insn& in) {
+  return sem_xrstor_from<Format, Reach::Supervisor>(cpu, in);
+}
 
+/// ECX = 0: XCR0. ECX = 1: the components of it that are in use.
 Status sem_xgetbv(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
   const u32 index = gpr_part<u32>(state, RCX);
   if (index > 1 || (index == 1 && !cpu.profile.has(Feature::XgetbvEcx1))) return cpu.raise(kGP, 0);
-  set_gpr_part<u32>(state, RAX, static_cast<u32>(state.xcr0));
-  set_gpr_part<u32>(state, RDX, static_cast<u32>(state.xcr0 >> 32));
+  const u64 value = index == 0 ? state.xcr0 : state.xcr0 & components_in_use(state);
+  set_gpr_part<u32>(state, RAX, static_cast<u32>(value));
+  set_gpr_part<u32>(state, RDX, static_cast<u32>(value >> 32));
   return Status::Next;
 }
 

@@ -45,11 +45,21 @@ enum Tolerance : u8 {
   kMemoryOnFault = 1u << 1,    // stores before the fault stay
   kX87OnFault = 1u << 2,       // the switch to MMX state happens before the fault
   kHighHalvesOnFault = 1u << 3,  // 32-bit addresses: registers are already truncated
+  kStateOnFault = 1u << 5,     // x87 and vector registers are loaded in part
   kTranscendental = 1u << 4,   // always: results may differ by one unit in the last place, and so may C1
 };
 
+/// A quadword of the data pages that a case sets on top of what its seed gives.
+struct Patch {
+  u16 offset;
+  u64 value;
+};
+inline constexpr unsigned kMaxPatches = 9;
+
 struct Case {
   u64 seed;             // memory contents come from it
+  Patch patches[kMaxPatches];
+  u8 patch_count;
   u8 code[kMaxCodeBytes];
   u8 code_bytes;
   u64 rip;              // where the code lies
@@ -67,8 +77,8 @@ struct Outcome {
   alignas(16) u8 data[kDataBytes];
 };
 
-/// Fills the data pages from a seed: random bytes, edge values of every width, pointers into the code.
-void fill_data(u64 seed, u8* data);
+/// Fills the data pages for a case: random bytes, edge values of every width, pointers into the code; then its patches.
+void fill_data(const Case& test, u8* data);
 
 /// Differences between the two outcomes, one per line; empty when they agree.
 std::string compare(const Case& test, const Outcome& host, const Outcome& emulated);

@@ -146,7 +146,7 @@ void EmulatorRunner::run(const Case& test, Outcome& outcome, u64 slice) {
   machine.code_pages.written(kCodePhys + kPageBytes, kPageBytes);
   std::memset(code, 0xcc, kCodePages * kPageBytes);
   std::memcpy(code + (test.rip - kCodeLinear), test.code, test.code_bytes);
-  fill_data(test.seed, machine.ram->host() + kDataPhys);
+  fill_data(test, machine.ram->host() + kDataPhys);
 
   std::memcpy(state.gpr, test.in.gpr, sizeof(test.in.gpr));
   state.rip = test.rip;

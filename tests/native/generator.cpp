@@ -74,14 +74,10 @@ constexpr SkippedRow kSkipped[] = {
     {"RDSEED", "random on the host"},
     {"XGETBV", "the host enables other components"},
     {"XSETBV", "the host enables other components"},
-    {"XSAVE", "the host enables other components"},
-    {"XSAVE64", "the host enables other components"},
-    {"XSAVEC", "the host enables other components"},
-    {"XSAVEC64", "the host enables other components"},
-    {"XSAVEOPT", "the host enables other components"},
-    {"XSAVEOPT64", "the host enables other components"},
-    {"XRSTOR", "the host enables other components"},
-    {"XRSTOR64", "the host enables other components"},
+    {"XSAVES", "not for user mode"},
+    {"XSAVES64", "not for user mode"},
+    {"XRSTORS", "not for user mode"},
+    {"XRSTORS64", "not for user mode"},
     {"SGDT", "UMIP emulation by the host kernel"},
     {"SIDT", "UMIP emulation by the host kernel"},
     {"SLDT", "UMIP emulation by the host kernel"},
@@ -117,6 +113,14 @@ constexpr TolerantRow kTolerant[] = {
     {Mnemonic::FXSAVE64, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::FXRSTOR, kAnyFaultAddress},
     {Mnemonic::FXRSTOR64, kAnyFaultAddress},
+    {Mnemonic::XSAVE, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XSAVE64, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XSAVEC, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XSAVEC64, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XSAVEOPT, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XSAVEOPT64, kAnyFaultAddress | kMemoryOnFault},
+    {Mnemonic::XRSTOR, kAnyFaultAddress | kStateOnFault},
+    {Mnemonic::XRSTOR64, kAnyFaultAddress | kStateOnFault},
     {Mnemonic::F2XM1, kTranscendental},
     {Mnemonic::FYL2X, kTranscendental},
     {Mnemonic::FYL2XP1, kTranscendental},
@@ -157,12 +161,12 @@ bool last_bits_differ(Mnemonic mnemonic) {
 /// Kinds of operand the encoder is asked about.
 enum class Kind : u8 {
   Gpr8, Gpr16, Gpr32, Gpr64, Cl, Xmm, Ymm, Xmm0, Mmx, St0, Sti, Imm, One, Target,
-  Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512,
+  Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512, Mem576,
 };
 constexpr Kind kKinds[] = {Kind::Gpr8, Kind::Gpr16, Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,   Kind::Ymm,
                            Kind::Xmm0, Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,   Kind::One,   Kind::Mem1,
                            Kind::Mem2, Kind::Mem4,  Kind::Mem8,  Kind::Mem10, Kind::Mem14, Kind::Mem16, Kind::Mem28,
-                           Kind::Mem32, Kind::Mem64, Kind::Mem94, Kind::Mem108, Kind::Mem512};
+                           Kind::Mem32, Kind::Mem64, Kind::Mem94, Kind::Mem108, Kind::Mem512, Kind::Mem576};
 
 unsigned memory_bytes(Kind kind) {
   switch (kind) {
@@ -180,6 +184,7 @@ unsigned memory_bytes(Kind kind) {
     case Kind::Mem94: return 94;
     case Kind::Mem108: return 108;
     case Kind::Mem512: return 512;
+    case Kind::Mem576: return 576;
     default: return 0;
   }
 }
@@ -325,6 +330,45 @@ void draw_registers(Random& random, Registers& in) {
   for (auto& half : in.ymm_high) random_vector(random, half);
 }
 
+bool is_xsave_family(ZydisMnemonic mnemonic) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+    case ZYDIS_MNEMONIC_XRSTOR:
+    case ZYDIS_MNEMONIC_XRSTOR64: return true;
+    default: return false;
+  }
+}
+
+/// The components asked for: x87, SSE and AVX state, as the host may enable more. Before the operand is drawn.
+void draw_components(Random& random, Registers& in) {
+  in.gpr[0] = random.chance(60) ? 7 : random.below(8);
+  in.gpr[2] = 0;
+}
+
+/// Mostly a valid XSAVE area where the operand points, in either format.
+void patch_xsave_area(Random& random, u64 linear, Case& test) {
+  if (linear < kDataLinear || linear + 576 > kDataLinear + kDataBytes || random.chance(5)) return;
+  const u64 offset = linear - kDataLinear;
+  const auto patch = [&](u64 at, u64 value) {
+    test.patches[test.patch_count++] = {static_cast<u16>(offset + at), value};
+  };
+  const u64 mxcsr = random.next() & (random.chance(90) ? 0xffff : 0x1ffff);
+  patch(24, mxcsr | 0xffff00000000);
+  const bool compacted = random.chance(50);
+  const u64 compacted_components = random.chance(70) ? 7 : random.below(8);
+  u64 present = random.chance(50) ? 7 : random.below(8);
+  if (compacted && random.chance(90)) present &= compacted_components;
+  if (random.chance(4)) present |= u64{1} << 40;
+  patch(512, present);
+  patch(520, compacted ? compacted_components | u64{1} << 63 : random.chance(96) ? 0 : u64{1} << 62);
+  for (u64 at = 528; at < 576; at += 8) patch(at, random.chance(98) ? 0 : random.next());
+}
+
 /// Registers with a meaning beyond their operand: counts, string and table pointers, dividends, jump targets.
 void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, Registers& in) {
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP || zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ||
@@ -368,6 +412,8 @@ struct Generator::Impl {
       find_forms(mnemonic);
       // POPF would single-step, or fault on alignment, from there on; the last bits of transcendentals are our own.
       if (mnemonic == Mnemonic::POPF || mnemonic == Mnemonic::POPFQ || last_bits_differ(mnemonic)) continue;
+      // In a sequence the components asked for would be any.
+      if (is_xsave_family(kZydisMnemonics[i])) continue;
       for (std::size_t form = 0; form < forms[i].size(); ++form) usable.push_back({mnemonic, form});
     }
   }
@@ -421,9 +467,19 @@ struct Generator::Impl {
   /// `test`, when given, gets the registers that make the memory operand hit its target.
   unsigned encode(Random& random, Mnemonic mnemonic, const Form& form, u64 offset, u8* bytes, Case* test) const {
     Registers* in = test != nullptr ? &test->in : nullptr;
+    const bool xsave_family = is_xsave_family(kZydisMnemonics[static_cast<std::size_t>(mnemonic)]);
+    if (in != nullptr && xsave_family) {
+      draw_components(random, *in);
+      test->patch_count = 0;
+    }
     Draw draw = draw_request(random, kZydisMnemonics[static_cast<std::size_t>(mnemonic)], form, kCodeLinear + offset);
     if (in != nullptr) {
-      const u64 target = draw_target(random);
+      u64 target = draw_target(random);
+      if (xsave_family) {
+        if (draw.base == 0 || draw.base == 2) return 0;  // holds the components
+        if (random.chance(90)) target &= ~u64{63};
+        patch_xsave_area(random, target, *test);
+      }
       for (unsigned i = 0; i < draw.request.operand_count; ++i) {
         ZydisEncoderOperand& operand = draw.request.operands[i];
         if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;

@@ -33,7 +33,7 @@ void load_case(const Case& test, ucontext_t* context) {
   std::memcpy(reinterpret_cast<void*>(test.rip), test.code, test.code_bytes);
   u8* data = reinterpret_cast<u8*>(kDataLinear);
   mprotect(data + kWritablePages * kPageBytes, kPageBytes, PROT_READ | PROT_WRITE);
-  fill_data(test.seed, data);
+  fill_data(test, data);
   mprotect(data + kWritablePages * kPageBytes, kPageBytes, PROT_READ);
 
   for (unsigned i = 0; i < 16; ++i) context->uc_mcontext.gregs[kGregs[i]] = static_cast<greg_t>(test.in.gpr[i]);

@@ -196,6 +196,9 @@ TEST_F(Control, Xsetbv) {
   expect_retires({0x0f, 0x01, 0xd0});
   EXPECT_EQ(reg(RAX), 1u);
   reg(RCX) = 1;
+  expect_retires({0x0f, 0x01, 0xd0});  // of them, those in use
+  EXPECT_EQ(reg(RAX), 1u);
+  reg(RCX) = 2;
   expect_fault({0x0f, 0x01, 0xd0}, kGP, 0);
   state().cr4 &= ~kCr4Osxsave;
   apply();
@@ -281,7 +284,8 @@ TEST_F(Control, MsrValues) {
       {0x1a0, u64{1} << 34, false},
       {0x8b, 0, true},
       {0x122, 0, false},
-      {0xda0, 0, false},
+      {0xda0, 0, true},
+      {0xda0, 1u << 11, false},
       {0x12345678, 0, false},
   };
   for (const Row& row : rows) {
@@ -364,6 +368,10 @@ TEST_F(Control, CpuidLeaves) {
   EXPECT_EQ(leaf(1).ecx >> 28 & 1, 0u);  // no AVX
   EXPECT_EQ(leaf(0xd).eax, 3u);
   EXPECT_EQ(leaf(0xd).ebx, 576u);
+  EXPECT_EQ(leaf(0xd, 1).eax, 0xfu);
+  EXPECT_EQ(leaf(0xd, 1).ebx, 576u);
+  EXPECT_EQ(leaf(0xd, 1).ecx, 0u);
+  EXPECT_EQ(leaf(0xd, 3).eax, 0u);
   EXPECT_EQ(leaf(0x15).ecx, 1'000'000'000u);
   EXPECT_EQ(leaf(0x80000001).edx >> 11 & 1, 1u);
   EXPECT_EQ(leaf(0x80000008).eax, 46u | 48u << 8);

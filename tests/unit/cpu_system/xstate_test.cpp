@@ -11,6 +11,8 @@ class Xstate : public SystemFixture {
   static constexpr std::initializer_list<u8> kFxsave = {0x0f, 0xae, 0x03}, kFxsave64 = {0x48, 0x0f, 0xae, 0x03},
                                              kFxrstor = {0x0f, 0xae, 0x0b}, kFxrstor64 = {0x48, 0x0f, 0xae, 0x0b},
                                              kXsave = {0x0f, 0xae, 0x23}, kXrstor = {0x0f, 0xae, 0x2b},
+                                             kXsaveopt = {0x0f, 0xae, 0x33}, kXsavec = {0x0f, 0xc7, 0x23},
+                                             kXsaves = {0x0f, 0xc7, 0x2b}, kXrstors = {0x0f, 0xc7, 0x1b},
                                              kLdmxcsr = {0x0f, 0xae, 0x13}, kStmxcsr = {0x0f, 0xae, 0x1b};
   void fill_state() {
     X87& x87 = state().x87;
@@ -105,6 +107,94 @@ TEST_F(Xstate, FxsaveIsAllOrNothing) {
   poke<u64>(0x50f00, 0x1234);
   expect_fault(kFxsave64, kPF, mmu::kPfW);
   EXPECT_EQ(peek<u64>(0x50f00), 0x1234u);
+}
+
+TEST_F(Xstate, XsaveoptLeavesInitialComponentsAlone) {
+  fill_state();
+  for (auto& reg_value : state().ymm) reg_value = {};
+  state().mxcsr = 0x1f80;
+  poke<u64>(kData + 512, 6);
+  reg(RAX) = 3;
+  reg(RDX) = 0;
+  expect_retires(kXsaveopt);
+  EXPECT_EQ(peek<u64>(kData + 512), 4u | 1);  // the bit of SSE is cleared, that of AVX not asked for
+  EXPECT_EQ(peek<u16>(kData), 0x027f);
+  EXPECT_EQ(peek<u64>(kData + 160), 0xccccccccccccccccu);
+  EXPECT_EQ(peek<u32>(kData + 24), 0x1f80u);  // MXCSR is written all the same
+}
+
+TEST_F(Xstate, CompactedRoundTrip) {
+  for (const bool supervisor : {false, true}) {
+    SCOPED_TRACE(supervisor);
+    fill_state();
+    for (unsigned at = 528; at < 576; at += 8) poke<u64>(kData + at, 0);
+    reg(RAX) = 3;
+    reg(RDX) = 0;
+    expect_retires(supervisor ? kXsaves : kXsavec);
+    EXPECT_EQ(peek<u64>(kData + 512), 3u);
+    EXPECT_EQ(peek<u64>(kData + 520), 0x8000000000000003u);
+    const CpuState saved = state();
+    state().x87 = X87{};
+    for (auto& reg_value : state().ymm) reg_value.qword[0] = 1;
+    state().mxcsr = 0x1f80;
+    expect_retires(supervisor ? kXrstors : kXrstor);
+    EXPECT_EQ(state().x87.st, saved.x87.st);
+    EXPECT_EQ(state().mxcsr, saved.mxcsr);
+    EXPECT_EQ(state().ymm[15].qword[0], 0x10fu);
+  }
+}
+
+TEST_F(Xstate, CompactedFormWithoutSseInitialisesMxcsr) {
+  fill_state();
+  for (unsigned at = 512; at < 576; at += 8) poke<u64>(kData + at, 0);
+  poke<u64>(kData + 520, 0x8000000000000003);
+  reg(RAX) = 2;
+  reg(RDX) = 0;
+  expect_retires(kXrstor);
+  EXPECT_EQ(state().mxcsr, 0x1f80u);
+  EXPECT_EQ(state().ymm[3].qword[1], 0u);
+  EXPECT_EQ(state().x87.fcw, 0x027f);
+}
+
+TEST_F(Xstate, CompactedHeaderErrors) {
+  struct Row {
+    u64 xstate_bv, xcomp_bv;
+    unsigned stray;  // offset of a byte that should be 0
+    bool xrstor, xrstors;
+  };
+  constexpr u64 kCompacted = u64{1} << 63;
+  const Row rows[] = {
+      {3, kCompacted | 3, 0, true, true},
+      {3, kCompacted | 1, 0, false, false},                    // a component that the area has no room for
+      {3, kCompacted | 3 | u64{1} << 40, 0, false, false},     // one that is not there
+      {3, kCompacted | 3, 528, false, false},
+      {3, kCompacted | 3, 575, false, false},
+      {3, 0, 0, true, false},                                  // the standard form
+      {3, 0, 536, true, false},                                // which looks at bytes 23:8 only
+      {3, 0, 535, false, false},
+      {3, 3, 0, false, false},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(::testing::Message() << std::hex << row.xcomp_bv << ' ' << row.stray);
+    fill_state();
+    reg(RAX) = 3;
+    reg(RDX) = 0;
+    poke<u32>(kData + 24, 0x1f80);
+    for (unsigned at = 512; at < 576; at += 8) poke<u64>(kData + at, 0);
+    poke<u64>(kData + 512, row.xstate_bv);
+    poke<u64>(kData + 520, row.xcomp_bv);
+    if (row.stray != 0) poke<u8>(kData + row.stray, 1);
+    row.xrstor ? expect_retires(kXrstor) : expect_fault(kXrstor, kGP, 0);
+    row.xrstors ? expect_retires(kXrstors) : expect_fault(kXrstors, kGP, 0);
+  }
+}
+
+TEST_F(Xstate, SupervisorFormsNeedCpl0) {
+  fill_state();
+  enter_64bit(3);
+  reg(RBX) = kData;
+  expect_fault(kXsaves, kGP, 0);
+  expect_fault(kXrstors, kGP, 0);
 }
 
 TEST_F(Xstate, XsaveWritesWhatIsAsked) {
