@@ -12,7 +12,7 @@ inline constexpr u64 kXstateSse = 1u << 1;
 inline constexpr u64 kXstateAvx = 1u << 2;
 
 inline constexpr u32 kMxcsrMask = 0xffff;  // the bits that exist
-inline constexpr u32 kMxcsrInit = 0x1f80;
+inline constexpr u32 kMxcsrReset = 0x1f80;
 
 inline constexpr u32 kFxsaveBytes = 512;
 inline constexpr u32 kXsaveHeaderOffset = 512;

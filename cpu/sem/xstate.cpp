@@ -172,7 +172,7 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   if (loads_mxcsr) {
     state.mxcsr = mxcsr;
   } else if (initialised & kXstateSse) {
-    state.mxcsr = kMxcsrInit;
+    state.mxcsr = kMxcsrReset;
   }
   if (loaded & kXstateSse) load_xmm(state, xmm_count(in), area);
   if (initialised & kXstateSse) reset_xmm(state, xmm_count(in));
