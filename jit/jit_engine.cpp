@@ -120,12 +120,11 @@ void JitEngine::enter_view(Cpu& cpu, mmu::View view) {
 /// The block is what jumps to where the guest is now lead to.
 void JitEngine::note_jump_target(Cpu& cpu, Block& block) {
   auto& native = *static_cast<NativeBlock*>(block.native);
-  JumpTables::Table& table = jump_tables_.of(align_down(block.phys, kPageBytes), block.mode);
-  if (native.jump_slot == nullptr) {
-    native.jump_slot = &table[block.phys & ~kPageMask];
-    *native.jump_slot = static_cast<u32>(reinterpret_cast<u64>(native.code));
+  if (native.jump_table == nullptr) {
+    native.jump_table = jump_tables_.of(align_down(block.phys, kPageBytes), block.mode).data();
+    native.jump_table[block.phys & ~kPageMask] = static_cast<u32>(reinterpret_cast<u64>(native.code));
   }
-  cpu.mmu.set_fetch_note(cpu.state.rip, reinterpret_cast<u64>(&table));
+  cpu.mmu.set_fetch_note(cpu.state.rip, reinterpret_cast<u64>(native.jump_table));
 }
 
 RunExit JitEngine::run(Cpu& cpu, u64 budget) {
@@ -135,6 +134,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   cpu.current = cpu.block_begin = nullptr;
   context_.cpu = &cpu;
   context_.target = target;
+  context_.target_ns = cpu.bus.virtual_ns(target);
   context_.edge = nullptr;
   if (host_ != nullptr && host_->translator == nullptr) prepare_host(cpu);
 
@@ -228,7 +228,7 @@ void JitEngine::block_removed(Block& block) {
     std::erase(edge.target->incoming, &edge);
     unlink(edge);
   }
-  if (native->jump_slot != nullptr) *native->jump_slot = jump_tables_.miss();
+  if (native->jump_table != nullptr) native->jump_table[block.phys & ~kPageMask] = jump_tables_.miss();
   native->block = nullptr;
   block.native = nullptr;
   block.native_code = nullptr;

@@ -27,7 +27,7 @@ struct NativeBlock {
   unsigned edges = 0;
   Edge edge[kMaxEdges];
   std::vector<Edge*> incoming;
-  u32* jump_slot = nullptr;  // its place in a jump table, when it is there
+  u32* jump_table = nullptr;  // of its page, when its code is in there
 };
 
 /// What generated code and the engine exchange.
@@ -36,6 +36,7 @@ struct JitContext {
   Edge* edge = nullptr;  // how it was left, when through an edge
   cpu::Cpu* cpu = nullptr;
   u64 target = 0;        // Cpu::state.retired when the budget is spent
+  u64 target_ns = 0;     // virtual time then
   u32 mode_bits = 0;     // ModeKey when it was entered
   u64* calls = nullptr;  // handler calls by mnemonic
   alignas(64) u8 x87_area[576] = {};  // XSAVE image on the way between the Cpu and the host's x87 registers

@@ -74,8 +74,14 @@ void BlockEmitter::assign(unsigned gpr, unsigned bytes, const Gp& value) {
   } else if (bytes == 4) {
     // Whoever made a 32-bit value in a register cleared the rest of it.
     a.mov(slot(gpr, 8), host_gp(value.id(), 8));
+  } else if (bytes == 8) {
+    a.mov(slot(gpr, 8), value);
   } else {
-    a.mov(slot(gpr, bytes), value);
+    // All of the slot is stored: a wider load soon after a narrow store would wait for it to reach the cache.
+    const Gp& whole = value.id() == kScratch1.id() ? kScratch0 : kScratch1;
+    a.mov(whole, slot(gpr, 8));
+    a.mov(host_gp(whole.id(), bytes), value);
+    a.mov(slot(gpr, 8), whole);
   }
 }
 
@@ -90,9 +96,8 @@ void BlockEmitter::save_flags() {
 
 void BlockEmitter::need_flags() {
   if (in_host_) return;
-  a.add(x86::al, 0x7f);  // OF := AL
+  a.cmp(x86::al, 0x81);  // OF := AL
   a.sahf();
-  a.seto(x86::al);
   in_host_ = true;
 }
 

@@ -63,6 +63,7 @@ class BlockEmitter {
     return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8);
   }
   Mem selector(unsigned seg) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].selector), 2); }
+  Mem tsc_aux() const { return cpu_field(offset_in(cpu_, &cpu_.state.tsc_aux), 4); }
   Mem rip() const { return cpu_field(offset_in(cpu_, &cpu_.state.rip), 8); }
   /// Where guest register `gpr` is, as an operand.
   asmjit::Operand place(unsigned gpr, unsigned bytes) const {
@@ -93,6 +94,10 @@ class BlockEmitter {
   /// The same host operand without scratch 0, which is free then.
   Mem one_register(const Mem& m);
 
+  // --- Time ---
+  /// The time-stamp counter at the running instruction, in scratch 0. Takes scratch 1; flags are lost.
+  void read_tsc();
+
   // --- Flags ---
   /// Rax has them: before anything that destroys the host's or may show them to the guest.
   void save_flags();
@@ -121,6 +126,8 @@ class BlockEmitter {
   bool ended() const { return ended_; }
   /// To the instruction at `offset` from the page's beginning.
   void go_to(u64 offset);
+  /// To the one at `taken` when the host's flags say so, else to that at `next`. The guest's are in rax.
+  void branch(x86::CondCode condition, u64 taken, u64 next);
   /// Finds the code for the guest address in scratch 0: scratch 1 is its address, the group register the base
   /// of its page, scratch 0 the offset in that page. Or goes to `miss`.
   void look_up(const Label& miss);
@@ -167,12 +174,15 @@ class BlockEmitter {
   void refuse_on_carry(u32 next);
   i32 tlb(mmu::Access access, std::size_t field) const;
   void tlb_index();
-  /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page.
+  /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1 that
+  /// of the TLB entry.
+  void probe_address(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment);
   void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes);
   void load_base(unsigned gpr, i32 disp);
   bool open_group(const PlannedInsn& planned);
   Mem group_operand(const PlannedInsn& planned, unsigned bytes) const;
   void call_stub(unsigned first, unsigned last);
+  void edge_to(u64 offset, const Label& stub);
   void set_rip(u16 page_offset);
   void finish_exits(NativeBlock& native, const u8* base);
 

@@ -53,13 +53,31 @@ void BlockEmitter::go_to_scratch() {
   go_to_found();
 }
 
+/// After a jump that ends in a rel32.
+void BlockEmitter::edge_to(u64 offset, const Label& stub) {
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset)});
+}
+
+void BlockEmitter::branch(x86::CondCode condition, u64 taken, u64 next) {
+  const Label out = a.newLabel();
+  a.long_().j(condition, out);
+  if (taken < kPageBytes) {
+    edge_to(taken, out);
+    go_to(next);
+  } else {
+    go_to(next);
+    a.bind(out);
+    go_to(taken);
+  }
+}
+
 void BlockEmitter::go_to(u64 offset) {
   save_flags();
+  ended_ = true;
   if (offset < kPageBytes) {
     const Label stub = a.newLabel();
     a.long_().jmp(stub);
-    ended_ = true;
-    edges_.push_back({a.offset(), stub, static_cast<u16>(offset)});
+    edge_to(offset, stub);
     return;
   }
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));

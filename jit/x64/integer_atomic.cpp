@@ -10,10 +10,10 @@ bool exchange_registers(BlockEmitter& e, const Insn& in, InstId id, Flags flags)
   const unsigned src = e.gpr_of(in, 1);
   if (e.pinned(dst) && e.pinned(src)) {
     e.a.emit(id, e.reg(dst, bytes), e.reg(src, bytes));
-  } else if (dst == src) {
+  } else if (dst == src || bytes < 4) {
     return false;
   } else {
-    // Narrow loads: what is stored as 32 bits must have an upper half of zeros.
+    // Loads of 32 bits: what is stored as such must have an upper half of zeros.
     e.a.emit(Inst::kIdMov, e.scratch0(bytes), e.place(dst, bytes));
     e.a.emit(Inst::kIdMov, e.scratch1(bytes), e.place(src, bytes));
     e.a.emit(id, e.scratch0(bytes), e.scratch1(bytes));

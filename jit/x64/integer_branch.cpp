@@ -14,11 +14,7 @@ bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!near_target(in)) return false;
   e.need_flags();
   e.save_flags();
-  const Label taken = e.a.newLabel();
-  e.a.long_().j(condition, taken);
-  e.go_to(in.next_offset);
-  e.a.bind(taken);
-  e.go_to(in.imm);
+  e.branch(condition, in.imm, in.next_offset);
   return true;
 }
 
@@ -31,14 +27,10 @@ Gp loop_counter(const Insn& in) { return BlockEmitter::reg(cpu::RCX, in.addr_shi
 /// JECXZ, JRCXZ.
 bool jrcxz(BlockEmitter& e, const Insn& in) {
   if (!short_target(in)) return false;
-  const Label taken = e.a.newLabel();
   e.save_flags();
   e.a.test(loop_counter(in), loop_counter(in));
   e.flags_lost();
-  e.a.long_().jz(taken);
-  e.go_to(in.next_offset);
-  e.a.bind(taken);
-  e.go_to(in.imm);
+  e.branch(CondCode::kZ, in.imm, in.next_offset);
   return true;
 }
 

@@ -31,6 +31,16 @@ bool sahf(BlockEmitter& e) {
   return true;
 }
 
+bool rdtsc(BlockEmitter& e, bool with_aux) {
+  if (e.mode().has(cpu::ModeKey::kTsd)) return false;
+  e.read_tsc();
+  e.a.mov(e.reg(cpu::RAX, 4), kScratch0.r32());
+  e.a.mov(e.reg(cpu::RDX, 8), kScratch0);
+  e.a.shr(e.reg(cpu::RDX, 8), 32);
+  if (with_aux) e.a.mov(e.reg(cpu::RCX, 4), e.tsc_aux());
+  return true;
+}
+
 bool read_segment_base(BlockEmitter& e, const Insn& in, cpu::SegmentIndex seg) {
   const unsigned bytes = in.size0;
   if (!e.mode().has(cpu::ModeKey::kFsgsbase) || in.form != Form::R || bytes < 4 || !operands_ok(in))
@@ -73,6 +83,10 @@ bool emit_misc(BlockEmitter& e, const Insn& in) {
       e.a.and_(e.rflags(), ~static_cast<i32>(cpu::kRflagsIf));
       e.flags_lost();
       return true;
+    case Mnemonic::RDTSC:
+      return rdtsc(e, false);
+    case Mnemonic::RDTSCP:
+      return rdtsc(e, true);
     case Mnemonic::LAHF:
       return lahf(e);
     case Mnemonic::SAHF:

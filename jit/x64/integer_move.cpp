@@ -60,7 +60,7 @@ bool mov(BlockEmitter& e, const Insn& in) {
       const Operand src = source(e, in, 1, bytes, kScratch0);
       if (e.pinned(dst)) {
         e.a.emit(Inst::kIdMov, e.reg(dst, bytes), src);
-      } else if (src.isReg() && bytes != 4) {
+      } else if (src.isReg() && bytes == 8) {
         e.a.emit(Inst::kIdMov, e.slot(dst, bytes), src);
       } else {
         e.a.emit(Inst::kIdMov, e.scratch0(bytes), src);

@@ -69,6 +69,12 @@ void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned byt
 }
 
 Mem BlockEmitter::probe(const Mem& at, u8 seg, Access access, unsigned bytes, unsigned alignment) {
+  probe_address(at, seg, access, bytes, alignment);
+  a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
+  return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
+}
+
+void BlockEmitter::probe_address(const Mem& at, u8 seg, Access access, unsigned bytes, unsigned alignment) {
   save_flags();
   // A repeated probe finds its address in scratch 0.
   const Label retry = a.newLabel();
@@ -80,15 +86,20 @@ Mem BlockEmitter::probe(const Mem& at, u8 seg, Access access, unsigned bytes, un
   }
   a.bind(retry);
   probe_scratch(retry, access, bytes);
-  a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
   flags_lost();
-  return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
 }
 
 Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned alignment) {
   const PlannedInsn& planned = plan_.insns[index_];
-  if (planned.group < 0 || planned.stack || !open_group(planned))
-    return probe(address(in), in.seg, access, bytes, alignment);
+  if (planned.group < 0 || planned.stack || !open_group(planned)) {
+    const unsigned base = in.base / 8;
+    if (in.index / 8 != cpu::kGprZero || !pinned(base) || in.seg != cpu::kSegFlat)
+      return probe(address(in), in.seg, access, bytes, alignment);
+    // The access does not wait for the arithmetic of the probe, only for what it loads.
+    probe_address(address(in), in.seg, access, bytes, alignment);
+    a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
+    return x86::ptr(reg(base, 8), kScratch1, 0, static_cast<i32>(in.disp), bytes);
+  }
   CHECK(access != Access::Write || plan_.groups[static_cast<unsigned>(planned.group)].writes);
   if (alignment > 1) {
     save_flags();
@@ -100,6 +111,16 @@ Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned 
     flags_lost();
   }
   return group_operand(planned, bytes);
+}
+
+void BlockEmitter::read_tsc() {
+  save_flags();
+  a.mov(kScratch1, x86::ptr(x86::rsp, offsetof(Frame, context)));
+  a.mov(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.tsc_offset), 8));
+  a.add(kScratch0, x86::ptr(kScratch1, offsetof(JitContext, target_ns)));
+  a.sub(kScratch0, kBudgetReg);
+  a.sub(kScratch0, block_.count - index_);
+  flags_lost();
 }
 
 Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access) {
