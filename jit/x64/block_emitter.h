@@ -40,6 +40,7 @@ class BlockEmitter {
 
   x86::Assembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
+  bool has(Pass pass) const { return context_.options.has(pass); }
 
   // --- Registers ---
   static bool pinned(unsigned gpr) { return gpr < kPinnedGprs; }

@@ -90,7 +90,6 @@ bool call(BlockEmitter& e, const Insn& in) {
     return true;
   }
   if (in.size0 != 8 || !operands_ok(in)) return false;
-  const Mem target = x86::qword_ptr(x86::rsp, offsetof(Frame, target));
   if (in.form == Form::R) {
     e.a.emit(Inst::kIdMov, kScratch0, e.place(e.gpr_of(in, 0), 8));
   } else {
@@ -98,9 +97,9 @@ bool call(BlockEmitter& e, const Insn& in) {
   }
   // The target is looked at before anything is written.
   e.check_canonical();
-  e.a.mov(target, kScratch0);
+  e.a.mov(waiting_value(), kScratch0);
   push_return_address(e, in);
-  e.a.mov(kScratch0, target);
+  e.a.mov(kScratch0, waiting_value());
   e.go_to_scratch();
   return true;
 }

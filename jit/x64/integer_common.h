@@ -27,6 +27,7 @@ bool emit_atomic(BlockEmitter& e, const Insn& in);
 bool emit_stack(BlockEmitter& e, const Insn& in);
 bool emit_branch(BlockEmitter& e, const Insn& in);
 bool emit_misc(BlockEmitter& e, const Insn& in);
+bool emit_string(BlockEmitter& e, const Insn& in);
 
 inline bool word_to_qword(unsigned bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
 
@@ -115,6 +116,9 @@ inline CondCode condition(const Insn& in, Mnemonic first) {
 inline bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
   return in.mnemonic >= first && in.mnemonic <= last;
 }
+
+/// In the frame: a value that waits while its instruction probes.
+inline Mem waiting_value() { return x86::qword_ptr(x86::rsp, offsetof(Frame, target)); }
 
 // --- Stack ---
 

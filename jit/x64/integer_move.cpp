@@ -10,7 +10,9 @@ bool mov_high(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::RI) {
     src = immediate(in, 1);
   } else if (in.form == Form::RM) {
-    src = e.probe(in, Access::Read, 1);
+    // The address may depend on the register that is about to be rotated.
+    e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
+    src = e.scratch1(1);
   } else if (in.form == Form::RR) {
     src = source_register(e, in, 1, 1, kScratch1);
     if (e.gpr_of(in, 1) == e.gpr_of(in, 0) && !high_byte(in, 1)) {

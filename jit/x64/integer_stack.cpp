@@ -4,9 +4,6 @@
 namespace reprise::jit::x64 {
 namespace {
 
-/// In the frame: a value that waits while its instruction probes.
-Mem waiting_value() { return x86::qword_ptr(x86::rsp, offsetof(Frame, target)); }
-
 /// Stores waiting_value() below the stack and moves the pointer.
 void push_waiting_value(BlockEmitter& e) {
   const Mem m = e.one_register(e.probe_stack(cpu::RSP, -8, Access::Write));

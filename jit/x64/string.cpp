@@ -1,0 +1,253 @@
+// Emission of MOVS, STOS, LODS, CMPS, SCAS, and of REP MOVS and REP STOS inside single pages.
+//
+// Upwards only, with 64-bit addresses. A repeated instruction runs here as the host's own when all its
+// elements lie in one page at either end and the budget lasts for all its iterations, each of which counts as
+// an instruction; host pointers overlap where guest-physical ones do, so that overlap replicates as it
+// should. All other cases are the handler's.
+#include "jit/x64/integer_common.h"
+
+namespace reprise::jit::x64 {
+namespace {
+
+constexpr u16 kAnyRep = Insn::kRep | Insn::kRepne;
+
+bool plain_string(const Insn& in) {
+  return in.addr_shift == 0 && !in.has(Insn::kCheckAddress | Insn::kAlignCheck);
+}
+
+Gp source_pointer() { return BlockEmitter::reg(cpu::RSI, 8); }
+Gp destination_pointer() { return BlockEmitter::reg(cpu::RDI, 8); }
+void step(BlockEmitter& e, const Gp& pointer, unsigned bytes) {
+  e.a.lea(pointer, x86::ptr(pointer, static_cast<i32>(bytes)));
+}
+
+Mem probe_source(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  return e.probe(x86::ptr(source_pointer()), in.seg, Access::Read, bytes);
+}
+Mem probe_destination(BlockEmitter& e, Access access, unsigned bytes) {
+  return e.probe(x86::ptr(destination_pointer()), cpu::kSegFlat, access, bytes);
+}
+
+/// DF set: slow path.
+void upwards_only(BlockEmitter& e) {
+  Mem rflags_byte1 = e.rflags();
+  rflags_byte1.addOffset(1);
+  rflags_byte1.setSize(1);
+  e.save_flags();
+  e.a.test(rflags_byte1, static_cast<u32>(cpu::kRflagsDf >> 8));
+  e.a.jnz(e.slow());
+  e.flags_lost();
+}
+
+// --- One element ---
+
+void movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  upwards_only(e);
+  Mem value = waiting_value();
+  value.setSize(bytes);
+  e.a.mov(e.scratch0(bytes), probe_source(e, in, bytes));
+  e.a.mov(value, e.scratch0(bytes));
+  const Mem to = e.one_register(probe_destination(e, Access::Write, bytes));
+  e.a.mov(e.scratch0(bytes), value);
+  e.a.mov(to, e.scratch0(bytes));
+  step(e, source_pointer(), bytes);
+  step(e, destination_pointer(), bytes);
+}
+
+void stos(BlockEmitter& e, unsigned bytes) {
+  upwards_only(e);
+  e.a.mov(probe_destination(e, Access::Write, bytes), e.reg(cpu::RAX, bytes));
+  step(e, destination_pointer(), bytes);
+}
+
+void lods(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  upwards_only(e);
+  e.a.mov(e.reg(cpu::RAX, bytes), probe_source(e, in, bytes));
+  step(e, source_pointer(), bytes);
+}
+
+void scas(BlockEmitter& e, unsigned bytes) {
+  upwards_only(e);
+  e.a.cmp(e.reg(cpu::RAX, bytes), probe_destination(e, Access::Read, bytes));
+  e.flags_made();
+  step(e, destination_pointer(), bytes);
+}
+
+void cmps(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  upwards_only(e);
+  Mem value = waiting_value();
+  value.setSize(bytes);
+  e.a.mov(e.scratch0(bytes), probe_destination(e, Access::Read, bytes));
+  e.a.mov(value, e.scratch0(bytes));
+  e.a.mov(e.scratch0(bytes), probe_source(e, in, bytes));
+  e.a.cmp(e.scratch0(bytes), value);
+  e.flags_made();
+  step(e, source_pointer(), bytes);
+  step(e, destination_pointer(), bytes);
+}
+
+// --- Many ---
+
+unsigned log2_of(unsigned bytes) { return bytes == 8 ? 3 : bytes == 4 ? 2 : bytes == 2 ? 1 : 0; }
+
+/// All elements lie in the page of `pointer`; their number is at most that of a page. Else slow path.
+void within_page(BlockEmitter& e, const Gp& pointer, unsigned bytes) {
+  e.a.mov(e.scratch0(4), pointer.r32());
+  e.a.and_(e.scratch0(4), static_cast<u32>(kPageBytes - 1));
+  e.a.lea(e.scratch0(4), x86::ptr(kScratch0, e.reg(cpu::RCX, 8), log2_of(bytes)));
+  e.a.cmp(e.scratch0(4), static_cast<u32>(kPageBytes));
+  e.a.ja(e.slow());
+}
+
+/// A count of 0 goes to `done`; one that does not fit a page or the budget, or DF, to the slow path.
+void check_count(BlockEmitter& e, const Label& done, unsigned bytes) {
+  const Gp count = e.reg(cpu::RCX, 8);
+  e.save_flags();
+  e.a.test(count, count);
+  e.a.jz(done);
+  upwards_only(e);
+  e.a.cmp(count, static_cast<u32>(kPageBytes / bytes));
+  e.a.ja(e.slow());
+  // The first iteration is charged with the block.
+  e.a.lea(kScratch0, x86::ptr(count, -1));
+  e.a.cmp(kScratch0, kBudgetReg);
+  e.a.ja(e.slow());
+}
+
+/// Nothing can fail any more.
+void charge_iterations(BlockEmitter& e) {
+  e.a.sub(kBudgetReg, e.reg(cpu::RCX, 8));
+  e.a.add(kBudgetReg, 1);
+}
+
+/// Exchanges a guest pointer for the host's in `scratch`, which becomes their distance. ADD undoes it.
+void to_host(BlockEmitter& e, const Gp& pointer, const Gp& scratch) {
+  e.a.sub(pointer, scratch);
+  e.a.xchg(pointer, scratch);
+}
+
+void rep_stos(BlockEmitter& e, unsigned bytes) {
+  const Label done = e.a.newLabel();
+  check_count(e, done, bytes);
+  within_page(e, destination_pointer(), bytes);
+  const Mem to = probe_destination(e, Access::Write, bytes);
+  e.a.lea(kScratch1, to);
+  charge_iterations(e);
+  to_host(e, destination_pointer(), kScratch1);
+  e.a.mov(kScratch0, x86::rax);
+  e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  e.a.rep().stos(x86::ptr(x86::rdi, 0, bytes), host_gp(Gp::kIdAx, bytes));
+  e.a.mov(x86::rax, kScratch0);
+  e.a.add(destination_pointer(), kScratch1);
+  e.flags_lost();
+  e.a.bind(done);
+}
+
+void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  const Label done = e.a.newLabel();
+  check_count(e, done, bytes);
+  within_page(e, source_pointer(), bytes);
+  within_page(e, destination_pointer(), bytes);
+  const Mem from = probe_source(e, in, bytes);
+  e.a.lea(kScratch1, from);
+  e.a.mov(waiting_value(), kScratch1);
+  const Mem to = probe_destination(e, Access::Write, bytes);
+  e.a.lea(kScratch1, to);
+  e.a.mov(kScratch0, waiting_value());
+  charge_iterations(e);
+  to_host(e, source_pointer(), kScratch0);
+  to_host(e, destination_pointer(), kScratch1);
+  e.a.rep().movs(x86::ptr(x86::rdi, 0, bytes), x86::ptr(x86::rsi, 0, bytes));
+  e.a.add(source_pointer(), kScratch0);
+  e.a.add(destination_pointer(), kScratch1);
+  e.flags_lost();
+  e.a.bind(done);
+}
+
+static_assert(kHostOfGuest[cpu::RCX] == Gp::kIdCx && kHostOfGuest[cpu::RSI] == Gp::kIdSi &&
+              kHostOfGuest[cpu::RDI] == Gp::kIdDi);
+
+enum class Operation : u8 { Movs, Stos, Lods, Scas, Cmps };
+
+bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes) {
+  if (!plain_string(in)) return false;
+  if (in.has(kAnyRep)) {
+    // A segment with a base would have other page offsets.
+    if (operation == Operation::Movs && in.seg == cpu::kSegFlat)
+      rep_movs(e, in, bytes);
+    else if (operation == Operation::Stos)
+      rep_stos(e, bytes);
+    else
+      return false;
+    return true;
+  }
+  switch (operation) {
+    case Operation::Movs:
+      movs(e, in, bytes);
+      break;
+    case Operation::Stos:
+      stos(e, bytes);
+      break;
+    case Operation::Lods:
+      lods(e, in, bytes);
+      break;
+    case Operation::Scas:
+      scas(e, bytes);
+      break;
+    case Operation::Cmps:
+      cmps(e, in, bytes);
+      break;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool emit_string(BlockEmitter& e, const Insn& in) {
+  switch (in.mnemonic) {
+    case Mnemonic::MOVSB:
+      return string(e, in, Operation::Movs, 1);
+    case Mnemonic::MOVSW:
+      return string(e, in, Operation::Movs, 2);
+    case Mnemonic::MOVSD_STRING:
+      return string(e, in, Operation::Movs, 4);
+    case Mnemonic::MOVSQ:
+      return string(e, in, Operation::Movs, 8);
+    case Mnemonic::STOSB:
+      return string(e, in, Operation::Stos, 1);
+    case Mnemonic::STOSW:
+      return string(e, in, Operation::Stos, 2);
+    case Mnemonic::STOSD:
+      return string(e, in, Operation::Stos, 4);
+    case Mnemonic::STOSQ:
+      return string(e, in, Operation::Stos, 8);
+    case Mnemonic::LODSB:
+      return string(e, in, Operation::Lods, 1);
+    case Mnemonic::LODSW:
+      return string(e, in, Operation::Lods, 2);
+    case Mnemonic::LODSD:
+      return string(e, in, Operation::Lods, 4);
+    case Mnemonic::LODSQ:
+      return string(e, in, Operation::Lods, 8);
+    case Mnemonic::SCASB:
+      return string(e, in, Operation::Scas, 1);
+    case Mnemonic::SCASW:
+      return string(e, in, Operation::Scas, 2);
+    case Mnemonic::SCASD:
+      return string(e, in, Operation::Scas, 4);
+    case Mnemonic::SCASQ:
+      return string(e, in, Operation::Scas, 8);
+    case Mnemonic::CMPSB:
+      return string(e, in, Operation::Cmps, 1);
+    case Mnemonic::CMPSW:
+      return string(e, in, Operation::Cmps, 2);
+    case Mnemonic::CMPSD_STRING:
+      return string(e, in, Operation::Cmps, 4);
+    case Mnemonic::CMPSQ:
+      return string(e, in, Operation::Cmps, 8);
+    default:
+      return false;
+  }
+}
+
+}  // namespace reprise::jit::x64
