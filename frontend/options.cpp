@@ -33,7 +33,7 @@ The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
-  --engine NAME         interp (default), jit (x86-64 hosts)
+  --engine NAME         jit (default where there is one: x86-64 hosts), interp
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
                         (default 2025-01-01)
@@ -79,7 +79,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, memory, cpus, engine = "interp", clock = "auto", seed, rtc, stop_at,
+  std::string kernel, initrd, append, memory, cpus, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold;
   std::vector<std::string> serial;

@@ -11,6 +11,8 @@ namespace reprise::machine {
 
 std::string_view engine_names() { return "interp, jit"; }
 
+std::string_view default_engine_name() { return "jit"; }
+
 std::optional<EngineKind> engine_of_name(std::string_view name) {
   if (name == "interp") return EngineKind::Interp;
   if (name == "jit") return EngineKind::Jit;
@@ -26,6 +28,8 @@ std::unique_ptr<cpu::Engine> make_engine(EngineKind kind, const jit::JitOptions&
 #else
 
 std::string_view engine_names() { return "interp"; }
+
+std::string_view default_engine_name() { return "interp"; }
 
 std::optional<EngineKind> engine_of_name(std::string_view name) {
   if (name == "interp") return EngineKind::Interp;

@@ -15,6 +15,8 @@ inline constexpr u32 kMaxBlockInsns = cpu::Block::kMaxInsns;
 
 /// Names of the engines, for messages: "interp" or "interp, jit".
 std::string_view engine_names();
+/// The fastest engine this host has.
+std::string_view default_engine_name();
 /// The engine called `name`; empty when this host has none.
 std::optional<EngineKind> engine_of_name(std::string_view name);
 
