@@ -2,6 +2,8 @@
 
 #include "cpu/mnemonic.h"
 #include "cpu/state.h"
+#include "jit/vector_facts.h"
+#include "jit/x87_facts.h"
 
 namespace reprise::jit {
 namespace {
@@ -102,86 +104,6 @@ Kind kind_of(Mnemonic mnemonic) {
   }
 }
 
-OperandKind operand_kind(const Insn& in, unsigned index) {
-  return static_cast<OperandKind>((static_cast<unsigned>(in.form) >> (2 * index)) & 3);
-}
-
-/// Moves between and operations on vector registers and memory without implicit operands.
-bool plain_vector(const Insn& in) {
-  switch (in.mnemonic) {
-    case Mnemonic::MOVAPS:
-    case Mnemonic::MOVAPD:
-    case Mnemonic::MOVDQA:
-    case Mnemonic::MOVUPS:
-    case Mnemonic::MOVUPD:
-    case Mnemonic::MOVDQU:
-    case Mnemonic::MOVD:
-    case Mnemonic::MOVQ:
-    case Mnemonic::MOVSS:
-    case Mnemonic::MOVSD:
-    case Mnemonic::ADDSS:
-    case Mnemonic::ADDSD:
-    case Mnemonic::SUBSS:
-    case Mnemonic::SUBSD:
-    case Mnemonic::MULSS:
-    case Mnemonic::MULSD:
-    case Mnemonic::DIVSS:
-    case Mnemonic::DIVSD:
-    case Mnemonic::ADDPS:
-    case Mnemonic::ADDPD:
-    case Mnemonic::SUBPS:
-    case Mnemonic::SUBPD:
-    case Mnemonic::MULPS:
-    case Mnemonic::MULPD:
-    case Mnemonic::DIVPS:
-    case Mnemonic::DIVPD:
-    case Mnemonic::SQRTSD:
-    case Mnemonic::SQRTSS:
-    case Mnemonic::XORPS:
-    case Mnemonic::XORPD:
-    case Mnemonic::ANDPS:
-    case Mnemonic::ANDPD:
-    case Mnemonic::ORPS:
-    case Mnemonic::ORPD:
-    case Mnemonic::PXOR:
-    case Mnemonic::POR:
-    case Mnemonic::PAND:
-    case Mnemonic::PADDD:
-    case Mnemonic::PADDQ:
-    case Mnemonic::PSUBD:
-    case Mnemonic::PSUBQ:
-    case Mnemonic::PCMPEQB:
-    case Mnemonic::UCOMISS:
-    case Mnemonic::UCOMISD:
-    case Mnemonic::COMISS:
-    case Mnemonic::COMISD:
-    case Mnemonic::CVTSI2SS:
-    case Mnemonic::CVTSI2SD:
-    case Mnemonic::CVTTSS2SI:
-    case Mnemonic::CVTTSD2SI:
-    case Mnemonic::CVTSS2SD:
-    case Mnemonic::CVTSD2SS:
-    case Mnemonic::UNPCKLPS:
-    case Mnemonic::UNPCKLPD:
-    case Mnemonic::SHUFPS:
-    case Mnemonic::SHUFPD:
-    case Mnemonic::PSHUFD:
-    case Mnemonic::PMOVMSKB:
-    case Mnemonic::MOVHPS:
-    case Mnemonic::MOVLPS:
-    case Mnemonic::MOVHPD:
-    case Mnemonic::MOVLPD:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool vector_operand(const Insn& in) {
-  return (operand_kind(in, 0) == OperandKind::Reg && in.reg_class[0] == RegClass::Vector) ||
-         (operand_kind(in, 1) == OperandKind::Reg && in.reg_class[1] == RegClass::Vector);
-}
-
 /// The register is a general one and all of operand `index` or a part of it.
 bool is_gpr(const Insn& in, unsigned index, unsigned gpr) {
   return operand_kind(in, index) == OperandKind::Reg && in.reg_class[index] == RegClass::Gpr &&
@@ -214,7 +136,7 @@ std::optional<i32> change_of_stack_insn(const Insn& in, unsigned gpr) {
 }  // namespace
 
 bool effects_known(const Insn& in) {
-  if (plain_vector(in)) return vector_operand(in);
+  if (on_vector_registers(in) || x87_facts(in.mnemonic).x87) return true;
   // MOV of segment, control and debug registers.
   for (unsigned i = 0; i < 2; ++i)
     if (operand_kind(in, i) == OperandKind::Reg && in.reg_class[i] != RegClass::Gpr) return false;
@@ -223,7 +145,12 @@ bool effects_known(const Insn& in) {
 
 std::optional<i32> change_of(const Insn& in, unsigned gpr) {
   if (gpr == cpu::kGprZero || gpr == cpu::kGprPageBase) return 0;
-  if (plain_vector(in)) return is_gpr(in, 0, gpr) ? std::nullopt : std::optional(0);
+  if (on_vector_registers(in)) {
+    const bool implicit = gpr == cpu::RCX && vector_facts(in.mnemonic).writes_rcx;
+    return implicit || is_gpr(in, 0, gpr) ? std::nullopt : std::optional(0);
+  }
+  // FNSTSW AX is the one that writes a general register.
+  if (x87_facts(in.mnemonic).x87) return is_gpr(in, 0, gpr) ? std::nullopt : std::optional(0);
   const bool first = is_gpr(in, 0, gpr);
   const bool second = is_gpr(in, 1, gpr);
   switch (kind_of(in.mnemonic)) {
@@ -267,8 +194,11 @@ std::optional<i32> change_of(const Insn& in, unsigned gpr) {
 
 std::optional<MemoryAccess> access_of(const Insn& in) {
   const Kind kind = kind_of(in.mnemonic);
+  const bool vector = on_vector_registers(in);
+  const bool x87 = x87_facts(in.mnemonic).x87;
+  const bool third = vector && operand_kind(in, 2) == OperandKind::Mem;
   const bool explicit_operand =
-      operand_kind(in, 0) == OperandKind::Mem || operand_kind(in, 1) == OperandKind::Mem;
+      third || operand_kind(in, 0) == OperandKind::Mem || operand_kind(in, 1) == OperandKind::Mem;
   if (!explicit_operand) {
     if (kind != Kind::Stack || in.operand_bytes != 8 || !in.has(Insn::kStack64) || in.has(Insn::kAlignCheck))
       return std::nullopt;
@@ -287,9 +217,10 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   if (in.disp < -0x4000'0000 || in.disp > 0x4000'0000) return std::nullopt;
   const bool first = operand_kind(in, 0) == OperandKind::Mem;
   bool writes = false;
-  if (plain_vector(in)) {
-    if (!vector_operand(in)) return std::nullopt;
+  if (vector) {
     writes = first;
+  } else if (x87) {
+    writes = x87_facts(in.mnemonic).stores;
   } else {
     switch (kind) {
       case Kind::Reads:
@@ -317,7 +248,7 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
                                 in.mnemonic == Mnemonic::BTR || in.mnemonic == Mnemonic::BTC))
       return std::nullopt;
   }
-  const u8 bytes = first ? in.size0 : in.size1;
+  const u8 bytes = third ? vector_operand_bytes(in, 2) : first ? in.size0 : in.size1;
   if (bytes == 0) return std::nullopt;
   return MemoryAccess{static_cast<u8>(in.base / 8), in.seg, bytes, writes, false, in.disp};
 }

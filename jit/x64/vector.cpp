@@ -1,6 +1,6 @@
 #include "jit/x64/vector.h"
 
-#include "cpu/insn_table.h"
+#include "jit/vector_facts.h"
 #include "jit/x64/vector_table.h"
 
 namespace reprise::jit::x64 {
@@ -10,93 +10,96 @@ using asmjit::Imm;
 using asmjit::InstId;
 using asmjit::Operand;
 using cpu::Insn;
-using cpu::Mnemonic;
 using cpu::OperandKind;
 using cpu::RegClass;
 using mmu::Access;
 
 constexpr unsigned kMaxOperands = 4;
 
-OperandKind kind(const Insn& in, unsigned index) {
-  if (index == 2) return static_cast<OperandKind>(in.kind2);
-  return static_cast<OperandKind>((static_cast<unsigned>(in.form) >> (2 * index)) & 3);
-}
+InstId host_instruction_of(const Insn& in) { return host_vector_instruction(in.mnemonic, in.has(Insn::kVex256)); }
 
-InstId host_instruction(const Insn& in) {
-  if (in.has(Insn::kVex)) return 0;
-  return vector_row(in.mnemonic).sse;
+bool is_gpr(const Insn& in, unsigned index) {
+  return index < 2 ? in.reg_class[index] == RegClass::Gpr : vector_facts(in.mnemonic).third_is_gpr;
 }
 
 bool takes_operands(const Insn& in) {
+  if (!on_vector_registers(in)) return false;
   for (unsigned i = 0; i < 3; ++i) {
-    const OperandKind k = kind(in, i);
-    if (k == OperandKind::Mem && (i > 1 || !BlockEmitter::plain_memory(in))) return false;
-    if (k != OperandKind::Reg || i > 1) continue;
-    if (in.reg_class[i] != RegClass::Vector && !BlockEmitter::general_operand(in, i)) return false;
+    const OperandKind kind = operand_kind(in, i);
+    if (kind == OperandKind::Mem && !BlockEmitter::plain_memory(in)) return false;
+    if (kind == OperandKind::Reg && is_gpr(in, i) && !BlockEmitter::general_operand(in, i)) return false;
   }
   // REX.W of the explicit lengths has no name in the assembler.
-  return !(vector_row(in.mnemonic).explicit_length && in.operand_bytes == 8);
+  return !(vector_facts(in.mnemonic).explicit_length && in.operand_bytes == 8);
 }
 
-unsigned memory_bytes(const Insn& in, unsigned index) { return index == 0 ? in.size0 : in.size1; }
+unsigned alignment(const Insn& in, unsigned bytes) {
+  const VectorFacts& facts = vector_facts(in.mnemonic);
+  if (in.has(Insn::kVex)) return facts.vex_aligned ? bytes : 1;
+  return bytes == 16 && !facts.any_alignment ? 16 : 1;
+}
 
-unsigned alignment(const Insn& in, const VectorRow& row, unsigned bytes) {
-  if (in.has(Insn::kVex)) return row.vex_aligned ? bytes : 1;
-  return bytes == 16 && !row.any_alignment ? 16 : 1;
+Operand vector_operand(const Insn& in, unsigned index) {
+  const unsigned number = in.reg[index] & 15u;
+  const bool xmm = index == 2 && vector_facts(in.mnemonic).third_is_xmm;
+  return !xmm && vector_operand_bytes(in, index) == 32 ? Operand(x86::ymm(number)) : Operand(x86::xmm(number));
 }
 
 }  // namespace
 
 HostRegisters vector_registers(const Insn& in, PassSet passes) {
-  if (!passes.has(Pass::Vectors) || host_instruction(in) == 0 || !takes_operands(in)) return HostRegisters::General;
+  if (!passes.has(Pass::Vectors) || host_instruction_of(in) == 0 || !takes_operands(in)) return HostRegisters::General;
   return in.has(Insn::kVex256) ? HostRegisters::Ymm : HostRegisters::Xmm;
 }
 
 bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
   if (vector_registers(in, passes) == HostRegisters::General) return false;
-  const InstId id = host_instruction(in);
-  const VectorRow& row = vector_row(in.mnemonic);
+  const VectorFacts& facts = vector_facts(in.mnemonic);
+
+  // The probe comes first: it takes the scratch registers.
+  Mem memory;
+  for (unsigned i = 0; i < 3; ++i) {
+    if (operand_kind(in, i) != OperandKind::Mem) continue;
+    const unsigned bytes = vector_operand_bytes(in, i);
+    memory = e.probe(in, i == 0 ? Access::Write : Access::Read, bytes, alignment(in, bytes));
+  }
 
   Operand operands[kMaxOperands];
   unsigned count = 0;
-  // The probe comes first: it takes the scratch registers.
-  Mem memory;
-  for (unsigned i = 0; i < 2; ++i) {
-    if (kind(in, i) != OperandKind::Mem) continue;
-    const unsigned bytes = memory_bytes(in, i);
-    memory = e.probe(in, i == 0 ? Access::Write : Access::Read, bytes, alignment(in, row, bytes));
-  }
   unsigned assigned = cpu::kGprZero;  // a general register that gets its value from scratch 0
   unsigned assigned_bytes = 0;
-  for (unsigned i = 0; i < 3 && kind(in, i) != OperandKind::None; ++i, ++count) {
-    switch (kind(in, i)) {
-      case OperandKind::Mem:
-        operands[i] = memory;
-        break;
-      case OperandKind::Imm:
-        operands[i] = Imm(in.imm & 0xff);
-        break;
-      default:
-        if (i > 1 || in.reg_class[i] == RegClass::Vector) {
-          operands[i] = x86::xmm(in.reg[i] & 15u);
-        } else if (i == 0) {
-          // Anything narrower than 32 bits is zero-extended.
-          const unsigned gpr = e.gpr_of(in, 0);
-          assigned_bytes = in.size0 == 8 ? 8 : 4;
-          if (!e.pinned(gpr)) assigned = gpr;
-          operands[i] = e.pinned(gpr) ? e.reg(gpr, assigned_bytes) : e.scratch0(assigned_bytes);
-        } else {
-          const unsigned gpr = e.gpr_of(in, i);
-          operands[i] = e.pinned(gpr) ? Operand(e.reg(gpr, in.size1 < 4 ? 4 : in.size1)) : Operand(e.slot(gpr, in.size1));
-        }
+  for (; count < 3 && operand_kind(in, count) != OperandKind::None; ++count) {
+    const unsigned i = count;
+    if (operand_kind(in, i) == OperandKind::Mem) {
+      operands[i] = memory;
+    } else if (operand_kind(in, i) == OperandKind::Imm) {
+      operands[i] = Imm(in.imm & 0xff);
+    } else if (!is_gpr(in, i)) {
+      operands[i] = vector_operand(in, i);
+    } else {
+      const unsigned gpr = e.gpr_of(in, i);
+      const unsigned bytes = vector_operand_bytes(in, i);
+      // What is narrower than 32 bits is zero-extended, or the low part of a register.
+      const unsigned register_bytes = bytes == 8 ? 8 : 4;
+      if (e.pinned(gpr)) {
+        operands[i] = e.reg(gpr, register_bytes);
+      } else if (i == 0) {
+        assigned = gpr;
+        assigned_bytes = register_bytes;
+        operands[i] = e.scratch0(register_bytes);
+      } else {
+        operands[i] = e.slot(gpr, bytes);
+      }
     }
   }
-  if (row.explicit_length) {
-    // RDX is where it is; the flags that rax holds are about to be replaced.
-    e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  if (in.has(Insn::kVex) && count == 3) {
+    if (facts.register_last) operands[count++] = vector_operand(in, 3);
+    if (facts.immediate_last) operands[count++] = Imm(in.imm & 0xff);
   }
-  e.a.emitOpArray(id, operands, count);
-  if (row.makes_flags) e.flags_made();
+  // RDX is where it is; the flags that rax holds are about to be replaced.
+  if (facts.explicit_length) e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  e.a.emitOpArray(host_instruction_of(in), operands, count);
+  if (facts.makes_flags) e.flags_made();
   if (assigned != cpu::kGprZero) e.assign(assigned, assigned_bytes, e.scratch0(assigned_bytes));
   return true;
 }

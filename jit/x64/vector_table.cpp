@@ -1,68 +1,100 @@
 #include "jit/x64/vector_table.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 
 #include "cpu/insn_table.h"
+#include "jit/vector_facts.h"
 
 namespace reprise::jit::x64 {
 namespace {
 
-using cpu::InsnRow;
+using asmjit::InstId;
+using cpu::Feature;
 using cpu::Mnemonic;
 
 constexpr auto kRows = static_cast<std::size_t>(Mnemonic::Count);
-using Table = std::array<VectorRow, kRows>;
 
-constexpr Mnemonic kAnyAlignment[] = {
-    Mnemonic::MOVUPS,    Mnemonic::MOVUPD,    Mnemonic::MOVDQU,    Mnemonic::LDDQU,
-    Mnemonic::PCMPESTRI, Mnemonic::PCMPESTRM, Mnemonic::PCMPISTRI, Mnemonic::PCMPISTRM,
+struct HostRow {
+  InstId narrow = 0;
+  InstId wide = 0;
 };
 
-/// Which of several NaNs is their result is that of Intel processors.
-constexpr std::string_view kIntelOnly[] = {"dpps", "dppd"};
-
-bool starts_with(std::string_view text, std::string_view begin) { return text.substr(0, begin.size()) == begin; }
-bool one_of(std::string_view text, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), text) != names.end();
+bool host_has(Feature feature) {
+  const asmjit::CpuFeatures::X86& host = asmjit::CpuInfo::host().features().x86();
+  // Everything with a VEX prefix: mixed states are not worth their code.
+  const bool v3 = host.hasAVX() && host.hasAVX2() && host.hasFMA() && host.hasF16C();
+  switch (feature) {
+    case Feature::Mmx:
+    case Feature::Sse:
+    case Feature::Sse2:
+      return true;
+    case Feature::Sse3:
+      return host.hasSSE3();
+    case Feature::Ssse3:
+      return host.hasSSSE3();
+    case Feature::Sse41:
+      return host.hasSSE4_1();
+    case Feature::Sse42:
+      return host.hasSSE4_2();
+    case Feature::Aes:
+      return host.hasAESNI();
+    case Feature::Pclmulqdq:
+      return host.hasPCLMULQDQ();
+    case Feature::Sha:
+      return host.hasSHA();
+    case Feature::Vaes:
+      return v3 && host.hasVAES();
+    case Feature::Vpclmulqdq:
+      return v3 && host.hasVPCLMULQDQ();
+    case Feature::Avx:
+    case Feature::Avx2:
+    case Feature::Fma:
+    case Feature::F16c:
+      return v3;
+    default:
+      return false;
+  }
 }
 
-asmjit::InstId find(const std::string& name) {
-  return asmjit::InstAPI::stringToInstId(asmjit::Arch::kX64, name.data(), name.size());
+/// What the form with VEX.L = 1 needs.
+Feature wide_feature(Feature feature) {
+  if (feature == Feature::Aes) return Feature::Vaes;
+  if (feature == Feature::Pclmulqdq) return Feature::Vpclmulqdq;
+  return feature;
 }
 
-VectorRow make_row(Mnemonic mnemonic) {
-  const InsnRow& row = cpu::insn_row(mnemonic);
-  if (row.jit != cpu::Jit::Reencode || (row.checks & (cpu::kCheckSse | cpu::kCheckAvx)) == 0) return {};
-  std::string name(row.name);
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; });
-  const bool vex_only = (row.checks & cpu::kCheckAvx) != 0;
-  const std::string plain = vex_only && name[0] == 'v' ? name.substr(1) : name;
-  const bool intel_host = asmjit::CpuInfo::host().isVendor("INTEL");
-  if (!intel_host && std::find(std::begin(kIntelOnly), std::end(kIntelOnly), plain) != std::end(kIntelOnly)) return {};
-
-  VectorRow result;
-  if (!vex_only) result.sse = find(name);
-  result.vex = find(vex_only && name[0] == 'v' ? name : "v" + name);
-  result.makes_flags = row.written != 0;
-  result.any_alignment = std::find(std::begin(kAnyAlignment), std::end(kAnyAlignment), mnemonic) != std::end(kAnyAlignment);
-  result.explicit_length = starts_with(plain, "pcmpestr");
-  result.vex_aligned = one_of(plain, {"movaps", "movapd", "movdqa"}) || starts_with(plain, "movnt");
+HostRow make_row(Mnemonic mnemonic) {
+  const VectorFacts& facts = vector_facts(mnemonic);
+  const cpu::InsnRow& row = cpu::insn_row(mnemonic);
+  if (!facts.vector || !host_has(row.feature) || (facts.vex && !host_has(Feature::Avx))) return {};
+  // Which of several NaNs is the result of a dot product is the choice of Intel processors.
+  const bool dot_product = row.name.find("DPP") != std::string_view::npos;
+  if (dot_product && !asmjit::CpuInfo::host().isVendor("INTEL")) return {};
+  HostRow result;
+  result.narrow = host_instruction(mnemonic);
+  if (host_has(wide_feature(row.feature))) result.wide = result.narrow;
   return result;
 }
 
-Table make_table() {
-  Table table;
+std::array<HostRow, kRows> make_table() {
+  std::array<HostRow, kRows> table;
   for (std::size_t i = 1; i < kRows; ++i) table[i] = make_row(static_cast<Mnemonic>(i));
   return table;
 }
 
 }  // namespace
 
-const VectorRow& vector_row(Mnemonic mnemonic) {
-  static const Table table = make_table();
-  return table[static_cast<std::size_t>(mnemonic)];
+InstId host_instruction(Mnemonic mnemonic) {
+  std::string name(cpu::insn_row(mnemonic).name);
+  for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return asmjit::InstAPI::stringToInstId(asmjit::Arch::kX64, name.data(), name.size());
+}
+
+InstId host_vector_instruction(Mnemonic mnemonic, bool wide) {
+  static const std::array<HostRow, kRows> table = make_table();
+  const HostRow& row = table[static_cast<std::size_t>(mnemonic)];
+  return wide ? row.wide : row.narrow;
 }
 
 }  // namespace reprise::jit::x64
