@@ -5,90 +5,141 @@
 #include "common/bits.h"
 
 namespace reprise::cpu {
+namespace {
 
-BlockCache::BlockCache(mmu::CodePages& code_pages) : code_pages_(code_pages), recent_(kSlots, nullptr) {
+u64 bytes_in_first_page(const Block& block) {
+  return std::min<u64>(block.bytes, kPageBytes - (block.phys & ~kPageMask));
+}
+
+/// The page the block's first byte is in decides, should both parts lie in one.
+unsigned link_in_page(const Block& block, u64 phys) { return (block.phys ^ phys) >> kPageShift == 0 ? 0 : 1; }
+
+bool overlaps(const Block& block, u64 phys, u64 bytes) {
+  const auto hits = [&](u64 start, u64 end) { return start < phys + bytes && phys < end; };
+  const u64 first_bytes = bytes_in_first_page(block);
+  if (hits(block.phys, block.phys + first_bytes)) return true;
+  return block.crosses_page() && hits(block.second_phys, block.second_phys + block.bytes - first_bytes);
+}
+
+}  // namespace
+
+BlockCache::BlockCache(mmu::CodePages& code_pages)
+    : code_pages_(code_pages), buckets_(kFirstBuckets, nullptr) {
   code_pages.add_listener(*this);
 }
 
-Block* BlockCache::find_slow(u64 phys, ModeKey mode) {
-  const auto page = pages_.find(phys >> kPageShift);
-  if (page == pages_.end()) return nullptr;
-  for (Block* block : page->second) {
-    if (block->phys == phys && block->mode == mode) {
-      recent_[slot(phys, mode)] = block;
-      return block;
-    }
-  }
-  return nullptr;
+Block** BlockCache::list_of(u64 phys) {
+  const u64 chunk = phys >> kChunkShift;
+  if (chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
+  return &(*chunks_[chunk])[(phys >> kPageShift) % std::tuple_size_v<Chunk>];
 }
 
-Block* BlockCache::insert(std::unique_ptr<Block> owned) {
-  if (cached_insns_ + owned->count > kMaxCachedInsns) flush();
-  Block* block = owned.get();
+Block*& BlockCache::list_for(u64 phys) {
+  const u64 chunk = phys >> kChunkShift;
+  if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
+  if (!chunks_[chunk]) chunks_[chunk] = std::make_unique<Chunk>();
+  return *list_of(phys);
+}
+
+void BlockCache::link(Block* block, unsigned which, u64 phys) {
+  Block*& head = list_for(phys);
+  Block::PageLink& mine = block->page_link[which];
+  mine = {head, &head};
+  if (head != nullptr) head->page_link[link_in_page(*head, phys)].at = &mine.next;
+  head = block;
+}
+
+Block* BlockCache::insert(Block* block) {
+  if (cached_insns_ + block->count > kMaxCachedInsns) flush();
   cached_insns_ += block->count;
-  ++count_;
-  const u64 room = kPageBytes - (block->phys & ~kPageMask);
-  const u64 first_bytes = std::min<u64>(block->bytes, room);
-  pages_[block->phys >> kPageShift].push_back(block);
+  if (++count_ * 2 > buckets_.size()) grow();
+  Block*& head = buckets_[bucket(block->phys, block->mode)];
+  block->next = head;
+  head = block;
+
+  const u64 first_bytes = bytes_in_first_page(*block);
+  link(block, 0, block->phys);
   code_pages_.add_code(block->phys, first_bytes);
   if (block->crosses_page()) {
-    pages_[block->second_phys >> kPageShift].push_back(block);
+    if (link_in_page(*block, block->second_phys) == 1) link(block, 1, block->second_phys);
     code_pages_.add_code(block->second_phys, block->bytes - first_bytes);
   }
-  recent_[slot(block->phys, block->mode)] = block;
-  owned_.emplace(block, std::move(owned));
   return block;
 }
 
+void BlockCache::grow() {
+  std::vector<Block*> old(buckets_.size() * 2, nullptr);
+  old.swap(buckets_);
+  for (Block* block : old) {
+    while (block != nullptr) {
+      Block* const next = block->next;
+      Block*& head = buckets_[bucket(block->phys, block->mode)];
+      block->next = head;
+      head = block;
+      block = next;
+    }
+  }
+}
+
 void BlockCache::unlink(Block* block) {
-  Block*& recent = recent_[slot(block->phys, block->mode)];
-  if (recent == block) recent = nullptr;
+  Block** at = &buckets_[bucket(block->phys, block->mode)];
+  while (*at != block) at = &(*at)->next;
+  *at = block->next;
+
+  const u64 pages[2] = {block->phys, block->second_phys};
+  for (unsigned which = 0; which < 2; ++which) {
+    Block::PageLink& link = block->page_link[which];
+    if (link.at == nullptr) continue;
+    *link.at = link.next;
+    if (link.next != nullptr) link.next->page_link[link_in_page(*link.next, pages[which])].at = link.at;
+    link = {};
+  }
+}
+
+void BlockCache::bury(Block* block) {
   if (listener_ != nullptr) listener_->block_removed(*block);
-  const auto owner = owned_.find(block);
-  graveyard_.push_back(std::move(owner->second));
-  owned_.erase(owner);
+  block->next = removed_;
+  removed_ = block;
   cached_insns_ -= block->count;
   --count_;
 }
 
 void BlockCache::remove(Block* block) {
-  std::erase(pages_[block->phys >> kPageShift], block);
-  if (block->crosses_page()) std::erase(pages_[block->second_phys >> kPageShift], block);
   unlink(block);
+  bury(block);
+}
+
+void BlockCache::free_removed() {
+  while (removed_ != nullptr) {
+    Block* const block = removed_;
+    removed_ = block->next;
+    pool_.give_back(block);
+  }
 }
 
 void BlockCache::code_written(u64 phys, u64 bytes) {
-  const auto page = pages_.find(phys >> kPageShift);
-  if (page == pages_.end()) return;
-  const u64 page_start = phys & kPageMask;
-  std::vector<Block*> hit;
-  for (Block* block : page->second) {
-    u64 start = block->phys;
-    u64 end = std::min(start + block->bytes, align_down(start, kPageBytes) + kPageBytes);
-    if (block->crosses_page() && (block->phys & kPageMask) != page_start) {
-      end = block->second_phys + block->bytes - (kPageBytes - (block->phys & ~kPageMask));
-      start = block->second_phys;
+  Block** const list = list_of(phys);
+  if (list == nullptr || *list == nullptr) return;
+  for (Block* block = *list; block != nullptr;) {
+    Block* const next = block->page_link[link_in_page(*block, phys)].next;
+    if (overlaps(*block, phys, bytes)) {
+      remove(block);
+      ++invalidations_;
     }
-    if (start < phys + bytes && phys < end) hit.push_back(block);
+    block = next;
   }
-  for (Block* block : hit) remove(block);
-  invalidations_ += hit.size();
-  if (page->second.empty()) {
-    pages_.erase(page);
-    code_pages_.remove_page(page_start);
-  }
+  if (*list == nullptr) code_pages_.remove_page(phys & kPageMask);
 }
 
 void BlockCache::flush() {
-  for (auto& [block, owner] : owned_) {
-    if (listener_ != nullptr) listener_->block_removed(*block);
-    graveyard_.push_back(std::move(owner));
+  for (Block*& bucket : buckets_) {
+    while (bucket != nullptr) {
+      Block* const block = bucket;
+      bucket = block->next;
+      bury(block);
+    }
   }
-  owned_.clear();
-  pages_.clear();
-  std::fill(recent_.begin(), recent_.end(), nullptr);
-  count_ = 0;
-  cached_insns_ = 0;
+  chunks_.clear();
   code_pages_.clear();
 }
 

@@ -1,38 +1,19 @@
 // Decoded blocks, keyed by guest-physical address and ModeKey.
 //
 // A block is a straight run of instructions inside one page; an instruction that crosses into the next page is a
-// block of its own. Blocks are found through a direct-mapped cache in front of a hash map. A store into a block
-// (CodePages tells us) unlinks it at once; its memory stays until the engine next asks for a block, so the
-// running block may overwrite itself.
+// block of its own. Blocks are found through a hash table that grows with them, and by page through a list for each
+// page. A store into a block (CodePages tells us) unlinks it at once; its memory stays until the engine next asks for
+// a block, so the running block may overwrite itself.
 #pragma once
 
+#include <array>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
-#include "cpu/insn.h"
-#include "cpu/mode.h"
+#include "cpu/block_pool.h"
 #include "mmu/code_pages.h"
 
 namespace reprise::cpu {
-
-struct Block {
-  static constexpr unsigned kMaxInsns = 48;
-
-  u64 phys = 0;                     // of the first byte
-  u64 second_phys = ~u64{0};        // of the second page, for an instruction that crosses pages
-  ModeKey mode;
-  u32 count = 0;
-  u32 bytes = 0;
-  std::unique_ptr<Insn[]> insns;
-
-  // For an engine that translates: its code for the block, or nullptr; its own record; how often it asked for the block.
-  const u8* native_code = nullptr;
-  void* native = nullptr;
-  u32 uses = 0;
-
-  bool crosses_page() const { return second_phys != ~u64{0}; }
-};
 
 /// Told of each block that must not run again, at once; the block itself is freed by the next collect().
 class BlockListener {
@@ -48,18 +29,20 @@ class BlockCache final : public mmu::CodeListener {
   /// At most one; outlives the cache's use.
   void set_listener(BlockListener& listener) { listener_ = &listener; }
 
-  Block* find(u64 phys, ModeKey mode) {
-    Block* block = recent_[slot(phys, mode)];
-    if (block != nullptr && block->phys == phys && block->mode == mode) [[likely]] return block;
-    return find_slow(phys, mode);
+  Block* find(u64 phys, ModeKey mode) const {
+    Block* block = buckets_[bucket(phys, mode)];
+    while (block != nullptr && (block->phys != phys || !(block->mode == mode))) block = block->next;
+    return block;
   }
-  /// Takes ownership and registers its bytes as code.
-  Block* insert(std::unique_ptr<Block> block);
+  /// A block to fill in and insert.
+  Block* make(u32 insns) { return pool_.make(insns); }
+  /// Takes a block from make() and registers its bytes as code.
+  Block* insert(Block* block);
   void remove(Block* block);
   void flush();
   /// Frees blocks that were unlinked while one of them might have been running.
   void collect() {
-    if (!graveyard_.empty()) graveyard_.clear();
+    if (removed_ != nullptr) [[unlikely]] free_removed();
   }
 
   void code_written(u64 phys, u64 bytes) override;
@@ -67,29 +50,35 @@ class BlockCache final : public mmu::CodeListener {
   u64 blocks() const { return count_; }
   u64 invalidations() const { return invalidations_; }
 
-  // The direct-mapped front, shared with generated code: the slot of a block is the low bits of
-  // phys ^ phys >> 16 ^ mode_hash(mode).
-  static constexpr unsigned kSlots = 1u << 16;
-  static constexpr u64 mode_hash(ModeKey mode) { return u64{mode.bits} * 0x9e3779b1u >> 8; }
-  Block* const* slots() const { return recent_.data(); }
-
  private:
   /// Decoded instructions kept at most; beyond it the whole cache starts anew.
   static constexpr u64 kMaxCachedInsns = 4u << 20;
+  static constexpr u64 kFirstBuckets = 1u << 14;
 
-  static unsigned slot(u64 phys, ModeKey mode) {
-    return static_cast<unsigned>((phys ^ (phys >> 16) ^ mode_hash(mode)) & (kSlots - 1));
+  // Heads of the lists of the pages in 2 MiB of guest-physical memory.
+  static constexpr unsigned kChunkShift = 21;
+  using Chunk = std::array<Block*, (u64{1} << kChunkShift) / kPageBytes>;
+
+  /// Neighbours in memory are neighbours here: code that runs together shares host cache lines.
+  u64 bucket(u64 phys, ModeKey mode) const {
+    constexpr u64 kGolden = 0x9e37'79b1;
+    return (phys + (phys >> kPageShift) * kGolden + (u64{mode.bits} * kGolden >> 8)) & (buckets_.size() - 1);
   }
-  Block* find_slow(u64 phys, ModeKey mode);
+  /// Where the list of the page begins, or nullptr if it never had one.
+  Block** list_of(u64 phys);
+  Block*& list_for(u64 phys);
+  void grow();
+  void link(Block* block, unsigned which, u64 phys);
   void unlink(Block* block);
+  void bury(Block* block);
+  void free_removed();
 
   mmu::CodePages& code_pages_;
   BlockListener* listener_ = nullptr;
-  std::vector<Block*> recent_;
-  // Page number -> blocks that touch the page.
-  std::unordered_map<u64, std::vector<Block*>> pages_;
-  std::unordered_map<Block*, std::unique_ptr<Block>> owned_;
-  std::vector<std::unique_ptr<Block>> graveyard_;
+  BlockPool pool_;
+  std::vector<Block*> buckets_;  // a power of two, at least twice the blocks
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  Block* removed_ = nullptr;
   u64 count_ = 0;
   u64 cached_insns_ = 0;
   u64 invalidations_ = 0;

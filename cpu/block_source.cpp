@@ -30,6 +30,12 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
   return build(cpu, linear, target);
 }
 
+Block* BlockSource::make(u32 count, bool cacheable) {
+  if (cacheable) return cache_.make(count);
+  if (uncached_ != nullptr) uncached_pool_.give_back(uncached_);
+  return uncached_ = uncached_pool_.make(count);
+}
+
 Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
   const u64 page_offset = linear & ~kPageMask;
   const u64 available = kPageBytes - page_offset;
@@ -58,18 +64,12 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
     ++count;
   }
 
-  auto block = std::make_unique<Block>();
+  Block* const block = make(count, target.host != nullptr);
   block->phys = target.phys;
   block->mode = cpu.mode;
-  block->count = count;
   block->bytes = static_cast<u32>(used);
-  block->insns = std::make_unique<Insn[]>(count);
   std::copy_n(insns, count, block->insns.get());
-  if (target.host == nullptr) {
-    uncached_ = std::move(block);
-    return uncached_.get();
-  }
-  return cache_.insert(std::move(block));
+  return cached(*block) ? cache_.insert(block) : block;
 }
 
 Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
@@ -90,21 +90,15 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
                    ? page.host[index]
                    : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
   }
-  auto block = std::make_unique<Block>();
-  block->insns = std::make_unique<Insn[]>(1);
+  Block* const block = make(1, target.host != nullptr && second.host != nullptr);
   bool ends = false;
   decoder_.decode(bytes, cpu.mode, static_cast<u16>(linear & ~kPageMask), block->insns[0], ends);
   block->insns[0].flags |= Insn::kCrossesPage;
   block->phys = target.phys;
   block->second_phys = second.phys;
   block->mode = cpu.mode;
-  block->count = 1;
   block->bytes = static_cast<u32>(std::max<u64>(block->insns[0].length(), first_bytes + 1));
-  if (target.host == nullptr || second.host == nullptr) {
-    uncached_ = std::move(block);
-    return uncached_.get();
-  }
-  return cache_.insert(std::move(block));
+  return cached(*block) ? cache_.insert(block) : block;
 }
 
 }  // namespace reprise::cpu

@@ -16,19 +16,21 @@ class BlockSource {
   /// next call of cache().collect() or block_at().
   Block* block_at(Cpu& cpu, u64 linear);
   /// False for code that does not lie in RAM or ROM: decoded anew each time, never to be kept.
-  bool cached(const Block& block) const { return &block != uncached_.get(); }
+  bool cached(const Block& block) const { return &block != uncached_; }
 
   BlockCache& cache() { return cache_; }
   const BlockCache& cache() const { return cache_; }
 
  private:
   Block* build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
+  Block* make(u32 count, bool cacheable);
   Block* build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
 
   const u32 max_insns_;
   Decoder decoder_;
   BlockCache cache_;
-  std::unique_ptr<Block> uncached_;
+  BlockPool uncached_pool_;
+  Block* uncached_ = nullptr;
 };
 
 }  // namespace reprise::cpu

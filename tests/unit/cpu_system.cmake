@@ -1,4 +1,5 @@
 unit_test_area(cpu_system LIBRARIES reprise_cpu SOURCES
+  cpu_system/block_cache_test.cpp
   cpu_system/control_test.cpp
   cpu_system/delivery_test.cpp
   cpu_system/far_test.cpp

@@ -1,0 +1,124 @@
+#include "cpu/block_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace reprise::cpu {
+namespace {
+
+struct Removals final : BlockListener {
+  void block_removed(Block& block) override { blocks.push_back(&block); }
+  std::vector<Block*> blocks;
+};
+
+struct BlockCacheTest : ::testing::Test {
+  BlockCacheTest() { cache.set_listener(removals); }
+
+  Block* add(u64 phys, u32 bytes, u32 mode_bits = 0, u64 second_phys = ~u64{0}) {
+    Block* block = cache.make(1 + bytes % Block::kMaxInsns);
+    block->phys = phys;
+    block->second_phys = second_phys;
+    block->bytes = bytes;
+    block->mode = ModeKey{mode_bits};
+    return cache.insert(block);
+  }
+
+  mmu::CodePages pages;
+  Removals removals;
+  BlockCache cache{pages};
+};
+
+TEST_F(BlockCacheTest, ModeAndAddressAreTheKey) {
+  Block* const one = add(0x1000, 4, 1);
+  Block* const other = add(0x1000, 4, 2);
+  EXPECT_EQ(cache.find(0x1000, ModeKey{1}), one);
+  EXPECT_EQ(cache.find(0x1000, ModeKey{2}), other);
+  EXPECT_EQ(cache.find(0x1000, ModeKey{3}), nullptr);
+  EXPECT_EQ(cache.find(0x1001, ModeKey{1}), nullptr);
+}
+
+TEST_F(BlockCacheTest, StaysCompleteWhileItGrows) {
+  constexpr u64 kBlocks = 100'000;
+  for (u64 i = 0; i < kBlocks; ++i) add(i * 7, 5);
+  EXPECT_EQ(cache.blocks(), kBlocks);
+  for (u64 i = 0; i < kBlocks; ++i) {
+    const Block* const block = cache.find(i * 7, ModeKey{});
+    ASSERT_NE(block, nullptr) << i;
+    ASSERT_EQ(block->phys, i * 7);
+  }
+  EXPECT_EQ(cache.find(3, ModeKey{}), nullptr);
+}
+
+TEST_F(BlockCacheTest, AStoreRemovesWhatItOverlapsAndNothingElse) {
+  Block* const before = add(0x2000, 0x10);
+  Block* const hit = add(0x2010, 0x10);
+  Block* const also_hit = add(0x2018, 0x20);
+  Block* const after = add(0x2020, 0x10);
+  cache.code_written(0x201f, 1);
+  EXPECT_EQ(cache.find(0x2000, ModeKey{}), before);
+  EXPECT_EQ(cache.find(0x2020, ModeKey{}), after);
+  EXPECT_EQ(cache.find(0x2010, ModeKey{}), nullptr);
+  EXPECT_EQ(cache.find(0x2018, ModeKey{}), nullptr);
+  EXPECT_EQ(cache.invalidations(), 2u);
+  std::sort(removals.blocks.begin(), removals.blocks.end());
+  std::vector<Block*> expected{hit, also_hit};
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(removals.blocks, expected);
+}
+
+TEST_F(BlockCacheTest, TheLastBlockOfAPageTakesItsMarkAlong) {
+  add(0x2000, 0x10);
+  add(0x2100, 0x10);
+  cache.code_written(0x2000, 1);
+  EXPECT_TRUE(pages.has_code(0x2000));
+  cache.code_written(0x2100, 1);
+  EXPECT_FALSE(pages.has_code(0x2000));
+}
+
+TEST_F(BlockCacheTest, ACrossingBlockBelongsToBothPages) {
+  add(0x2ffe, 6, 0, 0x7000);
+  EXPECT_TRUE(pages.has_code(0x7000));
+  cache.code_written(0x7004, 1);
+  EXPECT_NE(cache.find(0x2ffe, ModeKey{}), nullptr) << "its last byte is at 0x7003";
+  cache.code_written(0x7003, 1);
+  EXPECT_EQ(cache.find(0x2ffe, ModeKey{}), nullptr);
+  add(0x2ffe, 6, 0, 0x7000);
+  cache.code_written(0x2fff, 1);
+  EXPECT_EQ(cache.find(0x2ffe, ModeKey{}), nullptr);
+  cache.code_written(0x7000, 1);  // its list must be empty, not stale
+  EXPECT_EQ(cache.blocks(), 0u);
+}
+
+// Two neighbouring linear pages may be one page of memory.
+TEST_F(BlockCacheTest, ACrossingBlockMayHaveBothPartsInOnePage) {
+  add(0x2ffe, 6, 0, 0x2000);
+  cache.code_written(0x2003, 1);
+  EXPECT_EQ(cache.find(0x2ffe, ModeKey{}), nullptr);
+  EXPECT_EQ(cache.blocks(), 0u);
+  EXPECT_FALSE(pages.has_code(0x2000));
+}
+
+TEST_F(BlockCacheTest, MemoryOfRemovedBlocksServesNewOnesAfterCollect) {
+  Block* const old = add(0x1000, 3);
+  cache.remove(old);
+  EXPECT_NE(add(0x1000, 3), old) << "it may be running";
+  cache.collect();
+  EXPECT_EQ(add(0x2000, 3), old);
+}
+
+TEST_F(BlockCacheTest, FlushForgetsEverything) {
+  for (u64 i = 0; i < 1000; ++i) add(i * 0x40, 5);
+  cache.flush();
+  EXPECT_EQ(removals.blocks.size(), 1000u);
+  EXPECT_EQ(cache.blocks(), 0u);
+  EXPECT_FALSE(pages.has_code(0x1000));
+  cache.collect();
+  Block* const block = add(0x40, 5);
+  EXPECT_EQ(cache.find(0x40, ModeKey{}), block);
+  EXPECT_EQ(cache.find(0x80, ModeKey{}), nullptr);
+}
+
+}  // namespace
+}  // namespace reprise::cpu
