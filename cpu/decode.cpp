@@ -108,7 +108,12 @@ void set_segment(Insn& insn, ModeKey mode, u8 seg) {
 
 void set_memory(Insn& insn, ModeKey mode, const ZydisDecodedOperandMem& mem) {
   insn.base = gpr_offset(mem.base);
-  insn.index = gpr_offset(mem.index);
+  if (mem.type == ZYDIS_MEMOP_TYPE_VSIB) {
+    insn.index = kNoRegister;
+    insn.reg[3] = static_cast<u8>(ZydisRegisterGetId(mem.index));
+  } else {
+    insn.index = gpr_offset(mem.index);
+  }
   insn.scale = mem.scale == 8 ? 3 : mem.scale == 4 ? 2 : mem.scale == 2 ? 1 : 0;
   insn.disp = mem.disp.has_displacement ? mem.disp.value : 0;
   if (mem.base == ZYDIS_REGISTER_RIP || mem.base == ZYDIS_REGISTER_EIP) insn.disp += insn.next_offset;
@@ -178,8 +183,19 @@ bool only_mmx(const Insn& insn) {
   return mmx && insn.reg_class[0] != RegClass::Vector && insn.reg_class[1] != RegClass::Vector;
 }
 
+/// What CPUID must offer for this form of the row.
+bool form_offered(const InsnRow& row, const Insn& insn, const CpuProfile& profile) {
+  if (!profile.has(row.feature)) return false;
+  if (!insn.has(Insn::kVex)) return true;
+  const auto needs = [&](u16 check, bool applies, Feature feature) { return (row.checks & check) && applies && !profile.has(feature); };
+  const bool wide = insn.has(Insn::kVex256);
+  return !needs(kAvx2If256, wide, Feature::Avx2) && !needs(kAvx2IfRegister, insn.form == Form::RR, Feature::Avx2) &&
+         !needs(kVaesIf256, wide, Feature::Vaes) && !needs(kVpclmulqdqIf256, wide, Feature::Vpclmulqdq);
+}
+
 Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode) {
   u16 checks = row.checks;
+  if (insn.has(Insn::kVex) && !mode.has(ModeKey::kProtected)) return raise_ud;
   if ((checks & kCheckSse) && only_mmx(insn)) checks = static_cast<u16>((checks & ~kCheckSse) | kCheckMmx);
   if ((checks & kCheckProt) && !mode.has(ModeKey::kProtected)) return raise_ud;
   if ((checks & kCheckXsave) && !mode.has(ModeKey::kOsxsave)) return raise_ud;
@@ -260,7 +276,8 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   insn.next_offset = static_cast<u16>(offset + zydis.length);
   insn.mnemonic = map_mnemonic(zydis);
   const InsnRow& row = insn_row(insn.mnemonic);
-  if (row.select == nullptr || !impl_->profile.has(row.feature)) {
+  const bool known_encoding = zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY || zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
+  if (row.select == nullptr || !known_encoding) {
     insn.exec = raise_ud;
     return DecodeStatus::Ok;
   }
@@ -273,7 +290,7 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   }
   set_operands(insn, mode, zydis, operands);
 
-  insn.exec = resolve_checks(row, insn, mode);
+  insn.exec = form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode) : raise_ud;
   if (insn.exec != nullptr) return DecodeStatus::Ok;
   insn.exec = row.select(insn);
   if (insn.exec == nullptr) {

@@ -50,7 +50,15 @@ struct Insn {
   u8 kind2 = 0;  // OperandKind of operand 2
 
   // Register operands by explicit operand number. General registers: byte offset in CpuState::gpr (AH is 1);
-  // others: register number.
+  // others: register number. VEX forms, in the order of the manual's syntax:
+  //   vaddps ymm1, ymm2, ymm3/m256          reg[0] destination, reg[1] VEX.vvvv, reg[2] unless kind2 is Mem
+  //   vblendvps ymm1, ymm2, ymm3/m256, ymm4 as above, reg[3] from imm8[7:4]
+  //   vpermq ymm1, ymm2/m256, imm8          reg[0], reg[1] unless `form` is RM; the immediate is in imm, wherever it stands
+  //   vpsrld ymm1, ymm2, imm8               reg[0] is VEX.vvvv
+  //   vmaskmovps m256, ymm1, ymm2           reg[1] is VEX.vvvv (the mask), reg[2] the source; the load has the mask in
+  //                                         reg[1] and memory as operand 2
+  //   vpgatherdd ymm1, vm32y, ymm2          reg[0], reg[2] the mask, reg[3] the index register; `index` counts as zero
+  // Sizes: kVex256 says whether packed operands have 32 bytes; the row says the rest (scalar rows ignore it).
   u8 reg[4] = {};
   RegClass reg_class[2] = {};  // of operands 0 and 1, when they are registers
 

@@ -22,6 +22,10 @@ enum Checks : u16 {
   kCheckUmip = 1u << 7,   // #GP(0) when CR4.UMIP and CPL > 0
   kCheckXsave = 1u << 8,  // #UD unless CR4.OSXSAVE
   kCheckTs = 1u << 10,    // #NM when CR0.TS
+  kAvx2If256 = 1u << 11,       // VEX.L = 1 needs AVX2
+  kAvx2IfRegister = 1u << 12,  // a register source needs AVX2
+  kVaesIf256 = 1u << 13,       // VEX.L = 1 needs VAES
+  kVpclmulqdqIf256 = 1u << 14, // VEX.L = 1 needs VPCLMULQDQ
   kEnds = 1u << 9,        // the block ends after it
 };
 

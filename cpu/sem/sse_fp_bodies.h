@@ -143,25 +143,39 @@ struct sem_addsub {
 };
 
 /// DPPS, DPPD: imm[7:4] selects products, imm[3:0] where the sum goes. Every element adds its neighbour, DPPS then the
-/// one two away; which term comes first shows in the choice between NaNs.
+/// one two away; which term comes first shows in the choice between NaNs. Each step is done on all halves of a register
+/// before the next.
 template <class F>
 struct sem_dp {
   using Elements = Lanes<BitsOf<F>, V128>;
+  static constexpr unsigned kCount = kLanes<BitsOf<F>, V128>;
   V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const {
-    const Elements a = lanes<BitsOf<F>>(dst), b = lanes<BitsOf<F>>(src);
-    constexpr unsigned kCount = kLanes<BitsOf<F>, V128>;
-    Elements term{};
-    for (unsigned i = 0; i < kCount; ++i) term[i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
-    if (kCount == 4 && env.unmasked() == 0) term = add_step(env, term, [](unsigned i) { return i ^ 1; }, [](unsigned i) { return i; });
-    if (env.unmasked() == 0) term = add_step(env, term, [](unsigned i) { return i; }, [](unsigned i) { return i ^ kCount / 2; });
-    return fill_lanes<BitsOf<F>, V128>([&](unsigned i) { return bit(imm, i) ? term[i] : 0; });
+    return run<1>(env, {dst}, {src}, imm)[0];
   }
-  template <class First, class Second>
-  static Elements add_step(SseEnv& env, const Elements& term, First first, Second second) {
+  template <std::size_t Halves>
+  static std::array<V128, Halves> run(SseEnv& env, const std::array<V128, Halves>& dst, const std::array<V128, Halves>& src,
+                                      u8 imm) {
+    std::array<Elements, Halves> term{};
+    for (std::size_t h = 0; h < Halves; ++h) {
+      const Elements a = lanes<BitsOf<F>>(dst[h]), b = lanes<BitsOf<F>>(src[h]);
+      for (unsigned i = 0; i < kCount; ++i) term[h][i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
+    }
+    if (kCount == 4) add_step(env, term, [](unsigned i) { return i ^ 1; }, [](unsigned i) { return i; });
+    add_step(env, term, [](unsigned i) { return i; }, [](unsigned i) { return i ^ kCount / 2; });
+    std::array<V128, Halves> result;
+    for (std::size_t h = 0; h < Halves; ++h) {
+      result[h] = fill_lanes<BitsOf<F>, V128>([&](unsigned i) { return bit(imm, i) ? term[h][i] : 0; });
+    }
+    return result;
+  }
+  template <std::size_t Halves, class First, class Second>
+  static void add_step(SseEnv& env, std::array<Elements, Halves>& terms, First first, Second second) {
+    if (env.unmasked() != 0) return;
     env.finish_step();
-    Elements sum{};
-    for (unsigned i = 0; i < sum.size(); ++i) sum[i] = softfloat::add<F>(env, term[first(i)], term[second(i)]);
-    return sum;
+    for (Elements& term : terms) {
+      const Elements before = term;
+      for (unsigned i = 0; i < kCount; ++i) term[i] = softfloat::add<F>(env, before[first(i)], before[second(i)]);
+    }
   }
 };
 

@@ -26,13 +26,6 @@ struct cvt_from_gpr {
     return in.size1 == 8 ? vload_gpr<sem_cvt_from_gpr<F>, u64>::select(in) : vload_gpr<sem_cvt_from_gpr<F>, u32>::select(in);
   }
 };
-template <class F, Convert C>
-struct cvt_to_gpr {
-  static Handler select(const Insn& in) {
-    return in.size0 == 8 ? vwrite_gpr<sem_cvt_to_gpr<F, u64, C>, BitsOf<F>>::select(in)
-                         : vwrite_gpr<sem_cvt_to_gpr<F, u32, C>, BitsOf<F>>::select(in);
-  }
-};
 
 }  // namespace
 

@@ -100,4 +100,32 @@ struct sem_cvt_to_gpr {
   To operator()(SseEnv& env, BitsOf<F> src) const { return fp_to_int<F, To, C>(env, src); }
 };
 
+/// The destination of CVTSS2SI and kin is 64 bits wide with REX.W or VEX.W.
+template <class F, Convert C>
+struct cvt_to_gpr {
+  static Handler select(const Insn& in) {
+    return in.size0 == 8 ? vwrite_gpr<sem_cvt_to_gpr<F, u64, C>, BitsOf<F>>::select(in)
+                         : vwrite_gpr<sem_cvt_to_gpr<F, u32, C>, BitsOf<F>>::select(in);
+  }
+};
+
+/// VCVTPH2PS: four elements. DAZ and FTZ have no say, and denormals raise nothing.
+struct sem_cvtph2ps {
+  V128 operator()(SseEnv& env, u64 src) const {
+    return fill_lanes<u32, V128>([&](unsigned i) {
+      return softfloat::convert<Binary32, softfloat::Binary16>(env, static_cast<u16>(src >> (16 * i)));
+    });
+  }
+};
+/// VCVTPS2PH: four elements; imm[1:0] is the rounding unless imm[2] asks for MXCSR's.
+struct sem_cvtps2ph {
+  u64 operator()(SseEnv& env, V128 src, u8 imm) const {
+    if (!(imm & 4)) env.rounding = static_cast<softfloat::Rounding>(imm & 3);
+    const auto a = lanes<u32>(src);
+    u64 result = 0;
+    for (unsigned i = 0; i < 4; ++i) result |= u64{softfloat::convert<softfloat::Binary16, Binary32>(env, a[i])} << (16 * i);
+    return result;
+  }
+};
+
 }  // namespace reprise::cpu

@@ -203,6 +203,15 @@ struct sem_ptest {
   }
 };
 
+/// VTESTPS, VTESTPD: PTEST of the sign bits alone.
+template <class T>
+struct sem_vtest {
+  u64 operator()(V128 a, V128 b) const {
+    const u32 x = sign_mask<T>(a), y = sign_mask<T>(b);
+    return ((x & y) == 0 ? kRflagsZf : 0) | ((~x & y) == 0 ? kRflagsCf : 0);
+  }
+};
+
 // --- Shifts -----------------------------------------------------------------------------------------------------
 // A count beyond the lane gives zero, or copies of the sign.
 
@@ -229,6 +238,19 @@ struct sem_psra {
     const u64 bounded = count >= kBits<T> ? kBits<T> - 1 : count;
     return map_lanes<T>(dst, [bounded](T a) { return static_cast<T>(static_cast<Signed<T>>(a) >> bounded); });
   }
+};
+
+/// VPSLLVD and kin: each lane has its own count.
+struct shift_left {
+  template <class T>
+  T operator()(T a, T count) const { return count < kBits<T> ? static_cast<T>(a << count) : 0; }
+};
+struct shift_right {
+  template <class T>
+  T operator()(T a, T count) const { return count < kBits<T> ? static_cast<T>(a >> count) : 0; }
+};
+struct shift_right_signed {
+  i32 operator()(i32 a, i32 count) const { return a >> (static_cast<u32>(count) < 32 ? count : 31); }
 };
 
 /// PSLLDQ, PSRLDQ: the count is in bytes.

@@ -24,6 +24,7 @@ struct string_compare {
       set_gpr_part<u32>(cpu.state, RCX, string_index(control, compared.result));
     } else {
       set_xmm(cpu.state, 0, string_mask(control, compared.result));
+      if (in.has(Insn::kVex)) cpu.state.ymm[0].qword[2] = cpu.state.ymm[0].qword[3] = 0;
     }
     flags::assign(cpu.state.rflags, kRflagsStatus, compared.status_flags);
     return Status::Next;

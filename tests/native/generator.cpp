@@ -137,6 +137,7 @@ constexpr TolerantRow kTolerant[] = {
     {Mnemonic::FNSAVE, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MASKMOVQ, kAnyFaultAddress | kMemoryOnFault | kX87OnFault},
+    {Mnemonic::VMASKMOVDQU, kAnyFaultAddress | kMemoryOnFault},
     {Mnemonic::MOVNTQ, kX87OnFault},
     {Mnemonic::MOVD, kX87OnFault},
     {Mnemonic::MOVQ, kX87OnFault},
@@ -162,6 +163,7 @@ bool last_bits_differ(Mnemonic mnemonic) {
 enum class Kind : u8 {
   Gpr8, Gpr16, Gpr32, Gpr64, Cl, Xmm, Ymm, Xmm0, Mmx, St0, Sti, Imm, One, Target,
   Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512, Mem576,
+  Vm32x, Vm32y, Vm64x, Vm64y,  // gathers: elements of 4 or 8 bytes, an XMM or YMM index
 };
 constexpr Kind kKinds[] = {Kind::Gpr8, Kind::Gpr16, Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,   Kind::Ymm,
                            Kind::Xmm0, Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,   Kind::One,   Kind::Mem1,
@@ -185,6 +187,10 @@ unsigned memory_bytes(Kind kind) {
     case Kind::Mem108: return 108;
     case Kind::Mem512: return 512;
     case Kind::Mem576: return 576;
+    case Kind::Vm32x: return 4;
+    case Kind::Vm32y: return 4;
+    case Kind::Vm64x: return 8;
+    case Kind::Vm64y: return 8;
     default: return 0;
   }
 }
@@ -200,6 +206,7 @@ struct Draw {
   ZydisEncoderRequest request{};
   int base = -1;   // general register numbers of the memory operand
   int index = -1;
+  int vector_index = -1;  // XMM or YMM register number
   bool memory = false;
 };
 
@@ -232,6 +239,20 @@ void draw_memory(Random& random, ZydisEncoderOperand& operand, unsigned bytes, D
   }
 }
 
+/// base + vector index * scale + displacement.
+void draw_vsib(Random& random, ZydisEncoderOperand& operand, Kind kind, Draw& draw) {
+  const bool ymm = kind == Kind::Vm32y || kind == Kind::Vm64y;
+  operand.type = ZYDIS_OPERAND_TYPE_MEMORY;
+  operand.mem.size = static_cast<ZyanU16>(memory_bytes(kind));
+  draw.memory = true;
+  draw.base = static_cast<int>(random.below(16));
+  draw.vector_index = static_cast<int>(random.below(16));
+  operand.mem.base = numbered(random.chance(5) ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX, static_cast<u64>(draw.base));
+  operand.mem.index = numbered(ymm ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0, static_cast<u64>(draw.vector_index));
+  operand.mem.scale = static_cast<ZyanU8>(1u << random.below(4));
+  if (random.chance(50)) operand.mem.displacement = static_cast<i8>(random.next());
+}
+
 void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& operand, Draw& draw) {
   operand.type = ZYDIS_OPERAND_TYPE_REGISTER;
   const u64 number = random.below(16);
@@ -262,6 +283,10 @@ void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& opera
       // Half of them within reach of a short branch.
       operand.imm.u = random.chance(50) ? rip + 2 + random.below(120) : kCodeLinear + random.below(kCodePages * kPageBytes);
       return;
+    case Kind::Vm32x:
+    case Kind::Vm32y:
+    case Kind::Vm64x:
+    case Kind::Vm64y: draw_vsib(random, operand, kind, draw); return;
     default: draw_memory(random, operand, memory_bytes(kind), draw); return;
   }
 }
@@ -372,7 +397,7 @@ void patch_xsave_area(Random& random, u64 linear, Case& test) {
 /// Registers with a meaning beyond their operand: counts, string and table pointers, dividends, jump targets.
 void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, Registers& in) {
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP || zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ||
-      zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU) {
+      zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU || zydis.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
     in.gpr[6] = draw_target(random);
     in.gpr[7] = random.chance(25) ? in.gpr[6] + random.below(64) - 32 : draw_target(random);
     in.gpr[1] = random.chance(80) ? random.below(24) : random.below(0x3000);
@@ -461,6 +486,59 @@ struct Generator::Impl {
         }
       }
     }
+    if (cpu::insn_row(mnemonic).name.front() == 'V') find_vex_forms(try_form);
+  }
+
+  /// Forms only VEX has: four operands, masked stores, gathers.
+  template <class TryForm>
+  static void find_vex_forms(TryForm try_form) {
+    static constexpr Kind kVectors[] = {Kind::Xmm, Kind::Ymm};
+    static constexpr Kind kThird[] = {Kind::Xmm,  Kind::Ymm,  Kind::Gpr32, Kind::Gpr64, Kind::Mem1,
+                                      Kind::Mem2, Kind::Mem4, Kind::Mem8,  Kind::Mem16, Kind::Mem32};
+    for (const Kind a : kVectors) {
+      for (const Kind b : kVectors) {
+        for (const Kind c : kThird) {
+          for (const Kind d : {Kind::Imm, Kind::Xmm, Kind::Ymm}) try_form({a, b, c, d});
+        }
+        for (const Kind memory : {Kind::Mem16, Kind::Mem32}) try_form({memory, a, b});
+        for (const Kind vsib : {Kind::Vm32x, Kind::Vm32y, Kind::Vm64x, Kind::Vm64y}) try_form({a, vsib, b});
+      }
+    }
+  }
+
+  /// Small offsets in every doubleword or quadword of the index register, mostly.
+  static void draw_indices(Random& random, Registers& in, int number) {
+    static constexpr u64 kRanges[] = {16, 64, 512, 0x3000};
+    const unsigned bytes = random.chance(50) ? 4 : 8;
+    const u64 range = random.pick(kRanges);
+    for (unsigned at = 0; at < 32; at += bytes) {
+      if (random.chance(4)) continue;
+      const u64 offset = random.below(2 * range) - range;
+      u8* part = at < 16 ? in.fx.bytes + FxImage::xmm(static_cast<unsigned>(number)) + at : in.ymm_high[number] + at - 16;
+      std::memcpy(part, &offset, bytes);
+    }
+  }
+
+  /// Sometimes changes what a VEX prefix leaves reserved or ignored (L, W, vvvv), or puts a prefix before it that makes
+  /// it undefined.
+  static unsigned disturb_vex(Random& random, u8* bytes, unsigned length) {
+    if ((bytes[0] != 0xc4 && bytes[0] != 0xc5) || !random.chance(6)) return length;
+    u8& last = bytes[bytes[0] == 0xc4 ? 2 : 1];
+    switch (random.below(4)) {
+      case 0: last ^= 4; break;                                     // L
+      case 1: last ^= static_cast<u8>(random.below(16) << 3); break;  // vvvv
+      case 2:
+        if (bytes[0] == 0xc4) last ^= 0x80;  // W
+        break;
+      default: {
+        if (length >= ZYDIS_MAX_INSTRUCTION_LENGTH) break;
+        static constexpr u8 kPrefixes[] = {0x66, 0xf2, 0xf3, 0xf0, 0x40, 0x48};
+        std::memmove(bytes + 1, bytes, length);
+        bytes[0] = random.pick(kPrefixes);
+        ++length;
+      }
+    }
+    return length;
   }
 
   /// Encodes with fresh random operands at kCodeLinear + offset. Returns the length, 0 when there is no encoding.
@@ -487,6 +565,7 @@ struct Generator::Impl {
           operand.mem.displacement = static_cast<i64>(kDataLinear + random.below(kDataBytes));
         } else {
           const u64 index = draw.index < 0 ? 0 : in->gpr[draw.index] * operand.mem.scale;
+          if (draw.vector_index >= 0) draw_indices(random, *in, draw.vector_index);
           in->gpr[draw.base] = target - index - static_cast<u64>(operand.mem.displacement);
         }
       }
@@ -570,8 +649,9 @@ std::optional<Case> Generator::make(Mnemonic mnemonic, u64 seed, u64 index) cons
     draw_registers(random, test.in);
     test.tolerance = kExact;
     test.rip = impl_->draw_rip(random);
-    const unsigned length = impl_->encode(random, mnemonic, form, test.rip - kCodeLinear, test.code, &test);
+    unsigned length = impl_->encode(random, mnemonic, form, test.rip - kCodeLinear, test.code, &test);
     if (length == 0) continue;
+    length = Impl::disturb_vex(random, test.code, length);
     test.code_bytes = static_cast<u8>(length);
     test.undefined_flags = cpu::insn_row(mnemonic).undefined;
     return test;

@@ -96,8 +96,19 @@ Extended random_extended(Random& random) {
   return value;
 }
 
+namespace {
+
+u32 random_near_binary16(Random& random) {
+  static constexpr u32 kTails[] = {0, 0x0fff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7fe000, 0x7ff000, 0x7fffff};
+  const u32 exponent = static_cast<u32>(100 + random.below(46));
+  const u32 fraction = random.chance(50) ? random.pick(kTails) : static_cast<u32>(random.next() & 0x7fffff);
+  return static_cast<u32>(random.next() & 0x80000000) | exponent << 23 | fraction;
+}
+
+}  // namespace
+
 void random_vector(Random& random, u8* bytes) {
-  const u64 kind = random.below(5);
+  const u64 kind = random.below(6);
   for (unsigned i = 0; i < 2; ++i) {
     u64 value = 0;
     switch (kind) {
@@ -105,6 +116,10 @@ void random_vector(Random& random, u8* bytes) {
       case 1: value = random_integer(random); break;
       case 2: value = random_binary32(random) | u64{random_binary32(random)} << 32; break;
       case 3: value = random_binary64(random); break;
+      case 4:
+        // Around what binary16 can hold, as binary32.
+        for (unsigned f = 0; f < 2; ++f) value = value << 32 | random_near_binary16(random);
+        break;
       default: {
         static constexpr u8 kBytes[] = {0, 1, 0x7f, 0x80, 0x81, 0xff, 0x0f, 0x10};
         for (unsigned b = 0; b < 8; ++b) value = value << 8 | random.pick(kBytes);

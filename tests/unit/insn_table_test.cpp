@@ -80,7 +80,7 @@ class TableFlags : public ::testing::Test {
   void with_every_modrm(const Bytes& start) {
     for (unsigned opcode = 0; opcode < 256; ++opcode) {
       for (unsigned modrm = 0; modrm < 256; ++modrm) {
-        const bool representative = modrm >= 0xc0 || (modrm & 0xc7) == 0;
+        const bool representative = modrm >= 0xc0 || (modrm & 0xc7) == 0 || (modrm & 0xc7) == 4;
         if (representative) look_at(start, static_cast<u8>(opcode), static_cast<u8>(modrm));
       }
     }
@@ -90,6 +90,7 @@ class TableFlags : public ::testing::Test {
     std::copy(start.begin(), start.end(), bytes);
     bytes[start.size()] = opcode;
     bytes[start.size() + 1] = modrm;
+    if ((modrm & 0xc7) == 4) bytes[start.size() + 2] = 0x10;  // an index register that gathers take
     look_at(bytes, cpu::CodeSize::Bits64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     look_at(bytes, cpu::CodeSize::Bits32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
   }

@@ -1,0 +1,95 @@
+// Masked moves and gathers. SDM 2C VMASKMOV, VPMASKMOV, VGATHERDPS and kin. The top bit of a mask element selects.
+#include "cpu/sem/vex_shapes.h"
+
+namespace reprise::cpu {
+namespace {
+
+constexpr unsigned kMaxElements = 8;
+
+/// Elements that are masked off are neither read nor written and cannot fault. A store happens only when none of its
+/// elements faults.
+template <class T>
+struct vmaskmov {
+  static bool selected(const V256& mask, unsigned i) { return element<T>(mask, i) >> (kBits<T> - 1) != 0; }
+  static unsigned count(const Insn& in) { return vector_bytes(in) / sizeof(T); }
+  static bool linear_of(Cpu& cpu, const Insn& in, unsigned i, mmu::Access access, u64& linear) {
+    const u64 effective = (effective_address(cpu.state, in) + i * sizeof(T)) << in.addr_shift >> in.addr_shift;
+    return operand_linear(cpu, in, effective, sizeof(T), access, linear);
+  }
+
+  static Status load(Cpu& cpu, const Insn& in) {
+    const V256 mask = cpu.state.ymm[in.reg[1]];
+    std::array<T, sizeof(V256) / sizeof(T)> result{};
+    for (unsigned i = 0; i < count(in); ++i) {
+      u64 linear;
+      if (!selected(mask, i)) continue;
+      if (!linear_of(cpu, in, i, mmu::Access::Read, linear)) return Status::Fault;
+      if (!cpu.mmu.load(linear, result[i])) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    }
+    cpu.state.ymm[in.reg[0]] = std::bit_cast<V256>(result);
+    return Status::Next;
+  }
+  static Status store(Cpu& cpu, const Insn& in) {
+    const V256 mask = cpu.state.ymm[in.reg[1]], value = cpu.state.ymm[in.reg[2]];
+    u64 linear[kMaxElements];
+    for (unsigned i = 0; i < count(in); ++i) {
+      if (!selected(mask, i)) continue;
+      if (!linear_of(cpu, in, i, mmu::Access::Write, linear[i])) return Status::Fault;
+      if (!cpu.mmu.probe_write(linear[i], sizeof(T))) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    }
+    for (unsigned i = 0; i < count(in); ++i) {
+      if (selected(mask, i) && !cpu.mmu.store(linear[i], element<T>(value, i))) {
+        return cpu.memory_fault(in.has(Insn::kStackSegment));
+      }
+    }
+    return Status::Next;
+  }
+  static Handler select(const Insn& in) { return operand_kind(in, 0) == OperandKind::Mem ? store : load; }
+};
+
+/// Elements of T at base + Index * scale + disp, from the lowest up. An element that is loaded clears its mask, so that
+/// a fault leaves the instruction ready to be resumed; it is the one instruction that may fault after changing state.
+template <class T, class Index>
+struct gather {
+  static constexpr unsigned kWider = sizeof(T) > sizeof(Index) ? sizeof(T) : sizeof(Index);
+  using Elements = std::array<T, sizeof(V256) / sizeof(T)>;
+
+  static Status run(Cpu& cpu, const Insn& in) {
+    const V256 index = cpu.state.ymm[in.reg[3]];
+    auto result = std::bit_cast<Elements>(cpu.state.ymm[in.reg[0]]);
+    auto mask = std::bit_cast<Elements>(cpu.state.ymm[in.reg[2]]);
+    const unsigned count = vector_bytes(in) / kWider;
+    const u64 base = effective_address(cpu.state, in);
+    bool faulted = false;
+    for (unsigned i = 0; i < count; ++i) {
+      if (mask[i] >> (kBits<T> - 1) == 0) continue;
+      const u64 offset = static_cast<u64>(i64{element<Index>(index, i)}) << in.scale;
+      const u64 effective = (base + offset) << in.addr_shift >> in.addr_shift;
+      u64 linear;
+      faulted = !operand_linear(cpu, in, effective, sizeof(T), mmu::Access::Read, linear);
+      if (!faulted && !cpu.mmu.load(linear, result[i])) {
+        cpu.memory_fault(in.has(Insn::kStackSegment));
+        faulted = true;
+      }
+      if (faulted) break;
+      mask[i] = 0;
+    }
+    if (!faulted) {
+      mask = {};
+      for (unsigned i = count; i < result.size(); ++i) result[i] = 0;
+    }
+    cpu.state.ymm[in.reg[0]] = std::bit_cast<V256>(result);
+    cpu.state.ymm[in.reg[2]] = std::bit_cast<V256>(mask);
+    return faulted ? Status::Fault : Status::Next;
+  }
+  static Handler select(const Insn&) { return run; }
+};
+
+}  // namespace
+
+#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
+  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
+#include "cpu/insn/avx_mask.inc"
+#undef INSN
+
+}  // namespace reprise::cpu
