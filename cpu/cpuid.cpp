@@ -256,7 +256,7 @@ CpuProfile make_default_profile() {
                                Bmi1, Smep, Bmi2, Adx, Clflushopt, Clwb, Sha, Rdpid, Xsaveopt, Xsavec,
                                XgetbvEcx1, Xsaves, Lzcnt, Prefetchw, Serialize,
                                Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, BhiCtrl, LahfLm, Syscall, Nx,
-                               Pdpe1gb, Rdtscp, LongMode, Avx, Avx2, Fma, F16c, Vaes, Vpclmulqdq}),
+                               Pdpe1gb, Rdtscp, LongMode}),
   };
 }
 

@@ -13,7 +13,13 @@ struct vex_cvt_from_gpr {
   }
 };
 
-/// The destination is half as wide as the source.
+/// Processors do not check the alignment of its 8 bytes.
+struct vcvtph2ps {
+  static Status run(Cpu& cpu, const Insn& in) { return run_vex2_widen<sem_cvtph2ps, u64>(cpu, without_alignment_check(in)); }
+  static Handler select(const Insn&) { return run; }
+};
+
+/// The destination is half as wide as the source. No alignment check either.
 struct vcvtps2ph {
   static Status run(Cpu& cpu, const Insn& in) {
     const V256 a = cpu.state.ymm[in.reg[1]];
@@ -21,7 +27,7 @@ struct vcvtps2ph {
     V256 result{};
     for (unsigned h = 0; h < halves(in); ++h) result.qword[h] = sem_cvtps2ph{}(env, half(a, h), static_cast<u8>(in.imm));
     if (!commit_mxcsr(cpu, env)) return Status::Fault;
-    if (in.form == Form::MR) return store_vex(cpu, in, vector_bytes(in) / 2, result) ? Status::Next : Status::Fault;
+    if (in.form == Form::MR) return store_vex(cpu, without_alignment_check(in), vector_bytes(in) / 2, result) ? Status::Next : Status::Fault;
     cpu.state.ymm[in.reg[0]] = result;
     return Status::Next;
   }

@@ -1,20 +1,20 @@
 // Masked moves and gathers. SDM 2C VMASKMOV, VPMASKMOV, VGATHERDPS and kin. The top bit of a mask element selects.
+#include <algorithm>
+
 #include "cpu/sem/vex_shapes.h"
 
 namespace reprise::cpu {
 namespace {
 
-constexpr unsigned kMaxElements = 8;
-
-/// Elements that are masked off are neither read nor written and cannot fault. A store happens only when none of its
-/// elements faults.
+/// Elements that are masked off are neither read nor written and cannot fault; no element is checked for alignment. A
+/// store happens only when none of its elements faults.
 template <class T>
 struct vmaskmov {
   static bool selected(const V256& mask, unsigned i) { return element<T>(mask, i) >> (kBits<T> - 1) != 0; }
   static unsigned count(const Insn& in) { return vector_bytes(in) / sizeof(T); }
+  /// Element i follows its neighbours even where a 32-bit address ends.
   static bool linear_of(Cpu& cpu, const Insn& in, unsigned i, mmu::Access access, u64& linear) {
-    const u64 effective = (effective_address(cpu.state, in) + i * sizeof(T)) << in.addr_shift >> in.addr_shift;
-    return operand_linear(cpu, in, effective, sizeof(T), access, linear);
+    return operand_linear(cpu, without_alignment_check(in), effective_address(cpu.state, in) + i * sizeof(T), sizeof(T), access, linear);
   }
 
   static Status load(Cpu& cpu, const Insn& in) {
@@ -31,11 +31,19 @@ struct vmaskmov {
   }
   static Status store(Cpu& cpu, const Insn& in) {
     const V256 mask = cpu.state.ymm[in.reg[1]], value = cpu.state.ymm[in.reg[2]];
-    u64 linear[kMaxElements];
+    u64 linear[sizeof(V256) / sizeof(T)];
+    u64 first = 0, last = 0;
+    bool any = false;
     for (unsigned i = 0; i < count(in); ++i) {
       if (!selected(mask, i)) continue;
       if (!linear_of(cpu, in, i, mmu::Access::Write, linear[i])) return Status::Fault;
-      if (!cpu.mmu.probe_write(linear[i], sizeof(T))) return cpu.memory_fault(in.has(Insn::kStackSegment));
+      if (!any) first = linear[i];
+      last = linear[i] + sizeof(T) - 1;
+      any = true;
+    }
+    // Undefined: which byte of an element in a second page is the faulting one. Processors name the last.
+    if (any && (!cpu.mmu.probe_write(first, 1) || !cpu.mmu.probe_write(last, 1))) {
+      return cpu.memory_fault(in.has(Insn::kStackSegment));
     }
     for (unsigned i = 0; i < count(in); ++i) {
       if (selected(mask, i) && !cpu.mmu.store(linear[i], element<T>(value, i))) {
@@ -47,7 +55,7 @@ struct vmaskmov {
   static Handler select(const Insn& in) { return operand_kind(in, 0) == OperandKind::Mem ? store : load; }
 };
 
-/// Elements of T at base + Index * scale + disp, from the lowest up. An element that is loaded clears its mask, so that
+/// Elements of T at base + Index * scale + disp, from the lowest up; none is checked for alignment. An element that is loaded clears its mask, so that
 /// a fault leaves the instruction ready to be resumed; it is the one instruction that may fault after changing state.
 template <class T, class Index>
 struct gather {
@@ -66,15 +74,23 @@ struct gather {
       const u64 offset = static_cast<u64>(i64{element<Index>(index, i)}) << in.scale;
       const u64 effective = (base + offset) << in.addr_shift >> in.addr_shift;
       u64 linear;
-      faulted = !operand_linear(cpu, in, effective, sizeof(T), mmu::Access::Read, linear);
+      faulted = !operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), mmu::Access::Read, linear);
       if (!faulted && !cpu.mmu.load(linear, result[i])) {
         cpu.memory_fault(in.has(Insn::kStackSegment));
         faulted = true;
       }
       if (faulted) break;
       mask[i] = 0;
+      // A VEX.128 write to the destination.
+      if (!in.has(Insn::kVex256)) std::fill(result.begin() + result.size() / 2, result.end(), T{0});
     }
-    if (!faulted) {
+    if (faulted) {
+      // Processors leave whole elements of ones or zeros, within the vector length.
+      for (unsigned i = 0; i < mask.size(); ++i) {
+        const bool set = i * sizeof(T) < vector_bytes(in) && mask[i] >> (kBits<T> - 1) != 0;
+        mask[i] = set ? static_cast<T>(~T{0}) : T{0};
+      }
+    } else {
       mask = {};
       for (unsigned i = count; i < result.size(); ++i) result[i] = 0;
     }
@@ -82,7 +98,8 @@ struct gather {
     cpu.state.ymm[in.reg[2]] = std::bit_cast<V256>(mask);
     return faulted ? Status::Fault : Status::Next;
   }
-  static Handler select(const Insn&) { return run; }
+  /// 16-bit addresses are undefined.
+  static Handler select(const Insn& in) { return in.addr_shift == 48 ? nullptr : run; }
 };
 
 }  // namespace

@@ -49,6 +49,12 @@ inline OperandKind operand_kind(const Insn& in, unsigned index) {
 [[nodiscard]] bool store_vex(Cpu& cpu, const Insn& in, unsigned bytes, const V256& value,
                              Alignment alignment = Alignment::Unaligned);
 
+/// The instruction as it would be with EFLAGS.AC clear.
+inline Insn without_alignment_check(Insn in) {
+  in.flags &= static_cast<u16>(~Insn::kAlignCheck);
+  return in;
+}
+
 /// Operand `index`: a vector register, or `bytes` of memory with zeros above.
 [[nodiscard]] inline bool load_source(Cpu& cpu, const Insn& in, unsigned index, unsigned bytes, V256& value) {
   if (operand_kind(in, index) == OperandKind::Mem) return load_vex(cpu, in, bytes, value);

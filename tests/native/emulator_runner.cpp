@@ -101,7 +101,7 @@ struct EmulatorRunner::Machine {
 
   void enter_user_mode() {
     cpu::CpuState& state = cpu.state;
-    state.cr0 = kCr0Pe | kCr0Pg | kCr0Wp | kCr0Ne | kCr0Et | kCr0Mp;
+    state.cr0 = kCr0Pe | kCr0Pg | kCr0Wp | kCr0Ne | kCr0Et | kCr0Mp | kCr0Am;
     state.cr3 = kPml4Phys;
     state.cr4 = kCr4Pae | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Osxsave;
     state.xcr0 = 7;

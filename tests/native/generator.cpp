@@ -299,6 +299,7 @@ Draw draw_request(Random& random, ZydisMnemonic mnemonic, const Form& form, u64 
   draw.request.operand_size_hint = form.size_hint;
   draw.request.operand_count = static_cast<ZyanU8>(form.operands.size());
   for (std::size_t i = 0; i < form.operands.size(); ++i) draw_operand(random, form.operands[i], rip, draw.request.operands[i], draw);
+  if (form.operands.size() == 4) draw.request.operands[3].reg.is4 = form.operands[3] != Kind::Imm;
   return draw;
 }
 
@@ -351,6 +352,7 @@ void draw_registers(Random& random, Registers& in) {
   in.gpr[4] = random.chance(70) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : draw_target(random);
   in.gpr[5] = random.chance(50) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : in.gpr[5];
   in.rflags = 0x202 | (random.next() & 0x8d5) | (random.chance(10) ? 0x400 : 0);
+  if (random.chance(4)) in.rflags |= 0x40000;  // AC
   draw_fx(random, in.fx);
   for (auto& half : in.ymm_high) random_vector(random, half);
 }
@@ -462,7 +464,8 @@ struct Generator::Impl {
     static constexpr ZydisOperandSizeHint kHints[] = {ZYDIS_OPERAND_SIZE_HINT_16, ZYDIS_OPERAND_SIZE_HINT_32, ZYDIS_OPERAND_SIZE_HINT_64};
     const auto try_form = [&](std::vector<Kind> operands) {
       Form form{std::move(operands)};
-      if (encodes(mnemonic, form)) found.push_back(form);
+      const bool known = std::any_of(found.begin(), found.end(), [&](const Form& other) { return other.operands == form.operands; });
+      if (!known && encodes(mnemonic, form)) found.push_back(form);
       return !found.empty() && found.back().operands == form.operands;
     };
     if (!try_form({})) {

@@ -107,9 +107,10 @@ TEST_F(SegmentChecks, AlignmentCheckAtCpl3) {
   expect_fault({0x8b, 0x03}, kAC);                      // mov eax, [rbx]
   EXPECT_EQ(run({0x66, 0x8b, 0x03}), RunExit::Budget);  // mov ax, [rbx]
   expect_fault({0xd9, 0x33}, kAC);                      // fnstenv [rbx]
+  expect_fault({0x0f, 0xae, 0x03}, kAC);                // fxsave [rbx]
   EXPECT_EQ(run({0x0f, 0x10, 0x03}), RunExit::Budget);  // movups xmm0, [rbx]
   reg(RBX) = kData + 8;
-  expect_fault({0x0f, 0xae, 0x03}, kAC);  // fxsave [rbx]
+  expect_fault({0x0f, 0xae, 0x03}, kGP);  // fxsave [rbx]
   EXPECT_EQ(run({0xd9, 0x33}), RunExit::Budget);
   reg(RSP) = kStackTop + 4;
   expect_fault({0x50}, kAC);  // push rax
