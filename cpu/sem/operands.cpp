@@ -5,8 +5,8 @@ namespace reprise::cpu {
 namespace {
 
 /// The alignment #AC asks for, SDM 3A table 6-7; 1 when there is none, as for vectors. x87 environments (14
-/// or 28 bytes) and states (94 or 108 bytes) count as their fields, an FXSAVE area as doublewords: one that
-/// is aligned to those, but not to 16 bytes, gives #GP.
+/// or 28 bytes) and states (94 or 108 bytes) count as their fields, FXSAVE and XSAVE areas as doublewords:
+/// one that is aligned to those, but not as it must be, gives #GP.
 u64 required_alignment(u64 bytes) {
   switch (bytes) {
     case 2:
@@ -16,13 +16,12 @@ u64 required_alignment(u64 bytes) {
     case 4:
     case 28:
     case 108:
-    case 512:
       return 4;
     case 8:
     case 10:
       return 8;
     default:
-      return 1;
+      return bytes >= 512 ? 4 : 1;
   }
 }
 
