@@ -46,6 +46,8 @@ constexpr Difference kDifferences[] = {
     {"BEXTR", Column::Undefined, cpu::col::CF | cpu::col::OF, "as above"},
     {"INT", Column::Tested, kColumnFlags, "the frame shows every flag"},
     {"INT1", Column::Written, cpu::col::IF | cpu::col::TF, "cleared by delivery, as for INT3"},
+    {"VPTEST", Column::Written, cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF, "SDM 2B: cleared, as by PTEST"},
+    {"VTESTP", Column::Written, cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF, "SDM 2C: cleared"},
     {"SYSCALL", Column::Tested, kColumnFlags, "R11 shows every flag"},
 };
 

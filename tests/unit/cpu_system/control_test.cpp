@@ -188,7 +188,8 @@ TEST_F(Control, Xsetbv) {
     u64 index, value;
     bool fine;
   };
-  for (const Row& row : {Row{0, 3, true}, Row{0, 1, true}, Row{0, 2, false}, Row{0, 7, false}, Row{0, 0, false}, Row{1, 3, false}}) {
+  for (const Row& row : {Row{0, 7, true}, Row{0, 3, true}, Row{0, 1, true}, Row{0, 2, false}, Row{0, 5, false}, Row{0, 15, false},
+                         Row{0, 0, false}, Row{1, 3, false}}) {
     msr_operands(static_cast<u32>(row.index), row.value);
     row.fine ? expect_retires({0x0f, 0x01, 0xd1}) : expect_fault({0x0f, 0x01, 0xd1}, kGP, 0);
   }
@@ -365,8 +366,11 @@ TEST_F(Control, CpuidLeaves) {
   EXPECT_TRUE(leaf(1).ecx >> 27 & 1);  // OSXSAVE follows CR4
   state().cr4 &= ~kCr4Osxsave;
   EXPECT_FALSE(leaf(1).ecx >> 27 & 1);
-  EXPECT_EQ(leaf(1).ecx >> 28 & 1, 0u);  // no AVX
-  EXPECT_EQ(leaf(0xd).eax, 3u);
+  EXPECT_EQ(leaf(1).ecx >> 28 & 1, 1u);  // AVX
+  EXPECT_EQ(leaf(0xd).eax, 7u);
+  EXPECT_EQ(leaf(0xd).ecx, 832u);
+  EXPECT_EQ(leaf(0xd, 2).eax, 256u);
+  EXPECT_EQ(leaf(0xd, 2).ebx, 576u);
   EXPECT_EQ(leaf(0xd).ebx, 576u);
   EXPECT_EQ(leaf(0xd, 1).eax, 0xfu);
   EXPECT_EQ(leaf(0xd, 1).ebx, 576u);
