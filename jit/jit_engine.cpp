@@ -8,6 +8,7 @@
 #include "cpu/insn_table.h"
 #include "cpu/mnemonic.h"
 #include "cpu/interpret.h"
+#include "jit/resolve_jump.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"
 #include "jit/x64/translator.h"
@@ -49,24 +50,9 @@ u32 call_handlers(JitContext& context, u32 first_and_last, const Block& block) {
     const std::optional<RunExit> exit = cpu::retire(cpu, status, *in, completed);
     context.budget = context.target - cpu.state.retired;
     if (exit) return kRunExit + static_cast<u32>(*exit);
-    // Generated code goes on in the mode it was entered in.
-    return status == Status::Jump && cpu.mode.bits == context.mode_bits ? kJump : kGoOn;
+    if (cpu.mode.bits != context.mode_bits) context.engine->enter_mode(cpu);
+    return kJump;
   }
-}
-
-bool refill(Cpu& cpu, u64 linear, u32 access, u32 view) {
-  return cpu.mmu.refill(linear, static_cast<mmu::Access>(access), static_cast<mmu::View>(view));
-}
-
-/// Relative jumps from the page of `linear` may leave the canonical addresses, which generated code does not
-/// check.
-bool near_canonical_hole(u64 linear) {
-  constexpr u64 kReach = u64{1} << 32;
-  for (const unsigned bits : {47u, 56u}) {
-    const u64 end = u64{1} << bits;
-    if (linear - (end - kReach) < kReach || linear - (~end + 1) < kReach) return true;
-  }
-  return false;
 }
 
 mmu::View view_of(cpu::ModeKey mode) {
@@ -91,6 +77,7 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
       calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
   source_.cache().set_listener(*this);
   context_.calls = calls_.data();
+  context_.engine = this;
   host_ = std::make_unique<Host>(options_.code_cache_bytes);
   if (!host_->arena.ok()) host_ = nullptr;
 }
@@ -98,30 +85,36 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
 JitEngine::~JitEngine() = default;
 
 void JitEngine::prepare_host(Cpu& cpu) {
-  host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill);
+  host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, resolve_jump);
   host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_);
   host_->blocks_begin = host_->arena.used();
-  jump_tables_.set_miss(host_->stubs.jump_miss);
+  jump_tables_.set_miss(host_->stubs.table_miss);
+  context_.jump_tables = &jump_tables_;
 }
 
-/// Jump tables are those of one mode.
-void JitEngine::enter_view(Cpu& cpu, mmu::View view) {
-  u32& noted_mode = noted_mode_[static_cast<unsigned>(view)];
-  if (noted_mode == cpu.mode.bits && noted_cpu_ == &cpu) [[likely]]
-    return;
-  if (noted_cpu_ != &cpu || noted_mode != 0) {
+void JitEngine::enter_mode(Cpu& cpu) {
+  const mmu::View view = view_of(cpu.mode);
+  const auto index = static_cast<unsigned>(view);
+  EnteredMode& entered = entered_[index];
+  if (noted_cpu_ != &cpu || entered.bits != cpu.mode.bits || entered.number == 0) [[unlikely]] {
+    // Jump tables in the fetch TLBs are those of one mode for each view.
+    if (noted_cpu_ != &cpu) std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
+    if (noted_cpu_ != &cpu || entered.number != 0)
+      cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
     noted_cpu_ = &cpu;
-    std::fill(std::begin(noted_mode_), std::end(noted_mode_), 0);
-    cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+    entered = {cpu.mode.bits, jump_tables_.mode_number(cpu.mode)};
   }
-  noted_mode = cpu.mode.bits;
+  context_.mode_bits = cpu.mode.bits;
+  context_.mode_number = entered.number;
+  context_.lookup = host_->stubs.lookup[index];
+  context_.jump_miss = host_->stubs.jump_miss[index];
 }
 
 /// The block is what jumps to where the guest is now lead to.
 void JitEngine::note_jump_target(Cpu& cpu, Block& block) {
   auto& native = *static_cast<NativeBlock*>(block.native);
   if (native.jump_table == nullptr) {
-    native.jump_table = jump_tables_.of(align_down(block.phys, kPageBytes), block.mode).data();
+    native.jump_table = jump_tables_.of(align_down(block.phys, kPageBytes), context_.mode_number).data();
     native.jump_table[block.phys & ~kPageMask] = static_cast<u32>(reinterpret_cast<u64>(native.code));
   }
   cpu.mmu.set_fetch_note(cpu.state.rip, reinterpret_cast<u64>(native.jump_table));
@@ -155,20 +148,16 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
     }
-    const mmu::View view = view_of(cpu.mode);
-    enter_view(cpu, view);
+    enter_mode(cpu);
     if (context_.edge != nullptr) {
       if (options_.has(Pass::Links)) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
-    } else {
+    } else if (context_.mode_number != 0) {
       note_jump_target(cpu, *block);
     }
     context_.edge = nullptr;
 
     ++entries_;
-    context_.mode_bits = cpu.mode.bits;
-    const x64::Frame frame{reinterpret_cast<u64>(&context_),
-                           reinterpret_cast<u64>(host_->stubs.lookup[static_cast<unsigned>(view)]), 0,
-                           x64::kOwnedNone, 0, {}};
+    const x64::Frame frame{reinterpret_cast<u64>(&context_), 0, x64::kOwnedNone, 0, {}};
     state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
     using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
     const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
@@ -246,6 +235,7 @@ void JitEngine::drop_all_code() {
   live_.clear();
   context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
   jump_tables_.clear();
+  std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
   host_->arena.rewind(host_->blocks_begin);
   ++code_flushes_;
 }

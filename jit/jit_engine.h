@@ -30,6 +30,9 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   /// Blocks that could not be translated: none but for mistakes of ours.
   u64 failures() const { return failures_; }
 
+  /// Generated code goes on in the mode of `cpu`. Called by it, through handlers that change the mode.
+  void enter_mode(cpu::Cpu& cpu);
+
  private:
   struct Host;
 
@@ -40,7 +43,6 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void unlink(Edge& edge);
   void drop_all_code();
   void prepare_host(cpu::Cpu& cpu);
-  void enter_view(cpu::Cpu& cpu, mmu::View view);
   void note_jump_target(cpu::Cpu& cpu, cpu::Block& block);
 
   const JitOptions options_;
@@ -48,9 +50,13 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
   JumpTables jump_tables_;
   JitContext context_;
-  // Whose jump tables the fetch TLBs of each view hold.
+  // The modes and the processor whose jump tables the fetch TLBs hold, by view. Number 0: none.
+  struct EnteredMode {
+    u32 bits = 0;
+    u64 number = 0;  // JumpTables::mode_number
+  };
   const cpu::Cpu* noted_cpu_ = nullptr;
-  u32 noted_mode_[mmu::kViews] = {};
+  EnteredMode entered_[mmu::kViews];
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<NativeBlock>> live_;  // in order of translation
   u64 translated_ = 0;

@@ -11,14 +11,39 @@ void JumpTables::set_miss(const u8* miss) {
   empty_->fill(miss_);
 }
 
-JumpTables::Table& JumpTables::of(u64 phys_page, cpu::ModeKey mode) {
-  const u64 number = modes_.try_emplace(mode.bits, modes_.size()).first->second;
-  std::unique_ptr<Table>& table = tables_[phys_page + number];
-  if (table == nullptr) {
-    table = std::make_unique<Table>();
-    table->fill(miss_);
+u64 JumpTables::mode_number(cpu::ModeKey mode) {
+  if (const auto known = modes_.find(mode.bits); known != modes_.end()) return known->second;
+  if (full()) return 0;
+  const u64 number = modes_.size() + 1;
+  modes_.emplace(mode.bits, number);
+  return number;
+}
+
+JumpTables::Table& JumpTables::of(u64 phys_page, u64 mode_number) {
+  if (Table* table = find(phys_page, mode_number)) return *table;
+  tables_.push_back(std::make_unique<Table>());
+  Table& table = *tables_.back();
+  table.fill(miss_);
+  if (tables_.size() * 2 > slots_.size()) {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old)
+      if (slot.key != 0) put(slot.key, slot.table);
   }
-  return *table;
+  put(phys_page | mode_number, &table);
+  return table;
+}
+
+void JumpTables::put(u64 key, Table* table) {
+  u64 i = hash(key);
+  while (slots_[i & (slots_.size() - 1)].key != 0) ++i;
+  slots_[i & (slots_.size() - 1)] = {key, table};
+}
+
+void JumpTables::clear() {
+  tables_.clear();
+  slots_.assign(1024, {});
+  modes_.clear();
 }
 
 }  // namespace reprise::jit

@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "cpu/mode.h"
 
@@ -18,26 +19,44 @@ class JumpTables {
  public:
   using Table = std::array<u32, kPageBytes>;
 
+  JumpTables() { clear(); }
+
   /// `miss`: the code to run where there is none.
   void set_miss(const u8* miss);
+  u32 miss() const { return miss_; }
   /// Of pages without a table of their own.
   const Table& empty() const { return *empty_; }
-  /// No further mode has room: clear() first.
-  bool full() const { return modes_.size() >= kPageBytes; }
-  /// That of the page at `phys_page` in `mode`, unless full(). Stays where it is until clear().
-  Table& of(u64 phys_page, cpu::ModeKey mode);
-  u32 miss() const { return miss_; }
-  void clear() {
-    tables_.clear();
-    modes_.clear();
+
+  /// No further mode has a number before the next clear().
+  bool full() const { return modes_.size() + 1 >= kPageBytes; }
+  /// Stands for `mode` in the calls below until clear(); 0 when there are too many.
+  u64 mode_number(cpu::ModeKey mode);
+  /// That of the page at `phys_page`. Stays where it is until clear().
+  Table& of(u64 phys_page, u64 mode_number);
+  /// The same, or nullptr when there is none yet. Touches no vector registers.
+  Table* find(u64 phys_page, u64 mode_number) const {
+    const u64 key = phys_page | mode_number;
+    for (u64 i = hash(key);; ++i) {
+      const Slot& slot = slots_[i & (slots_.size() - 1)];
+      if (slot.key == key) return slot.table;
+      if (slot.key == 0) return nullptr;
+    }
   }
+  void clear();
   u64 count() const { return tables_.size(); }
 
  private:
+  struct Slot {
+    u64 key = 0;  // page address and mode number; never 0 when used
+    Table* table = nullptr;
+  };
+  static u64 hash(u64 key) { return (key * 0x9e37'79b9'7f4a'7c15u) >> 32; }
+  void put(u64 key, Table* table);
+
   u32 miss_ = 0;
   std::unique_ptr<Table> empty_;
-  // By page address plus a number of the mode, which is below the page size.
-  std::unordered_map<u64, std::unique_ptr<Table>> tables_;
+  std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<Slot> slots_;  // a power of two of them, at most half of them used
   std::unordered_map<u32, u64> modes_;
 };
 

@@ -8,6 +8,8 @@
 namespace reprise::jit {
 
 struct NativeBlock;
+class JitEngine;
+class JumpTables;
 
 /// A jump out of a block to a fixed place in the same page. It leads to its exit stub until it is linked.
 struct Edge {
@@ -37,7 +39,12 @@ struct JitContext {
   cpu::Cpu* cpu = nullptr;
   u64 target = 0;        // Cpu::state.retired when the budget is spent
   u64 target_ns = 0;     // virtual time then
-  u32 mode_bits = 0;     // ModeKey when it was entered
+  u32 mode_bits = 0;     // the ModeKey generated code runs in
+  u64 mode_number = 0;   // the same for jump_tables
+  const u8* lookup = nullptr;     // stubs of its view
+  const u8* jump_miss = nullptr;
+  JitEngine* engine = nullptr;
+  const JumpTables* jump_tables = nullptr;
   u64* calls = nullptr;  // handler calls by mnemonic
   alignas(64) u8 x87_area[576] = {};  // XSAVE image on the way between the Cpu and the host's x87 registers
 };

@@ -8,7 +8,7 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   TlbArray& tags = array(view, access);
   // The tag is right, so the access crosses into the next page or is misaligned.
   if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
-  if (!paging() || !watches_.empty() || !is_canonical(context_, linear)) return false;
+  if (!paging() || (!watches_.empty() && access != Access::Fetch) || !is_canonical(context_, linear)) return false;
 
   const u64 data = second_level_->find(linear);
   const unsigned right = static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
@@ -26,7 +26,10 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   }
   ++stats_.l1_misses[static_cast<unsigned>(access)];
   ++stats_.l2_hits;
-  tags.fill(linear & kPageMask, host, phys_page, (data & SecondLevelTlb::kGlobal) != 0);
+  const u64 host_page = reinterpret_cast<u64>(host);
+  const u64 linear_page = linear & kPageMask;
+  const u64 delta = access == Access::Fetch ? fetch_note_ : host_page - linear_page;
+  tags.fill(linear_page, host_page, delta, phys_page, (data & SecondLevelTlb::kGlobal) != 0);
   return true;
 }
 

@@ -55,7 +55,6 @@ enum OwnedVectors : u8 { kOwnedNone = 0, kOwnedXmm = 1, kOwnedYmm = 2 };
 /// On the host stack while generated code runs; rsp points at it.
 struct Frame {
   u64 context;  // JitContext*
-  u64 lookup;   // the lookup stub of the current view
   u64 target;   // of a branch, while its instruction does something else
   // Whether the host's registers hold the guest's, and the Cpu does not.
   u8 owned_vectors = kOwnedNone;  // OwnedVectors

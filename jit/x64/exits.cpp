@@ -25,11 +25,18 @@ void BlockEmitter::look_up(const Label& miss) {
     if (miss.id() != jump_miss_.id()) check_canonical();
     return;
   }
+  const Label retry = a.newLabel();
+  a.bind(retry);
   tlb_index();
   a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(Access::Fetch, offsetof(TlbEntry, tag_linear))));
   a.sub(kScratch0, kGroupReg);
   a.cmp(kScratch0, static_cast<i32>(kPageBytes));
-  a.jae(miss);
+  if (context_.options.has(Pass::SecondLevel) && miss.id() != jump_miss_.id()) {
+    misses_.push_back({a.newLabel(), retry, miss, Access::Fetch});
+    a.jae(misses_.back().entry);
+  } else {
+    a.jae(miss);
+  }
   // Tables of code addresses by offset in the page: jit/jump_tables.h.
   a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(Access::Fetch, offsetof(TlbEntry, delta))));
   a.mov(kScratch1.r32(), x86::dword_ptr(kScratch1, kScratch0, 2));
@@ -95,7 +102,7 @@ void BlockEmitter::set_rip(u16 page_offset) {
 
 void BlockEmitter::finish_exits(NativeBlock& native, const u8* base) {
   a.bind(jump_miss_);
-  a.jmp(reinterpret_cast<u64>(context_.stubs.jump_miss));
+  a.jmp(reinterpret_cast<u64>(context_.stubs.jump_miss[static_cast<unsigned>(view_)]));
 
   a.bind(out_of_budget_);
   a.add(kBudgetReg, block_.count);

@@ -112,38 +112,67 @@ class StubBuilder {
     a_.jne(epilogue_);
     a_.mov(x86::rdi, x86::ptr(x86::rsp, offsetof(Frame, context)));
     a_.mov(kBudgetReg, x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)));
+    a_.mov(kScratch1, x86::qword_ptr(x86::rdi, offsetof(JitContext, lookup)));
     reload();
     a_.mov(kScratch0, field(&cpu_.state.rip));
-    a_.jmp(x86::qword_ptr(x86::rsp, offsetof(Frame, lookup)));
+    a_.jmp(kScratch1);
   }
 
-  /// Vector registers keep what they hold.
-  void refill(mmu::View view, mmu::Access access, RefillFunction function) {
+  /// Calls `function` with vector registers left alone; eax and r14, r15 are its own. Flags show whether al
+  /// is 0.
+  template <class Arguments>
+  void call_lean(u64 function, bool in_block, Arguments arguments) {
     static constexpr unsigned kKept[] = {Gp::kIdAx, Gp::kIdCx, Gp::kIdDx, Gp::kIdSi, Gp::kIdDi,
                                          Gp::kIdR8, Gp::kIdR9, Gp::kIdR10, Gp::kIdR11};
-    // With the return address, a multiple of 16 bytes.
+    // With the return address of a stub that is called, a multiple of 16 bytes.
     static_assert(std::size(kKept) % 2 == 1);
-    a_.add(kScratch0,
-           x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(view, access, offsetof(mmu::TlbEntry, tag_linear))));
+    if (!in_block) a_.sub(x86::rsp, 8);
     for (const unsigned id : kKept) a_.push(host_gp(id, 8));
-    a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
-    a_.mov(x86::rsi, kScratch0);
-    a_.mov(x86::edx, static_cast<u32>(access));
-    a_.mov(x86::ecx, static_cast<u32>(view));
-    a_.mov(x86::rax, reinterpret_cast<u64>(function));
+    arguments(static_cast<i32>(8 * std::size(kKept) + 8));
+    a_.mov(x86::rax, function);
     a_.call(x86::rax);
+    a_.mov(kScratch1.r32(), x86::eax);
     a_.test(x86::al, x86::al);
     for (unsigned i = std::size(kKept); i-- > 0;) a_.pop(host_gp(kKept[i], 8));
+    if (!in_block) a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+  }
+
+  void refill(mmu::View view, mmu::Access access, RefillFunction function) {
+    a_.add(kScratch0,
+           x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(view, access, offsetof(mmu::TlbEntry, tag_linear))));
+    call_lean(reinterpret_cast<u64>(function), true, [&](i32) {
+      a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
+      a_.mov(x86::rsi, kScratch0);
+      a_.mov(x86::edx, static_cast<u32>(access));
+      a_.mov(x86::ecx, static_cast<u32>(view));
+    });
     a_.ret();
   }
 
-  void jump_miss() {
+  void jump_miss(u32 view, ResolveFunction function, const u8* leave_stub) {
+    const Label unknown = a_.newLabel();
     a_.add(kScratch0, kGroupReg);
     a_.mov(field(&cpu_.state.rip), kScratch0);
+    call_lean(reinterpret_cast<u64>(function), false, [&](i32 above) {
+      a_.mov(x86::rdi, x86::ptr(x86::rsp, above + static_cast<i32>(offsetof(Frame, context))));
+      a_.mov(x86::rsi, kScratch0);
+      a_.mov(x86::edx, view);
+    });
+    a_.test(kScratch1.r32(), kScratch1.r32());
+    a_.jz(unknown);
+    a_.and_(kScratch0, static_cast<i32>(~(kPageBytes - 1)));
+    a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kScratch0);
+    a_.jmp(kScratch1);
+    a_.bind(unknown);
+    a_.jmp(reinterpret_cast<u64>(leave_stub));
+  }
+  void table_miss() {
+    a_.mov(kScratch1, x86::qword_ptr(x86::rsp, offsetof(Frame, context)));
+    a_.jmp(x86::qword_ptr(kScratch1, offsetof(JitContext, jump_miss)));
   }
 
-  /// What BlockEmitter::look_up() does, with rip set for when it fails.
-  void lookup(mmu::View view, const u8* leave_stub) {
+  /// What BlockEmitter::look_up() does.
+  void lookup(mmu::View view, const u8* miss_stub) {
     const Label miss = a_.newLabel();
     a_.mov(kScratch1, kScratch0);
     a_.shr(kScratch1, kPageShift - 5);
@@ -160,7 +189,7 @@ class StubBuilder {
     a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kGroupReg);
     a_.jmp(kScratch1);
     a_.bind(miss);
-    a_.jmp(reinterpret_cast<u64>(leave_stub));
+    a_.jmp(reinterpret_cast<u64>(miss_stub));
   }
 
   Label new_release() { return release_ = a_.newLabel(); }
@@ -186,7 +215,8 @@ static_assert(offsetof(Frame, owned_x87) == offsetof(Frame, owned_vectors) + 1);
 
 }  // namespace
 
-Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, RefillFunction refill) {
+Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
+                  ResolveFunction resolve) {
   Stubs stubs;
   CodeHolder code;
   CHECK(code.init(Environment::host(), reinterpret_cast<u64>(arena.next())) == asmjit::kErrorOk);
@@ -209,8 +239,6 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, 
   stubs.enter = here();
   builder.enter();
   builder.epilogue();
-  stubs.jump_miss = here();
-  builder.jump_miss();
   stubs.leave = here();
   builder.leave(false);
   stubs.leave_interpret = here();
@@ -219,11 +247,15 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, 
   builder.leave(true);
   stubs.call_handlers = here();
   builder.call_handlers(call_handlers);
+  stubs.table_miss = here();
+  builder.table_miss();
   for (unsigned view = 0; view < mmu::kViews; ++view) {
     a.align(asmjit::AlignMode::kCode, 16);
+    stubs.jump_miss[view] = here();
+    builder.jump_miss(view, resolve, stubs.leave);
     stubs.lookup[view] = here();
-    builder.lookup(static_cast<mmu::View>(view), stubs.leave);
-    for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write}) {
+    builder.lookup(static_cast<mmu::View>(view), stubs.jump_miss[view]);
+    for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write, mmu::Access::Fetch}) {
       stubs.refill[view][static_cast<unsigned>(access)] = here();
       builder.refill(static_cast<mmu::View>(view), access, refill);
     }

@@ -26,16 +26,21 @@ struct Stubs {
   const u8* acquire_x87 = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
-  /// Jumped to with rip = r9 + r14: the same.
-  const u8* jump_miss = nullptr;
+  /// Jumped to with rip = r9 + r14: goes to the code there after a refill of the fetch TLB or of its jump table,
+  /// or leaves.
+  const u8* jump_miss[mmu::kViews] = {};
+  /// The same, for the jump tables of all views.
+  const u8* table_miss = nullptr;
   /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has
   /// code.
   const u8* lookup[mmu::kViews] = {};
 };
 
+using ResolveFunction = u32 (*)(JitContext& context, u64 linear, u32 view);
 using RefillFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
 
 /// Builds them in `arena`. Distances between parts of a Cpu are taken from `cpu` and hold for all.
-Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandlers call_handlers, RefillFunction refill);
+Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
+                  ResolveFunction resolve);
 
 }  // namespace reprise::jit::x64

@@ -1,0 +1,26 @@
+// What generated code calls on the host's vector registers as they are.
+#pragma once
+
+#include "jit/native_block.h"
+#include "mmu/tlb.h"
+
+namespace reprise::jit {
+
+/// Leaves a first-level tag for `linear` if the second level knows its page: Mmu::refill().
+bool refill(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
+
+/// The address of the code for the guest address `linear`, or 0 when only the engine can tell.
+u32 resolve_jump(JitContext& context, u64 linear, u32 view);
+
+/// Relative jumps from the page of `linear` may leave the canonical addresses, which generated code does not
+/// check.
+inline bool near_canonical_hole(u64 linear) {
+  constexpr u64 kReach = u64{1} << 32;
+  for (const unsigned bits : {47u, 56u}) {
+    const u64 end = u64{1} << bits;
+    if (linear - (end - kReach) < kReach || linear - (~end + 1) < kReach) return true;
+  }
+  return false;
+}
+
+}  // namespace reprise::jit
