@@ -21,12 +21,19 @@ struct Options {
   u64 seed = 1;
   std::string row;
   u64 show = 3;
+  bool stats = false;
 };
 
 std::unique_ptr<cpu::Engine> make_jit(const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
   jit::JitOptions options;
   options.threshold = 1;
   return std::make_unique<jit::JitEngine>(profile, code_pages, options);
+}
+
+/// What uses registers that generated code may or may not own: handlers among them, LDMXCSR and FLDCW too.
+bool on_vector_or_x87(Mnemonic mnemonic) {
+  constexpr u16 kChecks = cpu::kCheckSse | cpu::kCheckAvx | cpu::kCheckMmx | cpu::kCheckX87 | cpu::kCheckWait;
+  return (cpu::insn_row(mnemonic).checks & kChecks) != 0;
 }
 
 class Lockstep {
@@ -48,7 +55,11 @@ class Lockstep {
     for (u64 k = 0; k < options_.sequences && (options_.row.empty() || options_.row == "SEQUENCE"); ++k) {
       if (auto test = generator_.make_sequence(options_.seed, k, 8)) check("SEQUENCE", *test, k);
     }
+    for (u64 k = 0; k < options_.sequences && (options_.row.empty() || options_.row == "FP"); ++k) {
+      if (auto test = generator_.make_sequence(options_.seed, k, 16, on_vector_or_x87)) check("FP", *test, k);
+    }
     const auto& engine = static_cast<const jit::JitEngine&>(jit_.engine());
+    if (options_.stats) fmt::print("{}", engine.stats());
     fmt::print("lockstep: seed {}, {} cases, {} differences; {} blocks translated, {} failed\n",
                options_.seed, total_, failures_, engine.translated(), engine.failures());
     return failures_ == 0 && engine.failures() == 0 && engine.translated() > total_ / 4 ? 0 : 1;
@@ -89,8 +100,9 @@ int main(int argc, char** argv) {
   app.add_option("--cases", options.cases, "cases per table row");
   app.add_option("--sequences", options.sequences, "sequences of several instructions");
   app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (SEQUENCE: only sequences)");
+  app.add_option("--row", options.row, "only this row (SEQUENCE, FP: only sequences)");
   app.add_option("--show", options.show, "differences printed in full per row");
+  app.add_flag("--stats", options.stats, "what was translated, and which rows were called");
   CLI11_PARSE(app, argc, argv);
   return reprise::native::Lockstep(options).run();
 }

@@ -662,7 +662,8 @@ std::optional<Case> Generator::make(Mnemonic mnemonic, u64 seed, u64 index) cons
   return std::nullopt;
 }
 
-std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned length) const {
+std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned length,
+                                             bool (*wanted)(Mnemonic mnemonic)) const {
   Random random(seed ^ (index * 0xd1342543de82ef95) ^ 0x5ec0);
   Case test{};
   test.seed = random.next();
@@ -677,7 +678,8 @@ std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned lengt
       test.code[test.code_bytes++] = 0xc0;
       undefined = 0;
     }
-    const auto& chosen = impl_->usable[random.below(impl_->usable.size())];
+    auto chosen = impl_->usable[random.below(impl_->usable.size())];
+    while (wanted != nullptr && !wanted(chosen.mnemonic)) chosen = impl_->usable[random.below(impl_->usable.size())];
     const auto& form = impl_->forms[static_cast<std::size_t>(chosen.mnemonic)][chosen.form];
     const u64 offset = test.rip - kCodeLinear + test.code_bytes;
     const unsigned bytes = impl_->encode(random, chosen.mnemonic, form, offset, test.code + test.code_bytes, &test);

@@ -27,7 +27,9 @@ class Generator {
   std::optional<Case> make(cpu::Mnemonic mnemonic, u64 seed, u64 index) const;
 
   /// A run of up to `length` instructions of random rows. Flags left undefined by one are set again before the next.
-  std::optional<Case> make_sequence(u64 seed, u64 index, unsigned length) const;
+  /// Only of rows that `wanted` takes, if given.
+  std::optional<Case> make_sequence(u64 seed, u64 index, unsigned length,
+                                    bool (*wanted)(cpu::Mnemonic mnemonic) = nullptr) const;
 
   /// The instructions of a case as text, one per line.
   static std::string disassemble(const Case& test);
