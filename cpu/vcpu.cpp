@@ -78,6 +78,7 @@ void Vcpu::deliver(const Fault& event) {
   if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
   else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
   cpu_.debug_hits = 0;
+  engine_.delivering(cpu_, event);
   deliver_event(cpu_, event);
   // Data breakpoints on the frame itself.
   cpu_.state.pending_debug |= cpu_.debug_hits;

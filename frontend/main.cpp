@@ -92,6 +92,7 @@ int run(RunOptions options) {
   Result<machine::RunResult> ran = run_machine(options);
   const machine::RunResult result = ran ? ran.value() : host_error(ran.error().message);
   if (worth_saying(result.reason)) say(result.message);
+  fmt::print(stderr, "{}", result.details);
   if (!report.value().write(report_text(options, result))) {
     say(fmt::format("report '{}' could not be written.", options.json_path));
     return machine::exit_code_of(machine::ExitReason::HostError);

@@ -33,7 +33,7 @@ The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
-  --engine NAME         jit (default where there is one: x86-64 hosts), interp
+  --engine NAME         jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
                         (default 2025-01-01)
@@ -52,6 +52,7 @@ The translating engine (nothing of this can be seen by the guest)
   --max-block N         instructions in a block, at most 48
   --code-cache SIZE     for generated code, 256K to 1G (default 64M)
   --jit-threshold N     translate a block when it runs the N-th time
+  --lockstep-seed N     of the random lengths after which lockstep compares (default 1)
 
 What it tells
   --json FILE           write a report when the run ends
@@ -63,7 +64,8 @@ What it tells
 At the terminal Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A. Ctrl-C goes to the guest.
 
 Exit codes: 0 the guest powered off or reset, or --stop-at; 2 wrong usage; 10 guest panic; 11 hang;
-12 --timeout; 13 triple fault; 20 host error; 21 --wall-timeout; 128+N ended by signal N.
+12 --timeout; 13 triple fault; 20 host error; 21 --wall-timeout; 23 lockstep found a difference;
+128+N ended by signal N.
 )";
 
 /// A value that was refused, as a sentence.
@@ -81,7 +83,8 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 struct Texts {
   std::string kernel, initrd, append, memory, cpus, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
-                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold;
+                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold,
+                                                    lockstep_seed;
   std::vector<std::string> serial;
   bool stats = false;
 };
@@ -109,6 +112,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--max-block", texts.max_block);
   run.add_option("--code-cache", texts.code_cache);
   run.add_option("--jit-threshold", texts.jit_threshold);
+  run.add_option("--lockstep-seed", texts.lockstep_seed);
   run.add_flag("--stats", texts.stats);
 }
 
@@ -146,6 +150,8 @@ void interpret_jit(const Texts& texts, jit::JitOptions& jit) {
     jit.max_block_insns = count_of("--max-block", texts.max_block, machine::kMaxBlockInsns);
   if (!texts.jit_threshold.empty())
     jit.threshold = count_of("--jit-threshold", texts.jit_threshold, 1'000'000'000);
+  if (!texts.lockstep_seed.empty())
+    jit.lockstep_seed = value_of("--lockstep-seed", texts.lockstep_seed, parse_number(texts.lockstep_seed), kWantNumber);
   if (!texts.code_cache.empty()) {
     jit.code_cache_bytes =
         value_of("--code-cache", texts.code_cache, parse_size(texts.code_cache), "a size such as 64M");

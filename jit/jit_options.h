@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,7 +67,8 @@ struct JitOptions {
   std::vector<u64> dump_at;  // linear addresses; empty: every block
   bool perf_map = false;     // /tmp/perf-PID.map for `perf report`
   std::string symbols_path;  // a System.map of the guest's kernel, for names
-  u64 lockstep_seed = 1;     // of the slice lengths of the lockstep engine
+  std::function<void(std::string_view text)> dump_sink;  // where dumps go; empty: stderr
+  u64 lockstep_seed = 1;  // of the slice lengths of the lockstep engine
 
   bool has(Pass pass) const { return passes.has(pass); }
   bool dumps(Dump what) const { return (dump & static_cast<u8>(what)) != 0; }

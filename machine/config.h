@@ -10,7 +10,8 @@
 
 namespace reprise::machine {
 
-enum class EngineKind : u8 { Interp, Jit };
+/// Lockstep: the JIT with the interpreter behind it, compared.
+enum class EngineKind : u8 { Interp, Jit, Lockstep };
 
 /// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
 enum class ClockMode : u8 { Free, Paced };

@@ -75,6 +75,7 @@ RunResult Machine::run(const RunLimits& limits) {
   result.reason = ending->reason;
   result.exit_code = ending->exit_code;
   result.message = std::move(ending->message);
+  result.details = std::move(details_);
   result.retired = retired();
   result.virtual_ns = virtual_ns();
   result.idle_ns = pc_.scheduler().idle_ns();
@@ -156,6 +157,11 @@ std::optional<Machine::Ending> Machine::check_request() {
     case MachineRequest::Reset:
       if (com1_watch_.suspected() || com2_watch_.suspected()) break;
       return end(ExitReason::Reset, "the guest asked for a reset");
+    case MachineRequest::EnginesDiffer: {
+      const std::string report = pc_.engine(0).failure();
+      details_ = report.substr(std::min(report.find('\n') + 1, report.size()));
+      return end(ExitReason::EnginesDiffer, report.substr(0, report.find('\n')));
+    }
     case MachineRequest::DebugExit:
       return Ending{ExitReason::DebugExit, pending.code & 0xff, "the guest wrote to the debug-exit port"};
   }

@@ -99,6 +99,7 @@ class Machine final : private MachineControl {
   std::deque<u8> waiting_input_[2];  // by InputChannel: still outside, because the UART has no room
 
   PendingRequest pending_;
+  std::string details_;  // of the ending
   std::atomic<int> end_reason_{-1};
   std::atomic<int> end_code_{0};
 

@@ -41,12 +41,22 @@ Pc::Processor::Processor(Pc& pc, unsigned index, const MachineConfig& config, u6
              .bootstrap = index == 0,
              .phys_bits = cpu::default_profile().physical_address_bits},
             pc.scheduler_, pc.apic_bus_, *this, pc.pic_),
-      cpu(pc, lapic, pc.phys_map_, pc.code_pages_, cpu::default_profile(), pc.log_),
-      engine(make_engine(config.engine, config.jit, cpu::default_profile(), pc.code_pages_)),
+      tap(config.engine == EngineKind::Lockstep ? std::make_unique<LockstepTap>(pc, lapic) : nullptr),
+      cpu(tap ? tap->tap : static_cast<cpu::CpuBus&>(pc), tap ? tap->tap : static_cast<InterruptSource&>(lapic),
+          pc.phys_map_, pc.code_pages_, cpu::default_profile(), pc.log_),
+      engine(pc.new_engine(config, cpu, tap.get())),
       vcpu(cpu, *engine) {
   cpu.apic_id = index;
   vcpu.reset(rng_seed);
   if (index != 0) vcpu.init(cpu::Activity::WaitForSipi);
+}
+
+std::unique_ptr<cpu::Engine> Pc::new_engine(const MachineConfig& config, cpu::Cpu& cpu, LockstepTap* tap) {
+  const auto make = [this, kind = config.engine](const jit::JitOptions& options) {
+    return make_engine(kind, options, cpu::default_profile(), code_pages_);
+  };
+  if (tap == nullptr) return make(config.jit);
+  return std::make_unique<LockstepEngine>(make, config.jit, cpu, *tap, control_);
 }
 
 void Pc::Processor::init() {

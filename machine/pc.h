@@ -41,6 +41,7 @@
 #include "devices/timer/pit8254.h"
 #include "machine/config.h"
 #include "machine/irq_router.h"
+#include "machine/lockstep/lockstep_engine.h"
 #include "machine/memory_map.h"
 #include "machine/scheduler.h"
 #include "machine/traced_mmio.h"
@@ -137,6 +138,7 @@ class Pc final : public cpu::CpuBus,
   void enter_virtual_wire_mode();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
   void set_a20(unsigned source, bool enabled);
+  std::unique_ptr<cpu::Engine> new_engine(const MachineConfig& config, cpu::Cpu& cpu, LockstepTap* tap);
   Processor& running() { return *processors_[running_]; }
   template <class Part>
   void for_each_device(Part&& part);
@@ -211,6 +213,7 @@ class Pc::Processor final : public devices::ApicCpu {
 
  public:
   devices::Lapic lapic;
+  std::unique_ptr<LockstepTap> tap;  // nullptr: the engine runs alone
   cpu::Cpu cpu;
   std::unique_ptr<cpu::Engine> engine;
   cpu::Vcpu vcpu;

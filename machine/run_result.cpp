@@ -26,6 +26,8 @@ std::string_view exit_reason_name(ExitReason reason) {
       return "host-error";
     case ExitReason::WallTimeout:
       return "wall-timeout";
+    case ExitReason::EnginesDiffer:
+      return "engines-differ";
     case ExitReason::Signal:
       return "signal";
   }
@@ -53,6 +55,8 @@ int exit_code_of(ExitReason reason) {
       return 20;
     case ExitReason::WallTimeout:
       return 21;
+    case ExitReason::EnginesDiffer:
+      return 23;
     case ExitReason::Signal:
       return 128;
   }

@@ -21,6 +21,7 @@ enum class ExitReason : u8 {
   TripleFault,
   HostError,
   WallTimeout,  // host time limit
+  EnginesDiffer,  // --engine lockstep found a difference
   Signal,       // SIGINT, SIGTERM, SIGHUP
 };
 
@@ -39,6 +40,7 @@ struct RunResult {
   ExitReason reason = ExitReason::HostError;
   int exit_code = 0;
   std::string message;  // one sentence, for a person
+  std::string details;  // lines that say more; often empty
   u64 retired = 0;
   u64 virtual_ns = 0;
   u64 idle_ns = 0;

@@ -64,11 +64,11 @@ struct TableMemory {
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
     if (u8* host = phys_map.ram_host(phys, bytes)) [[likely]] {
+      phys_map.ram().mark_dirty(static_cast<u64>(host - phys_map.ram().host()));
       if (bytes == 8)
         write_unaligned<u64>(host, value);
       else
         write_unaligned<u32>(host, static_cast<u32>(value));
-      phys_map.ram().mark_dirty(static_cast<u64>(host - phys_map.ram().host()));
     } else {
       phys_map.write(phys, static_cast<Width>(bytes), value);
     }
@@ -176,8 +176,8 @@ void Mmu::read_page(const Page& page, u8* into, u64 bytes) {
 
 void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
   if (!page.host) return write_mmio(page.phys, from, bytes);
-  copy_bytes(page.host, from, bytes);
   phys_map_.ram().mark_dirty(static_cast<u64>(page.host - phys_map_.ram().host()));
+  copy_bytes(page.host, from, bytes);
   if (!code_pages_.has_code(page.phys)) return;
   ++stats_.code_page_stores;
   if (code_pages_.written(page.phys, bytes)) observer_.stop_after_instruction();

@@ -232,6 +232,10 @@ class Mmu final : public WriteTagHolder {
   /// Before the dirty bitmap is cleared: the next store to each page takes the slow path and marks it again.
   void drop_all_write_tags();
 
+  /// Takes over paging registers, PDPTEs and A20; flushes.
+  void restore_paging(const PagingContext& context, bool a20_enabled);
+  bool a20_enabled() const { return a20_mask_ == ~u64{0}; }
+
   /// Paging registers and PDPTEs. The TLBs are not state: a load flushes them.
   void serialize(Archive& archive);
 
@@ -297,7 +301,9 @@ class Mmu final : public WriteTagHolder {
   // By U/S, R/W, not-XD of a page: which (view, access) pairs may use it under CR0 and CR4 as they are.
   // Bit view * kAccessKinds + access.
   u16 rights_[8];
-  std::vector<u64> write_tagged_;  // by RAM page: may have a write tag in arrays_
+  // By RAM page: may have a write tag in arrays_. Only pages that are marked dirty and hold no code: a page with
+  // its bit set may be given another tag without asking.
+  std::vector<u64> write_tagged_;
   std::vector<Watch> watches_;
 };
 

@@ -92,7 +92,23 @@ bool PhysMap::remove(std::string_view name) {
   return true;
 }
 
+void PhysMap::mirror(const PhysMap& other) {
+  regions_ = other.regions_;
+  for (Region& region : regions_)
+    if (region.kind == Kind::Ram) region.host = ram_.host() + region.ram_offset;
+  flatten();
+}
+
+std::optional<u64> PhysMap::phys_of_ram(u64 offset) const {
+  for (const Region& region : regions_) {
+    const u64 distance = offset - region.ram_offset;
+    if (region.kind == Kind::Ram && distance < region.bytes) return region.phys + distance;
+  }
+  return std::nullopt;
+}
+
 void PhysMap::flatten() {
+  ++version_;
   std::vector<u64> edges;
   for (const Region& region : regions_) {
     edges.push_back(region.phys);
@@ -179,6 +195,8 @@ u64 PhysMap::read_piece(const Target& target, Width width) {
     case Kind::Rom:
       return load_bytes_as_u64(target.host, width_bytes(width));
     case Kind::Mmio:
+      if (tap_ != nullptr) [[unlikely]]
+        return tap_->mmio_read(*target.handler, target.offset, width) & width_mask(width);
       return target.handler->mmio_read(target.offset, width) & width_mask(width);
     case Kind::Unmapped:
       break;
@@ -190,10 +208,12 @@ u64 PhysMap::read_piece(const Target& target, Width width) {
 void PhysMap::write_piece(const Target& target, Width width, u64 value) {
   switch (target.kind) {
     case Kind::Ram:
-      store_bytes_of_u64(target.host, width_bytes(width), value);
       ram_.mark_dirty(target.ram_offset);
+      store_bytes_of_u64(target.host, width_bytes(width), value);
       return;
     case Kind::Mmio:
+      if (tap_ != nullptr) [[unlikely]]
+        return tap_->mmio_write(*target.handler, target.offset, width, value & width_mask(width));
       target.handler->mmio_write(target.offset, width, value & width_mask(width));
       return;
     case Kind::Rom:
@@ -241,14 +261,16 @@ bool PhysMap::read_bytes(u64 phys, std::span<u8> into) {
 }
 
 bool PhysMap::write_bytes(u64 phys, std::span<const u8> from) {
+  if (tap_ != nullptr) [[unlikely]]
+    tap_->ram_written(phys, from);
   bool all_ram = true;
   while (!from.empty()) {
     const Target target = find(phys);
     const u64 count = std::min<u64>(target.bytes_left, from.size());
     if (target.kind == Kind::Ram) {
-      std::memcpy(target.host, from.data(), count);
       for (u64 page = target.ram_offset & kPageMask; page < target.ram_offset + count; page += kPageBytes)
         ram_.mark_dirty(page);
+      std::memcpy(target.host, from.data(), count);
     } else {
       all_ram = false;
     }

@@ -3,6 +3,7 @@
 // All methods: the thread that runs the machine.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,16 @@
 #include "mmu/ram.h"
 
 namespace reprise::mmu {
+
+/// Stands between a map and its devices: sees every access and decides what the device does.
+class DeviceTap {
+ public:
+  virtual ~DeviceTap() = default;
+  virtual u64 mmio_read(MmioHandler& device, u64 offset, Width width) = 0;
+  virtual void mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) = 0;
+  /// write_bytes() is about to write RAM.
+  virtual void ram_written(u64 phys, std::span<const u8> bytes) = 0;
+};
 
 class PhysMap final : public WalkMemory {
  public:
@@ -43,7 +54,16 @@ class PhysMap final : public WalkMemory {
   /// Removes the region of that name. False when there is none.
   bool remove(std::string_view name);
 
+  /// Takes over the regions of `other`, RAM at the same offsets of this map's own RAM, which is as large.
+  void mirror(const PhysMap& other);
+  /// Changes whenever the regions do.
+  u64 version() const { return version_; }
+  /// At most one, or nullptr.
+  void set_tap(DeviceTap* tap) { tap_ = tap; }
+
   Target find(u64 phys) const;
+  /// Where the byte at `offset` of RAM is mapped; nothing when it is not.
+  std::optional<u64> phys_of_ram(u64 offset) const;
 
   /// The host address of `phys` when [phys, phys + bytes) is RAM of one region, else nullptr. Inlined for the
   /// two largest RAM ranges (below and above the PCI hole).
@@ -112,6 +132,8 @@ class PhysMap final : public WalkMemory {
   std::vector<Region> regions_;
   std::vector<Flat> flat_;  // sorted, disjoint, without empty ranges
   RamRange ram_ranges_[2];
+  u64 version_ = 0;
+  DeviceTap* tap_ = nullptr;
   u64 unmapped_reads_ = 0;
   u64 unmapped_writes_ = 0;
 };

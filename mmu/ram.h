@@ -10,6 +10,14 @@
 
 namespace reprise::mmu {
 
+/// Told of pages before their content changes.
+class DirtyListener {
+ public:
+  virtual ~DirtyListener() = default;
+  /// `page` is a number: offset / 4096. Called at every mark_dirty, also for pages that are dirty already.
+  virtual void page_dirtied(u64 page) = 0;
+};
+
 /// Offsets are bytes from the start of RAM, not guest-physical addresses (there is a hole below 4 GiB).
 class Ram {
  public:
@@ -23,9 +31,11 @@ class Ram {
   const u8* host() const { return host_; }
   u64 bytes() const { return bytes_; }
 
-  /// A page is marked when a write tag for it is granted or DMA writes it; clearing must drop write tags
-  /// first.
+  /// A page is marked before it is written: when a write tag for it is granted, by slow stores and by DMA.
+  /// Clearing must drop write tags first.
   void mark_dirty(u64 offset) {
+    if (listener_ != nullptr) [[unlikely]]
+      listener_->page_dirtied(offset >> kPageShift);
     dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63);
   }
   bool dirty(u64 offset) const {
@@ -33,6 +43,8 @@ class Ram {
   }
   /// Bit i of word w is the page at offset (64 * w + i) * 4096.
   std::vector<u64>& dirty_words() { return dirty_; }
+  /// At most one, or nullptr. It hears of every page written after write tags were dropped.
+  void set_dirty_listener(DirtyListener* listener) { listener_ = listener; }
 
  private:
   Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes);
@@ -41,6 +53,7 @@ class Ram {
   u8* host_;
   u64 bytes_;
   std::vector<u64> dirty_;
+  DirtyListener* listener_ = nullptr;
 };
 
 }  // namespace reprise::mmu

@@ -189,6 +189,13 @@ void Mmu::set_a20(bool enabled) {
   flush_all();  // second-level entries may come from tables read under the other mask
 }
 
+void Mmu::restore_paging(const PagingContext& context, bool a20_enabled) {
+  context_ = context;
+  a20_mask_ = a20_enabled ? ~u64{0} : ~(u64{1} << 20);
+  update_rights();
+  flush_all();
+}
+
 void Mmu::set_cpu_profile(u8 physical_address_bits, bool gib_pages) {
   context_.physical_address_bits = physical_address_bits;
   context_.gib_pages = gib_pages;

@@ -24,7 +24,7 @@ LAYERS = {
 EXTRA_HEADERS = {("frontend", "devices/backend.h")}
 # library header prefix -> the only files, outside tests, that may include it.
 ONE_INCLUDER = {
-    "Zydis/": ("cpu/decode.cpp",),
+    "Zydis/": ("cpu/decode.cpp", "cpu/disassemble.cpp"),
     "asmjit/": ("jit/x64/emitter.h", "jit/x64/emitter.cpp"),
     "xxhash.h": ("common/hash.cpp",),
     "SDL2/": ("frontend/",),

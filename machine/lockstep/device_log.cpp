@@ -1,0 +1,146 @@
+#include "machine/lockstep/device_log.h"
+
+#include <fmt/format.h>
+
+namespace reprise::machine {
+
+using Kind = DeviceEvent::Kind;
+
+bool DeviceEvent::same_request(const DeviceEvent& other) const {
+  const bool gives_value = kind == Kind::PortWrite || kind == Kind::MmioWrite || kind == Kind::ApicMsrWrite ||
+                           kind == Kind::Cr8Write;
+  return kind == other.kind && width == other.width && device == other.device && address == other.address &&
+         retired == other.retired && (!gives_value || value == other.value);
+}
+
+bool DeviceEvent::stops() const {
+  return kind == Kind::PortRead || kind == Kind::PortWrite || kind == Kind::MmioRead || kind == Kind::MmioWrite;
+}
+
+std::string DeviceEvent::text() const {
+  static constexpr const char* kNames[] = {"port read",      "port write",   "MMIO read", "MMIO write", "APIC MSR read",
+                                           "APIC MSR write", "virtual time", "CR8 read",  "CR8 write",  "bus master write"};
+  return fmt::format("{} of {} byte{} at {:#x}, value {:#x}, after {} instructions",
+                     kNames[static_cast<unsigned>(kind)], width_bytes(width), width == Width::Byte ? "" : "s",
+                     address, value, retired);
+}
+
+std::size_t Tap::record(DeviceEvent request) {
+  log_.push_back(std::move(request));
+  return log_.size() - 1;
+}
+
+void Tap::replay_ram_writes() {
+  for (; next_ < log_.size() && log_[next_].kind == Kind::RamWrite; ++next_) {
+    const DeviceEvent& event = log_[next_];
+    cpu_->mmu.phys_map().write_bytes(event.address, event.bytes);
+    cpu_->mmu.code_pages().written(event.address, event.bytes.size());
+  }
+}
+
+DeviceEvent Tap::replay(DeviceEvent request) {
+  replay_ram_writes();
+  const bool ended = next_ == log_.size();
+  if (ended || !log_[next_].same_request(request)) {
+    if (difference_.empty()) {
+      difference_ = fmt::format("{} where the other engine made {}", request.text(),
+                                ended ? "none" : log_[next_].text());
+    }
+    request.value = ~u64{0};
+    return request;
+  }
+  DeviceEvent answer = log_[next_++];
+  replay_ram_writes();
+  return answer;
+}
+
+u32 Tap::port_read(u16 port, Width width) {
+  const DeviceEvent request{.kind = Kind::PortRead, .width = width, .address = port, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return static_cast<u32>(replay(request).value);
+  const std::size_t index = record(request);
+  const u32 value = bus_.port_read(port, width);
+  log_[index].value = value;
+  return value;
+}
+
+void Tap::port_write(u16 port, Width width, u32 value) {
+  const DeviceEvent request{.kind = Kind::PortWrite, .width = width, .address = port, .value = value,
+                            .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return void(replay(request));
+  record(request);
+  bus_.port_write(port, width, value);
+}
+
+bool Tap::apic_msr_read(u32 msr, u64& value) {
+  const DeviceEvent request{.kind = Kind::ApicMsrRead, .address = msr, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) {
+    const DeviceEvent answer = replay(request);
+    value = answer.value;
+    return answer.ok;
+  }
+  const std::size_t index = record(request);
+  const bool ok = bus_.apic_msr_read(msr, value);
+  log_[index].value = value;
+  log_[index].ok = ok;
+  return ok;
+}
+
+bool Tap::apic_msr_write(u32 msr, u64 value) {
+  const DeviceEvent request{.kind = Kind::ApicMsrWrite, .address = msr, .value = value,
+                            .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return replay(request).ok;
+  const std::size_t index = record(request);
+  const bool ok = bus_.apic_msr_write(msr, value);
+  log_[index].ok = ok;
+  return ok;
+}
+
+u64 Tap::virtual_ns(u64 retired) {
+  const DeviceEvent request{.kind = Kind::VirtualTime, .address = retired, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return replay(request).value;
+  const std::size_t index = record(request);
+  return log_[index].value = bus_.virtual_ns(retired);
+}
+
+u8 Tap::cr8() const {
+  // The interface says const; the log is the tap's memory of having been asked.
+  Tap& self = const_cast<Tap&>(*this);
+  const DeviceEvent request{.kind = Kind::Cr8Read, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return static_cast<u8>(self.replay(request).value);
+  const std::size_t index = self.record(request);
+  const u8 value = interrupts_.cr8();
+  log_[index].value = value;
+  return value;
+}
+
+void Tap::set_cr8(u8 value) {
+  const DeviceEvent request{.kind = Kind::Cr8Write, .value = value, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return void(replay(request));
+  record(request);
+  interrupts_.set_cr8(value);
+}
+
+u64 Tap::mmio_read(MmioHandler& device, u64 offset, Width width) {
+  const DeviceEvent request{.kind = Kind::MmioRead, .width = width, .device = &device, .address = offset,
+                            .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return replay(request).value;
+  const std::size_t index = record(request);
+  const u64 value = device.mmio_read(offset, width);
+  log_[index].value = value;
+  return value;
+}
+
+void Tap::mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) {
+  const DeviceEvent request{.kind = Kind::MmioWrite, .width = width, .device = &device, .address = offset,
+                            .value = value, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return void(replay(request));
+  record(request);
+  device.mmio_write(offset, width, value);
+}
+
+void Tap::ram_written(u64 phys, std::span<const u8> bytes) {
+  if (mode_ == Mode::Replay) return;
+  record({.kind = Kind::RamWrite, .address = phys, .bytes = {bytes.begin(), bytes.end()}});
+}
+
+}  // namespace reprise::machine

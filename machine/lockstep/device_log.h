@@ -1,0 +1,90 @@
+// What a processor and its devices said to each other, so that a second processor can run the same instructions
+// without the devices hearing of them twice.
+//
+// One Tap stands between the real processor and the devices and records; another stands before the second
+// processor and answers from the record.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "mmu/phys_map.h"
+
+namespace reprise::machine {
+
+struct DeviceEvent {
+  enum class Kind : u8 {
+    PortRead, PortWrite, MmioRead, MmioWrite, ApicMsrRead, ApicMsrWrite, VirtualTime, Cr8Read, Cr8Write,
+    RamWrite,  // by a bus master: `bytes` at `address`
+  };
+  Kind kind;
+  Width width = Width::Byte;
+  bool ok = true;                // MSRs: not refused
+  const void* device = nullptr;  // MMIO
+  u64 address = 0;               // port, offset in the device's region, MSR
+  u64 value = 0;
+  u64 retired = 0;  // by the processor, before the instruction
+  std::vector<u8> bytes = {};
+
+  /// What must be equal when an access is made again; the value too when the processor gives it.
+  bool same_request(const DeviceEvent& other) const;
+  /// Whether the processor must stop after the instruction, because devices may want something of it.
+  bool stops() const;
+  std::string text() const;
+};
+
+class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::DeviceTap {
+ public:
+  enum class Mode : u8 { Record, Replay };
+
+  Tap(Mode mode, cpu::CpuBus& bus, InterruptSource& interrupts, std::vector<DeviceEvent>& log)
+      : mode_(mode), bus_(bus), interrupts_(interrupts), log_(log) {}
+  /// Once, before anything else: whose tap it is.
+  void attach(cpu::Cpu& cpu) { cpu_ = &cpu; }
+
+  void set_mode(Mode mode) { mode_ = mode; }
+  /// Replay: from `event` of the log on.
+  void rewind(std::size_t event = 0) { next_ = event, difference_.clear(); }
+  /// Replay: does what bus masters did up to the next event of the processor.
+  void replay_ram_writes();
+  /// Replay: how many events were replayed.
+  std::size_t replayed() const { return next_; }
+  bool at_end() const { return next_ == log_.size(); }
+  /// Replay: the first access that is not in the log as it was made; empty: none.
+  const std::string& difference() const { return difference_; }
+
+  // cpu::CpuBus
+  u32 port_read(u16 port, Width width) override;
+  void port_write(u16 port, Width width, u32 value) override;
+  bool apic_msr_read(u32 msr, u64& value) override;
+  bool apic_msr_write(u32 msr, u64 value) override;
+  u64 virtual_ns(u64 retired) override;
+
+  // InterruptSource. Asking for interrupts and taking them is the machine's part, not the instructions'.
+  bool interrupt_pending() const override { return interrupts_.interrupt_pending(); }
+  u8 acknowledge_interrupt() override { return interrupts_.acknowledge_interrupt(); }
+  u8 cr8() const override;
+  void set_cr8(u8 value) override;
+
+  // mmu::DeviceTap
+  u64 mmio_read(MmioHandler& device, u64 offset, Width width) override;
+  void mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) override;
+  void ram_written(u64 phys, std::span<const u8> bytes) override;
+
+ private:
+  /// Puts `request` into the log, whose index it returns.
+  std::size_t record(DeviceEvent request);
+  /// The event that answers `request`.
+  DeviceEvent replay(DeviceEvent request);
+
+  Mode mode_;
+  cpu::CpuBus& bus_;
+  InterruptSource& interrupts_;
+  std::vector<DeviceEvent>& log_;
+  cpu::Cpu* cpu_ = nullptr;
+  std::size_t next_ = 0;
+  std::string difference_;
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,457 @@
+#include "machine/lockstep/lockstep_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "common/log.h"
+#include "cpu/debug_regs.h"
+#include "cpu/disassemble.h"
+#include "cpu/interpret.h"
+#include "cpu/interrupts.h"
+#include "machine/lockstep/state_difference.h"
+
+namespace reprise::machine {
+
+using cpu::Cpu;
+using cpu::CpuState;
+using cpu::RunExit;
+
+namespace {
+
+bool ends_with_fault(RunExit exit) { return exit == RunExit::Fault || exit == RunExit::Trap; }
+
+const char* name_of(RunExit exit) {
+  switch (exit) {
+    case RunExit::Budget:
+    case RunExit::Event:
+      return "no fault";
+    case RunExit::Fault:
+      return "a fault";
+    case RunExit::Trap:
+      return "a trap";
+  }
+  return "";
+}
+
+bool same_fault(const cpu::Fault& one, const cpu::Fault& other) {
+  return one.vector == other.vector && one.has_error_code == other.has_error_code && one.kind == other.kind &&
+         (!one.has_error_code || one.error_code == other.error_code) &&
+         (one.vector != cpu::kPF || one.linear == other.linear) && one.dr6 == other.dr6;
+}
+
+std::string fault_text(const cpu::Fault& fault) {
+  return fmt::format("vector {} error code {:#x} address {:#x} dr6 {:#x}", fault.vector, fault.error_code, fault.linear,
+                     fault.dr6);
+}
+
+/// Between two slices of one run nothing is delivered, so RF must not be left behind.
+void forget_resume_flag(CpuState& state) { state.rflags &= ~cpu::kRflagsRf; }
+
+}  // namespace
+
+/// The second processor.
+struct LockstepEngine::Shadow {
+  Shadow(const Cpu& real, LockstepTap& real_tap, std::unique_ptr<mmu::Ram> ram_block, u32 max_block_insns)
+      : ram(std::move(ram_block)),
+        map(*ram),
+        tap(Tap::Mode::Replay, real_tap.tap, real_tap.tap, real_tap.log),
+        processor(tap, tap, map, code_pages, real.profile, log),
+        interp(real.profile, code_pages, max_block_insns),
+        pages(*ram) {
+    tap.attach(processor);
+    map.set_tap(&tap);
+    processor.apic_id = real.apic_id;
+  }
+
+  std::unique_ptr<mmu::Ram> ram;
+  mmu::PhysMap map;
+  mmu::CodePages code_pages;
+  Log log;
+  Tap tap;
+  Cpu processor;
+  cpu::InterpEngine interp;
+  PageLog pages;
+  u64 map_version = ~u64{0};
+};
+
+LockstepEngine::LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, Cpu& cpu, LockstepTap& tap,
+                               MachineControl& control)
+    : make_tested_(std::move(make_tested)),
+      options_(options),
+      cpu_(cpu),
+      tap_(tap),
+      control_(control),
+      tested_(make_tested_(options)),
+      random_(options.lockstep_seed * 0x9e37'79b9'7f4a'7c15 + 1) {
+  tap_.tap.attach(cpu);
+}
+
+LockstepEngine::~LockstepEngine() {
+  if (shadow_ != nullptr) cpu_.mmu.phys_map().set_tap(nullptr);
+}
+
+/// The first time: everything that was loaded into the machine is copied.
+void LockstepEngine::start() {
+  const mmu::Ram& ram = cpu_.mmu.phys_map().ram();
+  Result<std::unique_ptr<mmu::Ram>> copy = mmu::Ram::create(ram.bytes());
+  CHECK(copy.ok());
+  shadow_ = std::make_unique<Shadow>(cpu_, tap_, copy.take(), options_.max_block_insns);
+  for (u64 at = 0; at < ram.bytes(); at += kPageBytes) {
+    const u8* page = ram.host() + at;
+    const bool zero = std::all_of(page, page + kPageBytes, [](u8 byte) { return byte == 0; });
+    if (!zero) std::memcpy(shadow_->ram->host() + at, page, kPageBytes);
+  }
+  pages_.emplace(cpu_.mmu.phys_map().ram());
+  cpu_.mmu.phys_map().set_tap(&tap_.tap);
+  tap_.log.clear();
+  flushes_apart_ = ~u64{0};
+}
+
+void LockstepEngine::flush() {
+  tested_->flush();
+  if (shadow_ != nullptr) shadow_->interp.flush();
+}
+
+void LockstepEngine::delivering(Cpu& cpu, const cpu::Fault& event) {
+  if (shadow_ == nullptr || !report_.empty()) return;
+  deliver_pending();
+  state_before_event_ = cpu.state;
+  pending_event_ = event;
+}
+
+void LockstepEngine::deliver_pending() {
+  if (!pending_event_) return;
+  Cpu& shadow = shadow_->processor;
+  shadow_->tap.replay_ram_writes();
+  shadow.state = state_before_event_;
+  shadow.sync_mode();
+  shadow.debug_hits = 0;
+  cpu::deliver_event(shadow, *pending_event_);
+  pending_event_.reset();
+}
+
+/// What happened to the machine since the last slice, outside of the engine.
+void LockstepEngine::follow_outside() {
+  Cpu& shadow = shadow_->processor;
+  deliver_pending();
+  shadow_->tap.replay_ram_writes();
+  tap_.log.clear();
+  shadow_->tap.rewind();
+  adopt_map();
+  shadow.state = cpu_.state;
+  shadow.sync_mode();
+}
+
+/// Devices and the machine flush the real MMU, and only that one, when they change what it translates or the
+/// whole state.
+void LockstepEngine::adopt_map() {
+  Cpu& shadow = shadow_->processor;
+  mmu::PhysMap& map = cpu_.mmu.phys_map();
+  const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
+  if (apart == flushes_apart_ && map.version() == shadow_->map_version) return;
+  shadow_->map.mirror(map);
+  shadow_->map_version = map.version();
+  shadow.state = cpu_.state;
+  shadow.mmu.restore_paging(cpu_.mmu.context(), cpu_.mmu.a20_enabled());
+  cpu::update_watches(shadow);
+  shadow.sync_mode();
+  flushes_apart_ = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
+}
+
+u64 LockstepEngine::slice() {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  constexpr u64 kLongest[8] = {8, 64, 1000, 1000, 6000, 6000, 6000, 60000};
+  return 1 + (random_ >> 8) % kLongest[random_ & 7];
+}
+
+void LockstepEngine::begin_slice() {
+  base_ = {cpu_.state, cpu_.mmu.context(), cpu_.mmu.a20_enabled(), cpu_.single_step, 0};
+  shadow_->processor.single_step = cpu_.single_step;
+  shadow_->processor.debug_hits = 0;
+  shadow_->processor.task_fault = false;
+  cpu_.mmu.drop_all_write_tags();
+  shadow_->processor.mmu.drop_all_write_tags();
+  pages_->clear();
+  shadow_->pages.clear();
+  tap_.log.clear();
+  shadow_->tap.rewind();
+}
+
+RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
+  if (!report_.empty()) return tested_->run(cpu, budget);
+  if (shadow_ == nullptr) start();
+  follow_outside();
+  const u64 target = cpu.state.retired + budget;
+  for (;;) {
+    begin_slice();
+    const RunExit exit = tested_->run(cpu, std::min(slice(), target - cpu.state.retired));
+    const u64 instructions = cpu.state.retired - base_.state.retired;
+    ++slices_;
+    instructions_ += instructions;
+    const std::string difference = follow(exit);
+    if (!difference.empty()) {
+      investigate(difference, instructions + (exit == RunExit::Fault ? 1 : 0));
+      control_.request(MachineRequest::EnginesDiffer, 0);
+      return RunExit::Event;
+    }
+    adopt_map();
+    if (exit != RunExit::Budget || cpu.state.retired >= target) return exit;
+    forget_resume_flag(cpu.state);
+    forget_resume_flag(shadow_->processor.state);
+  }
+}
+
+std::string LockstepEngine::follow(RunExit exit) {
+  Cpu& shadow = shadow_->processor;
+  const CpuState& state = shadow.state;
+  const u64 target = cpu_.state.retired;
+  RunExit shadow_exit = RunExit::Budget;
+  while (state.retired < target && !ends_with_fault(shadow_exit)) {
+    shadow_exit = shadow_->interp.run(shadow, target - state.retired);
+    // Stores into code stop each engine where it has decoded code; accesses to devices must stop both.
+    const std::size_t replayed = shadow_->tap.replayed();
+    const bool device = replayed != base_.events && tap_.log[replayed - 1].stops();
+    if (state.retired < target && device && !ends_with_fault(shadow_exit))
+      return fmt::format("the engine went on after an access to a device: {}", tap_.log[replayed - 1].text());
+    if (state.retired < target) forget_resume_flag(shadow.state);
+  }
+  if (exit == RunExit::Fault && !ends_with_fault(shadow_exit)) {
+    forget_resume_flag(shadow.state);
+    shadow_exit = shadow_->interp.run(shadow, 1);
+  }
+  return compare(exit, shadow_exit);
+}
+
+std::string LockstepEngine::compare(RunExit exit, RunExit shadow_exit) {
+  Cpu& shadow = shadow_->processor;
+  Tap& tap = shadow_->tap;
+  tap.replay_ram_writes();
+  if (!tap.difference().empty()) return fmt::format("access to a device: the interpreter made {}", tap.difference());
+  if (!tap.at_end()) {
+    return fmt::format("access to a device that the interpreter does not make: {}",
+                       tap_.log[tap.replayed()].text());
+  }
+  const bool faults = ends_with_fault(exit) || ends_with_fault(shadow_exit);
+  if (faults && (exit != shadow_exit || !same_fault(cpu_.fault, shadow.fault))) {
+    return fmt::format("the engine ends with {} ({}), the interpreter with {} ({})", name_of(exit),
+                       fault_text(cpu_.fault), name_of(shadow_exit), fault_text(shadow.fault));
+  }
+  if (cpu_.task_fault != shadow.task_fault || cpu_.debug_hits != shadow.debug_hits) {
+    return fmt::format("debug hits {:#x} and {:#x}, fault of a task switch {} and {}", cpu_.debug_hits,
+                       shadow.debug_hits, cpu_.task_fault, shadow.task_fault);
+  }
+  if (!tap_.log.empty()) {
+    // A device may have sent an NMI, or replaced the whole state: an INIT.
+    shadow.state.nmi_pending = cpu_.state.nmi_pending;
+    const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
+    if (apart != flushes_apart_) return {};
+  }
+  if (!same_state(cpu_.state, shadow.state)) {
+    return fmt::format("registers (engine, interpreter):\n{}", state_difference(cpu_.state, shadow.state));
+  }
+  if (cpu_.mode.bits != shadow.mode.bits)
+    return fmt::format("the engine's mode key is {:#x} instead of {:#x}", cpu_.mode.bits, shadow.mode.bits);
+  return compare_pages();
+}
+
+std::string LockstepEngine::compare_pages() {
+  std::string text;
+  const u8* const real = cpu_.mmu.phys_map().ram().host();
+  const u8* const other = shadow_->ram->host();
+  const auto compare_page = [&](u32 page) {
+    ++pages_compared_;
+    const u64 at = page * kPageBytes;
+    if (std::memcmp(real + at, other + at, kPageBytes) == 0) return;
+    unsigned shown = 0;
+    for (u64 i = 0; i < kPageBytes && shown < 16; i += 8) {
+      const u64 one = read_unaligned<u64>(real + at + i), two = read_unaligned<u64>(other + at + i);
+      if (one == two) continue;
+      ++shown;
+      text += fmt::format("  physical {:#x}  {:016x}  {:016x}\n", shadow_->map.phys_of_ram(at + i).value_or(0), one,
+                          two);
+    }
+  };
+  for (const u32 page : pages_->pages()) compare_page(page);
+  for (const u32 page : shadow_->pages.pages())
+    if (pages_->before(page) == nullptr) compare_page(page);
+  return text.empty() ? text : fmt::format("memory (engine, interpreter):\n{}", text);
+}
+
+// --- After a difference ---
+
+void LockstepEngine::restore(Cpu& cpu) const {
+  cpu.state = base_.state;
+  cpu.mmu.restore_paging(base_.context, base_.a20_enabled);
+  cpu::update_watches(cpu);
+  cpu.sync_mode();
+  cpu.single_step = base_.single_step;
+  cpu.debug_hits = 0;
+  cpu.task_fault = false;
+}
+
+void LockstepEngine::put_page(Cpu& cpu, u32 page, const u8* bytes) {
+  mmu::PhysMap& map = cpu.mmu.phys_map();
+  const u64 at = page * kPageBytes;
+  u8* const host = map.ram().host() + at;
+  const auto [first, ignored] = std::mismatch(bytes, bytes + kPageBytes, host);
+  if (first == bytes + kPageBytes) return;
+  u64 from = static_cast<u64>(first - bytes), to = kPageBytes;
+  while (bytes[to - 1] == host[to - 1]) --to;
+  std::memcpy(host + from, bytes + from, to - from);
+  if (const std::optional<u64> phys = map.phys_of_ram(at + from)) cpu.mmu.code_pages().written(*phys, to - from);
+}
+
+void LockstepEngine::roll_back() {
+  const auto put_back = [&](u32 page) {
+    const u8* before = shadow_->pages.before(page);
+    PageLog::Bytes bytes;
+    std::memcpy(bytes.data(), before != nullptr ? before : shadow_->ram->host() + page * kPageBytes, kPageBytes);
+    put_page(cpu_, page, bytes.data());
+    put_page(shadow_->processor, page, bytes.data());
+  };
+  for (const u32 page : pages_->pages()) put_back(page);
+  for (const u32 page : shadow_->pages.pages()) put_back(page);
+  restore(cpu_);
+  restore(shadow_->processor);
+  pages_->clear();
+  shadow_->pages.clear();
+  tap_.tap.rewind(base_.events);
+  shadow_->tap.rewind(base_.events);
+}
+
+std::string LockstepEngine::attempt(cpu::Engine& engine, u64 instructions) {
+  constexpr unsigned kMaxStandstills = 8;
+  roll_back();
+  const u64 target = base_.state.retired + instructions;
+  RunExit exit = RunExit::Budget;
+  unsigned standstills = 0;
+  while (cpu_.state.retired < target && !ends_with_fault(exit) && standstills < kMaxStandstills) {
+    const u64 before = cpu_.state.retired;
+    forget_resume_flag(cpu_.state);
+    exit = engine.run(cpu_, target - before);
+    standstills += cpu_.state.retired == before ? 1 : 0;
+  }
+  if (!tap_.tap.difference().empty()) return fmt::format("access to a device: {}", tap_.tap.difference());
+  // What the interpreter does beyond is none of the engine's.
+  std::vector<DeviceEvent> beyond(tap_.log.begin() + static_cast<std::ptrdiff_t>(tap_.tap.replayed()),
+                                  tap_.log.end());
+  tap_.log.resize(tap_.tap.replayed());
+  std::string difference = follow(exit);
+  tap_.log.insert(tap_.log.end(), beyond.begin(), beyond.end());
+  return difference;
+}
+
+std::vector<LockstepEngine::Step> LockstepEngine::trace(u64 instructions) {
+  Cpu& shadow = shadow_->processor;
+  std::vector<Step> steps;
+  roll_back();
+  for (u64 i = 0; i < instructions; ++i) {
+    forget_resume_flag(shadow.state);
+    steps.push_back({shadow.state.rip, cpu::fetch_linear(shadow)});
+    if (ends_with_fault(shadow_->interp.run(shadow, 1))) break;
+  }
+  return steps;
+}
+
+/// The state after `instructions` of the interpreter becomes the one to go back to.
+void LockstepEngine::advance_base(u64 instructions) {
+  Cpu& shadow = shadow_->processor;
+  roll_back();
+  for (u64 i = 0; i < instructions; ++i) {
+    forget_resume_flag(shadow.state);
+    (void)shadow_->interp.run(shadow, 1);
+  }
+  for (const u32 page : shadow_->pages.pages()) put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes);
+  shadow_->pages.clear();
+  base_ = {shadow.state, shadow.mmu.context(), shadow.mmu.a20_enabled(), false, shadow_->tap.replayed()};
+  forget_resume_flag(base_.state);
+}
+
+std::string LockstepEngine::disassembly(const std::vector<Step>& steps, std::size_t from) const {
+  constexpr std::size_t kMaxLines = 64;
+  Cpu& shadow = shadow_->processor;
+  std::string text;
+  for (std::size_t i = std::max(from, steps.size() - std::min(steps.size(), kMaxLines)); i < steps.size(); ++i) {
+    std::vector<u8> bytes;
+    for (u64 k = 0; k < 15; ++k) {
+      u64 phys = 0;
+      if (!shadow.mmu.peek_translate(steps[i].linear + k, phys)) break;
+      const u8* host = shadow_->map.find(phys).host;
+      if (host == nullptr) break;
+      bytes.push_back(*host);
+    }
+    text += fmt::format("  {:016x}  {}\n", steps[i].rip,
+                        cpu::disassemble(bytes, steps[i].rip, cpu::code_bits(shadow.mode)).text);
+  }
+  return text;
+}
+
+void LockstepEngine::investigate(const std::string& difference, u64 instructions) {
+  const u64 first = base_.state.retired;
+  report_ = fmt::format(
+      "the engines differ between instructions {} and {} (--lockstep-seed {})\nat the end of the slice: {}\n", first,
+      first + instructions, options_.lockstep_seed, difference);
+  tap_.tap.set_mode(Tap::Mode::Replay);
+
+  if (attempt(*tested_, instructions).empty()) {
+    const std::vector<Step> steps = trace(instructions);
+    report_ += fmt::format(
+        "It does not happen again from the beginning of the slice with empty TLBs: look for stale translations or "
+        "tags.\nThe interpreter's last instructions:\n{}",
+        disassembly(steps, 0));
+    return;
+  }
+  // `right` instructions from the base are right, `wrong` are not.
+  u64 right = 0, wrong = instructions;
+  while (wrong - right > 1) {
+    const u64 middle = right + (wrong - right) / 2;
+    (attempt(*tested_, middle).empty() ? right : wrong) = middle;
+  }
+  const std::string at_block = attempt(*tested_, wrong);
+  const std::vector<Step> steps = trace(wrong);
+
+  // The straight run of instructions that ends with the last.
+  std::size_t begin = steps.size() - 1;
+  while (begin > 0 && steps.size() - begin < cpu::Block::kMaxInsns) {
+    const u64 distance = steps[begin].linear - steps[begin - 1].linear;
+    const bool same_page = steps[begin].linear >> kPageShift == steps[begin - 1].linear >> kPageShift;
+    if (distance == 0 || distance > 15 || !same_page) break;
+    --begin;
+  }
+  report_ += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong, at_block,
+                         disassembly(steps, begin));
+
+  advance_base(begin);
+  const std::size_t count = steps.size() - begin;
+  std::string dump;
+  for (std::size_t length = 1; length <= count; ++length) {
+    jit::JitOptions options = options_;
+    options.max_block_insns = static_cast<u32>(length);
+    options.threshold = 1;
+    options.code_cache_bytes = jit::JitOptions::kMinCodeCacheBytes;
+    options.dump = static_cast<u8>(jit::Dump::Guest) | static_cast<u8>(jit::Dump::Plan) |
+                   static_cast<u8>(jit::Dump::Host);
+    options.dump_at = {steps[begin].linear};
+    options.dump_sink = [&dump](std::string_view text) { dump += text; };
+    options.perf_map = false;
+    dump.clear();
+    retired_engines_.push_back(make_tested_(options));
+    const std::string wrong_here = attempt(*retired_engines_.back(), length);
+    if (wrong_here.empty()) continue;
+    const std::vector<Step> culprit = {steps[begin + length - 1]};
+    report_ += fmt::format("The first wrong instruction:\n{}{}\n{}", disassembly(culprit, 0), wrong_here, dump);
+    return;
+  }
+  report_ += "In blocks that are cut off earlier every instruction is right.\n" + dump;
+}
+
+std::string LockstepEngine::stats() const {
+  return fmt::format("lockstep: {} slices, {} instructions, {} pages compared\n{}", slices_, instructions_,
+                     pages_compared_, tested_->stats());
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,102 @@
+// Runs an engine and, behind it, the interpreter on a second processor with its own RAM and TLBs, slice by slice
+// of random length, and compares them: registers, every page written, events, accesses to devices.
+//
+// The engine under test runs the real machine, as it would alone. Its accesses to devices are recorded, and the
+// second processor gets the answers from the record, so devices see each access once. Events are delivered on
+// both. At the first difference both go back to the beginning of the slice, and halving finds the first
+// instruction that goes wrong.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "cpu/interp_engine.h"
+#include "jit/jit_options.h"
+#include "machine/lockstep/device_log.h"
+#include "machine/lockstep/page_log.h"
+
+namespace reprise::machine {
+
+/// What stands between a processor and the board. Constructed before the processor.
+struct LockstepTap {
+  LockstepTap(cpu::CpuBus& bus, InterruptSource& interrupts) : tap(Tap::Mode::Record, bus, interrupts, log) {}
+  std::vector<DeviceEvent> log;
+  Tap tap;
+};
+
+class LockstepEngine final : public cpu::Engine {
+ public:
+  using MakeTested = std::function<std::unique_ptr<cpu::Engine>(const jit::JitOptions& options)>;
+
+  /// `cpu` was built on `tap`. All outlive the engine.
+  LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, cpu::Cpu& cpu, LockstepTap& tap,
+                 MachineControl& control);
+  ~LockstepEngine() override;
+
+  cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
+  void delivering(cpu::Cpu& cpu, const cpu::Fault& event) override;
+  void flush() override;
+  const cpu::BlockCache& cache() const override { return tested_->cache(); }
+  std::string stats() const override;
+  /// Empty while the engines agree; else the report, its first line one sentence.
+  std::string failure() const override { return report_; }
+
+ private:
+  struct Shadow;
+  /// Where both processors go back to.
+  struct Base {
+    cpu::CpuState state;
+    mmu::PagingContext context;
+    bool a20_enabled = true;
+    bool single_step = false;
+    std::size_t events = 0;  // of the log that lie before
+  };
+  struct Step {
+    u64 rip;
+    u64 linear;
+  };
+
+  void start();
+  void follow_outside();
+  void deliver_pending();
+  void adopt_map();
+  void begin_slice();
+  u64 slice();
+
+  /// Lets the shadow run what the real processor did since they were equal. Empty: no difference.
+  std::string follow(cpu::RunExit exit);
+  std::string compare(cpu::RunExit exit, cpu::RunExit shadow_exit);
+  std::string compare_pages();
+
+  // --- After a difference ---
+  void investigate(const std::string& difference, u64 instructions);
+  void roll_back();
+  void restore(cpu::Cpu& cpu) const;
+  void put_page(cpu::Cpu& cpu, u32 page, const u8* bytes);
+  std::string attempt(cpu::Engine& engine, u64 instructions);
+  std::vector<Step> trace(u64 instructions);
+  void advance_base(u64 instructions);
+  std::string disassembly(const std::vector<Step>& steps, std::size_t from) const;
+
+  MakeTested make_tested_;
+  const jit::JitOptions options_;
+  cpu::Cpu& cpu_;
+  LockstepTap& tap_;
+  MachineControl& control_;
+  std::unique_ptr<cpu::Engine> tested_;
+  std::vector<std::unique_ptr<cpu::Engine>> retired_engines_;  // code listeners cannot leave
+  std::unique_ptr<Shadow> shadow_;
+  std::optional<PageLog> pages_;
+  Base base_;
+  std::optional<cpu::Fault> pending_event_;
+  cpu::CpuState state_before_event_;
+  u64 flushes_apart_ = 0;  // flushes of the real MMU beyond those of the shadow's
+  u64 random_;
+  u64 slices_ = 0;
+  u64 instructions_ = 0;
+  u64 pages_compared_ = 0;
+  std::string report_;
+};
+
+}  // namespace reprise::machine
