@@ -45,6 +45,7 @@ class Ram {
   std::vector<u64>& dirty_words() { return dirty_; }
   /// At most one, or nullptr. It hears of every page written after write tags were dropped.
   void set_dirty_listener(DirtyListener* listener) { listener_ = listener; }
+  bool has_dirty_listener() const { return listener_ != nullptr; }
 
  private:
   Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes);

@@ -21,8 +21,12 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   if (access == Access::Write) {
     if (code_pages_.has_code(phys_page)) return false;
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
-    write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
-    phys_map_.ram().mark_dirty(ram_page << kPageShift);
+    const u64 bit = u64{1} << (ram_page % 64);
+    if ((write_tagged_[ram_page / 64] & bit) == 0) {
+      if (phys_map_.ram().has_dirty_listener()) return false;  // it may use vector registers
+      write_tagged_[ram_page / 64] |= bit;
+      phys_map_.ram().mark_dirty(ram_page << kPageShift);
+    }
   }
   ++stats_.l1_misses[static_cast<unsigned>(access)];
   ++stats_.l2_hits;

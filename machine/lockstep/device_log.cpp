@@ -13,21 +13,25 @@ bool DeviceEvent::same_request(const DeviceEvent& other) const {
          retired == other.retired && (!gives_value || value == other.value);
 }
 
-bool DeviceEvent::stops() const {
-  return kind == Kind::PortRead || kind == Kind::PortWrite || kind == Kind::MmioRead || kind == Kind::MmioWrite;
-}
-
 std::string DeviceEvent::text() const {
-  static constexpr const char* kNames[] = {"port read",      "port write",   "MMIO read", "MMIO write", "APIC MSR read",
-                                           "APIC MSR write", "virtual time", "CR8 read",  "CR8 write",  "bus master write"};
+  static constexpr const char* kNames[] = {"port read",      "port write", "MMIO read", "MMIO write",      "APIC MSR read",
+                                           "APIC MSR write", "CR8 read",   "CR8 write", "bus master write"};
   return fmt::format("{} of {} byte{} at {:#x}, value {:#x}, after {} instructions",
                      kNames[static_cast<unsigned>(kind)], width_bytes(width), width == Width::Byte ? "" : "s",
                      address, value, retired);
 }
 
-std::size_t Tap::record(DeviceEvent request) {
-  log_.push_back(std::move(request));
-  return log_.size() - 1;
+template <class Access>
+DeviceEvent Tap::record(DeviceEvent request, Access access) {
+  // What bus masters do meanwhile comes behind it.
+  const std::size_t index = log_.size();
+  log_.push_back(request);
+  access(request);
+  request.interrupt_pending = interrupts_.interrupt_pending();
+  request.nmi_pending = cpu_->state.nmi_pending;
+  request.stop_requested = cpu_->stop_requested;
+  log_[index] = request;
+  return request;
 }
 
 void Tap::replay_ram_writes() {
@@ -49,57 +53,48 @@ DeviceEvent Tap::replay(DeviceEvent request) {
     request.value = ~u64{0};
     return request;
   }
-  DeviceEvent answer = log_[next_++];
+  const DeviceEvent answer = log_[next_++];
   replay_ram_writes();
+  interrupt_pending_ = answer.interrupt_pending;
+  cpu_->state.nmi_pending = answer.nmi_pending;
+  cpu_->stop_requested = cpu_->stop_requested || answer.stop_requested;
   return answer;
 }
 
 u32 Tap::port_read(u16 port, Width width) {
   const DeviceEvent request{.kind = Kind::PortRead, .width = width, .address = port, .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return static_cast<u32>(replay(request).value);
-  const std::size_t index = record(request);
-  const u32 value = bus_.port_read(port, width);
-  log_[index].value = value;
-  return value;
+  return static_cast<u32>(record(request, [&](DeviceEvent& event) { event.value = bus_.port_read(port, width); }).value);
 }
 
 void Tap::port_write(u16 port, Width width, u32 value) {
-  const DeviceEvent request{.kind = Kind::PortWrite, .width = width, .address = port, .value = value,
-                            .retired = cpu_->retired_now()};
-  if (mode_ == Mode::Replay) return void(replay(request));
-  record(request);
-  bus_.port_write(port, width, value);
+  const DeviceEvent request{
+      .kind = Kind::PortWrite, .width = width, .address = port, .value = value, .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay)
+    replay(request);
+  else
+    record(request, [&](DeviceEvent&) { bus_.port_write(port, width, value); });
 }
 
 bool Tap::apic_msr_read(u32 msr, u64& value) {
   const DeviceEvent request{.kind = Kind::ApicMsrRead, .address = msr, .retired = cpu_->retired_now()};
-  if (mode_ == Mode::Replay) {
-    const DeviceEvent answer = replay(request);
-    value = answer.value;
-    return answer.ok;
-  }
-  const std::size_t index = record(request);
-  const bool ok = bus_.apic_msr_read(msr, value);
-  log_[index].value = value;
-  log_[index].ok = ok;
-  return ok;
+  const DeviceEvent answer =
+      mode_ == Mode::Replay
+          ? replay(request)
+          : record(request, [&](DeviceEvent& event) { event.ok = bus_.apic_msr_read(msr, event.value); });
+  if (answer.ok) value = answer.value;
+  return answer.ok;
 }
 
 bool Tap::apic_msr_write(u32 msr, u64 value) {
-  const DeviceEvent request{.kind = Kind::ApicMsrWrite, .address = msr, .value = value,
-                            .retired = cpu_->retired_now()};
+  const DeviceEvent request{
+      .kind = Kind::ApicMsrWrite, .address = msr, .value = value, .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return replay(request).ok;
-  const std::size_t index = record(request);
-  const bool ok = bus_.apic_msr_write(msr, value);
-  log_[index].ok = ok;
-  return ok;
+  return record(request, [&](DeviceEvent& event) { event.ok = bus_.apic_msr_write(msr, value); }).ok;
 }
 
 u64 Tap::virtual_ns(u64 retired) {
-  const DeviceEvent request{.kind = Kind::VirtualTime, .address = retired, .retired = cpu_->retired_now()};
-  if (mode_ == Mode::Replay) return replay(request).value;
-  const std::size_t index = record(request);
-  return log_[index].value = bus_.virtual_ns(retired);
+  return bus_.virtual_ns(retired);  // a function of its argument until the machine moves on
 }
 
 u8 Tap::cr8() const {
@@ -107,40 +102,44 @@ u8 Tap::cr8() const {
   Tap& self = const_cast<Tap&>(*this);
   const DeviceEvent request{.kind = Kind::Cr8Read, .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return static_cast<u8>(self.replay(request).value);
-  const std::size_t index = self.record(request);
-  const u8 value = interrupts_.cr8();
-  log_[index].value = value;
-  return value;
+  return static_cast<u8>(
+      self.record(request, [&](DeviceEvent& event) { event.value = interrupts_.cr8(); }).value);
 }
 
 void Tap::set_cr8(u8 value) {
   const DeviceEvent request{.kind = Kind::Cr8Write, .value = value, .retired = cpu_->retired_now()};
-  if (mode_ == Mode::Replay) return void(replay(request));
-  record(request);
-  interrupts_.set_cr8(value);
+  if (mode_ == Mode::Replay)
+    replay(request);
+  else
+    record(request, [&](DeviceEvent&) { interrupts_.set_cr8(value); });
 }
 
 u64 Tap::mmio_read(MmioHandler& device, u64 offset, Width width) {
-  const DeviceEvent request{.kind = Kind::MmioRead, .width = width, .device = &device, .address = offset,
+  const DeviceEvent request{.kind = Kind::MmioRead,
+                            .width = width,
+                            .device = &device,
+                            .address = offset,
                             .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return replay(request).value;
-  const std::size_t index = record(request);
-  const u64 value = device.mmio_read(offset, width);
-  log_[index].value = value;
-  return value;
+  return record(request, [&](DeviceEvent& event) { event.value = device.mmio_read(offset, width); }).value;
 }
 
 void Tap::mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) {
-  const DeviceEvent request{.kind = Kind::MmioWrite, .width = width, .device = &device, .address = offset,
-                            .value = value, .retired = cpu_->retired_now()};
-  if (mode_ == Mode::Replay) return void(replay(request));
-  record(request);
-  device.mmio_write(offset, width, value);
+  const DeviceEvent request{.kind = Kind::MmioWrite,
+                            .width = width,
+                            .device = &device,
+                            .address = offset,
+                            .value = value,
+                            .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay)
+    replay(request);
+  else
+    record(request, [&](DeviceEvent&) { device.mmio_write(offset, width, value); });
 }
 
 void Tap::ram_written(u64 phys, std::span<const u8> bytes) {
   if (mode_ == Mode::Replay) return;
-  record({.kind = Kind::RamWrite, .address = phys, .bytes = {bytes.begin(), bytes.end()}});
+  log_.push_back({.kind = Kind::RamWrite, .address = phys, .bytes = {bytes.begin(), bytes.end()}});
 }
 
 }  // namespace reprise::machine

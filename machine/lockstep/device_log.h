@@ -15,7 +15,14 @@ namespace reprise::machine {
 
 struct DeviceEvent {
   enum class Kind : u8 {
-    PortRead, PortWrite, MmioRead, MmioWrite, ApicMsrRead, ApicMsrWrite, VirtualTime, Cr8Read, Cr8Write,
+    PortRead,
+    PortWrite,
+    MmioRead,
+    MmioWrite,
+    ApicMsrRead,
+    ApicMsrWrite,
+    Cr8Read,
+    Cr8Write,
     RamWrite,  // by a bus master: `bytes` at `address`
   };
   Kind kind;
@@ -26,11 +33,13 @@ struct DeviceEvent {
   u64 value = 0;
   u64 retired = 0;  // by the processor, before the instruction
   std::vector<u8> bytes = {};
+  // Afterwards: what decides whether the processor goes on to the next instruction.
+  bool interrupt_pending = false;
+  bool nmi_pending = false;
+  bool stop_requested = false;
 
   /// What must be equal when an access is made again; the value too when the processor gives it.
   bool same_request(const DeviceEvent& other) const;
-  /// Whether the processor must stop after the instruction, because devices may want something of it.
-  bool stops() const;
   std::string text() const;
 };
 
@@ -44,8 +53,12 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   void attach(cpu::Cpu& cpu) { cpu_ = &cpu; }
 
   void set_mode(Mode mode) { mode_ = mode; }
-  /// Replay: from `event` of the log on.
-  void rewind(std::size_t event = 0) { next_ = event, difference_.clear(); }
+  /// Replay: from `event` of the log on, before which an interrupt was pending or not.
+  void rewind(std::size_t event, bool interrupt_pending) {
+    next_ = event;
+    interrupt_pending_ = interrupt_pending;
+    difference_.clear();
+  }
   /// Replay: does what bus masters did up to the next event of the processor.
   void replay_ram_writes();
   /// Replay: how many events were replayed.
@@ -61,8 +74,10 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   bool apic_msr_write(u32 msr, u64 value) override;
   u64 virtual_ns(u64 retired) override;
 
-  // InterruptSource. Asking for interrupts and taking them is the machine's part, not the instructions'.
-  bool interrupt_pending() const override { return interrupts_.interrupt_pending(); }
+  // InterruptSource. Taking interrupts is the machine's part, not the instructions'.
+  bool interrupt_pending() const override {
+    return mode_ == Mode::Record ? interrupts_.interrupt_pending() : interrupt_pending_;
+  }
   u8 acknowledge_interrupt() override { return interrupts_.acknowledge_interrupt(); }
   u8 cr8() const override;
   void set_cr8(u8 value) override;
@@ -73,8 +88,9 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   void ram_written(u64 phys, std::span<const u8> bytes) override;
 
  private:
-  /// Puts `request` into the log, whose index it returns.
-  std::size_t record(DeviceEvent request);
+  /// Puts `request` into the log, has `access` answer it, and adds what follows from it.
+  template <class Access>
+  DeviceEvent record(DeviceEvent request, Access access);
   /// The event that answers `request`.
   DeviceEvent replay(DeviceEvent request);
 
@@ -84,6 +100,7 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   std::vector<DeviceEvent>& log_;
   cpu::Cpu* cpu_ = nullptr;
   std::size_t next_ = 0;
+  bool interrupt_pending_ = false;
   std::string difference_;
 };
 

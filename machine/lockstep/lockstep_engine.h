@@ -50,6 +50,8 @@ class LockstepEngine final : public cpu::Engine {
     mmu::PagingContext context;
     bool a20_enabled = true;
     bool single_step = false;
+    bool stop_requested = false;
+    bool interrupt_pending = false;
     std::size_t events = 0;  // of the log that lie before
   };
   struct Step {
@@ -59,6 +61,7 @@ class LockstepEngine final : public cpu::Engine {
 
   void start();
   void follow_outside();
+  void forget_events();
   void deliver_pending();
   void adopt_map();
   void begin_slice();
@@ -71,6 +74,7 @@ class LockstepEngine final : public cpu::Engine {
 
   // --- After a difference ---
   void investigate(const std::string& difference, u64 instructions);
+  void search(const std::string& difference, u64 instructions);
   void roll_back();
   void restore(cpu::Cpu& cpu) const;
   void put_page(cpu::Cpu& cpu, u32 page, const u8* bytes);

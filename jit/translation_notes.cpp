@@ -1,0 +1,90 @@
+#include "jit/translation_notes.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cpu/disassemble.h"
+
+namespace reprise::jit {
+namespace {
+
+/// Lines of host code from `from` to `to`.
+void append_host(std::string& text, std::span<const u8> host, u32 from, u32 to) {
+  while (from < to) {
+    const u64 address = reinterpret_cast<u64>(host.data()) + from;
+    const cpu::Disassembled line = cpu::disassemble(host.subspan(from, to - from), address, 64);
+    text += fmt::format("      {:5x}  {}\n", from, line.text);
+    from += line.length;
+  }
+}
+
+}  // namespace
+
+TranslationNotes::TranslationNotes(const JitOptions& options) : options_(options) {
+  if (Result<Symbols> symbols = Symbols::load(options.symbols_path); symbols.ok())
+    symbols_ = symbols.take();
+  else
+    fmt::print(stderr, "reprise: {}\n", symbols.error().message);
+  if (!options.perf_map) return;
+  const std::string path = fmt::format("/tmp/perf-{}.map", getpid());
+  perf_map_.reset(std::fopen(path.c_str(), "we"));
+  if (perf_map_ == nullptr) fmt::print(stderr, "reprise: '{}' cannot be written\n", path);
+}
+
+TranslationNotes::~TranslationNotes() = default;
+
+bool TranslationNotes::wants_listing(const cpu::Block& block, u64 linear) const {
+  if (options_.dump == 0) return false;
+  if (options_.dump_at.empty()) return true;
+  return std::ranges::any_of(options_.dump_at, [&](u64 at) { return at - linear < std::max(block.bytes, 1u); });
+}
+
+void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span<const u8> guest,
+                                  std::span<const u8> host, const Listing* listing) {
+  // Written at once: the process may be ended by a signal.
+  if (perf_map_ != nullptr) shared_code(host, "guest " + symbols_.name(linear));
+  if (listing != nullptr) dump(block, linear, guest, host, *listing);
+}
+
+void TranslationNotes::shared_code(std::span<const u8> host, std::string_view name) {
+  if (perf_map_ == nullptr) return;
+  fmt::print(perf_map_.get(), "{:x} {:x} {}\n", reinterpret_cast<u64>(host.data()), host.size(), name);
+  std::fflush(perf_map_.get());
+}
+
+void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const u8> guest,
+                            std::span<const u8> host, const Listing& listing) const {
+  std::string text =
+      fmt::format("block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
+                  "code at {:#x}\n",
+                  symbols_.name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
+                  reinterpret_cast<u64>(host.data()));
+  const auto host_at = [&](std::size_t index) {
+    return index < listing.host_at.size() ? listing.host_at[index] : static_cast<u32>(host.size());
+  };
+  // Charging the budget, and what the whole block needs.
+  if (options_.dumps(Dump::Host)) append_host(text, host, 0, host_at(0));
+  u64 offset = 0;
+  for (u32 i = 0; i < block.count; ++i) {
+    if (options_.dumps(Dump::Guest) && offset < guest.size()) {
+      text += fmt::format("  {:016x}  {}\n", linear + offset,
+                          cpu::disassemble(guest.subspan(offset), linear + offset, cpu::code_bits(block.mode)).text);
+    }
+    offset += block.insns[i].length();
+    if (options_.dumps(Dump::Plan) && i < listing.plan.size() && !listing.plan[i].empty())
+      text += fmt::format("    plan: {}\n", listing.plan[i]);
+    if (options_.dumps(Dump::Host)) append_host(text, host, host_at(i), host_at(i + 1));
+  }
+  if (options_.dumps(Dump::Host)) {
+    text += "  slow paths and exits\n";
+    append_host(text, host, host_at(block.count), static_cast<u32>(host.size()));
+  }
+  if (options_.dump_sink)
+    options_.dump_sink(text);
+  else
+    fmt::print(stderr, "{}", text);
+}
+
+}  // namespace reprise::jit

@@ -1,0 +1,44 @@
+// What people may want to know of translations as they are made: --dump and --perf-map.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <span>
+
+#include "cpu/block_cache.h"
+#include "jit/jit_options.h"
+#include "jit/listing.h"
+#include "jit/symbols.h"
+
+namespace reprise::jit {
+
+class TranslationNotes {
+ public:
+  /// Opens what the options ask for. What cannot be opened is left out, with a line on stderr.
+  explicit TranslationNotes(const JitOptions& options);
+  ~TranslationNotes();
+  TranslationNotes(const TranslationNotes&) = delete;
+  TranslationNotes& operator=(const TranslationNotes&) = delete;
+
+  /// Whether a translation of the block at `linear` should come with a Listing.
+  bool wants_listing(const cpu::Block& block, u64 linear) const;
+  /// `block` at `linear`, whose bytes are `guest`, became `host`. `listing` may be nullptr when not wanted.
+  void translated(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
+                  const Listing* listing);
+  /// Code that no block owns.
+  void shared_code(std::span<const u8> host, std::string_view name);
+
+ private:
+  struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  void dump(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
+            const Listing& listing) const;
+
+  const JitOptions& options_;
+  Symbols symbols_;
+  std::unique_ptr<std::FILE, CloseFile> perf_map_;
+};
+
+}  // namespace reprise::jit
