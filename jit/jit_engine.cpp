@@ -176,7 +176,7 @@ bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
 }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
-  if (host_->arena.room() < kRoomForABlock || jump_tables_.full()) drop_all_code();
+  if (std::min(host_->arena.room(), host_->arena.room_cold()) < kRoomForABlock || jump_tables_.full()) drop_all_code();
   auto native = std::make_unique<NativeBlock>();
   native->block = &block;
   if (!host_->translator->translate(block, view_of(cpu.mode), *native)) {
@@ -243,9 +243,9 @@ void JitEngine::drop_all_code() {
 std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
   std::string text = fmt::format(
-      "translated blocks {}, instructions {}, code bytes {}, links {}, entries {}, code flushes {}, failures "
+      "translated blocks {}, instructions {}, code bytes {} hot and {} cold, links {}, entries {}, code flushes {}, failures "
       "{}\n",
-      translated_, translated_insns_, host_->arena.used(), links_, entries_, code_flushes_, failures_);
+      translated_, translated_insns_, host_->arena.used(), host_->arena.used_cold(), links_, entries_, code_flushes_, failures_);
   std::vector<unsigned> rows(calls_.size());
   for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
   constexpr unsigned kShown = 30;

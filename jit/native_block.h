@@ -26,6 +26,8 @@ struct NativeBlock {
   cpu::Block* block = nullptr;  // nullptr: removed
   const u8* code = nullptr;
   u32 bytes = 0;
+  const u8* cold_code = nullptr;  // slow paths and exits
+  u32 cold_bytes = 0;
   unsigned edges = 0;
   Edge edge[kMaxEdges];
   std::vector<Edge*> incoming;

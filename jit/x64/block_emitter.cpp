@@ -44,11 +44,11 @@ void BlockEmitter::check_owned(u32 next) {
 
 void BlockEmitter::acquire(u32 next) {
   if (next < vectors_until_) {
-    a.call(reinterpret_cast<u64>(wide_ ? context_.stubs.acquire_ymm : context_.stubs.acquire_xmm));
+    a.call(address_of(wide_ ? context_.stubs.acquire_ymm : context_.stubs.acquire_xmm));
     refuse_on_carry(next);
   }
   if (next < x87_until_) {
-    a.call(reinterpret_cast<u64>(context_.stubs.acquire_x87));
+    a.call(address_of(context_.stubs.acquire_x87));
     refuse_on_carry(next);
   }
 }
@@ -161,10 +161,11 @@ void BlockEmitter::call_handler() {
   check_owned(index_ + 1);
 }
 
-void BlockEmitter::finish(NativeBlock& native, const u8* base) {
+void BlockEmitter::finish_cold(u64 distance) {
+  cold_distance_ = distance;
   for (const Miss& miss : misses_) {
     a.bind(miss.entry);
-    a.call(reinterpret_cast<u64>(
+    a.call(address_of(
         context_.stubs.refill[static_cast<unsigned>(view_)][static_cast<unsigned>(miss.access)]));
     a.jnz(miss.retry);
     a.jmp(miss.slow);
@@ -183,7 +184,7 @@ void BlockEmitter::finish(NativeBlock& native, const u8* base) {
   }
   for (const PendingAcquire& pending : acquires_) {
     a.bind(pending.entry);
-    a.call(reinterpret_cast<u64>(pending.stub));
+    a.call(address_of(pending.stub));
     refuse_on_carry(pending.next);
     a.jmp(pending.back);
   }
@@ -191,12 +192,12 @@ void BlockEmitter::finish(NativeBlock& native, const u8* base) {
     a.bind(pending.entry);
     a.add(kBudgetReg, block_.count - pending.next);
     set_rip(block_.insns[pending.next].offset);
-    a.jmp(reinterpret_cast<u64>(context_.stubs.leave_interpret));
+    a.jmp(address_of(context_.stubs.leave_interpret));
   }
   a.bind(call_handlers_);
   a.mov(kScratch1, reinterpret_cast<u64>(&block_));
-  a.jmp(reinterpret_cast<u64>(context_.stubs.call_handlers));
-  finish_exits(native, base);
+  a.jmp(address_of(context_.stubs.call_handlers));
+  finish_exits();
 }
 
 }  // namespace reprise::jit::x64

@@ -26,8 +26,14 @@ struct EmitContext {
 class BlockEmitter {
  public:
   BlockEmitter(x86::Assembler& assembler, const EmitContext& context, const cpu::Block& block,
-               const Plan& plan, mmu::View view)
-      : a(assembler), context_(context), cpu_(context.cpu), block_(block), plan_(plan), view_(view) {}
+               const Plan& plan, mmu::View view, NativeBlock& native)
+      : a(assembler),
+        context_(context),
+        cpu_(context.cpu),
+        block_(block),
+        plan_(plan),
+        view_(view),
+        native_(native) {}
 
   /// Instruction `index` of the block needs `registers`. Before begin(), in order.
   void needs(u32 index, HostRegisters registers);
@@ -35,8 +41,10 @@ class BlockEmitter {
   void sets_fip(u32 index) { fip_until_ = index + 1; }
   /// Charges the budget; leaves before the block when it does not last for all of it.
   void begin();
-  /// Slow paths, exit stubs.
-  void finish(NativeBlock& native, const u8* base);
+  /// Slow paths and exit stubs, which lie at `distance` bytes from the rest.
+  void finish_cold(u64 distance);
+  /// When the block's code has its place.
+  void place_edges(NativeBlock& native) const;
 
   x86::Assembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
@@ -164,6 +172,7 @@ class BlockEmitter {
     u64 jump_end;  // offset in the code
     Label stub;
     u16 page_offset;
+    u64 stub_begin;  // offset in the cold code
   };
 
   /// Takes scratch 0.
@@ -183,20 +192,24 @@ class BlockEmitter {
   bool open_group(const PlannedInsn& planned);
   Mem group_operand(const PlannedInsn& planned, unsigned bytes) const;
   void call_stub(unsigned first, unsigned last);
+  /// For jumps and calls: the assembler believes that all code is where the hot code is.
+  u64 address_of(const u8* stub) const { return reinterpret_cast<u64>(stub) - cold_distance_; }
   void edge_to(u64 offset, const Label& stub);
   void set_rip(u16 page_offset);
-  void finish_exits(NativeBlock& native, const u8* base);
+  void finish_exits();
 
   const EmitContext& context_;
   const cpu::Cpu& cpu_;
   const cpu::Block& block_;
   const Plan& plan_;
   const mmu::View view_;
+  NativeBlock& native_;
   unsigned index_ = 0;
   int open_group_ = -1;  // whose host address, or distance to it, is in the group register
   bool in_rax_ = true;
   bool in_host_ = false;
   bool ended_ = false;
+  u64 cold_distance_ = 0;  // while cold code is emitted
   Label out_of_budget_;
   Label jump_miss_;
   Label call_handlers_;

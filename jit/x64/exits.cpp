@@ -47,7 +47,7 @@ void BlockEmitter::go_to_found() {
   ended_ = true;
   if (!context_.options.has(Pass::Jumps)) {
     a.mov(rip(), kScratch0);
-    a.jmp(reinterpret_cast<u64>(context_.stubs.leave));
+    a.jmp(address_of(context_.stubs.leave));
     return;
   }
   a.mov(slot(cpu::kGprPageBase, 8), kGroupReg);
@@ -62,7 +62,7 @@ void BlockEmitter::go_to_scratch() {
 
 /// After a jump that ends in a rel32.
 void BlockEmitter::edge_to(u64 offset, const Label& stub) {
-  edges_.push_back({a.offset(), stub, static_cast<u16>(offset)});
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0});
 }
 
 void BlockEmitter::branch(x86::CondCode condition, u64 taken, u64 next) {
@@ -100,26 +100,33 @@ void BlockEmitter::set_rip(u16 page_offset) {
   a.mov(rip(), kScratch0);
 }
 
-void BlockEmitter::finish_exits(NativeBlock& native, const u8* base) {
+void BlockEmitter::finish_exits() {
   a.bind(jump_miss_);
-  a.jmp(reinterpret_cast<u64>(context_.stubs.jump_miss[static_cast<unsigned>(view_)]));
+  a.jmp(address_of(context_.stubs.jump_miss[static_cast<unsigned>(view_)]));
 
   a.bind(out_of_budget_);
   a.add(kBudgetReg, block_.count);
   set_rip(block_.insns[0].offset);
-  a.jmp(reinterpret_cast<u64>(context_.stubs.leave));
+  a.jmp(address_of(context_.stubs.leave));
 
   CHECK(edges_.size() <= NativeBlock::kMaxEdges);
+  for (std::size_t i = 0; i < edges_.size(); ++i) {
+    PendingEdge& pending = edges_[i];
+    pending.stub_begin = a.offset();
+    a.bind(pending.stub);
+    set_rip(pending.page_offset);
+    a.mov(kScratch1, reinterpret_cast<u64>(&native_.edge[i]));
+    a.jmp(address_of(context_.stubs.leave_edge));
+  }
+}
+
+void BlockEmitter::place_edges(NativeBlock& native) const {
   for (const PendingEdge& pending : edges_) {
     Edge& edge = native.edge[native.edges++];
     edge.owner = &native;
-    edge.jump = base + pending.jump_end - 4;
-    edge.stub = base + a.offset();
+    edge.jump = native.code + pending.jump_end - 4;
+    edge.stub = native.cold_code + pending.stub_begin;
     edge.page_offset = pending.page_offset;
-    a.bind(pending.stub);
-    set_rip(pending.page_offset);
-    a.mov(kScratch1, reinterpret_cast<u64>(&edge));
-    a.jmp(reinterpret_cast<u64>(context_.stubs.leave_edge));
   }
 }
 

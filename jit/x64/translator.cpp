@@ -66,10 +66,12 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   CHECK(code.init(asmjit::Environment::host(), reinterpret_cast<u64>(base)) == asmjit::kErrorOk);
   code.setErrorHandler(impl_.get());
   code.attach(&a);
+  asmjit::Section* cold = nullptr;
+  CHECK(code.newSection(&cold, ".cold", SIZE_MAX, asmjit::SectionFlags::kExecutable, 1) == asmjit::kErrorOk);
 
   impl_->plan.make({block.insns.get(), block.count}, impl_->context.options);
   const PassSet passes = impl_->context.options.passes;
-  BlockEmitter e(a, impl_->context, block, impl_->plan, view);
+  BlockEmitter e(a, impl_->context, block, impl_->plan, view, native);
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     if (raises(in)) continue;
@@ -89,15 +91,25 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   }
   const Insn& last = block.insns[block.count - 1];
   if (!e.ended()) e.go_to(last.next_offset);
-  e.finish(native, base);
+  const u8* const cold_base = arena.next_cold();
+  const u64 cold_distance = static_cast<u64>(cold_base - base);
+  cold->setOffset(cold_distance);
+  a.section(cold);
+  e.finish_cold(cold_distance);
 
-  if (impl_->failed) return false;
-  if (code.flatten() != asmjit::kErrorOk || code.resolveUnresolvedLinks() != asmjit::kErrorOk) return false;
+  const asmjit::Section& hot = *code.textSection();
+  if (impl_->failed || hot.bufferSize() > arena.room() || cold->bufferSize() > arena.room_cold()) return false;
+  if (code.resolveUnresolvedLinks() != asmjit::kErrorOk) return false;
   if (code.relocateToBase(reinterpret_cast<u64>(base)) != asmjit::kErrorOk) return false;
-  if (code.copyFlattenedData(arena.writable(base), arena.room()) != asmjit::kErrorOk) return false;
+  std::memcpy(arena.writable(base), hot.data(), hot.bufferSize());
+  std::memcpy(arena.writable(cold_base), cold->data(), cold->bufferSize());
+  arena.take(hot.bufferSize());
+  arena.take_cold(cold->bufferSize());
   native.code = base;
-  native.bytes = static_cast<u32>(code.codeSize());
-  arena.take(code.codeSize());
+  native.bytes = static_cast<u32>(hot.bufferSize());
+  native.cold_code = cold_base;
+  native.cold_bytes = static_cast<u32>(cold->bufferSize());
+  e.place_edges(native);
   return true;
 }
 
