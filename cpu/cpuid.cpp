@@ -144,9 +144,15 @@ u32 four_characters(std::string_view text, std::size_t offset) {
   return value;
 }
 
-constexpr u32 kMaxBasicLeaf = 0x16;
+constexpr u32 kMaxBasicLeafIntel = 0x1f;
+constexpr u32 kMaxBasicLeafAmd = 0x10;
+u32 max_basic_leaf(const CpuProfile& profile) { return profile.amd() ? kMaxBasicLeafAmd : kMaxBasicLeafIntel; }
 constexpr u32 kMaxHypervisorLeaf = 0x40000000;
-constexpr u32 kMaxExtendedLeaf = 0x80000008;
+constexpr u32 kMaxExtendedLeafIntel = 0x80000008;
+constexpr u32 kMaxExtendedLeafAmd = 0x80000021;
+u32 max_extended_leaf(const CpuProfile& profile) {
+  return profile.amd() ? kMaxExtendedLeafAmd : kMaxExtendedLeafIntel;
+}
 constexpr std::string_view kHypervisorSignature = "RepriseEmu  ";
 constexpr u32 kTscHz = 1'000'000'000;
 
@@ -157,8 +163,8 @@ CpuidResult leaf_1(const CpuProfile& profile, const CpuState& state, u32 apic_id
   return result;
 }
 
-/// Deterministic cache parameters: type, level, ways, sets; 64-byte lines.
-CpuidResult leaf_4(u32 subleaf) {
+/// Deterministic cache parameters: type, level, ways, sets; 64-byte lines. Leaf 4, and 8000001D of AMD.
+CpuidResult cache_parameters(u32 subleaf) {
   struct Cache {
     u32 type, level, ways, sets;
   };
@@ -197,27 +203,51 @@ CpuidResult leaf_d(const CpuProfile& profile, const CpuState& state, u32 subleaf
   return {};
 }
 
+CpuidResult leaf_80000001(const CpuProfile& profile, const CpuState& state, u32 apic_id) {
+  constexpr u32 kSyscall = 1u << 11;
+  if (!profile.amd()) {
+    // Intel announces SYSCALL in 64-bit mode only.
+    const bool code64 = (state.efer & mmu::kEferLma) && (state.seg[CS].access & Segment::kLong);
+    return {0, 0, 0, code64 ? kSyscall : 0};
+  }
+  // AMD repeats the signature and what leaf 1 says in EDX. APM 3 E.4.2.
+  CpuidResult basic = leaf_1(profile, state, apic_id);
+  add_features(profile, 1, 0, basic);
+  constexpr u32 kRepeated = 0x0183f3ff;
+  constexpr u32 kTopologyExtensions = 1u << 22;
+  return {basic.eax, 0, kTopologyExtensions, (basic.edx & kRepeated) | kSyscall};
+}
+
+CpuidResult leaf_80000008(const CpuProfile& profile) {
+  const u32 linear_bits = profile.has(Feature::La57) ? 57 : 48;
+  CpuidResult result{profile.physical_address_bits | linear_bits << 8, 0, 0, 0};
+  // AMD: FXSAVE and XSAVE always save the x87 error pointers; stores do not forward speculatively.
+  constexpr u32 kErrorPointers = 1u << 2, kSsbNo = 1u << 26;
+  if (profile.amd()) result.ebx = kErrorPointers | kSsbNo;
+  return result;
+}
+
 CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf) {
   const auto text = [](std::string_view string, std::size_t offset) { return four_characters(string, offset); };
   switch (leaf) {
-    case 0: return {kMaxBasicLeaf, text(profile.vendor, 0), text(profile.vendor, 8), text(profile.vendor, 4)};
+    case 0: return {max_basic_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8), text(profile.vendor, 4)};
     case 1: return leaf_1(profile, state, apic_id);
-    case 2: return {0x00feff01, 0, 0, 0};  // no TLB information here; caches are in leaf 4
-    case 4: return leaf_4(subleaf);
+    case 2:  // no TLB information here; caches are in leaf 4
+      return profile.amd() ? CpuidResult{} : CpuidResult{0x00feff01, 0, 0, 0};
+    case 4: return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
     case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
-    case 0xb: return leaf_b(subleaf, apic_id);
+    case 0xb:
+    case 0x1f: return leaf_b(subleaf, apic_id);
     case 0xd: return leaf_d(profile, state, subleaf);
     case 0x15: return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
     case 0x16: return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
     case 0x40000000:
       return {kMaxHypervisorLeaf, text(kHypervisorSignature, 0), text(kHypervisorSignature, 4),
               text(kHypervisorSignature, 8)};
-    case 0x80000000: return {kMaxExtendedLeaf, 0, 0, 0};
-    case 0x80000001: {
-      // Intel announces SYSCALL in 64-bit mode only.
-      const bool code64 = (state.efer & mmu::kEferLma) && (state.seg[CS].access & Segment::kLong);
-      return {0, 0, 0, code64 && profile.has(Feature::Syscall) ? 1u << 11 : 0};
-    }
+    case 0x80000000:
+      if (!profile.amd()) return {max_extended_leaf(profile), 0, 0, 0};
+      return {max_extended_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8), text(profile.vendor, 4)};
+    case 0x80000001: return leaf_80000001(profile, state, apic_id);
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {
@@ -225,47 +255,24 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
       return {text(profile.brand, offset), text(profile.brand, offset + 4), text(profile.brand, offset + 8),
               text(profile.brand, offset + 12)};
     }
-    case 0x80000006: return {0, 0, 64 | 8u << 12 | 1024u << 16, 0};  // L2: 64-byte lines, 16 ways, 1 MiB
-    case 0x80000008: {
-      const u32 linear_bits = profile.has(Feature::La57) ? 57 : 48;
-      return {profile.physical_address_bits | linear_bits << 8, 0, 0, 0};
+    case 0x80000005:  // L1: KiB, ways, lines per tag, bytes per line
+      return profile.amd() ? CpuidResult{0, 0, 32u << 24 | 8u << 16 | 1u << 8 | 64, 32u << 24 | 8u << 16 | 1u << 8 | 64}
+                           : CpuidResult{};
+    case 0x80000006:  // L2: 64-byte lines, 16 ways, 1 MiB; AMD: L3 in steps of 512 KiB
+      return {0, 0, 64 | 8u << 12 | 1024u << 16, profile.amd() ? 64u | 8u << 12 | 32u << 18 : 0};
+    case 0x80000008: return leaf_80000008(profile);
+    case 0x8000001d: return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
+    case 0x8000001e: return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
+    case 0x80000021: {
+      // SDM of AMD, APM 3 E.4.20: LFENCE always serialises; null selectors clear the base.
+      constexpr u32 kLfenceSerialises = 1u << 2, kNullSelectorClearsBase = 1u << 6;
+      return {kLfenceSerialises | kNullSelectorClearsBase, 0, 0, 0};
     }
     default: return {};
   }
 }
 
-std::bitset<static_cast<std::size_t>(Feature::Count)> feature_set(std::initializer_list<Feature> list) {
-  std::bitset<static_cast<std::size_t>(Feature::Count)> set;
-  for (const Feature feature : list) set.set(static_cast<std::size_t>(feature));
-  return set;
-}
-
-CpuProfile make_default_profile() {
-  using enum Feature;
-  return {
-      .name = "reprise",
-      .vendor = "GenuineIntel",
-      .brand = "Reprise Virtual CPU @ 1.00GHz",
-      .family = 6,
-      // No Intel part has this number, so no kernel applies a model's errata or looks for its private registers.
-      .model = 0x40,
-      .stepping = 1,
-      .physical_address_bits = 46,
-      .features = feature_set({Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Sse3, Pclmulqdq, Ssse3,
-                               Cx16, Sse41, Sse42, X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Avx, F16c, Rdrand, Pcid, Fma, Fsgsbase,
-                               Bmi1, Avx2, Smep, Bmi2, Vaes, Vpclmulqdq, Adx, Clflushopt, Clwb, Sha, Rdpid, Xsaveopt, Xsavec,
-                               XgetbvEcx1, Xsaves, Lzcnt, Prefetchw, Serialize,
-                               Erms, Invpcid, Rdseed, Smap, Umip, Fsrm, ArchCapabilities, SpecCtrl, BhiCtrl, LahfLm, Syscall, Nx,
-                               Pdpe1gb, Rdtscp, LongMode}),
-  };
-}
-
 }  // namespace
-
-const CpuProfile& default_profile() {
-  static const CpuProfile profile = make_default_profile();
-  return profile;
-}
 
 u32 CpuProfile::signature() const {
   const u32 extended_family = family >= 15 ? family - 15 : 0;
@@ -273,10 +280,13 @@ u32 CpuProfile::signature() const {
 }
 
 CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf) {
-  // SDM 2A: a leaf beyond the range returns the data of the highest basic leaf; the hypervisor range is all zeros.
+  // SDM 2A: a leaf beyond the range returns the data of the highest basic leaf, on AMD zeros; the hypervisor range is
+  // all zeros.
   const bool hypervisor = leaf >= 0x40000000 && leaf <= 0x4fffffff;
-  if (leaf > kMaxBasicLeaf && !hypervisor && (leaf < 0x80000000 || leaf > kMaxExtendedLeaf)) {
-    leaf = kMaxBasicLeaf;
+  const bool extended = leaf >= 0x80000000 && leaf <= max_extended_leaf(profile);
+  if (leaf > max_basic_leaf(profile) && !hypervisor && !extended) {
+    if (profile.amd()) return {};
+    leaf = max_basic_leaf(profile);
     subleaf = 0;
   }
   CpuidResult result = leaf_values(profile, state, apic_id, leaf, subleaf);

@@ -26,6 +26,9 @@ struct CpuidResult {
   u32 eax, ebx, ecx, edx;
 };
 
+inline constexpr std::string_view kVendorIntel = "GenuineIntel";
+inline constexpr std::string_view kVendorAmd = "AuthenticAMD";
+
 struct CpuProfile {
   std::string_view name;
   std::string_view vendor;  // 12 characters
@@ -36,12 +39,14 @@ struct CpuProfile {
 
   /// CPUID leaf 1 EAX, and EDX at reset.
   u32 signature() const;
+  /// Where processors differ by vendor, docs/undefined.md has the list.
+  bool amd() const { return vendor == kVendorAmd; }
   bool has(Feature feature) const {
     return feature == Feature::Base || features.test(static_cast<std::size_t>(feature));
   }
 };
 
-/// The profile `--cpu` names; the default is what Reprise implements in full.
+/// What a machine has that nobody chose a processor for: cpu/cpu_model.h.
 const CpuProfile& default_profile();
 
 /// CPUID of `leaf` and `subleaf` for a vCPU in `state` (OSXSAVE, XSAVE sizes and APIC ids depend on it).

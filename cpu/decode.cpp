@@ -177,6 +177,22 @@ void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
   }
 }
 
+/// Processors of AMD in 64-bit mode: a near branch with 66h and without REX.W has 16-bit operands, and far pointers in
+/// memory have no 64-bit offsets. APM 3: CALL, Jcc, JMP, RET, LFS.
+void apply_amd_sizes(Insn& insn, const ZydisDecodedInstruction& zydis) {
+  const bool near = zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_NEAR || zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_SHORT;
+  const bool wide = (zydis.attributes & ZYDIS_ATTRIB_HAS_REX) != 0 && zydis.raw.rex.W != 0;
+  if (near && !wide && (zydis.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0) {
+    insn.operand_bytes = 2;
+    if (insn.form == Form::R || insn.form == Form::M) insn.size0 = 2;
+  }
+  const bool far_pointer = insn.mnemonic == Mnemonic::CALL_FAR || insn.mnemonic == Mnemonic::JMP_FAR;
+  if (far_pointer && insn.operand_bytes == 8) insn.operand_bytes = 4;
+  const bool loads_pointer =
+      insn.mnemonic == Mnemonic::LSS || insn.mnemonic == Mnemonic::LFS || insn.mnemonic == Mnemonic::LGS;
+  if (loads_pointer && insn.size0 == 8) insn.size0 = 4;
+}
+
 /// MMX operands and no XMM one: CR4.OSFXSR has no say.
 bool only_mmx(const Insn& insn) {
   const bool mmx = insn.reg_class[0] == RegClass::Mmx || insn.reg_class[1] == RegClass::Mmx;
@@ -193,9 +209,11 @@ bool form_offered(const InsnRow& row, const Insn& insn, const CpuProfile& profil
          !needs(kVaesIf256, wide, Feature::Vaes) && !needs(kVpclmulqdqIf256, wide, Feature::Vpclmulqdq);
 }
 
-Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode) {
+Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode, const CpuProfile& profile) {
   u16 checks = row.checks;
   if (insn.has(Insn::kVex) && !mode.has(ModeKey::kProtected)) return raise_ud;
+  const bool lahf = insn.mnemonic == Mnemonic::LAHF || insn.mnemonic == Mnemonic::SAHF;
+  if (lahf && mode.is64() && !profile.has(Feature::LahfLm)) return raise_ud;
   if ((checks & kCheckSse) && only_mmx(insn)) checks = static_cast<u16>((checks & ~kCheckSse) | kCheckMmx);
   if ((checks & kCheckProt) && !mode.has(ModeKey::kProtected)) return raise_ud;
   if ((checks & kCheckXsave) && !mode.has(ModeKey::kOsxsave)) return raise_ud;
@@ -240,6 +258,7 @@ struct Decoder::Impl {
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_LZCNT, profile.has(Feature::Lzcnt));
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_TZCNT, profile.has(Feature::Bmi1));
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_WBNOINVD, profile.has(Feature::Wbnoinvd));
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_AMD_BRANCHES, profile.amd());
   }
   const CpuProfile& profile;
   ZydisDecoder decoders[3];
@@ -289,8 +308,9 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
     if (zydis.avx.vector_length == 256) insn.flags |= Insn::kVex256;
   }
   set_operands(insn, mode, zydis, operands);
+  if (mode.is64() && impl_->profile.amd()) apply_amd_sizes(insn, zydis);
 
-  insn.exec = form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode) : raise_ud;
+  insn.exec = form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode, impl_->profile) : raise_ud;
   if (insn.exec != nullptr) return DecodeStatus::Ok;
   insn.exec = row.select(insn);
   if (insn.exec == nullptr) {

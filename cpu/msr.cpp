@@ -1,5 +1,5 @@
-// Every register a stock kernel touches on an Intel processor of this profile; anything else raises #GP(0) and leaves a
-// line in the log. Deliberately missing: performance counters, last-branch records, machine-check banks, thermal and
+// Every register a stock kernel touches on a processor of this profile; anything else raises #GP(0) and leaves a
+// line in the log. SDM 4; APM 2 appendix A. Deliberately missing: performance counters, last-branch records, machine-check banks, thermal and
 // power registers, TSX, VMX; CPUID does not announce them. IA32_DEBUGCTL keeps LBR and BTF without their effects.
 #include "common/log.h"
 #include "cpu/msr.h"
@@ -193,6 +193,29 @@ template <Feature Needed, Read F>
 bool read_if(Cpu& cpu, u32 msr, u64& value) {
   return cpu.profile.has(Needed) && F(cpu, msr, value);
 }
+template <Read F>
+bool read_intel(Cpu& cpu, u32 msr, u64& value) {
+  return !cpu.profile.amd() && F(cpu, msr, value);
+}
+template <Write F>
+bool write_intel(Cpu& cpu, u32 msr, u64 value) {
+  return !cpu.profile.amd() && F(cpu, msr, value);
+}
+template <Read F>
+bool read_amd(Cpu& cpu, u32 msr, u64& value) {
+  return cpu.profile.amd() && F(cpu, msr, value);
+}
+template <Write F>
+bool write_amd(Cpu& cpu, u32 msr, u64 value) {
+  return cpu.profile.amd() && F(cpu, msr, value);
+}
+/// x2APIC mode must be offered to be switched on.
+bool write_apic_base(Cpu& cpu, u32 msr, u64 value) {
+  constexpr u64 kExtd = 1u << 10;
+  if ((value & kExtd) != 0 && !cpu.profile.has(Feature::X2apic)) return false;
+  return write_apic(cpu, msr, value);
+}
+
 /// IA32_TSC_AUX exists with either instruction that reads it.
 bool has_tsc_aux(const Cpu& cpu) { return cpu.profile.has(Feature::Rdtscp) || cpu.profile.has(Feature::Rdpid); }
 bool read_tsc_aux(Cpu& cpu, u32, u64& value) {
@@ -245,21 +268,23 @@ constexpr u64 kMcgCap = 0;               // no banks
 constexpr u64 kPlatformInfo = 10u << 8;  // maximum non-turbo ratio: 10 x 100 MHz
 constexpr u64 kFeatureControl = 1;       // locked, VMX off
 constexpr u64 kLow32 = 0xffffffff;
+constexpr u64 kHwcr = 1u << 24;  // the TSC counts at P0 frequency
+constexpr u64 kDeCfg = 1u << 1;  // LFENCE serialises
 
 // Sorted by number.
 constexpr MsrRow kRows[] = {
     {0x000, 0x001, "IA32_P5_MC_ADDR, IA32_P5_MC_TYPE", constant<0>, ignore},
     {0x010, 0x010, "IA32_TIME_STAMP_COUNTER", read_tsc, write_tsc},
-    {0x017, 0x017, "IA32_PLATFORM_ID", constant<0>, refuse},
-    {0x01b, 0x01b, "IA32_APIC_BASE", read_apic, write_apic},
-    {0x03a, 0x03a, "IA32_FEATURE_CONTROL", constant<kFeatureControl>, refuse},
+    {0x017, 0x017, "IA32_PLATFORM_ID", read_intel<constant<0>>, refuse},
+    {0x01b, 0x01b, "IA32_APIC_BASE", read_apic, write_apic_base},
+    {0x03a, 0x03a, "IA32_FEATURE_CONTROL", read_intel<constant<kFeatureControl>>, refuse},
     {0x03b, 0x03b, "IA32_TSC_ADJUST", read_field<&CpuState::tsc_adjust>, write_tsc_adjust},
     {0x048, 0x048, "IA32_SPEC_CTRL", read_if<Feature::SpecCtrl, read_field<&CpuState::spec_ctrl>>,
      write_if<Feature::SpecCtrl, write_spec_ctrl>},
     {0x049, 0x049, "IA32_PRED_CMD", no_read, write_if<Feature::SpecCtrl, write_command>},
-    {0x079, 0x079, "IA32_BIOS_UPDT_TRIG", no_read, ignore},
+    {0x079, 0x079, "IA32_BIOS_UPDT_TRIG", no_read, write_intel<ignore>},
     {0x08b, 0x08b, "IA32_BIOS_SIGN_ID", read_bios_sign_id, write_field<&CpuState::bios_sign_id>},
-    {0x0ce, 0x0ce, "MSR_PLATFORM_INFO", constant<kPlatformInfo>, refuse},
+    {0x0ce, 0x0ce, "MSR_PLATFORM_INFO", read_intel<constant<kPlatformInfo>>, refuse},
     {0x0fe, 0x0fe, "IA32_MTRRCAP", constant<kMtrrCap>, refuse},
     {0x10a, 0x10a, "IA32_ARCH_CAPABILITIES", read_if<Feature::ArchCapabilities, constant<kArchCapabilities>>, refuse},
     {0x10b, 0x10b, "IA32_FLUSH_CMD", no_read, write_if<Feature::SpecCtrl, write_command>},
@@ -268,7 +293,7 @@ constexpr MsrRow kRows[] = {
     {0x176, 0x176, "IA32_SYSENTER_EIP", read_field<&CpuState::sysenter_eip>, write_canonical<&CpuState::sysenter_eip>},
     {0x179, 0x179, "IA32_MCG_CAP", constant<kMcgCap>, refuse},
     {0x17a, 0x17a, "IA32_MCG_STATUS", read_field<&CpuState::mcg_status>, write_field<&CpuState::mcg_status, 7>},
-    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_field<&CpuState::misc_enable>, write_misc_enable},
+    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_intel<read_field<&CpuState::misc_enable>>, write_intel<write_misc_enable>},
     {0x1d9, 0x1d9, "IA32_DEBUGCTL", read_field<&CpuState::debugctl>, write_field<&CpuState::debugctl, 3>},
     {0x200, 0x20f, "IA32_MTRR_PHYSBASEn, IA32_MTRR_PHYSMASKn", read_mtrr_variable, write_mtrr_variable},
     {0x250, 0x250, "IA32_MTRR_FIX64K_00000", read_mtrr_fixed, write_mtrr_fixed},
@@ -290,6 +315,10 @@ constexpr MsrRow kRows[] = {
     {0xc0000102, 0xc0000102, "IA32_KERNEL_GS_BASE", read_field<&CpuState::kernel_gs_base>,
      write_canonical<&CpuState::kernel_gs_base>},
     {0xc0000103, 0xc0000103, "IA32_TSC_AUX", read_tsc_aux, write_tsc_aux},
+    {0xc0010010, 0xc0010010, "SYSCFG", read_amd<constant<0>>, write_amd<ignore>},
+    {0xc0010015, 0xc0010015, "HWCR", read_amd<constant<kHwcr>>, write_amd<ignore>},
+    {0xc0010140, 0xc0010141, "OSVW_ID_Length, OSVW_Status", read_amd<constant<0>>, write_amd<ignore>},
+    {0xc0011029, 0xc0011029, "DE_CFG", read_amd<constant<kDeCfg>>, write_amd<ignore>},
 };
 
 constexpr bool sorted() {

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/log.h"
+#include "machine/cpu_choice.h"
 #include "machine/engine_factory.h"
 
 namespace reprise::frontend {
@@ -32,6 +33,8 @@ What to boot
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
+  --cpu MODEL           x86-64, x86-64-v2, x86-64-v3, default or max, then ,+FEATURE ,-FEATURE ,vendor=amd;
+                        --cpu help lists them
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
   --engine NAME         jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)
   --seed N              of the guest's random numbers (default 1)
@@ -81,7 +84,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, memory, cpus, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
+  std::string kernel, initrd, append, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold,
                                                     lockstep_seed;
@@ -95,6 +98,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--append", texts.append);
   run.add_option("--memory", texts.memory);
   run.add_option("--cpus", texts.cpus);
+  run.add_option("--cpu", texts.cpu);
   run.add_option("--serial", texts.serial)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   run.add_option("--engine", texts.engine);
   run.add_option("--clock", texts.clock);
@@ -180,6 +184,7 @@ RunOptions interpret(const Texts& texts) {
   if (!texts.cpus.empty() && value_of("--cpus", texts.cpus, parse_number(texts.cpus), kWantNumber) != 1) {
     throw BadValue{fmt::format("--cpus {}: only one processor can run, so give --cpus 1", texts.cpus)};
   }
+  if (!texts.cpu.empty()) config.cpu = taken("--cpu", machine::parse_cpu_model(texts.cpu));
   const std::optional<machine::EngineKind> engine = machine::engine_of_name(texts.engine);
   if (!engine)
     throw BadValue{fmt::format("--engine '{}' is unknown: there is {}", texts.engine, machine::engine_names())};
@@ -274,6 +279,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   try {
     // CLI11 takes the words last first.
     run.parse(std::vector<std::string>(words.rbegin(), words.rend() - 1));
+    if (texts.cpu == "help") return EarlyExit{0, machine::cpu_model_help()};
     return interpret(texts);
   } catch (const CLI::ExtrasError&) {
     return usage_error(fmt::format("unknown option or argument '{}'", run.remaining().at(0)));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/types.h"
+#include "cpu/cpuid.h"
 #include "jit/jit_options.h"
 #include "machine/boot/boot.h"
 
@@ -20,6 +21,7 @@ struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   unsigned cpus = 1;
   boot::BootRequest boot;
+  cpu::CpuProfile cpu = cpu::default_profile();
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;                 // no part of what the guest sees
   u64 seed = 1;                        // of RDRAND and RDSEED

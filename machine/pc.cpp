@@ -39,11 +39,11 @@ Pc::Processor::Processor(Pc& pc, unsigned index, const MachineConfig& config, u6
       region_name_(fmt::format("lapic {}", index)),
       lapic({.apic_id = index,
              .bootstrap = index == 0,
-             .phys_bits = cpu::default_profile().physical_address_bits},
+             .phys_bits = config.cpu.physical_address_bits},
             pc.scheduler_, pc.apic_bus_, *this, pc.pic_),
       tap(config.engine == EngineKind::Lockstep ? std::make_unique<LockstepTap>(pc, lapic) : nullptr),
       cpu(tap ? tap->tap : static_cast<cpu::CpuBus&>(pc), tap ? tap->tap : static_cast<InterruptSource&>(lapic),
-          pc.phys_map_, pc.code_pages_, cpu::default_profile(), pc.log_),
+          pc.phys_map_, pc.code_pages_, config.cpu, pc.log_),
       engine(pc.new_engine(config, cpu, tap.get())),
       vcpu(cpu, *engine) {
   cpu.apic_id = index;

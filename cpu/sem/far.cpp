@@ -1,6 +1,6 @@
 // Bodies of cpu/insn/far.inc. Far CALL, JMP, RET and IRET are in cpu/far_control.cpp, INT in cpu/interrupts.cpp;
-// SYSCALL and SYSENTER, which load fixed segments, are here. Intel's rules: SYSCALL only in 64-bit mode, SYSRET checks
-// RCX at level 0. SDM 2A, 2B.
+// SYSCALL and SYSENTER, which load fixed segments, are here. On Intel processors SYSCALL exists in 64-bit mode only and
+// SYSRET checks RCX at level 0; on those of AMD SYSENTER is undefined in long mode. SDM 2A, 2B; APM 3.
 #include "cpu/far_control.h"
 #include "cpu/interrupts.h"
 #include "cpu/sem/shapes.h"
@@ -91,17 +91,33 @@ void enter(CpuState& state, u64 cs_selector, u64 ss_selector, FlatKind kind, u8 
   state.cpl = cpl;
 }
 
-bool syscall_enabled(const Cpu& cpu) { return in_64bit(cpu) && (cpu.state.efer & mmu::kEferSce) != 0; }
+/// Intel: 64-bit mode only. AMD: everywhere.
+bool syscall_enabled(const Cpu& cpu) {
+  return (cpu.state.efer & mmu::kEferSce) != 0 && (in_64bit(cpu) || cpu.profile.amd());
+}
+
+/// AMD outside long mode: the entry point and both selectors are STAR's, and only IF, VM and RF change.
+Status syscall_legacy(Cpu& cpu, const Insn& in) {
+  CpuState& state = cpu.state;
+  state.gpr[RCX] = static_cast<u32>(cpu.next_rip(in));
+  const u64 selector = (state.star >> 32) & 0xffff;
+  enter(state, selector, selector + 8, FlatKind::Code32, 0);
+  state.rflags &= ~(kRflagsIf | kRflagsVm | kRflagsRf);
+  state.rip = static_cast<u32>(state.star);
+  return Status::StopJump;
+}
 
 Status sem_syscall(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (!syscall_enabled(cpu)) return cpu.raise(kUD);
+  if (!in_long_mode(cpu)) return syscall_legacy(cpu, in);
+  const bool from_64bit = in_64bit(cpu);
   state.gpr[RCX] = cpu.next_rip(in);
   state.gpr[R11] = state.rflags & ~kRflagsRf;
   state.rflags = (state.rflags & ~(state.fmask | kRflagsRf)) | kRflagsFixed;
   const u64 selector = (state.star >> 32) & 0xffff;
   enter(state, selector, selector + 8, FlatKind::Code64, 0);
-  state.rip = state.lstar;
+  state.rip = from_64bit ? state.lstar : state.cstar;
   // TF counts as FMASK leaves it.
   cpu.single_step = (state.rflags & kRflagsTf) != 0;
   return Status::StopJump;
@@ -110,22 +126,38 @@ Status sem_syscall(Cpu& cpu, const Insn& in) {
 Status sem_sysret(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (!syscall_enabled(cpu)) return cpu.raise(kUD);
-  if (state.cpl != 0) return cpu.raise(kGP, 0);
+  if (state.cpl != 0 || (state.cr0 & mmu::kCr0Pe) == 0) return cpu.raise(kGP, 0);
+  const bool amd = cpu.profile.amd();
   const bool to_64bit = in.operand_bytes == 8;
   const u64 rip = to_64bit ? state.gpr[RCX] : static_cast<u32>(state.gpr[RCX]);
-  if (!canonical(cpu, rip)) return cpu.raise(kGP, 0);
+  if (!amd && !canonical(cpu, rip)) return cpu.raise(kGP, 0);
   constexpr u64 kLoaded = 0x3c7fd7;
-  state.rflags = (state.gpr[R11] & kLoaded) | kRflagsFixed;
+  if (in_64bit(cpu)) {
+    state.rflags = (state.gpr[R11] & kLoaded) | kRflagsFixed;
+  } else {
+    state.rflags |= kRflagsIf;
+  }
   const u64 selector = state.star >> 48;
+  const Segment stack_before = state.seg[SS];
   enter(state, to_64bit ? selector + 16 : selector, selector + 8, to_64bit ? FlatKind::Code64 : FlatKind::Code32, 3);
+  if (amd) {
+    // Only the selector of SS is loaded.
+    const u16 stack_selector = state.seg[SS].selector;
+    state.seg[SS] = stack_before;
+    state.seg[SS].selector = stack_selector;
+  }
   state.rip = rip;
   // TF restored here traps at once, before the first instruction of the program.
   cpu.single_step = (state.rflags & kRflagsTf) != 0;
   return Status::StopJump;
 }
 
+/// AMD has no SYSENTER and SYSEXIT in long mode.
+bool sysenter_enabled(const Cpu& cpu) { return !cpu.profile.amd() || !in_long_mode(cpu); }
+
 Status sem_sysenter(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
+  if (!sysenter_enabled(cpu)) return cpu.raise(kUD);
   if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
   const bool long_mode = in_long_mode(cpu);
   state.rflags &= ~(kRflagsVm | kRflagsIf | kRflagsRf);
@@ -137,7 +169,9 @@ Status sem_sysenter(Cpu& cpu, const Insn&) {
 
 Status sem_sysexit(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
-  if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
+  if (!sysenter_enabled(cpu)) return cpu.raise(kUD);
+  if (state.cpl != 0 || (state.cr0 & mmu::kCr0Pe) == 0) return cpu.raise(kGP, 0);
+  if (is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
   const bool to_64bit = in.operand_bytes == 8;
   const u64 rip = to_64bit ? state.gpr[RDX] : static_cast<u32>(state.gpr[RDX]);
   const u64 rsp = to_64bit ? state.gpr[RCX] : static_cast<u32>(state.gpr[RCX]);

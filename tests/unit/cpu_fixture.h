@@ -79,11 +79,11 @@ class CpuFixture : public ::testing::Test {
   static constexpr u64 kData = 0x30000;
   static constexpr u64 kPml4 = 0x700000, kPdpt = 0x701000, kPageDirectory = 0x702000, kPageTables = 0x703000;
 
-  CpuFixture()
+  explicit CpuFixture(const cpu::CpuProfile& profile = full_profile())
       : ram_(mmu::Ram::create(kRamBytes).take()),
         phys_map_(*ram_),
-        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts_, phys_map_, code_pages_, full_profile(), log_)),
-        engine_(full_profile(), code_pages_) {
+        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts_, phys_map_, code_pages_, profile, log_)),
+        engine_(profile, code_pages_) {
     EXPECT_TRUE(phys_map_.add_ram("ram", 0, kRamBytes, 0).ok());
     build_page_tables();
     enter_64bit();

@@ -1,6 +1,8 @@
 unit_test_area(cpu_system LIBRARIES reprise_cpu SOURCES
+  cpu_system/amd_test.cpp
   cpu_system/block_cache_test.cpp
   cpu_system/control_test.cpp
+  cpu_system/cpu_model_test.cpp
   cpu_system/delivery_test.cpp
   cpu_system/far_test.cpp
   cpu_system/fast_call_test.cpp

@@ -27,6 +27,15 @@ std::string refused(std::vector<std::string> words) {
   return exit->text;
 }
 
+TEST(Options, Processors) {
+  EXPECT_EQ(parsed({"--cpu", "x86-64-v2,+aes"}).config.cpu.name, "x86-64-v2");
+  EXPECT_EQ(parsed({}).config.cpu.name, "default");
+  EXPECT_EQ(refused({"--cpu", "x86-64,+avx9"}).find("reprise: --cpu: there is no feature 'avx9'"), 0u);
+  const auto help = parse_options({"run", "--cpu", "help"});
+  ASSERT_TRUE(std::holds_alternative<EarlyExit>(help));
+  EXPECT_EQ(std::get<EarlyExit>(help).exit_code, 0);
+}
+
 TEST(Options, EveryOptionArrives) {
   const RunOptions options = parsed({"--initrd",
                                      "initrd.img",

@@ -1,0 +1,11 @@
+// Processors by name, for the command line: cpu/cpu_model.h.
+#pragma once
+
+#include "cpu/cpu_model.h"
+
+namespace reprise::machine {
+
+using cpu::cpu_model_help;
+using cpu::parse_cpu_model;
+
+}  // namespace reprise::machine

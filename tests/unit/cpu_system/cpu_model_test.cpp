@@ -1,0 +1,105 @@
+// cpu/cpu_model.cpp: processors by name; cpu/cpuid.cpp: what they say.
+#include "cpu/cpu_model.h"
+
+#include <gtest/gtest.h>
+
+#include "cpu/state.h"
+
+namespace reprise::test {
+namespace {
+
+using namespace cpu;
+
+CpuProfile profile(std::string_view text) {
+  auto result = parse_cpu_model(text);
+  EXPECT_TRUE(result.ok()) << text << ": " << (result.ok() ? "" : result.error().message);
+  return result.ok() ? result.take() : CpuProfile{};
+}
+std::string problem(std::string_view text) {
+  const auto result = parse_cpu_model(text);
+  return result.ok() ? "" : result.error().message;
+}
+CpuidResult leaf(const CpuProfile& cpu, u32 number, u32 subleaf = 0) { return cpuid(cpu, CpuState{}, 0, number, subleaf); }
+
+TEST(CpuModel, LevelsAddUp) {
+  EXPECT_FALSE(profile("x86-64").has(Feature::Sse3));
+  EXPECT_TRUE(profile("x86-64").has(Feature::Sse2));
+  EXPECT_TRUE(profile("x86-64-v2").has(Feature::Sse42));
+  EXPECT_FALSE(profile("x86-64-v2").has(Feature::Bmi1));
+  EXPECT_TRUE(profile("x86-64-v3").has(Feature::Bmi2));
+  EXPECT_FALSE(profile("x86-64-v3").has(Feature::Aes));
+  EXPECT_EQ(profile("default").features, default_profile().features);
+  EXPECT_TRUE(profile("max").has(Feature::La57));
+  EXPECT_FALSE(default_profile().has(Feature::La57));
+}
+
+TEST(CpuModel, FeaturesComeAndGo) {
+  EXPECT_TRUE(profile("x86-64-v2,+aes").has(Feature::Aes));
+  EXPECT_FALSE(profile("default,-aes").has(Feature::Aes));
+  EXPECT_FALSE(profile("-sha_ni,-smap").has(Feature::Sha));
+  EXPECT_TRUE(profile("x86-64,pni=on").has(Feature::Sse3));
+  EXPECT_FALSE(profile("max,umip=off").has(Feature::Umip));
+  EXPECT_TRUE(profile("x86-64,+SSE3,+ssse3,+sse4.1").has(Feature::Sse41));
+}
+
+TEST(CpuModel, AbsentFeaturesVanishFromCpuid) {
+  EXPECT_TRUE(leaf(default_profile(), 1).ecx >> 25 & 1);
+  EXPECT_FALSE(leaf(profile("-aes"), 1).ecx >> 25 & 1);
+  EXPECT_FALSE(leaf(profile("-bmi1"), 7).ebx >> 3 & 1);
+  EXPECT_EQ(leaf(profile("x86-64-v2"), 0xd).eax, 0u);
+  EXPECT_EQ(leaf(profile("-xsavec,-xsaves"), 0xd, 1).eax, 5u);
+  EXPECT_EQ(leaf(profile("-xsavec,-xsaves"), 0xd, 1).ebx, 0u);
+}
+
+TEST(CpuModel, ImpossibleSetsAreRefused) {
+  EXPECT_EQ(problem("x86-64,+ssse3"), "ssse3 needs sse3: add +sse3, or -ssse3");
+  EXPECT_EQ(problem("default,-pcid"), "invpcid needs pcid: add +pcid, or -invpcid");
+  EXPECT_EQ(problem("default,-sse2"), "sse2 is part of every x86-64 processor and cannot be left out");
+  EXPECT_EQ(problem("max,+pku"), "pku is not implemented");
+  EXPECT_EQ(problem("default,vendor=amd,+serialize"), "serialize exists on processors of Intel only");
+}
+
+TEST(CpuModel, UnknownNamesGetASuggestion) {
+  EXPECT_EQ(problem("x86-64-v9"), "there is no processor 'x86-64-v9'; did you mean x86-64-v2?");
+  EXPECT_EQ(problem("pentium"), "there is no processor 'pentium'; --cpu help lists them");
+  EXPECT_EQ(problem("default,+pclmulqd"), "there is no feature 'pclmulqd'; did you mean pclmulqdq?");
+  EXPECT_EQ(problem("default,+"), "there is no feature ''; --cpu help lists them");
+  EXPECT_EQ(problem("vendor=via"), "vendor 'via' is neither intel (GenuineIntel) nor amd (AuthenticAMD)");
+  EXPECT_NE(problem(""), "");
+}
+
+TEST(CpuModel, HelpNamesEverything) {
+  const std::string help = cpu_model_help();
+  for (const char* word : {"x86-64-v3", "max", "sha-ni*", " la57", "vendor=intel|amd"}) EXPECT_NE(help.find(word), help.npos) << word;
+  EXPECT_EQ(help.find("pku"), help.npos);
+}
+
+TEST(CpuModel, LeavesOfAmd) {
+  const CpuProfile amd = profile("vendor=amd");
+  EXPECT_EQ(leaf(amd, 0).ebx, 0x68747541u);  // Auth
+  EXPECT_EQ(leaf(amd, 0x80000000).eax, 0x80000021u);
+  EXPECT_EQ(leaf(amd, 0x80000000).ecx, leaf(amd, 0).ecx);
+  EXPECT_EQ(leaf(amd, 1).eax, 0x00bf0f00u);  // family 26
+  EXPECT_EQ(leaf(amd, 0x80000001).eax, leaf(amd, 1).eax);
+  EXPECT_EQ(leaf(amd, 0x80000001).edx & 0x183f3ff, leaf(amd, 1).edx & 0x183f3ff);
+  EXPECT_TRUE(leaf(amd, 0x80000001).edx >> 11 & 1);  // SYSCALL in every mode
+  EXPECT_EQ(leaf(amd, 4).eax, 0u);
+  EXPECT_EQ(leaf(amd, 0x8000001d, 2).ecx, 1023u);
+  EXPECT_EQ(leaf(amd, 7).edx >> 26, 0u);
+  EXPECT_EQ(leaf(amd, 0x1234).eax, 0u);  // beyond the range
+  EXPECT_EQ(leaf(amd, 0x80000022).eax, 0u);
+}
+
+TEST(CpuModel, LeavesOfIntel) {
+  const CpuProfile& intel = default_profile();
+  EXPECT_EQ(leaf(intel, 0).eax, 0x1fu);
+  EXPECT_EQ(leaf(intel, 0x80000000).eax, 0x80000008u);
+  for (const u32 subleaf : {0u, 1u, 2u, 3u}) EXPECT_NE(leaf(intel, 4, subleaf).eax & 31, 0u);
+  EXPECT_EQ(leaf(intel, 4, 4).eax & 31, 0u);
+  EXPECT_EQ(leaf(intel, 0x1f, 1).ecx, leaf(intel, 0xb, 1).ecx);
+  EXPECT_EQ(leaf(intel, 0xa).eax, 0u);  // no performance counters
+  EXPECT_EQ(leaf(intel, 0x80000021).eax, leaf(intel, 0x1f).eax);
+}
+
+}  // namespace
+}  // namespace reprise::test
