@@ -317,6 +317,7 @@ constexpr MsrRow kRows[] = {
     {0xc0000103, 0xc0000103, "IA32_TSC_AUX", read_tsc_aux, write_tsc_aux},
     {0xc0010010, 0xc0010010, "SYSCFG", read_amd<constant<0>>, write_amd<ignore>},
     {0xc0010015, 0xc0010015, "HWCR", read_amd<constant<kHwcr>>, write_amd<ignore>},
+    {0xc001001f, 0xc001001f, "NB_CFG", read_amd<constant<0>>, write_amd<ignore>},
     {0xc0010140, 0xc0010141, "OSVW_ID_Length, OSVW_Status", read_amd<constant<0>>, write_amd<ignore>},
     {0xc0011029, 0xc0011029, "DE_CFG", read_amd<constant<kDeCfg>>, write_amd<ignore>},
 };

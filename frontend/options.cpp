@@ -40,6 +40,7 @@ The machine
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
                         (default 2025-01-01)
+  --debug-testdev       add the ports of QEMU's pc-testdev (docs/command.md)
   --debug-exit PORT     writing V to this I/O port ends the run with exit code (V << 1) | 1
 
 The run
@@ -89,7 +90,7 @@ struct Texts {
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold,
                                                     lockstep_seed;
   std::vector<std::string> serial;
-  bool stats = false;
+  bool stats = false, debug_testdev = false;
 };
 
 void declare(CLI::App& run, Texts& texts) {
@@ -118,6 +119,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--jit-threshold", texts.jit_threshold);
   run.add_option("--lockstep-seed", texts.lockstep_seed);
   run.add_flag("--stats", texts.stats);
+  run.add_flag("--debug-testdev", texts.debug_testdev);
 }
 
 /// "pio,mmio" as a list.
@@ -245,6 +247,7 @@ RunOptions interpret(const Texts& texts) {
   out.json_path = texts.json;
   out.log_spec = texts.log;
   out.stats = texts.stats;
+  config.debug_testdev = texts.debug_testdev;
   return out;
 }
 

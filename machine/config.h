@@ -26,6 +26,7 @@ struct MachineConfig {
   jit::JitOptions jit;                 // no part of what the guest sees
   u64 seed = 1;                        // of RDRAND and RDSEED
   i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
+  bool debug_testdev = false;          // QEMU's pc-testdev: devices/misc/test_device.h
   std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };
 

@@ -45,6 +45,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   }
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(ram), backends, log));
+  if (config.debug_testdev) machine->pc_.add_test_device();
   if (config.debug_exit_port) TRY(machine->pc_.add_debug_exit(*config.debug_exit_port));
   TRY(machine->pc_.boot(config.boot));
   return machine;

@@ -17,6 +17,8 @@ using devices::ResetKind;
 /// revision 1.
 constexpr u32 kHpetBlockId = 0x8086'a201;
 
+constexpr u16 kFirmwareDebugPort = 0x402;
+
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
 constexpr auto kHostInput = devices::Uart16550::HostInput::WhenRead;
 
@@ -52,8 +54,8 @@ Pc::Processor::Processor(Pc& pc, unsigned index, const MachineConfig& config, u6
 }
 
 std::unique_ptr<cpu::Engine> Pc::new_engine(const MachineConfig& config, cpu::Cpu& cpu, LockstepTap* tap) {
-  const auto make = [this, kind = config.engine](const jit::JitOptions& options) {
-    return make_engine(kind, options, cpu::default_profile(), code_pages_);
+  const auto make = [this, kind = config.engine, &profile = config.cpu](const jit::JitOptions& options) {
+    return make_engine(kind, options, profile, code_pages_);
   };
   if (tap == nullptr) return make(config.jit);
   return std::make_unique<LockstepEngine>(make, config.jit, cpu, *tap, control_);
@@ -168,7 +170,6 @@ void Pc::map_ports() {
   map(0xcf8, 8, Width::Dword, pci_config_);
   map(kPmBasePort, devices::AcpiPm::kPorts, Width::Dword, acpi_pm_.pm_ports());
   constexpr u16 kBochsDebugPort = 0xe9;
-  constexpr u16 kFirmwareDebugPort = 0x402;
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
 }
@@ -182,6 +183,26 @@ Result<Done> Pc::add_debug_exit(u16 port) {
                              devices::describe(mapped.error()))};
   }
   return Done{};
+}
+
+/// Its register takes the place of the debug port at E9h; the one at 402h stays.
+void Pc::add_test_device() {
+  devices::TestDevice::Lines lines;
+  for (unsigned i = 0; i < lines.size(); ++i) {
+    lines[i] = i < kIsaIrqs            ? irq_router_.isa_source(i)
+               : i < kIsaIrqs + kPirqs ? irq_router_.pirq_source(i - kIsaIrqs)
+                                       : IrqLine(ioapic_, i);
+  }
+  devices::TestDevice& device = test_device_.emplace(lines);
+  ports_.unmap(debug_port_);
+  must(ports_.map({kFirmwareDebugPort, 1, Width::Byte}, debug_port_).ok());
+  must(ports_.map({0xe0, 4, Width::Dword}, device.data_ports()).ok());
+  must(ports_.map({0xe4, 4, Width::Dword}, device.flush_ports()).ok());
+  must(ports_.map({0xe8, 4, Width::Byte}, device.byte_ports()).ok());
+  must(ports_.map({0x2000, devices::TestDevice::kIrqLines, Width::Byte}, device.irq_ports()).ok());
+  constexpr u64 kTestMemoryPhys = 0xff00'0000;
+  constexpr int kAboveRam = 1;
+  must(map_mmio("test device", kTestMemoryPhys, devices::TestDevice::kMemoryBytes, device, kAboveRam));
 }
 
 void Pc::map_pci() {
@@ -291,6 +312,7 @@ void Pc::for_each_device(Part&& part) {
   part(dma_page_);
   part(debug_port_);
   if (debug_exit_) part(*debug_exit_);
+  if (test_device_) part(*test_device_);
   part(pci_config_);
   part(host_bridge_);
   part(isa_bridge_);

@@ -26,6 +26,7 @@
 #include "devices/irq/lapic.h"
 #include "devices/irq/pic8259.h"
 #include "devices/misc/debug_exit.h"
+#include "devices/misc/test_device.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/dma_page.h"
 #include "devices/misc/port92.h"
@@ -78,6 +79,7 @@ class Pc final : public cpu::CpuBus,
 
   /// Four ports that end the run. Before the run only.
   Result<Done> add_debug_exit(u16 port);
+  void add_test_device();
 
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }
@@ -184,6 +186,7 @@ class Pc final : public cpu::CpuBus,
   devices::DmaPage dma_page_;
   devices::DebugPort debug_port_;
   std::optional<devices::DebugExit> debug_exit_;
+  std::optional<devices::TestDevice> test_device_;
 
   // PCI
   devices::ConfigMechanism1 pci_config_;

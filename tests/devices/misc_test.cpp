@@ -4,6 +4,7 @@
 #include "devices/misc/dma_page.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
+#include "devices/misc/test_device.h"
 #include "tests/devices/test_board.h"
 
 namespace reprise::devices {
@@ -91,6 +92,40 @@ TEST(DmaPageTest, PortsAreMemory) {
   EXPECT_EQ(in8(page, 1), 0);
 }
 
+TestDevice::Lines lines_of(FakeWires& wires) {
+  TestDevice::Lines lines;
+  for (unsigned i = 0; i < TestDevice::kIrqLines; ++i) lines[i] = wires.line(i);
+  return lines;
+}
+
+TEST(TestDeviceTest, RegisterInAnyWidth) {
+  FakeWires wires;
+  TestDevice device(lines_of(wires));
+  device.data_ports().pio_write(0, Width::Dword, 0x11223344);
+  device.data_ports().pio_write(1, Width::Word, 0xaabb);
+  EXPECT_EQ(device.data_ports().pio_read(0, Width::Dword), 0x11aabb44u);
+  EXPECT_EQ(device.byte_ports().pio_read(3, Width::Byte), 0x11u);
+  device.byte_ports().pio_write(0, Width::Byte, 0x55);
+  EXPECT_EQ(device.data_ports().pio_read(0, Width::Word), 0xbb55u);
+  device.flush_ports().pio_write(0, Width::Dword, 0x1000);
+  EXPECT_EQ(device.flush_ports().pio_read(0, Width::Dword), 0u);
+}
+
+TEST(TestDeviceTest, LinesAndMemorySurviveARoundTrip) {
+  FakeWires wires;
+  TestDevice device(lines_of(wires));
+  device.irq_ports().pio_write(23, Width::Byte, 0x80);
+  EXPECT_TRUE(wires.level(23));
+  device.mmio_write(0xfffc, Width::Dword, 0x11223344);
+  EXPECT_EQ(device.mmio_read(0xfffe, Width::Word), 0x1122u);
+  TestDevice other(lines_of(wires));
+  ASSERT_TRUE(load(other, saved(device)));
+  EXPECT_EQ(other.mmio_read(0xfffc, Width::Dword), 0x11223344u);
+  other.reset(ResetKind::Warm);
+  EXPECT_FALSE(wires.level(23));
+  EXPECT_EQ(other.mmio_read(0xfffc, Width::Dword), 0u);
+}
+
 TEST(MiscNoise, EveryPortTakesAnything) {
   FakeControl control;
   FakeBackend host;
@@ -99,6 +134,8 @@ TEST(MiscNoise, EveryPortTakesAnything) {
   DebugExit debug_exit(control);
   DebugPort debug_port(host);
   DmaPage page;
+  FakeWires wires;
+  TestDevice test_device(lines_of(wires));
   Noise noise(92);
   for (int i = 0; i < 20000; ++i) {
     noise.ports(port92, 1, Width::Byte);
@@ -106,6 +143,8 @@ TEST(MiscNoise, EveryPortTakesAnything) {
     noise.ports(debug_exit, 4, Width::Dword);
     noise.ports(debug_port, 1, Width::Byte);
     noise.ports(page, 64, Width::Byte);
+    noise.ports(test_device.data_ports(), 4, Width::Dword);
+    noise.ports(test_device.irq_ports(), TestDevice::kIrqLines, Width::Byte);
     control.requests.clear();
   }
   EXPECT_FALSE(host.text.empty());
