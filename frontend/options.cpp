@@ -33,13 +33,11 @@ What to boot
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
-  --cpu MODEL           x86-64, x86-64-v2, x86-64-v3, default or max, then ,+FEATURE ,-FEATURE ,vendor=amd;
-                        --cpu help lists them
+  --cpu MODEL           what the processor can do, for example x86-64-v2,+aes; --cpu help lists models
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
   --engine NAME         jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)
   --seed N              of the guest's random numbers (default 1)
-  --rtc TIME            what the clock shows at power-on, UTC: 2024-02-29T12:00:00, or seconds since 1970
-                        (default 2025-01-01)
+  --rtc TIME            clock at power-on, UTC: 2025-01-01T00:00:00 (default), or seconds since 1970
   --debug-testdev       add the ports of QEMU's pc-testdev (docs/command.md)
   --debug-exit PORT     writing V to this I/O port ends the run with exit code (V << 1) | 1
 

@@ -16,7 +16,8 @@ class PortIo : public CpuFixture {
   }
 };
 
-TEST_F(PortIo, InAndOutStopTheEngine) {
+TEST_F(PortIo, InAndOutStopTheEngineWhenSomethingWaits) {
+  cpu().stop_requested = true;
   reg(RAX) = ~u64{0};
   EXPECT_EQ(run({0xe4, 0x80, 0x90}, 2), RunExit::Event);  // in al, 80h
   EXPECT_EQ(reg(RAX), 0xffff'ffff'ffff'ff44u);
@@ -32,7 +33,8 @@ TEST_F(PortIo, InAndOutStopTheEngine) {
   EXPECT_EQ(bus.accesses, expected);
 }
 
-TEST_F(PortIo, RepInsRunsOneIterationAtATime) {
+TEST_F(PortIo, RepInsRunsOneIterationAtATimeWhenSomethingWaits) {
+  cpu().stop_requested = true;
   reg(RDX) = 0x1f0;
   reg(RDI) = kData;
   reg(RCX) = 2;
