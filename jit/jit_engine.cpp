@@ -86,7 +86,7 @@ JitEngine::~JitEngine() = default;
 
 void JitEngine::prepare_host(Cpu& cpu) {
   host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, resolve_jump);
-  host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_);
+  host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_, source_.cache());
   host_->blocks_begin = host_->arena.used();
   jump_tables_.set_miss(host_->stubs.table_miss);
   context_.jump_tables = &jump_tables_;
@@ -195,9 +195,10 @@ void JitEngine::link(Edge& edge, NativeBlock& target) {
   // The owner may be gone, and events between the exit and now may have led elsewhere.
   if (from == nullptr || edge.target != nullptr || !(from->mode == target.block->mode)) return;
   if (target.block->phys != align_down(from->phys, kPageBytes) + edge.page_offset) return;
+  if (edge.charge != 0 && (edge.charge != target.block->count || !target.overwrites_flags)) return;
   edge.target = &target;
   target.incoming.push_back(&edge);
-  host_->translator->point(edge, target.code);
+  host_->translator->point(edge, edge.charge != 0 ? target.body : target.code);
   ++links_;
 }
 

@@ -18,6 +18,7 @@ struct Edge {
   const u8* jump = nullptr;       // the rel32 of the jump
   const u8* stub = nullptr;
   u16 page_offset = 0;
+  u32 charge = 0;  // not 0: the jump has charged so many instructions and leads to the target's body, flags lost
 };
 
 struct NativeBlock {
@@ -26,6 +27,8 @@ struct NativeBlock {
   cpu::Block* block = nullptr;  // nullptr: removed
   const u8* code = nullptr;
   u32 bytes = 0;
+  const u8* body = nullptr;  // behind the charge of the budget
+  bool overwrites_flags = false;  // overwrites_flags_first()
   const u8* cold_code = nullptr;  // slow paths and exits
   u32 cold_bytes = 0;
   unsigned edges = 0;

@@ -18,6 +18,7 @@ void BlockEmitter::begin() {
   call_handlers_ = a.newLabel();
   a.sub(kBudgetReg, block_.count);
   a.jb(out_of_budget_);
+  body_begin_ = a.offset();
   check_owned(0);
 }
 

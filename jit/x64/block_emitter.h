@@ -20,6 +20,7 @@ struct EmitContext {
   const Stubs& stubs;
   const cpu::Cpu& cpu;
   const JitOptions& options;
+  const cpu::BlockCache& blocks;
   bool bmi2;  // the host has it
 };
 
@@ -41,6 +42,8 @@ class BlockEmitter {
   void sets_fip(u32 index) { fip_until_ = index + 1; }
   /// Charges the budget; leaves before the block when it does not last for all of it.
   void begin();
+  /// Offset of what follows the charge.
+  u64 body_begin() const { return body_begin_; }
   /// Slow paths and exit stubs, which lie at `distance` bytes from the rest.
   void finish_cold(u64 distance);
   /// When the block's code has its place.
@@ -116,6 +119,10 @@ class BlockEmitter {
   void flags_lost() { in_host_ = false; }
   /// The host instruction just emitted made the guest's flags.
   void flags_made() { in_host_ = true, in_rax_ = false; }
+  /// The same; emitting this again before the end of the next instruction makes them again.
+  void repeatable(asmjit::InstId id, const asmjit::Operand& first, const asmjit::Operand& second) {
+    producer_ = {id, first, second, index_};
+  }
 
   // --- x87 ---
   /// The guest's FIP is the address of `in`, which was just emitted. Stored where it may be seen.
@@ -135,6 +142,8 @@ class BlockEmitter {
   bool ended() const { return ended_; }
   /// To the instruction at `offset` from the page's beginning.
   void go_to(u64 offset);
+  /// The flags that the host has or rax has decide: to the instruction at `taken` or at `next`.
+  void branch_on_flags(x86::CondCode condition, u64 taken, u64 next);
   /// To the one at `taken` when the host's flags say so, else to that at `next`. The guest's are in rax.
   void branch(x86::CondCode condition, u64 taken, u64 next);
   /// Finds the code for the guest address in scratch 0: scratch 1 is its address, the group register the base
@@ -173,6 +182,7 @@ class BlockEmitter {
     Label stub;
     u16 page_offset;
     u64 stub_begin;  // offset in the cold code
+    u32 charge;      // Edge::charge
   };
 
   /// Takes scratch 0.
@@ -194,6 +204,8 @@ class BlockEmitter {
   void call_stub(unsigned first, unsigned last);
   /// For jumps and calls: the assembler believes that all code is where the hot code is.
   u64 address_of(const u8* stub) const { return reinterpret_cast<u64>(stub) - cold_distance_; }
+  u32 charge_without_flags(u64 offset) const;
+  void go_to_charged(u64 offset, u32 charge);
   void edge_to(u64 offset, const Label& stub);
   void set_rip(u16 page_offset);
   void finish_exits();
@@ -209,6 +221,13 @@ class BlockEmitter {
   bool in_rax_ = true;
   bool in_host_ = false;
   bool ended_ = false;
+  struct Producer {
+    asmjit::InstId id = 0;
+    asmjit::Operand first, second;
+    unsigned index = 0;
+  };
+  Producer producer_;
+  u64 body_begin_ = 0;
   u64 cold_distance_ = 0;  // while cold code is emitted
   Label out_of_budget_;
   Label jump_miss_;

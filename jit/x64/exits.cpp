@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "jit/x64/block_emitter.h"
+#include "jit/x64/flag_liveness.h"
 
 namespace reprise::jit::x64 {
 
@@ -62,7 +63,44 @@ void BlockEmitter::go_to_scratch() {
 
 /// After a jump that ends in a rel32.
 void BlockEmitter::edge_to(u64 offset, const Label& stub) {
-  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0});
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, 0});
+}
+
+/// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags it
+/// is entered with, and an exit instead could still make them again. Else 0.
+u32 BlockEmitter::charge_without_flags(u64 offset) const {
+  if (!context_.options.has(Pass::Flags) || in_rax_ || offset >= kPageBytes) return 0;
+  if (producer_.id == 0 || producer_.index + 1 != index_) return 0;
+  const u64 phys = align_down(block_.phys, kPageBytes) + offset;
+  const cpu::Block* target = context_.blocks.find(phys, block_.mode);
+  return target != nullptr && overwrites_flags_first(*target, context_.options.passes) ? target->count : 0;
+}
+
+void BlockEmitter::go_to_charged(u64 offset, u32 charge) {
+  if (charge == 0) return go_to(offset);
+  ended_ = true;
+  const Label stub = a.newLabel();
+  a.sub(kBudgetReg, charge);
+  a.long_().jb(stub);
+  a.long_().jmp(stub);
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, charge});
+}
+
+void BlockEmitter::branch_on_flags(x86::CondCode condition, u64 taken, u64 next) {
+  need_flags();
+  const u32 taken_charge = charge_without_flags(taken);
+  const u32 next_charge = charge_without_flags(next);
+  if (taken_charge == 0 && next_charge == 0) {
+    save_flags();
+    return branch(condition, taken, next);
+  }
+  const Label out = a.newLabel();
+  a.long_().j(condition, out);
+  go_to_charged(next, next_charge);
+  in_host_ = true;
+  in_rax_ = false;
+  a.bind(out);
+  go_to_charged(taken, taken_charge);
 }
 
 void BlockEmitter::branch(x86::CondCode condition, u64 taken, u64 next) {
@@ -114,6 +152,12 @@ void BlockEmitter::finish_exits() {
     PendingEdge& pending = edges_[i];
     pending.stub_begin = a.offset();
     a.bind(pending.stub);
+    if (pending.charge != 0) {
+      a.add(kBudgetReg, pending.charge);
+      a.emit(producer_.id, producer_.first, producer_.second);
+      a.lahf();
+      a.seto(x86::al);
+    }
     set_rip(pending.page_offset);
     a.mov(kScratch1, reinterpret_cast<u64>(&native_.edge[i]));
     a.jmp(address_of(context_.stubs.leave_edge));
@@ -127,6 +171,7 @@ void BlockEmitter::place_edges(NativeBlock& native) const {
     edge.jump = native.code + pending.jump_end - 4;
     edge.stub = native.cold_code + pending.stub_begin;
     edge.page_offset = pending.page_offset;
+    edge.charge = pending.charge;
   }
 }
 

@@ -5,11 +5,14 @@ namespace reprise::jit::x64 {
 namespace {
 
 /// TEST has no form with the memory operand second; it is commutative.
-void emit_pair(BlockEmitter& e, InstId id, const Operand& dst, const Operand& src) {
-  if (id == Inst::kIdTest && src.isMem())
-    e.a.emit(id, src, dst);
-  else
-    e.a.emit(id, dst, src);
+void emit_pair(BlockEmitter& e, InstId id, const Operand& dst, const Operand& src,
+               bool from_guest_memory = false) {
+  const bool swapped = id == Inst::kIdTest && src.isMem();
+  const Operand& first = swapped ? src : dst;
+  const Operand& second = swapped ? dst : src;
+  e.a.emit(id, first, second);
+  // Not with memory: its slow path leaves no host address behind.
+  if ((id == Inst::kIdTest || id == Inst::kIdCmp) && !from_guest_memory) e.repeatable(id, first, second);
 }
 
 /// The first operand is AH, CH, DH or BH.
@@ -76,11 +79,11 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
       const Mem m = e.probe(in, Access::Read, bytes);
       before(e, flags);
       if (e.pinned(dst)) {
-        emit_pair(e, id, e.reg(dst, bytes), m);
+        emit_pair(e, id, e.reg(dst, bytes), m, true);
       } else {
         e.a.mov(e.scratch0(bytes), m);
         const Gp value = e.fetched(dst, bytes, kScratch1);
-        emit_pair(e, id, value, e.scratch0(bytes));
+        emit_pair(e, id, value, e.scratch0(bytes), true);
         if (writes) e.assign(dst, bytes, value);
       }
       break;
@@ -89,14 +92,14 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
       Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
       if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(m);
-      emit_pair(e, id, m, source_register(e, in, 1, bytes, kScratch0));
+      emit_pair(e, id, m, source_register(e, in, 1, bytes, kScratch0), true);
       break;
     }
     case Form::MI: {
       if (!immediate_fits(in, bytes)) return false;
       const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
-      emit_pair(e, id, m, immediate(in, bytes));
+      emit_pair(e, id, m, immediate(in, bytes), true);
       break;
     }
     default:

@@ -12,9 +12,7 @@ bool near_target(const Insn& in) {
 
 bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!near_target(in)) return false;
-  e.need_flags();
-  e.save_flags();
-  e.branch(condition, in.imm, in.next_offset);
+  e.branch_on_flags(condition, in.imm, in.next_offset);
   return true;
 }
 

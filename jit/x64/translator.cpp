@@ -6,6 +6,7 @@
 #include "cpu/insn_table.h"
 #include "cpu/mnemonic.h"
 #include "jit/x64/block_emitter.h"
+#include "jit/x64/flag_liveness.h"
 #include "jit/x64/integer.h"
 #include "jit/x64/vector.h"
 #include "jit/x64/x87.h"
@@ -38,8 +39,9 @@ bool raises(const Insn& in) {
 }  // namespace
 
 struct Translator::Impl final : asmjit::ErrorHandler {
-  Impl(CodeArena& code_arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options)
-      : arena(code_arena), context{stubs, cpu, options, asmjit::CpuInfo::host().features().x86().hasBMI2()} {}
+  Impl(CodeArena& code_arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+       const cpu::BlockCache& blocks)
+      : arena(code_arena), context{stubs, cpu, options, blocks, asmjit::CpuInfo::host().features().x86().hasBMI2()} {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
 
@@ -52,8 +54,9 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   const bool trust_flags = host_flags_are_ours();
 };
 
-Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options)
-    : impl_(std::make_unique<Impl>(arena, stubs, cpu, options)) {}
+Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+                       const cpu::BlockCache& blocks)
+    : impl_(std::make_unique<Impl>(arena, stubs, cpu, options, blocks)) {}
 Translator::~Translator() = default;
 
 bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native) {
@@ -107,6 +110,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   arena.take_cold(cold->bufferSize());
   native.code = base;
   native.bytes = static_cast<u32>(hot.bufferSize());
+  native.body = base + e.body_begin();
+  native.overwrites_flags = overwrites_flags_first(block, passes);
   native.cold_code = cold_base;
   native.cold_bytes = static_cast<u32>(cold->bufferSize());
   e.place_edges(native);

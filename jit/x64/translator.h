@@ -18,7 +18,8 @@ namespace reprise::jit::x64 {
 
 class Translator {
  public:
-  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options);
+  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+             const cpu::BlockCache& blocks);
   ~Translator();
 
   /// Fills `native` with the code of `block`, whose data accesses have the rights of `view`. False: it has
