@@ -54,6 +54,8 @@ The translating engine (nothing of this can be seen by the guest)
   --max-block N         instructions in a block, at most 48
   --code-cache SIZE     for generated code, 256K to 1G (default 64M)
   --jit-threshold N     translate a block when it runs the N-th time
+  --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
+  --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel
   --lockstep-seed N     of the random lengths after which lockstep compares (default 1)
 
 What it tells
@@ -86,9 +88,9 @@ struct Texts {
   std::string kernel, initrd, append, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold,
-                                                    lockstep_seed;
+                                                    lockstep_seed, dump, at, symbols;
   std::vector<std::string> serial;
-  bool stats = false, debug_testdev = false;
+  bool stats = false, debug_testdev = false, perf_map = false;
 };
 
 void declare(CLI::App& run, Texts& texts) {
@@ -116,6 +118,10 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--code-cache", texts.code_cache);
   run.add_option("--jit-threshold", texts.jit_threshold);
   run.add_option("--lockstep-seed", texts.lockstep_seed);
+  run.add_option("--dump", texts.dump);
+  run.add_option("--at", texts.at);
+  run.add_option("--symbols", texts.symbols);
+  run.add_flag("--perf-map", texts.perf_map);
   run.add_flag("--stats", texts.stats);
   run.add_flag("--debug-testdev", texts.debug_testdev);
 }
@@ -154,6 +160,15 @@ void interpret_jit(const Texts& texts, jit::JitOptions& jit) {
     jit.max_block_insns = count_of("--max-block", texts.max_block, machine::kMaxBlockInsns);
   if (!texts.jit_threshold.empty())
     jit.threshold = count_of("--jit-threshold", texts.jit_threshold, 1'000'000'000);
+  if (!texts.dump.empty()) jit.dump = taken("--dump", jit::parse_dump(texts.dump));
+  if (!texts.at.empty() && jit.dump == 0) throw BadValue{"--at says where to dump: add --dump guest,host"};
+  for (std::size_t at = 0; at < texts.at.size();) {
+    const std::string word = texts.at.substr(at, texts.at.find(',', at) - at);
+    jit.dump_at.push_back(value_of("--at", word, parse_number(word), "an address such as 0xffffffff81000000"));
+    at += word.size() + 1;
+  }
+  jit.perf_map = texts.perf_map;
+  jit.symbols_path = texts.symbols;
   if (!texts.lockstep_seed.empty())
     jit.lockstep_seed = value_of("--lockstep-seed", texts.lockstep_seed, parse_number(texts.lockstep_seed), kWantNumber);
   if (!texts.code_cache.empty()) {

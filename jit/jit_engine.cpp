@@ -25,6 +25,9 @@ using cpu::Status;
 namespace {
 
 constexpr std::size_t kRoomForABlock = 64u << 10;
+/// Jump tables take at most twice the memory of the code: few pages have so little.
+constexpr u64 kCodeBytesForATable = u64{8} << 10;
+constexpr u64 kMinTables = 64;
 
 /// Generated code's way to handlers: as the interpreter would call them in the middle of the block.
 u32 call_handlers(JitContext& context, u32 first_and_last, const Block& block) {
@@ -73,6 +76,7 @@ struct JitEngine::Host {
 
 JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages, const JitOptions& options)
     : options_(options),
+      notes_(options_),
       source_(profile, code_pages, options.max_block_insns),
       calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
   source_.cache().set_listener(*this);
@@ -85,10 +89,13 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
 JitEngine::~JitEngine() = default;
 
 void JitEngine::prepare_host(Cpu& cpu) {
+  const u8* const stubs_begin = host_->arena.next();
   host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, resolve_jump);
   host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_, source_.cache());
   host_->blocks_begin = host_->arena.used();
+  notes_.shared_code({stubs_begin, host_->arena.next()}, "stubs");
   jump_tables_.set_miss(host_->stubs.table_miss);
+  jump_tables_.set_limit(std::max(options_.code_cache_bytes / kCodeBytesForATable, kMinTables));
   context_.jump_tables = &jump_tables_;
 }
 
@@ -132,8 +139,10 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   if (host_ != nullptr && host_->translator == nullptr) prepare_host(cpu);
 
   bool interpret_next = false;
+  bool jumped = false;  // generated code was left by a jump that is not an Edge
   while (state.retired < target) {
     source_.cache().collect();
+    forget_removed();
     const u64 linear = cpu::fetch_linear(cpu);
     Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
@@ -143,7 +152,8 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     const u64 left = target - state.retired;
     if (block->native_code == nullptr || left < block->count || near_canonical_hole(linear) ||
         interpret_next) {
-      interpret_next = false;
+      if (jumped) ++(block->native_code == nullptr ? exits_.untranslated : left < block->count ? exits_.budget : exits_.jump);
+      jumped = interpret_next = false;
       context_.edge = nullptr;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
@@ -156,6 +166,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     }
     context_.edge = nullptr;
 
+    if (jumped) ++exits_.jump;
     ++entries_;
     const x64::Frame frame{reinterpret_cast<u64>(&context_), 0, x64::kOwnedNone, 0, {}};
     state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
@@ -166,6 +177,10 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     cpu.extra_retired = 0;
     cpu.current = cpu.block_begin = nullptr;
     interpret_next = exit == kInterpret;
+    jumped = exit == kGoOn && context_.edge == nullptr;
+    exits_.registers += interpret_next ? 1 : 0;
+    exits_.edge += context_.edge != nullptr ? 1 : 0;
+    handled_exits_ += exit >= kRunExit ? 1 : 0;
     if (exit >= kRunExit) return static_cast<RunExit>(exit - kRunExit);
   }
   return RunExit::Budget;
@@ -177,16 +192,28 @@ bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
   if (std::min(host_->arena.room(), host_->arena.room_cold()) < kRoomForABlock || jump_tables_.full()) drop_all_code();
+  const auto begun = std::chrono::steady_clock::now();
+  const u64 linear = cpu::fetch_linear(cpu);
+  const bool noted = notes_.wants_listing(block, linear);
+  Listing listing;
   auto native = std::make_unique<NativeBlock>();
   native->block = &block;
-  if (!host_->translator->translate(block, view_of(cpu.mode), *native)) {
+  const bool done = host_->translator->translate(block, view_of(cpu.mode), *native, noted ? &listing : nullptr);
+  translating_ += std::chrono::steady_clock::now() - begun;
+  if (!done) {
     ++failures_;
     return;
   }
   ++translated_;
   translated_insns_ += block.count;
+  probes_ += native->probes;
   block.native = native.get();
   block.native_code = native->code;
+  std::vector<u8> guest(noted ? block.bytes : 0);
+  if (noted) cpu.mmu.phys_map().read_bytes(block.phys, guest);
+  notes_.translated(block, linear, guest, {native->code, native->bytes}, {native->cold_code, native->cold_bytes},
+                    noted ? &listing : nullptr);
+  native->index = live_.size();
   live_.push_back(std::move(native));
 }
 
@@ -222,18 +249,33 @@ void JitEngine::block_removed(Block& block) {
   native->block = nullptr;
   block.native = nullptr;
   block.native_code = nullptr;
+  // It may be running, or be what was just left.
+  removed_.push_back(std::move(live_[native->index]));
+  if (native->index + 1 < live_.size()) {
+    live_[native->index] = std::move(live_.back());
+    live_[native->index]->index = native->index;
+  }
+  live_.pop_back();
+}
+
+/// Between blocks only.
+void JitEngine::forget_removed() {
+  if (removed_.empty()) [[likely]]
+    return;
+  if (context_.edge != nullptr && context_.edge->owner->block == nullptr) context_.edge = nullptr;
+  removed_.clear();
 }
 
 /// Between blocks only: nothing of it runs.
 void JitEngine::drop_all_code() {
   context_.edge = nullptr;
   for (const std::unique_ptr<NativeBlock>& native : live_) {
-    if (native->block == nullptr) continue;
     native->block->native = nullptr;
     native->block->native_code = nullptr;
     native->block->uses = 0;
   }
   live_.clear();
+  removed_.clear();
   context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
   jump_tables_.clear();
   std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
@@ -244,9 +286,14 @@ void JitEngine::drop_all_code() {
 std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
   std::string text = fmt::format(
-      "translated blocks {}, instructions {}, code bytes {} hot and {} cold, links {}, entries {}, code flushes {}, failures "
-      "{}\n",
-      translated_, translated_insns_, host_->arena.used(), host_->arena.used_cold(), links_, entries_, code_flushes_, failures_);
+      "translated blocks {}, instructions {}, probes {}, code bytes {} hot and {} cold, in {:.3f} s; links {}, jump tables {}, code "
+      "flushes {}, failures {}\n",
+      translated_, translated_insns_, probes_, host_->arena.used(), host_->arena.used_cold(),
+      std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), code_flushes_, failures_);
+  text += fmt::format(
+      "entries of generated code {}; exits: unlinked jump {}, indirect jump {}, no code there {}, budget {}, registers "
+      "{}, event or fault {}\n",
+      entries_, exits_.edge, exits_.jump, exits_.untranslated, exits_.budget, exits_.registers, handled_exits_);
   std::vector<unsigned> rows(calls_.size());
   for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
   constexpr unsigned kShown = 30;

@@ -5,6 +5,7 @@
 // are due at.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "jit/jit_options.h"
 #include "jit/jump_tables.h"
 #include "jit/native_block.h"
+#include "jit/translation_notes.h"
 
 namespace reprise::jit {
 
@@ -42,10 +44,12 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void link(Edge& edge, NativeBlock& target);
   void unlink(Edge& edge);
   void drop_all_code();
+  void forget_removed();
   void prepare_host(cpu::Cpu& cpu);
   void note_jump_target(cpu::Cpu& cpu, cpu::Block& block);
 
   const JitOptions options_;
+  TranslationNotes notes_;
   cpu::BlockSource source_;
   std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
   JumpTables jump_tables_;
@@ -58,10 +62,23 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   const cpu::Cpu* noted_cpu_ = nullptr;
   EnteredMode entered_[mmu::kViews];
   std::vector<u64> calls_;
-  std::vector<std::unique_ptr<NativeBlock>> live_;  // in order of translation
+  std::vector<std::unique_ptr<NativeBlock>> live_;
+  std::vector<std::unique_ptr<NativeBlock>> removed_;  // since the engine last looked for a block
   u64 translated_ = 0;
   u64 translated_insns_ = 0;
+  u64 probes_ = 0;
   u64 entries_ = 0;
+  // Why generated code was left, but for faults and events.
+  struct Exits {
+    u64 edge = 0;          // a jump that was not linked
+    u64 registers = 0;     // the next block needs registers that it could not have
+    u64 untranslated = 0;  // the next block has no code
+    u64 budget = 0;        // the budget ends in the next block
+    u64 jump = 0;          // an indirect jump whose target was not in the tables
+  };
+  Exits exits_;
+  u64 handled_exits_ = 0;  // by a handler: a fault or an event
+  std::chrono::nanoseconds translating_{0};  // on the host; nothing depends on it
   u64 links_ = 0;
   u64 code_flushes_ = 0;
   u64 failures_ = 0;

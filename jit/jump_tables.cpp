@@ -13,7 +13,7 @@ void JumpTables::set_miss(const u8* miss) {
 
 u64 JumpTables::mode_number(cpu::ModeKey mode) {
   if (const auto known = modes_.find(mode.bits); known != modes_.end()) return known->second;
-  if (full()) return 0;
+  if (modes_.size() + 1 >= kPageBytes) return 0;
   const u64 number = modes_.size() + 1;
   modes_.emplace(mode.bits, number);
   return number;

@@ -27,8 +27,10 @@ class JumpTables {
   /// Of pages without a table of their own.
   const Table& empty() const { return *empty_; }
 
-  /// No further mode has a number before the next clear().
-  bool full() const { return modes_.size() + 1 >= kPageBytes; }
+  /// As many tables are too many.
+  void set_limit(u64 tables) { limit_ = tables; }
+  /// Too many, or no further mode has a number: time for clear().
+  bool full() const { return modes_.size() + 1 >= kPageBytes || tables_.size() >= limit_; }
   /// Stands for `mode` in the calls below until clear(); 0 when there are too many.
   u64 mode_number(cpu::ModeKey mode);
   /// That of the page at `phys_page`. Stays where it is until clear().
@@ -53,6 +55,7 @@ class JumpTables {
   static u64 hash(u64 key) { return (key * 0x9e37'79b9'7f4a'7c15u) >> 32; }
   void put(u64 key, Table* table);
 
+  u64 limit_ = ~u64{0};
   u32 miss_ = 0;
   std::unique_ptr<Table> empty_;
   std::vector<std::unique_ptr<Table>> tables_;

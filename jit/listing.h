@@ -9,8 +9,7 @@
 namespace reprise::jit {
 
 struct Listing {
-  // Offsets in the block's host code: of the code of each instruction, then where the straight path ends and
-  // slow paths and exits begin.
+  // Offsets in the block's host code: of the code of each instruction, then the end.
   std::vector<u32> host_at;
   // By instruction; empty strings where nothing is planned.
   std::vector<std::string> plan;

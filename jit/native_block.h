@@ -31,6 +31,8 @@ struct NativeBlock {
   bool overwrites_flags = false;  // overwrites_flags_first()
   const u8* cold_code = nullptr;  // slow paths and exits
   u32 cold_bytes = 0;
+  u32 probes = 0;  // in its code
+  std::size_t index = 0;  // in the engine's list
   unsigned edges = 0;
   Edge edge[kMaxEdges];
   std::vector<Edge*> incoming;

@@ -42,25 +42,27 @@ bool TranslationNotes::wants_listing(const cpu::Block& block, u64 linear) const 
 }
 
 void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span<const u8> guest,
-                                  std::span<const u8> host, const Listing* listing) {
-  // Written at once: the process may be ended by a signal.
-  if (perf_map_ != nullptr) shared_code(host, "guest " + symbols_.name(linear));
-  if (listing != nullptr) dump(block, linear, guest, host, *listing);
+                                  std::span<const u8> host, std::span<const u8> cold, const Listing* listing) {
+  if (perf_map_ != nullptr) {
+    shared_code(host, "guest " + symbols_.name(linear));
+    shared_code(cold, "guest " + symbols_.name(linear) + " (slow)");
+  }
+  if (listing != nullptr) dump(block, linear, guest, host, cold, *listing);
 }
 
 void TranslationNotes::shared_code(std::span<const u8> host, std::string_view name) {
   if (perf_map_ == nullptr) return;
   fmt::print(perf_map_.get(), "{:x} {:x} {}\n", reinterpret_cast<u64>(host.data()), host.size(), name);
-  std::fflush(perf_map_.get());
+  std::fflush(perf_map_.get());  // the process may be ended by a signal
 }
 
 void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const u8> guest,
-                            std::span<const u8> host, const Listing& listing) const {
+                            std::span<const u8> host, std::span<const u8> cold, const Listing& listing) const {
   std::string text =
       fmt::format("block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
-                  "code at {:#x}\n",
+                  "code at {:#x}, {} at {:#x}\n",
                   symbols_.name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
-                  reinterpret_cast<u64>(host.data()));
+                  reinterpret_cast<u64>(host.data()), cold.size(), reinterpret_cast<u64>(cold.data()));
   const auto host_at = [&](std::size_t index) {
     return index < listing.host_at.size() ? listing.host_at[index] : static_cast<u32>(host.size());
   };
@@ -78,8 +80,9 @@ void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const
     if (options_.dumps(Dump::Host)) append_host(text, host, host_at(i), host_at(i + 1));
   }
   if (options_.dumps(Dump::Host)) {
-    text += "  slow paths and exits\n";
     append_host(text, host, host_at(block.count), static_cast<u32>(host.size()));
+    text += "  slow paths and exits\n";
+    append_host(text, cold, 0, static_cast<u32>(cold.size()));
   }
   if (options_.dump_sink)
     options_.dump_sink(text);

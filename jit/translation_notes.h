@@ -22,9 +22,10 @@ class TranslationNotes {
 
   /// Whether a translation of the block at `linear` should come with a Listing.
   bool wants_listing(const cpu::Block& block, u64 linear) const;
-  /// `block` at `linear`, whose bytes are `guest`, became `host`. `listing` may be nullptr when not wanted.
+  /// `block` at `linear`, whose bytes are `guest`, became `host` and, for slow paths and exits, `cold`. `listing`
+  /// may be nullptr when not wanted.
   void translated(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
-                  const Listing* listing);
+                  std::span<const u8> cold, const Listing* listing);
   /// Code that no block owns.
   void shared_code(std::span<const u8> host, std::string_view name);
 
@@ -34,7 +35,7 @@ class TranslationNotes {
   };
 
   void dump(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
-            const Listing& listing) const;
+            std::span<const u8> cold, const Listing& listing) const;
 
   const JitOptions& options_;
   Symbols symbols_;

@@ -51,6 +51,8 @@ class BlockEmitter {
 
   x86::Assembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
+  /// How many probes were emitted.
+  u32 probes() const { return probes_; }
   bool has(Pass pass) const { return context_.options.has(pass); }
 
   // --- Registers ---
@@ -246,6 +248,7 @@ class BlockEmitter {
   const cpu::Insn* fip_before_ = nullptr;  // the same before the running instruction
   std::vector<PendingAcquire> acquires_;
   std::vector<PendingRefusal> refusals_;
+  u32 probes_ = 0;
 };
 
 }  // namespace reprise::jit::x64

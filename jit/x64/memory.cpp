@@ -57,6 +57,7 @@ void BlockEmitter::tlb_index() {
 }
 
 void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned bytes) {
+  ++probes_;
   tlb_index();
   a.sub(kScratch0, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, tag_linear))));
   a.cmp(kScratch0, static_cast<i32>(kPageBytes - bytes));

@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "cpu/insn_table.h"
 #include "cpu/mnemonic.h"
+#include "jit/plan_text.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/flag_liveness.h"
 #include "jit/x64/integer.h"
@@ -59,7 +60,7 @@ Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu
     : impl_(std::make_unique<Impl>(arena, stubs, cpu, options, blocks)) {}
 Translator::~Translator() = default;
 
-bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native) {
+bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native, Listing* listing) {
   asmjit::CodeHolder& code = impl_->code;
   x86::Assembler& a = impl_->assembler;
   CodeArena& arena = impl_->arena;
@@ -86,6 +87,10 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   e.begin();
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
+    if (listing != nullptr) {
+      listing->host_at.push_back(static_cast<u32>(a.offset()));
+      listing->plan.push_back(plan_text(impl_->plan, i));
+    }
     e.begin_insn(i);
     const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
     if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) ||
@@ -94,6 +99,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   }
   const Insn& last = block.insns[block.count - 1];
   if (!e.ended()) e.go_to(last.next_offset);
+  if (listing != nullptr) listing->host_at.push_back(static_cast<u32>(a.offset()));
   const u8* const cold_base = arena.next_cold();
   const u64 cold_distance = static_cast<u64>(cold_base - base);
   cold->setOffset(cold_distance);
@@ -115,6 +121,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   native.cold_code = cold_base;
   native.cold_bytes = static_cast<u32>(cold->bufferSize());
   e.place_edges(native);
+  native.probes = e.probes();
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "jit/jit_options.h"
+#include "jit/listing.h"
 #include "jit/native_block.h"
 #include "jit/x64/code_arena.h"
 #include "jit/x64/stubs.h"
@@ -22,9 +23,9 @@ class Translator {
              const cpu::BlockCache& blocks);
   ~Translator();
 
-  /// Fills `native` with the code of `block`, whose data accesses have the rights of `view`. False: it has
+  /// Fills `native`, and `listing` if there is one, with the code of `block`, whose data accesses have the rights of `view`. False: it has
   /// something that cannot be assembled.
-  bool translate(const cpu::Block& block, mmu::View view, NativeBlock& native);
+  bool translate(const cpu::Block& block, mmu::View view, NativeBlock& native, Listing* listing = nullptr);
   /// Makes the edge's jump lead to `code`.
   void point(const Edge& edge, const u8* code);
 

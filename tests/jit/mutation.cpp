@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -259,43 +260,60 @@ struct Options {
   u64 seed = 1;
   u64 seeds = 40;
   u64 instructions = 60'000;
+  u64 churn = 4'000'000;
 };
+
+/// One guest, before it has run.
+struct Field {
+  explicit Field(u64 seed)
+      : random(seed),
+        straddle(seed % 2 == 0),
+        first(kGuards * kCell + (straddle ? kCell / 2 : 0)),
+        templates(make_templates(random, static_cast<u32>(first))),
+        guest(make_fixed(static_cast<u32>(first))) {
+    for (u64 i = 0; i < kCells; ++i) cells.push_back(random.below(kTemplateCount));
+  }
+  void load_into(Runner& runner, u64 seed) const {
+    const Bytes guard = cell(1, {0x41, 0xff, 0xe3});
+    runner.load(kFixed, guest.fixed);
+    for (std::size_t i = 0; i < kTemplateCount; ++i) runner.load(kTemplates + i * kCell, templates[i]);
+    for (u64 i = 0; i < kCells + 2 * kGuards; ++i)
+      runner.load(kField + first - kGuards * kCell + i * kCell, guard);
+    for (u64 i = 0; i < kCells; ++i) runner.load(kField + first + i * kCell, templates[cells[i]]);
+    runner.start(seed, guest);
+  }
+  const Bytes& any_template() { return templates[random.below(kTemplateCount)]; }
+  u64 any_cell() { return kField + first + random.below(kCells) * kCell; }
+  /// Between cells, where any of them may change.
+  bool between(u64 rip) const { return rip >= kFixed && rip < guest.function; }
+
+  native::Random random;
+  bool straddle;  // cells straddle pages; else pages can be exchanged
+  u64 first;
+  std::vector<Bytes> templates;
+  Guest guest;
+  std::vector<std::size_t> cells;
+};
+
+std::unique_ptr<Runner> make_runner(const jit::JitOptions* options) {
+  return std::make_unique<Runner>([&](mmu::CodePages& pages) -> std::unique_ptr<cpu::Engine> {
+    if (options == nullptr) return std::make_unique<cpu::InterpEngine>(cpu::default_profile(), pages);
+    return std::make_unique<jit::JitEngine>(cpu::default_profile(), pages, *options);
+  });
+}
 
 /// A line about the first difference; empty: none.
 std::string run_seed(u64 seed, const Options& options) {
-  native::Random random(seed);
-  // Cells that straddle pages, or pages that can be exchanged.
-  const bool straddle = seed % 2 == 0;
-  const u64 first = kGuards * kCell + (straddle ? kCell / 2 : 0);
-  const std::vector<Bytes> templates = make_templates(random, static_cast<u32>(first));
-  const Guest guest = make_fixed(static_cast<u32>(first));
-
+  Field field(seed);
+  native::Random& random = field.random;
   std::vector<std::unique_ptr<Runner>> runners;
-  runners.push_back(std::make_unique<Runner>([](mmu::CodePages& pages) {
-    return std::make_unique<cpu::InterpEngine>(cpu::default_profile(), pages);
-  }));
+  runners.push_back(make_runner(nullptr));
   const std::vector<Variant> all = variants();
-  for (const Variant& variant : all) {
-    runners.push_back(std::make_unique<Runner>([&](mmu::CodePages& pages) {
-      return std::make_unique<jit::JitEngine>(cpu::default_profile(), pages, variant.options);
-    }));
-  }
+  for (const Variant& variant : all) runners.push_back(make_runner(&variant.options));
   const auto for_all = [&](auto&& act) {
     for (auto& runner : runners) act(*runner);
   };
-
-  const Bytes guard = cell(1, {0x41, 0xff, 0xe3});
-  for_all([&](Runner& runner) {
-    runner.load(kFixed, guest.fixed);
-    for (std::size_t i = 0; i < templates.size(); ++i) runner.load(kTemplates + i * kCell, templates[i]);
-    for (u64 i = 0; i < kCells + 2 * kGuards; ++i)
-      runner.load(kField + first - kGuards * kCell + i * kCell, guard);
-  });
-  for (u64 i = 0; i < kCells; ++i) {
-    const Bytes& chosen = templates[random.below(templates.size())];
-    for_all([&](Runner& runner) { runner.load(kField + first + i * kCell, chosen); });
-  }
-  for_all([&](Runner& runner) { runner.start(seed, guest); });
+  for_all([&](Runner& runner) { field.load_into(runner, seed); });
 
   u64 swapped = 0;
   for (u64 at = 0; at < options.instructions;) {
@@ -309,18 +327,19 @@ std::string run_seed(u64 seed, const Options& options) {
       return fmt::format("{}: after {} instructions\ninterpreter{}\n{}JIT{}\n{}", all[i - 1].name, at,
                          ok ? "" : " (fault)", runners[0]->dump(), also ? "" : " (fault)", runners[i]->dump());
     }
-    if (!ok) return fmt::format("the guest faulted after {} instructions: a mistake of the generator\n{}", at, runners[0]->dump());
-
+    if (!ok) {
+      return fmt::format("the guest faulted after {} instructions: a mistake of the generator\n{}", at,
+                         runners[0]->dump());
+    }
     // A bus master writes: an immediate anywhere, or a cell that is not running.
-    const u64 rip = runners[0]->state().rip;
-    const bool between = rip >= kFixed && rip < guest.function;
-    const u64 target = kField + first + random.below(kCells) * kCell;
-    const Bytes& chosen = templates[random.below(templates.size())];
+    const bool between = field.between(runners[0]->state().rip);
+    const u64 target = field.any_cell();
+    const Bytes& chosen = field.any_template();
     if (between && random.chance(50))
       for_all([&](Runner& runner) { runner.load(target, chosen); });
     else
       for_all([&](Runner& runner) { runner.load(target + 2, {chosen.begin() + 2, chosen.begin() + 5}); });
-    if (!straddle && between && random.chance(50)) {
+    if (!field.straddle && between && random.chance(50)) {
       swapped ^= 1;
       for_all([&](Runner& runner) {
         runner.map_page(kAlias, kField + swapped * kPageBytes);
@@ -328,6 +347,41 @@ std::string run_seed(u64 seed, const Options& options) {
       });
     }
   }
+  return {};
+}
+
+u64 resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  u64 total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * 4096;
+}
+
+/// Code is rewritten and run again for long, in a small code cache: memory stays as it is. Empty: it does.
+std::string churn(const Options& options) {
+  constexpr u64 kMaxGrowthBytes = 8u << 20;
+  jit::JitOptions jit;
+  jit.threshold = 1;
+  jit.code_cache_bytes = 1u << 20;
+  const auto runner = make_runner(&jit);
+  Field field(options.seed);
+  field.load_into(*runner, options.seed);
+  u64 resident = 0;
+  u64 at = 0;
+  for (; at < options.churn;) {
+    at += 500;
+    if (!runner->run_to(at, ~u64{0})) return "the guest faulted: a mistake of the generator";
+    if (field.between(runner->state().rip))
+      for (unsigned i = 0; i < 8; ++i) runner->load(field.any_cell(), field.any_template());
+    // The first part fills everything that has a bound.
+    if (at <= options.churn / 4) resident = resident_bytes();
+  }
+  const auto& engine = static_cast<const jit::JitEngine&>(runner->engine());
+  const u64 now = resident_bytes();
+  fmt::print("churn: {} instructions, {} blocks translated, {} bytes resident after a quarter, {} at the end\n", at,
+             engine.translated(), resident, now);
+  if (engine.translated() < 20'000) return "too little was translated to fill the code cache";
+  if (now > resident + kMaxGrowthBytes) return "memory grew";
   return {};
 }
 
@@ -341,11 +395,18 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "the first seed");
   app.add_option("--seeds", options.seeds, "how many");
   app.add_option("--instructions", options.instructions, "of each run");
+  app.add_option("--churn", options.churn, "instructions of the run that must not grow; 0: none");
   CLI11_PARSE(app, argc, argv);
+  if (options.churn != 0) {
+    if (const std::string growth = churn(options); !growth.empty()) {
+      fmt::print("{}\n", growth);
+      return 1;
+    }
+  }
   for (u64 seed = options.seed; seed < options.seed + options.seeds; ++seed) {
     const std::string difference = run_seed(seed, options);
     if (difference.empty()) continue;
-    fmt::print("jit_mutation --seeds 1 --instructions {} --seed {}\n{}\n", options.instructions, seed, difference);
+    fmt::print("jit_mutation --churn 0 --seeds 1 --instructions {} --seed {}\n{}\n", options.instructions, seed, difference);
     return 1;
   }
   fmt::print("mutation: seeds {} to {} without a difference\n", options.seed, options.seed + options.seeds - 1);

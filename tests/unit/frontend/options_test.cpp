@@ -79,7 +79,16 @@ TEST(Options, EveryOptionArrives) {
                                      "--code-cache",
                                      "1M",
                                      "--jit-threshold",
-                                     "3"});
+                                     "3",
+                                     "--lockstep-seed",
+                                     "9",
+                                     "--dump",
+                                     "guest,host",
+                                     "--at",
+                                     "0x1000,32",
+                                     "--perf-map",
+                                     "--symbols",
+                                     "System.map"});
   EXPECT_EQ(options.config.boot.kernel_path, "vmlinuz");
   EXPECT_EQ(options.config.boot.initrd_path, "initrd.img");
   EXPECT_EQ(options.config.boot.command_line, "console=ttyS0 quiet");
@@ -107,6 +116,11 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(jit.max_block_insns, 7u);
   EXPECT_EQ(jit.code_cache_bytes, 1u << 20);
   EXPECT_EQ(jit.threshold, 3u);
+  EXPECT_EQ(jit.lockstep_seed, 9u);
+  EXPECT_TRUE(jit.dumps(jit::Dump::Guest) && jit.dumps(jit::Dump::Host) && !jit.dumps(jit::Dump::Plan));
+  EXPECT_EQ(jit.dump_at, (std::vector<u64>{0x1000, 32}));
+  EXPECT_TRUE(jit.perf_map);
+  EXPECT_EQ(jit.symbols_path, "System.map");
 }
 
 TEST(Options, AllPassesCanBeLeftOutAtOnce) {
@@ -138,6 +152,9 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--max-block", "0"}).find("--max-block 0"), std::string::npos);
   EXPECT_NE(refused({"--code-cache", "1K"}).find("256K"), std::string::npos);
   EXPECT_NE(refused({"--jit-threshold", "often"}).find("often"), std::string::npos);
+  EXPECT_NE(refused({"--dump", "guest,everything"}).find("everything"), std::string::npos);
+  EXPECT_NE(refused({"--at", "0x1000"}).find("--dump"), std::string::npos);
+  EXPECT_NE(refused({"--dump", "host", "--at", "here"}).find("here"), std::string::npos);
 }
 
 TEST(Options, HelpAndVersionNeedNoKernel) {
