@@ -51,8 +51,7 @@ The run
 
 The translating engine (nothing of this can be seen by the guest)
   --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, second-level; all
-  --max-block N         instructions in a block, at most 48
-  --code-cache SIZE     for generated code, 256K to 1G (default 64M)
+  --max-block N         instructions in a block, at most 48; --code-cache SIZE: room for code (default 64M)
   --jit-threshold N     translate a block when it runs the N-th time
   --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
   --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel
