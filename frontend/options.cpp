@@ -49,13 +49,11 @@ The run
   --wall-timeout SECONDS  end after so much time on this host, exit code 21
   --hash-every N        print a digest of the whole state every N instructions
 
-The translating engine (nothing of this can be seen by the guest)
+The translating engine: nothing of this can be seen by the guest; docs/command.md says more
   --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, second-level; all
-  --max-block N         instructions in a block, at most 48; --code-cache SIZE: room for code (default 64M)
-  --jit-threshold N     translate a block when it runs the N-th time
+  --max-block N, --code-cache SIZE, --jit-threshold N, --lockstep-seed N
   --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
   --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel
-  --lockstep-seed N     of the random lengths after which lockstep compares (default 1)
 
 What it tells
   --json FILE           write a report when the run ends
