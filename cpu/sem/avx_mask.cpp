@@ -12,41 +12,50 @@ template <class T>
 struct vmaskmov {
   static bool selected(const V256& mask, unsigned i) { return element<T>(mask, i) >> (kBits<T> - 1) != 0; }
   static unsigned count(const Insn& in) { return vector_bytes(in) / sizeof(T); }
-  /// Element i follows its neighbours even where a 32-bit address ends.
-  static bool linear_of(Cpu& cpu, const Insn& in, unsigned i, mmu::Access access, u64& linear) {
-    return operand_linear(cpu, without_alignment_check(in), effective_address(cpu.state, in) + i * sizeof(T), sizeof(T), access, linear);
+
+  /// Where the selected elements lie. False: a segment does not hold one of them.
+  struct Place {
+    u64 linear[sizeof(V256) / sizeof(T)];
+    u64 first, last;  // byte of the selected elements
+    bool any = false;
+  };
+  static bool place(Cpu& cpu, const Insn& in, const V256& mask, mmu::Access access, Place& at) {
+    for (unsigned i = 0; i < count(in); ++i) {
+      if (!selected(mask, i)) continue;
+      // Elements follow each other even where a 32-bit address ends.
+      const u64 effective = effective_address(cpu.state, in) + i * sizeof(T);
+      if (!operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), access, at.linear[i])) return false;
+      if (!at.any) at.first = at.linear[i];
+      at.last = at.linear[i] + sizeof(T) - 1;
+      at.any = true;
+    }
+    // An address that is not canonical comes before a page fault.
+    if (at.any && !mmu::is_canonical(cpu.mmu.context(), at.last)) at.first = at.last;
+    return true;
   }
 
   static Status load(Cpu& cpu, const Insn& in) {
     const V256 mask = cpu.state.ymm[in.reg[1]];
+    Place at;
+    if (!place(cpu, in, mask, mmu::Access::Read, at)) return Status::Fault;
+    if (at.any && !cpu.mmu.probe_read(at.first, 1)) return cpu.memory_fault(in.has(Insn::kStackSegment));
     std::array<T, sizeof(V256) / sizeof(T)> result{};
     for (unsigned i = 0; i < count(in); ++i) {
-      u64 linear;
-      if (!selected(mask, i)) continue;
-      if (!linear_of(cpu, in, i, mmu::Access::Read, linear)) return Status::Fault;
-      if (!cpu.mmu.load(linear, result[i])) return cpu.memory_fault(in.has(Insn::kStackSegment));
+      if (selected(mask, i) && !cpu.mmu.load(at.linear[i], result[i])) return cpu.memory_fault(in.has(Insn::kStackSegment));
     }
     cpu.state.ymm[in.reg[0]] = std::bit_cast<V256>(result);
     return Status::Next;
   }
   static Status store(Cpu& cpu, const Insn& in) {
     const V256 mask = cpu.state.ymm[in.reg[1]], value = cpu.state.ymm[in.reg[2]];
-    u64 linear[sizeof(V256) / sizeof(T)];
-    u64 first = 0, last = 0;
-    bool any = false;
-    for (unsigned i = 0; i < count(in); ++i) {
-      if (!selected(mask, i)) continue;
-      if (!linear_of(cpu, in, i, mmu::Access::Write, linear[i])) return Status::Fault;
-      if (!any) first = linear[i];
-      last = linear[i] + sizeof(T) - 1;
-      any = true;
-    }
+    Place at;
+    if (!place(cpu, in, mask, mmu::Access::Write, at)) return Status::Fault;
     // Undefined: which byte of an element in a second page is the faulting one. Processors name the last.
-    if (any && (!cpu.mmu.probe_write(first, 1) || !cpu.mmu.probe_write(last, 1))) {
+    if (at.any && (!cpu.mmu.probe_write(at.first, 1) || !cpu.mmu.probe_write(at.last, 1))) {
       return cpu.memory_fault(in.has(Insn::kStackSegment));
     }
     for (unsigned i = 0; i < count(in); ++i) {
-      if (selected(mask, i) && !cpu.mmu.store(linear[i], element<T>(value, i))) {
+      if (selected(mask, i) && !cpu.mmu.store(at.linear[i], element<T>(value, i))) {
         return cpu.memory_fault(in.has(Insn::kStackSegment));
       }
     }

@@ -136,9 +136,10 @@ struct maskmov {
     Insn at_di = in;
     at_di.base = RDI * 8;
     u64 linear;
-    // The whole operand for the limit, a quadword for the alignment.
+    // The whole operand for the limit, a quadword for the alignment, unless the upper one is not canonical.
     if (!data_linear(cpu, at_di, sizeof(V), mmu::Access::Write, linear)) return Status::Fault;
-    if (!data_linear(cpu, at_di, 8, mmu::Access::Write, linear)) return Status::Fault;
+    const bool canonical = mmu::is_canonical(cpu.mmu.context(), linear + sizeof(V) - 8);
+    if (canonical && !data_linear(cpu, at_di, 8, mmu::Access::Write, linear)) return Status::Fault;
     for (u64 end = sizeof(V); end != 0; end -= 8) {
       if (!cpu.mmu.probe_write(linear + end - 8, 8)) return cpu.memory_fault(in.has(Insn::kStackSegment));
     }

@@ -315,7 +315,8 @@ u64 draw_target(Random& random) {
   if (choice < 92) return kReadOnly + random.below(kPageBytes - 600);
   if (choice < 95) return kEnd - 1 - random.below(40);
   if (choice < 98) return kEnd + random.below(kPageBytes);
-  return 0x0000800000000000 - random.below(40) + (random.next() & 0xff00000000000000);
+  // Not canonical, or around the end of the lower half.
+  return 0x0000800000000000 - random.below(40) + (random.chance(50) ? 0 : random.next() & 0xff00000000000000);
 }
 
 void draw_fx(Random& random, FxImage& fx) {
@@ -433,16 +434,32 @@ struct Generator::Impl {
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
-    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
+  }
+
+  /// The forms of a row, found when they are first asked for.
+  const std::vector<Form>& forms(Mnemonic mnemonic) {
+    Row& row = rows[static_cast<std::size_t>(mnemonic)];
+    if (!row.searched && skip_reason(mnemonic).empty()) find_forms(mnemonic, row.forms);
+    row.searched = true;
+    return row.forms;
+  }
+
+  /// Everything sequences are made of.
+  struct Usable {
+    Mnemonic mnemonic;
+    const Form* form;
+  };
+  const std::vector<Usable>& usable() {
+    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count) && !usable_complete; ++i) {
       const auto mnemonic = static_cast<Mnemonic>(i);
-      if (!skip_reason(mnemonic).empty()) continue;
-      find_forms(mnemonic);
       // POPF would single-step, or fault on alignment, from there on; the last bits of transcendentals are our own.
       if (mnemonic == Mnemonic::POPF || mnemonic == Mnemonic::POPFQ || last_bits_differ(mnemonic)) continue;
       // In a sequence the components asked for would be any.
       if (is_xsave_family(kZydisMnemonics[i])) continue;
-      for (std::size_t form = 0; form < forms[i].size(); ++form) usable.push_back({mnemonic, form});
+      for (const Form& form : forms(mnemonic)) usable_rows.push_back({mnemonic, &form});
     }
+    usable_complete = true;
+    return usable_rows;
   }
 
   bool is_string_row(Mnemonic mnemonic) const {
@@ -459,8 +476,7 @@ struct Generator::Impl {
     return false;
   }
 
-  void find_forms(Mnemonic mnemonic) {
-    auto& found = forms[static_cast<std::size_t>(mnemonic)];
+  void find_forms(Mnemonic mnemonic, std::vector<Form>& found) const {
     static constexpr ZydisOperandSizeHint kHints[] = {ZYDIS_OPERAND_SIZE_HINT_16, ZYDIS_OPERAND_SIZE_HINT_32, ZYDIS_OPERAND_SIZE_HINT_64};
     const auto try_form = [&](std::vector<Kind> operands) {
       Form form{std::move(operands)};
@@ -626,23 +642,24 @@ struct Generator::Impl {
   }
 
   ZydisDecoder decoder;
-  std::vector<Form> forms[static_cast<std::size_t>(Mnemonic::Count)];
-  struct Usable {
-    Mnemonic mnemonic;
-    std::size_t form;
+  struct Row {
+    bool searched = false;
+    std::vector<Form> forms;
   };
-  std::vector<Usable> usable;
+  Row rows[static_cast<std::size_t>(Mnemonic::Count)];
+  bool usable_complete = false;
+  std::vector<Usable> usable_rows;
 };
 
 Generator::Generator() : impl_(std::make_unique<Impl>()) {}
 Generator::~Generator() = default;
 
 unsigned Generator::forms(Mnemonic mnemonic) const {
-  return static_cast<unsigned>(impl_->forms[static_cast<std::size_t>(mnemonic)].size());
+  return static_cast<unsigned>(impl_->forms(mnemonic).size());
 }
 
 std::optional<Case> Generator::make(Mnemonic mnemonic, u64 seed, u64 index) const {
-  const auto& forms = impl_->forms[static_cast<std::size_t>(mnemonic)];
+  const auto& forms = impl_->forms(mnemonic);
   if (forms.empty()) return std::nullopt;
   Random random(seed ^ (static_cast<u64>(mnemonic) << 48) ^ (index * 0x2545f4914f6cdd1d));
   Case test{};
@@ -678,11 +695,11 @@ std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned lengt
       test.code[test.code_bytes++] = 0xc0;
       undefined = 0;
     }
-    auto chosen = impl_->usable[random.below(impl_->usable.size())];
-    while (wanted != nullptr && !wanted(chosen.mnemonic)) chosen = impl_->usable[random.below(impl_->usable.size())];
-    const auto& form = impl_->forms[static_cast<std::size_t>(chosen.mnemonic)][chosen.form];
+    const auto& usable = impl_->usable();
+    auto chosen = usable[random.below(usable.size())];
+    while (wanted != nullptr && !wanted(chosen.mnemonic)) chosen = usable[random.below(usable.size())];
     const u64 offset = test.rip - kCodeLinear + test.code_bytes;
-    const unsigned bytes = impl_->encode(random, chosen.mnemonic, form, offset, test.code + test.code_bytes, &test);
+    const unsigned bytes = impl_->encode(random, chosen.mnemonic, *chosen.form, offset, test.code + test.code_bytes, &test);
     test.code_bytes = static_cast<u8>(test.code_bytes + bytes);
     if (bytes != 0) undefined = cpu::insn_row(chosen.mnemonic).undefined;
     // An earlier fault leaves the flags of an earlier instruction: mask what any of them leaves undefined.

@@ -43,7 +43,7 @@ class Oracle {
     for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
       const auto mnemonic = static_cast<Mnemonic>(i);
       const std::string name(cpu::insn_row(mnemonic).name);
-      if (!options_.row.empty() && options_.row != name) continue;
+      if (!wanted(name)) continue;
       if (const std::string_view reason = skip_reason(mnemonic); !reason.empty()) {
         if (options_.list) fmt::print("{:<16} skipped: {}\n", name, reason);
         ++skipped_;
@@ -63,6 +63,12 @@ class Oracle {
     Case test;
     u64 index;
   };
+
+  bool wanted(const std::string& name) const {
+    const std::string& row = options_.row;
+    if (row.ends_with('*')) return name.starts_with(row.substr(0, row.size() - 1));
+    return row.empty() || row == name;
+  }
 
   void run_row(Mnemonic mnemonic, const std::string& name) {
     u64 made = 0;
@@ -146,7 +152,7 @@ int main(int argc, char** argv) {
   app.add_option("--cases", options.cases, "cases per table row");
   app.add_option("--sequences", options.sequences, "sequences of several instructions");
   app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (SEQUENCE: only sequences)");
+  app.add_option("--row", options.row, "only this row (VADD*: all that begin so; SEQUENCE: only sequences)");
   app.add_option("--case", options.only_case, "only this case of the row");
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--list", options.list, "print every row");
