@@ -21,6 +21,17 @@ bool overlaps(const Block& block, u64 phys, u64 bytes) {
   return block.crosses_page() && hits(block.second_phys, block.second_phys + block.bytes - first_bytes);
 }
 
+/// The lines of the page of `phys` that the block has code in.
+u64 lines_in_page(const Block& block, u64 phys) {
+  const u64 first_bytes = bytes_in_first_page(block);
+  u64 lines = 0;
+  if ((block.phys ^ phys) >> kPageShift == 0)
+    lines = mmu::CodePages::line_mask(block.phys & ~kPageMask, first_bytes);
+  if (block.crosses_page() && (block.second_phys ^ phys) >> kPageShift == 0)
+    lines |= mmu::CodePages::line_mask(block.second_phys & ~kPageMask, block.bytes - first_bytes);
+  return lines;
+}
+
 }  // namespace
 
 BlockCache::BlockCache(mmu::CodePages& code_pages)
@@ -120,15 +131,18 @@ void BlockCache::free_removed() {
 void BlockCache::code_written(u64 phys, u64 bytes) {
   Block** const list = list_of(phys);
   if (list == nullptr || *list == nullptr) return;
+  u64 lines = 0;
   for (Block* block = *list; block != nullptr;) {
     Block* const next = block->page_link[link_in_page(*block, phys)].next;
     if (overlaps(*block, phys, bytes)) {
       remove(block);
       ++invalidations_;
+    } else {
+      lines |= lines_in_page(*block, phys);
     }
     block = next;
   }
-  if (*list == nullptr) code_pages_.remove_page(phys & kPageMask);
+  code_pages_.keep_lines(phys & kPageMask, lines);
 }
 
 void BlockCache::flush() {

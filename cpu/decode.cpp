@@ -277,7 +277,11 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   const ZydisDecoder& decoder = impl_->decoders[static_cast<unsigned>(mode.code_size())];
   ZydisDecodedInstruction zydis;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-  const ZyanStatus status = ZydisDecoderDecodeFull(&decoder, bytes.data(), available, &zydis, operands);
+  ZydisDecoderContext context;
+  ZyanStatus status = ZydisDecoderDecodeInstruction(&decoder, &context, bytes.data(), available, &zydis);
+  // What is not written in the instruction is the bodies' business.
+  if (ZYAN_SUCCESS(status))
+    status = ZydisDecoderDecodeOperands(&decoder, &context, &zydis, operands, zydis.operand_count_visible);
   if (status == ZYDIS_STATUS_NO_MORE_DATA) {
     if (available < ZYDIS_MAX_INSTRUCTION_LENGTH) return DecodeStatus::Truncated;
     insn.exec = raise_gp0;  // longer than 15 bytes, SDM 3A 6.15 #GP

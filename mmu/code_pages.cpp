@@ -6,19 +6,6 @@
 
 namespace reprise::mmu {
 
-namespace {
-
-constexpr unsigned kLineShift = 6;
-
-/// The line bits of [offset, offset+bytes), which lies within one page and is not empty.
-constexpr u64 line_mask(u64 offset, u64 bytes) {
-  const u64 first = offset >> kLineShift;
-  const u64 last = (offset + bytes - 1) >> kLineShift;
-  return field(~u64{0}, 0, static_cast<unsigned>(last - first + 1)) << first;
-}
-
-}  // namespace
-
 void CodePages::add_code(u64 phys, u64 bytes) {
   const u64 offset = phys & ~kPageMask;
   bytes = std::min(bytes, kPageBytes - offset);
@@ -48,10 +35,10 @@ bool CodePages::written(u64 phys, u64 bytes) {
   return hit;
 }
 
-void CodePages::remove_page(u64 phys_page) {
+void CodePages::keep_lines(u64 phys_page, u64 lines) {
   const u64 chunk = phys_page >> kChunkShift;
   if (listeners_.size() > 1 || chunk >= chunks_.size() || !chunks_[chunk]) return;
-  (*chunks_[chunk])[index_in_chunk(phys_page)] = 0;
+  (*chunks_[chunk])[index_in_chunk(phys_page)] &= lines;
 }
 
 }  // namespace reprise::mmu

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/bits.h"
 #include "common/types.h"
 
 namespace reprise::mmu {
@@ -48,13 +49,20 @@ class CodePages {
   /// code.
   bool written(u64 phys, u64 bytes);
 
-  /// Called by a listener that has no block left in the page. With several listeners the page stays marked,
-  /// since the others may still have blocks there.
-  void remove_page(u64 phys_page);
+  /// Called by a listener after it dropped blocks: what it still has in the page lies in `lines` (bit i: bytes
+  /// [64*i, 64*i+64)). With several listeners all marks stay, since the others may still have blocks there.
+  void keep_lines(u64 phys_page, u64 lines);
+  /// The lines of [offset, offset+bytes), which lies within one page and is not empty.
+  static constexpr u64 line_mask(u64 offset, u64 bytes) {
+    const u64 first = offset >> kLineShift;
+    const u64 last = (offset + bytes - 1) >> kLineShift;
+    return field(~u64{0}, 0, static_cast<unsigned>(last - first + 1)) << first;
+  }
 
   void clear() { chunks_.clear(); }
 
  private:
+  static constexpr unsigned kLineShift = 6;
   // The line bitmaps of 2 MiB of guest-physical memory. Bit i covers bytes [64*i, 64*i+64) of the page.
   static constexpr unsigned kChunkShift = 21;
   using Chunk = std::array<u64, (u64{1} << kChunkShift) / kPageBytes>;

@@ -427,7 +427,7 @@ TEST_F(MmuAccess, CodePagesHaveNoWriteTag) {
   EXPECT_EQ(observer.stops, 1);
   EXPECT_EQ(mmu->stats().code_page_stores, 2u);
 
-  code_pages.remove_page(0x20000);
+  code_pages.keep_lines(0x20000, 0);
   EXPECT_TRUE(mmu->store(kA + 0x3c, u64{6}));
   EXPECT_NE(mmu->write_pointer(kA, 1), nullptr);
 }
@@ -474,7 +474,7 @@ TEST_F(MmuAccess, WriteTagsGrantedAgainAreDroppedAgain) {
     ASSERT_NE(mmu->write_pointer(kA, 1), nullptr);
     code_pages.add_code(0x20000, 1);
     ASSERT_EQ(mmu->write_pointer(kA, 1), nullptr);
-    code_pages.remove_page(0x20000);
+    code_pages.keep_lines(0x20000, 0);
   }
 }
 

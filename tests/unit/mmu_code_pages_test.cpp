@@ -52,7 +52,7 @@ TEST_F(CodePagesTest, AStoreOverSeveralPagesTellsOfEachPageWithCode) {
 
 TEST_F(CodePagesTest, RemovingAPageForgetsIt) {
   pages.add_code(0x5000, 4096);
-  pages.remove_page(0x5000);
+  pages.keep_lines(0x5000, 0);
   EXPECT_FALSE(pages.has_code(0x5000));
   EXPECT_FALSE(pages.written(0x5000, 8));
   pages.add_code(0x5000, 1);
@@ -64,7 +64,7 @@ TEST_F(CodePagesTest, WithTwoListenersThePageStays) {
   RecordingListener second;
   pages.add_listener(second);
   pages.add_code(0x5000, 16);
-  pages.remove_page(0x5000);
+  pages.keep_lines(0x5000, 0);
   EXPECT_TRUE(pages.written(0x5000, 1));
   EXPECT_EQ(second.writes.size(), 1u);
 }
@@ -79,7 +79,7 @@ TEST_F(CodePagesTest, OddArgumentsAreHarmless) {
   EXPECT_TRUE(pages.has_code(0x1000));
   EXPECT_FALSE(pages.written(~u64{0}, 1));
   EXPECT_FALSE(pages.written(0x1fff, 0));
-  pages.remove_page(~u64{0} & kPageMask);
+  pages.keep_lines(~u64{0} & kPageMask, 0);
   pages.clear();
   EXPECT_FALSE(pages.has_code(0x1000));
 }

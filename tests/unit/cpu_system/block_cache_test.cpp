@@ -77,6 +77,17 @@ TEST_F(BlockCacheTest, TheLastBlockOfAPageTakesItsMarkAlong) {
   EXPECT_FALSE(pages.has_code(0x2000));
 }
 
+TEST_F(BlockCacheTest, LinesWithoutCodeAreForgottenAfterAStore) {
+  add(0x2000, 0x10);
+  Block* const kept = add(0x2050, 0x40);  // lines 1 and 2
+  EXPECT_TRUE(pages.written(0x2000, 1));
+  EXPECT_FALSE(pages.written(0x2000, 1));
+  EXPECT_TRUE(pages.written(0x2040, 1)) << "its line has code";
+  EXPECT_TRUE(pages.written(0x2080, 1));
+  EXPECT_EQ(cache.find(0x2050, ModeKey{}), nullptr) << "and this store hit it";
+  EXPECT_EQ(removals.blocks.back(), kept);
+}
+
 TEST_F(BlockCacheTest, ACrossingBlockBelongsToBothPages) {
   add(0x2ffe, 6, 0, 0x7000);
   EXPECT_TRUE(pages.has_code(0x7000));
