@@ -1,6 +1,8 @@
 // Bodies of cpu/insn/far.inc. Far CALL, JMP, RET and IRET are in cpu/far_control.cpp, INT in cpu/interrupts.cpp;
 // SYSCALL and SYSENTER, which load fixed segments, are here. On Intel processors SYSCALL exists in 64-bit mode only and
 // SYSRET checks RCX at level 0; on those of AMD SYSENTER is undefined in long mode. SDM 2A, 2B; APM 3.
+#include <utility>
+
 #include "cpu/far_control.h"
 #include "cpu/interrupts.h"
 #include "cpu/sem/shapes.h"
@@ -43,8 +45,13 @@ Status sem_int(Cpu& cpu, const Insn& in) {
 
 Status sem_int3(Cpu& cpu, const Insn& in) { return software_interrupt(cpu, in, kBP, EventKind::SoftwareInterrupt); }
 
-/// A debug exception of its own kind: no check of the gate's DPL, DR6 stays.
-Status sem_int1(Cpu& cpu, const Insn& in) { return software_interrupt(cpu, in, kDB, EventKind::Trap); }
+/// A debug exception of its own kind: no check of the gate's DPL, DR6 stays. Undefined: a breakpoint that MOV SS has
+/// held back becomes part of it; a second #DB would overwrite the frame of the first on an IST stack.
+Status sem_int1(Cpu& cpu, const Insn& in) {
+  const Status status = software_interrupt(cpu, in, kDB, EventKind::Trap);
+  if (status != Status::Fault) cpu.state.dr6 |= std::exchange(cpu.state.pending_debug, 0);
+  return status;
+}
 
 Status sem_into(Cpu& cpu, const Insn& in) {
   if ((cpu.state.rflags & kRflagsOf) == 0) return Status::Next;

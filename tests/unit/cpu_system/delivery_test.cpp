@@ -441,6 +441,15 @@ TEST_F(Delivery, IntThatFaultsHasNotRetired) {
   expect_retires({0xcc});
 }
 
+TEST_F(Delivery, Long_Int1TakesInWhatMovSsHeldBack) {
+  state().pending_debug = 1;
+  state().mov_ss_shadow = true;
+  expect_retires({0xf1});
+  EXPECT_EQ(state().rip, handler(kDB));
+  EXPECT_EQ(state().pending_debug, 0u);
+  EXPECT_EQ(state().dr6 & 0xf, 1u);
+}
+
 TEST_F(Delivery, Int1IgnoresTheGateDpl) {
   enter_64bit(3);
   expect_retires({0xf1});
