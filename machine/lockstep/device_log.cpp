@@ -26,7 +26,13 @@ DeviceEvent Tap::record(DeviceEvent request, Access access) {
   // What bus masters do meanwhile comes behind it.
   const std::size_t index = log_.size();
   log_.push_back(request);
+  mmu::Mmu& mmu = cpu_->mmu;
+  const u64 map_version = mmu.phys_map().version();
+  const u64 flushes = mmu.stats().flushes_all;
   access(request);
+  // A map that changed: the second processor gets the new one before the next instruction.
+  if (mmu.phys_map().version() != map_version || mmu.stats().flushes_all != flushes)
+    cpu_->stop_requested = true;
   request.interrupt_pending = interrupts_.interrupt_pending();
   request.nmi_pending = cpu_->state.nmi_pending;
   request.stop_requested = cpu_->stop_requested;
