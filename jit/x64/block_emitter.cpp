@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "jit/vector_facts.h"
+#include "jit/x87_facts.h"
 
 namespace reprise::jit::x64 {
 
@@ -162,26 +164,53 @@ void BlockEmitter::call_handler() {
   check_owned(index_ + 1);
 }
 
-void BlockEmitter::finish_cold(u64 distance) {
+bool BlockEmitter::worth_repeating(unsigned first, unsigned last) const {
+  if (first == last) return false;
+  for (unsigned i = first; i <= last; ++i) {
+    const cpu::Insn& in = block_.insns[i];
+    if (on_vector_registers(in) || x87_facts(in.mnemonic).x87) return true;
+  }
+  return false;
+}
+
+void BlockEmitter::finish_slow_path(const SlowPath& path, const std::function<void(u32 index)>& emit) {
+  a.bind(path.entry);
+  in_rax_ = true, in_host_ = false;
+  if (worth_repeating(path.first, path.last)) {
+    // The group as a whole missed, as where it crosses a page: each access with a probe of its own.
+    fip_ = path.fip;
+    const bool with_end = ended_ && path.last + 1 == block_.count;
+    for (unsigned i = path.first; i <= path.last - (with_end ? 1 : 0); ++i) emit(i);
+    save_flags();
+    if (with_end) {
+      if (fip_ != nullptr) store_fip(*fip_);
+      call_stub(path.last, path.last);
+    }
+  } else {
+    if (path.fip != nullptr) store_fip(*path.fip);
+    call_stub(path.first, path.last);
+    acquire(path.last + 1);
+  }
+  if (path.flags_in_host) need_flags();
+  a.jmp(path.back);
+}
+
+void BlockEmitter::finish_cold(u64 distance, const std::function<void(u32 index)>& emit) {
   cold_distance_ = distance;
+  CHECK(slow_paths_bound_ == slow_paths_.size());
+  groups_off_ = true;
+  open_group_ = -1;
+  // Repeated instructions have slow paths of their own.
+  for (std::size_t i = 0; i < slow_paths_.size(); ++i) {
+    const SlowPath path = slow_paths_[i];
+    finish_slow_path(path, emit);
+  }
   for (const Miss& miss : misses_) {
     a.bind(miss.entry);
     a.call(address_of(
         context_.stubs.refill[static_cast<unsigned>(view_)][static_cast<unsigned>(miss.access)]));
     a.jnz(miss.retry);
     a.jmp(miss.slow);
-  }
-  CHECK(slow_paths_bound_ == slow_paths_.size());
-  for (const SlowPath& path : slow_paths_) {
-    a.bind(path.entry);
-    if (path.fip != nullptr) store_fip(*path.fip);
-    call_stub(path.first, path.last);
-    acquire(path.last + 1);
-    if (path.flags_in_host) {
-      in_rax_ = true, in_host_ = false;
-      need_flags();
-    }
-    a.jmp(path.back);
   }
   for (const PendingAcquire& pending : acquires_) {
     a.bind(pending.entry);

@@ -2,6 +2,7 @@
 // handlers, exits. Operands and probes are in memory.cpp, ways out of a block in exits.cpp.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "cpu/block_cache.h"
@@ -44,8 +45,9 @@ class BlockEmitter {
   void begin();
   /// Offset of what follows the charge.
   u64 body_begin() const { return body_begin_; }
-  /// Slow paths and exit stubs, which lie at `distance` bytes from the rest.
-  void finish_cold(u64 distance);
+  /// Slow paths and exit stubs, which lie at `distance` bytes from the rest. `emit` emits one instruction, from
+  /// begin_insn() to end_insn().
+  void finish_cold(u64 distance, const std::function<void(u32 index)>& emit);
   /// When the block's code has its place.
   void place_edges(NativeBlock& native) const;
 
@@ -204,6 +206,9 @@ class BlockEmitter {
   bool open_group(const PlannedInsn& planned);
   Mem group_operand(const PlannedInsn& planned, unsigned bytes) const;
   void call_stub(unsigned first, unsigned last);
+  void finish_slow_path(const SlowPath& path, const std::function<void(u32 index)>& emit);
+  /// Handlers of some instruction are much slower than a probe more.
+  bool worth_repeating(unsigned first, unsigned last) const;
   /// For jumps and calls: the assembler believes that all code is where the hot code is.
   u64 address_of(const u8* stub) const { return reinterpret_cast<u64>(stub) - cold_distance_; }
   u32 charge_without_flags(u64 offset) const;
@@ -219,6 +224,7 @@ class BlockEmitter {
   const mmu::View view_;
   NativeBlock& native_;
   unsigned index_ = 0;
+  bool groups_off_ = false;
   int open_group_ = -1;  // whose host address, or distance to it, is in the group register
   bool in_rax_ = true;
   bool in_host_ = false;

@@ -144,6 +144,7 @@ void BlockEmitter::load_base(unsigned gpr, i32 disp) {
 
 /// Probes for all of the group unless that is done already. False: too little is left of it.
 bool BlockEmitter::open_group(const PlannedInsn& planned) {
+  if (groups_off_) return false;
   if (open_group_ == planned.group) return true;
   const ProbeGroup& group = plan_.groups[static_cast<unsigned>(planned.group)];
   if (index_ == group.last) return false;

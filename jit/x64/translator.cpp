@@ -85,17 +85,19 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
     if (sets_fip(in)) e.sets_fip(i);
   }
   e.begin();
+  const auto emit = [&](u32 index) {
+    const Insn& in = block.insns[index];
+    e.begin_insn(index);
+    const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes))) e.call_handler();
+    e.end_insn();
+  };
   for (u32 i = 0; i < block.count; ++i) {
-    const Insn& in = block.insns[i];
     if (listing != nullptr) {
       listing->host_at.push_back(static_cast<u32>(a.offset()));
       listing->plan.push_back(plan_text(impl_->plan, i));
     }
-    e.begin_insn(i);
-    const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
-    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) ||
-          emit_x87(e, in, passes))) e.call_handler();
-    e.end_insn();
+    emit(i);
   }
   const Insn& last = block.insns[block.count - 1];
   if (!e.ended()) e.go_to(last.next_offset);
@@ -104,7 +106,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   const u64 cold_distance = static_cast<u64>(cold_base - base);
   cold->setOffset(cold_distance);
   a.section(cold);
-  e.finish_cold(cold_distance);
+  native.probes = e.probes();
+  e.finish_cold(cold_distance, emit);
 
   const asmjit::Section& hot = *code.textSection();
   if (impl_->failed || hot.bufferSize() > arena.room() || cold->bufferSize() > arena.room_cold()) return false;
@@ -121,7 +124,6 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   native.cold_code = cold_base;
   native.cold_bytes = static_cast<u32>(cold->bufferSize());
   e.place_edges(native);
-  native.probes = e.probes();
   return true;
 }
 
