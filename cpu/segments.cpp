@@ -154,6 +154,8 @@ void null_inaccessible_segments(CpuState& state) {
     Segment& segment = state.seg[index];
     const bool conforming = segment.code() && (segment.access & Segment::kConforming);
     if (segment.usable() && !conforming && segment.dpl() < state.cpl) segment = null_segment(0);
+    // Processors also clear the RPL of a null selector, and leave the base alone.
+    if (!segment.usable()) segment.selector = 0;
   }
 }
 

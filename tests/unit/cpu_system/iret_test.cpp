@@ -43,6 +43,22 @@ TEST_F(Iret, Long_ToUser) {
   EXPECT_EQ(state().seg[FS].base, 0u);
 }
 
+TEST_F(Iret, Long_ToUserClearsTheRplOfNullSelectors) {
+  for (const bool outer : {true, false}) {
+    enter_64bit();
+    reg(RSP) = kStack - 40;
+    state().seg[FS] = {.base = 0x1234, .limit = 0, .selector = 3, .access = Segment::kUnusable};
+    if (outer) {
+      frame<u64>({0x12000, kCode64User, 0x202, kUserStack, kDataUser});
+    } else {
+      frame<u64>({0x12000, kCode64, 0x202, kStack, kData0});
+    }
+    expect_retires(kIretq);
+    EXPECT_EQ(state().seg[FS].selector, outer ? 0 : 3);
+    EXPECT_EQ(state().seg[FS].base, 0x1234u);
+  }
+}
+
 TEST_F(Iret, Long_ToCompatibilityMode) {
   reg(RSP) = kStack - 40;
   frame<u64>({0x12000, kCode32User, 0x202, 0xffffffff00000000 | kUserStack, kDataUser});
