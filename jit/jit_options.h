@@ -22,11 +22,12 @@ enum class Pass : u8 {
   Vectors,      // SSE and AVX instructions as host instructions
   X87,          // x87 instructions as host instructions
   Strings,      // string instructions as host loops and copies
+  HostFlags,    // undefined flags are the host's where a test at start-up shows that they are ours
   SecondLevel,  // first-level TLB misses look in the second level in generated code
   Count
 };
 inline constexpr std::array<std::string_view, static_cast<unsigned>(Pass::Count)> kPassNames = {
-    "groups", "flags", "links", "jumps", "vectors", "x87", "strings", "second-level"};
+    "groups", "flags", "links", "jumps", "vectors", "x87", "strings", "host-flags", "second-level"};
 
 class PassSet {
  public:

@@ -10,6 +10,7 @@
 #include "jit/native_block.h"
 #include "jit/plan.h"
 #include "jit/x64/emitter.h"
+#include "jit/x64/host_flags.h"
 #include "jit/x64/stubs.h"
 
 namespace reprise::jit::x64 {
@@ -23,6 +24,7 @@ struct EmitContext {
   const JitOptions& options;
   const cpu::BlockCache& blocks;
   bool bmi2;  // the host has it
+  HostFlags host_flags;
 };
 
 class BlockEmitter {
@@ -127,6 +129,10 @@ class BlockEmitter {
   void repeatable(asmjit::InstId id, const asmjit::Operand& first, const asmjit::Operand& second) {
     producer_ = {id, first, second, index_};
   }
+  /// The code just emitted left the guest's flags in rax.
+  void flags_made_in_rax() { in_host_ = false, in_rax_ = true; }
+  /// Whether the host leaves the undefined flags of `in` as the guest shall see them.
+  bool host_flags_agree(const cpu::Insn& in) const { return context_.host_flags.agree(in); }
 
   // --- x87 ---
   /// The guest's FIP is the address of `in`, which was just emitted. Stored where it may be seen.

@@ -64,7 +64,9 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
         emit_pair(e, id, e.reg(dst, bytes), src);
       } else {
         if (src.isMem()) src = e.fetched(e.gpr_of(in, 1), bytes, kScratch1);
-        if (writes && (bytes == 4 || id == Inst::kIdImul)) {
+        // Others than these have the register only as destination.
+        const bool register_only = id == Inst::kIdImul || id == Inst::kIdAdcx || id == Inst::kIdAdox;
+        if (writes && (bytes == 4 || register_only)) {
           const Gp value = e.fetched(dst, bytes, kScratch0);
           emit_pair(e, id, value, src);
           e.assign(dst, bytes, value);

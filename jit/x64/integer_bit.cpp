@@ -1,13 +1,30 @@
-// Emission of tests and counts of bits.
+// Emission of tests of and scans for bits.
+#include "jit/x64/flag_fixes.h"
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
 namespace {
 
+/// Around BT and relatives, which change CF only.
+void before_test(BlockEmitter& e, const Insn& in) {
+  if (e.host_flags_agree(in))
+    e.need_flags();
+  else
+    e.save_flags();
+}
+/// Takes scratch 1.
+void after_test(BlockEmitter& e, const Insn& in) {
+  if (e.host_flags_agree(in))
+    e.flags_made();
+  else
+    fix_all_but_carry(e);
+}
+
 /// BT and relatives of memory by a register: its bit offset is signed and reaches beyond the operand.
 bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   const unsigned bytes = in.size0;
   const unsigned src = e.gpr_of(in, 1);
+  if (!e.pinned(src) && !e.host_flags_agree(in)) return false;
   e.save_flags();
   e.a.lea(kScratch0, e.address(in));
   if (bytes == 8)
@@ -18,14 +35,15 @@ bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   e.a.sar(kScratch1, log2_bits);
   e.a.lea(kScratch0, x86::ptr(kScratch0, kScratch1, log2_bits - 3));
   e.flags_lost();
-  const Mem m = e.one_register(e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes));
-  e.need_flags();
-  // Rax is free: the instruction makes the flags.
+  const Mem m =
+      e.one_register(e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes));
+  before_test(e, in);
+  // Rax is free where the instruction makes the flags.
   const Gp index = e.fetched(src, bytes, x86::rax);
   e.a.mov(e.scratch0(bytes), m);
   e.a.emit(id, e.scratch0(bytes), index);
   if (writes) e.a.mov(m, e.scratch0(bytes));
-  e.flags_made();
+  after_test(e, in);
   return true;
 }
 
@@ -36,7 +54,7 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   const Imm bit(in.imm & (bytes * 8 - 1));
   if (in.form == Form::RI || in.form == Form::RR) {
     const unsigned dst = e.gpr_of(in, 0);
-    e.need_flags();
+    before_test(e, in);
     const Gp value = e.fetched(dst, bytes, kScratch0);
     if (in.form == Form::RI)
       e.a.emit(id, value, bit);
@@ -45,14 +63,14 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
     if (writes && !e.pinned(dst)) e.assign(dst, bytes, value);
   } else if (in.form == Form::MI) {
     const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
-    e.need_flags();
+    before_test(e, in);
     e.a.emit(id, m, bit);
   } else if (in.form == Form::MR) {
     return bit_test_string(e, in, id, writes);
   } else {
     return false;
   }
-  e.flags_made();
+  after_test(e, in);
   return true;
 }
 
@@ -75,20 +93,6 @@ bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
   return true;
 }
 
-/// POPCNT.
-bool count_bits(BlockEmitter& e, const Insn& in, InstId id) {
-  const unsigned bytes = in.size0;
-  if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Operand src =
-      in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
-  e.a.emit(id, host, src);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
-  e.flags_made();
-  return true;
-}
-
 }  // namespace
 
 bool emit_bit(BlockEmitter& e, const Insn& in) {
@@ -105,8 +109,6 @@ bool emit_bit(BlockEmitter& e, const Insn& in) {
       return bit_scan(e, in, Inst::kIdBsf);
     case Mnemonic::BSR:
       return bit_scan(e, in, Inst::kIdBsr);
-    case Mnemonic::POPCNT:
-      return host_has(asmjit::CpuFeatures::X86::kPOPCNT) && count_bits(e, in, Inst::kIdPopcnt);
     default:
       return false;
   }

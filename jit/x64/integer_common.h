@@ -26,6 +26,7 @@ bool emit_bit(BlockEmitter& e, const Insn& in);
 bool emit_atomic(BlockEmitter& e, const Insn& in);
 bool emit_stack(BlockEmitter& e, const Insn& in);
 bool emit_branch(BlockEmitter& e, const Insn& in);
+bool emit_bmi(BlockEmitter& e, const Insn& in);
 bool emit_misc(BlockEmitter& e, const Insn& in);
 bool emit_string(BlockEmitter& e, const Insn& in);
 

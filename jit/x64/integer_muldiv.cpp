@@ -1,8 +1,15 @@
 // Emission of multiplications and divisions.
+#include "jit/x64/flag_fixes.h"
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
 namespace {
+
+/// After a multiplication whose low half is in guest register `gpr`.
+void made_product(BlockEmitter& e, const Insn& in, unsigned gpr) {
+  e.flags_made();
+  if (!e.host_flags_agree(in)) fix_product(e, e.fetched(gpr, in.size0, kScratch0));
+}
 
 /// MUL and IMUL of rAX.
 bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
@@ -13,7 +20,7 @@ bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
   e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
   e.a.emit(id, src);
   e.a.mov(e.reg(cpu::RAX, 8), x86::rax);
-  e.flags_made();
+  made_product(e, in, cpu::RAX);
   return true;
 }
 
@@ -56,8 +63,11 @@ bool divide(BlockEmitter& e, const Insn& in, bool is_signed) {
 bool imul(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (in.form == Form::R || in.form == Form::M) return multiply_accumulator(e, in, Inst::kIdImul);
-  if (in.kind2 != static_cast<u8>(cpu::OperandKind::Imm))
-    return word_to_qword(bytes) && emit_binary(e, in, Inst::kIdImul, Flags::Made, true);
+  if (in.kind2 != static_cast<u8>(cpu::OperandKind::Imm)) {
+    if (!word_to_qword(bytes) || !emit_binary(e, in, Inst::kIdImul, Flags::Made, true)) return false;
+    made_product(e, in, e.gpr_of(in, 0));
+    return true;
+  }
   if (!operands_ok(in) || !word_to_qword(bytes) || !immediate_fits(in, bytes)) return false;
   if (in.form != Form::RR && in.form != Form::RM) return false;
   const unsigned dst = e.gpr_of(in, 0);
@@ -66,7 +76,7 @@ bool imul(BlockEmitter& e, const Insn& in) {
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
   e.a.emit(Inst::kIdImul, host, src, immediate(in, bytes));
   if (!e.pinned(dst)) e.assign(dst, bytes, host);
-  e.flags_made();
+  made_product(e, in, dst);
   return true;
 }
 

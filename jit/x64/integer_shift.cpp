@@ -1,10 +1,22 @@
 // Emission of shifts and rotations.
+#include "jit/x64/flag_fixes.h"
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
 namespace {
 
 constexpr unsigned kByCl = cpu::RCX * 8;
+
+/// ROL and ROR of a register by an immediate above 1 change CF only.
+bool rotate_but_for_carry(BlockEmitter& e, const Insn& in, InstId id, unsigned count) {
+  const unsigned dst = e.gpr_of(in, 0);
+  const Gp value = e.fetched(dst, in.size0, kScratch0);
+  e.save_flags();
+  e.a.emit(id, value, Imm(count));
+  fix_all_but_carry(e);
+  if (!e.pinned(dst)) e.assign(dst, in.size0, value);
+  return true;
+}
 
 /// SHL, SHR, SAR, ROL, ROR, RCL, RCR. `keeps`: some flags survive even a count that is not 0.
 bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
@@ -16,6 +28,13 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
   if ((in.form == Form::RR || in.form == Form::MR) && in.reg[1] != kByCl) return false;
   // Rotated, CH would take the count with it.
   if (in.form == Form::RR && high_byte(in, 0) && e.gpr_of(in, 0) == cpu::RCX) return false;
+  if (!e.host_flags_agree(in)) {
+    if (!keeps) {
+      fixed_shift(e, in, id);
+      return true;
+    }
+    if (count > 1) return rotate_but_for_carry(e, in, id, count);
+  }
   const Flags flags = keeps || !by_immediate ? Flags::Merged : Flags::Made;
   const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
   if (in.form == Form::MI || in.form == Form::MR) {

@@ -17,22 +17,6 @@ namespace {
 
 using cpu::Insn;
 
-/// Whether undefined flags of every emitted instruction come out as docs/undefined.md has them. AND, OR, XOR
-/// and TEST clear AF everywhere.
-bool host_flags_are_ours() { return asmjit::CpuInfo::host().isVendor("INTEL"); }
-
-bool leaves_flags_undefined(const Insn& in) {
-  switch (in.mnemonic) {
-    case cpu::Mnemonic::AND:
-    case cpu::Mnemonic::OR:
-    case cpu::Mnemonic::XOR:
-    case cpu::Mnemonic::TEST:
-      return false;
-    default:
-      return cpu::insn_row(in.mnemonic).undefined != 0;
-  }
-}
-
 bool raises(const Insn& in) {
   return in.exec == cpu::raise_ud || in.exec == cpu::raise_nm || in.exec == cpu::raise_gp0;
 }
@@ -40,9 +24,11 @@ bool raises(const Insn& in) {
 }  // namespace
 
 struct Translator::Impl final : asmjit::ErrorHandler {
-  Impl(CodeArena& code_arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+  Impl(CodeArena& code_arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
        const cpu::BlockCache& blocks)
-      : arena(code_arena), context{stubs, cpu, options, blocks, asmjit::CpuInfo::host().features().x86().hasBMI2()} {}
+      : arena(code_arena),
+        context{stubs,  cpu, options, blocks, asmjit::CpuInfo::host().features().x86().hasBMI2(),
+                options.has(Pass::HostFlags) ? HostFlags::measure(cpu, code_arena) : HostFlags()} {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
 
@@ -52,10 +38,9 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   asmjit::CodeHolder code;
   x86::Assembler assembler;
   bool failed = false;
-  const bool trust_flags = host_flags_are_ours();
 };
 
-Translator::Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+Translator::Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
                        const cpu::BlockCache& blocks)
     : impl_(std::make_unique<Impl>(arena, stubs, cpu, options, blocks)) {}
 Translator::~Translator() = default;
@@ -88,7 +73,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   const auto emit = [&](u32 index) {
     const Insn& in = block.insns[index];
     e.begin_insn(index);
-    const bool body_only = raises(in) || (!impl_->trust_flags && leaves_flags_undefined(in));
+    const bool body_only = raises(in) || !(impl_->context.host_flags.agree(in) || fixes_host_flags(in));
     if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes))) e.call_handler();
     e.end_insn();
   };

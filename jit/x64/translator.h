@@ -19,7 +19,7 @@ namespace reprise::jit::x64 {
 
 class Translator {
  public:
-  Translator(CodeArena& arena, const Stubs& stubs, const cpu::Cpu& cpu, const JitOptions& options,
+  Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
              const cpu::BlockCache& blocks);
   ~Translator();
 

@@ -22,12 +22,16 @@ struct Options {
   std::string row;
   u64 show = 3;
   bool stats = false;
+  std::string without;
 };
 
-std::unique_ptr<cpu::Engine> make_jit(const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
-  jit::JitOptions options;
-  options.threshold = 1;
-  return std::make_unique<jit::JitEngine>(profile, code_pages, options);
+EmulatorRunner::MakeEngine make_jit(jit::PassSet passes) {
+  return [passes](const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
+    jit::JitOptions options;
+    options.threshold = 1;
+    options.passes = passes;
+    return std::make_unique<jit::JitEngine>(profile, code_pages, options);
+  };
 }
 
 /// What uses registers that generated code may or may not own: handlers among them, LDMXCSR and FLDCW too.
@@ -38,7 +42,7 @@ bool on_vector_or_x87(Mnemonic mnemonic) {
 
 class Lockstep {
  public:
-  explicit Lockstep(const Options& options) : options_(options), jit_(make_jit) {}
+  Lockstep(const Options& options, jit::PassSet passes) : options_(options), jit_(make_jit(passes)) {}
 
   int run() {
     for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
@@ -103,6 +107,16 @@ int main(int argc, char** argv) {
   app.add_option("--row", options.row, "only this row (SEQUENCE, FP: only sequences)");
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--stats", options.stats, "what was translated, and which rows were called");
+  app.add_option("--no-pass", options.without, "passes to leave out, as of `reprise run`");
   CLI11_PARSE(app, argc, argv);
-  return reprise::native::Lockstep(options).run();
+  auto passes = reprise::jit::PassSet::all();
+  if (!options.without.empty()) {
+    auto without = reprise::jit::parse_passes(options.without);
+    if (!without.ok()) {
+      fmt::print(stderr, "{}\n", without.error().message);
+      return 2;
+    }
+    passes.remove(without.take());
+  }
+  return reprise::native::Lockstep(options, passes).run();
 }

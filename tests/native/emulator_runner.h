@@ -1,6 +1,7 @@
 // Runs cases on an engine: 64-bit user mode over page tables that mirror the layout.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "cpu/engine.h"
@@ -10,8 +11,8 @@ namespace reprise::native {
 
 class EmulatorRunner {
  public:
-  using MakeEngine = std::unique_ptr<cpu::Engine> (*)(const cpu::CpuProfile& profile,
-                                                      mmu::CodePages& code_pages);
+  using MakeEngine =
+      std::function<std::unique_ptr<cpu::Engine>(const cpu::CpuProfile& profile, mmu::CodePages& code_pages)>;
 
   /// The interpreter.
   EmulatorRunner();
