@@ -50,7 +50,7 @@ The run
   --hash-every N        print a digest of the whole state every N instructions
 
 The translating engine: nothing of this can be seen by the guest; docs/command.md says more
-  --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, second-level; all
+  --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level; all
   --max-block N, --code-cache SIZE, --jit-threshold N, --lockstep-seed N
   --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
   --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel

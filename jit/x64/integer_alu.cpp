@@ -66,10 +66,10 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
         if (src.isMem()) src = e.fetched(e.gpr_of(in, 1), bytes, kScratch1);
         // Others than these have the register only as destination.
         const bool register_only = id == Inst::kIdImul || id == Inst::kIdAdcx || id == Inst::kIdAdox;
-        if (writes && (bytes == 4 || register_only)) {
+        if (writes && (bytes < 8 || register_only)) {
           const Gp value = e.fetched(dst, bytes, kScratch0);
           emit_pair(e, id, value, src);
-          e.assign(dst, bytes, value);
+          put_back(e, dst, value);
         } else {
           emit_pair(e, id, e.slot(dst, bytes), src);
         }
@@ -86,7 +86,7 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
         e.a.mov(e.scratch0(bytes), m);
         const Gp value = e.fetched(dst, bytes, kScratch1);
         emit_pair(e, id, value, e.scratch0(bytes), true);
-        if (writes) e.assign(dst, bytes, value);
+        if (writes) put_back(e, dst, value);
       }
       break;
     }
@@ -126,7 +126,7 @@ bool unary(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
     before(e, flags);
     const Gp value = e.fetched(dst, bytes, kScratch0);
     e.a.emit(id, value);
-    if (!e.pinned(dst)) e.assign(dst, bytes, value);
+    put_back(e, dst, value);
   } else if (in.form == Form::M) {
     const Mem m = e.probe(in, Access::Write, bytes);
     before(e, flags);

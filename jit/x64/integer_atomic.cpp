@@ -41,7 +41,7 @@ bool exchange(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   }
   const Gp value = e.fetched(src, bytes, kScratch0);
   e.a.emit(id, m, value);
-  if (!e.pinned(src)) e.assign(src, bytes, value);
+  put_back(e, src, value);
   after(e, flags);
   return true;
 }

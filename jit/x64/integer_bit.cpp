@@ -60,7 +60,7 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
       e.a.emit(id, value, bit);
     else
       e.a.emit(id, value, e.fetched(e.gpr_of(in, 1), bytes, kScratch1));
-    if (writes && !e.pinned(dst)) e.assign(dst, bytes, value);
+    if (writes) put_back(e, dst, value);
   } else if (in.form == Form::MI) {
     const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
     before_test(e, in);
@@ -88,7 +88,7 @@ bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
   }
   const Gp host = e.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
-  if (!e.pinned(dst)) e.assign(dst, 8, host.r64());
+  put_back(e, dst, host);
   e.flags_made();
   return true;
 }

@@ -112,7 +112,7 @@ bool crc32(BlockEmitter& e, const Insn& in) {
   }
   const Gp host = e.fetched(dst, bytes, kScratch1);
   e.a.emit(Inst::kIdCrc32, host, src);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  put_back(e, dst, host);
   return true;
 }
 

@@ -80,6 +80,11 @@ inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsig
   return scratch.r8();
 }
 
+/// Stores `value`, which was fetched() and then changed, as guest register `gpr`: all of it.
+inline void put_back(BlockEmitter& e, unsigned gpr, const Gp& value) {
+  if (!e.pinned(gpr)) e.assign(gpr, 8, value.r64());
+}
+
 /// Makes high byte operand 0 the low byte of its register for as long as it lives, to be written.
 class HighByteDestination {
  public:

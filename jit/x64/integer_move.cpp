@@ -138,10 +138,7 @@ bool lea(BlockEmitter& e, const Insn& in) {
   const unsigned computed = bytes == 8 && in.addr_shift == 0 ? 8 : 4;  // the upper half is zero or not wanted
   if (bytes == 2 || !e.pinned(dst)) {
     e.a.lea(e.scratch0(computed), at);
-    if (bytes == 2)
-      e.a.emit(Inst::kIdMov, e.place(dst, 2), e.scratch0(2));
-    else
-      e.assign(dst, bytes, e.scratch0(bytes));
+    e.assign(dst, bytes, e.scratch0(bytes));
   } else {
     e.a.lea(e.reg(dst, computed), at);
   }
@@ -158,8 +155,11 @@ bool setcc(BlockEmitter& e, const Insn& in, CondCode condition) {
     return true;
   }
   if (in.form == Form::R) {
+    const unsigned dst = e.gpr_of(in, 0);
+    const Gp host = e.pinned(dst) ? e.reg(dst, 1) : e.scratch0(1);
     e.need_flags();
-    e.a.emit(id, e.place(e.gpr_of(in, 0), 1));
+    e.a.emit(id, host);
+    if (!e.pinned(dst)) e.assign(dst, 1, host);
     return true;
   }
   if (in.form != Form::M) return false;
@@ -185,7 +185,7 @@ bool cmovcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   e.need_flags();
   const Gp host = e.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  put_back(e, dst, host);
   return true;
 }
 
@@ -195,7 +195,7 @@ bool bswap(BlockEmitter& e, const Insn& in) {
   const unsigned dst = e.gpr_of(in, 0);
   const Gp value = e.fetched(dst, bytes, kScratch0);
   e.a.bswap(value);
-  if (!e.pinned(dst)) e.assign(dst, bytes, value);
+  put_back(e, dst, value);
   return true;
 }
 

@@ -14,7 +14,7 @@ bool rotate_but_for_carry(BlockEmitter& e, const Insn& in, InstId id, unsigned c
   e.save_flags();
   e.a.emit(id, value, Imm(count));
   fix_all_but_carry(e);
-  if (!e.pinned(dst)) e.assign(dst, in.size0, value);
+  put_back(e, dst, value);
   return true;
 }
 
@@ -50,7 +50,7 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
     } else {
       const Gp value = e.fetched(dst, bytes, kScratch0);
       e.a.emit(id, value, amount);
-      if (!e.pinned(dst)) e.assign(dst, bytes, value);
+      put_back(e, dst, value);
     }
   } else {
     return false;
@@ -74,7 +74,7 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
     before(e, flags);
     const Gp value = e.fetched(dst, bytes, kScratch0);
     e.a.emit(id, value, e.fetched(src, bytes, kScratch1), amount);
-    if (!e.pinned(dst)) e.assign(dst, bytes, value);
+    put_back(e, dst, value);
   } else if (in.form == Form::MR) {
     Mem m = e.probe(in, Access::Write, bytes);
     before(e, flags);
