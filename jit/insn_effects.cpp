@@ -25,7 +25,7 @@ enum class Kind : u8 {
   Address,     // LEA: operand 0 is written, no memory is touched
   Nothing,     // no registers, no memory
   Stack,       // PUSH, POP, CALL, RET, LEAVE
-  SignsA,      // CBW and kin: rAX
+  SignsA,      // CBW and kin, LAHF: rAX
   SignsD,      // CWD and kin: rDX
 };
 
@@ -46,6 +46,21 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::POPCNT:
     case Mnemonic::BSF:
     case Mnemonic::BSR:
+    case Mnemonic::TZCNT:
+    case Mnemonic::LZCNT:
+    case Mnemonic::ANDN:
+    case Mnemonic::BEXTR:
+    case Mnemonic::BLSI:
+    case Mnemonic::BLSMSK:
+    case Mnemonic::BLSR:
+    case Mnemonic::BZHI:
+    case Mnemonic::PDEP:
+    case Mnemonic::PEXT:
+    case Mnemonic::RORX:
+    case Mnemonic::SARX:
+    case Mnemonic::SHLX:
+    case Mnemonic::SHRX:
+    case Mnemonic::MOVBE:
       return Kind::Writes;
     case Mnemonic::ADD:
     case Mnemonic::ADC:
@@ -65,6 +80,11 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::ROR:
     case Mnemonic::SHLD:
     case Mnemonic::SHRD:
+    case Mnemonic::RCL:
+    case Mnemonic::RCR:
+    case Mnemonic::ADCX:
+    case Mnemonic::ADOX:
+    case Mnemonic::CRC32:
     case Mnemonic::BTS:
     case Mnemonic::BTR:
     case Mnemonic::BTC:
@@ -76,6 +96,8 @@ Kind kind_of(Mnemonic mnemonic) {
       return Kind::Compares;
     case Mnemonic::IMUL:
     case Mnemonic::MUL:
+    case Mnemonic::DIV:
+    case Mnemonic::IDIV:
       return Kind::Multiplies;
     case Mnemonic::LEA:
       return Kind::Address;
@@ -84,6 +106,10 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::CLC:
     case Mnemonic::STC:
     case Mnemonic::CMC:
+    case Mnemonic::CLD:
+    case Mnemonic::STD:
+    case Mnemonic::CLI:
+    case Mnemonic::SAHF:
       return Kind::Nothing;
     case Mnemonic::PUSH:
     case Mnemonic::POP:
@@ -91,6 +117,7 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::RET:
     case Mnemonic::LEAVE:
       return Kind::Stack;
+    case Mnemonic::LAHF:
     case Mnemonic::CBW:
     case Mnemonic::CWDE:
     case Mnemonic::CDQE:

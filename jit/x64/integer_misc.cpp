@@ -97,6 +97,7 @@ bool emit_misc(BlockEmitter& e, const Insn& in) {
       return read_segment_base(e, in, cpu::GS);
     case Mnemonic::NOP:
     case Mnemonic::PAUSE:
+    case Mnemonic::SERIALIZE:
     case Mnemonic::LFENCE:
     case Mnemonic::MFENCE:
     case Mnemonic::SFENCE:

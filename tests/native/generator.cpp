@@ -418,6 +418,38 @@ void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, cons
   }
 }
 
+/// BT and relatives of memory by a register: offsets that mostly stay within the data, on both sides of the operand.
+void draw_bit_offset(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, const Draw& draw,
+                     Registers& in) {
+  if (zydis.mnemonic != ZYDIS_MNEMONIC_BT && zydis.mnemonic != ZYDIS_MNEMONIC_BTS && zydis.mnemonic != ZYDIS_MNEMONIC_BTR &&
+      zydis.mnemonic != ZYDIS_MNEMONIC_BTC)
+    return;
+  if (operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY || operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER || random.chance(20)) return;
+  const int number = ZydisRegisterGetId(operands[1].reg.value);
+  if (number == draw.base || number == draw.index) return;
+  const u64 offset = random.below(8192) - 4096;
+  const u64 mask = operands[1].size == 64 ? ~u64{0} : (u64{1} << operands[1].size) - 1;
+  in.gpr[number] = (in.gpr[number] & ~mask) | (offset & mask);
+}
+
+/// CMPXCHG and relatives: often with what is there.
+void draw_equal_comparison(Random& random, const ZydisDecodedInstruction& zydis, const Draw& draw, u64 linear, Case& test) {
+  const bool pair8 = zydis.mnemonic == ZYDIS_MNEMONIC_CMPXCHG8B;
+  const bool pair16 = zydis.mnemonic == ZYDIS_MNEMONIC_CMPXCHG16B;
+  if (!pair8 && !pair16 && zydis.mnemonic != ZYDIS_MNEMONIC_CMPXCHG) return;
+  if (linear < kDataLinear || linear - kDataLinear > kDataBytes - 16 || random.chance(50)) return;
+  for (const int number : {0, 2})
+    if (number == draw.base || number == draw.index) return;
+  std::vector<u8> data(kDataBytes);
+  fill_data(test.seed, data.data());
+  u64 low, high;
+  std::memcpy(&low, data.data() + (linear - kDataLinear), 8);
+  std::memcpy(&high, data.data() + (linear - kDataLinear) + 8, 8);
+  test.in.gpr[0] = pair8 ? (test.in.gpr[0] & ~u64{0xffffffff}) | static_cast<u32>(low) : low;
+  if (pair8) test.in.gpr[2] = (test.in.gpr[2] & ~u64{0xffffffff}) | low >> 32;
+  if (pair16) test.in.gpr[2] = high;
+}
+
 }  // namespace
 
 std::string_view skip_reason(Mnemonic mnemonic) {
@@ -570,6 +602,7 @@ struct Generator::Impl {
       test->patch_count = 0;
     }
     Draw draw = draw_request(random, kZydisMnemonics[static_cast<std::size_t>(mnemonic)], form, kCodeLinear + offset);
+    u64 memory_linear = 0;
     if (in != nullptr) {
       u64 target = draw_target(random);
       if (xsave_family) {
@@ -586,6 +619,7 @@ struct Generator::Impl {
           const u64 index = draw.index < 0 ? 0 : in->gpr[draw.index] * operand.mem.scale;
           if (draw.vector_index >= 0) draw_indices(random, *in, draw.vector_index);
           in->gpr[draw.base] = target - index - static_cast<u64>(operand.mem.displacement);
+          memory_linear = target;
         }
       }
     } else {
@@ -625,6 +659,8 @@ struct Generator::Impl {
     }
     if (test != nullptr) {
       adjust_registers(random, zydis, operands, *in);
+      draw_bit_offset(random, zydis, operands, draw, *in);
+      draw_equal_comparison(random, zydis, draw, memory_linear, *test);
       test->tolerance |= tolerance(mnemonic, zydis);
     }
     // A relative branch into itself would never end.
