@@ -441,7 +441,7 @@ void draw_equal_comparison(Random& random, const ZydisDecodedInstruction& zydis,
   for (const int number : {0, 2})
     if (number == draw.base || number == draw.index) return;
   std::vector<u8> data(kDataBytes);
-  fill_data(test.seed, data.data());
+  fill_data(test, data.data());
   u64 low, high;
   std::memcpy(&low, data.data() + (linear - kDataLinear), 8);
   std::memcpy(&high, data.data() + (linear - kDataLinear) + 8, 8);
