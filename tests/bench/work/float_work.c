@@ -88,7 +88,7 @@ static void matrix_sse(void) {
 
 __attribute__((target("avx2,fma"))) static void matrix_avx2(void) {
   fill_matrices();
-  for (int round = 0; round < 120; ++round) {
+  for (int round = 0; round < 40; ++round) {
     for (int i = 0; i < kMatrix; ++i) {
       for (int j = 0; j < kMatrix; j += 16) {
         __m256 low = _mm256_loadu_ps(&product[i][j]), high = _mm256_loadu_ps(&product[i][j + 8]);
