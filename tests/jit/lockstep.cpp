@@ -79,7 +79,9 @@ class Lockstep {
     interp_.run(test, expected_, slice);
     jit_.run(test, actual_, slice);
     ++total_;
-    const std::string difference = compare(test, expected_, actual_);
+    std::string difference = compare(test, expected_, actual_);
+    if (interp_.retired() != jit_.retired())
+      difference += fmt::format("  instructions {} {}\n", interp_.retired(), jit_.retired());
     if (difference.empty()) return;
     ++failures_;
     if (shown_++ >= options_.show) return;

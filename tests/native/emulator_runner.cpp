@@ -164,6 +164,7 @@ void EmulatorRunner::run(const Case& test, Outcome& outcome, u64 slice) {
   while (state.retired < end && (exit == cpu::RunExit::Event || exit == cpu::RunExit::Budget)) {
     exit = machine.engine->run(cpu, std::min(slice, end - state.retired));
   }
+  retired_ = state.retired - (end - kBudget);
 
   // There is no IDT: the INT3 behind the code cannot be delivered and faults. That is the normal end of a
   // case.

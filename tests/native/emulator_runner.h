@@ -22,10 +22,13 @@ class EmulatorRunner {
   /// With at most `slice` instructions for each call of the engine.
   void run(const Case& test, Outcome& outcome, u64 slice);
   const cpu::Engine& engine() const;
+  /// Instructions that retired in the last run.
+  u64 retired() const { return retired_; }
 
  private:
   struct Machine;
   std::unique_ptr<Machine> machine_;
+  u64 retired_ = 0;
 };
 
 }  // namespace reprise::native
