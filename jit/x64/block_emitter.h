@@ -187,12 +187,19 @@ class BlockEmitter {
     Label entry, retry, slow;
     mmu::Access access;
   };
+  /// What makes the status flags again.
+  struct Producer {
+    asmjit::InstId id = 0;
+    asmjit::Operand first, second;
+    unsigned index = 0;
+  };
   struct PendingEdge {
     u64 jump_end;  // offset in the code
     Label stub;
     u16 page_offset;
     u64 stub_begin;  // offset in the cold code
     u32 charge;      // Edge::charge
+    Producer producer;  // when there is a charge
   };
 
   /// Takes scratch 0.
@@ -235,11 +242,6 @@ class BlockEmitter {
   bool in_rax_ = true;
   bool in_host_ = false;
   bool ended_ = false;
-  struct Producer {
-    asmjit::InstId id = 0;
-    asmjit::Operand first, second;
-    unsigned index = 0;
-  };
   Producer producer_;
   u64 body_begin_ = 0;
   u64 cold_distance_ = 0;  // while cold code is emitted

@@ -63,7 +63,7 @@ void BlockEmitter::go_to_scratch() {
 
 /// After a jump that ends in a rel32.
 void BlockEmitter::edge_to(u64 offset, const Label& stub) {
-  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, 0});
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, 0, {}});
 }
 
 /// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags it
@@ -83,7 +83,7 @@ void BlockEmitter::go_to_charged(u64 offset, u32 charge) {
   a.sub(kBudgetReg, charge);
   a.long_().jb(stub);
   a.long_().jmp(stub);
-  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, charge});
+  edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, charge, producer_});
 }
 
 void BlockEmitter::branch_on_flags(x86::CondCode condition, u64 taken, u64 next) {
@@ -154,7 +154,7 @@ void BlockEmitter::finish_exits() {
     a.bind(pending.stub);
     if (pending.charge != 0) {
       a.add(kBudgetReg, pending.charge);
-      a.emit(producer_.id, producer_.first, producer_.second);
+      a.emit(pending.producer.id, pending.producer.first, pending.producer.second);
       a.lahf();
       a.seto(x86::al);
     }
