@@ -17,23 +17,8 @@ void emit_pair(BlockEmitter& e, InstId id, const Operand& dst, const Operand& sr
 
 /// The first operand is AH, CH, DH or BH.
 bool binary_high(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes) {
-  const unsigned dst = e.gpr_of(in, 0);
   Operand src;
-  if (in.form == Form::RI) {
-    src = immediate(in, 1);
-  } else if (in.form == Form::RM) {
-    e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
-    src = e.scratch1(1);
-  } else if (in.form == Form::RR) {
-    // A byte of the same register moves with it.
-    src = source_register(e, in, 1, 1, kScratch1);
-    if (e.gpr_of(in, 1) == dst && !high_byte(in, 1)) {
-      e.a.mov(e.scratch1(4), e.reg(dst, 4));
-      src = e.scratch1(1);
-    }
-  } else {
-    return false;
-  }
+  if (!source_for_high_byte(e, in, src)) return false;
   before(e, flags);
   if (writes) {
     const HighByteDestination high(e, in);

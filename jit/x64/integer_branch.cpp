@@ -53,18 +53,24 @@ bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
   return true;
 }
 
-bool jmp(BlockEmitter& e, const Insn& in) {
-  if (in.form == Form::I) {
-    if (!near_target(in)) return false;
-    e.go_to(in.imm);
-    return true;
-  }
+/// Scratch 0: the target of an indirect jump or call.
+bool load_target(BlockEmitter& e, const Insn& in) {
   if (in.size0 != 8 || !operands_ok(in)) return false;
   if (in.form == Form::R) {
     e.a.emit(Inst::kIdMov, kScratch0, e.place(e.gpr_of(in, 0), 8));
   } else {
     e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
   }
+  return true;
+}
+
+bool jmp(BlockEmitter& e, const Insn& in) {
+  if (in.form == Form::I) {
+    if (!near_target(in)) return false;
+    e.go_to(in.imm);
+    return true;
+  }
+  if (!load_target(e, in)) return false;
   e.save_flags();
   e.look_up(e.slow());
   e.go_to_found();
@@ -87,12 +93,7 @@ bool call(BlockEmitter& e, const Insn& in) {
     e.go_to(in.imm);
     return true;
   }
-  if (in.size0 != 8 || !operands_ok(in)) return false;
-  if (in.form == Form::R) {
-    e.a.emit(Inst::kIdMov, kScratch0, e.place(e.gpr_of(in, 0), 8));
-  } else {
-    e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
-  }
+  if (!load_target(e, in)) return false;
   // The target is looked at before anything is written.
   e.check_canonical();
   e.a.mov(waiting_value(), kScratch0);

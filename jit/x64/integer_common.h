@@ -80,6 +80,31 @@ inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsig
   return scratch.r8();
 }
 
+/// The second operand of an instruction on bytes whose first is AH, CH, DH or BH, to be read once that one is in
+/// place (HighByteDestination). False: no such form.
+inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) {
+  switch (in.form) {
+    case Form::RI:
+      src = immediate(in, 1);
+      return true;
+    case Form::RM:
+      // The address may depend on the register that is about to be rotated.
+      e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
+      src = e.scratch1(1);
+      return true;
+    case Form::RR:
+      src = source_register(e, in, 1, 1, kScratch1);
+      if (e.gpr_of(in, 1) == e.gpr_of(in, 0) && !high_byte(in, 1)) {
+        // A byte of the same register moves with it.
+        e.a.mov(e.scratch1(4), e.reg(e.gpr_of(in, 1), 4));
+        src = e.scratch1(1);
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Stores `value`, which was fetched() and then changed, as guest register `gpr`: all of it.
 inline void put_back(BlockEmitter& e, unsigned gpr, const Gp& value) {
   if (!e.pinned(gpr)) e.assign(gpr, 8, value.r64());

@@ -7,21 +7,7 @@ namespace {
 /// The first operand is AH, CH, DH or BH.
 bool mov_high(BlockEmitter& e, const Insn& in) {
   Operand src;
-  if (in.form == Form::RI) {
-    src = immediate(in, 1);
-  } else if (in.form == Form::RM) {
-    // The address may depend on the register that is about to be rotated.
-    e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
-    src = e.scratch1(1);
-  } else if (in.form == Form::RR) {
-    src = source_register(e, in, 1, 1, kScratch1);
-    if (e.gpr_of(in, 1) == e.gpr_of(in, 0) && !high_byte(in, 1)) {
-      e.a.mov(e.scratch1(4), e.reg(e.gpr_of(in, 1), 4));
-      src = e.scratch1(1);
-    }
-  } else {
-    return false;
-  }
+  if (!source_for_high_byte(e, in, src)) return false;
   const HighByteDestination high(e, in);
   e.a.emit(Inst::kIdMov, high.value(), src);
   return true;
