@@ -13,6 +13,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "jit/jit_engine.h"
+#include "tests/jit/small_machine.h"
 #include "mmu/paging_bits.h"
 
 namespace reprise {
@@ -108,19 +109,6 @@ const std::vector<Shape>& shapes() {
   return all;
 }
 
-class NoBoard final : public cpu::CpuBus, public InterruptSource {
- public:
-  u32 port_read(u16, Width) override { return 0; }
-  void port_write(u16, Width, u32) override {}
-  bool apic_msr_read(u32, u64&) override { return false; }
-  bool apic_msr_write(u32, u64) override { return false; }
-  u64 virtual_ns(u64 retired) override { return retired; }
-  bool interrupt_pending() const override { return false; }
-  u8 acknowledge_interrupt() override { return 0; }
-  u8 cr8() const override { return 0; }
-  void set_cr8(u8) override {}
-};
-
 struct Count {
   unsigned guest = 0;
   unsigned host = 0;
@@ -130,34 +118,10 @@ struct Count {
 
 /// Translates `code`, which a jump to the next page follows, and counts.
 Count count(const std::vector<u8>& code) {
-  using namespace mmu;
-  constexpr u64 kRamBytes = 1u << 20, kCode = 0x10000, kTables = 0x1000;
-  const auto ram = Ram::create(kRamBytes).take();
-  PhysMap map(*ram);
-  CHECK(map.add_ram("ram", 0, kRamBytes, 0).ok());
-  CodePages code_pages;
-  NoBoard board;
-  const Log log;
-  const auto cpu = std::make_unique<cpu::Cpu>(board, board, map, code_pages, cpu::default_profile(), log);
-  // One 2 MiB page.
-  map.write(kTables, Width::Qword, (kTables + kPageBytes) | kPteP | kPteRw);
-  map.write(kTables + kPageBytes, Width::Qword, (kTables + 2 * kPageBytes) | kPteP | kPteRw);
-  map.write(kTables + 2 * kPageBytes, Width::Qword, kPteP | kPteRw | kPtePs);
-  map.write_bytes(kCode, code);
-  static constexpr u8 kJump[] = {0xe9, 0, 0x10, 0, 0};
-  map.write_bytes(kCode + code.size(), kJump);
-
-  cpu::CpuState& state = cpu->state;
-  state.cr0 = kCr0Pe | kCr0Pg | kCr0Wp | kCr0Ne | kCr0Et | kCr0Mp;
-  state.cr3 = kTables;
-  state.cr4 = kCr4Pae | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Osxsave;
-  state.xcr0 = 7;
-  state.efer = kEferLme | kEferLma | kEferNxe | kEferSce;
-  for (cpu::Segment& segment : state.seg) segment = {.base = 0, .limit = ~0u, .selector = 8, .access = 0xc093};
-  state.seg[cpu::CS].access = 0xa09b;
-  for (unsigned i = 0; i < 16; ++i) state.gpr[i] = 0x30000;
-  state.rip = kCode;
-  cpu->state_replaced();
+  constexpr u64 kCode = test::SmallMachine::kCode;
+  std::vector<u8> all = code;
+  all.insert(all.end(), {0xe9, 0, 0x10, 0, 0});
+  test::SmallMachine machine(all);
 
   Count result;
   jit::JitOptions options;
@@ -166,8 +130,8 @@ Count count(const std::vector<u8>& code) {
   options.dump = static_cast<u8>(jit::Dump::Guest) | static_cast<u8>(jit::Dump::Host);
   options.dump_at = {kCode};
   options.dump_sink = [&](std::string_view text) { result.dump += text; };
-  jit::JitEngine engine(cpu::default_profile(), code_pages, options);
-  (void)engine.run(*cpu, 1);  // translates, then interprets, since the block is longer than that
+  jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
+  (void)engine.run(*machine.cpu, 1);  // translates, then interprets, since the block is longer than that
 
   // Guest lines begin with two blanks and an address, host lines with six.
   std::istringstream lines(result.dump);

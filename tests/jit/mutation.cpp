@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "cpu/interp_engine.h"
 #include "jit/jit_engine.h"
+#include "tests/jit/small_machine.h"
 #include "mmu/paging_bits.h"
 #include "tests/native/random.h"
 
@@ -41,18 +42,7 @@ constexpr u64 kCells = 256;
 constexpr std::size_t kTemplateCount = 16;
 static_assert(kCells * kCell >= 2 * kPageBytes && (kCells + 2 * kGuards + 1) * kCell <= kFieldPages * kPageBytes);
 
-class NoBoard final : public cpu::CpuBus, public InterruptSource {
- public:
-  u32 port_read(u16, Width) override { return 0; }
-  void port_write(u16, Width, u32) override {}
-  bool apic_msr_read(u32, u64&) override { return false; }
-  bool apic_msr_write(u32, u64) override { return false; }
-  u64 virtual_ns(u64 retired) override { return retired; }
-  bool interrupt_pending() const override { return false; }
-  u8 acknowledge_interrupt() override { return 0; }
-  u8 cr8() const override { return 0; }
-  void set_cr8(u8) override {}
-};
+using test::NoBoard;
 
 void append(Bytes& code, std::initializer_list<int> bytes) {
   for (const int byte : bytes) code.push_back(static_cast<u8>(byte));
