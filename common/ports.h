@@ -62,6 +62,13 @@ class DmaPort {
   virtual bool dma_write(u64 phys, std::span<const u8> from) = 0;
 };
 
+/// Message-signalled interrupts: a write of `data` to `phys`, as PCI functions make them. PCI 3.0, 6.8.
+class MsiSink {
+ public:
+  virtual ~MsiSink() = default;
+  virtual void send_msi(u64 phys, u32 data) = 0;
+};
+
 /// Virtual time. `now_ns` is a pure function of retired instructions and idle jumps.
 /// A device creates its timers at construction, in a fixed order, and arms them as it needs:
 /// deadlines at or before now fire as soon as the vCPU leaves the current instruction.

@@ -20,6 +20,7 @@ void IrqRouter::set_irq(unsigned line, bool level) {
     ioapic_.set_irq(source.line == kIrqPit ? kPitGsi : source.line, after);
   } else {
     ioapic_.set_irq(kPirqGsi + (source.line - kIsaIrqs), after);
+    if (pirq_router_) pirq_router_->set_irq(source.line - kIsaIrqs, after);
   }
 }
 

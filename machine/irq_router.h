@@ -2,7 +2,8 @@
 //
 //     ISA line n ---+--- 8259 pair, input n
 //                   +--- IOAPIC, pin n (line 0: pin 2)
-//     PIRQ n ----------- IOAPIC, pin 16+n
+//     PIRQ n -------+--- IOAPIC, pin 16+n
+//                   +--- the ISA bridge, which passes it on to an ISA line
 //
 // A line with several sources is the OR of them, as on a board with open-drain or level-shared lines.
 #pragma once
@@ -23,6 +24,9 @@ class IrqRouter final : public IrqSink {
   IrqLine isa_source(unsigned line) { return add_source(line); }
   IrqLine pirq_source(unsigned pirq) { return add_source(kIsaIrqs + pirq); }
 
+  /// Who else hears of PIRQs (lines 0 to 3). During construction only.
+  void set_pirq_router(IrqSink& isa_bridge) { pirq_router_ = &isa_bridge; }
+
   /// `line` is a source.
   void set_irq(unsigned line, bool level) override;
 
@@ -38,6 +42,7 @@ class IrqRouter final : public IrqSink {
 
   IrqSink& pic_;
   IrqSink& ioapic_;
+  IrqSink* pirq_router_ = nullptr;
   std::vector<Source> sources_;
 };
 

@@ -57,7 +57,7 @@ Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcB
       ram_(std::move(ram)),
       com1_watch_(backends.com1),
       com2_watch_(backends.com2),
-      pc_(config_, *ram_, {com1_watch_, com2_watch_}, *this, log),
+      pc_(config_, *ram_, {com1_watch_, com2_watch_, backends.disks}, *this, log),
       ram_hash_(*ram_) {}
 
 Machine::~Machine() = default;

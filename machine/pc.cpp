@@ -39,13 +39,12 @@ Pc::Processor::Processor(Pc& pc, unsigned index, const MachineConfig& config, u6
     : pc_(pc),
       index_(index),
       region_name_(fmt::format("lapic {}", index)),
-      lapic({.apic_id = index,
-             .bootstrap = index == 0,
-             .phys_bits = config.cpu.physical_address_bits},
+      lapic({.apic_id = index, .bootstrap = index == 0, .phys_bits = config.cpu.physical_address_bits},
             pc.scheduler_, pc.apic_bus_, *this, pc.pic_),
       tap(config.engine == EngineKind::Lockstep ? std::make_unique<LockstepTap>(pc, lapic) : nullptr),
-      cpu(tap ? tap->tap : static_cast<cpu::CpuBus&>(pc), tap ? tap->tap : static_cast<InterruptSource&>(lapic),
-          pc.phys_map_, pc.code_pages_, config.cpu, pc.log_),
+      cpu(tap ? tap->tap : static_cast<cpu::CpuBus&>(pc),
+          tap ? tap->tap : static_cast<InterruptSource&>(lapic), pc.phys_map_, pc.code_pages_, config.cpu,
+          pc.log_),
       engine(pc.new_engine(config, cpu, tap.get())),
       vcpu(cpu, *engine) {
   cpu.apic_id = index;
@@ -114,7 +113,20 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
-      piix4_pm_(kPmBasePort) {
+      piix4_pm_(kPmBasePort),
+      pci_windows_(ports_, {.map =
+                                [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
+                                  constexpr int kAboveRam = 1;
+                                  const bool mapped = map_mmio(name, phys, bytes, handler, kAboveRam);
+                                  memory_map_changed();
+                                  return mapped;
+                                },
+                            .unmap =
+                                [this](const std::string& name) {
+                                  phys_map_.remove(name);
+                                  memory_map_changed();
+                                }}) {
+  irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpus; ++i) {
     processors_.push_back(std::make_unique<Processor>(*this, i, config, derive_seed(config.seed, i)));
@@ -206,14 +218,25 @@ void Pc::add_test_device() {
 }
 
 void Pc::map_pci() {
-  must(pci_config_.attach(kPciDeviceHostBridge, 0, host_bridge_).ok());
-  must(pci_config_.attach(kPciDeviceSouthBridge, 0, isa_bridge_).ok());
-  must(pci_config_.attach(kPciDeviceSouthBridge, 3, piix4_pm_).ok());
+  attach_pci(kPciDeviceHostBridge, 0, host_bridge_);
+  attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
+  attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
 }
 
-/// Only the PM block can move; PAM and SMRAM have nothing behind them without firmware.
+void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {
+  must(pci_config_.attach(device, function_number, function).ok());
+  pci_windows_.add(function, fmt::format("00:{:02x}.{}", device, function_number));
+}
+
+void Pc::memory_map_changed() {
+  for (const auto& processor : processors_) processor->cpu.mmu.flush_all();
+}
+
 void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
   using devices::Piix4Pm;
+  if (change.touches(devices::pci::kCommand, 2) ||
+      change.touches(devices::pci::kBar0, 4 * devices::pci::kBars))
+    pci_windows_.update(function);
   if (&function != &piix4_pm_) return;
   if (!change.touches(Piix4Pm::kPmBase, 4) && !change.touches(Piix4Pm::kPmRegMisc, 1)) return;
   ports_.unmap(acpi_pm_.pm_ports());
@@ -289,6 +312,25 @@ bool Pc::dma_write(u64 phys, std::span<const u8> from) {
   return all_ram;
 }
 
+/// SDM 3A 11.11: where and how, from the address; what, from the data.
+void Pc::send_msi(u64 phys, u32 data) {
+  constexpr u64 kMessageArea = 0xfee;
+  if (phys >> 20 != kMessageArea) {
+    const u8 bytes[] = {static_cast<u8>(data), static_cast<u8>(data >> 8), static_cast<u8>(data >> 16),
+                        static_cast<u8>(data >> 24)};
+    dma_write(phys, bytes);
+    return;
+  }
+  using namespace devices;
+  apic_bus_.deliver({
+      .destination = widen_apic_destination(static_cast<u8>(phys >> 12)),
+      .destination_mode = phys & 4 ? DestinationMode::Logical : DestinationMode::Physical,
+      .delivery_mode = static_cast<DeliveryMode>(data >> 8 & 7),
+      .trigger_mode = data >> 15 & 1 ? TriggerMode::Level : TriggerMode::Edge,
+      .vector = static_cast<u8>(data),
+  });
+}
+
 u64 Pc::retired_now() const {
   u64 total = 0;
   for (const auto& processor : processors_) total += processor->cpu.retired_now();
@@ -317,6 +359,7 @@ void Pc::for_each_device(Part&& part) {
   part(host_bridge_);
   part(isa_bridge_);
   part(piix4_pm_);
+  for (const auto& card : cards_) part(*card);
 }
 
 void Pc::serialize(Archive& archive) {
@@ -330,6 +373,7 @@ void Pc::serialize(Archive& archive) {
   archive.value(a20_);
   irq_router_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
+  if (archive.loading()) pci_windows_.update_all();
   scheduler_.serialize_timers(archive);
 }
 

@@ -26,11 +26,11 @@
 #include "devices/irq/lapic.h"
 #include "devices/irq/pic8259.h"
 #include "devices/misc/debug_exit.h"
-#include "devices/misc/test_device.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/dma_page.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
+#include "devices/misc/test_device.h"
 #include "devices/pci/config_mechanism1.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pci/isa_bridge.h"
@@ -44,16 +44,19 @@
 #include "machine/irq_router.h"
 #include "machine/lockstep/lockstep_engine.h"
 #include "machine/memory_map.h"
+#include "machine/pci_windows.h"
 #include "machine/scheduler.h"
+#include "machine/storage/disk_config.h"
 #include "machine/traced_mmio.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine {
 
-/// Where the guest's output goes. Both outlive the Pc.
+/// Where the guest's output goes, and what is plugged in. All of it outlives the Pc.
 struct PcBackends {
   devices::CharBackend& com1;
   devices::CharBackend& com2;
+  std::vector<AttachedDisk> disks = {};
 };
 
 struct PcCounters {
@@ -64,6 +67,7 @@ struct PcCounters {
 /// Thread: the one that runs the machine.
 class Pc final : public cpu::CpuBus,
                  public DmaPort,
+                 public MsiSink,
                  public RetiredCounter,
                  private devices::PciConfigListener {
  public:
@@ -108,6 +112,9 @@ class Pc final : public cpu::CpuBus,
   bool dma_read(u64 phys, std::span<u8> into) override;
   bool dma_write(u64 phys, std::span<const u8> from) override;
 
+  // MsiSink
+  void send_msi(u64 phys, u32 data) override;
+
   // RetiredCounter
   u64 retired_now() const override;
 
@@ -135,8 +142,23 @@ class Pc final : public cpu::CpuBus,
   void map_memory();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
+  /// After a change of the memory map: no translation of before may be used.
+  void memory_map_changed();
   void map_ports();
   void map_pci();
+  /// One more PCI function. During construction only.
+  void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
+  /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
+  IrqLine pci_interrupt(unsigned device, unsigned pin) {
+    return irq_router_.pirq_source(devices::pirq_of(device, pin));
+  }
+  /// Takes the next free slot for a card that `make` builds, given its interrupt wire (INTA#).
+  template <class Make>
+  void plug_in(Make&& make) {
+    const unsigned device = next_card_slot_++;
+    cards_.push_back(make(pci_interrupt(device, 1)));
+    attach_pci(device, 0, *cards_.back());
+  }
   void enter_virtual_wire_mode();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
   void set_a20(unsigned source, bool enabled);
@@ -195,6 +217,9 @@ class Pc final : public cpu::CpuBus,
   Wire pirq_to_isa_;
   devices::IsaBridge isa_bridge_;
   devices::Piix4Pm piix4_pm_;
+  PciWindows pci_windows_;
+  unsigned next_card_slot_ = kPciFirstCardDevice;
+  std::vector<std::unique_ptr<devices::PciFunction>> cards_;
 };
 
 class Pc::Processor final : public devices::ApicCpu {

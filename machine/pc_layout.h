@@ -47,5 +47,6 @@ inline constexpr u8 kIoApicId = 0;
 // Functions of PCI bus 0.
 inline constexpr u8 kPciDeviceHostBridge = 0;
 inline constexpr u8 kPciDeviceSouthBridge = 1;  // function 0: ISA bridge; function 3: power management
+inline constexpr unsigned kPciFirstCardDevice = 3;   // 2 is the graphics card's
 
 }  // namespace reprise::machine

@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "common/bits.h"
+
 namespace reprise::devices {
 namespace {
 
 constexpr u8 kMultiFunction = 0x80;
+// 6.2.5.1.
+constexpr u32 kBarIo = 1;
+constexpr u32 kBar64Bit = 2u << 1;
+constexpr u32 kBarPrefetchable = 8;
 constexpr u16 kStatusErrors = 0xf900;  // PCI 2.2 6.2.3: cleared by writing 1
 
 }  // namespace
@@ -14,6 +20,8 @@ PciFunction::PciFunction(PciIdentity identity) {
   define16(pci::kVendorId, identity.vendor);
   define16(pci::kDeviceId, identity.device);
   define32(pci::kRevision, identity.class_code << 8 | identity.revision);
+  define16(pci::kSubsystemVendorId, identity.subsystem_vendor);
+  define16(pci::kSubsystemId, identity.subsystem);
   define8(pci::kHeaderType, identity.multi_function ? kMultiFunction : 0);
   define8(pci::kInterruptLine, 0, 0xff);
   write_one_to_clear16(pci::kStatus, kStatusErrors);
@@ -38,6 +46,72 @@ void PciFunction::define32(unsigned offset, u32 reset_value, u32 writable_bits) 
 void PciFunction::write_one_to_clear16(unsigned offset, u16 mask) {
   clear_mask_[offset] = static_cast<u8>(mask);
   clear_mask_[offset + 1] = static_cast<u8>(mask >> 8);
+}
+
+void PciFunction::define_io_bar(unsigned index, u32 bytes, PioHandler& ports, Width widest) {
+  bars_.at(index) = {
+      .space = PciBar::Space::Io, .bytes = bytes, .ports = &ports, .widest = widest, .memory = nullptr};
+  define32(pci::kBar0 + 4 * index, kBarIo, ~(bytes - 1) & ~3u);
+  writable_[pci::kCommand] |= pci::kCommandIo | pci::kCommandBusMaster;
+}
+
+void PciFunction::define_memory_bar(unsigned index, u64 bytes, MmioHandler& memory) {
+  bars_.at(index) = {.space = PciBar::Space::Memory32,
+                     .bytes = bytes,
+                     .ports = nullptr,
+                     .widest = Width::Byte,
+                     .memory = &memory};
+  define32(pci::kBar0 + 4 * index, 0, ~(static_cast<u32>(bytes) - 1) & ~15u);
+  writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
+}
+
+void PciFunction::define_memory_bar64(unsigned index, u64 bytes, MmioHandler& memory) {
+  bars_.at(index) = {.space = PciBar::Space::Memory64,
+                     .bytes = bytes,
+                     .ports = nullptr,
+                     .widest = Width::Byte,
+                     .memory = &memory};
+  define32(pci::kBar0 + 4 * index, kBar64Bit | kBarPrefetchable, ~(static_cast<u32>(bytes) - 1) & ~15u);
+  define32(pci::kBar0 + 4 * (index + 1), 0, static_cast<u32>(~(bytes - 1) >> 32));
+  writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
+}
+
+u8 PciFunction::add_capability(u8 id, unsigned body_bytes) {
+  const u8 offset = next_capability_;
+  define8(offset, id);
+  define8(offset + 1, 0);
+  define8(last_capability_link_, offset);
+  reset_values_[pci::kStatus] |= pci::kStatusCapabilities;
+  last_capability_link_ = static_cast<u8>(offset + 1);
+  next_capability_ = static_cast<u8>(align_up(offset + 2 + body_bytes, 4));
+  return offset;
+}
+
+std::optional<u64> PciFunction::bar_base(unsigned index) const {
+  const PciBar& bar = bars_.at(index);
+  const unsigned offset = pci::kBar0 + 4 * index;
+  const u32 low = u32{word(offset)} | u32{word(offset + 2)} << 16;
+  u64 base = 0;
+  u64 limit = u64{1} << 32;
+  switch (bar.space) {
+    case PciBar::Space::None:
+      return std::nullopt;
+    case PciBar::Space::Io:
+      if (!(word(pci::kCommand) & pci::kCommandIo)) return std::nullopt;
+      base = low & ~3u;
+      limit = 0x1'0000;
+      break;
+    case PciBar::Space::Memory64:
+      base = u64{word(offset + 4)} << 32 | u64{word(offset + 6)} << 48;
+      limit = u64{1} << 52;
+      [[fallthrough]];
+    case PciBar::Space::Memory32:
+      if (!(word(pci::kCommand) & pci::kCommandMemory)) return std::nullopt;
+      base |= low & ~15u;
+      break;
+  }
+  if (base == 0 || base >= limit || bar.bytes > limit - base) return std::nullopt;
+  return base;
 }
 
 u32 PciFunction::config_read(u8 offset, Width width) const {

@@ -1,15 +1,17 @@
 // PciFunction: one PCI function's type 0 configuration space, as bytes with write masks. PCI 2.2, chapter 6.
+// Missing: expansion ROMs.
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "common/ports.h"
 #include "devices/device.h"
 
 namespace reprise::devices {
 
-/// The configuration bytes whose value a write changed. Whoever made the write applies it (moves a BAR, remaps PAM);
-/// the function itself never calls back.
+/// The configuration bytes whose value a write changed. Whoever made the write applies it (moves a BAR,
+/// remaps PAM); the function itself never calls back.
 struct ConfigChange {
   u8 first = 0;
   u8 bytes = 0;  // 0: nothing changed
@@ -26,6 +28,18 @@ struct PciIdentity {
   u8 revision = 0;
   u32 class_code = 0;  // class, subclass, programming interface: 24 bits
   bool multi_function = false;
+  u16 subsystem_vendor = 0;
+  u16 subsystem = 0;
+};
+
+/// One base address register and what answers behind it. PCI 2.2, 6.2.5.1.
+struct PciBar {
+  enum class Space : u8 { None, Io, Memory32, Memory64 };
+  Space space = Space::None;
+  u64 bytes = 0;                  // a power of two
+  PioHandler* ports = nullptr;    // Io
+  Width widest = Width::Byte;     // Io: as PioRange
+  MmioHandler* memory = nullptr;  // Memory
 };
 
 /// Registers that every function has. PCI 2.2 figure 6-1.
@@ -36,8 +50,20 @@ inline constexpr u8 kCommand = 0x04;
 inline constexpr u8 kStatus = 0x06;
 inline constexpr u8 kRevision = 0x08;
 inline constexpr u8 kHeaderType = 0x0e;
+inline constexpr u8 kBar0 = 0x10;
+inline constexpr u8 kSubsystemVendorId = 0x2c;
+inline constexpr u8 kSubsystemId = 0x2e;
+inline constexpr u8 kCapabilities = 0x34;
 inline constexpr u8 kInterruptLine = 0x3c;
 inline constexpr u8 kInterruptPin = 0x3d;
+
+inline constexpr u16 kCommandIo = 1u << 0;
+inline constexpr u16 kCommandMemory = 1u << 1;
+inline constexpr u16 kCommandBusMaster = 1u << 2;
+inline constexpr u16 kCommandInterruptDisable = 1u << 10;
+inline constexpr u16 kStatusInterrupt = 1u << 3;
+inline constexpr u16 kStatusCapabilities = 1u << 4;
+inline constexpr unsigned kBars = 6;
 }  // namespace pci
 
 class PciFunction : public Device {
@@ -47,6 +73,13 @@ class PciFunction : public Device {
   /// `offset` + width stays within 256 bytes; anything beyond reads as ones and drops writes.
   u32 config_read(u8 offset, Width width) const;
   ConfigChange config_write(u8 offset, Width width, u32 value);
+
+  /// The second half of a 64-bit register has space None.
+  const PciBar& bar(unsigned index) const { return bars_.at(index); }
+  /// Where register `index` makes its handler answer: nothing while the command register disables its space
+  /// or the register is in the middle of being sized or set.
+  std::optional<u64> bar_base(unsigned index) const;
+  bool bus_master() const { return word(pci::kCommand) & pci::kCommandBusMaster; }
 
   /// Sets all registers to their reset values.
   void reset(ResetKind kind) override;
@@ -63,6 +96,15 @@ class PciFunction : public Device {
   void define16(unsigned offset, u16 reset_value, u16 writable = 0);
   void define32(unsigned offset, u32 reset_value, u32 writable = 0);
   void write_one_to_clear16(unsigned offset, u16 mask);
+  /// Base address register `index` and the command bit that enables it. The machine maps the handler where
+  /// the guest says (PciConfigListener); it outlives the function.
+  void define_io_bar(unsigned index, u32 bytes, PioHandler& ports, Width widest);
+  void define_memory_bar(unsigned index, u64 bytes, MmioHandler& memory);
+  /// Takes registers `index` and `index` + 1; prefetchable.
+  void define_memory_bar64(unsigned index, u64 bytes, MmioHandler& memory);
+  /// Puts a capability of `id` with `body_bytes` bytes behind its two-byte header at the end of the list;
+  /// returns the offset of the header. The caller defines the body.
+  u8 add_capability(u8 id, unsigned body_bytes);
   /// A constructor ends with this.
   void apply_reset_values() { config_ = reset_values_; }
 
@@ -73,6 +115,9 @@ class PciFunction : public Device {
 
  private:
   static constexpr unsigned kBytes = 256;
+  std::array<PciBar, pci::kBars> bars_{};
+  u8 last_capability_link_ = pci::kCapabilities;
+  u8 next_capability_ = 0x40;
   std::array<u8, kBytes> config_{};
   std::array<u8, kBytes> reset_values_{};
   std::array<u8, kBytes> writable_{};

@@ -174,6 +174,63 @@ TEST_F(PciTest, PirqOfSlot) {
   EXPECT_EQ(pirq_of(4, 2), 0u);
 }
 
+class NullHandler final : public PioHandler, public MmioHandler {
+ public:
+  u32 pio_read(u16, Width) override { return 0; }
+  void pio_write(u16, Width, u32) override {}
+  u64 mmio_read(u64, Width) override { return 0; }
+  void mmio_write(u64, Width, u64) override {}
+};
+
+class CardWithBars final : public PciFunction {
+ public:
+  explicit CardWithBars(NullHandler& handler)
+      : PciFunction({.vendor = 0x1af4, .device = 0x1042, .subsystem_vendor = 0x1af4, .subsystem = 2}) {
+    define_io_bar(0, 16, handler, Width::Dword);
+    define_memory_bar(1, 4096, handler);
+    define_memory_bar64(4, 0x4000, handler);
+    add_capability(0x11, 10);
+    add_capability(0x09, 14);
+    apply_reset_values();
+  }
+  std::string_view name() const override { return "card"; }
+};
+
+TEST_F(PciTest, BaseAddressRegistersAreSizedAndSet) {
+  NullHandler handler;
+  CardWithBars card(handler);
+  ASSERT_TRUE(config.attach(3, 0, card).ok());
+  EXPECT_EQ(read(3, 0, 0x2c), 0x00021af4u);
+  for (const auto& [offset, sized] : {std::pair{0x10u, 0xfffffff1u},
+                                      {0x14u, 0xfffff000u},
+                                      {0x18u, 0u},
+                                      {0x20u, 0xffffc00cu},
+                                      {0x24u, 0xffffffffu}}) {
+    write(3, 0, offset, Width::Dword, 0xffffffff);
+    EXPECT_EQ(read(3, 0, offset), sized) << offset;
+  }
+  write(3, 0, 0x10, Width::Dword, 0xc040);
+  write(3, 0, 0x14, Width::Dword, 0xfebf1000);
+  write(3, 0, 0x20, Width::Dword, 0x8000);
+  write(3, 0, 0x24, Width::Dword, 1);
+  EXPECT_EQ(card.bar_base(0), std::nullopt) << "decoding is off";
+  write(3, 0, 0x04, Width::Word, 7);
+  EXPECT_EQ(card.bar_base(0), 0xc040u);
+  EXPECT_EQ(card.bar_base(1), 0xfebf1000u);
+  EXPECT_EQ(card.bar_base(2), std::nullopt);
+  EXPECT_EQ(card.bar_base(4), 0x1'0000'8000u);
+  EXPECT_TRUE(card.bus_master());
+}
+
+TEST_F(PciTest, CapabilitiesAreLinked) {
+  NullHandler handler;
+  CardWithBars card(handler);
+  EXPECT_EQ(card.config_read(0x06, Width::Word), pci::kStatusCapabilities);
+  EXPECT_EQ(card.config_read(0x34, Width::Byte), 0x40u);
+  EXPECT_EQ(card.config_read(0x40, Width::Word), 0x4c11u);
+  EXPECT_EQ(card.config_read(0x4c, Width::Word), 0x0009u);
+}
+
 TEST_F(PciTest, PmBase) {
   EXPECT_EQ(read(1, 3, 0x40), 0xb001u);
   EXPECT_EQ(pm.pm_base(), 0xb000);

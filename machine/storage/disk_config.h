@@ -1,0 +1,34 @@
+// What the user says of a disk, and what the board gets of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "devices/backend.h"
+
+namespace reprise::machine {
+
+enum class DiskBus : u8 { Auto, Ide, Ahci, Virtio, Floppy };
+enum class DiskMedia : u8 { Disk, Cdrom, Floppy };
+enum class DiskFormat : u8 { Auto, Raw, Qcow2 };
+
+/// One --disk, --cdrom or --floppy, or a file named without an option.
+struct DiskConfig {
+  std::string path;  // empty: an empty drive
+  DiskFormat format = DiskFormat::Auto;
+  DiskBus bus = DiskBus::Auto;
+  DiskMedia media = DiskMedia::Disk;
+  bool write_through = false;  // else an overlay that dies with the run takes the writes
+  std::string overlay_path;    // if not empty: a kept overlay over `path`, made when missing
+  std::string serial;          // empty: made from the position
+};
+
+/// A disk with its decisions taken: what the board plugs in.
+struct AttachedDisk {
+  devices::BlockBackend* medium = nullptr;  // outlives the board
+  DiskBus bus = DiskBus::Virtio;            // never Auto
+  DiskMedia media = DiskMedia::Disk;
+  std::string serial;
+};
+
+}  // namespace reprise::machine
