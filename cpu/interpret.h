@@ -74,14 +74,18 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
   return std::nullopt;
 }
 
-/// How many of the block's first `count` instructions lie within the CS limit.
+/// How many of the block's first `count` instructions lie within the CS limit. One that does not decode counts as a byte.
 inline u32 within_limit(const Cpu& cpu, const Block& block, u32 count) {
   if (cpu.mode.has(ModeKey::kFlatCode)) return count;
   const u64 limit = cpu.state.seg[CS].limit;
   const u64 start_offset = block.insns[0].offset;
   u32 allowed = 0;
-  while (allowed < count && cpu.state.rip + (block.insns[allowed].next_offset - start_offset) - 1 <= limit)
+  while (allowed < count) {
+    const Insn& insn = block.insns[allowed];
+    const u64 end_offset = std::max<u64>(insn.next_offset, insn.offset + 1u);
+    if (cpu.state.rip + (end_offset - start_offset) - 1 > limit) break;
     ++allowed;
+  }
   return allowed;
 }
 
