@@ -29,6 +29,7 @@ What to boot
   --kernel FILE         bzImage, ELF kernel with a PVH entry (vmlinux), or Multiboot 1 kernel
   --initrd FILE         initial RAM disk; for Multiboot the modules: "FILE ARGS,FILE ARGS"
   --append TEXT         kernel command line
+  --bios NAME           instead of a kernel: seabios, or a file with a BIOS
 
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
@@ -46,6 +47,7 @@ The run
                         auto (default): paced on a terminal, else free
   --stop-at N           stop when N instructions have retired
   --timeout SECONDS     end after so much time of the guest's clock, exit code 12
+  --no-reboot           end when the guest resets the machine
   --wall-timeout SECONDS  end after so much time on this host, exit code 21
   --hash-every N        print a digest of the whole state every N instructions
 
@@ -82,18 +84,19 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
+  std::string kernel, initrd, append, bios, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold,
                                                     lockstep_seed, dump, at, symbols;
   std::vector<std::string> serial;
-  bool stats = false, debug_testdev = false, perf_map = false;
+  bool stats = false, debug_testdev = false, perf_map = false, no_reboot = false;
 };
 
 void declare(CLI::App& run, Texts& texts) {
   run.add_option("--kernel", texts.kernel);
   run.add_option("--initrd", texts.initrd);
   run.add_option("--append", texts.append);
+  run.add_option("--bios", texts.bios);
   run.add_option("--memory", texts.memory);
   run.add_option("--cpus", texts.cpus);
   run.add_option("--cpu", texts.cpu);
@@ -119,6 +122,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--at", texts.at);
   run.add_option("--symbols", texts.symbols);
   run.add_flag("--perf-map", texts.perf_map);
+  run.add_flag("--no-reboot", texts.no_reboot);
   run.add_flag("--stats", texts.stats);
   run.add_flag("--debug-testdev", texts.debug_testdev);
 }
@@ -180,7 +184,11 @@ RunOptions interpret(const Texts& texts) {
   constexpr std::string_view kWantSeconds = "a number of seconds above 0";
   RunOptions out;
   machine::MachineConfig& config = out.config;
-  if (texts.kernel.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
+  if (texts.kernel.empty() && texts.bios.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
+  if (!texts.kernel.empty() && !texts.bios.empty())
+    throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
+  config.firmware.bios = texts.bios;
+  config.reboot = !texts.no_reboot;
   config.boot = {texts.kernel, texts.initrd, texts.append};
   if (!texts.memory.empty()) {
     config.ram_bytes =

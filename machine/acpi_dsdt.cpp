@@ -16,8 +16,15 @@ Bytes resources(const std::vector<Bytes>& descriptors) {
   return aml::name("_CRS", aml::resource_template(descriptors));
 }
 
-/// _PRT, 6.2.13: pin `pin` of PCI device `device` arrives at a fixed global interrupt.
-Bytes pci_routing() {
+/// Where pin `pin` (0 to 3) of PCI device `device` arrives, by interrupt model.
+using PinTarget = unsigned (*)(unsigned device, unsigned pin);
+unsigned ioapic_target(unsigned device, unsigned pin) { return kPirqGsi + devices::pirq_of(device, pin + 1); }
+unsigned pic_target(unsigned device, unsigned pin) {
+  return kPirqIsaLines[devices::pirq_of(device, pin + 1)];
+}
+
+/// Rows of a _PRT, 6.2.13: every pin is wired to a fixed interrupt.
+Bytes routing_table(PinTarget target) {
   constexpr unsigned kDevices = 32;
   constexpr unsigned kPins = 4;
   std::vector<Bytes> rows;
@@ -27,11 +34,24 @@ Bytes pci_routing() {
           aml::integer(u64{device} << 16 | 0xffff),
           aml::integer(pin),
           aml::integer(0),
-          aml::integer(kPirqGsi + devices::pirq_of(device, pin + 1)),
+          aml::integer(target(device, pin)),
       }));
     }
   }
-  return aml::name("_PRT", aml::package(rows));
+  return aml::package(rows);
+}
+
+/// What the guest says through _PIC, 5.8.1: nonzero for the I/O APIC.
+constexpr std::string_view kInterruptModel = "\\PICM";
+
+Bytes pci_routing() {
+  return aml::concat({
+      aml::name("PRTA", routing_table(ioapic_target)),
+      aml::name("PRTP", routing_table(pic_target)),
+      aml::method("_PRT", 0,
+                  {aml::if_true(aml::path(kInterruptModel), {aml::return_value(aml::path("PRTA"))}),
+                   aml::return_value(aml::path("PRTP"))}),
+  });
 }
 
 Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
@@ -57,7 +77,7 @@ Bytes isa_bridge() {
       });
 }
 
-Bytes pci_root() {
+Bytes pci_root(const AcpiConfig& config) {
   return aml::device("PCI0", {
                                  hid("PNP0A03"),
                                  uid(0),
@@ -68,7 +88,7 @@ Bytes pci_root() {
                                      aml::word_io(0, 0xcf7),
                                      aml::word_io(0xd00, 0xffff),
                                      aml::dword_memory(kVgaWindowPhys, kUpperAreaPhys - 1),
-                                     aml::dword_memory(kPciWindowPhys, kIoApicPhys - 1),
+                                     aml::dword_memory(config.pci_window_phys, kIoApicPhys - 1),
                                  }),
                                  pci_routing(),
                                  isa_bridge(),
@@ -91,13 +111,17 @@ std::vector<Bytes> processors(const AcpiConfig& config) {
 }  // namespace
 
 std::vector<u8> dsdt_aml(const AcpiConfig& config) {
-  std::vector<Bytes> system_bus = {pci_root(), hpet()};
+  std::vector<Bytes> system_bus = {pci_root(config), hpet()};
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
   // \_S5, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
   const Bytes soft_off =
       aml::name("\\_S5", aml::package({aml::integer(kSleepTypeSoftOff), aml::integer(kSleepTypeSoftOff),
                                        aml::integer(0), aml::integer(0)}));
-  return aml::concat({aml::scope("\\_SB", system_bus), soft_off});
+  const Bytes interrupt_model = aml::concat({
+      aml::name(kInterruptModel, aml::integer(0)),
+      aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),
+  });
+  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), soft_off});
 }
 
 }  // namespace reprise::machine

@@ -43,27 +43,25 @@ class TableWriter {
   std::vector<u8> bytes_;
 };
 
-/// The byte that makes `bytes` sum to zero.
-u8 checksum(std::span<const u8> bytes) {
-  return static_cast<u8>(-std::accumulate(bytes.begin(), bytes.end(), 0));
-}
+constexpr u32 kChecksumOffset = 9;  // in every table with a standard header
+constexpr u32 kBodyOffset = 36;
 
-/// System description table header (5.2.6) and `body`.
+/// System description table header (5.2.6) without its checksum, and `body`.
 std::vector<u8> table(std::string_view signature, u8 revision, const std::vector<u8>& body) {
-  constexpr std::size_t kHeaderBytes = 36;
-  constexpr std::size_t kChecksumOffset = 9;
   TableWriter writer;
-  writer.text(signature).le(kHeaderBytes + body.size(), 4).u8s({revision, 0});
+  writer.text(signature).le(kBodyOffset + body.size(), 4).u8s({revision, 0});
   writer.text("REPRIS").text("REPRISPC").le(1, 4);  // OEM id, OEM table id and revision
   writer.text("RPRS").le(1, 4);                     // creator id and revision
   std::vector<u8> bytes = writer.take();
   bytes.insert(bytes.end(), body.begin(), body.end());
-  bytes[kChecksumOffset] = checksum(bytes);
   return bytes;
 }
 
 /// 5.2.9. Revision 4: the tables of ACPI 4.0, which every guest reads.
-std::vector<u8> fadt(u64 facs_phys, u64 dsdt_phys) {
+constexpr u32 kFadtFacs = 36;
+constexpr u32 kFadtDsdt = 40;
+constexpr u32 kFadtXDsdt = 140;
+std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset) {
   constexpr u16 kBootLegacyDevices = 1u << 0;
   constexpr u16 kBoot8042 = 1u << 1;
   constexpr u16 kBootNoVga = 1u << 2;
@@ -76,7 +74,7 @@ std::vector<u8> fadt(u64 facs_phys, u64 dsdt_phys) {
   using Space = TableWriter::Space;
 
   TableWriter w;
-  w.le(facs_phys, 4).le(dsdt_phys, 4);
+  w.le(facs_offset, 4).le(dsdt_offset, 4);
   w.u8s({0, 0});     // reserved; preferred profile: unspecified
   w.le(kIrqSci, 2);  // SCI_INT
   w.le(kSmiCommandPort, 4).u8s({kAcpiEnable, kAcpiDisable, 0, 0});
@@ -88,11 +86,11 @@ std::vector<u8> fadt(u64 facs_phys, u64 dsdt_phys) {
   w.le(kNoCState, 2).le(kNoCState, 2);  // no C2, no C3
   w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
   w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
-  w.le(kBootLegacyDevices | kBoot8042 | kBootNoVga, 2).u8s({0});
+  w.le(kBootLegacyDevices | kBoot8042 | (config.vga ? 0 : kBootNoVga), 2).u8s({0});
   w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagFixedRtcWakeAbsent | kFlagResetRegister,
        4);
   w.address(Space::Io, 8, kResetControlPort).u8s({kResetControlValue}).zeros(3);
-  w.le(0, 8).le(dsdt_phys, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
+  w.le(0, 8).le(dsdt_offset, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
   w.address(Space::Io, 32, kPm1EventPort).address(Space::Io, 0, 0);
   w.address(Space::Io, 16, kPm1ControlPort).address(Space::Io, 0, 0);
   w.address(Space::Io, 0, 0).address(Space::Io, 32, kPmTimerPort);
@@ -134,46 +132,91 @@ std::vector<u8> hpet(const AcpiConfig& config) {
   return table("HPET", 1, w.take());
 }
 
-/// 5.2.8.
-std::vector<u8> xsdt(const std::vector<u64>& entries_phys) {
+/// RSDT, 5.2.7, and XSDT, 5.2.8.
+std::vector<u8> root_table(std::string_view signature, unsigned entry_bytes,
+                           const std::vector<u32>& entries) {
   TableWriter w;
-  for (const u64 phys : entries_phys) w.le(phys, 8);
-  return table("XSDT", 1, w.take());
+  for (const u32 offset : entries) w.le(offset, entry_bytes);
+  return table(signature, 1, w.take());
 }
 
-constexpr std::size_t kRsdpBytes = 36;
-
 /// 5.2.5.3. The first checksum covers the 20 bytes of revision 0, the second all.
-std::vector<u8> rsdp(u64 xsdt_phys) {
+constexpr u32 kRsdpBytes = 36;
+constexpr u32 kRsdpRsdt = 16;
+constexpr u32 kRsdpXsdt = 24;
+std::vector<u8> rsdp(u32 rsdt_offset, u32 xsdt_offset) {
   TableWriter w;
-  w.text("RSD PTR ").u8s({0}).text("REPRIS").u8s({2}).le(0, 4);
-  w.le(kRsdpBytes, 4).le(xsdt_phys, 8).u8s({0}).zeros(3);
-  std::vector<u8> bytes = w.take();
-  bytes[8] = checksum(std::span(bytes).first(20));
-  bytes[32] = checksum(bytes);
-  return bytes;
+  w.text("RSD PTR ").u8s({0}).text("REPRIS").u8s({2}).le(rsdt_offset, 4);
+  w.le(kRsdpBytes, 4).le(xsdt_offset, 8).u8s({0}).zeros(3);
+  return w.take();
+}
+
+void add_to_field(std::span<u8> field, u64 addend) {
+  for (u8& byte : field) {
+    addend += byte;
+    byte = static_cast<u8>(addend);
+    addend >>= 8;
+  }
 }
 
 }  // namespace
 
-AcpiTables build_acpi_tables(const AcpiConfig& config, u64 phys) {
-  AcpiTables tables{.phys = phys, .bytes = std::vector<u8>(kRsdpBytes)};
+AcpiImage build_acpi_image(const AcpiConfig& config) {
+  using Part = AcpiImage::Part;
+  AcpiImage image;
+  std::vector<u8>& tables = image.tables;
   const auto place = [&](const std::vector<u8>& bytes) {
-    constexpr u64 kAlignment = 64;  // what the FACS needs
-    tables.bytes.resize(align_up(tables.bytes.size(), kAlignment));
-    const u64 at = phys + tables.bytes.size();
-    tables.bytes.insert(tables.bytes.end(), bytes.begin(), bytes.end());
-    return at;
+    tables.resize(align_up(tables.size(), AcpiImage::kTablesAlignment));
+    const auto offset = static_cast<u32>(tables.size());
+    tables.insert(tables.end(), bytes.begin(), bytes.end());
+    return offset;
   };
-  const u64 facs_phys = place(facs());
-  const u64 dsdt_phys = place(table("DSDT", 2, dsdt_aml(config)));
-  const u64 fadt_phys = place(fadt(facs_phys, dsdt_phys));
-  const u64 madt_phys = place(madt(config));
-  const u64 hpet_phys = place(hpet(config));
-  const u64 xsdt_phys = place(xsdt({fadt_phys, madt_phys, hpet_phys}));
-  const std::vector<u8> root = rsdp(xsdt_phys);
-  std::copy(root.begin(), root.end(), tables.bytes.begin());
-  return tables;
+  // A table's checksum comes after those of the tables that it does not depend on; none depends on another's.
+  const auto place_summed = [&](const std::vector<u8>& bytes) {
+    const u32 offset = place(bytes);
+    image.checksums.push_back(
+        {Part::Tables, offset + kChecksumOffset, offset, static_cast<u32>(bytes.size())});
+    return offset;
+  };
+  const auto point = [&](u32 offset, u8 bytes) { image.pointers.push_back({Part::Tables, offset, bytes}); };
+
+  const u32 facs_offset = place(facs());
+  const u32 dsdt_offset = place_summed(table("DSDT", 2, dsdt_aml(config)));
+  const u32 fadt_offset = place_summed(fadt(config, facs_offset, dsdt_offset));
+  point(fadt_offset + kFadtFacs, 4);
+  point(fadt_offset + kFadtDsdt, 4);
+  point(fadt_offset + kFadtXDsdt, 8);
+  const std::vector<u32> entries = {fadt_offset, place_summed(madt(config)), place_summed(hpet(config))};
+  const u32 rsdt_offset = place_summed(root_table("RSDT", 4, entries));
+  const u32 xsdt_offset = place_summed(root_table("XSDT", 8, entries));
+  for (u32 i = 0; i < entries.size(); ++i) {
+    point(rsdt_offset + kBodyOffset + 4 * i, 4);
+    point(xsdt_offset + kBodyOffset + 8 * i, 8);
+  }
+
+  image.rsdp = rsdp(rsdt_offset, xsdt_offset);
+  image.pointers.push_back({Part::Rsdp, kRsdpRsdt, 4});
+  image.pointers.push_back({Part::Rsdp, kRsdpXsdt, 8});
+  image.checksums.push_back({Part::Rsdp, 8, 0, 20});
+  image.checksums.push_back({Part::Rsdp, 32, 0, kRsdpBytes});
+  return image;
+}
+
+AcpiTables place_acpi_tables(AcpiImage image, u64 phys) {
+  const u64 tables_phys = align_up(phys + image.rsdp.size(), AcpiImage::kTablesAlignment);
+  const auto part = [&](AcpiImage::Part which) {
+    return std::span<u8>(which == AcpiImage::Part::Rsdp ? image.rsdp : image.tables);
+  };
+  for (const AcpiImage::Pointer& pointer : image.pointers)
+    add_to_field(part(pointer.part).subspan(pointer.offset, pointer.bytes), tables_phys);
+  for (const AcpiImage::Checksum& sum : image.checksums) {
+    const auto range = part(sum.part).subspan(sum.first, sum.bytes);
+    part(sum.part)[sum.offset] = static_cast<u8>(-std::accumulate(range.begin(), range.end(), 0));
+  }
+  AcpiTables placed{.phys = phys, .bytes = std::move(image.rsdp)};
+  placed.bytes.resize(tables_phys - phys);
+  placed.bytes.insert(placed.bytes.end(), image.tables.begin(), image.tables.end());
+  return placed;
 }
 
 }  // namespace reprise::machine

@@ -1,5 +1,6 @@
-// The ACPI tables of the PC: RSDP, XSDT, FADT, FACS, MADT, HPET and DSDT. ACPI specification 6.4, chapter 5.
-// Missing: SRAT, SLIT and MCFG (one node, configuration mechanism 1 only); sleep states other than S5.
+// The ACPI tables of the PC: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET and DSDT. ACPI specification 6.4,
+// chapter 5. Missing: SRAT, SLIT and MCFG (one node, configuration mechanism 1 only); sleep states other than
+// S5.
 #pragma once
 
 #include <vector>
@@ -13,7 +14,38 @@ struct AcpiConfig {
   std::vector<u8> apic_ids;
   /// Bits 31:0 of the HPET's general capabilities and id register.
   u32 hpet_block_id = 0;
+  /// There is a VGA, so guests may look for one.
+  bool vga = false;
+  /// Where PCI memory begins: as high as firmware may use it, but above RAM.
+  u32 pci_window_phys = 0;
 };
+
+/// The tables before anybody has decided where they go.
+struct AcpiImage {
+  enum class Part : u8 { Rsdp, Tables };
+  /// A little-endian field that holds an offset into `tables`; where the tables lie must be added.
+  struct Pointer {
+    Part part;
+    u32 offset;
+    u8 bytes;
+  };
+  /// The byte at `offset` makes [first, first + bytes) sum to zero. To be done after the pointers, in this
+  /// order.
+  struct Checksum {
+    Part part;
+    u32 offset;
+    u32 first;
+    u32 bytes;
+  };
+  static constexpr u32 kTablesAlignment = 64;  // what the FACS needs
+  static constexpr u32 kRsdpAlignment = 16;
+
+  std::vector<u8> rsdp;
+  std::vector<u8> tables;
+  std::vector<Pointer> pointers;
+  std::vector<Checksum> checksums;
+};
+AcpiImage build_acpi_image(const AcpiConfig& config);
 
 /// One block of bytes for guest-physical address `phys`, with the RSDP at its start.
 struct AcpiTables {
@@ -23,7 +55,7 @@ struct AcpiTables {
 };
 
 /// `phys` is 64-byte aligned, in the area that guests search for the RSDP (E0000h to FFFFFh).
-AcpiTables build_acpi_tables(const AcpiConfig& config, u64 phys);
+AcpiTables place_acpi_tables(AcpiImage image, u64 phys);
 
 /// The DSDT's AML, without its header. machine/acpi_dsdt.cpp.
 std::vector<u8> dsdt_aml(const AcpiConfig& config);

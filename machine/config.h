@@ -8,6 +8,7 @@
 #include "cpu/cpuid.h"
 #include "jit/jit_options.h"
 #include "machine/boot/boot.h"
+#include "machine/firmware/firmware.h"
 
 namespace reprise::machine {
 
@@ -20,13 +21,15 @@ enum class ClockMode : u8 { Free, Paced };
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   unsigned cpus = 1;
-  boot::BootRequest boot;
+  boot::BootRequest boot;   // without a kernel, firmware boots
+  FirmwareConfig firmware;
   cpu::CpuProfile cpu = cpu::default_profile();
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;                 // no part of what the guest sees
   u64 seed = 1;                        // of RDRAND and RDSEED
   i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   bool debug_testdev = false;          // QEMU's pc-testdev: devices/misc/test_device.h
+  bool reboot = true;                  // RESET starts firmware again; else it ends the run
   std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };
 

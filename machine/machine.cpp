@@ -47,7 +47,11 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   std::unique_ptr<Machine> machine(new Machine(config, std::move(ram), backends, log));
   if (config.debug_testdev) machine->pc_.add_test_device();
   if (config.debug_exit_port) TRY(machine->pc_.add_debug_exit(*config.debug_exit_port));
-  TRY(machine->pc_.boot(config.boot));
+  if (config.boot.kernel_path.empty()) {
+    TRY(machine->pc_.boot_firmware(config.firmware));
+  } else {
+    TRY(machine->pc_.boot(config.boot));
+  }
   return machine;
 }
 
@@ -113,6 +117,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     case cpu::VcpuExit::Shutdown:
       if (com1_watch_.suspected() || com2_watch_.suspected()) request(MachineRequest::Panic, 0);
       if (pending_.request != MachineRequest::None) return std::nullopt;
+      if (config_.reboot && pc_.reset()) return std::nullopt;
       return Ending{
           ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
           fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())};
@@ -157,6 +162,7 @@ std::optional<Machine::Ending> Machine::check_request() {
       break;
     case MachineRequest::Reset:
       if (com1_watch_.suspected() || com2_watch_.suspected()) break;
+      if (config_.reboot && pc_.reset()) return std::nullopt;
       return end(ExitReason::Reset, "the guest asked for a reset");
     case MachineRequest::EnginesDiffer: {
       const std::string report = pc_.engine(0).failure();

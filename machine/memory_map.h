@@ -4,7 +4,7 @@
 //     000a0000  VGA window
 //     000c0000  RAM, reserved: option ROM space, ACPI tables from e0000
 //     00100000  RAM up to the end of memory or 3 GiB
-//     c0000000  PCI memory window
+//     80000000  PCI memory window; from c0000000 on when RAM reaches beyond 2 GiB
 //     fec00000  I/O APIC     fed00000  HPET     fee00000  local APICs
 //   1_00000000  RAM beyond 3 GiB
 #pragma once
@@ -25,7 +25,6 @@ inline constexpr u64 kUpperAreaPhys = 0xc0000;
 inline constexpr u64 kAcpiTablesPhys = 0xe0000;
 inline constexpr u64 kHighMemoryPhys = 0x100000;
 inline constexpr u64 kLowRamLimitPhys = 3 * kGiB;
-inline constexpr u64 kPciWindowPhys = 0xc000'0000;
 inline constexpr u64 kIoApicPhys = 0xfec0'0000;
 inline constexpr u64 kHpetPhys = 0xfed0'0000;
 inline constexpr u64 kLapicPhys = 0xfee0'0000;
@@ -59,6 +58,8 @@ class MemoryMap {
   u64 ram_bytes() const { return ram_bytes_; }
   /// End of the RAM below 4 GiB.
   u64 low_ram_end_phys() const { return ram_bytes_ < kLowRamLimitPhys ? ram_bytes_ : kLowRamLimitPhys; }
+  /// Where the PCI memory window begins, which ends below the I/O APIC. Firmware decides by the same rule.
+  u32 pci_window_phys() const { return low_ram_end_phys() <= 2 * kGiB ? 0x8000'0000 : 0xc000'0000; }
   /// End of the RAM above 4 GiB; 4 GiB when there is none.
   u64 high_ram_end_phys() const { return kAbove4GPhys + (ram_bytes_ - low_ram_end_phys()); }
 

@@ -110,6 +110,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       port92_(IrqLine(a20_wire_, 0), control),
       reset_control_(control),
       debug_port_(debug_log_),
+      fw_cfg_(*this),
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
@@ -184,6 +185,8 @@ void Pc::map_ports() {
   constexpr u16 kBochsDebugPort = 0xe9;
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
+  map(0x510, 2, Width::Word, fw_cfg_.selector_ports());
+  map(0x514, 8, Width::Dword, fw_cfg_.dma_ports());
 }
 
 Result<Done> Pc::add_debug_exit(u16 port) {
@@ -233,12 +236,21 @@ void Pc::memory_map_changed() {
 }
 
 void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
+  using devices::HostBridge;
   using devices::Piix4Pm;
-  if (change.touches(devices::pci::kCommand, 2) ||
-      change.touches(devices::pci::kBar0, 4 * devices::pci::kBars))
+  namespace pci = devices::pci;
+  if (change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
     pci_windows_.update(function);
-  if (&function != &piix4_pm_) return;
-  if (!change.touches(Piix4Pm::kPmBase, 4) && !change.touches(Piix4Pm::kPmRegMisc, 1)) return;
+  if (&function == &piix4_pm_ &&
+      (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1)))
+    move_pm_ports();
+  if (&function == &host_bridge_ &&
+      (change.touches(HostBridge::kPam0, HostBridge::kPamBytes) || change.touches(HostBridge::kSmram, 1)) &&
+      rom_shadow_ && rom_shadow_->update(host_bridge_))
+    memory_map_changed();
+}
+
+void Pc::move_pm_ports() {
   ports_.unmap(acpi_pm_.pm_ports());
   // A base on top of another device is the guest's mistake: the ports then answer nowhere.
   if (piix4_pm_.pm_enabled()) {
@@ -251,11 +263,18 @@ void Pc::set_a20(unsigned source, bool enabled) {
   for (const auto& processor : processors_) processor->cpu.mmu.set_a20(a20_[0] || a20_[1]);
 }
 
-Result<Done> Pc::boot(const boot::BootRequest& request) {
-  AcpiConfig acpi{.apic_ids = {}, .hpet_block_id = kHpetBlockId};
+AcpiImage Pc::acpi_image(bool vga) const {
+  AcpiConfig acpi{.apic_ids = {},
+                  .hpet_block_id = kHpetBlockId,
+                  .vga = vga,
+                  .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
-  const AcpiTables tables = build_acpi_tables(acpi, kAcpiTablesPhys);
+  return build_acpi_image(acpi);
+}
+
+Result<Done> Pc::boot(const boot::BootRequest& request) {
+  const AcpiTables tables = place_acpi_tables(acpi_image(false), kAcpiTablesPhys);
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys()};
@@ -264,7 +283,54 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();
   enter_virtual_wire_mode();
+  configure_chipset();
   return Done{};
+}
+
+Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
+  std::vector<u8> bios = TRY(load_bios(config.bios));
+  std::vector<u8> vga_bios = TRY(load_vga_bios());
+  rom_shadow_.emplace(phys_map_, code_pages_, std::move(bios));
+  rom_shadow_->update(host_bridge_);
+  memory_map_changed();
+  fill_fw_cfg(fw_cfg_, {.config = config,
+                        .memory = memory_,
+                        .cpus = processors(),
+                        .acpi = acpi_image(true),
+                        .vga_bios = std::move(vga_bios)});
+  return Done{};
+}
+
+bool Pc::reset() {
+  if (!rom_shadow_) return false;
+  for_each_device([](devices::Device& device) { device.reset(ResetKind::Warm); });
+  for (unsigned i = 0; i < processors_.size(); ++i) {
+    Processor& processor = *processors_[i];
+    processor.vcpu.reset(processor.cpu.state.rng_state);
+    if (i != 0) processor.vcpu.init(cpu::Activity::WaitForSipi);
+    processor.apic_base_changed(processor.lapic.base_phys(), processor.lapic.mmio_enabled());
+  }
+  pci_windows_.update_all();
+  move_pm_ports();
+  rom_shadow_->update(host_bridge_);
+  memory_map_changed();
+  return true;
+}
+
+void Pc::configure_chipset() {
+  using devices::HostBridge;
+  constexpr u8 kAllRam = 0x33;
+  host_bridge_.config_write(HostBridge::kPam0, Width::Byte, kAllRam & 0xf0);
+  for (u8 i = 1; i < HostBridge::kPamBytes; ++i)
+    host_bridge_.config_write(static_cast<u8>(HostBridge::kPam0 + i), Width::Byte, kAllRam);
+  u32 level_triggered = 0;
+  for (unsigned pirq = 0; pirq < kPirqs; ++pirq) {
+    const auto route = static_cast<u8>(devices::IsaBridge::kPirqRoute + pirq);
+    isa_bridge_.config_write(route, Width::Byte, kPirqIsaLines[pirq]);
+    level_triggered |= 1u << kPirqIsaLines[pirq];
+  }
+  pic_.elcr_ports().pio_write(0, Width::Byte, level_triggered & 0xff);
+  pic_.elcr_ports().pio_write(1, Width::Byte, level_triggered >> 8);
 }
 
 /// As firmware leaves the boot processor's local APIC: the 8259 pair through LINT0, NMI through LINT1.
@@ -353,6 +419,7 @@ void Pc::for_each_device(Part&& part) {
   part(reset_control_);
   part(dma_page_);
   part(debug_port_);
+  part(fw_cfg_);
   if (debug_exit_) part(*debug_exit_);
   if (test_device_) part(*test_device_);
   part(pci_config_);
@@ -373,7 +440,12 @@ void Pc::serialize(Archive& archive) {
   archive.value(a20_);
   irq_router_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
-  if (archive.loading()) pci_windows_.update_all();
+  if (archive.loading()) {
+    pci_windows_.update_all();
+    move_pm_ports();
+    if (rom_shadow_) rom_shadow_->update(host_bridge_);
+    memory_map_changed();
+  }
   scheduler_.serialize_timers(archive);
 }
 

@@ -20,6 +20,7 @@
 #include "cpu/engine.h"
 #include "cpu/vcpu.h"
 #include "devices/bus.h"
+#include "devices/firmware/fw_cfg.h"
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
 #include "devices/irq/ioapic.h"
@@ -40,7 +41,9 @@
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
+#include "machine/acpi_tables.h"
 #include "machine/config.h"
+#include "machine/firmware/rom_shadow.h"
 #include "machine/irq_router.h"
 #include "machine/lockstep/lockstep_engine.h"
 #include "machine/memory_map.h"
@@ -80,6 +83,11 @@ class Pc final : public cpu::CpuBus,
 
   /// Loads the kernel and puts the boot processor at its entry.
   Result<Done> boot(const boot::BootRequest& request);
+  /// Puts firmware at the reset vector and tells it about the machine.
+  Result<Done> boot_firmware(const FirmwareConfig& config);
+  /// RESET#: processors and devices start again, RAM keeps its content. Between instructions. False when
+  /// there is no firmware that could start the machine again.
+  bool reset();
 
   /// Four ports that end the run. Before the run only.
   Result<Done> add_debug_exit(u16 port);
@@ -140,6 +148,10 @@ class Pc final : public cpu::CpuBus,
   };
 
   void map_memory();
+  AcpiImage acpi_image(bool vga) const;
+  /// What firmware leaves in chipset registers for the kernel.
+  void configure_chipset();
+  void move_pm_ports();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   /// After a change of the memory map: no translation of before may be used.
@@ -207,6 +219,8 @@ class Pc final : public cpu::CpuBus,
   devices::ResetControl reset_control_;
   devices::DmaPage dma_page_;
   devices::DebugPort debug_port_;
+  devices::FwCfg fw_cfg_;
+  std::optional<RomShadow> rom_shadow_;  // with firmware
   std::optional<devices::DebugExit> debug_exit_;
   std::optional<devices::TestDevice> test_device_;
 

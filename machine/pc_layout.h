@@ -41,6 +41,8 @@ inline constexpr unsigned kPitGsi = 2;
 /// PCI PIRQA# to PIRQD# arrive at IOAPIC pins 16 to 19.
 inline constexpr unsigned kPirqGsi = 16;
 inline constexpr unsigned kPirqs = 4;
+/// The ISA lines that the ISA bridge sends them to, as SeaBIOS sets it up.
+inline constexpr unsigned kPirqIsaLines[kPirqs] = {10, 10, 11, 11};
 
 inline constexpr u8 kIoApicId = 0;
 

@@ -18,7 +18,13 @@ constexpr u8 kPamWritable = 0x33;
 }  // namespace
 
 HostBridge::HostBridge()
-    : PciFunction({.vendor = 0x8086, .device = 0x1237, .revision = 2, .class_code = 0x060000}) {
+    : PciFunction({.vendor = 0x8086,
+                   .device = 0x1237,
+                   .revision = 2,
+                   .class_code = 0x060000,
+                   // By these, firmware and guests know a machine with a configuration device.
+                   .subsystem_vendor = 0x1af4,
+                   .subsystem = 0x1100}) {
   define16(pci::kCommand, 0x0006, 0x0100);
   define16(pci::kStatus, 0x0280);
   define8(pci::kInterruptLine, 0);

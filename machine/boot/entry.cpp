@@ -47,7 +47,7 @@ void set_memory_types(cpu::CpuState& state) {
   constexpr u64 kPhysMask46 = (u64{1} << 46) - 1;
   constexpr u64 kMaskValid = 1u << 11;
   state.mtrr_def_type = kEnabledWriteBack;
-  state.mtrr_phys[0] = kPciWindowPhys;
+  state.mtrr_phys[0] = kLowRamLimitPhys;
   state.mtrr_phys[1] = (kPhysMask46 & ~(kGiB - 1)) | kMaskValid;
 }
 

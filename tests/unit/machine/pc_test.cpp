@@ -91,7 +91,7 @@ TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
 
 TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
   std::mt19937_64 random(4711);
-  const u64 bases[] = {kIoApicPhys, kHpetPhys, kLapicPhys, kVgaWindowPhys, kPciWindowPhys};
+  const u64 bases[] = {kIoApicPhys, kHpetPhys, kLapicPhys, kVgaWindowPhys, kLowRamLimitPhys};
   constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Qword};
   for (int i = 0; i < 200'000; ++i) {
     const u64 value = random();

@@ -1,0 +1,110 @@
+// What firmware finds in the configuration device. QEMU docs/specs/fw_cfg; the file names are SeaBIOS's and
+// OVMF's.
+#include <algorithm>
+#include <string_view>
+
+#include "machine/firmware/firmware.h"
+#include "machine/firmware/smbios.h"
+#include "machine/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr const char* kRsdpFile = "etc/acpi/rsdp";
+constexpr const char* kTablesFile = "etc/acpi/tables";
+
+void put_le(std::vector<u8>& out, u64 value, unsigned bytes) {
+  for (unsigned i = 0; i < bytes; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
+}
+
+/// RAM as the firmware is to divide it: it makes its own reservations below 1 MiB.
+std::vector<u8> e820_file(const MemoryMap& memory) {
+  std::vector<u8> out;
+  const auto entry = [&](u64 phys, u64 bytes, E820Type type) {
+    put_le(out, phys, 8);
+    put_le(out, bytes, 8);
+    put_le(out, static_cast<u32>(type), 4);
+  };
+  entry(0, memory.low_ram_end_phys(), E820Type::Ram);
+  if (memory.high_ram_end_phys() > kAbove4GPhys)
+    entry(kAbove4GPhys, memory.high_ram_end_phys() - kAbove4GPhys, E820Type::Ram);
+  return out;
+}
+
+/// One command of the table loader: 128 bytes, names of 56.
+class LoaderScript {
+ public:
+  enum class Zone : u8 { High = 1, FSegment = 2 };
+  void allocate(std::string_view file, u32 alignment, Zone zone) {
+    begin(1);
+    name(file);
+    put_le(bytes_, alignment, 4);
+    put_le(bytes_, static_cast<u8>(zone), 1);
+    end();
+  }
+  void add_pointer(std::string_view in_file, std::string_view to_file, u32 offset, u8 bytes) {
+    begin(2);
+    name(in_file);
+    name(to_file);
+    put_le(bytes_, offset, 4);
+    put_le(bytes_, bytes, 1);
+    end();
+  }
+  void add_checksum(std::string_view file, u32 offset, u32 first, u32 bytes) {
+    begin(3);
+    name(file);
+    put_le(bytes_, offset, 4);
+    put_le(bytes_, first, 4);
+    put_le(bytes_, bytes, 4);
+    end();
+  }
+  std::vector<u8> take() { return std::move(bytes_); }
+
+ private:
+  static constexpr std::size_t kCommandBytes = 128;
+  static constexpr std::size_t kNameBytes = 56;
+  void begin(u32 command) { put_le(bytes_, command, 4); }
+  void name(std::string_view file) {
+    bytes_.insert(bytes_.end(), file.begin(), file.end());
+    bytes_.resize(bytes_.size() + kNameBytes - file.size());
+  }
+  void end() { bytes_.resize((bytes_.size() + kCommandBytes - 1) / kCommandBytes * kCommandBytes); }
+
+  std::vector<u8> bytes_;
+};
+
+}  // namespace
+
+std::vector<u8> acpi_loader_script(const AcpiImage& image) {
+  using Part = AcpiImage::Part;
+  const auto file = [](Part part) { return part == Part::Rsdp ? kRsdpFile : kTablesFile; };
+  LoaderScript script;
+  script.allocate(kTablesFile, AcpiImage::kTablesAlignment, LoaderScript::Zone::High);
+  script.allocate(kRsdpFile, AcpiImage::kRsdpAlignment, LoaderScript::Zone::FSegment);
+  for (const AcpiImage::Pointer& pointer : image.pointers)
+    script.add_pointer(file(pointer.part), kTablesFile, pointer.offset, pointer.bytes);
+  for (const AcpiImage::Checksum& sum : image.checksums)
+    script.add_checksum(file(sum.part), sum.offset, sum.first, sum.bytes);
+  return script.take();
+}
+
+void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
+  using Key = devices::FwCfg::Key;
+  fw_cfg.set(Key::Uuid, std::vector<u8>(16));
+  fw_cfg.set_number(Key::RamBytes, facts.memory.ram_bytes(), 8);
+  fw_cfg.set_number(Key::NoGraphic, 0, 2);
+  fw_cfg.set_number(Key::Cpus, facts.cpus, 2);
+  fw_cfg.set_number(Key::MaxCpus, facts.cpus, 2);
+  fw_cfg.set_number(Key::BootMenu, facts.config.boot_menu ? 1 : 0, 2);
+  fw_cfg.set_file("etc/e820", e820_file(facts.memory));
+  fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
+  fw_cfg.set_file(kTablesFile, facts.acpi.tables);
+  fw_cfg.set_file("etc/table-loader", acpi_loader_script(facts.acpi));
+  const SmbiosTables smbios = build_smbios({.ram_bytes = facts.memory.ram_bytes(), .cpus = facts.cpus});
+  fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);
+  fw_cfg.set_file("etc/smbios/smbios-tables", smbios.tables);
+  if (facts.config.serial_console) fw_cfg.set_file_number("etc/sercon-port", kCom1Port, 2);
+  if (!facts.vga_bios.empty()) fw_cfg.set_file("vgaroms/vgabios.bin", facts.vga_bios);
+}
+
+}  // namespace reprise::machine

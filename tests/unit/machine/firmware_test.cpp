@@ -1,0 +1,102 @@
+// What firmware is told: the table loader's script, run as firmware runs it, and SMBIOS.
+#include "machine/firmware/firmware.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "common/bits.h"
+#include "machine/firmware/smbios.h"
+
+namespace reprise::machine {
+namespace {
+
+using Files = std::map<std::string, std::vector<u8>>;
+
+std::string name_at(const std::vector<u8>& script, std::size_t at) {
+  return reinterpret_cast<const char*>(&script[at]);
+}
+
+TEST(AcpiLoaderScript, GivesTheTablesThatDirectBootPlaces) {
+  const AcpiConfig config{.apic_ids = {0}, .hpet_block_id = 1, .vga = true, .pci_window_phys = 0x8000'0000};
+  const AcpiImage image = build_acpi_image(config);
+  const AcpiTables placed = place_acpi_tables(image, 0xe0000);
+  const u64 tables_phys = 0xe0000 + 64;
+
+  Files files = {{"etc/acpi/rsdp", image.rsdp}, {"etc/acpi/tables", image.tables}};
+  const std::vector<u8> script = acpi_loader_script(image);
+  ASSERT_EQ(script.size() % 128, 0u);
+  for (std::size_t at = 0; at < script.size(); at += 128) {
+    std::vector<u8>& file = files.at(name_at(script, at + 4));
+    switch (script[at]) {
+      case 1:
+        break;
+      case 2: {
+        ASSERT_EQ(name_at(script, at + 60), "etc/acpi/tables");
+        const u32 offset = read_unaligned<u32>(&script[at + 116]);
+        u64 carry = tables_phys;
+        for (unsigned i = 0; i < script[at + 120]; ++i) {
+          carry += file.at(offset + i);
+          file[offset + i] = static_cast<u8>(carry);
+          carry >>= 8;
+        }
+        break;
+      }
+      case 3: {
+        const u32 offset = read_unaligned<u32>(&script[at + 60]);
+        const u32 first = read_unaligned<u32>(&script[at + 64]);
+        u8 sum = 0;
+        for (u32 i = 0; i < read_unaligned<u32>(&script[at + 68]); ++i)
+          sum = static_cast<u8>(sum + file.at(first + i));
+        file[offset] = static_cast<u8>(file[offset] - sum);
+        break;
+      }
+      default:
+        FAIL() << "command " << int{script[at]};
+    }
+  }
+  std::vector<u8> whole = files["etc/acpi/rsdp"];
+  whole.resize(64);
+  whole.insert(whole.end(), files["etc/acpi/tables"].begin(), files["etc/acpi/tables"].end());
+  EXPECT_EQ(whole, placed.bytes);
+}
+
+TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
+  for (const u64 ram_bytes : {512 * kMiB, 4 * kGiB, 64 * kGiB}) {
+    const SmbiosTables smbios = build_smbios({.ram_bytes = ram_bytes, .cpus = 2});
+    unsigned count = 0;
+    u8 type = 0;
+    std::size_t at = 0;
+    u64 mapped_kib = 0;
+    while (at < smbios.tables.size()) {
+      type = smbios.tables[at];
+      const u8* structure = &smbios.tables[at];
+      if (type == 19) {
+        const u32 first = read_unaligned<u32>(structure + 4);
+        const u32 last = read_unaligned<u32>(structure + 8);
+        mapped_kib += u64{last} - first + 1;
+      }
+      at += structure[1];
+      while (at + 1 < smbios.tables.size() && (smbios.tables[at] | smbios.tables[at + 1])) ++at;
+      at += 2;
+      ++count;
+    }
+    EXPECT_EQ(at, smbios.tables.size());
+    EXPECT_EQ(type, 127);
+    EXPECT_EQ(mapped_kib * kKiB, ram_bytes);
+    ASSERT_EQ(smbios.anchor.size(), 0x1fu);
+    EXPECT_EQ(read_unaligned<u16>(&smbios.anchor[0x16]), smbios.tables.size());
+    EXPECT_EQ(read_unaligned<u16>(&smbios.anchor[0x1c]), count);
+  }
+}
+
+TEST(Bios, MissingAndCutFilesAreNamed) {
+  const auto missing = load_bios("/nonexistent/bios.bin");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_NE(missing.error().message.find("/nonexistent/bios.bin"), std::string::npos);
+  const auto cut = load_bios("/proc/self/exe");
+  ASSERT_FALSE(cut.ok());
+}
+
+}  // namespace
+}  // namespace reprise::machine
