@@ -1,0 +1,70 @@
+// VGA: registers at 3B0h-3DFh, memory at A0000h-BFFFFh. IBM PS/2 Hardware Interface Technical Reference,
+// Video Subsystem (1992). A card without a PCI function and without VBE extensions: ports 1CEh-1CFh are not
+// there. Missing: the vertical interrupt, the light pen, the switches of older monitors (input status 0 says
+// "color"). Differs from hardware: port 3C3h keeps its bit but does not switch the card off; palette
+// registers take writes while the screen shows; a change of timing registers moves the beam at once.
+#pragma once
+
+#include <string>
+
+#include "common/ports.h"
+#include "devices/device.h"
+#include "devices/display/vga_memory.h"
+#include "devices/display/vga_registers.h"
+#include "devices/pio_ports.h"
+
+namespace reprise::devices {
+
+/// As MmioHandler it takes kRangeBytes at A0000h.
+class Vga final : public Device, public MmioHandler {
+ public:
+  static constexpr u16 kFirstPort = 0x3b0;
+  static constexpr u32 kPorts = 0x30;
+  static constexpr u64 kRangeBytes = VgaMemory::kRangeBytes;
+
+  explicit Vga(const Clock& clock);
+
+  /// 3B0h-3DFh, byte wide.
+  PioHandler& ports() { return ports_; }
+
+  /// As a video BIOS leaves the card: mode 3, blank, cursor at the top left. There is no font in plane 2.
+  void enter_text_mode();
+
+  /// The screen for a person: a line that names the mode and says where the cursor is, then in text modes the
+  /// rows as UTF-8 without trailing blanks.
+  std::string text_screen() const;
+
+  const VgaRegisters& registers() const { return registers_; }
+  const VgaMemory& memory() const { return memory_; }
+
+  // MmioHandler
+  u64 mmio_read(u64 offset, Width width) override;
+  void mmio_write(u64 offset, Width width, u64 value) override;
+
+  // Device
+  std::string_view name() const override { return "vga"; }
+  void reset(ResetKind kind) override;
+  void serialize(Archive& archive) override;
+  std::string debug_dump() const override;
+
+ private:
+  u32 read_port(u16 offset, Width width);
+  void write_port(u16 offset, Width width, u32 value);
+  u8 read_crtc_port(unsigned port);
+  void write_crtc_port(unsigned port, u8 value);
+  void write_crtc(u8 value);
+  void write_attribute_port(u8 value);
+  u8 read_dac();
+  void write_dac(u8 value);
+  void next_dac_component();
+  u8 input_status_1() const;
+  /// After a change of what steers the memory.
+  void configure_memory();
+
+  const Clock& clock_;
+  PioPorts<Vga> ports_;
+  VgaRegisters registers_;
+  VgaMemory memory_;
+};
+
+}  // namespace reprise::devices
