@@ -42,6 +42,8 @@ machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
 Result<machine::RunResult> run_machine(RunOptions& options) {
   const auto com1 = TRY(open_serial_output(options.com1));
   const auto com2 = TRY(open_serial_output(options.com2));
+  const bool screen_to_stdout = options.screen_path == "-";
+  ReportFile screen = TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path));
   const Log log = make_log(options);
   const auto machine = TRY(machine::Machine::create(options.config, {*com1, *com2}, log));
   machine->on_hash([](const machine::HashPoint& point) {
@@ -73,6 +75,10 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
     }
     result = machine->run(options.limits);
   }
+  const std::string screen_text = machine->pc().vga().text_screen();
+  if (screen_to_stdout) fmt::print("{}", screen_text);
+  if (!screen.write(screen_text))
+    say(fmt::format("screen dump '{}' could not be written.", options.screen_path));
   if (options.stats) fmt::print(stderr, "{}", machine->stats(result));
   return result;
 }
@@ -84,7 +90,7 @@ bool worth_saying(machine::ExitReason reason) {
 }
 
 int run(RunOptions options) {
-  Result<ReportFile> report = ReportFile::open(options.json_path);
+  Result<ReportFile> report = ReportFile::open("report", options.json_path);
   if (!report) {
     say(report.error().message);
     return machine::exit_code_of(machine::ExitReason::HostError);

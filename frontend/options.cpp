@@ -58,7 +58,7 @@ The translating engine: nothing of this can be seen by the guest; docs/command.m
   --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel
 
 What it tells
-  --json FILE           write a report when the run ends
+  --json FILE, --dump-screen FILE  at the end: a report, the VGA's text screen (- for standard output)
   --stats               print counters when the run ends
   --log SPEC            CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all
   --trace LIST          events on stderr: pio,mmio (port and memory-mapped device accesses)
@@ -86,7 +86,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 struct Texts {
   std::string kernel, initrd, append, bios, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
-                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold,
+                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
                                                     lockstep_seed, dump, at, symbols;
   std::vector<std::string> serial;
   bool stats = false, debug_testdev = false, perf_map = false, no_reboot = false;
@@ -110,6 +110,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--timeout", texts.timeout);
   run.add_option("--wall-timeout", texts.wall_timeout);
   run.add_option("--json", texts.json);
+  run.add_option("--dump-screen", texts.dump_screen);
   run.add_option("--log", texts.log);
   run.add_option("--trace", texts.trace);
   run.add_option("--debug-exit", texts.debug_exit);
@@ -263,6 +264,7 @@ RunOptions interpret(const Texts& texts) {
   }
   out.trace = trace_list(texts.trace);
   out.json_path = texts.json;
+  out.screen_path = texts.dump_screen;
   out.log_spec = texts.log;
   out.stats = texts.stats;
   config.debug_testdev = texts.debug_testdev;

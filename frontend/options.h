@@ -24,7 +24,8 @@ struct RunOptions {
   ClockChoice clock_choice = ClockChoice::Auto;
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
-  std::string json_path;  // empty: none
+  std::string json_path;    // empty: none
+  std::string screen_path;  // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
   std::vector<std::string> trace;  // event categories
   bool stats = false;

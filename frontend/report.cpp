@@ -36,11 +36,11 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-Result<ReportFile> ReportFile::open(const std::string& path) {
+Result<ReportFile> ReportFile::open(std::string_view what, const std::string& path) {
   if (path.empty()) return ReportFile();
   std::FILE* file = std::fopen(path.c_str(), "we");
   if (file == nullptr)
-    return Error{fmt::format("report '{}' cannot be written: {}.", path, std::strerror(errno))};
+    return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(errno))};
   return ReportFile(file);
 }
 

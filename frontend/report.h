@@ -13,7 +13,7 @@ namespace reprise::frontend {
 /// The object as text.
 std::string report_text(const RunOptions& options, const machine::RunResult& result);
 
-/// A file that is opened before the run, so that a wrong path is known then, and written once at the end.
+/// A file about the run: opened before the run, so that a wrong path is known then, and written once at the end.
 class ReportFile {
  public:
   ReportFile() = default;
@@ -21,8 +21,8 @@ class ReportFile {
   ReportFile(ReportFile&& other) noexcept : file_(std::exchange(other.file_, nullptr)) {}
   ReportFile& operator=(ReportFile&&) = delete;
 
-  /// An empty path: no report is wanted.
-  static Result<ReportFile> open(const std::string& path);
+  /// `what` it is, for the error. An empty path: nothing is wanted.
+  static Result<ReportFile> open(std::string_view what, const std::string& path);
   /// False when the host could not store it.
   bool write(const std::string& text);
 

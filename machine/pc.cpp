@@ -110,6 +110,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       port92_(IrqLine(a20_wire_, 0), control),
       reset_control_(control),
       debug_port_(debug_log_),
+      vga_(scheduler_),
       fw_cfg_(*this),
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
@@ -155,6 +156,7 @@ void Pc::map_memory() {
   constexpr int kAboveRam = 1;
   must(map_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_, kAboveRam));
   must(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
+  must(map_mmio("vga", kVgaWindowPhys, devices::Vga::kRangeBytes, vga_, kAboveRam));
 }
 
 bool Pc::map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority) {
@@ -180,6 +182,7 @@ void Pc::map_ports() {
   map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
   map(kCom1Port, 8, Width::Byte, com1_);
   map(kCom2Port, 8, Width::Byte, com2_);
+  map(devices::Vga::kFirstPort, devices::Vga::kPorts, Width::Byte, vga_.ports());
   map(0xcf8, 8, Width::Dword, pci_config_);
   map(kPmBasePort, devices::AcpiPm::kPorts, Width::Dword, acpi_pm_.pm_ports());
   constexpr u16 kBochsDebugPort = 0xe9;
@@ -263,10 +266,10 @@ void Pc::set_a20(unsigned source, bool enabled) {
   for (const auto& processor : processors_) processor->cpu.mmu.set_a20(a20_[0] || a20_[1]);
 }
 
-AcpiImage Pc::acpi_image(bool vga) const {
+AcpiImage Pc::acpi_image() const {
   AcpiConfig acpi{.apic_ids = {},
                   .hpet_block_id = kHpetBlockId,
-                  .vga = vga,
+                  .vga = true,
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
@@ -274,7 +277,7 @@ AcpiImage Pc::acpi_image(bool vga) const {
 }
 
 Result<Done> Pc::boot(const boot::BootRequest& request) {
-  const AcpiTables tables = place_acpi_tables(acpi_image(false), kAcpiTablesPhys);
+  const AcpiTables tables = place_acpi_tables(acpi_image(), kAcpiTablesPhys);
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys()};
@@ -284,6 +287,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   cpu.state_replaced();
   enter_virtual_wire_mode();
   configure_chipset();
+  vga_.enter_text_mode();
   return Done{};
 }
 
@@ -296,7 +300,7 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .cpus = processors(),
-                        .acpi = acpi_image(true),
+                        .acpi = acpi_image(),
                         .vga_bios = std::move(vga_bios)});
   return Done{};
 }
@@ -419,6 +423,7 @@ void Pc::for_each_device(Part&& part) {
   part(reset_control_);
   part(dma_page_);
   part(debug_port_);
+  part(vga_);
   part(fw_cfg_);
   if (debug_exit_) part(*debug_exit_);
   if (test_device_) part(*test_device_);

@@ -20,6 +20,7 @@
 #include "cpu/engine.h"
 #include "cpu/vcpu.h"
 #include "devices/bus.h"
+#include "devices/display/vga.h"
 #include "devices/firmware/fw_cfg.h"
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
@@ -103,6 +104,7 @@ class Pc final : public cpu::CpuBus,
   const cpu::Engine& engine(unsigned index) const;
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
+  const devices::Vga& vga() const { return vga_; }
 
   /// Processors, devices and wires; RAM is separate.
   void serialize(Archive& archive);
@@ -148,7 +150,7 @@ class Pc final : public cpu::CpuBus,
   };
 
   void map_memory();
-  AcpiImage acpi_image(bool vga) const;
+  AcpiImage acpi_image() const;
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
   void move_pm_ports();
@@ -219,6 +221,7 @@ class Pc final : public cpu::CpuBus,
   devices::ResetControl reset_control_;
   devices::DmaPage dma_page_;
   devices::DebugPort debug_port_;
+  devices::Vga vga_;
   devices::FwCfg fw_cfg_;
   std::optional<RomShadow> rom_shadow_;  // with firmware
   std::optional<devices::DebugExit> debug_exit_;

@@ -31,6 +31,12 @@ constexpr u64 kCmdlineSize = 0x238;
 constexpr u64 kPrefAddress = 0x258;
 constexpr u64 kInitSize = 0x260;
 // Zero page only. zero-page.rst.
+constexpr u64 kScreenMode = 0x006;  // screen_info
+constexpr u64 kScreenColumns = 0x007;
+constexpr u64 kScreenEgaBx = 0x00a;
+constexpr u64 kScreenLines = 0x00e;
+constexpr u64 kScreenIsVga = 0x00f;
+constexpr u64 kScreenPoints = 0x010;
 constexpr u64 kAcpiRsdpAddr = 0x070;
 constexpr u64 kAltMemK = 0x1e0;
 constexpr u64 kE820Entries = 0x1e8;
@@ -156,6 +162,16 @@ void write_e820(ZeroPage& zero_page, const MemoryMap& memory) {
   zero_page.set<u32>(kAltMemK, static_cast<u32>((memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB));
 }
 
+/// What the kernel's real-mode part would find by int 10h: BIOS mode 3, cursor at the top left.
+void write_screen_info(ZeroPage& zero_page) {
+  zero_page.set<u8>(kScreenMode, 3);
+  zero_page.set<u8>(kScreenColumns, 80);
+  zero_page.set<u16>(kScreenEgaBx, 3);  // 256 KiB, color
+  zero_page.set<u8>(kScreenLines, 25);
+  zero_page.set<u8>(kScreenIsVga, 1);
+  zero_page.set<u16>(kScreenPoints, 16);
+}
+
 }  // namespace
 
 bool is_bzimage(std::span<const u8> image) {
@@ -176,6 +192,7 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   zero_page.set<u32>(kCmdLinePtr, static_cast<u32>(kCommandLinePhys));
   zero_page.set<u64>(kAcpiRsdpAddr, target.rsdp_phys);
   write_e820(zero_page, target.memory);
+  write_screen_info(zero_page);
 
   zero_page.set<u32>(kRamdiskImage, 0);
   zero_page.set<u32>(kRamdiskSize, 0);

@@ -27,8 +27,8 @@ TEST(Report, HasEveryPromisedField) {
 }
 
 TEST(Report, AWrongPathIsKnownAtOnce) {
-  EXPECT_FALSE(ReportFile::open("/nonexistent/report.json").ok());
-  EXPECT_TRUE(ReportFile::open("").ok());
+  EXPECT_FALSE(ReportFile::open("report", "/nonexistent/report.json").ok());
+  EXPECT_TRUE(ReportFile::open("report", "").ok());
 }
 
 }  // namespace
