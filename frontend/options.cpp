@@ -29,7 +29,8 @@ What to boot
   --kernel FILE         bzImage, ELF kernel with a PVH entry (vmlinux), or Multiboot 1 kernel
   --initrd FILE         initial RAM disk; for Multiboot the modules: "FILE ARGS,FILE ARGS"
   --append TEXT         kernel command line
-  --bios NAME           instead of a kernel: seabios, or a file with a BIOS
+  --bios NAME           instead of a kernel: seabios, ovmf (UEFI), or a file with a BIOS
+  --bios-vars FILE      keeps the variables of ovmf; made when missing (default: fresh ones each run)
 
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
@@ -84,7 +85,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, bios, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
+  std::string kernel, initrd, append, bios, bios_vars, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
                                                     lockstep_seed, dump, at, symbols;
@@ -97,6 +98,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--initrd", texts.initrd);
   run.add_option("--append", texts.append);
   run.add_option("--bios", texts.bios);
+  run.add_option("--bios-vars", texts.bios_vars);
   run.add_option("--memory", texts.memory);
   run.add_option("--cpus", texts.cpus);
   run.add_option("--cpu", texts.cpu);
@@ -188,7 +190,10 @@ RunOptions interpret(const Texts& texts) {
   if (texts.kernel.empty() && texts.bios.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
   if (!texts.kernel.empty() && !texts.bios.empty())
     throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
+  if (!texts.bios_vars.empty() && texts.bios != "ovmf")
+    throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   config.firmware.bios = texts.bios;
+  config.firmware.variables_path = texts.bios_vars;
   config.reboot = !texts.no_reboot;
   config.boot = {texts.kernel, texts.initrd, texts.append};
   if (!texts.memory.empty()) {

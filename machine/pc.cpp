@@ -292,10 +292,17 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
 }
 
 Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
-  std::vector<u8> bios = TRY(load_bios(config.bios));
-  std::vector<u8> vga_bios = TRY(load_vga_bios());
-  rom_shadow_.emplace(phys_map_, code_pages_, std::move(bios));
+  FirmwareImage image = TRY(load_firmware(config));
+  std::vector<u8> vga_bios;
+  if (!image.uefi) vga_bios = TRY(load_vga_bios());
+  rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
+  if (!image.variables.empty()) {
+    constexpr int kAboveRam = 1;
+    variables_.emplace(std::move(image.variables), std::move(image.save_variables));
+    const u64 phys = rom_shadow_->rom_phys() - variables_->bytes();
+    must(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
+  }
   memory_map_changed();
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
@@ -425,6 +432,7 @@ void Pc::for_each_device(Part&& part) {
   part(debug_port_);
   part(vga_);
   part(fw_cfg_);
+  if (variables_) part(*variables_);
   if (debug_exit_) part(*debug_exit_);
   if (test_device_) part(*test_device_);
   part(pci_config_);

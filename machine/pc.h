@@ -223,7 +223,8 @@ class Pc final : public cpu::CpuBus,
   devices::DebugPort debug_port_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;
-  std::optional<RomShadow> rom_shadow_;  // with firmware
+  std::optional<RomShadow> rom_shadow_;      // with firmware
+  std::optional<devices::Pflash> variables_;  // of UEFI firmware
   std::optional<devices::DebugExit> debug_exit_;
   std::optional<devices::TestDevice> test_device_;
 

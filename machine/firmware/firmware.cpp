@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "machine/firmware/variable_store.h"
 #include "machine/host_file.h"
 #include "machine/pc_layout.h"
 
@@ -12,40 +13,64 @@ namespace {
 
 constexpr u64 kMaxBiosBytes = 16 * kMiB;
 constexpr u64 kMaxVgaBiosBytes = 128 * kKiB;
+
 constexpr const char* kSeaBiosPath = "/usr/share/seabios/bios-256k.bin";
 constexpr const char* kVgaBiosPath = "/usr/share/seabios/vgabios-isavga.bin";
+constexpr const char* kOvmfCodePath = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+constexpr const char* kOvmfVariablesPath = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
-Error missing_package(const char* what, const char* path, const char* package) {
-  return Error{
-      fmt::format("{} is needed to boot without --kernel, and '{}' is missing: install Debian's package {}.",
-                  what, path, package)};
+/// A file of one of the distribution's packages.
+Result<std::vector<u8>> load_packaged(const char* what, const char* path, const char* package,
+                                      u64 max_bytes) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return Error{fmt::format(
+        "{} is needed to boot without --kernel, and '{}' is missing: install Debian's package {}.", what,
+        path, package)};
+  }
+  return read_host_file(what, path, max_bytes);
 }
 
-bool exists(const char* path) {
+Result<FirmwareImage> load_ovmf(const FirmwareConfig& config) {
+  FirmwareImage image;
+  image.uefi = true;
+  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes));
+  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes));
+  if (config.variables_path.empty()) return image;
+  VariableStore store = TRY(open_variable_store(config.variables_path, image.variables));
+  image.variables = std::move(store.bytes);
+  image.save_variables = std::move(store.save);
+  return image;
+}
+
+Result<FirmwareImage> load_bios_file(const std::string& path) {
   std::error_code error;
-  return std::filesystem::exists(path, error);
+  if (const auto size = std::filesystem::file_size(path, error); !error && size > kMaxBiosBytes) {
+    return Error{fmt::format("firmware '{}' has {} bytes, and there is room for {}: give a BIOS image.", path,
+                             size, kMaxBiosBytes)};
+  }
+  FirmwareImage image;
+  image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes));
+  if (image.rom.size() % kPageBytes != 0 || image.rom.size() < 64 * kKiB) {
+    return Error{fmt::format(
+        "firmware '{}' has {} bytes, which is not 64K or more in whole pages: give an uncut BIOS image.",
+        path, image.rom.size())};
+  }
+  return image;
 }
 
 }  // namespace
 
-Result<std::vector<u8>> load_bios(const std::string& bios) {
-  std::string path = bios;
-  if (bios.empty() || bios == "seabios") {
-    if (!exists(kSeaBiosPath)) return missing_package("SeaBIOS", kSeaBiosPath, "seabios");
-    path = kSeaBiosPath;
-  }
-  std::vector<u8> bytes = TRY(read_host_file("firmware", path, kMaxBiosBytes));
-  if (bytes.size() % (64 * kKiB) != 0) {
-    return Error{
-        fmt::format("firmware '{}' has {} bytes, which is no multiple of 64K: give an uncut BIOS image.",
-                    path, bytes.size())};
-  }
-  return bytes;
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config) {
+  if (config.bios == "ovmf") return load_ovmf(config);
+  if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios);
+  FirmwareImage image;
+  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes));
+  return image;
 }
 
 Result<std::vector<u8>> load_vga_bios() {
-  if (!exists(kVgaBiosPath)) return missing_package("A VGA BIOS", kVgaBiosPath, "seabios");
-  return read_host_file("VGA BIOS", kVgaBiosPath, kMaxVgaBiosBytes);
+  return load_packaged("A VGA BIOS", kVgaBiosPath, "seabios", kMaxVgaBiosBytes);
 }
 
 }  // namespace reprise::machine

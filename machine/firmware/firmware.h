@@ -6,6 +6,7 @@
 
 #include "common/result.h"
 #include "devices/firmware/fw_cfg.h"
+#include "devices/firmware/pflash.h"
 #include "machine/acpi_tables.h"
 #include "machine/memory_map.h"
 
@@ -13,17 +14,25 @@ namespace reprise::machine {
 
 /// What the user says of firmware.
 struct FirmwareConfig {
-  std::string bios;  // "seabios", or a file; empty: seabios when there is no kernel
+  std::string bios = {};            // "seabios", "ovmf", or a file; empty: seabios
+  std::string variables_path = {};  // of OVMF's variable store, made when missing; empty: a fresh one that
+                                    // dies with the run
   bool serial_console =
       true;  // SeaBIOS shows its screen, and what boot loaders print through int 10h, on COM1 too
   bool boot_menu = false;
 };
 
-/// Bytes for the end of the first 4 GiB. The error names the package to install or what is wrong with the
-/// file.
-Result<std::vector<u8>> load_bios(const std::string& bios);
-/// The VGA BIOS for a VGA that is no PCI function; empty with a message in `missing` when its package is not
-/// there.
+/// What lies at the end of the first 4 GiB.
+struct FirmwareImage {
+  std::vector<u8> rom;
+  std::vector<u8> variables;             // content of the flash right below the ROM; empty: there is none
+  devices::Pflash::Save save_variables;  // empty: nobody keeps them
+  bool uefi = false;
+};
+/// The error names the package to install or what is wrong with the file.
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config);
+
+/// The VGA BIOS for a VGA that is no PCI function.
 Result<std::vector<u8>> load_vga_bios();
 
 /// What firmware asks the configuration device for.

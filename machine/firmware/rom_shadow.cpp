@@ -53,7 +53,7 @@ class RomShadow::Unshadowed final : public MmioHandler {
 
 RomShadow::RomShadow(mmu::PhysMap& phys_map, mmu::CodePages& code_pages, std::vector<u8> rom)
     : phys_map_(phys_map), code_pages_(code_pages), rom_(std::move(rom)) {
-  CHECK(rom_.size() % (64 * kKiB) == 0 && !rom_.empty() && rom_.size() <= 16 * kMiB);
+  CHECK(rom_.size() % kPageBytes == 0 && rom_.size() >= 64 * kKiB && rom_.size() <= 16 * kMiB);
   arranged_.fill(kAllRam);
   CHECK(phys_map_.add_rom(kRomRegion, rom_phys(), rom_.size(), rom_.data(), kAboveRamAndDevices).ok());
 }

@@ -21,7 +21,7 @@ namespace reprise::machine {
 
 class RomShadow {
  public:
-  /// `rom` is a multiple of 64 KiB, at most 16 MiB. Maps it below 4 GiB; call update() for the rest.
+  /// `rom` is a multiple of 4 KiB, from 64 KiB to 16 MiB. Maps it below 4 GiB; call update() for the rest.
   RomShadow(mmu::PhysMap& phys_map, mmu::CodePages& code_pages, std::vector<u8> rom);
   ~RomShadow();
 

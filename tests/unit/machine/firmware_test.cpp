@@ -91,10 +91,10 @@ TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
 }
 
 TEST(Bios, MissingAndCutFilesAreNamed) {
-  const auto missing = load_bios("/nonexistent/bios.bin");
+  const auto missing = load_firmware({.bios = "/nonexistent/bios.bin"});
   ASSERT_FALSE(missing.ok());
   EXPECT_NE(missing.error().message.find("/nonexistent/bios.bin"), std::string::npos);
-  const auto cut = load_bios("/proc/self/exe");
+  const auto cut = load_firmware({.bios = "/proc/self/exe"});
   ASSERT_FALSE(cut.ok());
 }
 
