@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "machine/acpi_tables.h"
 #include "machine/boot/entry.h"
+#include "machine/cmos_layout.h"
 #include "machine/engine_factory.h"
 
 namespace reprise::machine {
@@ -109,6 +110,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
              IrqLine(a20_wire_, 1), control),
       port92_(IrqLine(a20_wire_, 0), control),
       reset_control_(control),
+      dma_(*this),
       debug_port_(debug_log_),
       vga_(scheduler_),
       fw_cfg_(*this),
@@ -138,6 +140,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
+  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus});
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
   for (const auto& processor : processors_) {
     processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
@@ -177,7 +180,9 @@ void Pc::map_ports() {
   map(0x60, 1, Width::Byte, i8042_.data_port());
   map(0x64, 1, Width::Byte, i8042_.command_port());
   map(0x70, 2, Width::Byte, rtc_.ports());
-  map(0x80, devices::DmaPage::kPorts, Width::Byte, dma_page_);
+  map(0x00, devices::Dma8237Pair::kBytePorts, Width::Byte, dma_.byte_ports());
+  map(0xc0, devices::Dma8237Pair::kWordPorts, Width::Byte, dma_.word_ports());
+  map(0x80, devices::Dma8237Pair::kPagePorts, Width::Byte, dma_.page_ports());
   map(kPort92, 1, Width::Byte, port92_);
   map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
   map(kCom1Port, 8, Width::Byte, com1_);
@@ -288,6 +293,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   enter_virtual_wire_mode();
   configure_chipset();
   vga_.enter_text_mode();
+  dma_.enter_cascade_mode();
   return Done{};
 }
 
@@ -428,7 +434,7 @@ void Pc::for_each_device(Part&& part) {
   part(i8042_);
   part(port92_);
   part(reset_control_);
-  part(dma_page_);
+  part(dma_);
   part(debug_port_);
   part(vga_);
   part(fw_cfg_);

@@ -21,6 +21,7 @@
 #include "cpu/vcpu.h"
 #include "devices/bus.h"
 #include "devices/display/vga.h"
+#include "devices/dma/dma8237.h"
 #include "devices/firmware/fw_cfg.h"
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
@@ -29,7 +30,6 @@
 #include "devices/irq/pic8259.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
-#include "devices/misc/dma_page.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
 #include "devices/misc/test_device.h"
@@ -93,6 +93,9 @@ class Pc final : public cpu::CpuBus,
   /// Four ports that end the run. Before the run only.
   Result<Done> add_debug_exit(u16 port);
   void add_test_device();
+
+  /// What the guest does then is its own affair; one without ACPI notices nothing.
+  void press_power_button() { acpi_pm_.press_power_button(); }
 
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }
@@ -219,7 +222,7 @@ class Pc final : public cpu::CpuBus,
   devices::I8042 i8042_;
   devices::Port92 port92_;
   devices::ResetControl reset_control_;
-  devices::DmaPage dma_page_;
+  devices::Dma8237Pair dma_;
   devices::DebugPort debug_port_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;

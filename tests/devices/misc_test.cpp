@@ -1,7 +1,6 @@
 #include "devices/bus.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
-#include "devices/misc/dma_page.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
 #include "devices/misc/test_device.h"
@@ -80,18 +79,6 @@ TEST(DebugPortTest, WritesTextAndReadsAsPresent) {
   EXPECT_EQ(bus.read(0x402, Width::Byte), 0xe9u);
 }
 
-TEST(DmaPageTest, PortsAreMemory) {
-  DmaPage page;
-  for (u16 i = 0; i < 16; ++i) out8(page, i, 0xa0u + i);
-  for (u16 i = 0; i < 16; ++i) EXPECT_EQ(in8(page, i), 0xa0 + i);
-  EXPECT_EQ(page.post_code(), 0xa0);
-  DmaPage other;
-  ASSERT_TRUE(load(other, saved(page)));
-  EXPECT_EQ(in8(other, 15), 0xaf);
-  page.reset(ResetKind::Warm);
-  EXPECT_EQ(in8(page, 1), 0);
-}
-
 TestDevice::Lines lines_of(FakeWires& wires) {
   TestDevice::Lines lines;
   for (unsigned i = 0; i < TestDevice::kIrqLines; ++i) lines[i] = wires.line(i);
@@ -133,7 +120,6 @@ TEST(MiscNoise, EveryPortTakesAnything) {
   ResetControl reset_control(control);
   DebugExit debug_exit(control);
   DebugPort debug_port(host);
-  DmaPage page;
   FakeWires wires;
   TestDevice test_device(lines_of(wires));
   Noise noise(92);
@@ -142,7 +128,6 @@ TEST(MiscNoise, EveryPortTakesAnything) {
     noise.ports(reset_control, 1, Width::Byte);
     noise.ports(debug_exit, 4, Width::Dword);
     noise.ports(debug_port, 1, Width::Byte);
-    noise.ports(page, 64, Width::Byte);
     noise.ports(test_device.data_ports(), 4, Width::Dword);
     noise.ports(test_device.irq_ports(), TestDevice::kIrqLines, Width::Byte);
     control.requests.clear();

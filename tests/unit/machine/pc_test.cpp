@@ -75,6 +75,17 @@ TEST_F(PcTest, ResetAndPowerOffAreRequests) {
   EXPECT_EQ(control.last, MachineRequest::PowerOff);
 }
 
+TEST_F(PcTest, ThePowerButtonInterruptsAGuestThatUsesAcpi) {
+  pc->press_power_button();
+  EXPECT_EQ(in8(0xa0) & 2, 0);
+  pc->port_write(kPm1EventPort, Width::Word, 0xffff);
+  pc->port_write(kPm1EventPort + 2, Width::Word, 0x0100);
+  out8(kSmiCommandPort, kAcpiEnable);
+  pc->press_power_button();
+  EXPECT_EQ(pc->port_read(kPm1EventPort, Width::Word) & 0x0100, 0x0100u);
+  EXPECT_EQ(in8(0xa0) & 2, 2) << "IRR bit 1 of the slave 8259: line 9";
+}
+
 TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
   const auto config_write = [&](u8 offset, u32 value) {
     pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | (1u << 11 | 3u << 8) | offset);
