@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 
 #include "frontend/host_input.h"
+#include "frontend/image_command.h"
 #include "frontend/options.h"
 #include "frontend/report.h"
 #include "frontend/serial_output.h"
@@ -28,6 +30,7 @@ machine::RunResult host_error(const std::string& message) {
 
 Log make_log(const RunOptions& options) {
   Log log([](std::string_view line) { fmt::print(stderr, "{}{}", line, Terminal::line_end()); });
+  if (options.verbose) log.configure("disk:info,boot:info");
   log.configure(options.log_spec);
   for (const std::string& category : options.trace) log.configure(category + ":trace");
   return log;
@@ -111,7 +114,12 @@ int run(RunOptions options) {
 
 int main(int argc, char** argv) {
   using namespace reprise::frontend;
-  auto parsed = parse_options(std::vector<std::string>(argv + 1, argv + argc));
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  // A file that grows beyond a limit of the host's is an error of the write, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (!words.empty() && words[0] == "image")
+    return image_command(std::vector<std::string>(words.begin() + 1, words.end()));
+  auto parsed = parse_options(words);
   if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
     std::fputs(exit->text.c_str(), exit->exit_code == 0 ? stdout : stderr);
     return exit->exit_code;

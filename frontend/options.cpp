@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/log.h"
+#include "frontend/disk_options.h"
 #include "machine/cpu_choice.h"
 #include "machine/engine_factory.h"
 
@@ -13,16 +14,18 @@ namespace {
 
 constexpr std::string_view kVersion = "reprise " REPRISE_VERSION;
 
-constexpr std::string_view kHelp = R"(usage: reprise run --kernel FILE [OPTION...]
+constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FILE] [OPTION...]
+       reprise image create | info | commit ...
        reprise --help | --version
 
 A full-system x86-64 PC emulator. The same command gives the same run, instruction by instruction.
-`reprise run --help` lists the options.
+`reprise run --help` lists the options, `reprise image --help` what can be done with disk images.
 )";
 
-constexpr std::string_view kRunHelp = R"(usage: reprise run --kernel FILE [OPTION...]
+constexpr std::string_view kRunHelp = R"(usage: reprise run [IMAGE...] [OPTION...]
 
-Boots FILE on an emulated PC, with its first serial port on this terminal.
+Boots a disk image or a kernel on an emulated PC, with its first serial port on this terminal.
+    reprise run debian.qcow2
     reprise run --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 1G
 
 What to boot
@@ -31,7 +34,9 @@ What to boot
   --append TEXT         kernel command line
   --bios NAME           instead of a kernel: seabios, ovmf (UEFI), or a file with a BIOS
   --bios-vars FILE      keeps the variables of ovmf; made when missing (default: fresh ones each run)
-
+Disks: format and bus are found by themselves; what the guest writes is gone with the run unless asked for
+  IMAGE, --disk FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,serial=TEXT]
+  --cdrom FILE, --floppy FILE[,write=yes]
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
@@ -40,36 +45,27 @@ The machine
   --engine NAME         jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            clock at power-on, UTC: 2025-01-01T00:00:00 (default), or seconds since 1970
-  --debug-testdev       add the ports of QEMU's pc-testdev (docs/command.md)
-  --debug-exit PORT     writing V to this I/O port ends the run with exit code (V << 1) | 1
-
+  --debug-exit PORT     writing V to this I/O port ends the run with exit code (V << 1) | 1; --debug-testdev
 The run
   --clock MODE          free: idle time is skipped; paced: it lasts as long as on a real machine;
                         auto (default): paced on a terminal, else free
-  --stop-at N           stop when N instructions have retired
+  --stop-at N           stop when N instructions have retired; --no-reboot: when the guest resets the machine
   --timeout SECONDS     end after so much time of the guest's clock, exit code 12
-  --no-reboot           end when the guest resets the machine
   --wall-timeout SECONDS  end after so much time on this host, exit code 21
   --hash-every N        print a digest of the whole state every N instructions
-
 The translating engine: nothing of this can be seen by the guest; docs/command.md says more
   --no-pass LIST        leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level; all
-  --max-block N, --code-cache SIZE, --jit-threshold N, --lockstep-seed N
+  --max-block N, --code-cache SIZE, --jit-threshold N, --lockstep-seed N, --perf-map, --symbols FILE
   --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
-  --perf-map            name generated code for perf; --symbols FILE: by the System.map of the guest's kernel
-
 What it tells
-  --json FILE, --dump-screen FILE  at the end: a report, the VGA's text screen (- for standard output)
-  --stats               print counters when the run ends
+  --json FILE, --dump-screen FILE  at the end: a report, the VGA's text screen (- for standard output); --stats
   --log SPEC            CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all
   --trace LIST          events on stderr: pio,mmio (port and memory-mapped device accesses)
-  --help, --version
+  --verbose             say what was chosen where the command leaves a choice; --help, --version
 
 At the terminal Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A. Ctrl-C goes to the guest.
-
-Exit codes: 0 the guest powered off or reset, or --stop-at; 2 wrong usage; 10 guest panic; 11 hang;
-12 --timeout; 13 triple fault; 20 host error; 21 --wall-timeout; 23 lockstep found a difference;
-128+N ended by signal N.
+Exit codes: 0 the guest powered off or reset, or --stop-at; 2 wrong usage; 10 guest panic; 11 hang; 12 --timeout;
+13 triple fault; 20 host error; 21 --wall-timeout; 23 lockstep found a difference; 128+N ended by signal N.
 )";
 
 /// A value that was refused, as a sentence.
@@ -89,8 +85,8 @@ struct Texts {
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
                                                     lockstep_seed, dump, at, symbols;
-  std::vector<std::string> serial;
-  bool stats = false, debug_testdev = false, perf_map = false, no_reboot = false;
+  std::vector<std::string> serial, images, disks, cdroms, floppies;
+  bool stats = false, verbose = false, debug_testdev = false, perf_map = false, no_reboot = false;
 };
 
 void declare(CLI::App& run, Texts& texts) {
@@ -99,6 +95,13 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--append", texts.append);
   run.add_option("--bios", texts.bios);
   run.add_option("--bios-vars", texts.bios_vars);
+  const auto repeatable = [&run](const char* name, std::vector<std::string>& into) {
+    run.add_option(name, into)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  };
+  run.add_option("IMAGE", texts.images);
+  repeatable("--disk", texts.disks);
+  repeatable("--cdrom", texts.cdroms);
+  repeatable("--floppy", texts.floppies);
   run.add_option("--memory", texts.memory);
   run.add_option("--cpus", texts.cpus);
   run.add_option("--cpu", texts.cpu);
@@ -127,6 +130,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_flag("--perf-map", texts.perf_map);
   run.add_flag("--no-reboot", texts.no_reboot);
   run.add_flag("--stats", texts.stats);
+  run.add_flag("--verbose", texts.verbose);
   run.add_flag("--debug-testdev", texts.debug_testdev);
 }
 
@@ -183,11 +187,32 @@ void interpret_jit(const Texts& texts, jit::JitOptions& jit) {
   }
 }
 
+/// `result`, whose error says all.
+template <class T>
+T taken(Result<T> result) {
+  if (!result) throw BadValue{result.error().message};
+  return result.take();
+}
+
+void interpret_disks(const Texts& texts, std::vector<machine::DiskConfig>& disks) {
+  for (const std::string& path : texts.images) {
+    if (path.empty()) throw BadValue{"the name of a disk image is empty"};
+    machine::DiskConfig disk;
+    disk.path = path;  // as it is: options need --disk
+    disks.push_back(disk);
+  }
+  for (const std::string& text : texts.disks) disks.push_back(taken(parse_disk("--disk", text)));
+  for (const std::string& text : texts.cdroms) disks.push_back(taken(parse_cdrom(text)));
+  for (const std::string& text : texts.floppies) disks.push_back(taken(parse_floppy(text)));
+}
+
 RunOptions interpret(const Texts& texts) {
   constexpr std::string_view kWantSeconds = "a number of seconds above 0";
   RunOptions out;
   machine::MachineConfig& config = out.config;
-  if (texts.kernel.empty() && texts.bios.empty()) throw BadValue{"no kernel was given: add --kernel FILE"};
+  interpret_disks(texts, config.disks);
+  if (texts.kernel.empty() && texts.bios.empty() && config.disks.empty())
+    throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
   if (!texts.kernel.empty() && !texts.bios.empty())
     throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
   if (!texts.bios_vars.empty() && texts.bios != "ovmf")
@@ -272,6 +297,7 @@ RunOptions interpret(const Texts& texts) {
   out.screen_path = texts.dump_screen;
   out.log_spec = texts.log;
   out.stats = texts.stats;
+  out.verbose = texts.verbose;
   config.debug_testdev = texts.debug_testdev;
   return out;
 }
@@ -291,7 +317,7 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 
 std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>& words) {
   if (words.empty())
-    return EarlyExit{2, "reprise: no command was given: reprise run --kernel FILE; see reprise --help.\n"};
+    return EarlyExit{2, "reprise: no command was given: reprise run IMAGE; see reprise --help.\n"};
   if (words[0] == "--version" || (words[0] == "run" && contains(words, "--version"))) {
     return EarlyExit{0, fmt::format("{}\n", kVersion)};
   }

@@ -29,6 +29,7 @@ struct RunOptions {
   std::string log_spec;
   std::vector<std::string> trace;  // event categories
   bool stats = false;
+  bool verbose = false;
 };
 
 /// Nothing is to be run: print `text` and exit.

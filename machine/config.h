@@ -3,12 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/types.h"
 #include "cpu/cpuid.h"
 #include "jit/jit_options.h"
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
+#include "machine/storage/disk_config.h"
 
 namespace reprise::machine {
 
@@ -23,6 +25,7 @@ struct MachineConfig {
   unsigned cpus = 1;
   boot::BootRequest boot;   // without a kernel, firmware boots
   FirmwareConfig firmware;
+  std::vector<DiskConfig> disks;
   cpu::CpuProfile cpu = cpu::default_profile();
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;                 // no part of what the guest sees

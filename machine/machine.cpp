@@ -43,8 +43,11 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
         fmt::format("memory of {} bytes is not possible: give --memory between {}M and {}G, in whole pages.",
                     config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
   }
+  const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
+  DiskSet disks = TRY(DiskSet::open(config.disks, boot_by, log));
+  backends.disks.insert(backends.disks.end(), disks.attached().begin(), disks.attached().end());
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
-  std::unique_ptr<Machine> machine(new Machine(config, std::move(ram), backends, log));
+  std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
   if (config.debug_testdev) machine->pc_.add_test_device();
   if (config.debug_exit_port) TRY(machine->pc_.add_debug_exit(*config.debug_exit_port));
   if (config.boot.kernel_path.empty()) {
@@ -55,9 +58,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   return machine;
 }
 
-Machine::Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends,
-                 const Log& log)
+Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu::Ram> ram,
+                 PcBackends backends, const Log& log)
     : config_(config),
+      disks_(std::move(disks)),
       ram_(std::move(ram)),
       com1_watch_(backends.com1),
       com2_watch_(backends.com2),

@@ -13,12 +13,13 @@
 #include "machine/pc.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
+#include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
 
 class Machine final : private MachineControl {
  public:
-  /// Allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the machine.
+  /// Opens the disks, allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the machine.
   static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, PcBackends backends,
                                                  const Log& log);
   ~Machine() override;
@@ -64,7 +65,8 @@ class Machine final : private MachineControl {
   };
   using HostClock = std::chrono::steady_clock;
 
-  Machine(const MachineConfig& config, std::unique_ptr<mmu::Ram> ram, PcBackends backends, const Log& log);
+  Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu::Ram> ram, PcBackends backends,
+          const Log& log);
 
   // MachineControl
   void request(MachineRequest request, int code) override;
@@ -88,6 +90,7 @@ class Machine final : private MachineControl {
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
 
   const MachineConfig config_;
+  const DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
   PanicWatch com1_watch_;
   PanicWatch com2_watch_;

@@ -1,6 +1,7 @@
 // What the user says of a disk, and what the board gets of it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,10 @@ struct DiskConfig {
   std::string path;  // empty: an empty drive
   DiskFormat format = DiskFormat::Auto;
   DiskBus bus = DiskBus::Auto;
-  DiskMedia media = DiskMedia::Disk;
-  bool write_through = false;  // else an overlay that dies with the run takes the writes
-  std::string overlay_path;    // if not empty: a kept overlay over `path`, made when missing
-  std::string serial;          // empty: made from the position
+  std::optional<DiskMedia> media;  // nullopt: an ISO 9660 image is a CD-ROM, anything else a disk
+  bool write_through = false;      // else an overlay that dies with the run takes the writes
+  std::string overlay_path;        // if not empty: a kept overlay over `path`, made when missing
+  std::string serial;              // empty: made from the position
 };
 
 /// A disk with its decisions taken: what the board plugs in.

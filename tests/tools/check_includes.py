@@ -27,6 +27,7 @@ ONE_INCLUDER = {
     "Zydis/": ("cpu/decode.cpp", "cpu/disassemble.cpp"),
     "asmjit/": ("jit/x64/emitter.h", "jit/x64/emitter.cpp"),
     "xxhash.h": ("common/hash.cpp",),
+    "libnbd.h": ("machine/storage/nbd_image.cpp",),
     "SDL2/": ("frontend/",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -137,7 +137,14 @@ TEST(Options, TheLastOneWins) {
 
 TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--frobnicate"}).find("--frobnicate"), std::string::npos);
-  EXPECT_NE(refused({"stray"}).find("stray"), std::string::npos);
+  EXPECT_NE(refused({"--disk", "a.img,bus=scsi"}).find("bus=scsi"), std::string::npos);
+  EXPECT_NE(refused({"--disk", "a.img,b.img"}).find("'b.img'"), std::string::npos);
+  EXPECT_NE(refused({"--disk", ",write=yes"}).find("names no file"), std::string::npos);
+  EXPECT_NE(refused({"--disk", "a,write=yes,overlay=o"}).find("exclude each other"), std::string::npos);
+  EXPECT_NE(refused({"--disk", "a,media=cdrom,write=yes"}).find("CD-ROM"), std::string::npos);
+  EXPECT_NE(refused({"--disk", "a,serial=123456789012345678901"}).find("serial="), std::string::npos);
+  EXPECT_NE(refused({"--cdrom", "a,write=yes"}).find("write=yes"), std::string::npos);
+  EXPECT_NE(refused({"--cdrom", "a,bus=virtio"}).find("bus=virtio"), std::string::npos);
   EXPECT_NE(refused({"--memory", "lots"}).find("lots"), std::string::npos);
   EXPECT_NE(refused({"--memory", "1"}).find("--memory"), std::string::npos);
   EXPECT_NE(refused({"--memory"}).find("--memory"), std::string::npos);
@@ -170,6 +177,35 @@ TEST(Options, HelpAndVersionNeedNoKernel) {
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 48) << "two screens of 24 lines";
   EXPECT_EQ(std::get<EarlyExit>(parse_options({})).exit_code, 2);
   EXPECT_EQ(std::get<EarlyExit>(parse_options({"run"})).exit_code, 2);
+}
+
+TEST(Options, Disks) {
+  using namespace machine;
+  const auto disks = parsed({"first,name.img", "--floppy", "f.img,write=yes", "--cdrom", "", "--disk",
+                             "a,,b.img,bus=ahci,format=raw,write=yes,serial=S,,1", "--disk", "c,overlay=o.qcow2"})
+                         .config.disks;
+  ASSERT_EQ(disks.size(), 5u);
+  EXPECT_EQ(disks[0].path, "first,name.img");
+  EXPECT_EQ(disks[0].bus, DiskBus::Auto);
+  EXPECT_EQ(disks[0].media, std::nullopt);
+  EXPECT_FALSE(disks[0].write_through);
+  EXPECT_EQ(disks[1].path, "a,b.img");
+  EXPECT_EQ(disks[1].bus, DiskBus::Ahci);
+  EXPECT_EQ(disks[1].format, DiskFormat::Raw);
+  EXPECT_TRUE(disks[1].write_through);
+  EXPECT_EQ(disks[1].serial, "S,1");
+  EXPECT_EQ(disks[2].overlay_path, "o.qcow2");
+  EXPECT_EQ(disks[3].media, DiskMedia::Cdrom);
+  EXPECT_EQ(disks[3].path, "");
+  EXPECT_EQ(disks[4].media, DiskMedia::Floppy);
+  EXPECT_EQ(disks[4].bus, DiskBus::Floppy);
+  EXPECT_TRUE(disks[4].write_through);
+}
+
+TEST(Options, ADiskNeedsNoKernel) {
+  const auto result = parse_options({"run", "debian.img"});
+  ASSERT_TRUE(std::holds_alternative<RunOptions>(result));
+  EXPECT_TRUE(std::get<RunOptions>(result).config.boot.kernel_path.empty());
 }
 
 TEST(Values, Sizes) {

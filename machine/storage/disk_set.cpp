@@ -1,0 +1,109 @@
+#include "machine/storage/disk_set.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "machine/memory_map.h"
+#include "machine/storage/open_image.h"
+#include "machine/storage/partitions.h"
+
+namespace reprise::machine {
+namespace {
+
+struct Place {
+  DiskBus bus;
+  unsigned units;  // how many drives it has
+};
+constexpr std::array kPlaces = {Place{DiskBus::Ide, 4}, Place{DiskBus::Ahci, 6}, Place{DiskBus::Virtio, 16},
+                                Place{DiskBus::Floppy, 2}};
+
+std::string_view name_of(DiskBus bus) {
+  switch (bus) {
+    case DiskBus::Auto:
+      return "auto";
+    case DiskBus::Ide:
+      return "ide";
+    case DiskBus::Ahci:
+      return "ahci";
+    case DiskBus::Virtio:
+      return "virtio";
+    case DiskBus::Floppy:
+      return "floppy";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(DiskMedia media) {
+  switch (media) {
+    case DiskMedia::Disk:
+      return "disk";
+    case DiskMedia::Cdrom:
+      return "CD-ROM";
+    case DiskMedia::Floppy:
+      return "floppy";
+  }
+  return "unknown";
+}
+
+struct BusChoice {
+  DiskBus bus;
+  std::string_view why;
+};
+
+BusChoice choose_bus(const DiskConfig& config, const OpenedImage& image, BootBy boot_by) {
+  if (image.media == DiskMedia::Floppy) return {DiskBus::Floppy, "a floppy"};
+  if (config.bus != DiskBus::Auto) return {config.bus, "as asked for"};
+  if (image.media == DiskMedia::Cdrom)
+    return {DiskBus::Ide, "where firmware and installers look for a CD-ROM"};
+  if (boot_by == BootBy::Kernel) return {DiskBus::Virtio, "a kernel that is given directly knows it"};
+  switch (owner_of(*image.medium)) {
+    case DiskOwner::Blank:
+      return {DiskBus::Virtio, "the disk is blank"};
+    case DiskOwner::Unix:
+      return {DiskBus::Virtio, "it has partitions of Linux or BSD, which know it"};
+    case DiskOwner::Other:
+      break;
+  }
+  return {DiskBus::Ide, "every system knows it, and it has no partitions of Linux or BSD"};
+}
+
+std::string size_text(u64 bytes) {
+  if (bytes < kMiB) return fmt::format("{} KiB", bytes / 1024);
+  if (bytes < kGiB) return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / static_cast<double>(kMiB));
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / static_cast<double>(kGiB));
+}
+
+}  // namespace
+
+Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log) {
+  DiskSet set;
+  for (const DiskConfig& config : configs) {
+    OpenedImage image = TRY(open_image(config));
+    const BusChoice choice = choose_bus(config, image, boot_by);
+    unsigned before = 0;
+    for (const AttachedDisk& other : set.attached_) before += other.bus == choice.bus ? 1 : 0;
+    for (const Place& place : kPlaces) {
+      if (place.bus != choice.bus || before < place.units) continue;
+      return Error{fmt::format("{} '{}' has no place: bus {} takes {} drives; give another bus=.",
+                               name_of(image.media), config.path, name_of(choice.bus), place.units)};
+    }
+    AttachedDisk disk;
+    disk.medium = image.medium.get();
+    disk.bus = choice.bus;
+    disk.media = image.media;
+    disk.serial = config.serial.empty() ? fmt::format("RP{:05}", set.attached_.size() + 1) : config.serial;
+    if (config.path.empty()) {
+      log.write("disk", LogLevel::Info, "{} drive, empty, on {}", name_of(image.media), name_of(choice.bus));
+    } else {
+      log.write("disk", LogLevel::Info, "'{}': {}, {}, {} on {} ({}); {}", config.path, image.format,
+                size_text(image.medium->bytes()), name_of(image.media), name_of(choice.bus), choice.why,
+                image.writes);
+    }
+    set.attached_.push_back(disk);
+    set.media_.push_back(std::move(image.medium));
+  }
+  return set;
+}
+
+}  // namespace reprise::machine

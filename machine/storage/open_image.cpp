@@ -1,0 +1,173 @@
+#include "machine/storage/open_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "machine/storage/image_file.h"
+#include "machine/storage/image_lock.h"
+#include "machine/storage/image_tool.h"
+#include "machine/storage/nbd_image.h"
+#include "machine/storage/overlay_image.h"
+#include "machine/storage/raw_image.h"
+
+namespace reprise::machine {
+namespace {
+
+using devices::BlockBackend;
+using devices::BlockStatus;
+
+constexpr u64 kCdromSectorBytes = 2048;
+
+/// A drive without a medium.
+class NoMedium final : public BlockBackend {
+ public:
+  u64 bytes() const override { return 0; }
+  bool read_only() const override { return true; }
+  BlockStatus read(u64, std::span<u8> into) override {
+    std::ranges::fill(into, u8{0});
+    return BlockStatus::OutOfRange;
+  }
+  BlockStatus write(u64, std::span<const u8>) override { return BlockStatus::OutOfRange; }
+  BlockStatus flush() override { return BlockStatus::Ok; }
+  BlockStatus discard(u64, u64) override { return BlockStatus::OutOfRange; }
+};
+
+std::string what_of(const DiskConfig& config) {
+  if (config.media == DiskMedia::Cdrom) return "CD-ROM image";
+  if (config.media == DiskMedia::Floppy) return "floppy image";
+  return "disk image";
+}
+
+Result<Done> lock(const std::string& what, const ImageFile& file, ImageUse use) {
+  if (lock_image(file.fd.get(), use) != LockResult::Busy) return Done{};
+  return Error{
+      use == ImageUse::Write
+          ? fmt::format("{} '{}' is in use by another process, so it cannot be written: end that one first.",
+                        what, file.path)
+          : fmt::format("{} '{}' is being written by another process: end that one first.", what, file.path)};
+}
+
+/// True: through qemu-nbd. False: raw.
+Result<bool> is_qcow2(const std::string& what, const ImageFile& file, DiskFormat format) {
+  switch (format) {
+    case DiskFormat::Raw:
+      return false;
+    case DiskFormat::Qcow2:
+      if (file.kind == ImageKind::Qcow2) return true;
+      return Error{fmt::format("{} '{}' is not a qcow2 image: leave out format=qcow2.", what, file.path)};
+    case DiskFormat::Auto:
+      break;
+  }
+  if (file.kind == ImageKind::Qcow2) return true;
+  if (file.kind == ImageKind::Raw) return false;
+  return foreign_format_error(what, file);
+}
+
+/// What qemu-nbd would refuse in words of its own.
+Result<Done> check_qcow2(const ImageFile& file, FileAccess access) {
+  const Qcow2Header header = TRY(read_qcow2_header(file));
+  if (header.encrypted) {
+    return Error{
+        fmt::format("disk image '{}' is encrypted: decrypt it with 'qemu-img convert' first.", file.path)};
+  }
+  if (header.corrupt && access == FileAccess::ReadWrite) {
+    return Error{fmt::format(
+        "disk image '{}' is marked as corrupt, so it cannot be written: repair it with 'qemu-img check "
+        "-r all'.",
+        file.path)};
+  }
+  TRY(backing_chain_of(file));
+  return Done{};
+}
+
+Result<std::unique_ptr<BlockBackend>> open_qcow2(const std::string& what, ImageFile file, FileAccess access) {
+  TRY(check_qcow2(file, access));
+  // qemu-nbd takes the same locks itself: only look whether they can be had.
+  TRY(lock(what, file, access == FileAccess::ReadWrite ? ImageUse::Write : ImageUse::Read));
+  const std::string path = file.path;
+  file.fd.close();
+  return std::unique_ptr<BlockBackend>(TRY(NbdImage::open(
+      path, "qcow2",
+      access == FileAccess::ReadWrite ? NbdImage::Access::ReadWrite : NbdImage::Access::ReadOnly)));
+}
+
+/// A kept overlay over the image: made when missing, checked when not.
+Result<std::unique_ptr<BlockBackend>> open_kept_overlay(const DiskConfig& config, const ImageFile& base,
+                                                        bool base_is_qcow2) {
+  std::error_code error;
+  const std::string& path = config.overlay_path;
+  if (!std::filesystem::exists(path, error)) {
+    TRY(create_qcow2({.path = path,
+                      .backing_path = config.path,
+                      .backing_format = base_is_qcow2 ? "qcow2" : "raw",
+                      .bytes = std::nullopt}));
+  }
+  if (is_same_file(path, config.path))
+    return Error{fmt::format("overlay '{}' is the disk image itself: give another file.", path)};
+  ImageFile file = TRY(open_image_file("overlay", path, FileAccess::ReadWrite));
+  if (file.kind != ImageKind::Qcow2)
+    return Error{
+        fmt::format("overlay '{}' is not a qcow2 image: give a file that does not exist yet.", path)};
+  const std::string backing = TRY(read_qcow2_header(file)).backing_file;
+  const std::string backing_path = backing.empty() ? std::string() : TRY(backing_path_of(path, backing));
+  if (backing.empty() || !is_same_file(backing_path, base.path)) {
+    return Error{
+        fmt::format("overlay '{}' does not lie over '{}' but over {}: give the overlay of that image.", path,
+                    base.path, backing.empty() ? "nothing" : fmt::format("'{}'", backing_path))};
+  }
+  return open_qcow2("overlay", std::move(file), FileAccess::ReadWrite);
+}
+
+}  // namespace
+
+Result<OpenedImage> open_image(const DiskConfig& config) {
+  OpenedImage out;
+  out.media = config.media.value_or(DiskMedia::Disk);
+  if (config.path.empty()) {
+    out.medium = std::make_unique<NoMedium>();
+    return out;
+  }
+  const std::string what = what_of(config);
+  const FileAccess access = config.write_through ? FileAccess::ReadWrite : FileAccess::Read;
+  ImageFile file = TRY(open_image_file(what, config.path, access));
+  const bool qcow2 = TRY(is_qcow2(what, file, config.format));
+  out.format = qcow2 ? "qcow2" : "raw";
+  if (!qcow2 && file.iso9660) {
+    out.format = "ISO 9660";
+    // An image that a disk's options were given for is to be a disk.
+    if (!config.media && !config.write_through && config.overlay_path.empty() &&
+        config.bus != DiskBus::Virtio)
+      out.media = DiskMedia::Cdrom;
+  }
+
+  if (!config.overlay_path.empty()) {
+    if (qcow2) TRY(check_qcow2(file, FileAccess::Read));
+    out.medium = TRY(open_kept_overlay(config, file, qcow2));
+    out.writes = fmt::format("writes go to '{}'", config.overlay_path);
+    return out;
+  }
+  if (qcow2) {
+    out.medium = TRY(open_qcow2(what, std::move(file), access));
+  } else {
+    TRY(lock(what, file, config.write_through ? ImageUse::Write : ImageUse::Read));
+    const u64 multiple_bytes = out.media == DiskMedia::Cdrom ? kCdromSectorBytes : BlockBackend::kSectorBytes;
+    const u64 file_bytes = file.file_bytes;
+    out.medium = std::make_unique<RawImage>(
+        std::move(file.fd), file_bytes, multiple_bytes,
+        config.write_through ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly,
+        config.format == DiskFormat::Raw ? RawImage::FirstSector::Free : RawImage::FirstSector::Guarded);
+  }
+  if (out.media == DiskMedia::Cdrom) {
+    out.writes = "read-only";
+  } else if (config.write_through) {
+    out.writes = "writes go to the image";
+  } else {
+    out.medium = TRY(OverlayImage::create(std::move(out.medium)));
+    out.writes = "writes are gone with the run";
+  }
+  return out;
+}
+
+}  // namespace reprise::machine

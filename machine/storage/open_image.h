@@ -1,0 +1,21 @@
+// From what the user said of an image to its content: format, overlay, locks.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "machine/storage/disk_config.h"
+
+namespace reprise::machine {
+
+struct OpenedImage {
+  std::unique_ptr<devices::BlockBackend> medium;
+  DiskMedia media = DiskMedia::Disk;
+  std::string format;  // "raw", "qcow2", "ISO 9660"
+  std::string writes;  // what becomes of the guest's writes, for a person
+};
+
+Result<OpenedImage> open_image(const DiskConfig& config);
+
+}  // namespace reprise::machine
