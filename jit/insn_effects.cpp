@@ -137,9 +137,13 @@ bool is_gpr(const Insn& in, unsigned index, unsigned gpr) {
          in.reg[index] / 8 == gpr;
 }
 
+/// Bytes of an address in the code around `in`, and of a stack operand by default.
+u8 word_bytes(const Insn& in) { return in.has(Insn::kCode64) ? 8 : 4; }
+u8 word_addr_shift(const Insn& in) { return in.has(Insn::kCode64) ? 0 : 32; }
+
 /// Larger steps leave the reach of a group anyway.
 std::optional<i32> add_constant(const Insn& in, i64 amount) {
-  if (in.size0 != 8 || amount < -4096 || amount > 4096) return std::nullopt;
+  if (in.size0 != word_bytes(in) || amount < -4096 || amount > 4096) return std::nullopt;
   return static_cast<i32>(amount);
 }
 
@@ -148,13 +152,13 @@ std::optional<i32> change_of_stack_insn(const Insn& in, unsigned gpr) {
     return gpr == cpu::RSP || gpr == cpu::RBP ? std::nullopt : std::optional(0);
   if (in.mnemonic == Mnemonic::POP && is_gpr(in, 0, gpr)) return std::nullopt;
   if (gpr != cpu::RSP) return 0;
-  if (in.operand_bytes != 8) return std::nullopt;
+  if (in.operand_bytes != word_bytes(in) || in.has(Insn::kStack16)) return std::nullopt;
   switch (in.mnemonic) {
     case Mnemonic::PUSH:
     case Mnemonic::CALL:
-      return -8;
+      return -i32{word_bytes(in)};
     case Mnemonic::POP:
-      return 8;
+      return word_bytes(in);
     default:
       return std::nullopt;  // RET: nothing follows
   }
@@ -196,7 +200,7 @@ std::optional<i32> change_of(const Insn& in, unsigned gpr) {
       return std::nullopt;
     case Kind::Address:
       if (!first) return 0;
-      if (in.base / 8 == gpr && in.index / 8 == cpu::kGprZero && in.addr_shift == 0)
+      if (in.base / 8 == gpr && in.index / 8 == cpu::kGprZero && in.addr_shift == word_addr_shift(in))
         return add_constant(in, in.disp);
       return std::nullopt;
     case Kind::Exchanges:
@@ -227,20 +231,23 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   const bool explicit_operand =
       third || operand_kind(in, 0) == OperandKind::Mem || operand_kind(in, 1) == OperandKind::Mem;
   if (!explicit_operand) {
-    if (kind != Kind::Stack || in.operand_bytes != 8 || !in.has(Insn::kStack64) || in.has(Insn::kAlignCheck))
+    const u8 bytes = word_bytes(in);
+    if (kind != Kind::Stack || in.operand_bytes != bytes || in.has(Insn::kStack16) ||
+        in.has(Insn::kAlignCheck))
       return std::nullopt;
     switch (in.mnemonic) {
       case Mnemonic::PUSH:
       case Mnemonic::CALL:
-        return MemoryAccess{cpu::RSP, cpu::kSegFlat, 8, true, true, -8};
+        return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, true, true, -i64{bytes}};
       case Mnemonic::POP:
       case Mnemonic::RET:
-        return MemoryAccess{cpu::RSP, cpu::kSegFlat, 8, false, true, 0};
+        return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, false, true, 0};
       default:
-        return MemoryAccess{cpu::RBP, cpu::kSegFlat, 8, false, true, 0};  // LEAVE
+        return MemoryAccess{cpu::RBP, cpu::kSegFlat, bytes, false, true, 0};  // LEAVE
     }
   }
-  if (in.index / 8 != cpu::kGprZero || in.addr_shift != 0 || in.has(Insn::kCheckAddress)) return std::nullopt;
+  if (in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in) || in.has(Insn::kCheckAddress))
+    return std::nullopt;
   if (in.disp < -0x4000'0000 || in.disp > 0x4000'0000) return std::nullopt;
   const bool first = operand_kind(in, 0) == OperandKind::Mem;
   bool writes = false;

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
 #include "cpu/interpret.h"
+#include "cpu/mnemonic.h"
 #include "jit/resolve_jump.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"
@@ -58,6 +58,13 @@ u32 call_handlers(JitContext& context, u32 first_and_last, const Block& block) {
   }
 }
 
+/// 64-bit code, and 32-bit code in flat segments: linear addresses are effective ones.
+bool translatable_mode(cpu::ModeKey mode) {
+  using Key = cpu::ModeKey;
+  constexpr u32 kFlat32 = Key::kProtected | Key::kFlatCode | Key::kFlatData | Key::kStack32;
+  return mode.is64() || (mode.code_size() == cpu::CodeSize::Bits32 && (mode.bits & kFlat32) == kFlat32);
+}
+
 mmu::View view_of(cpu::ModeKey mode) {
   if (mode.cpl() == 3) return mmu::View::User;
   return mode.has(cpu::ModeKey::kKernelAc) ? mmu::View::KernelAc : mmu::View::Kernel;
@@ -91,7 +98,8 @@ JitEngine::~JitEngine() = default;
 void JitEngine::prepare_host(Cpu& cpu) {
   const u8* const stubs_begin = host_->arena.next();
   host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, resolve_jump);
-  host_->translator = std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_, source_.cache());
+  host_->translator =
+      std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_, source_.cache());
   host_->blocks_begin = host_->arena.used();
   notes_.shared_code({stubs_begin, host_->arena.next()}, "stubs");
   jump_tables_.set_miss(host_->stubs.table_miss);
@@ -152,7 +160,10 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     const u64 left = target - state.retired;
     if (block->native_code == nullptr || left < block->count || near_canonical_hole(linear) ||
         interpret_next) {
-      if (jumped) ++(block->native_code == nullptr ? exits_.untranslated : left < block->count ? exits_.budget : exits_.jump);
+      if (jumped)
+        ++(block->native_code == nullptr ? exits_.untranslated
+           : left < block->count         ? exits_.budget
+                                         : exits_.jump);
       jumped = interpret_next = false;
       context_.edge = nullptr;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
@@ -187,18 +198,20 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
 }
 
 bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
-  return host_ != nullptr && cpu.mode.is64() && !block.crosses_page() && source_.cached(block);
+  return host_ != nullptr && translatable_mode(cpu.mode) && !block.crosses_page() && source_.cached(block);
 }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
-  if (std::min(host_->arena.room(), host_->arena.room_cold()) < kRoomForABlock || jump_tables_.full()) drop_all_code();
+  if (std::min(host_->arena.room(), host_->arena.room_cold()) < kRoomForABlock || jump_tables_.full())
+    drop_all_code();
   const auto begun = std::chrono::steady_clock::now();
   const u64 linear = cpu::fetch_linear(cpu);
   const bool noted = notes_.wants_listing(block, linear);
   Listing listing;
   auto native = std::make_unique<NativeBlock>();
   native->block = &block;
-  const bool done = host_->translator->translate(block, view_of(cpu.mode), *native, noted ? &listing : nullptr);
+  const bool done =
+      host_->translator->translate(block, view_of(cpu.mode), *native, noted ? &listing : nullptr);
   translating_ += std::chrono::steady_clock::now() - begun;
   if (!done) {
     ++failures_;
@@ -211,8 +224,8 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   block.native_code = native->code;
   std::vector<u8> guest(noted ? block.bytes : 0);
   if (noted) cpu.mmu.phys_map().read_bytes(block.phys, guest);
-  notes_.translated(block, linear, guest, {native->code, native->bytes}, {native->cold_code, native->cold_bytes},
-                    noted ? &listing : nullptr);
+  notes_.translated(block, linear, guest, {native->code, native->bytes},
+                    {native->cold_code, native->cold_bytes}, noted ? &listing : nullptr);
   native->index = live_.size();
   live_.push_back(std::move(native));
 }
@@ -286,14 +299,18 @@ void JitEngine::drop_all_code() {
 std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
   std::string text = fmt::format(
-      "translated blocks {}, instructions {}, probes {}, code bytes {} hot and {} cold, in {:.3f} s; links {}, jump tables {}, code "
+      "translated blocks {}, instructions {}, probes {}, code bytes {} hot and {} cold, in {:.3f} s; links "
+      "{}, jump tables {}, code "
       "flushes {}, failures {}\n",
       translated_, translated_insns_, probes_, host_->arena.used(), host_->arena.used_cold(),
-      std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), code_flushes_, failures_);
+      std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), code_flushes_,
+      failures_);
   text += fmt::format(
-      "entries of generated code {}; exits: unlinked jump {}, indirect jump {}, no code there {}, budget {}, registers "
+      "entries of generated code {}; exits: unlinked jump {}, indirect jump {}, no code there {}, budget {}, "
+      "registers "
       "{}, event or fault {}\n",
-      entries_, exits_.edge, exits_.jump, exits_.untranslated, exits_.budget, exits_.registers, handled_exits_);
+      entries_, exits_.edge, exits_.jump, exits_.untranslated, exits_.budget, exits_.registers,
+      handled_exits_);
   std::vector<unsigned> rows(calls_.size());
   for (unsigned i = 0; i < rows.size(); ++i) rows[i] = i;
   constexpr unsigned kShown = 30;

@@ -36,7 +36,7 @@ struct Plan {
   std::vector<PlannedInsn> insns;
   std::vector<ProbeGroup> groups;
 
-  /// The plan for 64-bit code.
+  /// The plan for 64-bit code, or for flat 32-bit code.
   void make(std::span<const cpu::Insn> block, const JitOptions& options);
 };
 

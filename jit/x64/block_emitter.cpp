@@ -185,6 +185,7 @@ void BlockEmitter::finish_slow_path(const SlowPath& path, const std::function<vo
     if (with_end) {
       if (fip_ != nullptr) store_fip(*fip_);
       call_stub(path.last, path.last);
+      in_host_ = false;
     }
   } else {
     if (path.fip != nullptr) store_fip(*path.fip);

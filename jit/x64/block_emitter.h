@@ -55,6 +55,8 @@ class BlockEmitter {
 
   x86::Assembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
+  /// Bytes of a guest address, and of what the stack takes by default.
+  unsigned word_bytes() const { return block_.mode.is64() ? 8 : 4; }
   /// How many probes were emitted.
   u32 probes() const { return probes_; }
   bool has(Pass pass) const { return context_.options.has(pass); }
@@ -95,19 +97,21 @@ class BlockEmitter {
   // --- Memory ---
   /// Whether address() can take the memory operand.
   static bool plain_address(const cpu::Insn& in);
-  /// Whether it can but for the address size.
+  /// Whether it can but for an address size of 16 bits.
   static bool encodable_address(const cpu::Insn& in);
   /// Whether probe() can.
   static bool plain_memory(const cpu::Insn& in);
-  /// The operand's effective address as a host operand; uses the scratch registers where it must.
+  /// The operand's effective address as a host operand, to be truncated to the address size; uses the scratch registers
+  /// where it must.
   Mem address(const cpu::Insn& in);
-  /// The host operand of `bytes` at guest address `at`. Takes both scratch registers; a miss, or an address
-  /// that is no multiple of `alignment`, goes to the slow path.
-  Mem probe(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment = 1);
+  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (4 or 8) before the base of `seg` is
+  /// added. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the slow path.
+  Mem probe(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
+            unsigned alignment = 1);
   /// That of the explicit memory operand: by the probe of its group where it has one. The host operand may
   /// name the base register, which must still hold what it did.
   Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1);
-  /// That of the eight bytes at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
+  /// That of the word_bytes() at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
   Mem probe_stack(unsigned gpr, i32 disp, mmu::Access access);
   /// The same host operand without scratch 0, which is free then.
   Mem one_register(const Mem& m);
@@ -213,10 +217,13 @@ class BlockEmitter {
   void tlb_index();
   /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1 that
   /// of the TLB entry.
-  void probe_address(const Mem& at, u8 seg, mmu::Access access, unsigned bytes, unsigned alignment);
+  void probe_address(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
+                     unsigned alignment);
   void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes);
   void load_base(unsigned gpr, i32 disp);
   bool open_group(const PlannedInsn& planned);
+  /// The group register has the distance from guest addresses to host addresses, not a host address.
+  bool by_distance(const ProbeGroup& group) const;
   Mem group_operand(const PlannedInsn& planned, unsigned bytes) const;
   void call_stub(unsigned first, unsigned last);
   void finish_slow_path(const SlowPath& path, const std::function<void(u32 index)>& emit);

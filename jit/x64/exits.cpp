@@ -12,6 +12,7 @@ using mmu::Access;
 using mmu::TlbEntry;
 
 void BlockEmitter::check_canonical() {
+  if (word_bytes() != 8) return;
   save_flags();
   a.mov(kScratch1, kScratch0);
   a.shl(kScratch1, 16);
@@ -128,7 +129,7 @@ void BlockEmitter::go_to(u64 offset) {
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
   const i64 distance = static_cast<i64>(offset);
   CHECK(distance == static_cast<i32>(distance));
-  a.lea(kScratch0, x86::ptr(kScratch0, static_cast<i32>(distance)));
+  a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, static_cast<i32>(distance)));
   go_to_scratch();
 }
 

@@ -24,7 +24,7 @@ void after_test(BlockEmitter& e, const Insn& in) {
 bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   const unsigned bytes = in.size0;
   const unsigned src = e.gpr_of(in, 1);
-  if (!e.pinned(src) && !e.host_flags_agree(in)) return false;
+  if (in.addr_shift != 0 || (!e.pinned(src) && !e.host_flags_agree(in))) return false;
   e.save_flags();
   e.a.lea(kScratch0, e.address(in));
   if (bytes == 8)
@@ -36,7 +36,7 @@ bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   e.a.lea(kScratch0, x86::ptr(kScratch0, kScratch1, log2_bits - 3));
   e.flags_lost();
   const Mem m =
-      e.one_register(e.probe(x86::ptr(kScratch0), in.seg, writes ? Access::Write : Access::Read, bytes));
+      e.one_register(e.probe(x86::ptr(kScratch0), 8, in.seg, writes ? Access::Write : Access::Read, bytes));
   before_test(e, in);
   // Rax is free where the instruction makes the flags.
   const Gp index = e.fetched(src, bytes, x86::rax);

@@ -7,7 +7,7 @@ namespace {
 /// Relative targets that go_to() can express.
 bool near_target(const Insn& in) {
   const auto target = static_cast<i64>(in.imm);
-  return in.operand_bytes == 8 && target == static_cast<i32>(target);
+  return in.operand_bytes == (in.has(Insn::kCode64) ? 8 : 4) && target == static_cast<i32>(target);
 }
 
 bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
@@ -55,11 +55,12 @@ bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
 
 /// Scratch 0: the target of an indirect jump or call.
 bool load_target(BlockEmitter& e, const Insn& in) {
-  if (in.size0 != 8 || !operands_ok(in)) return false;
+  const unsigned bytes = e.word_bytes();
+  if (in.size0 != bytes || !operands_ok(in)) return false;
   if (in.form == Form::R) {
-    e.a.emit(Inst::kIdMov, kScratch0, e.place(e.gpr_of(in, 0), 8));
+    e.a.emit(Inst::kIdMov, e.scratch0(bytes), e.place(e.gpr_of(in, 0), bytes));
   } else {
-    e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
+    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
   }
   return true;
 }
@@ -78,11 +79,13 @@ bool jmp(BlockEmitter& e, const Insn& in) {
 }
 
 void push_return_address(BlockEmitter& e, const Insn& in) {
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, -8, Access::Write));
+  const unsigned bytes = e.word_bytes();
+  const i32 step = -static_cast<i32>(bytes);
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write));
   e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
   e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
-  e.a.mov(m, kScratch0);
-  move_stack(e, -8);
+  e.a.mov(m, e.scratch0(bytes));
+  move_stack(e, step);
 }
 
 bool call(BlockEmitter& e, const Insn& in) {
@@ -105,10 +108,11 @@ bool call(BlockEmitter& e, const Insn& in) {
 
 bool ret(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  e.a.mov(kScratch0, e.probe_stack(cpu::RSP, 0, Access::Read));
+  const unsigned bytes = e.word_bytes();
+  e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read));
   e.save_flags();
   e.look_up(e.slow());
-  move_stack(e, static_cast<i32>(8 + (in.imm & 0xffff)));
+  move_stack(e, static_cast<i32>(bytes + (in.imm & 0xffff)));
   e.go_to_found();
   return true;
 }

@@ -149,16 +149,17 @@ inline bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
 }
 
 /// In the frame: a value that waits while its instruction probes.
-inline Mem waiting_value() { return x86::qword_ptr(x86::rsp, offsetof(Frame, target)); }
+inline Mem waiting_value(unsigned bytes = 8) { return x86::ptr(x86::rsp, offsetof(Frame, target), bytes); }
 
 // --- Stack ---
 
 inline void move_stack(BlockEmitter& e, i32 bytes) {
-  e.a.lea(e.reg(cpu::RSP, 8), x86::ptr(e.reg(cpu::RSP, 8), bytes));
+  e.a.lea(e.reg(cpu::RSP, e.word_bytes()), x86::ptr(e.reg(cpu::RSP, 8), bytes));
 }
-/// The stack operand is plain: 64-bit mode without alignment checks.
+/// The stack operand is plain: of the default size, without alignment checks.
 inline bool plain_stack(const Insn& in) {
-  return in.operand_bytes == 8 && in.has(Insn::kStack64) && !in.has(Insn::kAlignCheck);
+  const unsigned word = in.has(Insn::kCode64) ? 8 : 4;
+  return in.operand_bytes == word && !in.has(Insn::kStack16) && !in.has(Insn::kAlignCheck);
 }
 
 }  // namespace reprise::jit::x64

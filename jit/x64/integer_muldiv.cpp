@@ -35,6 +35,7 @@ bool divide(BlockEmitter& e, const Insn& in, bool is_signed) {
   Gp divisor = e.scratch1(bytes);
   if (in.form == Form::M) {
     e.a.mov(divisor, e.probe(in, Access::Read, bytes));
+    e.save_flags();  // the probe of a group may have been before the flags were made
   } else {
     e.save_flags();
     divisor = e.fetched(e.gpr_of(in, 0), bytes, kScratch1);

@@ -6,62 +6,66 @@ namespace {
 
 /// Stores waiting_value() below the stack and moves the pointer.
 void push_waiting_value(BlockEmitter& e) {
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, -8, Access::Write));
-  e.a.mov(kScratch0, waiting_value());
-  e.a.mov(m, kScratch0);
-  move_stack(e, -8);
+  const unsigned bytes = e.word_bytes();
+  const i32 step = -static_cast<i32>(bytes);
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write));
+  e.a.mov(e.scratch0(bytes), waiting_value(bytes));
+  e.a.mov(m, e.scratch0(bytes));
+  move_stack(e, step);
 }
 
 bool push(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
+  const unsigned bytes = e.word_bytes();
+  const i32 step = -static_cast<i32>(bytes);
   if (in.form == Form::R) {
     if (!e.general_operand(in, 0)) return false;
     const unsigned src = e.gpr_of(in, 0);
-    Mem m = e.probe_stack(cpu::RSP, -8, Access::Write);
+    Mem m = e.probe_stack(cpu::RSP, step, Access::Write);
     if (!e.pinned(src)) m = e.one_register(m);
-    e.a.mov(m, e.fetched(src, 8, kScratch0));
+    e.a.mov(m, e.fetched(src, bytes, kScratch0));
   } else if (in.form == Form::I) {
-    if (!immediate_fits(in, 8)) return false;
-    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, -8, Access::Write), immediate(in, 8));
+    if (!immediate_fits(in, bytes)) return false;
+    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, step, Access::Write), immediate(in, bytes));
   } else if (in.form == Form::M) {
     if (!e.plain_memory(in)) return false;
-    e.a.mov(kScratch0, e.probe(in, Access::Read, 8));
-    e.a.mov(waiting_value(), kScratch0);
+    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
+    e.a.mov(waiting_value(bytes), e.scratch0(bytes));
     push_waiting_value(e);
     return true;
   } else {
     return false;
   }
-  move_stack(e, -8);
+  move_stack(e, step);
   return true;
 }
 
 bool pop(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
+  const unsigned bytes = e.word_bytes();
+  const auto step = static_cast<i32>(bytes);
   if (in.form == Form::M) {
     if (!e.plain_memory(in)) return false;
     // An address relative to rsp counts from its value after the pop.
     Insn after_pop = in;
-    if (in.base / 8 == cpu::RSP) after_pop.disp += 8;
+    if (in.base / 8 == cpu::RSP) after_pop.disp += step;
     if (!e.plain_memory(after_pop)) return false;
-    e.a.mov(kScratch0, e.probe_stack(cpu::RSP, 0, Access::Read));
-    e.a.mov(waiting_value(), kScratch0);
-    const Mem m = e.one_register(e.probe(after_pop, Access::Write, 8));
-    e.a.mov(kScratch0, waiting_value());
-    e.a.mov(m, kScratch0);
-    move_stack(e, 8);
+    e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read));
+    e.a.mov(waiting_value(bytes), e.scratch0(bytes));
+    const Mem m = e.one_register(e.probe(after_pop, Access::Write, bytes));
+    e.a.mov(e.scratch0(bytes), waiting_value(bytes));
+    e.a.mov(m, e.scratch0(bytes));
+    move_stack(e, step);
     return true;
   }
   if (in.form != Form::R || !e.general_operand(in, 0)) return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read);
-  const Gp host = e.pinned(dst) ? e.reg(dst, 8) : kScratch0;
+  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  e.a.mov(host, m);
   if (dst != cpu::RSP) {
-    e.a.mov(host, m);
-    move_stack(e, 8);
-    if (!e.pinned(dst)) e.assign(dst, 8, host);
-  } else {
-    e.a.mov(host, m);
+    move_stack(e, step);
+    if (!e.pinned(dst)) e.assign(dst, bytes, host);
   }
   return true;
 }
@@ -89,9 +93,10 @@ bool pushfq(BlockEmitter& e, const Insn& in) {
 
 bool leave(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
+  const unsigned bytes = e.word_bytes();
   const Mem m = e.probe_stack(cpu::RBP, 0, Access::Read);
-  e.a.lea(e.reg(cpu::RSP, 8), x86::ptr(e.reg(cpu::RBP, 8), 8));
-  e.a.mov(e.reg(cpu::RBP, 8), m);
+  e.a.lea(e.reg(cpu::RSP, bytes), x86::ptr(e.reg(cpu::RBP, 8), static_cast<i32>(bytes)));
+  e.a.mov(e.reg(cpu::RBP, bytes), m);
   return true;
 }
 

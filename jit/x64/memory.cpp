@@ -13,10 +13,10 @@ using mmu::TlbEntry;
 bool BlockEmitter::encodable_address(const Insn& in) {
   // A displacement relative to the page may be longer than the one relative to rip.
   const bool absolute = in.base / 8 == cpu::kGprZero && in.index / 8 == cpu::kGprZero;
-  return absolute || in.disp == static_cast<i32>(in.disp);
+  return absolute || in.addr_shift == 32 || in.disp == static_cast<i32>(in.disp);
 }
 
-bool BlockEmitter::plain_address(const Insn& in) { return in.addr_shift == 0 && encodable_address(in); }
+bool BlockEmitter::plain_address(const Insn& in) { return in.addr_shift <= 32 && encodable_address(in); }
 
 bool BlockEmitter::plain_memory(const Insn& in) { return plain_address(in) && !in.has(Insn::kCheckAddress); }
 
@@ -69,17 +69,19 @@ void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned byt
   }
 }
 
-Mem BlockEmitter::probe(const Mem& at, u8 seg, Access access, unsigned bytes, unsigned alignment) {
-  probe_address(at, seg, access, bytes, alignment);
+Mem BlockEmitter::probe(const Mem& at, unsigned address_bytes, u8 seg, Access access, unsigned bytes,
+                        unsigned alignment) {
+  probe_address(at, address_bytes, seg, access, bytes, alignment);
   a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
   return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
 }
 
-void BlockEmitter::probe_address(const Mem& at, u8 seg, Access access, unsigned bytes, unsigned alignment) {
+void BlockEmitter::probe_address(const Mem& at, unsigned address_bytes, u8 seg, Access access, unsigned bytes,
+                                 unsigned alignment) {
   save_flags();
   // A repeated probe finds its address in scratch 0.
   const Label retry = a.newLabel();
-  a.lea(kScratch0, at);
+  a.lea(scratch0(address_bytes), at);
   if (seg != cpu::kSegFlat) a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8));
   if (alignment > 1) {
     a.test(kScratch0.r8(), alignment - 1);
@@ -94,10 +96,11 @@ Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned 
   const PlannedInsn& planned = plan_.insns[index_];
   if (planned.group < 0 || planned.stack || !open_group(planned)) {
     const unsigned base = in.base / 8;
-    if (in.index / 8 != cpu::kGprZero || !pinned(base) || in.seg != cpu::kSegFlat)
-      return probe(address(in), in.seg, access, bytes, alignment);
+    const unsigned address_bytes = in.addr_shift == 0 ? 8 : 4;
+    if (in.index / 8 != cpu::kGprZero || !pinned(base) || in.seg != cpu::kSegFlat || address_bytes != 8)
+      return probe(address(in), address_bytes, in.seg, access, bytes, alignment);
     // The access does not wait for the arithmetic of the probe, only for what it loads.
-    probe_address(address(in), in.seg, access, bytes, alignment);
+    probe_address(address(in), address_bytes, in.seg, access, bytes, alignment);
     a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
     return x86::ptr(reg(base, 8), kScratch1, 0, static_cast<i32>(in.disp), bytes);
   }
@@ -126,19 +129,21 @@ void BlockEmitter::read_tsc() {
 
 Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access) {
   const PlannedInsn& planned = plan_.insns[index_];
-  if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, 8);
-  return probe(x86::ptr(fetched(gpr, 8, kScratch0), disp), cpu::kSegFlat, access, 8);
+  if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, word_bytes());
+  return probe(x86::ptr(fetched(gpr, 8, kScratch0), disp), word_bytes(), cpu::kSegFlat, access, word_bytes());
 }
 
 /// Scratch 0: `disp` from the guest register, without its segment's base.
 void BlockEmitter::load_base(unsigned gpr, i32 disp) {
+  const Gp linear = scratch0(word_bytes());
   if (gpr == cpu::kGprZero) {
-    a.mov(kScratch0, i64{disp});
+    a.emit(x86::Inst::kIdMov, linear,
+           word_bytes() == 8 ? asmjit::Imm(i64{disp}) : asmjit::Imm(static_cast<u32>(disp)));
   } else if (pinned(gpr)) {
-    a.lea(kScratch0, x86::ptr(reg(gpr, 8), disp));
+    a.lea(linear, x86::ptr(reg(gpr, 8), disp));
   } else {
-    a.mov(kScratch0, slot(gpr, 8));
-    if (disp != 0) a.lea(kScratch0, x86::ptr(kScratch0, disp));
+    a.mov(linear, slot(gpr, word_bytes()));
+    if (disp != 0) a.lea(linear, x86::ptr(kScratch0, disp));
   }
 }
 
@@ -150,7 +155,6 @@ bool BlockEmitter::open_group(const PlannedInsn& planned) {
   if (index_ == group.last) return false;
   open_group_ = planned.group;
   const Access access = group.writes ? Access::Write : Access::Read;
-  const bool by_distance = pinned(group.base) && group.seg == cpu::kSegFlat;
   save_flags();
   load_base(group.base, group.low - planned.shift);
   if (group.seg != cpu::kSegFlat)
@@ -158,7 +162,7 @@ bool BlockEmitter::open_group(const PlannedInsn& planned) {
   const Label retry = a.newLabel();
   a.bind(retry);
   probe_scratch(retry, access, static_cast<unsigned>(group.high - group.low));
-  if (by_distance) {
+  if (by_distance(group)) {
     a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
   } else {
     a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
@@ -168,10 +172,14 @@ bool BlockEmitter::open_group(const PlannedInsn& planned) {
   return true;
 }
 
+/// Not with addresses of 32 bits: sums of registers may have more.
+bool BlockEmitter::by_distance(const ProbeGroup& group) const {
+  return pinned(group.base) && group.seg == cpu::kSegFlat && word_bytes() == 8;
+}
+
 Mem BlockEmitter::group_operand(const PlannedInsn& planned, unsigned bytes) const {
   const ProbeGroup& group = plan_.groups[static_cast<unsigned>(planned.group)];
-  if (pinned(group.base) && group.seg == cpu::kSegFlat)
-    return x86::ptr(reg(group.base, 8), kGroupReg, 0, planned.disp, bytes);
+  if (by_distance(group)) return x86::ptr(reg(group.base, 8), kGroupReg, 0, planned.disp, bytes);
   return x86::ptr(kGroupReg, planned.disp + planned.shift - group.low, bytes);
 }
 

@@ -1,9 +1,10 @@
 // Emission of MOVS, STOS, LODS, CMPS, SCAS, and of REP MOVS and REP STOS inside single pages.
 //
-// Upwards only, with 64-bit addresses. A repeated instruction runs here as the host's own when all its
-// elements lie in one page at either end and the budget lasts for all its iterations, each of which counts as
-// an instruction; host pointers overlap where guest-physical ones do, so that overlap replicates as it
-// should. All other cases are the handler's.
+// Upwards only, with 64-bit or 32-bit addresses; those of 32 bits when the upper halves of the registers are
+// zero. A repeated instruction runs here as the host's own when all its elements lie in one page at either
+// end and the budget lasts for all its iterations, each of which counts as an instruction; host pointers
+// overlap where guest-physical ones do, so that overlap replicates as it should. All other cases are the
+// handler's.
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
@@ -12,20 +13,32 @@ namespace {
 constexpr u16 kAnyRep = Insn::kRep | Insn::kRepne;
 
 bool plain_string(const Insn& in) {
-  return in.addr_shift == 0 && !in.has(Insn::kCheckAddress | Insn::kAlignCheck);
+  return in.addr_shift <= 32 && !in.has(Insn::kCheckAddress | Insn::kAlignCheck);
 }
 
 Gp source_pointer() { return BlockEmitter::reg(cpu::RSI, 8); }
 Gp destination_pointer() { return BlockEmitter::reg(cpu::RDI, 8); }
-void step(BlockEmitter& e, const Gp& pointer, unsigned bytes) {
-  e.a.lea(pointer, x86::ptr(pointer, static_cast<i32>(bytes)));
+/// A pointer of 32 bits wraps.
+void step(BlockEmitter& e, const Insn& in, const Gp& pointer, unsigned bytes) {
+  e.a.lea(in.addr_shift == 0 ? pointer : pointer.r32(), x86::ptr(pointer, static_cast<i32>(bytes)));
+}
+/// With 32-bit addresses: anything in the upper halves of the registers goes the slow path.
+void check_upper_halves(BlockEmitter& e, const Insn& in) {
+  if (in.addr_shift == 0) return;
+  e.save_flags();
+  e.a.mov(kScratch0, source_pointer());
+  e.a.or_(kScratch0, destination_pointer());
+  e.a.or_(kScratch0, e.reg(cpu::RCX, 8));
+  e.a.shr(kScratch0, 32);
+  e.a.jnz(e.slow());
+  e.flags_lost();
 }
 
 Mem probe_source(BlockEmitter& e, const Insn& in, unsigned bytes) {
-  return e.probe(x86::ptr(source_pointer()), in.seg, Access::Read, bytes);
+  return e.probe(x86::ptr(source_pointer()), 8, in.seg, Access::Read, bytes);
 }
 Mem probe_destination(BlockEmitter& e, Access access, unsigned bytes) {
-  return e.probe(x86::ptr(destination_pointer()), cpu::kSegFlat, access, bytes);
+  return e.probe(x86::ptr(destination_pointer()), 8, cpu::kSegFlat, access, bytes);
 }
 
 /// DF set: slow path.
@@ -50,27 +63,27 @@ void movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Mem to = e.one_register(probe_destination(e, Access::Write, bytes));
   e.a.mov(e.scratch0(bytes), value);
   e.a.mov(to, e.scratch0(bytes));
-  step(e, source_pointer(), bytes);
-  step(e, destination_pointer(), bytes);
+  step(e, in, source_pointer(), bytes);
+  step(e, in, destination_pointer(), bytes);
 }
 
-void stos(BlockEmitter& e, unsigned bytes) {
+void stos(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
   e.a.mov(probe_destination(e, Access::Write, bytes), e.reg(cpu::RAX, bytes));
-  step(e, destination_pointer(), bytes);
+  step(e, in, destination_pointer(), bytes);
 }
 
 void lods(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
   e.a.mov(e.reg(cpu::RAX, bytes), probe_source(e, in, bytes));
-  step(e, source_pointer(), bytes);
+  step(e, in, source_pointer(), bytes);
 }
 
-void scas(BlockEmitter& e, unsigned bytes) {
+void scas(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
   e.a.cmp(e.reg(cpu::RAX, bytes), probe_destination(e, Access::Read, bytes));
   e.flags_made();
-  step(e, destination_pointer(), bytes);
+  step(e, in, destination_pointer(), bytes);
 }
 
 void cmps(BlockEmitter& e, const Insn& in, unsigned bytes) {
@@ -82,8 +95,8 @@ void cmps(BlockEmitter& e, const Insn& in, unsigned bytes) {
   e.a.mov(e.scratch0(bytes), probe_source(e, in, bytes));
   e.a.cmp(e.scratch0(bytes), value);
   e.flags_made();
-  step(e, source_pointer(), bytes);
-  step(e, destination_pointer(), bytes);
+  step(e, in, source_pointer(), bytes);
+  step(e, in, destination_pointer(), bytes);
 }
 
 // --- Many ---
@@ -126,7 +139,12 @@ void to_host(BlockEmitter& e, const Gp& pointer, const Gp& scratch) {
   e.a.xchg(pointer, scratch);
 }
 
-void rep_stos(BlockEmitter& e, unsigned bytes) {
+/// After the last element of the address space.
+void wrap(BlockEmitter& e, const Insn& in, const Gp& pointer) {
+  if (in.addr_shift != 0) e.a.mov(pointer.r32(), pointer.r32());
+}
+
+void rep_stos(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Label done = e.a.newLabel();
   check_count(e, done, bytes);
   within_page(e, destination_pointer(), bytes);
@@ -139,6 +157,7 @@ void rep_stos(BlockEmitter& e, unsigned bytes) {
   e.a.rep().stos(x86::ptr(x86::rdi, 0, bytes), host_gp(Gp::kIdAx, bytes));
   e.a.mov(x86::rax, kScratch0);
   e.a.add(destination_pointer(), kScratch1);
+  wrap(e, in, destination_pointer());
   e.flags_lost();
   e.a.bind(done);
 }
@@ -159,7 +178,9 @@ void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   to_host(e, destination_pointer(), kScratch1);
   e.a.rep().movs(x86::ptr(x86::rdi, 0, bytes), x86::ptr(x86::rsi, 0, bytes));
   e.a.add(source_pointer(), kScratch0);
+  wrap(e, in, source_pointer());
   e.a.add(destination_pointer(), kScratch1);
+  wrap(e, in, destination_pointer());
   e.flags_lost();
   e.a.bind(done);
 }
@@ -171,14 +192,17 @@ enum class Operation : u8 { Movs, Stos, Lods, Scas, Cmps };
 
 bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes) {
   if (!plain_string(in)) return false;
-  if (in.has(kAnyRep)) {
-    // A segment with a base would have other page offsets.
-    if (operation == Operation::Movs && in.seg == cpu::kSegFlat)
+  const bool many = in.has(kAnyRep);
+  // A segment with a base would have other page offsets.
+  const bool emitted =
+      operation == Operation::Stos || (operation == Operation::Movs && in.seg == cpu::kSegFlat);
+  if (many && !emitted) return false;
+  check_upper_halves(e, in);
+  if (many) {
+    if (operation == Operation::Movs)
       rep_movs(e, in, bytes);
-    else if (operation == Operation::Stos)
-      rep_stos(e, bytes);
     else
-      return false;
+      rep_stos(e, in, bytes);
     return true;
   }
   switch (operation) {
@@ -186,13 +210,13 @@ bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes
       movs(e, in, bytes);
       break;
     case Operation::Stos:
-      stos(e, bytes);
+      stos(e, in, bytes);
       break;
     case Operation::Lods:
       lods(e, in, bytes);
       break;
     case Operation::Scas:
-      scas(e, bytes);
+      scas(e, in, bytes);
       break;
     case Operation::Cmps:
       cmps(e, in, bytes);
