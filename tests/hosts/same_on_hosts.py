@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Runs the same on two builds for different hosts, the first under an emulator of its host, and compares.
+
+    same_on_hosts.py --build build/aarch64 --peer build/release --emulator "qemu-aarch64-static;-L;..." WHAT
+
+    instructions        digests of the hardware oracle's cases, for each row of the instruction table
+    image FILE          chain of state hashes, report and console of a guest image
+    linux --guests DIR  the same of a boot of Linux as far as its first program
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+FACTS = ("exit_reason", "exit_code", "instructions", "virtual_ns", "state_hash")
+
+
+class Failure(Exception):
+    """The builds differ; the message says in what."""
+
+
+class Build:
+    def __init__(self, name, folder, emulator):
+        self.name, self.folder, self.emulator = name, pathlib.Path(folder), emulator
+
+    def run(self, program, *arguments):
+        command = [*self.emulator, self.folder / program, *arguments]
+        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=800)
+        return done.returncode, done.stdout.decode(errors="replace")
+
+
+def expect(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def compare_lists(what, builds, first, second):
+    for index, (one, other) in enumerate(zip(first, second)):
+        expect(one == other, f"{what} {index} differs: {builds[0].name} '{one}', {builds[1].name} '{other}'")
+    expect(len(first) == len(second), f"{len(first)} and {len(second)} of {what}")
+
+
+def compare_instructions(builds, _options):
+    lines = []
+    for build in builds:
+        code, text = build.run("tests/native/instruction_digest")
+        expect(code == 0, f"{build.name}: exit code {code}: {text[-500:]}")
+        lines.append(text.splitlines())
+    expect(len(lines[0]) > 500, f"digests of only {len(lines[0])} rows")
+    compare_lists("row", builds, *lines)
+    return f"{len(lines[0])} rows agree"
+
+
+def observe(build, arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        console, report = pathlib.Path(folder, "console"), pathlib.Path(folder, "report")
+        code, text = build.run("reprise", "run", *arguments, "--engine", "interp", "--seed", "7", "--serial", f"file:{console}",
+                               "--json", report, "--wall-timeout", "700")
+        expect(report.exists(), f"{build.name}: no report, exit code {code}: {text[-500:]}")
+        facts = json.loads(report.read_text())
+        expect(facts["exit_code"] == code, f"{build.name}: exit code {code}, but the report says {facts['exit_code']}")
+        chain = re.findall(r"^state \d+ [0-9a-f]{16}$", text, re.MULTILINE)
+        return chain, {key: facts[key] for key in FACTS}, console.read_text(errors="replace")
+
+
+def compare_runs(builds, arguments, least_hashes):
+    one, other = (observe(build, arguments) for build in builds)
+    expect(len(one[0]) >= least_hashes, f"only {len(one[0])} hashes")
+    compare_lists("hash", builds, one[0], other[0])
+    expect(one[1] == other[1], f"the reports differ: {one[1]} and {other[1]}")
+    compare_lists("console line", builds, one[2].splitlines(), other[2].splitlines())
+    return f"{len(one[0])} hashes agree; {one[1]}"
+
+
+def compare_images(builds, options):
+    return compare_runs(builds, ["--kernel", options.image, "--memory", "128M", "--debug-exit", "0xf4", "--hash-every", "1000000",
+                                 "--timeout", "60"], 0)
+
+
+def compare_linux(builds, options):
+    return compare_runs(builds, ["--kernel", options.guests / "vmlinuz", "--initrd", options.guests / "initramfs.img", "--memory", "1G",
+                                 "--append", "console=ttyS0 reprise.exec=/bin/true", "--hash-every", "20000000",
+                                 "--timeout", "600"], 20)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--peer", required=True)
+    parser.add_argument("--emulator", default="")
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("instructions").set_defaults(test=compare_instructions)
+    image = commands.add_parser("image")
+    image.add_argument("image")
+    image.set_defaults(test=compare_images)
+    linux = commands.add_parser("linux")
+    linux.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
+    linux.set_defaults(test=compare_linux)
+    options = parser.parse_args()
+
+    builds = Build("this build", options.build, [word for word in options.emulator.split(";") if word]), Build("peer", options.peer, [])
+    try:
+        print(options.test(builds, options))
+    except Failure as failure:
+        print(f"FAIL: {failure}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
