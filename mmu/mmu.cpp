@@ -150,6 +150,11 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
   }
   phys_page &= a20_mask_;
   u8* host = phys_map_.ram_host(phys_page, kPageBytes);
+  if (!host && access == Access::Read) {
+    // Firmware reads compressed images and tables from ROM.
+    const PhysMap::Target rom = phys_map_.find(phys_page);
+    if (rom.kind == PhysMap::Kind::Rom && rom.bytes_left >= kPageBytes) host = rom.host;
+  }
   const u64 offset = linear & ~kPageMask;
   page = {phys_page + offset, host ? host + offset : nullptr};
   if (!host) return true;

@@ -1,12 +1,12 @@
 // The first-level software TLB: entry layout, shared with generated code.
 //
-// One TlbArray per (privilege view, access kind). A tag is present only for plain RAM with the right
-// permission, A (and D for write) already set in the paging entries, no watchpoint in the page and, for
-// write, no translated code in the page. So a hit needs no other check:
+// One TlbArray per (privilege view, access kind). A tag is present only for plain RAM (for reading and fetching
+// also ROM) with the right permission, A (and D for write) already set in the paging entries, no watchpoint in
+// the page and, for write, no translated code in the page. So a hit needs no other check:
 //
 //     offset = linear - entry.tag_linear;  hit = offset <= 4096 - size
 //
-// Page-crossing accesses, MMIO, ROM and non-canonical addresses never match and take the slow path.
+// Page-crossing accesses, MMIO, stores to ROM and non-canonical addresses never match and take the slow path.
 #pragma once
 
 #include <bit>
