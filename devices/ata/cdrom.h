@@ -1,0 +1,90 @@
+// Cdrom: an ATAPI CD/DVD-ROM drive without its cable. MMC-5 (T10/1675-D revision 4) for the commands, SPC-3 (T10/1416-D) for
+// sense data and mode pages, ATA8-ACS for the few ATA commands of a packet device.
+// The disc is one data track. Missing: audio, raw sectors, several sessions, DVD structures, writing.
+#pragma once
+
+#include <string>
+
+#include "devices/ata/identify.h"
+#include "devices/ata/unit.h"
+#include "devices/backend.h"
+
+namespace reprise::devices::ata {
+
+/// Sense key, additional sense code and its qualifier. SPC-3 4.5.
+struct Sense {
+  u8 key = 0;
+  u8 code = 0;
+  u8 qualifier = 0;
+  bool operator==(const Sense&) const = default;
+};
+
+class Cdrom final : public Unit {
+ public:
+  static constexpr u64 kBlockBytes = 2048;
+
+  /// `disc`: 0 bytes mean an empty drive. Outlives this.
+  Cdrom(BlockBackend& disc, std::string serial, Cable cable);
+
+  void reset() override;
+  void soft_reset() override;
+  void sign(TaskFile& registers) const override;
+  bool is_packet_device() const override { return true; }
+  bool asleep() const override { return power_ == Power::Sleep; }
+  Work begin(Command command, TaskFile& registers) override;
+  Work begin_packet(std::span<const u8, kPacketBytes> packet, bool dma) override;
+  u64 read(Work& work, u64 offset, std::span<u8> into) override;
+  u64 write(Work& work, u64 offset, std::span<const u8> from) override;
+  void finish(Work& work, TaskFile& registers) override;
+  void serialize(Archive& archive) override;
+  std::string debug_dump() const override;
+
+  /// What the last failed packet command left for REQUEST SENSE.
+  const Sense& sense() const { return sense_; }
+
+ private:
+  enum class Power : u8 { Active, Idle, Standby, Sleep };
+  enum class MediaEvent : u8 { None = 0, NewMedia = 2, Removal = 3 };
+  using Packet = std::span<const u8, kPacketBytes>;
+
+  bool disc_present() const { return !tray_open_ && disc_.bytes() != 0; }
+  /// Blocks of kBlockBytes; a last partial one counts and ends in zeros.
+  u64 blocks() const { return (disc_.bytes() + kBlockBytes - 1) / kBlockBytes; }
+  bool is_dvd() const;
+
+  void check(Work& work, Sense sense);
+  /// buffer_, cut to `allocation` bytes, is data for the host.
+  void respond(Work& work, u64 allocation);
+  /// False, with the sense set, when there is nothing to read from.
+  bool ready(Work& work);
+
+  void set_features(Work& work, const TaskFile& registers);
+  void identify(Work& work);
+  void read_blocks(Work& work, u64 block, u64 count);
+  void read_cd(Work& work, Packet packet);
+  void read_capacity(Work& work);
+  void read_toc(Work& work, Packet packet);
+  void inquiry(Work& work, Packet packet);
+  void request_sense(Work& work, Packet packet);
+  void mode_sense(Work& work, Packet packet);
+  void get_configuration(Work& work, Packet packet);
+  void get_event_status(Work& work, Packet packet);
+  void read_disc_information(Work& work, Packet packet);
+  void mechanism_status(Work& work, Packet packet);
+  void start_stop(Work& work, Packet packet);
+
+  BlockBackend& disc_;
+  const std::string serial_;
+  const Cable cable_;
+
+  Power power_ = Power::Active;
+  u8 transfer_mode_ = kTransferModeDefault;
+  bool tray_open_ = false;
+  bool locked_ = false;
+  MediaEvent media_event_ = MediaEvent::None;
+  Sense sense_;
+  Sense attention_;  // to be reported by the next command that reports such things
+  std::vector<u8> buffer_;
+};
+
+}  // namespace reprise::devices::ata

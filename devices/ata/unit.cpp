@@ -1,0 +1,24 @@
+#include "devices/ata/unit.h"
+
+namespace reprise::devices::ata {
+
+void Work::serialize(Archive& archive) {
+  archive.value(command);
+  archive.value(data);
+  archive.value(action);
+  archive.value(dma);
+  archive.value(packet);
+  archive.value(extended);
+  archive.value(durable);
+  archive.value(silent);
+  archive.value(error);
+  archive.value(failed_status);
+  archive.value(tag);
+  archive.value(first_byte);
+  archive.value(bytes);
+  archive.value(block_bytes);
+  archive.value(failed_sector);
+  archive.value(has_failed_sector);
+}
+
+}  // namespace reprise::devices::ata
