@@ -24,6 +24,9 @@ class CpuBus {
   virtual ~CpuBus() = default;
   virtual u32 port_read(u16 port, Width width) = 0;
   virtual void port_write(u16 port, Width width, u32 value) = 0;
+  /// As PioHandler::pio_read_ahead: the next reads (writes) of the port that only move data. Returns bytes.
+  virtual std::size_t port_read_ahead(u16, Width, std::span<u8>) { return 0; }
+  virtual std::size_t port_write_ahead(u16, Width, std::span<const u8>) { return 0; }
   /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP. The deadline (6E0H) is in virtual ns here, 0 for none:
   /// the CPU translates from and to the guest's TSC.
   virtual bool apic_msr_read(u32 msr, u64& value) = 0;

@@ -16,18 +16,22 @@ inline u64 fetch_linear(const Cpu& cpu) {
   return cpu.mode.is64() ? linear : static_cast<u32>(linear);
 }
 
-/// After an instruction that may have changed mode, interruptibility or devices, before another one of the same budget:
-/// true when nothing waits for Vcpu::run(), which would only go on. Shadows and RF, which cover one instruction, are
-/// then over, as Vcpu::run_engine() has it.
-inline bool pass_boundary(Cpu& cpu) {
-  CpuState& state = cpu.state;
+/// Between two instructions of the same budget: nothing waits for Vcpu::run(), which would only go on.
+inline bool nothing_waits(const Cpu& cpu) {
+  const CpuState& state = cpu.state;
   if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
       state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
       (state.rflags & kRflagsTf) || (state.dr7 & 0xff) != 0)
     return false;
-  if ((state.rflags & kRflagsIf) && cpu.interrupts.interrupt_pending()) return false;
-  state.sti_shadow = false;
-  state.rflags &= ~kRflagsRf;
+  return !(state.rflags & kRflagsIf) || !cpu.interrupts.interrupt_pending();
+}
+
+/// After an instruction that may have changed mode, interruptibility or devices: true when nothing waits. Shadows and
+/// RF, which cover one instruction, are then over, as Vcpu::run_engine() has it.
+inline bool pass_boundary(Cpu& cpu) {
+  if (!nothing_waits(cpu)) return false;
+  cpu.state.sti_shadow = false;
+  cpu.state.rflags &= ~kRflagsRf;
   return true;
 }
 

@@ -32,6 +32,9 @@ class PioBus {
   /// `width` is Byte, Word or Dword. Ports without a handler, and those past FFFFh, read as ones and drop writes.
   u32 read(u16 port, Width width);
   void write(u16 port, Width width, u32 value);
+  /// As PioHandler: elements that only move data. 0 where nobody takes `width` whole.
+  std::size_t read_ahead(u16 port, Width width, std::span<u8> into);
+  std::size_t write_ahead(u16 port, Width width, std::span<const u8> from);
 
   /// Bytes read from and written to ports that nobody owns.
   u64 unmapped_reads() const { return unmapped_reads_; }

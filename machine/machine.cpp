@@ -1,4 +1,5 @@
 #include "machine/machine.h"
+#include "machine/storage/ide_units.h"
 
 #include <fmt/format.h>
 
@@ -46,6 +47,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   DiskSet disks = TRY(DiskSet::open(config.disks, boot_by, log));
   backends.disks.insert(backends.disks.end(), disks.attached().begin(), disks.attached().end());
+  TRY(check_disk_places(backends.disks));
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
   if (config.debug_testdev) machine->pc_.add_test_device();

@@ -7,6 +7,7 @@
 #include "machine/boot/entry.h"
 #include "machine/cmos_layout.h"
 #include "machine/engine_factory.h"
+#include "machine/storage/ide_units.h"
 
 namespace reprise::machine {
 namespace {
@@ -119,6 +120,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
       piix4_pm_(kPmBasePort),
+      ide_(scheduler_, {irq_router_.isa_source(kIrqIde[0]), irq_router_.isa_source(kIrqIde[1])}, *this,
+           ide_units(backends.disks)),
       pci_windows_(ports_, {.map =
                                 [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
                                   constexpr int kAboveRam = 1;
@@ -232,7 +235,9 @@ void Pc::add_test_device() {
 void Pc::map_pci() {
   attach_pci(kPciDeviceHostBridge, 0, host_bridge_);
   attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
+  attach_pci(kPciDeviceSouthBridge, 1, ide_);
   attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
+  move_ide_ports();
 }
 
 void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {
@@ -247,12 +252,16 @@ void Pc::memory_map_changed() {
 void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
   using devices::HostBridge;
   using devices::Piix4Pm;
+  using devices::ide::IdeController;
   namespace pci = devices::pci;
   if (change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
     pci_windows_.update(function);
   if (&function == &piix4_pm_ &&
       (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1)))
     move_pm_ports();
+  if (&function == &ide_ &&
+      (change.touches(pci::kCommand, 2) || change.touches(IdeController::kIdeTiming, 4)))
+    move_ide_ports();
   if (&function == &host_bridge_ &&
       (change.touches(HostBridge::kPam0, HostBridge::kPamBytes) || change.touches(HostBridge::kSmram, 1)) &&
       rom_shadow_ && rom_shadow_->update(host_bridge_))
@@ -264,6 +273,19 @@ void Pc::move_pm_ports() {
   // A base on top of another device is the guest's mistake: the ports then answer nowhere.
   if (piix4_pm_.pm_enabled()) {
     (void)ports_.map({piix4_pm_.pm_base(), devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+  }
+}
+
+void Pc::move_ide_ports() {
+  using devices::ide::IdeController;
+  for (unsigned i = 0; i < IdeController::kChannels; ++i) {
+    devices::ide::IdeChannel& channel = ide_.channel(i);
+    ports_.unmap(channel);
+    ports_.unmap(channel.control_port());
+    if (!ide_.decodes(i)) continue;
+    (void)ports_.map({IdeController::kCommandPort[i], devices::ide::IdeChannel::kCommandPorts, Width::Dword},
+                     channel);
+    (void)ports_.map({IdeController::kControlPort[i], 1, Width::Byte}, channel.control_port());
   }
 }
 
@@ -330,6 +352,7 @@ bool Pc::reset() {
   }
   pci_windows_.update_all();
   move_pm_ports();
+  move_ide_ports();
   rom_shadow_->update(host_bridge_);
   memory_map_changed();
   return true;
@@ -383,6 +406,22 @@ void Pc::port_write(u16 port, Width width, u32 value) {
                value);
   }
   ports_.write(port, width, value);
+}
+
+std::size_t Pc::port_read_ahead(u16 port, Width width, std::span<u8> into) {
+  if (trace_ports_) [[unlikely]]
+    return 0;
+  const std::size_t bytes = ports_.read_ahead(port, width, into);
+  counters_.port_reads += bytes / width_bytes(width);
+  return bytes;
+}
+
+std::size_t Pc::port_write_ahead(u16 port, Width width, std::span<const u8> from) {
+  if (trace_ports_) [[unlikely]]
+    return 0;
+  const std::size_t bytes = ports_.write_ahead(port, width, from);
+  counters_.port_writes += bytes / width_bytes(width);
+  return bytes;
 }
 
 bool Pc::apic_msr_read(u32 msr, u64& value) { return running().lapic.msr_read(msr, value); }
@@ -446,6 +485,7 @@ void Pc::for_each_device(Part&& part) {
   part(host_bridge_);
   part(isa_bridge_);
   part(piix4_pm_);
+  part(ide_);
   for (const auto& card : cards_) part(*card);
 }
 
@@ -463,6 +503,7 @@ void Pc::serialize(Archive& archive) {
   if (archive.loading()) {
     pci_windows_.update_all();
     move_pm_ports();
+    move_ide_ports();
     if (rom_shadow_) rom_shadow_->update(host_bridge_);
     memory_map_changed();
   }

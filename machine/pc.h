@@ -23,6 +23,7 @@
 #include "devices/display/vga.h"
 #include "devices/dma/dma8237.h"
 #include "devices/firmware/fw_cfg.h"
+#include "devices/ide/ide_controller.h"
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
 #include "devices/irq/ioapic.h"
@@ -117,6 +118,8 @@ class Pc final : public cpu::CpuBus,
   // cpu::CpuBus
   u32 port_read(u16 port, Width width) override;
   void port_write(u16 port, Width width, u32 value) override;
+  std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) override;
+  std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override;
   bool apic_msr_read(u32 msr, u64& value) override;
   bool apic_msr_write(u32 msr, u64 value) override;
   u64 virtual_ns(u64 retired) override { return scheduler_.at_retired_ns(retired); }
@@ -157,6 +160,7 @@ class Pc final : public cpu::CpuBus,
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
   void move_pm_ports();
+  void move_ide_ports();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   /// After a change of the memory map: no translation of before may be used.
@@ -238,6 +242,7 @@ class Pc final : public cpu::CpuBus,
   Wire pirq_to_isa_;
   devices::IsaBridge isa_bridge_;
   devices::Piix4Pm piix4_pm_;
+  devices::ide::IdeController ide_;
   PciWindows pci_windows_;
   unsigned next_card_slot_ = kPciFirstCardDevice;
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;

@@ -34,6 +34,7 @@ inline constexpr unsigned kIrqCom1 = 4;
 inline constexpr unsigned kIrqRtc = 8;
 inline constexpr unsigned kIrqSci = 9;
 inline constexpr unsigned kIrqMouse = 12;
+inline constexpr unsigned kIrqIde[2] = {14, 15};
 inline constexpr unsigned kIsaIrqs = 16;
 
 /// Where ISA line 0 arrives at the IOAPIC: pin 2, because pin 0 takes the 8259 pair.
@@ -48,7 +49,7 @@ inline constexpr u8 kIoApicId = 0;
 
 // Functions of PCI bus 0.
 inline constexpr u8 kPciDeviceHostBridge = 0;
-inline constexpr u8 kPciDeviceSouthBridge = 1;  // function 0: ISA bridge; function 3: power management
+inline constexpr u8 kPciDeviceSouthBridge = 1;  // functions: 0 ISA bridge, 1 IDE, 3 power management
 inline constexpr unsigned kPciFirstCardDevice = 3;   // 2 is the graphics card's
 
 }  // namespace reprise::machine

@@ -1,7 +1,8 @@
 // IN, OUT, INS, OUTS. SDM 1 chapter 19 (protection), SDM 2A/2B.
 // Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A
-// REP form runs one iteration at a time.
+// REP form runs one iteration at a time, but for those that the device says only move data (a disk's data port).
 #include "cpu/debug_regs.h"
+#include "cpu/interpret.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
@@ -116,6 +117,54 @@ bool count_exhausted(const Cpu& cpu, const Insn& in) {
   return in.has(kAnyRep) && address_register(cpu.state, in, RCX) == 0;
 }
 
+/// How many iterations, besides the one that follows, may run as one: nothing can come between them, and memory
+/// from `offset` of `seg`, at `linear`, is one page that passes the checks the first element has passed.
+template <class T>
+u64 iterations_ahead(const Cpu& cpu, const Insn& in, SegmentIndex seg, u64 offset, u64 linear) {
+  if (!in.has(kAnyRep) || in.has(Insn::kAlignCheck) || (cpu.state.rflags & kRflagsDf) || !nothing_waits(cpu)) return 0;
+  const u64 iterations = std::min(address_register(cpu.state, in, RCX), cpu.iterations_left(in));
+  u64 last = ~u64{0} >> in.addr_shift;  // highest offset of the address size
+  if (!cpu.mode.is64()) {
+    const Segment& segment = cpu.state.seg[seg];
+    if (!segment.code() && (segment.access & Segment::kExpandDown)) return 0;
+    last = std::min<u64>(last, segment.limit);
+  }
+  if (last < offset || last - offset < sizeof(T) - 1) return 0;
+  const u64 in_segment = (last - offset - (sizeof(T) - 1)) / sizeof(T) + 1;
+  const u64 in_page = (kPageBytes - (linear & ~kPageMask)) / sizeof(T);
+  return std::min({iterations - 1, in_segment, in_page});
+}
+
+/// After `count` iterations at once.
+template <class T>
+void advance_ahead(Cpu& cpu, const Insn& in, Gpr reg, u64 count) {
+  set_address_register(cpu.state, in, reg, cpu.state.gpr[reg] + count * sizeof(T));
+  set_address_register(cpu.state, in, RCX, address_register(cpu.state, in, RCX) - count);
+  cpu.extra_retired += count;
+  cpu.state.sti_shadow = false;
+  cpu.state.rflags &= ~kRflagsRf;
+}
+
+template <class T>
+bool ins_ahead(Cpu& cpu, const Insn& in, u16 port, u64 offset, u64 linear) {
+  const u64 count = iterations_ahead<T>(cpu, in, ES, offset, linear);
+  u8* host = count ? cpu.mmu.write_pointer(linear, count * sizeof(T)) : nullptr;
+  if (!host) return false;
+  const u64 done = cpu.bus.port_read_ahead(port, kWidth<T>, {host, count * sizeof(T)}) / sizeof(T);
+  if (done) advance_ahead<T>(cpu, in, RDI, done);
+  return done != 0;
+}
+
+template <class T>
+bool outs_ahead(Cpu& cpu, const Insn& in, u16 port, u64 offset, u64 linear) {
+  const u64 count = iterations_ahead<T>(cpu, in, static_cast<SegmentIndex>(in.seg), offset, linear);
+  const u8* host = count ? cpu.mmu.read_pointer(linear, count * sizeof(T)) : nullptr;
+  if (!host) return false;
+  const u64 done = cpu.bus.port_write_ahead(port, kWidth<T>, {host, count * sizeof(T)}) / sizeof(T);
+  if (done) advance_ahead<T>(cpu, in, RSI, done);
+  return done != 0;
+}
+
 template <class T>
 Status ins(Cpu& cpu, const Insn& in) {
   const u16 port = dx(cpu);
@@ -124,8 +173,12 @@ Status ins(Cpu& cpu, const Insn& in) {
   if (count_exhausted(cpu, in)) return Status::Next;
   note_port_access(cpu, port, sizeof(T));
   u64 linear;
-  const u64 offset = address_register(cpu.state, in, RDI);
+  u64 offset = address_register(cpu.state, in, RDI);
   if (!segment_linear(cpu, in, ES, offset, sizeof(T), mmu::Access::Write, linear)) return Status::Fault;
+  if (ins_ahead<T>(cpu, in, port, offset, linear)) {
+    offset = address_register(cpu.state, in, RDI);
+    if (!segment_linear(cpu, in, ES, offset, sizeof(T), mmu::Access::Write, linear)) return Status::Fault;
+  }
   if (!cpu.mmu.probe_write(linear, sizeof(T))) return cpu.memory_fault(false);
   const T value = static_cast<T>(cpu.bus.port_read(port, kWidth<T>));
   if (!cpu.mmu.store(linear, value)) return cpu.memory_fault(false);
@@ -142,8 +195,12 @@ Status outs(Cpu& cpu, const Insn& in) {
   note_port_access(cpu, port, sizeof(T));
   u64 linear;
   T value;
-  const u64 offset = address_register(cpu.state, in, RSI);
+  u64 offset = address_register(cpu.state, in, RSI);
   if (!operand_linear(cpu, in, offset, sizeof(T), mmu::Access::Read, linear)) return Status::Fault;
+  if (outs_ahead<T>(cpu, in, port, offset, linear)) {
+    offset = address_register(cpu.state, in, RSI);
+    if (!operand_linear(cpu, in, offset, sizeof(T), mmu::Access::Read, linear)) return Status::Fault;
+  }
   if (!cpu.mmu.load(linear, value)) return cpu.memory_fault(in.has(Insn::kStackSegment));
   cpu.bus.port_write(port, kWidth<T>, value);
   advance<T>(cpu, in, RSI);

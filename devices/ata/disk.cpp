@@ -169,7 +169,7 @@ void Disk::identify(Work& work) {
 // 7.27. One page of either log.
 void Disk::read_log(Work& work, const TaskFile& registers) {
   const u8 address = u8(registers.lba_low);
-  const unsigned page = u8(registers.lba_mid) | registers.lba_mid & 0xff00u;
+  const unsigned page = registers.lba_mid;
   if (cable_ != Cable::Serial || page != 0 || registers.count != 1 ||
       (address != kLogDirectory && address != kLogQueuedError)) {
     return work.fail(kErrorAbrt);

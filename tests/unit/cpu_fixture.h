@@ -37,11 +37,30 @@ class FakeCpuBus final : public cpu::CpuBus {
   void port_write(u16 port, Width width, u32 value) override {
     accesses.push_back({true, port, width, value});
   }
+  /// Reads count on from `next_read` as elsewhere; both note one access for all.
+  std::size_t port_read_ahead(u16, Width width, std::span<u8> into) override {
+    const std::size_t bytes = std::min(into.size(), ahead_bytes) / width_bytes(width) * width_bytes(width);
+    for (std::size_t at = 0; at < bytes; at += width_bytes(width), ++next_read)
+      std::memcpy(into.data() + at, &next_read, width_bytes(width));
+    ahead_bytes -= bytes;
+    if (bytes) aheads.push_back(bytes);
+    return bytes;
+  }
+  std::size_t port_write_ahead(u16, Width width, std::span<const u8> from) override {
+    const std::size_t bytes = std::min(from.size(), ahead_bytes) / width_bytes(width) * width_bytes(width);
+    written_ahead.insert(written_ahead.end(), from.begin(), from.begin() + static_cast<std::ptrdiff_t>(bytes));
+    ahead_bytes -= bytes;
+    if (bytes) aheads.push_back(bytes);
+    return bytes;
+  }
   bool apic_msr_read(u32, u64&) override { return false; }
   bool apic_msr_write(u32, u64) override { return false; }
   u64 virtual_ns(u64 retired) override { return retired; }
 
   std::vector<PortAccess> accesses;
+  std::size_t ahead_bytes = 0;  // that may be moved ahead
+  std::vector<std::size_t> aheads;
+  std::vector<u8> written_ahead;
   u32 next_read = 0x11223344;
 };
 

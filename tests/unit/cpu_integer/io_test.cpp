@@ -1,4 +1,7 @@
 // cpu/sem/io.cpp.
+#include <algorithm>
+#include <numeric>
+
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {
@@ -46,6 +49,81 @@ TEST_F(PortIo, RepInsRunsOneIterationAtATimeWhenSomethingWaits) {
   EXPECT_EQ(state().retired, 2u);
   EXPECT_EQ(peek<u32>(kData), 0x3345'3344u);
   EXPECT_EQ(reg(RDI), kData + 4);
+}
+
+TEST_F(PortIo, RepInsTakesWhatTheDeviceGivesAhead) {
+  bus.ahead_bytes = 400;
+  bus.next_read = 0x1000;
+  poke<u16>(kData, 0);  // in the TLB
+  reg(RDX) = 0x1f0;
+  reg(RDI) = kData;
+  reg(RCX) = 256;
+  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 256), RunExit::Event);  // rep insw
+  EXPECT_EQ(state().retired, 256u);
+  EXPECT_EQ(state().rip, kCode + 3);
+  EXPECT_EQ(reg(RCX), 0u);
+  EXPECT_EQ(reg(RDI), kData + 512);
+  for (u64 i = 0; i < 256; ++i) ASSERT_EQ(peek<u16>(kData + 2 * i), 0x1000 + i);
+  EXPECT_EQ(std::accumulate(bus.aheads.begin(), bus.aheads.end(), std::size_t{0}), 400u);
+  EXPECT_EQ(bus.accesses.size(), 56u);
+}
+
+TEST_F(PortIo, RepInsAheadKeepsToTheBudget) {
+  bus.ahead_bytes = 1000;
+  bus.next_read = 0;
+  reg(RDX) = 0x1f0;
+  reg(RDI) = kData;
+  reg(RCX) = 100;
+  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 40), RunExit::Event);
+  EXPECT_EQ(state().retired, 40u);
+  EXPECT_EQ(state().rip, kCode);
+  EXPECT_EQ(reg(RCX), 60u);
+  EXPECT_EQ(peek<u16>(kData + 2 * 39), 39);
+  EXPECT_EQ(resume(60), RunExit::Event);
+  EXPECT_EQ(state().retired, 100u);
+  EXPECT_EQ(peek<u16>(kData + 2 * 99), 99);
+}
+
+TEST_F(PortIo, RepInsAheadStopsAtAPageThatFaults) {
+  unmap(kData + 0x1000);
+  bus.ahead_bytes = 1000;
+  bus.next_read = 0;
+  reg(RDX) = 0x1f0;
+  reg(RDI) = kData + 0x1000 - 20;
+  reg(RCX) = 100;
+  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 1000), RunExit::Fault);
+  EXPECT_EQ(state().retired, 10u) << "whole iterations stay done";
+  EXPECT_EQ(reg(RCX), 90u);
+  EXPECT_EQ(reg(RDI), kData + 0x1000);
+  EXPECT_EQ(bus.next_read, 10u) << "no element is lost";
+}
+
+TEST_F(PortIo, RepInsTakesNothingAheadWhenSomethingWaits) {
+  cpu().stop_requested = true;
+  bus.ahead_bytes = 1000;
+  reg(RDX) = 0x1f0;
+  reg(RDI) = kData;
+  reg(RCX) = 100;
+  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 1000), RunExit::Event);
+  EXPECT_EQ(state().retired, 1u);
+  EXPECT_TRUE(bus.aheads.empty());
+}
+
+TEST_F(PortIo, RepOutsGivesAhead) {
+  bus.ahead_bytes = 30;
+  for (u64 i = 0; i < 40; ++i) poke<u8>(kData + i, static_cast<u8>(i));
+  reg(RDX) = 0x1f0;
+  reg(RSI) = kData;
+  reg(RCX) = 10;
+  EXPECT_EQ(run({0xf3, 0x6f}, 100), RunExit::Event);  // rep outsd
+  EXPECT_EQ(state().retired, 10u);
+  EXPECT_EQ(reg(RSI), kData + 40);
+  std::vector<u8> seen = bus.written_ahead;
+  for (const Access& access : bus.accesses)
+    for (unsigned i = 0; i < 4; ++i) seen.push_back(static_cast<u8>(access.value >> (8 * i)));
+  EXPECT_EQ(bus.aheads.size(), 1u);
+  std::ranges::sort(seen);
+  for (u64 i = 0; i < 40; ++i) EXPECT_EQ(seen[i], i);
 }
 
 TEST_F(PortIo, RepOutsWithZeroCountDoesNothing) {
