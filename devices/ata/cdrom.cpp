@@ -115,14 +115,17 @@ void Cdrom::set_features(Work& work, const TaskFile& registers) {
       transfer_mode_ = u8(registers.count);
       return;
     case kFeatureKeepOnReset:
-    case kFeatureRevertOnReset: return;
-    default: return work.fail(kErrorAbrt);
+    case kFeatureRevertOnReset:
+      return;
+    default:
+      return work.fail(kErrorAbrt);
   }
 }
 
 void Cdrom::identify(Work& work) {
   buffer_.clear();
-  for (const u16 word : identify_cdrom({.serial = serial_, .cable = cable_, .transfer_mode = transfer_mode_})) {
+  for (const u16 word :
+       identify_cdrom({.serial = serial_, .cable = cable_, .transfer_mode = transfer_mode_})) {
     buffer_.push_back(static_cast<u8>(word));
     buffer_.push_back(static_cast<u8>(word >> 8));
   }
@@ -139,14 +142,25 @@ Work Cdrom::begin(Command command, TaskFile& registers) {
       work.packet = true;
       work.dma = registers.features & 1;
       break;
-    case Command::IdentifyPacketDevice: identify(work); break;
-    case Command::SetFeatures: set_features(work, registers); break;
-    case Command::IdleImmediate: power_ = Power::Idle; break;
-    case Command::StandbyImmediate: power_ = Power::Standby; break;
-    case Command::Sleep: power_ = Power::Sleep; break;
+    case Command::IdentifyPacketDevice:
+      identify(work);
+      break;
+    case Command::SetFeatures:
+      set_features(work, registers);
+      break;
+    case Command::IdleImmediate:
+      power_ = Power::Idle;
+      break;
+    case Command::StandbyImmediate:
+      power_ = Power::Standby;
+      break;
+    case Command::Sleep:
+      power_ = Power::Sleep;
+      break;
     case Command::CheckPowerMode:
     case Command::DeviceDiagnostic:
-    case Command::DeviceReset: break;
+    case Command::DeviceReset:
+      break;
     // A disk's commands: refused with the signature, which tells what this is. ATA8-ACS 7.16.5, 7.29.5.
     case Command::IdentifyDevice:
     case Command::ReadSectors:
@@ -154,7 +168,9 @@ Work Cdrom::begin(Command command, TaskFile& registers) {
       sign(registers);
       work.fail(kErrorAbrt);
       break;
-    default: work.fail(kErrorAbrt); break;
+    default:
+      work.fail(kErrorAbrt);
+      break;
   }
   return work;
 }
@@ -175,23 +191,56 @@ Work Cdrom::begin_packet(Packet packet, bool dma) {
   }
   switch (command) {
     case Scsi::TestUnitReady:
-    case Scsi::Seek10: ready(work); break;
-    case Scsi::RequestSense: request_sense(work, packet); break;
-    case Scsi::Inquiry: inquiry(work, packet); break;
-    case Scsi::StartStopUnit: start_stop(work, packet); break;
-    case Scsi::PreventAllow: locked_ = packet[4] & 1; break;
-    case Scsi::ReadCapacity: read_capacity(work); break;
-    case Scsi::Read10: read_blocks(work, be32(packet, 2), be16(packet, 7)); break;
-    case Scsi::Read12: read_blocks(work, be32(packet, 2), be32(packet, 6)); break;
-    case Scsi::ReadCd: read_cd(work, packet); break;
-    case Scsi::ReadToc: read_toc(work, packet); break;
-    case Scsi::GetConfiguration: get_configuration(work, packet); break;
-    case Scsi::GetEventStatus: get_event_status(work, packet); break;
-    case Scsi::ReadDiscInformation: read_disc_information(work, packet); break;
-    case Scsi::ModeSense10: mode_sense(work, packet); break;
-    case Scsi::SetCdSpeed: break;
-    case Scsi::MechanismStatus: mechanism_status(work, packet); break;
-    default: check(work, kInvalidCommand); break;
+    case Scsi::Seek10:
+      ready(work);
+      break;
+    case Scsi::RequestSense:
+      request_sense(work, packet);
+      break;
+    case Scsi::Inquiry:
+      inquiry(work, packet);
+      break;
+    case Scsi::StartStopUnit:
+      start_stop(work, packet);
+      break;
+    case Scsi::PreventAllow:
+      locked_ = packet[4] & 1;
+      break;
+    case Scsi::ReadCapacity:
+      read_capacity(work);
+      break;
+    case Scsi::Read10:
+      read_blocks(work, be32(packet, 2), be16(packet, 7));
+      break;
+    case Scsi::Read12:
+      read_blocks(work, be32(packet, 2), be32(packet, 6));
+      break;
+    case Scsi::ReadCd:
+      read_cd(work, packet);
+      break;
+    case Scsi::ReadToc:
+      read_toc(work, packet);
+      break;
+    case Scsi::GetConfiguration:
+      get_configuration(work, packet);
+      break;
+    case Scsi::GetEventStatus:
+      get_event_status(work, packet);
+      break;
+    case Scsi::ReadDiscInformation:
+      read_disc_information(work, packet);
+      break;
+    case Scsi::ModeSense10:
+      mode_sense(work, packet);
+      break;
+    case Scsi::SetCdSpeed:
+      break;
+    case Scsi::MechanismStatus:
+      mechanism_status(work, packet);
+      break;
+    default:
+      check(work, kInvalidCommand);
+      break;
   }
   if (work.error) {
     work.data = DataPhase::None;
@@ -220,14 +269,16 @@ void Cdrom::read_cd(Work& work, Packet packet) {
   if (type != kAnyType && type != kMode1) return check(work, kIllegalModeForTrack);
   const u64 count = u64{packet[6]} << 16 | be16(packet, 7);
   const unsigned fields = packet[9] & 0xf8u;
-  if ((fields != 0 && fields != kUserData) || (packet[9] & 6) || (packet[10] & 7)) return check(work, kInvalidField);
+  if ((fields != 0 && fields != kUserData) || (packet[9] & 6) || (packet[10] & 7))
+    return check(work, kInvalidField);
   read_blocks(work, be32(packet, 2), fields == 0 ? 0 : count);
 }
 
 void Cdrom::read_capacity(Work& work) {
   if (!ready(work)) return;
   const u64 last = std::min<u64>(blocks() - 1, 0xffff'ffff);
-  buffer_ = {u8(last >> 24), u8(last >> 16), u8(last >> 8), u8(last), 0, 0, u8(kBlockBytes >> 8), u8(kBlockBytes)};
+  buffer_ = {u8(last >> 24),       u8(last >> 16), u8(last >> 8), u8(last), 0, 0,
+             u8(kBlockBytes >> 8), u8(kBlockBytes)};
   respond(work, buffer_.size());
 }
 
@@ -238,10 +289,17 @@ void Cdrom::read_toc(Work& work, Packet packet) {
   // Old drivers put the format into the control byte. SFF-8020i 10.8.20.
   const unsigned format = packet[2] & 15u ? packet[2] & 15u : packet[9] >> 6;
   switch (format) {
-    case 0: buffer_ = toc_tracks(facts, form, packet[6]); break;
-    case 1: buffer_ = toc_sessions(form); break;
-    case 2: buffer_ = toc_full(facts); break;
-    default: break;
+    case 0:
+      buffer_ = toc_tracks(facts, form, packet[6]);
+      break;
+    case 1:
+      buffer_ = toc_sessions(form);
+      break;
+    case 2:
+      buffer_ = toc_full(facts);
+      break;
+    default:
+      break;
   }
   if (buffer_.empty()) return check(work, kInvalidField);
   respond(work, be16(packet, 7));
@@ -274,8 +332,11 @@ void Cdrom::mode_sense(Work& work, Packet packet) {
   constexpr u8 kSavedValues = 3;
   constexpr Sense kSavingNotSupported{0x05, 0x39, 0x00};
   if (packet[2] >> 6 == kSavedValues) return check(work, kSavingNotSupported);
-  const DiscFacts facts{
-      .present = disc_present(), .dvd = is_dvd(), .tray_open = tray_open_, .locked = locked_, .blocks = blocks()};
+  const DiscFacts facts{.present = disc_present(),
+                        .dvd = is_dvd(),
+                        .tray_open = tray_open_,
+                        .locked = locked_,
+                        .blocks = blocks()};
   buffer_ = mode_pages(facts, packet[2] & 0x3f);
   if (buffer_.empty()) return check(work, kInvalidField);
   if (packet[2] >> 6 == 1) std::fill(buffer_.begin() + 10, buffer_.end(), u8{0});  // nothing is changeable
@@ -350,7 +411,8 @@ u64 Cdrom::read(Work& work, u64 offset, std::span<u8> into) {
   if (there != 0 && disc_.read(first, into.first(there)) == BlockStatus::Ok) return into.size();
   // Block by block, to find the first bad one.
   for (u64 done = 0; done < there; done += kBlockBytes) {
-    if (disc_.read(first + done, into.subspan(done, std::min(kBlockBytes, there - done))) == BlockStatus::Ok) continue;
+    if (disc_.read(first + done, into.subspan(done, std::min(kBlockBytes, there - done))) == BlockStatus::Ok)
+      continue;
     check(work, kReadError);
     return done;
   }
@@ -368,14 +430,19 @@ void Cdrom::finish(Work& work, TaskFile& registers) {
   if (work.error) return;
   switch (work.command) {
     case Command::CheckPowerMode:
-      registers.count = power_ == Power::Active ? kPowerActive : power_ == Power::Idle ? kPowerIdle : kPowerStandby;
+      registers.count = power_ == Power::Active ? kPowerActive
+                        : power_ == Power::Idle ? kPowerIdle
+                                                : kPowerStandby;
       break;
-    case Command::DeviceDiagnostic: sign(registers); break;
+    case Command::DeviceDiagnostic:
+      sign(registers);
+      break;
     case Command::DeviceReset:
       soft_reset();
       sign(registers);
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -395,8 +462,9 @@ void Cdrom::serialize(Archive& archive) {
 }
 
 std::string Cdrom::debug_dump() const {
-  return fmt::format("cdrom \"{}\" blocks={} tray_open={} locked={} sense={:02x}/{:02x}/{:02x} power={}", serial_, blocks(),
-                     tray_open_, locked_, sense_.key, sense_.code, sense_.qualifier, static_cast<unsigned>(power_));
+  return fmt::format("cdrom \"{}\" blocks={} tray_open={} locked={} sense={:02x}/{:02x}/{:02x} power={}",
+                     serial_, blocks(), tray_open_, locked_, sense_.key, sense_.code, sense_.qualifier,
+                     static_cast<unsigned>(power_));
 }
 
 }  // namespace reprise::devices::ata

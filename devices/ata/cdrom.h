@@ -1,6 +1,6 @@
-// Cdrom: an ATAPI CD/DVD-ROM drive without its cable. MMC-5 (T10/1675-D revision 4) for the commands, SPC-3 (T10/1416-D) for
-// sense data and mode pages, ATA8-ACS for the few ATA commands of a packet device.
-// The disc is one data track. Missing: audio, raw sectors, several sessions, DVD structures, writing.
+// Cdrom: an ATAPI CD/DVD-ROM drive without its cable. MMC-5 (T10/1675-D revision 4) for the commands, SPC-3
+// (T10/1416-D) for sense data and mode pages, ATA8-ACS for the few ATA commands of a packet device. The disc
+// is one data track. Missing: audio, raw sectors, several sessions, DVD structures, writing.
 #pragma once
 
 #include <string>

@@ -95,12 +95,12 @@ Bytes configuration(const DiscFacts& disc, u16 start, FeatureRequest request) {
   put(profiles, {cd, 0});
   const Feature features[] = {
       {0x0000, 0, true, true, profiles},
-      {0x0001, 2, true, true, {0, 0, 0, 2, 0, 0, 0, 0}},      // core: ATAPI
-      {0x0002, 1, true, true, {2, 0, 0, 0}},                  // morphing: operational changes
-      {0x0003, 0, true, true, {0x29, 0, 0, 0}},               // removable: tray, eject, lock
+      {0x0001, 2, true, true, {0, 0, 0, 2, 0, 0, 0, 0}},        // core: ATAPI
+      {0x0002, 1, true, true, {2, 0, 0, 0}},                    // morphing: operational changes
+      {0x0003, 0, true, true, {0x29, 0, 0, 0}},                 // removable: tray, eject, lock
       {0x0010, 0, false, cd || dvd, {0, 0, 8, 0, 0, 1, 0, 0}},  // random readable: 2048-byte blocks
-      {0x001e, 2, false, cd, {0, 0, 0, 0}},                   // CD read
-      {0x001f, 1, false, dvd, {0, 0, 0, 0}},                  // DVD read
+      {0x001e, 2, false, cd, {0, 0, 0, 0}},                     // CD read
+      {0x001f, 1, false, dvd, {0, 0, 0, 0}},                    // DVD read
   };
   Bytes bytes;
   put32(bytes, 0);
@@ -141,8 +141,9 @@ Bytes disc_information() {
   Bytes bytes(34, 0);
   bytes[1] = 32;
   bytes[2] = 0x0e;  // complete disc, complete session
-  bytes[3] = bytes[4] = bytes[5] = bytes[6] = 1;  // first track; sessions; first and last track of the last session
-  bytes[7] = 0x20;                                // unrestricted use
+  bytes[3] = bytes[4] = bytes[5] = bytes[6] =
+      1;            // first track; sessions; first and last track of the last session
+  bytes[7] = 0x20;  // unrestricted use
   std::fill(bytes.begin() + 16, bytes.begin() + 24, u8{0xff});
   return bytes;
 }

@@ -178,7 +178,7 @@ void Disk::read_log(Work& work, const TaskFile& registers) {
   if (address == kLogDirectory) {
     buffer_[0] = 1;                    // version
     buffer_[2 * kLogQueuedError] = 1;  // pages
-  } else {  // A.7
+  } else {                             // A.7
     const u64 sector = queued_error_.sector;
     buffer_[0] = queued_error_.tag;
     buffer_[2] = queued_error_.status;
@@ -197,7 +197,8 @@ void Disk::read_log(Work& work, const TaskFile& registers) {
 
 // 7.10.
 void Disk::trim(Work& work, const TaskFile& registers) {
-  if ((registers.features & 0xff) != 1 || registers.count == 0 || registers.count > kMaxTrimBlocks || medium_.read_only())
+  if ((registers.features & 0xff) != 1 || registers.count == 0 || registers.count > kMaxTrimBlocks ||
+      medium_.read_only())
     return work.fail(kErrorAbrt);
   work.data = DataPhase::FromHost;
   work.action = Action::Trim;
@@ -209,20 +210,31 @@ void Disk::trim(Work& work, const TaskFile& registers) {
 
 void Disk::set_features(Work& work, const TaskFile& registers) {
   switch (u8(registers.features)) {
-    case kFeatureWriteCacheOn: write_cache_ = true; return;
+    case kFeatureWriteCacheOn:
+      write_cache_ = true;
+      return;
     case kFeatureWriteCacheOff:
       write_cache_ = false;
       work.action = Action::Flush;
       return;
-    case kFeatureLookAheadOn: look_ahead_ = true; return;
-    case kFeatureLookAheadOff: look_ahead_ = false; return;
-    case kFeatureKeepOnReset: revert_on_soft_reset_ = false; return;
-    case kFeatureRevertOnReset: revert_on_soft_reset_ = true; return;
+    case kFeatureLookAheadOn:
+      look_ahead_ = true;
+      return;
+    case kFeatureLookAheadOff:
+      look_ahead_ = false;
+      return;
+    case kFeatureKeepOnReset:
+      revert_on_soft_reset_ = false;
+      return;
+    case kFeatureRevertOnReset:
+      revert_on_soft_reset_ = true;
+      return;
     case kFeatureTransferMode:
       if (!is_transfer_mode(u8(registers.count))) return work.fail(kErrorAbrt);
       transfer_mode_ = u8(registers.count);
       return;
-    default: return work.fail(kErrorAbrt);
+    default:
+      return work.fail(kErrorAbrt);
   }
 }
 
@@ -305,8 +317,12 @@ Work Disk::begin(Command command, TaskFile& registers) {
       address48(work, registers);
       transfer(work, DataPhase::FromHost, true);
       break;
-    case Command::ReadFpdmaQueued: queued(work, registers, DataPhase::ToHost); break;
-    case Command::WriteFpdmaQueued: queued(work, registers, DataPhase::FromHost); break;
+    case Command::ReadFpdmaQueued:
+      queued(work, registers, DataPhase::ToHost);
+      break;
+    case Command::WriteFpdmaQueued:
+      queued(work, registers, DataPhase::FromHost);
+      break;
     case Command::ReadVerify:
     case Command::ReadVerifyNoRetry:
       address28(work, registers);
@@ -316,22 +332,41 @@ Work Disk::begin(Command command, TaskFile& registers) {
       address48(work, registers);
       work.action = Action::Verify;
       break;
-    case Command::DataSetManagement: trim(work, registers); break;
+    case Command::DataSetManagement:
+      trim(work, registers);
+      break;
     case Command::FlushCache:
-    case Command::FlushCacheExt: work.action = Action::Flush; break;
-    case Command::IdentifyDevice: identify(work); break;
-    case Command::ReadLogExt: read_log(work, registers); break;
-    case Command::SetFeatures: set_features(work, registers); break;
-    case Command::SetMultiple: set_multiple(work, registers); break;
-    case Command::InitializeParameters: initialize_parameters(work, registers); break;
+    case Command::FlushCacheExt:
+      work.action = Action::Flush;
+      break;
+    case Command::IdentifyDevice:
+      identify(work);
+      break;
+    case Command::ReadLogExt:
+      read_log(work, registers);
+      break;
+    case Command::SetFeatures:
+      set_features(work, registers);
+      break;
+    case Command::SetMultiple:
+      set_multiple(work, registers);
+      break;
+    case Command::InitializeParameters:
+      initialize_parameters(work, registers);
+      break;
     case Command::DeviceDiagnostic:
-    case Command::CheckPowerMode: break;
-    case Command::ReadNativeMaxExt: work.extended = true; break;
+    case Command::CheckPowerMode:
+      break;
+    case Command::ReadNativeMaxExt:
+      work.extended = true;
+      break;
     case Command::ReadNativeMax:
       if (!(registers.device & kDeviceLba)) work.fail(kErrorAbrt);
       break;
     case Command::Idle:
-    case Command::IdleImmediate: wake(Power::Idle); return work;
+    case Command::IdleImmediate:
+      wake(Power::Idle);
+      return work;
     case Command::Standby:
     case Command::StandbyImmediate:
       wake(Power::Standby);
@@ -367,19 +402,26 @@ Work Disk::begin_packet(std::span<const u8, kPacketBytes>, bool) {
 
 void Disk::fail(Work& work, BlockStatus status, u64 sector) const {
   switch (status) {
-    case BlockStatus::Ok: return;
-    case BlockStatus::ReadError: work.fail(kErrorUnc); break;
-    case BlockStatus::OutOfRange: work.fail(kErrorIdnf); break;
+    case BlockStatus::Ok:
+      return;
+    case BlockStatus::ReadError:
+      work.fail(kErrorUnc);
+      break;
+    case BlockStatus::OutOfRange:
+      work.fail(kErrorIdnf);
+      break;
     case BlockStatus::WriteError:
     case BlockStatus::NoSpace:
-    case BlockStatus::ReadOnly: work.fail(kErrorAbrt); break;
+    case BlockStatus::ReadOnly:
+      work.fail(kErrorAbrt);
+      break;
   }
   work.failed_sector = sector;
   work.has_failed_sector = true;
 }
 
-/// Runs `access(medium offset, offset in the data, bytes)` over everything at once and, when that fails, sector by
-/// sector, to find the first bad one. Returns the bytes before it.
+/// Runs `access(medium offset, offset in the data, bytes)` over everything at once and, when that fails,
+/// sector by sector, to find the first bad one. Returns the bytes before it.
 template <class Access, class Fail>
 static u64 whole_or_by_sector(u64 bytes, Access&& access, Fail&& failed) {
   if (access(0, bytes) == BlockStatus::Ok) return bytes;
@@ -425,7 +467,8 @@ void Disk::verify(Work& work) const {
     const u64 count = std::min<u64>(work.bytes - done, scratch.size());
     const u64 first = work.first_byte + done;
     whole_or_by_sector(
-        count, [&](u64 at, u64 bytes) { return medium_.read(first + at, std::span(scratch).subspan(at, bytes)); },
+        count,
+        [&](u64 at, u64 bytes) { return medium_.read(first + at, std::span(scratch).subspan(at, bytes)); },
         [&](BlockStatus status, u64 at) { fail(work, status, (first + at) / kSectorBytes); });
     done += count;
   }
@@ -468,13 +511,20 @@ void Disk::finish(Work& work, TaskFile& registers) {
   if (work.error == 0) {
     switch (work.action) {
       case Action::Nothing:
-      case Action::Buffer: break;
+      case Action::Buffer:
+        break;
       case Action::Medium:
         if (work.data == DataPhase::FromHost && (work.durable || !write_cache_)) flush(work);
         break;
-      case Action::Verify: verify(work); break;
-      case Action::Flush: flush(work); break;
-      case Action::Trim: trim_ranges(work); break;
+      case Action::Verify:
+        verify(work);
+        break;
+      case Action::Flush:
+        flush(work);
+        break;
+      case Action::Trim:
+        trim_ranges(work);
+        break;
     }
   }
   registers.status = kStatusReady;
@@ -487,13 +537,22 @@ void Disk::finish(Work& work, TaskFile& registers) {
     return;
   }
   switch (work.command) {
-    case Command::ReadNativeMax: registers.set_lba28(std::min(sectors() - (sectors() ? 1 : 0), kMaxSector28)); break;
-    case Command::ReadNativeMaxExt: registers.set_lba48(sectors() - (sectors() ? 1 : 0)); break;
-    case Command::CheckPowerMode:
-      registers.count = power_ == Power::Active ? kPowerActive : power_ == Power::Idle ? kPowerIdle : kPowerStandby;
+    case Command::ReadNativeMax:
+      registers.set_lba28(std::min(sectors() - (sectors() ? 1 : 0), kMaxSector28));
       break;
-    case Command::DeviceDiagnostic: sign(registers); break;
-    default: break;
+    case Command::ReadNativeMaxExt:
+      registers.set_lba48(sectors() - (sectors() ? 1 : 0));
+      break;
+    case Command::CheckPowerMode:
+      registers.count = power_ == Power::Active ? kPowerActive
+                        : power_ == Power::Idle ? kPowerIdle
+                                                : kPowerStandby;
+      break;
+    case Command::DeviceDiagnostic:
+      sign(registers);
+      break;
+    default:
+      break;
   }
 }
 
@@ -515,9 +574,9 @@ void Disk::serialize(Archive& archive) {
 }
 
 std::string Disk::debug_dump() const {
-  return fmt::format("disk \"{}\" sectors={} chs={}x{}x{} mode={:02x} multiple={} write_cache={} power={}", serial_,
-                     sectors(), current_geometry().cylinders, heads_, track_sectors_, transfer_mode_, multiple_,
-                     write_cache_, static_cast<unsigned>(power_));
+  return fmt::format("disk \"{}\" sectors={} chs={}x{}x{} mode={:02x} multiple={} write_cache={} power={}",
+                     serial_, sectors(), current_geometry().cylinders, heads_, track_sectors_, transfer_mode_,
+                     multiple_, write_cache_, static_cast<unsigned>(power_));
 }
 
 }  // namespace reprise::devices::ata

@@ -1,6 +1,7 @@
-// Disk: an ATA hard disk without its cable. ATA8-ACS (T13/1699-D revision 6a): the general feature set with CHS, 28- and
-// 48-bit addresses, PIO, DMA, FUA, flush, TRIM, power modes and, on a serial cable, native command queuing.
-// Missing: SMART, security, host protected area (READ NATIVE MAX answers), media card and streaming features: aborted.
+// Disk: an ATA hard disk without its cable. ATA8-ACS (T13/1699-D revision 6a): the general feature set with
+// CHS, 28- and 48-bit addresses, PIO, DMA, FUA, flush, TRIM, power modes and, on a serial cable, native
+// command queuing. Missing: SMART, security, host protected area (READ NATIVE MAX answers), media card and
+// streaming features: aborted.
 #pragma once
 
 #include <string>

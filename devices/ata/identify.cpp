@@ -32,8 +32,8 @@ u16 modes(u8 transfer_mode, u8 mode_class, unsigned last) {
 void put_transfer_modes(IdentifyWords& words, u8 transfer_mode) {
   words[53] = 7;  // words 54 to 58, 64 to 70 and 88 are valid
   words[63] = modes(transfer_mode, 4, 2);
-  words[64] = 3;                                           // PIO modes 3 and 4
-  for (unsigned i = 65; i <= 68; ++i) words[i] = 120;      // ns: cycle times
+  words[64] = 3;                                       // PIO modes 3 and 4
+  for (unsigned i = 65; i <= 68; ++i) words[i] = 120;  // ns: cycle times
   words[88] = modes(transfer_mode, 8, 5);
 }
 
@@ -58,7 +58,8 @@ void put_checksum(IdentifyWords& words) {
 }  // namespace
 
 bool is_transfer_mode(u8 mode) {
-  return mode <= 0x01 || (mode >= 0x08 && mode <= 0x0c) || (mode >= 0x20 && mode <= 0x22) || (mode >= 0x40 && mode <= 0x45);
+  return mode <= 0x01 || (mode >= 0x08 && mode <= 0x0c) || (mode >= 0x20 && mode <= 0x22) ||
+         (mode >= 0x40 && mode <= 0x45);
 }
 
 IdentifyWords identify_disk(const IdentifyDisk& disk) {
@@ -90,7 +91,8 @@ IdentifyWords identify_disk(const IdentifyDisk& disk) {
   words[82] = kWriteCache | kLookAhead | 1u << 3 | 1u << 14;
   words[83] = 1u << 14 | 1u << 13 | 1u << 12 | 1u << 10;
   words[84] = 1u << 14 | 1u << 8 | 1u << 6 | (disk.cable == Cable::Serial ? 1u << 5 : 0);
-  words[85] = static_cast<u16>(words[82] & ~((disk.write_cache ? 0 : kWriteCache) | (disk.look_ahead ? 0 : kLookAhead)));
+  words[85] = static_cast<u16>(words[82] &
+                               ~((disk.write_cache ? 0 : kWriteCache) | (disk.look_ahead ? 0 : kLookAhead)));
   words[86] = words[83] & 0x3fff;
   words[87] = words[84];
   put32(words, 100, disk.sectors);

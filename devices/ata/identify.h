@@ -11,8 +11,8 @@ namespace reprise::devices::ata {
 /// How a unit is cabled: parallel units have transfer modes and a cable, serial ones a command queue.
 enum class Cable : u8 { Parallel, Serial };
 
-/// SET FEATURES 03h takes these (7.45, table 57). PIO modes are 0 to 4 with flow control, multiword DMA 0 to 2,
-/// Ultra DMA 0 to 5.
+/// SET FEATURES 03h takes these (7.45, table 57). PIO modes are 0 to 4 with flow control, multiword DMA 0 to
+/// 2, Ultra DMA 0 to 5.
 inline constexpr u8 kTransferModeDefault = 0x42;  // Ultra DMA 2
 bool is_transfer_mode(u8 mode);
 

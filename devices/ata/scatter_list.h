@@ -1,5 +1,5 @@
-// ScatterList: the pieces of guest memory that a bus master's table names, in order. What a guest writes there is
-// bounded by whoever fills the list.
+// ScatterList: the pieces of guest memory that a bus master's table names, in order. What a guest writes
+// there is bounded by whoever fills the list.
 #pragma once
 
 #include <algorithm>
@@ -22,12 +22,15 @@ class ScatterList {
   }
   u64 bytes() const { return bytes_; }
 
-  /// Copies to or from the bytes at `offset` of the list, which must all be there. False when a byte was not RAM.
+  /// Copies to or from the bytes at `offset` of the list, which must all be there. False when a byte was not
+  /// RAM.
   bool write(DmaPort& dma, u64 offset, std::span<const u8> from) const {
-    return each(offset, from.size(), [&](u64 phys, u64 at, u64 count) { return dma.dma_write(phys, from.subspan(at, count)); });
+    return each(offset, from.size(),
+                [&](u64 phys, u64 at, u64 count) { return dma.dma_write(phys, from.subspan(at, count)); });
   }
   bool read(DmaPort& dma, u64 offset, std::span<u8> into) const {
-    return each(offset, into.size(), [&](u64 phys, u64 at, u64 count) { return dma.dma_read(phys, into.subspan(at, count)); });
+    return each(offset, into.size(),
+                [&](u64 phys, u64 at, u64 count) { return dma.dma_read(phys, into.subspan(at, count)); });
   }
 
  private:
@@ -39,8 +42,9 @@ class ScatterList {
 
   template <class Access>
   bool each(u64 offset, u64 bytes, Access&& access) const {
-    auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), offset,
-                                  [](u64 value, const Piece& other) { return value < other.offset + other.bytes; });
+    auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), offset, [](u64 value, const Piece& other) {
+      return value < other.offset + other.bytes;
+    });
     bool all_ram = true;
     for (u64 done = 0; done < bytes && piece != pieces_.end(); ++piece) {
       const u64 skip = offset + done - piece->offset;

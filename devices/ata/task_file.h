@@ -1,5 +1,6 @@
-// The ATA command block: what a host writes before a command and reads after it. ATA8-ACS (T13/1699-D revision 6a),
-// section 6; ATA8-APT (T13/1700-D) for the parallel registers; Serial ATA 2.6 10.3.4 for the same as a FIS.
+// The ATA command block: what a host writes before a command and reads after it. ATA8-ACS (T13/1699-D
+// revision 6a), section 6; ATA8-APT (T13/1700-D) for the parallel registers; Serial ATA 2.6 10.3.4 for the
+// same as a FIS.
 #pragma once
 
 #include "common/archive.h"
@@ -82,8 +83,8 @@ enum class Command : u8 {
   ReadNativeMax = 0xf8,
 };
 
-/// Two-byte registers hold the last write in the low byte and the one before it in the high byte: the order in
-/// which 48-bit commands get their operands.
+/// Two-byte registers hold the last write in the low byte and the one before it in the high byte: the order
+/// in which 48-bit commands get their operands.
 struct TaskFile {
   u16 features = 0;
   u16 count = 0;

@@ -4,7 +4,8 @@
 //     work = unit.begin(command, registers)          accepts or refuses; never touches the host's files
 //     ... the controller lets block_request_ns(work.bytes) pass ...
 //     unit.read(work, offset, bytes) / unit.write()  data, in order, in whole sectors
-//     unit.finish(work, registers)                   the rest of the work; status, error and address registers
+//     unit.finish(work, registers)                   the rest of the work; status, error and address
+//     registers
 //
 // Work is plain data: several queued commands may be under way, and all of it is saved with the machine.
 #pragma once
@@ -32,17 +33,17 @@ struct Work {
   DataPhase data = DataPhase::None;
   Action action = Action::Nothing;
   bool dma = false;
-  bool packet = false;      // a packet command: ends with an interrupt reason
-  bool extended = false;    // reports a 48-bit address
-  bool durable = false;     // flush before it completes
-  bool silent = false;      // completes without a status: the device is reset or asleep
-  u8 error = 0;             // error register; 0: no error
-  u8 failed_status = 0;     // further status bits of a failure
-  u8 tag = 0;               // queued commands
-  u64 first_byte = 0;       // on the medium
-  u64 bytes = 0;            // of data, or to verify
-  u32 block_bytes = 0;      // of one PIO block
-  u64 failed_sector = 0;    // with `error` on the medium
+  bool packet = false;    // a packet command: ends with an interrupt reason
+  bool extended = false;  // reports a 48-bit address
+  bool durable = false;   // flush before it completes
+  bool silent = false;    // completes without a status: the device is reset or asleep
+  u8 error = 0;           // error register; 0: no error
+  u8 failed_status = 0;   // further status bits of a failure
+  u8 tag = 0;             // queued commands
+  u64 first_byte = 0;     // on the medium
+  u64 bytes = 0;          // of data, or to verify
+  u32 block_bytes = 0;    // of one PIO block
+  u64 failed_sector = 0;  // with `error` on the medium
   bool has_failed_sector = false;
 
   void fail(u8 error_register) { error = error_register; }

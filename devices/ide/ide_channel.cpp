@@ -40,10 +40,12 @@ constexpr u64 chunk_ns(u64 bytes) { return block_request_ns(bytes) - block_reque
 }  // namespace
 
 u32 IdeChannel::ControlPort::pio_read(u16, Width) { return channel_.status(); }
-void IdeChannel::ControlPort::pio_write(u16, Width, u32 value) { channel_.write_device_control(static_cast<u8>(value)); }
+void IdeChannel::ControlPort::pio_write(u16, Width, u32 value) {
+  channel_.write_device_control(static_cast<u8>(value));
+}
 
-IdeChannel::IdeChannel(std::string_view name, Clock& clock, IrqLine irq, DmaPort& dma, std::function<bool()> may_master,
-                       Units units)
+IdeChannel::IdeChannel(std::string_view name, Clock& clock, IrqLine irq, DmaPort& dma,
+                       std::function<bool()> may_master, Units units)
     : clock_(clock),
       irq_(irq),
       dma_(dma),
@@ -86,12 +88,15 @@ u8 IdeChannel::status() const {
   if (!unit()) return 0;
   if (selected_ != active_) return registers_[selected_].status;
   switch (phase_) {
-    case Phase::Busy: return kStatusBsy | kStatusDrdy;
+    case Phase::Busy:
+      return kStatusBsy | kStatusDrdy;
     case Phase::WaitingForBusMaster:
     case Phase::Data:
-    case Phase::Stuck: return kStatusReady | kStatusDrq;
+    case Phase::Stuck:
+      return kStatusReady | kStatusDrq;
     case Phase::Idle:
-    case Phase::Resetting: break;
+    case Phase::Resetting:
+      break;
   }
   return registers_[selected_].status;
 }
@@ -101,18 +106,25 @@ u8 IdeChannel::read_register(u16 offset) {
   if (!file) return kFloating;
   const unsigned shift = device_control_ & kControlHighOrder ? 8 : 0;
   switch (offset) {
-    case kErrorFeatures: return file->error;
-    case kCount: return static_cast<u8>(file->count >> shift);
-    case kLbaLow: return static_cast<u8>(file->lba_low >> shift);
-    case kLbaMid: return static_cast<u8>(file->lba_mid >> shift);
-    case kLbaHigh: return static_cast<u8>(file->lba_high >> shift);
-    case kDevice: return static_cast<u8>((file->device & ~kDeviceDev) | (selected_ ? kDeviceDev : 0) | 0xa0);
+    case kErrorFeatures:
+      return file->error;
+    case kCount:
+      return static_cast<u8>(file->count >> shift);
+    case kLbaLow:
+      return static_cast<u8>(file->lba_low >> shift);
+    case kLbaMid:
+      return static_cast<u8>(file->lba_mid >> shift);
+    case kLbaHigh:
+      return static_cast<u8>(file->lba_high >> shift);
+    case kDevice:
+      return static_cast<u8>((file->device & ~kDeviceDev) | (selected_ ? kDeviceDev : 0) | 0xa0);
     case kStatusCommand: {
       const u8 value = status();
       if (unit()) lower_irq();
       return value;
     }
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -124,13 +136,26 @@ void IdeChannel::write_register(u16 offset, u8 value) {
   for (TaskFile& file : registers_) {
     const auto shift_in = [value](u16& two_bytes) { two_bytes = static_cast<u16>(two_bytes << 8 | value); };
     switch (offset) {
-      case kErrorFeatures: shift_in(file.features); break;
-      case kCount: shift_in(file.count); break;
-      case kLbaLow: shift_in(file.lba_low); break;
-      case kLbaMid: shift_in(file.lba_mid); break;
-      case kLbaHigh: shift_in(file.lba_high); break;
-      case kDevice: file.device = value; break;
-      default: break;
+      case kErrorFeatures:
+        shift_in(file.features);
+        break;
+      case kCount:
+        shift_in(file.count);
+        break;
+      case kLbaLow:
+        shift_in(file.lba_low);
+        break;
+      case kLbaMid:
+        shift_in(file.lba_mid);
+        break;
+      case kLbaHigh:
+        shift_in(file.lba_high);
+        break;
+      case kDevice:
+        file.device = value;
+        break;
+      default:
+        break;
     }
   }
 }
@@ -155,7 +180,8 @@ void IdeChannel::write_command(u8 value) {
   const Command command = static_cast<Command>(value);
   const bool diagnostic = command == Command::DeviceDiagnostic;
   if (!unit() && !(diagnostic && visible())) return;
-  if (command == Command::DeviceReset && unit()->is_packet_device() && phase_ != Phase::Resetting) return device_reset();
+  if (command == Command::DeviceReset && unit()->is_packet_device() && phase_ != Phase::Resetting)
+    return device_reset();
   if (phase_ != Phase::Idle) return;
   if (diagnostic) selected_ = units_[0] ? 0 : 1;
   if (unit()->asleep()) return;
@@ -168,7 +194,8 @@ void IdeChannel::write_command(u8 value) {
   position_ = block_end_ = 0;
   if (work_.data == DataPhase::Packet) return start_packet();
   // The first block from the host is asked for at once and without an interrupt. ATA8-APT 9.6.
-  if (work_.data == DataPhase::FromHost && !work_.dma) return offer_block(std::min<u64>(work_.block_bytes, work_.bytes));
+  if (work_.data == DataPhase::FromHost && !work_.dma)
+    return offer_block(std::min<u64>(work_.block_bytes, work_.bytes));
   const bool pio = work_.data == DataPhase::ToHost && !work_.dma;
   wait(Step::Begin, block_request_ns(pio ? std::min<u64>(work_.block_bytes, work_.bytes) : work_.bytes));
 }
@@ -190,7 +217,8 @@ void IdeChannel::wait(Step step, u64 ns) {
 
 void IdeChannel::timer_event() {
   switch (step_) {
-    case Step::Begin: return begin_data();
+    case Step::Begin:
+      return begin_data();
     case Step::NextBlock:
       if (work_.data == DataPhase::ToHost) return next_block_to_host();
       return block_from_host_complete();
@@ -280,8 +308,10 @@ void IdeChannel::block_drained() {
 void IdeChannel::block_filled() {
   if (work_.data == DataPhase::Packet) return packet_complete();
   const u64 block = std::min<u64>(work_.block_bytes, work_.bytes);
-  if (done_bytes_ + buffer_.size() < work_.bytes) wait(Step::NextBlock, chunk_ns(block));
-  else wait(Step::Finish, block_request_ns(block));
+  if (done_bytes_ + buffer_.size() < work_.bytes)
+    wait(Step::NextBlock, chunk_ns(block));
+  else
+    wait(Step::Finish, block_request_ns(block));
 }
 
 void IdeChannel::block_from_host_complete() {
@@ -299,7 +329,8 @@ void IdeChannel::run_dma() {
   Unit& unit = *units_[active_];
   ScatterList list;
   const bool to_host = work_.data == DataPhase::ToHost;
-  const bool table = may_master_() && to_host == bus_master_.to_memory() && bus_master_.collect(dma_, work_.bytes, list);
+  const bool table =
+      may_master_() && to_host == bus_master_.to_memory() && bus_master_.collect(dma_, work_.bytes, list);
   if (!table) {
     bus_master_.fail();
     phase_ = Phase::Stuck;
@@ -331,8 +362,10 @@ void IdeChannel::run_dma() {
 }
 
 void IdeChannel::finish() {
-  if (work_.command == Command::DeviceDiagnostic) sign_units();
-  else units_[active_]->finish(work_, registers());
+  if (work_.command == Command::DeviceDiagnostic)
+    sign_units();
+  else
+    units_[active_]->finish(work_, registers());
   buffer_.clear();
   position_ = block_end_ = 0;
   phase_ = Phase::Idle;
@@ -384,7 +417,8 @@ u32 IdeChannel::pio_read(u16 offset, Width width) {
   if (offset == kData) return read_data(width);
   u32 value = 0;
   for (unsigned i = 0; i < width_bytes(width); ++i)
-    value |= u32{offset + i < kCommandPorts ? read_register(static_cast<u16>(offset + i)) : u8{0xff}} << (8 * i);
+    value |= u32{offset + i < kCommandPorts ? read_register(static_cast<u16>(offset + i)) : u8{0xff}}
+             << (8 * i);
   return value;
 }
 
@@ -442,9 +476,10 @@ void IdeChannel::serialize(Archive& archive) {
 }
 
 std::string IdeChannel::debug_dump() const {
-  std::string text = fmt::format(
-      "status={:02x} phase={} selected={} control={:02x} irq={} bmic={:02x} bmis={:02x}", status(), static_cast<unsigned>(phase_),
-      selected_, device_control_, irq_level_, bus_master_.read(BusMaster::kCommand), bus_master_.read(BusMaster::kStatus));
+  std::string text =
+      fmt::format("status={:02x} phase={} selected={} control={:02x} irq={} bmic={:02x} bmis={:02x}",
+                  status(), static_cast<unsigned>(phase_), selected_, device_control_, irq_level_,
+                  bus_master_.read(BusMaster::kCommand), bus_master_.read(BusMaster::kStatus));
   for (unsigned i = 0; i < kUnits; ++i)
     if (units_[i]) text += fmt::format("\n  {}: {}", i, units_[i]->debug_dump());
   return text + '\n';

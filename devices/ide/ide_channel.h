@@ -1,5 +1,5 @@
-// One IDE channel: command block and control block registers, the data port, and the course of one command at a
-// time. ATA8-APT (T13/1700-D revision 3); 82371SB datasheet (290550-002).
+// One IDE channel: command block and control block registers, the data port, and the course of one command at
+// a time. ATA8-APT (T13/1700-D revision 3); 82371SB datasheet (290550-002).
 //
 //     Idle -- command --> Busy -- timer --> Data (PIO block) <-> Busy ... --> Idle
 //                              \- timer, bus master started --> Idle
@@ -27,7 +27,8 @@ class IdeChannel final : public PioHandler {
   using Units = std::array<std::unique_ptr<ata::Unit>, kUnits>;
 
   /// `may_master` says whether the PCI function may use the bus.
-  IdeChannel(std::string_view name, Clock& clock, IrqLine irq, DmaPort& dma, std::function<bool()> may_master, Units units);
+  IdeChannel(std::string_view name, Clock& clock, IrqLine irq, DmaPort& dma, std::function<bool()> may_master,
+             Units units);
 
   /// Alternate status and device control.
   PioHandler& control_port() { return control_port_; }
@@ -115,10 +116,10 @@ class IdeChannel final : public PioHandler {
   Phase phase_ = Phase::Idle;
   Step step_ = Step::Begin;
   ata::Work work_;
-  u64 done_bytes_ = 0;        // of work_.bytes, moved between unit and buffer_
-  std::vector<u8> buffer_;    // PIO data between unit and port, several blocks when possible
-  u32 position_ = 0;          // in buffer_, of the data port
-  u32 block_end_ = 0;         // in buffer_, of the block that DRQ offers
+  u64 done_bytes_ = 0;      // of work_.bytes, moved between unit and buffer_
+  std::vector<u8> buffer_;  // PIO data between unit and port, several blocks when possible
+  u32 position_ = 0;        // in buffer_, of the data port
+  u32 block_end_ = 0;       // in buffer_, of the block that DRQ offers
   BusMaster bus_master_;
 };
 

@@ -43,7 +43,8 @@ std::string IdeController::debug_dump() const {
 }
 
 u32 IdeController::BusMasterPorts::pio_read(u16 offset, Width) {
-  return controller_.channels_[offset / BusMaster::kPorts % kChannels].bus_master_read(offset % BusMaster::kPorts);
+  return controller_.channels_[offset / BusMaster::kPorts % kChannels].bus_master_read(offset %
+                                                                                       BusMaster::kPorts);
 }
 
 void IdeController::BusMasterPorts::pio_write(u16 offset, Width, u32 value) {

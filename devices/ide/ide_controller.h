@@ -1,6 +1,6 @@
-// PIIX3 function 1: the IDE interface with its two channels. Intel 82371SB datasheet (290550-002) sections 2.3 and 2.7.
-// The machine maps the compatibility ports while decodes() says so and the bus master registers behind BAR 4.
-// Timing registers hold what is written; a disk's speed does not depend on them.
+// PIIX3 function 1: the IDE interface with its two channels. Intel 82371SB datasheet (290550-002)
+// sections 2.3 and 2.7. The machine maps the compatibility ports while decodes() says so and the bus master
+// registers behind BAR 4. Timing registers hold what is written; a disk's speed does not depend on them.
 #pragma once
 
 #include "devices/ide/ide_channel.h"

@@ -17,14 +17,16 @@ constexpr unsigned kIdePlaces = 4;
 Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
   const auto count = std::ranges::count(disks, DiskBus::Ide, &AttachedDisk::bus);
   if (count > kIdePlaces) {
-    return Error{fmt::format("{} drives were given for the IDE bus, which takes {}: put some on bus=virtio or bus=ahci.",
-                             count, kIdePlaces)};
+    return Error{fmt::format(
+        "{} drives were given for the IDE bus, which takes {}: put some on bus=virtio or bus=ahci.", count,
+        kIdePlaces)};
   }
   return Done{};
 }
 
 std::unique_ptr<devices::ata::Unit> make_ata_unit(const AttachedDisk& disk, devices::ata::Cable cable) {
-  if (disk.media == DiskMedia::Cdrom) return std::make_unique<devices::ata::Cdrom>(*disk.medium, disk.serial, cable);
+  if (disk.media == DiskMedia::Cdrom)
+    return std::make_unique<devices::ata::Cdrom>(*disk.medium, disk.serial, cable);
   return std::make_unique<devices::ata::Disk>(*disk.medium, disk.serial, cable);
 }
 

@@ -19,7 +19,8 @@ class MemoryMedium final : public BlockBackend {
     std::ranges::fill(into, u8{0});
     if (!inside(offset, into.size())) return BlockStatus::OutOfRange;
     ++reads;
-    if (const BlockStatus status = failure(bad_reads, offset, into.size()); status != BlockStatus::Ok) return status;
+    if (const BlockStatus status = failure(bad_reads, offset, into.size()); status != BlockStatus::Ok)
+      return status;
     std::copy_n(content.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
     return BlockStatus::Ok;
   }
@@ -27,7 +28,8 @@ class MemoryMedium final : public BlockBackend {
     if (is_read_only) return BlockStatus::ReadOnly;
     if (!inside(offset, from.size())) return BlockStatus::OutOfRange;
     ++writes;
-    if (const BlockStatus status = failure(bad_writes, offset, from.size()); status != BlockStatus::Ok) return status;
+    if (const BlockStatus status = failure(bad_writes, offset, from.size()); status != BlockStatus::Ok)
+      return status;
     std::ranges::copy(from, content.begin() + static_cast<std::ptrdiff_t>(offset));
     return BlockStatus::Ok;
   }
@@ -45,7 +47,8 @@ class MemoryMedium final : public BlockBackend {
   /// Each sector starts with its number, and every byte differs from sector to sector.
   void number_sectors() {
     for (u64 sector = 0; sector < content.size() / kSectorBytes; ++sector) {
-      for (u64 i = 0; i < kSectorBytes; ++i) content[sector * kSectorBytes + i] = static_cast<u8>(sector * 7 + i * 3 + sector / 256);
+      for (u64 i = 0; i < kSectorBytes; ++i)
+        content[sector * kSectorBytes + i] = static_cast<u8>(sector * 7 + i * 3 + sector / 256);
     }
   }
   std::vector<u8> sectors(u64 first, u64 count) const {
@@ -67,7 +70,8 @@ class MemoryMedium final : public BlockBackend {
   }
   static BlockStatus failure(const std::map<u64, BlockStatus>& bad, u64 offset, u64 count) {
     const auto first = bad.lower_bound(offset / kSectorBytes);
-    return first != bad.end() && first->first < (offset + count) / kSectorBytes ? first->second : BlockStatus::Ok;
+    return first != bad.end() && first->first < (offset + count) / kSectorBytes ? first->second
+                                                                                : BlockStatus::Ok;
   }
 };
 
@@ -87,8 +91,10 @@ class FakeMemory final : public DmaPort {
   bool dma_write(u64 phys, std::span<const u8> from) override {
     bool all = true;
     for (std::size_t i = 0; i < from.size(); ++i) {
-      if (phys < ram.size() && i < ram.size() - phys) ram[phys + i] = from[i];
-      else all = false;
+      if (phys < ram.size() && i < ram.size() - phys)
+        ram[phys + i] = from[i];
+      else
+        all = false;
     }
     return all;
   }

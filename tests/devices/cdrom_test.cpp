@@ -120,7 +120,13 @@ TEST_F(CdromTest, CapacityCountsAPartialLastBlock) {
 
 TEST_F(CdromTest, ReadInBlocksOfTheByteCount) {
   const Bytes expected = disc.sectors(4 * 100, 4 * 5);
-  for (auto [limit, blocks] : {std::pair<u32, unsigned>{0xfffe, 1}, {0xffff, 1}, {2048, 5}, {4096, 3}, {1000, 11}, {1001, 11}, {0, 1}}) {
+  for (auto [limit, blocks] : {std::pair<u32, unsigned>{0xfffe, 1},
+                               {0xffff, 1},
+                               {2048, 5},
+                               {4096, 3},
+                               {1000, 11},
+                               {1001, 11},
+                               {0, 1}}) {
     const Reply reply = packet({0x28, 0, 0, 0, 0, 100, 0, 0, 5, 0}, limit ? limit : 0xfffe);
     EXPECT_EQ(reply.status, kOk);
     EXPECT_EQ(reply.data, expected) << limit;
@@ -132,7 +138,8 @@ TEST_F(CdromTest, ReadInBlocksOfTheByteCount) {
   Bytes end = disc.sectors(4 * 999, 2);
   end.resize(2048);
   EXPECT_EQ(packet({0x28, 0, 0, 0, 999 >> 8, 999 & 0xff, 0, 0, 1}).data, end);
-  EXPECT_EQ(packet({0x28, 0, 0, 0, 0, 0, 0, 0, 200}).data, disc.sectors(0, 800)) << "more than one read of the host";
+  EXPECT_EQ(packet({0x28, 0, 0, 0, 0, 0, 0, 0, 200}).data, disc.sectors(0, 800))
+      << "more than one read of the host";
 }
 
 TEST_F(CdromTest, ReadErrors) {
@@ -170,7 +177,8 @@ TEST_F(CdromTest, DmaReads) {
 TEST_F(CdromTest, TableOfContents) {
   EXPECT_EQ(packet({0x43, 0, 0, 0, 0, 0, 0, 0, 255}).data,
             (Bytes{0, 18, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0, 0, 0x14, 0xaa, 0, 0, 0, 1000 >> 8, 1000 & 0xff}));
-  EXPECT_EQ(packet({0x43, 2, 0, 0, 0, 0, 0xaa, 0, 255}).data, (Bytes{0, 10, 1, 1, 0, 0x14, 0xaa, 0, 0, 0, 15, 25}));
+  EXPECT_EQ(packet({0x43, 2, 0, 0, 0, 0, 0xaa, 0, 255}).data,
+            (Bytes{0, 10, 1, 1, 0, 0x14, 0xaa, 0, 0, 0, 15, 25}));
   EXPECT_EQ(packet({0x43, 0, 1, 0, 0, 0, 0, 0, 255}).data, (Bytes{0, 10, 1, 1, 0, 0x14, 1, 0, 0, 0, 0, 0}));
   EXPECT_EQ(packet({0x43, 0, 0, 0, 0, 0, 0, 0, 255, 0x40}).data.size(), 12u) << "the format in the last byte";
   EXPECT_EQ(packet({0x43, 2, 2, 0, 0, 0, 0, 0, 255}).data.size(), 4u + 4 * 11);
@@ -218,7 +226,8 @@ TEST_F(CdromTest, TrayLockAndEvents) {
 
 TEST_F(CdromTest, AnEmptyDrive) {
   disc.content.clear();
-  for (u8 opcode : {0x00, 0x25, 0x43, 0x51, 0x28}) expect_check({opcode, 0, 0, 0, 0, 0, 0, 0, 1}, {2, 0x3a, 1});
+  for (u8 opcode : {0x00, 0x25, 0x43, 0x51, 0x28})
+    expect_check({opcode, 0, 0, 0, 0, 0, 0, 0, 1}, {2, 0x3a, 1});
   EXPECT_EQ(packet({0x46, 0, 0, 0, 0, 0, 0, 1, 0}).data[7], 0);
 }
 

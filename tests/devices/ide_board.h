@@ -10,8 +10,8 @@ namespace reprise::devices::testing {
 
 using ata::Command;
 
-inline constexpr u16 kIdeData = 0, kIdeFeatures = 1, kIdeError = 1, kIdeCount = 2, kIdeLbaLow = 3, kIdeLbaMid = 4, kIdeLbaHigh = 5,
-                     kIdeDevice = 6, kIdeStatus = 7, kIdeCommand = 7;
+inline constexpr u16 kIdeData = 0, kIdeFeatures = 1, kIdeError = 1, kIdeCount = 2, kIdeLbaLow = 3,
+                     kIdeLbaMid = 4, kIdeLbaHigh = 5, kIdeDevice = 6, kIdeStatus = 7, kIdeCommand = 7;
 
 struct IdeBoard {
   explicit IdeBoard(ide::IdeController::Units units)
@@ -86,7 +86,8 @@ struct IdeBoard {
   }
   void start_bus_master(bool to_memory) {
     ide.config_write(pci::kCommand, Width::Word, pci::kCommandIo | pci::kCommandBusMaster);
-    for (u16 i = 0; i < 4; ++i) out8(bus_master(), static_cast<u16>(ide::BusMaster::kTable + i), kTable >> 8 * i);
+    for (u16 i = 0; i < 4; ++i)
+      out8(bus_master(), static_cast<u16>(ide::BusMaster::kTable + i), kTable >> 8 * i);
     out8(bus_master(), ide::BusMaster::kStatus, 6);
     out8(bus_master(), ide::BusMaster::kCommand, to_memory ? 8 : 0);
     out8(bus_master(), ide::BusMaster::kCommand, to_memory ? 9 : 1);

@@ -315,9 +315,19 @@ TEST_F(IdeTest, WithoutAWriteCacheEveryWriteIsFlushed) {
 
 TEST_F(IdeTest, SetFeaturesTakesWhatItKnows) {
   write(kIdeDevice, 0xe0);
-  for (auto [feature, count, good] : {std::tuple{0x03, 0x45, true}, {0x03, 0x46, false}, {0x03, 0x0c, true}, {0x03, 0x0d, false},
-                                      {0x03, 0x22, true}, {0x03, 0xff, false}, {0x02, 0, true}, {0xaa, 0, true}, {0x55, 0, true},
-                                      {0x66, 0, true}, {0xcc, 0, true}, {0x10, 6, false}, {0xff, 0, false}}) {
+  for (auto [feature, count, good] : {std::tuple{0x03, 0x45, true},
+                                      {0x03, 0x46, false},
+                                      {0x03, 0x0c, true},
+                                      {0x03, 0x0d, false},
+                                      {0x03, 0x22, true},
+                                      {0x03, 0xff, false},
+                                      {0x02, 0, true},
+                                      {0xaa, 0, true},
+                                      {0x55, 0, true},
+                                      {0x66, 0, true},
+                                      {0xcc, 0, true},
+                                      {0x10, 6, false},
+                                      {0xff, 0, false}}) {
     write(kIdeFeatures, static_cast<u32>(feature));
     write(kIdeCount, static_cast<u32>(count));
     EXPECT_EQ(run(Command::SetFeatures), good ? kOk : kOk | kStatusErr) << feature << ' ' << count;
@@ -350,7 +360,8 @@ TEST_F(IdeTest, SmallCommands) {
   EXPECT_EQ(run(Command::ReadNativeMax), kOk);
   EXPECT_EQ(u32{read(kIdeLbaLow)} | u32{read(kIdeLbaMid)} << 8 | u32{read(kIdeLbaHigh)} << 16, kSectors - 1);
   for (Command refused : {Command::Nop, Command::DeviceReset, Command::Packet, Command::IdentifyPacketDevice,
-                          Command::ReadFpdmaQueued, Command::ReadLogExt, static_cast<Command>(0xb0), static_cast<Command>(0xff)}) {
+                          Command::ReadFpdmaQueued, Command::ReadLogExt, static_cast<Command>(0xb0),
+                          static_cast<Command>(0xff)}) {
     EXPECT_EQ(run(refused), kOk | kStatusErr) << static_cast<int>(refused);
     EXPECT_EQ(read(kIdeError), kErrorAbrt) << static_cast<int>(refused);
   }
@@ -646,31 +657,55 @@ TEST_P(IdeNoiseTest, Survives) {
   Noise noise(GetParam());
   disk.bad_reads[3] = BlockStatus::ReadError;
   disk.bad_writes[9] = BlockStatus::NoSpace;
-  static constexpr Command kCommon[] = {Command::ReadSectors,  Command::ReadDma,         Command::WriteSectors, Command::WriteDmaExt,
-                                        Command::Packet,       Command::IdentifyDevice,  Command::ReadMultiple, Command::SetMultiple,
-                                        Command::WriteMultiple, Command::DataSetManagement, Command::DeviceReset, Command::ReadVerifyExt};
+  static constexpr Command kCommon[] = {
+      Command::ReadSectors,   Command::ReadDma,           Command::WriteSectors, Command::WriteDmaExt,
+      Command::Packet,        Command::IdentifyDevice,    Command::ReadMultiple, Command::SetMultiple,
+      Command::WriteMultiple, Command::DataSetManagement, Command::DeviceReset,  Command::ReadVerifyExt};
   for (int i = 0; i < 60'000; ++i) {
     const unsigned index = noise.below(2);
     switch (noise.below(16)) {
-      case 0: noise.ports(*ide.bar(4).ports, 16, Width::Byte); break;
-      case 1: control(noise.below(8) == 0 ? noise.value() : 0, index); break;
-      case 2: clock.step(noise.below(40'000)); break;
-      case 3: write(kIdeCommand, static_cast<u32>(kCommon[noise.below(std::size(kCommon))]), index); break;
-      case 4: lba28(static_cast<u8>(noise.below(2)), noise.below(20), noise.below(5)); break;
-      case 5: memory.put<u32>(noise.below(0x4000) * 4, noise.below(2) ? noise.value() : noise.below(0x10000)); break;
-      case 6: read_block(2 + noise.below(1024), index); break;
-      case 7: write_block(std::vector<u8>(2 + noise.below(1024), static_cast<u8>(noise.next())), index); break;
-      case 8: write_block(std::vector<u8>{static_cast<u8>(noise.below(2) ? 0x28 : noise.next()), 0, 0, 0, 0, static_cast<u8>(noise.below(255)),
-                                          0, 0, static_cast<u8>(noise.below(8)), 0, 0, 0}, index);
+      case 0:
+        noise.ports(*ide.bar(4).ports, 16, Width::Byte);
         break;
-      case 9: start_bus_master(noise.below(2)); break;
+      case 1:
+        control(noise.below(8) == 0 ? noise.value() : 0, index);
+        break;
+      case 2:
+        clock.step(noise.below(40'000));
+        break;
+      case 3:
+        write(kIdeCommand, static_cast<u32>(kCommon[noise.below(std::size(kCommon))]), index);
+        break;
+      case 4:
+        lba28(static_cast<u8>(noise.below(2)), noise.below(20), noise.below(5));
+        break;
+      case 5:
+        memory.put<u32>(noise.below(0x4000) * 4, noise.below(2) ? noise.value() : noise.below(0x10000));
+        break;
+      case 6:
+        read_block(2 + noise.below(1024), index);
+        break;
+      case 7:
+        write_block(std::vector<u8>(2 + noise.below(1024), static_cast<u8>(noise.next())), index);
+        break;
+      case 8:
+        write_block(std::vector<u8>{static_cast<u8>(noise.below(2) ? 0x28 : noise.next()), 0, 0, 0, 0,
+                                    static_cast<u8>(noise.below(255)), 0, 0, static_cast<u8>(noise.below(8)),
+                                    0, 0, 0},
+                    index);
+        break;
+      case 9:
+        start_bus_master(noise.below(2));
+        break;
       case 10: {
         std::vector<u8> data(noise.below(1500));
         const Width width = static_cast<Width>(1 << noise.below(3));
         data.resize(data.size() / 4 * 4);
         const u16 offset = static_cast<u16>(noise.below(4) ? 0 : noise.below(8));
-        if (noise.below(2)) channel(index).pio_read_ahead(offset, width, data);
-        else channel(index).pio_write_ahead(offset, width, data);
+        if (noise.below(2))
+          channel(index).pio_read_ahead(offset, width, data);
+        else
+          channel(index).pio_write_ahead(offset, width, data);
         break;
       }
       case 11:
@@ -680,7 +715,9 @@ TEST_P(IdeNoiseTest, Survives) {
           ASSERT_EQ(saved(ide), state);
         }
         break;
-      default: noise.ports(channel(index), 8, Width::Dword); break;
+      default:
+        noise.ports(channel(index), 8, Width::Dword);
+        break;
     }
   }
   clock.step(1'000'000'000'000);
@@ -689,7 +726,8 @@ TEST_P(IdeNoiseTest, Survives) {
     control(0, index);
     settle(index);
     write(kIdeDevice, 0xe0, index);
-    EXPECT_TRUE(run(index == 0 ? Command::IdentifyDevice : Command::IdentifyPacketDevice, index) & kStatusDrq) << "still answers";
+    EXPECT_TRUE(run(index == 0 ? Command::IdentifyDevice : Command::IdentifyPacketDevice, index) & kStatusDrq)
+        << "still answers";
   }
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, IdeNoiseTest, ::testing::Range(1u, 9u));

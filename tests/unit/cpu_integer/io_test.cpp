@@ -17,6 +17,11 @@ class PortIo : public CpuFixture {
     state().tr = {.base = kTss, .limit = limit, .selector = 0x40, .access = Segment::kPresent | 0xb};
     poke<u16>(kTss + 0x66, bitmap_base);
   }
+  /// Goes on until `retired` instructions have retired.
+  void finish(u64 retired) {
+    for (int i = 0; i < 10 && state().retired < retired; ++i) resume(retired - state().retired);
+    EXPECT_EQ(state().retired, retired);
+  }
 };
 
 TEST_F(PortIo, InAndOutStopTheEngineWhenSomethingWaits) {
@@ -54,12 +59,11 @@ TEST_F(PortIo, RepInsRunsOneIterationAtATimeWhenSomethingWaits) {
 TEST_F(PortIo, RepInsTakesWhatTheDeviceGivesAhead) {
   bus.ahead_bytes = 400;
   bus.next_read = 0x1000;
-  poke<u16>(kData, 0);  // in the TLB
   reg(RDX) = 0x1f0;
   reg(RDI) = kData;
   reg(RCX) = 256;
-  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 256), RunExit::Event);  // rep insw
-  EXPECT_EQ(state().retired, 256u);
+  run({0xf3, 0x66, 0x6d}, 256);  // rep insw
+  finish(256);
   EXPECT_EQ(state().rip, kCode + 3);
   EXPECT_EQ(reg(RCX), 0u);
   EXPECT_EQ(reg(RDI), kData + 512);
@@ -74,13 +78,12 @@ TEST_F(PortIo, RepInsAheadKeepsToTheBudget) {
   reg(RDX) = 0x1f0;
   reg(RDI) = kData;
   reg(RCX) = 100;
-  EXPECT_EQ(run({0xf3, 0x66, 0x6d}, 40), RunExit::Event);
-  EXPECT_EQ(state().retired, 40u);
+  run({0xf3, 0x66, 0x6d}, 40);
+  finish(40);
   EXPECT_EQ(state().rip, kCode);
   EXPECT_EQ(reg(RCX), 60u);
   EXPECT_EQ(peek<u16>(kData + 2 * 39), 39);
-  EXPECT_EQ(resume(60), RunExit::Event);
-  EXPECT_EQ(state().retired, 100u);
+  finish(100);
   EXPECT_EQ(peek<u16>(kData + 2 * 99), 99);
 }
 
@@ -115,8 +118,8 @@ TEST_F(PortIo, RepOutsGivesAhead) {
   reg(RDX) = 0x1f0;
   reg(RSI) = kData;
   reg(RCX) = 10;
-  EXPECT_EQ(run({0xf3, 0x6f}, 100), RunExit::Event);  // rep outsd
-  EXPECT_EQ(state().retired, 10u);
+  run({0xf3, 0x6f}, 10);  // rep outsd
+  finish(10);
   EXPECT_EQ(reg(RSI), kData + 40);
   std::vector<u8> seen = bus.written_ahead;
   for (const Access& access : bus.accesses)
