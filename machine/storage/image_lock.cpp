@@ -5,14 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <thread>
 
 namespace reprise::machine {
 namespace {
 
-// A process that was killed lets go of its locks within this time, also its qemu-nbd.
-constexpr int kTries = 40;
 constexpr std::chrono::milliseconds kBetweenTries{50};
 
 #ifdef F_OFD_SETLK
@@ -75,9 +72,10 @@ LockResult try_lock(int fd, ImageUse use) {
 
 }  // namespace
 
-LockResult lock_image(int fd, ImageUse use) {
+LockResult lock_image(int fd, ImageUse use, std::chrono::milliseconds patience) {
   LockResult result = try_lock(fd, use);
-  for (int i = 1; i < kTries && result == LockResult::Busy; ++i) {
+  for (auto waited = kBetweenTries; waited <= patience && result == LockResult::Busy;
+       waited += kBetweenTries) {
     std::this_thread::sleep_for(kBetweenTries);
     result = try_lock(fd, use);
   }

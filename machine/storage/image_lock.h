@@ -6,6 +6,8 @@
 // those offsets, and the locks end with the process.
 #pragma once
 
+#include <chrono>
+
 #include "common/types.h"
 
 namespace reprise::machine {
@@ -13,8 +15,11 @@ namespace reprise::machine {
 enum class ImageUse : u8 { Read, Write };
 enum class LockResult : u8 { Locked, Busy, Unsupported };
 
-/// Takes the locks on an open file; they last until it is closed. Waits a little for a process that is just
-/// ending. Unsupported: the file system has no locks.
-LockResult lock_image(int fd, ImageUse use);
+/// A process that was killed lets go of its locks within this time, and so does its qemu-nbd.
+constexpr std::chrono::milliseconds kLockPatience{2000};
+
+/// Takes the locks on an open file; they last until it is closed. Waits up to `patience` for a process that
+/// is just ending. Unsupported: the file system has no locks.
+LockResult lock_image(int fd, ImageUse use, std::chrono::milliseconds patience = kLockPatience);
 
 }  // namespace reprise::machine
