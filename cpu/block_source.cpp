@@ -3,10 +3,20 @@
 #include <algorithm>
 
 namespace reprise::cpu {
+namespace {
+
+/// The linear address of the page behind that of `linear`, which may be the first one again.
+u64 next_page(const Cpu& cpu, u64 linear) {
+  const u64 next = align_down(linear, kPageBytes) + kPageBytes;
+  return cpu.mode.is64() ? next : static_cast<u32>(next);
+}
+
+}  // namespace
 
 BlockSource::BlockSource(const CpuProfile& profile, mmu::CodePages& code_pages, u32 max_insns)
     : max_insns_(max_insns == 0 ? Block::kMaxInsns : std::min<u32>(max_insns, Block::kMaxInsns)),
-      decoder_(profile), cache_(code_pages) {}
+      decoder_(profile),
+      cache_(code_pages) {}
 
 Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
   mmu::Mmu::FetchTarget target;
@@ -21,7 +31,7 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     return block;
 
   mmu::Mmu::FetchTarget second;
-  if (!cpu.mmu.fetch(align_down(linear, kPageBytes) + kPageBytes, second)) {
+  if (!cpu.mmu.fetch(next_page(cpu, linear), second)) {
     cpu.memory_fault(false);
     return nullptr;
   }
@@ -76,9 +86,7 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
   constexpr u64 kMaxLength = 15;
   const u64 first_bytes = kPageBytes - (linear & ~kPageMask);
   mmu::Mmu::FetchTarget second;
-  u64 second_linear = align_down(linear, kPageBytes) + kPageBytes;
-  if (!cpu.mode.is64()) second_linear = static_cast<u32>(second_linear);
-  if (!cpu.mmu.fetch(second_linear, second)) {
+  if (!cpu.mmu.fetch(next_page(cpu, linear), second)) {
     cpu.memory_fault(false);
     return nullptr;
   }

@@ -198,7 +198,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
 }
 
 bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
-  return host_ != nullptr && translatable_mode(cpu.mode) && !block.crosses_page() && source_.cached(block);
+  return host_ != nullptr && translatable_mode(cpu.mode) && source_.cached(block);
 }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
@@ -223,7 +223,11 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   block.native = native.get();
   block.native_code = native->code;
   std::vector<u8> guest(noted ? block.bytes : 0);
-  if (noted) cpu.mmu.phys_map().read_bytes(block.phys, guest);
+  if (noted) {
+    const u64 first_bytes = std::min<u64>(guest.size(), kPageBytes - (block.phys & ~kPageMask));
+    cpu.mmu.phys_map().read_bytes(block.phys, std::span(guest).first(first_bytes));
+    cpu.mmu.phys_map().read_bytes(block.second_phys, std::span(guest).subspan(first_bytes));
+  }
   notes_.translated(block, linear, guest, {native->code, native->bytes},
                     {native->cold_code, native->cold_bytes}, noted ? &listing : nullptr);
   native->index = live_.size();

@@ -20,8 +20,26 @@ void BlockEmitter::begin() {
   call_handlers_ = a.newLabel();
   a.sub(kBudgetReg, block_.count);
   a.jb(out_of_budget_);
+  if (block_.crosses_page()) check_second_page();
   body_begin_ = a.offset();
   check_owned(0);
+}
+
+/// The page after this one must be the physical one whose bytes were decoded.
+void BlockEmitter::check_second_page() {
+  refusals_.push_back({a.newLabel(), 0});
+  const Label& refuse = refusals_.back().entry;
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, static_cast<i32>(kPageBytes)));
+  tlb_index();
+  const auto field = [&](std::size_t offset) {
+    return x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(mmu::Access::Fetch, offset));
+  };
+  a.cmp(kScratch0, field(offsetof(mmu::TlbEntry, tag_linear)));
+  a.jne(refuse);
+  a.mov(kScratch0, block_.second_phys);
+  a.cmp(kScratch0, field(offsetof(mmu::TlbEntry, phys_page)));
+  a.jne(refuse);
 }
 
 void BlockEmitter::check_owned(u32 next) {
@@ -33,7 +51,8 @@ void BlockEmitter::check_owned(u32 next) {
   };
   if (next < vectors_until_) {
     const PendingAcquire acquire = pending(wide_ ? context_.stubs.acquire_ymm : context_.stubs.acquire_xmm);
-    a.cmp(x86::byte_ptr(x86::rsp, offsetof(Frame, owned_vectors)), static_cast<i32>(wide_ ? kOwnedYmm : kOwnedXmm));
+    a.cmp(x86::byte_ptr(x86::rsp, offsetof(Frame, owned_vectors)),
+          static_cast<i32>(wide_ ? kOwnedYmm : kOwnedXmm));
     a.jb(acquire.entry);
     a.bind(acquire.back);
   }
@@ -134,8 +153,7 @@ void BlockEmitter::begin_insn(unsigned index) {
 void BlockEmitter::end_insn() {
   if (slow_.isValid()) {
     // What an open group has not proved any more is the handlers' up to its last instruction.
-    const unsigned last =
-        open_group_ < 0 ? index_ : plan_.groups[static_cast<unsigned>(open_group_)].last;
+    const unsigned last = open_group_ < 0 ? index_ : plan_.groups[static_cast<unsigned>(open_group_)].last;
     slow_paths_.push_back({index_, std::max(index_, last), slow_, a.newLabel(), false, fip_before_});
   }
   for (std::size_t i = slow_paths_bound_; i < slow_paths_.size(); ++i) {
@@ -208,8 +226,8 @@ void BlockEmitter::finish_cold(u64 distance, const std::function<void(u32 index)
   }
   for (const Miss& miss : misses_) {
     a.bind(miss.entry);
-    a.call(address_of(
-        context_.stubs.refill[static_cast<unsigned>(view_)][static_cast<unsigned>(miss.access)]));
+    a.call(
+        address_of(context_.stubs.refill[static_cast<unsigned>(view_)][static_cast<unsigned>(miss.access)]));
     a.jnz(miss.retry);
     a.jmp(miss.slow);
   }

@@ -206,6 +206,7 @@ class BlockEmitter {
     Producer producer;  // when there is a charge
   };
 
+  void check_second_page();
   /// Takes scratch 0.
   void store_fip(const cpu::Insn& in);
   /// The registers that the instructions from `next` on need are the guest's. Status flags are in rax.
