@@ -229,6 +229,7 @@ Status iret_real(Cpu& cpu, unsigned operand_bytes) {
 /// IRET to a virtual-8086 task: the popped flags have VM set at level 0. SDM 2A IRET
 Status iret_to_v86(Cpu& cpu, StackAccess& stack, u64 rip, u16 cs, u64 flags) {
   CpuState& state = cpu.state;
+  if (rip > 0xffff) return cpu.raise(kGP, 0);
   u64 esp, ss, es, ds, fs, gs;
   if (!stack.pop(4, esp) || !stack.pop_selector(4, ss) || !stack.pop_selector(4, es) || !stack.pop_selector(4, ds) ||
       !stack.pop_selector(4, fs) || !stack.pop_selector(4, gs))
@@ -244,7 +245,7 @@ Status iret_to_v86(Cpu& cpu, StackAccess& stack, u64 rip, u16 cs, u64 flags) {
   state.rflags = (flags & kLoaded) | kRflagsFixed;
   state.cpl = 3;
   state.gpr[RSP] = static_cast<u32>(esp);
-  state.rip = rip & 0xffff;
+  state.rip = rip;
   return Status::StopJump;
 }
 

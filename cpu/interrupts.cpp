@@ -205,7 +205,8 @@ bool deliver_protected(Cpu& cpu, const Fault& event, u64 return_rip) {
                              .source = TaskSwitchSource::CallOrInterrupt,
                              .next_rip = return_rip,
                              .push_error = event.has_error_code,
-                             .error_code = event.error_code});
+                             .error_code = event.error_code,
+                             .saved_flags = pushed_flags(cpu.state, event) & kRflagsRf});
   }
   if (!read_handler(cpu, gate)) return false;
   if (in_long_mode(cpu)) return deliver_long(cpu, event, gate, return_rip);

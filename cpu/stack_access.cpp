@@ -31,7 +31,13 @@ StackAccess::StackAccess(Cpu& cpu, const Segment& ss, StackWidth width, u64 poin
       mask_(pointer_mask(width)),
       width_(width),
       view_(view_of(cpu.state, cpl)),
-      error_code_(error_code) {}
+      error_code_(error_code),
+      check_alignment_(cpl == 3 && cpu.mode.has(ModeKey::kAlignCheck)) {}
+
+// A stack that is not canonical owes #SS, which its access raises.
+bool StackAccess::misaligned(u64 linear, unsigned bytes) const {
+  return check_alignment_ && (linear & (bytes - 1)) != 0 && mmu::is_canonical(cpu_.mmu.context(), linear);
+}
 
 bool StackAccess::linear_of(u64 offset, unsigned bytes, u64& linear) {
   linear = offset;
@@ -53,6 +59,7 @@ void StackAccess::push_partial(u64 value, unsigned slot_bytes, unsigned stored_b
   push.value = value;
   push.bytes = stored_bytes;
   limit_violated_ |= !linear_of(pointer_, stored_bytes, push.linear);
+  misaligned_ |= misaligned(push.linear, stored_bytes);
 }
 
 // The current rights find the first-level TLB; those of another level go the long way.
@@ -79,6 +86,10 @@ bool StackAccess::load(u64 linear, u8* into, unsigned bytes) {
 bool StackAccess::commit_pushes() {
   if (limit_violated_) {
     cpu_.raise(kSS, error_code_);
+    return false;
+  }
+  if (misaligned_) {
+    cpu_.raise(kAC, 0);
     return false;
   }
   // One store where the slots follow each other, as they do unless the stack pointer wraps.
@@ -111,6 +122,10 @@ bool StackAccess::pop_partial(unsigned read_bytes, unsigned slot_bytes, u64& val
   u64 linear;
   if (!linear_of(pointer_, read_bytes, linear)) {
     cpu_.raise(kSS, error_code_);
+    return false;
+  }
+  if (misaligned(linear, read_bytes)) {
+    cpu_.raise(kAC, 0);
     return false;
   }
   u8 bytes[8] = {};

@@ -1,4 +1,5 @@
-// StackAccess: one instruction's or event's pushes and pops on a stack, with the limit checks of legacy modes.
+// StackAccess: one instruction's or event's pushes and pops on a stack, with the limit checks of legacy modes and, at level
+// 3, alignment checks: what is read or written of each slot must be aligned to its own size.
 // Pushes are collected, checked together and only then written, so that a fault in the middle leaves no trace;
 // pops move a private pointer. The stack pointer register changes only through commit_pointer().
 #pragma once
@@ -43,6 +44,7 @@ class StackAccess {
 
   void push_partial(u64 value, unsigned slot_bytes, unsigned stored_bytes);
   bool pop_partial(unsigned read_bytes, unsigned slot_bytes, u64& value);
+  bool misaligned(u64 linear, unsigned bytes) const;
   bool linear_of(u64 offset, unsigned bytes, u64& linear);
   bool store(u64 linear, const u8* from, unsigned bytes);
   bool load(u64 linear, u8* into, unsigned bytes);
@@ -55,7 +57,9 @@ class StackAccess {
   StackWidth width_;
   mmu::View view_;
   u32 error_code_;
+  bool check_alignment_;
   bool limit_violated_ = false;
+  bool misaligned_ = false;
   unsigned count_ = 0;
   Push pushes_[kMaxPushes];
 };

@@ -219,7 +219,7 @@ bool switch_task(Cpu& cpu, const TaskSwitch& task) {
   TssImage image{.layout = layout_of(descriptor.type() & 8)};
   TssImage old_image{.layout = layout_of(tss_is_32bit(state.tr))};
   const u64 old_flags = returning ? state.rflags & ~kRflagsNt : state.rflags;
-  save_task(state, task.next_rip, old_flags, old_image);
+  save_task(state, task.next_rip, old_flags | task.saved_flags, old_image);
   const u32 saved_bytes = old_image.saved_end() - old_image.saved_begin();
   const u64 saved_linear = state.tr.base + old_image.saved_begin();
   const u64 old_descriptor_linear = state.gdtr.base + (state.tr.selector & ~u64{7});

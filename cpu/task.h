@@ -23,6 +23,7 @@ struct TaskSwitch {
   u64 next_rip;  // what the old task resumes at
   bool push_error = false;
   u32 error_code = 0;
+  u64 saved_flags = 0;  // set in the old task's image beside its own flags: RF for a fault
 };
 
 /// Hardware task switch; not in long mode. False: a fault in the old task, which is unchanged. On success the state is

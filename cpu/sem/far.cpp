@@ -18,11 +18,8 @@ struct far_transfer {
     return Transfer(cpu, in, static_cast<u16>(in.disp), offset);
   }
   static Status memory(Cpu& cpu, const Insn& in) {
-    u64 linear;
     u8 pointer[10] = {};
-    const std::span<u8> bytes = std::span(pointer).first(in.operand_bytes + 2u);
-    if (!data_linear(cpu, in, bytes.size(), mmu::Access::Read, linear)) return Status::Fault;
-    if (!cpu.mmu.load_bytes(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    if (!load_structure(cpu, in, in.operand_bytes, std::span(pointer).first(in.operand_bytes + 2u))) return Status::Fault;
     u8 offset[8] = {};
     std::memcpy(offset, pointer, in.operand_bytes);
     return Transfer(cpu, in, read_unaligned<u16>(pointer + in.operand_bytes), read_unaligned<u64>(offset));
@@ -61,10 +58,8 @@ Status sem_into(Cpu& cpu, const Insn& in) {
 struct bound {
   template <class T>
   static Status run(Cpu& cpu, const Insn& in) {
-    u64 linear;
     u8 bounds[2 * sizeof(T)];
-    if (!data_linear(cpu, in, sizeof bounds, mmu::Access::Read, linear)) return Status::Fault;
-    if (!cpu.mmu.load_bytes(linear, bounds)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    if (!load_structure(cpu, in, sizeof(T), bounds)) return Status::Fault;
     const T index = static_cast<T>(gpr<std::make_unsigned_t<T>>(cpu.state, in.reg[0]));
     const bool inside = read_unaligned<T>(bounds) <= index && index <= read_unaligned<T>(bounds + sizeof(T));
     return inside ? Status::Next : cpu.raise(kBR);

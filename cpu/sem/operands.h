@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <span>
 
 #include "cpu/cpu.h"
 
@@ -49,8 +50,10 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
   return address << in.addr_shift >> in.addr_shift;
 }
 
-/// Legacy segmentation and alignment checks: the rare rest of data_linear(). Raises and returns false on a fault.
-[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access, u64& linear);
+/// Legacy segmentation and alignment checks: the rare rest of data_linear(). `field_bytes` is what alignment is asked for,
+/// `bytes` unless the operand is a structure. Raises and returns false on a fault.
+[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, u64 field_bytes, mmu::Access access,
+                                      u64& linear);
 
 /// The same for any segment and effective address (string and stack instructions). Outside 64-bit mode checks
 /// type, limit and alignment; raises #GP(0) or, for SS, #SS(0), and returns false.
@@ -61,13 +64,25 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
 [[nodiscard]] inline bool operand_linear(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access,
                                          u64& linear) {
   linear = effective + cpu.state.seg[in.seg].base;
-  if (in.flags & Insn::kCheckAddress) [[unlikely]] return check_data_address(cpu, in, effective, bytes, access, linear);
+  if (in.flags & Insn::kCheckAddress) [[unlikely]] return check_data_address(cpu, in, effective, bytes, bytes, access, linear);
   return true;
 }
 
 /// The linear address of the memory operand. Returns false after raising.
 [[nodiscard]] inline bool data_linear(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access, u64& linear) {
   return operand_linear(cpu, in, effective_address(cpu.state, in), bytes, access, linear);
+}
+
+/// Loads a structure that is aligned as its largest field, `field_bytes`: far pointers, bounds. False: a fault was raised.
+[[nodiscard]] inline bool load_structure(Cpu& cpu, const Insn& in, u64 field_bytes, std::span<u8> into) {
+  const u64 effective = effective_address(cpu.state, in);
+  u64 linear = effective + cpu.state.seg[in.seg].base;
+  if (in.has(Insn::kCheckAddress) &&
+      !check_data_address(cpu, in, effective, into.size(), field_bytes, mmu::Access::Read, linear))
+    return false;
+  if (cpu.mmu.load_bytes(linear, into)) return true;
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
 }
 
 /// Loads the memory operand. False: a fault was raised.

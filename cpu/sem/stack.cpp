@@ -109,7 +109,9 @@ struct Enter {
     const u64 rbp = state.gpr[RBP];
     const u64 allocated_bytes = in.imm & 0xffff;
     const unsigned level = static_cast<unsigned>(in.disp & kMaxLevel);
-    const T frame = static_cast<T>(((rsp - sizeof(T)) & stack::pointer_mask(in)));
+    // The whole of rSP, of which the push has moved only what the stack's address size says.
+    const u64 mask = stack::pointer_mask(in);
+    const T frame = static_cast<T>((rsp & ~mask) | ((rsp - sizeof(T)) & mask));
 
     T pushed[kMaxLevel + 1];
     unsigned count = 0;

@@ -17,10 +17,8 @@ template <SegmentIndex Index>
 struct load_far_pointer {
   template <class T>
   static Status run(Cpu& cpu, const Insn& in) {
-    u64 linear;
     u8 pointer[sizeof(T) + 2];
-    if (!data_linear(cpu, in, sizeof pointer, mmu::Access::Read, linear)) return Status::Fault;
-    if (!cpu.mmu.load_bytes(linear, pointer)) return cpu.memory_fault(in.has(Insn::kStackSegment));
+    if (!load_structure(cpu, in, sizeof(T), pointer)) return Status::Fault;
     Segment loaded;
     if (!check_segment(cpu, Index, read_unaligned<u16>(pointer + sizeof(T)), loaded)) return Status::Fault;
     cpu.state.seg[Index] = loaded;

@@ -5,6 +5,7 @@ struct mode_regs in, out;
 struct mode_event event;
 u16 real_cache_ds, real_cache_es, real_cache_fs, real_cache_gs, real_cache_ss;
 bool real_keep_fs_gs;
+u32 inner_sp, inner_ss;
 u64 mode_idt[256] __attribute__((aligned(16)));
 struct {
   u16 limit;
@@ -132,7 +133,9 @@ static void read_frame(void) {
 
 int run_in_mode(void) {
   memset(&event, 0, sizeof event);
-  tss.esp0 = (uptr)event_stack + sizeof event_stack;
+  tss.esp0 = inner_ss ? inner_sp : (uptr)event_stack + sizeof event_stack;
+  tss.ss0 = inner_ss ? inner_ss : kKernelData;
+  inner_ss = 0;
   switch (current_mode) {
     case kModeReal:
       run_real_mode();
@@ -146,13 +149,23 @@ int run_in_mode(void) {
       read_frame();
       break;
   }
+  // Pushes of segment registers leave the upper halves of their slots alone.
+  event.handler_ss &= 0xffff;
+  event.handler_ds &= 0xffff;
+  event.handler_es &= 0xffff;
+  event.handler_fs &= 0xffff;
+  event.handler_gs &= 0xffff;
   reset_in();
   return (int)event.vector;
 }
 
+void place(uptr linear, struct snippet code) {
+  memcpy((void*)linear, code.begin, (uptr)(code.end - code.begin));
+}
+
 int run_snippet(struct snippet code) {
   uptr base = current_mode == kModeProtected ? base_of((u16)in.cs) : (in.cs & 0xffff) * 16;
-  memcpy((void*)(base + in.ip), code.begin, (uptr)(code.end - code.begin));
+  place(base + in.ip, code);
   return run_in_mode();
 }
 

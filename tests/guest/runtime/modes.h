@@ -46,6 +46,10 @@ struct snippet {
 #define CODE16(text) SNIPPET(".code16", text)
 #define CODE32(text) SNIPPET(".code32", text)
 
+/// SS0:ESP0 of the TSS during the next run; by default a flat stack.
+extern u32 inner_sp, inner_ss;
+/// Copies the snippet to `linear`.
+void place(uptr linear, struct snippet code);
 /// Copies the snippet to CS:IP and runs it there until the first event; gives its vector.
 int run_snippet(struct snippet code);
 /// Runs what is at CS:IP already.
