@@ -18,7 +18,8 @@ class IsaDmaController {
  public:
   virtual ~IsaDmaController() = default;
   /// The device has bytes for memory, or wants bytes from it. Moves as many as the channel lets through,
-  /// stopping at the terminal count; none when the channel is masked, disabled or in cascade mode.
+  /// stopping at the terminal count; none when the channel is masked, disabled or in cascade mode. What does
+  /// not come from memory is zeros.
   virtual IsaDmaTransfer dma_to_memory(unsigned channel, std::span<const u8> from) = 0;
   virtual IsaDmaTransfer dma_from_memory(unsigned channel, std::span<u8> into) = 0;
 };
