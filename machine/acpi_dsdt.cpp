@@ -59,22 +59,27 @@ Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
   return aml::device(name, {hid(id), uid(unit), resources(descriptors)});
 }
 
-Bytes isa_bridge() {
-  return aml::device(
-      "ISA",
-      {
-          aml::name("_ADR", aml::integer(u64{kPciDeviceSouthBridge} << 16)),
-          isa_device("PIC", "PNP0000", 0,
-                     {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
-          isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
-          isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
-          isa_device("KBD", "PNP0303", 0, {aml::io(0x60, 1), aml::io(0x64, 1), aml::irq(kIrqKeyboard)}),
-          isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}),
-          isa_device("COM1", "PNP0501", 1, {aml::io(kCom1Port, 8), aml::irq(kIrqCom1)}),
-          isa_device("COM2", "PNP0501", 2, {aml::io(kCom2Port, 8), aml::irq(kIrqCom2)}),
-          isa_device("MBRD", "PNP0C02", 0,
-                     {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
-      });
+Bytes floppy_controller() {
+  return isa_device("FDC0", "PNP0700", 0,
+                    {aml::io(kFloppyPort + 2, kFloppyPorts - 2), aml::io(kFloppyPort7, 1),
+                     aml::irq(kIrqFloppy), aml::dma(kDmaFloppy)});
+}
+
+Bytes isa_bridge(const AcpiConfig& config) {
+  std::vector<Bytes> parts = {
+      aml::name("_ADR", aml::integer(u64{kPciDeviceSouthBridge} << 16)),
+      isa_device("PIC", "PNP0000", 0, {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
+      isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
+      isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
+      isa_device("KBD", "PNP0303", 0, {aml::io(0x60, 1), aml::io(0x64, 1), aml::irq(kIrqKeyboard)}),
+      isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}),
+      isa_device("COM1", "PNP0501", 1, {aml::io(kCom1Port, 8), aml::irq(kIrqCom1)}),
+      isa_device("COM2", "PNP0501", 2, {aml::io(kCom2Port, 8), aml::irq(kIrqCom2)}),
+      isa_device("MBRD", "PNP0C02", 0,
+                 {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
+  };
+  if (config.floppy) parts.push_back(floppy_controller());
+  return aml::device("ISA", parts);
 }
 
 Bytes pci_root(const AcpiConfig& config) {
@@ -91,7 +96,7 @@ Bytes pci_root(const AcpiConfig& config) {
                                      aml::dword_memory(config.pci_window_phys, kIoApicPhys - 1),
                                  }),
                                  pci_routing(),
-                                 isa_bridge(),
+                                 isa_bridge(config),
                              });
 }
 

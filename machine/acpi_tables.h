@@ -16,6 +16,8 @@ struct AcpiConfig {
   u32 hpet_block_id = 0;
   /// There is a VGA, so guests may look for one.
   bool vga = false;
+  /// There is a floppy controller.
+  bool floppy = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.
   u32 pci_window_phys = 0;
 };

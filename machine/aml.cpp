@@ -189,6 +189,11 @@ Bytes irq(unsigned line) {
   return out;
 }
 
+Bytes dma(unsigned channel) {
+  constexpr u8 kDmaTag = 0x2a;
+  return {kDmaTag, static_cast<u8>(1u << channel), 0};
+}
+
 Bytes memory32_fixed(u32 phys, u32 bytes) {
   constexpr u8 kMemory32FixedTag = 0x86;
   constexpr u8 kReadWrite = 1;

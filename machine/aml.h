@@ -40,6 +40,8 @@ Bytes argument(unsigned index);
 Bytes resource_template(const std::vector<Bytes>& descriptors);
 Bytes io(u16 first_port, u8 ports);
 Bytes irq(unsigned line);
+/// A channel of the 8237 pair: byte transfers, no bus master.
+Bytes dma(unsigned channel);
 Bytes memory32_fixed(u32 phys, u32 bytes);
 Bytes word_bus_number(u16 first, u16 last);
 Bytes word_io(u16 first_port, u16 last_port);

@@ -5,7 +5,6 @@
 #include "common/check.h"
 #include "machine/acpi_tables.h"
 #include "machine/boot/entry.h"
-#include "machine/cmos_layout.h"
 #include "machine/engine_factory.h"
 #include "machine/storage/ide_units.h"
 
@@ -144,7 +143,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
-  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus});
+  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies(backends.disks)});
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
   for (const auto& processor : processors_) {
     processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
@@ -199,6 +198,23 @@ void Pc::map_ports() {
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
   map(0x510, 2, Width::Word, fw_cfg_.selector_ports());
   map(0x514, 8, Width::Dword, fw_cfg_.dma_ports());
+}
+
+std::array<FloppyType, 2> Pc::add_floppies(std::span<const AttachedDisk> disks) {
+  std::array<devices::FloppyDrive, devices::FloppyController::kDrives> drives;
+  std::array<FloppyType, 2> types{};
+  std::size_t count = 0;
+  for (const AttachedDisk& disk : disks) {
+    if (disk.bus != DiskBus::Floppy || count == drives.size()) continue;
+    drives[count] = devices::FloppyDrive(disk.medium);
+    types[count] = static_cast<FloppyType>(drives[count].bios_type());
+    ++count;
+  }
+  if (count == 0) return types;
+  floppy_.emplace(scheduler_, irq_router_.isa_source(kIrqFloppy), devices::IsaDmaChannel(dma_, kDmaFloppy), drives);
+  must(ports_.map({kFloppyPort, kFloppyPorts, Width::Byte}, floppy_->ports()).ok());
+  must(ports_.map({kFloppyPort7, 1, Width::Byte}, floppy_->port7()).ok());
+  return types;
 }
 
 Result<Done> Pc::add_debug_exit(u16 port) {
@@ -298,6 +314,7 @@ AcpiImage Pc::acpi_image() const {
   AcpiConfig acpi{.apic_ids = {},
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
+                  .floppy = floppy_.has_value(),
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
@@ -475,6 +492,7 @@ void Pc::for_each_device(Part&& part) {
   part(port92_);
   part(reset_control_);
   part(dma_);
+  if (floppy_) part(*floppy_);
   part(debug_port_);
   part(vga_);
   part(fw_cfg_);

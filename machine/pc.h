@@ -23,6 +23,7 @@
 #include "devices/display/vga.h"
 #include "devices/dma/dma8237.h"
 #include "devices/firmware/fw_cfg.h"
+#include "devices/floppy/floppy_controller.h"
 #include "devices/ide/ide_controller.h"
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
@@ -44,6 +45,7 @@
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
 #include "machine/acpi_tables.h"
+#include "machine/cmos_layout.h"
 #include "machine/config.h"
 #include "machine/firmware/rom_shadow.h"
 #include "machine/irq_router.h"
@@ -166,6 +168,8 @@ class Pc final : public cpu::CpuBus,
   /// After a change of the memory map: no translation of before may be used.
   void memory_map_changed();
   void map_ports();
+  /// The floppy drives among `disks`, with their controller. Their types, for the CMOS.
+  std::array<FloppyType, 2> add_floppies(std::span<const AttachedDisk> disks);
   void map_pci();
   /// One more PCI function. During construction only.
   void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
@@ -227,6 +231,7 @@ class Pc final : public cpu::CpuBus,
   devices::Port92 port92_;
   devices::ResetControl reset_control_;
   devices::Dma8237Pair dma_;
+  std::optional<devices::FloppyController> floppy_;  // when there are drives
   devices::DebugPort debug_port_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;

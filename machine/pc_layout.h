@@ -25,12 +25,18 @@ inline constexpr u16 kPort92 = 0x92;
 
 inline constexpr u16 kCom1Port = 0x3f8;
 inline constexpr u16 kCom2Port = 0x2f8;
+// The IDE controller has the port between these two.
+inline constexpr u16 kFloppyPort = 0x3f0;
+inline constexpr u16 kFloppyPorts = 6;
+inline constexpr u16 kFloppyPort7 = 0x3f7;
+inline constexpr unsigned kDmaFloppy = 2;
 
 // ISA interrupt lines.
 inline constexpr unsigned kIrqPit = 0;
 inline constexpr unsigned kIrqKeyboard = 1;
 inline constexpr unsigned kIrqCom2 = 3;
 inline constexpr unsigned kIrqCom1 = 4;
+inline constexpr unsigned kIrqFloppy = 6;
 inline constexpr unsigned kIrqRtc = 8;
 inline constexpr unsigned kIrqSci = 9;
 inline constexpr unsigned kIrqMouse = 12;

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "devices/floppy/floppy_drive.h"
 #include "machine/memory_map.h"
 #include "machine/storage/open_image.h"
 #include "machine/storage/partitions.h"
@@ -81,6 +82,11 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
   for (const DiskConfig& config : configs) {
     OpenedImage image = TRY(open_image(config));
     const BusChoice choice = choose_bus(config, image, boot_by);
+    if (choice.bus == DiskBus::Floppy && image.medium->bytes() != 0 &&
+        !devices::floppy_geometry(image.medium->bytes())) {
+      return Error{
+          fmt::format("floppy image '{}' is larger than a floppy of 2880K: give it as --disk.", config.path)};
+    }
     unsigned before = 0;
     for (const AttachedDisk& other : set.attached_) before += other.bus == choice.bus ? 1 : 0;
     for (const Place& place : kPlaces) {

@@ -86,6 +86,52 @@ TEST_F(PcTest, ThePowerButtonInterruptsAGuestThatUsesAcpi) {
   EXPECT_EQ(in8(0xa0) & 2, 2) << "IRR bit 1 of the slave 8259: line 9";
 }
 
+TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
+  struct Disk final : devices::BlockBackend {
+    u64 bytes() const override { return 1440 * kKiB; }
+    bool read_only() const override { return true; }
+    devices::BlockStatus read(u64 offset, std::span<u8> into) override {
+      std::fill(into.begin(), into.end(), static_cast<u8>(offset / kSectorBytes + 1));
+      return devices::BlockStatus::Ok;
+    }
+    devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
+    devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
+    devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::Ok; }
+  } disk;
+  pc = std::make_unique<Pc>(config, *ram,
+                            PcBackends{sink,
+                                       sink,
+                                       {{&disk, DiskBus::Floppy, DiskMedia::Floppy, ""},
+                                        {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}},
+                            control, log);
+  out8(0x70, 0x10);
+  EXPECT_EQ(in8(0x71), 0x44) << "two drives of 1.44M";
+  const std::initializer_list<std::pair<u16, u8>> kProgram = {
+      {0xd6, 0xc0}, {0xd4, 0x00}, {0x0c, 0x00}, {0x0b, 0x46}, {0x04, 0x00},  {0x04, 0x80},
+      {0x81, 0x01}, {0x05, 0xff}, {0x05, 0x03}, {0x0a, 0x02}, {0x3f2, 0x1c}, {0x3f7, 0x00}};
+  for (const auto& [port, value] : kProgram) out8(port, value);
+  pass_time(1'000'000);
+  for (int i = 0; i < 4; ++i) {
+    out8(0x3f5, 0x08);
+    in8(0x3f5);
+    in8(0x3f5);
+  }
+  const auto take_irq = [&] {
+    out8(0x20, 0x0c);  // poll: acknowledges
+    const u8 taken = in8(0x20);
+    out8(0x20, 0x20);
+    return taken;
+  };
+  EXPECT_EQ(take_irq(), 0x86) << "line 6: end of the reset";
+  for (const u8 byte : {0xe6, 0x00, 0, 0, 5, 2, 18, 0x1b, 0xff}) out8(0x3f5, byte);
+  pass_time(1'000'000);
+  EXPECT_EQ(take_irq(), 0x86);
+  EXPECT_EQ(in8(0x3f5), 0x00);
+  EXPECT_EQ(mmio(0x18000), 0x05050505u);
+  EXPECT_EQ(mmio(0x18200), 0x06060606u);
+  EXPECT_EQ(mmio(0x18400), 0u);
+}
+
 TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
   const auto config_write = [&](u8 offset, u32 value) {
     pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | (1u << 11 | 3u << 8) | offset);
@@ -107,10 +153,11 @@ TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
   for (int i = 0; i < 200'000; ++i) {
     const u64 value = random();
     // Mostly ports that somebody owns.
-    static constexpr u16 kOwned[] = {0x20, 0x40,  0x60,  0x70,  0x80,  0xa0,
-                                     0xb2, 0x2f8, 0x3f8, 0x4d0, 0x600, 0xcf8};
-    const u16 port = random() % 4 == 0 ? static_cast<u16>(random())
-                                       : static_cast<u16>(kOwned[random() % 12] + random() % 16);
+    static constexpr u16 kOwned[] = {0x20,  0x40,  0x60,  0x70,  0x80, 0xa0, 0xb2,  0x2f8,
+                                     0x3f8, 0x4d0, 0x600, 0xcf8, 0x00, 0xc0, 0x3c0, 0x3d0};
+    const u16 port = random() % 4 == 0
+                         ? static_cast<u16>(random())
+                         : static_cast<u16>(kOwned[random() % std::size(kOwned)] + random() % 16);
     const u64 phys = bases[random() % 5] + random() % 4096;
     switch (random() % 5) {
       case 0:
