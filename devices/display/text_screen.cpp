@@ -64,7 +64,7 @@ TextScreen read_text_screen(const VgaRegisters& registers, const VgaMemory& memo
       const u32 address = (row_address + column) & kCounterMask;
       const u8 glyph = memory.plane_byte(0, address * scale);
       text += cp437_utf8(glyph);
-      if (glyph != ' ' && glyph != 0) used = text.size();
+      if (text.back() != ' ') used = text.size();
       if (registers.cursor_on() && address == registers.cursor_address()) screen.cursor = {row, column};
     }
     text.resize(used);

@@ -296,6 +296,7 @@ TEST_F(VgaTest, TextScreenOf80x25) {
   vga.enter_text_mode();
   print(0, 0, "Hello \x01\x80\xdb");
   print(24, 70, "the corner");
+  print(2, 0, std::string_view("\0\xff ", 3));
   indexed(0x3d4, 0x0e, 0);
   indexed(0x3d4, 0x0f, 80 + 9);
   const std::string text = vga.text_screen();

@@ -4,25 +4,38 @@
     run_image.py --reprise build/release/reprise --engine interp --passes 42 paging64.elf
     run_image.py --qemu paging64.elf
 
+A file NAME.screen beside this script is what the image NAME must leave on the VGA (reprise --dump-screen).
 With --qemu the image runs on QEMU TCG instead, and the failures must be those that qemu_differences.md lists.
 """
 
 import argparse
+import itertools
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 EXIT_PASS = (0x10 << 1) | 1  # what isa-debug-exit makes of the runtime's kExitPass
 DIFFERENCES = pathlib.Path(__file__).with_name("qemu_differences.md")
 
 
-def run_reprise(options):
+def run_reprise(options, screen_path):
     command = [options.reprise, "run", "--kernel", options.image, "--memory", "128M", "--serial", "stdio",
                "--engine", options.engine, "--debug-exit", "0xf4", "--timeout", "60", "--wall-timeout", "240"]
+    if screen_path:
+        command += ["--dump-screen", screen_path]
     print(shlex.join(command), flush=True)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=280)
+
+
+def judge_screen(want, screen_path):
+    """What is wrong with the screen, as a list of sentences."""
+    got = pathlib.Path(screen_path).read_text().splitlines()
+    want = want.read_text().splitlines()
+    return [f"screen line {number}: {line!r} instead of {wanted!r}"
+            for number, (line, wanted) in enumerate(itertools.zip_longest(got, want)) if line != wanted]
 
 
 def run_qemu(options):
@@ -74,13 +87,22 @@ def main():
     parser.add_argument("image")
     options = parser.parse_args()
 
-    run = run_qemu(options) if options.qemu else run_reprise(options)
+    want_screen = pathlib.Path(__file__).with_name(pathlib.Path(options.image).stem + ".screen")
+    screen_problems = []
+    if options.qemu:
+        run = run_qemu(options)
+    elif want_screen.exists():
+        with tempfile.NamedTemporaryFile() as screen:
+            run = run_reprise(options, screen.name)
+            screen_problems = judge_screen(want_screen, screen.name)
+    else:
+        run = run_reprise(options, None)
     text = run.stdout.decode(errors="replace").replace("\r", "")
     passed, failed = lines_with(text, "PASS: "), lines_with(text, "FAIL: ")
     if options.qemu:
         sys.exit(judge_qemu(options, text, run.returncode))
 
-    problems = [f"check failed: {line}" for line in failed]
+    problems = [f"check failed: {line}" for line in failed] + screen_problems
     if run.returncode != EXIT_PASS:
         problems.append(f"exit code {run.returncode} instead of {EXIT_PASS}")
     if not lines_with(text, "SUMMARY "):
