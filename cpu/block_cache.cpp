@@ -14,6 +14,15 @@ u64 bytes_in_first_page(const Block& block) {
 /// The page the block's first byte is in decides, should both parts lie in one.
 unsigned link_in_page(const Block& block, u64 phys) { return (block.phys ^ phys) >> kPageShift == 0 ? 0 : 1; }
 
+/// Calls `visit(offset, count)` for the bytes that the block has in the page of `phys`.
+template <class Visit>
+void for_bytes_in_page(const Block& block, u64 phys, Visit visit) {
+  const u64 first_bytes = bytes_in_first_page(block);
+  if ((block.phys ^ phys) >> kPageShift == 0) visit(block.phys & ~kPageMask, first_bytes);
+  if (block.crosses_page() && (block.second_phys ^ phys) >> kPageShift == 0)
+    visit(block.second_phys & ~kPageMask, block.bytes - first_bytes);
+}
+
 bool overlaps(const Block& block, u64 phys, u64 bytes) {
   const auto hits = [&](u64 start, u64 end) { return start < phys + bytes && phys < end; };
   const u64 first_bytes = bytes_in_first_page(block);
@@ -23,12 +32,8 @@ bool overlaps(const Block& block, u64 phys, u64 bytes) {
 
 /// The lines of the page of `phys` that the block has code in.
 u64 lines_in_page(const Block& block, u64 phys) {
-  const u64 first_bytes = bytes_in_first_page(block);
   u64 lines = 0;
-  if ((block.phys ^ phys) >> kPageShift == 0)
-    lines = mmu::CodePages::line_mask(block.phys & ~kPageMask, first_bytes);
-  if (block.crosses_page() && (block.second_phys ^ phys) >> kPageShift == 0)
-    lines |= mmu::CodePages::line_mask(block.second_phys & ~kPageMask, block.bytes - first_bytes);
+  for_bytes_in_page(block, phys, [&](u64 offset, u64 count) { lines |= mmu::CodePages::line_mask(offset, count); });
   return lines;
 }
 
@@ -39,21 +44,23 @@ BlockCache::BlockCache(mmu::CodePages& code_pages)
   code_pages.add_listener(*this);
 }
 
-Block** BlockCache::list_of(u64 phys) {
+BlockCache::Page* BlockCache::page_of(u64 phys) {
   const u64 chunk = phys >> kChunkShift;
   if (chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
   return &(*chunks_[chunk])[(phys >> kPageShift) % std::tuple_size_v<Chunk>];
 }
 
-Block*& BlockCache::list_for(u64 phys) {
+BlockCache::Page& BlockCache::page_for(u64 phys) {
   const u64 chunk = phys >> kChunkShift;
   if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
   if (!chunks_[chunk]) chunks_[chunk] = std::make_unique<Chunk>();
-  return *list_of(phys);
+  return *page_of(phys);
 }
 
 void BlockCache::link(Block* block, unsigned which, u64 phys) {
-  Block*& head = list_for(phys);
+  Page& page = page_for(phys);
+  if (page.code) for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page.code->set(offset, count); });
+  Block*& head = page.first;
   Block::PageLink& mine = block->page_link[which];
   mine = {head, &head};
   if (head != nullptr) head->page_link[link_in_page(*head, phys)].at = &mine.next;
@@ -128,21 +135,29 @@ void BlockCache::free_removed() {
   }
 }
 
-void BlockCache::code_written(u64 phys, u64 bytes) {
-  Block** const list = list_of(phys);
-  if (list == nullptr || *list == nullptr) return;
+bool BlockCache::code_written(u64 phys, u64 bytes) {
+  Page* const page = page_of(phys);
+  if (page == nullptr || page->first == nullptr) return false;
+  if (!page->code)
+    page->code = std::make_unique<CodeBytes>();
+  else if (!page->code->any(phys & ~kPageMask, bytes))
+    return false;
+  const u64 invalidations_before = invalidations_;
+  page->code->clear();
   u64 lines = 0;
-  for (Block* block = *list; block != nullptr;) {
+  for (Block* block = page->first; block != nullptr;) {
     Block* const next = block->page_link[link_in_page(*block, phys)].next;
     if (overlaps(*block, phys, bytes)) {
       remove(block);
       ++invalidations_;
     } else {
       lines |= lines_in_page(*block, phys);
+      for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page->code->set(offset, count); });
     }
     block = next;
   }
   code_pages_.keep_lines(phys & kPageMask, lines);
+  return invalidations_ != invalidations_before;
 }
 
 void BlockCache::flush() {

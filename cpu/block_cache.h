@@ -3,13 +3,16 @@
 // A block is a straight run of instructions inside one page; an instruction that crosses into the next page is a
 // block of its own. Blocks are found through a hash table that grows with them, and by page through a list for each
 // page. A store into a block (CodePages tells us) unlinks it at once; its memory stays until the engine next asks for
-// a block, so the running block may overwrite itself.
+// a block, so the running block may overwrite itself. Firmware and boot loaders keep stacks and variables close to
+// their code: pages that are written have a map of the bytes that are code.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
 
+#include "common/bits.h"
 #include "cpu/block_pool.h"
 #include "mmu/code_pages.h"
 
@@ -45,7 +48,7 @@ class BlockCache final : public mmu::CodeListener {
     if (removed_ != nullptr) [[unlikely]] free_removed();
   }
 
-  void code_written(u64 phys, u64 bytes) override;
+  bool code_written(u64 phys, u64 bytes) override;
 
   u64 blocks() const { return count_; }
   u64 invalidations() const { return invalidations_; }
@@ -55,18 +58,47 @@ class BlockCache final : public mmu::CodeListener {
   static constexpr u64 kMaxCachedInsns = 4u << 20;
   static constexpr u64 kFirstBuckets = 1u << 14;
 
-  // Heads of the lists of the pages in 2 MiB of guest-physical memory.
+  /// A bit for each byte of a page: set where it may be code, clear where it is not.
+  class CodeBytes {
+   public:
+    /// `count` bytes from `first` on, which lie in the page; at least one.
+    void set(u64 first, u64 count) {
+      for_words(first, count, [](u64& word, u64 mask) { word |= mask; });
+    }
+    bool any(u64 first, u64 count) {
+      u64 found = 0;
+      for_words(first, count, [&](const u64& word, u64 mask) { found |= word & mask; });
+      return found != 0;
+    }
+    void clear() { words_ = {}; }
+
+   private:
+    template <class Visit>
+    void for_words(u64 first, u64 count, Visit visit) {
+      for (const u64 end = first + count; first < end;) {
+        const u64 in_word = std::min<u64>(end - first, 64 - first % 64);
+        visit(words_[first / 64], field(~u64{0}, 0, static_cast<unsigned>(in_word)) << first % 64);
+        first += in_word;
+      }
+    }
+    std::array<u64, kPageBytes / 64> words_{};
+  };
+  struct Page {
+    Block* first = nullptr;
+    std::unique_ptr<CodeBytes> code;  // from the first store into a line with code on
+  };
+  // The pages in 2 MiB of guest-physical memory.
   static constexpr unsigned kChunkShift = 21;
-  using Chunk = std::array<Block*, (u64{1} << kChunkShift) / kPageBytes>;
+  using Chunk = std::array<Page, (u64{1} << kChunkShift) / kPageBytes>;
 
   /// Neighbours in memory are neighbours here: code that runs together shares host cache lines.
   u64 bucket(u64 phys, ModeKey mode) const {
     constexpr u64 kGolden = 0x9e37'79b1;
     return (phys + (phys >> kPageShift) * kGolden + (u64{mode.bits} * kGolden >> 8)) & (buckets_.size() - 1);
   }
-  /// Where the list of the page begins, or nullptr if it never had one.
-  Block** list_of(u64 phys);
-  Block*& list_for(u64 phys);
+  /// nullptr if the page never had code.
+  Page* page_of(u64 phys);
+  Page& page_for(u64 phys);
   void grow();
   void link(Block* block, unsigned which, u64 phys);
   void unlink(Block* block);

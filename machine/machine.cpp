@@ -98,6 +98,7 @@ RunResult Machine::run(const RunLimits& limits) {
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
+  pc_.scheduler().settle();
   if (inbox_.has_messages() || input_waits()) take_input();
   pc_.scheduler().run_due();
   if (auto ending = check_request()) return ending;

@@ -20,6 +20,10 @@ constexpr u32 kHpetBlockId = 0x8086'a201;
 
 constexpr u16 kFirmwareDebugPort = 0x402;
 
+/// A cycle of the ISA bus. Firmware and boot loaders wait by reading ports: they would execute thousands of instructions
+/// for what takes a few accesses on a PC.
+constexpr u64 kPortAccessNs = 1000;
+
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
 constexpr auto kHostInput = devices::Uart16550::HostInput::WhenRead;
 
@@ -408,6 +412,7 @@ void Pc::enter_virtual_wire_mode() {
 
 u32 Pc::port_read(u16 port, Width width) {
   ++counters_.port_reads;
+  scheduler_.stall(kPortAccessNs);
   const u32 value = ports_.read(port, width);
   if (trace_ports_) [[unlikely]] {
     log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
@@ -418,6 +423,7 @@ u32 Pc::port_read(u16 port, Width width) {
 
 void Pc::port_write(u16 port, Width width, u32 value) {
   ++counters_.port_writes;
+  scheduler_.stall(kPortAccessNs);
   if (trace_ports_) [[unlikely]] {
     log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
                value);

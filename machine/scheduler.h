@@ -1,12 +1,13 @@
 // Scheduler: virtual time and the events that happen in it.
 //
-//     now_ns = instructions retired + time skipped while the processors were halted
+//     now_ns = instructions retired + time skipped while the processors were halted or stalled
 //
 // One retired instruction lasts one virtual nanosecond, so the clock is a pure function of execution: no host
 // clock, no host thread. docs/time.md tells the whole story.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/archive.h"
@@ -55,8 +56,20 @@ class Scheduler final : public Clock {
   void skip_to(u64 deadline_ns);
   u64 idle_ns() const { return idle_ns_; }
 
+  /// The running instruction takes `ns` longer than others. The processor stops behind it; settle() moves the clock, so that
+  /// all of the instruction, and of what ran before it, sees the same time however often it is looked at.
+  void stall(u64 ns) {
+    stalled_ns_ += ns;
+    deadline_moved_();
+  }
+  /// Between instructions.
+  void settle() { idle_ns_ += std::exchange(stalled_ns_, 0); }
+
   /// Idle time. Before the devices, which arm their own timers when they load.
-  void serialize_time(Archive& archive) { archive.value(idle_ns_); }
+  void serialize_time(Archive& archive) {
+    archive.value(idle_ns_);
+    archive.value(stalled_ns_);
+  }
   /// Deadlines, and which of equal ones was armed first. After the devices.
   void serialize_timers(Archive& archive);
 
@@ -84,6 +97,7 @@ class Scheduler final : public Clock {
   u64 next_order_ = 0;
   u64 next_deadline_ns_ = kNever;
   u64 idle_ns_ = 0;
+  u64 stalled_ns_ = 0;
 };
 
 }  // namespace reprise::machine

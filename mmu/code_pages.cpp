@@ -26,8 +26,7 @@ bool CodePages::written(u64 phys, u64 bytes) {
     const u64 offset = phys & ~kPageMask;
     const u64 count = std::min(bytes, kPageBytes - offset);
     if (lines(phys) & line_mask(offset, count)) {
-      hit = true;
-      for (CodeListener* listener : listeners_) listener->code_written(phys, count);
+      for (CodeListener* listener : listeners_) hit |= listener->code_written(phys, count);
     }
     phys += count;
     bytes -= count;

@@ -18,8 +18,8 @@ namespace reprise::mmu {
 class CodeListener {
  public:
   virtual ~CodeListener() = default;
-  /// Every block overlapping [phys, phys+bytes) must not run again. `bytes` never crosses a page.
-  virtual void code_written(u64 phys, u64 bytes) = 0;
+  /// Every block overlapping [phys, phys+bytes) must not run again. `bytes` never crosses a page. True when there was one.
+  virtual bool code_written(u64 phys, u64 bytes) = 0;
 };
 
 /// Implemented by each Mmu: removes write tags of one page.
@@ -46,7 +46,7 @@ class CodePages {
   void add_code(u64 phys, u64 bytes);
 
   /// A store of `bytes` (may cross pages) to `phys` is about to be or was done. Returns true when it hit
-  /// code.
+  /// a block of a listener.
   bool written(u64 phys, u64 bytes);
 
   /// Called by a listener after it dropped blocks: what it still has in the page lies in `lines` (bit i: bytes

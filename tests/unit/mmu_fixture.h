@@ -58,7 +58,10 @@ class RecordingListener final : public CodeListener {
     u64 phys, bytes;
     bool operator==(const Write&) const = default;
   };
-  void code_written(u64 phys, u64 bytes) override { writes.push_back({phys, bytes}); }
+  bool code_written(u64 phys, u64 bytes) override {
+    writes.push_back({phys, bytes});
+    return true;
+  }
   std::vector<Write> writes;
 };
 

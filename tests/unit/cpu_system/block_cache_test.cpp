@@ -82,10 +82,21 @@ TEST_F(BlockCacheTest, LinesWithoutCodeAreForgottenAfterAStore) {
   Block* const kept = add(0x2050, 0x40);  // lines 1 and 2
   EXPECT_TRUE(pages.written(0x2000, 1));
   EXPECT_FALSE(pages.written(0x2000, 1));
-  EXPECT_TRUE(pages.written(0x2040, 1)) << "its line has code";
+  EXPECT_FALSE(pages.written(0x2040, 1)) << "its line has code, but not there";
+  EXPECT_FALSE(pages.written(0x204f, 1));
   EXPECT_TRUE(pages.written(0x2080, 1));
   EXPECT_EQ(cache.find(0x2050, ModeKey{}), nullptr) << "and this store hit it";
   EXPECT_EQ(removals.blocks.back(), kept);
+}
+
+TEST_F(BlockCacheTest, BlocksThatComeAfterAStoreIntoTheirPageAreFoundByTheNext) {
+  add(0x2000, 0x10);
+  EXPECT_FALSE(pages.written(0x2030, 4));
+  Block* const late = add(0x2032, 1);
+  EXPECT_FALSE(pages.written(0x202e, 4));
+  EXPECT_TRUE(pages.written(0x202f, 4));
+  EXPECT_EQ(removals.blocks.back(), late);
+  EXPECT_FALSE(pages.written(0x202f, 4));
 }
 
 TEST_F(BlockCacheTest, ACrossingBlockBelongsToBothPages) {
