@@ -3,6 +3,7 @@
 #include "mmu/mmu.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "mmu/page_walk_impl.h"
 
@@ -182,8 +183,11 @@ void Mmu::read_page(const Page& page, u8* into, u64 bytes) {
 void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
   if (!page.host) return write_mmio(page.phys, from, bytes);
   phys_map_.ram().mark_dirty(static_cast<u64>(page.host - phys_map_.ram().host()));
+  const bool has_code = code_pages_.has_code(page.phys);
+  // Boot loaders patch their code with what is there already.
+  if (has_code && std::memcmp(page.host, from, bytes) == 0) return;
   copy_bytes(page.host, from, bytes);
-  if (!code_pages_.has_code(page.phys)) return;
+  if (!has_code) return;
   ++stats_.code_page_stores;
   if (code_pages_.written(page.phys, bytes)) observer_.stop_after_instruction();
 }

@@ -452,6 +452,8 @@ TEST_F(MmuAccess, ACrossingStoreTellsBothCodePages) {
   code_pages.add_code(0x20fc0, 64);
   code_pages.add_code(0x30000, 64);
   EXPECT_TRUE(mmu->store(kB - 3, u64{0}));
+  EXPECT_TRUE(listener.writes.empty()) << "that is what was there";
+  EXPECT_TRUE(mmu->store(kB - 3, ~u64{0}));
   EXPECT_EQ(listener.writes, (std::vector<RecordingListener::Write>{{0x20ffd, 3}, {0x30000, 5}}));
 }
 
