@@ -148,6 +148,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_ports();
   map_pci();
   fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies(backends.disks)});
+  plug_in_disks(backends.disks);
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
   for (const auto& processor : processors_) {
     processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
@@ -258,6 +259,16 @@ void Pc::map_pci() {
   attach_pci(kPciDeviceSouthBridge, 1, ide_);
   attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
   move_ide_ports();
+}
+
+void Pc::plug_in_disks(const std::vector<AttachedDisk>& disks) {
+  for (const AttachedDisk& disk : disks) {
+    if (disk.bus != DiskBus::Virtio) continue;
+    plug_in([&](IrqLine interrupt) {
+      const devices::VirtioBoard board{scheduler_, *this, *this, interrupt};
+      return std::make_unique<devices::VirtioBlk>(*disk.medium, disk.serial, board);
+    });
+  }
 }
 
 void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {

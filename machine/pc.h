@@ -44,6 +44,7 @@
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
+#include "devices/virtio/virtio_blk.h"
 #include "machine/acpi_tables.h"
 #include "machine/cmos_layout.h"
 #include "machine/config.h"
@@ -171,6 +172,7 @@ class Pc final : public cpu::CpuBus,
   /// The floppy drives among `disks`, with their controller. Their types, for the CMOS.
   std::array<FloppyType, 2> add_floppies(std::span<const AttachedDisk> disks);
   void map_pci();
+  void plug_in_disks(const std::vector<AttachedDisk>& disks);
   /// One more PCI function. During construction only.
   void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.

@@ -43,7 +43,7 @@ u32 ConfigMechanism1::pio_read(u16 offset, Width width) {
   if (offset == kConfAdd && width == Width::Dword) return address_;
   if (offset == kResetControl && width == Width::Byte) return reset_control_.pio_read(0, width);
   if (offset < kConfData) return ones;
-  const PciFunction* function = selected();
+  PciFunction* function = selected();
   return function ? function->config_read(selected_register(offset), width) : ones;
 }
 

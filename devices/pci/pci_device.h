@@ -70,9 +70,10 @@ class PciFunction : public Device {
  public:
   explicit PciFunction(PciIdentity identity);
 
-  /// `offset` + width stays within 256 bytes; anything beyond reads as ones and drops writes.
-  u32 config_read(u8 offset, Width width) const;
-  ConfigChange config_write(u8 offset, Width width, u32 value);
+  /// `offset` + width stays within 256 bytes; anything beyond reads as ones and drops writes. Virtual for
+  /// functions with registers that act when they are read or written.
+  virtual u32 config_read(u8 offset, Width width);
+  virtual ConfigChange config_write(u8 offset, Width width, u32 value);
 
   /// The second half of a 64-bit register has space None.
   const PciBar& bar(unsigned index) const { return bars_.at(index); }
