@@ -171,6 +171,13 @@ Virtqueue::Features VirtioPci::queue_features() const {
   return {.indirect = has_feature(kFeatureIndirect), .event_index = has_feature(kFeatureEventIndex)};
 }
 
+bool VirtioPci::has_request(unsigned queue) {
+  if (!running()) return false;
+  const bool has = queues_[queue].has_request(queue_features());
+  if (queues_[queue].broken()) fail();
+  return has;
+}
+
 std::optional<VirtioChain> VirtioPci::pop(unsigned queue) {
   if (!running()) return std::nullopt;
   std::optional<VirtioChain> chain = queues_[queue].pop(queue_features());

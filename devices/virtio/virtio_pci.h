@@ -63,7 +63,8 @@ class VirtioPci : public PciFunction, private MmioHandler {
   /// The driver is ready, and may be served.
   bool running() const;
   bool has_feature(unsigned index) const { return (driver_features_ >> index & 1) != 0; }
-  bool has_request(unsigned queue) const { return running() && queues_[queue].has_request(); }
+  /// Is there a request? If not, the driver will notify of the next.
+  bool has_request(unsigned queue);
   /// The next request of `queue`, if there is one.
   std::optional<VirtioChain> pop(unsigned queue);
   /// Gives a request back with its first `written_bytes` writable bytes filled, and interrupts the driver if

@@ -106,19 +106,16 @@ std::optional<u16> Virtqueue::waiting() const {
   return count;
 }
 
-bool Virtqueue::has_request() const { return setup.enabled && !broken_ && waiting().value_or(0) != 0; }
+bool Virtqueue::has_request(Features features) {
+  if (!setup.enabled || broken_) return false;
+  const std::optional<u16> count = waiting();
+  broken_ = !count;
+  if (count == 0 && features.event_index) ask_for_notification();
+  return count && count != 0;
+}
 
 std::optional<VirtioChain> Virtqueue::pop(Features features) {
-  if (!setup.enabled || broken_) return std::nullopt;
-  const std::optional<u16> count = waiting();
-  if (!count) {
-    broken_ = true;
-    return std::nullopt;
-  }
-  if (*count == 0) {
-    if (features.event_index) ask_for_notification();
-    return std::nullopt;
-  }
+  if (!has_request(features)) return std::nullopt;
   const u64 entry_phys =
       setup.driver_ring_phys + kRingEntries + kAvailableEntryBytes * (next_available_ % setup.size);
   const std::optional<u16> head = read16(entry_phys);

@@ -1,0 +1,31 @@
+// VirtioRng: an entropy device whose random bytes follow from a seed. Virtio 1.2, 5.4.
+#pragma once
+
+#include "devices/virtio/virtio_pci.h"
+
+namespace reprise::devices {
+
+class VirtioRng final : public VirtioPci {
+ public:
+  VirtioRng(u64 seed, const VirtioBoard& board);
+
+  std::string_view name() const override { return "virtio_rng"; }
+  void reset(ResetKind kind) override;
+  void serialize(Archive& archive) override;
+
+ private:
+  void notified(unsigned queue) override;
+  void reset_kind() override;
+  u8 config_byte(u32) const override { return 0; }
+  void accept_next();
+  void complete();
+  u64 next_random();
+
+  const u64 seed_;
+  Clock::TimerId timer_;
+  u64 state_ = 0;  // of splitmix64; goes on through resets of the driver
+  bool busy_ = false;
+  VirtioChain request_;  // while busy
+};
+
+}  // namespace reprise::devices
