@@ -105,7 +105,7 @@ class InterruptSource {
 };
 
 /// What the machine may be asked to do by a device; carried out after the current instruction.
-enum class MachineRequest : u8 { None, PowerOff, Reset, Panic, DebugExit, EnginesDiffer };
+enum class MachineRequest : u8 { None, PowerOff, Reset, WatchdogReset, Panic, DebugExit, EnginesDiffer };
 
 /// The machine as devices with a say in its life see it.
 class MachineControl {

@@ -59,6 +59,11 @@ Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
   return aml::device(name, {hid(id), uid(unit), resources(descriptors)});
 }
 
+/// As QEMU describes it; Linux's pvpanic driver asks for nothing more.
+Bytes pvpanic() {
+  return aml::device("PEVT", {aml::name("_HID", aml::string("QEMU0001")), resources({aml::io(kPvpanicPort, 1)})});
+}
+
 Bytes floppy_controller() {
   return isa_device("FDC0", "PNP0700", 0,
                     {aml::io(kFloppyPort + 2, kFloppyPorts - 2), aml::io(kFloppyPort7, 1),
@@ -75,6 +80,7 @@ Bytes isa_bridge(const AcpiConfig& config) {
       isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}),
       isa_device("COM1", "PNP0501", 1, {aml::io(kCom1Port, 8), aml::irq(kIrqCom1)}),
       isa_device("COM2", "PNP0501", 2, {aml::io(kCom2Port, 8), aml::irq(kIrqCom2)}),
+      pvpanic(),
       isa_device("MBRD", "PNP0C02", 0,
                  {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
   };

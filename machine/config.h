@@ -20,6 +20,9 @@ enum class EngineKind : u8 { Interp, Jit, Lockstep };
 /// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
 enum class ClockMode : u8 { Free, Paced };
 
+/// What happens when the watchdog expires. The names on the command line are those of QEMU.
+enum class WatchdogAction : u8 { Reset, Shutdown, PowerOff, InjectNmi, Debug, None };
+
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   unsigned cpus = 1;
@@ -33,6 +36,9 @@ struct MachineConfig {
   i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   bool debug_testdev = false;          // QEMU's pc-testdev: devices/misc/test_device.h
   bool reboot = true;                  // RESET starts firmware again; else it ends the run
+  bool virtio_rng = false;             // seeded from `seed`
+  bool watchdog = false;               // an i6300esb
+  WatchdogAction watchdog_action = WatchdogAction::Reset;
   std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };
 

@@ -16,7 +16,7 @@
 
 namespace reprise::machine {
 
-enum class InputChannel : u8 { Com1, Com2 };
+enum class InputChannel : u8 { Com1, Com2, Console };  // Console: the virtio console's
 
 struct InputMessage {
   InputChannel channel = InputChannel::Com1;

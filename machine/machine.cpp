@@ -67,7 +67,10 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
       ram_(std::move(ram)),
       com1_watch_(backends.com1),
       com2_watch_(backends.com2),
-      pc_(config_, *ram_, {com1_watch_, com2_watch_, backends.disks}, *this, log),
+      console_watch_(backends.console != nullptr ? *backends.console : no_output_),
+      pc_(config_, *ram_,
+          {com1_watch_, com2_watch_, backends.disks, backends.console != nullptr ? &console_watch_ : nullptr},
+          *this, log),
       ram_hash_(*ram_) {}
 
 Machine::~Machine() = default;
@@ -122,7 +125,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     case cpu::VcpuExit::WaitForSipi:
       return idle(limits);
     case cpu::VcpuExit::Shutdown:
-      if (com1_watch_.suspected() || com2_watch_.suspected()) request(MachineRequest::Panic, 0);
+      if (suspicion() != nullptr) request(MachineRequest::Panic, 0);
       if (pending_.request != MachineRequest::None) return std::nullopt;
       if (config_.reboot && pc_.reset()) return std::nullopt;
       return Ending{
@@ -168,9 +171,12 @@ std::optional<Machine::Ending> Machine::check_request() {
     case MachineRequest::Panic:
       break;
     case MachineRequest::Reset:
-      if (com1_watch_.suspected() || com2_watch_.suspected()) break;
+      if (suspicion() != nullptr) break;
       if (config_.reboot && pc_.reset()) return std::nullopt;
       return end(ExitReason::Reset, "the guest asked for a reset");
+    case MachineRequest::WatchdogReset:
+      if (config_.reboot && pc_.reset()) return std::nullopt;
+      return end(ExitReason::Hang, "the guest no longer reset its watchdog");
     case MachineRequest::EnginesDiffer: {
       const std::string report = pc_.engine(0).failure();
       details_ = report.substr(std::min(report.find('\n') + 1, report.size()));
@@ -179,29 +185,38 @@ std::optional<Machine::Ending> Machine::check_request() {
     case MachineRequest::DebugExit:
       return Ending{ExitReason::DebugExit, pending.code & 0xff, "the guest wrote to the debug-exit port"};
   }
-  const PanicWatch& watch = com1_watch_.suspected() ? com1_watch_ : com2_watch_;
-  return end(ExitReason::Panic, watch.suspected() ? watch.message() : "the guest reported a panic");
+  const PanicWatch* watch = suspicion();
+  return end(ExitReason::Panic, watch != nullptr ? watch->message() : "the guest reported a panic");
+}
+
+PanicWatch* Machine::suspicion() {
+  for (PanicWatch* watch : {&com1_watch_, &com2_watch_, &console_watch_})
+    if (watch->suspected()) return watch;
+  return nullptr;
+}
+
+void Machine::refute_panic() {
+  for (PanicWatch* watch : {&com1_watch_, &com2_watch_, &console_watch_}) watch->refute();
 }
 
 std::optional<Machine::Ending> Machine::check_panic() {
-  PanicWatch& watch = com1_watch_.suspected() ? com1_watch_ : com2_watch_;
-  if (!watch.suspected()) return std::nullopt;
+  PanicWatch* watch = suspicion();
+  if (watch == nullptr) return std::nullopt;
   if (pc_.vcpu(0).cpu().state.cpl == 3) {
-    watch.refute();
+    watch->refute();
     return std::nullopt;
   }
-  const u64 bytes = com1_watch_.bytes() + com2_watch_.bytes();
+  const u64 bytes = com1_watch_.bytes() + com2_watch_.bytes() + console_watch_.bytes();
   if (bytes != panic_bytes_seen_) {
     panic_bytes_seen_ = bytes;
     panic_quiet_until_ns_ = virtual_ns() + kPanicQuietNs;
   }
   if (virtual_ns() < panic_quiet_until_ns_) return std::nullopt;
-  return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch.message()};
+  return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch->message()};
 }
 
 u64 Machine::slice(const RunLimits& limits) {
-  const bool suspicious = com1_watch_.suspected() || com2_watch_.suspected();
-  u64 budget = suspicious ? kPanicSliceInstructions : kSliceInstructions;
+  u64 budget = suspicion() != nullptr ? kPanicSliceInstructions : kSliceInstructions;
   if (limits.stop_at_retired) budget = std::min(budget, *limits.stop_at_retired - retired());
   if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
@@ -218,12 +233,11 @@ void Machine::take_hash_if_due(const RunLimits& limits) {
 }
 
 std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
-  com1_watch_.refute();
-  com2_watch_.refute();
+  refute_panic();
   Scheduler& scheduler = pc_.scheduler();
   if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
-  if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0) {
+  if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0 && !pc_.watchdog_runs()) {
     return hang("the guest halted its processor with interrupts off");
   }
   if (retired() != idle_retired_) {
@@ -289,17 +303,25 @@ void Machine::take_input() {
     std::deque<u8>& queue = waiting_input_[static_cast<unsigned>(message.channel)];
     queue.insert(queue.end(), message.bytes.begin(), message.bytes.end());
   }
-  devices::Uart16550* const uarts[] = {&pc_.com1(), &pc_.com2()};
-  for (const InputChannel channel : {InputChannel::Com1, InputChannel::Com2}) {
-    const auto index = static_cast<unsigned>(channel);
-    std::deque<u8>& queue = waiting_input_[index];
-    const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), uarts[index]->can_receive()));
+  for (const InputChannel channel : {InputChannel::Com1, InputChannel::Com2, InputChannel::Console}) {
+    std::deque<u8>& queue = waiting_input_[static_cast<unsigned>(channel)];
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue.size(), can_receive(channel)));
     if (count == 0) continue;
     std::vector<u8> bytes(queue.begin(), queue.begin() + count);
     queue.erase(queue.begin(), queue.begin() + count);
-    uarts[index]->receive(bytes);
+    receive(channel, bytes);
     input_log_.push_back({retired(), virtual_ns(), {channel, std::move(bytes)}});
   }
+}
+
+std::size_t Machine::can_receive(InputChannel channel) {
+  if (channel != InputChannel::Console) return uart(channel).can_receive();
+  return pc_.virtio_console() != nullptr ? pc_.virtio_console()->can_receive() : 0;
+}
+
+void Machine::receive(InputChannel channel, std::span<const u8> bytes) {
+  if (channel != InputChannel::Console) uart(channel).receive(bytes);
+  else if (pc_.virtio_console() != nullptr) pc_.virtio_console()->receive(bytes);
 }
 
 u64 Machine::state_hash() {

@@ -1,6 +1,7 @@
 // Machine: a PC with its RAM, its clock and its way to the outside; runs it until something ends the run.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -79,27 +80,44 @@ class Machine final : private MachineControl {
   std::optional<Ending> check_panic();
   std::optional<Ending> idle(const RunLimits& limits);
   Ending hang(std::string_view why);
+  /// The console on which a panic seems to have been printed, or nullptr.
+  PanicWatch* suspicion();
+  void refute_panic();
   /// How many instructions may retire before something other than the guest wants a say.
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
 
-  /// Lets in what the UARTs have room for, and logs it.
+  /// Lets in what the devices have room for, and logs it.
   void take_input();
-  bool input_waits() const { return !waiting_input_[0].empty() || !waiting_input_[1].empty(); }
+  bool input_waits() const {
+    return std::ranges::any_of(waiting_input_, [](const auto& queue) { return !queue.empty(); });
+  }
+  /// How much the device behind `channel` has room for, and giving it as much.
+  devices::Uart16550& uart(InputChannel channel) {
+    return channel == InputChannel::Com1 ? pc_.com1() : pc_.com2();
+  }
+  std::size_t can_receive(InputChannel channel);
+  void receive(InputChannel channel, std::span<const u8> bytes);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
 
   const MachineConfig config_;
   const DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
+  class NoOutput final : public devices::CharBackend {
+   public:
+    void write(std::span<const u8>) override {}
+  };
+  NoOutput no_output_;
   PanicWatch com1_watch_;
   PanicWatch com2_watch_;
+  PanicWatch console_watch_;
   Pc pc_;
   RamHash ram_hash_;
 
   Inbox inbox_;
   std::vector<StampedInput> input_log_;
-  std::deque<u8> waiting_input_[2];  // by InputChannel: still outside, because the UART has no room
+  std::deque<u8> waiting_input_[3];  // by InputChannel: still outside, because the device has no room
 
   PendingRequest pending_;
   std::string details_;  // of the ending

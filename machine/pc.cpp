@@ -117,6 +117,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       reset_control_(control),
       dma_(*this),
       debug_port_(debug_log_),
+      pvpanic_(control),
       vga_(scheduler_),
       fw_cfg_(*this),
       pci_config_(*this, reset_control_),
@@ -136,7 +137,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                                 [this](const std::string& name) {
                                   phys_map_.remove(name);
                                   memory_map_changed();
-                                }}) {
+                                }}),
+      watchdog_action_(config.watchdog_action) {
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpus; ++i) {
@@ -149,6 +151,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_pci();
   fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies(backends.disks)});
   plug_in_disks(backends.disks);
+  plug_in_extras(config, backends.console);
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
   for (const auto& processor : processors_) {
     processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
@@ -201,6 +204,7 @@ void Pc::map_ports() {
   constexpr u16 kBochsDebugPort = 0xe9;
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
+  map(kPvpanicPort, 1, Width::Byte, pvpanic_);
   map(0x510, 2, Width::Word, fw_cfg_.selector_ports());
   map(0x514, 8, Width::Dword, fw_cfg_.dma_ports());
 }
@@ -265,9 +269,49 @@ void Pc::plug_in_disks(const std::vector<AttachedDisk>& disks) {
   for (const AttachedDisk& disk : disks) {
     if (disk.bus != DiskBus::Virtio) continue;
     plug_in([&](IrqLine interrupt) {
-      const devices::VirtioBoard board{scheduler_, *this, *this, interrupt};
-      return std::make_unique<devices::VirtioBlk>(*disk.medium, disk.serial, board);
+      return std::make_unique<devices::VirtioBlk>(*disk.medium, disk.serial, virtio_board(interrupt));
     });
+  }
+}
+
+void Pc::plug_in_extras(const MachineConfig& config, devices::CharBackend* console) {
+  if (console != nullptr) {
+    plug_in([&](IrqLine interrupt) {
+      auto card = std::make_unique<devices::VirtioConsole>(*console, virtio_board(interrupt));
+      console_ = card.get();
+      return card;
+    });
+  }
+  if (config.virtio_rng) {
+    constexpr u64 kSeedIndex = 0x1000;  // beyond those of the processors
+    plug_in([&](IrqLine interrupt) {
+      return std::make_unique<devices::VirtioRng>(derive_seed(config.seed, kSeedIndex), virtio_board(interrupt));
+    });
+  }
+  if (config.watchdog) {
+    plug_in([&](IrqLine) {
+      auto card = std::make_unique<devices::I6300Esb>(scheduler_, [this] { watchdog_expired(); });
+      watchdog_ = card.get();
+      return card;
+    });
+  }
+}
+
+void Pc::watchdog_expired() {
+  log_.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}", retired_now());
+  switch (watchdog_action_) {
+    case WatchdogAction::Reset:
+      return control_.request(MachineRequest::WatchdogReset);
+    case WatchdogAction::Shutdown:
+      return acpi_pm_.press_power_button();
+    case WatchdogAction::PowerOff:
+      return control_.request(MachineRequest::PowerOff);
+    case WatchdogAction::InjectNmi:
+      for (const auto& processor : processors_) processor->nmi();
+      return;
+    case WatchdogAction::Debug:
+    case WatchdogAction::None:
+      return;
   }
 }
 
@@ -511,6 +555,7 @@ void Pc::for_each_device(Part&& part) {
   part(dma_);
   if (floppy_) part(*floppy_);
   part(debug_port_);
+  part(pvpanic_);
   part(vga_);
   part(fw_cfg_);
   if (variables_) part(*variables_);

@@ -32,7 +32,10 @@
 #include "devices/irq/pic8259.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
+#include "devices/misc/dma_page.h"
+#include "devices/misc/i6300esb.h"
 #include "devices/misc/port92.h"
+#include "devices/misc/pvpanic.h"
 #include "devices/misc/reset_control.h"
 #include "devices/misc/test_device.h"
 #include "devices/pci/config_mechanism1.h"
@@ -45,6 +48,8 @@
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_console.h"
+#include "devices/virtio/virtio_rng.h"
 #include "machine/acpi_tables.h"
 #include "machine/cmos_layout.h"
 #include "machine/config.h"
@@ -65,6 +70,7 @@ struct PcBackends {
   devices::CharBackend& com1;
   devices::CharBackend& com2;
   std::vector<AttachedDisk> disks = {};
+  devices::CharBackend* console = nullptr;  // if there is a virtio console
 };
 
 struct PcCounters {
@@ -106,6 +112,10 @@ class Pc final : public cpu::CpuBus,
   mmu::PhysMap& phys_map() { return phys_map_; }
   devices::Uart16550& com1() { return com1_; }
   devices::Uart16550& com2() { return com2_; }
+  /// nullptr: there is none.
+  devices::VirtioConsole* virtio_console() { return console_; }
+  /// A watchdog will do something if nothing else happens.
+  bool watchdog_runs() const { return watchdog_ != nullptr && watchdog_->running(); }
   unsigned processors() const { return static_cast<unsigned>(processors_.size()); }
   cpu::Vcpu& vcpu(unsigned index);
   const cpu::Engine& engine(unsigned index) const;
@@ -173,6 +183,9 @@ class Pc final : public cpu::CpuBus,
   std::array<FloppyType, 2> add_floppies(std::span<const AttachedDisk> disks);
   void map_pci();
   void plug_in_disks(const std::vector<AttachedDisk>& disks);
+  void plug_in_extras(const MachineConfig& config, devices::CharBackend* console);
+  void watchdog_expired();
+  devices::VirtioBoard virtio_board(IrqLine interrupt) { return {scheduler_, *this, *this, interrupt}; }
   /// One more PCI function. During construction only.
   void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
@@ -235,6 +248,7 @@ class Pc final : public cpu::CpuBus,
   devices::Dma8237Pair dma_;
   std::optional<devices::FloppyController> floppy_;  // when there are drives
   devices::DebugPort debug_port_;
+  devices::Pvpanic pvpanic_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;
   std::optional<RomShadow> rom_shadow_;      // with firmware
@@ -253,6 +267,9 @@ class Pc final : public cpu::CpuBus,
   PciWindows pci_windows_;
   unsigned next_card_slot_ = kPciFirstCardDevice;
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
+  devices::VirtioConsole* console_ = nullptr;  // among the cards
+  devices::I6300Esb* watchdog_ = nullptr;      // among the cards
+  const WatchdogAction watchdog_action_;
 };
 
 class Pc::Processor final : public devices::ApicCpu {

@@ -30,6 +30,7 @@ inline constexpr u16 kFloppyPort = 0x3f0;
 inline constexpr u16 kFloppyPorts = 6;
 inline constexpr u16 kFloppyPort7 = 0x3f7;
 inline constexpr unsigned kDmaFloppy = 2;
+inline constexpr u16 kPvpanicPort = 0x505;
 
 // ISA interrupt lines.
 inline constexpr unsigned kIrqPit = 0;

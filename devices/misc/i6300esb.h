@@ -16,6 +16,9 @@ class I6300Esb final : public PciFunction, private MmioHandler {
   /// `expired` carries out what is to happen then.
   I6300Esb(Clock& clock, std::function<void()> expired);
 
+  /// It counts, and will expire if the guest does nothing.
+  bool running() const { return stage_ != Stage::Stopped; }
+
   std::string_view name() const override { return "i6300esb"; }
   void reset(ResetKind kind) override;
   void serialize(Archive& archive) override;

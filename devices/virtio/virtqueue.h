@@ -63,11 +63,11 @@ class Virtqueue {
   bool well_placed() const;
   bool broken() const { return broken_; }
 
-  /// The next request, if there is one. When there is none, the driver is asked to notify of the next. May
-  /// break the queue.
+  /// Is there a request? Does not look inside. When there is none, the driver is asked to notify of the next.
+  /// May break the queue.
+  bool has_request(Features features);
+  /// The next request, if there is one; otherwise as has_request().
   std::optional<VirtioChain> pop(Features features);
-  /// Is there one? Does not look inside.
-  bool has_request() const;
   /// Gives `chain` back, its first `written_bytes` writable bytes filled. True when the driver wants an
   /// interrupt for it.
   bool push(const VirtioChain& chain, u32 written_bytes, Features features);
