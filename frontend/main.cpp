@@ -45,10 +45,13 @@ machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
 Result<machine::RunResult> run_machine(RunOptions& options) {
   const auto com1 = TRY(open_serial_output(options.com1));
   const auto com2 = TRY(open_serial_output(options.com2));
+  std::unique_ptr<devices::CharBackend> console;
+  if (options.console) console = TRY(open_serial_output(*options.console));
   const bool screen_to_stdout = options.screen_path == "-";
   ReportFile screen = TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path));
   const Log log = make_log(options);
-  const auto machine = TRY(machine::Machine::create(options.config, {*com1, *com2}, log));
+  const auto machine = TRY(machine::Machine::create(
+      options.config, {.com1 = *com1, .com2 = *com2, .console = console.get()}, log));
   machine->on_hash([](const machine::HashPoint& point) {
     fmt::print(stderr, "state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end());
   });
@@ -58,16 +61,19 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
     const SignalGuard signals(*machine);
     const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
     const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
+    const bool console_stdio = options.console && options.console->kind == SerialTarget::Kind::Stdio;
     std::optional<Terminal> terminal;
     std::optional<HostInput> input;
-    if (com1_stdio || com2_stdio) {
+    if (com1_stdio || com2_stdio || console_stdio) {
       terminal.emplace();
       const bool raw = terminal->raw();
       options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
       // A background job must not touch the terminal.
       if (raw || !isatty(STDIN_FILENO)) {
         input.emplace(machine->inbox(),
-                      com1_stdio ? machine::InputChannel::Com1 : machine::InputChannel::Com2,
+                      com1_stdio   ? machine::InputChannel::Com1
+                      : com2_stdio ? machine::InputChannel::Com2
+                                   : machine::InputChannel::Console,
                       raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, [&] {
                         machine->request_end(machine::ExitReason::Quit, 0);
                         machine->inbox().wake();

@@ -42,6 +42,8 @@ The machine
   --cpus N              processors; only 1 can run
   --cpu MODEL           what the processor can do, for example x86-64-v2,+aes; --cpu help lists models
   --serial TARGET       stdio (default), file:PATH or null; given twice, the second is COM2
+  --console TARGET      adds a virtio console (hvc0); with stdio, the first serial port is null unless it is given
+  --device NAME         adds a virtio-rng or an i6300esb watchdog; --watchdog-action reset|shutdown|poweroff|...
   --engine NAME         jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)
   --seed N              of the guest's random numbers (default 1)
   --rtc TIME            clock at power-on, UTC: 2025-01-01T00:00:00 (default), or seconds since 1970
@@ -85,7 +87,8 @@ struct Texts {
                                                     hash_every, timeout, wall_timeout, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
                                                     lockstep_seed, dump, at, symbols;
-  std::vector<std::string> serial, images, disks, cdroms, floppies;
+  std::string console, watchdog_action;
+  std::vector<std::string> serial, devices, images, disks, cdroms, floppies;
   bool stats = false, verbose = false, debug_testdev = false, perf_map = false, no_reboot = false;
 };
 
@@ -106,6 +109,9 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--cpus", texts.cpus);
   run.add_option("--cpu", texts.cpu);
   run.add_option("--serial", texts.serial)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run.add_option("--console", texts.console);
+  repeatable("--device", texts.devices);
+  run.add_option("--watchdog-action", texts.watchdog_action);
   run.add_option("--engine", texts.engine);
   run.add_option("--clock", texts.clock);
   run.add_option("--seed", texts.seed);
@@ -206,6 +212,41 @@ void interpret_disks(const Texts& texts, std::vector<machine::DiskConfig>& disks
   for (const std::string& text : texts.floppies) disks.push_back(taken(parse_floppy(text)));
 }
 
+void interpret_console(const Texts& texts, RunOptions& out) {
+  const auto has_terminal = [](const SerialTarget& target) { return target.kind == SerialTarget::Kind::Stdio; };
+  if (!texts.console.empty()) {
+    out.console = value_of("--console", texts.console, parse_serial(texts.console), "one of stdio, null, file:PATH");
+    if (has_terminal(*out.console) && texts.serial.empty()) out.com1.kind = SerialTarget::Kind::Null;
+  }
+  const bool console_has_terminal = out.console && has_terminal(*out.console);
+  if (int{has_terminal(out.com1)} + int{has_terminal(out.com2)} + int{console_has_terminal} > 1)
+    throw BadValue{"stdio was given twice: only one of --serial and --console can have the terminal"};
+}
+
+/// Names and their `-pci` forms are those of QEMU.
+void interpret_devices(const Texts& texts, machine::MachineConfig& config) {
+  for (const std::string& name : texts.devices) {
+    if (name == "virtio-rng" || name == "virtio-rng-pci")
+      config.virtio_rng = true;
+    else if (name == "i6300esb")
+      config.watchdog = true;
+    else
+      throw BadValue{fmt::format("--device '{}' is unknown: there are virtio-rng and i6300esb", name)};
+  }
+  if (texts.watchdog_action.empty()) return;
+  using machine::WatchdogAction;
+  static constexpr std::pair<std::string_view, WatchdogAction> kActions[] = {
+      {"reset", WatchdogAction::Reset},         {"shutdown", WatchdogAction::Shutdown},
+      {"poweroff", WatchdogAction::PowerOff},   {"inject-nmi", WatchdogAction::InjectNmi},
+      {"debug", WatchdogAction::Debug},         {"none", WatchdogAction::None}};
+  const auto* const found = std::ranges::find(kActions, texts.watchdog_action, [](const auto& action) { return action.first; });
+  if (found == std::end(kActions))
+    throw BadValue{fmt::format(
+        "--watchdog-action '{}' is none of reset, shutdown, poweroff, inject-nmi, debug, none", texts.watchdog_action)};
+  if (!config.watchdog) throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};
+  config.watchdog_action = found->second;
+}
+
 RunOptions interpret(const Texts& texts) {
   constexpr std::string_view kWantSeconds = "a number of seconds above 0";
   RunOptions out;
@@ -253,9 +294,8 @@ RunOptions interpret(const Texts& texts) {
     (i == 0 ? out.com1 : out.com2) =
         value_of("--serial", texts.serial[i], parse_serial(texts.serial[i]), "one of stdio, null, file:PATH");
   }
-  if (out.com1.kind == SerialTarget::Kind::Stdio && out.com2.kind == SerialTarget::Kind::Stdio) {
-    throw BadValue{"--serial stdio was given twice: only one port can have the terminal"};
-  }
+  interpret_console(texts, out);
+  interpret_devices(texts, config);
   if (!texts.seed.empty())
     config.seed = value_of("--seed", texts.seed, parse_number(texts.seed), kWantNumber);
   if (!texts.rtc.empty()) {

@@ -24,6 +24,7 @@ struct RunOptions {
   ClockChoice clock_choice = ClockChoice::Auto;
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
+  std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
   std::string json_path;    // empty: none
   std::string screen_path;  // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;

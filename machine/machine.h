@@ -20,7 +20,8 @@ namespace reprise::machine {
 
 class Machine final : private MachineControl {
  public:
-  /// Opens the disks, allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the machine.
+  /// Opens the disks, allocates RAM, builds the board and loads the kernel. `backends` and `log` outlive the
+  /// machine.
   static Result<std::unique_ptr<Machine>> create(const MachineConfig& config, PcBackends backends,
                                                  const Log& log);
   ~Machine() override;

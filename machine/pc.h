@@ -32,7 +32,6 @@
 #include "devices/irq/pic8259.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
-#include "devices/misc/dma_page.h"
 #include "devices/misc/i6300esb.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/pvpanic.h"

@@ -65,8 +65,10 @@ u8 I6300Esb::writable(unsigned offset) const {
 
 void I6300Esb::config_changed(ConfigChange change) {
   if (!change.touches(kWdtLock, 1)) return;
-  if (!enabled()) stop();
-  else if (stage_ == Stage::Stopped) start(Stage::First);
+  if (!enabled())
+    stop();
+  else if (stage_ == Stage::Stopped)
+    start(Stage::First);
 }
 
 void I6300Esb::start(Stage stage) {
@@ -86,8 +88,10 @@ void I6300Esb::timer_event() {
     interrupt_active_ = true;
     return start(Stage::Second);
   }
-  if (byte(kWdtLock) & kFreeRunning) start(Stage::First);
-  else stage_ = Stage::Stopped;
+  if (byte(kWdtLock) & kFreeRunning)
+    start(Stage::First);
+  else
+    stage_ = Stage::Stopped;
   if (word(kWdtConfig) & kOutputDisabled) return;
   expired_before_ = true;
   expired_();
@@ -120,8 +124,10 @@ void I6300Esb::mmio_write(u64 offset, Width width, u64 value) {
   }
   const bool unlocked = unlock_step_ == 2;
   if (offset == kReload && !unlocked) {
-    if (value == kUnlockFirst) unlock_step_ = 1;
-    else unlock_step_ = unlock_step_ == 1 && value == kUnlockSecond ? 2 : 0;
+    if (value == kUnlockFirst)
+      unlock_step_ = 1;
+    else
+      unlock_step_ = unlock_step_ == 1 && value == kUnlockSecond ? 2 : 0;
     return;
   }
   if (!unlocked || width < Width::Word) return;
@@ -149,7 +155,8 @@ void I6300Esb::serialize(Archive& archive) {
 
 std::string I6300Esb::debug_dump() const {
   return fmt::format("config={:04x} lock={:02x} preload={:x},{:x} stage={} timed_out={}\n", word(kWdtConfig),
-                     byte(kWdtLock), preload_[0], preload_[1], static_cast<unsigned>(stage_), expired_before_);
+                     byte(kWdtLock), preload_[0], preload_[1], static_cast<unsigned>(stage_),
+                     expired_before_);
 }
 
 }  // namespace reprise::devices

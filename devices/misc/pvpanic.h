@@ -1,5 +1,5 @@
-// The port by which a guest's kernel tells that it panicked. QEMU docs/specs/pvpanic; Linux finds it through the
-// ACPI device QEMU0001.
+// The port by which a guest's kernel tells that it panicked. QEMU docs/specs/pvpanic; Linux finds it through
+// the ACPI device QEMU0001.
 #pragma once
 
 #include "common/ports.h"

@@ -58,8 +58,10 @@ void VirtioConsole::config_byte_written(u32 offset, u8 value) {
 }
 
 void VirtioConsole::notified(unsigned queue) {
-  if (queue == kReceiveQueue) start_input();
-  else if (!busy_) accept_output();
+  if (queue == kReceiveQueue)
+    start_input();
+  else if (!busy_)
+    accept_output();
 }
 
 // --- To the host ---

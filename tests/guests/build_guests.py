@@ -6,6 +6,8 @@ the output folder, never installed. Nothing third-party is kept in the source tr
 
     vmlinuz         the kernel, as packaged
     initramfs.img   cpio "newc" archive, uncompressed so that a boot does not spend its time in gunzip
+    drivers.img     another, to be appended to it: the kernel's drivers of emulated devices, ext4's tools, and what
+                    tests do with them (tests/guests/drivers)
     busybox         the guest's busybox, for native comparison
     packages.txt    what was fetched: package, version
 
@@ -24,6 +26,12 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT_FILES = HERE / "root"
+DRIVER_FILES = HERE / "drivers"
+# Modules; those they depend on come with them. A kernel that has one built in needs none.
+DRIVERS = ["virtio_pci", "virtio_blk", "virtio_console", "virtio-rng", "pvpanic-mmio", "i6300esb", "ata_piix", "ahci",
+           "sd_mod", "sr_mod", "isofs"]
+TOOL_PACKAGES = ["e2fsprogs", "libext2fs2", "libcom-err2", "libblkid1", "libuuid1", "libss2"]
+TOOLS = ["mke2fs", "e2fsck"]
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
 # busybox is static; the UML binary needs the C library and its loader.
 PACKAGES = ["busybox-static", "user-mode-linux", "libc6"]
@@ -148,9 +156,53 @@ def build_initramfs(folders):
     return archive.bytes()
 
 
+def depends_of(module):
+    """The names of the modules that `module`, a file, needs, from its .modinfo section."""
+    found = re.search(rb"\0depends=([^\0]*)\0", b"\0" + module.read_bytes())
+    return [name for name in found[1].decode().split(",") if name] if found else []
+
+
+def in_load_order(names, files):
+    """The files of `names` and of all they need, each after what it needs."""
+    order = []
+
+    def visit(name):
+        module = files.get(name.replace("-", "_"))
+        if module is None or module in order:
+            return
+        for needed in depends_of(module):
+            visit(needed)
+        order.append(module)
+
+    for name in names:
+        visit(name)
+    return order
+
+
+def build_drivers(folders, kernel_package):
+    archive = Cpio()
+    for name in ["lib", "lib/drivers", "lib/x86_64-linux-gnu", "bin"]:
+        archive.folder(name)
+    files = {path.stem.replace("-", "_"): path for path in sorted(folders[kernel_package].rglob("*.ko"))}
+    modules = in_load_order(DRIVERS, files)
+    for module in modules:
+        archive.file(f"lib/drivers/{module.name}", module)
+    archive.add("lib/drivers/order", stat.S_IFREG | 0o644, "".join(f"{m.name}\n" for m in modules).encode())
+    for package in TOOL_PACKAGES:
+        for path in sorted(folders[package].rglob("*")):
+            if path.name in TOOLS and path.is_file():
+                archive.file(f"bin/{path.name}", path)
+            elif re.search(r"/lib/x86_64-linux-gnu/lib[^/]*\.so\.\d+$", str(path)):
+                archive.file(f"lib/x86_64-linux-gnu/{path.name}", path.resolve())
+    archive.link("bin/mkfs.ext4", "mke2fs")
+    archive.tree(DRIVER_FILES)
+    return archive.bytes()
+
+
 def stamp_of(kernel):
     digest = hashlib.sha256(kernel.encode())
-    for path in [pathlib.Path(__file__), *sorted(p for p in ROOT_FILES.rglob("*") if p.is_file())]:
+    files = sorted(p for folder in (ROOT_FILES, DRIVER_FILES) for p in folder.rglob("*") if p.is_file())
+    for path in [pathlib.Path(__file__), *files]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -166,7 +218,7 @@ def main():
     out = pathlib.Path(options.out).resolve()
     out.mkdir(parents=True, exist_ok=True)
     stamp = out / "stamp"
-    outputs = [out / "vmlinuz", out / "initramfs.img"]
+    outputs = [out / "vmlinuz", out / "initramfs.img", out / "drivers.img"]
     wanted = stamp_of(options.kernel)
     if not options.refresh and stamp.exists() and stamp.read_text() == wanted and all(p.exists() for p in outputs):
         return
@@ -174,7 +226,7 @@ def main():
 
     kernel_package = resolve_kernel(KERNELS[options.kernel])
     folders, versions = {}, []
-    for package in [kernel_package, *PACKAGES]:
+    for package in [kernel_package, *PACKAGES, *TOOL_PACKAGES]:
         folders[package], version = fetch(package, out)
         versions.append(f"{package} {version}\n")
 
@@ -184,6 +236,7 @@ def main():
         fail(f"{kernel_package} holds no boot/vmlinuz-*")
     shutil.copyfile(images[0], out / "vmlinuz")
     (out / "initramfs.img").write_bytes(build_initramfs(folders))
+    (out / "drivers.img").write_bytes(build_drivers(folders, kernel_package))
     shutil.copy(folders["busybox-static"] / "bin/busybox", out / "busybox")
     (out / "packages.txt").write_text("".join(versions))
     shutil.rmtree(out / "packages")
