@@ -33,7 +33,8 @@ bool overlaps(const Block& block, u64 phys, u64 bytes) {
 /// The lines of the page of `phys` that the block has code in.
 u64 lines_in_page(const Block& block, u64 phys) {
   u64 lines = 0;
-  for_bytes_in_page(block, phys, [&](u64 offset, u64 count) { lines |= mmu::CodePages::line_mask(offset, count); });
+  for_bytes_in_page(block, phys,
+                    [&](u64 offset, u64 count) { lines |= mmu::CodePages::line_mask(offset, count); });
   return lines;
 }
 
@@ -59,7 +60,8 @@ BlockCache::Page& BlockCache::page_for(u64 phys) {
 
 void BlockCache::link(Block* block, unsigned which, u64 phys) {
   Page& page = page_for(phys);
-  if (page.code) for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page.code->set(offset, count); });
+  if (page.code)
+    for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page.code->set(offset, count); });
   Block*& head = page.first;
   Block::PageLink& mine = block->page_link[which];
   mine = {head, &head};
