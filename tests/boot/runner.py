@@ -12,13 +12,15 @@ class Failure(Exception):
     """A test failed; the message says how."""
 
 
-def arguments(description):
+def arguments(description, add_arguments=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--reprise", required=True, help="the emulator")
     parser.add_argument("--engine", default="interp")
     parser.add_argument("--guests", default="build/guests", help="folder with vmlinuz and initramfs.img")
     parser.add_argument("--kernel", help="another kernel than the folder's")
     parser.add_argument("--initrd", help="another initramfs than the folder's")
+    if add_arguments:
+        add_arguments(parser)
     options = parser.parse_args()
     guests = pathlib.Path(options.guests)
     options.kernel = options.kernel or guests / "vmlinuz"
@@ -53,8 +55,8 @@ def expect(condition, message):
         raise Failure(message)
 
 
-def main(test, description):
-    options = arguments(description)
+def main(test, description, add_arguments=None):
+    options = arguments(description, add_arguments)
     try:
         test(options)
     except Failure as failure:
