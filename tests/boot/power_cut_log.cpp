@@ -1,9 +1,10 @@
-// Preloaded (LD_PRELOAD) into the emulator by crash_consistency.py: writes down what reaches one image, and when it was
-// made durable, so that the test can form what a power cut would have left of it.
+// Preloaded (LD_PRELOAD) into the emulator by crash_consistency.py: writes down what reaches one image, and
+// when it was made durable, so that the test can form what a power cut would have left of it.
 //
-// POWER_CUT_IMAGE names the image, POWER_CUT_LOG the log: records of five 64-bit words (kind, offset, bytes, 0, 0), kind 'W' followed by the
-// bytes written, 'Z' for a range that was zeroed, 'F' for a completed flush. Interposed: pwrite, fallocate, fdatasync and
-// their 64-bit names. A record is written before the call that it describes returns, a flush's after it.
+// POWER_CUT_IMAGE names the image, POWER_CUT_LOG the log: records of five 64-bit words (kind, offset, bytes,
+// 0, 0), kind 'W' followed by the bytes written, 'Z' for a range that was zeroed, 'F' for a completed flush.
+// Interposed: pwrite, fallocate, fdatasync and their 64-bit names. A record is written before the call that
+// it describes returns, a flush's after it.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -44,11 +45,14 @@ ssize_t pwrite64(int fd, const void* data, size_t bytes, off64_t offset) {
   return put;
 }
 
-ssize_t pwrite(int fd, const void* data, size_t bytes, off_t offset) { return pwrite64(fd, data, bytes, offset); }
+ssize_t pwrite(int fd, const void* data, size_t bytes, off_t offset) {
+  return pwrite64(fd, data, bytes, offset);
+}
 
 int fallocate64(int fd, int mode, off64_t offset, off64_t bytes) {
   const int result = next<int(int, int, off64_t, off64_t)>("fallocate64")(fd, mode, offset, bytes);
-  if (result == 0 && is_image(fd)) record('Z', static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes), nullptr);
+  if (result == 0 && is_image(fd))
+    record('Z', static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes), nullptr);
   return result;
 }
 
