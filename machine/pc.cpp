@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/check.h"
 #include "machine/acpi_tables.h"
 #include "machine/boot/entry.h"
@@ -149,6 +151,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
+  plug_in_ahci(backends.disks);
   fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies(backends.disks)});
   plug_in_disks(backends.disks);
   plug_in_extras(config, backends.console);
@@ -313,6 +316,14 @@ void Pc::watchdog_expired() {
     case WatchdogAction::None:
       return;
   }
+}
+
+void Pc::plug_in_ahci(const std::vector<AttachedDisk>& disks) {
+  if (std::ranges::find(disks, DiskBus::Ahci, &AttachedDisk::bus) == disks.end()) return;
+  plug_in([&](IrqLine interrupt) {
+    return std::make_unique<devices::ahci::AhciController>(scheduler_, interrupt, *this, *this,
+                                                           ahci_units(disks));
+  });
 }
 
 void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {

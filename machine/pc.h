@@ -198,6 +198,7 @@ class Pc final : public cpu::CpuBus,
     cards_.push_back(make(pci_interrupt(device, 1)));
     attach_pci(device, 0, *cards_.back());
   }
+  void plug_in_ahci(const std::vector<AttachedDisk>& disks);
   void enter_virtual_wire_mode();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
   void set_a20(unsigned source, bool enabled);

@@ -15,6 +15,11 @@ constexpr unsigned kIdePlaces = 4;
 }  // namespace
 
 Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
+  constexpr unsigned kAhciPorts = devices::ahci::AhciController::kPorts;
+  if (const auto drives = std::ranges::count(disks, DiskBus::Ahci, &AttachedDisk::bus); drives > kAhciPorts) {
+    return Error{fmt::format("{} drives were given for the AHCI bus, which takes {}: put some on bus=virtio.",
+                             drives, kAhciPorts)};
+  }
   const auto count = std::ranges::count(disks, DiskBus::Ide, &AttachedDisk::bus);
   if (count > kIdePlaces) {
     return Error{fmt::format(
@@ -22,6 +27,16 @@ Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
         kIdePlaces)};
   }
   return Done{};
+}
+
+devices::ahci::AhciController::Units ahci_units(const std::vector<AttachedDisk>& disks) {
+  devices::ahci::AhciController::Units units;
+  std::size_t next = 0;
+  for (const AttachedDisk& disk : disks) {
+    if (disk.bus == DiskBus::Ahci && next < units.size())
+      units[next++] = make_ata_unit(disk, devices::ata::Cable::Serial);
+  }
+  return units;
 }
 
 std::unique_ptr<devices::ata::Unit> make_ata_unit(const AttachedDisk& disk, devices::ata::Cable cable) {
