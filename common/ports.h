@@ -18,7 +18,7 @@ class PioHandler {
   virtual u32 pio_read(u16 offset, Width width) = 0;
   virtual void pio_write(u16 offset, Width width, u32 value) = 0;
   /// As many of the next reads (writes) of `width` at `offset` as have no effect but to move data: not on time,
-  /// wires, or what any other register holds. Returns the bytes moved, whole elements; 0: use pio_read (pio_write).
+  /// wires, or what any other register holds. Only for ports that stream (PioRange). Returns the bytes moved, whole elements; 0: use pio_read (pio_write).
   virtual std::size_t pio_read_ahead(u16, Width, std::span<u8>) { return 0; }
   virtual std::size_t pio_write_ahead(u16, Width, std::span<const u8>) { return 0; }
 };

@@ -75,13 +75,13 @@ u32 PioBus::read(u16 port, Width width) {
 
 std::size_t PioBus::read_ahead(u16 port, Width width, std::span<u8> into) {
   const Mapping& mapping = mappings_[mapping_of_port_[port]];
-  if (!mapping.handler || step(port, width) != width) return 0;
+  if (!mapping.handler || !streams(port) || step(port, width) != width) return 0;
   return mapping.handler->pio_read_ahead(static_cast<u16>(port - mapping.range.first), width, into);
 }
 
 std::size_t PioBus::write_ahead(u16 port, Width width, std::span<const u8> from) {
   const Mapping& mapping = mappings_[mapping_of_port_[port]];
-  if (!mapping.handler || step(port, width) != width) return 0;
+  if (!mapping.handler || !streams(port) || step(port, width) != width) return 0;
   return mapping.handler->pio_write_ahead(static_cast<u16>(port - mapping.range.first), width, from);
 }
 

@@ -17,6 +17,8 @@ struct PioRange {
   u16 first = 0;
   u32 count = 0;
   Width widest = Width::Byte;
+  /// `first` is a data port that the processor streams through: an access takes no longer than an instruction.
+  bool streams = false;
 };
 
 /// vCPU thread only. Mapping and unmapping are allowed while a handler runs.
@@ -32,6 +34,11 @@ class PioBus {
   /// `width` is Byte, Word or Dword. Ports without a handler, and those past FFFFh, read as ones and drop writes.
   u32 read(u16 port, Width width);
   void write(u16 port, Width width, u32 value);
+  /// Does an access of `port` go to a data port that streams?
+  bool streams(u16 port) const {
+    const PioRange& range = mappings_[mapping_of_port_[port]].range;
+    return range.streams && port == range.first;
+  }
   /// As PioHandler: elements that only move data. 0 where nobody takes `width` whole.
   std::size_t read_ahead(u16 port, Width width, std::span<u8> into);
   std::size_t write_ahead(u16 port, Width width, std::span<const u8> from);

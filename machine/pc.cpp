@@ -369,7 +369,10 @@ void Pc::move_ide_ports() {
     ports_.unmap(channel);
     ports_.unmap(channel.control_port());
     if (!ide_.decodes(i)) continue;
-    (void)ports_.map({IdeController::kCommandPort[i], devices::ide::IdeChannel::kCommandPorts, Width::Dword},
+    (void)ports_.map({.first = IdeController::kCommandPort[i],
+                      .count = devices::ide::IdeChannel::kCommandPorts,
+                      .widest = Width::Dword,
+                      .streams = true},
                      channel);
     (void)ports_.map({IdeController::kControlPort[i], 1, Width::Byte}, channel.control_port());
   }
@@ -478,7 +481,7 @@ void Pc::enter_virtual_wire_mode() {
 
 u32 Pc::port_read(u16 port, Width width) {
   ++counters_.port_reads;
-  scheduler_.stall(kPortAccessNs);
+  if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
   const u32 value = ports_.read(port, width);
   if (trace_ports_) [[unlikely]] {
     log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
@@ -489,7 +492,7 @@ u32 Pc::port_read(u16 port, Width width) {
 
 void Pc::port_write(u16 port, Width width, u32 value) {
   ++counters_.port_writes;
-  scheduler_.stall(kPortAccessNs);
+  if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
   if (trace_ports_) [[unlikely]] {
     log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
                value);

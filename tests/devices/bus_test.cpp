@@ -27,6 +27,33 @@ class Recorder final : public PioHandler {
   std::vector<Access> writes;
 };
 
+/// Gives one element short of ten ahead.
+class StreamingPorts final : public PioHandler {
+ public:
+  u32 pio_read(u16, Width) override { return 0; }
+  void pio_write(u16, Width, u32) override {}
+  std::size_t pio_read_ahead(u16 offset, Width width, std::span<u8> into) override {
+    EXPECT_EQ(offset, 0);
+    return std::min<std::size_t>(into.size(), 9 * width_bytes(width));
+  }
+};
+
+TEST(PioBus, OnlyTheDataPortOfARangeThatStreamsGivesAhead) {
+  PioBus bus;
+  StreamingPorts disk, other;
+  ASSERT_TRUE(bus.map({.first = 0x1f0, .count = 8, .widest = Width::Word, .streams = true}, disk).ok());
+  ASSERT_TRUE(bus.map({.first = 0x60, .count = 1, .widest = Width::Word}, other).ok());
+  std::array<u8, 64> bytes;
+  EXPECT_EQ(bus.read_ahead(0x1f0, Width::Word, bytes), 18u);
+  EXPECT_EQ(bus.read_ahead(0x1f0, Width::Dword, bytes), 0u) << "wider than the port";
+  EXPECT_EQ(bus.read_ahead(0x1f1, Width::Byte, bytes), 0u);
+  EXPECT_EQ(bus.read_ahead(0x60, Width::Byte, bytes), 0u);
+  EXPECT_EQ(bus.read_ahead(0x80, Width::Byte, bytes), 0u);
+  EXPECT_EQ(bus.write_ahead(0x1f0, Width::Word, bytes), 0u);
+  EXPECT_TRUE(bus.streams(0x1f0));
+  EXPECT_FALSE(bus.streams(0x1f2));
+}
+
 TEST(PioBus, UnmappedPortsReadOnesOfTheirWidthAndAreCounted) {
   PioBus bus;
   EXPECT_EQ(bus.read(0x80, Width::Byte), 0xffu);
