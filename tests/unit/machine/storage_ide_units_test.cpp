@@ -1,0 +1,62 @@
+// machine/storage/ide_units.
+#include "machine/storage/ide_units.h"
+
+#include <gtest/gtest.h>
+
+namespace reprise::machine {
+namespace {
+
+class NoMedium final : public devices::BlockBackend {
+ public:
+  u64 bytes() const override { return 0; }
+  bool read_only() const override { return true; }
+  devices::BlockStatus read(u64, std::span<u8>) override { return devices::BlockStatus::OutOfRange; }
+  devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
+  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
+  devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::ReadOnly; }
+};
+
+class Places : public ::testing::Test {
+ protected:
+  AttachedDisk drive(DiskBus bus, DiskMedia media) {
+    return {.medium = &medium_, .bus = bus, .media = media, .serial = "S"};
+  }
+  AttachedDisk disk() { return drive(DiskBus::Ide, DiskMedia::Disk); }
+  AttachedDisk cdrom() { return drive(DiskBus::Ide, DiskMedia::Cdrom); }
+  /// A letter per place: disk, cdrom or nothing.
+  template <class Units>
+  static std::string letters(const Units& units) {
+    std::string text;
+    for (const auto& unit : units) text += !unit ? '-' : unit->is_packet_device() ? 'c' : 'd';
+    return text;
+  }
+  NoMedium medium_;
+};
+
+TEST_F(Places, CdromsPreferTheSecondaryChannel) {
+  EXPECT_EQ(letters(ide_units({})), "----");
+  EXPECT_EQ(letters(ide_units({disk()})), "d---");
+  EXPECT_EQ(letters(ide_units({cdrom()})), "--c-");
+  EXPECT_EQ(letters(ide_units({cdrom(), disk(), cdrom(), disk()})), "ddcc");
+  EXPECT_EQ(letters(ide_units({disk(), disk(), disk(), cdrom()})), "dddc");
+  EXPECT_EQ(letters(ide_units({cdrom(), cdrom(), cdrom(), disk()})), "cdcc");
+  EXPECT_EQ(letters(ide_units({drive(DiskBus::Virtio, DiskMedia::Disk), disk()})), "d---");
+}
+
+TEST_F(Places, AhciFillsPortsInOrder) {
+  const std::vector<AttachedDisk> disks = {drive(DiskBus::Ahci, DiskMedia::Cdrom), disk(),
+                                           drive(DiskBus::Ahci, DiskMedia::Disk)};
+  EXPECT_EQ(letters(ahci_units(disks)), "cd----");
+}
+
+TEST_F(Places, TooManyDrivesAreRefused) {
+  EXPECT_TRUE(check_disk_places(std::vector(4, disk())).ok());
+  const auto ide = check_disk_places(std::vector(5, disk()));
+  ASSERT_FALSE(ide.ok());
+  EXPECT_NE(ide.error().message.find("takes 4"), std::string::npos);
+  EXPECT_TRUE(check_disk_places(std::vector(6, drive(DiskBus::Ahci, DiskMedia::Disk))).ok());
+  EXPECT_FALSE(check_disk_places(std::vector(7, drive(DiskBus::Ahci, DiskMedia::Disk))).ok());
+}
+
+}  // namespace
+}  // namespace reprise::machine
