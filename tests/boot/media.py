@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""What other people made to be booted, through SeaBIOS, OVMF or directly: by what each shows on its screen or prints, as
+far as it can get without a keyboard, a network or a disk to install to."""
+
+import hashlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import runner
+
+
+def run(options, words, seconds):
+    """Ends after `seconds` of the guest's time. Returns exit code, serial output, text screen."""
+    with tempfile.TemporaryDirectory() as folder:
+        console, screen = pathlib.Path(folder, "console"), pathlib.Path(folder, "screen")
+        command = [options.reprise, "run", *words, "--engine", options.engine, "--serial", f"file:{console}", "--timeout",
+                   seconds, "--wall-timeout", 600, "--dump-screen", screen]
+        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=700)
+        runner.expect(done.returncode in (0, 12), f"exit code {done.returncode}: {done.stdout.decode(errors='replace')}")
+        return done.returncode, console.read_text(errors="replace"), screen.read_text() if screen.exists() else ""
+
+
+def expect_all(what, text, *wanted):
+    for words in wanted:
+        runner.expect(words in text, f"{what} does not say '{words}': ...{text[-1500:]}")
+
+
+def memtest(options, media):
+    _, _, screen = run(options, [media / "memtest86+.iso", "--memory", "64M"], 6)
+    expect_all("Memtest86+", screen, "Memtest86+ v", "Test #", "Errors: 0", "64MB")
+
+
+def grub_cdrom(options, media):
+    _, _, screen = run(options, [media / "grub-rescue.iso", "--memory", "64M"], 2)
+    expect_all("GRUB from a CD-ROM", screen, "GNU GRUB", "The highlighted entry will be executed automatically")
+
+
+def grub_floppy(options, media):
+    _, _, screen = run(options, ["--floppy", media / "grub-rescue-floppy.img", "--memory", "64M"], 20)
+    expect_all("GRUB from a floppy disk", screen, "GNU GRUB")
+
+
+def ipxe(options, media):
+    _, console, screen = run(options, [media / "ipxe.iso", "--memory", "64M"], 3)
+    expect_all("ISOLINUX", screen, "ISOLINUX", "Loading ipxe.krn... ok")
+    expect_all("iPXE", console, "Open Source Network Boot Firmware", "No more network devices")
+
+
+def installer(options, media):
+    _, console, _ = run(options, ["--kernel", media / "installer/linux", "--initrd", media / "installer/initrd.gz", "--append",
+                                  "console=ttyS0 DEBIAN_FRONTEND=text", "--memory", "1G"], 30)
+    expect_all("Debian's installer", console, "Select a language", "English")
+
+
+def pae_kernel(options, media):
+    code, console, _ = run(options, ["--kernel", media / "pae/vmlinuz", "--initrd", media / "pae/initramfs.img", "--append",
+                                     "console=ttyS0", "--memory", "4608M"], 60)
+    digest = hashlib.sha256(b"".join(b"%d\n" % i for i in range(1, 100001))).hexdigest()
+    expect_all("the 32-bit kernel", console, f"pae: i686 {digest}")
+    memory_kib = int(console.split("MemTotal:")[1].split()[0])
+    runner.expect(memory_kib > 4 << 20, f"the 32-bit kernel sees {memory_kib} KiB: PAE does not reach above 4 GiB")
+    runner.expect(code == 0, f"exit code {code} after the power-off")
+
+
+def ovmf_shell(options, _media):
+    with tempfile.TemporaryDirectory() as folder:
+        variables = pathlib.Path(folder, "variables.fd")
+        _, console, _ = run(options, ["--bios", "ovmf", "--bios-vars", variables, "--memory", "256M"], 60)
+        expect_all("OVMF", console, "UEFI Interactive Shell", "Shell>")
+        runner.expect(b"B\0o\0o\0t\0O\0r\0d\0e\0r\0" in variables.read_bytes(), "the variable store has no BootOrder")
+
+
+def test(options):
+    media = pathlib.Path(options.media)
+    if not (media / "packages.txt").exists():
+        print(f"SKIP: '{media}' is missing: tests/guests/build_media.py makes it")
+        sys.exit(77)
+    for part in (memtest, grub_cdrom, grub_floppy, ipxe, installer, pae_kernel, ovmf_shell):
+        if not options.only or options.only == part.__name__:
+            print(part.__name__, flush=True)
+            part(options, media)
+
+
+def add_arguments(parser):
+    parser.add_argument("--media", default="build/media", help="folder made by tests/guests/build_media.py")
+    parser.add_argument("--only", help="one part")
+
+
+runner.main(test, __doc__, add_arguments)
