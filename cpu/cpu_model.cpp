@@ -171,7 +171,8 @@ CpuProfile profile_of(const Model& model) {
       // No Intel part has this number, so no kernel applies a model's errata or looks for its private registers.
       .model = 0x40,
       .stepping = 1,
-      .physical_address_bits = 46,
+      // As QEMU's: firmware takes more for the width of a real bus and prepares page tables for all of it.
+      .physical_address_bits = 40,
       .features = model.features() & ~missing_features(),
   };
 }
