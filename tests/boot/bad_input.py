@@ -32,6 +32,24 @@ def cases(options, folder):
     missing = str(pathlib.Path(folder, "missing"))
     run = ["run", "--kernel", kernel]
 
+    vmdk = file("image.vmdk", b"KDMV" + bytes(4092))
+    packed = file("image.xz", b"\xfd7zXZ\0" + bytes(4090))
+    damaged = file("image.qcow2", b"QFI\xfb\0\0\0\3" + b"\xff" * 4088)
+    for title, disk in [("missing disk", missing), ("empty disk", empty), ("folder as disk", folder), ("VMDK as disk", vmdk),
+                        ("packed disk", packed), ("damaged qcow2 as disk", damaged), ("device that is no disk", "/dev/null")]:
+        yield title, [*run, "--disk", disk], HOST_ERROR, pathlib.Path(disk).name
+        yield title + " without a kernel", ["run", disk], HOST_ERROR, pathlib.Path(disk).name
+    yield "missing CD-ROM", [*run, "--cdrom", missing], HOST_ERROR, "missing"
+    yield "missing floppy", [*run, "--floppy", missing], HOST_ERROR, "missing"
+    yield "unknown bus", [*run, "--disk", f"{text},bus=scsi"], USAGE, "bus=scsi"
+    yield "unknown key of a disk", [*run, "--disk", f"{text},size=1"], USAGE, "size=1"
+    yield "overlay of another disk", [*run, "--disk", f"{text},overlay={zeros}"], HOST_ERROR, "zeros"
+    yield "image command without a file", ["image", "info"], USAGE, "FILE"
+    yield "information about a missing image", ["image", "info", missing], HOST_ERROR, "missing"
+    yield "image that exists already", ["image", "create", text, "1M"], HOST_ERROR, "text"
+    yield "image of no size", ["image", "create", missing, "0"], USAGE, "0"
+    yield "commit of a raw image", ["image", "commit", text], HOST_ERROR, "text"
+
     for title, path, code in [
         ("missing kernel", missing, HOST_ERROR), ("empty kernel", empty, HOST_ERROR), ("text as kernel", text, HOST_ERROR),
         ("zeros as kernel", zeros, HOST_ERROR), ("kernel cut inside its set-up part", setup_only, HOST_ERROR),

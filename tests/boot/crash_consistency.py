@@ -186,12 +186,17 @@ def cut_power(before, log, after, chance):
     return certain, len(records) - certain
 
 
-def check(image, console, folder, removed_or_synced):
+def check(image, console, folder, ending, removed_or_synced):
     """fsck, then every slot against what the guest said. `removed_or_synced` remembers earlier rounds: slot -> (generation, removed)."""
     first = run("e2fsck", "-f", "-y", image, check=False)
     expect(first.returncode in (0, 1), f"e2fsck gives {first.returncode}: {first.stdout}")
+    complaints = first.stdout
+    if ending == "power-cut":
+        # Of a commit block that no flush has covered yet one sector may survive without the other. Its transaction was
+        # never reported as synced; were one corrupt that was, its files would be missing below.
+        complaints = re.sub(r"Journal transaction \d+ was corrupt, replay was aborted", "", complaints, count=1)
     for word in ("UNEXPECTED", "Illegal", "Multiply", "corrupt", "Corrupt", "invalid"):
-        expect(word not in first.stdout, f"e2fsck found more than a journal to replay: {first.stdout}")
+        expect(word not in complaints, f"e2fsck found more than a journal to replay: {first.stdout}")
     run("e2fsck", "-f", "-n", image)
     for verb, slot, generation in re.findall(r"^workload: (synced|removed) (\d+) (\d+)\r?$", console, re.MULTILINE):
         removed_or_synced[int(slot)] = (int(generation), verb == "removed")
@@ -244,7 +249,7 @@ def rounds(options, image_format, ending, folder, chance):
         if image_format == "qcow2":
             run("qemu-img", "check", "-q", "-r", "leaks", image)
             run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", image, raw)
-        check(raw, console, folder, remembered)
+        check(raw, console, folder, ending, remembered)
         if image_format == "qcow2":
             run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, image)
         say(f"{image_format} {ending} {number + 1}: killed after {seconds:.2f} s, {synced} syncs{note}: all there")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Builds a guest that works its disks: Debian's generic kernel, and an initramfs with the modules for IDE, AHCI, disks,
-CD-ROM drives and ext4, and with e2fsprogs.
+"""Builds a guest that works its disks: Debian's generic kernel, and an initramfs with the modules for IDE, AHCI, virtio,
+disks, CD-ROM drives and ext4, and with e2fsprogs.
 
     build_storage_guest.py --out build/storage [--kernel-deb FILE]
 
@@ -14,7 +14,7 @@ import subprocess
 
 import build_guests
 
-MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "isofs", "ext4"]
+MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4"]
 # The programs' libraries come from their packages; the loader and the C library from build_guests.
 TOOLS = {"e2fsprogs": ["sbin/mke2fs", "sbin/e2fsck"], "libext2fs2": [], "libcom-err2": [], "libss2": [], "libuuid1": [],
          "libblkid1": []}
