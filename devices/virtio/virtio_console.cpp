@@ -23,6 +23,9 @@ constexpr u64 kMaxOutputBytes = 1 << 20;
 /// Virtual time of a transfer: 2 us and 1 ns per byte.
 constexpr u64 transfer_ns(u64 bytes) { return 2'000 + bytes; }
 
+/// From the first output to the first input.
+constexpr u64 kListensAfterNs = 100'000'000;
+
 VirtioModel model() {
   return {.device_id = 3,
           .class_code = 0x078000,
@@ -45,6 +48,7 @@ void VirtioConsole::reset(ResetKind kind) {
 }
 
 void VirtioConsole::reset_kind() {
+  listens_from_ns_ = Clock::kNever;
   busy_ = false;
   output_ = {};
   clock().cancel(output_timer_);
@@ -88,6 +92,10 @@ void VirtioConsole::output_event() {
     left -= piece.size();
   }
   push(kTransmitQueue, output_, 0);
+  if (listens_from_ns_ == Clock::kNever) {
+    listens_from_ns_ = clock().now_ns() + kListensAfterNs;
+    start_input();
+  }
   output_ = {};
   accept_output();
 }
@@ -102,8 +110,9 @@ std::size_t VirtioConsole::receive(std::span<const u8> bytes) {
 }
 
 void VirtioConsole::start_input() {
-  if (backlog_.empty() || clock().deadline_ns(input_timer_) != Clock::kNever) return;
-  if (has_request(kReceiveQueue)) clock().arm(input_timer_, clock().now_ns() + transfer_ns(backlog_.size()));
+  if (backlog_.empty() || listens_from_ns_ == Clock::kNever) return;
+  if (clock().deadline_ns(input_timer_) != Clock::kNever || !has_request(kReceiveQueue)) return;
+  clock().arm(input_timer_, std::max(clock().now_ns() + transfer_ns(backlog_.size()), listens_from_ns_));
 }
 
 void VirtioConsole::input_event() {
@@ -120,6 +129,7 @@ void VirtioConsole::input_event() {
 void VirtioConsole::serialize(Archive& archive) {
   VirtioPci::serialize(archive);
   archive.tag("virtio_console");
+  archive.value(listens_from_ns_);
   archive.value(busy_);
   output_.serialize(archive);
   backlog_.serialize(archive);

@@ -1,7 +1,8 @@
 // VirtioConsole: one console port on virtio (hvc0 of Linux). Virtio 1.2, 5.3.
 //
 // Queue 0 takes host input to the driver, queue 1 the driver's output. What the host sends waits in a backlog
-// until the driver has given buffers for it.
+// until the guest listens: drivers give buffers for input before anyone reads them, and throw away what comes
+// too early. So input begins to flow a moment after the first output, and when there are buffers for it.
 // Missing: several ports, the console's size.
 #pragma once
 
@@ -41,6 +42,7 @@ class VirtioConsole final : public VirtioPci {
   CharBackend& backend_;
   Clock::TimerId output_timer_;
   Clock::TimerId input_timer_;
+  u64 listens_from_ns_ = Clock::kNever;
   bool busy_ = false;
   VirtioChain output_;  // while busy
   ByteFifo<kBacklogBytes> backlog_;

@@ -52,11 +52,16 @@ TEST_F(VirtioConsoleTest, OutputInOrder) {
   EXPECT_EQ(driver.read(kIsr, Width::Byte), 1u);
 }
 
-TEST_F(VirtioConsoleTest, InputWaitsForBuffers) {
+TEST_F(VirtioConsoleTest, InputWaitsForBuffersAndForAListener) {
   EXPECT_EQ(console.receive(typed("early ")), 6u);
   driver.start(kEventIndex, 2);
   driver.send(kReceive, {{kData, 4, true}}, 0);
-  test.clock.step(100'000);
+  test.clock.step(1'000'000'000);
+  EXPECT_EQ(driver.used_index(kReceive), 0) << "the guest has said nothing yet";
+  driver.send(kTransmit, {{kData + 0x300, 1, false}}, 0);
+  test.clock.step(99'000'000);
+  EXPECT_EQ(driver.used_index(kReceive), 0);
+  test.clock.step(2'000'000);
   EXPECT_EQ(driver.take(kReceive).bytes, 4u);
   EXPECT_EQ(text_at(kData, 4), "earl");
   EXPECT_EQ(test.memory.get<u16>(driver.avail_event(kReceive)), 1u) << "it waits for the second buffer";
