@@ -68,8 +68,10 @@ def observe(build, arguments):
         return chain, {key: facts[key] for key in FACTS}, console.read_text(errors="replace")
 
 
-def compare_runs(builds, arguments, least_hashes):
+def compare_runs(builds, arguments, least_hashes, end):
     one, other = (observe(build, arguments) for build in builds)
+    for build, (_chain, facts, _console) in zip(builds, (one, other)):
+        expect(facts["exit_reason"] == end, f"{build.name}: ended with {facts['exit_reason']} instead of {end}")
     expect(len(one[0]) >= least_hashes, f"only {len(one[0])} hashes")
     compare_lists("hash", builds, one[0], other[0])
     expect(one[1] == other[1], f"the reports differ: {one[1]} and {other[1]}")
@@ -79,13 +81,13 @@ def compare_runs(builds, arguments, least_hashes):
 
 def compare_images(builds, options):
     return compare_runs(builds, ["--kernel", options.image, "--memory", "128M", "--debug-exit", "0xf4", "--hash-every", "1000000",
-                                 "--timeout", "60"], 0)
+                                 "--timeout", "60"], 0, "debug-exit")
 
 
 def compare_linux(builds, options):
     return compare_runs(builds, ["--kernel", options.guests / "vmlinuz", "--initrd", options.guests / "initramfs.img", "--memory", "1G",
                                  "--append", "console=ttyS0 reprise.exec=/bin/true", "--hash-every", "20000000",
-                                 "--timeout", "600"], 20)
+                                 "--timeout", "600"], 20, "poweroff")
 
 
 def main():
