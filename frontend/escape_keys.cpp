@@ -24,6 +24,10 @@ EscapeKeys::Outcome EscapeKeys::take(std::span<const u8> typed) {
       case '?':
         outcome.help = true;
         break;
+      case 'c':
+      case 'C':
+        outcome.monitor = true;
+        break;
       case 'a':
       case kCtrlA:
         outcome.to_guest.push_back(kCtrlA);

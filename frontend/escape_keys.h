@@ -8,14 +8,15 @@
 
 namespace reprise::frontend {
 
-/// Separates what goes to the guest from what is for us: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A (or
-/// Ctrl-A a) sends one Ctrl-A; after Ctrl-A any other key is dropped.
+/// Separates what goes to the guest from what is for us: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A c is for
+/// the monitor, Ctrl-A Ctrl-A (or Ctrl-A a) sends one Ctrl-A; after Ctrl-A any other key is dropped.
 class EscapeKeys {
  public:
   struct Outcome {
     std::vector<u8> to_guest;
     bool quit = false;
     bool help = false;
+    bool monitor = false;
   };
   Outcome take(std::span<const u8> typed);
 

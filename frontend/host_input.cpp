@@ -11,13 +11,14 @@ namespace {
 
 constexpr int kPreparedInputMs = 50;
 constexpr const char* kKeysHelp =
-    "\r\nreprise: Ctrl-A x  quit    Ctrl-A h  this help    Ctrl-A Ctrl-A  send Ctrl-A to the guest\r\n";
+    "\r\nreprise: Ctrl-A x  quit    Ctrl-A c  monitor, and back    Ctrl-A Ctrl-A  send Ctrl-A to the "
+    "guest    Ctrl-A h  this help\r\n";
 
 }  // namespace
 
-HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys,
+HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, MonitorPrompt& prompt,
                      std::function<void()> quit)
-    : inbox_(inbox), channel_(channel), keys_(keys), quit_(std::move(quit)) {
+    : inbox_(inbox), channel_(channel), keys_(keys), prompt_(prompt), quit_(std::move(quit)) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();
   if (keys_ == Keys::Plain) {
@@ -61,11 +62,26 @@ HostInput::State HostInput::read_some(int timeout_ms, bool& got_any) {
     inbox_.post({channel_, {typed.begin(), typed.end()}});
     return State::Open;
   }
-  EscapeKeys::Outcome outcome = escapes_.take(typed);
-  if (!outcome.to_guest.empty()) inbox_.post({channel_, std::move(outcome.to_guest)});
-  if (outcome.help) std::fputs(kKeysHelp, stderr);
-  if (outcome.quit) quit_();
+  take_keys(typed);
   return State::Open;
+}
+
+// One by one, because a key may change who gets the next.
+void HostInput::take_keys(std::span<const u8> typed) {
+  std::vector<u8> to_guest;
+  for (const u8 key : typed) {
+    const EscapeKeys::Outcome outcome = escapes_.take({&key, 1});
+    if (outcome.help) std::fputs(kKeysHelp, stderr);
+    if (outcome.quit) quit_();
+    if (outcome.monitor) prompt_.toggle();
+    for (const u8 byte : outcome.to_guest) {
+      if (prompt_.open())
+        prompt_.key(byte);
+      else
+        to_guest.push_back(byte);
+    }
+  }
+  if (!to_guest.empty()) inbox_.post({channel_, std::move(to_guest)});
 }
 
 }  // namespace reprise::frontend

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "frontend/escape_keys.h"
+#include "frontend/monitor_prompt.h"
 #include "machine/inbox.h"
 
 namespace reprise::frontend {
@@ -15,8 +16,9 @@ class HostInput {
 
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
-  /// called on Ctrl-A x.
-  HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, std::function<void()> quit);
+  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this.
+  HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, MonitorPrompt& prompt,
+            std::function<void()> quit);
   ~HostInput();
   HostInput(const HostInput&) = delete;
   HostInput& operator=(const HostInput&) = delete;
@@ -26,10 +28,12 @@ class HostInput {
   /// Waits up to `timeout_ms` (-1: for ever) and posts what was read.
   State read_some(int timeout_ms, bool& got_any);
   void loop();
+  void take_keys(std::span<const u8> typed);
 
   machine::Inbox& inbox_;
   machine::InputChannel channel_;
   Keys keys_;
+  MonitorPrompt& prompt_;
   std::function<void()> quit_;
   int stop_pipe_[2] = {-1, -1};
   EscapeKeys escapes_;

@@ -5,8 +5,10 @@
 #include <csignal>
 #include <cstdio>
 
+#include "frontend/console.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
+#include "frontend/monitor_socket.h"
 #include "frontend/options.h"
 #include "frontend/report.h"
 #include "frontend/serial_output.h"
@@ -45,13 +47,28 @@ machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
 Result<machine::RunResult> run_machine(RunOptions& options) {
   const auto com1 = TRY(open_serial_output(options.com1));
   const auto com2 = TRY(open_serial_output(options.com2));
-  std::unique_ptr<devices::CharBackend> console;
-  if (options.console) console = TRY(open_serial_output(*options.console));
+  std::unique_ptr<devices::CharBackend> virtio_console;
+  if (options.console) virtio_console = TRY(open_serial_output(*options.console));
   const bool screen_to_stdout = options.screen_path == "-";
   ReportFile screen = TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path));
   const Log log = make_log(options);
-  const auto machine = TRY(machine::Machine::create(
-      options.config, {.com1 = *com1, .com2 = *com2, .console = console.get()}, log));
+  const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
+  const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
+  const bool virtio_stdio = options.console && options.console->kind == SerialTarget::Kind::Stdio;
+  // What has the terminal shares it with the monitor's prompt.
+  devices::CharBackend& stdio_output = virtio_stdio ? *virtio_console : com2_stdio ? *com2 : *com1;
+  Console console([&](std::string_view text) {
+    stdio_output.write({reinterpret_cast<const u8*>(text.data()), text.size()});
+  });
+  const auto machine =
+      TRY(machine::Machine::create(options.config,
+                                   {.com1 = com1_stdio ? console : *com1,
+                                    .com2 = com2_stdio ? console : *com2,
+                                    .console = virtio_stdio ? &console : virtio_console.get()},
+                                   log));
+  machine::monitor::Monitor monitor(*machine, std::string(version_text()));
+  std::unique_ptr<MonitorSocket> socket;
+  if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
   machine->on_hash([](const machine::HashPoint& point) {
     fmt::print(stderr, "state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end());
   });
@@ -59,12 +76,10 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
   machine::RunResult result;
   {
     const SignalGuard signals(*machine);
-    const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
-    const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
-    const bool console_stdio = options.console && options.console->kind == SerialTarget::Kind::Stdio;
     std::optional<Terminal> terminal;
+    MonitorPrompt prompt(monitor, console);
     std::optional<HostInput> input;
-    if (com1_stdio || com2_stdio || console_stdio) {
+    if (com1_stdio || com2_stdio || virtio_stdio) {
       terminal.emplace();
       const bool raw = terminal->raw();
       options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
@@ -74,7 +89,7 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
                       com1_stdio   ? machine::InputChannel::Com1
                       : com2_stdio ? machine::InputChannel::Com2
                                    : machine::InputChannel::Console,
-                      raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, [&] {
+                      raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt, [&] {
                         machine->request_end(machine::ExitReason::Quit, 0);
                         machine->inbox().wake();
                       });
@@ -83,7 +98,10 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
       options.limits.clock = clock_mode(options.clock_choice, false);
     }
     result = machine->run(options.limits);
+    input.reset();
+    console.leave_prompt();
   }
+  socket.reset();
   const std::string screen_text = machine->pc().vga().text_screen();
   if (screen_to_stdout) fmt::print("{}", screen_text);
   if (!screen.write(screen_text))

@@ -60,12 +60,13 @@ The translating engine: nothing of this can be seen by the guest; docs/command.m
   --max-block N, --code-cache SIZE, --jit-threshold N, --lockstep-seed N, --perf-map, --symbols FILE
   --dump LIST           guest,plan,host: blocks on stderr as they are translated; --at ADDR,...: only those there
 What it tells
+  --monitor unix:PATH   answer questions and commands there (docs/monitor.md)
   --json FILE, --dump-screen FILE  at the end: a report, the VGA's text screen (- for standard output); --stats
   --log SPEC            CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all
   --trace LIST          events on stderr: pio,mmio (port and memory-mapped device accesses)
   --verbose             say what was chosen where the command leaves a choice; --help, --version
 
-At the terminal Ctrl-A x quits, Ctrl-A h helps, Ctrl-A Ctrl-A sends a Ctrl-A. Ctrl-C goes to the guest.
+At the terminal Ctrl-A x quits, c opens and closes the monitor, h helps, Ctrl-A sends a Ctrl-A. Ctrl-C: to the guest.
 Exit codes: 0 the guest powered off or reset, or --stop-at; 2 wrong usage; 10 guest panic; 11 hang; 12 --timeout;
 13 triple fault; 20 host error; 21 --wall-timeout; 23 lockstep found a difference; 128+N ended by signal N.
 )";
@@ -84,7 +85,7 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 /// The words as CLI11 took them.
 struct Texts {
   std::string kernel, initrd, append, bios, bios_vars, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
-                                                    hash_every, timeout, wall_timeout, json, log, trace,
+                                                    hash_every, timeout, wall_timeout, monitor, json, log, trace,
                                                     debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
                                                     lockstep_seed, dump, at, symbols;
   std::string console, watchdog_action;
@@ -120,6 +121,7 @@ void declare(CLI::App& run, Texts& texts) {
   run.add_option("--hash-every", texts.hash_every);
   run.add_option("--timeout", texts.timeout);
   run.add_option("--wall-timeout", texts.wall_timeout);
+  run.add_option("--monitor", texts.monitor);
   run.add_option("--json", texts.json);
   run.add_option("--dump-screen", texts.dump_screen);
   run.add_option("--log", texts.log);
@@ -333,6 +335,8 @@ RunOptions interpret(const Texts& texts) {
         texts.log)};
   }
   out.trace = trace_list(texts.trace);
+  if (!texts.monitor.empty())
+    out.monitor_path = value_of("--monitor", texts.monitor, parse_monitor(texts.monitor), "unix:PATH");
   out.json_path = texts.json;
   out.screen_path = texts.dump_screen;
   out.log_spec = texts.log;
@@ -354,6 +358,8 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 }
 
 }  // namespace
+
+std::string_view version_text() { return kVersion; }
 
 std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>& words) {
   if (words.empty())

@@ -25,6 +25,7 @@ struct RunOptions {
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
+  std::string monitor_path;  // of the socket of --monitor; empty: none
   std::string json_path;    // empty: none
   std::string screen_path;  // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
@@ -32,6 +33,9 @@ struct RunOptions {
   bool stats = false;
   bool verbose = false;
 };
+
+/// "reprise 0.1".
+std::string_view version_text();
 
 /// Nothing is to be run: print `text` and exit.
 struct EarlyExit {
@@ -52,6 +56,8 @@ std::optional<u64> parse_number(std::string_view text);
 std::optional<double> parse_seconds(std::string_view text);
 /// "2024-02-29", "2024-02-29T12:34:56" (UTC), or seconds since 1970.
 std::optional<i64> parse_time(std::string_view text);
+/// "unix:PATH": the path.
+std::optional<std::string> parse_monitor(std::string_view text);
 /// "stdio", "null", "file:PATH".
 std::optional<SerialTarget> parse_serial(std::string_view text);
 

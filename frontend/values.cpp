@@ -93,6 +93,12 @@ std::optional<i64> parse_time(std::string_view text) {
   return i64{sys_days(date).time_since_epoch().count()} * 86400 + seconds_of_day;
 }
 
+std::optional<std::string> parse_monitor(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (!text.starts_with(kUnix) || text.size() == kUnix.size()) return std::nullopt;
+  return std::string(text.substr(kUnix.size()));
+}
+
 std::optional<SerialTarget> parse_serial(std::string_view text) {
   if (text == "stdio") return SerialTarget{SerialTarget::Kind::Stdio, {}};
   if (text == "null") return SerialTarget{SerialTarget::Kind::Null, {}};

@@ -16,7 +16,9 @@
 
 namespace reprise::machine {
 
-enum class InputChannel : u8 { Com1, Com2, Console };  // Console: the virtio console's
+/// Console: the virtio console's. PowerButton and Reset carry no bytes: the user pressed the button.
+enum class InputChannel : u8 { Com1, Com2, Console, PowerButton, Reset };
+inline constexpr unsigned kByteChannels = 3;  // Com1, Com2, Console: bytes that wait until the device has room
 
 struct InputMessage {
   InputChannel channel = InputChannel::Com1;

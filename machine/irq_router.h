@@ -27,6 +27,9 @@ class IrqRouter final : public IrqSink {
   /// Who else hears of PIRQs (lines 0 to 3). During construction only.
   void set_pirq_router(IrqSink& isa_bridge) { pirq_router_ = &isa_bridge; }
 
+  /// The level of ISA line 0 to 15 or, from 16 on, of PIRQ 0 to 3.
+  bool level_of(unsigned line) const;
+
   /// `line` is a source.
   void set_irq(unsigned line, bool level) override;
 
@@ -38,7 +41,6 @@ class IrqRouter final : public IrqSink {
     bool level;
   };
   IrqLine add_source(unsigned line);
-  bool level_of(unsigned line) const;
 
   IrqSink& pic_;
   IrqSink& ioapic_;

@@ -73,16 +73,18 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
           *this, log),
       ram_hash_(*ram_) {}
 
-Machine::~Machine() = default;
+Machine::~Machine() { host_calls_.close(); }
 
 RunResult Machine::run(const RunLimits& limits) {
   set_crash_dump(crash_dump, this);
   started_ = HostClock::now();
+  host_calls_.open();
   if (limits.hash_every_retired != 0) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
   }
   std::optional<Ending> ending;
   while (!ending) ending = turn(limits);
+  host_calls_.close();
   set_crash_dump(nullptr, nullptr);
 
   RunResult result;
@@ -93,7 +95,7 @@ RunResult Machine::run(const RunLimits& limits) {
   result.retired = retired();
   result.virtual_ns = virtual_ns();
   result.idle_ns = pc_.scheduler().idle_ns();
-  result.wall_s = std::chrono::duration<double>(HostClock::now() - started_).count();
+  result.wall_s = wall_s();
   result.state_hash = state_hash();
   result.hashes = hashes_;
   return result;
@@ -102,7 +104,15 @@ RunResult Machine::run(const RunLimits& limits) {
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
   pc_.scheduler().settle();
-  if (inbox_.has_messages() || input_waits()) take_input();
+  if (host_calls_.waiting()) host_calls_.serve();
+  if (inbox_.has_messages() || input_waits()) {
+    if (auto ending = take_input()) return ending;
+  }
+  if (stopped_) {
+    inbox_.wait(kMaxSleep);
+    turns_since_host_check_ = kTurnsBetweenHostChecks;
+    return std::nullopt;
+  }
   pc_.scheduler().run_due();
   if (auto ending = check_request()) return ending;
   if (auto ending = check_panic()) return ending;
@@ -154,8 +164,15 @@ std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
 }
 
 bool Machine::wall_time_is_up(const RunLimits& limits) const {
-  return limits.wall_timeout_s &&
-         std::chrono::duration<double>(HostClock::now() - started_).count() >= *limits.wall_timeout_s;
+  return limits.wall_timeout_s && wall_s() >= *limits.wall_timeout_s;
+}
+
+double Machine::wall_s() const {
+  return std::chrono::duration<double>(HostClock::now() - started_).count();
+}
+
+bool Machine::disturbed(const RunLimits& limits) const {
+  return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
 }
 
 std::optional<Machine::Ending> Machine::check_request() {
@@ -270,16 +287,14 @@ void Machine::wait_paced(u64 deadline_ns, const RunLimits& limits) {
   using std::chrono::nanoseconds;
   Scheduler& scheduler = pc_.scheduler();
   const u64 from_ns = scheduler.now_ns();
-  const auto from = HostClock::now() - idle_overslept_;
+  auto from = HostClock::now() - idle_overslept_;
   const nanoseconds whole{static_cast<i64>(std::min<u64>(deadline_ns - from_ns, 3'600'000'000'000))};
   nanoseconds waited = HostClock::now() - from;
   turns_since_host_check_ = kTurnsBetweenHostChecks;
-  const auto disturbed = [&] {
-    return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 ||
-           wall_time_is_up(limits);
-  };
-  while (waited < whole && !disturbed()) {
+  while (waited < whole && !disturbed(limits)) {
     inbox_.wait(std::min<nanoseconds>(whole - waited, kMaxSleep));
+    if (host_calls_.waiting()) host_calls_.serve();
+    if (stopped_) from += stay_stopped(limits);
     waited = HostClock::now() - from;
   }
   if (waited < whole) {
@@ -293,13 +308,36 @@ void Machine::wait_paced(u64 deadline_ns, const RunLimits& limits) {
   idle_overslept_ = std::min<nanoseconds>(waited - whole, kMaxSleep);
 }
 
+std::chrono::nanoseconds Machine::stay_stopped(const RunLimits& limits) {
+  const HostClock::time_point from = HostClock::now();
+  while (stopped_ && !disturbed(limits)) {
+    inbox_.wait(kMaxSleep);
+    if (host_calls_.waiting()) host_calls_.serve();
+  }
+  return HostClock::now() - from;
+}
+
 void Machine::request(MachineRequest request, int code) {
   if (pending_.request == MachineRequest::None) pending_ = {request, code};
   pc_.vcpu(0).request_stop();
 }
 
-void Machine::take_input() {
+std::optional<Machine::Ending> Machine::take_button(InputChannel button) {
+  input_log_.push_back({retired(), virtual_ns(), {button, {}}});
+  if (button == InputChannel::PowerButton) {
+    pc_.press_power_button();
+    return std::nullopt;
+  }
+  if (config_.reboot && pc_.reset()) return std::nullopt;
+  return Ending{ExitReason::Reset, exit_code_of(ExitReason::Reset), "the user reset the machine"};
+}
+
+std::optional<Machine::Ending> Machine::take_input() {
   for (const InputMessage& message : inbox_.take()) {
+    if (static_cast<unsigned>(message.channel) >= kByteChannels) {
+      if (auto ending = take_button(message.channel)) return ending;
+      continue;
+    }
     std::deque<u8>& queue = waiting_input_[static_cast<unsigned>(message.channel)];
     queue.insert(queue.end(), message.bytes.begin(), message.bytes.end());
   }
@@ -312,6 +350,7 @@ void Machine::take_input() {
     receive(channel, bytes);
     input_log_.push_back({retired(), virtual_ns(), {channel, std::move(bytes)}});
   }
+  return std::nullopt;
 }
 
 std::size_t Machine::can_receive(InputChannel channel) {

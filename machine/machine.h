@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "machine/config.h"
+#include "machine/host_calls.h"
 #include "machine/inbox.h"
 #include "machine/panic_watch.h"
 #include "machine/pc.h"
@@ -34,6 +35,14 @@ class Machine final : private MachineControl {
   /// Everything that came in, stamped with when the guest could first see it.
   const std::vector<StampedInput>& input_log() const { return input_log_; }
 
+  /// Work for the machine thread between turns. Any thread.
+  HostCalls& host_calls() { return host_calls_; }
+
+  // --- Machine thread: the guest stands still between two instructions until it is resumed. It cannot tell. ---
+  void stop() { stopped_ = true; }
+  void resume() { stopped_ = false; }
+  bool stopped() const { return stopped_; }
+
   /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
   void request_end(ExitReason reason, int exit_code) {
     end_code_.store(exit_code, std::memory_order_relaxed);
@@ -42,6 +51,10 @@ class Machine final : private MachineControl {
 
   /// Digest of processors, RAM and devices. Does not disturb the guest.
   u64 state_hash();
+  const MachineConfig& config() const { return config_; }
+  const DiskSet& disks() const { return disks_; }
+  /// Host time since the run began.
+  double wall_s() const;
   u64 retired() const { return pc_.retired_now(); }
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
@@ -88,8 +101,10 @@ class Machine final : private MachineControl {
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
 
-  /// Lets in what the devices have room for, and logs it.
-  void take_input();
+  /// Lets in what came, bytes as far as the devices have room, and logs it.
+  std::optional<Ending> take_input();
+  std::optional<Ending> take_button(InputChannel button);
+  bool disturbed(const RunLimits& limits) const;
   bool input_waits() const {
     return std::ranges::any_of(waiting_input_, [](const auto& queue) { return !queue.empty(); });
   }
@@ -101,6 +116,8 @@ class Machine final : private MachineControl {
   void receive(InputChannel channel, std::span<const u8> bytes);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
+  /// In the middle of such a wait: until resumed or disturbed. Returns how long it was.
+  std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
   const MachineConfig config_;
   const DiskSet disks_;
@@ -118,7 +135,9 @@ class Machine final : private MachineControl {
 
   Inbox inbox_;
   std::vector<StampedInput> input_log_;
-  std::deque<u8> waiting_input_[3];  // by InputChannel: still outside, because the device has no room
+  HostCalls host_calls_{inbox_};
+  bool stopped_ = false;
+  std::deque<u8> waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room
 
   PendingRequest pending_;
   std::string details_;  // of the ending

@@ -583,6 +583,12 @@ void Pc::for_each_device(Part&& part) {
   for (const auto& card : cards_) part(*card);
 }
 
+std::vector<const devices::Device*> Pc::devices() {
+  std::vector<const devices::Device*> devices;
+  for_each_device([&](const devices::Device& device) { devices.push_back(&device); });
+  return devices;
+}
+
 void Pc::serialize(Archive& archive) {
   archive.tag("pc");
   scheduler_.serialize_time(archive);

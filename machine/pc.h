@@ -121,6 +121,10 @@ class Pc final : public cpu::CpuBus,
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
   const devices::Vga& vga() const { return vga_; }
+  const devices::ConfigMechanism1& pci_config() const { return pci_config_; }
+  const IrqRouter& irq_router() const { return irq_router_; }
+  /// Every device, in the order of their serialization.
+  std::vector<const devices::Device*> devices();
 
   /// Processors, devices and wires; RAM is separate.
   void serialize(Archive& archive);

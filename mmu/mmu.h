@@ -225,6 +225,8 @@ class Mmu final : public WriteTagHolder {
   CodePages& code_pages() { return code_pages_; }
   const MmuStats& stats() const { return stats_; }
 
+  /// Translations that the second level holds, for a person.
+  std::vector<SecondLevelTlb::Held> held_translations() const { return second_level_->held(); }
   /// Translates without side effects on A/D bits, TLBs or faults (monitor, debugger). False: not mapped.
   bool peek_translate(u64 linear, u64& phys) const;
 

@@ -15,20 +15,6 @@ namespace {
 
 constexpr u64 kPhysLimit = u64{1} << 52;  // SDM 3A 4.1.4: MAXPHYADDR is at most 52
 
-const char* kind_name(PhysMap::Kind kind) {
-  switch (kind) {
-    case PhysMap::Kind::Ram:
-      return "ram";
-    case PhysMap::Kind::Rom:
-      return "rom";
-    case PhysMap::Kind::Mmio:
-      return "mmio";
-    case PhysMap::Kind::Unmapped:
-      break;
-  }
-  return "unmapped";
-}
-
 bool overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes) { return a < b + b_bytes && b < a + a_bytes; }
 
 u64 load_bytes_as_u64(const u8* host, unsigned bytes) {
@@ -290,11 +276,31 @@ void PhysMap::write_entry(u64 phys, unsigned bytes, u64 value) {
   write(phys, static_cast<Width>(bytes), value);
 }
 
+std::string_view PhysMap::kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::Ram:
+      return "ram";
+    case Kind::Rom:
+      return "rom";
+    case Kind::Mmio:
+      return "mmio";
+    case Kind::Unmapped:
+      break;
+  }
+  return "unmapped";
+}
+
+std::vector<PhysMap::Range> PhysMap::ranges() const {
+  std::vector<Range> ranges;
+  for (const Flat& flat : flat_)
+    ranges.push_back({flat.phys, flat.end - 1, flat.region->kind, flat.region->name});
+  return ranges;
+}
+
 std::string PhysMap::dump() const {
   std::string text;
-  for (const Flat& flat : flat_)
-    text += fmt::format("{:016x}-{:016x} {:4} {}\n", flat.phys, flat.end - 1, kind_name(flat.region->kind),
-                        flat.region->name);
+  for (const Range& range : ranges())
+    text += fmt::format("{:016x}-{:016x} {:4} {}\n", range.first_phys, range.last_phys, kind_name(range.kind), range.name);
   return text;
 }
 

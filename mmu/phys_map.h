@@ -61,6 +61,7 @@ class PhysMap final : public WalkMemory {
   /// At most one, or nullptr.
   void set_tap(DeviceTap* tap) { tap_ = tap; }
 
+  static std::string_view kind_name(Kind kind);
   Target find(u64 phys) const;
   /// Where the byte at `offset` of RAM is mapped; nothing when it is not.
   std::optional<u64> phys_of_ram(u64 offset) const;
@@ -100,6 +101,13 @@ class PhysMap final : public WalkMemory {
   u64 unmapped_reads() const { return unmapped_reads_; }
   /// Stores to unmapped space and to ROM.
   u64 unmapped_writes() const { return unmapped_writes_; }
+  /// What answers where: sorted, disjoint, without the unmapped rest.
+  struct Range {
+    u64 first_phys, last_phys;
+    Kind kind;
+    std::string_view name;  // valid until the map changes
+  };
+  std::vector<Range> ranges() const;
   /// One line per flat range: first and last address, kind, name.
   std::string dump() const;
 

@@ -1,5 +1,9 @@
 #include "mmu/second_level_tlb.h"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "common/bits.h"
 
 namespace reprise::mmu {
@@ -64,6 +68,27 @@ u64 SecondLevelTlb::insert(u64 linear, const Translation& translation) {
   set.tags[0] = translation.global ? global : local;
   set.data[0] = data;
   return data;
+}
+
+std::vector<SecondLevelTlb::Held> SecondLevelTlb::held() const {
+  constexpr unsigned kTagLinearBits = 57;
+  std::map<u32, u16> pcid_of_space;
+  for (u16 pcid = 0; pcid < space_of_pcid_.size(); ++pcid)
+    if (space_of_pcid_[pcid] != 0) pcid_of_space[space_of_pcid_[pcid]] = pcid;
+  std::vector<Held> held;
+  for (const Set& set : sets_) {
+    for (unsigned way = 0; way < kWays; ++way) {
+      if (set.tags[way] == 0) continue;
+      const u32 space = static_cast<u32>(set.tags[way] & (kSpaces - 1));
+      const u64 linear = sign_extend((set.tags[way] >> kSpaceBits) << kPageShift, kTagLinearBits);
+      const auto pcid = pcid_of_space.find(space);
+      const bool global = space == global_space_;
+      if (!global && pcid == pcid_of_space.end()) continue;  // of a space that was flushed
+      held.push_back({linear, set.data[way], global ? u16{0} : pcid->second, global || space == current_space_});
+    }
+  }
+  std::ranges::sort(held, {}, [](const Held& entry) { return std::pair(entry.linear, entry.pcid); });
+  return held;
 }
 
 void SecondLevelTlb::drop_piece(u64 linear) {

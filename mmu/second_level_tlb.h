@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <bitset>
+#include <vector>
 
 #include "common/types.h"
 #include "mmu/page_walk.h"
@@ -47,6 +48,25 @@ class SecondLevelTlb {
     return 0;
   }
 
+  /// Which page a piece belongs to.
+  enum class PageSize : u8 { Size4K, Size2M, Size4M, Size1G };
+  static constexpr u64 size_bytes(PageSize size) {
+    constexpr unsigned kShifts[4] = {12, 21, 22, 30};
+    return u64{1} << kShifts[static_cast<unsigned>(size)];
+  }
+
+  /// A live translation of a 4 KiB piece, for a person.
+  struct Held {
+    u64 linear;
+    u64 data;   // as find() returns it
+    u16 pcid;   // without meaning when the data word says global
+    bool usable;  // global, or of the current address space
+  };
+  /// By linear address.
+  std::vector<Held> held() const;
+  /// Of a data word: 4 KiB, 2 MiB, 4 MiB or 1 GiB, the page that the piece belongs to.
+  static constexpr u64 page_bytes_of(u64 data) { return size_bytes(static_cast<PageSize>(data >> kSizeShift & 3)); }
+
   /// Remembers the 4 KiB piece of a translation that holds `linear`; returns its data word.
   u64 insert(u64 linear, const Translation& translation);
 
@@ -76,11 +96,6 @@ class SecondLevelTlb {
     return static_cast<unsigned>(page ^ (page >> 11)) & (kSets - 1);
   }
 
-  enum class PageSize : u8 { Size4K, Size2M, Size4M, Size1G };
-  static constexpr u64 size_bytes(PageSize size) {
-    constexpr unsigned kShifts[4] = {12, 21, 22, 30};
-    return u64{1} << kShifts[static_cast<unsigned>(size)];
-  }
   static constexpr PageSize page_size(u64 bytes) {
     return bytes == size_bytes(PageSize::Size4K)   ? PageSize::Size4K
            : bytes == size_bytes(PageSize::Size2M) ? PageSize::Size2M

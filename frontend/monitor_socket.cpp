@@ -1,0 +1,197 @@
+#include "frontend/monitor_socket.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "machine/monitor/json_protocol.h"
+
+namespace reprise::frontend {
+namespace {
+
+using machine::monitor::kMaxRequestBytes;
+
+constexpr std::size_t kMaxClients = 16;
+/// Below it an answer may still be made while another one waits to be taken.
+constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
+
+Error cannot(const std::string& path, std::string_view why) {
+  return Error{fmt::format("monitor socket '{}' {}.", path, why)};
+}
+
+bool address_of(const std::string& path, sockaddr_un& address) {
+  address = {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return true;
+}
+
+int new_socket() { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
+
+enum class Occupant : u8 { Nobody, Listener, Stale, OtherFile };
+
+/// Who has the path now.
+Occupant occupant(const std::string& path, const sockaddr_un& address) {
+  struct stat status = {};
+  if (lstat(path.c_str(), &status) != 0) return Occupant::Nobody;
+  if (!S_ISSOCK(status.st_mode)) return Occupant::OtherFile;
+  const int probe = new_socket();
+  if (probe < 0) return Occupant::Listener;
+  const int connected = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const bool refused = connected != 0 && errno == ECONNREFUSED;
+  close(probe);
+  return refused ? Occupant::Stale : Occupant::Listener;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MonitorSocket>> MonitorSocket::open(const std::string& path,
+                                                           machine::monitor::Monitor& monitor) {
+  sockaddr_un address;
+  if (!address_of(path, address))
+    return cannot(path,
+                  fmt::format("has no possible name: give 1 to {} characters", sizeof address.sun_path - 1));
+  switch (occupant(path, address)) {
+    case Occupant::Nobody:
+      break;
+    case Occupant::Stale:
+      unlink(path.c_str());
+      break;
+    case Occupant::Listener:
+      return cannot(path, "is in use by another process: give another path");
+    case Occupant::OtherFile:
+      return cannot(path, "would replace a file that is no socket: give another path");
+  }
+  const int listener = new_socket();
+  // Nobody can connect before listen(), so the mode counts from the first client on.
+  const bool listening = listener >= 0 &&
+                         bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                         chmod(path.c_str(), S_IRUSR | S_IWUSR) == 0 && listen(listener, SOMAXCONN) == 0;
+  if (!listening) {
+    const std::string why = std::strerror(errno);
+    if (listener >= 0) ::close(listener);
+    return cannot(path, fmt::format("cannot be opened: {}", why));
+  }
+  return std::unique_ptr<MonitorSocket>(new MonitorSocket(path, listener, monitor));
+}
+
+MonitorSocket::MonitorSocket(std::string path, int listener, machine::monitor::Monitor& monitor)
+    : path_(std::move(path)), listener_(listener), monitor_(monitor) {
+  struct stat status = {};
+  if (lstat(path_.c_str(), &status) == 0) path_inode_ = status.st_ino;
+  // A client may press a button at any time, so an idle guest is never stuck for good.
+  monitor_.machine().inbox().add_source();
+  if (pipe2(stop_pipe_, O_CLOEXEC) == 0) thread_ = std::thread([this] { loop(); });
+}
+
+MonitorSocket::~MonitorSocket() {
+  if (stop_pipe_[1] >= 0) close(stop_pipe_[1]);
+  if (thread_.joinable()) thread_.join();
+  if (stop_pipe_[0] >= 0) close(stop_pipe_[0]);
+  monitor_.machine().inbox().remove_source();
+  for (const Client& client : clients_) close(client.descriptor);
+  close(listener_);
+  struct stat status = {};
+  if (lstat(path_.c_str(), &status) == 0 && status.st_ino == path_inode_) unlink(path_.c_str());
+}
+
+void MonitorSocket::loop() {
+  for (;;) {
+    std::vector<pollfd> files = {
+        {stop_pipe_[0], POLLIN, 0},
+        {listener_, static_cast<short>(clients_.size() < kMaxClients ? POLLIN : 0), 0}};
+    for (const Client& client : clients_)
+      files.push_back({client.descriptor, static_cast<short>(client.to_send.empty() ? POLLIN : POLLOUT), 0});
+    if (poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
+    for (std::size_t i = 0; i < clients_.size(); ++i) {
+      const short ready = files[i + 2].revents;
+      if (ready & POLLOUT) send_to(clients_[i]);
+      if (ready & (POLLIN | POLLHUP | POLLERR) && clients_[i].to_send.empty()) read_from(clients_[i]);
+      if (ready & (POLLHUP | POLLERR)) clients_[i].open = clients_[i].open && ready & POLLIN;
+    }
+    for (const Client& client : clients_)
+      if (!client.open) close(client.descriptor);
+    std::erase_if(clients_, [](const Client& client) { return !client.open; });
+    if (files[1].revents & POLLIN) accept_client();
+    if (files[0].revents != 0) return;
+  }
+}
+
+void MonitorSocket::accept_client() {
+  const int descriptor = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (descriptor < 0) {
+    // No descriptor is free: the client stays in the queue, and another try too soon would only burn time.
+    pollfd stop = {stop_pipe_[0], POLLIN, 0};
+    poll(&stop, 1, 100);
+    return;
+  }
+  Client& client = clients_.emplace_back(Client{.descriptor = descriptor});
+  client.to_send = machine::monitor::greeting(monitor_) + '\n';
+  send_to(client);
+}
+
+void MonitorSocket::read_from(Client& client) {
+  char buffer[16 * 1024];
+  const ssize_t count = recv(client.descriptor, buffer, sizeof buffer, 0);
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (count <= 0) {
+    client.open = false;
+    return;
+  }
+  client.received.append(buffer, static_cast<std::size_t>(count));
+  answer(client);
+  send_to(client);
+}
+
+void MonitorSocket::answer(Client& client) {
+  while (client.to_send.size() < kMaxWaitingBytes) {
+    const std::size_t end = client.received.find('\n');
+    if (end == client.received.npos) {
+      if (client.received.size() > kMaxRequestBytes) {
+        if (!client.skipping) client.to_send += machine::monitor::too_long_response() + '\n';
+        client.skipping = true;
+      }
+      if (client.skipping) client.received.clear();
+      return;
+    }
+    const std::string request = client.received.substr(0, end);
+    client.received.erase(0, end + 1);
+    if (std::exchange(client.skipping, false)) continue;
+    if (request.size() > kMaxRequestBytes)
+      client.to_send += machine::monitor::too_long_response() + '\n';
+    else if (request.find_first_not_of(" \t\r") != request.npos)
+      client.to_send += response_to(request) + '\n';
+  }
+}
+
+void MonitorSocket::send_to(Client& client) {
+  while (client.open && !client.to_send.empty()) {
+    const ssize_t count = send(client.descriptor, client.to_send.data(), client.to_send.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) {
+      client.open = false;
+      return;
+    }
+    client.to_send.erase(0, static_cast<std::size_t>(count));
+    // There is room again for answers to requests that came together.
+    if (client.to_send.empty() && !client.received.empty()) answer(client);
+  }
+}
+
+std::string MonitorSocket::response_to(std::string_view request) {
+  std::string response;
+  const bool answered =
+      monitor_.machine().host_calls().run([&] { response = machine::monitor::respond(monitor_, request); });
+  return answered ? response : machine::monitor::ended_response();
+}
+
+}  // namespace reprise::frontend

@@ -1,0 +1,99 @@
+// A monitor command: a row of the table in commands.cpp, its arguments and its answer.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "machine/machine.h"
+
+namespace reprise::machine::monitor {
+
+using Json = nlohmann::ordered_json;
+
+/// The same answer for a program and for a person. Addresses and register values are strings ("0x1000") in
+/// `json`, because many readers of JSON keep numbers as doubles; counts are numbers.
+struct Answer {
+  Json json = Json::object();
+  std::string text;  // lines, each with its newline; empty: nothing to say
+};
+
+struct CommandError {
+  enum class Kind : u8 { UnknownCommand, BadArgument, Failed };
+  Kind kind;
+  std::string message;  // one sentence
+};
+
+using Outcome = Result<Answer, CommandError>;
+
+struct Parameter {
+  enum class Kind : u8 { Address, Number, Word };
+  std::string_view name;
+  Kind kind;
+  bool required;
+  std::string_view help;
+};
+
+/// Arguments as they were understood: numbers for Address and Number, text for Word.
+class Arguments {
+ public:
+  std::map<std::string, u64, std::less<>> numbers;
+  std::map<std::string, std::string, std::less<>> words;
+
+  bool has(std::string_view name) const { return numbers.contains(name) || words.contains(name); }
+  u64 number(std::string_view name, u64 otherwise = 0) const {
+    const auto found = numbers.find(name);
+    return found == numbers.end() ? otherwise : found->second;
+  }
+  std::string_view word(std::string_view name) const {
+    const auto found = words.find(name);
+    return found == words.end() ? std::string_view() : std::string_view(found->second);
+  }
+};
+
+struct Command {
+  std::string_view name;  // one or two words
+  std::span<const Parameter> parameters;
+  std::string_view help;
+  /// Machine thread, between turns. Null: the monitor itself answers (help, version).
+  Outcome (*handler)(Machine& machine, const Arguments& arguments);
+};
+
+/// Every command there is, in the order of `help`.
+std::span<const Command> commands();
+
+// --- For handlers ---
+
+std::string hex(u64 value);
+/// "4 KiB", "2 MiB", "1.5 GiB": exact for powers of two, else to one place.
+std::string size_text(u64 bytes);
+
+// Handlers by file.
+Outcome status(Machine&, const Arguments&);
+Outcome stop(Machine&, const Arguments&);
+Outcome cont(Machine&, const Arguments&);
+Outcome quit(Machine&, const Arguments&);
+Outcome reset(Machine&, const Arguments&);
+Outcome powerdown(Machine&, const Arguments&);
+Outcome screen(Machine&, const Arguments&);
+Outcome info_hash(Machine&, const Arguments&);
+Outcome info_stats(Machine&, const Arguments&);
+
+Outcome info_registers(Machine&, const Arguments&);
+Outcome info_tlb(Machine&, const Arguments&);
+Outcome disassemble(Machine&, const Arguments&);
+
+Outcome info_pagewalk(Machine&, const Arguments&);
+Outcome info_memory_map(Machine&, const Arguments&);
+Outcome info_phys_map(Machine&, const Arguments&);
+Outcome memory(Machine&, const Arguments&);
+
+Outcome info_irq(Machine&, const Arguments&);
+Outcome info_pci(Machine&, const Arguments&);
+Outcome info_devices(Machine&, const Arguments&);
+Outcome info_disks(Machine&, const Arguments&);
+
+}  // namespace reprise::machine::monitor

@@ -1,0 +1,68 @@
+// The table of commands.
+#include <fmt/format.h>
+
+#include "machine/monitor/command.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+using Kind = Parameter::Kind;
+
+constexpr Parameter kCpu = {"cpu", Kind::Number, false, "index of the processor, 0 by default"};
+constexpr Parameter kCpuOnly[] = {kCpu};
+constexpr Parameter kWalk[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
+                               kCpu};
+constexpr Parameter kFrom[] = {{"from", Kind::Address, false, "linear address to begin at"}, kCpu};
+constexpr Parameter kMemory[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
+                                 {"bytes", Kind::Number, false, "how many, 64 by default, at most 65536"},
+                                 {"space", Kind::Word, false, "linear (default) or phys"},
+                                 kCpu};
+constexpr Parameter kDisassemble[] = {
+    {"address", Kind::Address, false, "linear address, rip by default"},
+    {"count", Kind::Number, false, "instructions, 10 by default, at most 4096"},
+    kCpu};
+constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
+constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
+
+constexpr Command kCommands[] = {
+    {"help", kHelp, "lists the commands", nullptr},
+    {"version", {}, "the emulator's version", nullptr},
+    {"status", {}, "whether the guest runs, and how far it is", status},
+    {"stop", {}, "the guest stands still, without knowing it", stop},
+    {"cont", {}, "the guest goes on", cont},
+    {"reset", {}, "presses the reset button", reset},
+    {"powerdown", {}, "presses the power button: the guest decides what happens", powerdown},
+    {"quit", {}, "ends the run", quit},
+    {"screen", {}, "the text on the screen", screen},
+    {"info registers", kCpuOnly, "registers of a processor", info_registers},
+    {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},
+    {"info memory-map", kFrom, "what the current address space holds", info_memory_map},
+    {"info tlb", kCpuOnly, "translations that a processor has at hand", info_tlb},
+    {"info phys-map", {}, "what answers at which physical address", info_phys_map},
+    {"info irq", {}, "interrupt lines and controllers", info_irq},
+    {"info pci", {}, "PCI functions and where their registers are", info_pci},
+    {"info devices", kDevice, "registers of devices", info_devices},
+    {"info disks", {}, "disks, what they are and where they are plugged in", info_disks},
+    {"info stats", {}, "counters", info_stats},
+    {"info hash", {}, "digest of the whole state, as --hash-every prints it", info_hash},
+    {"memory", kMemory, "content of memory", memory},
+    {"disassemble", kDisassemble, "instructions in memory", disassemble},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+std::string hex(u64 value) { return fmt::format("{:#x}", value); }
+
+std::string size_text(u64 bytes) {
+  constexpr std::string_view kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  unsigned unit = 0;
+  while (unit + 1 < std::size(kUnits) && bytes >> 10 * (unit + 1) != 0) ++unit;
+  const u64 whole = bytes >> 10 * unit;
+  if (whole << 10 * unit == bytes) return fmt::format("{} {}", whole, kUnits[unit]);
+  return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(u64{1} << 10 * unit),
+                     kUnits[unit]);
+}
+
+}  // namespace reprise::machine::monitor

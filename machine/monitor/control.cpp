@@ -1,0 +1,125 @@
+// Commands about the run as a whole. What changes the guest goes through the inbox, like all other input.
+#include <fmt/format.h>
+
+#include "machine/engine_factory.h"
+#include "machine/monitor/command.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+std::string_view state_name(Machine& machine) {
+  if (machine.stopped()) return "stopped";
+  using cpu::Activity;
+  switch (machine.pc().vcpu(0).cpu().state.activity) {
+    case Activity::Running:
+      return "running";
+    case Activity::Halted:
+      return "idle";
+    case Activity::WaitForSipi:
+      return "waiting";
+    case Activity::Shutdown:
+      return "shutdown";
+  }
+  return "running";
+}
+
+Outcome press(Machine& machine, InputChannel button) {
+  machine.inbox().post({button, {}});
+  return Answer{};
+}
+
+}  // namespace
+
+Outcome status(Machine& machine, const Arguments&) {
+  Answer answer;
+  answer.json = {{"state", state_name(machine)},       {"instructions", machine.retired()},
+                 {"virtual_ns", machine.virtual_ns()}, {"idle_ns", machine.pc().scheduler().idle_ns()},
+                 {"cpus", machine.pc().processors()},  {"memory_bytes", machine.ram().bytes()}};
+  answer.text = fmt::format(
+      "{} at instruction {}, virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
+      state_name(machine), machine.retired(), static_cast<double>(machine.virtual_ns()) / 1e9,
+      static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors(),
+      machine.pc().processors() == 1 ? "" : "s", size_text(machine.ram().bytes()));
+  return answer;
+}
+
+Outcome stop(Machine& machine, const Arguments& arguments) {
+  machine.stop();
+  return status(machine, arguments);
+}
+
+Outcome cont(Machine& machine, const Arguments&) {
+  machine.resume();
+  return Answer{};
+}
+
+Outcome quit(Machine& machine, const Arguments&) {
+  machine.request_end(ExitReason::Quit, 0);
+  return Answer{};
+}
+
+Outcome reset(Machine& machine, const Arguments&) { return press(machine, InputChannel::Reset); }
+Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, InputChannel::PowerButton); }
+
+Outcome screen(Machine& machine, const Arguments&) {
+  Answer answer;
+  answer.text = machine.pc().vga().text_screen();
+  answer.json["text"] = answer.text;
+  return answer;
+}
+
+Outcome info_hash(Machine& machine, const Arguments&) {
+  Answer answer;
+  const u64 hash = machine.state_hash();
+  answer.json = {{"instructions", machine.retired()}, {"state_hash", fmt::format("{:016x}", hash)}};
+  answer.text = fmt::format("state {} {:016x}\n", machine.retired(), hash);
+  return answer;
+}
+
+Outcome info_stats(Machine& machine, const Arguments&) {
+  Answer answer;
+  Pc& pc = machine.pc();
+  RunResult so_far;
+  so_far.retired = machine.retired();
+  so_far.virtual_ns = machine.virtual_ns();
+  so_far.idle_ns = pc.scheduler().idle_ns();
+  so_far.wall_s = machine.wall_s();
+  answer.text = machine.stats(so_far);
+
+  Json processors = Json::array();
+  for (unsigned i = 0; i < pc.processors(); ++i) {
+    const mmu::MmuStats& mmu = pc.vcpu(i).cpu().mmu.stats();
+    const cpu::VcpuCounts& events = pc.vcpu(i).counts();
+    processors.push_back(
+        {{"exceptions", events.exceptions},
+         {"interrupts", events.interrupts},
+         {"page_faults", mmu.page_faults},
+         {"page_walks", mmu.walks},
+         {"tlb_misses",
+          {{"read", mmu.l1_misses[0]}, {"write", mmu.l1_misses[1]}, {"fetch", mmu.l1_misses[2]}}},
+         {"second_level_hits", mmu.l2_hits},
+         {"tlb_flushes",
+          {{"all", mmu.flushes_all},
+           {"non_global", mmu.flushes_nonglobal},
+           {"page", mmu.flushes_page},
+           {"pcid", mmu.flushes_pcid}}},
+         {"mmio_reads", mmu.mmio_reads},
+         {"mmio_writes", mmu.mmio_writes},
+         {"page_crossings", mmu.page_crossings},
+         {"code_page_stores", mmu.code_page_stores},
+         {"blocks", pc.engine(i).cache().blocks()},
+         {"blocks_invalidated", pc.engine(i).cache().invalidations()}});
+  }
+  answer.json = {{"instructions", so_far.retired},
+                 {"virtual_ns", so_far.virtual_ns},
+                 {"idle_ns", so_far.idle_ns},
+                 {"wall_s", so_far.wall_s},
+                 {"port_reads", pc.counters().port_reads},
+                 {"port_writes", pc.counters().port_writes},
+                 {"unclaimed_port_reads", pc.ports().unmapped_reads()},
+                 {"unclaimed_port_writes", pc.ports().unmapped_writes()},
+                 {"processors", std::move(processors)}};
+  return answer;
+}
+
+}  // namespace reprise::machine::monitor

@@ -1,0 +1,192 @@
+#include "machine/monitor/monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace reprise::machine::monitor {
+namespace {
+
+using Kind = CommandError::Kind;
+
+CommandError unknown(std::string_view name) {
+  constexpr std::size_t kShown = 60;
+  return {Kind::UnknownCommand,
+          fmt::format("There is no command '{}'; 'help' lists them.", name.substr(0, kShown))};
+}
+
+const Command* find(std::string_view name) {
+  const auto found = std::ranges::find(commands(), name, &Command::name);
+  return found == commands().end() ? nullptr : &*found;
+}
+
+/// Decimal, or hexadecimal with 0x.
+std::optional<u64> number(std::string_view text) {
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    text.remove_prefix(2);
+    base = 16;
+  }
+  u64 value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  std::vector<std::string_view> words;
+  for (;;) {
+    const std::size_t begin = line.find_first_not_of(kBlank);
+    if (begin == line.npos) return words;
+    line.remove_prefix(begin);
+    words.push_back(line.substr(0, line.find_first_of(kBlank)));
+    line.remove_prefix(words.back().size());
+  }
+}
+
+/// The value of a register by its name; rip and rsp with their segment's base.
+std::optional<u64> register_value(const cpu::CpuState& state, std::string_view name) {
+  static constexpr std::string_view kGpr[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                              "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+  if (name.starts_with('$')) name.remove_prefix(1);
+  if (name == "rip") return state.rip + state.seg[cpu::CS].base;
+  if (name == "rsp") return state.gpr[cpu::RSP] + state.seg[cpu::SS].base;
+  if (name == "cr2") return state.cr2;
+  const auto* gpr = std::ranges::find(kGpr, name);
+  if (gpr == std::end(kGpr)) return std::nullopt;
+  return state.gpr[gpr - std::begin(kGpr)];
+}
+
+std::string usage(const Command& command) {
+  std::string text(command.name);
+  for (const Parameter& parameter : command.parameters)
+    text += parameter.required ? fmt::format(" {}", parameter.name) : fmt::format(" [{}]", parameter.name);
+  return text;
+}
+
+Answer help(std::string_view prefix) {
+  Answer answer;
+  Json list = Json::array();
+  for (const Command& command : commands()) {
+    if (!command.name.starts_with(prefix)) continue;
+    Json parameters = Json::array();
+    answer.text += fmt::format("{:<44} {}\n", usage(command), command.help);
+    for (const Parameter& parameter : command.parameters) {
+      parameters.push_back(
+          {{"name", parameter.name}, {"required", parameter.required}, {"help", parameter.help}});
+      if (!prefix.empty()) answer.text += fmt::format("    {}: {}\n", parameter.name, parameter.help);
+    }
+    list.push_back({{"name", command.name}, {"help", command.help}, {"arguments", std::move(parameters)}});
+  }
+  answer.json["commands"] = std::move(list);
+  return answer;
+}
+
+/// A JSON argument as the text a person would type; nothing when it is neither string nor whole number.
+std::optional<std::string> argument_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_unsigned()) return std::to_string(value.get<u64>());
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string_view text,
+                                         Arguments& arguments) {
+  constexpr std::size_t kMaxArgumentBytes = 256;
+  const auto refuse = [&](std::string_view want) {
+    return CommandError{Kind::BadArgument,
+                        fmt::format("'{}' is not {}: '{}'.", parameter.name, want, text.substr(0, 60))};
+  };
+  if (text.size() > kMaxArgumentBytes) return refuse("of a sensible length");
+  if (parameter.kind == Parameter::Kind::Word) {
+    arguments.words[std::string(parameter.name)] = text;
+    return Done{};
+  }
+  std::optional<u64> value = number(text);
+  if (!value && parameter.kind == Parameter::Kind::Address)
+    value = register_value(machine_.pc().vcpu(0).cpu().state, text);
+  if (!value)
+    return refuse(parameter.kind == Parameter::Kind::Address ? "an address such as 0xffffffff81000000 or rip"
+                                                             : "a whole number");
+  if (parameter.name == "cpu" && *value >= machine_.pc().processors())
+    return refuse("the index of a processor");
+  arguments.numbers[std::string(parameter.name)] = *value;
+  return Done{};
+}
+
+Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
+  for (const Parameter& parameter : command.parameters) {
+    if (parameter.required && !arguments.has(parameter.name))
+      return CommandError{Kind::BadArgument,
+                          fmt::format("'{}' is missing: {}.", parameter.name, usage(command))};
+  }
+  if (command.handler != nullptr) return command.handler(machine_, arguments);
+  if (command.name == "help") return help(arguments.word("command"));
+  Answer answer;
+  answer.json["version"] = version_;
+  answer.text = fmt::format("{}\n", version_);
+  return answer;
+}
+
+Outcome Monitor::execute(std::string_view name, const Json& given) {
+  const Command* command = find(name);
+  if (command == nullptr) return unknown(name);
+  Arguments arguments;
+  if (!given.is_null() && !given.is_object())
+    return CommandError{Kind::BadArgument, "'arguments' is not an object."};
+  if (given.is_object()) {
+    for (const auto& [key, value] : given.items()) {
+      const auto parameter = std::ranges::find(command->parameters, key, &Parameter::name);
+      if (parameter == command->parameters.end())
+        return CommandError{Kind::BadArgument,
+                            fmt::format("'{}' is no argument of '{}'.", key.substr(0, 60), command->name)};
+      const std::optional<std::string> text = argument_text(value);
+      if (!text)
+        return CommandError{Kind::BadArgument,
+                            fmt::format("'{}' is neither a string nor a whole number.", key)};
+      auto taken = take(*parameter, *text, arguments);
+      if (!taken) return taken.error();
+    }
+  }
+  return carry_out(*command, arguments);
+}
+
+Outcome Monitor::execute_line(std::string_view line) {
+  std::vector<std::string_view> words = words_of(line);
+  if (words.empty()) return Answer{};
+  const Command* command = nullptr;
+  std::size_t used = 0;
+  for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0 && command == nullptr; --count) {
+    command = find(
+        fmt::format("{}", fmt::join(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count), " ")));
+    used = count;
+  }
+  if (command == nullptr)
+    return unknown(fmt::format(
+        "{}",
+        fmt::join(words.begin(), words.begin() + (words[0] == "info" && words.size() > 1 ? 2 : 1), " ")));
+  // help takes a whole name: "help info pagewalk".
+  if (command->name == "help" && words.size() > 1)
+    return help(fmt::format("{}", fmt::join(words.begin() + 1, words.end(), " ")));
+  Arguments arguments;
+  for (std::size_t i = used; i < words.size(); ++i) {
+    if (i - used >= command->parameters.size())
+      return CommandError{Kind::BadArgument, fmt::format("Too many arguments: {}.", usage(*command))};
+    auto taken = take(command->parameters[i - used], words[i], arguments);
+    if (!taken) return taken.error();
+  }
+  return carry_out(*command, arguments);
+}
+
+std::vector<std::string> Monitor::completions(std::string_view prefix) {
+  std::vector<std::string> names;
+  for (const Command& command : commands())
+    if (command.name.starts_with(prefix)) names.emplace_back(command.name);
+  return names;
+}
+
+}  // namespace reprise::machine::monitor

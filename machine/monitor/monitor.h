@@ -1,0 +1,39 @@
+// Monitor: carries out commands on a machine, wherever they come from. docs/monitor.md.
+// Looking never changes the run: no A or D bits, no TLB fills, no device reads. What changes the guest
+// (reset, powerdown) goes through the machine's inbox and its log.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "machine/monitor/command.h"
+
+namespace reprise::machine::monitor {
+
+class Monitor {
+ public:
+  /// `machine` outlives this. `version` is the emulator's.
+  Monitor(Machine& machine, std::string version) : machine_(machine), version_(std::move(version)) {}
+
+  // --- Machine thread, between turns ---
+  /// `name` is one of commands(); `arguments` an object of strings and numbers by parameter names, or null.
+  Outcome execute(std::string_view name, const Json& arguments);
+  /// A line as a person types it: the command's words, then its arguments in order.
+  Outcome execute_line(std::string_view line);
+
+  // --- Any thread ---
+  const std::string& version() const { return version_; }
+  Machine& machine() { return machine_; }
+  /// The commands that a person may mean who has typed `prefix`.
+  static std::vector<std::string> completions(std::string_view prefix);
+
+ private:
+  Result<Done, CommandError> take(const Parameter& parameter, std::string_view text, Arguments& arguments);
+  Outcome carry_out(const Command& command, const Arguments& arguments);
+
+  Machine& machine_;
+  const std::string version_;
+};
+
+}  // namespace reprise::machine::monitor

@@ -1,0 +1,267 @@
+// The monitor's commands on small machines, and its JSON lines.
+#include "machine/monitor/monitor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "machine/monitor/json_protocol.h"
+#include "tests/unit/machine/small_guest.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+const char* const kLooks[] = {
+    "status",      "screen",        "info registers", "info pagewalk rip",  "info memory-map",
+    "info tlb",    "info phys-map", "info irq",       "info pci",           "info devices",
+    "info stats",  "info hash",     "info disks",     "memory rsp 256",     "memory 0 64 phys",
+    "disassemble", "help",          "version",        "info devices lapic", "info pagewalk 0xfee00000"};
+
+struct Machines : testing::Test {
+  Guest guest{kSpin};
+  Monitor monitor{*guest.machine, "reprise test"};
+
+  Json ask(std::string_view request) { return Json::parse(respond(monitor, request)); }
+  Json error_of(std::string_view request) { return ask(request).at("error"); }
+};
+
+TEST_F(Machines, EveryLookAnswersInBothForms) {
+  for (const std::string line : kLooks) {
+    const Outcome outcome = monitor.execute_line(line);
+    ASSERT_TRUE(outcome.ok()) << line << ": " << outcome.error().message;
+    EXPECT_TRUE(outcome.value().json.is_object());
+    EXPECT_FALSE(outcome.value().json.empty()) << line;
+    if (line == "screen" || line == "info disks") continue;
+    EXPECT_TRUE(outcome.value().text.ends_with('\n')) << line;
+  }
+}
+
+TEST_F(Machines, RegistersAreThoseOfTheProcessor) {
+  cpu::CpuState& state = guest.machine->pc().vcpu(0).cpu().state;
+  state.gpr[cpu::R9] = 0x1234'5678'9abc'def0;
+  const Json json = ask(R"({"execute": "info registers"})").at("return");
+  EXPECT_EQ(json.at("r9"), "0x123456789abcdef0");
+  EXPECT_EQ(json.at("rip"), fmt::format("{:#x}", state.rip));
+  EXPECT_EQ(json.at("mode"), "32-bit protected");
+  EXPECT_EQ(json.at("cr0_bits"), "PE ET NE");
+}
+
+TEST_F(Machines, MemoryAndCodeAreReadWhereTheyAre) {
+  const Json json =
+      ask(R"({"execute": "memory", "arguments": {"address": "0x100020", "bytes": 2}})").at("return");
+  EXPECT_EQ(json.at("bytes"), "ebfe");
+  const Json code = ask(R"({"execute": "disassemble", "arguments": {"count": 1}})").at("return");
+  EXPECT_EQ(code.at("instructions").at(0).at("bytes"), "ebfe");
+  // A device is not read.
+  const Json device =
+      ask(R"({"execute": "memory", "arguments": {"address": 4276092928, "bytes": 4, "space": "phys"}})")
+          .at("return");
+  EXPECT_EQ(device.at("bytes"), "--------");
+}
+
+TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
+  EXPECT_TRUE(monitor.execute_line("powerdown").ok());
+  EXPECT_TRUE(guest.machine->inbox().has_messages());
+  RunLimits limits;
+  limits.stop_at_retired = 1000;
+  guest.run(limits);
+  ASSERT_EQ(guest.machine->input_log().size(), 1u);
+  EXPECT_EQ(guest.machine->input_log()[0].message.channel, InputChannel::PowerButton);
+  constexpr u64 kPowerButtonStatus = 1u << 8;
+  EXPECT_EQ(guest.machine->pc().port_read(kPm1EventPort, Width::Word) & kPowerButtonStatus,
+            kPowerButtonStatus);
+}
+
+TEST_F(Machines, ResetWithoutFirmwareEndsTheRun) {
+  EXPECT_TRUE(monitor.execute_line("reset").ok());
+  EXPECT_EQ(guest.run().reason, ExitReason::Reset);
+}
+
+TEST_F(Machines, QuitEndsTheRun) {
+  EXPECT_TRUE(monitor.execute_line("quit").ok());
+  EXPECT_EQ(guest.run().reason, ExitReason::Quit);
+}
+
+TEST_F(Machines, StoppedGuestsRunNoInstructionUntilTheyAreResumed) {
+  std::thread user([&] {
+    HostCalls& calls = guest.machine->host_calls();
+    const auto say = [&](std::string_view line) {
+      EXPECT_TRUE(calls.run([&] { EXPECT_TRUE(monitor.execute_line(line).ok()); }));
+    };
+    u64 before = 0;
+    u64 after = 1;
+    say("stop");
+    EXPECT_TRUE(calls.run([&] { before = guest.machine->retired(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
+    EXPECT_TRUE(calls.run([&] { after = guest.machine->retired(); }));
+    EXPECT_EQ(before, after);
+    say("cont");
+    while (after == before) EXPECT_TRUE(calls.run([&] { after = guest.machine->retired(); }));
+    say("stop");
+    say("quit");
+  });
+  RunLimits limits;
+  limits.virtual_timeout_ns = 1'000'000'000'000'000;
+  EXPECT_EQ(guest.run(limits).reason, ExitReason::Quit);
+  user.join();
+}
+
+// Two guests, one watched all the time and stopped now and then: the same chain of hashes.
+TEST(Monitor, LookingChangesNothing) {
+  // Counts in memory, reads the PIT, halts until the next tick now and then.
+  const Code busy =
+      out8(0x20, 0x11) + out8(0x21, 0x20) + out8(0x21, 4) + out8(0x21, 1) + out8(0x21, 0xff) +
+      out8(0x43, 0x34) + out8(0x40, 0x00) + out8(0x40, 0x10) +
+      Code{0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4, 0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00, 0xeb, 0xf0};
+  const boot::TemporaryFile file(Guest::image(busy));
+  RunLimits limits;
+  limits.stop_at_retired = 60'000'000;
+  limits.hash_every_retired = 5'000'000;
+  limits.virtual_timeout_ns = 1'000'000'000'000;
+
+  Guest alone(file, {});
+  const RunResult expected = alone.run(limits);
+  ASSERT_EQ(expected.reason, ExitReason::StopAt);
+
+  Guest watched(file, {});
+  Monitor monitor(*watched.machine, "reprise test");
+  unsigned looks = 0;
+  std::thread user([&] {
+    for (bool running = true; running;) {
+      for (const std::string line : {"stop", "cont"}) {
+        running = watched.machine->host_calls().run([&] { EXPECT_TRUE(monitor.execute_line(line).ok()); });
+        for (const char* const look : kLooks) {
+          if (!running) break;
+          running = watched.machine->host_calls().run([&] { EXPECT_TRUE(monitor.execute_line(look).ok()); });
+          looks += running;
+        }
+      }
+    }
+  });
+  const RunResult result = watched.run(limits);
+  user.join();
+  EXPECT_GT(looks, std::size(kLooks));
+  EXPECT_EQ(result.state_hash, expected.state_hash);
+  ASSERT_EQ(result.hashes.size(), expected.hashes.size());
+  for (std::size_t i = 0; i < expected.hashes.size(); ++i)
+    EXPECT_EQ(result.hashes[i].state_hash, expected.hashes[i].state_hash) << i;
+}
+
+TEST(Monitor, AnswersWhileThePacedGuestIsIdle) {
+  Guest guest(kMaskPics + kSti + kHlt + kSpin);
+  Monitor monitor(*guest.machine, "reprise test");
+  guest.machine->inbox().add_source();
+  std::thread user([&] {
+    std::string text;
+    while (text.find("idle at instruction") == text.npos) {
+      ASSERT_TRUE(
+          guest.machine->host_calls().run([&] { text = monitor.execute_line("status").value().text; }));
+    }
+    for (const std::string_view line : {"stop", "info registers", "cont", "quit"})
+      ASSERT_TRUE(guest.machine->host_calls().run([&] { EXPECT_TRUE(monitor.execute_line(line).ok()); }));
+  });
+  RunLimits limits;
+  limits.clock = ClockMode::Paced;
+  limits.virtual_timeout_ns = 1'000'000'000'000;
+  limits.wall_timeout_s = 60;
+  EXPECT_EQ(guest.run(limits).reason, ExitReason::Quit);
+  user.join();
+}
+
+TEST(HostCalls, AreDroppedWhenTheRunEnds) {
+  Guest guest(kPowerOff + kSpin);
+  EXPECT_EQ(guest.run().reason, ExitReason::PowerOff);
+  bool done = false;
+  EXPECT_FALSE(guest.machine->host_calls().run([&] { done = true; }));
+  EXPECT_FALSE(done);
+}
+
+TEST_F(Machines, Completions) {
+  EXPECT_EQ(Monitor::completions("info pa"), std::vector<std::string>{"info pagewalk"});
+  EXPECT_GT(Monitor::completions("").size(), 15u);
+  EXPECT_TRUE(Monitor::completions("xyz").empty());
+}
+
+TEST_F(Machines, MistakesAreOneSentence) {
+  for (const std::string_view line :
+       {"frobnicate", "info", "info nothing", "info pagewalk", "info pagewalk zz", "info pagewalk 1 0 2",
+        "info pagewalk 0 7", "memory 0 0", "memory 0 65537", "memory 0 1 sideways", "disassemble 0 5000",
+        "info devices nonesuch", "info pagewalk 0x", "info pagewalk 99999999999999999999"}) {
+    const Outcome outcome = monitor.execute_line(line);
+    ASSERT_FALSE(outcome.ok()) << line;
+    EXPECT_TRUE(outcome.error().message.ends_with('.')) << outcome.error().message;
+    EXPECT_EQ(outcome.error().message.find('\n'), std::string::npos);
+  }
+}
+
+// --- JSON lines ---
+
+TEST_F(Machines, RequestsAndResponses) {
+  EXPECT_EQ(ask(R"({"execute": "version", "id": 7})"),
+            Json::parse(R"({"return": {"version": "reprise test"}, "id": 7})"));
+  EXPECT_EQ(ask(R"({"execute": "version", "id": "a"})").at("id"), "a");
+  EXPECT_NE(ask(R"({"execute": "human", "arguments": {"line": "info registers"}})")
+                .at("return")
+                .at("text")
+                .get<std::string>()
+                .find("rip"),
+            std::string::npos);
+  EXPECT_EQ(Json::parse(greeting(monitor)).at("reprise").at("version"), "reprise test");
+  EXPECT_EQ(Json::parse(ended_response()).at("error").at("class"), "Ended");
+}
+
+TEST_F(Machines, BadRequests) {
+  const std::string deep =
+      R"({"execute":"version","id":)" + std::string(30000, '[') + std::string(30000, ']') + "}";
+  for (const std::string& request :
+       {std::string(""), std::string("{"), std::string("[]"), std::string("7"), std::string("{}"), deep,
+        std::string(R"({"execute": 5})"), std::string(R"({"execute": "version", "id": {}})"),
+        std::string(R"({"execute": "version", "surprise": 1})"), std::string("{\"execute\": \"\xff\"}"),
+        R"({"execute": "version", "id": ")" + std::string(300, 'x') + "\"}"})
+    EXPECT_EQ(error_of(request).at("class"), "BadRequest") << request.substr(0, 80);
+  EXPECT_EQ(error_of(R"({"execute": "frobnicate"})").at("class"), "UnknownCommand");
+  for (const std::string_view request :
+       {R"({"execute": "version", "arguments": []})", R"({"execute": "version", "arguments": {"x": 1}})",
+        R"({"execute": "info pagewalk"})", R"({"execute": "info pagewalk", "arguments": {"address": -1}})",
+        R"({"execute": "info pagewalk", "arguments": {"address": 1.5}})",
+        R"({"execute": "info pagewalk", "arguments": {"address": null}})",
+        R"({"execute": "human", "arguments": {"line": 1}})", R"({"execute": "human"})"})
+    EXPECT_EQ(error_of(request).at("class"), "BadArgument") << request;
+}
+
+TEST_F(Machines, AnyBytesGetAResponse) {
+  const std::string good[] = {
+      R"({"execute": "info pagewalk", "arguments": {"address": "rip", "cpu": 0}, "id": 1})",
+      R"({"execute": "memory", "arguments": {"address": 4096, "bytes": 16}})",
+      R"({"execute": "human", "arguments": {"line": "info devices lapic"}})",
+      R"({"execute": "help", "arguments": {"command": "info"}, "id": "x"})"};
+  std::mt19937_64 random(7);
+  unsigned answered = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string request = good[random() % std::size(good)];
+    for (unsigned changes = random() % 4; changes > 0; --changes) {
+      const std::size_t at = random() % request.size();
+      switch (random() % 3) {
+        case 0:
+          request[at] = static_cast<char>(random());
+          break;
+        case 1:
+          request.erase(at, random() % 8);
+          break;
+        default:
+          request.insert(at, request.substr(random() % request.size(), random() % 16));
+      }
+      if (request.empty()) request = "{";
+    }
+    const Json response = Json::parse(respond(monitor, request));
+    ASSERT_TRUE(response.contains("return") != response.contains("error"));
+    answered += response.contains("return");
+  }
+  EXPECT_GT(answered, 800u);
+  EXPECT_FALSE(guest.machine->stopped());
+}
+
+}  // namespace
+}  // namespace reprise::machine::monitor
