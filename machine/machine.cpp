@@ -108,6 +108,10 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (inbox_.has_messages() || input_waits()) {
     if (auto ending = take_input()) return ending;
   }
+  if (stop_at_retired_ && retired() >= *stop_at_retired_) {
+    stop_at_retired_.reset();
+    stop();
+  }
   if (stopped_) {
     inbox_.wait(kMaxSleep);
     turns_since_host_check_ = kTurnsBetweenHostChecks;
@@ -235,6 +239,7 @@ std::optional<Machine::Ending> Machine::check_panic() {
 u64 Machine::slice(const RunLimits& limits) {
   u64 budget = suspicion() != nullptr ? kPanicSliceInstructions : kSliceInstructions;
   if (limits.stop_at_retired) budget = std::min(budget, *limits.stop_at_retired - retired());
+  if (stop_at_retired_) budget = std::min(budget, *stop_at_retired_ - retired());
   if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
   return pc_.scheduler().budget(budget);

@@ -40,7 +40,15 @@ class Machine final : private MachineControl {
 
   // --- Machine thread: the guest stands still between two instructions until it is resumed. It cannot tell. ---
   void stop() { stopped_ = true; }
-  void resume() { stopped_ = false; }
+  void resume() {
+    stopped_ = false;
+    stop_at_retired_.reset();
+  }
+  /// Resumes it for `instructions` instructions, REP iterations counting one each.
+  void step(u64 instructions) {
+    stopped_ = instructions == 0;
+    stop_at_retired_ = retired() + instructions;
+  }
   bool stopped() const { return stopped_; }
 
   /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
@@ -137,6 +145,7 @@ class Machine final : private MachineControl {
   std::vector<StampedInput> input_log_;
   HostCalls host_calls_{inbox_};
   bool stopped_ = false;
+  std::optional<u64> stop_at_retired_;  // of step()
   std::deque<u8> waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room
 
   PendingRequest pending_;

@@ -75,6 +75,7 @@ std::string size_text(u64 bytes);
 Outcome status(Machine&, const Arguments&);
 Outcome stop(Machine&, const Arguments&);
 Outcome cont(Machine&, const Arguments&);
+Outcome step(Machine&, const Arguments&);
 Outcome quit(Machine&, const Arguments&);
 Outcome reset(Machine&, const Arguments&);
 Outcome powerdown(Machine&, const Arguments&);

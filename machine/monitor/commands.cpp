@@ -22,6 +22,7 @@ constexpr Parameter kDisassemble[] = {
     {"count", Kind::Number, false, "instructions, 10 by default, at most 4096"},
     kCpu};
 constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
+constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by default"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -30,6 +31,7 @@ constexpr Command kCommands[] = {
     {"status", {}, "whether the guest runs, and how far it is", status},
     {"stop", {}, "the guest stands still, without knowing it", stop},
     {"cont", {}, "the guest goes on", cont},
+    {"step", kStep, "the guest goes on for some instructions, then stops", step},
     {"reset", {}, "presses the reset button", reset},
     {"powerdown", {}, "presses the power button: the guest decides what happens", powerdown},
     {"quit", {}, "ends the run", quit},

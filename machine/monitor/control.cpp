@@ -53,6 +53,15 @@ Outcome cont(Machine& machine, const Arguments&) {
   return Answer{};
 }
 
+Outcome step(Machine& machine, const Arguments& arguments) {
+  constexpr u64 kMaxSteps = u64{1} << 62;
+  const u64 count = arguments.number("count", 1);
+  if (count == 0 || count > kMaxSteps)
+    return CommandError{CommandError::Kind::BadArgument, "'count' is not a number of instructions."};
+  machine.step(count);
+  return Answer{};
+}
+
 Outcome quit(Machine& machine, const Arguments&) {
   machine.request_end(ExitReason::Quit, 0);
   return Answer{};

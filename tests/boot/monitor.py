@@ -118,6 +118,14 @@ def steer(client, path, guest):
     while client.ask("status")["instructions"] == before["instructions"]:
         runner.expect(time.monotonic() < end, "the guest did not go on")
         time.sleep(0.1)
+    client.ask("stop")
+    before = client.ask("status")["instructions"]
+    client.ask("step", count=1000)
+    while client.ask("status")["state"] != "stopped":
+        runner.expect(time.monotonic() < end + 30, "the steps did not end")
+        time.sleep(0.05)
+    runner.expect(client.ask("status")["instructions"] == before + 1000, "step took another number of steps")
+    client.ask("cont")
     client.ask("powerdown")
 
     # Several clients, one of them hostile, one after the other and at the same time.
@@ -127,6 +135,16 @@ def steer(client, path, guest):
     runner.expect("return" in other.raw('{"execute": "status"}'), "no answer after garbage")
     client.ask("status")
     other.close()
+    # One that asks and asks and never reads.
+    deaf = Client(path)
+    deaf.socket.setblocking(False)
+    try:
+        while True:
+            deaf.socket.send(b'{"execute": "info devices"}\n' * 100)
+    except BlockingIOError:
+        pass
+    client.ask("status")
+    deaf.close()
     for _ in range(5):
         again = Client(path)
         again.ask("status")
@@ -150,6 +168,41 @@ def on_socket(options):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stale:
             stale.bind(str(pathlib.Path(folder, "socket")))
         with_guest(options, folder, body)
+
+
+def firmware(options):
+    """The reset button with SeaBIOS: the processor is back at the reset vector, also while it is stopped."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "socket")
+        guest = subprocess.Popen([options.reprise, "run", "--bios", "seabios", "--engine", options.engine, "--serial",
+                                  "null", "--monitor", f"unix:{path}", "--wall-timeout", "300"],
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            client = Client(path)
+            end = time.monotonic() + 120
+            while "SeaBIOS" not in client.ask("screen")["text"]:
+                runner.expect(time.monotonic() < end, f"no SeaBIOS on the screen: {client.ask('screen')}")
+                time.sleep(0.3)
+            client.ask("stop")
+            before = client.ask("status")["instructions"]
+            client.ask("reset")
+            time.sleep(0.3)
+            registers = client.ask("info registers")
+            runner.expect(registers["rip"] == "0xfff0" and registers["cs"]["base"] == "0xffff0000",
+                          f"registers after reset: {registers}")
+            runner.expect(client.ask("status")["instructions"] == before, "a stopped guest went on")
+            walk = client.ask("info pagewalk", address="rip")
+            runner.expect(walk["mode"] == "no paging" and walk["phys"] == "0xfffffff0", f"walk {walk}")
+            client.ask("step", count=1)
+            while client.ask("status")["state"] != "stopped":
+                time.sleep(0.05)
+            runner.expect(client.ask("info registers")["rip"] != "0xfff0", "no step was taken")
+            client.ask("cont")
+            client.ask("quit")
+            runner.expect(guest.wait(60) == 0, "quit did not end the run")
+        finally:
+            guest.kill()
+            guest.wait()
 
 
 def on_terminal(options):
@@ -221,7 +274,7 @@ def watching_changes_nothing(options):
 
 
 def test(options):
-    for body in (on_socket, on_terminal, watching_changes_nothing):
+    for body in (on_socket, firmware, on_terminal, watching_changes_nothing):
         print(body.__name__, flush=True)
         body(options)
 

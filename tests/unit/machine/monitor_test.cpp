@@ -87,7 +87,7 @@ TEST_F(Machines, QuitEndsTheRun) {
 TEST_F(Machines, StoppedGuestsRunNoInstructionUntilTheyAreResumed) {
   std::thread user([&] {
     HostCalls& calls = guest.machine->host_calls();
-    const auto say = [&](std::string_view line) {
+    const auto say = [&](const std::string& line) {
       EXPECT_TRUE(calls.run([&] { EXPECT_TRUE(monitor.execute_line(line).ok()); }));
     };
     u64 before = 0;
@@ -100,6 +100,15 @@ TEST_F(Machines, StoppedGuestsRunNoInstructionUntilTheyAreResumed) {
     say("cont");
     while (after == before) EXPECT_TRUE(calls.run([&] { after = guest.machine->retired(); }));
     say("stop");
+    EXPECT_TRUE(calls.run([&] { before = guest.machine->retired(); }));
+    for (const u64 count : {u64{1}, u64{2}, u64{1'000'000}}) {
+      say("step " + std::to_string(count));
+      for (bool stopped = false; !stopped;)
+        EXPECT_TRUE(calls.run([&] { stopped = guest.machine->stopped(); }));
+      EXPECT_TRUE(calls.run([&] { after = guest.machine->retired(); }));
+      EXPECT_EQ(after, before + count);
+      before = after;
+    }
     say("quit");
   });
   RunLimits limits;
@@ -188,7 +197,7 @@ TEST_F(Machines, MistakesAreOneSentence) {
   for (const std::string_view line :
        {"frobnicate", "info", "info nothing", "info pagewalk", "info pagewalk zz", "info pagewalk 1 0 2",
         "info pagewalk 0 7", "memory 0 0", "memory 0 65537", "memory 0 1 sideways", "disassemble 0 5000",
-        "info devices nonesuch", "info pagewalk 0x", "info pagewalk 99999999999999999999"}) {
+        "step 0", "info devices nonesuch", "info pagewalk 0x", "info pagewalk 99999999999999999999"}) {
     const Outcome outcome = monitor.execute_line(line);
     ASSERT_FALSE(outcome.ok()) << line;
     EXPECT_TRUE(outcome.error().message.ends_with('.')) << outcome.error().message;
