@@ -18,6 +18,9 @@ class Log;
 
 namespace reprise::cpu {
 
+/// An unmasked x87 exception with CR0.NE clear: just recorded, or found by an instruction that waits for it.
+enum class X87Error : u8 { Begins, Waits };
+
 /// The machine as the CPU sees it.
 class CpuBus {
  public:
@@ -31,6 +34,8 @@ class CpuBus {
   /// the CPU translates from and to the guest's TSC.
   virtual bool apic_msr_read(u32 msr, u64& value) = 0;
   virtual bool apic_msr_write(u32 msr, u64 value) = 0;
+  /// FERR#. Returns IGNNE#: true when the exception is to be ignored.
+  virtual bool x87_error(X87Error) { return true; }
   /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
   virtual u64 virtual_ns(u64 retired) = 0;
 };

@@ -105,6 +105,10 @@ void Vcpu::run_engine(u64 budget) {
   if (cpu_.single_step && retired && exit != RunExit::Fault && !state.mov_ss_shadow) traps |= kDr6Bs;
   cpu_.debug_hits = 0;
   state.pending_debug |= traps;
+  if (exit == RunExit::Fault && cpu_.fault.kind == EventKind::WaitForInterrupt) {
+    state.activity = Activity::Halted;
+    return;
+  }
   if (exit == RunExit::Fault || exit == RunExit::Trap || cpu_.task_fault) {
     cpu_.task_fault = false;
     deliver(Fault{cpu_.fault});

@@ -116,6 +116,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       i8042_{scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
              IrqLine(a20_wire_, 1), control},
       port92_(IrqLine(a20_wire_, 0), control),
+      coprocessor_error_(irq_router_.isa_source(kIrqCoprocessor)),
       reset_control_(control),
       dma_(*this),
       debug_port_(debug_log_),
@@ -198,6 +199,7 @@ void Pc::map_ports() {
   map(0xc0, devices::Dma8237Pair::kWordPorts, Width::Byte, dma_.word_ports());
   map(0x80, devices::Dma8237Pair::kPagePorts, Width::Byte, dma_.page_ports());
   map(kPort92, 1, Width::Byte, port92_);
+  map(kCoprocessorErrorPort, 1, Width::Byte, coprocessor_error_);
   map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
   map(kCom1Port, 8, Width::Byte, com1_);
   map(kCom2Port, 8, Width::Byte, com2_);
@@ -517,6 +519,11 @@ std::size_t Pc::port_write_ahead(u16 port, Width width, std::span<const u8> from
 }
 
 bool Pc::apic_msr_read(u32 msr, u64& value) { return running().lapic.msr_read(msr, value); }
+bool Pc::x87_error(cpu::X87Error error) {
+  if (error == cpu::X87Error::Waits) return coprocessor_error_.ignored();
+  coprocessor_error_.begin();
+  return false;
+}
 bool Pc::apic_msr_write(u32 msr, u64 value) { return running().lapic.msr_write(msr, value); }
 
 bool Pc::dma_read(u64 phys, std::span<u8> into) { return phys_map_.read_bytes(phys, into); }
@@ -565,6 +572,7 @@ void Pc::for_each_device(Part&& part) {
   part(com2_);
   part(i8042_);
   part(port92_);
+  part(coprocessor_error_);
   part(reset_control_);
   part(dma_);
   if (floppy_) part(*floppy_);

@@ -30,6 +30,7 @@
 #include "devices/irq/ioapic.h"
 #include "devices/irq/lapic.h"
 #include "devices/irq/pic8259.h"
+#include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/i6300esb.h"
@@ -138,6 +139,7 @@ class Pc final : public cpu::CpuBus,
   std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override;
   bool apic_msr_read(u32 msr, u64& value) override;
   bool apic_msr_write(u32 msr, u64 value) override;
+  bool x87_error(cpu::X87Error error) override;
   u64 virtual_ns(u64 retired) override { return scheduler_.at_retired_ns(retired); }
 
   // DmaPort
@@ -248,6 +250,7 @@ class Pc final : public cpu::CpuBus,
   devices::Uart16550 com2_;
   devices::I8042 i8042_;
   devices::Port92 port92_;
+  devices::CoprocessorError coprocessor_error_;
   devices::ResetControl reset_control_;
   devices::Dma8237Pair dma_;
   std::optional<devices::FloppyController> floppy_;  // when there are drives

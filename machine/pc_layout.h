@@ -22,6 +22,7 @@ inline constexpr u8 kSleepTypeSoftOff = 0;
 inline constexpr u16 kResetControlPort = 0xcf9;
 inline constexpr u8 kResetControlValue = 0x0e;  // full reset
 inline constexpr u16 kPort92 = 0x92;
+inline constexpr u16 kCoprocessorErrorPort = 0xf0;
 
 inline constexpr u16 kCom1Port = 0x3f8;
 inline constexpr u16 kCom2Port = 0x2f8;
@@ -41,6 +42,7 @@ inline constexpr unsigned kIrqFloppy = 6;
 inline constexpr unsigned kIrqRtc = 8;
 inline constexpr unsigned kIrqSci = 9;
 inline constexpr unsigned kIrqMouse = 12;
+inline constexpr unsigned kIrqCoprocessor = 13;
 inline constexpr unsigned kIrqIde[2] = {14, 15};
 inline constexpr unsigned kIsaIrqs = 16;
 

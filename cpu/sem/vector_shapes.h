@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "cpu/sem/lanes.h"
+#include "cpu/sem/x87_error.h"
 #include "cpu/sem/operands.h"
 #include "cpu/softfloat/env.h"
 
@@ -67,7 +68,6 @@ inline S source_reg(const CpuState& state, u8 number) {
 
 // --- x87 to MMX transition --------------------------------------------------------------------------------------
 
-inline constexpr u16 kFswErrorSummary = 1u << 7;
 inline constexpr u16 kFswTop = 7u << 11;
 
 template <class... Operands>
@@ -77,8 +77,8 @@ inline constexpr bool kUsesMmx = (std::is_same_v<Operands, V64> || ...);
 template <class... Operands>
 [[nodiscard]] inline bool begin_mmx(Cpu& cpu) {
   if constexpr (kUsesMmx<Operands...>) {
-    if (cpu.state.x87.fsw & kFswErrorSummary) [[unlikely]] {
-      cpu.raise(kMF);
+    if (x87::exception_pending(cpu)) [[unlikely]] {
+      x87::report_pending(cpu);
       return false;
     }
   }

@@ -23,7 +23,9 @@ u16 opcode_at(Cpu& cpu, const Insn& in) {
 }  // namespace
 
 void Operation::report_unmasked() {
+  const u16 fsw_before = fpu.fsw;
   update_summary(fpu);
+  signal_new_exception(cpu, fsw_before);
   fpu.fop = opcode_at(cpu, in);
   if ((static_cast<unsigned>(in.form) & 3) == static_cast<unsigned>(OperandKind::Mem))
     fpu.fdp = effective_address(cpu.state, in);

@@ -1,15 +1,15 @@
 // What every x87 body shares: the register stack, stack faults, exception reporting and the instruction
 // pointers. SDM 1 chapter 8; vol. 2 for each instruction.
 //
-// An instruction that finds an unmasked exception pending raises #MF and does nothing (CR0.NE; without it the
-// exception goes unreported, as with IGNNE# asserted: there is no FERR# wire). Its own exceptions become
-// pending. As processors that report FDP_EXCPTN_ONLY and deprecated FCS and FDS do, FIP is kept by every
+// An instruction that finds an unmasked exception pending reports it and does nothing (x87_error.h). Its own
+// exceptions become pending. As processors that report FDP_EXCPTN_ONLY and deprecated FCS and FDS do, FIP is kept by every
 // instruction that is not a control instruction, FOP and FDP only by one that leaves an unmasked exception,
 // and FCS and FDS read as zero. Undefined: condition codes that the manual leaves undefined keep their
 // values.
 #pragma once
 
 #include "cpu/sem/operands.h"
+#include "cpu/sem/x87_error.h"
 #include "cpu/softfloat/softfloat.h"
 
 namespace reprise::cpu {
@@ -49,12 +49,6 @@ inline void set_codes(X87& fpu, u16 mask, u16 codes) {
   fpu.fsw = static_cast<u16>((fpu.fsw & ~mask) | codes);
 }
 
-/// An unmasked exception of an earlier instruction waits and is to be reported.
-inline bool exception_pending(const Cpu& cpu) {
-  constexpr u64 kCr0Ne = 1u << 5;
-  return (cpu.state.x87.fsw & kFswEs) != 0 && (cpu.state.cr0 & kCr0Ne) != 0;
-}
-
 enum class Pops : u8 { None = 0, Once = 1, Twice = 2 };
 
 /// One instruction on the stack, from the check for pending exceptions to the report of its own.
@@ -70,7 +64,7 @@ public:
   }
 
   bool pending() const { return exception_pending(cpu); }
-  Status raise_pending() const { return cpu.raise(kMF); }
+  Status raise_pending() const { return report_pending(cpu); }
 
   bool empty(unsigned i) const { return ((fpu.valid >> physical(i)) & 1) == 0; }
   sf::Float80 st(unsigned i) const {

@@ -34,10 +34,12 @@ Status sem_fnclex(Cpu& cpu, const Insn&) {
 }
 
 Status sem_fldcw(Cpu& cpu, const Insn& in) {
-  if (exception_pending(cpu)) return cpu.raise(kMF);
+  if (exception_pending(cpu)) return report_pending(cpu);
   u16 fcw;
   if (!load_operand(cpu, in, fcw)) return Status::Fault;
+  const u16 fsw_before = cpu.state.x87.fsw;
   load_control(cpu.state.x87, fcw);
+  signal_new_exception(cpu, fsw_before);
   return Status::Next;
 }
 
@@ -155,22 +157,32 @@ void read_env(Cpu& cpu, const Insn& in, const u8* image) {
   load_control(fpu, get16(image, 0));
 }
 
+// The first field is accessed first, the last byte next: that decides between page faults and the end of the canonical range,
+// and what CR2 says.
+u64 field_bytes(const Insn& in) { return in.operand_bytes == 2 ? 2 : 4; }
+
 Status load_image(Cpu& cpu, const Insn& in, std::span<u8> image) {
   u64 linear;
   if (!data_linear(cpu, in, image.size(), mmu::Access::Read, linear)) return Status::Fault;
-  return cpu.mmu.load_bytes(linear, image) ? Status::Next : cpu.memory_fault(in.has(Insn::kStackSegment));
+  const bool loaded = cpu.mmu.probe_read(linear, field_bytes(in)) &&
+                      cpu.mmu.probe_read(linear + image.size() - 1, 1) && cpu.mmu.load_bytes(linear, image);
+  return loaded ? Status::Next : cpu.memory_fault(in.has(Insn::kStackSegment));
 }
 Status store_image(Cpu& cpu, const Insn& in, std::span<const u8> image) {
   u64 linear;
   if (!data_linear(cpu, in, image.size(), mmu::Access::Write, linear)) return Status::Fault;
-  return cpu.mmu.store_bytes(linear, image) ? Status::Next : cpu.memory_fault(in.has(Insn::kStackSegment));
+  const bool stored = cpu.mmu.probe_write(linear, field_bytes(in)) &&
+                      cpu.mmu.probe_write(linear + image.size() - 1, 1) && cpu.mmu.store_bytes(linear, image);
+  return stored ? Status::Next : cpu.memory_fault(in.has(Insn::kStackSegment));
 }
 
 Status sem_fldenv(Cpu& cpu, const Insn& in) {
-  if (exception_pending(cpu)) return cpu.raise(kMF);
+  if (exception_pending(cpu)) return report_pending(cpu);
   u8 image[kEnv32Bytes];
   if (load_image(cpu, in, {image, env_bytes(in)}) != Status::Next) return Status::Fault;
+  const u16 fsw_before = cpu.state.x87.fsw;
   read_env(cpu, in, image);
+  signal_new_exception(cpu, fsw_before);
   return Status::Next;
 }
 
@@ -184,11 +196,13 @@ Status sem_fnstenv(Cpu& cpu, const Insn& in) {
 }
 
 Status sem_frstor(Cpu& cpu, const Insn& in) {
-  if (exception_pending(cpu)) return cpu.raise(kMF);
+  if (exception_pending(cpu)) return report_pending(cpu);
   u8 image[kEnv32Bytes + kRegistersBytes];
   const unsigned env = env_bytes(in);
   if (load_image(cpu, in, {image, env + kRegistersBytes}) != Status::Next) return Status::Fault;
+  const u16 fsw_before = cpu.state.x87.fsw;
   read_env(cpu, in, image);
+  signal_new_exception(cpu, fsw_before);
   X87& fpu = cpu.state.x87;
   for (unsigned i = 0; i < 8; ++i) {
     const u8* from = image + env + 10 * i;
@@ -244,7 +258,7 @@ Status sem_fnop(Cpu& cpu, const Insn& in) {
   return x.done_keeping_c1();
 }
 
-Status sem_fwait(Cpu& cpu, const Insn&) { return exception_pending(cpu) ? cpu.raise(kMF) : Status::Next; }
+Status sem_fwait(Cpu& cpu, const Insn&) { return exception_pending(cpu) ? report_pending(cpu) : Status::Next; }
 
 }  // namespace
 

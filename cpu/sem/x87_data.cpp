@@ -25,6 +25,27 @@ struct Tbyte {
   u16 high() const { return read_unaligned<u16>(bytes + 8); }
 };
 
+/// The fault of ten bytes that cannot be accessed: they are two accesses, of eight bytes and of two. A page fault on the first
+/// comes before the second's end of the canonical range.
+bool tbyte_fault(Cpu& cpu, const Insn& in, u64 linear, mmu::Access access) {
+  const auto probe = [&](u64 bytes) {
+    return access == mmu::Access::Write ? cpu.mmu.probe_write(linear, bytes) : cpu.mmu.probe_read(linear, bytes);
+  };
+  if (probe(8)) (void)probe(sizeof(Tbyte));
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
+}
+bool load_operand(Cpu& cpu, const Insn& in, Tbyte& value) {
+  u64 linear;
+  if (!data_linear(cpu, in, sizeof value, mmu::Access::Read, linear)) return false;
+  return cpu.mmu.load(linear, value) || tbyte_fault(cpu, in, linear, mmu::Access::Read);
+}
+bool store_operand(Cpu& cpu, const Insn& in, const Tbyte& value) {
+  u64 linear;
+  if (!data_linear(cpu, in, sizeof value, mmu::Access::Write, linear)) return false;
+  return cpu.mmu.store(linear, value) || tbyte_fault(cpu, in, linear, mmu::Access::Write);
+}
+
 /// Pushes `value`, or the indefinite on a masked stack overflow. Loads do not stop at an unmasked DE.
 Status push_value(Operation& x, Float80 value) {
   if ((x.env.unmasked() & sf::kIE) == 0) x.push(value);

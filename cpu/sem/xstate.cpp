@@ -124,6 +124,7 @@ struct XsaveHeader {
   }
   bool compacted() const { return (xcomp_bv & kXcompCompacted) != 0; }
 
+  bool valid_components(u64 enabled) const { return compacted() && (xcomp_bv & ~(enabled | kXcompCompacted)) == 0; }
   /// SDM 1 13.8.1: bytes 23:8 must be 0.
   bool valid_standard(u64 enabled) const {
     return (xstate_bv & ~enabled) == 0 && xcomp_bv == 0 && reserved[0] == 0;
@@ -132,7 +133,7 @@ struct XsaveHeader {
   bool valid_compacted(u64 enabled) const {
     u64 any = 0;
     for (const u64 word : reserved) any |= word;
-    return compacted() && (xcomp_bv & ~(enabled | kXcompCompacted)) == 0 && (xstate_bv & ~xcomp_bv) == 0 && any == 0;
+    return valid_components(enabled) && (xstate_bv & ~xcomp_bv) == 0 && any == 0;
   }
 };
 
@@ -142,21 +143,33 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   const u64 requested = requested_features(state, From);
   u64 linear;
   if (!area_linear(cpu, in, kXsaveAvxOffset, 64, mmu::Access::Read, linear)) return Status::Fault;
-  u8 buffer[kXsaveMaxBytes];
-  if (!load_area(cpu, in, linear, std::span(buffer).first(kXsaveAvxOffset))) return Status::Fault;
-
+  u8 buffer[kXsaveMaxBytes] = {};
+  // Offsets count as part of the effective address: they wrap as it does.
+  const u64 effective = effective_address(state, in);
+  const auto load_part = [&](u32 offset, u32 bytes) {
+    const u64 part = (effective + offset) << in.addr_shift >> in.addr_shift;
+    return load_area(cpu, in, linear + (part - effective), std::span(buffer).subspan(offset, bytes));
+  };
+  // The Xeon's order of accesses and checks, which decides between page faults and #GP, and what CR2 says: XCOMP_BV and its
+  // components; the last byte of the area, its first or MXCSR; the rest of the header; the contents.
+  if (!load_part(kXsaveHeaderOffset + 8, 8) || !load_part(kXsaveHeaderOffset, kXsaveAvxOffset - kXsaveHeaderOffset))
+    return Status::Fault;
   const XsaveHeader header(buffer);
   const u64 enabled = enabled_features(state, From);
   // XRSTORS knows the compacted format only, XRSTOR both where XSAVEC or XSAVES are offered.
   const bool may_compact =
       From == Reach::Supervisor || cpu.profile.has(Feature::Xsavec) || cpu.profile.has(Feature::Xsaves);
   const bool compact = From == Reach::Supervisor || (may_compact && header.compacted());
-  // Page faults of the whole area come before #GP for its contents.
+  if (compact && !header.valid_components(enabled)) return cpu.raise(kGP, 0);
   const u32 bytes = xsave_area_bytes(compact ? requested & header.xcomp_bv : requested);
   if (bytes > kXsaveAvxOffset) {
     if (!area_linear(cpu, in, bytes, 64, mmu::Access::Read, linear)) return Status::Fault;
-    const std::span<u8> extended = std::span(buffer).subspan(kXsaveAvxOffset, bytes - kXsaveAvxOffset);
-    if (!load_area(cpu, in, linear + kXsaveAvxOffset, extended)) return Status::Fault;
+    if (!load_part(bytes - 1, 1) || !load_part(kXsaveAvxOffset, bytes - kXsaveAvxOffset)) return Status::Fault;
+  }
+  const bool has_legacy = (requested & (kXstateX87 | kXstateSse)) != 0 || (!compact && (requested & kXstateAvx) != 0);
+  if (has_legacy) {
+    const u32 first_offset = (requested & kXstateX87) != 0 ? 0 : kMxcsrOffset;
+    if (!load_part(first_offset, 4) || !load_part(0, kXsaveHeaderOffset)) return Status::Fault;
   }
   if (!(compact ? header.valid_compacted(enabled) : header.valid_standard(enabled))) return cpu.raise(kGP, 0);
 

@@ -15,7 +15,7 @@ bool DeviceEvent::same_request(const DeviceEvent& other) const {
 
 std::string DeviceEvent::text() const {
   static constexpr const char* kNames[] = {"port read",      "port write", "MMIO read", "MMIO write",      "APIC MSR read",
-                                           "APIC MSR write", "CR8 read",   "CR8 write", "bus master write"};
+                                           "APIC MSR write", "CR8 read",   "CR8 write", "bus master write", "x87 error"};
   return fmt::format("{} of {} byte{} at {:#x}, value {:#x}, after {} instructions",
                      kNames[static_cast<unsigned>(kind)], width_bytes(width), width == Width::Byte ? "" : "s",
                      address, value, retired);
@@ -97,6 +97,13 @@ bool Tap::apic_msr_write(u32 msr, u64 value) {
       .kind = Kind::ApicMsrWrite, .address = msr, .value = value, .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return replay(request).ok;
   return record(request, [&](DeviceEvent& event) { event.ok = bus_.apic_msr_write(msr, value); }).ok;
+}
+
+bool Tap::x87_error(cpu::X87Error error) {
+  const DeviceEvent request{
+      .kind = Kind::X87Error, .address = static_cast<u64>(error), .retired = cpu_->retired_now()};
+  if (mode_ == Mode::Replay) return replay(request).ok;
+  return record(request, [&](DeviceEvent& event) { event.ok = bus_.x87_error(error); }).ok;
 }
 
 u64 Tap::virtual_ns(u64 retired) {

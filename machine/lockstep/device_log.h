@@ -24,6 +24,7 @@ struct DeviceEvent {
     Cr8Read,
     Cr8Write,
     RamWrite,  // by a bus master: `bytes` at `address`
+    X87Error,  // `address`: which; `ok`: IGNNE#
   };
   Kind kind;
   Width width = Width::Byte;
@@ -72,6 +73,7 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   void port_write(u16 port, Width width, u32 value) override;
   bool apic_msr_read(u32 msr, u64& value) override;
   bool apic_msr_write(u32 msr, u64 value) override;
+  bool x87_error(cpu::X87Error error) override;
   u64 virtual_ns(u64 retired) override;
 
   // InterruptSource. Taking interrupts is the machine's part, not the instructions'.

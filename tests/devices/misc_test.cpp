@@ -1,4 +1,5 @@
 #include "devices/bus.h"
+#include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/port92.h"
@@ -10,6 +11,34 @@ namespace reprise::devices {
 namespace {
 
 using namespace testing;
+
+TEST(CoprocessorErrorTest, PortF0TakesTheRequestBackAndHasTheErrorIgnored) {
+  FakeWires wires;
+  CoprocessorError error(wires.line(0));
+  error.begin();
+  EXPECT_TRUE(wires.level(0));
+  EXPECT_FALSE(error.ignored());
+  out8(error, 0, 0);
+  EXPECT_FALSE(wires.level(0));
+  EXPECT_TRUE(error.ignored());
+  EXPECT_FALSE(wires.level(0));
+  CoprocessorError other(wires.line(1));
+  ASSERT_TRUE(load(other, saved(error)));
+  EXPECT_TRUE(other.ignored());
+  error.begin();
+  EXPECT_TRUE(wires.level(0));
+  EXPECT_FALSE(error.ignored());
+  error.reset(ResetKind::Warm);
+  EXPECT_FALSE(wires.level(0));
+}
+
+TEST(CoprocessorErrorTest, PortF0WithoutAnErrorDoesNothing) {
+  FakeWires wires;
+  CoprocessorError error(wires.line(0));
+  out8(error, 0, 0);
+  EXPECT_FALSE(error.ignored());
+  EXPECT_TRUE(wires.level(0));
+}
 
 TEST(Port92Test, A20FollowsBit1AndResetNeedsARisingBit0) {
   FakeWires wires;
@@ -117,6 +146,7 @@ TEST(MiscNoise, EveryPortTakesAnything) {
   FakeControl control;
   FakeBackend host;
   Port92 port92(IrqLine{}, control);
+  CoprocessorError coprocessor(IrqLine{});
   ResetControl reset_control(control);
   DebugExit debug_exit(control);
   DebugPort debug_port(host);
@@ -125,6 +155,7 @@ TEST(MiscNoise, EveryPortTakesAnything) {
   Noise noise(92);
   for (int i = 0; i < 20000; ++i) {
     noise.ports(port92, 1, Width::Byte);
+    noise.ports(coprocessor, 1, Width::Byte);
     noise.ports(reset_control, 1, Width::Byte);
     noise.ports(debug_exit, 4, Width::Dword);
     noise.ports(debug_port, 1, Width::Byte);

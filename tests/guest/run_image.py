@@ -26,6 +26,8 @@ def run_reprise(options, screen_path):
                "--engine", options.engine, "--debug-exit", "0xf4", "--timeout", "60", "--wall-timeout", "240"]
     if screen_path:
         command += ["--dump-screen", screen_path]
+    if pathlib.Path(options.image).stem == "testdev":
+        command.append("--debug-testdev")
     print(shlex.join(command), flush=True)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=280)
 
@@ -43,6 +45,8 @@ def run_qemu(options):
     command = ["qemu-system-x86_64", "-M", "pc", "-cpu", "max,la57=off,vendor=GenuineIntel", "-m", "128M", "-display", "none",
                "-icount", "shift=2,sleep=off", "-rtc", "clock=vm", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", options.image]
+    if pathlib.Path(options.image).stem == "testdev":
+        command += ["-device", "pc-testdev"]
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
     except subprocess.TimeoutExpired as expired:

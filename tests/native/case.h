@@ -45,7 +45,7 @@ enum Tolerance : u8 {
   kMemoryOnFault = 1u << 1,    // stores before the fault stay
   kX87OnFault = 1u << 2,       // the switch to MMX state happens before the fault
   kHighHalvesOnFault = 1u << 3,  // 32-bit addresses: registers are already truncated
-  kStateOnFault = 1u << 5,     // x87 and vector registers are loaded in part; #GP and #PF in no documented order
+  kStateOnFault = 1u << 5,     // x87 and vector registers are loaded in part
   kTranscendental = 1u << 4,   // always: results may differ by one unit in the last place, and so may C1
 };
 
