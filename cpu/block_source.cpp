@@ -5,6 +5,8 @@
 namespace reprise::cpu {
 namespace {
 
+constexpr u64 kMaxInsnBytes = 15;  // SDM 2A 2.3.11
+
 /// The linear address of the page behind that of `linear`, which may be the first one again.
 u64 next_page(const Cpu& cpu, u64 linear) {
   const u64 next = align_down(linear, kPageBytes) + kPageBytes;
@@ -70,7 +72,9 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
       if (count == 0) return build_crossing(cpu, linear, target);
       break;
     }
-    used += std::max(insns[count].length(), 1u);
+    // What does not decode depends on every byte that was looked at.
+    const unsigned length = insns[count].length();
+    used += length != 0 ? length : std::min(kMaxInsnBytes, end - used);
     ++count;
   }
 
@@ -83,15 +87,14 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
 }
 
 Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
-  constexpr u64 kMaxLength = 15;
   const u64 first_bytes = kPageBytes - (linear & ~kPageMask);
   mmu::Mmu::FetchTarget second;
   if (!cpu.mmu.fetch(next_page(cpu, linear), second)) {
     cpu.memory_fault(false);
     return nullptr;
   }
-  u8 bytes[kMaxLength];
-  for (u64 i = 0; i < kMaxLength; ++i) {
+  u8 bytes[kMaxInsnBytes];
+  for (u64 i = 0; i < kMaxInsnBytes; ++i) {
     const mmu::Mmu::FetchTarget& page = i < first_bytes ? target : second;
     const u64 index = i < first_bytes ? i : i - first_bytes;
     bytes[i] = page.host != nullptr
@@ -105,7 +108,8 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
   block->phys = target.phys;
   block->second_phys = second.phys;
   block->mode = cpu.mode;
-  block->bytes = static_cast<u32>(std::max<u64>(block->insns[0].length(), first_bytes + 1));
+  const unsigned length = block->insns[0].length();
+  block->bytes = static_cast<u32>(length != 0 ? std::max<u64>(length, first_bytes + 1) : kMaxInsnBytes);
   return cached(*block) ? cache_.insert(block) : block;
 }
 
