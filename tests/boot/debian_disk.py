@@ -4,7 +4,6 @@ and disk, swapping under memory pressure, user-mode Linux inside, `poweroff`, an
 
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,6 @@ import runner
 import session
 
 PROMPT = b"root@debian:~# "
-FIRST_PARTITION_OFFSET = 1 << 20
 
 # Touches more memory than there is, in an order that defeats any prediction, and adds it all up.
 PRESSURE = r"""perl -e '
@@ -107,16 +105,32 @@ def user_mode_linux(guest):
                       guest.command(f"tail -n 30 /root/uml{n}.log"))
 
 
-def check_file_system(image):
-    result = subprocess.run(["e2fsck", "-f", "-n", f"{image}?offset={FIRST_PARTITION_OFFSET}"], stdout=subprocess.PIPE,
+def check_file_system(image, offset):
+    result = subprocess.run(["/sbin/e2fsck", "-f", "-n", f"{image}?offset={offset}"], stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT)
     runner.expect(result.returncode == 0, f"fsck found errors: {result.stdout.decode(errors='replace')}")
 
 
-def run(options, image, bus, memory_mib, parts):
-    print(f"{image.name} on {bus}", flush=True)
-    # Quieter than the image's own console would be on a terminal, and nothing else differs.
-    words = ["--disk", f"{image},bus={bus},write=yes", "--memory", f"{memory_mib}M", "--wall-timeout", "1500"]
+def swap_a_lot(guest):
+    swap(guest, 330)
+
+
+# Name: image, options besides it, what is done in the guest, where the root file system begins.
+DISKS = {
+    "ide": ("debian-bios.img", ["bus=ide"], [], [work], 1 << 20),
+    "virtio": ("debian-bios.img", ["bus=virtio"], [], [work, swap_a_lot, user_mode_linux], 1 << 20),
+    "efi": ("debian-efi.img", [], ["--bios", "ovmf"], [work], None),
+}
+
+
+def run(options, name, folder):
+    image, of_disk, words, parts, root_offset = DISKS[name]
+    source, copy = pathlib.Path(options.disks, image), pathlib.Path(folder, image)
+    if not source.exists():
+        print(f"SKIP: '{source}' is missing: tests/guests/build_disk.py makes it")
+        sys.exit(77)
+    print(f"{image} ({name})", flush=True)
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, copy], check=True)
 
     def body(terminal):
         guest = Guest(terminal)
@@ -126,35 +140,23 @@ def run(options, image, bus, memory_mib, parts):
             part(guest)
         guest.power_off()
 
+    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", "256M", "--wall-timeout", "1500", *words]
     session.run(options, words, body)
-    check_file_system(image)
+    if root_offset is not None:
+        check_file_system(copy, root_offset)
+    copy.unlink()
 
 
 def test(options):
-    disk = pathlib.Path(options.disks) / "debian-bios.img"
-    if not disk.exists():
-        print(f"SKIP: '{disk}' is missing: tests/guests/build_disk.py makes it")
-        sys.exit(77)
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
-        for bus, parts in (("ide", [work]), ("virtio", [work, lambda_named("swap", lambda g: swap(g, 330)), user_mode_linux])):
-            if options.bus and bus != options.bus:
-                continue
-            copy = pathlib.Path(folder, "disk.img")
-            shutil.copyfile(disk, copy) if not shutil.which("cp") else subprocess.run(
-                ["cp", "--sparse=always", "--reflink=auto", disk, copy], check=True)
-            run(options, copy, bus, 256, parts)
-            copy.unlink()
-
-
-def lambda_named(name, function):
-    function.__name__ = name
-    return function
+        for name in [options.disk] if options.disk else DISKS:
+            run(options, name, folder)
 
 
 def add_arguments(parser):
-    parser.add_argument("--disks", default="build/disks", help="folder with debian-bios.img")
+    parser.add_argument("--disks", default="build/disks", help="folder with debian-bios.img and debian-efi.img")
     parser.add_argument("--scratch", help="folder for copies of images")
-    parser.add_argument("--bus", help="only this one")
+    parser.add_argument("--disk", choices=DISKS, help="only this one")
 
 
 runner.main(test, __doc__, add_arguments)
