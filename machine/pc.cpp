@@ -400,7 +400,8 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   const AcpiTables tables = place_acpi_tables(acpi_image(), kAcpiTablesPhys);
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
-  const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys()};
+  const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
+                                   processors_[0]->cpu.profile.physical_address_bits};
   const boot::EntryState entry = TRY(boot::load(request, target));
   cpu::Cpu& cpu = processors_[0]->cpu;
   boot::enter(entry, target, cpu.state);

@@ -25,6 +25,7 @@ struct BootTarget {
   mmu::PhysMap& phys_map;
   const MemoryMap& memory;
   u64 rsdp_phys;
+  unsigned physical_address_bits;  // of the processor
 };
 
 /// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat

@@ -42,13 +42,13 @@ void write_identity_map(const BootTarget& target) {
 }
 
 /// Default write-back, 3 to 4 GiB uncached. SDM 3A 11.11.2.
-void set_memory_types(cpu::CpuState& state) {
+void set_memory_types(cpu::CpuState& state, unsigned physical_address_bits) {
   constexpr u64 kEnabledWriteBack = 1u << 11 | 6;
-  constexpr u64 kPhysMask46 = (u64{1} << 46) - 1;
+  const u64 phys_mask = (u64{1} << physical_address_bits) - 1;
   constexpr u64 kMaskValid = 1u << 11;
   state.mtrr_def_type = kEnabledWriteBack;
   state.mtrr_phys[0] = kLowRamLimitPhys;
-  state.mtrr_phys[1] = (kPhysMask46 & ~(kGiB - 1)) | kMaskValid;
+  state.mtrr_phys[1] = (phys_mask & ~(kGiB - 1)) | kMaskValid;
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& sta
     state.cr4 = mmu::kCr4Pae;
     state.efer = kEferLmeLma;
   }
-  set_memory_types(state);
+  set_memory_types(state, target.physical_address_bits);
   state.cpl = 0;
   state.rflags = 2;
   state.rip = entry.rip;

@@ -17,7 +17,7 @@ struct BootFixture : testing::Test {
   std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(kRamBytes).take();
   mmu::PhysMap phys_map{*ram};
   MemoryMap memory{kRamBytes};
-  BootTarget target{phys_map, memory, kAcpiTablesPhys};
+  BootTarget target{phys_map, memory, kAcpiTablesPhys, 40};
   BootRequest request{.kernel_path = "test-kernel", .initrd_path = {}, .command_line = "console=ttyS0"};
 
   BootFixture() {
