@@ -115,16 +115,17 @@ def swap_a_lot(guest):
     swap(guest, 330)
 
 
-# Name: image, options besides it, what is done in the guest, where the root file system begins.
+# Name: image, options of the disk, memory, other options, what is done in the guest, where the root file system begins.
+# UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
 DISKS = {
-    "ide": ("debian-bios.img", ["bus=ide"], [], [work], 1 << 20),
-    "virtio": ("debian-bios.img", ["bus=virtio"], [], [work, swap_a_lot, user_mode_linux], 1 << 20),
-    "efi": ("debian-efi.img", [], ["--bios", "ovmf"], [work], None),
+    "ide": ("debian-bios.img", ["bus=ide"], "256M", [], [work], 1 << 20),
+    "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, swap_a_lot, user_mode_linux], 1 << 20),
+    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf"], [work], None),
 }
 
 
 def run(options, name, folder):
-    image, of_disk, words, parts, root_offset = DISKS[name]
+    image, of_disk, memory, words, parts, root_offset = DISKS[name]
     source, copy = pathlib.Path(options.disks, image), pathlib.Path(folder, image)
     if not source.exists():
         print(f"SKIP: '{source}' is missing: tests/guests/build_disk.py makes it")
@@ -140,7 +141,7 @@ def run(options, name, folder):
             part(guest)
         guest.power_off()
 
-    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", "256M", "--wall-timeout", "1500", *words]
+    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", memory, "--wall-timeout", "1500", *words]
     session.run(options, words, body)
     if root_offset is not None:
         check_file_system(copy, root_offset)
