@@ -37,6 +37,7 @@ What to boot
 Disks: format and bus are found by themselves; what the guest writes is gone with the run unless asked for
   IMAGE, --disk FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,serial=TEXT]
   --cdrom FILE, --floppy FILE[,write=yes]
+  --boot LIST           what firmware tries first: disk, cdrom, floppy, disk1, ...; menu=on (default: as given here)
 The machine
   --memory SIZE         RAM, for example 512M or 2G (default 512M)
   --cpus N              processors; only 1 can run
@@ -84,12 +85,15 @@ T value_of(const char* option, const std::string& text, std::optional<T> value, 
 
 /// The words as CLI11 took them.
 struct Texts {
-  std::string kernel, initrd, append, bios, bios_vars, memory, cpus, cpu, engine{machine::default_engine_name()}, clock = "auto", seed, rtc, stop_at,
-                                                    hash_every, timeout, wall_timeout, monitor, json, log, trace,
-                                                    debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen,
-                                                    lockstep_seed, dump, at, symbols;
-  std::string console, watchdog_action;
-  std::vector<std::string> serial, devices, images, disks, cdroms, floppies;
+  std::string kernel, initrd, append, bios, bios_vars, memory, cpus, cpu,
+      engine{machine::default_engine_name()},
+      clock = "auto", seed, rtc, stop_at, hash_every, timeout, wall_timeout, monitor, json, log, trace,
+      debug_exit, no_pass, max_block, code_cache, jit_threshold, dump_screen, lockstep_seed, dump, at,
+      symbols;
+  std::string console, watchdog_action, boot;
+  std::vector<std::string> serial, devices, images;
+  std::vector<std::pair<std::string_view, std::string>>
+      drives;  // option and value, in the order of the command line
   bool stats = false, verbose = false, debug_testdev = false, perf_map = false, no_reboot = false;
 };
 
@@ -103,9 +107,13 @@ void declare(CLI::App& run, Texts& texts) {
     run.add_option(name, into)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   };
   run.add_option("IMAGE", texts.images);
-  repeatable("--disk", texts.disks);
-  repeatable("--cdrom", texts.cdroms);
-  repeatable("--floppy", texts.floppies);
+  for (const char* name : {"--disk", "--cdrom", "--floppy"}) {
+    const auto take = [&drives = texts.drives, name](const std::string& value) {
+      drives.emplace_back(name, value);
+    };
+    run.add_option_function<std::string>(name, take)->trigger_on_parse();
+  }
+  run.add_option("--boot", texts.boot);
   run.add_option("--memory", texts.memory);
   run.add_option("--cpus", texts.cpus);
   run.add_option("--cpu", texts.cpu);
@@ -166,7 +174,8 @@ T taken(const char* option, Result<T> result) {
 
 u32 count_of(const char* option, const std::string& text, u32 max) {
   const u64 value = value_of(option, text, parse_number(text), kWantNumber);
-  if (value == 0 || value > max) throw BadValue{fmt::format("{} {} is not between 1 and {}", option, text, max)};
+  if (value == 0 || value > max)
+    throw BadValue{fmt::format("{} {} is not between 1 and {}", option, text, max)};
   return static_cast<u32>(value);
 }
 
@@ -180,13 +189,15 @@ void interpret_jit(const Texts& texts, jit::JitOptions& jit) {
   if (!texts.at.empty() && jit.dump == 0) throw BadValue{"--at says where to dump: add --dump guest,host"};
   for (std::size_t at = 0; at < texts.at.size();) {
     const std::string word = texts.at.substr(at, texts.at.find(',', at) - at);
-    jit.dump_at.push_back(value_of("--at", word, parse_number(word), "an address such as 0xffffffff81000000"));
+    jit.dump_at.push_back(
+        value_of("--at", word, parse_number(word), "an address such as 0xffffffff81000000"));
     at += word.size() + 1;
   }
   jit.perf_map = texts.perf_map;
   jit.symbols_path = texts.symbols;
   if (!texts.lockstep_seed.empty())
-    jit.lockstep_seed = value_of("--lockstep-seed", texts.lockstep_seed, parse_number(texts.lockstep_seed), kWantNumber);
+    jit.lockstep_seed =
+        value_of("--lockstep-seed", texts.lockstep_seed, parse_number(texts.lockstep_seed), kWantNumber);
   if (!texts.code_cache.empty()) {
     jit.code_cache_bytes =
         value_of("--code-cache", texts.code_cache, parse_size(texts.code_cache), "a size such as 64M");
@@ -209,15 +220,40 @@ void interpret_disks(const Texts& texts, std::vector<machine::DiskConfig>& disks
     disk.path = path;  // as it is: options need --disk
     disks.push_back(disk);
   }
-  for (const std::string& text : texts.disks) disks.push_back(taken(parse_disk("--disk", text)));
-  for (const std::string& text : texts.cdroms) disks.push_back(taken(parse_cdrom(text)));
-  for (const std::string& text : texts.floppies) disks.push_back(taken(parse_floppy(text)));
+  for (const auto& [option, text] : texts.drives) {
+    disks.push_back(taken(option == "--cdrom"    ? parse_cdrom(text)
+                          : option == "--floppy" ? parse_floppy(text)
+                                                 : parse_disk(option, text)));
+  }
+}
+
+/// "cdrom,disk1,menu=on". Which drives there are is known when the images have been looked at.
+void interpret_boot(const Texts& texts, machine::FirmwareConfig& firmware) {
+  if (texts.boot.empty()) return;
+  if (!texts.kernel.empty()) throw BadValue{"--boot is for firmware: it and --kernel exclude each other"};
+  for (std::size_t at = 0; at < texts.boot.size();) {
+    const std::string word = texts.boot.substr(at, texts.boot.find(',', at) - at);
+    at += word.size() + 1;
+    const std::string kind = word.substr(0, word.find_last_not_of("0123456789") + 1);
+    if (word == "menu=on" || word == "menu=off")
+      firmware.boot_menu = word == "menu=on";
+    else if (kind == "disk" || kind == "cdrom" || kind == "floppy")
+      firmware.boot_order.push_back(word);
+    else
+      throw BadValue{
+          fmt::format("--boot '{}' is none of disk, cdrom, floppy, one of them with its number (disk1), "
+                      "menu=on",
+                      word)};
+  }
 }
 
 void interpret_console(const Texts& texts, RunOptions& out) {
-  const auto has_terminal = [](const SerialTarget& target) { return target.kind == SerialTarget::Kind::Stdio; };
+  const auto has_terminal = [](const SerialTarget& target) {
+    return target.kind == SerialTarget::Kind::Stdio;
+  };
   if (!texts.console.empty()) {
-    out.console = value_of("--console", texts.console, parse_serial(texts.console), "one of stdio, null, file:PATH");
+    out.console =
+        value_of("--console", texts.console, parse_serial(texts.console), "one of stdio, null, file:PATH");
     if (has_terminal(*out.console) && texts.serial.empty()) out.com1.kind = SerialTarget::Kind::Null;
   }
   const bool console_has_terminal = out.console && has_terminal(*out.console);
@@ -238,13 +274,15 @@ void interpret_devices(const Texts& texts, machine::MachineConfig& config) {
   if (texts.watchdog_action.empty()) return;
   using machine::WatchdogAction;
   static constexpr std::pair<std::string_view, WatchdogAction> kActions[] = {
-      {"reset", WatchdogAction::Reset},         {"shutdown", WatchdogAction::Shutdown},
-      {"poweroff", WatchdogAction::PowerOff},   {"inject-nmi", WatchdogAction::InjectNmi},
-      {"debug", WatchdogAction::Debug},         {"none", WatchdogAction::None}};
-  const auto* const found = std::ranges::find(kActions, texts.watchdog_action, [](const auto& action) { return action.first; });
+      {"reset", WatchdogAction::Reset},       {"shutdown", WatchdogAction::Shutdown},
+      {"poweroff", WatchdogAction::PowerOff}, {"inject-nmi", WatchdogAction::InjectNmi},
+      {"debug", WatchdogAction::Debug},       {"none", WatchdogAction::None}};
+  const auto* const found =
+      std::ranges::find(kActions, texts.watchdog_action, [](const auto& action) { return action.first; });
   if (found == std::end(kActions))
-    throw BadValue{fmt::format(
-        "--watchdog-action '{}' is none of reset, shutdown, poweroff, inject-nmi, debug, none", texts.watchdog_action)};
+    throw BadValue{
+        fmt::format("--watchdog-action '{}' is none of reset, shutdown, poweroff, inject-nmi, debug, none",
+                    texts.watchdog_action)};
   if (!config.watchdog) throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};
   config.watchdog_action = found->second;
 }
@@ -262,6 +300,7 @@ RunOptions interpret(const Texts& texts) {
     throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   config.firmware.bios = texts.bios;
   config.firmware.variables_path = texts.bios_vars;
+  interpret_boot(texts, config.firmware);
   config.reboot = !texts.no_reboot;
   config.boot = {texts.kernel, texts.initrd, texts.append};
   if (!texts.memory.empty()) {
@@ -281,7 +320,8 @@ RunOptions interpret(const Texts& texts) {
   if (!texts.cpu.empty()) config.cpu = taken("--cpu", machine::parse_cpu_model(texts.cpu));
   const std::optional<machine::EngineKind> engine = machine::engine_of_name(texts.engine);
   if (!engine)
-    throw BadValue{fmt::format("--engine '{}' is unknown: there is {}", texts.engine, machine::engine_names())};
+    throw BadValue{
+        fmt::format("--engine '{}' is unknown: there is {}", texts.engine, machine::engine_names())};
   config.engine = *engine;
   interpret_jit(texts, config.jit);
   if (texts.clock == "paced")

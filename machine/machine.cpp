@@ -1,5 +1,5 @@
 #include "machine/machine.h"
-#include "machine/storage/ide_units.h"
+#include "machine/storage/drives.h"
 
 #include <fmt/format.h>
 
@@ -171,9 +171,7 @@ bool Machine::wall_time_is_up(const RunLimits& limits) const {
   return limits.wall_timeout_s && wall_s() >= *limits.wall_timeout_s;
 }
 
-double Machine::wall_s() const {
-  return std::chrono::duration<double>(HostClock::now() - started_).count();
-}
+double Machine::wall_s() const { return std::chrono::duration<double>(HostClock::now() - started_).count(); }
 
 bool Machine::disturbed(const RunLimits& limits) const {
   return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
@@ -364,8 +362,10 @@ std::size_t Machine::can_receive(InputChannel channel) {
 }
 
 void Machine::receive(InputChannel channel, std::span<const u8> bytes) {
-  if (channel != InputChannel::Console) uart(channel).receive(bytes);
-  else if (pc_.virtio_console() != nullptr) pc_.virtio_console()->receive(bytes);
+  if (channel != InputChannel::Console)
+    uart(channel).receive(bytes);
+  else if (pc_.virtio_console() != nullptr)
+    pc_.virtio_console()->receive(bytes);
 }
 
 u64 Machine::state_hash() {

@@ -8,7 +8,7 @@
 #include "machine/acpi_tables.h"
 #include "machine/boot/entry.h"
 #include "machine/engine_factory.h"
-#include "machine/storage/ide_units.h"
+#include "machine/firmware/boot_order.h"
 
 namespace reprise::machine {
 namespace {
@@ -22,8 +22,8 @@ constexpr u32 kHpetBlockId = 0x8086'a201;
 
 constexpr u16 kFirmwareDebugPort = 0x402;
 
-/// A cycle of the ISA bus. Firmware and boot loaders wait by reading ports: they would execute thousands of instructions
-/// for what takes a few accesses on a PC.
+/// A cycle of the ISA bus. Firmware and boot loaders wait by reading ports: they would execute thousands of
+/// instructions for what takes a few accesses on a PC.
 constexpr u64 kPortAccessNs = 1000;
 
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
@@ -127,8 +127,9 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
       piix4_pm_(kPmBasePort),
+      drives_(place_drives(backends.disks)),
       ide_(scheduler_, {irq_router_.isa_source(kIrqIde[0]), irq_router_.isa_source(kIrqIde[1])}, *this,
-           ide_units(backends.disks)),
+           ide_units(drives_)),
       pci_windows_(ports_, {.map =
                                 [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
                                   constexpr int kAboveRam = 1;
@@ -152,9 +153,9 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
-  plug_in_ahci(backends.disks);
-  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies(backends.disks)});
-  plug_in_disks(backends.disks);
+  plug_in_ahci();
+  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies()});
+  plug_in_disks();
   plug_in_extras(config, backends.console);
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
   for (const auto& processor : processors_) {
@@ -214,18 +215,19 @@ void Pc::map_ports() {
   map(0x514, 8, Width::Dword, fw_cfg_.dma_ports());
 }
 
-std::array<FloppyType, 2> Pc::add_floppies(std::span<const AttachedDisk> disks) {
+std::array<FloppyType, 2> Pc::add_floppies() {
   std::array<devices::FloppyDrive, devices::FloppyController::kDrives> drives;
   std::array<FloppyType, 2> types{};
-  std::size_t count = 0;
-  for (const AttachedDisk& disk : disks) {
-    if (disk.bus != DiskBus::Floppy || count == drives.size()) continue;
-    drives[count] = devices::FloppyDrive(disk.medium);
-    types[count] = static_cast<FloppyType>(drives[count].bios_type());
-    ++count;
+  bool any = false;
+  for (const Drive& drive : drives_) {
+    if (drive.disk.bus != DiskBus::Floppy) continue;
+    drives.at(drive.place) = devices::FloppyDrive(drive.disk.medium);
+    types.at(drive.place) = static_cast<FloppyType>(drives[drive.place].bios_type());
+    any = true;
   }
-  if (count == 0) return types;
-  floppy_.emplace(scheduler_, irq_router_.isa_source(kIrqFloppy), devices::IsaDmaChannel(dma_, kDmaFloppy), drives);
+  if (!any) return types;
+  floppy_.emplace(scheduler_, irq_router_.isa_source(kIrqFloppy), devices::IsaDmaChannel(dma_, kDmaFloppy),
+                  drives);
   must(ports_.map({kFloppyPort, kFloppyPorts, Width::Byte}, floppy_->ports()).ok());
   must(ports_.map({kFloppyPort7, 1, Width::Byte}, floppy_->port7()).ok());
   return types;
@@ -270,11 +272,13 @@ void Pc::map_pci() {
   move_ide_ports();
 }
 
-void Pc::plug_in_disks(const std::vector<AttachedDisk>& disks) {
-  for (const AttachedDisk& disk : disks) {
-    if (disk.bus != DiskBus::Virtio) continue;
+void Pc::plug_in_disks() {
+  first_virtio_slot_ = next_card_slot_;
+  for (const Drive& drive : drives_) {
+    if (drive.disk.bus != DiskBus::Virtio) continue;
     plug_in([&](IrqLine interrupt) {
-      return std::make_unique<devices::VirtioBlk>(*disk.medium, disk.serial, virtio_board(interrupt));
+      return std::make_unique<devices::VirtioBlk>(*drive.disk.medium, drive.disk.serial,
+                                                  virtio_board(interrupt));
     });
   }
 }
@@ -290,7 +294,8 @@ void Pc::plug_in_extras(const MachineConfig& config, devices::CharBackend* conso
   if (config.virtio_rng) {
     constexpr u64 kSeedIndex = 0x1000;  // beyond those of the processors
     plug_in([&](IrqLine interrupt) {
-      return std::make_unique<devices::VirtioRng>(derive_seed(config.seed, kSeedIndex), virtio_board(interrupt));
+      return std::make_unique<devices::VirtioRng>(derive_seed(config.seed, kSeedIndex),
+                                                  virtio_board(interrupt));
     });
   }
   if (config.watchdog) {
@@ -320,11 +325,13 @@ void Pc::watchdog_expired() {
   }
 }
 
-void Pc::plug_in_ahci(const std::vector<AttachedDisk>& disks) {
-  if (std::ranges::find(disks, DiskBus::Ahci, &AttachedDisk::bus) == disks.end()) return;
+void Pc::plug_in_ahci() {
+  ahci_slot_ = next_card_slot_;
+  if (std::ranges::none_of(drives_, [](const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }))
+    return;
   plug_in([&](IrqLine interrupt) {
     return std::make_unique<devices::ahci::AhciController>(scheduler_, interrupt, *this, *this,
-                                                           ahci_units(disks));
+                                                           ahci_units(drives_));
   });
 }
 
@@ -426,12 +433,24 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
     must(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
   }
   memory_map_changed();
+  const std::vector<std::string> order = TRY(firmware_order(config.boot_order));
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .cpus = processors(),
                         .acpi = acpi_image(),
-                        .vga_bios = std::move(vga_bios)});
+                        .vga_bios = std::move(vga_bios),
+                        .boot_order = order});
   return Done{};
+}
+
+Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::string>& wanted) const {
+  std::vector<std::string> paths;
+  for (const std::size_t index : TRY(boot_order(wanted, drives_))) {
+    const Drive& drive = drives_[index];
+    paths.push_back(firmware_path(
+        drive, drive.disk.bus == DiskBus::Ahci ? ahci_slot_ : first_virtio_slot_ + drive.place));
+  }
+  return paths;
 }
 
 bool Pc::reset() {

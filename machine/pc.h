@@ -59,7 +59,7 @@
 #include "machine/memory_map.h"
 #include "machine/pci_windows.h"
 #include "machine/scheduler.h"
-#include "machine/storage/disk_config.h"
+#include "machine/storage/drives.h"
 #include "machine/traced_mmio.h"
 #include "mmu/phys_map.h"
 
@@ -184,10 +184,10 @@ class Pc final : public cpu::CpuBus,
   /// After a change of the memory map: no translation of before may be used.
   void memory_map_changed();
   void map_ports();
-  /// The floppy drives among `disks`, with their controller. Their types, for the CMOS.
-  std::array<FloppyType, 2> add_floppies(std::span<const AttachedDisk> disks);
+  /// The floppy drives, with their controller. Their types, for the CMOS.
+  std::array<FloppyType, 2> add_floppies();
   void map_pci();
-  void plug_in_disks(const std::vector<AttachedDisk>& disks);
+  void plug_in_disks();
   void plug_in_extras(const MachineConfig& config, devices::CharBackend* console);
   void watchdog_expired();
   devices::VirtioBoard virtio_board(IrqLine interrupt) { return {scheduler_, *this, *this, interrupt}; }
@@ -204,7 +204,9 @@ class Pc final : public cpu::CpuBus,
     cards_.push_back(make(pci_interrupt(device, 1)));
     attach_pci(device, 0, *cards_.back());
   }
-  void plug_in_ahci(const std::vector<AttachedDisk>& disks);
+  void plug_in_ahci();
+  /// The drives as firmware knows them, in the order in which it is to try them.
+  Result<std::vector<std::string>> firmware_order(const std::vector<std::string>& wanted) const;
   void enter_virtual_wire_mode();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
   void set_a20(unsigned source, bool enabled);
@@ -258,7 +260,7 @@ class Pc final : public cpu::CpuBus,
   devices::Pvpanic pvpanic_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;
-  std::optional<RomShadow> rom_shadow_;      // with firmware
+  std::optional<RomShadow> rom_shadow_;       // with firmware
   std::optional<devices::Pflash> variables_;  // of UEFI firmware
   std::optional<devices::DebugExit> debug_exit_;
   std::optional<devices::TestDevice> test_device_;
@@ -270,9 +272,12 @@ class Pc final : public cpu::CpuBus,
   Wire pirq_to_isa_;
   devices::IsaBridge isa_bridge_;
   devices::Piix4Pm piix4_pm_;
+  std::vector<Drive> drives_;
   devices::ide::IdeController ide_;
   PciWindows pci_windows_;
   unsigned next_card_slot_ = kPciFirstCardDevice;
+  unsigned ahci_slot_ = 0;          // if there is an AHCI adapter
+  unsigned first_virtio_slot_ = 0;  // of the disks' cards
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   devices::VirtioConsole* console_ = nullptr;  // among the cards
   devices::I6300Esb* watchdog_ = nullptr;      // among the cards

@@ -1,6 +1,7 @@
 // Firmware from the distribution's packages, and what the machine tells it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct FirmwareConfig {
                                     // dies with the run
   bool serial_console =
       true;  // SeaBIOS shows its screen, and what boot loaders print through int 10h, on COM1 too
-  bool boot_menu = false;
+  bool boot_menu = false;                    // firmware asks what to boot
+  std::vector<std::string> boot_order = {};  // what it tries first, as boot_order.h says
 };
 
 /// What lies at the end of the first 4 GiB.
@@ -42,6 +44,7 @@ struct FirmwareFacts {
   unsigned cpus;
   const AcpiImage& acpi;
   std::vector<u8> vga_bios;
+  std::span<const std::string> boot_order = {};  // paths of drives, the first to be tried first
 };
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts);
 

@@ -17,6 +17,17 @@ void put_le(std::vector<u8>& out, u64 value, unsigned bytes) {
   for (unsigned i = 0; i < bytes; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
 }
 
+/// Lines, with a zero at the end, on which OVMF insists.
+std::vector<u8> boot_order_file(std::span<const std::string> paths) {
+  std::vector<u8> out;
+  for (const std::string& path : paths) {
+    out.insert(out.end(), path.begin(), path.end());
+    out.push_back('\n');
+  }
+  out.back() = 0;
+  return out;
+}
+
 /// RAM as the firmware is to divide it: it makes its own reservations below 1 MiB.
 std::vector<u8> e820_file(const MemoryMap& memory) {
   std::vector<u8> out;
@@ -96,6 +107,7 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set_number(Key::Cpus, facts.cpus, 2);
   fw_cfg.set_number(Key::MaxCpus, facts.cpus, 2);
   fw_cfg.set_number(Key::BootMenu, facts.config.boot_menu ? 1 : 0, 2);
+  if (!facts.boot_order.empty()) fw_cfg.set_file("bootorder", boot_order_file(facts.boot_order));
   fw_cfg.set_file("etc/e820", e820_file(facts.memory));
   fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
   fw_cfg.set_file(kTablesFile, facts.acpi.tables);

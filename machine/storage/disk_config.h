@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "devices/backend.h"
@@ -11,6 +12,8 @@ namespace reprise::machine {
 
 enum class DiskBus : u8 { Auto, Ide, Ahci, Virtio, Floppy };
 enum class DiskMedia : u8 { Disk, Cdrom, Floppy };
+/// "disk", "cdrom", "floppy".
+std::string_view kind_name(DiskMedia media);
 enum class DiskFormat : u8 { Auto, Raw, Qcow2 };
 
 /// One --disk, --cdrom or --floppy, or a file named without an option.
@@ -30,6 +33,7 @@ struct AttachedDisk {
   DiskBus bus = DiskBus::Virtio;            // never Auto
   DiskMedia media = DiskMedia::Disk;
   std::string serial;
+  std::string name = {};  // by kind and position: "disk0", "cdrom0", "floppy1"
 };
 
 }  // namespace reprise::machine

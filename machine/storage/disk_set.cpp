@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "devices/floppy/floppy_drive.h"
@@ -47,6 +48,11 @@ std::string_view name_of(DiskMedia media) {
   return "unknown";
 }
 
+/// The position of one more drive of `media` among its kind.
+std::string next_name(const std::vector<AttachedDisk>& before, DiskMedia media) {
+  return fmt::format("{}{}", kind_name(media), std::ranges::count(before, media, &AttachedDisk::media));
+}
+
 struct BusChoice {
   DiskBus bus;
   std::string_view why;
@@ -77,6 +83,18 @@ std::string size_text(u64 bytes) {
 
 }  // namespace
 
+std::string_view kind_name(DiskMedia media) {
+  switch (media) {
+    case DiskMedia::Disk:
+      return "disk";
+    case DiskMedia::Cdrom:
+      return "cdrom";
+    case DiskMedia::Floppy:
+      return "floppy";
+  }
+  return "unknown";
+}
+
 Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log) {
   DiskSet set;
   for (const DiskConfig& config : configs) {
@@ -98,13 +116,15 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     disk.medium = image.medium.get();
     disk.bus = choice.bus;
     disk.media = image.media;
+    disk.name = next_name(set.attached_, image.media);
     disk.serial = config.serial.empty() ? fmt::format("RP{:05}", set.attached_.size() + 1) : config.serial;
     if (config.path.empty()) {
-      log.write("disk", LogLevel::Info, "{} drive, empty, on {}", name_of(image.media), name_of(choice.bus));
+      log.write("disk", LogLevel::Info, "{}: {} drive, empty, on {}", disk.name, name_of(image.media),
+                name_of(choice.bus));
     } else {
-      log.write("disk", LogLevel::Info, "'{}': {}, {}, {} on {} ({}); {}", config.path, image.format,
-                size_text(image.medium->bytes()), name_of(image.media), name_of(choice.bus), choice.why,
-                image.writes);
+      log.write("disk", LogLevel::Info, "{}: '{}': {}, {}, {} on {} ({}); {}", disk.name, config.path,
+                image.format, size_text(image.medium->bytes()), name_of(image.media), name_of(choice.bus),
+                choice.why, image.writes);
     }
     set.attached_.push_back(disk);
     set.media_.push_back(std::move(image.medium));

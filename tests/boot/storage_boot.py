@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SeaBIOS boots from disks and CD-ROMs on IDE and AHCI and reads all of them through int 13h; the interpreter and another
-engine come to the same state."""
+engine come to the same state. Of several drives it boots the first of the command line, or what --boot says."""
 
 import json
 import pathlib
@@ -8,6 +8,7 @@ import struct
 import subprocess
 import tempfile
 
+import floppy
 import runner
 
 BOOT_CODE = pathlib.Path(__file__).with_name("storage_boot.asm")
@@ -76,11 +77,38 @@ def check(options, bus, media, folder):
     print(f"{media} on {bus}: {facts}")
 
 
+def boot_order(options, folder):
+    """Which of several bootable drives starts: each says the sum of its own content."""
+    drives, sums = {}, {}
+    for number, (name, bus, media) in enumerate([("ide", "ide", "disk"), ("virtio", "virtio", "disk"), ("ahci", "ahci", "disk"),
+                                                 ("cd", "ide", "cdrom"), ("ahci-cd", "ahci", "cdrom")]):
+        image = folder / f"order.{name}"
+        content = (disc if media == "cdrom" else disk)(image, (number + 1) << 19)
+        sums[name] = f"sum {sum(struct.unpack(f'<{len(content) // 4}I', content)) % (1 << 32):08x}"
+        drives[name] = ["--disk", f"{image},bus={bus},media={media},format=raw"]
+    floppy.make_image(folder / "order.floppy", 1440)
+    drives["floppy"], sums["floppy"] = ["--floppy", folder / "order.floppy"], "hello from the floppy"
+    drives["no disc"] = ["--cdrom", ""]
+    for order, boot, wanted in [
+            (["ide", "cd", "floppy"], None, "ide"), (["cd", "ide", "floppy"], None, "cd"), (["floppy", "ide", "cd"], None, "floppy"),
+            (["ide", "virtio", "ahci"], None, "ide"), (["ide", "virtio", "ahci"], "disk1", "virtio"),
+            (["ide", "virtio", "ahci"], "disk2", "ahci"), (["ahci", "ide", "ahci-cd"], "cdrom", "ahci-cd"),
+            (["ide", "no disc", "cd"], "cdrom", "cd"), (["ide", "cd", "floppy"], "floppy,cdrom", "floppy"),
+            (["virtio", "ide"], "menu=on", "virtio")]:
+        words = [word for name in order for word in drives[name]] + (["--boot", boot] if boot else [])
+        text, messages, _ = run(options, options.engine, words, folder)
+        runner.expect(sums[wanted] in text, f"{order}, --boot {boot}: not {wanted} started: {text[-300:]!r} {messages}")
+        menu = "Press ESC for boot menu" in text
+        runner.expect(menu == (boot == "menu=on"), f"{order}, --boot {boot}: boot menu {menu}")
+        print(f"{order}, --boot {boot}: {wanted}")
+
+
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
         for bus in ("ide", "ahci"):
             for media in ("disk", "cdrom"):
                 check(options, bus, media, pathlib.Path(folder))
+        boot_order(options, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

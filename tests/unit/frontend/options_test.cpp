@@ -181,25 +181,48 @@ TEST(Options, HelpAndVersionNeedNoKernel) {
 
 TEST(Options, Disks) {
   using namespace machine;
-  const auto disks = parsed({"first,name.img", "--floppy", "f.img,write=yes", "--cdrom", "", "--disk",
-                             "a,,b.img,bus=ahci,format=raw,write=yes,serial=S,,1", "--disk", "c,overlay=o.qcow2"})
-                         .config.disks;
+  const auto disks =
+      parsed({"first,name.img", "--floppy", "f.img,write=yes", "--cdrom", "", "--disk",
+              "a,,b.img,bus=ahci,format=raw,write=yes,serial=S,,1", "--disk", "c,overlay=o.qcow2"})
+          .config.disks;
   ASSERT_EQ(disks.size(), 5u);
   EXPECT_EQ(disks[0].path, "first,name.img");
   EXPECT_EQ(disks[0].bus, DiskBus::Auto);
   EXPECT_EQ(disks[0].media, std::nullopt);
   EXPECT_FALSE(disks[0].write_through);
-  EXPECT_EQ(disks[1].path, "a,b.img");
-  EXPECT_EQ(disks[1].bus, DiskBus::Ahci);
-  EXPECT_EQ(disks[1].format, DiskFormat::Raw);
+  EXPECT_EQ(disks[1].media, DiskMedia::Floppy);
+  EXPECT_EQ(disks[1].bus, DiskBus::Floppy);
   EXPECT_TRUE(disks[1].write_through);
-  EXPECT_EQ(disks[1].serial, "S,1");
-  EXPECT_EQ(disks[2].overlay_path, "o.qcow2");
-  EXPECT_EQ(disks[3].media, DiskMedia::Cdrom);
-  EXPECT_EQ(disks[3].path, "");
-  EXPECT_EQ(disks[4].media, DiskMedia::Floppy);
-  EXPECT_EQ(disks[4].bus, DiskBus::Floppy);
-  EXPECT_TRUE(disks[4].write_through);
+  EXPECT_EQ(disks[2].media, DiskMedia::Cdrom);
+  EXPECT_EQ(disks[2].path, "");
+  EXPECT_EQ(disks[3].path, "a,b.img");
+  EXPECT_EQ(disks[3].bus, DiskBus::Ahci);
+  EXPECT_EQ(disks[3].format, DiskFormat::Raw);
+  EXPECT_TRUE(disks[3].write_through);
+  EXPECT_EQ(disks[3].serial, "S,1");
+  EXPECT_EQ(disks[4].overlay_path, "o.qcow2");
+}
+
+TEST(Options, ImagesWithoutAnOptionComeFirst) {
+  const auto disks = parsed({"--cdrom", "c.iso", "a.img", "--disk", "d.img", "b.img"}).config.disks;
+  std::vector<std::string> paths;
+  for (const machine::DiskConfig& disk : disks) paths.push_back(disk.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"a.img", "b.img", "c.iso", "d.img"}));
+}
+
+TEST(Options, BootOrder) {
+  const auto result = parse_options({"run", "debian.img", "--boot", "cdrom,disk1,menu=on"});
+  ASSERT_TRUE(std::holds_alternative<RunOptions>(result));
+  const machine::FirmwareConfig& firmware = std::get<RunOptions>(result).config.firmware;
+  EXPECT_EQ(firmware.boot_order, (std::vector<std::string>{"cdrom", "disk1"}));
+  EXPECT_TRUE(firmware.boot_menu);
+  EXPECT_NE(refused({"--boot", "cdrom"}).find("--boot is for firmware"), std::string::npos);
+  for (const char* bad : {"d", "cdrom,,disk", "menu=yes", "1", "network"}) {
+    const auto wrong = parse_options({"run", "debian.img", "--boot", bad});
+    ASSERT_TRUE(std::holds_alternative<EarlyExit>(wrong)) << bad;
+    EXPECT_NE(std::get<EarlyExit>(wrong).text.find("is none of disk, cdrom, floppy"), std::string::npos)
+        << bad;
+  }
 }
 
 TEST(Options, ADiskNeedsNoKernel) {

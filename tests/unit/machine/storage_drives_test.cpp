@@ -1,5 +1,5 @@
-// machine/storage/ide_units.
-#include "machine/storage/ide_units.h"
+// machine/storage/drives.
+#include "machine/storage/drives.h"
 
 #include <gtest/gtest.h>
 
@@ -30,23 +30,28 @@ class Places : public ::testing::Test {
     for (const auto& unit : units) text += !unit ? '-' : unit->is_packet_device() ? 'c' : 'd';
     return text;
   }
+  static devices::ide::IdeController::Units on_ide(const std::vector<AttachedDisk>& disks) {
+    std::vector<Drive> drives = place_drives(disks);
+    return ide_units(drives);
+  }
   NoMedium medium_;
 };
 
 TEST_F(Places, CdromsPreferTheSecondaryChannel) {
-  EXPECT_EQ(letters(ide_units({})), "----");
-  EXPECT_EQ(letters(ide_units({disk()})), "d---");
-  EXPECT_EQ(letters(ide_units({cdrom()})), "--c-");
-  EXPECT_EQ(letters(ide_units({cdrom(), disk(), cdrom(), disk()})), "ddcc");
-  EXPECT_EQ(letters(ide_units({disk(), disk(), disk(), cdrom()})), "dddc");
-  EXPECT_EQ(letters(ide_units({cdrom(), cdrom(), cdrom(), disk()})), "cdcc");
-  EXPECT_EQ(letters(ide_units({drive(DiskBus::Virtio, DiskMedia::Disk), disk()})), "d---");
+  EXPECT_EQ(letters(on_ide({})), "----");
+  EXPECT_EQ(letters(on_ide({disk()})), "d---");
+  EXPECT_EQ(letters(on_ide({cdrom()})), "--c-");
+  EXPECT_EQ(letters(on_ide({cdrom(), disk(), cdrom(), disk()})), "ddcc");
+  EXPECT_EQ(letters(on_ide({disk(), disk(), disk(), cdrom()})), "dddc");
+  EXPECT_EQ(letters(on_ide({cdrom(), cdrom(), cdrom(), disk()})), "cdcc");
+  EXPECT_EQ(letters(on_ide({drive(DiskBus::Virtio, DiskMedia::Disk), disk()})), "d---");
 }
 
 TEST_F(Places, AhciFillsPortsInOrder) {
   const std::vector<AttachedDisk> disks = {drive(DiskBus::Ahci, DiskMedia::Cdrom), disk(),
                                            drive(DiskBus::Ahci, DiskMedia::Disk)};
-  EXPECT_EQ(letters(ahci_units(disks)), "cd----");
+  std::vector<Drive> drives = place_drives(disks);
+  EXPECT_EQ(letters(ahci_units(drives)), "cd----");
 }
 
 TEST_F(Places, TooManyDrivesAreRefused) {
@@ -56,6 +61,15 @@ TEST_F(Places, TooManyDrivesAreRefused) {
   EXPECT_NE(ide.error().message.find("takes 4"), std::string::npos);
   EXPECT_TRUE(check_disk_places(std::vector(6, drive(DiskBus::Ahci, DiskMedia::Disk))).ok());
   EXPECT_FALSE(check_disk_places(std::vector(7, drive(DiskBus::Ahci, DiskMedia::Disk))).ok());
+}
+
+TEST_F(Places, ACdromDriveIsFoundAgain) {
+  std::vector<Drive> drives = place_drives({disk(), cdrom(), drive(DiskBus::Ahci, DiskMedia::Cdrom)});
+  const auto ide = ide_units(drives);
+  const auto ahci = ahci_units(drives);
+  EXPECT_EQ(drives[0].cdrom, nullptr);
+  EXPECT_EQ(drives[1].cdrom, ide[2].get());
+  EXPECT_EQ(drives[2].cdrom, ahci[0].get());
 }
 
 }  // namespace

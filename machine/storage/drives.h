@@ -1,0 +1,35 @@
+// The drives of the board: which goes where on the IDE cables, the AHCI ports, the floppy cable and among the
+// cards.
+#pragma once
+
+#include <vector>
+
+#include "common/result.h"
+#include "devices/ahci/ahci_controller.h"
+#include "devices/ata/cdrom.h"
+#include "devices/ata/identify.h"
+#include "devices/ide/ide_controller.h"
+#include "machine/storage/disk_config.h"
+
+namespace reprise::machine {
+
+struct Drive {
+  AttachedDisk disk;
+  /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; virtio: the n-th card;
+  /// floppy: A or B.
+  unsigned place = 0;
+  devices::ata::Cdrom* cdrom = nullptr;  // the device, when it is a CD-ROM drive and has been built
+};
+
+/// Error: more drives for a bus than it has places.
+Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks);
+
+/// In the order of `disks`, which passed the check. On IDE, disks go from the primary master on, CD-ROM
+/// drives from the secondary master on, either where the other left room; elsewhere drives are in order.
+std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks);
+
+/// The devices of the drives with DiskBus::Ide or DiskBus::Ahci.
+devices::ide::IdeController::Units ide_units(std::vector<Drive>& drives);
+devices::ahci::AhciController::Units ahci_units(std::vector<Drive>& drives);
+
+}  // namespace reprise::machine

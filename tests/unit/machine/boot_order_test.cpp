@@ -1,0 +1,78 @@
+// In which order firmware tries the drives.
+#include "machine/firmware/boot_order.h"
+
+#include <gtest/gtest.h>
+
+#include "machine/firmware/firmware.h"
+
+namespace reprise::machine {
+namespace {
+
+using Order = std::vector<std::size_t>;
+
+Drive drive(DiskBus bus, DiskMedia media, unsigned place, std::string name) {
+  return {.disk = {.medium = nullptr, .bus = bus, .media = media, .serial = "", .name = std::move(name)}, .place = place};
+}
+
+const std::vector<Drive>& drives() {
+  static const std::vector<Drive> kDrives = {drive(DiskBus::Ide, DiskMedia::Disk, 0, "disk0"),
+                                             drive(DiskBus::Ide, DiskMedia::Cdrom, 2, "cdrom0"),
+                                             drive(DiskBus::Virtio, DiskMedia::Disk, 0, "disk1"),
+                                             drive(DiskBus::Floppy, DiskMedia::Floppy, 1, "floppy0"),
+                                             drive(DiskBus::Ahci, DiskMedia::Cdrom, 5, "cdrom1")};
+  return kDrives;
+}
+
+TEST(BootOrder, IsThatOfTheDrivesUnlessAskedFor) {
+  EXPECT_EQ(boot_order({}, drives()).value(), (Order{0, 1, 2, 3, 4}));
+  EXPECT_EQ(boot_order({"cdrom"}, drives()).value(), (Order{1, 4, 0, 2, 3}));
+  EXPECT_EQ(boot_order({"disk1", "floppy", "disk"}, drives()).value(), (Order{2, 3, 0, 1, 4}));
+  EXPECT_EQ(boot_order({"cdrom1", "cdrom1"}, drives()).value(), (Order{4, 0, 1, 2, 3}));
+}
+
+TEST(BootOrder, NamesOnlyDrivesThatAreThere) {
+  const auto missing = boot_order({"disk2"}, drives());
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().message,
+            "--boot disk2: there is no such drive; there are disk0, cdrom0, disk1, floppy0, cdrom1.");
+  EXPECT_EQ(boot_order({"disk"}, {}).error().message, "--boot disk: there is no such drive; there are none.");
+}
+
+TEST(BootOrder, PathsAreThoseOfFirmware) {
+  EXPECT_EQ(firmware_path(drives()[0], 0), "/pci@i0cf8/ide@1,1/drive@0/disk@0");
+  EXPECT_EQ(firmware_path(drives()[1], 0), "/pci@i0cf8/ide@1,1/drive@1/disk@0");
+  EXPECT_EQ(firmware_path(drive(DiskBus::Ide, DiskMedia::Disk, 3, ""), 0), "/pci@i0cf8/ide@1,1/drive@1/disk@1");
+  EXPECT_EQ(firmware_path(drives()[2], 12), "/pci@i0cf8/scsi@c/disk@0,0");
+  EXPECT_EQ(firmware_path(drives()[3], 0), "/pci@i0cf8/isa@1/fdc@03f0/floppy@1");
+  EXPECT_EQ(firmware_path(drives()[4], 3), "/pci@i0cf8/pci8086,2922@3/drive@5/disk@0");
+}
+
+class NoMemory final : public DmaPort {
+ public:
+  bool dma_read(u64, std::span<u8>) override { return false; }
+  bool dma_write(u64, std::span<const u8>) override { return false; }
+};
+
+TEST(BootOrder, TheFileHasALineForEachPathAndEndsWithAZero) {
+  NoMemory memory;
+  const MemoryMap memory_map(64 * kMiB);
+  const AcpiImage acpi = build_acpi_image({.apic_ids = {0}, .hpet_block_id = 1, .vga = true, .pci_window_phys = 0x8000'0000});
+  const std::vector<std::string> paths = {"/first", "/second"};
+  for (const bool any : {false, true}) {
+    devices::FwCfg fw_cfg(memory);
+    fill_fw_cfg(fw_cfg, {.config = {},
+                         .memory = memory_map,
+                         .cpus = 1,
+                         .acpi = acpi,
+                         .vga_bios = {},
+                         .boot_order = any ? std::span(paths) : std::span<const std::string>()});
+    const std::vector<u8>* file = fw_cfg.file("bootorder");
+    ASSERT_EQ(file != nullptr, any);
+    if (file != nullptr) {
+      EXPECT_EQ(std::string(file->begin(), file->end()), std::string("/first\n/second\0", 15));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace reprise::machine
