@@ -5,6 +5,11 @@ namespace {
 
 constexpr u32 kPorts = 0x10000;
 
+/// `bytes` is 1 to 4.
+constexpr Width widest_within(unsigned bytes) {
+  return bytes >= 4 ? Width::Dword : bytes >= 2 ? Width::Word : Width::Byte;
+}
+
 }  // namespace
 
 std::string_view describe(PioMapError error) {
@@ -56,7 +61,7 @@ u32 PioBus::read(u16 port, Width width) {
     Width piece = Width::Byte;
     u32 part = 0xff;
     if (at < kPorts) {
-      piece = step(at, width);
+      piece = step(at, widest_within(width_bytes(width) - done));
       if (const u16 index = mapping_of_port_[at]; index != kUnmapped) {
         const Mapping mapping = mappings_[index];
         part = mapping.handler->pio_read(static_cast<u16>(at - mapping.range.first), piece);
@@ -90,7 +95,7 @@ void PioBus::write(u16 port, Width width, u32 value) {
     const u32 at = u32{port} + done;
     Width piece = Width::Byte;
     if (at < kPorts && mapping_of_port_[at] != kUnmapped) {
-      piece = step(at, width);
+      piece = step(at, widest_within(width_bytes(width) - done));
       const Mapping mapping = mappings_[mapping_of_port_[at]];
       const u32 part = (value >> (8 * done)) & static_cast<u32>(width_mask(piece));
       mapping.handler->pio_write(static_cast<u16>(at - mapping.range.first), piece, part);

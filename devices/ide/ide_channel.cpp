@@ -400,7 +400,7 @@ static std::size_t elements_ahead(std::size_t wanted, u32 left, Width width) {
 std::size_t IdeChannel::pio_read_ahead(u16 offset, Width width, std::span<u8> into) {
   if (offset != kData || phase_ != Phase::Data || work_.data != DataPhase::ToHost || !unit()) return 0;
   const std::size_t count = elements_ahead(into.size(), block_end_ - position_, width);
-  std::memcpy(into.data(), buffer_.data() + position_, count);
+  std::copy_n(buffer_.begin() + position_, count, into.begin());
   position_ += static_cast<u32>(count);
   return count;
 }
@@ -408,7 +408,7 @@ std::size_t IdeChannel::pio_read_ahead(u16 offset, Width width, std::span<u8> in
 std::size_t IdeChannel::pio_write_ahead(u16 offset, Width width, std::span<const u8> from) {
   if (offset != kData || phase_ != Phase::Data || work_.data == DataPhase::ToHost || !unit()) return 0;
   const std::size_t count = elements_ahead(from.size(), block_end_ - position_, width);
-  std::memcpy(buffer_.data() + position_, from.data(), count);
+  std::copy_n(from.begin(), count, buffer_.begin() + position_);
   position_ += static_cast<u32>(count);
   return count;
 }

@@ -101,6 +101,19 @@ TEST(PioBus, AccessAcrossRangesIsSplitPerByte) {
   EXPECT_EQ(high.reads, (std::vector<Recorder::Access>{{0, Width::Byte, 0}}));
 }
 
+TEST(PioBus, NoPieceGoesBeyondTheAccess) {
+  PioBus bus;
+  Recorder wide;
+  ASSERT_TRUE(bus.map({0xe0, 4, Width::Dword}, wide).ok());
+  EXPECT_EQ(bus.read(0xdf, Width::Word), 0x01ffu);
+  EXPECT_EQ(bus.read(0xdd, Width::Dword), 0x01ffffffu);
+  EXPECT_EQ(bus.read(0xde, Width::Dword), 0x0201ffffu);
+  bus.write(0xdf, Width::Word, 0xaabb);
+  bus.write(0xdf, Width::Dword, 0xddccbbaa);
+  EXPECT_EQ(wide.writes, (std::vector<Recorder::Access>{
+                             {0, Width::Byte, 0xaa}, {0, Width::Word, 0xccbb}, {2, Width::Byte, 0xdd}}));
+}
+
 TEST(PioBus, TheLastPortDoesNotWrap) {
   PioBus bus;
   Recorder first, last;

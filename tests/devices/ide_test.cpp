@@ -167,6 +167,7 @@ TEST_F(IdeTest, DataPortTakesEveryWidthAndRunsAhead) {
   lba28(0, 5, 1);
   run(Command::ReadSectors);
   std::vector<u8> ahead(1024);
+  EXPECT_EQ(channel().pio_read_ahead(kIdeData, Width::Word, {}), 0u) << "nothing is wanted";
   EXPECT_EQ(channel().pio_read_ahead(kIdeData, Width::Word, ahead), 510u) << "all but the last element";
   EXPECT_EQ(channel().pio_read_ahead(kIdeData, Width::Word, ahead), 0u);
   EXPECT_EQ(alternate_status() & kStatusDrq, kStatusDrq);
@@ -179,6 +180,7 @@ TEST_F(IdeTest, DataPortTakesEveryWidthAndRunsAhead) {
 
   lba28(0, 6, 1);
   command(Command::WriteSectors);
+  EXPECT_EQ(channel().pio_write_ahead(kIdeData, Width::Dword, {}), 0u) << "nothing is given";
   EXPECT_EQ(channel().pio_write_ahead(kIdeData, Width::Dword, sector), 508u);
   EXPECT_EQ(alternate_status(), kOk | kStatusDrq);
   channel().pio_write(kIdeData, Width::Dword, 0x44332211);

@@ -1,0 +1,168 @@
+// virtio devices: negotiation, rings in guest memory, requests that make sense more often than not.
+#include "tests/noise/players.h"
+
+namespace reprise::noise {
+namespace {
+
+constexpr u16 kVendor = 0x1af4;
+constexpr u64 kNotify = 0x3000;
+
+/// Where the rings of a queue are.
+u64 queue_phys(const Card& card, unsigned queue) {
+  return 0x200000 + card.device * 0x20000u + queue * 0x8000u;
+}
+u64 buffer_phys(Random& random) {
+  return random.chance(95) ? 0x800000 + random.below(0x100000) : noisy_value(random);
+}
+
+/// Reset, negotiation of some features, queues.
+void start(Board& board, Random& random, const Card& card, unsigned queues) {
+  const u64 base = card.bars[4];
+  board.write(base + 0x14, 0, Width::Byte);
+  board.write(base + 0x14, 3, Width::Byte);
+  u64 features = 0;
+  for (u64 half = 0; half < 2; ++half) {
+    board.write(base + 0x00, half);
+    features |= board.read(base + 0x04) << (32 * half);
+  }
+  if (random.chance(50)) features &= random.next() | u64{1} << 32;
+  for (u64 half = 0; half < 2; ++half) {
+    board.write(base + 0x08, half);
+    board.write(base + 0x0c, random.chance(98) ? features >> (32 * half) : noisy_value(random));
+  }
+  board.write(base + 0x14, 0xb, Width::Byte);
+  for (unsigned queue = 0; queue < queues; ++queue) {
+    const u64 rings = queue_phys(card, queue);
+    board.write(base + 0x16, queue, Width::Word);
+    board.write(base + 0x18, random.chance(90) ? u64{1} << random.below(9) : noisy_value(random),
+                Width::Word);
+    board.write(base + 0x1a, random.chance(50) ? queue : noisy_value(random), Width::Word);
+    for (const u64 ring : {0, 1, 2}) {
+      const u64 at = random.chance(98) ? rings + ring * 0x2000 : noisy_value(random);
+      board.write(base + 0x20 + 8 * ring, at, random.chance(50) ? Width::Qword : Width::Dword);
+      board.write(base + 0x24 + 8 * ring, at >> 32);
+    }
+    board.write(base + 0x1c, 1, Width::Word);
+    for (u64 at = 0x2000; at < 0x6000; at += 8) board.put<u64>(rings + at, 0);
+  }
+  board.write(base + 0x14, 0xf, Width::Byte);
+}
+
+void put_descriptor(Board& board, Random& random, u64 phys, u64 address, u32 bytes, u64 flags, u64 next) {
+  const bool wild = random.chance(2);
+  board.put<u64>(phys, address);
+  board.put<u32>(phys + 8, bytes);
+  board.put<u16>(phys + 12, static_cast<u16>(wild ? noisy_value(random) : flags));
+  board.put<u16>(phys + 14, static_cast<u16>(wild ? noisy_value(random) : next));
+}
+
+/// A chain of descriptors from `first` on, or in an indirect table, offered and announced. `header` is
+/// written into its first buffer.
+void send(Board& board, Random& random, const Card& card, unsigned queue, std::span<const u8> header) {
+  const u64 base = card.bars[4];
+  const u64 rings = queue_phys(card, queue);
+  board.write(base + 0x16, queue, Width::Word);
+  const u64 size = std::max<u64>(board.read(base + 0x18, Width::Word), 1);
+  const bool indirect = random.chance(25);
+  const u64 table = indirect ? rings + 0x6000 : rings;
+  const u64 first = indirect ? 0 : random.below(size);
+  const u64 count = 1 + random.below(random.chance(95) ? 4 : 200);
+  bool writable = header.empty() && random.chance(80);
+  for (u64 i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    const u64 address = buffer_phys(random);
+    u32 bytes = static_cast<u32>(random.chance(95) ? random.below(4) * 512 : noisy_value(random));
+    if (i == 0 && !header.empty()) {
+      bytes = random.chance(95) ? static_cast<u32>(header.size()) : static_cast<u32>(random.below(40));
+      if (address < Board::kRamBytes - header.size())
+        for (u64 k = 0; k < header.size(); ++k) board.put<u8>(address + k, header[k]);
+    } else {
+      writable = writable || last || random.chance(40);
+      if (last && !header.empty() && random.chance(95)) bytes = 1;
+    }
+    const u64 index = indirect ? i : (first + i) % size;
+    put_descriptor(board, random, table + 16 * index, address, bytes, (last ? 0 : 1) | (writable ? 2 : 0),
+                   indirect ? i + 1 : (first + i + 1) % size);
+  }
+  const u64 head = random.chance(98) ? first : noisy_value(random);
+  if (indirect)
+    put_descriptor(board, random, rings + 16 * (first % size), table, static_cast<u32>(16 * count), 4, 0);
+  const u64 driver_ring = rings + 0x2000;
+  const u16 next = board.get<u16>(driver_ring + 2);
+  board.put<u16>(driver_ring, static_cast<u16>(random.below(2)));
+  board.put<u16>(driver_ring + 4 + 2 * (next % size), static_cast<u16>(head));
+  board.put<u16>(driver_ring + 4 + 2 * size,
+                 static_cast<u16>(random.chance(50) ? next : noisy_value(random)));
+  board.put<u16>(driver_ring + 2, static_cast<u16>(next + (random.chance(95) ? 1 : random.below(2000))));
+  board.write(base + kNotify + 4 * queue, queue, Width::Word);
+}
+
+/// What all kinds have in common. `header`: of a request.
+void play(Board& board, Random& random, const Card& card, unsigned queues, std::span<const u8> header) {
+  const u64 base = card.bars[4];
+  if (random.below(2000) == 0) return board.enumerate();
+  const bool dead = random.chance(20) && (board.read(base + 0x14, Width::Byte) & 0x4f) != 0x0f;
+  if (dead || random.below(300) == 0) return start(board, random, card, queues);
+  switch (random.below(16)) {
+    case 0:
+      return board.memory_noise(random, base, 0x4000);
+    case 1:
+      return board.memory_noise(random, base, 0x40);
+    case 2:
+      return board.memory_noise(random, card.bars[1], 0x1000);
+    case 3: {  // the window in configuration space
+      const u8 offset = static_cast<u8>(random.chance(80) ? 0x40 + random.below(0x80) : random.next());
+      if (random.chance(50))
+        board.config_read(card, offset);
+      else if (random.chance(20))
+        board.config_write(card, offset, static_cast<u32>(noisy_value(random)));
+      return;
+    }
+    case 4:
+    case 5:
+      return board.wait(random.below(100'000));
+    case 6:
+      if (random.chance(10))
+        board.put<u32>(queue_phys(card, 0) + 4 * random.below(queues * 0x2000u),
+                       static_cast<u32>(noisy_value(random)));
+      return;
+    case 7:  // as a driver maps its vectors
+      if (random.chance(10)) {
+        board.write(card.bars[1] + 16 * random.below(4),
+                    random.chance(80) ? 0xfee0'0000 : noisy_value(random));
+        board.write(card.bars[1] + 8 + 16 * random.below(4), random.below(256));
+        board.write(card.bars[1] + 12 + 16 * random.below(4), random.below(2));
+      }
+      return;
+    default:
+      send(board, random, card, static_cast<unsigned>(random.below(queues)), header);
+      if (random.chance(70)) board.wait(random.below(60'000));
+  }
+}
+
+}  // namespace
+
+void play_virtio_blk(Board& board, Random& random) {
+  constexpr u8 kTypes[] = {0, 1, 4, 8, 11, 13};
+  u8 header[16] = {};
+  write_unaligned<u32>(header,
+                       random.chance(90) ? kTypes[random.below(6)] : static_cast<u32>(noisy_value(random)));
+  write_unaligned<u64>(header + 8, random.chance(90) ? random.below(64) : noisy_value(random));
+  play(board, random, board.card(kVendor, 0x1042, random.chance(70) ? 0 : 1), 1, header);
+}
+
+void play_virtio_console(Board& board, Random& random) {
+  if (devices::VirtioConsole* console = board.pc().virtio_console();
+      console != nullptr && random.chance(10)) {
+    const std::vector<u8> bytes(std::min<std::size_t>(console->can_receive(), random.below(100)), u8{'x'});
+    console->receive(bytes);
+    board.wait(1);
+  }
+  play(board, random, board.card(kVendor, 0x1043), 2, {});
+}
+
+void play_virtio_rng(Board& board, Random& random) {
+  play(board, random, board.card(kVendor, 0x1044), 1, {});
+}
+
+}  // namespace reprise::noise
