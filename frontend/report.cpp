@@ -25,6 +25,8 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["memory_bytes"] = options.config.ram_bytes;
   report["seed"] = options.config.seed;
   report["rtc_unix_s"] = options.config.rtc_unix_s;
+  report["disks"] = nlohmann::ordered_json::array();
+  for (const machine::DiskInfo& disk : result.disks) report["disks"].push_back(machine::disk_json(disk));
   if (!result.hashes.empty()) {
     nlohmann::ordered_json chain = nlohmann::ordered_json::array();
     for (const machine::HashPoint& point : result.hashes) {

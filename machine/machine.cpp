@@ -46,7 +46,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   }
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   DiskSet disks = TRY(DiskSet::open(config.disks, boot_by, log));
-  backends.disks.insert(backends.disks.end(), disks.attached().begin(), disks.attached().end());
+  backends.disks = disks.attached();
   TRY(check_disk_places(backends.disks));
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
@@ -98,16 +98,18 @@ RunResult Machine::run(const RunLimits& limits) {
   result.wall_s = wall_s();
   result.state_hash = state_hash();
   result.hashes = hashes_;
+  result.disks = disks_.info();
   return result;
 }
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
   pc_.scheduler().settle();
-  if (host_calls_.waiting()) host_calls_.serve();
+  // In this order, so that a question sees what the command before it has put into the inbox.
   if (inbox_.has_messages() || input_waits()) {
     if (auto ending = take_input()) return ending;
   }
+  if (host_calls_.waiting()) host_calls_.serve();
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {
     stop_at_retired_.reset();
     stop();
@@ -337,6 +339,11 @@ std::optional<Machine::Ending> Machine::take_button(InputChannel button) {
 
 std::optional<Machine::Ending> Machine::take_input() {
   for (const InputMessage& message : inbox_.take()) {
+    if (message.channel == InputChannel::Medium) {
+      input_log_.push_back({retired(), virtual_ns(), message});
+      media_changes_.carry_out();
+      continue;
+    }
     if (static_cast<unsigned>(message.channel) >= kByteChannels) {
       if (auto ending = take_button(message.channel)) return ending;
       continue;

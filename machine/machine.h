@@ -11,6 +11,7 @@
 #include "machine/config.h"
 #include "machine/host_calls.h"
 #include "machine/inbox.h"
+#include "machine/media_changes.h"
 #include "machine/panic_watch.h"
 #include "machine/pc.h"
 #include "machine/ram_hash.h"
@@ -61,6 +62,8 @@ class Machine final : private MachineControl {
   u64 state_hash();
   const MachineConfig& config() const { return config_; }
   const DiskSet& disks() const { return disks_; }
+  /// Machine thread.
+  MediaChanges& media_changes() { return media_changes_; }
   /// Host time since the run began.
   double wall_s() const;
   u64 retired() const { return pc_.retired_now(); }
@@ -128,7 +131,7 @@ class Machine final : private MachineControl {
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
   const MachineConfig config_;
-  const DiskSet disks_;
+  DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
   class NoOutput final : public devices::CharBackend {
    public:
@@ -144,6 +147,7 @@ class Machine final : private MachineControl {
   Inbox inbox_;
   std::vector<StampedInput> input_log_;
   HostCalls host_calls_{inbox_};
+  MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
   std::deque<u8> waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room

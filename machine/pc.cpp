@@ -233,6 +233,30 @@ std::array<FloppyType, 2> Pc::add_floppies() {
   return types;
 }
 
+void Pc::request_eject(std::size_t drive) {
+  if (drives_.at(drive).cdrom != nullptr) drives_[drive].cdrom->request_eject();
+}
+
+void Pc::eject(std::size_t drive) {
+  Drive& one = drives_.at(drive);
+  CHECK(one.removable());
+  one.disk.medium = nullptr;
+  if (one.cdrom != nullptr)
+    one.cdrom->eject();
+  else
+    floppy_->insert(one.place, nullptr);
+}
+
+void Pc::insert(std::size_t drive, devices::BlockBackend& medium) {
+  Drive& one = drives_.at(drive);
+  CHECK(one.removable());
+  one.disk.medium = &medium;
+  if (one.cdrom != nullptr)
+    one.cdrom->insert(medium);
+  else
+    floppy_->insert(one.place, &medium);
+}
+
 Result<Done> Pc::add_debug_exit(u16 port) {
   constexpr u32 kDebugExitPorts = 4;
   debug_exit_.emplace(control_);

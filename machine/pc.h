@@ -107,6 +107,13 @@ class Pc final : public cpu::CpuBus,
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
 
+  /// In the order of PcBackends::disks; those that are removable() take other media.
+  const std::vector<Drive>& drives() const { return drives_; }
+  void request_eject(std::size_t drive);
+  void eject(std::size_t drive);
+  /// `medium` outlives its stay.
+  void insert(std::size_t drive, devices::BlockBackend& medium);
+
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }
   mmu::PhysMap& phys_map() { return phys_map_; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/types.h"
+#include "machine/storage/disk_info.h"
 
 namespace reprise::machine {
 
@@ -47,6 +48,7 @@ struct RunResult {
   double wall_s = 0;
   u64 state_hash = 0;
   std::vector<HashPoint> hashes;
+  std::vector<DiskInfo> disks;
 };
 
 }  // namespace reprise::machine

@@ -59,7 +59,7 @@ bool passes_attention(Scsi command) {
 }  // namespace
 
 Cdrom::Cdrom(BlockBackend& disc, std::string serial, Cable cable)
-    : disc_(disc), serial_(std::move(serial)), cable_(cable) {
+    : disc_(&disc), serial_(std::move(serial)), cable_(cable) {
   reset();
 }
 
@@ -388,15 +388,29 @@ void Cdrom::start_stop(Work& work, Packet packet) {
   }
   if (!start) {
     if (locked_) return check(work, kRemovalPrevented);
-    if (!tray_open_ && disc_.bytes() != 0) media_event_ = MediaEvent::Removal;
+    if (disc_present()) media_event_ = MediaEvent::Removal;
     tray_open_ = true;
     return;
   }
-  if (tray_open_ && disc_.bytes() != 0) {
+  if (tray_open_ && has_disc()) {
     media_event_ = MediaEvent::NewMedia;
     attention_ = kDiscChanged;
   }
   tray_open_ = false;
+}
+
+void Cdrom::eject() {
+  if (disc_present()) media_event_ = MediaEvent::Removal;
+  disc_ = nullptr;
+  tray_open_ = true;
+}
+
+void Cdrom::insert(BlockBackend& disc) {
+  disc_ = &disc;
+  tray_open_ = false;
+  if (!has_disc()) return;
+  media_event_ = MediaEvent::NewMedia;
+  attention_ = kDiscChanged;
 }
 
 u64 Cdrom::read(Work& work, u64 offset, std::span<u8> into) {
@@ -406,12 +420,19 @@ u64 Cdrom::read(Work& work, u64 offset, std::span<u8> into) {
       std::memcpy(into.data(), buffer_.data() + offset, std::min<u64>(into.size(), buffer_.size() - offset));
     return into.size();
   }
+  if (!ready(work)) return 0;
+  // A read is never accepted while an attention waits: this one came since.
+  if (attention_ == kDiscChanged) {
+    check(work, kDiscChanged);
+    attention_ = {};
+    return 0;
+  }
   const u64 first = work.first_byte + offset;
-  const u64 there = first < disc_.bytes() ? std::min<u64>(into.size(), disc_.bytes() - first) : 0;
-  if (there != 0 && disc_.read(first, into.first(there)) == BlockStatus::Ok) return into.size();
+  const u64 there = first < disc_bytes() ? std::min<u64>(into.size(), disc_bytes() - first) : 0;
+  if (there != 0 && disc_->read(first, into.first(there)) == BlockStatus::Ok) return into.size();
   // Block by block, to find the first bad one.
   for (u64 done = 0; done < there; done += kBlockBytes) {
-    if (disc_.read(first + done, into.subspan(done, std::min(kBlockBytes, there - done))) == BlockStatus::Ok)
+    if (disc_->read(first + done, into.subspan(done, std::min(kBlockBytes, there - done))) == BlockStatus::Ok)
       continue;
     check(work, kReadError);
     return done;

@@ -39,17 +39,30 @@ class Cdrom final : public Unit {
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
 
+  // --- What a person does at the drive ---
+  bool tray_open() const { return tray_open_; }
+  bool has_disc() const { return disc_ != nullptr && disc_->bytes() != 0; }
+  /// The guest keeps the tray from opening.
+  bool locked() const { return locked_; }
+  /// The button of a locked drive: the guest is told of it and may unlock the tray and open it.
+  void request_eject() { media_event_ = MediaEvent::EjectRequest; }
+  /// The tray opens, locked or not, and the disc is taken out of it. A request under way fails.
+  void eject();
+  /// The tray closes with `disc` in it, which outlives its stay, in place of the one before.
+  void insert(BlockBackend& disc);
+
   /// What the last failed packet command left for REQUEST SENSE.
   const Sense& sense() const { return sense_; }
 
  private:
   enum class Power : u8 { Active, Idle, Standby, Sleep };
-  enum class MediaEvent : u8 { None = 0, NewMedia = 2, Removal = 3 };
+  enum class MediaEvent : u8 { None = 0, EjectRequest = 1, NewMedia = 2, Removal = 3 };
   using Packet = std::span<const u8, kPacketBytes>;
 
-  bool disc_present() const { return !tray_open_ && disc_.bytes() != 0; }
+  bool disc_present() const { return !tray_open_ && has_disc(); }
+  u64 disc_bytes() const { return disc_ != nullptr ? disc_->bytes() : 0; }
   /// Blocks of kBlockBytes; a last partial one counts and ends in zeros.
-  u64 blocks() const { return (disc_.bytes() + kBlockBytes - 1) / kBlockBytes; }
+  u64 blocks() const { return (disc_bytes() + kBlockBytes - 1) / kBlockBytes; }
   bool is_dvd() const;
 
   void check(Work& work, Sense sense);
@@ -73,7 +86,7 @@ class Cdrom final : public Unit {
   void mechanism_status(Work& work, Packet packet);
   void start_stop(Work& work, Packet packet);
 
-  BlockBackend& disc_;
+  BlockBackend* disc_;  // nullptr: taken out
   const std::string serial_;
   const Cable cable_;
 

@@ -79,6 +79,8 @@ Outcome step(Machine&, const Arguments&);
 Outcome quit(Machine&, const Arguments&);
 Outcome reset(Machine&, const Arguments&);
 Outcome powerdown(Machine&, const Arguments&);
+Outcome eject(Machine&, const Arguments&);
+Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);

@@ -21,6 +21,15 @@ constexpr Parameter kDisassemble[] = {
     {"address", Kind::Address, false, "linear address, rip by default"},
     {"count", Kind::Number, false, "instructions, 10 by default, at most 4096"},
     kCpu};
+constexpr Parameter kDrive = {"drive", Kind::Word, true, "a CD-ROM or floppy drive: cdrom0, floppy0, ..."};
+constexpr Parameter kEject[] = {
+    kDrive, {"options", Kind::Word, false, "force: although the guest has locked the tray"}};
+constexpr Parameter kChange[] = {
+    kDrive,
+    {"file", Kind::Word, true, "the image; with blanks in its name in \"quotes\""},
+    {"options", Kind::Word, false,
+     "force: although the guest has locked the tray; write: the guest's writes to a floppy go to the image; "
+     "force,write: both"}};
 constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
 constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by default"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
@@ -35,6 +44,8 @@ constexpr Command kCommands[] = {
     {"reset", {}, "presses the reset button", reset},
     {"powerdown", {}, "presses the power button: the guest decides what happens", powerdown},
     {"quit", {}, "ends the run", quit},
+    {"eject", kEject, "takes the medium out of a drive", eject},
+    {"change", kChange, "puts another medium into a drive", change},
     {"screen", {}, "the text on the screen", screen},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
     {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},

@@ -1,5 +1,8 @@
 // Commands about the run as a whole. What changes the guest goes through the inbox, like all other input.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "machine/engine_factory.h"
 #include "machine/monitor/command.h"
@@ -25,6 +28,35 @@ std::string_view state_name(Machine& machine) {
 
 Outcome press(Machine& machine, InputChannel button) {
   machine.inbox().post({button, {}});
+  return Answer{};
+}
+
+/// Words of an `options` argument; nothing when one is not among `known`.
+std::optional<std::vector<std::string_view>> options_of(const Arguments& arguments,
+                                                        std::initializer_list<std::string_view> known) {
+  std::vector<std::string_view> options;
+  for (std::string_view rest = arguments.word("options"); !rest.empty();) {
+    options.push_back(rest.substr(0, rest.find(',')));
+    if (std::ranges::find(known, options.back()) == known.end()) return std::nullopt;
+    rest.remove_prefix(std::min(options.back().size() + 1, rest.size()));
+  }
+  return options;
+}
+
+Outcome change_medium(Machine& machine, const Arguments& arguments,
+                      std::initializer_list<std::string_view> known) {
+  const auto options = options_of(arguments, known);
+  if (!options) {
+    return CommandError{CommandError::Kind::BadArgument,
+                        fmt::format("'options' is none of {}.", fmt::join(known, ", "))};
+  }
+  const auto has = [&](std::string_view word) { return std::ranges::find(*options, word) != options->end(); };
+  DiskConfig config;
+  config.path = arguments.word("file");
+  config.write_through = has("write");
+  const Result<Done> asked = machine.media_changes().ask(
+      arguments.word("drive"), config, has("force") ? TrayLock::Override : TrayLock::Respect);
+  if (!asked) return CommandError{CommandError::Kind::Failed, asked.error().message};
   return Answer{};
 }
 
@@ -69,6 +101,16 @@ Outcome quit(Machine& machine, const Arguments&) {
 
 Outcome reset(Machine& machine, const Arguments&) { return press(machine, InputChannel::Reset); }
 Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, InputChannel::PowerButton); }
+
+Outcome eject(Machine& machine, const Arguments& arguments) {
+  return change_medium(machine, arguments, {"force"});
+}
+
+Outcome change(Machine& machine, const Arguments& arguments) {
+  if (arguments.word("file").empty())
+    return CommandError{CommandError::Kind::BadArgument, "'file' is empty: 'eject' takes a medium out."};
+  return change_medium(machine, arguments, {"force", "write"});
+}
 
 Outcome screen(Machine& machine, const Arguments&) {
   Answer answer;

@@ -166,30 +166,32 @@ Outcome info_pci(Machine& machine, const Arguments&) {
 }
 
 Outcome info_disks(Machine& machine, const Arguments&) {
-  static constexpr std::string_view kBuses[] = {"auto", "ide", "ahci", "virtio", "floppy"};
-  static constexpr std::string_view kMedia[] = {"disk", "cdrom", "floppy"};
   Answer answer;
   Json list = Json::array();
-  const std::vector<DiskConfig>& configured = machine.config().disks;
-  const std::vector<AttachedDisk>& attached = machine.disks().attached();
-  for (std::size_t i = 0; i < attached.size() && i < configured.size(); ++i) {
-    const AttachedDisk& disk = attached[i];
-    const DiskConfig& config = configured[i];
-    const std::string_view bus = kBuses[static_cast<unsigned>(disk.bus)];
-    const std::string_view media = kMedia[static_cast<unsigned>(disk.media)];
-    const std::string_view writes = config.write_through           ? "written through"
-                                    : !config.overlay_path.empty() ? "kept in an overlay"
-                                    : disk.medium->read_only()     ? "refused"
-                                                                   : "gone with the run";
-    list.push_back({{"file", config.path},
-                    {"bus", bus},
-                    {"media", media},
-                    {"bytes", disk.medium->bytes()},
-                    {"serial", disk.serial},
-                    {"writes", writes},
-                    {"overlay", config.overlay_path}});
-    line(answer.text, "{}: {} '{}' on {}, {}, serial {}; writes are {}", i, media, config.path, bus,
-         size_text(disk.medium->bytes()), disk.serial, writes);
+  const std::vector<DiskInfo> disks = machine.disks().info();
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    const DiskInfo& disk = disks[i];
+    const DiskCounters& counters = disk.counters;
+    list.push_back(disk_json(disk));
+    const std::string name =
+        fmt::format("{}: {} on {}", disk.name, kind_name(disk.media), bus_name(disk.bus));
+    if (disk.file.empty()) {
+      line(answer.text, "{}, empty", name);
+    } else {
+      line(answer.text, "{}, '{}', {}, {}, serial {}; writes are {}", name, disk.file, disk.format,
+           size_text(disk.bytes), disk.serial, disk.writes);
+    }
+    line(answer.text, "  {} reads ({}), {} writes ({}), {} flushes, {} discards ({}), {} errors",
+         counters.reads, size_text(counters.bytes_read), counters.writes, size_text(counters.bytes_written),
+         counters.flushes, counters.discards, size_text(counters.bytes_discarded), counters.errors);
+    if (const devices::ata::Cdrom* cdrom = machine.pc().drives().at(i).cdrom) {
+      list.back()["tray_open"] = cdrom->tray_open();
+      list.back()["locked"] = cdrom->locked();
+      if (cdrom->tray_open() || cdrom->locked()) {
+        line(answer.text, "  the tray is {}{}", cdrom->tray_open() ? "open" : "closed",
+             cdrom->locked() ? ", locked by the guest" : "");
+      }
+    }
   }
   if (list.empty()) line(answer.text, "there is no disk");
   answer.json["disks"] = std::move(list);

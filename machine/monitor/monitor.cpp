@@ -35,15 +35,17 @@ std::optional<u64> number(std::string_view text) {
   return value;
 }
 
+/// Words between blanks, or in quotes.
 std::vector<std::string_view> words_of(std::string_view line) {
   constexpr std::string_view kBlank = " \t\r\n";
   std::vector<std::string_view> words;
   for (;;) {
     const std::size_t begin = line.find_first_not_of(kBlank);
     if (begin == line.npos) return words;
-    line.remove_prefix(begin);
-    words.push_back(line.substr(0, line.find_first_of(kBlank)));
-    line.remove_prefix(words.back().size());
+    const bool quoted = line[begin] == '"';
+    line.remove_prefix(begin + (quoted ? 1 : 0));
+    words.push_back(line.substr(0, quoted ? line.find('"') : line.find_first_of(kBlank)));
+    line.remove_prefix(std::min(words.back().size() + (quoted ? 1 : 0), line.size()));
   }
 }
 
@@ -96,7 +98,7 @@ std::optional<std::string> argument_text(const Json& value) {
 
 Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string_view text,
                                          Arguments& arguments) {
-  constexpr std::size_t kMaxArgumentBytes = 256;
+  constexpr std::size_t kMaxArgumentBytes = 4096;  // as long as a path
   const auto refuse = [&](std::string_view want) {
     return CommandError{Kind::BadArgument,
                         fmt::format("'{}' is not {}: '{}'.", parameter.name, want, text.substr(0, 60))};

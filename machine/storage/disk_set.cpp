@@ -7,7 +7,6 @@
 
 #include "devices/floppy/floppy_drive.h"
 #include "machine/memory_map.h"
-#include "machine/storage/open_image.h"
 #include "machine/storage/partitions.h"
 
 namespace reprise::machine {
@@ -19,22 +18,6 @@ struct Place {
 };
 constexpr std::array kPlaces = {Place{DiskBus::Ide, 4}, Place{DiskBus::Ahci, 6}, Place{DiskBus::Virtio, 16},
                                 Place{DiskBus::Floppy, 2}};
-
-std::string_view name_of(DiskBus bus) {
-  switch (bus) {
-    case DiskBus::Auto:
-      return "auto";
-    case DiskBus::Ide:
-      return "ide";
-    case DiskBus::Ahci:
-      return "ahci";
-    case DiskBus::Virtio:
-      return "virtio";
-    case DiskBus::Floppy:
-      return "floppy";
-  }
-  return "unknown";
-}
 
 std::string_view name_of(DiskMedia media) {
   switch (media) {
@@ -51,6 +34,12 @@ std::string_view name_of(DiskMedia media) {
 /// The position of one more drive of `media` among its kind.
 std::string next_name(const std::vector<AttachedDisk>& before, DiskMedia media) {
   return fmt::format("{}{}", kind_name(media), std::ranges::count(before, media, &AttachedDisk::media));
+}
+
+Result<Done> check_floppy(const DiskConfig& config, const OpenedImage& image) {
+  if (image.medium->bytes() == 0 || devices::floppy_geometry(image.medium->bytes())) return Done{};
+  return Error{
+      fmt::format("floppy image '{}' is larger than a floppy of 2880K: give it as --disk.", config.path)};
 }
 
 struct BusChoice {
@@ -83,53 +72,84 @@ std::string size_text(u64 bytes) {
 
 }  // namespace
 
-std::string_view kind_name(DiskMedia media) {
-  switch (media) {
-    case DiskMedia::Disk:
-      return "disk";
-    case DiskMedia::Cdrom:
-      return "cdrom";
-    case DiskMedia::Floppy:
-      return "floppy";
-  }
-  return "unknown";
-}
-
 Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log) {
   DiskSet set;
   for (const DiskConfig& config : configs) {
     OpenedImage image = TRY(open_image(config));
     const BusChoice choice = choose_bus(config, image, boot_by);
-    if (choice.bus == DiskBus::Floppy && image.medium->bytes() != 0 &&
-        !devices::floppy_geometry(image.medium->bytes())) {
-      return Error{
-          fmt::format("floppy image '{}' is larger than a floppy of 2880K: give it as --disk.", config.path)};
-    }
+    if (choice.bus == DiskBus::Floppy) TRY(check_floppy(config, image));
     unsigned before = 0;
     for (const AttachedDisk& other : set.attached_) before += other.bus == choice.bus ? 1 : 0;
     for (const Place& place : kPlaces) {
       if (place.bus != choice.bus || before < place.units) continue;
       return Error{fmt::format("{} '{}' has no place: bus {} takes {} drives; give another bus=.",
-                               name_of(image.media), config.path, name_of(choice.bus), place.units)};
+                               name_of(image.media), config.path, bus_name(choice.bus), place.units)};
     }
     AttachedDisk disk;
-    disk.medium = image.medium.get();
     disk.bus = choice.bus;
     disk.media = image.media;
     disk.name = next_name(set.attached_, image.media);
     disk.serial = config.serial.empty() ? fmt::format("RP{:05}", set.attached_.size() + 1) : config.serial;
     if (config.path.empty()) {
       log.write("disk", LogLevel::Info, "{}: {} drive, empty, on {}", disk.name, name_of(image.media),
-                name_of(choice.bus));
+                bus_name(choice.bus));
     } else {
       log.write("disk", LogLevel::Info, "{}: '{}': {}, {}, {} on {} ({}); {}", disk.name, config.path,
-                image.format, size_text(image.medium->bytes()), name_of(image.media), name_of(choice.bus),
+                image.format, size_text(image.medium->bytes()), name_of(image.media), bus_name(choice.bus),
                 choice.why, image.writes);
     }
     set.attached_.push_back(disk);
-    set.media_.push_back(std::move(image.medium));
+    set.owned_.emplace_back();
+    set.take(set.owned_.size() - 1, config, std::move(image));
   }
   return set;
+}
+
+void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medium) {
+  Owned& owned = owned_.at(drive);
+  owned.config = config;
+  owned.format = std::move(medium.format);
+  owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters);
+  attached_.at(drive).medium = owned.medium.get();
+}
+
+std::unique_ptr<devices::BlockBackend> DiskSet::replace(std::size_t drive, const DiskConfig& config,
+                                                        OpenedImage medium) {
+  std::unique_ptr<devices::BlockBackend> before = std::move(owned_.at(drive).medium);
+  take(drive, config, std::move(medium));
+  return before;
+}
+
+Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& config) const {
+  DiskConfig wanted = config;
+  wanted.media = attached_.at(drive).media;
+  wanted.bus = attached_.at(drive).bus;
+  OpenedImage image = TRY(open_image(wanted));
+  if (wanted.bus == DiskBus::Floppy) TRY(check_floppy(wanted, image));
+  return image;
+}
+
+std::vector<DiskInfo> DiskSet::info() const {
+  std::vector<DiskInfo> list;
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    const AttachedDisk& disk = attached_[i];
+    const DiskConfig& config = owned_[i].config;
+    DiskInfo info{.name = disk.name,
+                  .file = config.path,
+                  .format = owned_[i].format,
+                  .bus = disk.bus,
+                  .media = disk.media,
+                  .bytes = disk.medium->bytes(),
+                  .serial = disk.serial,
+                  .writes = config.write_through           ? "written through"
+                            : !config.overlay_path.empty() ? "kept in an overlay"
+                            : disk.medium->read_only()     ? "refused"
+                                                           : "gone with the run",
+                  .overlay = config.overlay_path,
+                  .counters = *owned_[i].counters};
+    list.push_back(std::move(info));
+  }
+  return list;
 }
 
 }  // namespace reprise::machine

@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "machine/storage/disk_config.h"
+#include "machine/storage/disk_info.h"
+#include "machine/storage/open_image.h"
 
 namespace reprise::machine {
 
@@ -18,12 +20,27 @@ class DiskSet {
   /// Opens every image or says in one sentence why not. Decisions go to the log, category "disk", level info.
   static Result<DiskSet> open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log);
 
-  /// In the order of the configuration. The media live as long as this.
+  /// In the order of the configuration. The media live as long as this, or until they are replaced.
   const std::vector<AttachedDisk>& attached() const { return attached_; }
+  std::vector<DiskInfo> info() const;
+
+  /// Opens another medium for a CD-ROM or floppy drive. An empty path: none.
+  Result<OpenedImage> open_medium(std::size_t drive, const DiskConfig& config) const;
+  /// `medium` becomes that of the drive. The one before is returned: the drive still has it.
+  std::unique_ptr<devices::BlockBackend> replace(std::size_t drive, const DiskConfig& config,
+                                                 OpenedImage medium);
 
  private:
-  std::vector<std::unique_ptr<devices::BlockBackend>> media_;
-  std::vector<AttachedDisk> attached_;
+  struct Owned {
+    DiskConfig config;
+    std::string format;
+    std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
+    std::unique_ptr<devices::BlockBackend> medium = nullptr;
+  };
+  void take(std::size_t drive, const DiskConfig& config, OpenedImage medium);
+
+  std::vector<Owned> owned_;
+  std::vector<AttachedDisk> attached_;  // like owned_
 };
 
 }  // namespace reprise::machine

@@ -18,6 +18,7 @@ struct Drive {
   /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; virtio: the n-th card;
   /// floppy: A or B.
   unsigned place = 0;
+  bool removable() const { return disk.media != DiskMedia::Disk; }
   devices::ata::Cdrom* cdrom = nullptr;  // the device, when it is a CD-ROM drive and has been built
 };
 

@@ -279,4 +279,5 @@ def test(options):
         body(options)
 
 
-runner.main(test, __doc__)
+if __name__ == "__main__":
+    runner.main(test, __doc__)

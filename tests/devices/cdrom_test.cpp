@@ -13,13 +13,16 @@ using Bytes = std::vector<u8>;
 
 struct Disc {
   MemoryMedium disc{kDiscSectors};
+  Cdrom* drive = nullptr;
 };
 
 class CdromTest : public ::testing::Test, protected Disc, protected IdeBoard {
  protected:
   static ide::IdeController::Units units(Disc& media) {
     ide::IdeController::Units all;
-    all[0] = std::make_unique<Cdrom>(media.disc, "CD0001", Cable::Parallel);
+    auto drive = std::make_unique<Cdrom>(media.disc, "CD0001", Cable::Parallel);
+    media.drive = drive.get();
+    all[0] = std::move(drive);
     return all;
   }
   CdromTest() : IdeBoard(units(*this)) {
@@ -222,6 +225,49 @@ TEST_F(CdromTest, TrayLockAndEvents) {
   EXPECT_EQ(packet({0x00}).status, kOk);
   expect_check({0x4a, 0, 0, 0, 0x10, 0, 0, 0, 8}, {5, 0x24, 0});
   EXPECT_EQ(packet({0x4a, 1, 0, 0, 0x02, 0, 0, 0, 8}).data, (Bytes{0, 2, 0x80, 0x10}));
+}
+
+TEST_F(CdromTest, ADiscTakenOutAndAnotherPutIn) {
+  const Bytes poll = {0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8};
+  MemoryMedium other(4 * 50);
+  drive->eject();
+  EXPECT_TRUE(drive->tray_open());
+  EXPECT_EQ(packet(poll).data, (Bytes{0, 6, 4, 0x10, 3, 1, 0, 0})) << "removal, open";
+  expect_check({0x25}, {2, 0x3a, 2});
+  EXPECT_EQ(packet({0x1b, 0, 0, 0, 3}).status, kOk) << "the guest closes the tray";
+  expect_check({0x28, 0, 0, 0, 0, 0, 0, 0, 1}, {2, 0x3a, 1});
+  drive->insert(other);
+  EXPECT_FALSE(drive->tray_open());
+  EXPECT_EQ(packet(poll).data, (Bytes{0, 6, 4, 0x10, 2, 2, 0, 0})) << "new medium";
+  expect_check({0x25}, {6, 0x28, 0});
+  EXPECT_EQ(packet({0x25}).data, (Bytes{0, 0, 0, 49, 0, 0, 8, 0}));
+  drive->insert(disc);
+  expect_check({0x00}, {6, 0x28, 0});
+  EXPECT_EQ(packet({0x25}).data, (Bytes{0, 0, 999 >> 8, 999 & 0xff, 0, 0, 8, 0}));
+}
+
+TEST_F(CdromTest, ALockedTrayTellsThatSomebodyWantsToOpenIt) {
+  const Bytes poll = {0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8};
+  EXPECT_FALSE(drive->locked());
+  EXPECT_EQ(packet({0x1e, 0, 0, 0, 1}).status, kOk);
+  EXPECT_TRUE(drive->locked());
+  drive->request_eject();
+  EXPECT_EQ(packet(poll).data, (Bytes{0, 6, 4, 0x10, 1, 2, 0, 0}));
+  EXPECT_EQ(packet(poll).data[4], 0) << "told once";
+  EXPECT_EQ(packet({0x25}).status, kOk) << "the disc is still there";
+}
+
+TEST_F(CdromTest, AReadUnderWayDoesNotGoOnWithAnotherDisc) {
+  MemoryMedium other(4 * 50);
+  for (const bool replaced : {false, true}) {
+    start({0x28, 0, 0, 0, 0, 9, 0, 0, 2}, 0xfffe);
+    drive->eject();
+    if (replaced) drive->insert(other);
+    EXPECT_EQ(settle(), kOk | kStatusErr);
+    EXPECT_EQ(sense(), replaced ? (Sense{6, 0x28, 0}) : (Sense{2, 0x3a, 2}));
+    drive->insert(disc);
+    expect_check({0x00}, {6, 0x28, 0});
+  }
 }
 
 TEST_F(CdromTest, AnEmptyDrive) {

@@ -16,6 +16,12 @@ TEST(Report, HasEveryPromisedField) {
   result.virtual_ns = 34;
   result.state_hash = 0xabc;
   result.hashes = {{6, 7}};
+  machine::DiskInfo disk;
+  disk.name = "cdrom0";
+  disk.file = "a\xff.iso";
+  disk.bus = machine::DiskBus::Ahci;
+  disk.counters.reads = 5;
+  result.disks = {disk};
   const auto report = nlohmann::json::parse(report_text({}, result));
   EXPECT_EQ(report["exit_reason"], "panic");
   EXPECT_EQ(report["exit_code"], 10);
@@ -24,6 +30,10 @@ TEST(Report, HasEveryPromisedField) {
   EXPECT_TRUE(report.contains("wall_s"));
   EXPECT_EQ(report["state_hash"], "0000000000000abc");
   EXPECT_EQ(report["hashes"][0]["instructions"], 6);
+  ASSERT_EQ(report["disks"].size(), 1u);
+  EXPECT_EQ(report["disks"][0]["name"], "cdrom0");
+  EXPECT_EQ(report["disks"][0]["bus"], "ahci");
+  EXPECT_EQ(report["disks"][0]["counters"]["reads"], 5);
 }
 
 TEST(Report, AWrongPathIsKnownAtOnce) {

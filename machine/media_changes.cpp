@@ -1,0 +1,55 @@
+#include "machine/media_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace reprise::machine {
+
+Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config, TrayLock lock) {
+  const std::vector<Drive>& drives = pc_.drives();
+  const auto found = std::ranges::find(drives, drive, [](const Drive& one) { return one.disk.name; });
+  if (found == drives.end()) {
+    std::string names;
+    for (const Drive& one : drives)
+      if (one.removable()) names += fmt::format("{}{}", names.empty() ? "" : ", ", one.disk.name);
+    return Error{fmt::format("There is no drive '{}'; removable media are in {}.", drive.substr(0, 60),
+                             names.empty() ? "none" : names)};
+  }
+  if (!found->removable()) return Error{fmt::format("The medium of {} cannot be removed.", drive)};
+  const auto index = static_cast<std::size_t>(found - drives.begin());
+  OpenedImage image = TRY(disks_.open_medium(index, config));
+  if (lock == TrayLock::Respect && found->cdrom != nullptr && found->cdrom->locked()) {
+    post({Kind::RequestEject, index, {}, {}}, "request-eject");
+    return Error{fmt::format(
+        "The guest has locked the tray of {} and was asked to open it: try again then, or with 'force'.",
+        drive)};
+  }
+  const Kind kind = config.path.empty() ? Kind::Eject : Kind::Insert;
+  post({kind, index, config, std::move(image)}, kind == Kind::Eject ? "eject" : "insert");
+  return Done{};
+}
+
+void MediaChanges::post(Change change, std::string_view what) {
+  const std::string text =
+      fmt::format("{} {} {}", what, pc_.drives()[change.drive].disk.name, change.config.path);
+  changes_.push_back(std::move(change));
+  inbox_.post({InputChannel::Medium, {text.begin(), text.end()}});
+}
+
+void MediaChanges::carry_out() {
+  if (changes_.empty()) return;
+  Change change = std::move(changes_.front());
+  changes_.pop_front();
+  if (change.kind == Kind::RequestEject) return pc_.request_eject(change.drive);
+  const std::unique_ptr<devices::BlockBackend> before =
+      disks_.replace(change.drive, change.config, std::move(change.image));
+  if (change.kind == Kind::Eject)
+    pc_.eject(change.drive);
+  else
+    pc_.insert(change.drive, *disks_.attached()[change.drive].medium);
+  // Nobody can do more about an error: the drive no longer has it.
+  (void)before->flush();
+}
+
+}  // namespace reprise::machine

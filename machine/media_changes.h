@@ -1,0 +1,46 @@
+// A person's hand at the drives with removable media. The new image is opened at once, so that a mistake is
+// known at once; the drive gets it through the inbox, like all input from outside.
+#pragma once
+
+#include <deque>
+
+#include "common/result.h"
+#include "machine/inbox.h"
+#include "machine/pc.h"
+#include "machine/storage/disk_set.h"
+
+namespace reprise::machine {
+
+enum class TrayLock : u8 { Respect, Override };
+
+/// Thread: the machine's.
+class MediaChanges {
+ public:
+  /// All of them outlive this.
+  MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox) : disks_(disks), pc_(pc), inbox_(inbox) {}
+
+  /// Takes out the medium of the drive of that name, and puts that of `config` in its place unless its path
+  /// is empty. Error: why that cannot be; the drive keeps its medium. A guest that has locked the tray learns
+  /// that somebody wants to open it.
+  Result<Done> ask(std::string_view drive, const DiskConfig& config, TrayLock lock);
+
+  /// The oldest change that was asked for: its message, InputChannel::Medium, has come out of the inbox.
+  void carry_out();
+
+ private:
+  enum class Kind : u8 { RequestEject, Eject, Insert };
+  struct Change {
+    Kind kind;
+    std::size_t drive;
+    DiskConfig config;
+    OpenedImage image;
+  };
+  void post(Change change, std::string_view what);
+
+  DiskSet& disks_;
+  Pc& pc_;
+  Inbox& inbox_;
+  std::deque<Change> changes_;
+};
+
+}  // namespace reprise::machine
