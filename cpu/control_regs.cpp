@@ -14,6 +14,8 @@ bool gp0(Cpu& cpu) {
   return false;
 }
 
+}  // namespace
+
 bool pae_paging(u64 cr0, u64 cr4, u64 efer) { return (cr0 & kCr0Pg) && (cr4 & kCr4Pae) && !(efer & kEferLme); }
 
 /// SDM 3A 4.4.1: the four PDPTEs are read when CR3 is loaded, and when CR0 or CR4 change how they are read.
@@ -22,14 +24,20 @@ bool load_pdptes(Cpu& cpu, u64 cr3) {
   constexpr u64 kReservedLow = 0x1e6;  // bits 1, 2, 5-8
   u64 pdptes[4];
   for (unsigned i = 0; i < 4; ++i) {
-    pdptes[i] = cpu.mmu.phys_map().read((cr3 & 0xffffffe0) + 8 * i, Width::Qword);
+    pdptes[i] = cpu.mmu.read_phys((cr3 & 0xffffffe0) + 8 * i, Width::Qword);
     if ((pdptes[i] & kPteP) && (pdptes[i] & (kReservedLow | ~max_phys)) != 0) return gp0(cpu);
   }
   cpu.mmu.set_pdptes(pdptes);
   return true;
 }
 
-}  // namespace
+u64 allowed_efer(const CpuProfile& profile) {
+  u64 bits = kEferLma;
+  if (profile.has(Feature::Syscall)) bits |= kEferSce;
+  if (profile.has(Feature::LongMode)) bits |= kEferLme;
+  if (profile.has(Feature::Nx)) bits |= kEferNxe;
+  return bits;
+}
 
 u64 allowed_cr4(const CpuProfile& profile) {
   u64 bits = kCr4Tsd | kCr4De | kCr4Pse | kCr4Pae | kCr4Mce | kCr4Pce;
@@ -53,8 +61,7 @@ u64 allowed_xcr0(const CpuProfile& profile) { return profile.has(Feature::Avx) ?
 bool write_cr0(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state;
   if ((value >> 32) != 0) return gp0(cpu);
-  constexpr u64 kDefined = kCr0Pe | kCr0Mp | kCr0Em | kCr0Ts | kCr0Et | kCr0Ne | kCr0Wp | kCr0Am | kCr0Nw | kCr0Cd | kCr0Pg;
-  value = (value & kDefined) | kCr0Et;
+  value = (value & kCr0Defined) | kCr0Et;
   if ((value & kCr0Pg) && !(value & kCr0Pe)) return gp0(cpu);
   if ((value & kCr0Nw) && !(value & kCr0Cd)) return gp0(cpu);
 
@@ -116,11 +123,7 @@ bool write_cr4(Cpu& cpu, u64 value) {
 
 bool write_efer(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state;
-  u64 allowed = kEferLma;
-  if (cpu.profile.has(Feature::Syscall)) allowed |= kEferSce;
-  if (cpu.profile.has(Feature::LongMode)) allowed |= kEferLme;
-  if (cpu.profile.has(Feature::Nx)) allowed |= kEferNxe;
-  if ((value & ~allowed) != 0) return gp0(cpu);
+  if ((value & ~allowed_efer(cpu.profile)) != 0) return gp0(cpu);
   if ((state.cr0 & kCr0Pg) && ((value ^ state.efer) & kEferLme)) return gp0(cpu);
   const u64 changed = value ^ state.efer;
   state.efer = (value & ~kEferLma) | (state.efer & kEferLma);

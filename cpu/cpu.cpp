@@ -25,6 +25,7 @@ void Cpu::state_replaced() {
 }
 
 void Cpu::sync_mode() {
+  mmu.set_smm(state.in_smm);
   mode = mode_key(state);
   const bool user = state.cpl == 3;
   const bool ac = (state.rflags & kRflagsAc) != 0;
@@ -75,6 +76,8 @@ std::string Cpu::dump() const {
       state.dr[2], state.dr[3], state.dr6, state.dr7);
   add("activity {}  shadows sti {} mov-ss {}  nmi blocked {} pending {}\n", static_cast<unsigned>(state.activity),
       state.sti_shadow, state.mov_ss_shadow, state.nmi_blocked, state.nmi_pending);
+  add("smm {}  smbase {:08x}  smi pending {}  init pending {}\n", state.in_smm, state.smbase, state.smi_pending,
+      state.init_pending);
   return text;
 }
 

@@ -142,7 +142,7 @@ Status mov_to_debug(Cpu& cpu, const Insn& in) {
   } else if (index == 6) {
     state.dr6 = (value & (kDr6Hits | kDr6Bd | kDr6Bs | kDr6Bt)) | kDr6Fixed;
   } else {
-    state.dr7 = (value & 0xffff23ff) | kDr7Fixed;
+    state.dr7 = (value & kDr7Defined) | kDr7Fixed;
   }
   update_watches(cpu);
   return Status::Stop;

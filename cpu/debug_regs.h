@@ -12,6 +12,7 @@ inline constexpr u64 kDr6Hits = 0xf;
 inline constexpr u64 kDr7Gd = 1u << 13;
 inline constexpr u64 kDr6Fixed = 0xffff0ff0;
 inline constexpr u64 kDr7Fixed = 0x400;
+inline constexpr u64 kDr7Defined = 0xffff23ff;
 
 /// DR6 and DR7 as delivery of a debug exception leaves them.
 void record_debug_exception(CpuState& state, u64 dr6_bits);

@@ -216,6 +216,7 @@ Handler resolve_checks(const InsnRow& row, const Insn& insn, ModeKey mode, const
   if (lahf && mode.is64() && !profile.has(Feature::LahfLm)) return raise_ud;
   if ((checks & kCheckSse) && only_mmx(insn)) checks = static_cast<u16>((checks & ~kCheckSse) | kCheckMmx);
   if ((checks & kCheckProt) && !mode.has(ModeKey::kProtected)) return raise_ud;
+  if ((checks & kCheckSmm) && !mode.has(ModeKey::kSmm)) return raise_ud;
   if ((checks & kCheckXsave) && !mode.has(ModeKey::kOsxsave)) return raise_ud;
   if ((checks & kCheckAvx) && !mode.has(ModeKey::kAvx)) return raise_ud;
   if ((checks & kCheckSse) && (mode.has(ModeKey::kEm) || !mode.has(ModeKey::kOsfxsr))) return raise_ud;

@@ -17,6 +17,7 @@ enum class EventKind : u8 {
   Trap,               // the instruction has retired; the next rip is saved (#DB after single-step, #BP, #OF)
   SoftwareInterrupt,  // INT n, INT3, INTO: gate DPL is checked; saved rip is the next one
   ExternalInterrupt,  // IRQ or NMI
+  Smi,                // no vector: the processor enters SMM
   WaitForInterrupt,   // nothing to deliver: the processor halts before the instruction. FERR#, SDM 1 8.7
 };
 

@@ -28,6 +28,8 @@ inline constexpr u64 kRflagsAc = 1u << 18;
 inline constexpr u64 kRflagsVif = 1u << 19;
 inline constexpr u64 kRflagsVip = 1u << 20;
 inline constexpr u64 kRflagsId = 1u << 21;
+/// All that exist, but bit 1.
+inline constexpr u64 kRflagsDefined = 0x3f7fd5;
 /// CF PF AF ZF SF OF
 inline constexpr u64 kRflagsStatus = kRflagsCf | kRflagsPf | kRflagsAf | kRflagsZf | kRflagsSf | kRflagsOf;
 

@@ -27,6 +27,7 @@ enum Checks : u16 {
   kVaesIf256 = 1u << 13,       // VEX.L = 1 needs VAES
   kVpclmulqdqIf256 = 1u << 14, // VEX.L = 1 needs VPCLMULQDQ
   kEnds = 1u << 9,        // the block ends after it
+  kCheckSmm = 1u << 15,   // #UD outside SMM
 };
 
 /// How the JIT may take a row.

@@ -6,6 +6,7 @@
 
 #include "cpu/debug_regs.h"
 #include "cpu/far_control.h"
+#include "cpu/smm.h"
 #include "cpu/stack_access.h"
 #include "cpu/task.h"
 
@@ -260,6 +261,7 @@ bool deliver_through_idt(Cpu& cpu, const Fault& event, u64 return_rip) {
 
 void deliver_event(Cpu& cpu, const Fault& first) {
   CpuState& state = cpu.state;
+  if (first.kind == EventKind::Smi) return enter_smm(cpu);
   Fault event = first;
   state.sti_shadow = false;
   state.mov_ss_shadow = false;

@@ -6,7 +6,7 @@
 namespace reprise::cpu {
 
 /// Delivers `event` at the current rip and, when delivery itself faults, what follows from that: the second exception,
-/// a double fault, or Activity::Shutdown. Cpu::mode is synchronised on return.
+/// a double fault, or Activity::Shutdown. An SMI goes to SMM (cpu/smm.h). Cpu::mode is synchronised on return.
 void deliver_event(Cpu& cpu, const Fault& event);
 
 /// One attempt; the handler returns to `return_rip`. False: Cpu::fault says why, and nothing has changed.

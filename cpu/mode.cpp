@@ -51,6 +51,7 @@ ModeKey mode_key(const CpuState& state) {
   set((state.cr4 & kCr4Tsd) && state.cpl > 0, ModeKey::kTsd);
   set(state.cr4 & kCr4Fsgsbase, ModeKey::kFsgsbase);
   set(state.cpl < 3 && (state.rflags & kRflagsAc), ModeKey::kKernelAc);
+  set(state.in_smm, ModeKey::kSmm);
   return {bits};
 }
 

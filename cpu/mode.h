@@ -33,6 +33,7 @@ struct ModeKey {
   static constexpr u32 kTsd = 1u << 19;        // CR4.TSD and CPL > 0
   static constexpr u32 kFsgsbase = 1u << 20;   // CR4.FSGSBASE
   static constexpr u32 kKernelAc = 1u << 21;   // CPL < 3 and EFLAGS.AC: explicit accesses override SMAP
+  static constexpr u32 kSmm = 1u << 22;        // the same physical address may hold other code
 
   CodeSize code_size() const { return static_cast<CodeSize>(bits & kCodeSizeMask); }
   bool is64() const { return code_size() == CodeSize::Bits64; }

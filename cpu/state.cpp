@@ -14,6 +14,7 @@ void CpuState::serialize(Archive& ar) {
   ar.value(cr0), ar.value(cr2), ar.value(cr3), ar.value(cr4), ar.value(xcr0);
   ar.value(dr), ar.value(dr6), ar.value(dr7), ar.value(cpl);
   ar.value(activity), ar.value(sti_shadow), ar.value(mov_ss_shadow), ar.value(nmi_blocked), ar.value(nmi_pending);
+  ar.value(in_smm), ar.value(smi_pending), ar.value(init_pending), ar.value(after_init), ar.value(smbase);
   ar.value(pending_debug);
   ar.value(efer), ar.value(star), ar.value(lstar), ar.value(cstar), ar.value(fmask), ar.value(kernel_gs_base);
   ar.value(sysenter_cs), ar.value(sysenter_esp), ar.value(sysenter_eip);
@@ -52,6 +53,7 @@ void reset_execution(CpuState& state, u32 signature) {
   state.activity = Activity::Running;
   state.sti_shadow = state.mov_ss_shadow = false;
   state.nmi_blocked = state.nmi_pending = false;
+  state.in_smm = state.init_pending = false;
   state.pending_debug = 0;
   state.efer = 0;
 }

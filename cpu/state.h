@@ -110,6 +110,9 @@ struct X87 {
 /// Why the vCPU does not execute instructions.
 enum class Activity : u8 { Running, Halted, WaitForSipi, Shutdown };
 
+/// SMBASE after RESET. INIT leaves it alone. SDM 3C 31.11
+inline constexpr u32 kResetSmbase = 0x30000;
+
 struct CpuState {
   u64 gpr[kGprSlots] = {};
   u64 rip = 0;     // of the next instruction; stale inside a block (see Cpu::rip_of)
@@ -134,6 +137,11 @@ struct CpuState {
   bool mov_ss_shadow = false; // so are debug exceptions and NMI. SDM 3A 6.8.3
   bool nmi_blocked = false;
   bool nmi_pending = false;
+  bool in_smm = false;
+  bool smi_pending = false;
+  bool init_pending = false;             // INIT came in SMM, where it waits for RSM
+  Activity after_init = Activity::Running;
+  u32 smbase = kResetSmbase;
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
   // MSRs

@@ -19,7 +19,7 @@ VcpuExit Vcpu::run(u64 budget) {
       case Activity::Running: break;
       case Activity::Halted:
         if (!wakes()) return VcpuExit::Halted;
-        state.activity = Activity::Running;
+        if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
         break;
       case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
       case Activity::Shutdown: return VcpuExit::Shutdown;
@@ -37,15 +37,25 @@ VcpuExit Vcpu::run(u64 budget) {
 
 bool Vcpu::wakes() const {
   const CpuState& state = cpu_.state;
+  if (smi_due() || init_due()) return true;
   if (state.pending_debug != 0 || (state.nmi_pending && !state.nmi_blocked)) return true;
   return (state.rflags & kRflagsIf) && cpu_.interrupts.interrupt_pending();
 }
 
-// SDM 3A table 6-2: traps on the previous instruction, NMI, external interrupts, instruction breakpoints. A shadow
-// defers them by one instruction; that of STI leaves debug traps alone.
+// SDM 3A table 6-2: SMI and INIT, traps on the previous instruction, NMI, external interrupts, instruction breakpoints.
+// A shadow defers them by one instruction; that of STI leaves debug traps alone.
 bool Vcpu::take_event() {
   CpuState& state = cpu_.state;
   const bool shadow = state.sti_shadow || state.mov_ss_shadow;
+  if (smi_due() && !shadow) {
+    state.smi_pending = false;
+    deliver({.kind = EventKind::Smi});
+    return true;
+  }
+  if (init_due()) {
+    init(state.after_init);
+    return true;
+  }
   if (state.pending_debug != 0 && !state.mov_ss_shadow) {
     const u64 dr6 = state.pending_debug;
     state.pending_debug = 0;
@@ -75,7 +85,8 @@ bool Vcpu::take_event() {
 }
 
 void Vcpu::deliver(const Fault& event) {
-  if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
+  if (event.kind == EventKind::Smi) ++counts_.smis;
+  else if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
   else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
   cpu_.debug_hits = 0;
   engine_.delivering(cpu_, event);
@@ -123,6 +134,11 @@ void Vcpu::reset(u64 rng_seed) {
 }
 
 void Vcpu::init(Activity after) {
+  if (cpu_.state.in_smm) {
+    cpu_.state.init_pending = true;
+    cpu_.state.after_init = after;
+    return;
+  }
   init_state(cpu_.state, cpu_.profile.signature());
   cpu_.state.activity = after;
   cpu_.state_replaced();

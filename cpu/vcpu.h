@@ -22,6 +22,7 @@ enum class VcpuExit : u8 {
 struct VcpuCounts {
   u64 exceptions = 0;  // faults and traps, not software interrupts
   u64 interrupts = 0;  // external, NMI included
+  u64 smis = 0;
 };
 
 class Vcpu {
@@ -37,7 +38,8 @@ class Vcpu {
   void request_stop() { cpu_.stop_requested = true; }
 
   void raise_nmi() { cpu_.state.nmi_pending = true; }
-  /// RESET and INIT; after INIT an application processor waits for SIPI.
+  void raise_smi() { cpu_.state.smi_pending = true; }
+  /// RESET and INIT; after INIT an application processor waits for SIPI. In SMM an INIT waits for RSM.
   void reset(u64 rng_seed);
   void init(Activity after);
   /// SIPI: starts a waiting processor at vector * 4096; ignored otherwise. SDM 3A 8.4.3
@@ -50,6 +52,8 @@ class Vcpu {
   /// Exceptions in a row without a retired instruction before run() gives the machine a chance to stop.
   static constexpr unsigned kMaxDeliveries = 1u << 16;
 
+  bool smi_due() const { return cpu_.state.smi_pending && !cpu_.state.in_smm; }
+  bool init_due() const { return cpu_.state.init_pending && !cpu_.state.in_smm; }
   bool wakes() const;
   /// Delivers what is due before the next instruction, highest priority first. False: nothing was.
   bool take_event();

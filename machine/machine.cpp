@@ -405,8 +405,8 @@ std::string Machine::stats(const RunResult& result) {
         mmu.code_page_stores);
     text += pc_.engine(i).stats();
     const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
-    text += fmt::format("exceptions {}, interrupts {}; MMIO reads {}, writes {}\n", counts.exceptions,
-                        counts.interrupts, mmu.mmio_reads, mmu.mmio_writes);
+    text += fmt::format("exceptions {}, interrupts {}, SMIs {}; MMIO reads {}, writes {}\n", counts.exceptions,
+                        counts.interrupts, counts.smis, mmu.mmio_reads, mmu.mmio_writes);
   }
   text +=
       fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,

@@ -98,6 +98,10 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       intr_wire_([this](unsigned, bool level) {
         if (!processors_.empty()) processors_[0]->lapic.set_irq(0, level);
       }),
+      smi_wire_([this](unsigned, bool level) {
+        if (!level) return;
+        for (const auto& processor : processors_) processor->smi();
+      }),
       a20_wire_([this](unsigned source, bool level) { set_a20(source, level); }),
       pic_(IrqLine(intr_wire_, 0)),
       ioapic_(apic_bus_),
@@ -110,7 +114,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                 .s5_sleep_type = kSleepTypeSoftOff,
                 .acpi_enable = kAcpiEnable,
                 .acpi_disable = kAcpiDisable},
-               scheduler_, irq_router_.isa_source(kIrqSci), control),
+               scheduler_, irq_router_.isa_source(kIrqSci), IrqLine(smi_wire_, 0), control),
       com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus, kHostInput),
       com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus, kHostInput),
       i8042_{scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
@@ -123,6 +127,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pvpanic_(control),
       vga_(scheduler_),
       fw_cfg_(*this),
+      smram_window_(phys_map_, code_pages_),
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
@@ -376,18 +381,27 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
   if (change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
     pci_windows_.update(function);
   if (&function == &piix4_pm_ &&
-      (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1)))
+      (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
+       change.touches(Piix4Pm::kDevActB, 4)))
     move_pm_ports();
   if (&function == &ide_ &&
       (change.touches(pci::kCommand, 2) || change.touches(IdeController::kIdeTiming, 4)))
     move_ide_ports();
   if (&function == &host_bridge_ &&
-      (change.touches(HostBridge::kPam0, HostBridge::kPamBytes) || change.touches(HostBridge::kSmram, 1)) &&
-      rom_shadow_ && rom_shadow_->update(host_bridge_))
+      change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
+      rom_shadow_->update(host_bridge_))
     memory_map_changed();
+  if (&function == &host_bridge_ && change.touches(HostBridge::kSmram, 1)) arrange_smram();
+}
+
+void Pc::arrange_smram() {
+  if (!smram_window_.update(host_bridge_)) return;
+  for (const auto& processor : processors_) processor->cpu.mmu.set_smram(smram_window_.in_smm());
+  memory_map_changed();
 }
 
 void Pc::move_pm_ports() {
+  acpi_pm_.enable_apm_smi(piix4_pm_.apm_smi_enabled());
   ports_.unmap(acpi_pm_.pm_ports());
   // A base on top of another device is the guest's mistake: the ports then answer nowhere.
   if (piix4_pm_.pm_enabled()) {
@@ -489,6 +503,7 @@ bool Pc::reset() {
   pci_windows_.update_all();
   move_pm_ports();
   move_ide_ports();
+  arrange_smram();
   rom_shadow_->update(host_bridge_);
   memory_map_changed();
   return true;
@@ -656,6 +671,7 @@ void Pc::serialize(Archive& archive) {
     pci_windows_.update_all();
     move_pm_ports();
     move_ide_ports();
+    arrange_smram();
     if (rom_shadow_) rom_shadow_->update(host_bridge_);
     memory_map_changed();
   }

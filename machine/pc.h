@@ -59,6 +59,7 @@
 #include "machine/memory_map.h"
 #include "machine/pci_windows.h"
 #include "machine/scheduler.h"
+#include "machine/smram_window.h"
 #include "machine/storage/drives.h"
 #include "machine/traced_mmio.h"
 #include "mmu/phys_map.h"
@@ -185,6 +186,7 @@ class Pc final : public cpu::CpuBus,
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
   void move_pm_ports();
+  void arrange_smram();
   void move_ide_ports();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
@@ -237,6 +239,7 @@ class Pc final : public cpu::CpuBus,
 
   // Wires
   Wire intr_wire_;
+  Wire smi_wire_;
   Wire a20_wire_;
   bool a20_[2] = {true, true};  // port 92h, i8042
 
@@ -267,6 +270,7 @@ class Pc final : public cpu::CpuBus,
   devices::Pvpanic pvpanic_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;
+  SmramWindow smram_window_;
   std::optional<RomShadow> rom_shadow_;       // with firmware
   std::optional<devices::Pflash> variables_;  // of UEFI firmware
   std::optional<devices::DebugExit> debug_exit_;
@@ -297,7 +301,7 @@ class Pc::Processor final : public devices::ApicCpu {
 
   // devices::ApicCpu
   void nmi() override { vcpu.raise_nmi(); }
-  void smi() override {}  // there is no SMM
+  void smi() override { vcpu.raise_smi(); }
   void init() override;
   void start_up(u8 vector) override { vcpu.start_up(vector); }
   void apic_base_changed(u64 phys, bool mmio_enabled) override;

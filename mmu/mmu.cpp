@@ -48,23 +48,31 @@ constexpr unsigned aligned_piece(u64 phys, u64 bytes) {
   return piece;
 }
 
+}  // namespace
+
 // Guest memory for the walker: A20 applied, table stores seen by the code pages, no virtual call for RAM.
-struct TableMemory {
+struct Mmu::TableMemory {
   PhysMap& phys_map;
   CodePages& code_pages;
   AccessObserver& observer;
+  const Overlay& overlay;
   u64 a20_mask;
 
+  u8* ram_host(u64 phys, unsigned bytes) const {
+    if (u8* host = overlay.find(phys, bytes)) [[unlikely]]
+      return host;
+    return phys_map.ram_host(phys, bytes);
+  }
   u64 read_entry(u64 phys, unsigned bytes) {
     phys &= a20_mask;
-    if (const u8* host = phys_map.ram_host(phys, bytes)) [[likely]]
+    if (const u8* host = ram_host(phys, bytes)) [[likely]]
       return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
     if (phys_map.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
     return phys_map.read(phys, static_cast<Width>(bytes));
   }
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
-    if (u8* host = phys_map.ram_host(phys, bytes)) [[likely]] {
+    if (u8* host = ram_host(phys, bytes)) [[likely]] {
       phys_map.ram().mark_dirty(static_cast<u64>(host - phys_map.ram().host()));
       if (bytes == 8)
         write_unaligned<u64>(host, value);
@@ -78,19 +86,22 @@ struct TableMemory {
 };
 
 // The same without any effect: what is not RAM or ROM reads as a not-present entry.
-struct PeekMemory {
+struct Mmu::PeekMemory {
   const PhysMap& phys_map;
+  const Overlay& overlay;
   u64 a20_mask;
 
   u64 read_entry(u64 phys, unsigned bytes) const {
-    const PhysMap::Target target = phys_map.find(phys & a20_mask);
-    if (!target.host || target.bytes_left < bytes) return 0;
-    return bytes == 8 ? read_unaligned<u64>(target.host) : u64{read_unaligned<u32>(target.host)};
+    const u8* host = overlay.find(phys & a20_mask, bytes);
+    if (!host) {
+      const PhysMap::Target target = phys_map.find(phys & a20_mask);
+      if (!target.host || target.bytes_left < bytes) return 0;
+      host = target.host;
+    }
+    return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
   }
   void write_entry(u64, unsigned, u64) const {}
 };
-
-}  // namespace
 
 Mmu::Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer)
     : phys_map_(phys_map),
@@ -119,7 +130,7 @@ bool Mmu::non_canonical(u64 linear) {
 // fault.
 u64 Mmu::walk(u64 linear, Access access, View view) {
   ++stats_.walks;
-  TableMemory memory{phys_map_, code_pages_, observer_, a20_mask_};
+  TableMemory memory{phys_map_, code_pages_, observer_, smm_data_, a20_mask_};
   const WalkResult result =
       page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
   if (result.ok) [[likely]]
@@ -150,7 +161,7 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
     global = (data & SecondLevelTlb::kGlobal) != 0;
   }
   phys_page &= a20_mask_;
-  u8* host = phys_map_.ram_host(phys_page, kPageBytes);
+  u8* host = ram_page(phys_page, access);
   if (!host && access == Access::Read) {
     // Firmware reads compressed images and tables from ROM.
     const PhysMap::Target rom = phys_map_.find(phys_page);
@@ -228,6 +239,32 @@ void Mmu::write_mmio(u64 phys, const u8* from, u64 bytes) {
     phys += piece;
     from += piece;
     bytes -= piece;
+  }
+}
+
+Mmu::Page Mmu::physical_page(u64 phys, Access access) const {
+  phys &= a20_mask_;
+  u8* const host = ram_page(phys & kPageMask, access);
+  return {phys, host ? host + (phys & ~kPageMask) : nullptr};
+}
+
+u64 Mmu::read_phys(u64 phys, Width width) {
+  u8 bytes[8] = {};
+  for (u64 done = 0; done < width_bytes(width);) {
+    const u64 piece = std::min<u64>(width_bytes(width) - done, bytes_to_page_end(phys + done));
+    read_page(physical_page(phys + done, Access::Read), bytes + done, piece);
+    done += piece;
+  }
+  return read_unaligned<u64>(bytes);
+}
+
+void Mmu::write_phys(u64 phys, Width width, u64 value) {
+  u8 bytes[8];
+  write_unaligned(bytes, value);
+  for (u64 done = 0; done < width_bytes(width);) {
+    const u64 piece = std::min<u64>(width_bytes(width) - done, bytes_to_page_end(phys + done));
+    write_page(physical_page(phys + done, Access::Write), bytes + done, piece);
+    done += piece;
   }
 }
 
@@ -340,7 +377,7 @@ void Mmu::set_fetch_notes(u64 note) {
 bool Mmu::peek_translate(u64 linear, u64& phys) const {
   linear = wrap(linear);
   if (!is_canonical(context_, linear)) return false;
-  PeekMemory memory{phys_map_, a20_mask_};
+  PeekMemory memory{phys_map_, smm_data_, a20_mask_};
   // KernelAc may read every present page.
   const WalkResult result =
       page_walk_over(context_, memory, linear, Access::Read, View::KernelAc, WalkEffects::None);

@@ -149,6 +149,11 @@ class Mmu final : public WriteTagHolder {
     return probe_slow(linear, bytes, access, view);
   }
 
+  // --- The processor's own accesses to physical memory: state save area, PDPTEs ---
+
+  u64 read_phys(u64 phys, Width width);
+  void write_phys(u64 phys, Width width, u64 value);
+
   // --- Instruction fetch ---
 
   /// A page of code: host and guest-physical address of the byte at `linear`. Plain RAM or ROM; when the
@@ -209,6 +214,19 @@ class Mmu final : public WriteTagHolder {
   /// A20 masked: bit 20 of every physical address reads as 0, those of page tables too. On after
   /// construction.
   void set_a20(bool enabled);
+  /// RAM that lies, at its own address, behind something else, and that only code in SMM sees there.
+  struct Smram {
+    u64 phys = 0;
+    u64 bytes = 0;  // whole pages of RAM; 0: there is none
+    bool code = false;  // instruction fetches see it
+    bool data = false;  // so does everything else, the page walker included
+    friend bool operator==(const Smram&, const Smram&) = default;
+  };
+  void set_smram(const Smram& smram);
+  const Smram& smram() const { return smram_; }
+  /// Enters or leaves SMM: SMRAM comes or goes, and A20 is never masked in SMM. Flushes. Not state of the Mmu: the
+  /// vCPU knows.
+  void set_smm(bool in_smm);
   /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
   void set_cpu_profile(u8 physical_address_bits, bool gib_pages);
 
@@ -236,7 +254,7 @@ class Mmu final : public WriteTagHolder {
 
   /// Takes over paging registers, PDPTEs and A20; flushes.
   void restore_paging(const PagingContext& context, bool a20_enabled);
-  bool a20_enabled() const { return a20_mask_ == ~u64{0}; }
+  bool a20_enabled() const { return a20_enabled_; }
 
   /// Paging registers and PDPTEs. The TLBs are not state: a load flushes them.
   void serialize(Archive& archive);
@@ -251,6 +269,27 @@ class Mmu final : public WriteTagHolder {
   TlbArray& array(View view, Access access) {
     return arrays_[static_cast<unsigned>(view)][static_cast<unsigned>(access)];
   }
+
+  /// RAM that hides what the physical map says.
+  struct Overlay {
+    u64 phys = 0;
+    u64 bytes = 0;
+    u8* host = nullptr;
+    u8* find(u64 at, u64 count) const {
+      const u64 offset = at - phys;
+      return offset < bytes && bytes - offset >= count ? host + offset : nullptr;
+    }
+  };
+  struct TableMemory;
+  struct PeekMemory;
+  Page physical_page(u64 phys, Access access) const;
+  u8* ram_page(u64 phys_page, Access access) const {
+    const Overlay& overlay = access == Access::Fetch ? smm_code_ : smm_data_;
+    if (u8* host = overlay.find(phys_page, kPageBytes)) [[unlikely]]
+      return host;
+    return phys_map_.ram_host(phys_page, kPageBytes);
+  }
+  void show_smm();
 
   bool load_slow(u64 linear, void* into, u64 bytes, View view);
   bool store_slow(u64 linear, const void* from, u64 bytes, View view);
@@ -295,7 +334,11 @@ class Mmu final : public WriteTagHolder {
   CodePages& code_pages_;
   AccessObserver& observer_;
   PagingContext context_;
+  bool a20_enabled_ = true;
   u64 a20_mask_ = ~u64{0};
+  bool in_smm_ = false;
+  Smram smram_;
+  Overlay smm_code_, smm_data_;  // empty outside SMM
   u64 fetch_note_ = 0;
   MmuStats stats_{};
   TlbArray arrays_[kViews][kAccessKinds];

@@ -13,6 +13,7 @@
 //   INVPCID 1 (single context)              all of the given PCID, except global
 //   INVPCID 2 (all, with global)            everything
 //   INVPCID 3 (all contexts)                everything except global
+//   SMI, RSM                                everything: the same addresses may mean other memory
 //   page fault                              the 4 KiB piece, current PCID and global (in mmu.cpp)
 //
 // First-level tags belong to the current PCID or to global pages, so they go when the address space changes.
@@ -124,7 +125,7 @@ void Mmu::drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals) {
 }
 
 void Mmu::drop_write_tags(u64 phys_page) {
-  const u8* host = phys_map_.ram_host(phys_page & kPageMask, kPageBytes);
+  const u8* host = ram_page(phys_page & kPageMask, Access::Write);
   if (!host) return;
   const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
   u64& tagged = write_tagged_[ram_page / 64];
@@ -183,15 +184,38 @@ void Mmu::set_pdptes(const u64 (&pdptes)[4]) {
 }
 
 void Mmu::set_a20(bool enabled) {
-  const u64 mask = enabled ? ~u64{0} : ~(u64{1} << 20);
-  if (mask == a20_mask_) return;
-  a20_mask_ = mask;
+  if (enabled == a20_enabled_) return;
+  a20_enabled_ = enabled;
+  show_smm();
   flush_all();  // second-level entries may come from tables read under the other mask
+}
+
+void Mmu::set_smram(const Smram& smram) {
+  if (smram == smram_) return;
+  smram_ = smram;
+  show_smm();
+  flush_all();
+}
+
+void Mmu::set_smm(bool in_smm) {
+  if (in_smm == in_smm_) return;
+  in_smm_ = in_smm;
+  show_smm();
+  flush_all();
+}
+
+// What physical addresses mean now.
+void Mmu::show_smm() {
+  a20_mask_ = a20_enabled_ || in_smm_ ? ~u64{0} : ~(u64{1} << 20);
+  const Overlay overlay{smram_.phys, smram_.bytes, phys_map_.ram().host() + smram_.phys};
+  smm_code_ = in_smm_ && smram_.code ? overlay : Overlay{};
+  smm_data_ = in_smm_ && smram_.data ? overlay : Overlay{};
 }
 
 void Mmu::restore_paging(const PagingContext& context, bool a20_enabled) {
   context_ = context;
-  a20_mask_ = a20_enabled ? ~u64{0} : ~(u64{1} << 20);
+  a20_enabled_ = a20_enabled;
+  show_smm();
   update_rights();
   flush_all();
 }
@@ -264,8 +288,9 @@ void Mmu::serialize(Archive& archive) {
   archive.value(context_.cr4);
   archive.value(context_.efer);
   archive.value(context_.pdptes);
-  archive.value(a20_mask_);
+  archive.value(a20_enabled_);
   if (!archive.loading()) return;
+  show_smm();
   update_rights();
   flush_all();
 }

@@ -5,6 +5,7 @@
 #include "cpu/segments.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/sem/stack_ops.h"
+#include "cpu/smm.h"
 #include "cpu/stack_access.h"
 
 namespace reprise::cpu {
@@ -367,6 +368,14 @@ struct random_number {
 Status sem_hlt(Cpu& cpu, const Insn&) {
   cpu.state.activity = Activity::Halted;
   return Status::Stop;
+}
+
+Status sem_rsm(Cpu& cpu, const Insn& in) {
+  if (!leave_smm(cpu)) {
+    cpu.state.activity = Activity::Shutdown;
+    cpu.state.rip = cpu.rip_of(in);
+  }
+  return Status::StopJump;
 }
 
 Status sem_cli(Cpu& cpu, const Insn&) {

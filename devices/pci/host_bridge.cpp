@@ -4,10 +4,11 @@ namespace reprise::devices {
 namespace {
 
 // SMRAM control, 82441FX datasheet 3.2.19.
-constexpr u8 kSmramOpen = 0x40;
-constexpr u8 kSmramLocked = 0x10;
-constexpr u8 kSmramEnable = 0x08;
-constexpr u8 kSmramReset = 0x02;
+constexpr u8 kSmramOpen = 0x40;    // D_OPEN
+constexpr u8 kSmramClosed = 0x20;  // D_CLS
+constexpr u8 kSmramLocked = 0x10;  // D_LCK
+constexpr u8 kSmramEnable = 0x08;  // G_SMRAME
+constexpr u8 kSmramReset = 0x02;   // C_BASE_SEG: A0000h, the only choice
 constexpr u8 kSmramWritable = 0x78;
 
 // PAM nibble, 3.2.16.
@@ -47,10 +48,15 @@ HostBridge::HostBridge()
   apply_reset_values();
 }
 
-// D_LCK locks the register, itself included, and closes the window.
+// D_LCK clears D_OPEN and locks all but D_CLS, itself included, until reset.
 u8 HostBridge::writable(unsigned offset) const {
-  if (offset == kSmram && (byte(kSmram) & kSmramLocked)) return 0;
+  if (offset == kSmram && (byte(kSmram) & kSmramLocked)) return kSmramClosed;
   return PciFunction::writable(offset);
+}
+
+void HostBridge::config_changed(ConfigChange change) {
+  if (change.touches(kSmram, 1) && (byte(kSmram) & kSmramLocked))
+    set_byte(kSmram, byte(kSmram) & static_cast<u8>(~kSmramOpen));
 }
 
 PamSegment HostBridge::pam(unsigned index) const {
@@ -70,9 +76,10 @@ PamSegment HostBridge::pam(unsigned index) const {
   return segment;
 }
 
-bool HostBridge::smram_open() const {
+SmramVisibility HostBridge::smram() const {
   const u8 smram = byte(kSmram);
-  return (smram & kSmramEnable) && (smram & kSmramOpen) && !(smram & kSmramLocked);
+  if (!(smram & kSmramEnable)) return {};
+  return {.everybody = (smram & kSmramOpen) != 0, .smm_code = true, .smm_data = !(smram & kSmramClosed)};
 }
 
 }  // namespace reprise::devices

@@ -14,6 +14,14 @@ struct PamSegment {
   bool write_ram = false;  // else writes go to PCI
 };
 
+/// Who finds RAM at A0000h-BFFFFh, as SMRAM says.
+struct SmramVisibility {
+  bool everybody = false;
+  bool smm_code = false;  // instruction fetches in SMM
+  bool smm_data = false;  // other accesses in SMM
+  friend bool operator==(const SmramVisibility&, const SmramVisibility&) = default;
+};
+
 class HostBridge final : public PciFunction {
  public:
   static constexpr unsigned kPamSegments = 13;
@@ -26,11 +34,11 @@ class HostBridge final : public PciFunction {
   std::string_view name() const override { return "host_bridge"; }
   /// `index` below kPamSegments: 0 is F0000h, the rest rise from C0000h.
   PamSegment pam(unsigned index) const;
-  /// SMRAM: A0000h-BFFFFh is RAM for everybody (D_OPEN).
-  bool smram_open() const;
+  SmramVisibility smram() const;
 
  private:
   u8 writable(unsigned offset) const override;
+  void config_changed(ConfigChange change) override;
 };
 
 }  // namespace reprise::devices

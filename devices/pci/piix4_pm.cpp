@@ -9,8 +9,6 @@ Piix4Pm::Piix4Pm(u16 initial_base)
   define8(pci::kInterruptPin, 1);
   define32(kPmBase, (initial_base & 0xffc0u) | 1, 0xffc0);
   for (unsigned offset = 0x44; offset < 0x80; offset += 4) define32(offset, 0, ~u32{0});  // CNTA to DEVRESJ
-  // DEVACTB, 7.1.9: APMC_EN tells firmware that system management mode is set up already; there is none.
-  define8(0x5b, 0x02, 0xff);
   define8(kPmRegMisc, initial_base ? 1 : 0, 1);
   define32(0x90, 1, 0xfff0);  // SMBBA
   define8(0xd2, 0, 0x0f);     // SMBHSTCFG

@@ -10,6 +10,7 @@ namespace reprise::devices {
 class Piix4Pm final : public PciFunction {
  public:
   static constexpr u8 kPmBase = 0x40;
+  static constexpr u8 kDevActB = 0x58;
   static constexpr u8 kPmRegMisc = 0x80;
 
   /// `initial_base` other than 0 enables the ports there from reset on, as firmware would.
@@ -18,6 +19,8 @@ class Piix4Pm final : public PciFunction {
   std::string_view name() const override { return "piix4_pm"; }
   u16 pm_base() const { return word(kPmBase) & 0xffc0; }
   bool pm_enabled() const { return byte(kPmRegMisc) & 1; }
+  /// DEVACTB.APMC_EN, 7.1.9: a write to the APM control port raises SMI#.
+  bool apm_smi_enabled() const { return byte(kDevActB + 3) & 2; }
 };
 
 }  // namespace reprise::devices

@@ -29,15 +29,24 @@ constexpr u16 kSciEnable = 1u << 0;
 constexpr u16 kSleepEnable = 1u << 13;
 constexpr u16 kControlWritable = 0x1c03;  // SLP_TYP, BM_RLD, SCI_EN
 
+// SMI, PIIX4 datasheet 7.2.9 and 7.2.13.
+constexpr u16 kGlobalStatus = 0x18;
+constexpr u16 kApmStatusBit = 1u << 5;
+constexpr u16 kGlobalControl = 0x28;
+constexpr u32 kSmiEnable = 1u << 0;
+constexpr u32 kEndOfSmi = 1u << 16;
+constexpr u32 kGlobalControlWritable = kSmiEnable | kEndOfSmi;
+
 // APM ports, PIIX4 datasheet 4.2.8.
 constexpr u16 kApmCommand = 0;
 
 }  // namespace
 
-AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, MachineControl& control)
+AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control)
     : config_(config),
       clock_(clock),
       sci_(sci),
+      smi_(smi),
       control_(control),
       event_(clock.create_timer("acpi_pm", [this] { update_irq(); })),
       pm_ports_(*this, &AcpiPm::read_pm, &AcpiPm::write_pm),
@@ -79,6 +88,9 @@ u16 AcpiPm::read_register(u16 offset) const {
     case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
     case kGpeStatus: return gpe_status_;
     case kGpeEnable: return gpe_enable_;
+    case kGlobalStatus: return global_status_;
+    case kGlobalControl: return static_cast<u16>(global_control_);
+    case kGlobalControl + 2: return static_cast<u16>(global_control_ >> 16);
     default: return 0;
   }
 }
@@ -93,6 +105,14 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
     case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
     case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;
     case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
+    case kGlobalStatus: global_status_ &= static_cast<u16>(~(value & mask)); break;
+    case kGlobalControl:
+    case kGlobalControl + 2: {
+      const unsigned shift = 8 * (offset - kGlobalControl);
+      const u32 written = u32{mask} << shift;
+      global_control_ = ((global_control_ & ~written) | (u32{value} << shift & written)) & kGlobalControlWritable;
+      break;
+    }
     default: break;
   }
 }
@@ -135,12 +155,22 @@ void AcpiPm::write_smi(u16 offset, Width, u32 value) {
   apm_command_ = byte;
   if (byte == config_.acpi_enable) pm_control_ |= kSciEnable;
   else if (byte == config_.acpi_disable) pm_control_ &= static_cast<u16>(~kSciEnable);
+  else if (apm_smi_enabled_) raise_apm_smi();
   update_irq();
+}
+
+void AcpiPm::raise_apm_smi() {
+  global_status_ |= kApmStatusBit;
+  if (!(global_control_ & kSmiEnable)) return;
+  smi_.set(true);
+  smi_.set(false);
 }
 
 void AcpiPm::reset(ResetKind) {
   status_ = enable_ = pm_control_ = 0;
   gpe_status_ = gpe_enable_ = 0;
+  global_status_ = 0;
+  global_control_ = 0;
   toggles_seen_ = timer_toggles();
   apm_command_ = apm_status_ = 0;
   update_irq();
@@ -156,12 +186,15 @@ void AcpiPm::serialize(Archive& archive) {
   archive.value(toggles_seen_);
   archive.value(apm_command_);
   archive.value(apm_status_);
+  archive.value(global_status_);
+  archive.value(global_control_);
   serialize_timer(archive, clock_, event_);
 }
 
 std::string AcpiPm::debug_dump() const {
-  return fmt::format("pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x}\n", status(),
-                     enable_, pm_control_, timer(), gpe_status_, gpe_enable_);
+  return fmt::format("pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x} apmc={:02x} apms={:02x} glbsts={:04x} glbctl={:08x}\n",
+                     status(), enable_, pm_control_, timer(), gpe_status_, gpe_enable_, apm_command_, apm_status_, global_status_,
+                     global_control_);
 }
 
 }  // namespace reprise::devices

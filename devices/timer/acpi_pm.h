@@ -1,8 +1,10 @@
-// ACPI fixed hardware in the layout of PIIX4: PM1a event and control blocks, PM timer, one 16-bit GPE block, and the SMI
-// command port that switches ACPI on and off. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM);
-// ACPI specification 6.4, 4.8.3.
+// ACPI fixed hardware in the layout of PIIX4: PM1a event and control blocks, PM timer, one 16-bit GPE block, and the APM
+// ports with their SMI. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM); ACPI specification 6.4, 4.8.3.
+// The commands that the FADT names switch ACPI on and off here and raise no SMI: firmware for virtual machines leaves
+// them to the board.
 // Missing: processor control, thermal and device activity registers (they read as zero), sleep states other than S5
-// (a request for one wakes up at once), SMI itself.
+// (a request for one wakes up at once), SMI from anything but the APM control port. GLBCTL.EOS is kept, but not asked
+// for: SMI# is a pulse.
 #pragma once
 
 #include "common/ports.h"
@@ -26,12 +28,16 @@ class AcpiPm final : public Device {
   static constexpr u32 kPorts = 64;
   static constexpr u64 kTimerHz = 3'579'545;
 
-  AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, MachineControl& control);
+  /// `smi` is pulsed.
+  AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control);
 
   /// The 64 ports at PMBASE, up to dword wide.
   PioHandler& pm_ports() { return pm_ports_; }
   /// B2h-B3h, byte wide.
   PioHandler& smi_ports() { return smi_ports_; }
+
+  /// DEVACTB.APMC_EN in configuration space. Not state of this device.
+  void enable_apm_smi(bool enabled) { apm_smi_enabled_ = enabled; }
 
   /// The user pressed the power button: the guest decides what happens.
   void press_power_button();
@@ -53,6 +59,7 @@ class AcpiPm final : public Device {
   /// `mask` has ones in the bytes that were written.
   void write_register(u16 offset, u16 value, u16 mask);
   void write_control(u16 value);
+  void raise_apm_smi();
 
   u64 timer_clocks() const;
   u32 timer() const;
@@ -65,6 +72,7 @@ class AcpiPm final : public Device {
   const AcpiPmConfig config_;
   Clock& clock_;
   IrqLine sci_;
+  IrqLine smi_;
   MachineControl& control_;
   Clock::TimerId event_;
   PioPorts<AcpiPm> pm_ports_;
@@ -76,6 +84,9 @@ class AcpiPm final : public Device {
   u16 gpe_status_ = 0;
   u16 gpe_enable_ = 0;
   u64 toggles_seen_ = 0;  // TMR_STS is set when the top bit has changed more often than this
+  u16 global_status_ = 0;
+  u32 global_control_ = 0;
+  bool apm_smi_enabled_ = false;
   u8 apm_command_ = 0;
   u8 apm_status_ = 0;
 };

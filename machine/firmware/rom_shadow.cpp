@@ -20,7 +20,6 @@ constexpr u8 kAllRam = kReadRam | kWriteRam;  // what lies below the regions mad
 constexpr int kAboveRamAndDevices = 4;
 
 std::string region_name(u64 phys) { return fmt::format("PAM {:05x}", phys); }
-constexpr const char* kSmramRegion = "SMRAM";
 constexpr const char* kRomRegion = "firmware";
 
 }  // namespace
@@ -63,7 +62,7 @@ RomShadow::~RomShadow() = default;
 u64 RomShadow::rom_phys() const { return kAbove4GPhys - rom_.size(); }
 
 bool RomShadow::update(const HostBridge& bridge) {
-  bool changed = arrange_smram(bridge.smram_open());
+  bool changed = false;
   for (unsigned i = 0; i < HostBridge::kPamSegments; ++i) {
     const PamSegment segment = bridge.pam(i);
     const u8 wanted =
@@ -90,19 +89,6 @@ void RomShadow::arrange(unsigned index, const PamSegment& segment) {
   unshadowed_[index] = std::make_unique<Unshadowed>(phys_map_.ram(), readable, segment);
   CHECK(phys_map_.add_mmio(region_name(phys), phys, segment.bytes, *unshadowed_[index], kAboveRamAndDevices)
             .ok());
-}
-
-bool RomShadow::arrange_smram(bool open) {
-  if (open == smram_open_) return false;
-  smram_open_ = open;
-  if (open) {
-    constexpr u64 kBytes = kUpperAreaPhys - kVgaWindowPhys;
-    CHECK(phys_map_.add_ram(kSmramRegion, kVgaWindowPhys, kBytes, kVgaWindowPhys, kAboveRamAndDevices).ok());
-  } else {
-    phys_map_.remove(kSmramRegion);
-    code_pages_.written(kVgaWindowPhys, kUpperAreaPhys - kVgaWindowPhys);
-  }
-  return true;
 }
 
 u8* RomShadow::rom_at(u64 phys) {

@@ -1,7 +1,6 @@
-// RomShadow: the firmware's ROM and the RAM behind it, as the host bridge's PAM and SMRAM registers arrange
-// them. 82441FX datasheet, 3.2.16 and 3.2.19.
+// RomShadow: the firmware's ROM and the RAM behind it, as the host bridge's PAM registers arrange them.
+// 82441FX datasheet, 3.2.16.
 //
-//     000a0000  VGA window; RAM while SMRAM is open
 //     000c0000  13 segments: each reads from RAM or PCI (the last 128 KiB of the ROM), writes to RAM or
 //     nowhere up to 4 GiB  the whole ROM
 //
@@ -34,7 +33,6 @@ class RomShadow {
   class Unshadowed;
 
   void arrange(unsigned index, const devices::PamSegment& segment);
-  bool arrange_smram(bool open);
   /// What PCI reads give at `phys`: ROM, or nullptr where nothing answers.
   u8* rom_at(u64 phys);
 
@@ -43,7 +41,6 @@ class RomShadow {
   std::vector<u8> rom_;
   std::array<u8, devices::HostBridge::kPamSegments> arranged_;  // bit 0: reads from RAM, bit 1: writes to RAM
   std::array<std::unique_ptr<Unshadowed>, devices::HostBridge::kPamSegments> unshadowed_;
-  bool smram_open_ = false;
 };
 
 }  // namespace reprise::machine

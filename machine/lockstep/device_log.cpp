@@ -35,6 +35,9 @@ DeviceEvent Tap::record(DeviceEvent request, Access access) {
     cpu_->stop_requested = true;
   request.interrupt_pending = interrupts_.interrupt_pending();
   request.nmi_pending = cpu_->state.nmi_pending;
+  request.smi_pending = cpu_->state.smi_pending;
+  request.init_pending = cpu_->state.init_pending;
+  request.after_init = cpu_->state.after_init;
   request.stop_requested = cpu_->stop_requested;
   log_[index] = request;
   return request;
@@ -63,6 +66,9 @@ DeviceEvent Tap::replay(DeviceEvent request) {
   replay_ram_writes();
   interrupt_pending_ = answer.interrupt_pending;
   cpu_->state.nmi_pending = answer.nmi_pending;
+  cpu_->state.smi_pending = answer.smi_pending;
+  cpu_->state.init_pending = answer.init_pending;
+  cpu_->state.after_init = answer.after_init;
   cpu_->stop_requested = cpu_->stop_requested || answer.stop_requested;
   return answer;
 }

@@ -37,6 +37,9 @@ struct DeviceEvent {
   // Afterwards: what decides whether the processor goes on to the next instruction.
   bool interrupt_pending = false;
   bool nmi_pending = false;
+  bool smi_pending = false;
+  bool init_pending = false;
+  cpu::Activity after_init = cpu::Activity::Running;
   bool stop_requested = false;
 
   /// What must be equal when an access is made again; the value too when the processor gives it.

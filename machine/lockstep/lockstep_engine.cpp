@@ -150,8 +150,13 @@ void LockstepEngine::adopt_map() {
   mmu::PhysMap& map = cpu_.mmu.phys_map();
   const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
   if (apart == flushes_apart_ && map.version() == shadow_->map_version) return;
-  shadow_->map.mirror(map);
-  shadow_->map_version = map.version();
+  if (map.version() != shadow_->map_version || cpu_.mmu.smram() != shadow.mmu.smram()) {
+    // The same addresses may mean other memory, and its own code pages heard nothing of it.
+    shadow_->map.mirror(map);
+    shadow_->map_version = map.version();
+    shadow.mmu.set_smram(cpu_.mmu.smram());
+    shadow_->interp.flush();
+  }
   shadow.state = cpu_.state;
   shadow.mmu.restore_paging(cpu_.mmu.context(), cpu_.mmu.a20_enabled());
   cpu::update_watches(shadow);

@@ -10,7 +10,7 @@ using namespace testing;
 constexpr u16 kStatus = 0, kEnable = 2, kControl = 4, kTimer = 8, kGpeStatus = 12, kGpeEnable = 14;
 
 struct Board {
-  explicit Board(AcpiPmConfig config = {}) : pm(config, clock, wires.line(9), control) {}
+  explicit Board(AcpiPmConfig config = {}) : pm(config, clock, wires.line(9), wires.line(1), control) {}
   FakeClock clock;
   FakeWires wires;
   FakeControl control;
@@ -124,6 +124,38 @@ TEST_F(AcpiPmTest, ApmPortsHoldTheirBytes) {
   EXPECT_EQ(in8(pm.smi_ports(), 1), 0x34);
 }
 
+TEST_F(AcpiPmTest, ApmControlRaisesSmi) {
+  constexpr u16 kGlobalStatus = 0x18, kGlobalControl = 0x28;
+  const auto smis = [&] { return wires.rises(1); };
+  out8(pm.smi_ports(), 0, 0x12);
+  out32(pm.pm_ports(), kGlobalControl, 1);
+  out8(pm.smi_ports(), 0, 0x12);
+  EXPECT_EQ(smis(), 0) << "APMC_EN is clear";
+  EXPECT_EQ(read(kGlobalStatus), 0);
+  pm.enable_apm_smi(true);
+  out8(pm.smi_ports(), 0, 0x12);
+  EXPECT_EQ(smis(), 1);
+  EXPECT_FALSE(wires.level(1)) << "a pulse";
+  EXPECT_EQ(read(kGlobalStatus), 0x20);
+  write(kGlobalStatus, 0xffff);
+  EXPECT_EQ(read(kGlobalStatus), 0);
+  out8(pm.smi_ports(), 1, 0x12);
+  EXPECT_EQ(smis(), 1) << "the status port is only memory";
+  out8(pm.smi_ports(), 0, 0xf1);
+  out8(pm.smi_ports(), 0, 0xf0);
+  EXPECT_EQ(smis(), 1) << "ACPI on and off are the board's";
+  out32(pm.pm_ports(), kGlobalControl, 0xfffffffe);
+  EXPECT_EQ(in32(pm.pm_ports(), kGlobalControl), 0x10000u);
+  out8(pm.smi_ports(), 0, 0x12);
+  EXPECT_EQ(smis(), 1) << "SMI_EN is clear";
+  EXPECT_EQ(read(kGlobalStatus), 0x20);
+  out8(pm.pm_ports(), kGlobalControl, 1);
+  EXPECT_EQ(in32(pm.pm_ports(), kGlobalControl), 0x10001u);
+  pm.reset(ResetKind::Warm);
+  EXPECT_EQ(in32(pm.pm_ports(), kGlobalControl), 0u);
+  EXPECT_EQ(read(kGlobalStatus), 0);
+}
+
 TEST_F(AcpiPmTest, Reset) {
   for (ResetKind kind : {ResetKind::PowerOn, ResetKind::Warm}) {
     write(kEnable, 0x521);
@@ -144,6 +176,9 @@ TEST_F(AcpiPmTest, Reset) {
 TEST_F(AcpiPmTest, RoundTrip) {
   write(kEnable, 0x101);
   write(kControl, 1);
+  pm.enable_apm_smi(true);
+  out8(pm.pm_ports(), 0x28, 1);
+  out8(pm.smi_ports(), 0, 0x12);
   clock.step(1'000'000'000);
   const auto bytes = saved(pm);
   Board other;
@@ -157,7 +192,8 @@ TEST_F(AcpiPmTest, RoundTrip) {
 TEST_F(AcpiPmTest, Noise) {
   Noise noise(4);
   for (int i = 0; i < 100000; ++i) {
-    switch (noise.below(6)) {
+    switch (noise.below(7)) {
+      case 6: pm.enable_apm_smi(noise.below(2) != 0); break;
       case 0: clock.step(noise.below(2'000'000'000)); break;
       case 1: noise.ports(pm.smi_ports(), 2, Width::Byte); break;
       case 2: pm.raise_gpe(noise.next()); break;

@@ -129,16 +129,44 @@ TEST_F(PciTest, PamSegments) {
   EXPECT_EQ(host.pam(13).bytes, 0u);
 }
 
-TEST_F(PciTest, SmramLocksItself) {
+TEST_F(PciTest, SmramSaysWhoSeesIt) {
+  using Sees = SmramVisibility;
+  const auto set = [&](u32 value) {
+    write(0, 0, 0x72, Width::Byte, value);
+    return host.smram();
+  };
   EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x02u);
+  EXPECT_EQ(host.smram(), Sees{});
+  EXPECT_EQ(set(0x42), Sees{}) << "G_SMRAME is clear";
+  EXPECT_EQ(set(0x0a), (Sees{.everybody = false, .smm_code = true, .smm_data = true}));
+  EXPECT_EQ(set(0x4a), (Sees{.everybody = true, .smm_code = true, .smm_data = true}));
+  EXPECT_EQ(set(0x2a), (Sees{.everybody = false, .smm_code = true, .smm_data = false})) << "D_CLS";
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x2au);
+  set(0xff);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x3au) << "C_BASE_SEG is fixed, and D_LCK clears D_OPEN";
+}
+
+TEST_F(PciTest, SmramLocksItself) {
   write(0, 0, 0x72, Width::Byte, 0x4a);
-  EXPECT_TRUE(host.smram_open());
-  write(0, 0, 0x72, Width::Byte, 0x1a);
-  EXPECT_FALSE(host.smram_open());
+  EXPECT_TRUE(host.smram().everybody);
+  write(0, 0, 0x72, Width::Byte, 0x5a);
+  EXPECT_FALSE(host.smram().everybody);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x1au) << "D_OPEN goes when D_LCK comes";
   write(0, 0, 0x72, Width::Byte, 0x4a);
   EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x1au);
+  write(0, 0, 0x72, Width::Byte, 0x00);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x1au);
+  write(0, 0, 0x72, Width::Byte, 0x20);
+  EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x3au) << "D_CLS is not locked";
   host.reset(ResetKind::Warm);
   EXPECT_EQ(read(0, 0, 0x72, Width::Byte), 0x02u);
+}
+
+TEST_F(PciTest, ApmcEnable) {
+  EXPECT_FALSE(pm.apm_smi_enabled());
+  EXPECT_EQ(read(1, 3, 0x58), 0u) << "firmware has SMM to set up";
+  write(1, 3, 0x58, Width::Dword, 0x02000000);
+  EXPECT_TRUE(pm.apm_smi_enabled());
 }
 
 TEST_F(PciTest, PirqRouting) {

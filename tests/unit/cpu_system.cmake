@@ -9,6 +9,7 @@ unit_test_area(cpu_system LIBRARIES reprise_cpu SOURCES
   cpu_system/iret_test.cpp
   cpu_system/random_test.cpp
   cpu_system/segments_test.cpp
+  cpu_system/smm_test.cpp
   cpu_system/task_test.cpp
   cpu_system/vcpu_test.cpp
   cpu_system/xstate_test.cpp

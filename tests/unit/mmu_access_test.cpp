@@ -59,6 +59,56 @@ TEST_F(MmuAccess, A20MasksBit20) {
   EXPECT_EQ(load64(kMiB + 0x100), 2u);
 }
 
+TEST_F(MmuAccess, SmramIsSeenInSmmOnly) {
+  constexpr u64 kWindow = 0xa0000;
+  RecordingDevice window;
+  ASSERT_TRUE(phys_map.add_mmio("window", kWindow, 0x20000, window, 2).ok());
+  mmu->set_smram({.phys = kWindow, .bytes = 0x20000, .code = true, .data = true});
+  poke64(kWindow + 0x10, 0x1234);
+  EXPECT_EQ(load64(kWindow + 0x10), RecordingDevice::pattern(0x10, Width::Qword));
+  mmu->set_smm(true);
+  EXPECT_EQ(load64(kWindow + 0x10), 0x1234u);
+  EXPECT_TRUE(mmu->store(kWindow + 0x18, u64{5}));
+  EXPECT_EQ(peek64(kWindow + 0x18), 5u);
+  EXPECT_EQ(mmu->read_phys(kWindow + 0x10, Width::Qword), 0x1234u);
+  mmu->write_phys(kWindow + 0x1ffc, Width::Qword, 0x1122'3344'5566'7788);
+  EXPECT_EQ(peek64(kWindow + 0x1ffc), 0x1122'3344'5566'7788u) << "across a page";
+  Mmu::FetchTarget target;
+  ASSERT_TRUE(mmu->fetch(kWindow + 0x10, target));
+  EXPECT_EQ(target.host, ram->host() + kWindow + 0x10);
+  // Stores to translated code are seen.
+  EXPECT_TRUE(mmu->store(kWindow + 0x3000, u64{1}));
+  code_pages.add_code(kWindow + 0x3000, 64);
+  EXPECT_TRUE(mmu->store(kWindow + 0x3000, u64{2}));
+  EXPECT_EQ(listener.writes.size(), 1u);
+  mmu->set_smram({.phys = kWindow, .bytes = 0x20000, .code = true, .data = false});
+  EXPECT_EQ(load64(kWindow + 0x10), RecordingDevice::pattern(0x10, Width::Qword));
+  ASSERT_TRUE(mmu->fetch(kWindow + 0x10, target));
+  EXPECT_EQ(target.host, ram->host() + kWindow + 0x10);
+  mmu->set_smm(false);
+  ASSERT_TRUE(mmu->fetch(kWindow + 0x10, target));
+  EXPECT_EQ(target.host, nullptr);
+  EXPECT_EQ(mmu->read_phys(kWindow + 0x10, Width::Byte), RecordingDevice::pattern(0x10, Width::Byte));
+}
+
+TEST_F(MmuAccess, PageTablesInSmram) {
+  RecordingDevice window;
+  map(kA, 0x5000);
+  poke64(0x5000, 77);
+  const u64 smram = root & ~(0x20000 - u64{1});
+  ASSERT_TRUE(phys_map.add_mmio("window", smram, 0x20000, window, 2).ok());
+  mmu->set_smram({.phys = smram, .bytes = 0x20000, .code = true, .data = true});
+  mmu->set_smm(true);
+  enter_long_mode();
+  EXPECT_EQ(load64(kA), 77u);
+  u64 phys = 0;
+  EXPECT_TRUE(mmu->peek_translate(kA + 5, phys));
+  EXPECT_EQ(phys, 0x5005u);
+  EXPECT_TRUE(window.events.empty());
+  mmu->set_smm(false);
+  EXPECT_TRUE(load_faults(kA));
+}
+
 TEST_F(MmuAccess, A20MasksPageTables) {
   map(kA, 0x5000);
   poke64(0x5000, 77);

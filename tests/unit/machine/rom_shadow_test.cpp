@@ -63,16 +63,5 @@ TEST_F(RomShadowTest, SegmentsReadAndWriteRamAsPamSays) {
   EXPECT_EQ(read(0xc4000), 0xffu);
 }
 
-TEST_F(RomShadowTest, SmramOpens) {
-  EXPECT_EQ(read(0xa0000), 0xffu);
-  bridge.config_write(HostBridge::kSmram, Width::Byte, 0x4a);
-  EXPECT_TRUE(shadow.update(bridge));
-  write(0xa0000, 0x12);
-  EXPECT_EQ(read(0xa0000), 0x12u);
-  bridge.config_write(HostBridge::kSmram, Width::Byte, 0x0a);
-  EXPECT_TRUE(shadow.update(bridge));
-  EXPECT_EQ(read(0xa0000), 0xffu);
-}
-
 }  // namespace
 }  // namespace reprise::machine
