@@ -88,6 +88,7 @@ void Vcpu::deliver(const Fault& event) {
   if (event.kind == EventKind::Smi) ++counts_.smis;
   else if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
   else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
+  if (event.vector == kPF && event.kind == EventKind::Fault) ++counts_.page_faults[event.error_code % 32];
   cpu_.debug_hits = 0;
   engine_.delivering(cpu_, event);
   deliver_event(cpu_, event);

@@ -5,6 +5,8 @@
 // after a device access. Between those, and where pass_boundary() (cpu/interpret.h) finds none, the engine runs on.
 #pragma once
 
+#include <array>
+
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 
@@ -23,6 +25,7 @@ struct VcpuCounts {
   u64 exceptions = 0;  // faults and traps, not software interrupts
   u64 interrupts = 0;  // external, NMI included
   u64 smis = 0;
+  std::array<u64, 32> page_faults{};  // by bits 4:0 of their error code
 };
 
 class Vcpu {

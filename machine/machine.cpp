@@ -1,4 +1,5 @@
 #include "machine/machine.h"
+#include "machine/page_fault_kinds.h"
 #include "machine/storage/drives.h"
 
 #include <fmt/format.h>
@@ -405,6 +406,11 @@ std::string Machine::stats(const RunResult& result) {
         mmu.code_page_stores);
     text += pc_.engine(i).stats();
     const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
+    const std::vector<PageFaultKind> faults = page_fault_kinds(counts);
+    for (std::size_t k = 0; k < faults.size(); ++k)
+      text += fmt::format("{}{}: {}", k == 0 ? "page faults of the guest: " : "; ", faults[k].name,
+                          faults[k].count);
+    if (!faults.empty()) text += "\n";
     text += fmt::format("exceptions {}, interrupts {}, SMIs {}; MMIO reads {}, writes {}\n", counts.exceptions,
                         counts.interrupts, counts.smis, mmu.mmio_reads, mmu.mmio_writes);
   }

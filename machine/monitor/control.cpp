@@ -6,6 +6,7 @@
 
 #include "machine/engine_factory.h"
 #include "machine/monitor/command.h"
+#include "machine/page_fault_kinds.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -141,10 +142,13 @@ Outcome info_stats(Machine& machine, const Arguments&) {
   for (unsigned i = 0; i < pc.processors(); ++i) {
     const mmu::MmuStats& mmu = pc.vcpu(i).cpu().mmu.stats();
     const cpu::VcpuCounts& events = pc.vcpu(i).counts();
+    Json faults = Json::object();
+    for (const PageFaultKind& kind : page_fault_kinds(events)) faults[kind.name] = kind.count;
     processors.push_back(
         {{"exceptions", events.exceptions},
          {"interrupts", events.interrupts},
          {"page_faults", mmu.page_faults},
+         {"page_faults_by_kind", std::move(faults)},
          {"page_walks", mmu.walks},
          {"tlb_misses",
           {{"read", mmu.l1_misses[0]}, {"write", mmu.l1_misses[1]}, {"fetch", mmu.l1_misses[2]}}},

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """A Debian disk image from firmware to `login:` and back: GRUB, systemd, a login on the serial port, work on processor
-and disk, swapping under memory pressure, user-mode Linux inside, `poweroff`, and a clean file system afterwards."""
+and disk, swapping under memory pressure, user-mode Linux inside, floppies changed by the monitor, and a clean file system
+after `poweroff`, after the power button, and after a reset in the middle of writing."""
 
+import hashlib
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+import time
 
+import monitor
 import runner
 import session
 
@@ -43,8 +47,10 @@ rm -f /root/uml?.img
 
 
 class Guest:
-    def __init__(self, terminal):
+    def __init__(self, terminal, folder):
         self.terminal = terminal
+        self.folder = pathlib.Path(folder)
+        self.monitor = monitor.Client(self.folder / "monitor")
 
     def log_in(self):
         self.terminal.wait_for(b"debian login: ", 900)
@@ -61,10 +67,23 @@ class Guest:
         self.terminal.wait_for(PROMPT, seconds)
         return self.terminal.before.decode(errors="replace").replace("\r", "")
 
+    def ends(self, how):
+        code = self.terminal.wait_for_end(300)
+        runner.expect(code == 0, f"exit code {code} after {how}")
+
     def power_off(self):
         self.terminal.write(b"poweroff\r")
-        code = self.terminal.wait_for_end(300)
-        runner.expect(code == 0, f"exit code {code} after poweroff")
+        self.ends("poweroff")
+
+    def power_button(self):
+        self.monitor.ask("powerdown")
+        self.terminal.wait_for(b"Power down", 300)
+        self.ends("the power button")
+
+    def reboot(self):
+        self.terminal.write(b"reboot\r")
+        self.terminal.wait_for(b"Restarting system", 300)
+        self.ends("reboot with --no-reboot")
 
 
 def write_script(guest, path, text):
@@ -82,13 +101,28 @@ def work(guest):
 
 
 def swap(guest, mib):
-    before = counters(guest)
+    before, faults_before, disk_before = counters(guest), page_faults(guest), disk_counters(guest)
     text = guest.command(PRESSURE % mib)
     total = sum((k * 7919) % mib for k in range(2 * mib))
     runner.expect(f"pressure sum {total}" in text, f"memory pressure gave a wrong sum, not {total}: {text!r}")
     after = counters(guest)
     for name in ("pswpin", "pswpout", "pgmajfault"):
         runner.expect(after[name] > before[name], f"{name} did not rise: {before} {after}")
+    # What the guest counts can be seen from outside: a page of 4 KiB for each swap-in and swap-out, a fault for each touch.
+    disk, faults = disk_counters(guest), page_faults(guest)
+    for ours, theirs in (("bytes_read", "pswpin"), ("bytes_written", "pswpout")):
+        least = 4096 * (after[theirs] - before[theirs])
+        runner.expect(disk[ours] - disk_before[ours] >= least, f"{ours} rose by less than {least}: {disk_before} {disk}")
+    missing = faults["user write, not present"] - faults_before["user write, not present"]
+    runner.expect(missing >= mib * 256 // 2, f"only {missing} page faults for {mib} MiB: {faults}")
+
+
+def page_faults(guest):
+    return guest.monitor.ask("info stats")["processors"][0]["page_faults_by_kind"]
+
+
+def disk_counters(guest):
+    return guest.monitor.ask("info disks")["disks"][0]["counters"]
 
 
 def counters(guest):
@@ -105,6 +139,54 @@ def user_mode_linux(guest):
                       guest.command(f"tail -n 30 /root/uml{n}.log"))
 
 
+def address_space(guest):
+    """A shell that counts, seen from outside: its code may be executed, its stack written, the kernel not touched."""
+    guest.command("sh -c 'while :; do :; done' & sleep 0.1")
+    for _ in range(50):
+        guest.monitor.ask("stop")
+        registers = guest.monitor.ask("info registers")
+        if registers["cpl"] == 3:
+            break
+        guest.monitor.ask("cont")
+        time.sleep(0.05)
+    runner.expect(registers["cpl"] == 3, f"the guest is never in user mode: {registers}")
+    code, stack = (guest.monitor.ask("info pagewalk", address=name) for name in ("rip", "rsp"))
+    runner.expect(code["user"] and code["executable"] and not code["writable"], f"code: {code}")
+    runner.expect(stack["user"] and stack["writable"] and not stack["executable"], f"stack: {stack}")
+    runs = guest.monitor.ask("info memory-map")["runs"]
+    for walk in (code, stack):
+        at = int(walk["linear"], 16)
+        within = [run for run in runs if int(run["first"], 16) <= at <= int(run["last"], 16)]
+        runner.expect(len(within) == 1 and within[0]["executable"] == walk["executable"], f"{walk['linear']}: {within}")
+    runner.expect(any(not run["user"] for run in runs), "the kernel is not in the address space")
+    guest.monitor.ask("cont")
+    guest.command("kill %1; wait 2>/dev/null")
+
+
+def reset_button(guest):
+    """In the middle of writing; what was synced before is there afterwards."""
+    guest.command("echo kept >/root/kept; sync")
+    guest.terminal.write(b"while :; do seq 1 50000 >/root/lost; done\r")
+    time.sleep(1)
+    guest.monitor.ask("reset")
+    guest.log_in()
+    runner.expect("kept" in guest.command("cat /root/kept"), "a synced file is gone after a reset")
+
+
+def floppies(guest):
+    text = guest.command("modprobe floppy; sleep 1; sha256sum /dev/fd0")
+    runner.expect("fd0" in text and not re.search("[0-9a-f]{64}", text), f"an empty floppy drive can be read: {text}")
+    for number, kib in enumerate((1440, 720)):
+        image = guest.folder / f"floppy {kib}"
+        image.write_bytes(b"".join(b"%15d\n" % (i + number) for i in range(kib << 6)))
+        guest.monitor.ask("change", drive="floppy0", file=str(image), options="write")
+        wanted = hashlib.sha256(image.read_bytes()).hexdigest()
+        runner.expect(wanted in (text := guest.command("sha256sum /dev/fd0")), f"the guest reads another floppy: {text}")
+        guest.command("echo written by the guest | dd of=/dev/fd0 conv=notrunc,fsync 2>/dev/null")
+        guest.monitor.ask("eject", drive="floppy0")
+        runner.expect(image.read_bytes().startswith(b"written by the guest\n"), "the guest's write is not on the floppy")
+
+
 def check_file_system(image, offset):
     result = subprocess.run(["/sbin/e2fsck", "-f", "-n", f"{image}?offset={offset}"], stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT)
@@ -115,17 +197,18 @@ def swap_a_lot(guest):
     swap(guest, 330)
 
 
-# Name: image, options of the disk, memory, other options, what is done in the guest, where the root file system begins.
-# UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
+# Name: image, options of the disk, memory, other options, what is done in the guest, how it ends, where the root file system
+# begins. UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
 DISKS = {
-    "ide": ("debian-bios.img", ["bus=ide"], "256M", [], [work], 1 << 20),
-    "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, swap_a_lot, user_mode_linux], 1 << 20),
-    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf"], [work], None),
+    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, reset_button, floppies], Guest.power_button, 1 << 20),
+    "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
+               1 << 20),
+    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work], Guest.reboot, None),
 }
 
 
 def run(options, name, folder):
-    image, of_disk, memory, words, parts, root_offset = DISKS[name]
+    image, of_disk, memory, words, parts, end, root_offset = DISKS[name]
     source, copy = pathlib.Path(options.disks, image), pathlib.Path(folder, image)
     if not source.exists():
         print(f"SKIP: '{source}' is missing: tests/guests/build_disk.py makes it")
@@ -134,14 +217,17 @@ def run(options, name, folder):
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, copy], check=True)
 
     def body(terminal):
-        guest = Guest(terminal)
+        guest = Guest(terminal, folder)
         guest.log_in()
         for part in parts:
             print(part.__name__, flush=True)
             part(guest)
-        guest.power_off()
+        print(end.__name__, flush=True)
+        end(guest)
+        guest.monitor.close()
 
-    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", memory, "--wall-timeout", "1500", *words]
+    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", memory, "--wall-timeout", "1500", "--monitor",
+             f"unix:{folder}/monitor", *words]
     session.run(options, words, body)
     if root_offset is not None:
         check_file_system(copy, root_offset)
