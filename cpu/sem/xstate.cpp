@@ -25,17 +25,52 @@ bool area_linear(Cpu& cpu, const Insn& in, u64 bytes, u64 alignment, mmu::Access
   return false;
 }
 
-bool load_area(Cpu& cpu, const Insn& in, u64 linear, std::span<u8> area) {
-  if (cpu.mmu.load_bytes(linear, area)) return true;
-  cpu.memory_fault(in.has(Insn::kStackSegment));
-  return false;
-}
+/// An area in memory. Offsets into it count as part of the effective address: they wrap as it does.
+class Area {
+ public:
+  Area(Cpu& cpu, const Insn& in, u64 linear) : cpu_(cpu), in_(in), linear_(linear), address_mask_(~u64{0} >> in.addr_shift) {
+    if (const u64 room = address_mask_ - effective_address(cpu.state, in) + 1; room != 0) before_wrap_ = room;
+  }
 
-bool store_area(Cpu& cpu, const Insn& in, u64 linear, std::span<const u8> area) {
-  if (cpu.mmu.store_bytes(linear, area)) return true;
-  cpu.memory_fault(in.has(Insn::kStackSegment));
-  return false;
-}
+  bool load(u32 offset, std::span<u8> into) const {
+    return each(offset, into.size(), [&](u64 linear, u64 at, u64 bytes) { return cpu_.mmu.load_bytes(linear, into.subspan(at, bytes)); });
+  }
+  bool store(std::span<const u8> from) const {
+    return each(0, from.size(), [&](u64 linear, u64 at, u64 bytes) { return cpu_.mmu.store_bytes(linear, from.subspan(at, bytes)); });
+  }
+  bool probe_write(u32 offset, u64 bytes) const {
+    return each(offset, bytes, [&](u64 linear, u64, u64 part) { return cpu_.mmu.probe_write(linear, part); });
+  }
+  /// The last byte is accessed first: it decides what CR2 says, and between page faults.
+  bool readable(u32 bytes) const {
+    u8 last;
+    return load(bytes - 1, {&last, 1});
+  }
+  bool writable(u32 bytes) const { return probe_write(bytes - 1, 1) && probe_write(0, bytes); }
+
+ private:
+  template <class Access>
+  bool each(u64 offset, u64 bytes, Access access) const {
+    for (u64 done = 0; done < bytes;) {
+      const u64 at = offset + done;
+      const bool wrapped = at >= before_wrap_;
+      const u64 part = wrapped ? bytes - done : std::min(bytes - done, before_wrap_ - at);
+      const u64 linear = linear_ + at - (wrapped ? address_mask_ + 1 : 0);
+      if (!access(linear, done, part)) {
+        cpu_.memory_fault(in_.has(Insn::kStackSegment));
+        return false;
+      }
+      done += part;
+    }
+    return true;
+  }
+
+  Cpu& cpu_;
+  const Insn& in_;
+  const u64 linear_;
+  const u64 address_mask_;
+  u64 before_wrap_ = ~u64{0};
+};
 
 void save_mxcsr(const CpuState& state, u8* area) {
   write_unaligned<u32>(area + kMxcsrOffset, state.mxcsr);
@@ -46,19 +81,22 @@ template <PointerFormat Format>
 Status sem_fxsave(Cpu& cpu, const Insn& in) {
   u64 linear;
   if (!area_linear(cpu, in, kFxsaveBytes, 16, mmu::Access::Write, linear)) return Status::Fault;
+  const Area memory(cpu, in, linear);
+  if (!memory.probe_write(kFxsaveBytes - 1, 1)) return Status::Fault;
   u8 area[kFxsaveBytes] = {};
   save_x87(cpu.state.x87, Format, area);
   save_mxcsr(cpu.state, area);
   save_xmm(cpu.state, xmm_count(in), area);
-  return store_area(cpu, in, linear, std::span(area).first(legacy_bytes(in))) ? Status::Next : Status::Fault;
+  return memory.store(std::span(area).first(legacy_bytes(in))) ? Status::Next : Status::Fault;
 }
 
 template <PointerFormat Format>
 Status sem_fxrstor(Cpu& cpu, const Insn& in) {
   u64 linear;
   if (!area_linear(cpu, in, kFxsaveBytes, 16, mmu::Access::Read, linear)) return Status::Fault;
+  const Area memory(cpu, in, linear);
   u8 area[kFxsaveBytes];
-  if (!load_area(cpu, in, linear, area)) return Status::Fault;
+  if (!memory.readable(kFxsaveBytes) || !memory.load(0, area)) return Status::Fault;
   const u32 mxcsr = read_unaligned<u32>(area + kMxcsrOffset);
   if ((mxcsr & ~kMxcsrMask) != 0) return cpu.raise(kGP, 0);
   load_x87(cpu.state.x87, Format, area);
@@ -93,8 +131,8 @@ Status sem_xsave(Cpu& cpu, const Insn& in) {
   if (!area_linear(cpu, in, bytes, 64, mmu::Access::Write, linear)) return Status::Fault;
   u8 buffer[kXsaveMaxBytes];
   const std::span<u8> area = std::span(buffer).first(bytes);
-  if (!cpu.mmu.probe_write(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
-  if (!load_area(cpu, in, linear, area)) return Status::Fault;
+  const Area memory(cpu, in, linear);
+  if (!memory.writable(bytes) || !memory.load(0, area)) return Status::Fault;
 
   const u64 with_mxcsr = Kind == SaveKind::Compact ? saved & kXstateSse : requested & (kXstateSse | kXstateAvx);
   if (saved & kXstateX87) save_x87(state.x87, Format, area);
@@ -109,7 +147,7 @@ Status sem_xsave(Cpu& cpu, const Insn& in) {
     const u64 xstate_bv = read_unaligned<u64>(buffer + kXsaveHeaderOffset);
     write_unaligned<u64>(buffer + kXsaveHeaderOffset, (xstate_bv & ~requested) | in_use);
   }
-  return store_area(cpu, in, linear, area) ? Status::Next : Status::Fault;
+  return memory.store(area) ? Status::Next : Status::Fault;
 }
 
 /// The header of an area: which components it holds and in which format. SDM 1 13.4.2.
@@ -144,11 +182,8 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   u64 linear;
   if (!area_linear(cpu, in, kXsaveAvxOffset, 64, mmu::Access::Read, linear)) return Status::Fault;
   u8 buffer[kXsaveMaxBytes] = {};
-  // Offsets count as part of the effective address: they wrap as it does.
-  const u64 effective = effective_address(state, in);
   const auto load_part = [&](u32 offset, u32 bytes) {
-    const u64 part = (effective + offset) << in.addr_shift >> in.addr_shift;
-    return load_area(cpu, in, linear + (part - effective), std::span(buffer).subspan(offset, bytes));
+    return Area(cpu, in, linear).load(offset, std::span(buffer).subspan(offset, bytes));
   };
   // The Xeon's order of accesses and checks, which decides between page faults and #GP, and what CR2 says: XCOMP_BV and its
   // components; the last byte of the area, its first or MXCSR; the rest of the header; the contents.

@@ -32,6 +32,7 @@ struct Options {
   u64 only_case = kAllCases;
   u64 show = 3;
   bool list = false;
+  bool exact = false;
 };
 
 class Oracle {
@@ -125,7 +126,9 @@ class Oracle {
 
   void check(const std::string& name, const Pending& pending, const Outcome& host) {
     emulator_.run(pending.test, emulated_);
-    const std::string difference = compare(pending.test, host, emulated_);
+    Case test = pending.test;
+    if (options_.exact) test.tolerance &= static_cast<u8>(~kAnyFaultAddress);
+    const std::string difference = compare(test, host, emulated_);
     if (difference.empty()) return;
     ++failures_;
     ++row_failures_;
@@ -155,6 +158,7 @@ int main(int argc, char** argv) {
   app.add_option("--row", options.row, "only this row (VADD*: all that begin so; SEQUENCE: only sequences)");
   app.add_option("--case", options.only_case, "only this case of the row");
   app.add_option("--show", options.show, "differences printed in full per row");
+  app.add_flag("--exact", options.exact, "also what a row is allowed to differ in");
   app.add_flag("--list", options.list, "print every row");
   CLI11_PARSE(app, argc, argv);
   return reprise::native::Oracle(options).run();

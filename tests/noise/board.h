@@ -84,7 +84,9 @@ class Board final : public MachineControl {
   machine::Pc& pc() { return *pc_; }
   const std::vector<std::unique_ptr<Medium>>& media() const { return media_; }
 
-  /// Of everything read, and of the machine as it is.
+  /// Of everything read so far.
+  u64 read_digest() const { return digest_; }
+  /// Of that and of the machine as it is.
   u64 digest();
   u64 accesses() const { return accesses_; }
   u64 events() const { return events_; }

@@ -23,8 +23,8 @@ namespace {
 
 /// More than a case takes on a slow host under sanitizers: one that takes longer hangs.
 constexpr rlim_t kCaseSeconds = 300;
-/// What devices may hold beyond what they have after construction.
-constexpr std::size_t kHeapBytes = 8 << 20;
+/// What the devices of two boards, and saving one, may take beyond what was there after construction.
+constexpr std::size_t kHeapBytes = 16 << 20;
 
 struct Options {
   u64 seed = 1;
@@ -60,44 +60,81 @@ Firmware choose_firmware(u64 number) {
   return seabios ? Firmware::SeaBios : Firmware::None;
 }
 
-/// `reload`: with the machine saved and loaded on the way. The digest.
-u64 play(const Case& test, bool reload, Outcome& outcome, std::string& problem) {
-  Board board(test.firmware);
-  Random random(test.seed * 0x9e3779b97f4a7c15 + test.number);
-  Random moments(test.number + 77);
-  const std::size_t heap_before = heap_bytes();
-  reset_heap_peak();
-  for (u64 step = 0; step < test.steps && problem.empty(); ++step) {
-    const Player& player = test.player != nullptr ? *test.player : players()[random.below(players().size())];
-    player.play(board, random);
-    if (random.below(100) == 0) board.take_interrupt();
-    if (random.below(1000) == 0) board.wait(random.below(20'000'000));
-    if (random.below(4000) == 0) board.reset();
-    if (reload && moments.below(test.steps / 4) == 0) board.save_and_load();
-    problem = board.problem();
+/// One board under the noise of a case.
+class Run {
+ public:
+  explicit Run(const Case& test)
+      : board_(test.firmware), random_(test.seed * 0x9e3779b97f4a7c15 + test.number), player_(test.player) {}
+
+  /// The device it was played with.
+  const Player& step() {
+    const Player& player = player_ != nullptr ? *player_ : players()[random_.below(players().size())];
+    player.play(board_, random_);
+    if (random_.below(100) == 0) board_.take_interrupt();
+    if (random_.below(1000) == 0) board_.wait(random_.below(20'000'000));
+    if (random_.below(4000) == 0) board_.reset();
+    return player;
   }
-  outcome.accesses += board.accesses();
-  outcome.events += board.events();
-  outcome.virtual_ns += board.pc().scheduler().now_ns();
-  // A reload holds two machines for a moment.
-  if (!reload) {
-    outcome.heap_bytes = heap_peak_bytes() - std::min(heap_before, heap_peak_bytes());
-    if (problem.empty() && outcome.heap_bytes > kHeapBytes)
-      problem = fmt::format("devices hold {} KiB more than at first", outcome.heap_bytes >> 10);
-  }
-  if (problem.empty() && board.pc().dump().empty()) problem = "the dump of the board is empty";
-  const u64 digest = board.digest();
-  if (problem.empty()) problem = board.problem();
-  return digest;
+  Board& board() { return board_; }
+
+ private:
+  Board board_;
+  Random random_;
+  const Player* player_;
+};
+
+std::vector<u8> saved(const devices::Device* device) {
+  Archive archive;
+  const_cast<devices::Device*>(device)->serialize(archive);
+  return {archive.bytes().begin(), archive.bytes().end()};
 }
 
-Outcome run_case(const Case& test, std::string& problem) {
-  Outcome outcome;
-  const u64 straight = play(test, false, outcome, problem);
-  if (!problem.empty()) return outcome;
-  const u64 reloaded = play(test, true, outcome, problem);
-  if (problem.empty() && straight != reloaded) problem = "a run that was saved and loaded went another way";
-  return outcome;
+/// The first device of two boards that is not in the same state; empty: there is none.
+std::string first_difference(Board& a, Board& b) {
+  const auto of_a = a.pc().devices();
+  const auto of_b = b.pc().devices();
+  for (std::size_t i = 0; i < of_a.size(); ++i)
+    if (saved(of_a[i]) != saved(of_b[i])) return fmt::format("{}, {}", of_a[i]->name(), i);
+  return {};
+}
+
+/// Empty: all is well.
+std::string run_case(const Case& test, Outcome& outcome) {
+  Run straight(test);
+  Run reloaded(test);
+  Random moments(test.number + 77);
+  reset_heap_peak();
+  const std::size_t heap_before = heap_bytes();
+  for (u64 step = 0; step < test.steps; ++step) {
+    if (moments.below(test.steps / 4) == 0) {
+      const std::string other = first_difference(straight.board(), reloaded.board());
+      if (!other.empty())
+        return fmt::format("before step {} the state of a device is not what it was loaded for ({})", step,
+                           other);
+      reloaded.board().save_and_load();
+    }
+    const Player& player = straight.step();
+    reloaded.step();
+    for (const Run* run : {&straight, &reloaded})
+      if (const std::string& problem = const_cast<Run*>(run)->board().problem(); !problem.empty())
+        return fmt::format("step {}: {}", step, problem);
+    if (straight.board().read_digest() == reloaded.board().read_digest()) continue;
+    return fmt::format("step {}, on {}: a board that was saved and loaded reads otherwise ({})", step,
+                       player.name, first_difference(straight.board(), reloaded.board()));
+  }
+  outcome.heap_bytes = heap_peak_bytes() - heap_before;
+  if (outcome.heap_bytes > kHeapBytes)
+    return fmt::format("devices hold {} KiB more than at first", outcome.heap_bytes >> 10);
+  for (Run* run : {&straight, &reloaded}) {
+    outcome.accesses += run->board().accesses();
+    outcome.events += run->board().events();
+    outcome.virtual_ns += run->board().pc().scheduler().now_ns();
+    if (run->board().pc().dump().empty()) return "the dump of the board is empty";
+  }
+  if (straight.board().digest() != reloaded.board().digest())
+    return fmt::format("a board that was saved and loaded ends in another state ({})",
+                       first_difference(straight.board(), reloaded.board()));
+  return straight.board().problem();
 }
 
 /// In a process of its own. Nothing when it failed; the reason has been printed.
@@ -110,8 +147,8 @@ std::optional<Outcome> run_apart(const Case& test, double& cpu_s) {
     ::close(ends[0]);
     const rlimit limit{kCaseSeconds, kCaseSeconds};
     ::setrlimit(RLIMIT_CPU, &limit);
-    std::string problem;
-    const Outcome outcome = run_case(test, problem);
+    Outcome outcome;
+    const std::string problem = run_case(test, outcome);
     if (!problem.empty()) fmt::print(stderr, "device_noise: {}\n", problem);
     const bool told = ::write(ends[1], &outcome, sizeof outcome) == sizeof outcome;
     std::exit(problem.empty() && told ? 0 : 1);
