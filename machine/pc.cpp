@@ -138,15 +138,9 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pci_windows_(ports_, {.map =
                                 [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
                                   constexpr int kAboveRam = 1;
-                                  const bool mapped = map_mmio(name, phys, bytes, handler, kAboveRam);
-                                  memory_map_changed();
-                                  return mapped;
+                                  return map_mmio(name, phys, bytes, handler, kAboveRam);
                                 },
-                            .unmap =
-                                [this](const std::string& name) {
-                                  phys_map_.remove(name);
-                                  memory_map_changed();
-                                }}),
+                            .unmap = [this](const std::string& name) { phys_map_.remove(name); }}),
       watchdog_action_(config.watchdog_action) {
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
@@ -163,6 +157,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   plug_in_disks();
   plug_in_extras(config, backends.console);
   for_each_device([](devices::Device& device) { device.reset(ResetKind::PowerOn); });
+  place_windows();
   for (const auto& processor : processors_) {
     processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
   }
@@ -185,8 +180,9 @@ void Pc::map_memory() {
 
 bool Pc::map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority) {
   if (!trace_mmio_) return phys_map_.add_mmio(name, phys, bytes, device, priority).ok();
-  traced_.push_back(std::make_unique<TracedMmio>(name, device, *this, log_));
-  return phys_map_.add_mmio(name, phys, bytes, *traced_.back(), priority).ok();
+  std::unique_ptr<TracedMmio>& traced = traced_[name];
+  if (!traced) traced = std::make_unique<TracedMmio>(name, device, *this, log_);
+  return phys_map_.add_mmio(name, phys, bytes, *traced, priority).ok();
 }
 
 void Pc::map_ports() {
@@ -211,7 +207,6 @@ void Pc::map_ports() {
   map(kCom2Port, 8, Width::Byte, com2_);
   map(devices::Vga::kFirstPort, devices::Vga::kPorts, Width::Byte, vga_.ports());
   map(0xcf8, 8, Width::Dword, pci_config_);
-  map(kPmBasePort, devices::AcpiPm::kPorts, Width::Dword, acpi_pm_.pm_ports());
   constexpr u16 kBochsDebugPort = 0xe9;
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
@@ -298,7 +293,6 @@ void Pc::map_pci() {
   attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
   attach_pci(kPciDeviceSouthBridge, 1, ide_);
   attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
-  move_ide_ports();
 }
 
 void Pc::plug_in_disks() {
@@ -378,15 +372,13 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
   using devices::Piix4Pm;
   using devices::ide::IdeController;
   namespace pci = devices::pci;
-  if (change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
-    pci_windows_.update(function);
-  if (&function == &piix4_pm_ &&
-      (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
-       change.touches(Piix4Pm::kDevActB, 4)))
-    move_pm_ports();
-  if (&function == &ide_ &&
-      (change.touches(pci::kCommand, 2) || change.touches(IdeController::kIdeTiming, 4)))
-    move_ide_ports();
+  const bool moves_pm = &function == &piix4_pm_ &&
+                        (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
+                         change.touches(Piix4Pm::kDevActB, 4));
+  const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
+  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) ||
+      change.touches(pci::kBar0, 4 * pci::kBars))
+    place_windows();
   if (&function == &host_bridge_ &&
       change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
       rom_shadow_->update(host_bridge_))
@@ -400,22 +392,30 @@ void Pc::arrange_smram() {
   memory_map_changed();
 }
 
-void Pc::move_pm_ports() {
-  acpi_pm_.enable_apm_smi(piix4_pm_.apm_smi_enabled());
-  ports_.unmap(acpi_pm_.pm_ports());
-  // A base on top of another device is the guest's mistake: the ports then answer nowhere.
-  if (piix4_pm_.pm_enabled()) {
-    (void)ports_.map({piix4_pm_.pm_base(), devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
-  }
+Pc::Placement Pc::wanted_placement() const {
+  Placement wanted;
+  wanted.windows = pci_windows_.wanted();
+  if (piix4_pm_.pm_enabled()) wanted.pm_base = piix4_pm_.pm_base();
+  for (unsigned i = 0; i < wanted.ide.size(); ++i) wanted.ide[i] = ide_.decodes(i);
+  return wanted;
 }
 
-void Pc::move_ide_ports() {
+/// All of them are placed anew when one moves: which of two in one place answers must not depend on which was
+/// there first, which nobody could save. Without an effect when the place is taken: the guest's mistake.
+void Pc::place_windows() {
   using devices::ide::IdeController;
+  acpi_pm_.enable_apm_smi(piix4_pm_.apm_smi_enabled());
+  const Placement wanted = wanted_placement();
+  if (wanted == placed_) return;
+  pci_windows_.unmap_all();
+  ports_.unmap(acpi_pm_.pm_ports());
   for (unsigned i = 0; i < IdeController::kChannels; ++i) {
+    ports_.unmap(ide_.channel(i));
+    ports_.unmap(ide_.channel(i).control_port());
+  }
+  for (unsigned i = 0; i < IdeController::kChannels; ++i) {
+    if (!wanted.ide[i]) continue;
     devices::ide::IdeChannel& channel = ide_.channel(i);
-    ports_.unmap(channel);
-    ports_.unmap(channel.control_port());
-    if (!ide_.decodes(i)) continue;
     (void)ports_.map({.first = IdeController::kCommandPort[i],
                       .count = devices::ide::IdeChannel::kCommandPorts,
                       .widest = Width::Dword,
@@ -423,6 +423,11 @@ void Pc::move_ide_ports() {
                      channel);
     (void)ports_.map({IdeController::kControlPort[i], 1, Width::Byte}, channel.control_port());
   }
+  if (wanted.pm_base)
+    (void)ports_.map({*wanted.pm_base, devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+  pci_windows_.map_all();
+  if (wanted.windows != placed_.windows) memory_map_changed();
+  placed_ = wanted;
 }
 
 void Pc::set_a20(unsigned source, bool enabled) {
@@ -500,9 +505,7 @@ bool Pc::reset() {
     if (i != 0) processor.vcpu.init(cpu::Activity::WaitForSipi);
     processor.apic_base_changed(processor.lapic.base_phys(), processor.lapic.mmio_enabled());
   }
-  pci_windows_.update_all();
-  move_pm_ports();
-  move_ide_ports();
+  place_windows();
   arrange_smram();
   rom_shadow_->update(host_bridge_);
   memory_map_changed();
@@ -668,9 +671,7 @@ void Pc::serialize(Archive& archive) {
   irq_router_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
   if (archive.loading()) {
-    pci_windows_.update_all();
-    move_pm_ports();
-    move_ide_ports();
+    place_windows();
     arrange_smram();
     if (rom_shadow_) rom_shadow_->update(host_bridge_);
     memory_map_changed();

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -185,9 +186,16 @@ class Pc final : public cpu::CpuBus,
   AcpiImage acpi_image() const;
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
-  void move_pm_ports();
   void arrange_smram();
-  void move_ide_ports();
+  /// Where the guest's registers put what it can move.
+  struct Placement {
+    std::vector<std::optional<u64>> windows;  // PCI base address registers
+    std::optional<u16> pm_base;
+    std::array<bool, 2> ide{};
+    bool operator==(const Placement&) const = default;
+  };
+  Placement wanted_placement() const;
+  void place_windows();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   /// After a change of the memory map: no translation of before may be used.
@@ -228,7 +236,7 @@ class Pc final : public cpu::CpuBus,
   const Log& log_;
   const bool trace_ports_;
   const bool trace_mmio_;
-  std::vector<std::unique_ptr<TracedMmio>> traced_;
+  std::map<std::string, std::unique_ptr<TracedMmio>> traced_;  // by name of the region
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
@@ -286,6 +294,7 @@ class Pc final : public cpu::CpuBus,
   std::vector<Drive> drives_;
   devices::ide::IdeController ide_;
   PciWindows pci_windows_;
+  Placement placed_;
   unsigned next_card_slot_ = kPciFirstCardDevice;
   unsigned ahci_slot_ = 0;          // if there is an AHCI adapter
   unsigned first_virtio_slot_ = 0;  // of the disks' cards

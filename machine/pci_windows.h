@@ -2,7 +2,6 @@
 // PCI 2.2, 6.2.5.1. Thread: the one that runs the machine.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,26 +23,27 @@ class PciWindows {
   PciWindows(devices::PioBus& ports, MemoryWindows memory) : ports_(ports), memory_(std::move(memory)) {}
 
   /// `function`, known as `slot` ("00:03.0"), outlives this.
-  void add(devices::PciFunction& function, std::string slot);
-  /// Brings the windows of `function` up to date with its registers. A window on top of another device's is
-  /// the guest's mistake: it answers nowhere until the guest moves one of them.
-  void update(const devices::PciFunction& function);
-  void update_all();
+  void add(const devices::PciFunction& function, const std::string& slot);
+  /// Where the registers want each window, if anywhere.
+  std::vector<std::optional<u64>> wanted() const;
+  /// Maps every window that is wanted and was unmapped, in the order of add(). A window on top of what is
+  /// there already is the guest's mistake: it answers nowhere.
+  void map_all();
+  void unmap_all();
 
  private:
-  struct Card {
-    devices::PciFunction* function;
-    std::string slot;
-    std::array<std::optional<u64>, devices::pci::kBars> mapped{};  // where, if anywhere
+  struct Window {
+    const devices::PciFunction* function;
+    unsigned bar;
+    std::string name;
+    bool mapped = false;
   };
-  void update(Card& card);
-  bool map(const Card& card, unsigned index, u64 base);
-  void unmap(const Card& card, unsigned index);
-  static std::string name(const Card& card, unsigned index);
+  bool map(const Window& window, u64 base);
+  void unmap(const Window& window);
 
   devices::PioBus& ports_;
   MemoryWindows memory_;
-  std::vector<Card> cards_;
+  std::vector<Window> windows_;
 };
 
 }  // namespace reprise::machine

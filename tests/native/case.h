@@ -41,7 +41,6 @@ struct Registers {
 /// instruction changes nothing, does not. docs/undefined.md has the list.
 enum Tolerance : u8 {
   kExact = 0,
-  kAnyFaultAddress = 1u << 0,  // several accesses in no documented order: CR2 and error code may be of any of them
   kMemoryOnFault = 1u << 1,    // stores before the fault stay
   kX87OnFault = 1u << 2,       // the switch to MMX state happens before the fault
   kHighHalvesOnFault = 1u << 3,  // 32-bit addresses: registers are already truncated

@@ -127,7 +127,7 @@ class Oracle {
   void check(const std::string& name, const Pending& pending, const Outcome& host) {
     emulator_.run(pending.test, emulated_);
     Case test = pending.test;
-    if (options_.exact) test.tolerance &= static_cast<u8>(~kAnyFaultAddress);
+    if (options_.exact) test.tolerance = kExact;
     const std::string difference = compare(test, host, emulated_);
     if (difference.empty()) return;
     ++failures_;

@@ -146,6 +146,32 @@ TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
   EXPECT_EQ(pc->port_read(0xb08, Width::Dword), 0xffffffffu);
 }
 
+/// Which of two in one place answers depends on the registers alone, so that a loaded machine agrees.
+TEST_F(PcTest, WindowsInOnePlaceDoNotDependOnWhichCameFirst) {
+  const auto config_write = [this](u32 function, u32 offset, u32 value) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000 | 1u << 11 | function << 8 | offset);
+    pc->port_write(0xcfc, Width::Dword, value);
+  };
+  constexpr u32 kIde = 1, kPm = 3;
+  constexpr u16 kTable = kPmBasePort + 4;  // of the bus master, when it is here
+  config_write(kIde, 0x20, kPmBasePort | 1);
+  config_write(kIde, 0x04, 5);
+  pc->port_write(kTable, Width::Dword, 0x12345678);
+  EXPECT_NE(pc->port_read(kTable, Width::Dword), 0x12345678u) << "the PM block is there";
+  config_write(kPm, 0x40, 0x701);
+  pc->port_write(kTable, Width::Dword, 0x12345678);
+  EXPECT_EQ(pc->port_read(kTable, Width::Dword), 0x12345678u) << "it is gone";
+
+  Archive saved;
+  pc->serialize(saved);
+  Pc other(config, *ram, {sink, sink}, control, log);
+  Archive load(saved.bytes());
+  other.serialize(load);
+  EXPECT_EQ(other.port_read(kTable, Width::Dword), 0x12345678u);
+  config_write(kPm, 0x40, kPmBasePort | 1);
+  EXPECT_NE(pc->port_read(kTable, Width::Dword), 0x12345678u) << "it is back";
+}
+
 TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
   std::mt19937_64 random(4711);
   const u64 bases[] = {kIoApicPhys, kHpetPhys, kLapicPhys, kVgaWindowPhys, kLowRamLimitPhys};
