@@ -11,7 +11,6 @@ namespace reprise::devices::ata {
 namespace {
 
 constexpr u8 kDiagnosticPassed = 0x01;
-constexpr u8 kPowerActive = 0xff, kPowerIdle = 0x80, kPowerStandby = 0x00;
 constexpr u8 kFeatureTransferMode = 0x03, kFeatureKeepOnReset = 0x66, kFeatureRevertOnReset = 0xcc;
 /// Larger discs are DVDs: 90 minutes of CD, in blocks.
 constexpr u64 kMaxCdBlocks = 90 * 60 * 75;
@@ -451,9 +450,7 @@ void Cdrom::finish(Work& work, TaskFile& registers) {
   if (work.error) return;
   switch (work.command) {
     case Command::CheckPowerMode:
-      registers.count = power_ == Power::Active ? kPowerActive
-                        : power_ == Power::Idle ? kPowerIdle
-                                                : kPowerStandby;
+      registers.count = power_mode();
       break;
     case Command::DeviceDiagnostic:
       sign(registers);

@@ -30,7 +30,6 @@ class Cdrom final : public Unit {
   void soft_reset() override;
   void sign(TaskFile& registers) const override;
   bool is_packet_device() const override { return true; }
-  bool asleep() const override { return power_ == Power::Sleep; }
   Work begin(Command command, TaskFile& registers) override;
   Work begin_packet(std::span<const u8, kPacketBytes> packet, bool dma) override;
   u64 read(Work& work, u64 offset, std::span<u8> into) override;
@@ -55,7 +54,6 @@ class Cdrom final : public Unit {
   const Sense& sense() const { return sense_; }
 
  private:
-  enum class Power : u8 { Active, Idle, Standby, Sleep };
   enum class MediaEvent : u8 { None = 0, EjectRequest = 1, NewMedia = 2, Removal = 3 };
   using Packet = std::span<const u8, kPacketBytes>;
 
@@ -90,7 +88,6 @@ class Cdrom final : public Unit {
   const std::string serial_;
   const Cable cable_;
 
-  Power power_ = Power::Active;
   u8 transfer_mode_ = kTransferModeDefault;
   bool tray_open_ = false;
   bool locked_ = false;

@@ -13,7 +13,6 @@ constexpr u16 kNativeHeads = 16;
 constexpr u16 kNativeTrackSectors = 63;
 constexpr u64 kMaxCylinders = 16383;
 constexpr u64 kMaxSector28 = 0x0fff'ffff;
-constexpr u8 kPowerActive = 0xff, kPowerIdle = 0x80, kPowerStandby = 0x00;  // CHECK POWER MODE
 constexpr u8 kDiagnosticPassed = 0x01;
 
 // Log addresses. Annex A.
@@ -257,7 +256,6 @@ void Disk::initialize_parameters(Work& work, const TaskFile& registers) {
 Work Disk::begin(Command command, TaskFile& registers) {
   Work work;
   work.command = command;
-  const auto wake = [this](Power power) { power_ = power; };
   switch (command) {
     case Command::ReadSectors:
     case Command::ReadSectorsNoRetry:
@@ -365,15 +363,15 @@ Work Disk::begin(Command command, TaskFile& registers) {
       break;
     case Command::Idle:
     case Command::IdleImmediate:
-      wake(Power::Idle);
+      power_ = Power::Idle;
       return work;
     case Command::Standby:
     case Command::StandbyImmediate:
-      wake(Power::Standby);
+      power_ = Power::Standby;
       work.action = Action::Flush;
       return work;
     case Command::Sleep:
-      wake(Power::Sleep);
+      power_ = Power::Sleep;
       work.action = Action::Flush;
       return work;
     default:
@@ -544,9 +542,7 @@ void Disk::finish(Work& work, TaskFile& registers) {
       registers.set_lba48(sectors() - (sectors() ? 1 : 0));
       break;
     case Command::CheckPowerMode:
-      registers.count = power_ == Power::Active ? kPowerActive
-                        : power_ == Power::Idle ? kPowerIdle
-                                                : kPowerStandby;
+      registers.count = power_mode();
       break;
     case Command::DeviceDiagnostic:
       sign(registers);

@@ -25,7 +25,6 @@ class Disk final : public Unit {
   void soft_reset() override;
   void sign(TaskFile& registers) const override;
   bool is_packet_device() const override { return false; }
-  bool asleep() const override { return power_ == Power::Sleep; }
   Work begin(Command command, TaskFile& registers) override;
   Work begin_packet(std::span<const u8, kPacketBytes> packet, bool dma) override;
   u64 read(Work& work, u64 offset, std::span<u8> into) override;
@@ -35,7 +34,6 @@ class Disk final : public Unit {
   std::string debug_dump() const override;
 
  private:
-  enum class Power : u8 { Active, Idle, Standby, Sleep };
   /// What went wrong with the last queued command that did; READ LOG EXT page 10h.
   struct QueuedError {
     u8 tag = 0;
@@ -76,7 +74,6 @@ class Disk final : public Unit {
   const std::string serial_;
   const Cable cable_;
 
-  Power power_ = Power::Active;
   u8 multiple_ = 0;
   u8 transfer_mode_ = kTransferModeDefault;
   u16 heads_ = 0;

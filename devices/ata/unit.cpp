@@ -21,4 +21,10 @@ void Work::serialize(Archive& archive) {
   archive.value(has_failed_sector);
 }
 
+u8 Unit::power_mode() const {
+  constexpr u8 kActive = 0xff, kIdle = 0x80, kStandby = 0x00;
+  if (power_ == Power::Active) return kActive;
+  return power_ == Power::Idle ? kIdle : kStandby;
+}
+
 }  // namespace reprise::devices::ata

@@ -54,6 +54,8 @@ struct Work {
 inline constexpr u32 kMaxBlockBytes = 65536;
 inline constexpr std::size_t kPacketBytes = 12;
 
+enum class Power : u8 { Active, Idle, Standby, Sleep };
+
 class Unit {
  public:
   virtual ~Unit() = default;
@@ -66,7 +68,7 @@ class Unit {
   virtual void sign(TaskFile& registers) const = 0;
   virtual bool is_packet_device() const = 0;
   /// Asleep: takes no commands until a reset.
-  virtual bool asleep() const = 0;
+  bool asleep() const { return power_ == Power::Sleep; }
 
   /// The registers are the command's operands; some commands answer in them. At most kMaxBlockBytes of
   /// Action::Buffer data; any amount of Action::Medium data, in sectors.
@@ -83,6 +85,12 @@ class Unit {
 
   virtual void serialize(Archive& archive) = 0;
   virtual std::string debug_dump() const = 0;
+
+ protected:
+  /// What CHECK POWER MODE answers in the count register. ATA8-ACS 7.8.
+  u8 power_mode() const;
+
+  Power power_ = Power::Active;
 };
 
 }  // namespace reprise::devices::ata

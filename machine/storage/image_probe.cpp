@@ -40,6 +40,41 @@ constexpr std::array kMagics = {
     Magic{ImageKind::SevenZip, 0, "7z\xbc\xaf\x27\x1c"sv},
 };
 
+struct KindFacts {
+  ImageKind kind;
+  std::string_view name;
+  std::string_view qemu_name;  // empty: qemu-img cannot read it
+  std::string_view unpacker;   // empty: it is no compressed file
+};
+
+constexpr std::array kKinds = {
+    KindFacts{ImageKind::Raw, "raw", "raw", ""},
+    KindFacts{ImageKind::Qcow2, "qcow2", "qcow2", ""},
+    KindFacts{ImageKind::Qcow1, "qcow version 1", "qcow", ""},
+    KindFacts{ImageKind::Qed, "QED", "qed", ""},
+    KindFacts{ImageKind::Vmdk, "VMDK", "vmdk", ""},
+    KindFacts{ImageKind::Vdi, "VDI", "vdi", ""},
+    KindFacts{ImageKind::Vhdx, "VHDX", "vhdx", ""},
+    KindFacts{ImageKind::Vhd, "VHD", "vpc", ""},
+    KindFacts{ImageKind::Parallels, "Parallels", "parallels", ""},
+    KindFacts{ImageKind::Luks, "LUKS", "", ""},
+    KindFacts{ImageKind::Gzip, "gzip", "", "gunzip"},
+    KindFacts{ImageKind::Xz, "xz", "", "unxz"},
+    KindFacts{ImageKind::Zstd, "zstd", "", "unzstd"},
+    KindFacts{ImageKind::Bzip2, "bzip2", "", "bunzip2"},
+    KindFacts{ImageKind::Zip, "zip", "", "unzip"},
+    KindFacts{ImageKind::SevenZip, "7z", "", "7z x"},
+};
+
+constexpr bool in_order_of_kinds() {
+  for (std::size_t i = 0; i < kKinds.size(); ++i)
+    if (kKinds[i].kind != static_cast<ImageKind>(i)) return false;
+  return true;
+}
+static_assert(in_order_of_kinds());
+
+const KindFacts& facts_of(ImageKind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
+
 bool matches(std::span<const u8> head, u64 offset, std::string_view bytes) {
   if (head.size() < offset || head.size() - offset < bytes.size()) return false;
   return std::equal(bytes.begin(), bytes.end(), head.begin() + static_cast<std::ptrdiff_t>(offset),
@@ -55,87 +90,9 @@ ImageKind probe_image(std::span<const u8> head) {
   return ImageKind::Raw;
 }
 
-std::string_view name_of(ImageKind kind) {
-  switch (kind) {
-    case ImageKind::Raw:
-      return "raw";
-    case ImageKind::Qcow2:
-      return "qcow2";
-    case ImageKind::Qcow1:
-      return "qcow version 1";
-    case ImageKind::Qed:
-      return "QED";
-    case ImageKind::Vmdk:
-      return "VMDK";
-    case ImageKind::Vdi:
-      return "VDI";
-    case ImageKind::Vhdx:
-      return "VHDX";
-    case ImageKind::Vhd:
-      return "VHD";
-    case ImageKind::Parallels:
-      return "Parallels";
-    case ImageKind::Luks:
-      return "LUKS";
-    case ImageKind::Gzip:
-      return "gzip";
-    case ImageKind::Xz:
-      return "xz";
-    case ImageKind::Zstd:
-      return "zstd";
-    case ImageKind::Bzip2:
-      return "bzip2";
-    case ImageKind::Zip:
-      return "zip";
-    case ImageKind::SevenZip:
-      return "7z";
-  }
-  return "unknown";
-}
-
-std::string_view qemu_name_of(ImageKind kind) {
-  switch (kind) {
-    case ImageKind::Raw:
-      return "raw";
-    case ImageKind::Qcow2:
-      return "qcow2";
-    case ImageKind::Qcow1:
-      return "qcow";
-    case ImageKind::Qed:
-      return "qed";
-    case ImageKind::Vmdk:
-      return "vmdk";
-    case ImageKind::Vdi:
-      return "vdi";
-    case ImageKind::Vhdx:
-      return "vhdx";
-    case ImageKind::Vhd:
-      return "vpc";
-    case ImageKind::Parallels:
-      return "parallels";
-    default:
-      return "";
-  }
-}
-
-std::string_view unpacker_of(ImageKind kind) {
-  switch (kind) {
-    case ImageKind::Gzip:
-      return "gunzip";
-    case ImageKind::Xz:
-      return "unxz";
-    case ImageKind::Zstd:
-      return "unzstd";
-    case ImageKind::Bzip2:
-      return "bunzip2";
-    case ImageKind::Zip:
-      return "unzip";
-    case ImageKind::SevenZip:
-      return "7z x";
-    default:
-      return "";
-  }
-}
+std::string_view name_of(ImageKind kind) { return facts_of(kind).name; }
+std::string_view qemu_name_of(ImageKind kind) { return facts_of(kind).qemu_name; }
+std::string_view unpacker_of(ImageKind kind) { return facts_of(kind).unpacker; }
 
 bool is_iso9660(std::span<const u8> descriptor) {
   // ECMA-119 8.1: type, "CD001", version.
