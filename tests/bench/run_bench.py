@@ -3,7 +3,9 @@
 
 Every turn boots the guest for one group of workloads; each workload runs between two marker lines on the serial console,
 and its time is that between the arrivals of the markers. "boot" is from the start of the emulator to the guest's first
-process, for several of Debian's kernels; "uml" is user-mode Linux from its start to its power-off. The results of the
+process, for several of Debian's kernels; "disk" is from power-on to `login:` of Debian's disk image (firmware, GRUB, systemd),
+whose waiting times Reprise skips and QEMU does not: compare processor time; "uml" is user-mode Linux from its start to its
+power-off. The results of the
 workloads are compared between all three. For Reprise the guest's time-stamp counter gives the instructions of each
 workload: one instruction is one tick (idle time, of which these have next to none, counts as well).
 """
@@ -15,6 +17,7 @@ import math
 import os
 import pathlib
 import platform
+import select
 import shutil
 import statistics
 import subprocess
@@ -31,7 +34,8 @@ import workloads  # noqa: E402
 CONTESTANTS = ["reprise", "qemu", "native"]
 # Kernels to boot beside the one that the guest images use; a package that apt does not know is left out.
 KERNELS = {"boot-generic": "linux-image-amd64", "boot-6.12": "linux-image-6.12-cloud-amd64"}
-GROUPS = {"boot": ["boot", *KERNELS], **{group: list(scripts) for group, scripts in workloads.SCRIPTS.items()}}
+DISK_BUSES = {"disk-ide": "ide", "disk-virtio": "virtio"}
+GROUPS = {"boot": ["boot", *KERNELS], "disk": list(DISK_BUSES), **{group: list(scripts) for group, scripts in workloads.SCRIPTS.items()}}
 APPEND = "console=ttyS0 quiet reprise.exec=/bench/guest_bench.sh bench="
 
 
@@ -103,6 +107,19 @@ class Bench:
                              "-no-reboot", "-kernel", kernel, "-initrd", initramfs, "-append",
                              APPEND + ",".join(names)], 1800)
 
+    def run_disk(self, contestant, bus):
+        """Power-on to the login prompt; the image is not written."""
+        image = self.options.disks / "debian-bios.img"
+        if not image.exists():
+            return None
+        if contestant == "reprise":
+            command = [self.options.reprise, "run", "--disk", f"{image},bus={bus}", "--memory", "256M", "--serial", "stdio",
+                       "--engine", self.options.engine, *self.options.reprise_arg]
+        else:
+            command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nographic", "-snapshot",
+                       "-drive", f"file={image},format=raw,if={bus}"]
+        return time_to(b"debian login: ", command, 600)
+
     def run_native(self, names):
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         with tempfile.TemporaryDirectory(dir=memory) as temporary:
@@ -136,12 +153,16 @@ class Bench:
                     continue
                 run = self.run_reprise if contestant == "reprise" else self.run_qemu
                 found[name] = run(kernel, self.folder / "boot.img", [])["userland"]
+        elif group == "disk":
+            for name in names if contestant != "native" else []:
+                if (time_taken := self.run_disk(contestant, DISK_BUSES[name])) is not None:
+                    found[name] = time_taken
         elif contestant == "native":
             found = self.run_native(names)
         else:
             run = self.run_reprise if contestant == "reprise" else self.run_qemu
             found = run(self.options.guests / "vmlinuz", self.folder / "bench.img", names)
-        missing = [name for name in names if name not in found and group not in ("boot", "uml")]
+        missing = [name for name in names if name not in found and group not in ("boot", "disk", "uml")]
         if missing:
             sys.exit(f"bench: {contestant}: no end of {', '.join(missing)}")
         return {name: found[name] for name in names if name in found}
@@ -156,6 +177,25 @@ def processor_seconds(process):
         except (OSError, IndexError):
             pass  # it has just ended
     return nanoseconds / 1e9
+
+
+def time_to(text, command, timeout):
+    """Runs a command until `text` comes on its standard output."""
+    started = time.monotonic()
+    process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    seen = b""
+    try:
+        while text not in seen:
+            ready, _, _ = select.select([process.stdout], [], [], max(0, started + timeout - time.monotonic()))
+            more = os.read(process.stdout.fileno(), 65536) if ready else b""
+            if not more:
+                sys.exit(f"bench: {command[0]} did not come to '{text.decode()}'; it ends:\n" + seen[-800:].decode(errors="replace"))
+            seen = seen[-len(text):] + more if len(seen) > 4096 else seen + more
+        return {"s": time.monotonic() - started, "cpu_s": processor_seconds(process.pid)}
+    finally:
+        process.kill()
+        process.wait()
 
 
 def time_markers(command, timeout, environment=None, native=False):
@@ -283,6 +323,8 @@ def main():
     parser.add_argument("--reprise", default="build/release/reprise", help="the program to measure")
     parser.add_argument("--reprise-arg", action="append", default=[], metavar="ARG", help="further option for 'reprise run'")
     parser.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
+    parser.add_argument("--disks", type=pathlib.Path, default=pathlib.Path("build/disks"),
+                        help="folder with debian-bios.img, which tests/guests/build_disk.py makes; without it its group is left out")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build"), help="folder for bench.json and what it needs")
     options = parser.parse_args()
     contestants = options.contestants.split(",")
@@ -291,7 +333,8 @@ def main():
     chosen = choose(options.only)
 
     bench = Bench(options)
-    bench.set_up()
+    if set(chosen) != {"disk"}:
+        bench.set_up()
     started = time.monotonic()
     rounds = run_rounds(bench, chosen, contestants, options.rounds)
     rows = summarise(chosen, rounds, {"wall": "s", "cpu": "cpu_s"}[options.clock])
