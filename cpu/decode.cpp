@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cpu/cpu.h"
+#include "cpu/insn_length.h"
 
 namespace reprise::cpu {
 namespace {
@@ -283,25 +284,22 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   // What is not written in the instruction is the bodies' business.
   if (ZYAN_SUCCESS(status))
     status = ZydisDecoderDecodeOperands(&decoder, &context, &zydis, operands, zydis.operand_count_visible);
-  if (status == ZYDIS_STATUS_NO_MORE_DATA) {
-    if (available < ZYDIS_MAX_INSTRUCTION_LENGTH) return DecodeStatus::Truncated;
-    insn.exec = raise_gp0;  // longer than 15 bytes, SDM 3A 6.15 #GP
-    return DecodeStatus::Ok;
-  }
-  if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG) {
-    insn.exec = raise_gp0;
-    return DecodeStatus::Ok;
-  }
-  if (!ZYAN_SUCCESS(status)) {
-    insn.exec = raise_ud;
+  const bool known_encoding = ZYAN_SUCCESS(status) && (zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
+                                                       zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX);
+  if (!known_encoding) {
+    // All bytes of it must be there, or their fetch faults first; more than 15 are #GP. SDM 3A 6.15.
+    const unsigned length = insn_length(bytes.first(available), mode.code_size());
+    if (length > available && available < ZYDIS_MAX_INSTRUCTION_LENGTH) return DecodeStatus::Truncated;
+    const bool too_long = length > ZYDIS_MAX_INSTRUCTION_LENGTH;
+    if (!too_long) insn.next_offset = static_cast<u16>(offset + length);
+    insn.exec = too_long ? raise_gp0 : raise_ud;
     return DecodeStatus::Ok;
   }
 
   insn.next_offset = static_cast<u16>(offset + zydis.length);
   insn.mnemonic = map_mnemonic(zydis);
   const InsnRow& row = insn_row(insn.mnemonic);
-  const bool known_encoding = zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY || zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX;
-  if (row.select == nullptr || !known_encoding) {
+  if (row.select == nullptr) {
     insn.exec = raise_ud;
     return DecodeStatus::Ok;
   }

@@ -171,6 +171,12 @@ static void test_instruction_pointer(void) {
   LOW16(kDataLinear) = 0xffff;
   in.ip = 0xffff;
   EXPECT(kGP, 0, "nop", "running off the end to what is no instruction: #GP");
+  in.ip = 0xffff;
+  EXPECT(kGP, 0, ".byte 0x0f, 0x04", "undefined opcode across the end: #GP");
+  in.ip = 0xfffe;
+  EXPECT(kGP, 0, ".byte 0x0f, 0x7a, 0xc0", "undefined opcode with its ModRM byte beyond the end: #GP");
+  in.ip = 0xfffd;
+  EXPECT(kUD, 0, ".byte 0x0f, 0x7a, 0xc0", "undefined opcode that ends at the end: #UD");
   in.ip = 0xfffe;
   EXPECT(kGP, 0, ".byte 0xb8, 1, 2", "instruction across the end: #GP");
   check_eq(out.ip, 0xfffe, "instruction across the end: IP");

@@ -737,13 +737,32 @@ std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned lengt
   return test;
 }
 
+std::optional<Case> Generator::make_undefined(u64 seed, u64 index) const {
+  Random random(seed ^ (index * 0x9fb21c651e98df25) ^ 0x0f0b);
+  Case test{};
+  test.seed = random.next();
+  draw_registers(random, test.in);
+  static constexpr u8 kFirst[] = {0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x48, 0x41, 0x0f, 0x0f, 0xc4, 0xc5, 0x62, 0xff, 0xd9};
+  u8 bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+  for (u8& byte : bytes) byte = static_cast<u8>(random.next());
+  const u64 prefixes = random.below(random.chance(98) ? 4 : 16);
+  for (u64 i = 0; i < prefixes; ++i) bytes[i] = random.pick(kFirst);
+  ZydisDecodedInstruction zydis;
+  const ZyanStatus status = ZydisDecoderDecodeInstruction(&impl_->decoder, nullptr, bytes, sizeof bytes, &zydis);
+  if (ZYAN_SUCCESS(status)) return std::nullopt;
+  test.code_bytes = static_cast<u8>(1 + random.below(sizeof bytes));
+  std::memcpy(test.code, bytes, test.code_bytes);
+  test.rip = kCodeLinear + kCodePages * kPageBytes - test.code_bytes;
+  return test;
+}
+
 std::string Generator::disassemble(const Case& test) {
   std::string text;
   unsigned at = 0;
   while (at < test.code_bytes) {
     ZydisDisassembledInstruction instruction;
     if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, test.rip + at, test.code + at, test.code_bytes - at, &instruction))) {
-      text += "  (bad)\n";
+      text += fmt::format("  {:#x}: bytes {:02x}\n", test.rip + at, fmt::join(test.code + at, test.code + test.code_bytes, " "));
       break;
     }
     text += fmt::format("  {:#x}: {}\n", test.rip + at, instruction.text);

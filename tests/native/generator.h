@@ -32,6 +32,9 @@ class Generator {
                                     bool (*wanted)(cpu::Mnemonic mnemonic) = nullptr) const;
 
   /// The instructions of a case as text, one per line.
+  /// Bytes that are no instruction, up to the end of the code pages, sometimes with some of them beyond.
+  std::optional<Case> make_undefined(u64 seed, u64 index) const;
+
   static std::string disassemble(const Case& test);
 
  private:

@@ -53,7 +53,8 @@ class Oracle {
       ++rows;
       run_row(mnemonic, name);
     }
-    if (options_.row.empty() || options_.row == "SEQUENCE") run_sequences();
+    run_others("SEQUENCE", [this](u64 index) { return generator_.make_sequence(options_.seed, index, 8); });
+    run_others("UNDEFINED", [this](u64 index) { return generator_.make_undefined(options_.seed, index); });
     fmt::print("native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n", options_.seed, rows,
                skipped_, total_, failures_, empty_rows_);
     return failures_ == 0 && empty_rows_ == 0 ? 0 : 1;
@@ -94,17 +95,20 @@ class Oracle {
     }
   }
 
-  void run_sequences() {
+  /// Cases that belong to no row of the table.
+  template <class Make>
+  void run_others(const std::string& name, Make make) {
+    if (!options_.row.empty() && options_.row != name) return;
     shown_ = 0;
     row_failures_ = 0;
     for (u64 k = 0; k < options_.sequences; ++k) {
       const u64 index = options_.only_case == kAllCases ? k : options_.only_case;
-      if (auto test = generator_.make_sequence(options_.seed, index, 8)) batch_.push_back({*test, index});
-      if (batch_.size() == kBatch) flush("SEQUENCE");
+      if (auto test = make(index)) batch_.push_back({*test, index});
+      if (batch_.size() == kBatch) flush(name);
       if (options_.only_case != kAllCases) break;
     }
-    flush("SEQUENCE");
-    if (row_failures_ != 0) fmt::print("SEQUENCE         {} differences\n", row_failures_);
+    flush(name);
+    if (row_failures_ != 0) fmt::print("{:<16} {} differences\n", name, row_failures_);
   }
 
   void flush(const std::string& name) {
@@ -153,9 +157,9 @@ int main(int argc, char** argv) {
   reprise::native::Options options;
   CLI::App app("Compares the engine with the host CPU, instruction by instruction.");
   app.add_option("--cases", options.cases, "cases per table row");
-  app.add_option("--sequences", options.sequences, "sequences of several instructions");
+  app.add_option("--sequences", options.sequences, "sequences of several instructions, and strings of bytes that are none");
   app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (VADD*: all that begin so; SEQUENCE: only sequences)");
+  app.add_option("--row", options.row, "only this row (VADD*: all that begin so; SEQUENCE; UNDEFINED: bytes that are no instruction)");
   app.add_option("--case", options.only_case, "only this case of the row");
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--exact", options.exact, "also what a row is allowed to differ in");
