@@ -4,11 +4,14 @@ far as it can get without a keyboard, a network or a disk to install to."""
 
 import hashlib
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
+import floppy
 import runner
+import session
 
 
 def run(options, words, seconds):
@@ -41,6 +44,26 @@ def grub_cdrom(options, media):
 def grub_floppy(options, media):
     _, _, screen = run(options, ["--floppy", media / "grub-rescue-floppy.img", "--memory", "64M"], 20)
     expect_all("GRUB from a floppy disk", screen, "GNU GRUB")
+
+
+def syslinux_floppy(options, media):
+    """A 16-bit boot loader that takes commands, and MEMDISK, which answers int 13h from memory in its place."""
+    with tempfile.TemporaryDirectory() as folder:
+        outer, inner = pathlib.Path(folder, "outer.img"), pathlib.Path(folder, "inner.img")
+        shutil.copyfile(media / "syslinux-floppy.img", outer)
+        floppy.make_image(inner, 360)
+        subprocess.run(["mcopy", "-i", outer, inner, "::inner.img"], check=True)
+
+        def body(guest):
+            guest.wait_for(b"boot:")
+            guest.type(b"nothing\r")
+            guest.wait_for(b"boot:")
+            guest.type(b"inner\r")
+            guest.wait_for(b"Loading boot sector... booting...")
+            runner.expect(guest.wait_for_end() == 0, "the boot sector in MEMDISK did not switch the machine off")
+            expect_all("MEMDISK", guest.seen.decode(errors="replace"), "hello from the floppy", "sector 719")
+
+        session.run(options, ["--floppy", outer, "--memory", "64M", "--clock", "free"], body)
 
 
 def ipxe(options, media):
@@ -78,7 +101,7 @@ def test(options):
     if not (media / "packages.txt").exists():
         print(f"SKIP: '{media}' is missing: tests/guests/build_media.py makes it")
         sys.exit(77)
-    for part in (memtest, grub_cdrom, grub_floppy, ipxe, installer, pae_kernel, ovmf_shell):
+    for part in (memtest, grub_cdrom, grub_floppy, syslinux_floppy, ipxe, installer, pae_kernel, ovmf_shell):
         if not options.only or options.only == part.__name__:
             print(part.__name__, flush=True)
             part(options, media)

@@ -49,6 +49,8 @@ class Session:
         while self.process.poll() is None:
             runner.expect(time.monotonic() < end, f"the emulator did not end; the terminal ends: {self.seen[-400:]!r}")
             self.read(0.2)
+        while select.select([self.master], [], [], 0)[0]:
+            self.read(0)
         runner.expect(termios.tcgetattr(self.slave) == self.settings, "the terminal was not restored")
         return self.process.returncode
 

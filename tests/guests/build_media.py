@@ -7,6 +7,7 @@ folder, never installed. Outputs, under build/media:
     memtest86+.iso  grub-rescue.iso  grub-rescue-floppy.img  ipxe.iso    for a PC's BIOS
     installer/linux  installer/initrd.gz                                 Debian's installer for the network
     pae/vmlinuz  pae/initramfs.img                                       Debian's 32-bit PAE kernel with a busybox
+    syslinux-floppy.img                                                  a FAT floppy with SYSLINUX, its prompt on COM1
     packages.txt                                                         what was fetched: package, version
 """
 
@@ -29,7 +30,18 @@ FILES = {
     "ipxe": {"ipxe.iso": "usr/lib/ipxe/ipxe.iso"},
     "debian-installer-12-netboot-amd64": {"installer/linux": f"{INSTALLER}/linux",
                                           "installer/initrd.gz": f"{INSTALLER}/initrd.gz"},
+    "syslinux": {},
+    "syslinux-common": {},
 }
+# MEMDISK makes a disk of `inner.img`, which whoever boots this adds, and boots from it.
+SYSLINUX_CONFIG = """SERIAL 0 115200
+PROMPT 1
+TIMEOUT 0
+DEFAULT inner
+LABEL inner
+  KERNEL memdisk
+  INITRD inner.img
+"""
 PAE_KERNEL = "linux-image-686-pae"
 PAE_INIT = b"""#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
@@ -90,6 +102,17 @@ def build_pae(out, versions):
     (out / "pae/initramfs.img").write_bytes(archive.bytes())
 
 
+def build_syslinux_floppy(out):
+    image = out / "syslinux-floppy.img"
+    memdisk = out / "packages/syslinux-common/usr/lib/syslinux/memdisk"
+    config = out / "packages/syslinux.cfg"
+    config.write_text(SYSLINUX_CONFIG)
+    image.unlink(missing_ok=True)
+    run("/sbin/mkfs.fat", "-C", "-F", "12", str(image), "1440")
+    run(str(out / "packages/syslinux/usr/bin/syslinux"), "--install", str(image))
+    run("mcopy", "-i", str(image), str(config), str(memdisk), "::")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="build/media", help="output folder (default: build/media)")
@@ -97,7 +120,8 @@ def main():
     options = parser.parse_args()
     out = pathlib.Path(options.out).resolve()
     stamp = out / "packages.txt"
-    if stamp.exists() and not options.refresh:
+    made = stamp.read_text().split() if stamp.exists() else []
+    if set(FILES) <= set(made) and not options.refresh:
         return
     out.mkdir(parents=True, exist_ok=True)
     versions = {}
@@ -106,6 +130,7 @@ def main():
         for name, path in files.items():
             (out / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(folder / path, out / name)
+    build_syslinux_floppy(out)
     build_pae(out, versions)
     shutil.rmtree(out / "packages")
     stamp.write_text("".join(f"{package} {version}\n" for package, version in sorted(versions.items())))
