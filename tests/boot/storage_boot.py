@@ -10,6 +10,7 @@ import tempfile
 
 import floppy
 import runner
+import session
 
 BOOT_CODE = pathlib.Path(__file__).with_name("storage_boot.asm")
 CD_BLOCK = 2048
@@ -103,12 +104,34 @@ def boot_order(options, folder):
         print(f"{order}, --boot {boot}: {wanted}")
 
 
+def boot_menu(options, folder):
+    """The second of two disks, chosen by a person on the serial port."""
+    words, last = ["--boot", "menu=on", "--memory", "32M", "--wall-timeout", "120"], 0
+    for number, bus in enumerate(("ide", "virtio")):
+        content = disk(folder / f"menu.{bus}", (number + 1) << 19)
+        words += ["--disk", f"{folder}/menu.{bus},bus={bus},format=raw"]
+        last = sum(struct.unpack(f"<{len(content) // 4}I", content)) % (1 << 32)
+
+    def body(terminal):
+        terminal.wait_for(b"Press ESC for boot menu", 60)
+        terminal.write(b"\x1b")
+        terminal.wait_for(b"2. Virtio disk", 60)
+        terminal.type(b"2")
+        terminal.wait_for(f"sum {last:08x}".encode(), 60)
+        code = terminal.wait_for_end(60)
+        runner.expect(code == 0, f"exit code {code}")
+
+    session.run(options, words, body)
+    print("boot menu")
+
+
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
         for bus in ("ide", "ahci"):
             for media in ("disk", "cdrom"):
                 check(options, bus, media, pathlib.Path(folder))
         boot_order(options, pathlib.Path(folder))
+        boot_menu(options, pathlib.Path(folder))
 
 
 if __name__ == "__main__":
