@@ -2,6 +2,7 @@
 #include "cpu/cpu.h"
 
 #include "cpu/debug_regs.h"
+#include "cpu/segments.h"
 
 namespace reprise::cpu {
 
@@ -27,6 +28,10 @@ void Cpu::state_replaced() {
 void Cpu::sync_mode() {
   mmu.set_smm(state.in_smm);
   mode = mode_key(state);
+  if (!mode.is64()) {
+    for (unsigned i = 0; i < kSegFlat; ++i) reach[i] = segment_reach(state.seg[i], mode);
+    code_end = u64{state.seg[CS].limit} + 1;
+  }
   const bool user = state.cpl == 3;
   const bool ac = (state.rflags & kRflagsAc) != 0;
   mmu.set_view(user ? mmu::View::User : ac ? mmu::View::KernelAc : mmu::View::Kernel);

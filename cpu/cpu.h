@@ -40,12 +40,22 @@ class CpuBus {
   virtual u64 virtual_ns(u64 retired) = 0;
 };
 
+/// How far accesses through a segment register reach for certain, in bytes from its base: those that end there or before
+/// are allowed, others need a closer look.
+struct SegmentReach {
+  u64 read_end = 0;
+  u64 write_end = 0;
+};
+
 struct Cpu final : public mmu::AccessObserver {
   Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_map, mmu::CodePages& code_pages,
       const CpuProfile& cpu_profile, const Log& machine_log);
 
   CpuState state;
-  ModeKey mode;  // of `state`; sync_mode() after anything in it changed
+  // Derived from `state`; sync_mode() after anything in it changed.
+  ModeKey mode;
+  SegmentReach reach[kSegSlots];  // not in 64-bit mode
+  u64 code_end = 0;               // CS limit + 1, not in 64-bit mode
 
   // Where the engine is. Engines set these; bodies read them through the functions below.
   const Insn* block_begin = nullptr;
@@ -83,7 +93,7 @@ struct Cpu final : public mmu::AccessObserver {
   /// paging, watches, mode. The machine follows it with Mmu::serialize when it loads a snapshot.
   void state_replaced();
 
-  /// Recomputes `mode` and the MMU view. Engines call it after Status::Stop and StopJump.
+  /// Recomputes `mode`, the reach of segments and the MMU view. Engines call it after Status::Stop and StopJump.
   void sync_mode();
 
   // Raising. Each fills `fault` and returns Status::Fault.

@@ -232,8 +232,7 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
       third || operand_kind(in, 0) == OperandKind::Mem || operand_kind(in, 1) == OperandKind::Mem;
   if (!explicit_operand) {
     const u8 bytes = word_bytes(in);
-    if (kind != Kind::Stack || in.operand_bytes != bytes || in.has(Insn::kStack16) ||
-        in.has(Insn::kAlignCheck))
+    if (kind != Kind::Stack || in.operand_bytes != bytes || in.has(Insn::kStack16 | Insn::kCheckAddress))
       return std::nullopt;
     switch (in.mnemonic) {
       case Mnemonic::PUSH:

@@ -58,13 +58,6 @@ u32 call_handlers(JitContext& context, u32 first_and_last, const Block& block) {
   }
 }
 
-/// 64-bit code, and 32-bit code in flat segments: linear addresses are effective ones.
-bool translatable_mode(cpu::ModeKey mode) {
-  using Key = cpu::ModeKey;
-  constexpr u32 kFlat32 = Key::kProtected | Key::kFlatCode | Key::kFlatData | Key::kStack32;
-  return mode.is64() || (mode.code_size() == cpu::CodeSize::Bits32 && (mode.bits & kFlat32) == kFlat32);
-}
-
 mmu::View view_of(cpu::ModeKey mode) {
   if (mode.cpl() == 3) return mmu::View::User;
   return mode.has(cpu::ModeKey::kKernelAc) ? mmu::View::KernelAc : mmu::View::Kernel;
@@ -121,18 +114,19 @@ void JitEngine::enter_mode(Cpu& cpu) {
   }
   context_.mode_bits = cpu.mode.bits;
   context_.mode_number = entered.number;
-  context_.lookup = host_->stubs.lookup[index];
-  context_.jump_miss = host_->stubs.jump_miss[index];
+  const bool segmented = segmented_code(cpu.mode);
+  context_.lookup = host_->stubs.lookup[segmented][index];
+  context_.jump_miss = host_->stubs.jump_miss[segmented][index];
 }
 
 /// The block is what jumps to where the guest is now lead to.
-void JitEngine::note_jump_target(Cpu& cpu, Block& block) {
+void JitEngine::note_jump_target(Cpu& cpu, Block& block, u64 linear) {
   auto& native = *static_cast<NativeBlock*>(block.native);
   if (native.jump_table == nullptr) {
     native.jump_table = jump_tables_.of(align_down(block.phys, kPageBytes), context_.mode_number).data();
     native.jump_table[block.phys & ~kPageMask] = static_cast<u32>(reinterpret_cast<u64>(native.code));
   }
-  cpu.mmu.set_fetch_note(cpu.state.rip, reinterpret_cast<u64>(native.jump_table));
+  cpu.mmu.set_fetch_note(linear, reinterpret_cast<u64>(native.jump_table));
 }
 
 RunExit JitEngine::run(Cpu& cpu, u64 budget) {
@@ -154,7 +148,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     const u64 linear = cpu::fetch_linear(cpu);
     Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
-    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(cpu, *block))
+    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(*block))
       translate(cpu, *block);
 
     const u64 left = target - state.retired;
@@ -173,14 +167,14 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
     if (context_.edge != nullptr) {
       if (options_.has(Pass::Links)) link(*context_.edge, *static_cast<NativeBlock*>(block->native));
     } else if (context_.mode_number != 0) {
-      note_jump_target(cpu, *block);
+      note_jump_target(cpu, *block, linear);
     }
     context_.edge = nullptr;
 
     if (jumped) ++exits_.jump;
     ++entries_;
     const x64::Frame frame{reinterpret_cast<u64>(&context_), 0, x64::kOwnedNone, 0, {}};
-    state.gpr[cpu::kGprPageBase] = state.rip & kPageMask;
+    state.gpr[cpu::kGprPageBase] = state.rip - (linear & ~kPageMask);
     using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const x64::Frame* frame, u64 left);
     const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(host_->stubs.enter));
     const u32 exit = enter(block->native_code, reinterpret_cast<u8*>(&cpu) + x64::kCpuBias, &frame, left);
@@ -197,9 +191,7 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
   return RunExit::Budget;
 }
 
-bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
-  return host_ != nullptr && translatable_mode(cpu.mode) && source_.cached(block);
-}
+bool JitEngine::translatable(const Block& block) const { return host_ != nullptr && source_.cached(block); }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
   if (std::min(host_->arena.room(), host_->arena.room_cold()) < kRoomForABlock || jump_tables_.full())

@@ -1,7 +1,7 @@
 // The translating engine: blocks that are used often become host code; everything else is interpreted.
 //
-// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or the
-// processor is not in 64-bit mode, the interpreter runs it, so events come after exactly the instruction they
+// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or some of it lies
+// beyond the limit of its segment, the interpreter runs it, so events come after exactly the instruction they
 // are due at.
 #pragma once
 
@@ -39,14 +39,14 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   struct Host;
 
   void block_removed(cpu::Block& block) override;
-  bool translatable(const cpu::Cpu& cpu, const cpu::Block& block) const;
+  bool translatable(const cpu::Block& block) const;
   void translate(cpu::Cpu& cpu, cpu::Block& block);
   void link(Edge& edge, NativeBlock& target);
   void unlink(Edge& edge);
   void drop_all_code();
   void forget_removed();
   void prepare_host(cpu::Cpu& cpu);
-  void note_jump_target(cpu::Cpu& cpu, cpu::Block& block);
+  void note_jump_target(cpu::Cpu& cpu, cpu::Block& block, u64 linear);
 
   const JitOptions options_;
   TranslationNotes notes_;

@@ -39,6 +39,12 @@ struct NativeBlock {
   u32* jump_table = nullptr;  // of its page, when its code is in there
 };
 
+/// Rip is not the linear address in code of this mode, and may have to be looked at: 16-bit code, and 32-bit code in a
+/// segment that is not flat.
+inline bool segmented_code(cpu::ModeKey mode) {
+  return mode.code_size() == cpu::CodeSize::Bits16 || !mode.has(cpu::ModeKey::kFlatCode);
+}
+
 /// What generated code and the engine exchange.
 struct JitContext {
   u64 budget = 0;        // instructions left when generated code was entered, called out or was left

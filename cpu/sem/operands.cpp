@@ -1,6 +1,8 @@
 // Segmentation and alignment checks of data accesses. SDM 3A 5.3 (limit), 5.5 (type), 6.15 #AC.
 #include "cpu/sem/operands.h"
 
+#include "cpu/segments.h"
+
 namespace reprise::cpu {
 namespace {
 
@@ -25,12 +27,6 @@ u64 required_alignment(u64 bytes) {
   }
 }
 
-bool type_allows(const Segment& segment, mmu::Access access) {
-  if (!segment.usable()) return false;
-  if (access == mmu::Access::Write) return !segment.code() && (segment.access & Segment::kWritable) != 0;
-  return !segment.code() || (segment.access & Segment::kReadable) != 0;
-}
-
 /// Undefined: an access that wraps around the top of a 4 GiB segment, which we let through.
 bool limit_allows(const Segment& segment, u64 effective, u64 bytes) {
   const u64 last = effective + bytes - 1;
@@ -42,7 +38,7 @@ bool limit_allows(const Segment& segment, u64 effective, u64 bytes) {
 
 bool check_segment(Cpu& cpu, const Segment& segment, bool stack, u64 effective, u64 bytes,
                    mmu::Access access) {
-  const bool allowed = (!cpu.mode.has(ModeKey::kProtected) || type_allows(segment, access)) &&
+  const bool allowed = (!cpu.mode.has(ModeKey::kProtected) || segment_type_allows(segment, access)) &&
                        limit_allows(segment, effective, bytes);
   if (!allowed) cpu.raise(stack ? kSS : kGP, 0);
   return allowed;

@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "jit/vector_facts.h"
+#include "jit/x64/integer_common.h"
 #include "jit/x87_facts.h"
 
 namespace reprise::jit::x64 {
@@ -20,9 +21,37 @@ void BlockEmitter::begin() {
   call_handlers_ = a.newLabel();
   a.sub(kBudgetReg, block_.count);
   a.jb(out_of_budget_);
+  if (segmented()) check_code_limit();
   if (block_.crosses_page()) check_second_page();
   body_begin_ = a.offset();
   check_owned(0);
+}
+
+/// The code, and where it jumps to in its page, must lie in the segment without a wrap.
+void BlockEmitter::check_code_limit() {
+  constexpr i32 kMaxInsnBytes = 15;
+  const cpu::Insn& last = block_.insns[block_.count - 1];
+  i32 low = block_.insns[0].offset;
+  i32 high = last.length() != 0 ? last.next_offset : last.offset + kMaxInsnBytes;
+  const bool jumps = relative_branch(last) && last.imm < kPageBytes;
+  if (jumps) {
+    low = std::min(low, static_cast<i32>(last.imm));
+    high = std::max(high, static_cast<i32>(last.imm) + 1);
+  }
+  refusals_.push_back({a.newLabel(), 0});
+  const Label& refuse = refusals_.back().entry;
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  a.lea(kScratch1, x86::ptr(kScratch0, high));
+  a.cmp(kScratch1, cpu_field(offset_in(cpu_, &cpu_.code_end), 8));
+  a.ja(refuse);
+  if (jumps && last.operand_bytes == 2) {
+    a.cmp(kScratch1, 0x10000);
+    a.ja(refuse);
+  }
+  if (low < block_.insns[0].offset) {
+    a.add(kScratch0, low);
+    a.js(refuse);
+  }
 }
 
 /// The page after this one must be the physical one whose bytes were decoded.
@@ -31,6 +60,7 @@ void BlockEmitter::check_second_page() {
   const Label& refuse = refusals_.back().entry;
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
   a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, static_cast<i32>(kPageBytes)));
+  if (segmented()) add_code_base();
   tlb_index();
   const auto field = [&](std::size_t offset) {
     return x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(mmu::Access::Fetch, offset));

@@ -55,8 +55,14 @@ class BlockEmitter {
 
   x86::Assembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
-  /// Bytes of a guest address, and of what the stack takes by default.
+  /// Bytes of a linear address.
   unsigned word_bytes() const { return block_.mode.is64() ? 8 : 4; }
+  /// Bytes of the stack pointer.
+  unsigned stack_bytes() const {
+    return block_.mode.is64() ? 8 : block_.mode.has(cpu::ModeKey::kStack32) ? 4 : 2;
+  }
+  /// See segmented_code().
+  bool segmented() const { return segmented_code(block_.mode); }
   /// How many probes were emitted.
   u32 probes() const { return probes_; }
   bool has(Pass pass) const { return context_.options.has(pass); }
@@ -79,8 +85,8 @@ class BlockEmitter {
     return cpu_field(offset_in(cpu_, &cpu_.state.ymm[xmm & 15]) + at, bytes);
   }
   Mem rflags() const { return cpu_field(offset_in(cpu_, &cpu_.state.rflags), 8); }
-  Mem segment_base(unsigned seg) const {
-    return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8);
+  Mem segment_base(unsigned seg, unsigned bytes = 8) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), bytes);
   }
   Mem selector(unsigned seg) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].selector), 2); }
   Mem tsc_aux() const { return cpu_field(offset_in(cpu_, &cpu_.state.tsc_aux), 4); }
@@ -97,22 +103,20 @@ class BlockEmitter {
   // --- Memory ---
   /// Whether address() can take the memory operand.
   static bool plain_address(const cpu::Insn& in);
-  /// Whether it can but for an address size of 16 bits.
-  static bool encodable_address(const cpu::Insn& in);
   /// Whether probe() can.
   static bool plain_memory(const cpu::Insn& in);
   /// The operand's effective address as a host operand, to be truncated to the address size; uses the scratch registers
   /// where it must.
   Mem address(const cpu::Insn& in);
-  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (4 or 8) before the base of `seg` is
-  /// added. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the slow path.
+  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the base of `seg` is
+  /// added. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the slow path.
   Mem probe(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
             unsigned alignment = 1);
   /// That of the explicit memory operand: by the probe of its group where it has one. The host operand may
   /// name the base register, which must still hold what it did.
   Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1);
-  /// That of the word_bytes() at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
-  Mem probe_stack(unsigned gpr, i32 disp, mmu::Access access);
+  /// That of the `bytes` at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
+  Mem probe_stack(unsigned gpr, i32 disp, mmu::Access access, unsigned bytes);
   /// The same host operand without scratch 0, which is free then.
   Mem one_register(const Mem& m);
 
@@ -154,21 +158,25 @@ class BlockEmitter {
   // --- Ends of blocks ---
   /// Whether the block's code already goes somewhere in every case.
   bool ended() const { return ended_; }
-  /// To the instruction at `offset` from the page's beginning.
+  /// To the instruction at `offset` from the page's beginning, which follows, or which a jump in the page leads to.
   void go_to(u64 offset);
-  /// The flags that the host has or rax has decide: to the instruction at `taken` or at `next`.
+  /// The running instruction jumps to `offset` from the page's beginning. Beyond the limit of CS: slow path.
+  void jump_to(u64 offset);
+  /// Rip for that, in scratch 0; beyond the limit of CS: slow path. In segmented code only.
+  void load_jump_target(u64 offset);
+  /// The flags that the host has or rax has decide: a jump to `taken`, or on to the instruction at `next`.
   void branch_on_flags(x86::CondCode condition, u64 taken, u64 next);
   /// To the one at `taken` when the host's flags say so, else to that at `next`. The guest's are in rax.
   void branch(x86::CondCode condition, u64 taken, u64 next);
-  /// Finds the code for the guest address in scratch 0: scratch 1 is its address, the group register the base
+  /// Finds the code for the rip in scratch 0: scratch 1 is its address, the group register the base
   /// of its page, scratch 0 the offset in that page. Or goes to `miss`.
   void look_up(const Label& miss);
   /// To what look_up() found. Before that, scratch 0 and 1 and the group register must be kept.
   void go_to_found();
   /// Look_up() that leaves the block when it fails, and go_to_found(). The instruction is complete.
   void go_to_scratch();
-  /// Scratch 0 not canonical: slow path. Takes scratch 1.
-  void check_canonical();
+  /// Scratch 0 not canonical, or beyond the limit of CS: slow path. Takes scratch 1.
+  void check_target();
 
  private:
   struct SlowPath {
@@ -206,6 +214,7 @@ class BlockEmitter {
     Producer producer;  // when there is a charge
   };
 
+  void check_code_limit();
   void check_second_page();
   /// Takes scratch 0.
   void store_fip(const cpu::Insn& in);
@@ -214,6 +223,10 @@ class BlockEmitter {
   /// The same where they are known not to be, out of line.
   void acquire(u32 next);
   void refuse_on_carry(u32 next);
+  /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch 1.
+  void add_segment(u8 seg, mmu::Access access, unsigned bytes);
+  /// Scratch 0, rip, becomes the linear address.
+  void add_code_base();
   i32 tlb(mmu::Access access, std::size_t field) const;
   void tlb_index();
   /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1 that

@@ -11,7 +11,13 @@ namespace reprise::jit::x64 {
 using mmu::Access;
 using mmu::TlbEntry;
 
-void BlockEmitter::check_canonical() {
+void BlockEmitter::check_target() {
+  if (segmented()) {
+    save_flags();
+    a.cmp(kScratch0, cpu_field(offset_in(cpu_, &cpu_.code_end), 8));
+    a.jae(slow());
+    flags_lost();
+  }
   if (word_bytes() != 8) return;
   save_flags();
   a.mov(kScratch1, kScratch0);
@@ -22,11 +28,14 @@ void BlockEmitter::check_canonical() {
   flags_lost();
 }
 
+void BlockEmitter::add_code_base() { a.add(kScratch0.r32(), segment_base(cpu::CS, 4)); }
+
 void BlockEmitter::look_up(const Label& miss) {
   if (!context_.options.has(Pass::Jumps)) {
-    if (miss.id() != jump_miss_.id()) check_canonical();
+    if (miss.id() != jump_miss_.id()) check_target();
     return;
   }
+  if (segmented()) add_code_base();
   const Label retry = a.newLabel();
   a.bind(retry);
   tlb_index();
@@ -52,7 +61,9 @@ void BlockEmitter::go_to_found() {
     a.jmp(address_of(context_.stubs.leave));
     return;
   }
+  if (segmented()) a.sub(kGroupReg, segment_base(cpu::CS));
   a.mov(slot(cpu::kGprPageBase, 8), kGroupReg);
+  if (segmented()) a.add(kGroupReg, segment_base(cpu::CS));
   a.jmp(kScratch1);
 }
 
@@ -113,8 +124,22 @@ void BlockEmitter::branch(x86::CondCode condition, u64 taken, u64 next) {
   } else {
     go_to(next);
     a.bind(out);
-    go_to(taken);
+    jump_to(taken);
   }
+}
+
+void BlockEmitter::load_jump_target(u64 offset) {
+  save_flags();
+  a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
+  a.lea(scratch0(4), x86::ptr(kScratch0, static_cast<i32>(offset)));
+  if (block_.insns[index_].operand_bytes == 2) a.movzx(scratch0(4), scratch0(2));
+  check_target();
+}
+
+void BlockEmitter::jump_to(u64 offset) {
+  if (!segmented() || offset < kPageBytes) return go_to(offset);
+  load_jump_target(offset);
+  go_to_scratch();
 }
 
 void BlockEmitter::go_to(u64 offset) {
@@ -141,7 +166,7 @@ void BlockEmitter::set_rip(u16 page_offset) {
 
 void BlockEmitter::finish_exits() {
   a.bind(jump_miss_);
-  a.jmp(address_of(context_.stubs.jump_miss[static_cast<unsigned>(view_)]));
+  a.jmp(address_of(context_.stubs.jump_miss[segmented()][static_cast<unsigned>(view_)]));
 
   a.bind(out_of_budget_);
   a.add(kBudgetReg, block_.count);

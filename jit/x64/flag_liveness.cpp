@@ -44,7 +44,7 @@ Effect effect_of(const Insn& in) {
 }  // namespace
 
 bool overwrites_flags_first(const cpu::Block& block, PassSet passes) {
-  if (block.crosses_page()) return false;
+  if (block.crosses_page() || segmented_code(block.mode)) return false;
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     if (vector_registers(in, passes) != HostRegisters::General || takes_x87(in, passes)) return false;

@@ -4,27 +4,29 @@
 namespace reprise::jit::x64 {
 namespace {
 
-/// Relative targets that go_to() can express.
-bool near_target(const Insn& in) {
+/// Operand sizes of jumps that are emitted: in flat code one that wraps rip is not.
+bool near_size(const BlockEmitter& e, const Insn& in) {
+  return e.segmented() ? in.operand_bytes == 2 || in.operand_bytes == 4 : in.operand_bytes == e.word_bytes();
+}
+/// Relative targets that jump_to() can express.
+bool near_target(const BlockEmitter& e, const Insn& in) {
   const auto target = static_cast<i64>(in.imm);
-  return in.operand_bytes == (in.has(Insn::kCode64) ? 8 : 4) && target == static_cast<i32>(target);
+  return near_size(e, in) && target == static_cast<i32>(target);
 }
 
 bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
-  if (!near_target(in)) return false;
+  if (!near_target(e, in)) return false;
   e.branch_on_flags(condition, in.imm, in.next_offset);
   return true;
 }
 
 /// To the same page: nothing in JECXZ, LOOP and relatives can fault then.
-bool short_target(const Insn& in) {
-  return near_target(in) && in.imm < kPageBytes && (in.addr_shift == 0 || in.addr_shift == 32);
-}
-Gp loop_counter(const Insn& in) { return BlockEmitter::reg(cpu::RCX, in.addr_shift == 32 ? 4 : 8); }
+bool short_target(const BlockEmitter& e, const Insn& in) { return near_target(e, in) && in.imm < kPageBytes; }
+Gp loop_counter(const Insn& in) { return BlockEmitter::reg(cpu::RCX, (64u - in.addr_shift) / 8); }
 
 /// JECXZ, JRCXZ.
 bool jrcxz(BlockEmitter& e, const Insn& in) {
-  if (!short_target(in)) return false;
+  if (!short_target(e, in)) return false;
   e.save_flags();
   e.a.test(loop_counter(in), loop_counter(in));
   e.flags_lost();
@@ -35,7 +37,7 @@ bool jrcxz(BlockEmitter& e, const Insn& in) {
 enum class LoopWhile : u8 { Count, Zero, NotZero };
 
 bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
-  if (!short_target(in)) return false;
+  if (!short_target(e, in)) return false;
   constexpr u8 kZfInAh = 0x40;
   const Gp counter = loop_counter(in);
   const Label done = e.a.newLabel();
@@ -53,35 +55,41 @@ bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
   return true;
 }
 
+/// Scratch 0: rip from an operand of `bytes`.
+void load_rip(BlockEmitter& e, const Operand& from, unsigned bytes) {
+  if (bytes == 2)
+    e.a.emit(Inst::kIdMovzx, e.scratch0(4), from);
+  else
+    e.a.emit(Inst::kIdMov, e.scratch0(bytes), from);
+}
+
 /// Scratch 0: the target of an indirect jump or call.
 bool load_target(BlockEmitter& e, const Insn& in) {
-  const unsigned bytes = e.word_bytes();
-  if (in.size0 != bytes || !operands_ok(in)) return false;
-  if (in.form == Form::R) {
-    e.a.emit(Inst::kIdMov, e.scratch0(bytes), e.place(e.gpr_of(in, 0), bytes));
-  } else {
-    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
-  }
+  const unsigned bytes = in.size0;
+  if (bytes != in.operand_bytes || !near_size(e, in) || !operands_ok(in)) return false;
+  const Operand from = in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  load_rip(e, from, bytes);
   return true;
 }
 
 bool jmp(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::I) {
-    if (!near_target(in)) return false;
-    e.go_to(in.imm);
+    if (!near_target(e, in)) return false;
+    e.jump_to(in.imm);
     return true;
   }
   if (!load_target(e, in)) return false;
   e.save_flags();
+  if (e.segmented()) e.check_target();
   e.look_up(e.slow());
   e.go_to_found();
   return true;
 }
 
 void push_return_address(BlockEmitter& e, const Insn& in) {
-  const unsigned bytes = e.word_bytes();
+  const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write));
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, bytes));
   e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
   e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
   e.a.mov(m, e.scratch0(bytes));
@@ -90,15 +98,19 @@ void push_return_address(BlockEmitter& e, const Insn& in) {
 
 bool call(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  if (in.form == Form::I) {
-    if (!near_target(in)) return false;
-    push_return_address(e, in);
-    e.go_to(in.imm);
-    return true;
-  }
-  if (!load_target(e, in)) return false;
   // The target is looked at before anything is written.
-  e.check_canonical();
+  if (in.form == Form::I) {
+    if (!near_target(e, in)) return false;
+    if (in.imm < kPageBytes || !e.segmented()) {
+      push_return_address(e, in);
+      e.go_to(in.imm);
+      return true;
+    }
+    e.load_jump_target(in.imm);
+  } else {
+    if (!load_target(e, in)) return false;
+    e.check_target();
+  }
   e.a.mov(waiting_value(), kScratch0);
   push_return_address(e, in);
   e.a.mov(kScratch0, waiting_value());
@@ -107,10 +119,11 @@ bool call(BlockEmitter& e, const Insn& in) {
 }
 
 bool ret(BlockEmitter& e, const Insn& in) {
-  if (!plain_stack(in)) return false;
-  const unsigned bytes = e.word_bytes();
-  e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read));
+  if (!plain_stack(in) || !near_size(e, in)) return false;
+  const unsigned bytes = in.operand_bytes;
+  load_rip(e, e.probe_stack(cpu::RSP, 0, Access::Read, bytes), bytes);
   e.save_flags();
+  if (e.segmented()) e.check_target();
   e.look_up(e.slow());
   move_stack(e, static_cast<i32>(bytes + (in.imm & 0xffff)));
   e.go_to_found();

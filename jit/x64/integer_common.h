@@ -154,12 +154,31 @@ inline Mem waiting_value(unsigned bytes = 8) { return x86::ptr(x86::rsp, offseto
 // --- Stack ---
 
 inline void move_stack(BlockEmitter& e, i32 bytes) {
-  e.a.lea(e.reg(cpu::RSP, e.word_bytes()), x86::ptr(e.reg(cpu::RSP, 8), bytes));
+  e.a.lea(e.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.reg(cpu::RSP, 8), bytes));
 }
-/// The stack operand is plain: of the default size, without alignment checks.
+/// The stack operand is plain: without alignment checks, and in 64-bit mode of the default size.
 inline bool plain_stack(const Insn& in) {
-  const unsigned word = in.has(Insn::kCode64) ? 8 : 4;
-  return in.operand_bytes == word && !in.has(Insn::kStack16) && !in.has(Insn::kAlignCheck);
+  const bool plain_size = in.has(Insn::kCode64) ? in.operand_bytes == 8 : in.operand_bytes == 2 || in.operand_bytes == 4;
+  return plain_size && !in.has(Insn::kAlignCheck);
+}
+
+// --- Jumps ---
+
+/// Jumps and calls with a target relative to the next instruction, which Insn::imm is.
+inline bool relative_branch(const Insn& in) {
+  if (in.form != Form::I) return false;
+  switch (in.mnemonic) {
+    case Mnemonic::JMP:
+    case Mnemonic::CALL:
+    case Mnemonic::JECXZ:
+    case Mnemonic::JRCXZ:
+    case Mnemonic::LOOP:
+    case Mnemonic::LOOPE:
+    case Mnemonic::LOOPNE:
+      return true;
+    default:
+      return in_run(in, Mnemonic::JO, Mnemonic::JNLE);
+  }
 }
 
 }  // namespace reprise::jit::x64

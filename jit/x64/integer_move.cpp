@@ -118,12 +118,14 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
 
 bool lea(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
-  if (!e.general_operand(in, 0) || !e.encodable_address(in) || in.addr_shift > 32) return false;
+  if (!e.general_operand(in, 0) || !e.plain_address(in)) return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Mem at = e.address(in);
   const unsigned computed = bytes == 8 && in.addr_shift == 0 ? 8 : 4;  // the upper half is zero or not wanted
-  if (bytes == 2 || !e.pinned(dst)) {
+  const bool truncated = in.addr_shift == 48 && bytes > 2;
+  if (bytes == 2 || truncated || !e.pinned(dst)) {
     e.a.lea(e.scratch0(computed), at);
+    if (truncated) e.a.movzx(e.scratch0(4), e.scratch0(2));
     e.assign(dst, bytes, e.scratch0(bytes));
   } else {
     e.a.lea(e.reg(dst, computed), at);

@@ -5,10 +5,9 @@ namespace reprise::jit::x64 {
 namespace {
 
 /// Stores waiting_value() below the stack and moves the pointer.
-void push_waiting_value(BlockEmitter& e) {
-  const unsigned bytes = e.word_bytes();
+void push_waiting_value(BlockEmitter& e, unsigned bytes) {
   const i32 step = -static_cast<i32>(bytes);
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write));
+  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, bytes));
   e.a.mov(e.scratch0(bytes), waiting_value(bytes));
   e.a.mov(m, e.scratch0(bytes));
   move_stack(e, step);
@@ -16,22 +15,22 @@ void push_waiting_value(BlockEmitter& e) {
 
 bool push(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  const unsigned bytes = e.word_bytes();
+  const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
   if (in.form == Form::R) {
     if (!e.general_operand(in, 0)) return false;
     const unsigned src = e.gpr_of(in, 0);
-    Mem m = e.probe_stack(cpu::RSP, step, Access::Write);
+    Mem m = e.probe_stack(cpu::RSP, step, Access::Write, bytes);
     if (!e.pinned(src)) m = e.one_register(m);
     e.a.mov(m, e.fetched(src, bytes, kScratch0));
   } else if (in.form == Form::I) {
     if (!immediate_fits(in, bytes)) return false;
-    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, step, Access::Write), immediate(in, bytes));
+    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, step, Access::Write, bytes), immediate(in, bytes));
   } else if (in.form == Form::M) {
     if (!e.plain_memory(in)) return false;
     e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
     e.a.mov(waiting_value(bytes), e.scratch0(bytes));
-    push_waiting_value(e);
+    push_waiting_value(e, bytes);
     return true;
   } else {
     return false;
@@ -42,15 +41,18 @@ bool push(BlockEmitter& e, const Insn& in) {
 
 bool pop(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  const unsigned bytes = e.word_bytes();
+  const unsigned bytes = in.operand_bytes;
   const auto step = static_cast<i32>(bytes);
   if (in.form == Form::M) {
     if (!e.plain_memory(in)) return false;
-    // An address relative to rsp counts from its value after the pop.
+    // An address relative to rSP counts from its value after the pop.
     Insn after_pop = in;
-    if (in.base / 8 == cpu::RSP) after_pop.disp += step;
+    if (in.base / 8 == cpu::RSP) {
+      if (e.stack_bytes() == 2) return false;
+      after_pop.disp += step;
+    }
     if (!e.plain_memory(after_pop)) return false;
-    e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read));
+    e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read, bytes));
     e.a.mov(waiting_value(bytes), e.scratch0(bytes));
     const Mem m = e.one_register(e.probe(after_pop, Access::Write, bytes));
     e.a.mov(e.scratch0(bytes), waiting_value(bytes));
@@ -60,7 +62,7 @@ bool pop(BlockEmitter& e, const Insn& in) {
   }
   if (in.form != Form::R || !e.general_operand(in, 0)) return false;
   const unsigned dst = e.gpr_of(in, 0);
-  const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read);
+  const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read, bytes);
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
   e.a.mov(host, m);
   if (dst != cpu::RSP) {
@@ -70,9 +72,10 @@ bool pop(BlockEmitter& e, const Insn& in) {
   return true;
 }
 
-/// PUSHFQ. VM and RF are pushed as zeros.
-bool pushfq(BlockEmitter& e, const Insn& in) {
-  if (!plain_stack(in)) return false;
+/// VM and RF are pushed as zeros.
+bool pushf(BlockEmitter& e, const Insn& in) {
+  if (!plain_stack(in) || e.mode().has(cpu::ModeKey::kV86)) return false;
+  const unsigned bytes = in.operand_bytes;
   constexpr u32 kInAh = 0xd5;
   constexpr i32 kFromMemory = ~static_cast<i32>(cpu::kRflagsStatus | cpu::kRflagsVm | cpu::kRflagsRf);
   e.save_flags();
@@ -87,15 +90,15 @@ bool pushfq(BlockEmitter& e, const Insn& in) {
   e.a.or_(kScratch0, kScratch1);
   e.a.mov(waiting_value(), kScratch0);
   e.flags_lost();
-  push_waiting_value(e);
+  push_waiting_value(e, bytes);
   return true;
 }
 
 bool leave(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
-  const unsigned bytes = e.word_bytes();
-  const Mem m = e.probe_stack(cpu::RBP, 0, Access::Read);
-  e.a.lea(e.reg(cpu::RSP, bytes), x86::ptr(e.reg(cpu::RBP, 8), static_cast<i32>(bytes)));
+  const unsigned bytes = in.operand_bytes;
+  const Mem m = e.probe_stack(cpu::RBP, 0, Access::Read, bytes);
+  e.a.lea(e.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.reg(cpu::RBP, 8), static_cast<i32>(bytes)));
   e.a.mov(e.reg(cpu::RBP, bytes), m);
   return true;
 }
@@ -108,8 +111,10 @@ bool emit_stack(BlockEmitter& e, const Insn& in) {
       return push(e, in);
     case Mnemonic::POP:
       return pop(e, in);
+    case Mnemonic::PUSHF:
+    case Mnemonic::PUSHFD:
     case Mnemonic::PUSHFQ:
-      return pushfq(e, in);
+      return pushf(e, in);
     case Mnemonic::LEAVE:
       return leave(e, in);
     default:

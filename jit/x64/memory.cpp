@@ -1,4 +1,5 @@
 // Operands: guest addresses, probes of the first-level TLB, groups that share one.
+#include <algorithm>
 #include <cstddef>
 
 #include "common/check.h"
@@ -10,15 +11,13 @@ using cpu::Insn;
 using mmu::Access;
 using mmu::TlbEntry;
 
-bool BlockEmitter::encodable_address(const Insn& in) {
+bool BlockEmitter::plain_address(const Insn& in) {
   // A displacement relative to the page may be longer than the one relative to rip.
   const bool absolute = in.base / 8 == cpu::kGprZero && in.index / 8 == cpu::kGprZero;
-  return absolute || in.addr_shift == 32 || in.disp == static_cast<i32>(in.disp);
+  return absolute || in.addr_shift != 0 || in.disp == static_cast<i32>(in.disp);
 }
 
-bool BlockEmitter::plain_address(const Insn& in) { return in.addr_shift <= 32 && encodable_address(in); }
-
-bool BlockEmitter::plain_memory(const Insn& in) { return plain_address(in) && !in.has(Insn::kCheckAddress); }
+bool BlockEmitter::plain_memory(const Insn& in) { return plain_address(in) && !in.has(Insn::kAlignCheck); }
 
 Mem BlockEmitter::address(const Insn& in) {
   const unsigned base = in.base / 8;
@@ -37,6 +36,20 @@ Mem BlockEmitter::address(const Insn& in) {
     return x86::ptr(kScratch0, index_reg, in.scale);
   }
   return x86::ptr(fetched(base, 8, kScratch0), index_reg, in.scale, disp);
+}
+
+void BlockEmitter::add_segment(u8 seg, Access access, unsigned bytes) {
+  if (seg == cpu::kSegFlat) return;
+  if (mode().is64()) {
+    a.add(kScratch0, segment_base(seg));
+    return;
+  }
+  const cpu::SegmentReach& reach = cpu_.reach[seg];
+  const u64& end = access == Access::Write ? reach.write_end : reach.read_end;
+  a.lea(kScratch1, x86::ptr(kScratch0, static_cast<i32>(bytes)));
+  a.cmp(kScratch1, cpu_field(offset_in(cpu_, &end), 8));
+  a.ja(slow());
+  a.add(kScratch0.r32(), segment_base(seg, 4));
 }
 
 i32 BlockEmitter::tlb(Access access, std::size_t field) const {
@@ -81,8 +94,9 @@ void BlockEmitter::probe_address(const Mem& at, unsigned address_bytes, u8 seg, 
   save_flags();
   // A repeated probe finds its address in scratch 0.
   const Label retry = a.newLabel();
-  a.lea(scratch0(address_bytes), at);
-  if (seg != cpu::kSegFlat) a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), 8));
+  a.lea(scratch0(std::max(address_bytes, 4u)), at);
+  if (address_bytes == 2) a.movzx(scratch0(4), scratch0(2));
+  add_segment(seg, access, bytes);
   if (alignment > 1) {
     a.test(kScratch0.r8(), alignment - 1);
     a.jnz(slow());
@@ -96,7 +110,7 @@ Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned 
   const PlannedInsn& planned = plan_.insns[index_];
   if (planned.group < 0 || planned.stack || !open_group(planned)) {
     const unsigned base = in.base / 8;
-    const unsigned address_bytes = in.addr_shift == 0 ? 8 : 4;
+    const unsigned address_bytes = (64 - in.addr_shift) / 8;
     if (in.index / 8 != cpu::kGprZero || !pinned(base) || in.seg != cpu::kSegFlat || address_bytes != 8)
       return probe(address(in), address_bytes, in.seg, access, bytes, alignment);
     // The access does not wait for the arithmetic of the probe, only for what it loads.
@@ -108,8 +122,7 @@ Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned 
   if (alignment > 1) {
     save_flags();
     load_base(in.base / 8, planned.disp);
-    if (in.seg != cpu::kSegFlat)
-      a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[in.seg].base), 8));
+    add_segment(in.seg, access, bytes);
     a.test(kScratch0.r8(), alignment - 1);
     a.jnz(slow());
     flags_lost();
@@ -127,10 +140,11 @@ void BlockEmitter::read_tsc() {
   flags_lost();
 }
 
-Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access) {
+Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access, unsigned bytes) {
   const PlannedInsn& planned = plan_.insns[index_];
-  if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, word_bytes());
-  return probe(x86::ptr(fetched(gpr, 8, kScratch0), disp), word_bytes(), cpu::kSegFlat, access, word_bytes());
+  if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, bytes);
+  const u8 seg = mode().has(cpu::ModeKey::kFlatData) ? u8{cpu::kSegFlat} : u8{cpu::SS};
+  return probe(x86::ptr(fetched(gpr, 8, kScratch0), disp), stack_bytes(), seg, access, bytes);
 }
 
 /// Scratch 0: `disp` from the guest register, without its segment's base.
@@ -157,8 +171,7 @@ bool BlockEmitter::open_group(const PlannedInsn& planned) {
   const Access access = group.writes ? Access::Write : Access::Read;
   save_flags();
   load_base(group.base, group.low - planned.shift);
-  if (group.seg != cpu::kSegFlat)
-    a.add(kScratch0, cpu_field(offset_in(cpu_, &cpu_.state.seg[group.seg].base), 8));
+  add_segment(group.seg, access, static_cast<unsigned>(group.high - group.low));
   const Label retry = a.newLabel();
   a.bind(retry);
   probe_scratch(retry, access, static_cast<unsigned>(group.high - group.low));

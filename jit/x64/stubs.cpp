@@ -149,10 +149,16 @@ class StubBuilder {
     a_.ret();
   }
 
-  void jump_miss(u32 view, ResolveFunction function, const u8* leave_stub) {
+  void jump_miss(bool segmented, u32 view, ResolveFunction function, const u8* leave_stub) {
     const Label unknown = a_.newLabel();
     a_.add(kScratch0, kGroupReg);
-    a_.mov(field(&cpu_.state.rip), kScratch0);
+    if (segmented) {
+      a_.mov(kGroupReg, kScratch0);
+      a_.sub(kGroupReg.r32(), code_base(4));
+      a_.mov(field(&cpu_.state.rip), kGroupReg);
+    } else {
+      a_.mov(field(&cpu_.state.rip), kScratch0);
+    }
     call_lean(reinterpret_cast<u64>(function), false, [&](i32 above) {
       a_.mov(x86::rdi, x86::ptr(x86::rsp, above + static_cast<i32>(offsetof(Frame, context))));
       a_.mov(x86::rsi, kScratch0);
@@ -161,6 +167,7 @@ class StubBuilder {
     a_.test(kScratch1.r32(), kScratch1.r32());
     a_.jz(unknown);
     a_.and_(kScratch0, static_cast<i32>(~(kPageBytes - 1)));
+    if (segmented) a_.sub(kScratch0, code_base(8));
     a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kScratch0);
     a_.jmp(kScratch1);
     a_.bind(unknown);
@@ -172,8 +179,9 @@ class StubBuilder {
   }
 
   /// What BlockEmitter::look_up() does.
-  void lookup(mmu::View view, const u8* miss_stub) {
+  void lookup(bool segmented, mmu::View view, const u8* miss_stub) {
     const Label miss = a_.newLabel();
+    if (segmented) a_.add(kScratch0.r32(), code_base(4));
     a_.mov(kScratch1, kScratch0);
     a_.shr(kScratch1, kPageShift - 5);
     a_.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(mmu::TlbEntry));
@@ -186,7 +194,9 @@ class StubBuilder {
     a_.jae(miss);
     a_.mov(kScratch1, entry(offsetof(mmu::TlbEntry, delta)));
     a_.mov(kScratch1.r32(), x86::dword_ptr(kScratch1, kScratch0, 2));
+    if (segmented) a_.sub(kGroupReg, code_base(8));
     a_.mov(field(&cpu_.state.gpr[cpu::kGprPageBase]), kGroupReg);
+    if (segmented) a_.add(kGroupReg, code_base(8));
     a_.jmp(kScratch1);
     a_.bind(miss);
     a_.jmp(reinterpret_cast<u64>(miss_stub));
@@ -200,6 +210,7 @@ class StubBuilder {
   static constexpr u32 kFrameBytes = (sizeof(Frame) + 15) / 16 * 16 + 8;
   const Gp kSaved[6] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
+  Mem code_base(unsigned bytes) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[cpu::CS].base), bytes); }
   Mem field(const u64* value) const { return cpu_field(offset_in(cpu_, value), 8); }
   i32 tlb(mmu::View view, mmu::Access access, std::size_t field_offset) const {
     const i64 entry = offset_in(cpu_, &cpu_.mmu.tlb_array(view, access).entries[0]);
@@ -250,11 +261,13 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, 
   stubs.table_miss = here();
   builder.table_miss();
   for (unsigned view = 0; view < mmu::kViews; ++view) {
-    a.align(asmjit::AlignMode::kCode, 16);
-    stubs.jump_miss[view] = here();
-    builder.jump_miss(view, resolve, stubs.leave);
-    stubs.lookup[view] = here();
-    builder.lookup(static_cast<mmu::View>(view), stubs.jump_miss[view]);
+    for (const bool segmented : {false, true}) {
+      a.align(asmjit::AlignMode::kCode, 16);
+      stubs.jump_miss[segmented][view] = here();
+      builder.jump_miss(segmented, view, resolve, stubs.leave);
+      stubs.lookup[segmented][view] = here();
+      builder.lookup(segmented, static_cast<mmu::View>(view), stubs.jump_miss[segmented][view]);
+    }
     for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write, mmu::Access::Fetch}) {
       stubs.refill[view][static_cast<unsigned>(access)] = here();
       builder.refill(static_cast<mmu::View>(view), access, refill);

@@ -26,14 +26,15 @@ struct Stubs {
   const u8* acquire_x87 = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
-  /// Jumped to with rip = r9 + r14: goes to the code there after a refill of the fetch TLB or of its jump table,
-  /// or leaves.
-  const u8* jump_miss[mmu::kViews] = {};
+  // Of two that stand for a mode, the second is for segmented_code().
+  /// Jumped to with the linear address of the code in r9 + r14: goes there after a refill of the fetch TLB or of its
+  /// jump table, or leaves.
+  const u8* jump_miss[2][mmu::kViews] = {};
   /// The same, for the jump tables of all views.
   const u8* table_miss = nullptr;
   /// Jumped to with r14 = rip: goes to the block there if its page is in the fetch TLB of the view and it has
   /// code.
-  const u8* lookup[mmu::kViews] = {};
+  const u8* lookup[2][mmu::kViews] = {};
 };
 
 using ResolveFunction = u32 (*)(JitContext& context, u64 linear, u32 view);

@@ -1,7 +1,6 @@
-// Random 32-bit code in flat segments, without paging, on the interpreter and on the JIT: every register and
-// byte of memory must be equal at every stop. Jumps lead a little forward, also into the middle of
-// instructions; registers point into RAM, near the end of the address space or nowhere, and their upper
-// halves are anything.
+// Random 16-bit and 32-bit code in flat and other segments, without paging, on the interpreter and on the JIT: every
+// register and byte of memory must be equal at every stop. Jumps lead a little forward or back, also into the middle of
+// instructions; registers point into RAM, near the end of a segment or nowhere, and their upper halves are anything.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -39,6 +38,13 @@ void append_random(Bytes& code, Random& random, unsigned count) {
   for (unsigned i = 0; i < count; ++i) code.push_back(any_byte(random));
 }
 
+/// How the processor runs the code.
+enum class Setting : u8 { Flat32, Segments32, Segments16, Real, Virtual8086 };
+constexpr unsigned kSettings = 5;
+constexpr const char* kSettingNames[kSettings] = {"flat 32-bit", "segmented 32-bit", "segmented 16-bit", "real mode",
+                                                  "virtual-8086 mode"};
+bool code16(Setting setting) { return setting >= Setting::Segments16; }
+
 /// ModRM, SIB and displacement. `reg`: its middle field, or negative for any.
 void append_modrm(Bytes& code, Random& random, int reg, bool word_addresses) {
   const unsigned mod = static_cast<unsigned>(random.below(4));
@@ -56,19 +62,21 @@ void append_modrm(Bytes& code, Random& random, int reg, bool word_addresses) {
   if (mod == 1) code.push_back(any_byte(random));
   if (!disp32) return;
   const bool absolute = mod == 0;
-  const u32 disp = static_cast<u32>(absolute ? kData + random.below(0x2000) : random.below(64) - 32);
+  const u32 disp = static_cast<u32>(absolute ? random.below(2) * kData + random.below(0x2000) : random.below(64) - 32);
   for (unsigned i = 0; i < 4; ++i) code.push_back(static_cast<u8>(disp >> (8 * i)));
 }
 
-void append_insn(Bytes& code, Random& random) {
-  const bool word = random.chance(10);
-  const bool word_addresses = random.chance(3);
-  if (word) code.push_back(0x66);
-  if (word_addresses) code.push_back(0x67);
+void append_insn(Bytes& code, Random& random, Setting setting) {
+  const bool other_size = random.chance(10);
+  const bool other_addresses = random.chance(5);
+  const bool word = other_size != code16(setting);
+  const bool word_addresses = other_addresses != code16(setting);
+  if (other_size) code.push_back(0x66);
+  if (other_addresses) code.push_back(0x67);
   if (random.chance(3)) code.push_back(one_of(random, {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65}));
   const unsigned imm = word ? 2 : 4;
   const auto modrm = [&](int reg = -1) { append_modrm(code, random, reg, word_addresses); };
-  switch (random.below(20)) {
+  switch (random.below(setting == Setting::Flat32 ? 20 : 22)) {
     case 0:
     case 1:
     case 2:  // ADD and relatives
@@ -95,9 +103,10 @@ void append_insn(Bytes& code, Random& random) {
     case 8:  // short jumps and loops, forward
       code.push_back(random.chance(70) ? static_cast<u8>(0x70 + random.below(16))
                                        : one_of(random, {0xe0, 0xe1, 0xe2, 0xe3, 0xeb}));
-      return code.push_back(static_cast<u8>(random.below(24)));
+      return code.push_back(static_cast<u8>(random.below(32) - (random.chance(20) ? 16 : 0)));
     case 9:  // CALL, JMP; POP where the call leads to
       code.push_back(one_of(random, {0xe8, 0xe9}));
+      if (random.chance(10)) return append_random(code, random, imm);
       code.push_back(static_cast<u8>(random.below(24)));
       code.insert(code.end(), imm - 1, 0);
       return;
@@ -155,6 +164,13 @@ void append_insn(Bytes& code, Random& random) {
       code.push_back(
           one_of(random, {0x10, 0x11, 0x28, 0x29, 0x54, 0x57, 0x58, 0x59, 0x5c, 0x6f, 0x7f, 0xef, 0xfe}));
       return modrm();
+    case 20:  // segment registers
+      code.push_back(one_of(random, {0x06, 0x07, 0x0e, 0x16, 0x1e, 0x1f, 0x8c, 0x8c, 0x8e, 0xc4, 0xc5}));
+      if (code.back() >= 0x8c) modrm();
+      return;
+    case 21:  // indirect jumps
+      code.push_back(0xff);
+      return modrm(static_cast<int>(random.chance(50) ? 2 : 4));
     default:  // x87
       code.push_back(static_cast<u8>(0xd8 + random.below(8)));
       return modrm();
@@ -176,7 +192,7 @@ class Runner {
     map_.write_bytes(phys, bytes);
     code_pages_.written(phys, bytes.size());
   }
-  void start(u64 seed, u64 rip) {
+  void start(u64 seed, u64 linear, Setting setting) {
     Random random(seed);
     cpu::CpuState& s = cpu_->state;
     const u64 retired = s.retired;
@@ -187,6 +203,7 @@ class Runner {
     for (cpu::Segment& segment : s.seg) segment = {.base = 0, .limit = ~0u, .selector = 8, .access = 0xc093};
     s.seg[cpu::CS].access = 0xc09b;
     s.seg[cpu::GS].base = 0x20;
+    if (setting != Setting::Flat32) set_segments(random, setting, linear);
     for (unsigned i = 0; i < 16; ++i) {
       const u64 near_end = (u64{1} << 32) - 1 - random.below(64);
       const u64 low = random.chance(80)   ? kData + random.below(0x4000)
@@ -197,7 +214,15 @@ class Runner {
     }
     s.gpr[cpu::RSP] = kData + 0x8000 + random.below(0x2000);
     s.rflags = 2 | (random.next() & cpu::kRflagsStatus);
-    s.rip = rip;
+    if (setting == Setting::Virtual8086) {
+      s.rflags |= cpu::kRflagsVm | 3u << cpu::kRflagsIoplShift;
+      s.cpl = 3;
+    }
+    if (setting != Setting::Flat32) {
+      for (u64& gpr : s.gpr) gpr = random.chance(70) ? (gpr & ~u64{0xffff'ffff}) | (gpr & 0x7fff) : gpr;
+      s.gpr[cpu::kGprZero] = 0;
+    }
+    s.rip = linear - s.seg[cpu::CS].base;
     cpu_->state_replaced();
   }
   /// False: the guest cannot go on.
@@ -217,6 +242,28 @@ class Runner {
   std::string dump() const { return cpu_->dump(); }
 
  private:
+  void set_segments(Random& random, Setting setting, u64 linear) {
+    cpu::CpuState& s = cpu_->state;
+    const bool real = setting == Setting::Real || setting == Setting::Virtual8086;
+    if (setting == Setting::Real) s.cr0 &= ~mmu::kCr0Pe;
+    for (unsigned i = 0; i < cpu::kSegFlat; ++i) {
+      cpu::Segment& segment = s.seg[i];
+      const u64 base = i == cpu::CS ? linear - random.below(random.chance(50) ? 0x200 : 0xf800)
+                                    : kData - random.below(random.chance(50) ? 0x10 : 0x2000);
+      segment.base = real || random.chance(50) ? align_down(base, 16) : base;
+      const bool big = random.chance(real ? 10 : 40);
+      segment.limit = random.chance(50) ? 0xffff : 0xfff + static_cast<u32>(random.below(0x5000));
+      if (big) segment.limit = random.chance(50) ? ~0u : segment.limit << 12 | 0xfff;
+      if (i == cpu::CS && segment.limit + segment.base < linear + 40) segment.limit = static_cast<u32>(linear + 40 - segment.base);
+      segment.access = i == cpu::CS ? 0x9b : 0x93;
+      if (setting == Setting::Segments32 || (i == cpu::SS && random.chance(20))) segment.access |= cpu::Segment::kDb;
+      if (!real && i != cpu::CS && random.chance(10)) segment.access |= cpu::Segment::kExpandDown;
+      if (!real && i != cpu::CS && i != cpu::SS && random.chance(5)) segment.access &= static_cast<u16>(~cpu::Segment::kWritable);
+      segment.selector = real ? static_cast<u16>(segment.base >> 4) : 8;
+      if (setting == Setting::Virtual8086) segment = {segment.base, 0xffff, segment.selector, 0xf3};
+    }
+  }
+
   std::unique_ptr<mmu::Ram> ram_;
   test::NoBoard board_;
   Log log_;
@@ -250,9 +297,10 @@ int run(const Options& options) {
     Random random(options.seed * 0x9e37'79b9 + index);
     // Some of it crosses into the next page.
     const u64 begin = kCode + (random.chance(20) ? kPageBytes - random.below(40) : random.below(200));
+    const auto setting = static_cast<Setting>(random.below(kSettings));
     Bytes code(begin - kCode, kHlt);
     const u64 count = 1 + random.below(14);
-    for (u64 i = 0; i < count; ++i) append_insn(code, random);
+    for (u64 i = 0; i < count; ++i) append_insn(code, random, setting);
     if (code.size() - (begin - kCode) > options.keep) code.resize(begin - kCode + options.keep);
     code.resize(kCodeBytes, kHlt);
     const Bytes original = code;
@@ -261,7 +309,7 @@ int run(const Options& options) {
     for (int pass = 0; pass < 2; ++pass) {
       for (Runner* runner : {&interp, &jit}) {
         if (pass == 0) runner->load(kCode, code);
-        runner->start(state_seed, begin);
+        runner->start(state_seed, begin, setting);
       }
       for (unsigned slice = 0; slice < 12; ++slice) {
         const u64 budget = random.chance(60) ? 100 : 1 + random.below(6);
@@ -272,8 +320,9 @@ int run(const Options& options) {
           std::string text;
           for (u64 i = begin - kCode; i < std::min<u64>(begin - kCode + 120, code.size()); ++i)
             text += fmt::format("{:02x} ", original[i]);
-          fmt::print("seed {} case {} pass {}: the engines differ\ncode at {:x}: {}\ninterpreter\n{}JIT\n{}",
-                     options.seed, index, pass, begin, text, interp.dump(), jit.dump());
+          fmt::print("seed {} case {} pass {}: the engines differ, {}\ncode at {:x}: {}\ninterpreter\n{}JIT\n{}",
+                     options.seed, index, pass, kSettingNames[static_cast<unsigned>(setting)], begin, text,
+                     interp.dump(), jit.dump());
           return 1;
         }
         if (!go_on || interp.state().activity != cpu::Activity::Running) break;
@@ -281,7 +330,7 @@ int run(const Options& options) {
     }
   }
   if (options.stats) fmt::print("{}", engine.stats());
-  fmt::print("32-bit code: seed {}, {} cases alike; {} blocks translated, {} failed\n", options.seed,
+  fmt::print("16-bit and 32-bit code: seed {}, {} cases alike; {} blocks translated, {} failed\n", options.seed,
              options.cases, engine.translated(), engine.failures());
   return engine.failures() == 0 && engine.translated() > options.cases ? 0 : 1;
 }
@@ -291,7 +340,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   reprise::Options options;
-  CLI::App app("Compares the JIT with the interpreter on random 32-bit code.");
+  CLI::App app("Compares the JIT with the interpreter on random 16-bit and 32-bit code.");
   app.add_option("--cases", options.cases, "pieces of code");
   app.add_option("--seed", options.seed, "seed of everything random");
   app.add_option("--first", options.first, "number of the first piece");
