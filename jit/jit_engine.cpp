@@ -90,7 +90,7 @@ JitEngine::~JitEngine() = default;
 
 void JitEngine::prepare_host(Cpu& cpu) {
   const u8* const stubs_begin = host_->arena.next();
-  host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, resolve_jump);
+  host_->stubs = x64::build_stubs(host_->arena, cpu, call_handlers, refill, store_beside_code, resolve_jump);
   host_->translator =
       std::make_unique<x64::Translator>(host_->arena, host_->stubs, cpu, options_, source_.cache());
   host_->blocks_begin = host_->arena.used();

@@ -10,6 +10,10 @@ bool refill(cpu::Cpu& cpu, u64 linear, u32 access, u32 view) {
   return cpu.mmu.refill(linear, static_cast<mmu::Access>(access), static_cast<mmu::View>(view));
 }
 
+bool store_beside_code(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view) {
+  return cpu.mmu.store_beside_code(linear, bytes, static_cast<mmu::View>(view));
+}
+
 u32 resolve_jump(JitContext& context, u64 linear, u32 view) {
   mmu::Mmu& mmu = context.cpu->mmu;
   const mmu::TlbEntry& entry =

@@ -7,6 +7,7 @@
 namespace reprise::jit {
 
 /// Leaves a first-level tag for `linear` if the second level knows its page: Mmu::refill().
+bool store_beside_code(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);
 bool refill(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
 
 /// The address of the code for the guest address `linear`, or 0 when only the engine can tell.

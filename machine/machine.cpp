@@ -401,9 +401,9 @@ std::string Machine::stats(const RunResult& result) {
         mmu.l1_misses[0], mmu.l1_misses[1], mmu.l1_misses[2], mmu.l2_hits, mmu.walks, mmu.page_faults);
     text += fmt::format(
         "TLB flushes: all {}, non-global {}, page {}, PCID {}; page-crossing accesses {}; stores to code "
-        "pages {}\n",
+        "pages {}, and {} beside code\n",
         mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
-        mmu.code_page_stores);
+        mmu.code_page_stores, mmu.stores_beside_code);
     text += pc_.engine(i).stats();
     const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
     const std::vector<PageFaultKind> faults = page_fault_kinds(counts);

@@ -42,6 +42,9 @@ class CodePages {
   /// True when the page of `phys` holds translated code.
   bool has_code(u64 phys) const { return lines(phys) != 0; }
 
+  /// True when a line that [phys, phys+bytes), within one page, touches may hold translated code.
+  bool has_code_near(u64 phys, u64 bytes) const { return (lines(phys) & line_mask(phys & ~kPageMask, bytes)) != 0; }
+
   /// [phys, phys+bytes) within one page of RAM or ROM now holds translated code.
   void add_code(u64 phys, u64 bytes);
 

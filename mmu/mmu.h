@@ -50,6 +50,7 @@ struct MmuStats {
   u64 mmio_reads, mmio_writes;
   u64 page_crossings;
   u64 code_page_stores;
+  u64 stores_beside_code;  // of generated code, by store_beside_code(); not counted above
   u64 flushes_all, flushes_nonglobal, flushes_page, flushes_pcid;
 };
 
@@ -190,6 +191,10 @@ class Mmu final : public WriteTagHolder {
   /// After a first-level miss of `access` with the rights of `view`: leaves a tag if the second level knows
   /// the page and nothing else is in the way. False: take the slow path. Touches no vector registers.
   bool refill(u64 linear, Access access, View view);
+  /// When refill() failed for a store of `bytes`: leaves in beside_code() what a tag would say, for this store alone, if
+  /// only translated code in the same page was in the way and none is near. Touches no vector registers.
+  bool store_beside_code(u64 linear, u64 bytes, View view);
+  const TlbEntry& beside_code() const { return beside_code_; }
   /// A word that fetch tags carry until they go away: `note` in new ones (and all that are there), or in the
   /// one of the page of `linear` in the current view, if there is one.
   void set_fetch_notes(u64 note);
@@ -291,6 +296,7 @@ class Mmu final : public WriteTagHolder {
   }
   void show_smm();
 
+  u64 find_allowed(u64 linear, Access access, View view) const;
   bool load_slow(u64 linear, void* into, u64 bytes, View view);
   bool store_slow(u64 linear, const void* from, u64 bytes, View view);
   bool probe_slow(u64 linear, u64 bytes, Access access, View view);
@@ -342,6 +348,7 @@ class Mmu final : public WriteTagHolder {
   u64 fetch_note_ = 0;
   MmuStats stats_{};
   TlbArray arrays_[kViews][kAccessKinds];
+  TlbEntry beside_code_{};
   std::unique_ptr<SecondLevelTlb> second_level_;
   // By U/S, R/W, not-XD of a page: which (view, access) pairs may use it under CR0 and CR4 as they are.
   // Bit view * kAccessKinds + access.

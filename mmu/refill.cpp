@@ -1,8 +1,16 @@
-// The refill that generated code calls on a first-level miss. Compiled without vector registers: those of the
+// What generated code calls on a first-level miss. Compiled without vector registers: those of the
 // host may hold the guest's.
 #include "mmu/mmu.h"
 
 namespace reprise::mmu {
+
+/// What the second level holds of the page of `linear`; 0 when it does not, or the access is not allowed.
+u64 Mmu::find_allowed(u64 linear, Access access, View view) const {
+  const u64 data = second_level_->find(linear);
+  const unsigned right = static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
+  if (((rights_[data & SecondLevelTlb::kRightsMask] >> right) & 1) == 0) return 0;
+  return access == Access::Write && (data & SecondLevelTlb::kDirty) == 0 ? 0 : data;
+}
 
 bool Mmu::refill(u64 linear, Access access, View view) {
   TlbArray& tags = array(view, access);
@@ -10,11 +18,8 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
   if (!paging() || (!watches_.empty() && access != Access::Fetch) || !is_canonical(context_, linear)) return false;
 
-  const u64 data = second_level_->find(linear);
-  const unsigned right = static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
-  if (data == 0 || ((rights_[data & SecondLevelTlb::kRightsMask] >> right) & 1) == 0) return false;
-  if (access == Access::Write && (data & SecondLevelTlb::kDirty) == 0) return false;
-
+  const u64 data = find_allowed(linear, access, view);
+  if (data == 0) return false;
   const u64 phys_page = data & kPageMask & a20_mask_;
   u8* const host = phys_map_.main_ram_host(phys_page, kPageBytes);
   if (host == nullptr) return false;
@@ -34,6 +39,26 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   const u64 linear_page = linear & kPageMask;
   const u64 delta = access == Access::Fetch ? fetch_note_ : host_page - linear_page;
   tags.fill(linear_page, host_page, delta, phys_page, (data & SecondLevelTlb::kGlobal) != 0);
+  return true;
+}
+
+bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
+  const u64 linear_page = linear & kPageMask;
+  if (linear - linear_page + bytes > kPageBytes || !watches_.empty() || !is_canonical(context_, linear)) return false;
+  u64 data = linear_page;
+  if (paging()) {
+    data = find_allowed(linear, Access::Write, view);
+    if (data == 0) return false;
+  }
+  const u64 phys_page = data & kPageMask & a20_mask_;
+  u8* const host = phys_map_.main_ram_host(phys_page, kPageBytes);
+  if (host == nullptr || !code_pages_.has_code(phys_page)) return false;
+  if (code_pages_.has_code_near(phys_page + (linear - linear_page), bytes)) return false;
+  if (phys_map_.ram().has_dirty_listener()) return false;  // it may use vector registers
+  phys_map_.ram().mark_dirty(static_cast<u64>(host - phys_map_.ram().host()));
+  ++stats_.stores_beside_code;
+  const u64 host_page = reinterpret_cast<u64>(host);
+  beside_code_ = {linear_page, host_page, host_page - linear_page, phys_page};
   return true;
 }
 

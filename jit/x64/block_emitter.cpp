@@ -163,7 +163,7 @@ void BlockEmitter::fip_is(const cpu::Insn& in) {
 
 void BlockEmitter::store_fip(const cpu::Insn& in) {
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
-  a.lea(kScratch0, x86::ptr(kScratch0, in.offset));
+  a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, in.offset));
   a.mov(cpu_field(offset_in(cpu_, &cpu_.state.x87.fip), 8), kScratch0);
 }
 
@@ -259,6 +259,11 @@ void BlockEmitter::finish_cold(u64 distance, const std::function<void(u32 index)
     a.call(
         address_of(context_.stubs.refill[static_cast<unsigned>(view_)][static_cast<unsigned>(miss.access)]));
     a.jnz(miss.retry);
+    if (miss.bytes != 0) {
+      a.mov(kScratch1.r32(), miss.bytes);
+      a.call(address_of(context_.stubs.store_beside_code[static_cast<unsigned>(view_)]));
+      a.jnz(miss.hit);
+    }
     a.jmp(miss.slow);
   }
   for (const PendingAcquire& pending : acquires_) {

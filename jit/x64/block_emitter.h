@@ -101,6 +101,8 @@ class BlockEmitter {
   void assign(unsigned gpr, unsigned bytes, const Gp& value);
 
   // --- Memory ---
+  /// What a host operand is used for: itself, or anything in its page.
+  enum class Extent : u8 { Operand, Page };
   /// Whether address() can take the memory operand.
   static bool plain_address(const cpu::Insn& in);
   /// Whether probe() can.
@@ -111,7 +113,7 @@ class BlockEmitter {
   /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the base of `seg` is
   /// added. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the slow path.
   Mem probe(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
-            unsigned alignment = 1);
+            unsigned alignment = 1, Extent extent = Extent::Operand);
   /// That of the explicit memory operand: by the probe of its group where it has one. The host operand may
   /// name the base register, which must still hold what it did.
   Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1);
@@ -196,8 +198,9 @@ class BlockEmitter {
     u32 next;
   };
   struct Miss {
-    Label entry, retry, slow;
+    Label entry, retry, hit, slow;
     mmu::Access access;
+    unsigned bytes;  // to be stored; 0: not only those, or no store
   };
   /// What makes the status flags again.
   struct Producer {
@@ -232,8 +235,8 @@ class BlockEmitter {
   /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1 that
   /// of the TLB entry.
   void probe_address(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
-                     unsigned alignment);
-  void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes);
+                     unsigned alignment, Extent extent);
+  void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes, Extent extent);
   void load_base(unsigned gpr, i32 disp);
   bool open_group(const PlannedInsn& planned);
   /// The group register has the distance from guest addresses to host addresses, not a host address.

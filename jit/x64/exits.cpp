@@ -43,7 +43,7 @@ void BlockEmitter::look_up(const Label& miss) {
   a.sub(kScratch0, kGroupReg);
   a.cmp(kScratch0, static_cast<i32>(kPageBytes));
   if (context_.options.has(Pass::SecondLevel) && miss.id() != jump_miss_.id()) {
-    misses_.push_back({a.newLabel(), retry, miss, Access::Fetch});
+    misses_.push_back({a.newLabel(), retry, Label(), miss, Access::Fetch, 0});
     a.jae(misses_.back().entry);
   } else {
     a.jae(miss);
@@ -160,7 +160,7 @@ void BlockEmitter::go_to(u64 offset) {
 
 void BlockEmitter::set_rip(u16 page_offset) {
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
-  a.lea(kScratch0, x86::ptr(kScratch0, page_offset));
+  a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, page_offset));
   a.mov(rip(), kScratch0);
 }
 

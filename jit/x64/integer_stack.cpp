@@ -64,6 +64,8 @@ bool pop(BlockEmitter& e, const Insn& in) {
   const unsigned dst = e.gpr_of(in, 0);
   const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read, bytes);
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  // POP SP leaves the upper half of a wider pointer moved.
+  if (dst == cpu::RSP && bytes < e.stack_bytes()) move_stack(e, step);
   e.a.mov(host, m);
   if (dst != cpu::RSP) {
     move_stack(e, step);

@@ -69,28 +69,30 @@ void BlockEmitter::tlb_index() {
   a.and_(kScratch1.r32(), (mmu::kTlbEntries - 1) * sizeof(TlbEntry));
 }
 
-void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned bytes) {
+void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned bytes, Extent extent) {
   ++probes_;
   tlb_index();
   a.sub(kScratch0, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, tag_linear))));
   a.cmp(kScratch0, static_cast<i32>(kPageBytes - bytes));
   if (context_.options.has(Pass::SecondLevel)) {
-    misses_.push_back({a.newLabel(), retry, slow(), access});
+    const bool store = access == Access::Write && extent == Extent::Operand;
+    misses_.push_back({a.newLabel(), retry, a.newLabel(), slow(), access, store ? bytes : 0});
     a.ja(misses_.back().entry);
+    a.bind(misses_.back().hit);
   } else {
     a.ja(slow());
   }
 }
 
 Mem BlockEmitter::probe(const Mem& at, unsigned address_bytes, u8 seg, Access access, unsigned bytes,
-                        unsigned alignment) {
-  probe_address(at, address_bytes, seg, access, bytes, alignment);
+                        unsigned alignment, Extent extent) {
+  probe_address(at, address_bytes, seg, access, bytes, alignment, extent);
   a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
   return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
 }
 
 void BlockEmitter::probe_address(const Mem& at, unsigned address_bytes, u8 seg, Access access, unsigned bytes,
-                                 unsigned alignment) {
+                                 unsigned alignment, Extent extent) {
   save_flags();
   // A repeated probe finds its address in scratch 0.
   const Label retry = a.newLabel();
@@ -102,7 +104,7 @@ void BlockEmitter::probe_address(const Mem& at, unsigned address_bytes, u8 seg, 
     a.jnz(slow());
   }
   a.bind(retry);
-  probe_scratch(retry, access, bytes);
+  probe_scratch(retry, access, bytes, extent);
   flags_lost();
 }
 
@@ -114,7 +116,7 @@ Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned 
     if (in.index / 8 != cpu::kGprZero || !pinned(base) || in.seg != cpu::kSegFlat || address_bytes != 8)
       return probe(address(in), address_bytes, in.seg, access, bytes, alignment);
     // The access does not wait for the arithmetic of the probe, only for what it loads.
-    probe_address(address(in), address_bytes, in.seg, access, bytes, alignment);
+    probe_address(address(in), address_bytes, in.seg, access, bytes, alignment, Extent::Operand);
     a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
     return x86::ptr(reg(base, 8), kScratch1, 0, static_cast<i32>(in.disp), bytes);
   }
@@ -174,7 +176,7 @@ bool BlockEmitter::open_group(const PlannedInsn& planned) {
   add_segment(group.seg, access, static_cast<unsigned>(group.high - group.low));
   const Label retry = a.newLabel();
   a.bind(retry);
-  probe_scratch(retry, access, static_cast<unsigned>(group.high - group.low));
+  probe_scratch(retry, access, static_cast<unsigned>(group.high - group.low), Extent::Operand);
   if (by_distance(group)) {
     a.mov(kGroupReg, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, delta))));
   } else {

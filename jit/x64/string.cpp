@@ -37,8 +37,9 @@ void check_upper_halves(BlockEmitter& e, const Insn& in) {
 Mem probe_source(BlockEmitter& e, const Insn& in, unsigned bytes) {
   return e.probe(x86::ptr(source_pointer()), 8, in.seg, Access::Read, bytes);
 }
-Mem probe_destination(BlockEmitter& e, Access access, unsigned bytes) {
-  return e.probe(x86::ptr(destination_pointer()), 8, cpu::kSegFlat, access, bytes);
+using Extent = BlockEmitter::Extent;
+Mem probe_destination(BlockEmitter& e, Access access, unsigned bytes, Extent extent = Extent::Operand) {
+  return e.probe(x86::ptr(destination_pointer()), 8, cpu::kSegFlat, access, bytes, 1, extent);
 }
 
 /// DF set: slow path.
@@ -148,7 +149,7 @@ void rep_stos(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Label done = e.a.newLabel();
   check_count(e, done, bytes);
   within_page(e, destination_pointer(), bytes);
-  const Mem to = probe_destination(e, Access::Write, bytes);
+  const Mem to = probe_destination(e, Access::Write, bytes, Extent::Page);
   e.a.lea(kScratch1, to);
   charge_iterations(e);
   to_host(e, destination_pointer(), kScratch1);
@@ -170,7 +171,7 @@ void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Mem from = probe_source(e, in, bytes);
   e.a.lea(kScratch1, from);
   e.a.mov(waiting_value(), kScratch1);
-  const Mem to = probe_destination(e, Access::Write, bytes);
+  const Mem to = probe_destination(e, Access::Write, bytes, Extent::Page);
   e.a.lea(kScratch1, to);
   e.a.mov(kScratch0, waiting_value());
   charge_iterations(e);

@@ -149,6 +149,20 @@ class StubBuilder {
     a_.ret();
   }
 
+  void store_beside_code(mmu::View view, StoreBesideCodeFunction function) {
+    call_lean(reinterpret_cast<u64>(function), true, [&](i32) {
+      a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
+      a_.mov(x86::rsi, kScratch0);
+      a_.mov(x86::rdx, kScratch1);
+      a_.mov(x86::ecx, static_cast<u32>(view));
+    });
+    a_.and_(kScratch0, static_cast<i32>(kPageBytes - 1));
+    a_.test(kScratch1.r8(), kScratch1.r8());
+    const mmu::TlbEntry& first = cpu_.mmu.tlb_array(view, mmu::Access::Write).entries[0];
+    a_.mov(kScratch1, offset_in(cpu_, &cpu_.mmu.beside_code()) - offset_in(cpu_, &first));
+    a_.ret();
+  }
+
   void jump_miss(bool segmented, u32 view, ResolveFunction function, const u8* leave_stub) {
     const Label unknown = a_.newLabel();
     a_.add(kScratch0, kGroupReg);
@@ -227,7 +241,7 @@ static_assert(offsetof(Frame, owned_x87) == offsetof(Frame, owned_vectors) + 1);
 }  // namespace
 
 Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
-                  ResolveFunction resolve) {
+                  StoreBesideCodeFunction store_beside_code, ResolveFunction resolve) {
   Stubs stubs;
   CodeHolder code;
   CHECK(code.init(Environment::host(), reinterpret_cast<u64>(arena.next())) == asmjit::kErrorOk);
@@ -268,6 +282,8 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, 
       stubs.lookup[segmented][view] = here();
       builder.lookup(segmented, static_cast<mmu::View>(view), stubs.jump_miss[segmented][view]);
     }
+    stubs.store_beside_code[view] = here();
+    builder.store_beside_code(static_cast<mmu::View>(view), store_beside_code);
     for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write, mmu::Access::Fetch}) {
       stubs.refill[view][static_cast<unsigned>(access)] = here();
       builder.refill(static_cast<mmu::View>(view), access, refill);

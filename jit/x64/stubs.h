@@ -16,6 +16,9 @@ struct Stubs {
   /// Called with r14 = linear address - tag, r15 = offset of the entry in its array, after a miss. Returns
   /// with r14 = linear address, and ZF = 0 when the entry was filled.
   const u8* refill[mmu::kViews][mmu::kAccessKinds] = {};
+  /// Called with r14 = linear address, r15 = bytes to be stored, after refill has failed. Returns ZF = 0 when they may
+  /// be, with r14 = offset in the page and r15 = offset of an entry that stands for it.
+  const u8* store_beside_code[mmu::kViews] = {};
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
   /// The same with kInterpret.
@@ -39,9 +42,10 @@ struct Stubs {
 
 using ResolveFunction = u32 (*)(JitContext& context, u64 linear, u32 view);
 using RefillFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
+using StoreBesideCodeFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);
 
 /// Builds them in `arena`. Distances between parts of a Cpu are taken from `cpu` and hold for all.
 Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
-                  ResolveFunction resolve);
+                  StoreBesideCodeFunction store_beside_code, ResolveFunction resolve);
 
 }  // namespace reprise::jit::x64

@@ -162,6 +162,7 @@ Outcome info_stats(Machine& machine, const Arguments&) {
          {"mmio_writes", mmu.mmio_writes},
          {"page_crossings", mmu.page_crossings},
          {"code_page_stores", mmu.code_page_stores},
+         {"stores_beside_code", mmu.stores_beside_code},
          {"blocks", pc.engine(i).cache().blocks()},
          {"blocks_invalidated", pc.engine(i).cache().invalidations()}});
   }

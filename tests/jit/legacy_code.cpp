@@ -206,7 +206,8 @@ class Runner {
     if (setting != Setting::Flat32) set_segments(random, setting, linear);
     for (unsigned i = 0; i < 16; ++i) {
       const u64 near_end = (u64{1} << 32) - 1 - random.below(64);
-      const u64 low = random.chance(80)   ? kData + random.below(0x4000)
+      const u64 low = random.chance(10)   ? linear + random.below(0x400)
+                      : random.chance(80) ? kData + random.below(0x4000)
                       : random.chance(50) ? near_end
                       : random.chance(50) ? random.below(300)
                                           : random.next() & 0xffff'ffff;
@@ -249,7 +250,8 @@ class Runner {
     for (unsigned i = 0; i < cpu::kSegFlat; ++i) {
       cpu::Segment& segment = s.seg[i];
       const u64 base = i == cpu::CS ? linear - random.below(random.chance(50) ? 0x200 : 0xf800)
-                                    : kData - random.below(random.chance(50) ? 0x10 : 0x2000);
+                                    : (random.chance(10) ? linear + 0x40 : kData) -
+                                          random.below(random.chance(50) ? 0x10 : 0x2000);
       segment.base = real || random.chance(50) ? align_down(base, 16) : base;
       const bool big = random.chance(real ? 10 : 40);
       segment.limit = random.chance(50) ? 0xffff : 0xfff + static_cast<u32>(random.below(0x5000));
