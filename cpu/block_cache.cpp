@@ -30,12 +30,10 @@ bool overlaps(const Block& block, u64 phys, u64 bytes) {
   return block.crosses_page() && hits(block.second_phys, block.second_phys + block.bytes - first_bytes);
 }
 
-/// The lines of the page of `phys` that the block has code in.
-u64 lines_in_page(const Block& block, u64 phys) {
-  u64 lines = 0;
-  for_bytes_in_page(block, phys,
-                    [&](u64 offset, u64 count) { lines |= mmu::CodePages::line_mask(offset, count); });
-  return lines;
+/// The first line of a page that a block may begin in and reach `offset`.
+u64 first_line_reaching(u64 offset) {
+  constexpr u64 kMaxBlockBytes = Block::kMaxInsns * 15;  // SDM 2A 2.3.11
+  return (offset < kMaxBlockBytes ? 0 : offset - kMaxBlockBytes) / 64;
 }
 
 }  // namespace
@@ -45,24 +43,23 @@ BlockCache::BlockCache(mmu::CodePages& code_pages)
   code_pages.add_listener(*this);
 }
 
-BlockCache::Page* BlockCache::page_of(u64 phys) {
+BlockCache::PageBlocks* BlockCache::page_of(u64 phys) const {
   const u64 chunk = phys >> kChunkShift;
   if (chunk >= chunks_.size() || !chunks_[chunk]) return nullptr;
-  return &(*chunks_[chunk])[(phys >> kPageShift) % std::tuple_size_v<Chunk>];
+  return (*chunks_[chunk])[(phys >> kPageShift) % std::tuple_size_v<Chunk>].get();
 }
 
-BlockCache::Page& BlockCache::page_for(u64 phys) {
+BlockCache::PageBlocks& BlockCache::page_for(u64 phys) {
   const u64 chunk = phys >> kChunkShift;
   if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
   if (!chunks_[chunk]) chunks_[chunk] = std::make_unique<Chunk>();
-  return *page_of(phys);
+  std::unique_ptr<PageBlocks>& page = (*chunks_[chunk])[(phys >> kPageShift) % std::tuple_size_v<Chunk>];
+  if (!page) page = std::make_unique<PageBlocks>();
+  return *page;
 }
 
 void BlockCache::link(Block* block, unsigned which, u64 phys) {
-  Page& page = page_for(phys);
-  if (page.code)
-    for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page.code->set(offset, count); });
-  Block*& head = page.first;
+  Block*& head = page_for(phys)[(phys & ~kPageMask) / 64];
   Block::PageLink& mine = block->page_link[which];
   mine = {head, &head};
   if (head != nullptr) head->page_link[link_in_page(*head, phys)].at = &mine.next;
@@ -117,6 +114,7 @@ void BlockCache::unlink(Block* block) {
 }
 
 void BlockCache::bury(Block* block) {
+  dormant_.forget(*block);
   if (listener_ != nullptr) listener_->block_removed(*block);
   block->next = removed_;
   removed_ = block;
@@ -137,29 +135,64 @@ void BlockCache::free_removed() {
   }
 }
 
+void BlockCache::suspend(Block* block) {
+  unlink(block);
+  cached_insns_ -= block->count;
+  --count_;
+  if (listener_ != nullptr) listener_->block_suspended(*block);
+  dormant_.put(block, [this](Block* given_up) {
+    // It counts as cached until it is buried.
+    cached_insns_ += given_up->count;
+    ++count_;
+    bury(given_up);
+  });
+}
+
+Block* BlockCache::revive(u64 phys, ModeKey mode, std::span<const u8> bytes) {
+  Block* const block = dormant_.take(phys, mode, bytes);
+  if (block == nullptr) return nullptr;
+  ++revivals_;
+  return insert(block);
+}
+
+void BlockCache::remember(Block* block, std::span<const u8> bytes) {
+  if (code_pages_.is_written(block->phys) && !block->crosses_page())
+    dormant_.remember(block, bytes.first(block->bytes));
+}
+
 bool BlockCache::code_written(u64 phys, u64 bytes) {
-  Page* const page = page_of(phys);
-  if (page == nullptr || page->first == nullptr) return false;
-  if (!page->code)
-    page->code = std::make_unique<CodeBytes>();
-  else if (!page->code->any(phys & ~kPageMask, bytes))
-    return false;
-  const u64 invalidations_before = invalidations_;
-  page->code->clear();
-  u64 lines = 0;
-  for (Block* block = page->first; block != nullptr;) {
-    Block* const next = block->page_link[link_in_page(*block, phys)].next;
-    if (overlaps(*block, phys, bytes)) {
-      remove(block);
-      ++invalidations_;
-    } else {
-      lines |= lines_in_page(*block, phys);
-      for_bytes_in_page(*block, phys, [&](u64 offset, u64 count) { page->code->set(offset, count); });
+  PageBlocks* const page = page_of(phys);
+  if (page == nullptr) return false;
+  const u64 offset = phys & ~kPageMask;
+  const u64 last_line = (offset + bytes - 1) / 64;
+  bool hit = false;
+  const auto search = [&](u64 line) {
+    for (Block* block = (*page)[line]; block != nullptr;) {
+      Block* const next = block->page_link[link_in_page(*block, phys)].next;
+      if (overlaps(*block, phys, bytes)) {
+        if (dormant_.remembers(*block))
+          suspend(block);
+        else
+          remove(block);
+        ++invalidations_;
+        hit = true;
+      }
+      block = next;
     }
-    block = next;
+  };
+  for (u64 line = first_line_reaching(offset); line <= last_line; ++line) search(line);
+  // An instruction that crosses into the next page may have this one there too: it begins in the last line.
+  if (last_line != std::tuple_size_v<PageBlocks> - 1) search(std::tuple_size_v<PageBlocks> - 1);
+  return hit;
+}
+
+void BlockCache::mark_code(u64 phys_page, mmu::CodeBytes& into) const {
+  const PageBlocks* const page = page_of(phys_page);
+  if (page == nullptr) return;
+  for (const Block* block : *page) {
+    for (; block != nullptr; block = block->page_link[link_in_page(*block, phys_page)].next)
+      for_bytes_in_page(*block, phys_page, [&](u64 offset, u64 count) { into.set(offset, count); });
   }
-  code_pages_.keep_lines(phys & kPageMask, lines);
-  return invalidations_ != invalidations_before;
 }
 
 void BlockCache::flush() {
@@ -170,6 +203,11 @@ void BlockCache::flush() {
       bury(block);
     }
   }
+  dormant_.clear([this](Block* block) {
+    cached_insns_ += block->count;
+    ++count_;
+    bury(block);
+  });
   chunks_.clear();
   code_pages_.clear();
 }

@@ -37,7 +37,8 @@ struct Block {
   Block* next = nullptr;      // BlockCache: in its bucket, or among the removed; BlockPool: among the free
   u64 second_phys = ~u64{0};  // of the second page, for an instruction that crosses pages
   u32 bytes = 0;
-  u32 uses = 0;  // for an engine that translates: how often it asked for the block
+  bool remembered = false;  // DormantBlocks has a copy of its bytes
+  u32 uses = 0;             // for an engine that translates: how often it asked for the block
   BlockInsns insns;
 
   // For an engine that translates: its code for the block, or nullptr; its own record.
@@ -72,7 +73,7 @@ class BlockPool {
   u8* take(std::size_t bytes);
 
   std::vector<std::unique_ptr<u8, FreeChunk>> chunks_;
-  std::size_t used_bytes_ = kChunkBytes;  // of the last chunk
+  std::size_t used_bytes_ = kChunkBytes;             // of the last chunk
   std::array<Block*, Block::kMaxInsns + 1> free_{};  // by count
 };
 

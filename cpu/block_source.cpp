@@ -51,6 +51,9 @@ Block* BlockSource::make(u32 count, bool cacheable) {
 Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
   const u64 page_offset = linear & ~kPageMask;
   const u64 available = kPageBytes - page_offset;
+  if (target.host != nullptr) {
+    if (Block* const block = cache_.revive(target.phys, cpu.mode, {target.host, available})) return block;
+  }
   u8 copy[kPageBytes];
   const u8* bytes = target.host;
   if (bytes == nullptr) {
@@ -83,7 +86,10 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   block->mode = cpu.mode;
   block->bytes = static_cast<u32>(used);
   std::copy_n(insns, count, block->insns.get());
-  return cached(*block) ? cache_.insert(block) : block;
+  if (!cached(*block)) return block;
+  cache_.insert(block);
+  cache_.remember(block, {bytes, end});
+  return block;
 }
 
 Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {

@@ -1,13 +1,13 @@
-#include "common/log.h"
 #include "cpu/cpu.h"
+#include "common/log.h"
 
 #include "cpu/debug_regs.h"
 #include "cpu/segments.h"
 
 namespace reprise::cpu {
 
-Cpu::Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_map, mmu::CodePages& code_pages,
-         const CpuProfile& cpu_profile, const Log& machine_log)
+Cpu::Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_map,
+         mmu::CodePages& code_pages, const CpuProfile& cpu_profile, const Log& machine_log)
     : mmu(phys_map, code_pages, *this),
       bus(cpu_bus),
       interrupts(interrupt_source),
@@ -64,11 +64,11 @@ std::string Cpu::dump() const {
     fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
   };
   const auto add_segment = [&add](const char* name, const Segment& segment) {
-    add("{:<4} {:04x} base {:016x} limit {:08x} access {:04x}\n", name, segment.selector, segment.base, segment.limit,
-        segment.access);
+    add("{:<4} {:04x} base {:016x} limit {:08x} access {:04x}\n", name, segment.selector, segment.base,
+        segment.limit, segment.access);
   };
-  add("rip {:016x} rflags {:08x} cpl {} mode {:#x} retired {}\n", state.rip, state.rflags, state.cpl, mode.bits,
-      state.retired);
+  add("rip {:016x} rflags {:08x} cpl {} mode {:#x} retired {}\n", state.rip, state.rflags, state.cpl,
+      mode.bits, state.retired);
   for (unsigned i = 0; i < 16; ++i) add("{} {:016x}{}", kGprNames[i], state.gpr[i], i % 4 == 3 ? "\n" : "  ");
   for (unsigned i = 0; i < 6; ++i) add_segment(kSegmentNames[i], state.seg[i]);
   add_segment("ldtr", state.ldtr);

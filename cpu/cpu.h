@@ -30,8 +30,8 @@ class CpuBus {
   /// As PioHandler::pio_read_ahead: the next reads (writes) of the port that only move data. Returns bytes.
   virtual std::size_t port_read_ahead(u16, Width, std::span<u8>) { return 0; }
   virtual std::size_t port_write_ahead(u16, Width, std::span<const u8>) { return 0; }
-  /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP. The deadline (6E0H) is in virtual ns here, 0 for none:
-  /// the CPU translates from and to the guest's TSC.
+  /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP. The deadline (6E0H) is in virtual ns here, 0
+  /// for none: the CPU translates from and to the guest's TSC.
   virtual bool apic_msr_read(u32 msr, u64& value) = 0;
   virtual bool apic_msr_write(u32 msr, u64 value) = 0;
   /// FERR#. Returns IGNNE#: true when the exception is to be ignored.
@@ -40,8 +40,8 @@ class CpuBus {
   virtual u64 virtual_ns(u64 retired) = 0;
 };
 
-/// How far accesses through a segment register reach for certain, in bytes from its base: those that end there or before
-/// are allowed, others need a closer look.
+/// How far accesses through a segment register reach for certain, in bytes from its base: those that end
+/// there or before are allowed, others need a closer look.
 struct SegmentReach {
   u64 read_end = 0;
   u64 write_end = 0;
@@ -64,11 +64,14 @@ struct Cpu final : public mmu::AccessObserver {
   u64 block_budget = 0;             // instructions (REP iterations) that may retire from block_begin on
   u64 extra_retired = 0;            // REP iterations beyond the first, in this block
 
-  Fault fault;          // valid after Status::Fault or Trap
-  bool task_fault = false;   // the instruction retired with a task switch; `fault` comes before the new task's first
-  bool single_step = false;  // a single-step trap follows when the current instruction retires (some override TF)
-  u64 debug_hits = 0;   // DR6 bits of data breakpoints hit by the current instruction
-  bool stop_requested = false;  // Vcpu::run() is to return at the next instruction boundary where events are looked for
+  Fault fault;  // valid after Status::Fault or Trap
+  bool task_fault =
+      false;  // the instruction retired with a task switch; `fault` comes before the new task's first
+  bool single_step =
+      false;           // a single-step trap follows when the current instruction retires (some override TF)
+  u64 debug_hits = 0;  // DR6 bits of data breakpoints hit by the current instruction
+  bool stop_requested =
+      false;  // Vcpu::run() is to return at the next instruction boundary where events are looked for
 
   mmu::Mmu mmu;
   CpuBus& bus;
@@ -78,7 +81,9 @@ struct Cpu final : public mmu::AccessObserver {
   u32 apic_id = 0;  // the initial one, as CPUID tells it
 
   /// rip of `insn` and of the one after it. Truncated to the code size.
-  u64 rip_of(const Insn& insn) const { return (state.gpr[kGprPageBase] + insn.offset) & rip_mask(mode.code_size()); }
+  u64 rip_of(const Insn& insn) const {
+    return (state.gpr[kGprPageBase] + insn.offset) & rip_mask(mode.code_size());
+  }
   u64 next_rip(const Insn& insn) const {
     return (state.gpr[kGprPageBase] + insn.next_offset) & rip_mask(mode.code_size());
   }
@@ -89,11 +94,12 @@ struct Cpu final : public mmu::AccessObserver {
   /// How many iterations a REP instruction may run now; at least 1.
   u64 iterations_left(const Insn& insn) const { return block_budget - static_cast<u64>(&insn - block_begin); }
 
-  /// Brings everything derived from `state` in line after it was replaced from outside (reset, boot, snapshot):
-  /// paging, watches, mode. The machine follows it with Mmu::serialize when it loads a snapshot.
+  /// Brings everything derived from `state` in line after it was replaced from outside (reset, boot,
+  /// snapshot): paging, watches, mode. The machine follows it with Mmu::serialize when it loads a snapshot.
   void state_replaced();
 
-  /// Recomputes `mode`, the reach of segments and the MMU view. Engines call it after Status::Stop and StopJump.
+  /// Recomputes `mode`, the reach of segments and the MMU view. Engines call it after Status::Stop and
+  /// StopJump.
   void sync_mode();
 
   // Raising. Each fills `fault` and returns Status::Fault.

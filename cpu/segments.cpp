@@ -1,5 +1,6 @@
 // Descriptor loads and checks, and the MOV, PUSH, POP, LDS... forms that load segment registers.
-// SDM 3A chapters 3 and 5, SDM 2. A fault leaves every register as it was; the accessed bit may have been set.
+// SDM 3A chapters 3 and 5, SDM 2. A fault leaves every register as it was; the accessed bit may have been
+// set.
 #include "cpu/segments.h"
 
 #include "cpu/sem/operands.h"
@@ -42,7 +43,8 @@ bool check_data_segment(Cpu& cpu, u16 selector, Segment& loaded) {
   if (!read_descriptor(cpu, selector, kGP, descriptor)) return false;
   const bool readable = descriptor.is_data() || descriptor.is_readable_code();
   const u8 rpl = selector & kSelectorRpl;
-  const bool privileged = descriptor.is_conforming_code() || (rpl <= descriptor.dpl() && cpu.state.cpl <= descriptor.dpl());
+  const bool privileged =
+      descriptor.is_conforming_code() || (rpl <= descriptor.dpl() && cpu.state.cpl <= descriptor.dpl());
   if (!readable || !privileged) {
     cpu.raise(kGP, selector_error(selector));
     return false;
@@ -59,7 +61,10 @@ bool check_data_segment(Cpu& cpu, u16 selector, Segment& loaded) {
 }  // namespace
 
 Segment to_segment(u16 selector, const Descriptor& descriptor) {
-  return {.base = descriptor.base(), .limit = descriptor.limit(), .selector = selector, .access = descriptor.access()};
+  return {.base = descriptor.base(),
+          .limit = descriptor.limit(),
+          .selector = selector,
+          .access = descriptor.access()};
 }
 
 Segment null_segment(u16 selector) {
@@ -68,20 +73,16 @@ Segment null_segment(u16 selector) {
 
 Segment real_segment(const Segment& old, u16 selector) {
   // SDM 3A 20.1.1 gives the base; limit and size stay as protected mode left them.
-  constexpr u16 kRealAccess = Segment::kPresent | Segment::kS | Segment::kWritable | Segment::kAccessed;
   Segment segment = old;
   segment.base = u64{selector} << 4;
   segment.selector = selector;
-  if (!old.usable()) segment.limit = 0xffff;
-  segment.access = static_cast<u16>((old.access & (Segment::kDb | Segment::kGranularity)) | kRealAccess);
+  if (!old.usable()) segment.limit = kRealModeLimit;
+  segment.access = static_cast<u16>((old.access & (Segment::kDb | Segment::kGranularity)) | kRealModeAccess);
   return segment;
 }
 
 Segment v86_segment(u16 selector) {
-  // SDM 3A 20.2.1
-  constexpr u16 kV86Access =
-      Segment::kPresent | 3u << Segment::kDplShift | Segment::kS | Segment::kWritable | Segment::kAccessed;
-  return {.base = u64{selector} << 4, .limit = 0xffff, .selector = selector, .access = kV86Access};
+  return {.base = u64{selector} << 4, .limit = kRealModeLimit, .selector = selector, .access = kV86Access};
 }
 
 bool selector_in_table(const Cpu& cpu, u16 selector) {
@@ -141,7 +142,8 @@ bool check_segment(Cpu& cpu, SegmentIndex index, u16 selector, Segment& loaded) 
   }
   if (index != SS) return check_data_segment(cpu, selector, loaded);
   // SDM 2B MOV: 64-bit mode below level 3 takes a null SS of its own level.
-  if (is_null(selector) && in_64bit(cpu) && cpu.state.cpl != 3 && (selector & kSelectorRpl) == cpu.state.cpl) {
+  if (is_null(selector) && in_64bit(cpu) && cpu.state.cpl != 3 &&
+      (selector & kSelectorRpl) == cpu.state.cpl) {
     loaded = null_segment(selector);
     loaded.access |= static_cast<u16>(cpu.state.cpl << Segment::kDplShift);
     return true;
@@ -177,7 +179,8 @@ SegmentReach segment_reach(const Segment& segment, ModeKey mode) {
 
 bool within_limit(const Segment& segment, u64 offset, u64 bytes) {
   const u64 last = offset + bytes - 1;
-  const bool expand_down = !segment.code() && (segment.access & Segment::kS) && (segment.access & Segment::kExpandDown);
+  const bool expand_down =
+      !segment.code() && (segment.access & Segment::kS) && (segment.access & Segment::kExpandDown);
   if (!expand_down) return last <= segment.limit;
   return offset > segment.limit && last <= (segment.db() ? 0xffffffffu : 0xffffu);
 }
@@ -303,35 +306,51 @@ Status pop_segment(Cpu& cpu, const Insn& in) {
 
 Handler select_mov_segment(const Insn& in) {
   switch (in.form) {
-    case Form::RM: return mov_segment_memory;
-    case Form::MR: return mov_memory_from_segment;
-    case Form::RR: break;
-    default: return nullptr;
+    case Form::RM:
+      return mov_segment_memory;
+    case Form::MR:
+      return mov_memory_from_segment;
+    case Form::RR:
+      break;
+    default:
+      return nullptr;
   }
   if (in.reg_class[0] == RegClass::Segment) return in.reg[0] == CS ? nullptr : mov_segment_register;
   switch (in.size0) {
-    case 2: return mov_from_segment<u16>;
-    case 4: return mov_from_segment<u32>;
-    case 8: return mov_from_segment<u64>;
-    default: return nullptr;
+    case 2:
+      return mov_from_segment<u16>;
+    case 4:
+      return mov_from_segment<u32>;
+    case 8:
+      return mov_from_segment<u64>;
+    default:
+      return nullptr;
   }
 }
 
 Handler select_push_segment(const Insn& in) {
   switch (in.operand_bytes) {
-    case 2: return push_segment<u16>;
-    case 4: return push_segment<u32>;
-    case 8: return push_segment<u64>;
-    default: return nullptr;
+    case 2:
+      return push_segment<u16>;
+    case 4:
+      return push_segment<u32>;
+    case 8:
+      return push_segment<u64>;
+    default:
+      return nullptr;
   }
 }
 
 Handler select_pop_segment(const Insn& in) {
   switch (in.operand_bytes) {
-    case 2: return pop_segment<u16>;
-    case 4: return pop_segment<u32>;
-    case 8: return pop_segment<u64>;
-    default: return nullptr;
+    case 2:
+      return pop_segment<u16>;
+    case 4:
+      return pop_segment<u32>;
+    case 8:
+      return pop_segment<u64>;
+    default:
+      return nullptr;
   }
 }
 

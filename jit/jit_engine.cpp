@@ -243,18 +243,27 @@ void JitEngine::unlink(Edge& edge) {
   host_->translator->point(edge, edge.stub);
 }
 
-void JitEngine::block_removed(Block& block) {
-  auto* native = static_cast<NativeBlock*>(block.native);
-  if (native == nullptr) return;
-  for (Edge* edge : native->incoming) unlink(*edge);
-  native->incoming.clear();
-  for (unsigned i = 0; i < native->edges; ++i) {
-    Edge& edge = native->edge[i];
+void JitEngine::detach(NativeBlock& native) {
+  for (Edge* edge : native.incoming) unlink(*edge);
+  native.incoming.clear();
+  for (unsigned i = 0; i < native.edges; ++i) {
+    Edge& edge = native.edge[i];
     if (edge.target == nullptr) continue;
     std::erase(edge.target->incoming, &edge);
     unlink(edge);
   }
-  if (native->jump_table != nullptr) native->jump_table[block.phys & ~kPageMask] = jump_tables_.miss();
+  if (native.jump_table != nullptr) native.jump_table[native.block->phys & ~kPageMask] = jump_tables_.miss();
+  native.jump_table = nullptr;
+}
+
+void JitEngine::block_suspended(Block& block) {
+  if (auto* native = static_cast<NativeBlock*>(block.native)) detach(*native);
+}
+
+void JitEngine::block_removed(Block& block) {
+  auto* native = static_cast<NativeBlock*>(block.native);
+  if (native == nullptr) return;
+  detach(*native);
   native->block = nullptr;
   block.native = nullptr;
   block.native_code = nullptr;

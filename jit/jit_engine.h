@@ -1,8 +1,8 @@
 // The translating engine: blocks that are used often become host code; everything else is interpreted.
 //
-// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or some of it lies
-// beyond the limit of its segment, the interpreter runs it, so events come after exactly the instruction they
-// are due at.
+// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or some
+// of it lies beyond the limit of its segment, the interpreter runs it, so events come after exactly the
+// instruction they are due at.
 #pragma once
 
 #include <chrono>
@@ -39,6 +39,9 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   struct Host;
 
   void block_removed(cpu::Block& block) override;
+  void block_suspended(cpu::Block& block) override;
+  /// No jump leads into its code or from it to other code any more.
+  void detach(NativeBlock& native);
   bool translatable(const cpu::Block& block) const;
   void translate(cpu::Cpu& cpu, cpu::Block& block);
   void link(Edge& edge, NativeBlock& target);
@@ -77,7 +80,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
     u64 jump = 0;          // an indirect jump whose target was not in the tables
   };
   Exits exits_;
-  u64 handled_exits_ = 0;  // by a handler: a fault or an event
+  u64 handled_exits_ = 0;                    // by a handler: a fault or an event
   std::chrono::nanoseconds translating_{0};  // on the host; nothing depends on it
   u64 links_ = 0;
   u64 code_flushes_ = 0;

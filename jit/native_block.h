@@ -18,7 +18,8 @@ struct Edge {
   const u8* jump = nullptr;       // the rel32 of the jump
   const u8* stub = nullptr;
   u16 page_offset = 0;
-  u32 charge = 0;  // not 0: the jump has charged so many instructions and leads to the target's body, flags lost
+  u32 charge =
+      0;  // not 0: the jump has charged so many instructions and leads to the target's body, flags lost
 };
 
 struct NativeBlock {
@@ -27,11 +28,11 @@ struct NativeBlock {
   cpu::Block* block = nullptr;  // nullptr: removed
   const u8* code = nullptr;
   u32 bytes = 0;
-  const u8* body = nullptr;  // behind the charge of the budget
+  const u8* body = nullptr;       // behind the charge of the budget
   bool overwrites_flags = false;  // overwrites_flags_first()
   const u8* cold_code = nullptr;  // slow paths and exits
   u32 cold_bytes = 0;
-  u32 probes = 0;  // in its code
+  u32 probes = 0;         // in its code
   std::size_t index = 0;  // in the engine's list
   unsigned edges = 0;
   Edge edge[kMaxEdges];
@@ -39,8 +40,8 @@ struct NativeBlock {
   u32* jump_table = nullptr;  // of its page, when its code is in there
 };
 
-/// Rip is not the linear address in code of this mode, and may have to be looked at: 16-bit code, and 32-bit code in a
-/// segment that is not flat.
+/// Rip is not the linear address in code of this mode, and may have to be looked at: 16-bit code, and 32-bit
+/// code in a segment that is not flat.
 inline bool segmented_code(cpu::ModeKey mode) {
   return mode.code_size() == cpu::CodeSize::Bits16 || !mode.has(cpu::ModeKey::kFlatCode);
 }
@@ -50,15 +51,15 @@ struct JitContext {
   u64 budget = 0;        // instructions left when generated code was entered, called out or was left
   Edge* edge = nullptr;  // how it was left, when through an edge
   cpu::Cpu* cpu = nullptr;
-  u64 target = 0;        // Cpu::state.retired when the budget is spent
-  u64 target_ns = 0;     // virtual time then
-  u32 mode_bits = 0;     // the ModeKey generated code runs in
-  u64 mode_number = 0;   // the same for jump_tables
-  const u8* lookup = nullptr;     // stubs of its view
+  u64 target = 0;              // Cpu::state.retired when the budget is spent
+  u64 target_ns = 0;           // virtual time then
+  u32 mode_bits = 0;           // the ModeKey generated code runs in
+  u64 mode_number = 0;         // the same for jump_tables
+  const u8* lookup = nullptr;  // stubs of its view
   const u8* jump_miss = nullptr;
   JitEngine* engine = nullptr;
   const JumpTables* jump_tables = nullptr;
-  u64* calls = nullptr;  // handler calls by mnemonic
+  u64* calls = nullptr;               // handler calls by mnemonic
   alignas(64) u8 x87_area[576] = {};  // XSAVE image on the way between the Cpu and the host's x87 registers
 };
 

@@ -394,7 +394,8 @@ std::string Machine::stats(const RunResult& result) {
   for (unsigned i = 0; i < pc_.processors(); ++i) {
     const cpu::BlockCache& cache = pc_.engine(i).cache();
     const mmu::MmuStats& mmu = pc_.vcpu(i).cpu().mmu.stats();
-    text += fmt::format("blocks {}, invalidated {}\n", cache.blocks(), cache.invalidations());
+    text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(),
+                        cache.invalidations(), cache.revivals());
     text += fmt::format(
         "first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page "
         "faults {}\n",

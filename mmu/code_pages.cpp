@@ -13,9 +13,10 @@ void CodePages::add_code(u64 phys, u64 bytes) {
   const u64 chunk = phys >> kChunkShift;
   if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
   if (!chunks_[chunk]) chunks_[chunk] = std::make_unique<Chunk>();
-  u64& lines = (*chunks_[chunk])[index_in_chunk(phys)];
-  const bool is_new = lines == 0;
-  lines |= line_mask(offset, bytes);
+  Page& page = (*chunks_[chunk])[index_in_chunk(phys)];
+  const bool is_new = page.lines == 0;
+  page.lines |= line_mask(offset, bytes);
+  if (page.bytes) page.bytes->set(offset, bytes);
   if (!is_new) return;
   for (WriteTagHolder* holder : holders_) holder->drop_write_tags(phys & kPageMask);
 }
@@ -25,8 +26,11 @@ bool CodePages::written(u64 phys, u64 bytes) {
   while (bytes != 0) {
     const u64 offset = phys & ~kPageMask;
     const u64 count = std::min(bytes, kPageBytes - offset);
-    if (lines(phys) & line_mask(offset, count)) {
-      for (CodeListener* listener : listeners_) hit |= listener->code_written(phys, count);
+    if (may_hit_code(phys, count)) {
+      bool hit_here = false;
+      for (CodeListener* listener : listeners_) hit_here |= listener->code_written(phys, count);
+      if (!hit_here) note_stale(phys & kPageMask);
+      hit |= hit_here;
     }
     phys += count;
     bytes -= count;
@@ -34,10 +38,19 @@ bool CodePages::written(u64 phys, u64 bytes) {
   return hit;
 }
 
-void CodePages::keep_lines(u64 phys_page, u64 lines) {
-  const u64 chunk = phys_page >> kChunkShift;
-  if (listeners_.size() > 1 || chunk >= chunks_.size() || !chunks_[chunk]) return;
-  (*chunks_[chunk])[index_in_chunk(phys_page)] &= lines;
+void CodePages::note_stale(u64 phys_page) {
+  Page* const page = find(phys_page);
+  if (page != nullptr && (!page->bytes || ++page->stale == kStaleStores)) refresh(phys_page);
+}
+
+void CodePages::refresh(u64 phys_page) {
+  Page* const page = find(phys_page);
+  if (page == nullptr) return;
+  if (!page->bytes) page->bytes = std::make_unique<CodeBytes>();
+  page->stale = 0;
+  page->bytes->clear();
+  for (const CodeListener* listener : listeners_) listener->mark_code(phys_page, *page->bytes);
+  page->lines = page->bytes->lines();
 }
 
 }  // namespace reprise::mmu

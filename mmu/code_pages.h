@@ -1,16 +1,21 @@
 // Self-modifying-code protocol. One object per machine: which guest-physical pages hold translated code.
 //
 // A page with code never has a write tag in any TLB. A store to such a page takes the slow path, asks
-// the 64-byte-line bitmap, and tells the listeners only when it hits a line with code. DMA goes the same way.
-// All methods: the thread that runs the machine. A listener may call back into this object.
+// the 64-byte-line bitmap and, from the first store into such a line on, a bitmap of the page's bytes:
+// firmware and boot loaders keep stacks and variables close to their code. It tells the listeners only when
+// it hits what may be code. When the bitmaps have been wrong for a while, the listeners are asked anew where
+// their code is. DMA goes the same way. All methods: the thread that runs the machine. A listener may call
+// add_code() and has_code().
 #pragma once
 
 #include <array>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/bits.h"
 #include "common/types.h"
+#include "mmu/code_bytes.h"
 
 namespace reprise::mmu {
 
@@ -18,8 +23,11 @@ namespace reprise::mmu {
 class CodeListener {
  public:
   virtual ~CodeListener() = default;
-  /// Every block overlapping [phys, phys+bytes) must not run again. `bytes` never crosses a page. True when there was one.
+  /// Every block overlapping [phys, phys+bytes) must not run again. `bytes` never crosses a page. True when
+  /// there was one.
   virtual bool code_written(u64 phys, u64 bytes) = 0;
+  /// Sets the bits of all bytes of its blocks in the page at `phys_page`.
+  virtual void mark_code(u64 phys_page, CodeBytes& into) const = 0;
 };
 
 /// Implemented by each Mmu: removes write tags of one page.
@@ -42,8 +50,20 @@ class CodePages {
   /// True when the page of `phys` holds translated code.
   bool has_code(u64 phys) const { return lines(phys) != 0; }
 
-  /// True when a line that [phys, phys+bytes), within one page, touches may hold translated code.
-  bool has_code_near(u64 phys, u64 bytes) const { return (lines(phys) & line_mask(phys & ~kPageMask, bytes)) != 0; }
+  /// True when a store to [phys, phys+bytes), within one page, has to be told to written(). Calls nothing.
+  bool may_hit_code(u64 phys, u64 bytes) const {
+    const u64 offset = phys & ~kPageMask;
+    const Page* const page = find(phys);
+    if (page == nullptr || (page->lines & line_mask(offset, bytes)) == 0) return false;
+    if (!page->bytes) return true;
+    for (u64 at = offset; at < offset + bytes;) {
+      const u64 count = std::min<u64>(offset + bytes - at, 64 - at % 64);
+      if (page->bytes->of_line(at / 64) & field(~u64{0}, 0, static_cast<unsigned>(count)) << at % 64)
+        return true;
+      at += count;
+    }
+    return false;
+  }
 
   /// [phys, phys+bytes) within one page of RAM or ROM now holds translated code.
   void add_code(u64 phys, u64 bytes);
@@ -52,9 +72,13 @@ class CodePages {
   /// a block of a listener.
   bool written(u64 phys, u64 bytes);
 
-  /// Called by a listener after it dropped blocks: what it still has in the page lies in `lines` (bit i: bytes
-  /// [64*i, 64*i+64)). With several listeners all marks stay, since the others may still have blocks there.
-  void keep_lines(u64 phys_page, u64 lines);
+  /// Asks the listeners where they have code in the page at `phys_page`: all else is forgotten.
+  void refresh(u64 phys_page);
+  /// True when the page has a bitmap of its bytes: stores have come close to its code.
+  bool is_written(u64 phys) const {
+    const Page* const page = find(phys);
+    return page != nullptr && page->bytes;
+  }
   /// The lines of [offset, offset+bytes), which lies within one page and is not empty.
   static constexpr u64 line_mask(u64 offset, u64 bytes) {
     const u64 first = offset >> kLineShift;
@@ -66,16 +90,29 @@ class CodePages {
 
  private:
   static constexpr unsigned kLineShift = 6;
-  // The line bitmaps of 2 MiB of guest-physical memory. Bit i covers bytes [64*i, 64*i+64) of the page.
+  struct Page {
+    u64 lines = 0;  // bit i: bytes [64*i, 64*i+64) may have code
+    u32 stale = 0;  // stores since the last refresh() that hit no block
+    std::unique_ptr<CodeBytes> bytes;
+  };
+  /// So many make a refresh worth while: code that is overwritten often comes back often.
+  static constexpr u32 kStaleStores = 64;
+  void note_stale(u64 phys_page);
+  // Those of 2 MiB of guest-physical memory.
   static constexpr unsigned kChunkShift = 21;
-  using Chunk = std::array<u64, (u64{1} << kChunkShift) / kPageBytes>;
+  using Chunk = std::array<Page, (u64{1} << kChunkShift) / kPageBytes>;
 
   static constexpr u64 index_in_chunk(u64 phys) {
     return (phys >> kPageShift) & (std::tuple_size_v<Chunk> - 1);
   }
-  u64 lines(u64 phys) const {
+  const Page* find(u64 phys) const {
     const u64 chunk = phys >> kChunkShift;
-    return chunk < chunks_.size() && chunks_[chunk] ? (*chunks_[chunk])[index_in_chunk(phys)] : 0;
+    return chunk < chunks_.size() && chunks_[chunk] ? &(*chunks_[chunk])[index_in_chunk(phys)] : nullptr;
+  }
+  Page* find(u64 phys) { return const_cast<Page*>(std::as_const(*this).find(phys)); }
+  u64 lines(u64 phys) const {
+    const Page* const page = find(phys);
+    return page != nullptr ? page->lines : 0;
   }
 
   std::vector<std::unique_ptr<Chunk>> chunks_;

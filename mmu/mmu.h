@@ -191,8 +191,9 @@ class Mmu final : public WriteTagHolder {
   /// After a first-level miss of `access` with the rights of `view`: leaves a tag if the second level knows
   /// the page and nothing else is in the way. False: take the slow path. Touches no vector registers.
   bool refill(u64 linear, Access access, View view);
-  /// When refill() failed for a store of `bytes`: leaves in beside_code() what a tag would say, for this store alone, if
-  /// only translated code in the same page was in the way and none is near. Touches no vector registers.
+  /// When refill() failed for a store of `bytes`: leaves in beside_code() what a tag would say, for this
+  /// store alone, if only translated code in the same page was in the way and none is near. Touches no vector
+  /// registers.
   bool store_beside_code(u64 linear, u64 bytes, View view);
   const TlbEntry& beside_code() const { return beside_code_; }
   /// A word that fetch tags carry until they go away: `note` in new ones (and all that are there), or in the
@@ -353,8 +354,8 @@ class Mmu final : public WriteTagHolder {
   // By U/S, R/W, not-XD of a page: which (view, access) pairs may use it under CR0 and CR4 as they are.
   // Bit view * kAccessKinds + access.
   u16 rights_[8];
-  // By RAM page: may have a write tag in arrays_. Only pages that are marked dirty and hold no code: a page with
-  // its bit set may be given another tag without asking.
+  // By RAM page: may have a write tag in arrays_. Only pages that are marked dirty and hold no code: a page
+  // with its bit set may be given another tag without asking.
   std::vector<u64> write_tagged_;
   std::vector<Watch> watches_;
 };

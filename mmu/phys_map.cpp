@@ -162,11 +162,6 @@ PhysMap::Target PhysMap::find(u64 phys) const {
   return target;
 }
 
-u8* PhysMap::ram_host_elsewhere(u64 phys, u64 bytes) const {
-  const Target target = find(phys);
-  return target.kind == Kind::Ram && target.bytes_left >= bytes ? target.host : nullptr;
-}
-
 // The widest piece of at most `bytes` bytes that stays in the range and, for MMIO, is naturally aligned.
 Width PhysMap::piece_width(const Target& target, u64 phys, unsigned bytes) const {
   const u64 position = target.kind == Kind::Mmio ? target.offset : phys;
@@ -300,7 +295,8 @@ std::vector<PhysMap::Range> PhysMap::ranges() const {
 std::string PhysMap::dump() const {
   std::string text;
   for (const Range& range : ranges())
-    text += fmt::format("{:016x}-{:016x} {:4} {}\n", range.first_phys, range.last_phys, kind_name(range.kind), range.name);
+    text += fmt::format("{:016x}-{:016x} {:4} {}\n", range.first_phys, range.last_phys, kind_name(range.kind),
+                        range.name);
   return text;
 }
 

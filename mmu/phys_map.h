@@ -67,7 +67,7 @@ class PhysMap final : public WalkMemory {
   std::optional<u64> phys_of_ram(u64 offset) const;
 
   /// The host address of `phys` when [phys, phys + bytes) is RAM of one region, else nullptr. Inlined for the
-  /// two largest RAM ranges (below and above the PCI hole).
+  /// two largest RAM ranges (below and above the PCI hole). Touches no vector registers.
   u8* ram_host(u64 phys, u64 bytes) const {
     if (u8* host = main_ram_host(phys, bytes)) [[likely]]
       return host;

@@ -16,12 +16,13 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   TlbArray& tags = array(view, access);
   // The tag is right, so the access crosses into the next page or is misaligned.
   if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
-  if (!paging() || (!watches_.empty() && access != Access::Fetch) || !is_canonical(context_, linear)) return false;
+  if (!paging() || (!watches_.empty() && access != Access::Fetch) || !is_canonical(context_, linear))
+    return false;
 
   const u64 data = find_allowed(linear, access, view);
   if (data == 0) return false;
   const u64 phys_page = data & kPageMask & a20_mask_;
-  u8* const host = phys_map_.main_ram_host(phys_page, kPageBytes);
+  u8* const host = ram_page(phys_page, access);
   if (host == nullptr) return false;
   if (access == Access::Write) {
     if (code_pages_.has_code(phys_page)) return false;
@@ -44,16 +45,17 @@ bool Mmu::refill(u64 linear, Access access, View view) {
 
 bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
   const u64 linear_page = linear & kPageMask;
-  if (linear - linear_page + bytes > kPageBytes || !watches_.empty() || !is_canonical(context_, linear)) return false;
+  if (linear - linear_page + bytes > kPageBytes || !watches_.empty() || !is_canonical(context_, linear))
+    return false;
   u64 data = linear_page;
   if (paging()) {
     data = find_allowed(linear, Access::Write, view);
     if (data == 0) return false;
   }
   const u64 phys_page = data & kPageMask & a20_mask_;
-  u8* const host = phys_map_.main_ram_host(phys_page, kPageBytes);
+  u8* const host = ram_page(phys_page, Access::Write);
   if (host == nullptr || !code_pages_.has_code(phys_page)) return false;
-  if (code_pages_.has_code_near(phys_page + (linear - linear_page), bytes)) return false;
+  if (code_pages_.may_hit_code(phys_page + (linear - linear_page), bytes)) return false;
   if (phys_map_.ram().has_dirty_listener()) return false;  // it may use vector registers
   phys_map_.ram().mark_dirty(static_cast<u64>(host - phys_map_.ram().host()));
   ++stats_.stores_beside_code;

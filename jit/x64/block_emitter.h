@@ -47,8 +47,8 @@ class BlockEmitter {
   void begin();
   /// Offset of what follows the charge.
   u64 body_begin() const { return body_begin_; }
-  /// Slow paths and exit stubs, which lie at `distance` bytes from the rest. `emit` emits one instruction, from
-  /// begin_insn() to end_insn().
+  /// Slow paths and exit stubs, which lie at `distance` bytes from the rest. `emit` emits one instruction,
+  /// from begin_insn() to end_insn().
   void finish_cold(u64 distance, const std::function<void(u32 index)>& emit);
   /// When the block's code has its place.
   void place_edges(NativeBlock& native) const;
@@ -88,6 +88,10 @@ class BlockEmitter {
   Mem segment_base(unsigned seg, unsigned bytes = 8) const {
     return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].base), bytes);
   }
+  Mem segment_limit(unsigned seg) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].limit), 4); }
+  Mem segment_access(unsigned seg) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].access), 2);
+  }
   Mem selector(unsigned seg) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[seg].selector), 2); }
   Mem tsc_aux() const { return cpu_field(offset_in(cpu_, &cpu_.state.tsc_aux), 4); }
   Mem rip() const { return cpu_field(offset_in(cpu_, &cpu_.state.rip), 8); }
@@ -107,11 +111,13 @@ class BlockEmitter {
   static bool plain_address(const cpu::Insn& in);
   /// Whether probe() can.
   static bool plain_memory(const cpu::Insn& in);
-  /// The operand's effective address as a host operand, to be truncated to the address size; uses the scratch registers
-  /// where it must.
+  /// The operand's effective address as a host operand, to be truncated to the address size; uses the scratch
+  /// registers where it must.
   Mem address(const cpu::Insn& in);
-  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the base of `seg` is
-  /// added. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the slow path.
+  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the
+  /// base of `seg` is added. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow
+  /// path. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to
+  /// the slow path.
   Mem probe(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
             unsigned alignment = 1, Extent extent = Extent::Operand);
   /// That of the explicit memory operand: by the probe of its group where it has one. The host operand may
@@ -160,7 +166,8 @@ class BlockEmitter {
   // --- Ends of blocks ---
   /// Whether the block's code already goes somewhere in every case.
   bool ended() const { return ended_; }
-  /// To the instruction at `offset` from the page's beginning, which follows, or which a jump in the page leads to.
+  /// To the instruction at `offset` from the page's beginning, which follows, or which a jump in the page
+  /// leads to.
   void go_to(u64 offset);
   /// The running instruction jumps to `offset` from the page's beginning. Beyond the limit of CS: slow path.
   void jump_to(u64 offset);
@@ -212,8 +219,8 @@ class BlockEmitter {
     u64 jump_end;  // offset in the code
     Label stub;
     u16 page_offset;
-    u64 stub_begin;  // offset in the cold code
-    u32 charge;      // Edge::charge
+    u64 stub_begin;     // offset in the cold code
+    u32 charge;         // Edge::charge
     Producer producer;  // when there is a charge
   };
 
@@ -226,14 +233,15 @@ class BlockEmitter {
   /// The same where they are known not to be, out of line.
   void acquire(u32 next);
   void refuse_on_carry(u32 next);
-  /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch 1.
+  /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes
+  /// scratch 1.
   void add_segment(u8 seg, mmu::Access access, unsigned bytes);
   /// Scratch 0, rip, becomes the linear address.
   void add_code_base();
   i32 tlb(mmu::Access access, std::size_t field) const;
   void tlb_index();
-  /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1 that
-  /// of the TLB entry.
+  /// The probe proper, with the address in scratch 0: scratch 0 becomes the offset in the page, scratch 1
+  /// that of the TLB entry.
   void probe_address(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
                      unsigned alignment, Extent extent);
   void probe_scratch(const Label& retry, mmu::Access access, unsigned bytes, Extent extent);

@@ -78,8 +78,8 @@ void BlockEmitter::edge_to(u64 offset, const Label& stub) {
   edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, 0, {}});
 }
 
-/// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags it
-/// is entered with, and an exit instead could still make them again. Else 0.
+/// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags
+/// it is entered with, and an exit instead could still make them again. Else 0.
 u32 BlockEmitter::charge_without_flags(u64 offset) const {
   if (!context_.options.has(Pass::Flags) || in_rax_ || offset >= kPageBytes) return 0;
   if (producer_.id == 0 || producer_.index + 1 != index_) return 0;

@@ -67,7 +67,8 @@ void load_rip(BlockEmitter& e, const Operand& from, unsigned bytes) {
 bool load_target(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (bytes != in.operand_bytes || !near_size(e, in) || !operands_ok(in)) return false;
-  const Operand from = in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  const Operand from =
+      in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
   load_rip(e, from, bytes);
   return true;
 }

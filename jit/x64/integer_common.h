@@ -3,6 +3,7 @@
 
 #include "common/bits.h"
 #include "cpu/mnemonic.h"
+#include "cpu/segments.h"
 #include "jit/x64/block_emitter.h"
 
 namespace reprise::jit::x64 {
@@ -80,8 +81,8 @@ inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsig
   return scratch.r8();
 }
 
-/// The second operand of an instruction on bytes whose first is AH, CH, DH or BH, to be read once that one is in
-/// place (HighByteDestination). False: no such form.
+/// The second operand of an instruction on bytes whose first is AH, CH, DH or BH, to be read once that one is
+/// in place (HighByteDestination). False: no such form.
 inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) {
   switch (in.form) {
     case Form::RI:
@@ -158,8 +159,26 @@ inline void move_stack(BlockEmitter& e, i32 bytes) {
 }
 /// The stack operand is plain: without alignment checks, and in 64-bit mode of the default size.
 inline bool plain_stack(const Insn& in) {
-  const bool plain_size = in.has(Insn::kCode64) ? in.operand_bytes == 8 : in.operand_bytes == 2 || in.operand_bytes == 4;
+  const bool plain_size =
+      in.has(Insn::kCode64) ? in.operand_bytes == 8 : in.operand_bytes == 2 || in.operand_bytes == 4;
   return plain_size && !in.has(Insn::kAlignCheck);
+}
+
+// --- Segments ---
+
+/// Loads ES, DS, FS or GS with the selector in scratch 0 (its upper bits zero) outside protected mode. When
+/// more changes than selector and base it goes the slow path.
+inline void load_real_segment(BlockEmitter& e, unsigned seg) {
+  const bool v86 = e.mode().has(cpu::ModeKey::kV86);
+  e.save_flags();
+  e.a.cmp(e.segment_limit(seg), cpu::kRealModeLimit);
+  e.a.jne(e.slow());
+  e.a.cmp(e.segment_access(seg), v86 ? cpu::kV86Access : cpu::kRealModeAccess);
+  e.a.jne(e.slow());
+  e.a.mov(e.selector(seg), e.scratch0(2));
+  e.a.shl(e.scratch0(4), 4);
+  e.a.mov(e.segment_base(seg), kScratch0);
+  e.flags_lost();
 }
 
 // --- Jumps ---

@@ -36,9 +36,24 @@ bool mov_selector(BlockEmitter& e, const Insn& in) {
   return false;
 }
 
+/// To a segment register. SS is the handler's, for what it holds off.
+bool mov_to_selector(BlockEmitter& e, const Insn& in) {
+  if (in.reg_class[0] != cpu::RegClass::Segment || in.reg[0] == cpu::CS || in.reg[0] == cpu::SS) return false;
+  if (e.mode().has(cpu::ModeKey::kProtected)) return false;
+  if (in.form == Form::RR) {
+    if (!e.general_operand(in, 1)) return false;
+    e.a.emit(Inst::kIdMovzx, e.scratch0(4), e.place(e.gpr_of(in, 1), 2));
+  } else {
+    if (in.form != Form::RM || !e.plain_memory(in)) return false;
+    e.a.movzx(e.scratch0(4), e.probe(in, Access::Read, 2));
+  }
+  load_real_segment(e, in.reg[0]);
+  return true;
+}
+
 bool mov(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
-  if (in.reg_class[0] != cpu::RegClass::Gpr) return false;
+  if (in.reg_class[0] != cpu::RegClass::Gpr) return mov_to_selector(e, in);
   if (in.reg_class[1] != cpu::RegClass::Gpr) return mov_selector(e, in);
   if (!operands_ok(in, HighBytes::Allowed)) return false;
   if (high_byte(in, 0) && in.form != Form::MR && in.form != Form::MI) return mov_high(e, in);

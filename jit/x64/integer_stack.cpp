@@ -17,7 +17,13 @@ bool push(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
   const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
-  if (in.form == Form::R) {
+  if (in.form == Form::R && in.reg_class[0] == cpu::RegClass::Segment) {
+    if (e.mode().is64()) return false;
+    // Of a wider slot only the selector is written.
+    const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, 2));
+    e.a.movzx(e.scratch0(4), e.selector(in.reg[0]));
+    e.a.mov(m, e.scratch0(2));
+  } else if (in.form == Form::R) {
     if (!e.general_operand(in, 0)) return false;
     const unsigned src = e.gpr_of(in, 0);
     Mem m = e.probe_stack(cpu::RSP, step, Access::Write, bytes);
@@ -36,6 +42,16 @@ bool push(BlockEmitter& e, const Insn& in) {
     return false;
   }
   move_stack(e, step);
+  return true;
+}
+
+/// SS is the handler's, for what it holds off.
+bool pop_selector(BlockEmitter& e, const Insn& in) {
+  if (in.reg[0] == cpu::CS || in.reg[0] == cpu::SS || e.mode().has(cpu::ModeKey::kProtected)) return false;
+  // Of a wider slot only the selector is read.
+  e.a.movzx(e.scratch0(4), e.probe_stack(cpu::RSP, 0, Access::Read, 2));
+  load_real_segment(e, in.reg[0]);
+  move_stack(e, in.operand_bytes);
   return true;
 }
 
@@ -60,7 +76,9 @@ bool pop(BlockEmitter& e, const Insn& in) {
     move_stack(e, step);
     return true;
   }
-  if (in.form != Form::R || !e.general_operand(in, 0)) return false;
+  if (in.form != Form::R) return false;
+  if (in.reg_class[0] == cpu::RegClass::Segment) return pop_selector(e, in);
+  if (!e.general_operand(in, 0)) return false;
   const unsigned dst = e.gpr_of(in, 0);
   const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read, bytes);
   const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);

@@ -122,7 +122,7 @@ class StubBuilder {
   /// is 0.
   template <class Arguments>
   void call_lean(u64 function, bool in_block, Arguments arguments) {
-    static constexpr unsigned kKept[] = {Gp::kIdAx, Gp::kIdCx, Gp::kIdDx, Gp::kIdSi, Gp::kIdDi,
+    static constexpr unsigned kKept[] = {Gp::kIdAx, Gp::kIdCx, Gp::kIdDx,  Gp::kIdSi, Gp::kIdDi,
                                          Gp::kIdR8, Gp::kIdR9, Gp::kIdR10, Gp::kIdR11};
     // With the return address of a stub that is called, a multiple of 16 bytes.
     static_assert(std::size(kKept) % 2 == 1);
@@ -224,7 +224,9 @@ class StubBuilder {
   static constexpr u32 kFrameBytes = (sizeof(Frame) + 15) / 16 * 16 + 8;
   const Gp kSaved[6] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
 
-  Mem code_base(unsigned bytes) const { return cpu_field(offset_in(cpu_, &cpu_.state.seg[cpu::CS].base), bytes); }
+  Mem code_base(unsigned bytes) const {
+    return cpu_field(offset_in(cpu_, &cpu_.state.seg[cpu::CS].base), bytes);
+  }
   Mem field(const u64* value) const { return cpu_field(offset_in(cpu_, value), 8); }
   i32 tlb(mmu::View view, mmu::Access access, std::size_t field_offset) const {
     const i64 entry = offset_in(cpu_, &cpu_.mmu.tlb_array(view, access).entries[0]);

@@ -10,28 +10,29 @@ namespace reprise::jit::x64 {
 struct Stubs {
   /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
   const u8* enter = nullptr;
-  /// Jumped to by a call with r14 = first | last << 16 (instructions of the block), r15 = Block*. Returns when
-  /// the block goes on after `last`, all registers but the group's reloaded.
+  /// Jumped to by a call with r14 = first | last << 16 (instructions of the block), r15 = Block*. Returns
+  /// when the block goes on after `last`, all registers but the group's reloaded.
   const u8* call_handlers = nullptr;
   /// Called with r14 = linear address - tag, r15 = offset of the entry in its array, after a miss. Returns
   /// with r14 = linear address, and ZF = 0 when the entry was filled.
   const u8* refill[mmu::kViews][mmu::kAccessKinds] = {};
-  /// Called with r14 = linear address, r15 = bytes to be stored, after refill has failed. Returns ZF = 0 when they may
-  /// be, with r14 = offset in the page and r15 = offset of an entry that stands for it.
+  /// Called with r14 = linear address, r15 = bytes to be stored, after refill has failed. Returns ZF = 0 when
+  /// they may be, with r14 = offset in the page and r15 = offset of an entry that stands for it.
   const u8* store_beside_code[mmu::kViews] = {};
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
   /// The same with kInterpret.
   const u8* leave_interpret = nullptr;
-  /// Called by a block: make the host's registers the guest's. See vector_state.h. CF = 1: they cannot be now.
+  /// Called by a block: make the host's registers the guest's. See vector_state.h. CF = 1: they cannot be
+  /// now.
   const u8* acquire_xmm = nullptr;
   const u8* acquire_ymm = nullptr;
   const u8* acquire_x87 = nullptr;
   /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
   // Of two that stand for a mode, the second is for segmented_code().
-  /// Jumped to with the linear address of the code in r9 + r14: goes there after a refill of the fetch TLB or of its
-  /// jump table, or leaves.
+  /// Jumped to with the linear address of the code in r9 + r14: goes there after a refill of the fetch TLB or
+  /// of its jump table, or leaves.
   const u8* jump_miss[2][mmu::kViews] = {};
   /// The same, for the jump tables of all views.
   const u8* table_miss = nullptr;

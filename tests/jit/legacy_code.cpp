@@ -1,6 +1,7 @@
-// Random 16-bit and 32-bit code in flat and other segments, without paging, on the interpreter and on the JIT: every
-// register and byte of memory must be equal at every stop. Jumps lead a little forward or back, also into the middle of
-// instructions; registers point into RAM, near the end of a segment or nowhere, and their upper halves are anything.
+// Random 16-bit and 32-bit code in flat and other segments, without paging, on the interpreter and on the
+// JIT: every register and byte of memory must be equal at every stop. Jumps lead a little forward or back,
+// also into the middle of instructions; registers point into RAM, near the end of a segment or nowhere, and
+// their upper halves are anything.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -41,8 +42,8 @@ void append_random(Bytes& code, Random& random, unsigned count) {
 /// How the processor runs the code.
 enum class Setting : u8 { Flat32, Segments32, Segments16, Real, Virtual8086 };
 constexpr unsigned kSettings = 5;
-constexpr const char* kSettingNames[kSettings] = {"flat 32-bit", "segmented 32-bit", "segmented 16-bit", "real mode",
-                                                  "virtual-8086 mode"};
+constexpr const char* kSettingNames[kSettings] = {"flat 32-bit", "segmented 32-bit", "segmented 16-bit",
+                                                  "real mode", "virtual-8086 mode"};
 bool code16(Setting setting) { return setting >= Setting::Segments16; }
 
 /// ModRM, SIB and displacement. `reg`: its middle field, or negative for any.
@@ -62,7 +63,8 @@ void append_modrm(Bytes& code, Random& random, int reg, bool word_addresses) {
   if (mod == 1) code.push_back(any_byte(random));
   if (!disp32) return;
   const bool absolute = mod == 0;
-  const u32 disp = static_cast<u32>(absolute ? random.below(2) * kData + random.below(0x2000) : random.below(64) - 32);
+  const u32 disp =
+      static_cast<u32>(absolute ? random.below(2) * kData + random.below(0x2000) : random.below(64) - 32);
   for (unsigned i = 0; i < 4; ++i) code.push_back(static_cast<u8>(disp >> (8 * i)));
 }
 
@@ -226,11 +228,18 @@ class Runner {
     s.rip = linear - s.seg[cpu::CS].base;
     cpu_->state_replaced();
   }
-  /// False: the guest cannot go on.
+  /// As Vcpu does, without events. False: the guest cannot go on.
   bool run(u64 budget) {
-    const cpu::RunExit exit = engine_->run(*cpu_, budget);
-    cpu_->state.rflags &= ~cpu::kRflagsRf;
-    return exit == cpu::RunExit::Budget || exit == cpu::RunExit::Event;
+    cpu::CpuState& s = cpu_->state;
+    const u64 target = s.retired + budget;
+    while (s.retired < target && s.activity == cpu::Activity::Running) {
+      const bool one_by_one = s.sti_shadow || s.mov_ss_shadow;
+      s.sti_shadow = s.mov_ss_shadow = false;
+      s.rflags &= ~cpu::kRflagsRf;
+      const cpu::RunExit exit = engine_->run(*cpu_, one_by_one ? 1 : target - s.retired);
+      if (exit != cpu::RunExit::Budget && exit != cpu::RunExit::Event) return false;
+    }
+    return true;
   }
   cpu::CpuState& state() { return cpu_->state; }
   Bytes snapshot() {
@@ -256,11 +265,14 @@ class Runner {
       const bool big = random.chance(real ? 10 : 40);
       segment.limit = random.chance(50) ? 0xffff : 0xfff + static_cast<u32>(random.below(0x5000));
       if (big) segment.limit = random.chance(50) ? ~0u : segment.limit << 12 | 0xfff;
-      if (i == cpu::CS && segment.limit + segment.base < linear + 40) segment.limit = static_cast<u32>(linear + 40 - segment.base);
+      if (i == cpu::CS && segment.limit + segment.base < linear + 40)
+        segment.limit = static_cast<u32>(linear + 40 - segment.base);
       segment.access = i == cpu::CS ? 0x9b : 0x93;
-      if (setting == Setting::Segments32 || (i == cpu::SS && random.chance(20))) segment.access |= cpu::Segment::kDb;
+      if (setting == Setting::Segments32 || (i == cpu::SS && random.chance(20)))
+        segment.access |= cpu::Segment::kDb;
       if (!real && i != cpu::CS && random.chance(10)) segment.access |= cpu::Segment::kExpandDown;
-      if (!real && i != cpu::CS && i != cpu::SS && random.chance(5)) segment.access &= static_cast<u16>(~cpu::Segment::kWritable);
+      if (!real && i != cpu::CS && i != cpu::SS && random.chance(5))
+        segment.access &= static_cast<u16>(~cpu::Segment::kWritable);
       segment.selector = real ? static_cast<u16>(segment.base >> 4) : 8;
       if (setting == Setting::Virtual8086) segment = {segment.base, 0xffff, segment.selector, 0xf3};
     }
@@ -322,9 +334,10 @@ int run(const Options& options) {
           std::string text;
           for (u64 i = begin - kCode; i < std::min<u64>(begin - kCode + 120, code.size()); ++i)
             text += fmt::format("{:02x} ", original[i]);
-          fmt::print("seed {} case {} pass {}: the engines differ, {}\ncode at {:x}: {}\ninterpreter\n{}JIT\n{}",
-                     options.seed, index, pass, kSettingNames[static_cast<unsigned>(setting)], begin, text,
-                     interp.dump(), jit.dump());
+          fmt::print(
+              "seed {} case {} pass {}: the engines differ, {}\ncode at {:x}: {}\ninterpreter\n{}JIT\n{}",
+              options.seed, index, pass, kSettingNames[static_cast<unsigned>(setting)], begin, text,
+              interp.dump(), jit.dump());
           return 1;
         }
         if (!go_on || interp.state().activity != cpu::Activity::Running) break;
@@ -332,8 +345,8 @@ int run(const Options& options) {
     }
   }
   if (options.stats) fmt::print("{}", engine.stats());
-  fmt::print("16-bit and 32-bit code: seed {}, {} cases alike; {} blocks translated, {} failed\n", options.seed,
-             options.cases, engine.translated(), engine.failures());
+  fmt::print("16-bit and 32-bit code: seed {}, {} cases alike; {} blocks translated, {} failed\n",
+             options.seed, options.cases, engine.translated(), engine.failures());
   return engine.failures() == 0 && engine.translated() > options.cases ? 0 : 1;
 }
 

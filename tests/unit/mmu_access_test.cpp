@@ -477,9 +477,27 @@ TEST_F(MmuAccess, CodePagesHaveNoWriteTag) {
   EXPECT_EQ(observer.stops, 1);
   EXPECT_EQ(mmu->stats().code_page_stores, 2u);
 
-  code_pages.keep_lines(0x20000, 0);
+  code_pages.refresh(0x20000);
   EXPECT_TRUE(mmu->store(kA + 0x3c, u64{6}));
   EXPECT_NE(mmu->write_pointer(kA, 1), nullptr);
+}
+
+TEST_F(MmuAccess, GeneratedCodeStoresBesideCode) {
+  enter_long_mode();
+  map(kA, 0x20000);
+  ASSERT_TRUE(mmu->store(kA, u64{1}));
+  EXPECT_FALSE(mmu->store_beside_code(kA, 8, View::Kernel)) << "nothing is in the way of a tag";
+  code_pages.add_code(0x20040, 10);
+  EXPECT_FALSE(mmu->refill(kA, Access::Write, View::Kernel));
+  ASSERT_TRUE(mmu->store_beside_code(kA + 0x38, 8, View::Kernel));
+  ASSERT_EQ(load64(kA), 1u);
+  EXPECT_EQ(mmu->beside_code().tag_linear, kA);
+  EXPECT_EQ(mmu->beside_code().phys_page, 0x20000u);
+  EXPECT_EQ(mmu->beside_code().host_page, reinterpret_cast<u64>(mmu->read_pointer(kA, 1)));
+  EXPECT_FALSE(mmu->store_beside_code(kA + 0x39, 8, View::Kernel)) << "the last byte's line has code";
+  EXPECT_FALSE(mmu->store_beside_code(kA + 0xffc, 8, View::Kernel)) << "it crosses into the next page";
+  EXPECT_FALSE(mmu->store_beside_code(kB, 8, View::Kernel)) << "not mapped";
+  EXPECT_EQ(mmu->write_pointer(kA, 1), nullptr);
 }
 
 TEST_F(MmuAccess, TwoMappingsOfOneCodePage) {
@@ -526,7 +544,7 @@ TEST_F(MmuAccess, WriteTagsGrantedAgainAreDroppedAgain) {
     ASSERT_NE(mmu->write_pointer(kA, 1), nullptr);
     code_pages.add_code(0x20000, 1);
     ASSERT_EQ(mmu->write_pointer(kA, 1), nullptr);
-    code_pages.keep_lines(0x20000, 0);
+    code_pages.refresh(0x20000);
   }
 }
 

@@ -52,7 +52,7 @@ TEST_F(CodePagesTest, AStoreOverSeveralPagesTellsOfEachPageWithCode) {
 
 TEST_F(CodePagesTest, RemovingAPageForgetsIt) {
   pages.add_code(0x5000, 4096);
-  pages.keep_lines(0x5000, 0);
+  pages.refresh(0x5000);
   EXPECT_FALSE(pages.has_code(0x5000));
   EXPECT_FALSE(pages.written(0x5000, 8));
   pages.add_code(0x5000, 1);
@@ -62,11 +62,45 @@ TEST_F(CodePagesTest, RemovingAPageForgetsIt) {
 // One listener without blocks does not speak for the others.
 TEST_F(CodePagesTest, WithTwoListenersThePageStays) {
   RecordingListener second;
+  second.code_bytes = 16;
   pages.add_listener(second);
   pages.add_code(0x5000, 16);
-  pages.keep_lines(0x5000, 0);
+  pages.refresh(0x5000);
   EXPECT_TRUE(pages.written(0x5000, 1));
   EXPECT_EQ(second.writes.size(), 1u);
+}
+
+TEST_F(CodePagesTest, AStoreThatHitsNothingMakesBytesCount) {
+  listener.hits = false;
+  listener.code_first = 0x10;
+  listener.code_bytes = 4;
+  pages.add_code(0x5010, 4);
+  EXPECT_FALSE(pages.is_written(0x5000));
+  EXPECT_TRUE(pages.may_hit_code(0x5000, 4)) << "the line has code";
+  EXPECT_FALSE(pages.written(0x5000, 4));
+  EXPECT_TRUE(pages.is_written(0x5000));
+  EXPECT_FALSE(pages.may_hit_code(0x5000, 16));
+  EXPECT_TRUE(pages.may_hit_code(0x500f, 2));
+  EXPECT_TRUE(pages.may_hit_code(0x5013, 100));
+  EXPECT_FALSE(pages.may_hit_code(0x5014, 100));
+  EXPECT_FALSE(pages.written(0x5000, 4));
+  EXPECT_EQ(listener.writes.size(), 1u);
+  pages.add_code(0x5020, 1);
+  EXPECT_TRUE(pages.may_hit_code(0x5018, 9));
+}
+
+TEST_F(CodePagesTest, CodeThatIsOverwrittenForGoodIsForgotten) {
+  listener.hits = false;
+  pages.add_code(0x5000, 4);
+  pages.add_code(0x5100, 4);
+  EXPECT_FALSE(pages.written(0x5000, 4));
+  listener.code_first = 0x100;
+  listener.code_bytes = 4;
+  pages.add_code(0x5100, 4);
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(pages.written(0x5100, 4));
+  listener.code_bytes = 0;
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(pages.written(0x5100, 4));
+  EXPECT_FALSE(pages.has_code(0x5000));
 }
 
 TEST_F(CodePagesTest, OddArgumentsAreHarmless) {
@@ -79,7 +113,7 @@ TEST_F(CodePagesTest, OddArgumentsAreHarmless) {
   EXPECT_TRUE(pages.has_code(0x1000));
   EXPECT_FALSE(pages.written(~u64{0}, 1));
   EXPECT_FALSE(pages.written(0x1fff, 0));
-  pages.keep_lines(~u64{0} & kPageMask, 0);
+  pages.refresh(~u64{0} & kPageMask);
   pages.clear();
   EXPECT_FALSE(pages.has_code(0x1000));
 }

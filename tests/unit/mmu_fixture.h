@@ -60,9 +60,15 @@ class RecordingListener final : public CodeListener {
   };
   bool code_written(u64 phys, u64 bytes) override {
     writes.push_back({phys, bytes});
-    return true;
+    return hits;
+  }
+  void mark_code(u64, CodeBytes& into) const override {
+    if (code_bytes != 0) into.set(code_first, code_bytes);
   }
   std::vector<Write> writes;
+  bool hits = true;
+  // What mark_code() tells of any page.
+  u64 code_first = 0, code_bytes = 0;
 };
 
 inline constexpr u64 kMiB = u64{1} << 20;

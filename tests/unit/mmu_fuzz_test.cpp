@@ -132,7 +132,7 @@ TEST_F(MmuFuzz, WithProperFlushesTheTlbsAgreeWithTheTables) {
         code_pages.add_code(random_frame() + below(64) * 64, 64);
         break;
       case 6:
-        code_pages.keep_lines(random_frame(), 0);
+        code_pages.refresh(random_frame());
         break;
       default: {
         const View view = static_cast<View>(below(kViews));

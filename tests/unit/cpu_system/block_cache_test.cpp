@@ -10,7 +10,9 @@ namespace {
 
 struct Removals final : BlockListener {
   void block_removed(Block& block) override { blocks.push_back(&block); }
+  void block_suspended(Block& block) override { suspended.push_back(&block); }
   std::vector<Block*> blocks;
+  std::vector<Block*> suspended;
 };
 
 struct BlockCacheTest : ::testing::Test {
@@ -71,10 +73,59 @@ TEST_F(BlockCacheTest, AStoreRemovesWhatItOverlapsAndNothingElse) {
 TEST_F(BlockCacheTest, TheLastBlockOfAPageTakesItsMarkAlong) {
   add(0x2000, 0x10);
   add(0x2100, 0x10);
-  cache.code_written(0x2000, 1);
+  EXPECT_TRUE(pages.written(0x2000, 1));
   EXPECT_TRUE(pages.has_code(0x2000));
-  cache.code_written(0x2100, 1);
+  EXPECT_TRUE(pages.written(0x2100, 1));
+  EXPECT_FALSE(pages.written(0x2100, 1));
   EXPECT_FALSE(pages.has_code(0x2000));
+}
+
+// Once stores come close to the code of a page, its blocks wait for their bytes to come back.
+TEST_F(BlockCacheTest, ABlockComesBackWithItsBytes) {
+  const std::vector<u8> first{1, 2, 3, 4, 5}, second{1, 2, 9, 4, 5};
+  Block* const unknown = add(0x2000, 4);
+  cache.remember(unknown, first);  // its page is not written
+  EXPECT_TRUE(pages.written(0x2002, 1));
+  EXPECT_EQ(removals.blocks, std::vector<Block*>{unknown});
+  EXPECT_FALSE(pages.written(0x2002, 1));
+
+  Block* const a = add(0x2000, 4);
+  cache.remember(a, first);
+  EXPECT_TRUE(pages.written(0x2002, 1));
+  EXPECT_EQ(removals.suspended, std::vector<Block*>{a});
+  EXPECT_EQ(cache.find(0x2000, ModeKey{}), nullptr);
+  EXPECT_EQ(cache.blocks(), 0u);
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, second), nullptr);
+  Block* const b = add(0x2000, 4);
+  cache.remember(b, second);
+  EXPECT_TRUE(pages.written(0x2002, 1));
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{1}, first), nullptr);
+  EXPECT_EQ(cache.revive(0x2001, ModeKey{}, first), nullptr);
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, std::span(first).first(3)), nullptr)
+      << "too few bytes to the page's end";
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, first), a);
+  EXPECT_EQ(cache.find(0x2000, ModeKey{}), a);
+  EXPECT_TRUE(pages.may_hit_code(0x2003, 1));
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, first), nullptr) << "only once";
+  EXPECT_EQ(cache.revivals(), 1u);
+  EXPECT_EQ(removals.blocks, std::vector<Block*>{unknown});
+  cache.flush();
+  EXPECT_EQ(removals.blocks.size(), 3u) << "b too";
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, second), nullptr);
+}
+
+TEST_F(BlockCacheTest, OnlySomeVersionsOfAPlaceAreKept) {
+  add(0x2000, 2);
+  pages.written(0x2000, 1);
+  pages.written(0x2000, 1);
+  for (u8 version = 0; version < 100; ++version) {
+    cache.remember(add(0x2000, 2), std::vector<u8>{version, 0});
+    EXPECT_TRUE(pages.written(0x2000, 1));
+  }
+  EXPECT_GT(removals.blocks.size(), 50u);
+  EXPECT_LT(removals.blocks.size(), 100u);
+  EXPECT_EQ(cache.revive(0x2000, ModeKey{}, std::vector<u8>{0, 0}), nullptr);
+  EXPECT_NE(cache.revive(0x2000, ModeKey{}, std::vector<u8>{99, 0}), nullptr);
 }
 
 TEST_F(BlockCacheTest, LinesWithoutCodeAreForgottenAfterAStore) {
@@ -119,6 +170,7 @@ TEST_F(BlockCacheTest, ACrossingBlockMayHaveBothPartsInOnePage) {
   cache.code_written(0x2003, 1);
   EXPECT_EQ(cache.find(0x2ffe, ModeKey{}), nullptr);
   EXPECT_EQ(cache.blocks(), 0u);
+  pages.refresh(0x2000);
   EXPECT_FALSE(pages.has_code(0x2000));
 }
 
