@@ -26,7 +26,8 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     cpu.memory_fault(false);
     return nullptr;
   }
-  Block* block = cache_.find(target.phys, cpu.mode);
+  // What is not memory now may be in system management mode, under the same address.
+  Block* block = target.host != nullptr ? cache_.find(target.phys, cpu.mode) : nullptr;
   if (block == nullptr) [[unlikely]]
     return build(cpu, linear, target);
   if (!block->crosses_page()) [[likely]]
@@ -37,7 +38,7 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     cpu.memory_fault(false);
     return nullptr;
   }
-  if (second.phys == block->second_phys) return block;
+  if (second.host != nullptr && second.phys == block->second_phys) return block;
   cache_.remove(block);
   return build(cpu, linear, target);
 }

@@ -17,6 +17,7 @@ class SmramWindowTest : public ::testing::Test {
       written.push_back(phys);
       return true;
     }
+    void mark_code(u64, mmu::CodeBytes&) const override {}
     std::vector<u64> written;
   };
   SmramWindowTest() {
