@@ -1,11 +1,9 @@
 // The JIT against the interpreter: the hardware oracle's cases, whole or sliced at random, must end alike in
 // every bit.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
 #include "jit/jit_engine.h"
+#include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
 #include "tests/native/random.h"
@@ -15,11 +13,8 @@ namespace {
 
 using cpu::Mnemonic;
 
-struct Options {
-  u64 cases = 100;
-  u64 sequences = 20000;
-  u64 seed = 1;
-  std::string row;
+struct Options : CaseOptions {
+  Options() : CaseOptions{.cases = 100, .sequences = 20000} {}
   u64 show = 3;
   bool stats = false;
   std::string without;
@@ -45,23 +40,16 @@ class Lockstep {
   Lockstep(const Options& options, jit::PassSet passes) : options_(options), jit_(make_jit(passes)) {}
 
   int run() {
-    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
-      const auto mnemonic = static_cast<Mnemonic>(i);
-      const std::string name(cpu::insn_row(mnemonic).name);
-      if (!options_.row.empty() && options_.row != name) continue;
-      if (!skip_reason(mnemonic).empty()) continue;
-      shown_ = 0;
-      for (u64 k = 0; k < options_.cases; ++k) {
-        if (auto test = generator_.make(mnemonic, options_.seed, k)) check(name, *test, k);
-      }
-    }
-    shown_ = 0;
-    for (u64 k = 0; k < options_.sequences && (options_.row.empty() || options_.row == "SEQUENCE"); ++k) {
-      if (auto test = generator_.make_sequence(options_.seed, k, 8)) check("SEQUENCE", *test, k);
-    }
-    for (u64 k = 0; k < options_.sequences && (options_.row.empty() || options_.row == "FP"); ++k) {
-      if (auto test = generator_.make_sequence(options_.seed, k, 16, on_vector_or_x87)) check("FP", *test, k);
-    }
+    for_each_row(options_, [&](Mnemonic mnemonic, const std::string& name) {
+      if (!skip_reason(mnemonic).empty()) return;
+      run_cases(name, options_.cases, [&](u64 k) { return generator_.make(mnemonic, options_.seed, k); });
+    });
+    const auto run_sequences = [&](const std::string& name, unsigned length, bool (*of)(Mnemonic)) {
+      if (!options_.wanted(name)) return;
+      run_cases(name, options_.sequences, [&](u64 k) { return generator_.make_sequence(options_.seed, k, length, of); });
+    };
+    run_sequences("SEQUENCE", 8, nullptr);
+    run_sequences("FP", 16, on_vector_or_x87);
     const auto& engine = static_cast<const jit::JitEngine&>(jit_.engine());
     if (options_.stats) fmt::print("{}", engine.stats());
     fmt::print("lockstep: seed {}, {} cases, {} differences; {} blocks translated, {} failed\n",
@@ -70,6 +58,13 @@ class Lockstep {
   }
 
  private:
+  template <class Make>
+  void run_cases(const std::string& name, u64 count, Make make) {
+    shown_ = 0;
+    for (u64 k = 0; k < count; ++k)
+      if (auto test = make(k)) check(name, *test, k);
+  }
+
   void check(const std::string& name, Case test, u64 index) {
     test.undefined_flags = 0;
     test.tolerance = kExact;
@@ -103,10 +98,7 @@ class Lockstep {
 int main(int argc, char** argv) {
   reprise::native::Options options;
   CLI::App app("Compares the JIT with the interpreter.");
-  app.add_option("--cases", options.cases, "cases per table row");
-  app.add_option("--sequences", options.sequences, "sequences of several instructions");
-  app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (SEQUENCE, FP: only sequences)");
+  options.add_to(app);
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--stats", options.stats, "what was translated, and which rows were called");
   app.add_option("--no-pass", options.without, "passes to leave out, as of `reprise run`");

@@ -5,11 +5,8 @@
 //   instruction_digest [--cases N] [--sequences N] [--seed S] [--row NAME] [--each]
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "common/hash.h"
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
 
@@ -18,11 +15,8 @@ namespace {
 
 using cpu::Mnemonic;
 
-struct Options {
-  u64 cases = 100;
-  u64 sequences = 5000;
-  u64 seed = 1;
-  std::string row;
+struct Options : CaseOptions {
+  Options() : CaseOptions{.cases = 100, .sequences = 5000} {}
   bool each = false;
 };
 
@@ -65,12 +59,11 @@ class Digest {
   explicit Digest(const Options& options) : options_(options) {}
 
   void run() {
-    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
-      const auto mnemonic = static_cast<Mnemonic>(i);
-      if (!skip_reason(mnemonic).empty()) continue;
-      run_row(std::string(cpu::insn_row(mnemonic).name), options_.cases,
-              [&](u64 index) { return generator_.make(mnemonic, options_.seed, index); });
-    }
+    for_each_row(options_, [&](Mnemonic mnemonic, const std::string& name) {
+      if (!skip_reason(mnemonic).empty()) return;
+      run_row(name, options_.cases, [&](u64 index) { return generator_.make(mnemonic, options_.seed, index); });
+    });
+    if (!options_.wanted("SEQUENCE")) return;
     run_row("SEQUENCE", options_.sequences,
             [&](u64 index) { return generator_.make_sequence(options_.seed, index, 8); });
   }
@@ -78,7 +71,6 @@ class Digest {
  private:
   template <class Make>
   void run_row(const std::string& name, u64 cases, Make make) {
-    if (!options_.row.empty() && options_.row != name) return;
     u64 in = 0, out = 0;
     for (u64 k = 0; k < cases; ++k) {
       const std::optional<Case> test = make(k);
@@ -103,10 +95,7 @@ class Digest {
 int main(int argc, char** argv) {
   reprise::native::Options options;
   CLI::App app("Prints a digest of what the interpreter does, instruction by instruction.");
-  app.add_option("--cases", options.cases, "cases per table row");
-  app.add_option("--sequences", options.sequences, "sequences of several instructions");
-  app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (SEQUENCE: only sequences)");
+  options.add_to(app);
   app.add_flag("--each", options.each, "a line for each case too");
   CLI11_PARSE(app, argc, argv);
   reprise::native::Digest(options).run();

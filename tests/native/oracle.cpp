@@ -6,12 +6,10 @@
 // the skip list has no case.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <vector>
 
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
 #include "tests/native/host_runner.h"
@@ -24,11 +22,8 @@ using cpu::Mnemonic;
 constexpr u64 kBatch = 256;
 constexpr u64 kAllCases = ~u64{0};
 
-struct Options {
-  u64 cases = 200;
-  u64 sequences = 2000;
-  u64 seed = 1;
-  std::string row;
+struct Options : CaseOptions {
+  Options() : CaseOptions{.cases = 200, .sequences = 2000} {}
   u64 only_case = kAllCases;
   u64 show = 3;
   bool list = false;
@@ -41,18 +36,15 @@ class Oracle {
 
   int run() {
     unsigned rows = 0;
-    for (u16 i = 1; i < static_cast<u16>(Mnemonic::Count); ++i) {
-      const auto mnemonic = static_cast<Mnemonic>(i);
-      const std::string name(cpu::insn_row(mnemonic).name);
-      if (!wanted(name)) continue;
+    for_each_row(options_, [&](Mnemonic mnemonic, const std::string& name) {
       if (const std::string_view reason = skip_reason(mnemonic); !reason.empty()) {
         if (options_.list) fmt::print("{:<16} skipped: {}\n", name, reason);
         ++skipped_;
-        continue;
+        return;
       }
       ++rows;
       run_row(mnemonic, name);
-    }
+    });
     run_others("SEQUENCE", [this](u64 index) { return generator_.make_sequence(options_.seed, index, 8); });
     run_others("UNDEFINED", [this](u64 index) { return generator_.make_undefined(options_.seed, index); });
     fmt::print("native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n", options_.seed, rows,
@@ -65,12 +57,6 @@ class Oracle {
     Case test;
     u64 index;
   };
-
-  bool wanted(const std::string& name) const {
-    const std::string& row = options_.row;
-    if (row.ends_with('*')) return name.starts_with(row.substr(0, row.size() - 1));
-    return row.empty() || row == name;
-  }
 
   void run_row(Mnemonic mnemonic, const std::string& name) {
     u64 made = 0;
@@ -98,7 +84,7 @@ class Oracle {
   /// Cases that belong to no row of the table.
   template <class Make>
   void run_others(const std::string& name, Make make) {
-    if (!options_.row.empty() && options_.row != name) return;
+    if (!options_.wanted(name)) return;
     shown_ = 0;
     row_failures_ = 0;
     for (u64 k = 0; k < options_.sequences; ++k) {
@@ -156,10 +142,7 @@ class Oracle {
 int main(int argc, char** argv) {
   reprise::native::Options options;
   CLI::App app("Compares the engine with the host CPU, instruction by instruction.");
-  app.add_option("--cases", options.cases, "cases per table row");
-  app.add_option("--sequences", options.sequences, "sequences of several instructions, and strings of bytes that are none");
-  app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--row", options.row, "only this row (VADD*: all that begin so; SEQUENCE; UNDEFINED: bytes that are no instruction)");
+  options.add_to(app);
   app.add_option("--case", options.only_case, "only this case of the row");
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--exact", options.exact, "also what a row is allowed to differ in");
