@@ -141,32 +141,36 @@ void play_ahci(Board& board, Random& random) {
   const u64 port = registers + 0x100 + 0x80 * index;
   const u64 list = kListPhys + index * 0x400;
   if (random.below(2000) == 0) board.enumerate();
+  const auto start = [&] {  // as a driver does
+    if (random.chance(20)) board.write(registers + 4, 0x8000'0000 | random.below(4));
+    board.write(port + 0x18, 0);
+    if (random.chance(30)) {
+      board.write(port + 0x2c, 1);
+      board.write(port + 0x2c, 0);
+      board.wait(random.below(2'000'000));
+    }
+    board.write(port + 0x00, list);
+    board.write(port + 0x04, 0);
+    board.write(port + 0x08, kFisPhys + index * 0x100);
+    board.write(port + 0x0c, 0);
+    board.write(port + 0x30, ~u64{0});
+    board.write(port + 0x10, ~u64{0});
+    board.write(port + 0x14, noisy_value(random));
+    board.write(port + 0x18, 0x11);
+  };
+  constexpr u64 kErrors = 0x7c00'0000;  // of PxIS: the port waits for its driver
   switch (random.below(12)) {
     case 0:
-      board.memory_noise(random, registers, 0x400);
+      board.memory_noise(random, registers, random.chance(20) ? 0x400 : 0x100);
       break;
     case 1:
-      board.memory_noise(random, port, 0x80);
+      if (random.chance(30)) board.memory_noise(random, port, 0x80);
       break;
     case 2:
       board.wait(random.below(60'000));
       break;
-    case 3:  // as a driver starts it
-      if (random.chance(20)) board.write(registers + 4, 0x8000'0000 | random.below(4));
-      board.write(port + 0x18, 0);
-      if (random.chance(30)) {
-        board.write(port + 0x2c, 1);
-        board.write(port + 0x2c, 0);
-        board.wait(random.below(2'000'000));
-      }
-      board.write(port + 0x00, list);
-      board.write(port + 0x04, 0);
-      board.write(port + 0x08, kFisPhys + index * 0x100);
-      board.write(port + 0x0c, 0);
-      board.write(port + 0x30, ~u64{0});
-      board.write(port + 0x10, ~u64{0});
-      board.write(port + 0x14, noisy_value(random));
-      board.write(port + 0x18, 0x11);
+    case 3:
+      start();
       break;
     case 4:
       board.put<u32>(kListPhys + 4 * random.below(0x4000), static_cast<u32>(noisy_value(random)));
@@ -207,6 +211,7 @@ void play_ahci(Board& board, Random& random) {
       if (queued) board.write(port + 0x34, u64{1} << slot);
       board.write(port + 0x38, u64{1} << slot);
       if (random.chance(50)) board.wait(random.below(30'000));
+      if (random.chance(70) && (board.read(port + 0x10) & kErrors) != 0) start();
     }
   }
 }
@@ -220,12 +225,15 @@ void play_floppy(Board& board, Random& random) {
       board.port_noise(random, kFloppyPort, 8);
       break;
     case 1:
-      board.out(kFloppyPort + 2, random.chance(90) ? 0x1c | random.below(4) : noisy_value(random));
+      if (random.chance(50)) board.out(kFloppyPort + 2, 0);
+      board.out(kFloppyPort + 2, random.chance(95) ? 0x1c | random.below(2) : noisy_value(random));
+      if (random.chance(80)) board.out(kFloppyPort + 7, 0);
+      board.wait(200'000);
       break;
     case 2:
       board.wait(random.below(random.chance(70) ? 20'000 : 2'000'000));
       break;
-    case 3:
+    case 3:  // results
       for (u64 bytes = random.below(12); bytes > 0; --bytes) board.in(kFifo);
       break;
     case 4: {  // its DMA channel

@@ -49,7 +49,7 @@ void start(Board& board, Random& random, const Card& card, unsigned queues) {
 }
 
 void put_descriptor(Board& board, Random& random, u64 phys, u64 address, u32 bytes, u64 flags, u64 next) {
-  const bool wild = random.chance(2);
+  const bool wild = random.below(200) == 0;
   board.put<u64>(phys, address);
   board.put<u32>(phys + 8, bytes);
   board.put<u16>(phys + 12, static_cast<u16>(wild ? noisy_value(random) : flags));
@@ -63,10 +63,10 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
   const u64 rings = queue_phys(card, queue);
   board.write(base + 0x16, queue, Width::Word);
   const u64 size = std::max<u64>(board.read(base + 0x18, Width::Word), 1);
-  const bool indirect = random.chance(25);
+  const bool indirect = random.chance(10);
   const u64 table = indirect ? rings + 0x6000 : rings;
   const u64 first = indirect ? 0 : random.below(size);
-  const u64 count = 1 + random.below(random.chance(95) ? 4 : 200);
+  const u64 count = random.chance(97) ? 2 + random.below(3) : 1 + random.below(200);
   bool writable = header.empty() && random.chance(80);
   for (u64 i = 0; i < count; ++i) {
     const bool last = i + 1 == count;
@@ -84,7 +84,7 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
     put_descriptor(board, random, table + 16 * index, address, bytes, (last ? 0 : 1) | (writable ? 2 : 0),
                    indirect ? i + 1 : (first + i + 1) % size);
   }
-  const u64 head = random.chance(98) ? first : noisy_value(random);
+  const u64 head = random.below(200) != 0 ? first : noisy_value(random);
   if (indirect)
     put_descriptor(board, random, rings + 16 * (first % size), table, static_cast<u32>(16 * count), 4, 0);
   const u64 driver_ring = rings + 0x2000;
@@ -93,7 +93,7 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
   board.put<u16>(driver_ring + 4 + 2 * (next % size), static_cast<u16>(head));
   board.put<u16>(driver_ring + 4 + 2 * size,
                  static_cast<u16>(random.chance(50) ? next : noisy_value(random)));
-  board.put<u16>(driver_ring + 2, static_cast<u16>(next + (random.chance(95) ? 1 : random.below(2000))));
+  board.put<u16>(driver_ring + 2, static_cast<u16>(next + (random.chance(99) ? 1 : random.below(2000))));
   board.write(base + kNotify + 4 * queue, queue, Width::Word);
 }
 
@@ -101,13 +101,14 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
 void play(Board& board, Random& random, const Card& card, unsigned queues, std::span<const u8> header) {
   const u64 base = card.bars[4];
   if (random.below(2000) == 0) return board.enumerate();
-  const bool dead = random.chance(20) && (board.read(base + 0x14, Width::Byte) & 0x4f) != 0x0f;
+  const bool dead = random.chance(50) && (board.read(base + 0x14, Width::Byte) & 0x4f) != 0x0f;
   if (dead || random.below(300) == 0) return start(board, random, card, queues);
   switch (random.below(16)) {
     case 0:
-      return board.memory_noise(random, base, 0x4000);
+      return board.memory_noise(random, base + (random.chance(80) ? 0x1000 : 0), 0x3000);
     case 1:
-      return board.memory_noise(random, base, 0x40);
+      if (random.chance(20)) board.memory_noise(random, base, 0x40);
+      return;
     case 2:
       return board.memory_noise(random, card.bars[1], 0x1000);
     case 3: {  // the window in configuration space
