@@ -232,7 +232,9 @@ class Mmu final : public WriteTagHolder {
   const Smram& smram() const { return smram_; }
   /// Enters or leaves SMM: SMRAM comes or goes, and A20 is never masked in SMM. Flushes. Not state of the Mmu: the
   /// vCPU knows.
-  void set_smm(bool in_smm);
+  void set_smm(bool in_smm) {
+    if (in_smm != in_smm_) [[unlikely]] change_smm(in_smm);
+  }
   /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
   void set_cpu_profile(u8 physical_address_bits, bool gib_pages);
 
@@ -295,6 +297,7 @@ class Mmu final : public WriteTagHolder {
       return host;
     return phys_map_.ram_host(phys_page, kPageBytes);
   }
+  void change_smm(bool in_smm);
   void show_smm();
 
   u64 find_allowed(u64 linear, Access access, View view) const;

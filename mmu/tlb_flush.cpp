@@ -197,8 +197,7 @@ void Mmu::set_smram(const Smram& smram) {
   flush_all();
 }
 
-void Mmu::set_smm(bool in_smm) {
-  if (in_smm == in_smm_) return;
+void Mmu::change_smm(bool in_smm) {
   in_smm_ = in_smm;
   show_smm();
   flush_all();

@@ -114,7 +114,7 @@ std::optional<u64> PciFunction::bar_base(unsigned index) const {
   return base;
 }
 
-u32 PciFunction::config_read(u8 offset, Width width) {
+u32 PciFunction::config_peek(u8 offset, Width width) const {
   u32 value = 0;
   for (unsigned i = 0; i < width_bytes(width) && i < 4; ++i) {
     const unsigned at = offset + i;

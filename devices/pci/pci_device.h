@@ -72,8 +72,11 @@ class PciFunction : public Device {
 
   /// `offset` + width stays within 256 bytes; anything beyond reads as ones and drops writes. Virtual for
   /// functions with registers that act when they are read or written.
-  virtual u32 config_read(u8 offset, Width width);
+  virtual u32 config_read(u8 offset, Width width) { return config_peek(offset, width); }
   virtual ConfigChange config_write(u8 offset, Width width, u32 value);
+
+  /// What the bytes hold, without any effect of a read.
+  u32 config_peek(u8 offset, Width width) const;
 
   /// The second half of a 64-bit register has space None.
   const PciBar& bar(unsigned index) const { return bars_.at(index); }

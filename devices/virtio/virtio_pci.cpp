@@ -398,7 +398,7 @@ u32 VirtioPci::config_read(u8 offset, Width width) {
         set_byte(window_capability_ + kCapExtra + i, static_cast<u8>(value >> (8 * i)));
     }
   }
-  return PciFunction::config_read(offset, width);
+  return config_peek(offset, width);
 }
 
 ConfigChange VirtioPci::config_write(u8 offset, Width width, u32 value) {

@@ -71,9 +71,8 @@ Json window_json(const Window& window) {
 }
 
 void show_function(Answer& answer, Json& functions, unsigned device, unsigned number,
-                   devices::PciFunction& function) {
-  // The base class's: a function's own may act on the device when it is read.
-  const auto reg = [&](u8 offset, Width width) { return function.PciFunction::config_read(offset, width); };
+                   const devices::PciFunction& function) {
+  const auto reg = [&](u8 offset, Width width) { return function.config_peek(offset, width); };
   const std::string slot = fmt::format("00:{:02x}.{}", device, number);
   const u32 class_code = reg(pci::kRevision, Width::Dword) >> 8;
   const u32 pin = reg(pci::kInterruptPin, Width::Byte);
@@ -157,7 +156,7 @@ Outcome info_pci(Machine& machine, const Arguments&) {
   Json functions = Json::array();
   for (unsigned device = 0; device < 32; ++device) {
     for (unsigned number = 0; number < 8; ++number) {
-      if (devices::PciFunction* function = machine.pc().pci_config().function(device, number))
+      if (const devices::PciFunction* function = machine.pc().pci_config().function(device, number))
         show_function(answer, functions, device, number, *function);
     }
   }

@@ -172,6 +172,43 @@ TEST_F(PcTest, WindowsInOnePlaceDoNotDependOnWhichCameFirst) {
   EXPECT_NE(pc->port_read(kTable, Width::Dword), 0x12345678u) << "it is back";
 }
 
+TEST_F(PcTest, ASaveInSmmGoesOnThere) {
+  const auto select = [&](u32 function, u8 offset) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | function << 8 | offset);
+  };
+  const auto smram = [&](u8 value) {
+    select(0, 0x70);
+    out8(0xcfc + 2, value);
+  };
+  // inc byte ptr cs:[9000h]; jmp back
+  constexpr u8 kCode[] = {0x2e, 0xfe, 0x06, 0x00, 0x90, 0xeb, 0xf9};
+  smram(0x4a);
+  ASSERT_TRUE(pc->phys_map().write_bytes(0xa8000, kCode));
+  smram(0x0a);
+  select(1u << 3 | 3, 0x58);
+  pc->port_write(0xcfc, Width::Dword, 1u << 25);
+  out8(kPmBasePort + 0x28, 1);
+  pc->vcpu(0).cpu().state.smbase = 0xa0000;
+  out8(kSmiCommandPort, 1);
+  EXPECT_EQ(pc->vcpu(0).run(10), cpu::VcpuExit::Attention) << "the port accesses took time";
+  EXPECT_EQ(pc->vcpu(0).run(10), cpu::VcpuExit::Budget);
+  EXPECT_TRUE(pc->vcpu(0).cpu().state.in_smm);
+  EXPECT_EQ(ram->host()[0xa9000], 5);
+
+  Archive saved;
+  pc->serialize(saved);
+  Pc other(config, *ram, {sink, sink}, control, log);
+  Archive load(saved.bytes());
+  other.serialize(load);
+  ASSERT_TRUE(load.ok());
+  EXPECT_EQ(other.vcpu(0).run(10), cpu::VcpuExit::Budget);
+  EXPECT_EQ(ram->host()[0xa9000], 10) << "translations of SMRAM are its own";
+  other.port_write(0xcf8, Width::Dword, 0x8000'0000u | (1u << 11 | 3u << 8) | 0x58);
+  EXPECT_EQ(other.port_read(0xcfc, Width::Dword), 1u << 25);
+  other.port_write(kSmiCommandPort, Width::Byte, 1);
+  EXPECT_TRUE(other.vcpu(0).cpu().state.smi_pending);
+}
+
 TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
   std::mt19937_64 random(4711);
   const u64 bases[] = {kIoApicPhys, kHpetPhys, kLapicPhys, kVgaWindowPhys, kLowRamLimitPhys};
