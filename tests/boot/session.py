@@ -30,9 +30,11 @@ class Session:
     def wait_for(self, text, seconds=300):
         end = time.monotonic() + seconds
         while text not in self.seen:
-            runner.expect(time.monotonic() < end and self.process.poll() is None,
+            going_on = time.monotonic() < end and self.process.poll() is None
+            before = len(self.seen)
+            self.read(1 if going_on else 0)
+            runner.expect(going_on or len(self.seen) > before,
                           f"'{text.decode()}' did not appear; the terminal ends: {self.seen[-400:]!r}")
-            self.read(1)
         at = self.seen.index(text)
         self.before = self.seen[:at]
         self.seen = self.seen[at + len(text):]
