@@ -102,6 +102,8 @@ NbdImage::~NbdImage() = default;
 u64 NbdImage::bytes() const { return connection_->bytes; }
 bool NbdImage::read_only() const { return connection_->read_only; }
 
+bool NbdImage::offered() { return true; }
+
 Result<std::unique_ptr<NbdImage>> NbdImage::open(const std::string& path, const std::string& format,
                                                  Access access) {
   const std::string program = TRY(find_program("qemu-nbd", "qemu-utils", format + " images need it"));

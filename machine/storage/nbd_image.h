@@ -19,6 +19,8 @@ namespace reprise::machine {
 class NbdImage final : public devices::BlockBackend {
  public:
   enum class Access : u8 { ReadOnly, ReadWrite };
+  /// False in a build without libnbd: nothing can be opened.
+  static bool offered();
   /// `format` is qemu's name of the format ("qcow2").
   static Result<std::unique_ptr<NbdImage>> open(const std::string& path, const std::string& format,
                                                 Access access);

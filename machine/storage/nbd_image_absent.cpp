@@ -12,6 +12,8 @@ struct NbdImage::Connection {};
 NbdImage::NbdImage(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 NbdImage::~NbdImage() = default;
 
+bool NbdImage::offered() { return false; }
+
 Result<std::unique_ptr<NbdImage>> NbdImage::open(const std::string& path, const std::string& format, Access) {
   return Error{
       fmt::format("disk image '{}' is {}, and this reprise was built without libnbd: build it with Debian's "

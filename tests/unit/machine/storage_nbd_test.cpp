@@ -40,6 +40,7 @@ bool gone_soon(const std::string& name) {
 class StorageNbd : public StorageTest {
  protected:
   void SetUp() override {
+    if (!NbdImage::offered()) GTEST_SKIP() << "built without libnbd";
     if (!have_qemu()) GTEST_SKIP() << "no qemu-nbd";
     name_ = path("a.qcow2");
     const auto made =

@@ -1,3 +1,4 @@
+#include "machine/storage/nbd_image.h"
 #include "machine/storage/open_image.h"
 
 #include <sys/stat.h>
@@ -125,6 +126,7 @@ TEST_F(StorageOpen, AnEmptyDriveHasNoMedium) {
 }
 
 TEST_F(StorageOpen, AKeptOverlayIsMadeUsedAgainAndCommitted) {
+  if (!NbdImage::offered()) GTEST_SKIP() << "built without libnbd";
   if (!have_qemu()) GTEST_SKIP() << "no qemu-nbd";
   const std::string base = file("a.img", pattern(1 << 20));
   DiskConfig disk = config(base);
