@@ -1,4 +1,3 @@
-#include "machine/storage/nbd_image.h"
 #include "machine/storage/open_image.h"
 
 #include <sys/stat.h>
@@ -6,6 +5,7 @@
 #include "common/log.h"
 #include "machine/storage/disk_set.h"
 #include "machine/storage/image_tool.h"
+#include "machine/storage/nbd_image.h"
 #include "tests/unit/machine/storage_fixture.h"
 
 namespace reprise::machine {
