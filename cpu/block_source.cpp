@@ -26,7 +26,7 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     cpu.memory_fault(false);
     return nullptr;
   }
-  // What is not memory now may be in system management mode, under the same address.
+  // What is not memory now may have been when a block was made of it.
   Block* block = target.host != nullptr ? cache_.find(target.phys, cpu.mode) : nullptr;
   if (block == nullptr) [[unlikely]]
     return build(cpu, linear, target);
