@@ -21,7 +21,7 @@
 namespace reprise {
 namespace {
 
-constexpr u64 kRamBytes = 1u << 20;
+constexpr u64 kRamBytes = test::EngineMachine::kRamBytes;
 constexpr u64 kCode = 0x10000;
 constexpr u64 kCodeBytes = 0x1100;  // goes on in the next page
 constexpr u64 kData = 0x30000;
@@ -179,21 +179,10 @@ void append_insn(Bytes& code, Random& random, Setting setting) {
   }
 }
 
-class Runner {
+class Runner : public test::EngineMachine {
  public:
-  using MakeEngine = std::function<std::unique_ptr<cpu::Engine>(mmu::CodePages&)>;
+  using EngineMachine::EngineMachine;
 
-  explicit Runner(const MakeEngine& make_engine)
-      : ram_(mmu::Ram::create(kRamBytes).take()),
-        map_(*ram_),
-        cpu_(std::make_unique<cpu::Cpu>(board_, board_, map_, code_pages_, cpu::default_profile(), log_)) {
-    CHECK(map_.add_ram("ram", 0, kRamBytes, 0).ok());
-    engine_ = make_engine(code_pages_);
-  }
-  void load(u64 phys, const Bytes& bytes) {
-    map_.write_bytes(phys, bytes);
-    code_pages_.written(phys, bytes.size());
-  }
   void start(u64 seed, u64 linear, Setting setting) {
     Random random(seed);
     cpu::CpuState& s = cpu_->state;
@@ -241,14 +230,11 @@ class Runner {
     }
     return true;
   }
-  cpu::CpuState& state() { return cpu_->state; }
   Bytes snapshot() {
     Archive archive;
     cpu_->state.serialize(archive);
     return {archive.bytes().begin(), archive.bytes().end()};
   }
-  const u8* ram() const { return ram_->host(); }
-  cpu::Engine& engine() { return *engine_; }
   std::string dump() const { return cpu_->dump(); }
 
  private:
@@ -277,14 +263,6 @@ class Runner {
       if (setting == Setting::Virtual8086) segment = {segment.base, 0xffff, segment.selector, 0xf3};
     }
   }
-
-  std::unique_ptr<mmu::Ram> ram_;
-  test::NoBoard board_;
-  Log log_;
-  mmu::PhysMap map_;
-  mmu::CodePages code_pages_;
-  std::unique_ptr<cpu::Cpu> cpu_;
-  std::unique_ptr<cpu::Engine> engine_;
 };
 
 struct Options {

@@ -28,7 +28,7 @@ namespace {
 
 using Bytes = std::vector<u8>;
 
-constexpr u64 kRamBytes = 1u << 20;
+constexpr u64 kRamBytes = test::EngineMachine::kRamBytes;
 constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPt = 0x4000;
 constexpr u64 kFixed = 0x8000;       // code that never changes
 constexpr u64 kTemplates = 0xa000;   // data
@@ -42,7 +42,6 @@ constexpr u64 kCells = 256;
 constexpr std::size_t kTemplateCount = 16;
 static_assert(kCells * kCell >= 2 * kPageBytes && (kCells + 2 * kGuards + 1) * kCell <= kFieldPages * kPageBytes);
 
-using test::NoBoard;
 
 void append(Bytes& code, std::initializer_list<int> bytes) {
   for (const int byte : bytes) code.push_back(static_cast<u8>(byte));
@@ -140,25 +139,10 @@ Guest make_fixed(u32 first) {
   return guest;
 }
 
-class Runner {
+class Runner : public test::EngineMachine {
  public:
-  using MakeEngine = std::function<std::unique_ptr<cpu::Engine>(mmu::CodePages&)>;
+  using EngineMachine::EngineMachine;
 
-  explicit Runner(const MakeEngine& make_engine)
-      : ram_(mmu::Ram::create(kRamBytes).take()),
-        map_(*ram_),
-        cpu_(std::make_unique<cpu::Cpu>(board_, board_, map_, code_pages_, cpu::default_profile(), log_)) {
-    CHECK(map_.add_ram("ram", 0, kRamBytes, 0).ok());
-    engine_ = make_engine(code_pages_);
-  }
-
-  cpu::CpuState& state() const { return cpu_->state; }
-  cpu::Engine& engine() { return *engine_; }
-
-  void load(u64 phys, const Bytes& bytes) {
-    map_.write_bytes(phys, bytes);
-    code_pages_.written(phys, bytes.size());
-  }
   void map_page(u64 linear, u64 phys) {
     map_.write(kPt + 8 * (linear >> kPageShift), Width::Qword, phys | mmu::kPteP | mmu::kPteRw);
     cpu_->mmu.invlpg(linear);
@@ -216,14 +200,6 @@ class Runner {
                        cpu_->dump());
   }
 
- private:
-  std::unique_ptr<mmu::Ram> ram_;
-  mmu::PhysMap map_;
-  mmu::CodePages code_pages_;
-  NoBoard board_;
-  Log log_;
-  std::unique_ptr<cpu::Cpu> cpu_;
-  std::unique_ptr<cpu::Engine> engine_;
 };
 
 struct Variant {

@@ -1,12 +1,15 @@
-// One vCPU in 64-bit mode over a little identity-mapped RAM without devices, at code that a test gives.
+// One vCPU over a little RAM without devices: with an engine, or in 64-bit mode with identity mapping at code that a test
+// gives.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 
 #include "common/check.h"
 #include "common/log.h"
 #include "cpu/cpu.h"
+#include "cpu/engine.h"
 #include "mmu/code_pages.h"
 #include "mmu/paging_bits.h"
 #include "mmu/phys_map.h"
@@ -25,6 +28,39 @@ class NoBoard final : public cpu::CpuBus, public InterruptSource {
   u8 acknowledge_interrupt() override { return 0; }
   u8 cr8() const override { return 0; }
   void set_cr8(u8) override {}
+};
+
+/// A vCPU with an engine of the test's choice over RAM at 0.
+class EngineMachine {
+ public:
+  using MakeEngine = std::function<std::unique_ptr<cpu::Engine>(mmu::CodePages&)>;
+  static constexpr u64 kRamBytes = 1u << 20;
+
+  explicit EngineMachine(const MakeEngine& make_engine)
+      : ram_(mmu::Ram::create(kRamBytes).take()),
+        map_(*ram_),
+        cpu_(std::make_unique<cpu::Cpu>(board_, board_, map_, code_pages_, cpu::default_profile(), log_)) {
+    CHECK(map_.add_ram("ram", 0, kRamBytes, 0).ok());
+    engine_ = make_engine(code_pages_);
+  }
+
+  cpu::CpuState& state() const { return cpu_->state; }
+  cpu::Engine& engine() { return *engine_; }
+  const u8* ram() const { return ram_->host(); }
+  /// As a bus master writes.
+  void load(u64 phys, std::span<const u8> bytes) {
+    map_.write_bytes(phys, bytes);
+    code_pages_.written(phys, bytes.size());
+  }
+
+ protected:
+  std::unique_ptr<mmu::Ram> ram_;
+  mmu::PhysMap map_;
+  mmu::CodePages code_pages_;
+  NoBoard board_;
+  Log log_;
+  std::unique_ptr<cpu::Cpu> cpu_;
+  std::unique_ptr<cpu::Engine> engine_;
 };
 
 /// RAM is 1 MiB at 0; every general register but rip begins as kData.
