@@ -27,7 +27,8 @@ class DormantBlocks {
   /// Keeps `block`, and calls `give_up(Block*)` for each that has to make room for it.
   template <class GiveUp>
   void put(Block* block, GiveUp give_up) {
-    if (count_ == kMaxBlocks) clear(give_up);
+    // Places stay when their versions are taken: the guest must not make ever more of them.
+    if (count_ == kMaxBlocks || places_.size() == kMaxPlaces) clear(give_up);
     std::vector<Block*>& versions = places_[key(block->phys, block->mode)];
     if (versions.size() == kMaxVersions) {
       Block* const oldest = versions.front();
@@ -51,6 +52,7 @@ class DormantBlocks {
 
  private:
   static constexpr std::size_t kMaxBlocks = 4096;
+  static constexpr std::size_t kMaxPlaces = 16384;
   static constexpr std::size_t kMaxVersions = 16;  // of one place
 
   static u64 key(u64 phys, ModeKey mode) { return phys << 22 ^ mode.bits; }

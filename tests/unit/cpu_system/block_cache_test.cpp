@@ -114,6 +114,21 @@ TEST_F(BlockCacheTest, ABlockComesBackWithItsBytes) {
   EXPECT_EQ(cache.revive(0x2000, ModeKey{}, second), nullptr);
 }
 
+// Ever new places that come and go: as many are too many, and the first are given up.
+TEST_F(BlockCacheTest, OnlySomePlacesAreKept) {
+  const std::vector<u8> bytes{1, 2};
+  for (u64 phys = 0; phys < 100 * kPageBytes; phys += 8) {
+    for (int i = 0; i < 2; ++i) {
+      cache.remember(add(phys, 2), bytes);
+      pages.written(phys, 1);
+      pages.written(phys, 1);
+    }
+    if (phys >= kPageBytes) (void)cache.revive(phys, ModeKey{}, bytes);
+  }
+  EXPECT_GT(removals.suspended.size(), 50'000u);
+  EXPECT_EQ(cache.revive(8, ModeKey{}, bytes), nullptr);
+}
+
 TEST_F(BlockCacheTest, OnlySomeVersionsOfAPlaceAreKept) {
   add(0x2000, 2);
   pages.written(0x2000, 1);
