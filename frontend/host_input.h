@@ -6,7 +6,7 @@
 
 #include "frontend/escape_keys.h"
 #include "frontend/monitor_prompt.h"
-#include "machine/inbox.h"
+#include "machine/outside/inbox.h"
 
 namespace reprise::frontend {
 

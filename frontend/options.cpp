@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "frontend/disk_options.h"
 #include "machine/cpu_choice.h"
-#include "machine/engine_factory.h"
+#include "machine/board/engine_factory.h"
 
 namespace reprise::frontend {
 namespace {

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "machine/config.h"
+#include "machine/board/config.h"
 
 namespace reprise::frontend {
 

@@ -1,7 +1,7 @@
 #include "jit/insn_effects.h"
 
-#include "cpu/mnemonic.h"
-#include "cpu/state.h"
+#include "cpu/decode/mnemonic.h"
+#include "cpu/state/state.h"
 #include "jit/vector_facts.h"
 #include "jit/x87_facts.h"
 

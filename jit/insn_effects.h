@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "cpu/insn.h"
+#include "cpu/core/insn.h"
 
 namespace reprise::jit {
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/insn_table.h"
-#include "cpu/interpret.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/engine/interpret.h"
+#include "cpu/decode/mnemonic.h"
 #include "jit/resolve_jump.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"

@@ -9,8 +9,8 @@
 #include <memory>
 #include <vector>
 
-#include "cpu/block_source.h"
-#include "cpu/engine.h"
+#include "cpu/blocks/block_source.h"
+#include "cpu/engine/engine.h"
 #include "jit/jit_options.h"
 #include "jit/jump_tables.h"
 #include "jit/native_block.h"

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cpu/mode.h"
+#include "cpu/state/mode.h"
 
 namespace reprise::jit {
 

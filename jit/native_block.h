@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 
 namespace reprise::jit {
 

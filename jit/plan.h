@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 #include "jit/jit_options.h"
 
 namespace reprise::jit {

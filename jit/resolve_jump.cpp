@@ -1,7 +1,7 @@
 // Compiled without vector registers (CMakeLists.txt).
 #include "jit/resolve_jump.h"
 
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 #include "jit/jump_tables.h"
 
 namespace reprise::jit {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "cpu/disassemble.h"
+#include "cpu/decode/disassemble.h"
 
 namespace reprise::jit {
 namespace {

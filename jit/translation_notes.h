@@ -5,7 +5,7 @@
 #include <memory>
 #include <span>
 
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 #include "jit/jit_options.h"
 #include "jit/listing.h"
 #include "jit/symbols.h"

@@ -2,7 +2,7 @@
 // AES, PCLMULQDQ, SHA, AVX and FMA instructions. Independent of the host.
 #pragma once
 
-#include "cpu/insn.h"
+#include "cpu/core/insn.h"
 
 namespace reprise::jit {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 
 namespace reprise::jit {
 namespace {

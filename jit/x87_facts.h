@@ -1,7 +1,7 @@
 // What decoding leaves out about x87 instructions that generated code may hold. Independent of the host.
 #pragma once
 
-#include "cpu/insn.h"
+#include "cpu/core/insn.h"
 
 namespace reprise::jit {
 

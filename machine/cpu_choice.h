@@ -1,7 +1,7 @@
 // Processors by name, for the command line: cpu/cpu_model.h.
 #pragma once
 
-#include "cpu/cpu_model.h"
+#include "cpu/profile/cpu_model.h"
 
 namespace reprise::machine {
 

@@ -8,7 +8,7 @@
 
 #include "common/check.h"
 #include "common/hash.h"
-#include "cpu/flags.h"
+#include "cpu/state/flags.h"
 
 namespace reprise::machine {
 namespace {

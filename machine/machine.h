@@ -8,12 +8,12 @@
 #include <functional>
 #include <memory>
 
-#include "machine/config.h"
-#include "machine/host_calls.h"
-#include "machine/inbox.h"
+#include "machine/board/config.h"
+#include "machine/outside/host_calls.h"
+#include "machine/outside/inbox.h"
 #include "machine/media_changes.h"
 #include "machine/panic_watch.h"
-#include "machine/pc.h"
+#include "machine/board/pc.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
 #include "machine/storage/disk_set.h"

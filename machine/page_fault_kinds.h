@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/vcpu.h"
+#include "cpu/engine/vcpu.h"
 
 namespace reprise::machine {
 

@@ -1,10 +1,10 @@
-// Bodies of cpu/insn/far.inc. Far CALL, JMP, RET and IRET are in cpu/far_control.cpp, INT in cpu/interrupts.cpp;
+// Bodies of cpu/insn/far.inc. Far CALL, JMP, RET and IRET are in cpu/system/far_control.cpp, INT in cpu/system/interrupts.cpp;
 // SYSCALL and SYSENTER, which load fixed segments, are here. On Intel processors SYSCALL exists in 64-bit mode only and
 // SYSRET checks RCX at level 0; on those of AMD SYSENTER is undefined in long mode. SDM 2A, 2B; APM 3.
 #include <utility>
 
-#include "cpu/far_control.h"
-#include "cpu/interrupts.h"
+#include "cpu/system/far_control.h"
+#include "cpu/system/interrupts.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {

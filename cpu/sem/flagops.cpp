@@ -1,6 +1,6 @@
 // Single flags, sign extensions of the accumulator, cache hints, fences. SDM 2A/2B.
 // Caches are not modelled: CLFLUSH and relatives only check their address, as a load of one byte does.
-#include "cpu/insn_table.h"
+#include "cpu/decode/insn_table.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "common/bits.h"
-#include "cpu/state.h"
+#include "cpu/state/state.h"
 
 namespace reprise::cpu {
 

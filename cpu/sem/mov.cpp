@@ -1,6 +1,6 @@
 // MOV, MOVZX, MOVSX, MOVSXD, LEA, NOP. SDM 2A/2B.
 #include "cpu/sem/shapes.h"
-#include "cpu/sem/special_mov.h"
+#include "cpu/system/special_mov.h"
 
 namespace reprise::cpu {
 namespace {

@@ -13,7 +13,7 @@
 // Nothing that can fault follows a body's first effect.
 #pragma once
 
-#include "cpu/sem/operands.h"
+#include "cpu/core/operands.h"
 
 namespace reprise::cpu {
 

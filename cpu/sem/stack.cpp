@@ -1,6 +1,6 @@
 // PUSH, POP, PUSHA, POPA, ENTER, LEAVE. SDM 2A/2B; SDM 1 6.2.
 #include "cpu/sem/shapes.h"
-#include "cpu/sem/special_mov.h"
+#include "cpu/system/special_mov.h"
 #include "cpu/sem/stack_ops.h"
 
 namespace reprise::cpu {

@@ -2,7 +2,7 @@
 // A load or store that fails has raised and changed nothing; the stack pointer moves only where it says so.
 #pragma once
 
-#include "cpu/sem/operands.h"
+#include "cpu/core/operands.h"
 
 namespace reprise::cpu::stack {
 

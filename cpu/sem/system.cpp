@@ -1,12 +1,12 @@
 // Bodies of cpu/insn/system.inc, in its order.
-#include "cpu/control_regs.h"
-#include "cpu/insn_table.h"
-#include "cpu/msr.h"
-#include "cpu/segments.h"
+#include "cpu/system/control_regs.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/system/msr.h"
+#include "cpu/system/segments.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/sem/stack_ops.h"
-#include "cpu/smm.h"
-#include "cpu/stack_access.h"
+#include "cpu/system/smm.h"
+#include "cpu/system/stack_access.h"
 
 namespace reprise::cpu {
 namespace {

@@ -24,8 +24,8 @@
 #include <utility>
 
 #include "cpu/sem/lanes.h"
-#include "cpu/sem/x87_error.h"
-#include "cpu/sem/operands.h"
+#include "cpu/core/x87_error.h"
+#include "cpu/core/operands.h"
 #include "cpu/softfloat/env.h"
 
 namespace reprise::cpu {

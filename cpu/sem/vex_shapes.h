@@ -1,5 +1,5 @@
 // Shapes of VEX-encoded vector instructions. Bodies are those of the SSE forms, run on each 128-bit half; operands are
-// where cpu/insn.h says. Only the registers of the result differ from SSE: sources are not destroyed, and bits above the
+// where cpu/core/insn.h says. Only the registers of the result differ from SSE: sources are not destroyed, and bits above the
 // result are zero.
 //
 //   vex3<B, N>       V128 B(V128 a, V128 b)     dst := B(op1, op2)                       VPADDB, VADDPS, VSHUFPD

@@ -8,8 +8,8 @@
 // values.
 #pragma once
 
-#include "cpu/sem/operands.h"
-#include "cpu/sem/x87_error.h"
+#include "cpu/core/operands.h"
+#include "cpu/core/x87_error.h"
 #include "cpu/softfloat/softfloat.h"
 
 namespace reprise::cpu {

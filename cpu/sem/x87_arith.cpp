@@ -1,5 +1,5 @@
 // x87 arithmetic, comparison and transcendentals. SDM 2A/2B; results: cpu/softfloat.
-#include "cpu/insn_table.h"
+#include "cpu/decode/insn_table.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/sem/x87.h"
 

@@ -1,5 +1,5 @@
 // x87 loads, stores, moves and constants. SDM 2A/2B.
-#include "cpu/insn_table.h"
+#include "cpu/decode/insn_table.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/sem/x87.h"
 

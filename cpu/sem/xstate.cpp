@@ -1,8 +1,8 @@
 // FXSAVE, XSAVE and relatives. An area is checked and translated as a whole before any of it is read or written.
 // SDM 1 10.5 and chapter 13.
-#include "cpu/xsave.h"
+#include "cpu/state/xsave.h"
 
-#include "cpu/control_regs.h"
+#include "cpu/system/control_regs.h"
 #include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {

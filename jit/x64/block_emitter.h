@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 #include "jit/jit_options.h"
 #include "jit/native_block.h"
 #include "jit/plan.h"

@@ -11,7 +11,7 @@
 
 #include <asmjit/x86.h>
 
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 
 namespace reprise::jit::x64 {
 

@@ -1,7 +1,7 @@
 // Whether a block makes all status flags anew before anyone can look at those it was entered with.
 #pragma once
 
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 #include "jit/jit_options.h"
 
 namespace reprise::jit::x64 {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "common/check.h"
-#include "cpu/decode.h"
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/decode.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 #include "jit/x64/emitter.h"
 
 namespace reprise::jit::x64 {

@@ -5,7 +5,7 @@
 
 #include <bitset>
 
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 #include "jit/x64/code_arena.h"
 
 namespace reprise::jit::x64 {

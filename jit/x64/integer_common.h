@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/bits.h"
-#include "cpu/mnemonic.h"
-#include "cpu/segments.h"
+#include "cpu/decode/mnemonic.h"
+#include "cpu/system/segments.h"
 #include "jit/x64/block_emitter.h"
 
 namespace reprise::jit::x64 {

@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "common/check.h"
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 #include "jit/plan_text.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/flag_liveness.h"

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "cpu/xsave.h"
+#include "cpu/state/xsave.h"
 #include "jit/native_block.h"
 
 namespace reprise::jit::x64 {

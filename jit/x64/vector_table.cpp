@@ -3,7 +3,7 @@
 #include <array>
 #include <string>
 
-#include "cpu/insn_table.h"
+#include "cpu/decode/insn_table.h"
 #include "jit/vector_facts.h"
 
 namespace reprise::jit::x64 {

@@ -1,7 +1,7 @@
 // The host's instruction for each row of the instruction table that is one of vectors.
 #pragma once
 
-#include "cpu/mnemonic.h"
+#include "cpu/decode/mnemonic.h"
 #include "jit/x64/emitter.h"
 
 namespace reprise::jit::x64 {

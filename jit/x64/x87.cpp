@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 
-#include "cpu/mnemonic.h"
+#include "cpu/decode/mnemonic.h"
 #include "jit/x64/vector_state.h"
 #include "jit/x64/vector_table.h"
 #include "jit/x87_facts.h"

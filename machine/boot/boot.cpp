@@ -8,7 +8,7 @@
 #include "machine/boot/linux.h"
 #include "machine/boot/multiboot.h"
 #include "machine/boot/pvh.h"
-#include "machine/host_file.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 

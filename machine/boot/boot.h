@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine::boot {

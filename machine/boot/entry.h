@@ -1,7 +1,7 @@
 // The state of the boot processor when a direct-boot kernel starts.
 #pragma once
 
-#include "cpu/state.h"
+#include "cpu/state/state.h"
 #include "machine/boot/boot.h"
 
 namespace reprise::machine::boot {

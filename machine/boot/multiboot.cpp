@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/bits.h"
-#include "machine/host_file.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 namespace {

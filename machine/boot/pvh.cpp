@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/bits.h"
-#include "machine/host_file.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 namespace {

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "machine/firmware/firmware.h"
-#include "machine/firmware/smbios.h"
-#include "machine/pc_layout.h"
+#include "machine/tables/smbios.h"
+#include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
 namespace {

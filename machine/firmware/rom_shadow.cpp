@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/check.h"
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 
 namespace reprise::machine {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine {

@@ -6,10 +6,10 @@
 
 #include "common/check.h"
 #include "common/log.h"
-#include "cpu/debug_regs.h"
-#include "cpu/disassemble.h"
-#include "cpu/interpret.h"
-#include "cpu/interrupts.h"
+#include "cpu/system/debug_regs.h"
+#include "cpu/decode/disassemble.h"
+#include "cpu/engine/interpret.h"
+#include "cpu/system/interrupts.h"
 #include "machine/lockstep/state_difference.h"
 
 namespace reprise::machine {

@@ -11,7 +11,7 @@
 #include <memory>
 #include <optional>
 
-#include "cpu/interp_engine.h"
+#include "cpu/engine/interp_engine.h"
 #include "jit/jit_options.h"
 #include "machine/lockstep/device_log.h"
 #include "machine/lockstep/page_log.h"

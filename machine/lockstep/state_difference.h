@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cpu/state.h"
+#include "cpu/state/state.h"
 
 namespace reprise::machine {
 

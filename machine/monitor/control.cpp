@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "machine/engine_factory.h"
+#include "machine/board/engine_factory.h"
 #include "machine/monitor/command.h"
 #include "machine/page_fault_kinds.h"
 

@@ -1,7 +1,7 @@
 // Commands about a processor: registers, its TLB, the code it runs.
 #include <fmt/format.h>
 
-#include "cpu/disassemble.h"
+#include "cpu/decode/disassemble.h"
 #include "machine/monitor/command.h"
 #include "mmu/paging_bits.h"
 

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "devices/floppy/floppy_drive.h"
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 #include "machine/storage/partitions.h"
 
 namespace reprise::machine {

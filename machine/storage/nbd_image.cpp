@@ -13,7 +13,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_program.h"
 #include "machine/storage/raw_image.h"

@@ -1,7 +1,7 @@
 // Exits behind a branch that did not save the status flags, because its target overwrites them, make them again.
 #include <gtest/gtest.h>
 
-#include "cpu/interp_engine.h"
+#include "cpu/engine/interp_engine.h"
 #include "jit/jit_engine.h"
 #include "tests/jit/small_machine.h"
 

@@ -17,7 +17,7 @@
 #include "common/check.h"
 #include "common/hash.h"
 #include "common/log.h"
-#include "cpu/interp_engine.h"
+#include "cpu/engine/interp_engine.h"
 #include "jit/jit_engine.h"
 #include "tests/jit/small_machine.h"
 #include "mmu/paging_bits.h"

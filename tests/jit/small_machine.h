@@ -8,8 +8,8 @@
 
 #include "common/check.h"
 #include "common/log.h"
-#include "cpu/cpu.h"
-#include "cpu/engine.h"
+#include "cpu/core/cpu.h"
+#include "cpu/engine/engine.h"
 #include "mmu/code_pages.h"
 #include "mmu/paging_bits.h"
 #include "mmu/phys_map.h"

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "cpu/exceptions.h"
-#include "cpu/flags.h"
+#include "cpu/state/exceptions.h"
+#include "cpu/state/flags.h"
 #include "tests/native/random.h"
 
 namespace reprise::native {

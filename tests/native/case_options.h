@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 
 namespace reprise::native {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cpu/interp_engine.h"
+#include "cpu/engine/interp_engine.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::native {

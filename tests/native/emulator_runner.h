@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "cpu/engine.h"
+#include "cpu/engine/engine.h"
 #include "tests/native/case.h"
 
 namespace reprise::native {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 #include "tests/native/random.h"
 
 namespace reprise::native {
@@ -25,7 +25,7 @@ constexpr auto ZYDIS_MNEMONIC_RET_FAR = ZYDIS_MNEMONIC_RET;
 constexpr ZydisMnemonic kZydisMnemonics[] = {
     ZYDIS_MNEMONIC_INVALID,
 #define INSN(name, ...) ZYDIS_MNEMONIC_##name,
-#include "cpu/insn_table.inc"
+#include "cpu/decode/insn_table.inc"
 #undef INSN
 };
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/insn.h"
+#include "cpu/core/insn.h"
 #include "tests/native/case.h"
 
 namespace reprise::native {

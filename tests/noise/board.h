@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "machine/pc.h"
+#include "machine/board/pc.h"
 #include "tests/native/random.h"
 #include "tests/noise/medium.h"
 

@@ -1,5 +1,5 @@
 // Interrupt controllers, timers, the small ISA devices, video, firmware's devices, PCI configuration.
-#include "machine/pc_layout.h"
+#include "machine/layout/pc_layout.h"
 #include "tests/noise/players.h"
 
 namespace reprise::noise {

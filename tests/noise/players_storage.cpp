@@ -1,6 +1,6 @@
 // IDE with its bus master, AHCI, the floppy controller with its DMA channel.
 #include "devices/ata/task_file.h"
-#include "machine/pc_layout.h"
+#include "machine/layout/pc_layout.h"
 #include "tests/noise/players.h"
 
 namespace reprise::noise {

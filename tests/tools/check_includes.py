@@ -24,7 +24,7 @@ LAYERS = {
 EXTRA_HEADERS = {("frontend", "devices/backend.h")}
 # library header prefix -> the only files, outside tests, that may include it.
 ONE_INCLUDER = {
-    "Zydis/": ("cpu/decode.cpp", "cpu/disassemble.cpp"),
+    "Zydis/": ("cpu/decode/decode.cpp", "cpu/decode/disassemble.cpp"),
     "asmjit/": ("jit/x64/emitter.h", "jit/x64/emitter.cpp"),
     "xxhash.h": ("common/hash.cpp",),
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
@@ -70,16 +70,16 @@ def check_tree(root):
 # What the checker must accept and refuse, so that it cannot quietly stop checking.
 SELF_TEST = [
     ("mmu/tlb.h", '#include "common/types.h"', 0),
-    ("mmu/tlb.h", '#include "cpu/state.h"', 1),
+    ("mmu/tlb.h", '#include "cpu/state/state.h"', 1),
     ("devices/bus.h", '#include "mmu/tlb.h"', 1),
     ("frontend/main.cpp", '#include "devices/backend.h"', 0),
     ("frontend/main.cpp", '#include "devices/bus.h"', 1),
-    ("machine/pc.cpp", '#include "devices/bus.h"', 0),
-    ("cpu/decode.cpp", "#include <Zydis/Zydis.h>", 0),
-    ("cpu/state.h", "#include <Zydis/Zydis.h>", 1),
+    ("machine/board/pc.cpp", '#include "devices/bus.h"', 0),
+    ("cpu/decode/decode.cpp", "#include <Zydis/Zydis.h>", 0),
+    ("cpu/state/state.h", "#include <Zydis/Zydis.h>", 1),
     ("common/bits.h", "#include <xxhash.h>", 1),
-    ("cpu/state.h", '#include "state.h"', 1),
-    ("cpu/state.h", '#include "../mmu/tlb.h"', 1),
+    ("cpu/state/state.h", '#include "state.h"', 1),
+    ("cpu/state/state.h", '#include "../mmu/tlb.h"', 1),
 ]
 
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/log.h"
-#include "cpu/interp_engine.h"
+#include "cpu/engine/interp_engine.h"
 #include "mmu/code_pages.h"
 #include "mmu/phys_map.h"
 #include "mmu/ram.h"

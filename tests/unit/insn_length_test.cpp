@@ -1,5 +1,5 @@
 // The length decoder against Zydis, for everything that Zydis knows; and what it says of the rest.
-#include "cpu/insn_length.h"
+#include "cpu/decode/insn_length.h"
 
 #include <Zydis/Zydis.h>
 #include <gtest/gtest.h>

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "cpu/decode.h"
-#include "cpu/insn_table.h"
-#include "cpu/mnemonic.h"
+#include "cpu/decode/decode.h"
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {

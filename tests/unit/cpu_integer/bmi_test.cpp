@@ -1,7 +1,7 @@
 // cpu/sem/bmi.cpp: what user mode on the host cannot show, and published examples.
-#include "cpu/decode.h"
-#include "cpu/mnemonic.h"
-#include "cpu/insn_table.h"
+#include "cpu/decode/decode.h"
+#include "cpu/decode/mnemonic.h"
+#include "cpu/decode/insn_table.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {

@@ -1,4 +1,4 @@
-// cpu/sem/operands.cpp: segment limits and types, #SS and #GP, #AC. SDM 3A 5.3, 5.5, 6.15.
+// cpu/core/operands.cpp: segment limits and types, #SS and #GP, #AC. SDM 3A 5.3, 5.5, 6.15.
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {

@@ -1,6 +1,6 @@
 // Where processors of AMD differ from Intel's. APM 2 6.1, APM 3.
-#include "cpu/cpu_model.h"
-#include "cpu/msr.h"
+#include "cpu/profile/cpu_model.h"
+#include "cpu/system/msr.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {

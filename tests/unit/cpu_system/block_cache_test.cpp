@@ -1,4 +1,4 @@
-#include "cpu/block_cache.h"
+#include "cpu/blocks/block_cache.h"
 
 #include <gtest/gtest.h>
 

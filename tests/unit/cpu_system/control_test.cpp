@@ -1,7 +1,7 @@
 // Control registers, EFER, XCR0, debug registers, MSRs, CPUID and the flags with privilege. SDM 3A 2.5, SDM 4.
-#include "cpu/control_regs.h"
-#include "cpu/debug_regs.h"
-#include "cpu/msr.h"
+#include "cpu/system/control_regs.h"
+#include "cpu/system/debug_regs.h"
+#include "cpu/system/msr.h"
 #include "tests/unit/cpu_system/system_fixture.h"
 
 namespace reprise::test {

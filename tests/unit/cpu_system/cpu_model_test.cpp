@@ -1,9 +1,9 @@
-// cpu/cpu_model.cpp: processors by name; cpu/cpuid.cpp: what they say.
-#include "cpu/cpu_model.h"
+// cpu/profile/cpu_model.cpp: processors by name; cpu/profile/cpuid.cpp: what they say.
+#include "cpu/profile/cpu_model.h"
 
 #include <gtest/gtest.h>
 
-#include "cpu/state.h"
+#include "cpu/state/state.h"
 
 namespace reprise::test {
 namespace {

@@ -2,7 +2,7 @@
 // APM 2 chapter 10.
 #include <random>
 
-#include "cpu/debug_regs.h"
+#include "cpu/system/debug_regs.h"
 #include "tests/unit/cpu_system/system_fixture.h"
 
 namespace reprise::test {

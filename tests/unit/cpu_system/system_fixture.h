@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "common/log.h"
-#include "cpu/interp_engine.h"
-#include "cpu/interrupts.h"
-#include "cpu/segments.h"
-#include "cpu/vcpu.h"
+#include "cpu/engine/interp_engine.h"
+#include "cpu/system/interrupts.h"
+#include "cpu/system/segments.h"
+#include "cpu/engine/vcpu.h"
 #include "mmu/code_pages.h"
 #include "mmu/phys_map.h"
 #include "mmu/ram.h"

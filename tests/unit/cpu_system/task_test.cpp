@@ -1,5 +1,5 @@
 // Hardware task switches. SDM 3A chapter 7.
-#include "cpu/task.h"
+#include "cpu/system/task.h"
 #include "tests/unit/cpu_system/system_fixture.h"
 
 namespace reprise::test {

@@ -1,5 +1,5 @@
 // The vCPU's loop: interrupts, shadows, NMI, single-step, breakpoints, HLT, shutdown. SDM 3A 6.8, 6.9; 3B 17.2, 17.3.
-#include "cpu/debug_regs.h"
+#include "cpu/system/debug_regs.h"
 #include "tests/unit/cpu_system/system_fixture.h"
 
 namespace reprise::test {

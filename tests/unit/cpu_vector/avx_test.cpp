@@ -1,5 +1,5 @@
 // VEX-encoded instructions where user mode on a host cannot look: modes, control registers, profiles, paging.
-#include "cpu/decode.h"
+#include "cpu/decode/decode.h"
 #include "cpu/sem/vex_shapes.h"
 #include "tests/unit/cpu_fixture.h"
 

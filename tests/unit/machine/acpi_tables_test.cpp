@@ -1,4 +1,4 @@
-#include "machine/acpi_tables.h"
+#include "machine/tables/acpi_tables.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <string>
 
 #include "common/bits.h"
-#include "machine/aml.h"
-#include "machine/memory_map.h"
-#include "machine/pc_layout.h"
+#include "machine/tables/aml.h"
+#include "machine/layout/memory_map.h"
+#include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
 namespace {

@@ -1,4 +1,4 @@
-#include "machine/cmos_layout.h"
+#include "machine/layout/cmos_layout.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "common/bits.h"
-#include "machine/firmware/smbios.h"
+#include "machine/tables/smbios.h"
 
 namespace reprise::machine {
 namespace {

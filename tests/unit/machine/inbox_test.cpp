@@ -1,4 +1,4 @@
-#include "machine/inbox.h"
+#include "machine/outside/inbox.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "machine/irq_router.h"
+#include "machine/board/irq_router.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // The board without a running processor: ports, wires, hostile noise.
-#include "machine/pc.h"
+#include "machine/board/pc.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
-#include "machine/pc_layout.h"
+#include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
 namespace {

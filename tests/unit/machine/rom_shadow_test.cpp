@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 
 namespace reprise::machine {
 namespace {

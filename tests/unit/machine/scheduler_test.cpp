@@ -1,4 +1,4 @@
-#include "machine/scheduler.h"
+#include "machine/clock/scheduler.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "machine/smram_window.h"
+#include "machine/board/smram_window.h"
 
 #include <gtest/gtest.h>
 
-#include "machine/memory_map.h"
+#include "machine/layout/memory_map.h"
 
 namespace reprise::machine {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "common/log.h"
-#include "cpu/cpu.h"
+#include "cpu/core/cpu.h"
 
 namespace reprise::cpu::test {
 

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "common/log.h"
-#include "cpu/cpu.h"
-#include "cpu/decode.h"
+#include "cpu/core/cpu.h"
+#include "cpu/decode/decode.h"
 #include "cpu/sem/x87.h"
 #include "tests/unit/softfloat/values.h"
 #include "tests/unit/x87/x87_machine.h"

@@ -2,7 +2,7 @@
 // other. SDM 1 8.6, 8.7.
 #include <gtest/gtest.h>
 
-#include "cpu/decode.h"
+#include "cpu/decode/decode.h"
 #include "cpu/sem/x87.h"
 #include "tests/unit/x87/x87_machine.h"
 

@@ -1,0 +1,118 @@
+// Cpu: what an instruction body may touch: state, MMU, the outside, and where the engine is.
+#pragma once
+
+#include <string>
+
+#include "common/ports.h"
+#include "cpu/profile/cpuid.h"
+#include "cpu/state/exceptions.h"
+#include "cpu/state/flags.h"
+#include "cpu/core/insn.h"
+#include "cpu/state/mode.h"
+#include "cpu/state/state.h"
+#include "mmu/mmu.h"
+
+namespace reprise {
+class Log;
+}
+
+namespace reprise::cpu {
+
+/// An unmasked x87 exception with CR0.NE clear: just recorded, or found by an instruction that waits for it.
+enum class X87Error : u8 { Begins, Waits };
+
+/// The machine as the CPU sees it.
+class CpuBus {
+ public:
+  virtual ~CpuBus() = default;
+  virtual u32 port_read(u16 port, Width width) = 0;
+  virtual void port_write(u16 port, Width width, u32 value) = 0;
+  /// As PioHandler::pio_read_ahead: the next reads (writes) of the port that only move data. Returns bytes.
+  virtual std::size_t port_read_ahead(u16, Width, std::span<u8>) { return 0; }
+  virtual std::size_t port_write_ahead(u16, Width, std::span<const u8>) { return 0; }
+  /// IA32_APIC_BASE, x2APIC and TSC-deadline MSRs. False: #GP. The deadline (6E0H) is in virtual ns here, 0
+  /// for none: the CPU translates from and to the guest's TSC.
+  virtual bool apic_msr_read(u32 msr, u64& value) = 0;
+  virtual bool apic_msr_write(u32 msr, u64 value) = 0;
+  /// FERR#. Returns IGNNE#: true when the exception is to be ignored.
+  virtual bool x87_error(X87Error) { return true; }
+  /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
+  virtual u64 virtual_ns(u64 retired) = 0;
+};
+
+/// How far accesses through a segment register reach for certain, in bytes from its base: those that end
+/// there or before are allowed, others need a closer look.
+struct SegmentReach {
+  u64 read_end = 0;
+  u64 write_end = 0;
+};
+
+struct Cpu final : public mmu::AccessObserver {
+  Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_map, mmu::CodePages& code_pages,
+      const CpuProfile& cpu_profile, const Log& machine_log);
+
+  CpuState state;
+  // Derived from `state`; sync_mode() after anything in it changed.
+  ModeKey mode;
+  SegmentReach reach[kSegSlots];  // not in 64-bit mode
+  u64 code_end = 0;               // CS limit + 1, not in 64-bit mode
+
+  // Where the engine is. Engines set these; bodies read them through the functions below.
+  const Insn* block_begin = nullptr;
+  const Insn* current = nullptr;
+  const Insn* block_end = nullptr;  // nullptr: stop after the current instruction
+  u64 block_budget = 0;             // instructions (REP iterations) that may retire from block_begin on
+  u64 extra_retired = 0;            // REP iterations beyond the first, in this block
+
+  Fault fault;  // valid after Status::Fault or Trap
+  bool task_fault =
+      false;  // the instruction retired with a task switch; `fault` comes before the new task's first
+  bool single_step =
+      false;           // a single-step trap follows when the current instruction retires (some override TF)
+  u64 debug_hits = 0;  // DR6 bits of data breakpoints hit by the current instruction
+  bool stop_requested =
+      false;  // Vcpu::run() is to return at the next instruction boundary where events are looked for
+
+  mmu::Mmu mmu;
+  CpuBus& bus;
+  InterruptSource& interrupts;
+  const CpuProfile& profile;
+  const Log& log;
+  u32 apic_id = 0;  // the initial one, as CPUID tells it
+
+  /// rip of `insn` and of the one after it. Truncated to the code size.
+  u64 rip_of(const Insn& insn) const {
+    return (state.gpr[kGprPageBase] + insn.offset) & rip_mask(mode.code_size());
+  }
+  u64 next_rip(const Insn& insn) const {
+    return (state.gpr[kGprPageBase] + insn.next_offset) & rip_mask(mode.code_size());
+  }
+
+  /// Instructions retired before the current one: what the guest's clocks show it.
+  u64 retired_now() const { return state.retired + static_cast<u64>(current - block_begin) + extra_retired; }
+
+  /// How many iterations a REP instruction may run now; at least 1.
+  u64 iterations_left(const Insn& insn) const { return block_budget - static_cast<u64>(&insn - block_begin); }
+
+  /// Brings everything derived from `state` in line after it was replaced from outside (reset, boot,
+  /// snapshot): paging, watches, mode. The machine follows it with Mmu::serialize when it loads a snapshot.
+  void state_replaced();
+
+  /// Recomputes `mode`, the reach of segments and the MMU view. Engines call it after Status::Stop and
+  /// StopJump.
+  void sync_mode();
+
+  // Raising. Each fills `fault` and returns Status::Fault.
+  Status raise(Vector vector);
+  Status raise(Vector vector, u32 error_code);
+  /// The exception for the memory access that just failed: #PF, or #GP/#SS for a non-canonical address.
+  Status memory_fault(bool stack_segment);
+
+  void stop_after_instruction() override { block_end = nullptr; }
+  void watched_access(u64 linear, u64 bytes, mmu::Access access) override;
+
+  /// Registers for a person: crash dumps, monitor, test failures.
+  std::string dump() const;
+};
+
+}  // namespace reprise::cpu

@@ -1,0 +1,125 @@
+// Interpreting one block, and what follows a handler's Status: shared by every engine.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "cpu/blocks/block_cache.h"
+#include "cpu/core/cpu.h"
+#include "cpu/engine/engine.h"
+
+namespace reprise::cpu {
+
+/// Linear address of the next instruction.
+inline u64 fetch_linear(const Cpu& cpu) {
+  const u64 linear = cpu.state.rip + cpu.state.seg[CS].base;
+  return cpu.mode.is64() ? linear : static_cast<u32>(linear);
+}
+
+/// Between two instructions of the same budget: nothing waits for Vcpu::run(), which would only go on.
+inline bool nothing_waits(const Cpu& cpu) {
+  const CpuState& state = cpu.state;
+  if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
+      state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
+      ((state.smi_pending || state.init_pending) && !state.in_smm) || (state.rflags & kRflagsTf) ||
+      (state.dr7 & 0xff) != 0)
+    return false;
+  return !(state.rflags & kRflagsIf) || !cpu.interrupts.interrupt_pending();
+}
+
+/// After an instruction that may have changed mode, interruptibility or devices: true when nothing waits. Shadows and
+/// RF, which cover one instruction, are then over, as Vcpu::run_engine() has it.
+inline bool pass_boundary(Cpu& cpu) {
+  if (!nothing_waits(cpu)) return false;
+  cpu.state.sti_shadow = false;
+  cpu.state.rflags &= ~kRflagsRf;
+  return true;
+}
+
+/// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the
+/// beginning of the block, `last` included; `retired` is still that of the beginning. No value: the engine
+/// goes on.
+inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, u64 completed) {
+  CpuState& state = cpu.state;
+  bool stop = cpu.block_end == nullptr || cpu.debug_hits != 0;
+  cpu.extra_retired = 0;
+  cpu.current = cpu.block_begin = nullptr;
+  switch (status) {
+    case Status::Next:
+      state.rip = cpu.next_rip(last);
+      state.retired += completed;
+      break;
+    case Status::Jump:
+      state.retired += completed;
+      break;
+    case Status::Stop:
+      state.rip = cpu.next_rip(last);
+      [[fallthrough]];
+    case Status::StopJump:
+      state.retired += completed;
+      cpu.sync_mode();
+      stop = true;
+      break;
+    case Status::Fault:
+      state.rip = cpu.rip_of(last);
+      state.retired += completed - 1;
+      return RunExit::Fault;
+    case Status::Trap:
+      state.rip = cpu.next_rip(last);
+      state.retired += completed;
+      return RunExit::Trap;
+    case Status::Restart:
+      // SDM 3B 17.3.1.1: an event between iterations saves RF = 1.
+      state.rflags |= kRflagsRf;
+      state.rip = cpu.rip_of(last);
+      state.retired += completed - 1;
+      break;
+  }
+  if (stop && (completed >= cpu.block_budget || !pass_boundary(cpu))) return RunExit::Event;
+  return std::nullopt;
+}
+
+/// How many of the block's first `count` instructions lie within the CS limit. One that does not decode counts as a byte.
+inline u32 within_limit(const Cpu& cpu, const Block& block, u32 count) {
+  if (cpu.mode.has(ModeKey::kFlatCode)) return count;
+  const u64 limit = cpu.state.seg[CS].limit;
+  const u64 start_offset = block.insns[0].offset;
+  u32 allowed = 0;
+  while (allowed < count) {
+    const Insn& insn = block.insns[allowed];
+    const u64 end_offset = std::max<u64>(insn.next_offset, insn.offset + 1u);
+    if (cpu.state.rip + (end_offset - start_offset) - 1 > limit) break;
+    ++allowed;
+  }
+  return allowed;
+}
+
+/// Runs `block`, which lies at `linear`, or as much of it as may retire before `target`. No value: the engine
+/// goes on.
+inline std::optional<RunExit> interpret(Cpu& cpu, const Block& block, u64 linear, u64 target) {
+  CpuState& state = cpu.state;
+  cpu.block_budget = target - state.retired;
+  u32 count = static_cast<u32>(std::min<u64>(block.count, cpu.block_budget));
+  count = within_limit(cpu, block, count);
+  if (count == 0) [[unlikely]] {
+    cpu.raise(kGP, 0);
+    return RunExit::Fault;
+  }
+  state.gpr[kGprPageBase] = state.rip - (linear & ~kPageMask);
+  const Insn* const begin = block.insns.get();
+  const Insn* in = begin;
+  cpu.block_begin = begin;
+  cpu.block_end = begin + count;
+  cpu.extra_retired = 0;
+
+  Status status;
+  do {
+    cpu.current = in;
+    status = in->exec(cpu, *in);
+    ++in;
+  } while (status == Status::Next && in < cpu.block_end);
+
+  return retire(cpu, status, in[-1], static_cast<u64>(in - begin) + cpu.extra_retired);
+}
+
+}  // namespace reprise::cpu

@@ -1,0 +1,158 @@
+#include "cpu/engine/vcpu.h"
+
+#include "cpu/system/debug_regs.h"
+#include "cpu/system/interrupts.h"
+
+namespace reprise::cpu {
+
+VcpuExit Vcpu::run(u64 budget) {
+  CpuState& state = cpu_.state;
+  const u64 target = state.retired + budget;
+  unsigned deliveries = 0;
+  u64 last_retired = state.retired;
+  for (;;) {
+    if (cpu_.stop_requested) {
+      cpu_.stop_requested = false;
+      return VcpuExit::Attention;
+    }
+    switch (state.activity) {
+      case Activity::Running: break;
+      case Activity::Halted:
+        if (!wakes()) return VcpuExit::Halted;
+        if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
+        break;
+      case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
+      case Activity::Shutdown: return VcpuExit::Shutdown;
+    }
+    if (state.retired >= target) return VcpuExit::Budget;
+    if (!take_event()) run_engine(target - state.retired);
+    if (state.retired != last_retired) {
+      last_retired = state.retired;
+      deliveries = 0;
+    } else if (++deliveries == kMaxDeliveries) {
+      return VcpuExit::Attention;
+    }
+  }
+}
+
+bool Vcpu::wakes() const {
+  const CpuState& state = cpu_.state;
+  if (smi_due() || init_due()) return true;
+  if (state.pending_debug != 0 || (state.nmi_pending && !state.nmi_blocked)) return true;
+  return (state.rflags & kRflagsIf) && cpu_.interrupts.interrupt_pending();
+}
+
+// SDM 3A table 6-2: SMI and INIT, traps on the previous instruction, NMI, external interrupts, instruction breakpoints.
+// A shadow defers them by one instruction; that of STI leaves debug traps alone.
+bool Vcpu::take_event() {
+  CpuState& state = cpu_.state;
+  const bool shadow = state.sti_shadow || state.mov_ss_shadow;
+  if (smi_due() && !shadow) {
+    state.smi_pending = false;
+    deliver({.kind = EventKind::Smi});
+    return true;
+  }
+  if (init_due()) {
+    init(state.after_init);
+    return true;
+  }
+  if (state.pending_debug != 0 && !state.mov_ss_shadow) {
+    const u64 dr6 = state.pending_debug;
+    state.pending_debug = 0;
+    deliver({.vector = kDB, .kind = EventKind::Trap, .dr6 = dr6});
+    return true;
+  }
+  if (state.nmi_pending && !state.nmi_blocked && !shadow) {
+    state.nmi_pending = false;
+    state.nmi_blocked = true;
+    deliver({.vector = kNMI, .kind = EventKind::ExternalInterrupt});
+    return true;
+  }
+  if (!shadow && (state.rflags & kRflagsIf) && cpu_.interrupts.interrupt_pending()) {
+    deliver({.vector = cpu_.interrupts.acknowledge_interrupt(), .kind = EventKind::ExternalInterrupt});
+    return true;
+  }
+  if ((state.dr7 & 0xff) != 0 && !(state.rflags & kRflagsRf) && !state.mov_ss_shadow) {
+    const u64 linear = state.rip + state.seg[CS].base;
+    const u64 hits = code_breakpoint_hits(state, cpu_.mode.is64() ? linear : static_cast<u32>(linear));
+    if (hits != 0) {
+      // A fault by its rip; but RF is saved as it is, so the kind that leaves it alone. SDM 3B 17.3.1.1
+      deliver({.vector = kDB, .kind = EventKind::Trap, .dr6 = hits});
+      return true;
+    }
+  }
+  return false;
+}
+
+void Vcpu::deliver(const Fault& event) {
+  if (event.kind == EventKind::Smi) ++counts_.smis;
+  else if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
+  else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
+  if (event.vector == kPF && event.kind == EventKind::Fault) ++counts_.page_faults[event.error_code % 32];
+  cpu_.debug_hits = 0;
+  engine_.delivering(cpu_, event);
+  deliver_event(cpu_, event);
+  // Data breakpoints on the frame itself.
+  cpu_.state.pending_debug |= cpu_.debug_hits;
+  cpu_.debug_hits = 0;
+}
+
+void Vcpu::run_engine(u64 budget) {
+  CpuState& state = cpu_.state;
+  const bool trap_flag = (state.rflags & kRflagsTf) != 0;
+  const bool one_by_one = trap_flag || state.sti_shadow || state.mov_ss_shadow || has_code_breakpoints(state);
+  state.sti_shadow = false;
+  state.mov_ss_shadow = false;
+  // RF covers one instruction, which sees it as clear; IRET and interrupted string instructions set it anew.
+  state.rflags &= ~kRflagsRf;
+  cpu_.single_step = trap_flag;
+  cpu_.debug_hits = 0;
+  const u64 retired_before = state.retired;
+  const RunExit exit = engine_.run(cpu_, one_by_one ? 1 : budget);
+
+  // What an instruction that faults has hit counts when it runs again.
+  const bool retired = exit != RunExit::Fault || state.retired != retired_before;
+  u64 traps = retired ? cpu_.debug_hits : 0;
+  // Single-step after MOV SS is lost, data breakpoints wait. SDM 3A 6.8.3
+  if (cpu_.single_step && retired && exit != RunExit::Fault && !state.mov_ss_shadow) traps |= kDr6Bs;
+  cpu_.debug_hits = 0;
+  state.pending_debug |= traps;
+  if (exit == RunExit::Fault && cpu_.fault.kind == EventKind::WaitForInterrupt) {
+    state.activity = Activity::Halted;
+    return;
+  }
+  if (exit == RunExit::Fault || exit == RunExit::Trap || cpu_.task_fault) {
+    cpu_.task_fault = false;
+    deliver(Fault{cpu_.fault});
+  }
+}
+
+void Vcpu::reset(u64 rng_seed) {
+  const u64 retired = cpu_.state.retired;
+  cpu_.state = reset_state(cpu_.profile.signature(), rng_seed);
+  cpu_.state.retired = retired;
+  cpu_.state_replaced();
+}
+
+void Vcpu::init(Activity after) {
+  if (cpu_.state.in_smm) {
+    cpu_.state.init_pending = true;
+    cpu_.state.after_init = after;
+    return;
+  }
+  init_state(cpu_.state, cpu_.profile.signature());
+  cpu_.state.activity = after;
+  cpu_.state_replaced();
+}
+
+void Vcpu::start_up(u8 vector) {
+  CpuState& state = cpu_.state;
+  if (state.activity != Activity::WaitForSipi) return;
+  state.seg[CS].selector = static_cast<u16>(vector << 8);
+  state.seg[CS].base = u64{vector} << 12;
+  state.rip = 0;
+  state.activity = Activity::Running;
+  cpu_.sync_mode();
+}
+
+}  // namespace reprise::cpu

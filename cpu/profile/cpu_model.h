@@ -1,0 +1,19 @@
+// Processors by name: "x86-64-v2,+aes,-smap,vendor=amd" to a profile, or to one sentence about what is wrong with it.
+// Names of features are those of /proc/cpuinfo and of QEMU; '-', '_' and '.' are the same in them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "cpu/profile/cpuid.h"
+
+namespace reprise::cpu {
+
+/// MODEL, then +FEATURE, -FEATURE and vendor=intel|amd, with commas between them; without a model the default one.
+Result<CpuProfile> parse_cpu_model(std::string_view text);
+
+/// The models and features there are, for a person.
+std::string cpu_model_help();
+
+}  // namespace reprise::cpu

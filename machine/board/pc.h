@@ -1,0 +1,332 @@
+// Pc: the board. The only list of devices, addresses and wires.
+//
+//     vCPUs --- CpuBus ------ PioBus: ports         PIT, RTC, UARTs, i8042 ... --- IrqRouter --- 8259 pair
+//     --- LINT0
+//       |                                                                             |
+//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC                              IOAPIC --- ApicBus ---
+//       LAPICs
+//
+// Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/log.h"
+#include "cpu/engine/engine.h"
+#include "cpu/engine/vcpu.h"
+#include "devices/bus.h"
+#include "devices/display/vga.h"
+#include "devices/dma/dma8237.h"
+#include "devices/firmware/fw_cfg.h"
+#include "devices/floppy/floppy_controller.h"
+#include "devices/ide/ide_controller.h"
+#include "devices/input/i8042.h"
+#include "devices/irq/apic_bus.h"
+#include "devices/irq/ioapic.h"
+#include "devices/irq/lapic.h"
+#include "devices/irq/pic8259.h"
+#include "devices/misc/coprocessor_error.h"
+#include "devices/misc/debug_exit.h"
+#include "devices/misc/debug_port.h"
+#include "devices/misc/i6300esb.h"
+#include "devices/misc/port92.h"
+#include "devices/misc/pvpanic.h"
+#include "devices/misc/reset_control.h"
+#include "devices/misc/test_device.h"
+#include "devices/pci/config_mechanism1.h"
+#include "devices/pci/host_bridge.h"
+#include "devices/pci/isa_bridge.h"
+#include "devices/pci/piix4_pm.h"
+#include "devices/serial/uart16550.h"
+#include "devices/timer/acpi_pm.h"
+#include "devices/timer/cmos_rtc.h"
+#include "devices/timer/hpet.h"
+#include "devices/timer/pit8254.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_console.h"
+#include "devices/virtio/virtio_rng.h"
+#include "machine/tables/acpi_tables.h"
+#include "machine/layout/cmos_layout.h"
+#include "machine/board/config.h"
+#include "machine/firmware/rom_shadow.h"
+#include "machine/board/irq_router.h"
+#include "machine/lockstep/lockstep_engine.h"
+#include "machine/layout/memory_map.h"
+#include "machine/board/pci_windows.h"
+#include "machine/clock/scheduler.h"
+#include "machine/board/smram_window.h"
+#include "machine/storage/drives.h"
+#include "machine/board/traced_mmio.h"
+#include "mmu/phys_map.h"
+
+namespace reprise::machine {
+
+/// Where the guest's output goes, and what is plugged in. All of it outlives the Pc.
+struct PcBackends {
+  devices::CharBackend& com1;
+  devices::CharBackend& com2;
+  std::vector<AttachedDisk> disks = {};
+  devices::CharBackend* console = nullptr;  // if there is a virtio console
+};
+
+struct PcCounters {
+  u64 port_reads = 0;
+  u64 port_writes = 0;
+};
+
+/// Thread: the one that runs the machine.
+class Pc final : public cpu::CpuBus,
+                 public DmaPort,
+                 public MsiSink,
+                 public RetiredCounter,
+                 private devices::PciConfigListener {
+ public:
+  /// One processor: core, engine, local APIC.
+  class Processor;
+
+  Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
+     const Log& log);
+  ~Pc() override;
+
+  /// Loads the kernel and puts the boot processor at its entry.
+  Result<Done> boot(const boot::BootRequest& request);
+  /// Puts firmware at the reset vector and tells it about the machine.
+  Result<Done> boot_firmware(const FirmwareConfig& config);
+  /// RESET#: processors and devices start again, RAM keeps its content. Between instructions. False when
+  /// there is no firmware that could start the machine again.
+  bool reset();
+
+  /// Four ports that end the run. Before the run only.
+  Result<Done> add_debug_exit(u16 port);
+  void add_test_device();
+
+  /// What the guest does then is its own affair; one without ACPI notices nothing.
+  void press_power_button() { acpi_pm_.press_power_button(); }
+
+  /// In the order of PcBackends::disks; those that are removable() take other media.
+  const std::vector<Drive>& drives() const { return drives_; }
+  void request_eject(std::size_t drive);
+  void eject(std::size_t drive);
+  /// `medium` outlives its stay.
+  void insert(std::size_t drive, devices::BlockBackend& medium);
+
+  Scheduler& scheduler() { return scheduler_; }
+  const Scheduler& scheduler() const { return scheduler_; }
+  mmu::PhysMap& phys_map() { return phys_map_; }
+  devices::Uart16550& com1() { return com1_; }
+  devices::Uart16550& com2() { return com2_; }
+  /// nullptr: there is none.
+  devices::VirtioConsole* virtio_console() { return console_; }
+  /// A watchdog will do something if nothing else happens.
+  bool watchdog_runs() const { return watchdog_ != nullptr && watchdog_->running(); }
+  unsigned processors() const { return static_cast<unsigned>(processors_.size()); }
+  cpu::Vcpu& vcpu(unsigned index);
+  const cpu::Engine& engine(unsigned index) const;
+  const PcCounters& counters() const { return counters_; }
+  const devices::PioBus& ports() const { return ports_; }
+  const devices::Vga& vga() const { return vga_; }
+  const devices::ConfigMechanism1& pci_config() const { return pci_config_; }
+  const IrqRouter& irq_router() const { return irq_router_; }
+  /// Every device, in the order of their serialization.
+  std::vector<const devices::Device*> devices();
+
+  /// Processors, devices and wires; RAM is separate.
+  void serialize(Archive& archive);
+  /// Registers of every processor and device, for a person.
+  std::string dump();
+
+  // cpu::CpuBus
+  u32 port_read(u16 port, Width width) override;
+  void port_write(u16 port, Width width, u32 value) override;
+  std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) override;
+  std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override;
+  bool apic_msr_read(u32 msr, u64& value) override;
+  bool apic_msr_write(u32 msr, u64 value) override;
+  bool x87_error(cpu::X87Error error) override;
+  u64 virtual_ns(u64 retired) override { return scheduler_.at_retired_ns(retired); }
+
+  // DmaPort
+  bool dma_read(u64 phys, std::span<u8> into) override;
+  bool dma_write(u64 phys, std::span<const u8> from) override;
+
+  // MsiSink
+  void send_msi(u64 phys, u32 data) override;
+
+  // RetiredCounter
+  u64 retired_now() const override;
+
+ private:
+  /// A wire that ends in a function of the board.
+  class Wire final : public IrqSink {
+   public:
+    explicit Wire(std::function<void(unsigned line, bool level)> end) : end_(std::move(end)) {}
+    void set_irq(unsigned line, bool level) override { end_(line, level); }
+
+   private:
+    std::function<void(unsigned, bool)> end_;
+  };
+  /// Sends each line that the guest prints to a debug port to the log.
+  class DebugLog final : public devices::CharBackend {
+   public:
+    explicit DebugLog(const Log& log) : log_(log) {}
+    void write(std::span<const u8> bytes) override;
+
+   private:
+    const Log& log_;
+    std::string line_;
+  };
+
+  void map_memory();
+  AcpiImage acpi_image() const;
+  /// What firmware leaves in chipset registers for the kernel.
+  void configure_chipset();
+  void arrange_smram();
+  /// Where the guest's registers put what it can move.
+  struct Placement {
+    std::vector<std::optional<u64>> windows;  // PCI base address registers
+    std::optional<u16> pm_base;
+    std::array<bool, 2> ide{};
+    bool operator==(const Placement&) const = default;
+  };
+  Placement wanted_placement() const;
+  void place_windows();
+  /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
+  bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
+  /// After a change of the memory map: no translation of before may be used.
+  void memory_map_changed();
+  void map_ports();
+  /// The floppy drives, with their controller. Their types, for the CMOS.
+  std::array<FloppyType, 2> add_floppies();
+  void map_pci();
+  void plug_in_disks();
+  void plug_in_extras(const MachineConfig& config, devices::CharBackend* console);
+  void watchdog_expired();
+  devices::VirtioBoard virtio_board(IrqLine interrupt) { return {scheduler_, *this, *this, interrupt}; }
+  /// One more PCI function. During construction only.
+  void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
+  /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
+  IrqLine pci_interrupt(unsigned device, unsigned pin) {
+    return irq_router_.pirq_source(devices::pirq_of(device, pin));
+  }
+  /// Takes the next free slot for a card that `make` builds, given its interrupt wire (INTA#).
+  template <class Make>
+  void plug_in(Make&& make) {
+    const unsigned device = next_card_slot_++;
+    cards_.push_back(make(pci_interrupt(device, 1)));
+    attach_pci(device, 0, *cards_.back());
+  }
+  void plug_in_ahci();
+  /// The drives as firmware knows them, in the order in which it is to try them.
+  Result<std::vector<std::string>> firmware_order(const std::vector<std::string>& wanted) const;
+  void enter_virtual_wire_mode();
+  void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
+  void set_a20(unsigned source, bool enabled);
+  std::unique_ptr<cpu::Engine> new_engine(const MachineConfig& config, cpu::Cpu& cpu, LockstepTap* tap);
+  Processor& running() { return *processors_[running_]; }
+  template <class Part>
+  void for_each_device(Part&& part);
+
+  MachineControl& control_;
+  const Log& log_;
+  const bool trace_ports_;
+  const bool trace_mmio_;
+  std::map<std::string, std::unique_ptr<TracedMmio>> traced_;  // by name of the region
+  MemoryMap memory_;
+  mmu::PhysMap phys_map_;
+  mmu::CodePages code_pages_;
+  devices::PioBus ports_;
+  Scheduler scheduler_;
+  PcCounters counters_;
+  DebugLog debug_log_;
+
+  // Wires
+  Wire intr_wire_;
+  Wire smi_wire_;
+  Wire a20_wire_;
+  bool a20_[2] = {true, true};  // port 92h, i8042
+
+  // Interrupt controllers
+  devices::ApicBus apic_bus_;
+  devices::Pic8259Pair pic_;
+  devices::IoApic ioapic_;
+  IrqRouter irq_router_;
+  std::vector<std::unique_ptr<Processor>> processors_;
+  unsigned running_ = 0;
+
+  // Timers
+  devices::Hpet hpet_;
+  devices::Pit8254 pit_;
+  devices::CmosRtc rtc_;
+  devices::AcpiPm acpi_pm_;
+
+  // Everything else
+  devices::Uart16550 com1_;
+  devices::Uart16550 com2_;
+  devices::I8042 i8042_;
+  devices::Port92 port92_;
+  devices::CoprocessorError coprocessor_error_;
+  devices::ResetControl reset_control_;
+  devices::Dma8237Pair dma_;
+  std::optional<devices::FloppyController> floppy_;  // when there are drives
+  devices::DebugPort debug_port_;
+  devices::Pvpanic pvpanic_;
+  devices::Vga vga_;
+  devices::FwCfg fw_cfg_;
+  SmramWindow smram_window_;
+  std::optional<RomShadow> rom_shadow_;       // with firmware
+  std::optional<devices::Pflash> variables_;  // of UEFI firmware
+  std::optional<devices::DebugExit> debug_exit_;
+  std::optional<devices::TestDevice> test_device_;
+
+  // PCI
+  devices::ConfigMechanism1 pci_config_;
+  devices::HostBridge host_bridge_;
+  std::array<IrqLine, kIsaIrqs> pirq_isa_lines_;
+  Wire pirq_to_isa_;
+  devices::IsaBridge isa_bridge_;
+  devices::Piix4Pm piix4_pm_;
+  std::vector<Drive> drives_;
+  devices::ide::IdeController ide_;
+  PciWindows pci_windows_;
+  Placement placed_;
+  unsigned next_card_slot_ = kPciFirstCardDevice;
+  unsigned ahci_slot_ = 0;          // if there is an AHCI adapter
+  unsigned first_virtio_slot_ = 0;  // of the disks' cards
+  std::vector<std::unique_ptr<devices::PciFunction>> cards_;
+  devices::VirtioConsole* console_ = nullptr;  // among the cards
+  devices::I6300Esb* watchdog_ = nullptr;      // among the cards
+  const WatchdogAction watchdog_action_;
+};
+
+class Pc::Processor final : public devices::ApicCpu {
+ public:
+  Processor(Pc& pc, unsigned index, const MachineConfig& config, u64 rng_seed);
+
+  // devices::ApicCpu
+  void nmi() override { vcpu.raise_nmi(); }
+  void smi() override { vcpu.raise_smi(); }
+  void init() override;
+  void start_up(u8 vector) override { vcpu.start_up(vector); }
+  void apic_base_changed(u64 phys, bool mmio_enabled) override;
+
+ private:
+  Pc& pc_;
+  const unsigned index_;
+  const std::string region_name_;
+  bool lapic_mapped_ = false;
+
+ public:
+  devices::Lapic lapic;
+  std::unique_ptr<LockstepTap> tap;  // nullptr: the engine runs alone
+  cpu::Cpu cpu;
+  std::unique_ptr<cpu::Engine> engine;
+  cpu::Vcpu vcpu;
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,101 @@
+#include "machine/clock/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace reprise::machine {
+
+Clock::TimerId Scheduler::create_timer(std::string_view name, std::function<void()> callback) {
+  timers_.push_back({.name = std::string(name), .callback = std::move(callback)});
+  return static_cast<TimerId>(timers_.size() - 1);
+}
+
+void Scheduler::arm(TimerId timer, u64 deadline_ns) {
+  Timer& entry = timers_.at(timer);
+  entry.deadline_ns = deadline_ns;
+  entry.order = next_order_++;
+  const u64 before = next_deadline_ns_;
+  update_next();
+  if (next_deadline_ns_ < before) deadline_moved_();
+}
+
+void Scheduler::cancel(TimerId timer) {
+  timers_.at(timer).deadline_ns = kNever;
+  update_next();
+}
+
+u64 Scheduler::deadline_ns(TimerId timer) const { return timers_.at(timer).deadline_ns; }
+
+u64 Scheduler::budget(u64 limit) const {
+  if (next_deadline_ns_ == kNever) return std::max<u64>(limit, 1);
+  const u64 now = now_ns();
+  const u64 left = next_deadline_ns_ > now ? next_deadline_ns_ - now : 1;
+  return std::clamp<u64>(limit, 1, left);
+}
+
+unsigned Scheduler::run_due() {
+  const u64 now = now_ns();
+  if (next_deadline_ns_ > now) return 0;
+  const u64 order_limit = next_order_;
+  unsigned fired = 0;
+  for (std::size_t index; (index = first_due(now, order_limit)) != kNone; ++fired) {
+    timers_[index].deadline_ns = kNever;
+    update_next();
+    timers_[index].callback();
+  }
+  return fired;
+}
+
+void Scheduler::skip_to(u64 deadline_ns) {
+  const u64 now = now_ns();
+  if (deadline_ns != kNever && deadline_ns > now) idle_ns_ += deadline_ns - now;
+}
+
+void Scheduler::serialize_timers(Archive& archive) {
+  archive.tag("timers");
+  // Ranks rather than order numbers: how often timers were armed in the past is nobody's state.
+  std::vector<u64> orders;
+  for (const Timer& timer : timers_) {
+    if (timer.deadline_ns != kNever) orders.push_back(timer.order);
+  }
+  std::ranges::sort(orders);
+  for (Timer& timer : timers_) {
+    const auto place = std::ranges::lower_bound(orders, timer.order);
+    u64 rank = timer.deadline_ns == kNever ? 0 : static_cast<u64>(place - orders.begin());
+    archive.value(timer.deadline_ns);
+    archive.value(rank);
+    if (archive.loading()) timer.order = rank;
+  }
+  if (!archive.loading()) return;
+  next_order_ = timers_.size();
+  update_next();
+}
+
+std::string Scheduler::dump() const {
+  std::string text = fmt::format("now {} ns, of which idle {} ns\n", now_ns(), idle_ns_);
+  for (const Timer& timer : timers_) {
+    if (timer.deadline_ns != kNever) text += fmt::format("  {} at {} ns\n", timer.name, timer.deadline_ns);
+  }
+  return text;
+}
+
+std::size_t Scheduler::first_due(u64 now, u64 order_limit) const {
+  std::size_t best = kNone;
+  for (std::size_t i = 0; i < timers_.size(); ++i) {
+    const Timer& timer = timers_[i];
+    if (timer.deadline_ns > now || timer.deadline_ns == kNever || timer.order >= order_limit) continue;
+    if (best == kNone || timer.deadline_ns < timers_[best].deadline_ns ||
+        (timer.deadline_ns == timers_[best].deadline_ns && timer.order < timers_[best].order)) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+void Scheduler::update_next() {
+  next_deadline_ns_ = kNever;
+  for (const Timer& timer : timers_) next_deadline_ns_ = std::min(next_deadline_ns_, timer.deadline_ns);
+}
+
+}  // namespace reprise::machine

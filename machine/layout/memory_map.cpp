@@ -1,0 +1,31 @@
+#include "machine/layout/memory_map.h"
+
+namespace reprise::machine {
+
+std::vector<RamRange> MemoryMap::ram_ranges() const {
+  std::vector<RamRange> ranges = {
+      {"conventional RAM", 0, kVgaWindowPhys, 0},
+      {"RAM", kUpperAreaPhys, low_ram_end_phys() - kUpperAreaPhys, kUpperAreaPhys},
+  };
+  if (ram_bytes_ > kLowRamLimitPhys) {
+    ranges.push_back({"RAM above 4 GiB", kAbove4GPhys, ram_bytes_ - kLowRamLimitPhys, kLowRamLimitPhys});
+  }
+  return ranges;
+}
+
+std::vector<E820Entry> MemoryMap::e820() const {
+  std::vector<E820Entry> entries = {
+      {0, kEbdaPhys, E820Type::Ram},
+      {kEbdaPhys, kVgaWindowPhys - kEbdaPhys, E820Type::Reserved},
+      {kAcpiTablesPhys, kHighMemoryPhys - kAcpiTablesPhys, E820Type::Reserved},
+      {kHighMemoryPhys, low_ram_end_phys() - kHighMemoryPhys, E820Type::Ram},
+      {kIoApicPhys, kPageBytes, E820Type::Reserved},
+      {kLapicPhys, kPageBytes, E820Type::Reserved},
+  };
+  if (ram_bytes_ > kLowRamLimitPhys) {
+    entries.push_back({kAbove4GPhys, ram_bytes_ - kLowRamLimitPhys, E820Type::Ram});
+  }
+  return entries;
+}
+
+}  // namespace reprise::machine

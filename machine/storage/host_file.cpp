@@ -1,0 +1,40 @@
+#include "machine/storage/host_file.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace reprise::machine {
+
+Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found)
+    return Error{fmt::format("{} '{}' does not exist.", what, path)};
+  if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
+  if (status.type() != fs::file_type::regular)
+    return Error{fmt::format("{} '{}' is not a regular file.", what, path)};
+  const u64 size = fs::file_size(path, error);
+  if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
+  if (size == 0) return Error{fmt::format("{} '{}' is empty.", what, path)};
+  if (size > max_bytes) {
+    return Error{fmt::format(
+        "{} '{}' is too big for the guest's memory ({} bytes, {} available): give a larger --memory.", what,
+        path, size, max_bytes)};
+  }
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, std::strerror(errno))};
+  std::vector<u8> bytes(size);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
+  if (static_cast<u64>(file.gcount()) != size) {
+    return Error{fmt::format("{} '{}' cannot be read to its end.", what, path)};
+  }
+  return bytes;
+}
+
+}  // namespace reprise::machine

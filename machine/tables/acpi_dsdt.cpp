@@ -1,0 +1,138 @@
+// The DSDT: what a guest cannot find by probing. Names and ids are those of ACPI 6.4 chapters 5.6 and 6.
+#include "devices/pci/isa_bridge.h"
+#include "machine/tables/acpi_tables.h"
+#include "machine/tables/aml.h"
+#include "machine/layout/memory_map.h"
+#include "machine/layout/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+using aml::Bytes;
+
+Bytes hid(std::string_view id) { return aml::name("_HID", aml::eisa_id(id)); }
+Bytes uid(u64 id) { return aml::name("_UID", aml::integer(id)); }
+Bytes resources(const std::vector<Bytes>& descriptors) {
+  return aml::name("_CRS", aml::resource_template(descriptors));
+}
+
+/// Where pin `pin` (0 to 3) of PCI device `device` arrives, by interrupt model.
+using PinTarget = unsigned (*)(unsigned device, unsigned pin);
+unsigned ioapic_target(unsigned device, unsigned pin) { return kPirqGsi + devices::pirq_of(device, pin + 1); }
+unsigned pic_target(unsigned device, unsigned pin) {
+  return kPirqIsaLines[devices::pirq_of(device, pin + 1)];
+}
+
+/// Rows of a _PRT, 6.2.13: every pin is wired to a fixed interrupt.
+Bytes routing_table(PinTarget target) {
+  constexpr unsigned kDevices = 32;
+  constexpr unsigned kPins = 4;
+  std::vector<Bytes> rows;
+  for (unsigned device = 0; device < kDevices; ++device) {
+    for (unsigned pin = 0; pin < kPins; ++pin) {
+      rows.push_back(aml::package({
+          aml::integer(u64{device} << 16 | 0xffff),
+          aml::integer(pin),
+          aml::integer(0),
+          aml::integer(target(device, pin)),
+      }));
+    }
+  }
+  return aml::package(rows);
+}
+
+/// What the guest says through _PIC, 5.8.1: nonzero for the I/O APIC.
+constexpr std::string_view kInterruptModel = "\\PICM";
+
+Bytes pci_routing() {
+  return aml::concat({
+      aml::name("PRTA", routing_table(ioapic_target)),
+      aml::name("PRTP", routing_table(pic_target)),
+      aml::method("_PRT", 0,
+                  {aml::if_true(aml::path(kInterruptModel), {aml::return_value(aml::path("PRTA"))}),
+                   aml::return_value(aml::path("PRTP"))}),
+  });
+}
+
+Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
+                 const std::vector<Bytes>& descriptors) {
+  return aml::device(name, {hid(id), uid(unit), resources(descriptors)});
+}
+
+/// As QEMU describes it; Linux's pvpanic driver asks for nothing more.
+Bytes pvpanic() {
+  return aml::device("PEVT", {aml::name("_HID", aml::string("QEMU0001")), resources({aml::io(kPvpanicPort, 1)})});
+}
+
+Bytes floppy_controller() {
+  return isa_device("FDC0", "PNP0700", 0,
+                    {aml::io(kFloppyPort + 2, kFloppyPorts - 2), aml::io(kFloppyPort7, 1),
+                     aml::irq(kIrqFloppy), aml::dma(kDmaFloppy)});
+}
+
+Bytes isa_bridge(const AcpiConfig& config) {
+  std::vector<Bytes> parts = {
+      aml::name("_ADR", aml::integer(u64{kPciDeviceSouthBridge} << 16)),
+      isa_device("PIC", "PNP0000", 0, {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
+      isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
+      isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
+      isa_device("KBD", "PNP0303", 0, {aml::io(0x60, 1), aml::io(0x64, 1), aml::irq(kIrqKeyboard)}),
+      isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}),
+      isa_device("COM1", "PNP0501", 1, {aml::io(kCom1Port, 8), aml::irq(kIrqCom1)}),
+      isa_device("COM2", "PNP0501", 2, {aml::io(kCom2Port, 8), aml::irq(kIrqCom2)}),
+      pvpanic(),
+      isa_device("MBRD", "PNP0C02", 0,
+                 {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
+  };
+  if (config.floppy) parts.push_back(floppy_controller());
+  return aml::device("ISA", parts);
+}
+
+Bytes pci_root(const AcpiConfig& config) {
+  return aml::device("PCI0", {
+                                 hid("PNP0A03"),
+                                 uid(0),
+                                 aml::name("_BBN", aml::integer(0)),
+                                 resources({
+                                     aml::word_bus_number(0, 0xff),
+                                     aml::io(0xcf8, 8),
+                                     aml::word_io(0, 0xcf7),
+                                     aml::word_io(0xd00, 0xffff),
+                                     aml::dword_memory(kVgaWindowPhys, kUpperAreaPhys - 1),
+                                     aml::dword_memory(config.pci_window_phys, kIoApicPhys - 1),
+                                 }),
+                                 pci_routing(),
+                                 isa_bridge(config),
+                             });
+}
+
+Bytes hpet() {
+  return aml::device("HPET", {hid("PNP0103"), uid(0), resources({aml::memory32_fixed(kHpetPhys, 0x400)})});
+}
+
+std::vector<Bytes> processors(const AcpiConfig& config) {
+  std::vector<Bytes> out;
+  for (std::size_t i = 0; i < config.apic_ids.size(); ++i) {
+    const char name[5] = {'C', 'P', "0123456789ABCDEF"[i >> 4 & 0xf], "0123456789ABCDEF"[i & 0xf], 0};
+    out.push_back(aml::device(name, {aml::name("_HID", aml::string("ACPI0007")), uid(i)}));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<u8> dsdt_aml(const AcpiConfig& config) {
+  std::vector<Bytes> system_bus = {pci_root(config), hpet()};
+  for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
+  // \_S5, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
+  const Bytes soft_off =
+      aml::name("\\_S5", aml::package({aml::integer(kSleepTypeSoftOff), aml::integer(kSleepTypeSoftOff),
+                                       aml::integer(0), aml::integer(0)}));
+  const Bytes interrupt_model = aml::concat({
+      aml::name(kInterruptModel, aml::integer(0)),
+      aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),
+  });
+  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), soft_off});
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,222 @@
+#include "machine/tables/acpi_tables.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <numeric>
+#include <span>
+#include <string_view>
+
+#include "common/bits.h"
+#include "machine/layout/memory_map.h"
+#include "machine/layout/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+/// Table bytes, written field after field.
+class TableWriter {
+ public:
+  TableWriter& u8s(std::initializer_list<u8> values) {
+    bytes_.insert(bytes_.end(), values);
+    return *this;
+  }
+  TableWriter& le(u64 value, unsigned bytes) {
+    for (unsigned i = 0; i < bytes; ++i) bytes_.push_back(static_cast<u8>(value >> (8 * i)));
+    return *this;
+  }
+  TableWriter& text(std::string_view value) {
+    bytes_.insert(bytes_.end(), value.begin(), value.end());
+    return *this;
+  }
+  TableWriter& zeros(std::size_t count) {
+    bytes_.insert(bytes_.end(), count, 0);
+    return *this;
+  }
+  /// Generic address structure, 5.2.3.2.
+  enum class Space : u8 { Memory = 0, Io = 1 };
+  TableWriter& address(Space space, u8 bit_width, u64 address) {
+    return u8s({static_cast<u8>(space), bit_width, 0, 0}).le(address, 8);
+  }
+  std::vector<u8> take() { return std::move(bytes_); }
+
+ private:
+  std::vector<u8> bytes_;
+};
+
+constexpr u32 kChecksumOffset = 9;  // in every table with a standard header
+constexpr u32 kBodyOffset = 36;
+
+/// System description table header (5.2.6) without its checksum, and `body`.
+std::vector<u8> table(std::string_view signature, u8 revision, const std::vector<u8>& body) {
+  TableWriter writer;
+  writer.text(signature).le(kBodyOffset + body.size(), 4).u8s({revision, 0});
+  writer.text("REPRIS").text("REPRISPC").le(1, 4);  // OEM id, OEM table id and revision
+  writer.text("RPRS").le(1, 4);                     // creator id and revision
+  std::vector<u8> bytes = writer.take();
+  bytes.insert(bytes.end(), body.begin(), body.end());
+  return bytes;
+}
+
+/// 5.2.9. Revision 4: the tables of ACPI 4.0, which every guest reads.
+constexpr u32 kFadtFacs = 36;
+constexpr u32 kFadtDsdt = 40;
+constexpr u32 kFadtXDsdt = 140;
+std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset) {
+  constexpr u16 kBootLegacyDevices = 1u << 0;
+  constexpr u16 kBoot8042 = 1u << 1;
+  constexpr u16 kBootNoVga = 1u << 2;
+  constexpr u32 kFlagWbinvd = 1u << 0;
+  constexpr u32 kFlagProcC1 = 1u << 2;
+  constexpr u32 kFlagSleepButtonIsDevice = 1u << 5;
+  constexpr u32 kFlagFixedRtcWakeAbsent = 1u << 6;
+  constexpr u32 kFlagResetRegister = 1u << 10;
+  constexpr u16 kNoCState = 0xffff;
+  using Space = TableWriter::Space;
+
+  TableWriter w;
+  w.le(facs_offset, 4).le(dsdt_offset, 4);
+  w.u8s({0, 0});     // reserved; preferred profile: unspecified
+  w.le(kIrqSci, 2);  // SCI_INT
+  w.le(kSmiCommandPort, 4).u8s({kAcpiEnable, kAcpiDisable, 0, 0});
+  w.le(kPm1EventPort, 4).le(0, 4);    // PM1a, PM1b event blocks
+  w.le(kPm1ControlPort, 4).le(0, 4);  // PM1a, PM1b control blocks
+  w.le(0, 4).le(kPmTimerPort, 4);     // PM2 control block, PM timer
+  w.le(kGpe0Port, 4).le(0, 4);        // GPE0, GPE1 blocks
+  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});    // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
+  w.le(kNoCState, 2).le(kNoCState, 2);  // no C2, no C3
+  w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
+  w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
+  w.le(kBootLegacyDevices | kBoot8042 | (config.vga ? 0 : kBootNoVga), 2).u8s({0});
+  w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagFixedRtcWakeAbsent | kFlagResetRegister,
+       4);
+  w.address(Space::Io, 8, kResetControlPort).u8s({kResetControlValue}).zeros(3);
+  w.le(0, 8).le(dsdt_offset, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
+  w.address(Space::Io, 32, kPm1EventPort).address(Space::Io, 0, 0);
+  w.address(Space::Io, 16, kPm1ControlPort).address(Space::Io, 0, 0);
+  w.address(Space::Io, 0, 0).address(Space::Io, 32, kPmTimerPort);
+  w.address(Space::Io, 32, kGpe0Port).address(Space::Io, 0, 0);
+  return table("FACP", 4, w.take());
+}
+
+/// 5.2.10. No checksum, no standard header.
+std::vector<u8> facs() {
+  TableWriter w;
+  w.text("FACS").le(64, 4).zeros(56);
+  return w.take();
+}
+
+/// 5.2.12.
+std::vector<u8> madt(const AcpiConfig& config) {
+  constexpr u32 kPcAtCompatible = 1;  // there are 8259s
+  constexpr u32 kEnabled = 1;
+  constexpr u16 kConforms = 0;
+  constexpr u16 kActiveHighLevel = 1 | 3 << 2;
+  constexpr u8 kAllProcessors = 0xff;
+  TableWriter w;
+  w.le(kLapicPhys, 4).le(kPcAtCompatible, 4);
+  for (std::size_t i = 0; i < config.apic_ids.size(); ++i) {
+    w.u8s({0, 8, static_cast<u8>(i), config.apic_ids[i]}).le(kEnabled, 4);
+  }
+  w.u8s({1, 12, kIoApicId, 0}).le(kIoApicPhys, 4).le(0, 4);
+  w.u8s({2, 10, 0, kIrqPit}).le(kPitGsi, 4).le(kConforms, 2);
+  w.u8s({2, 10, 0, kIrqSci}).le(kIrqSci, 4).le(kActiveHighLevel, 2);
+  w.u8s({4, 6, kAllProcessors}).le(kConforms, 2).u8s({1});
+  return table("APIC", 3, w.take());
+}
+
+/// IA-PC HPET specification 1.0a, 3.2.4.
+std::vector<u8> hpet(const AcpiConfig& config) {
+  TableWriter w;
+  w.le(config.hpet_block_id, 4).address(TableWriter::Space::Memory, 64, kHpetPhys);
+  w.u8s({0}).le(0x80, 2).u8s({0});  // number, minimum tick of periodic mode, no page protection
+  return table("HPET", 1, w.take());
+}
+
+/// RSDT, 5.2.7, and XSDT, 5.2.8.
+std::vector<u8> root_table(std::string_view signature, unsigned entry_bytes,
+                           const std::vector<u32>& entries) {
+  TableWriter w;
+  for (const u32 offset : entries) w.le(offset, entry_bytes);
+  return table(signature, 1, w.take());
+}
+
+/// 5.2.5.3. The first checksum covers the 20 bytes of revision 0, the second all.
+constexpr u32 kRsdpBytes = 36;
+constexpr u32 kRsdpRsdt = 16;
+constexpr u32 kRsdpXsdt = 24;
+std::vector<u8> rsdp(u32 rsdt_offset, u32 xsdt_offset) {
+  TableWriter w;
+  w.text("RSD PTR ").u8s({0}).text("REPRIS").u8s({2}).le(rsdt_offset, 4);
+  w.le(kRsdpBytes, 4).le(xsdt_offset, 8).u8s({0}).zeros(3);
+  return w.take();
+}
+
+void add_to_field(std::span<u8> field, u64 addend) {
+  for (u8& byte : field) {
+    addend += byte;
+    byte = static_cast<u8>(addend);
+    addend >>= 8;
+  }
+}
+
+}  // namespace
+
+AcpiImage build_acpi_image(const AcpiConfig& config) {
+  using Part = AcpiImage::Part;
+  AcpiImage image;
+  std::vector<u8>& tables = image.tables;
+  const auto place = [&](const std::vector<u8>& bytes) {
+    tables.resize(align_up(tables.size(), AcpiImage::kTablesAlignment));
+    const auto offset = static_cast<u32>(tables.size());
+    tables.insert(tables.end(), bytes.begin(), bytes.end());
+    return offset;
+  };
+  // A table's checksum comes after those of the tables that it does not depend on; none depends on another's.
+  const auto place_summed = [&](const std::vector<u8>& bytes) {
+    const u32 offset = place(bytes);
+    image.checksums.push_back(
+        {Part::Tables, offset + kChecksumOffset, offset, static_cast<u32>(bytes.size())});
+    return offset;
+  };
+  const auto point = [&](u32 offset, u8 bytes) { image.pointers.push_back({Part::Tables, offset, bytes}); };
+
+  const u32 facs_offset = place(facs());
+  const u32 dsdt_offset = place_summed(table("DSDT", 2, dsdt_aml(config)));
+  const u32 fadt_offset = place_summed(fadt(config, facs_offset, dsdt_offset));
+  point(fadt_offset + kFadtFacs, 4);
+  point(fadt_offset + kFadtDsdt, 4);
+  point(fadt_offset + kFadtXDsdt, 8);
+  const std::vector<u32> entries = {fadt_offset, place_summed(madt(config)), place_summed(hpet(config))};
+  const u32 rsdt_offset = place_summed(root_table("RSDT", 4, entries));
+  const u32 xsdt_offset = place_summed(root_table("XSDT", 8, entries));
+  for (u32 i = 0; i < entries.size(); ++i) {
+    point(rsdt_offset + kBodyOffset + 4 * i, 4);
+    point(xsdt_offset + kBodyOffset + 8 * i, 8);
+  }
+
+  image.rsdp = rsdp(rsdt_offset, xsdt_offset);
+  image.pointers.push_back({Part::Rsdp, kRsdpRsdt, 4});
+  image.pointers.push_back({Part::Rsdp, kRsdpXsdt, 8});
+  image.checksums.push_back({Part::Rsdp, 8, 0, 20});
+  image.checksums.push_back({Part::Rsdp, 32, 0, kRsdpBytes});
+  return image;
+}
+
+AcpiTables place_acpi_tables(AcpiImage image, u64 phys) {
+  const u64 tables_phys = align_up(phys + image.rsdp.size(), AcpiImage::kTablesAlignment);
+  const auto part = [&](AcpiImage::Part which) {
+    return std::span<u8>(which == AcpiImage::Part::Rsdp ? image.rsdp : image.tables);
+  };
+  for (const AcpiImage::Pointer& pointer : image.pointers)
+    add_to_field(part(pointer.part).subspan(pointer.offset, pointer.bytes), tables_phys);
+  for (const AcpiImage::Checksum& sum : image.checksums) {
+    const auto range = part(sum.part).subspan(sum.first, sum.bytes);
+    part(sum.part)[sum.offset] = static_cast<u8>(-std::accumulate(range.begin(), range.end(), 0));
+  }
+  AcpiTables placed{.phys = phys, .bytes = std::move(image.rsdp)};
+  placed.bytes.resize(tables_phys - phys);
+  placed.bytes.insert(placed.bytes.end(), image.tables.begin(), image.tables.end());
+  return placed;
+}
+
+}  // namespace reprise::machine
