@@ -29,10 +29,7 @@ class Archive {
   std::span<const u8> bytes() const { return buffer_; }
 
   template <class T>
-    requires(std::is_integral_v<T> || std::is_enum_v<T>)
-  void value(T& field) {
-    raw(&field, sizeof(T));
-  }
+  requires(std::is_integral_v<T> || std::is_enum_v<T>) void value(T& field) { raw(&field, sizeof(T)); }
   void value(bool& field) {
     u8 byte = field ? 1 : 0;
     raw(&byte, 1);

@@ -28,7 +28,8 @@ class Log {
   bool enabled(std::string_view category, LogLevel level) const;
 
   template <class... Args>
-  void write(std::string_view category, LogLevel level, fmt::format_string<Args...> format, Args&&... args) const {
+  void write(std::string_view category, LogLevel level, fmt::format_string<Args...> format,
+             Args&&... args) const {
     if (enabled(category, level)) emit(category, level, fmt::format(format, std::forward<Args>(args)...));
   }
 

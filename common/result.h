@@ -36,9 +36,9 @@ using Done = std::monostate;
 }  // namespace reprise
 
 /// Evaluates a Result expression; returns its error from the enclosing function, or yields the value.
-#define TRY(expression)                          \
-  __extension__({                                \
-    auto try_result_ = (expression);             \
+#define TRY(expression)                                \
+  __extension__({                                      \
+    auto try_result_ = (expression);                   \
     if (!try_result_.ok()) return try_result_.error(); \
-    try_result_.take();                          \
+    try_result_.take();                                \
   })

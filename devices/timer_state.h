@@ -11,8 +11,10 @@ inline void serialize_timer(Archive& archive, Clock& clock, Clock::TimerId timer
   u64 deadline_ns = clock.deadline_ns(timer);
   archive.value(deadline_ns);
   if (!archive.loading()) return;
-  if (deadline_ns == Clock::kNever) clock.cancel(timer);
-  else clock.arm(timer, deadline_ns);
+  if (deadline_ns == Clock::kNever)
+    clock.cancel(timer);
+  else
+    clock.arm(timer, deadline_ns);
 }
 
 /// `count` clocks of `hz` as nanoseconds, rounded up: the first instant at which that many have elapsed.

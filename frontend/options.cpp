@@ -6,8 +6,8 @@
 
 #include "common/log.h"
 #include "frontend/disk_options.h"
-#include "machine/cpu_choice.h"
 #include "machine/board/engine_factory.h"
+#include "machine/cpu_choice.h"
 
 namespace reprise::frontend {
 namespace {

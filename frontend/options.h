@@ -25,9 +25,9 @@ struct RunOptions {
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
-  std::string monitor_path;  // of the socket of --monitor; empty: none
-  std::string json_path;    // empty: none
-  std::string screen_path;  // of --dump-screen; empty: none, "-": stdout
+  std::string monitor_path;             // of the socket of --monitor; empty: none
+  std::string json_path;                // empty: none
+  std::string screen_path;              // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
   std::vector<std::string> trace;  // event categories
   bool stats = false;

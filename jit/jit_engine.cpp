@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "cpu/decode/insn_table.h"
-#include "cpu/engine/interpret.h"
 #include "cpu/decode/mnemonic.h"
+#include "cpu/engine/interpret.h"
 #include "jit/resolve_jump.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/stubs.h"

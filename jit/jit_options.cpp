@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kDumpNames[] = {"guest", "plan", "host"};
 
 /// A mask of the words of `text`, by their place in `names`; "all" is all of them.
-Result<u32> parse_names(std::string_view text, std::string_view what, std::span<const std::string_view> names) {
+Result<u32> parse_names(std::string_view text, std::string_view what,
+                        std::span<const std::string_view> names) {
   u32 mask = 0;
   if (text.empty()) return Error{fmt::format("no {} was named: there are {}", what, fmt::join(names, ", "))};
   for (std::size_t at = 0; at <= text.size();) {

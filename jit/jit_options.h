@@ -64,12 +64,12 @@ struct JitOptions {
   u64 code_cache_bytes = u64{64} << 20;
   u32 threshold = 16;  // a block is translated when it is entered the so many-th time; at least 1
 
-  u8 dump = 0;               // mask of Dump
-  std::vector<u64> dump_at;  // linear addresses; empty: every block
-  bool perf_map = false;     // /tmp/perf-PID.map for `perf report`
-  std::string symbols_path;  // a System.map of the guest's kernel, for names
+  u8 dump = 0;                                           // mask of Dump
+  std::vector<u64> dump_at;                              // linear addresses; empty: every block
+  bool perf_map = false;                                 // /tmp/perf-PID.map for `perf report`
+  std::string symbols_path;                              // a System.map of the guest's kernel, for names
   std::function<void(std::string_view text)> dump_sink;  // where dumps go; empty: stderr
-  u64 lockstep_seed = 1;  // of the slice lengths of the lockstep engine
+  u64 lockstep_seed = 1;                                 // of the slice lengths of the lockstep engine
 
   bool has(Pass pass) const { return passes.has(pass); }
   bool dumps(Dump what) const { return (dump & static_cast<u8>(what)) != 0; }

@@ -16,12 +16,12 @@
 namespace reprise::jit {
 
 struct ProbeGroup {
-  u8 base = 0;         // general register number, kGprPageBase or kGprZero
-  u8 seg = 0;          // slot in CpuState::seg
-  bool writes = false; // some access does: the probe is one for writing
-  u16 first = 0;       // instruction indexes
+  u8 base = 0;          // general register number, kGprPageBase or kGprZero
+  u8 seg = 0;           // slot in CpuState::seg
+  bool writes = false;  // some access does: the probe is one for writing
+  u16 first = 0;        // instruction indexes
   u16 last = 0;
-  i32 low = 0;   // bytes touched lie in [base + low, base + high), base as before the first instruction
+  i32 low = 0;  // bytes touched lie in [base + low, base + high), base as before the first instruction
   i32 high = 0;
 };
 

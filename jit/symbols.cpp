@@ -38,7 +38,8 @@ Result<Symbols> Symbols::load(const std::string& path) {
 std::string Symbols::name(u64 linear) const {
   auto next = std::upper_bound(sorted_.begin(), sorted_.end(), linear,
                                [](u64 address, const Symbol& symbol) { return address < symbol.linear; });
-  if (next == sorted_.begin() || linear - std::prev(next)->linear > kMaxDistance) return fmt::format("{:#x}", linear);
+  if (next == sorted_.begin() || linear - std::prev(next)->linear > kMaxDistance)
+    return fmt::format("{:#x}", linear);
   --next;
   const u64 distance = linear - next->linear;
   return distance == 0 ? next->name : fmt::format("{}+{:#x}", next->name, distance);

@@ -38,11 +38,13 @@ TranslationNotes::~TranslationNotes() = default;
 bool TranslationNotes::wants_listing(const cpu::Block& block, u64 linear) const {
   if (options_.dump == 0) return false;
   if (options_.dump_at.empty()) return true;
-  return std::ranges::any_of(options_.dump_at, [&](u64 at) { return at - linear < std::max(block.bytes, 1u); });
+  return std::ranges::any_of(options_.dump_at,
+                             [&](u64 at) { return at - linear < std::max(block.bytes, 1u); });
 }
 
 void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span<const u8> guest,
-                                  std::span<const u8> host, std::span<const u8> cold, const Listing* listing) {
+                                  std::span<const u8> host, std::span<const u8> cold,
+                                  const Listing* listing) {
   if (perf_map_ != nullptr) {
     shared_code(host, "guest " + symbols_.name(linear));
     shared_code(cold, "guest " + symbols_.name(linear) + " (slow)");
@@ -57,12 +59,13 @@ void TranslationNotes::shared_code(std::span<const u8> host, std::string_view na
 }
 
 void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const u8> guest,
-                            std::span<const u8> host, std::span<const u8> cold, const Listing& listing) const {
-  std::string text =
-      fmt::format("block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
-                  "code at {:#x}, {} at {:#x}\n",
-                  symbols_.name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
-                  reinterpret_cast<u64>(host.data()), cold.size(), reinterpret_cast<u64>(cold.data()));
+                            std::span<const u8> host, std::span<const u8> cold,
+                            const Listing& listing) const {
+  std::string text = fmt::format(
+      "block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
+      "code at {:#x}, {} at {:#x}\n",
+      symbols_.name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
+      reinterpret_cast<u64>(host.data()), cold.size(), reinterpret_cast<u64>(cold.data()));
   const auto host_at = [&](std::size_t index) {
     return index < listing.host_at.size() ? listing.host_at[index] : static_cast<u32>(host.size());
   };
@@ -71,8 +74,9 @@ void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const
   u64 offset = 0;
   for (u32 i = 0; i < block.count; ++i) {
     if (options_.dumps(Dump::Guest) && offset < guest.size()) {
-      text += fmt::format("  {:016x}  {}\n", linear + offset,
-                          cpu::disassemble(guest.subspan(offset), linear + offset, cpu::code_bits(block.mode)).text);
+      text += fmt::format(
+          "  {:016x}  {}\n", linear + offset,
+          cpu::disassemble(guest.subspan(offset), linear + offset, cpu::code_bits(block.mode)).text);
     }
     offset += block.insns[i].length();
     if (options_.dumps(Dump::Plan) && i < listing.plan.size() && !listing.plan[i].empty())

@@ -51,17 +51,16 @@ VectorFacts make_facts(Mnemonic mnemonic) {
   facts.makes_flags = row.written != 0;
   facts.writes_rcx = one_of(name, {"PCMPESTRI", "PCMPISTRI"});
   facts.explicit_length = begins(name, "PCMPESTR");
-  facts.any_alignment =
-      one_of(name, {"MOVUPS", "MOVUPD", "MOVDQU", "LDDQU"}) || begins_with_one_of(name, {"PCMPESTR", "PCMPISTR"});
+  facts.any_alignment = one_of(name, {"MOVUPS", "MOVUPD", "MOVDQU", "LDDQU"}) ||
+                        begins_with_one_of(name, {"PCMPESTR", "PCMPISTR"});
   facts.vex_aligned = one_of(name, {"MOVAPS", "MOVAPD", "MOVDQA"}) || begins(name, "MOVNT");
   facts.third_is_gpr = begins_with_one_of(name, {"PINSR", "CVTSI2S"});
   facts.third_bytes = third_bytes(name);
   facts.third_is_xmm = facts.third_bytes != 0;
   facts.register_last = one_of(name, {"BLENDVPS", "BLENDVPD", "PBLENDVB"});
-  facts.immediate_last =
-      !facts.register_last &&
-      begins_with_one_of(name, {"SHUFP", "PALIGNR", "BLEND", "PBLEND", "MPSADBW", "INSERT", "PERM2", "CMP",
-                                "ROUNDS", "DPP", "PCLMULQDQ", "PINSR"});
+  facts.immediate_last = !facts.register_last &&
+                         begins_with_one_of(name, {"SHUFP", "PALIGNR", "BLEND", "PBLEND", "MPSADBW", "INSERT",
+                                                   "PERM2", "CMP", "ROUNDS", "DPP", "PCLMULQDQ", "PINSR"});
   return facts;
 }
 

@@ -7,7 +7,7 @@
 namespace reprise::jit {
 
 struct VectorFacts {
-  bool vector = false;           // the row is one of these; the rest holds for others too, as it is here
+  bool vector = false;  // the row is one of these; the rest holds for others too, as it is here
   bool vex = false;
   bool makes_flags = false;
   bool writes_rcx = false;       // implicitly

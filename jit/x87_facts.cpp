@@ -20,9 +20,9 @@ struct Extra {
   bool control;
 };
 constexpr Extra kExtra[] = {
-    {Mnemonic::FLDCW, true},  {Mnemonic::FNSTCW, true},   {Mnemonic::FNSTSW, true},   {Mnemonic::FNCLEX, true},
-    {Mnemonic::FWAIT, true},  {Mnemonic::FFREE, false},   {Mnemonic::FINCSTP, false}, {Mnemonic::FDECSTP, false},
-    {Mnemonic::FNOP, false},
+    {Mnemonic::FLDCW, true},    {Mnemonic::FNSTCW, true},   {Mnemonic::FNSTSW, true},
+    {Mnemonic::FNCLEX, true},   {Mnemonic::FWAIT, true},    {Mnemonic::FFREE, false},
+    {Mnemonic::FINCSTP, false}, {Mnemonic::FDECSTP, false}, {Mnemonic::FNOP, false},
 };
 
 bool one_of(std::string_view text, std::initializer_list<std::string_view> names) {

@@ -412,8 +412,8 @@ std::string Machine::stats(const RunResult& result) {
       text += fmt::format("{}{}: {}", k == 0 ? "page faults of the guest: " : "; ", faults[k].name,
                           faults[k].count);
     if (!faults.empty()) text += "\n";
-    text += fmt::format("exceptions {}, interrupts {}, SMIs {}; MMIO reads {}, writes {}\n", counts.exceptions,
-                        counts.interrupts, counts.smis, mmu.mmio_reads, mmu.mmio_writes);
+    text += fmt::format("exceptions {}, interrupts {}, SMIs {}; MMIO reads {}, writes {}\n",
+                        counts.exceptions, counts.interrupts, counts.smis, mmu.mmio_reads, mmu.mmio_writes);
   }
   text +=
       fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,

@@ -9,11 +9,11 @@
 #include <memory>
 
 #include "machine/board/config.h"
+#include "machine/board/pc.h"
+#include "machine/media_changes.h"
 #include "machine/outside/host_calls.h"
 #include "machine/outside/inbox.h"
-#include "machine/media_changes.h"
 #include "machine/panic_watch.h"
-#include "machine/board/pc.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
 #include "machine/storage/disk_set.h"
@@ -150,7 +150,8 @@ class Machine final : private MachineControl {
   MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
-  std::deque<u8> waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room
+  std::deque<u8>
+      waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room
 
   PendingRequest pending_;
   std::string details_;  // of the ending

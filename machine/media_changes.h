@@ -5,8 +5,8 @@
 #include <deque>
 
 #include "common/result.h"
-#include "machine/outside/inbox.h"
 #include "machine/board/pc.h"
+#include "machine/outside/inbox.h"
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {

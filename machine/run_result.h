@@ -21,9 +21,9 @@ enum class ExitReason : u8 {
   Timeout,    // virtual time limit
   TripleFault,
   HostError,
-  WallTimeout,  // host time limit
+  WallTimeout,    // host time limit
   EnginesDiffer,  // --engine lockstep found a difference
-  Signal,       // SIGINT, SIGTERM, SIGHUP
+  Signal,         // SIGINT, SIGTERM, SIGHUP
 };
 
 /// The name in JSON output: "poweroff", "reset", ...

@@ -223,7 +223,7 @@ class Mmu final : public WriteTagHolder {
   /// RAM that lies, at its own address, behind something else, and that only code in SMM sees there.
   struct Smram {
     u64 phys = 0;
-    u64 bytes = 0;  // whole pages of RAM; 0: there is none
+    u64 bytes = 0;      // whole pages of RAM; 0: there is none
     bool code = false;  // instruction fetches see it
     bool data = false;  // so does everything else, the page walker included
     friend bool operator==(const Smram&, const Smram&) = default;
@@ -233,7 +233,8 @@ class Mmu final : public WriteTagHolder {
   /// Enters or leaves SMM: SMRAM comes or goes, and A20 is never masked in SMM. Flushes. Not state of the Mmu: the
   /// vCPU knows.
   void set_smm(bool in_smm) {
-    if (in_smm != in_smm_) [[unlikely]] change_smm(in_smm);
+    if (in_smm != in_smm_) [[unlikely]]
+      change_smm(in_smm);
   }
   /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
   void set_cpu_profile(u8 physical_address_bits, bool gib_pages);

@@ -84,7 +84,8 @@ std::vector<SecondLevelTlb::Held> SecondLevelTlb::held() const {
       const auto pcid = pcid_of_space.find(space);
       const bool global = space == global_space_;
       if (!global && pcid == pcid_of_space.end()) continue;  // of a space that was flushed
-      held.push_back({linear, set.data[way], global ? u16{0} : pcid->second, global || space == current_space_});
+      held.push_back(
+          {linear, set.data[way], global ? u16{0} : pcid->second, global || space == current_space_});
     }
   }
   std::ranges::sort(held, {}, [](const Held& entry) { return std::pair(entry.linear, entry.pcid); });

@@ -58,14 +58,16 @@ class SecondLevelTlb {
   /// A live translation of a 4 KiB piece, for a person.
   struct Held {
     u64 linear;
-    u64 data;   // as find() returns it
-    u16 pcid;   // without meaning when the data word says global
+    u64 data;     // as find() returns it
+    u16 pcid;     // without meaning when the data word says global
     bool usable;  // global, or of the current address space
   };
   /// By linear address.
   std::vector<Held> held() const;
   /// Of a data word: 4 KiB, 2 MiB, 4 MiB or 1 GiB, the page that the piece belongs to.
-  static constexpr u64 page_bytes_of(u64 data) { return size_bytes(static_cast<PageSize>(data >> kSizeShift & 3)); }
+  static constexpr u64 page_bytes_of(u64 data) {
+    return size_bytes(static_cast<PageSize>(data >> kSizeShift & 3));
+  }
 
   /// Remembers the 4 KiB piece of a translation that holds `linear`; returns its data word.
   u64 insert(u64 linear, const Translation& translation);

@@ -23,12 +23,12 @@ constexpr std::size_t bytes_for(u32 count) {
 }  // namespace
 
 void BlockPool::FreeChunk::operator()(u8* chunk) const {
-  ::operator delete(chunk, std::align_val_t{kChunkBytes});
+  ::operator delete (chunk, std::align_val_t{kChunkBytes});
 }
 
 u8* BlockPool::take(std::size_t bytes) {
   if (kChunkBytes - used_bytes_ < bytes) {
-    chunks_.emplace_back(static_cast<u8*>(::operator new(kChunkBytes, std::align_val_t{kChunkBytes})));
+    chunks_.emplace_back(static_cast<u8*>(::operator new (kChunkBytes, std::align_val_t{kChunkBytes})));
 #ifdef MADV_HUGEPAGE
     // Advice only: a host without huge pages runs the same, slower.
     (void)madvise(chunks_.back().get(), kChunkBytes, MADV_HUGEPAGE);

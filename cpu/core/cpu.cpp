@@ -73,16 +73,17 @@ std::string Cpu::dump() const {
   for (unsigned i = 0; i < 6; ++i) add_segment(kSegmentNames[i], state.seg[i]);
   add_segment("ldtr", state.ldtr);
   add_segment("tr", state.tr);
-  add("gdtr {:016x} limit {:04x}  idtr {:016x} limit {:04x}\n", state.gdtr.base, state.gdtr.limit, state.idtr.base,
-      state.idtr.limit);
-  add("cr0 {:08x}  cr2 {:016x}  cr3 {:016x}  cr4 {:08x}  efer {:04x}\n", state.cr0, state.cr2, state.cr3, state.cr4,
-      state.efer);
-  add("dr0 {:016x}  dr1 {:016x}  dr2 {:016x}  dr3 {:016x}  dr6 {:08x}  dr7 {:08x}\n", state.dr[0], state.dr[1],
-      state.dr[2], state.dr[3], state.dr6, state.dr7);
-  add("activity {}  shadows sti {} mov-ss {}  nmi blocked {} pending {}\n", static_cast<unsigned>(state.activity),
-      state.sti_shadow, state.mov_ss_shadow, state.nmi_blocked, state.nmi_pending);
-  add("smm {}  smbase {:08x}  smi pending {}  init pending {}\n", state.in_smm, state.smbase, state.smi_pending,
-      state.init_pending);
+  add("gdtr {:016x} limit {:04x}  idtr {:016x} limit {:04x}\n", state.gdtr.base, state.gdtr.limit,
+      state.idtr.base, state.idtr.limit);
+  add("cr0 {:08x}  cr2 {:016x}  cr3 {:016x}  cr4 {:08x}  efer {:04x}\n", state.cr0, state.cr2, state.cr3,
+      state.cr4, state.efer);
+  add("dr0 {:016x}  dr1 {:016x}  dr2 {:016x}  dr3 {:016x}  dr6 {:08x}  dr7 {:08x}\n", state.dr[0],
+      state.dr[1], state.dr[2], state.dr[3], state.dr6, state.dr7);
+  add("activity {}  shadows sti {} mov-ss {}  nmi blocked {} pending {}\n",
+      static_cast<unsigned>(state.activity), state.sti_shadow, state.mov_ss_shadow, state.nmi_blocked,
+      state.nmi_pending);
+  add("smm {}  smbase {:08x}  smi pending {}  init pending {}\n", state.in_smm, state.smbase,
+      state.smi_pending, state.init_pending);
   return text;
 }
 

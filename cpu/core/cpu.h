@@ -4,10 +4,10 @@
 #include <string>
 
 #include "common/ports.h"
+#include "cpu/core/insn.h"
 #include "cpu/profile/cpuid.h"
 #include "cpu/state/exceptions.h"
 #include "cpu/state/flags.h"
-#include "cpu/core/insn.h"
 #include "cpu/state/mode.h"
 #include "cpu/state/state.h"
 #include "mmu/mmu.h"

@@ -46,25 +46,27 @@ inline void set_address_register(CpuState& state, const Insn& in, Gpr reg, u64 v
 }
 
 inline u64 effective_address(const CpuState& state, const Insn& in) {
-  const u64 address = gpr<u64>(state, in.base) + (gpr<u64>(state, in.index) << in.scale) + static_cast<u64>(in.disp);
+  const u64 address =
+      gpr<u64>(state, in.base) + (gpr<u64>(state, in.index) << in.scale) + static_cast<u64>(in.disp);
   return address << in.addr_shift >> in.addr_shift;
 }
 
 /// Legacy segmentation and alignment checks: the rare rest of data_linear(). `field_bytes` is what alignment is asked for,
 /// `bytes` unless the operand is a structure. Raises and returns false on a fault.
-[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, u64 field_bytes, mmu::Access access,
-                                      u64& linear);
+[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, u64 field_bytes,
+                                      mmu::Access access, u64& linear);
 
 /// The same for any segment and effective address (string and stack instructions). Outside 64-bit mode checks
 /// type, limit and alignment; raises #GP(0) or, for SS, #SS(0), and returns false.
-[[nodiscard]] bool segment_linear(Cpu& cpu, const Insn& in, SegmentIndex seg, u64 effective, u64 bytes, mmu::Access access,
-                                  u64& linear);
+[[nodiscard]] bool segment_linear(Cpu& cpu, const Insn& in, SegmentIndex seg, u64 effective, u64 bytes,
+                                  mmu::Access access, u64& linear);
 
 /// The linear address of `effective` in the segment of the memory operand. Returns false after raising.
-[[nodiscard]] inline bool operand_linear(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access,
-                                         u64& linear) {
+[[nodiscard]] inline bool operand_linear(Cpu& cpu, const Insn& in, u64 effective, u64 bytes,
+                                         mmu::Access access, u64& linear) {
   linear = effective + cpu.state.seg[in.seg].base;
-  if (in.flags & Insn::kCheckAddress) [[unlikely]] return check_data_address(cpu, in, effective, bytes, bytes, access, linear);
+  if (in.flags & Insn::kCheckAddress) [[unlikely]]
+    return check_data_address(cpu, in, effective, bytes, bytes, access, linear);
   return true;
 }
 
@@ -89,8 +91,10 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
 template <class T>
 [[nodiscard]] inline bool load_operand(Cpu& cpu, const Insn& in, T& value) {
   u64 linear;
-  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Read, linear)) [[unlikely]] return false;
-  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Read, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.load(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }
@@ -99,8 +103,10 @@ template <class T>
 template <class T>
 [[nodiscard]] inline bool store_operand(Cpu& cpu, const Insn& in, const T& value) {
   u64 linear;
-  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Write, linear)) [[unlikely]] return false;
-  if (cpu.mmu.store(linear, value)) [[likely]] return true;
+  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Write, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.store(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }
@@ -115,7 +121,8 @@ template <class T, class Compute>
     return true;
   }
   T old;
-  if (!cpu.mmu.probe_write(linear, sizeof(T)) || !cpu.mmu.load(linear, old) || !cpu.mmu.store(linear, T{compute(old)})) {
+  if (!cpu.mmu.probe_write(linear, sizeof(T)) || !cpu.mmu.load(linear, old) ||
+      !cpu.mmu.store(linear, T{compute(old)})) {
     cpu.memory_fault(stack_segment);
     return false;
   }
@@ -125,7 +132,8 @@ template <class T, class Compute>
 template <class T, class Compute>
 [[nodiscard]] inline bool modify_operand(Cpu& cpu, const Insn& in, Compute compute) {
   u64 linear;
-  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Write, linear)) [[unlikely]] return false;
+  if (!data_linear(cpu, in, sizeof(T), mmu::Access::Write, linear)) [[unlikely]]
+    return false;
   return modify_memory<T>(cpu, in.has(Insn::kStackSegment), linear, compute);
 }
 

@@ -30,8 +30,8 @@ constexpr auto kMnemonicMap = [] {
 
 /// Encodings of Knights Corner, which has POPCNT, TZCNT and LZCNT with a VEX prefix; undefined everywhere else.
 bool knights_corner(ZydisISASet isa_set) {
-  return isa_set == ZYDIS_ISA_SET_KNCE || isa_set == ZYDIS_ISA_SET_KNCJKBR || isa_set == ZYDIS_ISA_SET_KNCSTREAM ||
-         isa_set == ZYDIS_ISA_SET_KNCV;
+  return isa_set == ZYDIS_ISA_SET_KNCE || isa_set == ZYDIS_ISA_SET_KNCJKBR ||
+         isa_set == ZYDIS_ISA_SET_KNCSTREAM || isa_set == ZYDIS_ISA_SET_KNCV;
 }
 
 Mnemonic map_mnemonic(const ZydisDecodedInstruction& zydis) {
@@ -53,9 +53,11 @@ constexpr u8 kNoRegister = kGprZero * 8;
 u8 gpr_offset(ZydisRegister reg) {
   if (reg == ZYDIS_REGISTER_NONE) return kNoRegister;
   if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return kGprPageBase * 8;
-  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) return static_cast<u8>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
+  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH)
+    return static_cast<u8>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
   // The byte registers are numbered AL..BL, AH..BH, SPL..DIL, R8B..R15B.
-  if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B) return static_cast<u8>((reg - ZYDIS_REGISTER_SPL + 4) * 8);
+  if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B)
+    return static_cast<u8>((reg - ZYDIS_REGISTER_SPL + 4) * 8);
   return static_cast<u8>(ZydisRegisterGetId(reg) * 8);
 }
 
@@ -70,12 +72,23 @@ void set_register(Insn& insn, unsigned index, ZydisRegister reg) {
       reg_class = RegClass::Gpr;
       number = gpr_offset(reg);
       break;
-    case ZYDIS_REGCLASS_SEGMENT: reg_class = RegClass::Segment; break;
-    case ZYDIS_REGCLASS_CONTROL: reg_class = RegClass::Control; break;
-    case ZYDIS_REGCLASS_DEBUG: reg_class = RegClass::Debug; break;
-    case ZYDIS_REGCLASS_X87: reg_class = RegClass::X87; break;
-    case ZYDIS_REGCLASS_MMX: reg_class = RegClass::Mmx; break;
-    default: break;
+    case ZYDIS_REGCLASS_SEGMENT:
+      reg_class = RegClass::Segment;
+      break;
+    case ZYDIS_REGCLASS_CONTROL:
+      reg_class = RegClass::Control;
+      break;
+    case ZYDIS_REGCLASS_DEBUG:
+      reg_class = RegClass::Debug;
+      break;
+    case ZYDIS_REGCLASS_X87:
+      reg_class = RegClass::X87;
+      break;
+    case ZYDIS_REGCLASS_MMX:
+      reg_class = RegClass::Mmx;
+      break;
+    default:
+      break;
   }
   insn.reg[index] = number;
   if (index < 2) insn.reg_class[index] = reg_class;
@@ -83,12 +96,18 @@ void set_register(Insn& insn, unsigned index, ZydisRegister reg) {
 
 u8 segment_slot(ZydisRegister reg) {
   switch (reg) {
-    case ZYDIS_REGISTER_ES: return ES;
-    case ZYDIS_REGISTER_CS: return CS;
-    case ZYDIS_REGISTER_SS: return SS;
-    case ZYDIS_REGISTER_FS: return FS;
-    case ZYDIS_REGISTER_GS: return GS;
-    default: return DS;
+    case ZYDIS_REGISTER_ES:
+      return ES;
+    case ZYDIS_REGISTER_CS:
+      return CS;
+    case ZYDIS_REGISTER_SS:
+      return SS;
+    case ZYDIS_REGISTER_FS:
+      return FS;
+    case ZYDIS_REGISTER_GS:
+      return GS;
+    default:
+      return DS;
   }
 }
 
@@ -132,7 +151,8 @@ u8 overridden_segment(ZydisInstructionAttributes attributes) {
   return DS;
 }
 
-void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands) {
+void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis,
+                  const ZydisDecodedOperand* operands) {
   u8 kinds[4] = {};
   bool has_imm = false;
   bool has_memory = false;
@@ -167,7 +187,8 @@ void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
         }
         has_imm = true;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   insn.form = static_cast<Form>(kinds[0] | kinds[1] << 2);
@@ -181,7 +202,8 @@ void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
 /// Processors of AMD in 64-bit mode: a near branch with 66h and without REX.W has 16-bit operands, and far pointers in
 /// memory have no 64-bit offsets. APM 3: CALL, Jcc, JMP, RET, LFS.
 void apply_amd_sizes(Insn& insn, const ZydisDecodedInstruction& zydis) {
-  const bool near = zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_NEAR || zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_SHORT;
+  const bool near =
+      zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_NEAR || zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_SHORT;
   const bool wide = (zydis.attributes & ZYDIS_ATTRIB_HAS_REX) != 0 && zydis.raw.rex.W != 0;
   if (near && !wide && (zydis.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0) {
     insn.operand_bytes = 2;
@@ -204,9 +226,12 @@ bool only_mmx(const Insn& insn) {
 bool form_offered(const InsnRow& row, const Insn& insn, const CpuProfile& profile) {
   if (!profile.has(row.feature)) return false;
   if (!insn.has(Insn::kVex)) return true;
-  const auto needs = [&](u16 check, bool applies, Feature feature) { return (row.checks & check) && applies && !profile.has(feature); };
+  const auto needs = [&](u16 check, bool applies, Feature feature) {
+    return (row.checks & check) && applies && !profile.has(feature);
+  };
   const bool wide = insn.has(Insn::kVex256);
-  return !needs(kAvx2If256, wide, Feature::Avx2) && !needs(kAvx2IfRegister, insn.form == Form::RR, Feature::Avx2) &&
+  return !needs(kAvx2If256, wide, Feature::Avx2) &&
+         !needs(kAvx2IfRegister, insn.form == Form::RR, Feature::Avx2) &&
          !needs(kVaesIf256, wide, Feature::Vaes) && !needs(kVpclmulqdqIf256, wide, Feature::Vpclmulqdq);
 }
 
@@ -269,13 +294,15 @@ struct Decoder::Impl {
 Decoder::Decoder(const CpuProfile& profile) : impl_(std::make_unique<Impl>(profile)) {}
 Decoder::~Decoder() = default;
 
-DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn, bool& ends_block) const {
+DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn,
+                             bool& ends_block) const {
   insn = Insn{};
   insn.offset = offset;
   insn.next_offset = offset;
   ends_block = true;
 
-  const std::size_t available = bytes.size() < ZYDIS_MAX_INSTRUCTION_LENGTH ? bytes.size() : ZYDIS_MAX_INSTRUCTION_LENGTH;
+  const std::size_t available =
+      bytes.size() < ZYDIS_MAX_INSTRUCTION_LENGTH ? bytes.size() : ZYDIS_MAX_INSTRUCTION_LENGTH;
   const ZydisDecoder& decoder = impl_->decoders[static_cast<unsigned>(mode.code_size())];
   ZydisDecodedInstruction zydis;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -313,7 +340,8 @@ DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset
   set_operands(insn, mode, zydis, operands);
   if (mode.is64() && impl_->profile.amd()) apply_amd_sizes(insn, zydis);
 
-  insn.exec = form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode, impl_->profile) : raise_ud;
+  insn.exec =
+      form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode, impl_->profile) : raise_ud;
   if (insn.exec != nullptr) return DecodeStatus::Ok;
   insn.exec = row.select(insn);
   if (insn.exec == nullptr) {

@@ -4,9 +4,9 @@
 #include <memory>
 #include <span>
 
-#include "cpu/profile/cpuid.h"
 #include "cpu/core/insn.h"
 #include "cpu/decode/insn_table.h"
+#include "cpu/profile/cpuid.h"
 #include "cpu/state/mode.h"
 
 namespace reprise::cpu {
@@ -23,7 +23,8 @@ class Decoder {
 
   /// Decodes the instruction at the start of `bytes` (up to 15 are looked at) for a processor in `mode`.
   /// `offset` is where it starts, from the start of its page. `ends_block` tells whether a block stops here.
-  DecodeStatus decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn, bool& ends_block) const;
+  DecodeStatus decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn,
+                      bool& ends_block) const;
 
  private:
   struct Impl;

@@ -20,9 +20,9 @@ inline u64 fetch_linear(const Cpu& cpu) {
 inline bool nothing_waits(const Cpu& cpu) {
   const CpuState& state = cpu.state;
   if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
-      state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
-      ((state.smi_pending || state.init_pending) && !state.in_smm) || (state.rflags & kRflagsTf) ||
-      (state.dr7 & 0xff) != 0)
+      state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending ||
+      state.mov_ss_shadow || ((state.smi_pending || state.init_pending) && !state.in_smm) ||
+      (state.rflags & kRflagsTf) || (state.dr7 & 0xff) != 0)
     return false;
   return !(state.rflags & kRflagsIf) || !cpu.interrupts.interrupt_pending();
 }

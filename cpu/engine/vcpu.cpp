@@ -16,13 +16,16 @@ VcpuExit Vcpu::run(u64 budget) {
       return VcpuExit::Attention;
     }
     switch (state.activity) {
-      case Activity::Running: break;
+      case Activity::Running:
+        break;
       case Activity::Halted:
         if (!wakes()) return VcpuExit::Halted;
         if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
         break;
-      case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
-      case Activity::Shutdown: return VcpuExit::Shutdown;
+      case Activity::WaitForSipi:
+        return VcpuExit::WaitForSipi;
+      case Activity::Shutdown:
+        return VcpuExit::Shutdown;
     }
     if (state.retired >= target) return VcpuExit::Budget;
     if (!take_event()) run_engine(target - state.retired);
@@ -85,9 +88,12 @@ bool Vcpu::take_event() {
 }
 
 void Vcpu::deliver(const Fault& event) {
-  if (event.kind == EventKind::Smi) ++counts_.smis;
-  else if (event.kind == EventKind::ExternalInterrupt) ++counts_.interrupts;
-  else if (event.kind != EventKind::SoftwareInterrupt) ++counts_.exceptions;
+  if (event.kind == EventKind::Smi)
+    ++counts_.smis;
+  else if (event.kind == EventKind::ExternalInterrupt)
+    ++counts_.interrupts;
+  else if (event.kind != EventKind::SoftwareInterrupt)
+    ++counts_.exceptions;
   if (event.vector == kPF && event.kind == EventKind::Fault) ++counts_.page_faults[event.error_code % 32];
   cpu_.debug_hits = 0;
   engine_.delivering(cpu_, event);

@@ -13,8 +13,8 @@
 namespace reprise::cpu {
 
 enum class VcpuExit : u8 {
-  Budget,     // exactly the budget retired
-  Halted,     // HLT; nothing wakes it yet
+  Budget,  // exactly the budget retired
+  Halted,  // HLT; nothing wakes it yet
   WaitForSipi,
   Shutdown,   // triple fault
   Attention,  // request_stop(), or exceptions that follow each other without an instruction retiring

@@ -111,10 +111,25 @@ struct Need {
   Feature feature, needs;
 };
 constexpr Need kNeeds[] = {
-    {Ssse3, Sse3},     {Sse41, Ssse3},    {Sse42, Sse41},     {Avx, Xsave},        {Avx, Sse42},
-    {Avx2, Avx},       {Fma, Avx},        {F16c, Avx},        {Vaes, Avx},         {Vaes, Aes},
-    {Vpclmulqdq, Avx}, {Xsaveopt, Xsave}, {Xsavec, Xsave},    {XgetbvEcx1, Xsave}, {Xsaves, Xsavec},
-    {Pku, Xsave},      {Invpcid, Pcid},   {BhiCtrl, SpecCtrl}, {Vpclmulqdq, Pclmulqdq},
+    {Ssse3, Sse3},
+    {Sse41, Ssse3},
+    {Sse42, Sse41},
+    {Avx, Xsave},
+    {Avx, Sse42},
+    {Avx2, Avx},
+    {Fma, Avx},
+    {F16c, Avx},
+    {Vaes, Avx},
+    {Vaes, Aes},
+    {Vpclmulqdq, Avx},
+    {Xsaveopt, Xsave},
+    {Xsavec, Xsave},
+    {XgetbvEcx1, Xsave},
+    {Xsaves, Xsavec},
+    {Pku, Xsave},
+    {Invpcid, Pcid},
+    {BhiCtrl, SpecCtrl},
+    {Vpclmulqdq, Pclmulqdq},
 };
 
 /// What processors of AMD do not have.
@@ -131,16 +146,17 @@ FeatureSet missing_features() {
 /// x86-64 psABI levels, with what every PC of the time has for its kernel: NX, x2APIC, the TSC deadline, and the word
 /// that speculation leaks nothing.
 FeatureSet level1() {
-  return set_of({Fpu, Tsc, Msr, Cx8, Sep, Pge, Cmov, Clflush, Mmx, Fxsr, Sse, Sse2, Syscall, LongMode, Nx, X2apic,
-                 TscDeadline, SpecCtrl, BhiCtrl, ArchCapabilities});
+  return set_of(
+      {Fpu, Tsc,  Msr,     Cx8,      Sep, Pge,    Cmov,        Clflush,  Mmx,     Fxsr,
+       Sse, Sse2, Syscall, LongMode, Nx,  X2apic, TscDeadline, SpecCtrl, BhiCtrl, ArchCapabilities});
 }
 FeatureSet level2() { return level1() | set_of({Sse3, Ssse3, Sse41, Sse42, Cx16, Popcnt, LahfLm}); }
-FeatureSet level3() {
-  return level2() | set_of({Avx, Avx2, Bmi1, Bmi2, F16c, Fma, Lzcnt, Movbe, Xsave});
-}
+FeatureSet level3() { return level2() | set_of({Avx, Avx2, Bmi1, Bmi2, F16c, Fma, Lzcnt, Movbe, Xsave}); }
 FeatureSet default_features() {
-  return level3() | set_of({Aes, Pclmulqdq, Sha, Adx, Rdrand, Rdseed, Clflushopt, Clwb, Prefetchw, Serialize, Erms, Fsrm, Xsaveopt,
-                            Xsavec, XgetbvEcx1, Xsaves, Fsgsbase, Rdtscp, Rdpid, Pdpe1gb, Pcid, Invpcid, Smep, Smap, Umip, Vaes, Vpclmulqdq});
+  return level3() |
+         set_of({Aes,       Pclmulqdq, Sha,  Adx,      Rdrand, Rdseed,     Clflushopt, Clwb,     Prefetchw,
+                 Serialize, Erms,      Fsrm, Xsaveopt, Xsavec, XgetbvEcx1, Xsaves,     Fsgsbase, Rdtscp,
+                 Rdpid,     Pdpe1gb,   Pcid, Invpcid,  Smep,   Smap,       Umip,       Vaes,     Vpclmulqdq});
 }
 FeatureSet all_features() {
   FeatureSet set;
@@ -210,7 +226,8 @@ const FeatureRow* find_feature(std::string_view name) {
   const std::string wanted = normalised(name);
   for (const FeatureRow& row : kFeatures) {
     bool found = wanted == row.name;
-    for_each_word(row.other_names, ' ', [&](std::string_view other) { found |= wanted == normalised(other); });
+    for_each_word(row.other_names, ' ',
+                  [&](std::string_view other) { found |= wanted == normalised(other); });
     if (found) return &row;
   }
   return nullptr;
@@ -281,7 +298,8 @@ Result<Wish> parse_wish(std::string_view word) {
     word.remove_suffix(on ? 3 : 4);
   }
   const FeatureRow* row = find_feature(word);
-  if (row == nullptr) return Error{fmt::format("there is no feature '{}'{}", word, suggestion(word, kFeatures))};
+  if (row == nullptr)
+    return Error{fmt::format("there is no feature '{}'{}", word, suggestion(word, kFeatures))};
   if (on && row->choice == Choice::Missing) return Error{fmt::format("{} is not implemented", row->name)};
   if (!on && row->choice == Choice::Always)
     return Error{fmt::format("{} is part of every x86-64 processor and cannot be left out", row->name)};

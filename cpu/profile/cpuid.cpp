@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/system/control_regs.h"
 #include "cpu/state/xsave.h"
+#include "cpu/system/control_regs.h"
 #include "mmu/paging_bits.h"
 
 namespace reprise::cpu {
@@ -119,10 +119,14 @@ constexpr FeatureBit kFeatureBits[] = {
 
 u32& field_of(CpuidResult& result, Register where) {
   switch (where) {
-    case Register::Eax: return result.eax;
-    case Register::Ebx: return result.ebx;
-    case Register::Ecx: return result.ecx;
-    case Register::Edx: break;
+    case Register::Eax:
+      return result.eax;
+    case Register::Ebx:
+      return result.ebx;
+    case Register::Ecx:
+      return result.ecx;
+    case Register::Edx:
+      break;
   }
   return result.edx;
 }
@@ -138,7 +142,8 @@ void add_features(const CpuProfile& profile, u32 leaf, u32 subleaf, CpuidResult&
 
 u32 four_characters(std::string_view text, std::size_t offset) {
   char bytes[4] = {};
-  if (offset < text.size()) std::memcpy(bytes, text.data() + offset, std::min<std::size_t>(4, text.size() - offset));
+  if (offset < text.size())
+    std::memcpy(bytes, text.data() + offset, std::min<std::size_t>(4, text.size() - offset));
   u32 value = 0;
   for (unsigned i = 0; i < 4; ++i) value |= u32{static_cast<u8>(bytes[i])} << (8 * i);
   return value;
@@ -146,7 +151,9 @@ u32 four_characters(std::string_view text, std::size_t offset) {
 
 constexpr u32 kMaxBasicLeafIntel = 0x1f;
 constexpr u32 kMaxBasicLeafAmd = 0x10;
-u32 max_basic_leaf(const CpuProfile& profile) { return profile.amd() ? kMaxBasicLeafAmd : kMaxBasicLeafIntel; }
+u32 max_basic_leaf(const CpuProfile& profile) {
+  return profile.amd() ? kMaxBasicLeafAmd : kMaxBasicLeafIntel;
+}
 constexpr u32 kMaxHypervisorLeaf = 0x40000000;
 constexpr u32 kMaxExtendedLeafIntel = 0x80000008;
 constexpr u32 kMaxExtendedLeafAmd = 0x80000021;
@@ -183,9 +190,12 @@ CpuidResult cache_parameters(u32 subleaf) {
 /// Extended topology: one thread in a core, cores one by one.
 CpuidResult leaf_b(u32 subleaf, u32 apic_id) {
   switch (subleaf) {
-    case 0: return {0, 1, 1u << 8, apic_id};
-    case 1: return {0, 1, 2u << 8 | 1, apic_id};
-    default: return {0, 0, subleaf & 0xff, apic_id};
+    case 0:
+      return {0, 1, 1u << 8, apic_id};
+    case 1:
+      return {0, 1, 2u << 8 | 1, apic_id};
+    default:
+      return {0, 0, subleaf & 0xff, apic_id};
   }
 }
 
@@ -227,27 +237,41 @@ CpuidResult leaf_80000008(const CpuProfile& profile) {
   return result;
 }
 
-CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf) {
-  const auto text = [](std::string_view string, std::size_t offset) { return four_characters(string, offset); };
+CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf,
+                        u32 subleaf) {
+  const auto text = [](std::string_view string, std::size_t offset) {
+    return four_characters(string, offset);
+  };
   switch (leaf) {
-    case 0: return {max_basic_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8), text(profile.vendor, 4)};
-    case 1: return leaf_1(profile, state, apic_id);
+    case 0:
+      return {max_basic_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8),
+              text(profile.vendor, 4)};
+    case 1:
+      return leaf_1(profile, state, apic_id);
     case 2:  // no TLB information here; caches are in leaf 4
       return profile.amd() ? CpuidResult{} : CpuidResult{0x00feff01, 0, 0, 0};
-    case 4: return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
-    case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
+    case 4:
+      return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
+    case 7:
+      return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
     case 0xb:
-    case 0x1f: return leaf_b(subleaf, apic_id);
-    case 0xd: return leaf_d(profile, state, subleaf);
-    case 0x15: return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
-    case 0x16: return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
+    case 0x1f:
+      return leaf_b(subleaf, apic_id);
+    case 0xd:
+      return leaf_d(profile, state, subleaf);
+    case 0x15:
+      return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
+    case 0x16:
+      return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
     case 0x40000000:
       return {kMaxHypervisorLeaf, text(kHypervisorSignature, 0), text(kHypervisorSignature, 4),
               text(kHypervisorSignature, 8)};
     case 0x80000000:
       if (!profile.amd()) return {max_extended_leaf(profile), 0, 0, 0};
-      return {max_extended_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8), text(profile.vendor, 4)};
-    case 0x80000001: return leaf_80000001(profile, state, apic_id);
+      return {max_extended_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8),
+              text(profile.vendor, 4)};
+    case 0x80000001:
+      return leaf_80000001(profile, state, apic_id);
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {
@@ -256,19 +280,24 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
               text(profile.brand, offset + 12)};
     }
     case 0x80000005:  // L1: KiB, ways, lines per tag, bytes per line
-      return profile.amd() ? CpuidResult{0, 0, 32u << 24 | 8u << 16 | 1u << 8 | 64, 32u << 24 | 8u << 16 | 1u << 8 | 64}
-                           : CpuidResult{};
+      return profile.amd()
+                 ? CpuidResult{0, 0, 32u << 24 | 8u << 16 | 1u << 8 | 64, 32u << 24 | 8u << 16 | 1u << 8 | 64}
+                 : CpuidResult{};
     case 0x80000006:  // L2: 64-byte lines, 16 ways, 1 MiB; AMD: L3 in steps of 512 KiB
       return {0, 0, 64 | 8u << 12 | 1024u << 16, profile.amd() ? 64u | 8u << 12 | 32u << 18 : 0};
-    case 0x80000008: return leaf_80000008(profile);
-    case 0x8000001d: return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
-    case 0x8000001e: return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
+    case 0x80000008:
+      return leaf_80000008(profile);
+    case 0x8000001d:
+      return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
+    case 0x8000001e:
+      return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
     case 0x80000021: {
       // SDM of AMD, APM 3 E.4.20: LFENCE always serialises; null selectors clear the base.
       constexpr u32 kLfenceSerialises = 1u << 2, kNullSelectorClearsBase = 1u << 6;
       return {kLfenceSerialises | kNullSelectorClearsBase, 0, 0, 0};
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -276,7 +305,8 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
 
 u32 CpuProfile::signature() const {
   const u32 extended_family = family >= 15 ? family - 15 : 0;
-  return extended_family << 20 | (model >> 4) << 16 | std::min(family, 15u) << 8 | (model & 15) << 4 | stepping;
+  return extended_family << 20 | (model >> 4) << 16 | std::min(family, 15u) << 8 | (model & 15) << 4 |
+         stepping;
 }
 
 CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf) {

@@ -55,22 +55,30 @@ T logic_result(Cpu& cpu, T result) {
 
 struct sem_and {
   template <class T>
-  T operator()(Cpu& cpu, T dst, T src) const { return logic_result<T>(cpu, dst & src); }
+  T operator()(Cpu& cpu, T dst, T src) const {
+    return logic_result<T>(cpu, dst & src);
+  }
 };
 
 struct sem_or {
   template <class T>
-  T operator()(Cpu& cpu, T dst, T src) const { return logic_result<T>(cpu, dst | src); }
+  T operator()(Cpu& cpu, T dst, T src) const {
+    return logic_result<T>(cpu, dst | src);
+  }
 };
 
 struct sem_xor {
   template <class T>
-  T operator()(Cpu& cpu, T dst, T src) const { return logic_result<T>(cpu, dst ^ src); }
+  T operator()(Cpu& cpu, T dst, T src) const {
+    return logic_result<T>(cpu, dst ^ src);
+  }
 };
 
 struct sem_test {
   template <class T>
-  void operator()(Cpu& cpu, T a, T b) const { logic_result<T>(cpu, a & b); }
+  void operator()(Cpu& cpu, T a, T b) const {
+    logic_result<T>(cpu, a & b);
+  }
 };
 
 struct sem_inc {
@@ -102,7 +110,9 @@ struct sem_neg {
 
 struct sem_not {
   template <class T>
-  T operator()(Cpu&, T dst) const { return static_cast<T>(~dst); }
+  T operator()(Cpu&, T dst) const {
+    return static_cast<T>(~dst);
+  }
 };
 
 }  // namespace

@@ -15,7 +15,8 @@ struct vex_dp {
     if (!load_source(cpu, in, 2, sizeof(V256), b)) return Status::Fault;
     const V256 a = cpu.state.ymm[in.reg[1]];
     SseEnv env = sse_env(cpu.state.mxcsr);
-    const auto result = sem_dp<F>::template run<2>(env, {half(a, 0), half(a, 1)}, {half(b, 0), half(b, 1)}, static_cast<u8>(in.imm));
+    const auto result = sem_dp<F>::template run<2>(env, {half(a, 0), half(a, 1)}, {half(b, 0), half(b, 1)},
+                                                   static_cast<u8>(in.imm));
     return write_halves<true>(cpu, in, env, [&](unsigned h) { return result[h]; });
   }
   static Handler select(const Insn& in) { return in.has(Insn::kVex256) ? ymm : run_vex3<sem_dp<F>, 0>; }

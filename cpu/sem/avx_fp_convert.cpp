@@ -9,13 +9,16 @@ namespace {
 template <class F>
 struct vex_cvt_from_gpr {
   static Handler select(const Insn& in) {
-    return in.operand_bytes == 8 ? run_vex3_gpr<sem_cvt_from_gpr<F>, u64> : run_vex3_gpr<sem_cvt_from_gpr<F>, u32>;
+    return in.operand_bytes == 8 ? run_vex3_gpr<sem_cvt_from_gpr<F>, u64>
+                                 : run_vex3_gpr<sem_cvt_from_gpr<F>, u32>;
   }
 };
 
 /// Processors do not check the alignment of its 8 bytes.
 struct vcvtph2ps {
-  static Status run(Cpu& cpu, const Insn& in) { return run_vex2_widen<sem_cvtph2ps, u64>(cpu, without_alignment_check(in)); }
+  static Status run(Cpu& cpu, const Insn& in) {
+    return run_vex2_widen<sem_cvtph2ps, u64>(cpu, without_alignment_check(in));
+  }
   static Handler select(const Insn&) { return run; }
 };
 
@@ -25,9 +28,12 @@ struct vcvtps2ph {
     const V256 a = cpu.state.ymm[in.reg[1]];
     SseEnv env = sse_env(cpu.state.mxcsr);
     V256 result{};
-    for (unsigned h = 0; h < halves(in); ++h) result.qword[h] = sem_cvtps2ph{}(env, half(a, h), static_cast<u8>(in.imm));
+    for (unsigned h = 0; h < halves(in); ++h)
+      result.qword[h] = sem_cvtps2ph{}(env, half(a, h), static_cast<u8>(in.imm));
     if (!commit_mxcsr(cpu, env)) return Status::Fault;
-    if (in.form == Form::MR) return store_vex(cpu, without_alignment_check(in), vector_bytes(in) / 2, result) ? Status::Next : Status::Fault;
+    if (in.form == Form::MR)
+      return store_vex(cpu, without_alignment_check(in), vector_bytes(in) / 2, result) ? Status::Next
+                                                                                       : Status::Fault;
     cpu.state.ymm[in.reg[0]] = result;
     return Status::Next;
   }

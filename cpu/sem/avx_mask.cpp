@@ -24,7 +24,8 @@ struct vmaskmov {
       if (!selected(mask, i)) continue;
       // Elements follow each other even where a 32-bit address ends.
       const u64 effective = effective_address(cpu.state, in) + i * sizeof(T);
-      if (!operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), access, at.linear[i])) return false;
+      if (!operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), access, at.linear[i]))
+        return false;
       if (!at.any) at.first = at.linear[i];
       at.last = at.linear[i] + sizeof(T) - 1;
       at.any = true;
@@ -41,7 +42,8 @@ struct vmaskmov {
     if (at.any && !cpu.mmu.probe_read(at.first, 1)) return cpu.memory_fault(in.has(Insn::kStackSegment));
     std::array<T, sizeof(V256) / sizeof(T)> result{};
     for (unsigned i = 0; i < count(in); ++i) {
-      if (selected(mask, i) && !cpu.mmu.load(at.linear[i], result[i])) return cpu.memory_fault(in.has(Insn::kStackSegment));
+      if (selected(mask, i) && !cpu.mmu.load(at.linear[i], result[i]))
+        return cpu.memory_fault(in.has(Insn::kStackSegment));
     }
     cpu.state.ymm[in.reg[0]] = std::bit_cast<V256>(result);
     return Status::Next;
@@ -83,7 +85,8 @@ struct gather {
       const u64 offset = static_cast<u64>(i64{element<Index>(index, i)}) << in.scale;
       const u64 effective = (base + offset) << in.addr_shift >> in.addr_shift;
       u64 linear;
-      faulted = !operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), mmu::Access::Read, linear);
+      faulted =
+          !operand_linear(cpu, without_alignment_check(in), effective, sizeof(T), mmu::Access::Read, linear);
       if (!faulted && !cpu.mmu.load(linear, result[i])) {
         cpu.memory_fault(in.has(Insn::kStackSegment));
         faulted = true;

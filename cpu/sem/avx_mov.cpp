@@ -10,7 +10,8 @@ namespace {
 template <Alignment A>
 Status run_vex_mov(Cpu& cpu, const Insn& in) {
   const unsigned bytes = vector_bytes(in);
-  if (in.form == Form::MR) return store_vex(cpu, in, bytes, cpu.state.ymm[in.reg[1]], A) ? Status::Next : Status::Fault;
+  if (in.form == Form::MR)
+    return store_vex(cpu, in, bytes, cpu.state.ymm[in.reg[1]], A) ? Status::Next : Status::Fault;
   V256 value;
   if (in.form == Form::RM) {
     if (!load_vex(cpu, in, bytes, value, A)) return Status::Fault;
@@ -30,7 +31,8 @@ Status run_vex_mov_low(Cpu& cpu, const Insn& in) {
   if (in.form == Form::RM) {
     if (!load_operand(cpu, in, value)) return Status::Fault;
   } else {
-    value = in.reg_class[1] == RegClass::Gpr ? gpr<T>(cpu.state, in.reg[1]) : source_reg<T>(cpu.state, in.reg[1]);
+    value =
+        in.reg_class[1] == RegClass::Gpr ? gpr<T>(cpu.state, in.reg[1]) : source_reg<T>(cpu.state, in.reg[1]);
   }
   if (in.form == Form::MR) return store_operand(cpu, in, value) ? Status::Next : Status::Fault;
   if (in.reg_class[0] == RegClass::Gpr) {
@@ -49,7 +51,9 @@ struct vex_mov_scalar {
   struct sem_set_low {
     V128 operator()(V128 a, T b) const { return with_lane(a, 0, b); }
   };
-  static Handler select(const Insn& in) { return in.form == Form::RR ? run_vex3_low<sem_set_low, T> : run_vex_mov_low<T>; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? run_vex3_low<sem_set_low, T> : run_vex_mov_low<T>;
+  }
 };
 
 /// VMOVLPS, VMOVHPS and kin: quadword I, from memory into a copy of operand 1, or to memory.
@@ -88,7 +92,8 @@ struct vex_movmsk {
 unsigned vector_registers(const Insn& in) { return in.has(Insn::kCode64) ? 16 : 8; }
 
 Status sem_vzeroupper(Cpu& cpu, const Insn& in) {
-  for (unsigned i = 0; i < vector_registers(in); ++i) cpu.state.ymm[i] = zero_extended(xmm(cpu.state, static_cast<u8>(i)));
+  for (unsigned i = 0; i < vector_registers(in); ++i)
+    cpu.state.ymm[i] = zero_extended(xmm(cpu.state, static_cast<u8>(i)));
   return Status::Next;
 }
 Status sem_vzeroall(Cpu& cpu, const Insn& in) {

@@ -52,7 +52,8 @@ inline constexpr auto kColumn = [] {
   std::array<u32, 256> table{};
   for (unsigned i = 0; i < 256; ++i) {
     const u8 a = Box(static_cast<u8>(i));
-    table[i] = multiply(a, R0) | u32{multiply(a, R1)} << 8 | u32{multiply(a, R2)} << 16 | u32{multiply(a, R3)} << 24;
+    table[i] =
+        multiply(a, R0) | u32{multiply(a, R1)} << 8 | u32{multiply(a, R2)} << 16 | u32{multiply(a, R3)} << 24;
   }
   return table;
 }();
@@ -82,7 +83,9 @@ constexpr V128 substitute_bytes(const V128& state) {
   return fill_lanes<u8, V128>([&](unsigned i) { return Box(a[From(i)]); });
 }
 
-constexpr V128 add_key(const V128& a, const V128& key) { return V128{{a.qword[0] ^ key.qword[0], a.qword[1] ^ key.qword[1]}}; }
+constexpr V128 add_key(const V128& a, const V128& key) {
+  return V128{{a.qword[0] ^ key.qword[0], a.qword[1] ^ key.qword[1]}};
+}
 
 constexpr u32 substitute_word(u32 word) {
   return kSbox[word & 0xff] | u32{kSbox[word >> 8 & 0xff]} << 8 | u32{kSbox[word >> 16 & 0xff]} << 16 |
@@ -118,7 +121,8 @@ struct sem_aeskeygenassist {
   V128 operator()(V128 src, u8 round_constant) const {
     const auto x = lanes<u32>(src);
     const u32 x1 = aes::substitute_word(x[1]), x3 = aes::substitute_word(x[3]);
-    return from_lanes(std::array<u32, 4>{x1, std::rotr(x1, 8) ^ round_constant, x3, std::rotr(x3, 8) ^ round_constant});
+    return from_lanes(
+        std::array<u32, 4>{x1, std::rotr(x1, 8) ^ round_constant, x3, std::rotr(x3, 8) ^ round_constant});
   }
 };
 

@@ -3,9 +3,9 @@
 // SYSRET checks RCX at level 0; on those of AMD SYSENTER is undefined in long mode. SDM 2A, 2B; APM 3.
 #include <utility>
 
+#include "cpu/sem/shapes.h"
 #include "cpu/system/far_control.h"
 #include "cpu/system/interrupts.h"
-#include "cpu/sem/shapes.h"
 
 namespace reprise::cpu {
 namespace {
@@ -19,7 +19,8 @@ struct far_transfer {
   }
   static Status memory(Cpu& cpu, const Insn& in) {
     u8 pointer[10] = {};
-    if (!load_structure(cpu, in, in.operand_bytes, std::span(pointer).first(in.operand_bytes + 2u))) return Status::Fault;
+    if (!load_structure(cpu, in, in.operand_bytes, std::span(pointer).first(in.operand_bytes + 2u)))
+      return Status::Fault;
     u8 offset[8] = {};
     std::memcpy(offset, pointer, in.operand_bytes);
     return Transfer(cpu, in, read_unaligned<u16>(pointer + in.operand_bytes), read_unaligned<u64>(offset));
@@ -40,7 +41,9 @@ Status sem_int(Cpu& cpu, const Insn& in) {
   return software_interrupt(cpu, in, static_cast<u8>(in.imm), EventKind::SoftwareInterrupt);
 }
 
-Status sem_int3(Cpu& cpu, const Insn& in) { return software_interrupt(cpu, in, kBP, EventKind::SoftwareInterrupt); }
+Status sem_int3(Cpu& cpu, const Insn& in) {
+  return software_interrupt(cpu, in, kBP, EventKind::SoftwareInterrupt);
+}
 
 /// A debug exception of its own kind: no check of the gate's DPL, DR6 stays. Undefined: a breakpoint that MOV SS has
 /// held back becomes part of it; a second #DB would overwrite the frame of the first on an IST stack.
@@ -80,11 +83,20 @@ Segment flat_segment(u64 selector, FlatKind kind, u8 cpl) {
   constexpr u16 kCommon = Segment::kGranularity | Segment::kPresent | Segment::kS | Segment::kAccessed;
   u16 access = static_cast<u16>(kCommon | cpl << Segment::kDplShift);
   switch (kind) {
-    case FlatKind::Code64: access |= Segment::kCode | Segment::kReadable | Segment::kLong; break;
-    case FlatKind::Code32: access |= Segment::kCode | Segment::kReadable | Segment::kDb; break;
-    case FlatKind::Stack: access |= Segment::kWritable | Segment::kDb; break;
+    case FlatKind::Code64:
+      access |= Segment::kCode | Segment::kReadable | Segment::kLong;
+      break;
+    case FlatKind::Code32:
+      access |= Segment::kCode | Segment::kReadable | Segment::kDb;
+      break;
+    case FlatKind::Stack:
+      access |= Segment::kWritable | Segment::kDb;
+      break;
   }
-  return {.base = 0, .limit = 0xffffffff, .selector = static_cast<u16>((selector & ~u64{3}) | cpl), .access = access};
+  return {.base = 0,
+          .limit = 0xffffffff,
+          .selector = static_cast<u16>((selector & ~u64{3}) | cpl),
+          .access = access};
 }
 
 void enter(CpuState& state, u64 cs_selector, u64 ss_selector, FlatKind kind, u8 cpl) {
@@ -141,7 +153,8 @@ Status sem_sysret(Cpu& cpu, const Insn& in) {
   }
   const u64 selector = state.star >> 48;
   const Segment stack_before = state.seg[SS];
-  enter(state, to_64bit ? selector + 16 : selector, selector + 8, to_64bit ? FlatKind::Code64 : FlatKind::Code32, 3);
+  enter(state, to_64bit ? selector + 16 : selector, selector + 8,
+        to_64bit ? FlatKind::Code64 : FlatKind::Code32, 3);
   if (amd) {
     // Only the selector of SS is loaded.
     const u16 stack_selector = state.seg[SS].selector;
@@ -160,10 +173,12 @@ bool sysenter_enabled(const Cpu& cpu) { return !cpu.profile.amd() || !in_long_mo
 Status sem_sysenter(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
   if (!sysenter_enabled(cpu)) return cpu.raise(kUD);
-  if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs))) return cpu.raise(kGP, 0);
+  if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs)))
+    return cpu.raise(kGP, 0);
   const bool long_mode = in_long_mode(cpu);
   state.rflags &= ~(kRflagsVm | kRflagsIf | kRflagsRf);
-  enter(state, state.sysenter_cs, (state.sysenter_cs & 0xfffc) + 8, long_mode ? FlatKind::Code64 : FlatKind::Code32, 0);
+  enter(state, state.sysenter_cs, (state.sysenter_cs & 0xfffc) + 8,
+        long_mode ? FlatKind::Code64 : FlatKind::Code32, 0);
   state.rip = long_mode ? state.sysenter_eip : static_cast<u32>(state.sysenter_eip);
   state.gpr[RSP] = long_mode ? state.sysenter_esp : static_cast<u32>(state.sysenter_esp);
   return Status::StopJump;

@@ -25,11 +25,15 @@ constexpr Signs kFmaddsub{FmaSigns::NegateAddend, FmaSigns::None};
 constexpr Signs kFmsubadd{FmaSigns::None, FmaSigns::NegateAddend};
 
 template <class F, Order O>
-typename F::Bits fma_element(SseEnv& env, typename F::Bits op1, typename F::Bits op2, typename F::Bits op3, FmaSigns signs) {
+typename F::Bits fma_element(SseEnv& env, typename F::Bits op1, typename F::Bits op2, typename F::Bits op3,
+                             FmaSigns signs) {
   switch (O) {
-    case Order::k132: return softfloat::fma<F>(env, op1, op3, op2, signs);
-    case Order::k213: return softfloat::fma<F>(env, op2, op1, op3, signs);
-    default: return softfloat::fma<F>(env, op2, op3, op1, signs);
+    case Order::k132:
+      return softfloat::fma<F>(env, op1, op3, op2, signs);
+    case Order::k213:
+      return softfloat::fma<F>(env, op2, op1, op3, signs);
+    default:
+      return softfloat::fma<F>(env, op2, op3, op1, signs);
   }
 }
 
@@ -38,7 +42,8 @@ struct sem_fma_packed {
   V128 operator()(SseEnv& env, V128 op1, V128 op2, V128 op3) const {
     using Bits = typename F::Bits;
     const auto a = lanes<Bits>(op1), b = lanes<Bits>(op2), c = lanes<Bits>(op3);
-    return fill_lanes<Bits, V128>([&](unsigned i) { return fma_element<F, O>(env, a[i], b[i], c[i], i & 1 ? S.odd : S.even); });
+    return fill_lanes<Bits, V128>(
+        [&](unsigned i) { return fma_element<F, O>(env, a[i], b[i], c[i], i & 1 ? S.odd : S.even); });
   }
 };
 /// The other elements of the destination keep their value.

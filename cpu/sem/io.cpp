@@ -1,9 +1,9 @@
 // IN, OUT, INS, OUTS. SDM 1 chapter 19 (protection), SDM 2A/2B.
 // Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A
 // REP form runs one iteration at a time, but for those that the device says only move data (a disk's data port).
-#include "cpu/system/debug_regs.h"
 #include "cpu/engine/interpret.h"
 #include "cpu/sem/shapes.h"
+#include "cpu/system/debug_regs.h"
 
 namespace reprise::cpu {
 namespace {
@@ -121,7 +121,8 @@ bool count_exhausted(const Cpu& cpu, const Insn& in) {
 /// from `offset` of `seg`, at `linear`, is one page that passes the checks the first element has passed.
 template <class T>
 u64 iterations_ahead(const Cpu& cpu, const Insn& in, SegmentIndex seg, u64 offset, u64 linear) {
-  if (!in.has(kAnyRep) || in.has(Insn::kAlignCheck) || (cpu.state.rflags & kRflagsDf) || !nothing_waits(cpu)) return 0;
+  if (!in.has(kAnyRep) || in.has(Insn::kAlignCheck) || (cpu.state.rflags & kRflagsDf) || !nothing_waits(cpu))
+    return 0;
   const u64 iterations = std::min(address_register(cpu.state, in, RCX), cpu.iterations_left(in));
   u64 last = ~u64{0} >> in.addr_shift;  // highest offset of the address size
   if (!cpu.mode.is64()) {

@@ -35,7 +35,8 @@ struct sem_sha1rnds4 {
     const unsigned group = imm & 3;
     u32 a = state[3], b = state[2], c = state[1], d = state[0], e = 0;
     for (unsigned i = 0; i < 4; ++i) {
-      const u32 next = sha::function(group, b, c, d) + std::rotl(a, 5) + w[3 - i] + e + sha::kConstants[group];
+      const u32 next =
+          sha::function(group, b, c, d) + std::rotl(a, 5) + w[3 - i] + e + sha::kConstants[group];
       e = d, d = c, c = std::rotl(b, 30), b = a, a = next;
     }
     return from_lanes(sha::Words{d, c, b, a});
@@ -68,7 +69,8 @@ struct sem_sha1msg2 {
 struct sem_sha256rnds2 {
   V128 operator()(V128 dst, V128 src, V128 wk) const {
     const auto cdgh = lanes<u32>(dst), abef = lanes<u32>(src);
-    u32 a = abef[3], b = abef[2], c = cdgh[3], d = cdgh[2], e = abef[1], f = abef[0], g = cdgh[1], h = cdgh[0];
+    u32 a = abef[3], b = abef[2], c = cdgh[3], d = cdgh[2], e = abef[1], f = abef[0], g = cdgh[1],
+        h = cdgh[0];
     for (unsigned i = 0; i < 2; ++i) {
       const u32 t1 = h + sha::big_sigma1(e) + sha::choose(e, f, g) + lane<u32>(wk, i);
       const u32 t2 = sha::big_sigma0(a) + sha::majority(a, b, c);

@@ -28,11 +28,16 @@ template <template <class> class Instance>
 struct by_width {
   static Handler select(unsigned bytes, Form form) {
     switch (bytes) {
-      case 1: return Instance<u8>::select(form);
-      case 2: return Instance<u16>::select(form);
-      case 4: return Instance<u32>::select(form);
-      case 8: return Instance<u64>::select(form);
-      default: return nullptr;
+      case 1:
+        return Instance<u8>::select(form);
+      case 2:
+        return Instance<u16>::select(form);
+      case 4:
+        return Instance<u32>::select(form);
+      case 8:
+        return Instance<u64>::select(form);
+      default:
+        return nullptr;
     }
   }
 };
@@ -42,7 +47,8 @@ struct rmw2 {
   template <class T>
   struct Instance {
     static Status rr(Cpu& cpu, const Insn& in) {
-      set_gpr<T>(cpu.state, in.reg[0], Body{}(cpu, gpr<T>(cpu.state, in.reg[0]), gpr<T>(cpu.state, in.reg[1])));
+      set_gpr<T>(cpu.state, in.reg[0],
+                 Body{}(cpu, gpr<T>(cpu.state, in.reg[0]), gpr<T>(cpu.state, in.reg[1])));
       return Status::Next;
     }
     static Status ri(Cpu& cpu, const Insn& in) {
@@ -61,17 +67,24 @@ struct rmw2 {
       return done ? Status::Next : Status::Fault;
     }
     static Status mi(Cpu& cpu, const Insn& in) {
-      const bool done = modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst, static_cast<T>(in.imm)); });
+      const bool done =
+          modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst, static_cast<T>(in.imm)); });
       return done ? Status::Next : Status::Fault;
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
+        case Form::RR:
+          return rr;
+        case Form::RI:
+          return ri;
+        case Form::RM:
+          return rm;
+        case Form::MR:
+          return mr;
+        case Form::MI:
+          return mi;
+        default:
+          return nullptr;
       }
     }
   };
@@ -110,12 +123,18 @@ struct read2 {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
+        case Form::RR:
+          return rr;
+        case Form::RI:
+          return ri;
+        case Form::RM:
+          return rm;
+        case Form::MR:
+          return mr;
+        case Form::MI:
+          return mi;
+        default:
+          return nullptr;
       }
     }
   };
@@ -214,19 +233,26 @@ struct write2 {
       return Status::Next;
     }
     static Status mr(Cpu& cpu, const Insn& in) {
-      return store_operand<T>(cpu, in, Body{}(cpu, gpr<T>(cpu.state, in.reg[1]))) ? Status::Next : Status::Fault;
+      return store_operand<T>(cpu, in, Body{}(cpu, gpr<T>(cpu.state, in.reg[1]))) ? Status::Next
+                                                                                  : Status::Fault;
     }
     static Status mi(Cpu& cpu, const Insn& in) {
       return store_operand<T>(cpu, in, Body{}(cpu, static_cast<T>(in.imm))) ? Status::Next : Status::Fault;
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
+        case Form::RR:
+          return rr;
+        case Form::RI:
+          return ri;
+        case Form::RM:
+          return rm;
+        case Form::MR:
+          return mr;
+        case Form::MI:
+          return mi;
+        default:
+          return nullptr;
       }
     }
   };

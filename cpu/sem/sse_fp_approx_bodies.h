@@ -40,7 +40,8 @@ inline constexpr auto kReciprocalRoot = [] {
 constexpr u32 assemble(bool sign, i32 exponent, u32 k) {
   const i32 field = exponent - 1 + Binary32::kBias;
   return field <= 0 ? Binary32::zero(sign)
-                    : Binary32::with_sign(sign) | static_cast<u32>(field) << 23 | (k << 11 & Binary32::kFractionMask);
+                    : Binary32::with_sign(sign) | static_cast<u32>(field) << 23 |
+                          (k << 11 & Binary32::kFractionMask);
 }
 
 }  // namespace approx

@@ -21,63 +21,101 @@ using BitsOf = typename F::Bits;
 
 struct fp_add {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::add<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::add<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a + b; }
+  static T host(T a, T b) {
+    return a + b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return ordinary<F>(a) & ordinary<F>(b);
+  }
 };
 struct fp_sub {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::sub<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::sub<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a - b; }
+  static T host(T a, T b) {
+    return a - b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return ordinary<F>(a) & ordinary<F>(b);
+  }
 };
 struct fp_mul {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::mul<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::mul<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a * b; }
+  static T host(T a, T b) {
+    return a * b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return ordinary<F>(a) & ordinary<F>(b);
+  }
 };
 struct fp_div {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::div<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::div<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a / b; }
+  static T host(T a, T b) {
+    return a / b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return ordinary<F>(a) & ordinary_nonzero<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return ordinary<F>(a) & ordinary_nonzero<F>(b);
+  }
 };
 struct fp_min {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::min<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::min<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a < b ? a : b; }
+  static T host(T a, T b) {
+    return a < b ? a : b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return comparable<F>(a) & comparable<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return comparable<F>(a) & comparable<F>(b);
+  }
 };
 struct fp_max {
   template <class F>
-  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) { return softfloat::max<F>(env, a, b); }
+  static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
+    return softfloat::max<F>(env, a, b);
+  }
   template <class T>
-  static T host(T a, T b) { return a > b ? a : b; }
+  static T host(T a, T b) {
+    return a > b ? a : b;
+  }
   template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) { return comparable<F>(a) & comparable<F>(b); }
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return comparable<F>(a) & comparable<F>(b);
+  }
 };
 struct fp_sqrt {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a) {
-    if (env.host_exact && ordinary_nonzero<F>(a) && !F::sign(a)) return from_host<F>(std::sqrt(to_host<F>(a)));
+    if (env.host_exact && ordinary_nonzero<F>(a) && !F::sign(a))
+      return from_host<F>(std::sqrt(to_host<F>(a)));
     return softfloat::sqrt<F>(env, a);
   }
 };
 
 template <class F, class Op>
 BitsOf<F> fp_element(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
-  if (env.host_exact && Op::template exact<F>(a, b)) [[likely]] return from_host<F>(Op::host(to_host<F>(a), to_host<F>(b)));
+  if (env.host_exact && Op::template exact<F>(a, b)) [[likely]]
+    return from_host<F>(Op::host(to_host<F>(a), to_host<F>(b)));
   return Op::template run<F>(env, a, b);
 }
 
@@ -114,7 +152,9 @@ struct sem_fp_packed1 {
 };
 template <class F, class Op>
 struct sem_fp_scalar1 {
-  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src) const { return with_lane(dst, 0, Op::template run<F>(env, src)); }
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src) const {
+    return with_lane(dst, 0, Op::template run<F>(env, src));
+  }
 };
 
 /// HADDPS and kin: Op on neighbours of dst, then of src.
@@ -149,19 +189,21 @@ template <class F>
 struct sem_dp {
   using Elements = Lanes<BitsOf<F>, V128>;
   static constexpr unsigned kCount = kLanes<BitsOf<F>, V128>;
-  V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const {
-    return run<1>(env, {dst}, {src}, imm)[0];
-  }
+  V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const { return run<1>(env, {dst}, {src}, imm)[0]; }
   template <std::size_t Halves>
-  static std::array<V128, Halves> run(SseEnv& env, const std::array<V128, Halves>& dst, const std::array<V128, Halves>& src,
-                                      u8 imm) {
+  static std::array<V128, Halves> run(SseEnv& env, const std::array<V128, Halves>& dst,
+                                      const std::array<V128, Halves>& src, u8 imm) {
     std::array<Elements, Halves> term{};
     for (std::size_t h = 0; h < Halves; ++h) {
       const Elements a = lanes<BitsOf<F>>(dst[h]), b = lanes<BitsOf<F>>(src[h]);
-      for (unsigned i = 0; i < kCount; ++i) term[h][i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
+      for (unsigned i = 0; i < kCount; ++i)
+        term[h][i] = bit(imm, 4 + i) ? softfloat::mul<F>(env, a[i], b[i]) : 0;
     }
-    if (kCount == 4) add_step(env, term, [](unsigned i) { return i ^ 1; }, [](unsigned i) { return i; });
-    add_step(env, term, [](unsigned i) { return i; }, [](unsigned i) { return i ^ kCount / 2; });
+    if (kCount == 4)
+      add_step(
+          env, term, [](unsigned i) { return i ^ 1; }, [](unsigned i) { return i; });
+    add_step(
+        env, term, [](unsigned i) { return i; }, [](unsigned i) { return i ^ kCount / 2; });
     std::array<V128, Halves> result;
     for (std::size_t h = 0; h < Halves; ++h) {
       result[h] = fill_lanes<BitsOf<F>, V128>([&](unsigned i) { return bit(imm, i) ? term[h][i] : 0; });
@@ -174,7 +216,8 @@ struct sem_dp {
     env.finish_step();
     for (Elements& term : terms) {
       const Elements before = term;
-      for (unsigned i = 0; i < kCount; ++i) term[i] = softfloat::add<F>(env, before[first(i)], before[second(i)]);
+      for (unsigned i = 0; i < kCount; ++i)
+        term[i] = softfloat::add<F>(env, before[first(i)], before[second(i)]);
     }
   }
 };
@@ -183,8 +226,8 @@ struct sem_dp {
 template <class F>
 constexpr BitsOf<F> fp_round(SseEnv& env, BitsOf<F> value, u8 imm) {
   const auto rounding = imm & 4 ? env.rounding : static_cast<softfloat::Rounding>(imm & 3);
-  return softfloat::round_to_integral<F>(env, value, rounding,
-                                         imm & 8 ? softfloat::Inexact::Suppressed : softfloat::Inexact::Raises);
+  return softfloat::round_to_integral<F>(
+      env, value, rounding, imm & 8 ? softfloat::Inexact::Suppressed : softfloat::Inexact::Raises);
 }
 template <class F>
 struct sem_round_packed {
@@ -194,7 +237,9 @@ struct sem_round_packed {
 };
 template <class F>
 struct sem_round_scalar {
-  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src, u8 imm) const { return with_lane(dst, 0, fp_round<F>(env, src, imm)); }
+  V128 operator()(SseEnv& env, V128 dst, BitsOf<F> src, u8 imm) const {
+    return with_lane(dst, 0, fp_round<F>(env, src, imm));
+  }
 };
 
 // --- Comparison -------------------------------------------------------------------------------------------------
@@ -205,10 +250,14 @@ struct FpPredicate {
   softfloat::NanSignals signals;
   constexpr bool holds(softfloat::Relation relation) const {
     switch (relation) {
-      case softfloat::Relation::Less: return less;
-      case softfloat::Relation::Equal: return equal;
-      case softfloat::Relation::Greater: return greater;
-      default: return unordered;
+      case softfloat::Relation::Less:
+        return less;
+      case softfloat::Relation::Equal:
+        return equal;
+      case softfloat::Relation::Greater:
+        return greater;
+      default:
+        return unordered;
     }
   }
 };
@@ -217,11 +266,13 @@ constexpr FpPredicate fp_predicate(unsigned imm) {
   // EQ LT LE UNORD NEQ NLT NLE ORD; 8-15 differ in the answer for unordered operands, 16-31 in what they signal.
   constexpr struct {
     bool less, equal, greater, unordered, signals;
-  } kBasic[8] = {{false, true, false, false, false}, {true, false, false, false, true}, {true, true, false, false, true},
-                 {false, false, false, true, false}, {true, false, true, true, false},  {false, true, true, true, true},
+  } kBasic[8] = {{false, true, false, false, false}, {true, false, false, false, true},
+                 {true, true, false, false, true},   {false, false, false, true, false},
+                 {true, false, true, true, false},   {false, true, true, true, true},
                  {false, false, true, true, true},   {true, true, true, false, false}};
   const auto& basic = kBasic[imm & 7];
-  FpPredicate predicate{basic.less, basic.equal, basic.greater, basic.unordered, softfloat::NanSignals::OnlySignalling};
+  FpPredicate predicate{basic.less, basic.equal, basic.greater, basic.unordered,
+                        softfloat::NanSignals::OnlySignalling};
   if ((imm & 8) && (imm & 3) == 3) {
     // FALSE and TRUE.
     predicate.less = predicate.equal = predicate.greater = predicate.unordered = (imm & 4) != 0;
@@ -237,7 +288,9 @@ template <class F>
 softfloat::Relation fp_relation(SseEnv& env, BitsOf<F> a, BitsOf<F> b, softfloat::NanSignals signals) {
   if (comparable<F>(a) && comparable<F>(b)) [[likely]] {
     const auto x = to_host<F>(a), y = to_host<F>(b);
-    return x < y ? softfloat::Relation::Less : x > y ? softfloat::Relation::Greater : softfloat::Relation::Equal;
+    return x < y   ? softfloat::Relation::Less
+           : x > y ? softfloat::Relation::Greater
+                   : softfloat::Relation::Equal;
   }
   return softfloat::compare<F>(env, a, b, signals);
 }
@@ -250,7 +303,8 @@ template <class F, u8 Mask>
 struct sem_cmp_packed {
   V128 operator()(SseEnv& env, V128 dst, V128 src, u8 imm) const {
     const FpPredicate predicate = fp_predicate(imm & Mask);
-    return map_lanes<BitsOf<F>>(dst, src, [&](auto a, auto b) { return fp_compare<F>(env, a, b, predicate); });
+    return map_lanes<BitsOf<F>>(dst, src,
+                                [&](auto a, auto b) { return fp_compare<F>(env, a, b, predicate); });
   }
 };
 template <class F, u8 Mask>
@@ -265,10 +319,14 @@ template <class F, softfloat::NanSignals Signals>
 struct sem_comi {
   u64 operator()(SseEnv& env, BitsOf<F> a, BitsOf<F> b) const {
     switch (fp_relation<F>(env, a, b, Signals)) {
-      case softfloat::Relation::Less: return kRflagsCf;
-      case softfloat::Relation::Equal: return kRflagsZf;
-      case softfloat::Relation::Greater: return 0;
-      default: return kRflagsZf | kRflagsPf | kRflagsCf;
+      case softfloat::Relation::Less:
+        return kRflagsCf;
+      case softfloat::Relation::Equal:
+        return kRflagsZf;
+      case softfloat::Relation::Greater:
+        return 0;
+      default:
+        return kRflagsZf | kRflagsPf | kRflagsCf;
     }
   }
 };

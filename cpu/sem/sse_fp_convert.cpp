@@ -23,7 +23,8 @@ struct cvtpi2pd {
 template <class F>
 struct cvt_from_gpr {
   static Handler select(const Insn& in) {
-    return in.size1 == 8 ? vload_gpr<sem_cvt_from_gpr<F>, u64>::select(in) : vload_gpr<sem_cvt_from_gpr<F>, u32>::select(in);
+    return in.size1 == 8 ? vload_gpr<sem_cvt_from_gpr<F>, u64>::select(in)
+                         : vload_gpr<sem_cvt_from_gpr<F>, u32>::select(in);
   }
 };
 

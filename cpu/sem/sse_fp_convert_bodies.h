@@ -10,7 +10,8 @@ enum class Convert : u8 { Rounds, Truncates };
 
 template <class F, class To, Convert C>
 To fp_to_int(SseEnv& env, BitsOf<F> value) {
-  if (C == Convert::Truncates && env.host_exact && F::field(value) < F::kBias + static_cast<i32>(kBits<To>) - 1) {
+  if (C == Convert::Truncates && env.host_exact &&
+      F::field(value) < F::kBias + static_cast<i32>(kBits<To>) - 1) {
     return static_cast<To>(static_cast<Signed<To>>(to_host<F>(value)));
   }
   constexpr auto kWidth = sizeof(To) == 8 ? softfloat::IntWidth::Qword : softfloat::IntWidth::Dword;
@@ -66,9 +67,8 @@ struct sem_cvt_to_dwords {
 
 struct sem_cvtps2pd {
   V128 operator()(SseEnv& env, u64 src) const {
-    return fill_lanes<u64, V128>([&](unsigned i) {
-      return fp_to_format<Binary64, Binary32>(env, static_cast<u32>(src >> (32 * i)));
-    });
+    return fill_lanes<u64, V128>(
+        [&](unsigned i) { return fp_to_format<Binary64, Binary32>(env, static_cast<u32>(src >> (32 * i))); });
   }
 };
 struct sem_cvtpd2ps {
@@ -123,7 +123,8 @@ struct sem_cvtps2ph {
     if (!(imm & 4)) env.rounding = static_cast<softfloat::Rounding>(imm & 3);
     const auto a = lanes<u32>(src);
     u64 result = 0;
-    for (unsigned i = 0; i < 4; ++i) result |= u64{softfloat::convert<softfloat::Binary16, Binary32>(env, a[i])} << (16 * i);
+    for (unsigned i = 0; i < 4; ++i)
+      result |= u64{softfloat::convert<softfloat::Binary16, Binary32>(env, a[i])} << (16 * i);
     return result;
   }
 };

@@ -10,39 +10,57 @@ namespace reprise::cpu {
 
 struct wrap_add {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a + b); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
 };
 struct wrap_sub {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a - b); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a - b);
+  }
 };
 struct saturating_add {
   template <class T>
-  T operator()(T a, T b) const { return saturate<T>(a + b); }
+  T operator()(T a, T b) const {
+    return saturate<T>(a + b);
+  }
 };
 struct saturating_sub {
   template <class T>
-  T operator()(T a, T b) const { return saturate<T>(a - b); }
+  T operator()(T a, T b) const {
+    return saturate<T>(a - b);
+  }
 };
 struct average {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>((a + b + 1) >> 1); }
+  T operator()(T a, T b) const {
+    return static_cast<T>((a + b + 1) >> 1);
+  }
 };
 struct minimum {
   template <class T>
-  T operator()(T a, T b) const { return a < b ? a : b; }
+  T operator()(T a, T b) const {
+    return a < b ? a : b;
+  }
 };
 struct maximum {
   template <class T>
-  T operator()(T a, T b) const { return a > b ? a : b; }
+  T operator()(T a, T b) const {
+    return a > b ? a : b;
+  }
 };
 struct mask_equal {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a == b ? -1 : 0); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a == b ? -1 : 0);
+  }
 };
 struct mask_greater {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(a > b ? -1 : 0); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(a > b ? -1 : 0);
+  }
 };
 struct bit_and {
   u64 operator()(u64 a, u64 b) const { return a & b; }
@@ -58,11 +76,15 @@ struct bit_xor {
 };
 struct absolute {
   template <class T>
-  T operator()(T a) const { return static_cast<T>(a < 0 ? -static_cast<i64>(a) : a); }
+  T operator()(T a) const {
+    return static_cast<T>(a < 0 ? -static_cast<i64>(a) : a);
+  }
 };
 struct apply_sign {
   template <class T>
-  T operator()(T a, T b) const { return static_cast<T>(b < 0 ? -static_cast<i64>(a) : b == 0 ? 0 : a); }
+  T operator()(T a, T b) const {
+    return static_cast<T>(b < 0 ? -static_cast<i64>(a) : b == 0 ? 0 : a);
+  }
 };
 struct multiply_low {
   i16 operator()(i16 a, i16 b) const { return static_cast<i16>(a * b); }
@@ -136,7 +158,8 @@ struct sem_pmaddubsw {
   V operator()(V dst, V src) const {
     const auto a = lanes<u8>(dst);
     const auto b = lanes<i8>(src);
-    return fill_lanes<i16, V>([&](unsigned i) { return saturate<i16>(a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1]); });
+    return fill_lanes<i16, V>(
+        [&](unsigned i) { return saturate<i16>(a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1]); });
   }
 };
 
@@ -146,7 +169,8 @@ struct sem_psadbw {
     const auto a = lanes<u8>(dst), b = lanes<u8>(src);
     return fill_lanes<u64, V>([&](unsigned i) {
       u64 sum = 0;
-      for (unsigned j = 8 * i; j < 8 * i + 8; ++j) sum += static_cast<u64>(a[j] > b[j] ? a[j] - b[j] : b[j] - a[j]);
+      for (unsigned j = 8 * i; j < 8 * i + 8; ++j)
+        sum += static_cast<u64>(a[j] > b[j] ? a[j] - b[j] : b[j] - a[j]);
       return sum;
     });
   }
@@ -243,11 +267,15 @@ struct sem_psra {
 /// VPSLLVD and kin: each lane has its own count.
 struct shift_left {
   template <class T>
-  T operator()(T a, T count) const { return count < kBits<T> ? static_cast<T>(a << count) : 0; }
+  T operator()(T a, T count) const {
+    return count < kBits<T> ? static_cast<T>(a << count) : 0;
+  }
 };
 struct shift_right {
   template <class T>
-  T operator()(T a, T count) const { return count < kBits<T> ? static_cast<T>(a >> count) : 0; }
+  T operator()(T a, T count) const {
+    return count < kBits<T> ? static_cast<T>(a >> count) : 0;
+  }
 };
 struct shift_right_signed {
   i32 operator()(i32 a, i32 count) const { return a >> (static_cast<u32>(count) < 32 ? count : 31); }
@@ -263,7 +291,8 @@ struct sem_pslldq {
 struct sem_psrldq {
   V128 operator()(V128 dst, u64 count) const {
     const auto bytes = lanes<u8>(dst);
-    return fill_lanes<u8, V128>([&](unsigned i) { return count < 16 && i + count < 16 ? bytes[i + count] : 0; });
+    return fill_lanes<u8, V128>(
+        [&](unsigned i) { return count < 16 && i + count < 16 ? bytes[i + count] : 0; });
   }
 };
 

@@ -22,10 +22,14 @@ struct vmov {
   }
   static Handler select(const Insn& in) {
     switch (in.form) {
-      case Form::RR: return rr;
-      case Form::RM: return rm;
-      case Form::MR: return mr;
-      default: return nullptr;
+      case Form::RR:
+        return rr;
+      case Form::RM:
+        return rm;
+      case Form::MR:
+        return mr;
+      default:
+        return nullptr;
     }
   }
 };
@@ -68,7 +72,8 @@ struct vmov_low {
     }
     static Status memory_from_vector(Cpu& cpu, const Insn& in) {
       if (!begin_mmx<V>(cpu)) return Status::Fault;
-      if (!store_operand(cpu, in, static_cast<T>(vreg<V>(cpu.state, in.reg[1]).qword[0]))) return Status::Fault;
+      if (!store_operand(cpu, in, static_cast<T>(vreg<V>(cpu.state, in.reg[1]).qword[0])))
+        return Status::Fault;
       end_mmx<V>(cpu);
       return Status::Next;
     }
@@ -146,7 +151,8 @@ struct maskmov {
     const auto bytes = lanes<u8>(vreg<V>(cpu.state, in.reg[0]));
     const u32 mask = sign_mask<u8>(vreg<V>(cpu.state, in.reg[1]));
     for (unsigned i = 0; i < sizeof(V); ++i) {
-      if (bit(mask, i) && !cpu.mmu.store(linear + i, bytes[i])) return cpu.memory_fault(in.has(Insn::kStackSegment));
+      if (bit(mask, i) && !cpu.mmu.store(linear + i, bytes[i]))
+        return cpu.memory_fault(in.has(Insn::kStackSegment));
     }
     end_mmx<V>(cpu);
     return Status::Next;

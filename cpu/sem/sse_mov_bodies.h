@@ -37,7 +37,9 @@ struct sem_movdup {
 template <class T>
 struct sem_movmsk {
   template <class V>
-  u32 operator()(V src) const { return sign_mask<T>(src); }
+  u32 operator()(V src) const {
+    return sign_mask<T>(src);
+  }
 };
 
 struct sem_movq2dq {

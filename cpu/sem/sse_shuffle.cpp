@@ -32,10 +32,13 @@ struct insertps {
   static Status rm(Cpu& cpu, const Insn& in) {
     u32 element;
     if (!load_operand(cpu, in, element)) return Status::Fault;
-    set_xmm(cpu.state, in.reg[0], sem_insertps{}(xmm(cpu.state, in.reg[0]), element, static_cast<u8>(in.imm)));
+    set_xmm(cpu.state, in.reg[0],
+            sem_insertps{}(xmm(cpu.state, in.reg[0]), element, static_cast<u8>(in.imm)));
     return Status::Next;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
+  }
 };
 
 template <class To, class From>

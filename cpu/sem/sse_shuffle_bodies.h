@@ -15,7 +15,9 @@ struct sem_shufps {
   }
 };
 struct sem_shufpd {
-  V128 operator()(V128 dst, V128 src, u8 imm) const { return V128{{dst.qword[imm & 1], src.qword[imm >> 1 & 1]}}; }
+  V128 operator()(V128 dst, V128 src, u8 imm) const {
+    return V128{{dst.qword[imm & 1], src.qword[imm >> 1 & 1]}};
+  }
 };
 struct sem_pshufd {
   V128 operator()(V128 src, u8 imm) const {
@@ -29,7 +31,8 @@ struct sem_pshufw {
   template <class V>
   V operator()(V src, u8 imm) const {
     const auto a = lanes<u16>(src);
-    return fill_lanes<u16, V>([&](unsigned i) { return i - First < 4 ? a[First + selector2(imm, i - First)] : a[i]; });
+    return fill_lanes<u16, V>(
+        [&](unsigned i) { return i - First < 4 ? a[First + selector2(imm, i - First)] : a[i]; });
   }
 };
 
@@ -37,7 +40,8 @@ struct sem_pshufb {
   template <class V>
   V operator()(V dst, V src) const {
     const auto a = lanes<u8>(dst), control = lanes<u8>(src);
-    return fill_lanes<u8, V>([&](unsigned i) { return a[control[i] & (sizeof(V) - 1)] & ((control[i] >> 7) - 1); });
+    return fill_lanes<u8, V>(
+        [&](unsigned i) { return a[control[i] & (sizeof(V) - 1)] & ((control[i] >> 7) - 1); });
   }
 };
 
@@ -61,7 +65,8 @@ struct sem_pack {
   V operator()(V dst, V src) const {
     const auto a = lanes<From>(dst), b = lanes<From>(src);
     constexpr unsigned kCount = kLanes<From, V>;
-    return fill_lanes<To, V>([&](unsigned i) { return saturate<To>(static_cast<i32>((i < kCount ? a : b)[i % kCount])); });
+    return fill_lanes<To, V>(
+        [&](unsigned i) { return saturate<To>(static_cast<i32>((i < kCount ? a : b)[i % kCount])); });
   }
 };
 
@@ -81,12 +86,16 @@ struct sem_palignr {
 template <class T>
 struct sem_insert {
   template <class V>
-  V operator()(V dst, T src, u8 imm) const { return with_lane<T>(dst, imm % kLanes<T, V>, src); }
+  V operator()(V dst, T src, u8 imm) const {
+    return with_lane<T>(dst, imm % kLanes<T, V>, src);
+  }
 };
 template <class T>
 struct sem_extract {
   template <class V>
-  T operator()(V src, u8 imm) const { return lane<T>(src, imm % kLanes<T, V>); }
+  T operator()(V src, u8 imm) const {
+    return lane<T>(src, imm % kLanes<T, V>);
+  }
 };
 
 /// The element is put at imm[5:4]; then imm[3:0] clears lanes.

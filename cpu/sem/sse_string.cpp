@@ -13,7 +13,8 @@ struct string_compare {
   static unsigned length(const Cpu& cpu, const Insn& in, StringControl control, const V128& text, Gpr reg) {
     if constexpr (L == Length::Implicit) return implicit_length(control, text);
     const u64 value = cpu.state.gpr[reg];
-    return explicit_length(control, in.operand_bytes == 8 ? static_cast<i64>(value) : static_cast<i32>(value));
+    return explicit_length(control,
+                           in.operand_bytes == 8 ? static_cast<i64>(value) : static_cast<i32>(value));
   }
   static Status finish(Cpu& cpu, const Insn& in, const V128& second) {
     const StringControl control{static_cast<u8>(in.imm)};
@@ -34,7 +35,9 @@ struct string_compare {
     V128 second;
     return load_vector<Alignment::Unaligned>(cpu, in, second) ? finish(cpu, in, second) : Status::Fault;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
+  }
 };
 
 }  // namespace

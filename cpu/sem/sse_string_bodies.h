@@ -27,8 +27,8 @@ struct StringComparison {
 
 /// T is u8, i8, u16 or i16; the lengths are at most the number of elements.
 template <class T>
-StringComparison compare_strings(StringControl control, const V128& first, unsigned first_length, const V128& second,
-                                 unsigned second_length) {
+StringComparison compare_strings(StringControl control, const V128& first, unsigned first_length,
+                                 const V128& second, unsigned second_length) {
   constexpr unsigned kCount = kLanes<T, V128>;
   const auto a = lanes<T>(first), b = lanes<T>(second);
   u32 result = 0;
@@ -68,10 +68,14 @@ StringComparison compare_strings(StringControl control, const V128& first, unsig
 inline StringComparison compare_strings(StringControl control, const V128& first, unsigned first_length,
                                         const V128& second, unsigned second_length) {
   switch (control.imm & 3) {
-    case 0: return compare_strings<u8>(control, first, first_length, second, second_length);
-    case 1: return compare_strings<u16>(control, first, first_length, second, second_length);
-    case 2: return compare_strings<i8>(control, first, first_length, second, second_length);
-    default: return compare_strings<i16>(control, first, first_length, second, second_length);
+    case 0:
+      return compare_strings<u8>(control, first, first_length, second, second_length);
+    case 1:
+      return compare_strings<u16>(control, first, first_length, second, second_length);
+    case 2:
+      return compare_strings<i8>(control, first, first_length, second, second_length);
+    default:
+      return compare_strings<i16>(control, first, first_length, second, second_length);
   }
 }
 
@@ -92,7 +96,8 @@ inline unsigned explicit_length(StringControl control, i64 length) {
 /// ECX of PCMPxSTRI: the number of elements when no bit is set.
 inline u32 string_index(StringControl control, u32 result) {
   if (result == 0) return control.elements();
-  return static_cast<u32>(control.output_high_or_expanded() ? std::bit_width(result) - 1 : std::countr_zero(result));
+  return static_cast<u32>(control.output_high_or_expanded() ? std::bit_width(result) - 1
+                                                            : std::countr_zero(result));
 }
 /// XMM0 of PCMPxSTRM.
 inline V128 string_mask(StringControl control, u32 result) {

@@ -1,7 +1,7 @@
 // PUSH, POP, PUSHA, POPA, ENTER, LEAVE. SDM 2A/2B; SDM 1 6.2.
 #include "cpu/sem/shapes.h"
-#include "cpu/system/special_mov.h"
 #include "cpu/sem/stack_ops.h"
+#include "cpu/system/special_mov.h"
 
 namespace reprise::cpu {
 namespace {

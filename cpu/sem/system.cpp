@@ -1,10 +1,10 @@
 // Bodies of cpu/insn/system.inc, in its order.
-#include "cpu/system/control_regs.h"
 #include "cpu/decode/insn_table.h"
-#include "cpu/system/msr.h"
-#include "cpu/system/segments.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/sem/stack_ops.h"
+#include "cpu/system/control_regs.h"
+#include "cpu/system/msr.h"
+#include "cpu/system/segments.h"
 #include "cpu/system/smm.h"
 #include "cpu/system/stack_access.h"
 
@@ -28,10 +28,14 @@ struct load_far_pointer {
   }
   static Handler select(const Insn& in) {
     switch (in.size0) {
-      case 2: return run<u16>;
-      case 4: return run<u32>;
-      case 8: return run<u64>;
-      default: return nullptr;
+      case 2:
+        return run<u16>;
+      case 4:
+        return run<u32>;
+      case 8:
+        return run<u64>;
+      default:
+        return nullptr;
     }
   }
 };
@@ -73,14 +77,17 @@ struct lar {
     if (!inspect_descriptor(cpu, selector, descriptor, visible)) return Status::Fault;
     const u16 types = in_long_mode(cpu) ? kLarTypesLong : kLarTypes;
     visible = visible && (descriptor.code_or_data() || bit(types, descriptor.type()));
-    if (assign_zf(cpu, visible)) set_gpr<T>(cpu.state, in.reg[0], static_cast<T>((descriptor.low >> 32) & 0x00ffff00));
+    if (assign_zf(cpu, visible))
+      set_gpr<T>(cpu.state, in.reg[0], static_cast<T>((descriptor.low >> 32) & 0x00ffff00));
     return Status::Next;
   }
   template <bool Register>
   static Handler pick(unsigned bytes) {
     return bytes == 2 ? run<u16, Register> : bytes == 4 ? run<u32, Register> : run<u64, Register>;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0); }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0);
+  }
 };
 
 struct lsl {
@@ -100,7 +107,9 @@ struct lsl {
   static Handler pick(unsigned bytes) {
     return bytes == 2 ? run<u16, Register> : bytes == 4 ? run<u32, Register> : run<u64, Register>;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0); }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0);
+  }
 };
 
 enum class Verify : u8 { Read, Write };
@@ -360,7 +369,9 @@ struct random_number {
     flags::assign(cpu.state.rflags, kRflagsStatus, kRflagsCf);
     return Status::Next;
   }
-  static Handler select(const Insn& in) { return in.size0 == 2 ? run<u16> : in.size0 == 4 ? run<u32> : run<u64>; }
+  static Handler select(const Insn& in) {
+    return in.size0 == 2 ? run<u16> : in.size0 == 4 ? run<u32> : run<u64>;
+  }
 };
 
 // --- Flags with privilege ---

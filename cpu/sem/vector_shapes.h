@@ -23,20 +23,20 @@
 #include <type_traits>
 #include <utility>
 
-#include "cpu/sem/lanes.h"
-#include "cpu/core/x87_error.h"
 #include "cpu/core/operands.h"
+#include "cpu/core/x87_error.h"
+#include "cpu/sem/lanes.h"
 #include "cpu/softfloat/env.h"
 
 namespace reprise::cpu {
 
 // --- Registers --------------------------------------------------------------------------------------------------
 
-inline V128 xmm(const CpuState& state, u8 number) {
-  return read_unaligned<V128>(&state.ymm[number]);
-}
+inline V128 xmm(const CpuState& state, u8 number) { return read_unaligned<V128>(&state.ymm[number]); }
 /// A legacy SSE write: bits above 127 keep their value.
-inline void set_xmm(CpuState& state, u8 number, const V128& value) { write_unaligned(&state.ymm[number], value); }
+inline void set_xmm(CpuState& state, u8 number, const V128& value) {
+  write_unaligned(&state.ymm[number], value);
+}
 
 /// MMX register for V64, XMM register for V128.
 template <class V>
@@ -114,8 +114,10 @@ template <class T, Alignment A>
 template <Alignment A = Alignment::Aligned, class T>
 [[nodiscard]] inline bool load_vector(Cpu& cpu, const Insn& in, T& value) {
   u64 linear;
-  if (!vector_linear<T, A>(cpu, in, mmu::Access::Read, linear)) [[unlikely]] return false;
-  if (cpu.mmu.load(linear, value)) [[likely]] return true;
+  if (!vector_linear<T, A>(cpu, in, mmu::Access::Read, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.load(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }
@@ -123,8 +125,10 @@ template <Alignment A = Alignment::Aligned, class T>
 template <Alignment A = Alignment::Aligned, class T>
 [[nodiscard]] inline bool store_vector(Cpu& cpu, const Insn& in, const T& value) {
   u64 linear;
-  if (!vector_linear<T, A>(cpu, in, mmu::Access::Write, linear)) [[unlikely]] return false;
-  if (cpu.mmu.store(linear, value)) [[likely]] return true;
+  if (!vector_linear<T, A>(cpu, in, mmu::Access::Write, linear)) [[unlikely]]
+    return false;
+  if (cpu.mmu.store(linear, value)) [[likely]]
+    return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }
@@ -178,7 +182,8 @@ inline u32 sticky_exceptions(const SseEnv& env) {
 
 /// The body takes these operands, and SseEnv and an immediate if it likes.
 template <class Body, class... Args>
-inline constexpr bool kRunsFp = std::is_invocable_v<Body, SseEnv&, Args...> || std::is_invocable_v<Body, SseEnv&, Args..., u8>;
+inline constexpr bool kRunsFp =
+    std::is_invocable_v<Body, SseEnv&, Args...> || std::is_invocable_v<Body, SseEnv&, Args..., u8>;
 template <class Body, class... Args>
 inline constexpr bool kRuns =
     std::is_invocable_v<Body, Args...> || std::is_invocable_v<Body, Args..., u8> || kRunsFp<Body, Args...>;
@@ -245,7 +250,8 @@ struct vrmw2 {
     static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
   };
   static Handler select(const Insn& in) {
-    return by_register_file<Instance, kRuns<Body, V64, SourceOf<S, V64>>, kRuns<Body, V128, SourceOf<S, V128>>>::select(in);
+    return by_register_file<Instance, kRuns<Body, V64, SourceOf<S, V64>>,
+                            kRuns<Body, V128, SourceOf<S, V128>>>::select(in);
   }
 };
 
@@ -277,9 +283,12 @@ struct vwrite2 {
   static constexpr bool makes() {
     using Source = SourceOf<S, V>;
     return std::is_invocable_r_v<V, Body, Source> || std::is_invocable_r_v<V, Body, Source, u8> ||
-           std::is_invocable_r_v<V, Body, SseEnv&, Source> || std::is_invocable_r_v<V, Body, SseEnv&, Source, u8>;
+           std::is_invocable_r_v<V, Body, SseEnv&, Source> ||
+           std::is_invocable_r_v<V, Body, SseEnv&, Source, u8>;
   }
-  static Handler select(const Insn& in) { return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in); }
+  static Handler select(const Insn& in) {
+    return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in);
+  }
 };
 
 template <class Body>
@@ -293,7 +302,9 @@ struct vrmw3 {
     V128 src;
     return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
+  }
 };
 
 template <class Body, class S = V128>
@@ -309,7 +320,9 @@ struct vread2 {
     S b;
     return load_vector(cpu, in, b) ? finish(cpu, in, b) : Status::Fault;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
+  }
 };
 
 template <class Body>
@@ -336,15 +349,20 @@ struct vshift {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RI: return ri;
-        case Form::RR: return rr;
-        case Form::RM: return rm;
-        default: return nullptr;
+        case Form::RI:
+          return ri;
+        case Form::RR:
+          return rr;
+        case Form::RM:
+          return rm;
+        default:
+          return nullptr;
       }
     }
   };
   static Handler select(const Insn& in) {
-    return by_register_file<Instance, std::is_invocable_v<Body, V64, u64>, std::is_invocable_v<Body, V128, u64>>::select(in);
+    return by_register_file<Instance, std::is_invocable_v<Body, V64, u64>,
+                            std::is_invocable_v<Body, V128, u64>>::select(in);
   }
 };
 
@@ -381,14 +399,16 @@ struct vstore_gpr {
   struct Instance {
     static Status rr(Cpu& cpu, const Insn& in) {
       T result;
-      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1]))) return Status::Fault;
+      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1])))
+        return Status::Fault;
       set_gpr<u64>(cpu.state, in.reg[0], result);
       end_mmx<V>(cpu);
       return Status::Next;
     }
     static Status mr(Cpu& cpu, const Insn& in) {
       T result;
-      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1]))) return Status::Fault;
+      if (!begin_mmx<V>(cpu) || !run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[1])))
+        return Status::Fault;
       if (!store_operand<T>(cpu, in, result)) return Status::Fault;
       end_mmx<V>(cpu);
       return Status::Next;
@@ -418,7 +438,9 @@ struct vwrite_gpr {
     S src;
     return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
   }
-  static Handler select(const Insn& in) { return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr; }
+  static Handler select(const Insn& in) {
+    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
+  }
 };
 
 /// A body per lane: T Fn(T a, T b) or T Fn(T a).

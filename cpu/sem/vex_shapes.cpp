@@ -3,8 +3,10 @@
 namespace reprise::cpu {
 namespace {
 
-bool vex_linear(Cpu& cpu, const Insn& in, unsigned bytes, Alignment alignment, mmu::Access access, u64& linear) {
-  if (alignment == Alignment::Aligned && ((effective_address(cpu.state, in) + cpu.state.seg[in.seg].base) & (bytes - 1)) != 0) {
+bool vex_linear(Cpu& cpu, const Insn& in, unsigned bytes, Alignment alignment, mmu::Access access,
+                u64& linear) {
+  if (alignment == Alignment::Aligned &&
+      ((effective_address(cpu.state, in) + cpu.state.seg[in.seg].base) & (bytes - 1)) != 0) {
     return raise_misaligned(cpu, in, bytes, access);
   }
   return data_linear(cpu, in, bytes, access, linear);

@@ -45,7 +45,8 @@ inline OperandKind operand_kind(const Insn& in, unsigned index) {
 }
 
 /// Memory operands of `bytes`: a power of two from 1 to 32. An aligned one that is not raises #GP(0).
-[[nodiscard]] bool load_vex(Cpu& cpu, const Insn& in, unsigned bytes, V256& value, Alignment alignment = Alignment::Unaligned);
+[[nodiscard]] bool load_vex(Cpu& cpu, const Insn& in, unsigned bytes, V256& value,
+                            Alignment alignment = Alignment::Unaligned);
 [[nodiscard]] bool store_vex(Cpu& cpu, const Insn& in, unsigned bytes, const V256& value,
                              Alignment alignment = Alignment::Unaligned);
 
@@ -154,7 +155,8 @@ Status run_vex4(Cpu& cpu, const Insn& in) {
   if (!load_source(cpu, in, 2, vector_bytes(in), b)) return Status::Fault;
   const V256 a = cpu.state.ymm[in.reg[1]], c = cpu.state.ymm[in.reg[3]];
   SseEnv env;
-  return write_halves<false>(cpu, in, env, [&](unsigned h) { return Body{}(half(a, h), half(b, h), half(c, h)); });
+  return write_halves<false>(cpu, in, env,
+                             [&](unsigned h) { return Body{}(half(a, h), half(b, h), half(c, h)); });
 }
 template <class Body>
 using vex4 = vex_handler<run_vex4<Body>>;
@@ -187,8 +189,9 @@ Status run_vex2_widen(Cpu& cpu, const Insn& in) {
   V256 a;
   if (!load_source(cpu, in, 1, sizeof(S) * halves(in), a)) return Status::Fault;
   SseEnv env = sse_env(cpu.state.mxcsr);
-  return write_halves<kRunsFp<Body, S>>(cpu, in, env,
-                                        [&](unsigned h) { return call_half<Body>(env, static_cast<u8>(in.imm), element<S>(a, h)); });
+  return write_halves<kRunsFp<Body, S>>(cpu, in, env, [&](unsigned h) {
+    return call_half<Body>(env, static_cast<u8>(in.imm), element<S>(a, h));
+  });
 }
 template <class Body, class S>
 using vex2_widen = vex_handler<run_vex2_widen<Body, S>>;
@@ -211,7 +214,8 @@ Status run_vex_fma(Cpu& cpu, const Insn& in) {
   if (!load_source(cpu, in, 2, vector_bytes(in), c)) return Status::Fault;
   const V256 a = cpu.state.ymm[in.reg[0]], b = cpu.state.ymm[in.reg[1]];
   SseEnv env = sse_env(cpu.state.mxcsr);
-  return write_halves<true>(cpu, in, env, [&](unsigned h) { return Body{}(env, half(a, h), half(b, h), half(c, h)); });
+  return write_halves<true>(cpu, in, env,
+                            [&](unsigned h) { return Body{}(env, half(a, h), half(b, h), half(c, h)); });
 }
 template <class Body>
 using vex_fma = vex_handler<run_vex_fma<Body>>;

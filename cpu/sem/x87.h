@@ -55,7 +55,7 @@ enum class Pops : u8 { None = 0, Once = 1, Twice = 2 };
 /// Order in a body: `pending()`, memory operand, stack checks, computation, memory result, deliver or push,
 /// done().
 class Operation {
-public:
+ public:
   Operation(Cpu& machine, const Insn& insn)
       : cpu(machine), in(insn), fpu(machine.state.x87), top_(fpu.top()) {
     env.rounding = static_cast<sf::Rounding>((fpu.fcw >> 10) & 3);
@@ -125,7 +125,7 @@ public:
   X87& fpu;
   sf::FpEnv env;
 
-private:
+ private:
   unsigned physical(unsigned i) const { return (top_ + i) & 7; }
   bool stack_fault(bool overflow) {
     env.flags |= sf::kIE;

@@ -258,7 +258,9 @@ Status sem_fnop(Cpu& cpu, const Insn& in) {
   return x.done_keeping_c1();
 }
 
-Status sem_fwait(Cpu& cpu, const Insn&) { return exception_pending(cpu) ? report_pending(cpu) : Status::Next; }
+Status sem_fwait(Cpu& cpu, const Insn&) {
+  return exception_pending(cpu) ? report_pending(cpu) : Status::Next;
+}
 
 }  // namespace
 

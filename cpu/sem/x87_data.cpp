@@ -29,7 +29,8 @@ struct Tbyte {
 /// comes before the second's end of the canonical range.
 bool tbyte_fault(Cpu& cpu, const Insn& in, u64 linear, mmu::Access access) {
   const auto probe = [&](u64 bytes) {
-    return access == mmu::Access::Write ? cpu.mmu.probe_write(linear, bytes) : cpu.mmu.probe_read(linear, bytes);
+    return access == mmu::Access::Write ? cpu.mmu.probe_write(linear, bytes)
+                                        : cpu.mmu.probe_read(linear, bytes);
   };
   if (probe(8)) (void)probe(sizeof(Tbyte));
   cpu.memory_fault(in.has(Insn::kStackSegment));

@@ -2,8 +2,8 @@
 // SDM 1 10.5 and chapter 13.
 #include "cpu/state/xsave.h"
 
-#include "cpu/system/control_regs.h"
 #include "cpu/sem/shapes.h"
+#include "cpu/system/control_regs.h"
 
 namespace reprise::cpu {
 namespace {
@@ -28,15 +28,20 @@ bool area_linear(Cpu& cpu, const Insn& in, u64 bytes, u64 alignment, mmu::Access
 /// An area in memory. Offsets into it count as part of the effective address: they wrap as it does.
 class Area {
  public:
-  Area(Cpu& cpu, const Insn& in, u64 linear) : cpu_(cpu), in_(in), linear_(linear), address_mask_(~u64{0} >> in.addr_shift) {
+  Area(Cpu& cpu, const Insn& in, u64 linear)
+      : cpu_(cpu), in_(in), linear_(linear), address_mask_(~u64{0} >> in.addr_shift) {
     if (const u64 room = address_mask_ - effective_address(cpu.state, in) + 1; room != 0) before_wrap_ = room;
   }
 
   bool load(u32 offset, std::span<u8> into) const {
-    return each(offset, into.size(), [&](u64 linear, u64 at, u64 bytes) { return cpu_.mmu.load_bytes(linear, into.subspan(at, bytes)); });
+    return each(offset, into.size(), [&](u64 linear, u64 at, u64 bytes) {
+      return cpu_.mmu.load_bytes(linear, into.subspan(at, bytes));
+    });
   }
   bool store(std::span<const u8> from) const {
-    return each(0, from.size(), [&](u64 linear, u64 at, u64 bytes) { return cpu_.mmu.store_bytes(linear, from.subspan(at, bytes)); });
+    return each(0, from.size(), [&](u64 linear, u64 at, u64 bytes) {
+      return cpu_.mmu.store_bytes(linear, from.subspan(at, bytes));
+    });
   }
   bool probe_write(u32 offset, u64 bytes) const {
     return each(offset, bytes, [&](u64 linear, u64, u64 part) { return cpu_.mmu.probe_write(linear, part); });
@@ -134,7 +139,8 @@ Status sem_xsave(Cpu& cpu, const Insn& in) {
   const Area memory(cpu, in, linear);
   if (!memory.writable(bytes) || !memory.load(0, area)) return Status::Fault;
 
-  const u64 with_mxcsr = Kind == SaveKind::Compact ? saved & kXstateSse : requested & (kXstateSse | kXstateAvx);
+  const u64 with_mxcsr =
+      Kind == SaveKind::Compact ? saved & kXstateSse : requested & (kXstateSse | kXstateAvx);
   if (saved & kXstateX87) save_x87(state.x87, Format, area);
   if (with_mxcsr) save_mxcsr(state, buffer);
   if (saved & kXstateSse) save_xmm(state, xmm_count(in), area);
@@ -158,11 +164,14 @@ struct XsaveHeader {
   explicit XsaveHeader(const u8* area)
       : xstate_bv(read_unaligned<u64>(area + kXsaveHeaderOffset)),
         xcomp_bv(read_unaligned<u64>(area + kXsaveHeaderOffset + 8)) {
-    for (unsigned i = 0; i < 6; ++i) reserved[i] = read_unaligned<u64>(area + kXsaveHeaderOffset + 16 + 8 * i);
+    for (unsigned i = 0; i < 6; ++i)
+      reserved[i] = read_unaligned<u64>(area + kXsaveHeaderOffset + 16 + 8 * i);
   }
   bool compacted() const { return (xcomp_bv & kXcompCompacted) != 0; }
 
-  bool valid_components(u64 enabled) const { return compacted() && (xcomp_bv & ~(enabled | kXcompCompacted)) == 0; }
+  bool valid_components(u64 enabled) const {
+    return compacted() && (xcomp_bv & ~(enabled | kXcompCompacted)) == 0;
+  }
   /// SDM 1 13.8.1: bytes 23:8 must be 0.
   bool valid_standard(u64 enabled) const {
     return (xstate_bv & ~enabled) == 0 && xcomp_bv == 0 && reserved[0] == 0;
@@ -187,7 +196,8 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   };
   // The Xeon's order of accesses and checks, which decides between page faults and #GP, and what CR2 says: XCOMP_BV and its
   // components; the last byte of the area, its first or MXCSR; the rest of the header; the contents.
-  if (!load_part(kXsaveHeaderOffset + 8, 8) || !load_part(kXsaveHeaderOffset, kXsaveAvxOffset - kXsaveHeaderOffset))
+  if (!load_part(kXsaveHeaderOffset + 8, 8) ||
+      !load_part(kXsaveHeaderOffset, kXsaveAvxOffset - kXsaveHeaderOffset))
     return Status::Fault;
   const XsaveHeader header(buffer);
   const u64 enabled = enabled_features(state, From);
@@ -199,9 +209,11 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
   const u32 bytes = xsave_area_bytes(compact ? requested & header.xcomp_bv : requested);
   if (bytes > kXsaveAvxOffset) {
     if (!area_linear(cpu, in, bytes, 64, mmu::Access::Read, linear)) return Status::Fault;
-    if (!load_part(bytes - 1, 1) || !load_part(kXsaveAvxOffset, bytes - kXsaveAvxOffset)) return Status::Fault;
+    if (!load_part(bytes - 1, 1) || !load_part(kXsaveAvxOffset, bytes - kXsaveAvxOffset))
+      return Status::Fault;
   }
-  const bool has_legacy = (requested & (kXstateX87 | kXstateSse)) != 0 || (!compact && (requested & kXstateAvx) != 0);
+  const bool has_legacy =
+      (requested & (kXstateX87 | kXstateSse)) != 0 || (!compact && (requested & kXstateAvx) != 0);
   if (has_legacy) {
     const u32 first_offset = (requested & kXstateX87) != 0 ? 0 : kMxcsrOffset;
     if (!load_part(first_offset, 4) || !load_part(0, kXsaveHeaderOffset)) return Status::Fault;
@@ -210,7 +222,8 @@ Status sem_xrstor_from(Cpu& cpu, const Insn& in) {
 
   // The standard format has MXCSR for SSE and AVX state alike, in use or not.
   const u64 loaded = requested & header.xstate_bv, initialised = requested & ~header.xstate_bv;
-  const bool loads_mxcsr = compact ? (loaded & kXstateSse) != 0 : (requested & (kXstateSse | kXstateAvx)) != 0;
+  const bool loads_mxcsr =
+      compact ? (loaded & kXstateSse) != 0 : (requested & (kXstateSse | kXstateAvx)) != 0;
   const u32 mxcsr = read_unaligned<u32>(buffer + kMxcsrOffset);
   if (loads_mxcsr && (mxcsr & ~kMxcsrMask) != 0) return cpu.raise(kGP, 0);
   const std::span<const u8> area(buffer);

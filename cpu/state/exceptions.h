@@ -7,8 +7,24 @@
 namespace reprise::cpu {
 
 enum Vector : u8 {
-  kDE = 0, kDB = 1, kNMI = 2, kBP = 3, kOF = 4, kBR = 5, kUD = 6, kNM = 7, kDF = 8, kTS = 10, kNP = 11,
-  kSS = 12, kGP = 13, kPF = 14, kMF = 16, kAC = 17, kMC = 18, kXM = 19,
+  kDE = 0,
+  kDB = 1,
+  kNMI = 2,
+  kBP = 3,
+  kOF = 4,
+  kBR = 5,
+  kUD = 6,
+  kNM = 7,
+  kDF = 8,
+  kTS = 10,
+  kNP = 11,
+  kSS = 12,
+  kGP = 13,
+  kPF = 14,
+  kMF = 16,
+  kAC = 17,
+  kMC = 18,
+  kXM = 19,
 };
 
 /// Where an event came from: decides EXT in error codes, DPL checks on the gate, and the saved rip.
@@ -32,13 +48,13 @@ struct Fault {
 
 /// What a handler tells its engine.
 enum class Status : u8 {
-  Next,     // go on with the next instruction of the block
-  Jump,     // rip is set; the block ends; mode, interrupts and translation are as before
-  Stop,     // retired; rip is the next instruction; mode or interruptibility may have changed
-  StopJump, // retired and rip is set; mode or interruptibility may have changed
-  Fault,    // nothing retired; Cpu::fault describes it
-  Trap,     // retired; rip is the next instruction; Cpu::fault describes the trap to deliver
-  Restart,  // REP ran out of budget between iterations; rip stays at the instruction
+  Next,      // go on with the next instruction of the block
+  Jump,      // rip is set; the block ends; mode, interrupts and translation are as before
+  Stop,      // retired; rip is the next instruction; mode or interruptibility may have changed
+  StopJump,  // retired and rip is set; mode or interruptibility may have changed
+  Fault,     // nothing retired; Cpu::fault describes it
+  Trap,      // retired; rip is the next instruction; Cpu::fault describes the trap to deliver
+  Restart,   // REP ran out of budget between iterations; rip stays at the instruction
 };
 
 }  // namespace reprise::cpu

@@ -37,7 +37,8 @@ ModeKey mode_key(const CpuState& state) {
   set(protected_mode && !v86, ModeKey::kProtected);
   set(v86, ModeKey::kV86);
   set(state.efer & kEferLma, ModeKey::kLongMode);
-  set(is64 || (flat_data(state.seg[ES]) && flat_data(state.seg[SS]) && flat_data(state.seg[DS])), ModeKey::kFlatData);
+  set(is64 || (flat_data(state.seg[ES]) && flat_data(state.seg[SS]) && flat_data(state.seg[DS])),
+      ModeKey::kFlatData);
   set(is64 || (state.seg[CS].base == 0 && state.seg[CS].limit == 0xffffffff), ModeKey::kFlatCode);
   set(state.cpl == 3 && (state.cr0 & kCr0Am) && (state.rflags & kRflagsAc), ModeKey::kAlignCheck);
   set(state.cr0 & kCr0Ts, ModeKey::kTs);

@@ -13,7 +13,8 @@ void CpuState::serialize(Archive& ar) {
   ldtr.serialize(ar), tr.serialize(ar), gdtr.serialize(ar), idtr.serialize(ar);
   ar.value(cr0), ar.value(cr2), ar.value(cr3), ar.value(cr4), ar.value(xcr0);
   ar.value(dr), ar.value(dr6), ar.value(dr7), ar.value(cpl);
-  ar.value(activity), ar.value(sti_shadow), ar.value(mov_ss_shadow), ar.value(nmi_blocked), ar.value(nmi_pending);
+  ar.value(activity), ar.value(sti_shadow), ar.value(mov_ss_shadow), ar.value(nmi_blocked),
+      ar.value(nmi_pending);
   ar.value(in_smm), ar.value(smi_pending), ar.value(init_pending), ar.value(after_init), ar.value(smbase);
   ar.value(pending_debug);
   ar.value(efer), ar.value(star), ar.value(lstar), ar.value(cstar), ar.value(fmask), ar.value(kernel_gs_base);
@@ -38,7 +39,8 @@ void reset_execution(CpuState& state, u32 signature) {
   state.gpr[RDX] = signature;
   state.rip = 0xfff0;
   state.rflags = kRflagsFixed;
-  for (unsigned i = 0; i < kSegFlat; ++i) state.seg[i] = {.base = 0, .limit = 0xffff, .selector = 0, .access = kDataAccess};
+  for (unsigned i = 0; i < kSegFlat; ++i)
+    state.seg[i] = {.base = 0, .limit = 0xffff, .selector = 0, .access = kDataAccess};
   state.seg[CS].selector = 0xf000;
   state.seg[CS].base = 0xffff0000;
   state.ldtr = {.base = 0, .limit = 0xffff, .selector = 0, .access = kLdtAccess};

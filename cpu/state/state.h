@@ -11,8 +11,9 @@ namespace reprise::cpu {
 
 // General registers in encoding order, plus two slots that make address arithmetic branch-free.
 enum Gpr : u8 { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
-inline constexpr unsigned kGprPageBase = 16;  // rip of byte 0 of the running block's page: base of RIP-relative operands
-inline constexpr unsigned kGprZero = 17;      // always 0: absent base or index
+inline constexpr unsigned kGprPageBase =
+    16;  // rip of byte 0 of the running block's page: base of RIP-relative operands
+inline constexpr unsigned kGprZero = 17;  // always 0: absent base or index
 inline constexpr unsigned kGprSlots = 18;
 
 // Segment registers in encoding order, plus a flat one (base 0) for accesses that segmentation does not touch.
@@ -25,7 +26,8 @@ struct Segment {
   u64 base = 0;
   u32 limit = 0;  // in bytes, granularity already applied
   u16 selector = 0;
-  u16 access = 0;  // descriptor bits 40-55: type, S, DPL, P, (limit 19:16 as zeros), AVL, L, D/B, G; see below
+  u16 access =
+      0;  // descriptor bits 40-55: type, S, DPL, P, (limit 19:16 as zeros), AVL, L, D/B, G; see below
 
   // Bits of `access`, SDM 3A 3.4.5.
   static constexpr u16 kTypeMask = 0xf;
@@ -133,13 +135,13 @@ struct CpuState {
   u8 cpl = 0;
 
   Activity activity = Activity::Running;
-  bool sti_shadow = false;    // interrupts are blocked until the next instruction has retired
-  bool mov_ss_shadow = false; // so are debug exceptions and NMI. SDM 3A 6.8.3
+  bool sti_shadow = false;     // interrupts are blocked until the next instruction has retired
+  bool mov_ss_shadow = false;  // so are debug exceptions and NMI. SDM 3A 6.8.3
   bool nmi_blocked = false;
   bool nmi_pending = false;
   bool in_smm = false;
   bool smi_pending = false;
-  bool init_pending = false;             // INIT came in SMM, where it waits for RSM
+  bool init_pending = false;  // INIT came in SMM, where it waits for RSM
   Activity after_init = Activity::Running;
   u32 smbase = kResetSmbase;
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary

@@ -91,7 +91,8 @@ u64 components_in_use(const CpuState& state) {
     low |= reg.qword[0] | reg.qword[1];
     high |= reg.qword[2] | reg.qword[3];
   }
-  return kXstateX87 | (low != 0 || state.mxcsr != kMxcsrReset ? kXstateSse : 0) | (high != 0 ? kXstateAvx : 0);
+  return kXstateX87 | (low != 0 || state.mxcsr != kMxcsrReset ? kXstateSse : 0) |
+         (high != 0 ? kXstateAvx : 0);
 }
 
 }  // namespace reprise::cpu

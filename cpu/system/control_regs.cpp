@@ -1,7 +1,7 @@
 #include "cpu/system/control_regs.h"
 
-#include "cpu/system/debug_regs.h"
 #include "cpu/core/operands.h"
+#include "cpu/system/debug_regs.h"
 #include "cpu/system/special_mov.h"
 
 namespace reprise::cpu {
@@ -16,7 +16,9 @@ bool gp0(Cpu& cpu) {
 
 }  // namespace
 
-bool pae_paging(u64 cr0, u64 cr4, u64 efer) { return (cr0 & kCr0Pg) && (cr4 & kCr4Pae) && !(efer & kEferLme); }
+bool pae_paging(u64 cr0, u64 cr4, u64 efer) {
+  return (cr0 & kCr0Pg) && (cr4 & kCr4Pae) && !(efer & kEferLme);
+}
 
 /// SDM 3A 4.4.1: the four PDPTEs are read when CR3 is loaded, and when CR0 or CR4 change how they are read.
 bool load_pdptes(Cpu& cpu, u64 cr3) {
@@ -79,7 +81,8 @@ bool write_cr0(Cpu& cpu, u64 value) {
     if ((state.cr4 & kCr4Pcide) || ((efer & kEferLma) && long_code)) return gp0(cpu);
     efer &= ~kEferLma;
   }
-  if (pae_paging(value, state.cr4, efer) && (changed & (kCr0Pg | kCr0Cd | kCr0Nw)) && !load_pdptes(cpu, state.cr3))
+  if (pae_paging(value, state.cr4, efer) && (changed & (kCr0Pg | kCr0Cd | kCr0Nw)) &&
+      !load_pdptes(cpu, state.cr3))
     return false;
   if ((changed & kCr0Pe) && !(value & kCr0Pe)) state.cpl = 0;
 
@@ -113,7 +116,8 @@ bool write_cr4(Cpu& cpu, u64 value) {
   if (long_mode && (changed & kCr4La57)) return gp0(cpu);
   if ((changed & value & kCr4Pcide) && (!long_mode || (state.cr3 & kCr3PcidMask) != 0)) return gp0(cpu);
   constexpr u64 kReloads = kCr4Pge | kCr4Pse | kCr4Pae | kCr4Smep;
-  if (pae_paging(state.cr0, value, state.efer) && (changed & kReloads) && !load_pdptes(cpu, state.cr3)) return false;
+  if (pae_paging(state.cr0, value, state.efer) && (changed & kReloads) && !load_pdptes(cpu, state.cr3))
+    return false;
 
   state.cr4 = value;
   constexpr u64 kPaging = kCr4Pse | kCr4Pae | kCr4Pge | kCr4La57 | kCr4Pcide | kCr4Smep | kCr4Smap | kCr4Pke;
@@ -147,11 +151,21 @@ Status mov_from_control(Cpu& cpu, const Insn& in) {
   if (state.cpl != 0) return cpu.raise(kGP, 0);
   u64 value = 0;
   switch (in.reg[1]) {
-    case 0: value = state.cr0; break;
-    case 2: value = state.cr2; break;
-    case 3: value = state.cr3; break;
-    case 4: value = state.cr4; break;
-    default: value = cpu.interrupts.cr8(); break;
+    case 0:
+      value = state.cr0;
+      break;
+    case 2:
+      value = state.cr2;
+      break;
+    case 3:
+      value = state.cr3;
+      break;
+    case 4:
+      value = state.cr4;
+      break;
+    default:
+      value = cpu.interrupts.cr8();
+      break;
   }
   set_gpr<u64>(state, in.reg[0], in.has(Insn::kCode64) ? value : static_cast<u32>(value));
   return Status::Next;
@@ -164,9 +178,15 @@ Status mov_to_control(Cpu& cpu, const Insn& in) {
   if (!in.has(Insn::kCode64)) value = static_cast<u32>(value);
   bool done = true;
   switch (in.reg[0]) {
-    case 0: done = write_cr0(cpu, value); break;
-    case 2: state.cr2 = value; break;
-    case 3: done = write_cr3(cpu, value); break;
+    case 0:
+      done = write_cr0(cpu, value);
+      break;
+    case 2:
+      state.cr2 = value;
+      break;
+    case 3:
+      done = write_cr3(cpu, value);
+      break;
     case 4:
       done = write_cr4(cpu, value);
       break;
@@ -183,8 +203,14 @@ Status mov_to_control(Cpu& cpu, const Insn& in) {
 Handler select_mov_control(const Insn& in) {
   const bool to_control = in.reg_class[0] == RegClass::Control;
   switch (in.reg[to_control ? 0 : 1]) {
-    case 0: case 2: case 3: case 4: case 8: return to_control ? mov_to_control : mov_from_control;
-    default: return nullptr;
+    case 0:
+    case 2:
+    case 3:
+    case 4:
+    case 8:
+      return to_control ? mov_to_control : mov_from_control;
+    default:
+      return nullptr;
   }
 }
 

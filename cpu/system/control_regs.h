@@ -6,8 +6,9 @@
 namespace reprise::cpu {
 
 /// CR0 bits that exist. The others read as zero.
-inline constexpr u64 kCr0Defined = mmu::kCr0Pe | mmu::kCr0Mp | mmu::kCr0Em | mmu::kCr0Ts | mmu::kCr0Et | mmu::kCr0Ne |
-                                   mmu::kCr0Wp | mmu::kCr0Am | mmu::kCr0Nw | mmu::kCr0Cd | mmu::kCr0Pg;
+inline constexpr u64 kCr0Defined = mmu::kCr0Pe | mmu::kCr0Mp | mmu::kCr0Em | mmu::kCr0Ts | mmu::kCr0Et |
+                                   mmu::kCr0Ne | mmu::kCr0Wp | mmu::kCr0Am | mmu::kCr0Nw | mmu::kCr0Cd |
+                                   mmu::kCr0Pg;
 
 // Each returns false after raising #GP(0); nothing has changed then.
 [[nodiscard]] bool write_cr0(Cpu& cpu, u64 value);

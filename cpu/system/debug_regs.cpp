@@ -49,7 +49,8 @@ bool has_code_breakpoints(const CpuState& state) {
 u64 code_breakpoint_hits(const CpuState& state, u64 linear) {
   u64 hits = 0;
   for (unsigned i = 0; i < 4; ++i) {
-    if (enabled(state, i) && break_on(state, i) == BreakOn::Execute && state.dr[i] == linear) hits |= u64{1} << i;
+    if (enabled(state, i) && break_on(state, i) == BreakOn::Execute && state.dr[i] == linear)
+      hits |= u64{1} << i;
   }
   return hits;
 }
@@ -58,7 +59,8 @@ u64 data_breakpoint_hits(const CpuState& state, u64 linear, u64 bytes, mmu::Acce
   u64 hits = 0;
   for (unsigned i = 0; i < 4; ++i) {
     const BreakOn kind = break_on(state, i);
-    const bool kind_matches = kind == BreakOn::ReadWrite || (kind == BreakOn::Write && access == mmu::Access::Write);
+    const bool kind_matches =
+        kind == BreakOn::ReadWrite || (kind == BreakOn::Write && access == mmu::Access::Write);
     if (enabled(state, i) && kind_matches && overlaps(state, i, linear, bytes)) hits |= u64{1} << i;
   }
   return hits;

@@ -34,7 +34,8 @@ Status commit_jump(Cpu& cpu, const Segment& cs, u64 rip) {
 bool check_direct_code(Cpu& cpu, u16 selector, Descriptor& descriptor, u64 offset) {
   const u8 cpl = cpu.state.cpl;
   const u8 rpl = selector & kSelectorRpl;
-  const bool allowed = descriptor.is_conforming_code() ? descriptor.dpl() <= cpl : rpl <= cpl && descriptor.dpl() == cpl;
+  const bool allowed =
+      descriptor.is_conforming_code() ? descriptor.dpl() <= cpl : rpl <= cpl && descriptor.dpl() == cpl;
   if (!allowed) return fail(cpu, kGP, selector);
   return check_code_target(cpu, selector, descriptor, offset);
 }
@@ -61,7 +62,9 @@ bool read_call_gate(Cpu& cpu, u16 gate_selector, Gate& gate) {
   const bool gate16 = descriptor.is_system(SystemType::CallGate16);
   gate.selector = descriptor.gate_selector();
   gate.slot_bytes = long_mode ? 8 : gate16 ? 2 : 4;
-  gate.offset = long_mode ? descriptor.gate_offset_long() : gate16 ? descriptor.gate_offset() & 0xffff : descriptor.gate_offset();
+  gate.offset = long_mode ? descriptor.gate_offset_long()
+                : gate16  ? descriptor.gate_offset() & 0xffff
+                          : descriptor.gate_offset();
   if (is_null(gate.selector)) return fail(cpu, kGP, 0);
   if (!read_descriptor(cpu, gate.selector, kGP, gate.code)) return false;
   if (!gate.code.is_code() || gate.code.dpl() > cpu.state.cpl) return fail(cpu, kGP, gate.selector);
@@ -85,9 +88,11 @@ Status jump_through_gate(Cpu& cpu, u16 gate_selector) {
 }
 
 /// A TSS or task gate as the target of JMP or CALL.
-Status task_transfer(Cpu& cpu, const Insn& in, u16 selector, const Descriptor& descriptor, TaskSwitchSource source) {
+Status task_transfer(Cpu& cpu, const Insn& in, u16 selector, const Descriptor& descriptor,
+                     TaskSwitchSource source) {
   const bool gate = descriptor.is_system(SystemType::TaskGate);
-  const bool tss = descriptor.is_system(SystemType::Tss16Available) || descriptor.is_system(SystemType::Tss32Available);
+  const bool tss =
+      descriptor.is_system(SystemType::Tss16Available) || descriptor.is_system(SystemType::Tss32Available);
   const u8 rpl = selector & kSelectorRpl;
   if (in_long_mode(cpu) || !(gate || tss) || descriptor.dpl() < cpu.state.cpl || descriptor.dpl() < rpl) {
     fail(cpu, kGP, selector);
@@ -213,7 +218,8 @@ Status iret_real(Cpu& cpu, unsigned operand_bytes) {
   CpuState& state = cpu.state;
   StackAccess stack(cpu);
   u64 rip, selector, popped;
-  if (!stack.pop(operand_bytes, rip) || !stack.pop_selector(operand_bytes, selector) || !stack.pop(operand_bytes, popped))
+  if (!stack.pop(operand_bytes, rip) || !stack.pop_selector(operand_bytes, selector) ||
+      !stack.pop(operand_bytes, popped))
     return Status::Fault;
   Segment cs;
   if (!legacy_code_segment(cpu, static_cast<u16>(selector), rip, cs)) return Status::Fault;
@@ -231,8 +237,8 @@ Status iret_to_v86(Cpu& cpu, StackAccess& stack, u64 rip, u16 cs, u64 flags) {
   CpuState& state = cpu.state;
   if (rip > 0xffff) return cpu.raise(kGP, 0);
   u64 esp, ss, es, ds, fs, gs;
-  if (!stack.pop(4, esp) || !stack.pop_selector(4, ss) || !stack.pop_selector(4, es) || !stack.pop_selector(4, ds) ||
-      !stack.pop_selector(4, fs) || !stack.pop_selector(4, gs))
+  if (!stack.pop(4, esp) || !stack.pop_selector(4, ss) || !stack.pop_selector(4, es) ||
+      !stack.pop_selector(4, ds) || !stack.pop_selector(4, fs) || !stack.pop_selector(4, gs))
     return Status::Fault;
   state.seg[CS] = v86_segment(cs);
   state.seg[SS] = v86_segment(static_cast<u16>(ss));
@@ -240,8 +246,8 @@ Status iret_to_v86(Cpu& cpu, StackAccess& stack, u64 rip, u16 cs, u64 flags) {
   state.seg[DS] = v86_segment(static_cast<u16>(ds));
   state.seg[FS] = v86_segment(static_cast<u16>(fs));
   state.seg[GS] = v86_segment(static_cast<u16>(gs));
-  constexpr u64 kLoaded = kRflagsStatus | kRflagsTf | kRflagsIf | kRflagsDf | kRflagsIopl | kRflagsNt | kRflagsRf |
-                          kRflagsVm | kRflagsAc | kRflagsVif | kRflagsVip | kRflagsId;
+  constexpr u64 kLoaded = kRflagsStatus | kRflagsTf | kRflagsIf | kRflagsDf | kRflagsIopl | kRflagsNt |
+                          kRflagsRf | kRflagsVm | kRflagsAc | kRflagsVif | kRflagsVip | kRflagsId;
   state.rflags = (flags & kLoaded) | kRflagsFixed;
   state.cpl = 3;
   state.gpr[RSP] = static_cast<u32>(esp);
@@ -268,7 +274,8 @@ Status iret_protected(Cpu& cpu, unsigned operand_bytes) {
   u64 rsp = 0, ss_selector = 0;
   Segment ss;
   if (pops_stack) {
-    if (!stack.pop(operand_bytes, rsp) || !stack.pop_selector(operand_bytes, ss_selector)) return Status::Fault;
+    if (!stack.pop(operand_bytes, rsp) || !stack.pop_selector(operand_bytes, ss_selector))
+      return Status::Fault;
     if (!check_return_stack(cpu, static_cast<u16>(ss_selector), code, cpl, ss)) return Status::Fault;
   }
 
@@ -329,7 +336,8 @@ Status return_far(Cpu& cpu, unsigned operand_bytes, u64 release_bytes) {
   CpuState& state = cpu.state;
   StackAccess stack(cpu);
   u64 rip, popped_selector;
-  if (!stack.pop(operand_bytes, rip) || !stack.pop_selector(operand_bytes, popped_selector)) return Status::Fault;
+  if (!stack.pop(operand_bytes, rip) || !stack.pop_selector(operand_bytes, popped_selector))
+    return Status::Fault;
   const u16 selector = static_cast<u16>(popped_selector);
   if (!in_protected(cpu)) {
     Segment cs;

@@ -1,8 +1,8 @@
 // Event delivery. Each path reads the gate, the code segment and the new stack, checks them in the manual's order,
 // writes the frame as one, and then commits. SDM 3A 6.12 (protected mode), 6.14 (64-bit mode), 20.1.4 (real mode),
 // 20.3 (virtual-8086 mode). CR4.VME and CR4.PVI are not offered.
-#include "common/log.h"
 #include "cpu/system/interrupts.h"
+#include "common/log.h"
 
 #include "cpu/system/debug_regs.h"
 #include "cpu/system/far_control.h"
@@ -88,7 +88,8 @@ bool read_gate(Cpu& cpu, const Fault& event, Descriptor& gate) {
   const bool legacy = gate.is_system(SystemType::InterruptGate16) || gate.is_system(SystemType::TrapGate16) ||
                       gate.is_system(SystemType::TaskGate);
   if (!gate32 && (long_mode || !legacy)) return fail(cpu, kGP, gate_error(event));
-  if (event.kind == EventKind::SoftwareInterrupt && gate.dpl() < state.cpl) return fail(cpu, kGP, gate_error(event));
+  if (event.kind == EventKind::SoftwareInterrupt && gate.dpl() < state.cpl)
+    return fail(cpu, kGP, gate_error(event));
   if (!gate.present()) return fail(cpu, kNP, gate_error(event));
   return true;
 }
@@ -99,7 +100,9 @@ bool read_handler(Cpu& cpu, Gate& gate) {
   gate.selector = gate.gate.gate_selector();
   gate.wide = gate.gate.type() & 8;
   gate.interrupt = (gate.gate.type() & 1) == 0;
-  gate.offset = in_long_mode(cpu) ? gate.gate.gate_offset_long() : gate.wide ? gate.gate.gate_offset() : gate.gate.gate_offset() & 0xffff;
+  gate.offset = in_long_mode(cpu) ? gate.gate.gate_offset_long()
+                : gate.wide       ? gate.gate.gate_offset()
+                                  : gate.gate.gate_offset() & 0xffff;
   if (is_null(gate.selector)) return fail(cpu, kGP, 0);
   if (!read_descriptor(cpu, gate.selector, kGP, gate.code)) return false;
 
@@ -211,18 +214,28 @@ bool deliver_protected(Cpu& cpu, const Fault& event, u64 return_rip) {
   }
   if (!read_handler(cpu, gate)) return false;
   if (in_long_mode(cpu)) return deliver_long(cpu, event, gate, return_rip);
-  return gate.inner ? deliver_inner(cpu, event, gate, return_rip) : deliver_same_level(cpu, event, gate, return_rip);
+  return gate.inner ? deliver_inner(cpu, event, gate, return_rip)
+                    : deliver_same_level(cpu, event, gate, return_rip);
 }
 
 enum class FaultClass : u8 { Benign, Contributory, PageFault, DoubleFault };
 
 FaultClass fault_class(const Fault& fault) {
-  if (fault.kind == EventKind::SoftwareInterrupt || fault.kind == EventKind::ExternalInterrupt) return FaultClass::Benign;
+  if (fault.kind == EventKind::SoftwareInterrupt || fault.kind == EventKind::ExternalInterrupt)
+    return FaultClass::Benign;
   switch (fault.vector) {
-    case kDE: case kTS: case kNP: case kSS: case kGP: return FaultClass::Contributory;
-    case kPF: return FaultClass::PageFault;
-    case kDF: return FaultClass::DoubleFault;
-    default: return FaultClass::Benign;
+    case kDE:
+    case kTS:
+    case kNP:
+    case kSS:
+    case kGP:
+      return FaultClass::Contributory;
+    case kPF:
+      return FaultClass::PageFault;
+    case kDF:
+      return FaultClass::DoubleFault;
+    default:
+      return FaultClass::Benign;
   }
 }
 
@@ -238,20 +251,24 @@ void record_exception(CpuState& state, const Fault& event) {
 Escalation escalate(const Fault& first, const Fault& second) {
   const FaultClass second_class = fault_class(second);
   switch (fault_class(first)) {
-    case FaultClass::DoubleFault: return Escalation::Shutdown;
+    case FaultClass::DoubleFault:
+      return Escalation::Shutdown;
     case FaultClass::Contributory:
       return second_class == FaultClass::Contributory ? Escalation::DoubleFault : Escalation::Serial;
     case FaultClass::PageFault:
-      return second_class == FaultClass::Contributory || second_class == FaultClass::PageFault ? Escalation::DoubleFault
-                                                                                               : Escalation::Serial;
-    case FaultClass::Benign: break;
+      return second_class == FaultClass::Contributory || second_class == FaultClass::PageFault
+                 ? Escalation::DoubleFault
+                 : Escalation::Serial;
+    case FaultClass::Benign:
+      break;
   }
   return Escalation::Serial;
 }
 
 bool deliver_through_idt(Cpu& cpu, const Fault& event, u64 return_rip) {
   const bool protected_mode = (cpu.state.cr0 & mmu::kCr0Pe) != 0;
-  const bool done = protected_mode ? deliver_protected(cpu, event, return_rip) : deliver_real(cpu, event, return_rip);
+  const bool done =
+      protected_mode ? deliver_protected(cpu, event, return_rip) : deliver_real(cpu, event, return_rip);
   if (done) return true;
   // SDM 3A 6.13: EXT marks every selector error of a delivery that no INT instruction asked for.
   if (cpu.fault.has_error_code && cpu.fault.vector != kPF && event.kind != EventKind::SoftwareInterrupt)
@@ -280,8 +297,8 @@ void deliver_event(Cpu& cpu, const Fault& first) {
     const Fault second = cpu.fault;
     record_exception(state, second);
     const Escalation escalation = escalate(event, second);
-    cpu.log.write("cpu", LogLevel::Debug, "exception {} (error {:#x}) while delivering vector {} at {:#x}", second.vector,
-                  second.error_code, event.vector, state.rip);
+    cpu.log.write("cpu", LogLevel::Debug, "exception {} (error {:#x}) while delivering vector {} at {:#x}",
+                  second.vector, second.error_code, event.vector, state.rip);
     if (escalation == Escalation::Shutdown) {
       state.activity = Activity::Shutdown;
       break;

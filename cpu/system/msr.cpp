@@ -1,14 +1,14 @@
 // Every register a stock kernel touches on a processor of this profile; anything else raises #GP(0) and leaves a
 // line in the log. SDM 4; APM 2 appendix A. Deliberately missing: performance counters, last-branch records, machine-check banks, thermal and
 // power registers, TSX, VMX; CPUID does not announce them. IA32_DEBUGCTL keeps LBR and BTF without their effects.
-#include "common/log.h"
 #include "cpu/system/msr.h"
+#include "common/log.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "cpu/system/control_regs.h"
 #include "cpu/state/xsave.h"
+#include "cpu/system/control_regs.h"
 
 namespace reprise::cpu {
 namespace {
@@ -142,7 +142,9 @@ bool write_mtrr_def_type(Cpu& cpu, u32, u64 value) {
 }
 
 /// 250 (64K), 258-259 (16K), 268-26F (4K) as elements 0, 1-2, 3-10.
-unsigned mtrr_fixed_index(u32 msr) { return msr == 0x250 ? 0 : msr < 0x260 ? msr - 0x258 + 1 : msr - 0x268 + 3; }
+unsigned mtrr_fixed_index(u32 msr) {
+  return msr == 0x250 ? 0 : msr < 0x260 ? msr - 0x258 + 1 : msr - 0x268 + 3;
+}
 
 bool read_mtrr_fixed(Cpu& cpu, u32 msr, u64& value) {
   value = cpu.state.mtrr_fixed[mtrr_fixed_index(msr)];
@@ -217,7 +219,9 @@ bool write_apic_base(Cpu& cpu, u32 msr, u64 value) {
 }
 
 /// IA32_TSC_AUX exists with either instruction that reads it.
-bool has_tsc_aux(const Cpu& cpu) { return cpu.profile.has(Feature::Rdtscp) || cpu.profile.has(Feature::Rdpid); }
+bool has_tsc_aux(const Cpu& cpu) {
+  return cpu.profile.has(Feature::Rdtscp) || cpu.profile.has(Feature::Rdpid);
+}
 bool read_tsc_aux(Cpu& cpu, u32, u64& value) {
   value = cpu.state.tsc_aux;
   return has_tsc_aux(cpu);
@@ -286,14 +290,20 @@ constexpr MsrRow kRows[] = {
     {0x08b, 0x08b, "IA32_BIOS_SIGN_ID", read_bios_sign_id, write_field<&CpuState::bios_sign_id>},
     {0x0ce, 0x0ce, "MSR_PLATFORM_INFO", read_intel<constant<kPlatformInfo>>, refuse},
     {0x0fe, 0x0fe, "IA32_MTRRCAP", constant<kMtrrCap>, refuse},
-    {0x10a, 0x10a, "IA32_ARCH_CAPABILITIES", read_if<Feature::ArchCapabilities, constant<kArchCapabilities>>, refuse},
+    {0x10a, 0x10a, "IA32_ARCH_CAPABILITIES", read_if<Feature::ArchCapabilities, constant<kArchCapabilities>>,
+     refuse},
     {0x10b, 0x10b, "IA32_FLUSH_CMD", no_read, write_if<Feature::SpecCtrl, write_command>},
-    {0x174, 0x174, "IA32_SYSENTER_CS", read_field<&CpuState::sysenter_cs>, write_field<&CpuState::sysenter_cs, kLow32>},
-    {0x175, 0x175, "IA32_SYSENTER_ESP", read_field<&CpuState::sysenter_esp>, write_canonical<&CpuState::sysenter_esp>},
-    {0x176, 0x176, "IA32_SYSENTER_EIP", read_field<&CpuState::sysenter_eip>, write_canonical<&CpuState::sysenter_eip>},
+    {0x174, 0x174, "IA32_SYSENTER_CS", read_field<&CpuState::sysenter_cs>,
+     write_field<&CpuState::sysenter_cs, kLow32>},
+    {0x175, 0x175, "IA32_SYSENTER_ESP", read_field<&CpuState::sysenter_esp>,
+     write_canonical<&CpuState::sysenter_esp>},
+    {0x176, 0x176, "IA32_SYSENTER_EIP", read_field<&CpuState::sysenter_eip>,
+     write_canonical<&CpuState::sysenter_eip>},
     {0x179, 0x179, "IA32_MCG_CAP", constant<kMcgCap>, refuse},
-    {0x17a, 0x17a, "IA32_MCG_STATUS", read_field<&CpuState::mcg_status>, write_field<&CpuState::mcg_status, 7>},
-    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_intel<read_field<&CpuState::misc_enable>>, write_intel<write_misc_enable>},
+    {0x17a, 0x17a, "IA32_MCG_STATUS", read_field<&CpuState::mcg_status>,
+     write_field<&CpuState::mcg_status, 7>},
+    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_intel<read_field<&CpuState::misc_enable>>,
+     write_intel<write_misc_enable>},
     {0x1d9, 0x1d9, "IA32_DEBUGCTL", read_field<&CpuState::debugctl>, write_field<&CpuState::debugctl, 3>},
     {0x200, 0x20f, "IA32_MTRR_PHYSBASEn, IA32_MTRR_PHYSMASKn", read_mtrr_variable, write_mtrr_variable},
     {0x250, 0x250, "IA32_MTRR_FIX64K_00000", read_mtrr_fixed, write_mtrr_fixed},
@@ -306,10 +316,12 @@ constexpr MsrRow kRows[] = {
     {0xda0, 0xda0, "IA32_XSS", read_if<Feature::Xsaves, read_field<&CpuState::xss>>,
      write_if<Feature::Xsaves, write_field<&CpuState::xss, kAllowedXss>>},
     {0xc0000080, 0xc0000080, "IA32_EFER", read_field<&CpuState::efer>, write_efer_msr},
-    {0xc0000081, 0xc0000081, "IA32_STAR", read_field<&CpuState::star>, write_field<&CpuState::star, kStarAll>},
+    {0xc0000081, 0xc0000081, "IA32_STAR", read_field<&CpuState::star>,
+     write_field<&CpuState::star, kStarAll>},
     {0xc0000082, 0xc0000082, "IA32_LSTAR", read_field<&CpuState::lstar>, write_canonical<&CpuState::lstar>},
     {0xc0000083, 0xc0000083, "IA32_CSTAR", read_field<&CpuState::cstar>, write_canonical<&CpuState::cstar>},
-    {0xc0000084, 0xc0000084, "IA32_FMASK", read_field<&CpuState::fmask>, write_field<&CpuState::fmask, kLow32>},
+    {0xc0000084, 0xc0000084, "IA32_FMASK", read_field<&CpuState::fmask>,
+     write_field<&CpuState::fmask, kLow32>},
     {0xc0000100, 0xc0000100, "IA32_FS_BASE", read_base<FS>, write_base<FS>},
     {0xc0000101, 0xc0000101, "IA32_GS_BASE", read_base<GS>, write_base<GS>},
     {0xc0000102, 0xc0000102, "IA32_KERNEL_GS_BASE", read_field<&CpuState::kernel_gs_base>,
@@ -331,8 +343,9 @@ constexpr bool sorted() {
 static_assert(sorted());
 
 const MsrRow* find_row(u32 msr) {
-  const auto row = std::upper_bound(std::begin(kRows), std::end(kRows), msr,
-                                    [](u32 number, const MsrRow& candidate) { return number < candidate.first; });
+  const auto row =
+      std::upper_bound(std::begin(kRows), std::end(kRows), msr,
+                       [](u32 number, const MsrRow& candidate) { return number < candidate.first; });
   if (row == std::begin(kRows)) return nullptr;
   const MsrRow* found = std::prev(row);
   return msr <= found->last ? found : nullptr;
@@ -343,15 +356,16 @@ const MsrRow* find_row(u32 msr) {
 bool read_msr(Cpu& cpu, u32 msr, u64& value) {
   const MsrRow* row = find_row(msr);
   if (row != nullptr && row->read(cpu, msr, value)) return true;
-  cpu.log.write("msr", LogLevel::Debug, "read of {:#x} ({}) at {:#x} refused", msr, msr_name(msr), cpu.state.rip);
+  cpu.log.write("msr", LogLevel::Debug, "read of {:#x} ({}) at {:#x} refused", msr, msr_name(msr),
+                cpu.state.rip);
   return false;
 }
 
 bool write_msr(Cpu& cpu, u32 msr, u64 value) {
   const MsrRow* row = find_row(msr);
   if (row != nullptr && row->write(cpu, msr, value)) return true;
-  cpu.log.write("msr", LogLevel::Debug, "write of {:#x} to {:#x} ({}) at {:#x} refused", value, msr, msr_name(msr),
-                cpu.state.rip);
+  cpu.log.write("msr", LogLevel::Debug, "write of {:#x} to {:#x} ({}) at {:#x} refused", value, msr,
+                msr_name(msr), cpu.state.rip);
   return false;
 }
 

@@ -31,10 +31,9 @@ struct SaveField {
    [](SavedState& saved, u64 value) {                                                      \
      saved.member = static_cast<std::remove_reference_t<decltype((saved.member))>>(value); \
    }},
-#define SEGMENT(offset, segment)                                           \
-  FIELD(offset, 2, segment.selector)                                       \
-  FIELD(offset + 2, 2, segment.access) FIELD(offset + 4, 4, segment.limit) \
-      FIELD(offset + 8, 8, segment.base)
+#define SEGMENT(offset, segment)     \
+  FIELD(offset, 2, segment.selector) \
+  FIELD(offset + 2, 2, segment.access) FIELD(offset + 4, 4, segment.limit) FIELD(offset + 8, 8, segment.base)
 constexpr SaveField kSaveMap[] = {
 #include "cpu/system/smm_save_map.inc"
 };

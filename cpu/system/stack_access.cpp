@@ -108,7 +108,8 @@ bool StackAccess::commit_pushes() {
 
   // Push by push, also to find the one that faults: CR2 names it.
   for (unsigned i = 0; i < count_; ++i) {
-    if (!cpu_.mmu.probe_as(view_, pushes_[i].linear, pushes_[i].bytes, mmu::Access::Write)) return fail_memory();
+    if (!cpu_.mmu.probe_as(view_, pushes_[i].linear, pushes_[i].bytes, mmu::Access::Write))
+      return fail_memory();
   }
   for (unsigned i = 0; i < count_; ++i) {
     u8 bytes[8];

@@ -53,8 +53,20 @@ struct TssLayout {
   unsigned slot_bytes;
   u32 ip, gprs, selectors, selector_count, ldt;
 };
-constexpr TssLayout kTss32{.bytes = 0x68, .slot_bytes = 4, .ip = 0x20, .gprs = 0x28, .selectors = 0x48, .selector_count = 6, .ldt = 0x60};
-constexpr TssLayout kTss16{.bytes = 0x2c, .slot_bytes = 2, .ip = 0x0e, .gprs = 0x12, .selectors = 0x22, .selector_count = 4, .ldt = 0x2a};
+constexpr TssLayout kTss32{.bytes = 0x68,
+                           .slot_bytes = 4,
+                           .ip = 0x20,
+                           .gprs = 0x28,
+                           .selectors = 0x48,
+                           .selector_count = 6,
+                           .ldt = 0x60};
+constexpr TssLayout kTss16{.bytes = 0x2c,
+                           .slot_bytes = 2,
+                           .ip = 0x0e,
+                           .gprs = 0x12,
+                           .selectors = 0x22,
+                           .selector_count = 4,
+                           .ldt = 0x2a};
 constexpr u32 kCr3Offset = 0x1c;
 constexpr u32 kDebugTrapOffset = 0x64;
 
@@ -118,8 +130,8 @@ void save_task(const CpuState& state, u64 next_rip, u64 flags, TssImage& image) 
 
 /// Loads what needs no check; segment registers get their selectors and an unusable hidden part.
 void load_task(CpuState& state, const TssImage& image, bool nested) {
-  constexpr u64 kLoaded = kRflagsStatus | kRflagsTf | kRflagsIf | kRflagsDf | kRflagsIopl | kRflagsNt | kRflagsRf |
-                          kRflagsVm | kRflagsAc | kRflagsVif | kRflagsVip | kRflagsId;
+  constexpr u64 kLoaded = kRflagsStatus | kRflagsTf | kRflagsIf | kRflagsDf | kRflagsIopl | kRflagsNt |
+                          kRflagsRf | kRflagsVm | kRflagsAc | kRflagsVif | kRflagsVip | kRflagsId;
   state.rflags = (image.flags() & kLoaded) | kRflagsFixed | (nested ? kRflagsNt : 0);
   state.rip = image.ip();
   for (unsigned i = 0; i < 8; ++i) {
@@ -238,8 +250,10 @@ bool switch_task(Cpu& cpu, const TaskSwitch& task) {
   }
 
   // None of these stores can fault any more.
-  bool stored = cpu.mmu.store_as(mmu::View::Kernel, saved_linear, old_image.bytes + old_image.saved_begin(), saved_bytes);
-  if (!nested) stored = stored && cpu.mmu.store_system(old_descriptor_linear, old_descriptor & ~kBusyInDescriptor);
+  bool stored = cpu.mmu.store_as(mmu::View::Kernel, saved_linear, old_image.bytes + old_image.saved_begin(),
+                                 saved_bytes);
+  if (!nested)
+    stored = stored && cpu.mmu.store_system(old_descriptor_linear, old_descriptor & ~kBusyInDescriptor);
   if (nested) stored = stored && cpu.mmu.store_system(descriptor.base(), state.tr.selector);
   if (!returning) {
     descriptor.low |= kBusyInDescriptor;

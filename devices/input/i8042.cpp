@@ -121,9 +121,12 @@ bool I8042::keyboard_ready() const { return !(config_ & kConfigKeyboardDisabled)
 void I8042::schedule() {
   if (buffer_status_ & kOutputFull) return;
   u64 delay_ns = 0;
-  if (!replies_.empty()) delay_ns = kReplyNs;
-  else if (keyboard_ready()) delay_ns = kKeyboardByteNs;
-  else return;
+  if (!replies_.empty())
+    delay_ns = kReplyNs;
+  else if (keyboard_ready())
+    delay_ns = kKeyboardByteNs;
+  else
+    return;
   const u64 deadline_ns = clock_.now_ns() + delay_ns;
   if (deadline_ns < clock_.deadline_ns(event_)) clock_.arm(event_, deadline_ns);
 }
@@ -188,12 +191,24 @@ void I8042::write_data(u16, Width, u32 value) {
 
 void I8042::command_parameter(u8 command, u8 byte) {
   switch (command) {
-    case kWriteMemory: config_ = byte & kConfigWritable; break;
-    case kWriteOutputPort: write_output_port(byte); break;
-    case kWriteKeyboardBuffer: reply(byte); break;
-    case kWriteAuxBuffer: reply(byte, kAuxOutputFull); break;
-    case kWriteAux: reply(kNobodyAnswers, kAuxOutputFull | kTimeout); break;
-    default: memory_[command & 0x1f] = byte; break;
+    case kWriteMemory:
+      config_ = byte & kConfigWritable;
+      break;
+    case kWriteOutputPort:
+      write_output_port(byte);
+      break;
+    case kWriteKeyboardBuffer:
+      reply(byte);
+      break;
+    case kWriteAuxBuffer:
+      reply(byte, kAuxOutputFull);
+      break;
+    case kWriteAux:
+      reply(kNobodyAnswers, kAuxOutputFull | kTimeout);
+      break;
+    default:
+      memory_[command & 0x1f] = byte;
+      break;
   }
 }
 
@@ -227,30 +242,51 @@ void I8042::write_command(u16, Width, u32 value) {
     return;
   }
   switch (command) {
-    case kTestPassword: reply(kNoPassword); break;
-    case kDisableAux: config_ |= kConfigAuxDisabled; break;
-    case kEnableAux: config_ &= static_cast<u8>(~kConfigAuxDisabled); break;
+    case kTestPassword:
+      reply(kNoPassword);
+      break;
+    case kDisableAux:
+      config_ |= kConfigAuxDisabled;
+      break;
+    case kEnableAux:
+      config_ &= static_cast<u8>(~kConfigAuxDisabled);
+      break;
     case kTestAux:
-    case kTestKeyboard: reply(kInterfaceTestPassed); break;
+    case kTestKeyboard:
+      reply(kInterfaceTestPassed);
+      break;
     case kSelfTest:
       config_ |= kConfigSystemFlag;
       reply(kSelfTestPassed);
       break;
-    case kDisableKeyboard: config_ |= kConfigKeyboardDisabled; break;
-    case kEnableKeyboard: config_ &= static_cast<u8>(~kConfigKeyboardDisabled); break;
-    case kReadInputPort: reply(kInputPortIdle); break;
-    case kReadOutputPort: reply(output_port()); break;
+    case kDisableKeyboard:
+      config_ |= kConfigKeyboardDisabled;
+      break;
+    case kEnableKeyboard:
+      config_ &= static_cast<u8>(~kConfigKeyboardDisabled);
+      break;
+    case kReadInputPort:
+      reply(kInputPortIdle);
+      break;
+    case kReadOutputPort:
+      reply(output_port());
+      break;
     case kWriteOutputPort:
     case kWriteKeyboardBuffer:
     case kWriteAuxBuffer:
-    case kWriteAux: pending_command_ = command; break;
+    case kWriteAux:
+      pending_command_ = command;
+      break;
     case kDisableA20:
     case kEnableA20:
       a20_ = command == kEnableA20;
       a20_line_.set(a20_);
       break;
-    case kReadTestInputs: reply(0); break;
-    default: break;  // unknown commands are taken and do nothing
+    case kReadTestInputs:
+      reply(0);
+      break;
+    default:
+      break;  // unknown commands are taken and do nothing
   }
   schedule();
 }
@@ -278,8 +314,8 @@ void I8042::serialize(Archive& archive) {
 }
 
 std::string I8042::debug_dump() const {
-  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} replies={} leds={:x}\n", config_, output_buffer_,
-                     buffer_status_, output_port(), replies_.size(), keyboard_.leds());
+  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} replies={} leds={:x}\n", config_,
+                     output_buffer_, buffer_status_, output_port(), replies_.size(), keyboard_.leds());
 }
 
 }  // namespace reprise::devices

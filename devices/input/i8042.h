@@ -61,7 +61,7 @@ class I8042 final : public Device {
   u8 buffer_status_ = 0;  // OBF, AUX and time-out bits of the status register
   bool last_write_was_command_ = false;
   bool a20_ = true;
-  u8 pending_command_ = 0;  // waits for a byte at port 60h
+  u8 pending_command_ = 0;       // waits for a byte at port 60h
   bool release_prefix_ = false;  // translation saw F0h
   std::array<u8, 32> memory_{};
   ByteFifo<16> replies_;

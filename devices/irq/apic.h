@@ -16,7 +16,9 @@ enum class TriggerMode : u8 { Edge, Level };
 inline constexpr u32 kApicBroadcast = 0xffff'ffff;
 
 /// The destination field of xAPIC ICRs, IOAPIC entries and MSI addresses, where FFh is the broadcast.
-constexpr u32 widen_apic_destination(u8 destination) { return destination == 0xff ? kApicBroadcast : destination; }
+constexpr u32 widen_apic_destination(u8 destination) {
+  return destination == 0xff ? kApicBroadcast : destination;
+}
 
 struct ApicMessage {
   u32 destination = 0;

@@ -48,7 +48,8 @@ void IoApic::set_irq(unsigned line, bool level) {
   lines_ ^= mask;
   if (is_level(entries_[line])) {
     update_level(line);
-  } else if (level && !(entries_[line] & kMasked)) {  // an edge on a masked pin is not held (datasheet 3.2.4, bit 16)
+  } else if (level &&
+             !(entries_[line] & kMasked)) {  // an edge on a masked pin is not held (datasheet 3.2.4, bit 16)
     send(line);
   }
 }
@@ -66,7 +67,8 @@ void IoApic::send(unsigned pin) {
   message.destination = widen_apic_destination(static_cast<u8>(field(entry, 56, 8)));
   message.destination_mode = bit(entry, 11) ? DestinationMode::Logical : DestinationMode::Physical;
   message.delivery_mode = static_cast<DeliveryMode>(field(entry, 8, 3));
-  if (message.delivery_mode == DeliveryMode::StartUp || message.delivery_mode == DeliveryMode::RemoteRead) return;
+  if (message.delivery_mode == DeliveryMode::StartUp || message.delivery_mode == DeliveryMode::RemoteRead)
+    return;
   message.trigger_mode = is_level(entry) ? TriggerMode::Level : TriggerMode::Edge;
   message.vector = static_cast<u8>(entry);
   bus_.deliver(message);
@@ -91,9 +93,12 @@ void IoApic::write_entry(unsigned pin, u64 entry) {
 u32 IoApic::read_register() const {
   switch (select_) {
     case kIoApicId:
-    case kIoApicArb: return u32{id_} << 24;
-    case kIoApicVer: return kVersion;
-    default: break;
+    case kIoApicArb:
+      return u32{id_} << 24;
+    case kIoApicVer:
+      return kVersion;
+    default:
+      break;
   }
   const unsigned index = static_cast<unsigned>(select_) - kIoRedTbl;
   if (select_ < kIoRedTbl || index >= 2 * kPins) return 0;
@@ -115,20 +120,28 @@ void IoApic::write_register(u32 value) {
 // Registers are dwords; narrower reads see their low bytes, and wider ones zeros above.
 u64 IoApic::mmio_read(u64 offset, Width width) {
   switch (offset) {
-    case kIoRegSel: return select_;
-    case kIoWin: return read_register() & width_mask(width);
-    default: return 0;
+    case kIoRegSel:
+      return select_;
+    case kIoWin:
+      return read_register() & width_mask(width);
+    default:
+      return 0;
   }
 }
 
 void IoApic::mmio_write(u64 offset, Width width, u64 value) {
   switch (offset) {
-    case kIoRegSel: select_ = static_cast<u8>(value); break;
+    case kIoRegSel:
+      select_ = static_cast<u8>(value);
+      break;
     case kIoWin:
       if (width >= Width::Dword) write_register(static_cast<u32>(value));
       break;
-    case kEoi: end_of_interrupt(static_cast<u8>(value)); break;
-    default: break;
+    case kEoi:
+      end_of_interrupt(static_cast<u8>(value));
+      break;
+    default:
+      break;
   }
 }
 

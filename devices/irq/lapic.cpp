@@ -91,11 +91,9 @@ int Lapic::VectorSet::highest() const {
 }
 
 Lapic::Lapic(LapicConfig config, Clock& clock, ApicFabric& fabric, ApicCpu& cpu, ExtIntSource& pic)
-    : config_(config),
-      fabric_(fabric),
-      cpu_(cpu),
-      pic_(pic),
-      timer_(clock, [this] { deliver_local(kLvtTimer); }) {
+    : config_(config), fabric_(fabric), cpu_(cpu), pic_(pic), timer_(clock, [this] {
+        deliver_local(kLvtTimer);
+      }) {
   apic_base_ = kDefaultBasePhys | kBaseEnable | (config_.bootstrap ? kBaseBsp : 0);
   reset_registers();
 }
@@ -176,7 +174,8 @@ bool Lapic::msr_write(u32 msr, u64 value) {
 u64 Lapic::mmio_read(u64 offset, Width width) {
   if (!mmio_enabled() || offset >= kPageBytes) return width_mask(width);
   u64 value = 0;
-  if (!read_register(static_cast<unsigned>(offset >> 4), Interface::Xapic, value)) raise_error(kEsrIllegalRegister);
+  if (!read_register(static_cast<unsigned>(offset >> 4), Interface::Xapic, value))
+    raise_error(kEsrIllegalRegister);
   const unsigned shift = 8 * static_cast<unsigned>(offset & 15);
   return shift < 64 ? (value >> shift) & width_mask(width) : 0;
 }
@@ -195,29 +194,60 @@ bool Lapic::read_register(unsigned index, Interface interface, u64& value) const
     return true;
   }
   switch (index) {
-    case kId: value = extended ? config_.apic_id : config_.apic_id << 24; return true;
-    case kVersion: value = kVersionValue; return true;
-    case kTpr: value = tpr_; return true;
-    case kPpr: value = processor_priority(); return true;
+    case kId:
+      value = extended ? config_.apic_id : config_.apic_id << 24;
+      return true;
+    case kVersion:
+      value = kVersionValue;
+      return true;
+    case kTpr:
+      value = tpr_;
+      return true;
+    case kPpr:
+      value = processor_priority();
+      return true;
     case kApr:
     case kRrd:
-    case kEoi: value = 0; return !extended;
-    case kLdr: value = extended ? x2apic_ldr(config_.apic_id) : u32{logical_id_} << 24; return true;
-    case kDfr: value = u32{logical_model_} << 28 | 0x0fff'ffff; return !extended;
-    case kSvr: value = svr_; return true;
-    case kEsr: value = esr_; return true;
-    case kIcrLow: value = extended ? icr_ : icr_ & 0xffff'ffff; return true;
-    case kIcrHigh: value = icr_ >> 32; return !extended;
+    case kEoi:
+      value = 0;
+      return !extended;
+    case kLdr:
+      value = extended ? x2apic_ldr(config_.apic_id) : u32{logical_id_} << 24;
+      return true;
+    case kDfr:
+      value = u32{logical_model_} << 28 | 0x0fff'ffff;
+      return !extended;
+    case kSvr:
+      value = svr_;
+      return true;
+    case kEsr:
+      value = esr_;
+      return true;
+    case kIcrLow:
+      value = extended ? icr_ : icr_ & 0xffff'ffff;
+      return true;
+    case kIcrHigh:
+      value = icr_ >> 32;
+      return !extended;
     case kLvtTimerRegister:
     case kLvtThermalRegister:
     case kLvtPerformanceRegister:
     case kLvtLint0Register:
     case kLvtLint1Register:
-    case kLvtErrorRegister: value = lvt_[index - kLvtTimerRegister]; return true;
-    case kInitialCount: value = timer_.initial_count(); return true;
-    case kCurrentCount: value = timer_.current_count(); return true;
-    case kDivideConfiguration: value = timer_.divide_configuration(); return true;
-    default: return false;
+    case kLvtErrorRegister:
+      value = lvt_[index - kLvtTimerRegister];
+      return true;
+    case kInitialCount:
+      value = timer_.initial_count();
+      return true;
+    case kCurrentCount:
+      value = timer_.current_count();
+      return true;
+    case kDivideConfiguration:
+      value = timer_.divide_configuration();
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -227,7 +257,8 @@ bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
   const auto reserved = [&](u64 writable) { return extended && (value & ~writable) != 0; };
   const u32 low = static_cast<u32>(value);
   switch (index) {
-    case kId: return !extended;  // read-only, silently so in the page
+    case kId:
+      return !extended;  // read-only, silently so in the page
     case kTpr:
       if (reserved(0xff)) return false;
       tpr_ = static_cast<u8>(low);
@@ -285,7 +316,8 @@ bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
       if (!extended || reserved(0xff)) return false;
       write_icr(u64{0x40000} | (low & 0xff), interface);
       return true;
-    default: break;
+    default:
+      break;
   }
   // Read-only registers: dropped in the page, #GP as MSRs.
   u64 ignored = 0;
@@ -337,17 +369,22 @@ void Lapic::write_icr(u64 value, Interface interface) {
       if (message.vector < kFirstLegalVector) return raise_error(kEsrSendIllegalVector);
       break;
     case DeliveryMode::Init:
-      if ((low & kIcrLevel) && !(low & kIcrAssert)) return;  // INIT level de-assert: only for the bus arbiters of old
+      if ((low & kIcrLevel) && !(low & kIcrAssert))
+        return;  // INIT level de-assert: only for the bus arbiters of old
       break;
     case DeliveryMode::Smi:
     case DeliveryMode::Nmi:
-    case DeliveryMode::StartUp: break;
+    case DeliveryMode::StartUp:
+      break;
     case DeliveryMode::RemoteRead:
-    case DeliveryMode::ExtInt: return;
+    case DeliveryMode::ExtInt:
+      return;
   }
 
   switch (shorthand) {
-    case Shorthand::None: fabric_.send_ipi(message, std::nullopt); break;
+    case Shorthand::None:
+      fabric_.send_ipi(message, std::nullopt);
+      break;
     case Shorthand::Self:
       if (message.delivery_mode == DeliveryMode::Fixed)
         accept(DeliveryMode::Fixed, message.vector, TriggerMode::Edge);
@@ -375,7 +412,8 @@ bool Lapic::matches(const ApicMessage& message) const {
   if (destination > 0xff) return false;
   if (logical_model_ == kFlatModel) return (destination & logical_id_) != 0;
   const u32 cluster = destination >> 4;
-  return (cluster == 0xf || cluster == static_cast<u32>(logical_id_ >> 4)) && (destination & logical_id_ & 0xf) != 0;
+  return (cluster == 0xf || cluster == static_cast<u32>(logical_id_ >> 4)) &&
+         (destination & logical_id_ & 0xf) != 0;
 }
 
 void Lapic::accept(DeliveryMode mode, u8 vector, TriggerMode trigger) {
@@ -385,21 +423,27 @@ void Lapic::accept(DeliveryMode mode, u8 vector, TriggerMode trigger) {
       if (!accepts_fixed()) return;
       if (vector < kFirstLegalVector) return raise_error(kEsrReceivedIllegalVector);
       irr_.set(vector);
-      if (trigger == TriggerMode::Level) tmr_.set(vector);
-      else tmr_.clear(vector);
+      if (trigger == TriggerMode::Level)
+        tmr_.set(vector);
+      else
+        tmr_.clear(vector);
       update_irq();
       return;
-    case DeliveryMode::Smi: return cpu_.smi();
-    case DeliveryMode::Nmi: return cpu_.nmi();
+    case DeliveryMode::Smi:
+      return cpu_.smi();
+    case DeliveryMode::Nmi:
+      return cpu_.nmi();
     case DeliveryMode::Init:
       init_reset();
       return cpu_.init();
-    case DeliveryMode::StartUp: return cpu_.start_up(vector);
+    case DeliveryMode::StartUp:
+      return cpu_.start_up(vector);
     case DeliveryMode::ExtInt:
       ext_int_message_ = true;
       update_irq();
       return;
-    case DeliveryMode::RemoteRead: return;
+    case DeliveryMode::RemoteRead:
+      return;
   }
 }
 
@@ -413,8 +457,10 @@ void Lapic::deliver_local(Lvt entry) {
     case DeliveryMode::ExtInt:  // level-sensitive: see ext_int_pending()
     case DeliveryMode::StartUp:
     case DeliveryMode::LowestPriority:
-    case DeliveryMode::RemoteRead: return;
-    default: accept(mode, static_cast<u8>(lvt), level ? TriggerMode::Level : TriggerMode::Edge);
+    case DeliveryMode::RemoteRead:
+      return;
+    default:
+      accept(mode, static_cast<u8>(lvt), level ? TriggerMode::Level : TriggerMode::Edge);
   }
 }
 
@@ -530,10 +576,10 @@ void Lapic::serialize(Archive& archive) {
 }
 
 std::string Lapic::debug_dump() const {
-  std::string text =
-      fmt::format("id={:x} base={:x} tpr={:02x} ppr={:02x} svr={:x} ldr={:02x} dfr={:x} esr={:02x} icr={:x}{}\n",
-                  config_.apic_id, apic_base_, tpr_, processor_priority(), svr_, logical_id_, logical_model_, esr_, icr_,
-                  interrupt_pending_ ? " pending" : "");
+  std::string text = fmt::format(
+      "id={:x} base={:x} tpr={:02x} ppr={:02x} svr={:x} ldr={:02x} dfr={:x} esr={:02x} icr={:x}{}\n",
+      config_.apic_id, apic_base_, tpr_, processor_priority(), svr_, logical_id_, logical_model_, esr_, icr_,
+      interrupt_pending_ ? " pending" : "");
   static constexpr const char* kNames[] = {"timer", "thermal", "perf", "lint0", "lint1", "error"};
   for (unsigned i = 0; i < kLvtCount; ++i) text += fmt::format("lvt {}={:05x} ", kNames[i], lvt_[i]);
   text += fmt::format("\ntimer initial={:x} current={:x} deadline={:x}\n", timer_.initial_count(),

@@ -111,7 +111,7 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   bool interrupt_pending_ = false;  // derived from the rest
   u64 apic_base_ = 0;
   u8 tpr_ = 0;
-  u8 logical_id_ = 0;  // LDR[31:24] in xAPIC mode
+  u8 logical_id_ = 0;     // LDR[31:24] in xAPIC mode
   u8 logical_model_ = 0;  // DFR[31:28]
   u32 svr_ = 0;
   VectorSet irr_;

@@ -9,7 +9,9 @@ constexpr u32 kDivideMask = 0b1011;
 }  // namespace
 
 LapicTimer::LapicTimer(Clock& clock, std::function<void()> expired)
-    : clock_(clock), expired_(std::move(expired)), event_(clock.create_timer("lapic", [this] { on_event(); })) {}
+    : clock_(clock),
+      expired_(std::move(expired)),
+      event_(clock.create_timer("lapic", [this] { on_event(); })) {}
 
 // SDM 3A figure 11-10: 000 divides by 2, 110 by 128, 111 by 1.
 unsigned LapicTimer::divisor() const {
@@ -29,8 +31,10 @@ void LapicTimer::roll_forward() {
 }
 
 void LapicTimer::update_event() {
-  if (masked_ || expiry_ns_ == Clock::kNever) clock_.cancel(event_);
-  else clock_.arm(event_, expiry_ns_);
+  if (masked_ || expiry_ns_ == Clock::kNever)
+    clock_.cancel(event_);
+  else
+    clock_.arm(event_, expiry_ns_);
 }
 
 void LapicTimer::on_event() {

@@ -51,8 +51,10 @@ bool Pic8259::output() const { return winner() != kNone; }
 void Pic8259::set_input(unsigned input, bool level) {
   const u8 mask = one(input & 7);
   const bool was = (lines_ & mask) != 0;
-  if (level) lines_ |= mask;
-  else lines_ &= static_cast<u8>(~mask);
+  if (level)
+    lines_ |= mask;
+  else
+    lines_ &= static_cast<u8>(~mask);
   if (elcr_ & mask) {
     irr_ = static_cast<u8>((irr_ & ~mask) | (lines_ & mask));
   } else if (level && !was) {
@@ -84,17 +86,24 @@ u8 Pic8259::read(unsigned a0) {
 
 void Pic8259::write(unsigned a0, u8 value) {
   if (!(a0 & 1)) {
-    if (value & kIcw1Select) write_icw1(value);
-    else if (value & kOcw3Select) write_ocw3(value);
-    else write_ocw2(value);
+    if (value & kIcw1Select)
+      write_icw1(value);
+    else if (value & kOcw3Select)
+      write_ocw3(value);
+    else
+      write_ocw2(value);
     return;
   }
   switch (expect_) {
-    case Expect::Ocw1: imr_ = value; break;
+    case Expect::Ocw1:
+      imr_ = value;
+      break;
     case Expect::Icw2:
       vector_base_ = value & 0xf8;
-      if (!single_) expect_ = Expect::Icw3;
-      else expect_ = icw4_needed_ ? Expect::Icw4 : Expect::Ocw1;
+      if (!single_)
+        expect_ = Expect::Icw3;
+      else
+        expect_ = icw4_needed_ ? Expect::Icw4 : Expect::Ocw1;
       break;
     case Expect::Icw3:  // the cascade is wired: its description is taken as read
       expect_ = icw4_needed_ ? Expect::Icw4 : Expect::Ocw1;
@@ -132,8 +141,12 @@ void Pic8259::end_of_interrupt(unsigned input, bool rotate) {
 void Pic8259::write_ocw2(u8 value) {
   const unsigned level = value & 7;
   switch (value >> 5) {  // R, SL, EOI
-    case 0b000: rotate_on_auto_eoi_ = false; break;
-    case 0b100: rotate_on_auto_eoi_ = true; break;
+    case 0b000:
+      rotate_on_auto_eoi_ = false;
+      break;
+    case 0b100:
+      rotate_on_auto_eoi_ = true;
+      break;
     case 0b001:    // non-specific EOI
     case 0b101: {  // rotate on non-specific EOI
       // In special mask mode masked in-service bits are not cleared by a non-specific EOI.
@@ -141,10 +154,17 @@ void Pic8259::write_ocw2(u8 value) {
       if (rank != kNone) end_of_interrupt(input_of_rank(rank), (value & 0x80) != 0);
       break;
     }
-    case 0b011: end_of_interrupt(level, false); break;
-    case 0b111: end_of_interrupt(level, true); break;
-    case 0b110: first_input_ = (level + 1) & 7; break;  // `level` becomes the lowest
-    default: break;                                     // 010: no operation
+    case 0b011:
+      end_of_interrupt(level, false);
+      break;
+    case 0b111:
+      end_of_interrupt(level, true);
+      break;
+    case 0b110:
+      first_input_ = (level + 1) & 7;
+      break;  // `level` becomes the lowest
+    default:
+      break;  // 010: no operation
   }
 }
 
@@ -191,8 +211,9 @@ void Pic8259::serialize(Archive& archive) {
 }
 
 std::string Pic8259::debug_dump() const {
-  return fmt::format("irr={:02x} isr={:02x} imr={:02x} elcr={:02x} base={:02x} first={}{}{}\n", irr_, isr_, imr_, elcr_,
-                     vector_base_, first_input_, auto_eoi_ ? " auto-eoi" : "", special_mask_ ? " special-mask" : "");
+  return fmt::format("irr={:02x} isr={:02x} imr={:02x} elcr={:02x} base={:02x} first={}{}{}\n", irr_, isr_,
+                     imr_, elcr_, vector_base_, first_input_, auto_eoi_ ? " auto-eoi" : "",
+                     special_mask_ ? " special-mask" : "");
 }
 
 Pic8259Pair::Pic8259Pair(IrqLine intr)
@@ -210,8 +231,10 @@ void Pic8259Pair::update_irq() {
 
 void Pic8259Pair::set_irq(unsigned line, bool level) {
   if (line == kCascadeInput || line > 15) return;
-  if (line < 8) master_.set_input(line, level);
-  else slave_.set_input(line - 8, level);
+  if (line < 8)
+    master_.set_input(line, level);
+  else
+    slave_.set_input(line - 8, level);
   update_irq();
 }
 
@@ -220,7 +243,8 @@ u8 Pic8259Pair::acknowledge_ext_int() {
   u8 vector = master_.vector(input);
   if (input == kCascadeInput) {
     vector = slave_.vector(slave_.acknowledge());
-    master_.set_input(kCascadeInput, false);  // INT of the slave falls with INTA, and rises again for the next request
+    master_.set_input(kCascadeInput,
+                      false);  // INT of the slave falls with INTA, and rises again for the next request
   }
   update_irq();
   return vector;
@@ -267,6 +291,8 @@ void Pic8259Pair::serialize(Archive& archive) {
   slave_.serialize(archive);
 }
 
-std::string Pic8259Pair::debug_dump() const { return "master " + master_.debug_dump() + "slave  " + slave_.debug_dump(); }
+std::string Pic8259Pair::debug_dump() const {
+  return "master " + master_.debug_dump() + "slave  " + slave_.debug_dump();
+}
 
 }  // namespace reprise::devices

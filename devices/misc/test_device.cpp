@@ -54,7 +54,8 @@ u64 TestDevice::mmio_read(u64 offset, Width width) {
 }
 
 void TestDevice::mmio_write(u64 offset, Width width, u64 value) {
-  for (u64 i = 0; i < width_bytes(width); ++i) memory_[(offset + i) % kMemoryBytes] = static_cast<u8>(value >> (8 * i));
+  for (u64 i = 0; i < width_bytes(width); ++i)
+    memory_[(offset + i) % kMemoryBytes] = static_cast<u8>(value >> (8 * i));
 }
 
 }  // namespace reprise::devices

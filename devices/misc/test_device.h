@@ -29,10 +29,10 @@ class TestDevice final : public Device, public MmioHandler {
   void reset(ResetKind kind) override;
   void serialize(Archive& archive) override;
 
-  PioHandler& data_ports() { return data_ports_; }        // 4, dword wide
-  PioHandler& flush_ports() { return flush_ports_; }      // 4, dword wide
-  PioHandler& byte_ports() { return byte_ports_; }        // 4, byte wide
-  PioHandler& irq_ports() { return irq_ports_; }          // kIrqLines, byte wide
+  PioHandler& data_ports() { return data_ports_; }    // 4, dword wide
+  PioHandler& flush_ports() { return flush_ports_; }  // 4, dword wide
+  PioHandler& byte_ports() { return byte_ports_; }    // 4, byte wide
+  PioHandler& irq_ports() { return irq_ports_; }      // kIrqLines, byte wide
 
   u64 mmio_read(u64 offset, Width width) override;
   void mmio_write(u64 offset, Width width, u64 value) override;

@@ -17,7 +17,8 @@ constexpr u32 kWritable = 0x80ff'fffc;
 ConfigMechanism1::ConfigMechanism1(PciConfigListener& listener, PioHandler& reset_control)
     : listener_(listener), reset_control_(reset_control) {}
 
-Result<Done, PciAttachError> ConfigMechanism1::attach(unsigned device, unsigned function_number, PciFunction& function) {
+Result<Done, PciAttachError> ConfigMechanism1::attach(unsigned device, unsigned function_number,
+                                                      PciFunction& function) {
   if (device >= 32 || function_number >= 8) return PciAttachError::NoSuchSlot;
   PciFunction*& slot = functions_[device * 8 + function_number];
   if (slot) return PciAttachError::SlotTaken;

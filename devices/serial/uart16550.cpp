@@ -81,8 +81,8 @@ constexpr u8 kPollsOfAReader = 16;
 
 }  // namespace
 
-Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend, LineStatus line_status,
-                     HostInput host_input)
+Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend,
+                     LineStatus line_status, HostInput host_input)
     : name_(std::move(name)),
       clock_(clock),
       irq_(irq),
@@ -143,14 +143,22 @@ u32 Uart16550::pio_read(u16 offset, Width) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
   if ((offset & 7) != kLsr) polls_ = 0;
   switch (offset & 7) {
-    case kData: return dlab ? divisor_ & 0xff : read_rbr();
-    case kIer: return dlab ? divisor_ >> 8 : ier_;
-    case kIirFcr: return read_iir();
-    case kLcr: return lcr_;
-    case kMcr: return mcr_;
-    case kLsr: return read_lsr();
-    case kMsr: return read_msr();
-    default: return scr_;
+    case kData:
+      return dlab ? divisor_ & 0xff : read_rbr();
+    case kIer:
+      return dlab ? divisor_ >> 8 : ier_;
+    case kIirFcr:
+      return read_iir();
+    case kLcr:
+      return lcr_;
+    case kMcr:
+      return mcr_;
+    case kLsr:
+      return read_lsr();
+    case kMsr:
+      return read_msr();
+    default:
+      return scr_;
   }
 }
 
@@ -160,18 +168,31 @@ void Uart16550::pio_write(u16 offset, Width, u32 value) {
   polls_ = 0;
   switch (offset & 7) {
     case kData:
-      if (dlab) divisor_ = static_cast<u16>((divisor_ & 0xff00) | byte);
-      else write_thr(byte);
+      if (dlab)
+        divisor_ = static_cast<u16>((divisor_ & 0xff00) | byte);
+      else
+        write_thr(byte);
       break;
     case kIer:
-      if (dlab) divisor_ = static_cast<u16>((divisor_ & 0xff) | byte << 8);
-      else write_ier(byte);
+      if (dlab)
+        divisor_ = static_cast<u16>((divisor_ & 0xff) | byte << 8);
+      else
+        write_ier(byte);
       break;
-    case kIirFcr: write_fcr(byte); break;
-    case kLcr: write_lcr(byte); break;
-    case kMcr: write_mcr(byte); break;
-    case kScr: scr_ = byte; break;
-    default: break;  // LSR and MSR are read-only outside factory tests
+    case kIirFcr:
+      write_fcr(byte);
+      break;
+    case kLcr:
+      write_lcr(byte);
+      break;
+    case kMcr:
+      write_mcr(byte);
+      break;
+    case kScr:
+      scr_ = byte;
+      break;
+    default:
+      break;  // LSR and MSR are read-only outside factory tests
   }
 }
 
@@ -384,7 +405,8 @@ void Uart16550::receive_break() {
 
 // The line is held off in loopback and while the FIFO has no room.
 void Uart16550::start_receiving() {
-  const bool ready = !backlog_.empty() && guest_reads() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
+  const bool ready =
+      !backlog_.empty() && guest_reads() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
   if (ready && clock_.deadline_ns(receive_timer_) == Clock::kNever)
     clock_.arm(receive_timer_, clock_.now_ns() + character_ns());
 }
@@ -421,10 +443,11 @@ void Uart16550::serialize(Archive& archive) {
 }
 
 std::string Uart16550::debug_dump() const {
-  return fmt::format("ier={:02x} iir={:02x} fcr={:02x} lcr={:02x} mcr={:02x} lsr={:02x} msr={:02x} divisor={} "
-                     "tx={} rx={} backlog={}\n",
-                     ier_, interrupt_id(), fcr_, lcr_, mcr_, line_status(), msr_, divisor_, transmit_fifo_.size(),
-                     receive_fifo_.size(), backlog_.size());
+  return fmt::format(
+      "ier={:02x} iir={:02x} fcr={:02x} lcr={:02x} mcr={:02x} lsr={:02x} msr={:02x} divisor={} "
+      "tx={} rx={} backlog={}\n",
+      ier_, interrupt_id(), fcr_, lcr_, mcr_, line_status(), msr_, divisor_, transmit_fifo_.size(),
+      receive_fifo_.size(), backlog_.size());
 }
 
 }  // namespace reprise::devices

@@ -98,7 +98,7 @@ class Uart16550 final : public Device, public PioHandler {
   u8 msr_ = 0;
   bool thre_interrupt_ = false;
   bool timeout_interrupt_ = false;
-  u8 rbr_ = 0;  // the character last read
+  u8 rbr_ = 0;    // the character last read
   u8 polls_ = 0;  // reads of LSR since the last other access, as far as they matter
   Transmitter transmitter_ = Transmitter::Idle;
   u8 shift_register_ = 0;

@@ -81,17 +81,28 @@ u32 AcpiPm::timer() const {
 
 u16 AcpiPm::read_register(u16 offset) const {
   switch (offset) {
-    case kPmStatus: return status();
-    case kPmEnable: return enable_;
-    case kPmControl: return pm_control_;
-    case kPmTimer: return static_cast<u16>(timer());
-    case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
-    case kGpeStatus: return gpe_status_;
-    case kGpeEnable: return gpe_enable_;
-    case kGlobalStatus: return global_status_;
-    case kGlobalControl: return static_cast<u16>(global_control_);
-    case kGlobalControl + 2: return static_cast<u16>(global_control_ >> 16);
-    default: return 0;
+    case kPmStatus:
+      return status();
+    case kPmEnable:
+      return enable_;
+    case kPmControl:
+      return pm_control_;
+    case kPmTimer:
+      return static_cast<u16>(timer());
+    case kPmTimer + 2:
+      return static_cast<u16>(timer() >> 16);
+    case kGpeStatus:
+      return gpe_status_;
+    case kGpeEnable:
+      return gpe_enable_;
+    case kGlobalStatus:
+      return global_status_;
+    case kGlobalControl:
+      return static_cast<u16>(global_control_);
+    case kGlobalControl + 2:
+      return static_cast<u16>(global_control_ >> 16);
+    default:
+      return 0;
   }
 }
 
@@ -101,27 +112,41 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
       if (value & mask & kTimerEvent) toggles_seen_ = timer_toggles();
       status_ &= static_cast<u16>(~(value & mask));
       break;
-    case kPmEnable: enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable; break;
-    case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
-    case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;
-    case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
-    case kGlobalStatus: global_status_ &= static_cast<u16>(~(value & mask)); break;
+    case kPmEnable:
+      enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable;
+      break;
+    case kPmControl:
+      write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask)));
+      break;
+    case kGpeStatus:
+      gpe_status_ &= static_cast<u16>(~(value & mask));
+      break;
+    case kGpeEnable:
+      gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask));
+      break;
+    case kGlobalStatus:
+      global_status_ &= static_cast<u16>(~(value & mask));
+      break;
     case kGlobalControl:
     case kGlobalControl + 2: {
       const unsigned shift = 8 * (offset - kGlobalControl);
       const u32 written = u32{mask} << shift;
-      global_control_ = ((global_control_ & ~written) | (u32{value} << shift & written)) & kGlobalControlWritable;
+      global_control_ =
+          ((global_control_ & ~written) | (u32{value} << shift & written)) & kGlobalControlWritable;
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
 void AcpiPm::write_control(u16 value) {
   pm_control_ = value & kControlWritable;
   if (!(value & kSleepEnable)) return;
-  if (field(value, 10, 3) == config_.s5_sleep_type) control_.request(MachineRequest::PowerOff);
-  else status_ |= kWakeStatus;
+  if (field(value, 10, 3) == config_.s5_sleep_type)
+    control_.request(MachineRequest::PowerOff);
+  else
+    status_ |= kWakeStatus;
 }
 
 u32 AcpiPm::read_pm(u16 offset, Width width) {
@@ -139,7 +164,9 @@ void AcpiPm::write_pm(u16 offset, Width width, u32 value) {
   const u64 mask = width_mask(width) << (8 * (offset & 1));
   for (unsigned word = 0; word < 3; ++word) {
     const u16 word_mask = static_cast<u16>(mask >> (16 * word));
-    if (word_mask) write_register(static_cast<u16>((offset & ~1u) + 2 * word), static_cast<u16>(bytes >> (16 * word)), word_mask);
+    if (word_mask)
+      write_register(static_cast<u16>((offset & ~1u) + 2 * word), static_cast<u16>(bytes >> (16 * word)),
+                     word_mask);
   }
   update_irq();
 }
@@ -153,9 +180,12 @@ void AcpiPm::write_smi(u16 offset, Width, u32 value) {
     return;
   }
   apm_command_ = byte;
-  if (byte == config_.acpi_enable) pm_control_ |= kSciEnable;
-  else if (byte == config_.acpi_disable) pm_control_ &= static_cast<u16>(~kSciEnable);
-  else if (apm_smi_enabled_) raise_apm_smi();
+  if (byte == config_.acpi_enable)
+    pm_control_ |= kSciEnable;
+  else if (byte == config_.acpi_disable)
+    pm_control_ &= static_cast<u16>(~kSciEnable);
+  else if (apm_smi_enabled_)
+    raise_apm_smi();
   update_irq();
 }
 
@@ -192,9 +222,11 @@ void AcpiPm::serialize(Archive& archive) {
 }
 
 std::string AcpiPm::debug_dump() const {
-  return fmt::format("pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x} apmc={:02x} apms={:02x} glbsts={:04x} glbctl={:08x}\n",
-                     status(), enable_, pm_control_, timer(), gpe_status_, gpe_enable_, apm_command_, apm_status_, global_status_,
-                     global_control_);
+  return fmt::format(
+      "pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x} apmc={:02x} "
+      "apms={:02x} glbsts={:04x} glbctl={:08x}\n",
+      status(), enable_, pm_control_, timer(), gpe_status_, gpe_enable_, apm_command_, apm_status_,
+      global_status_, global_control_);
 }
 
 }  // namespace reprise::devices

@@ -61,7 +61,6 @@ constexpr u32 kDaySeconds = 86400;
 
 }  // namespace
 
-
 CmosRtc::CmosRtc(RtcConfig config, Clock& clock, IrqLine irq8)
     : clock_(clock),
       irq8_(irq8),
@@ -107,16 +106,19 @@ void CmosRtc::advance(u64 seconds) {
   using namespace std::chrono;
   const unsigned month_now = std::clamp(decode(registers_[kMonth]), 1u, 12u);
   const unsigned year_now = decode(registers_[kCentury]) * 100 + decode(registers_[kYear]);
-  const u64 time_of_day = decode_hour(registers_[kHours]) * u64{3600} + decode(registers_[kMinutes]) * u64{60} +
-                          decode(registers_[kSeconds]) + seconds % kDaySeconds;
+  const u64 time_of_day = decode_hour(registers_[kHours]) * u64{3600} +
+                          decode(registers_[kMinutes]) * u64{60} + decode(registers_[kSeconds]) +
+                          seconds % kDaySeconds;
   const u64 whole_days = seconds / kDaySeconds + time_of_day / kDaySeconds;
   const u32 rest = static_cast<u32>(time_of_day % kDaySeconds);
   // The calendar repeats every 400 years, 146097 days.
-  const sys_days date = sys_days{year{static_cast<int>(year_now)} / month{month_now} / day{1}} +
-                        days{static_cast<int>(decode(registers_[kDayOfMonth])) - 1 + static_cast<int>(whole_days % 146097)};
+  const sys_days date =
+      sys_days{year{static_cast<int>(year_now)} / month{month_now} / day{1}} +
+      days{static_cast<int>(decode(registers_[kDayOfMonth])) - 1 + static_cast<int>(whole_days % 146097)};
   const year_month_day civil{date};
   const unsigned year_then =
-      static_cast<unsigned>(static_cast<u64>(static_cast<int>(civil.year())) + whole_days / 146097 * 400) % 10000;
+      static_cast<unsigned>(static_cast<u64>(static_cast<int>(civil.year())) + whole_days / 146097 * 400) %
+      10000;
 
   registers_[kSeconds] = encode(rest % 60);
   registers_[kMinutes] = encode(rest / 60 % 60);
@@ -136,7 +138,8 @@ u32 CmosRtc::seconds_to_alarm() const {
     second_exists = encode(second) == registers_[kSecondsAlarm];
   if (!second_exists) return 0;
 
-  const u32 now = decode_hour(registers_[kHours]) * 3600 + decode(registers_[kMinutes]) * 60 + decode(registers_[kSeconds]);
+  const u32 now = decode_hour(registers_[kHours]) * 3600 + decode(registers_[kMinutes]) * 60 +
+                  decode(registers_[kSeconds]);
   const u32 end = now + kDaySeconds;
   for (u32 at = now + 1; at <= end;) {
     const u32 of_day = at % kDaySeconds;
@@ -202,8 +205,10 @@ void CmosRtc::update_irq() {
   if (updating() && (waiting & kUpdateEnded)) want((seconds_done_ + 1) * kSecondNs);
   if (updating() && (waiting & kAlarm))
     if (const u32 seconds = seconds_to_alarm()) want((seconds_done_ + seconds) * kSecondNs);
-  if (wait_from_phase_ns == Clock::kNever) clock_.cancel(event_);
-  else clock_.arm(event_, phase_ns_ + wait_from_phase_ns);
+  if (wait_from_phase_ns == Clock::kNever)
+    clock_.cancel(event_);
+  else
+    clock_.arm(event_, phase_ns_ + wait_from_phase_ns);
 }
 
 u32 CmosRtc::read_port(u16 offset, Width) {
@@ -223,7 +228,8 @@ void CmosRtc::write_port(u16 offset, Width, u32 value) {
 u8 CmosRtc::read_register(u8 index) {
   catch_up();
   switch (index) {
-    case kA: return registers_[kA] | (update_in_progress() ? kUpdateInProgress : 0);
+    case kA:
+      return registers_[kA] | (update_in_progress() ? kUpdateInProgress : 0);
     case kC: {
       update_irq();
       const u8 value = registers_[kC];
@@ -231,19 +237,29 @@ u8 CmosRtc::read_register(u8 index) {
       update_irq();
       return value;
     }
-    default: return registers_[index];
+    default:
+      return registers_[index];
   }
 }
 
 void CmosRtc::write_register(u8 index, u8 value) {
   catch_up();
   switch (index) {
-    case kA: write_a(value); break;
-    case kB: write_b(value); break;
+    case kA:
+      write_a(value);
+      break;
+    case kB:
+      write_b(value);
+      break;
     case kC:
-    case kD: return;  // read-only
-    case kSeconds: registers_[kSeconds] = value & 0x7f; break;
-    default: registers_[index] = value; break;
+    case kD:
+      return;  // read-only
+    case kSeconds:
+      registers_[kSeconds] = value & 0x7f;
+      break;
+    default:
+      registers_[index] = value;
+      break;
   }
   if (index < kD) update_irq();
 }
@@ -267,7 +283,8 @@ void CmosRtc::write_b(u8 value) {
 
 void CmosRtc::reset(ResetKind) {
   catch_up();
-  registers_[kB] &= static_cast<u8>(~(kPeriodicEnable | kAlarmEnable | kUpdateEndedEnable | kSquareWaveEnable));
+  registers_[kB] &=
+      static_cast<u8>(~(kPeriodicEnable | kAlarmEnable | kUpdateEndedEnable | kSquareWaveEnable));
   registers_[kC] = 0;
   index_ = 0;
   nmi_masked_ = false;
@@ -288,10 +305,10 @@ void CmosRtc::serialize(Archive& archive) {
 
 std::string CmosRtc::debug_dump() const {
   std::string text = fmt::format("{:02x}{:02x}-{:02x}-{:02x} {:02x}:{:02x}:{:02x}\n", registers_[kCentury],
-                                 registers_[kYear], registers_[kMonth], registers_[kDayOfMonth], registers_[kHours],
-                                 registers_[kMinutes], registers_[kSeconds]);
-  text += fmt::format("a={:02x} b={:02x} c={:02x} index={:02x}\n", registers_[kA], registers_[kB], registers_[kC],
-                      index_);
+                                 registers_[kYear], registers_[kMonth], registers_[kDayOfMonth],
+                                 registers_[kHours], registers_[kMinutes], registers_[kSeconds]);
+  text += fmt::format("a={:02x} b={:02x} c={:02x} index={:02x}\n", registers_[kA], registers_[kB],
+                      registers_[kC], index_);
   return text;
 }
 

@@ -71,7 +71,9 @@ void Hpet::set_counter(u64 value) {
 
 u64 Hpet::mask_of(const Comparator& timer) const { return timer.config & k32BitMode ? 0xffff'ffff : ~u64{0}; }
 u64 Hpet::timer_config_fixed() const { return u64{routes_} << 32 | kPeriodicCapable | k64BitCapable; }
-unsigned Hpet::route(unsigned index) const { return static_cast<unsigned>(field(timers_[index].config, 9, 5)); }
+unsigned Hpet::route(unsigned index) const {
+  return static_cast<unsigned>(field(timers_[index].config, 9, 5));
+}
 
 void Hpet::arm(unsigned index, MatchNow match_now) {
   const Comparator& timer = timers_[index];
@@ -97,8 +99,10 @@ void Hpet::on_match(unsigned index) {
     if (timer.period < kMinPeriodTicks) steps += (kMinPeriodTicks - 1) / timer.period;
     timer.value = (timer.value + steps * timer.period) & mask;
   }
-  if (timer.config & kLevel) status_ |= 1u << index;
-  else if (timer.config & kInterruptEnable) pulse(index);
+  if (timer.config & kLevel)
+    status_ |= 1u << index;
+  else if (timer.config & kInterruptEnable)
+    pulse(index);
   arm(index, MatchNow::No);
   update_irq();
 }
@@ -119,8 +123,10 @@ void Hpet::update_irq() {
   bool legacy_level[2] = {};
   for (unsigned i = 0; i < kTimers; ++i) {
     const bool active = enabled() && bit(status_, i) && (timers_[i].config & kInterruptEnable);
-    if (legacy() && i < 2) legacy_level[i] = active;
-    else if (active) pins |= 1u << route(i) & routes_;
+    if (legacy() && i < 2)
+      legacy_level[i] = active;
+    else if (active)
+      pins |= 1u << route(i) & routes_;
   }
   irq0_.set(legacy() ? legacy_level[0] : legacy_inputs_[0]);
   irq8_.set(legacy() ? legacy_level[1] : legacy_inputs_[1]);
@@ -139,18 +145,26 @@ void Hpet::set_irq(unsigned line, bool level) {
 
 u64 Hpet::read_register(u64 offset) const {
   switch (offset) {
-    case kCapabilities: return kCapabilitiesValue;
-    case kConfig: return config_;
-    case kStatus: return status_;
-    case kCounter: return counter();
-    default: break;
+    case kCapabilities:
+      return kCapabilitiesValue;
+    case kConfig:
+      return config_;
+    case kStatus:
+      return status_;
+    case kCounter:
+      return counter();
+    default:
+      break;
   }
   if (offset < kTimersBase || offset >= kTimersBase + kTimers * kTimerStride) return 0;
   const Comparator& timer = timers_[(offset - kTimersBase) / kTimerStride];
   switch ((offset - kTimersBase) % kTimerStride) {
-    case kTimerConfig: return timer.config | timer_config_fixed();
-    case kTimerComparator: return timer.value;
-    default: return 0;
+    case kTimerConfig:
+      return timer.config | timer_config_fixed();
+    case kTimerComparator:
+      return timer.value;
+    default:
+      return 0;
   }
 }
 
@@ -171,21 +185,26 @@ void Hpet::mmio_write(u64 offset, Width width, u64 value) {
 
 void Hpet::write_register(u64 offset, u64 value, u64 written_mask) {
   switch (offset) {
-    case kConfig: return write_config(value);
+    case kConfig:
+      return write_config(value);
     case kStatus:
       status_ &= ~static_cast<u32>(value & written_mask);
       return update_irq();
     case kCounter:
       set_counter(value);
       return arm_all(MatchNow::Yes);
-    default: break;
+    default:
+      break;
   }
   if (offset < kTimersBase || offset >= kTimersBase + kTimers * kTimerStride) return;
   const unsigned index = static_cast<unsigned>((offset - kTimersBase) / kTimerStride);
   switch ((offset - kTimersBase) % kTimerStride) {
-    case kTimerConfig: return write_timer_config(index, value);
-    case kTimerComparator: return write_comparator(index, value, written_mask);
-    default: return;
+    case kTimerConfig:
+      return write_timer_config(index, value);
+    case kTimerComparator:
+      return write_comparator(index, value, written_mask);
+    default:
+      return;
   }
 }
 
@@ -248,8 +267,8 @@ void Hpet::serialize(Archive& archive) {
 std::string Hpet::debug_dump() const {
   std::string text = fmt::format("config={:x} status={:x} counter={:x}\n", config_, status_, counter());
   for (const Comparator& timer : timers_)
-    text += fmt::format("timer config={:x} comparator={:x} period={:x}\n", timer.config | timer_config_fixed(),
-                        timer.value, timer.period);
+    text += fmt::format("timer config={:x} comparator={:x} period={:x}\n",
+                        timer.config | timer_config_fixed(), timer.value, timer.period);
   return text;
 }
 

@@ -51,11 +51,16 @@ bool PitChannel::out(i64 now) {
   if (!counting_) return mode_ != 0;
   const i64 e = elapsed(now);
   switch (mode_) {
-    case 0: return e >= count_;
-    case 1: return e < 0 || e >= count_;
-    case 2: return frozen_ || e < 0 || e % count_ != count_ - 1;
-    case 3: return frozen_ || e < 0 || e % count_ < high_half(count_);
-    default: return e != count_;
+    case 0:
+      return e >= count_;
+    case 1:
+      return e < 0 || e >= count_;
+    case 2:
+      return frozen_ || e < 0 || e % count_ != count_ - 1;
+    case 3:
+      return frozen_ || e < 0 || e % count_ < high_half(count_);
+    default:
+      return e != count_;
   }
 }
 
@@ -70,8 +75,10 @@ i64 PitChannel::next_edge(i64 now) {
       if (e < count) edge = epoch_ + count;
       break;
     case 1:
-      if (e < 0) edge = epoch_;
-      else if (e < count) edge = epoch_ + count;
+      if (e < 0)
+        edge = epoch_;
+      else if (e < count)
+        edge = epoch_ + count;
       break;
     case 2:
     case 3: {
@@ -81,8 +88,10 @@ i64 PitChannel::next_edge(i64 now) {
       break;
     }
     default:
-      if (e < count) edge = epoch_ + count;
-      else if (e == count) edge = epoch_ + count + 1;
+      if (e < count)
+        edge = epoch_ + count;
+      else if (e == count)
+        edge = epoch_ + count + 1;
       break;
   }
   return edge < switch_ ? edge : switch_;
@@ -145,9 +154,14 @@ void PitChannel::load(i64 now) {
 
 void PitChannel::write_count(u8 byte, i64 now) {
   switch (access_) {
-    case Access::Latch: return;
-    case Access::Low: count_register_ = byte; break;
-    case Access::High: count_register_ = static_cast<u16>(byte << 8); break;
+    case Access::Latch:
+      return;
+    case Access::Low:
+      count_register_ = byte;
+      break;
+    case Access::High:
+      count_register_ = static_cast<u16>(byte << 8);
+      break;
     case Access::LowThenHigh:
       if (!write_high_next_) {
         count_register_ = static_cast<u16>((count_register_ & 0xff00) | byte);
@@ -250,8 +264,8 @@ void PitChannel::serialize(Archive& archive) {
 }
 
 std::string PitChannel::debug_dump(i64 now) {
-  return fmt::format("mode={} count={} ce={:04x} status={:02x} gate={}\n", mode_, count_, counting_element(now),
-                     status(now), gate_);
+  return fmt::format("mode={} count={} ce={:04x} status={:02x} gate={}\n", mode_, count_,
+                     counting_element(now), status(now), gate_);
 }
 
 Pit8254::Pit8254(Clock& clock, IrqLine irq0)
@@ -268,8 +282,10 @@ i64 Pit8254::now_clocks() const { return static_cast<i64>(ns_to_clocks(clock_.no
 void Pit8254::update_irq(i64 at_clock) {
   irq0_.set(channels_[0].out(at_clock));
   next_edge_ = channels_[0].next_edge(at_clock);
-  if (next_edge_ == PitChannel::kNoClock) clock_.cancel(event_);
-  else clock_.arm(event_, clocks_to_ns(static_cast<u64>(next_edge_), kPitHz));
+  if (next_edge_ == PitChannel::kNoClock)
+    clock_.cancel(event_);
+  else
+    clock_.arm(event_, clocks_to_ns(static_cast<u64>(next_edge_), kPitHz));
 }
 
 // Looks at the clock of the edge itself, so that a pulse of one clock is seen however late the call is.

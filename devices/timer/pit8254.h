@@ -68,7 +68,7 @@ class PitChannel {
   i64 epoch_ = 0;           // the clock at which count_ was loaded
   bool frozen_ = false;     // stopped by the gate (or by half a count, mode 0) after frozen_elapsed_ clocks
   i64 frozen_elapsed_ = 0;
-  i64 switch_ = kNoClock;   // modes 2 and 3: the clock at which a waiting count takes over
+  i64 switch_ = kNoClock;  // modes 2 and 3: the clock at which a waiting count takes over
   bool switch_to_low_half_ = false;
 
   bool write_high_next_ = false;

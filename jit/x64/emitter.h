@@ -24,9 +24,8 @@ inline constexpr i32 kCpuBias = 128;
 inline constexpr unsigned kPinnedGprs = 9;
 
 /// Host registers by guest register number.
-inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {Gp::kIdR12, Gp::kIdCx,  Gp::kIdDx, Gp::kIdBx,
-                                                       Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi,
-                                                       Gp::kIdR8};
+inline constexpr unsigned kHostOfGuest[kPinnedGprs] = {
+    Gp::kIdR12, Gp::kIdCx, Gp::kIdDx, Gp::kIdBx, Gp::kIdR13, Gp::kIdR11, Gp::kIdSi, Gp::kIdDi, Gp::kIdR8};
 
 inline const Gp kCpuReg = x86::rbp;
 inline const Gp kBudgetReg = x86::r10;

@@ -27,7 +27,11 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   Impl(CodeArena& code_arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
        const cpu::BlockCache& blocks)
       : arena(code_arena),
-        context{stubs,  cpu, options, blocks, asmjit::CpuInfo::host().features().x86().hasBMI2(),
+        context{stubs,
+                cpu,
+                options,
+                blocks,
+                asmjit::CpuInfo::host().features().x86().hasBMI2(),
                 options.has(Pass::HostFlags) ? HostFlags::measure(cpu, code_arena) : HostFlags()} {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
@@ -74,7 +78,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
     const Insn& in = block.insns[index];
     e.begin_insn(index);
     const bool body_only = raises(in) || !(impl_->context.host_flags.agree(in) || fixes_host_flags(in));
-    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes))) e.call_handler();
+    if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes)))
+      e.call_handler();
     e.end_insn();
   };
   for (u32 i = 0; i < block.count; ++i) {
@@ -95,7 +100,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   e.finish_cold(cold_distance, emit);
 
   const asmjit::Section& hot = *code.textSection();
-  if (impl_->failed || hot.bufferSize() > arena.room() || cold->bufferSize() > arena.room_cold()) return false;
+  if (impl_->failed || hot.bufferSize() > arena.room() || cold->bufferSize() > arena.room_cold())
+    return false;
   if (code.resolveUnresolvedLinks() != asmjit::kErrorOk) return false;
   if (code.relocateToBase(reinterpret_cast<u64>(base)) != asmjit::kErrorOk) return false;
   std::memcpy(arena.writable(base), hot.data(), hot.bufferSize());

@@ -16,7 +16,9 @@ using mmu::Access;
 
 constexpr unsigned kMaxOperands = 4;
 
-InstId host_instruction_of(const Insn& in) { return host_vector_instruction(in.mnemonic, in.has(Insn::kVex256)); }
+InstId host_instruction_of(const Insn& in) {
+  return host_vector_instruction(in.mnemonic, in.has(Insn::kVex256));
+}
 
 bool is_gpr(const Insn& in, unsigned index) {
   return index < 2 ? in.reg_class[index] == RegClass::Gpr : vector_facts(in.mnemonic).third_is_gpr;
@@ -42,13 +44,15 @@ unsigned alignment(const Insn& in, unsigned bytes) {
 Operand vector_operand(const Insn& in, unsigned index) {
   const unsigned number = in.reg[index] & 15u;
   const bool xmm = index == 2 && vector_facts(in.mnemonic).third_is_xmm;
-  return !xmm && vector_operand_bytes(in, index) == 32 ? Operand(x86::ymm(number)) : Operand(x86::xmm(number));
+  return !xmm && vector_operand_bytes(in, index) == 32 ? Operand(x86::ymm(number))
+                                                       : Operand(x86::xmm(number));
 }
 
 }  // namespace
 
 HostRegisters vector_registers(const Insn& in, PassSet passes) {
-  if (!passes.has(Pass::Vectors) || host_instruction_of(in) == 0 || !takes_operands(in)) return HostRegisters::General;
+  if (!passes.has(Pass::Vectors) || host_instruction_of(in) == 0 || !takes_operands(in))
+    return HostRegisters::General;
   return in.has(Insn::kVex256) ? HostRegisters::Ymm : HostRegisters::Xmm;
 }
 

@@ -36,7 +36,8 @@ std::array<InstId, kRows> make_table() {
   if (!host_keeps_x87()) return table;
   for (std::size_t i = 1; i < kRows; ++i) {
     const auto mnemonic = static_cast<Mnemonic>(i);
-    if (x87_facts(mnemonic).x87 && (intel_host || !intel_only(mnemonic))) table[i] = host_instruction(mnemonic);
+    if (x87_facts(mnemonic).x87 && (intel_host || !intel_only(mnemonic)))
+      table[i] = host_instruction(mnemonic);
   }
   return table;
 }

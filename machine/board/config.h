@@ -26,18 +26,18 @@ enum class WatchdogAction : u8 { Reset, Shutdown, PowerOff, InjectNmi, Debug, No
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   unsigned cpus = 1;
-  boot::BootRequest boot;   // without a kernel, firmware boots
+  boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DiskConfig> disks;
   cpu::CpuProfile cpu = cpu::default_profile();
   EngineKind engine = EngineKind::Interp;
-  jit::JitOptions jit;                 // no part of what the guest sees
-  u64 seed = 1;                        // of RDRAND and RDSEED
-  i64 rtc_unix_s = 1'735'689'600;      // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
-  bool debug_testdev = false;          // QEMU's pc-testdev: devices/misc/test_device.h
-  bool reboot = true;                  // RESET starts firmware again; else it ends the run
-  bool virtio_rng = false;             // seeded from `seed`
-  bool watchdog = false;               // an i6300esb
+  jit::JitOptions jit;             // no part of what the guest sees
+  u64 seed = 1;                    // of RDRAND and RDSEED
+  i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
+  bool debug_testdev = false;      // QEMU's pc-testdev: devices/misc/test_device.h
+  bool reboot = true;              // RESET starts firmware again; else it ends the run
+  bool virtio_rng = false;         // seeded from `seed`
+  bool watchdog = false;           // an i6300esb
   WatchdogAction watchdog_action = WatchdogAction::Reset;
   std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };

@@ -37,8 +37,8 @@ std::optional<EngineKind> engine_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::unique_ptr<cpu::Engine> make_engine(EngineKind, const jit::JitOptions& options, const cpu::CpuProfile& profile,
-                                         mmu::CodePages& code_pages) {
+std::unique_ptr<cpu::Engine> make_engine(EngineKind, const jit::JitOptions& options,
+                                         const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
   return std::make_unique<cpu::InterpEngine>(profile, code_pages, options.max_block_insns);
 }
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "common/check.h"
-#include "machine/tables/acpi_tables.h"
-#include "machine/boot/entry.h"
 #include "machine/board/engine_factory.h"
+#include "machine/boot/entry.h"
 #include "machine/firmware/boot_order.h"
+#include "machine/tables/acpi_tables.h"
 
 namespace reprise::machine {
 namespace {
@@ -376,11 +376,9 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
                         (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
                          change.touches(Piix4Pm::kDevActB, 4));
   const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
-  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) ||
-      change.touches(pci::kBar0, 4 * pci::kBars))
+  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
     place_windows();
-  if (&function == &host_bridge_ &&
-      change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
+  if (&function == &host_bridge_ && change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
       rom_shadow_->update(host_bridge_))
     memory_map_changed();
   if (&function == &host_bridge_ && change.touches(HostBridge::kSmram, 1)) arrange_smram();

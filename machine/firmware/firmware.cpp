@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "machine/firmware/variable_store.h"
-#include "machine/storage/host_file.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::machine {
 namespace {

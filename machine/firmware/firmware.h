@@ -8,8 +8,8 @@
 #include "common/result.h"
 #include "devices/firmware/fw_cfg.h"
 #include "devices/firmware/pflash.h"
-#include "machine/tables/acpi_tables.h"
 #include "machine/layout/memory_map.h"
+#include "machine/tables/acpi_tables.h"
 
 namespace reprise::machine {
 

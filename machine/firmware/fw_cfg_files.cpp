@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "machine/firmware/firmware.h"
-#include "machine/tables/smbios.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/tables/smbios.h"
 
 namespace reprise::machine {
 namespace {

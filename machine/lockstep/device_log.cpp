@@ -14,8 +14,9 @@ bool DeviceEvent::same_request(const DeviceEvent& other) const {
 }
 
 std::string DeviceEvent::text() const {
-  static constexpr const char* kNames[] = {"port read",      "port write", "MMIO read", "MMIO write",      "APIC MSR read",
-                                           "APIC MSR write", "CR8 read",   "CR8 write", "bus master write", "x87 error"};
+  static constexpr const char* kNames[] = {"port read",        "port write",     "MMIO read", "MMIO write",
+                                           "APIC MSR read",    "APIC MSR write", "CR8 read",  "CR8 write",
+                                           "bus master write", "x87 error"};
   return fmt::format("{} of {} byte{} at {:#x}, value {:#x}, after {} instructions",
                      kNames[static_cast<unsigned>(kind)], width_bytes(width), width == Width::Byte ? "" : "s",
                      address, value, retired);
@@ -74,14 +75,19 @@ DeviceEvent Tap::replay(DeviceEvent request) {
 }
 
 u32 Tap::port_read(u16 port, Width width) {
-  const DeviceEvent request{.kind = Kind::PortRead, .width = width, .address = port, .retired = cpu_->retired_now()};
+  const DeviceEvent request{
+      .kind = Kind::PortRead, .width = width, .address = port, .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return static_cast<u32>(replay(request).value);
-  return static_cast<u32>(record(request, [&](DeviceEvent& event) { event.value = bus_.port_read(port, width); }).value);
+  return static_cast<u32>(
+      record(request, [&](DeviceEvent& event) { event.value = bus_.port_read(port, width); }).value);
 }
 
 void Tap::port_write(u16 port, Width width, u32 value) {
-  const DeviceEvent request{
-      .kind = Kind::PortWrite, .width = width, .address = port, .value = value, .retired = cpu_->retired_now()};
+  const DeviceEvent request{.kind = Kind::PortWrite,
+                            .width = width,
+                            .address = port,
+                            .value = value,
+                            .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay)
     replay(request);
   else

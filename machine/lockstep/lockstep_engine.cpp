@@ -6,9 +6,9 @@
 
 #include "common/check.h"
 #include "common/log.h"
-#include "cpu/system/debug_regs.h"
 #include "cpu/decode/disassemble.h"
 #include "cpu/engine/interpret.h"
+#include "cpu/system/debug_regs.h"
 #include "cpu/system/interrupts.h"
 #include "machine/lockstep/state_difference.h"
 
@@ -42,8 +42,8 @@ bool same_fault(const cpu::Fault& one, const cpu::Fault& other) {
 }
 
 std::string fault_text(const cpu::Fault& fault) {
-  return fmt::format("vector {} error code {:#x} address {:#x} dr6 {:#x}", fault.vector, fault.error_code, fault.linear,
-                     fault.dr6);
+  return fmt::format("vector {} error code {:#x} address {:#x} dr6 {:#x}", fault.vector, fault.error_code,
+                     fault.linear, fault.dr6);
 }
 
 /// Between two slices of one run nothing is delivered, so RF must not be left behind.
@@ -76,8 +76,8 @@ struct LockstepEngine::Shadow {
   u64 map_version = ~u64{0};
 };
 
-LockstepEngine::LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, Cpu& cpu, LockstepTap& tap,
-                               MachineControl& control)
+LockstepEngine::LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, Cpu& cpu,
+                               LockstepTap& tap, MachineControl& control)
     : make_tested_(std::move(make_tested)),
       options_(options),
       cpu_(cpu),
@@ -179,8 +179,13 @@ u64 LockstepEngine::slice() {
 
 void LockstepEngine::begin_slice() {
   forget_events();
-  base_ = {cpu_.state,           cpu_.mmu.context(),          cpu_.mmu.a20_enabled(), cpu_.single_step,
-           cpu_.stop_requested, tap_.tap.interrupt_pending(), 0};
+  base_ = {cpu_.state,
+           cpu_.mmu.context(),
+           cpu_.mmu.a20_enabled(),
+           cpu_.single_step,
+           cpu_.stop_requested,
+           tap_.tap.interrupt_pending(),
+           0};
   shadow_->processor.single_step = cpu_.single_step;
   shadow_->processor.stop_requested = cpu_.stop_requested;
   shadow_->processor.debug_hits = 0;
@@ -241,7 +246,8 @@ std::string LockstepEngine::compare(RunExit exit, RunExit shadow_exit) {
   Cpu& shadow = shadow_->processor;
   Tap& tap = shadow_->tap;
   tap.replay_ram_writes();
-  if (!tap.difference().empty()) return fmt::format("access to a device: the interpreter made {}", tap.difference());
+  if (!tap.difference().empty())
+    return fmt::format("access to a device: the interpreter made {}", tap.difference());
   if (!tap.at_end()) {
     return fmt::format("access to a device that the interpreter does not make: {}",
                        tap_.log[tap.replayed()].text());
@@ -281,8 +287,8 @@ std::string LockstepEngine::compare_pages() {
       const u64 one = read_unaligned<u64>(real + at + i), two = read_unaligned<u64>(other + at + i);
       if (one == two) continue;
       ++shown;
-      text += fmt::format("  physical {:#x}  {:016x}  {:016x}\n", shadow_->map.phys_of_ram(at + i).value_or(0), one,
-                          two);
+      text += fmt::format("  physical {:#x}  {:016x}  {:016x}\n",
+                          shadow_->map.phys_of_ram(at + i).value_or(0), one, two);
     }
   };
   for (const u32 page : pages_->pages()) compare_page(page);
@@ -313,14 +319,16 @@ void LockstepEngine::put_page(Cpu& cpu, u32 page, const u8* bytes) {
   u64 from = static_cast<u64>(first - bytes), to = kPageBytes;
   while (bytes[to - 1] == host[to - 1]) --to;
   std::memcpy(host + from, bytes + from, to - from);
-  if (const std::optional<u64> phys = map.phys_of_ram(at + from)) cpu.mmu.code_pages().written(*phys, to - from);
+  if (const std::optional<u64> phys = map.phys_of_ram(at + from))
+    cpu.mmu.code_pages().written(*phys, to - from);
 }
 
 void LockstepEngine::roll_back() {
   const auto put_back = [&](u32 page) {
     const u8* before = shadow_->pages.before(page);
     PageLog::Bytes bytes;
-    std::memcpy(bytes.data(), before != nullptr ? before : shadow_->ram->host() + page * kPageBytes, kPageBytes);
+    std::memcpy(bytes.data(), before != nullptr ? before : shadow_->ram->host() + page * kPageBytes,
+                kPageBytes);
     put_page(cpu_, page, bytes.data());
     put_page(shadow_->processor, page, bytes.data());
   };
@@ -376,10 +384,16 @@ void LockstepEngine::advance_base(u64 instructions) {
     forget_resume_flag(shadow.state);
     (void)shadow_->interp.run(shadow, 1);
   }
-  for (const u32 page : shadow_->pages.pages()) put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes);
+  for (const u32 page : shadow_->pages.pages())
+    put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes);
   shadow_->pages.clear();
-  base_ = {shadow.state,          shadow.mmu.context(),            shadow.mmu.a20_enabled(), false,
-           shadow.stop_requested, shadow_->tap.interrupt_pending(), shadow_->tap.replayed()};
+  base_ = {shadow.state,
+           shadow.mmu.context(),
+           shadow.mmu.a20_enabled(),
+           false,
+           shadow.stop_requested,
+           shadow_->tap.interrupt_pending(),
+           shadow_->tap.replayed()};
   forget_resume_flag(base_.state);
 }
 
@@ -387,7 +401,8 @@ std::string LockstepEngine::disassembly(const std::vector<Step>& steps, std::siz
   constexpr std::size_t kMaxSteps = 48;
   Cpu& shadow = shadow_->processor;
   std::string text;
-  for (std::size_t i = std::max(from, steps.size() - std::min(steps.size(), kMaxSteps)); i < steps.size(); ++i) {
+  for (std::size_t i = std::max(from, steps.size() - std::min(steps.size(), kMaxSteps)); i < steps.size();
+       ++i) {
     if (i + 1 < steps.size() && steps[i + 1].linear == steps[i].linear) continue;  // an iteration
     std::vector<u8> bytes;
     for (u64 k = 0; k < 15; ++k) {
@@ -412,13 +427,14 @@ void LockstepEngine::investigate(const std::string& difference, u64 instructions
 void LockstepEngine::search(const std::string& difference, u64 instructions) {
   const u64 first = base_.state.retired;
   report_ = fmt::format(
-      "the engines differ between instructions {} and {} (--lockstep-seed {})\nat the end of the slice: {}\n", first,
-      first + instructions, options_.lockstep_seed, difference);
+      "the engines differ between instructions {} and {} (--lockstep-seed {})\nat the end of the slice: {}\n",
+      first, first + instructions, options_.lockstep_seed, difference);
 
   if (attempt(*tested_, instructions).empty()) {
     const std::vector<Step> steps = trace(instructions);
     report_ += fmt::format(
-        "It does not happen again from the beginning of the slice with empty TLBs: look for stale translations or "
+        "It does not happen again from the beginning of the slice with empty TLBs: look for stale "
+        "translations or "
         "tags.\nThe interpreter's last instructions:\n{}",
         disassembly(steps, 0));
     return;
@@ -440,8 +456,8 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
     if (distance == 0 || distance > 15 || !same_page) break;
     --begin;
   }
-  report_ += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong, at_block,
-                         disassembly(steps, begin));
+  report_ += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong,
+                         at_block, disassembly(steps, begin));
 
   advance_base(begin);
   const std::size_t count = steps.size() - begin;
@@ -461,7 +477,8 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
     const std::string wrong_here = attempt(*retired_engines_.back(), length);
     if (wrong_here.empty()) continue;
     const std::vector<Step> culprit = {steps[begin + length - 1]};
-    report_ += fmt::format("The first wrong instruction:\n{}{}\n{}", disassembly(culprit, 0), wrong_here, dump);
+    report_ +=
+        fmt::format("The first wrong instruction:\n{}{}\n{}", disassembly(culprit, 0), wrong_here, dump);
     return;
   }
   report_ += "In blocks that are cut off earlier every instruction is right.\n" + dump;

@@ -13,7 +13,9 @@ class PageLog final : public mmu::DirtyListener {
  public:
   using Bytes = std::array<u8, kPageBytes>;
 
-  explicit PageLog(mmu::Ram& ram) : ram_(ram), marks_(ram.bytes() >> kPageShift) { ram.set_dirty_listener(this); }
+  explicit PageLog(mmu::Ram& ram) : ram_(ram), marks_(ram.bytes() >> kPageShift) {
+    ram.set_dirty_listener(this);
+  }
   ~PageLog() override { ram_.set_dirty_listener(nullptr); }
   PageLog(const PageLog&) = delete;
   PageLog& operator=(const PageLog&) = delete;

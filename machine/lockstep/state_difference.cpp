@@ -65,7 +65,8 @@ bool same_state(const cpu::CpuState& one, const cpu::CpuState& other) {
   constexpr std::size_t kRest = offsetof(cpu::CpuState, rip);
   const u8* const a = reinterpret_cast<const u8*>(&one);
   const u8* const b = reinterpret_cast<const u8*>(&other);
-  if (std::memcmp(a, b, kScratch) == 0 && std::memcmp(a + kRest, b + kRest, sizeof one - kRest) == 0) return true;
+  if (std::memcmp(a, b, kScratch) == 0 && std::memcmp(a + kRest, b + kRest, sizeof one - kRest) == 0)
+    return true;
   Archive archives[2];
   cpu::CpuState copies[2] = {one, other};
   for (unsigned i = 0; i < 2; ++i) copies[i].serialize(archives[i]);

@@ -1,9 +1,9 @@
 // The DSDT: what a guest cannot find by probing. Names and ids are those of ACPI 6.4 chapters 5.6 and 6.
 #include "devices/pci/isa_bridge.h"
-#include "machine/tables/acpi_tables.h"
-#include "machine/tables/aml.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/tables/acpi_tables.h"
+#include "machine/tables/aml.h"
 
 namespace reprise::machine {
 namespace {
@@ -61,7 +61,8 @@ Bytes isa_device(std::string_view name, std::string_view id, u64 unit,
 
 /// As QEMU describes it; Linux's pvpanic driver asks for nothing more.
 Bytes pvpanic() {
-  return aml::device("PEVT", {aml::name("_HID", aml::string("QEMU0001")), resources({aml::io(kPvpanicPort, 1)})});
+  return aml::device("PEVT",
+                     {aml::name("_HID", aml::string("QEMU0001")), resources({aml::io(kPvpanicPort, 1)})});
 }
 
 Bytes floppy_controller() {

@@ -86,7 +86,8 @@ TEST(PioBus, SplitsWhatAHandlerDoesNotTake) {
   EXPECT_EQ(bus.read(0x102, Width::Dword), 0x06050403u);
   EXPECT_EQ(bytes.reads.size(), 4u);
   bus.write(0x202, Width::Dword, 0x44332211);
-  EXPECT_EQ(words.writes, (std::vector<Recorder::Access>{{2, Width::Word, 0x2211}, {4, Width::Word, 0x4433}}));
+  EXPECT_EQ(words.writes,
+            (std::vector<Recorder::Access>{{2, Width::Word, 0x2211}, {4, Width::Word, 0x4433}}));
   EXPECT_EQ(bus.read(0x304, Width::Dword), 0x08070605u);
   EXPECT_EQ(dwords.reads, (std::vector<Recorder::Access>{{4, Width::Dword, 0}}));
 }

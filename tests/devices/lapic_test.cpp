@@ -13,14 +13,15 @@ constexpr u64 kExtended = 0x400;
 constexpr u64 kBsp = 0x100;
 
 // xAPIC offsets.
-constexpr u64 kId = 0x20, kVersion = 0x30, kTpr = 0x80, kApr = 0x90, kPpr = 0xa0, kEoi = 0xb0, kLdr = 0xd0, kDfr = 0xe0,
-              kSvr = 0xf0, kIsr = 0x100, kTmr = 0x180, kIrr = 0x200, kEsr = 0x280, kIcr = 0x300, kIcrHigh = 0x310,
-              kLvtTimer = 0x320, kLvtThermal = 0x330, kLvtPerf = 0x340, kLvtLint0 = 0x350, kLvtLint1 = 0x360,
-              kLvtError = 0x370, kInitial = 0x380, kCurrent = 0x390, kDivide = 0x3e0;
+constexpr u64 kId = 0x20, kVersion = 0x30, kTpr = 0x80, kApr = 0x90, kPpr = 0xa0, kEoi = 0xb0, kLdr = 0xd0,
+              kDfr = 0xe0, kSvr = 0xf0, kIsr = 0x100, kTmr = 0x180, kIrr = 0x200, kEsr = 0x280, kIcr = 0x300,
+              kIcrHigh = 0x310, kLvtTimer = 0x320, kLvtThermal = 0x330, kLvtPerf = 0x340, kLvtLint0 = 0x350,
+              kLvtLint1 = 0x360, kLvtError = 0x370, kInitial = 0x380, kCurrent = 0x390, kDivide = 0x3e0;
 constexpr u32 kDivideBy1 = 0xb;
 
 struct Board {
-  explicit Board(u32 id = 0) : lapic({.apic_id = id, .bootstrap = id == 0, .phys_bits = 40}, clock, fabric, core, pic) {}
+  explicit Board(u32 id = 0)
+      : lapic({.apic_id = id, .bootstrap = id == 0, .phys_bits = 40}, clock, fabric, core, pic) {}
   FakeClock clock;
   FakeFabric fabric;
   FakeCore core;
@@ -33,7 +34,9 @@ class LapicTest : public ::testing::Test, protected Board {
   u32 read(u64 offset) { return mmio32(lapic, offset); }
   void write(u64 offset, u32 value) { mmio32(lapic, offset, value); }
   void enable() { write(kSvr, 0x1ff); }
-  void raise(u8 vector, TriggerMode trigger = TriggerMode::Edge) { lapic.accept(DeliveryMode::Fixed, vector, trigger); }
+  void raise(u8 vector, TriggerMode trigger = TriggerMode::Edge) {
+    lapic.accept(DeliveryMode::Fixed, vector, trigger);
+  }
   bool irr(u8 vector) { return read(kIrr + vector / 32 * 0x10) >> (vector % 32) & 1; }
   bool isr(u8 vector) { return read(kIsr + vector / 32 * 0x10) >> (vector % 32) & 1; }
   bool tmr(u8 vector) { return read(kTmr + vector / 32 * 0x10) >> (vector % 32) & 1; }
@@ -59,7 +62,8 @@ TEST_F(LapicTest, RegistersAfterReset) {
     EXPECT_EQ(read(kLdr), 0u);
     EXPECT_EQ(read(kDfr), 0xffffffffu);
     EXPECT_EQ(read(kSvr), 0xffu);
-    for (u64 lvt : {kLvtTimer, kLvtThermal, kLvtPerf, kLvtLint0, kLvtLint1, kLvtError}) EXPECT_EQ(read(lvt), 0x10000u);
+    for (u64 lvt : {kLvtTimer, kLvtThermal, kLvtPerf, kLvtLint0, kLvtLint1, kLvtError})
+      EXPECT_EQ(read(lvt), 0x10000u);
     EXPECT_EQ(read(kInitial), 0u);
     EXPECT_EQ(read(kCurrent), 0u);
     EXPECT_EQ(read(kDivide), 0u);
@@ -257,7 +261,8 @@ TEST_F(LapicTest, OneShotTimer) {
 TEST_F(LapicTest, TimerDivides) {
   enable();
   write(kLvtTimer, 0x31);
-  static constexpr std::pair<u32, u32> kDividers[] = {{0, 2}, {1, 4}, {2, 8}, {3, 16}, {8, 32}, {9, 64}, {10, 128}, {11, 1}};
+  static constexpr std::pair<u32, u32> kDividers[] = {{0, 2},  {1, 4},  {2, 8},    {3, 16},
+                                                      {8, 32}, {9, 64}, {10, 128}, {11, 1}};
   for (auto [code, divisor] : kDividers) {
     write(kDivide, code);
     write(kInitial, 100);
@@ -625,7 +630,9 @@ TEST_F(LapicTest, Noise) {
   Noise noise(11);
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(12)) {
-      case 0: lapic.set_irq(noise.below(3), noise.below(2)); break;
+      case 0:
+        lapic.set_irq(noise.below(3), noise.below(2));
+        break;
       case 1:
         if (lapic.interrupt_pending()) lapic.acknowledge_interrupt();
         break;
@@ -639,16 +646,23 @@ TEST_F(LapicTest, Noise) {
         lapic.accept(static_cast<DeliveryMode>(noise.below(8)), static_cast<u8>(noise.next()),
                      static_cast<TriggerMode>(noise.below(2)));
         break;
-      case 4: lapic.msr_write(0x6e0, noise.below(2) ? clock.now_ns() + noise.below(5000) : noise.value64()); break;
-      case 5: clock.step(noise.below(5000)); break;
+      case 4:
+        lapic.msr_write(0x6e0, noise.below(2) ? clock.now_ns() + noise.below(5000) : noise.value64());
+        break;
+      case 5:
+        clock.step(noise.below(5000));
+        break;
       case 6:
         if (noise.below(50) == 0) lapic.msr_write(0x1b, kBase | noise.below(4) << 10);
         break;
-      case 7: write(kSvr, 0x1ff); break;
+      case 7:
+        write(kSvr, 0x1ff);
+        break;
       case 8:
         if (noise.below(100) == 0) lapic.set_tsc_offset(static_cast<i64>(noise.value64()));
         break;
-      default: noise.page(lapic, 0x1000);
+      default:
+        noise.page(lapic, 0x1000);
     }
     fabric.messages.clear();
     fabric.exclusions.clear();

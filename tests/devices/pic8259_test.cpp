@@ -12,7 +12,8 @@ class Pic8259Test : public ::testing::Test {
   Pic8259Test() : pic(wires.line(0)) {}
 
   void initialize(u8 icw4 = 0x01) {
-    for (auto [ports, base, cascade] : {std::tuple{&pic.master_ports(), 0x30, 0x04}, {&pic.slave_ports(), 0x38, 0x02}}) {
+    for (auto [ports, base, cascade] :
+         {std::tuple{&pic.master_ports(), 0x30, 0x04}, {&pic.slave_ports(), 0x38, 0x02}}) {
       out8(*ports, 0, 0x11);
       out8(*ports, 1, static_cast<u32>(base));
       out8(*ports, 1, static_cast<u32>(cascade));
@@ -271,11 +272,14 @@ TEST_F(Pic8259Test, Noise) {
   PioHandler* ports[] = {&pic.master_ports(), &pic.slave_ports(), &pic.elcr_ports()};
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(8)) {
-      case 0: pic.set_irq(noise.below(20), noise.below(2)); break;
+      case 0:
+        pic.set_irq(noise.below(20), noise.below(2));
+        break;
       case 1:
         if (intr()) pic.acknowledge_ext_int();
         break;
-      default: noise.ports(*ports[noise.below(3)], 2, Width::Byte);
+      default:
+        noise.ports(*ports[noise.below(3)], 2, Width::Byte);
     }
   }
   const auto bytes = saved(pic);

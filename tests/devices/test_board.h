@@ -112,10 +112,14 @@ class FakeControl final : public MachineControl {
 };
 
 inline u8 in8(PioHandler& ports, u16 offset) { return static_cast<u8>(ports.pio_read(offset, Width::Byte)); }
-inline void out8(PioHandler& ports, u16 offset, u32 value) { ports.pio_write(offset, Width::Byte, value & 0xff); }
+inline void out8(PioHandler& ports, u16 offset, u32 value) {
+  ports.pio_write(offset, Width::Byte, value & 0xff);
+}
 inline u32 in32(PioHandler& ports, u16 offset) { return ports.pio_read(offset, Width::Dword); }
 inline void out32(PioHandler& ports, u16 offset, u32 value) { ports.pio_write(offset, Width::Dword, value); }
-inline u32 mmio32(MmioHandler& page, u64 offset) { return static_cast<u32>(page.mmio_read(offset, Width::Dword)); }
+inline u32 mmio32(MmioHandler& page, u64 offset) {
+  return static_cast<u32>(page.mmio_read(offset, Width::Dword));
+}
 inline void mmio32(MmioHandler& page, u64 offset, u32 value) { page.mmio_write(offset, Width::Dword, value); }
 
 template <class D>
@@ -135,17 +139,24 @@ bool load(D& device, const std::vector<u8>& bytes) {
 /// Bounded random accesses with time steps between: the device must stay well-defined, and must save and load.
 class Noise {
  public:
-  explicit Noise(u32 seed) : random_(seed) { ::testing::Test::RecordProperty("seed", static_cast<int>(seed)); }
+  explicit Noise(u32 seed) : random_(seed) {
+    ::testing::Test::RecordProperty("seed", static_cast<int>(seed));
+  }
   u32 next() { return static_cast<u32>(random_()); }
   u32 below(u32 bound) { return next() % bound; }
   /// Zero, all ones, one bit, a small number, or anything.
   u32 value() {
     switch (below(5)) {
-      case 0: return 0;
-      case 1: return 0xffffffff;
-      case 2: return 1u << below(32);
-      case 3: return below(256);
-      default: return next();
+      case 0:
+        return 0;
+      case 1:
+        return 0xffffffff;
+      case 2:
+        return 1u << below(32);
+      case 3:
+        return below(256);
+      default:
+        return next();
     }
   }
   u64 value64() { return u64{value()} << 32 | value(); }
@@ -165,8 +176,10 @@ class Noise {
     static constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Dword, Width::Qword};
     const Width width = kWidths[below(5)];
     const u64 offset = align_down(below(static_cast<u32>(bytes)), width_bytes(width));
-    if (below(3) == 0) EXPECT_EQ(handler.mmio_read(offset, width) & ~width_mask(width), 0u) << "offset " << offset;
-    else handler.mmio_write(offset, width, value64() & width_mask(width));
+    if (below(3) == 0)
+      EXPECT_EQ(handler.mmio_read(offset, width) & ~width_mask(width), 0u) << "offset " << offset;
+    else
+      handler.mmio_write(offset, width, value64() & width_mask(width));
   }
 
  private:

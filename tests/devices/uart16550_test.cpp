@@ -22,7 +22,9 @@ struct Board {
 
 class UartTest : public ::testing::Test, protected Board {
  protected:
-  explicit UartTest(Uart16550::LineStatus mode = Uart16550::LineStatus::Immediate) : Board(mode) { setup(uart); }
+  explicit UartTest(Uart16550::LineStatus mode = Uart16550::LineStatus::Immediate) : Board(mode) {
+    setup(uart);
+  }
   static void setup(Uart16550& uart) {
     out8(uart, kLcr, 0x80);
     out8(uart, kData, 1);
@@ -213,7 +215,8 @@ TEST_F(UartTest, WithoutFifosOneCharacterWaits) {
 TEST_F(UartTest, LoopbackModemLines) {
   write(kMcr, 0x10);
   EXPECT_EQ(read(kMsr) & 0xf0, 0x00);
-  for (auto [mcr, msr] : {std::pair<u8, u8>{0x11, 0x20}, {0x12, 0x10}, {0x14, 0x40}, {0x18, 0x80}, {0x1a, 0x90}}) {
+  for (auto [mcr, msr] :
+       {std::pair<u8, u8>{0x11, 0x20}, {0x12, 0x10}, {0x14, 0x40}, {0x18, 0x80}, {0x1a, 0x90}}) {
     write(kMcr, mcr);
     EXPECT_EQ(read(kMsr) & 0xf0, msr) << "MCR " << int{mcr};
   }
@@ -346,7 +349,8 @@ struct WaitingUartTest : ::testing::Test {
   FakeClock clock;
   FakeWires wires;
   FakeBackend host;
-  Uart16550 uart{"uart0", clock, wires.line(4), host, Uart16550::LineStatus::Immediate, Uart16550::HostInput::WhenRead};
+  Uart16550 uart{
+      "uart0", clock, wires.line(4), host, Uart16550::LineStatus::Immediate, Uart16550::HostInput::WhenRead};
   void SetUp() override {
     out8(uart, kLcr, 0x03);
     const u8 bytes[] = {'a', 'b'};
@@ -398,7 +402,9 @@ TEST_F(UartTest, Noise) {
     Noise noise(16550);
     for (int i = 0; i < 200000; ++i) {
       switch (noise.below(8)) {
-        case 0: board.clock.step(noise.below(300000)); break;
+        case 0:
+          board.clock.step(noise.below(300000));
+          break;
         case 1: {
           const u8 byte = static_cast<u8>(noise.next());
           board.uart.receive({&byte, 1});
@@ -407,7 +413,8 @@ TEST_F(UartTest, Noise) {
         case 2:
           if (noise.below(50) == 0) board.uart.receive_break();
           break;
-        default: noise.ports(board.uart, 8, Width::Byte);
+        default:
+          noise.ports(board.uart, 8, Width::Byte);
       }
     }
     Board other(mode);

@@ -20,16 +20,19 @@ void test_main(void) {
   check(!(read_cr0() & kCr0Ts), "CLTS clears CR0.TS");
   u64 before = read_cr0();
   asm volatile("lmsw %w0" : : "r"(kCr0Ts));
-  check_eq(read_cr0(), (before & ~(u64)(kCr0Mp | kCr0Em)) | kCr0Ts, "LMSW loads MP, EM, TS and cannot clear PE");
+  check_eq(read_cr0(), (before & ~(u64)(kCr0Mp | kCr0Em)) | kCr0Ts,
+           "LMSW loads MP, EM, TS and cannot clear PE");
   write_cr0(before);
   u64 smsw;
   asm volatile("smsw %0" : "=r"(smsw));
   check_eq((u32)smsw, (u32)before, "SMSW reads CR0");
   // Last, because they leave nothing to go on with where they are not refused.
-  if (phys_bits < 52) check_trap(CATCH(write_cr3((u64)pml4 | 1ull << 51)), kGP, 0, "CR3 bit above MAXPHYADDR: #GP");
+  if (phys_bits < 52)
+    check_trap(CATCH(write_cr3((u64)pml4 | 1ull << 51)), kGP, 0, "CR3 bit above MAXPHYADDR: #GP");
   check_trap(CATCH(write_cr4(read_cr4() & ~(uptr)kCr4Pae)), kGP, 0, "clearing CR4.PAE in long mode: #GP");
   check_trap(CATCH(write_cr0(read_cr0() & ~(uptr)kCr0Pe)), kGP, 0, "clearing CR0.PE with PG=1: #GP");
-  check_trap(CATCH(wrmsr(kMsrEfer, rdmsr(kMsrEfer) & ~(u64)kEferLme)), kGP, 0, "clearing EFER.LME with paging on: #GP");
+  check_trap(CATCH(wrmsr(kMsrEfer, rdmsr(kMsrEfer) & ~(u64)kEferLme)), kGP, 0,
+             "clearing EFER.LME with paging on: #GP");
   check_trap(CATCH(write_cr4(read_cr4() | 1ull << 40)), kGP, 0, "CR4 bit 40: #GP");
   check_trap(CATCH(write_cr4(read_cr4() | 1ull << 31)), kGP, 0, "CR4 bit 31: #GP");
   check_trap(CATCH(write_cr0(read_cr0() | kCr0Nw)), kGP, 0, "CR0.NW without CD: #GP");

@@ -3,9 +3,17 @@
 
 enum { kDr6Bs = 1 << 14, kDr6Bd = 1 << 13, kDr7Gd = 1 << 13, kDr6Fixed = 0xffff0ff0 };
 
-static uptr read_dr6(void) { uptr v; asm volatile("mov %%dr6, %0" : "=r"(v)); return v; }
+static uptr read_dr6(void) {
+  uptr v;
+  asm volatile("mov %%dr6, %0" : "=r"(v));
+  return v;
+}
 static void write_dr6(uptr v) { asm volatile("mov %0, %%dr6" : : "r"(v)); }
-static uptr read_dr7(void) { uptr v; asm volatile("mov %%dr7, %0" : "=r"(v)); return v; }
+static uptr read_dr7(void) {
+  uptr v;
+  asm volatile("mov %%dr7, %0" : "=r"(v));
+  return v;
+}
 static void write_dr7(uptr v) { asm volatile("mov %0, %%dr7" : : "r"(v)); }
 static void write_dr(int index, uptr v) {
   if (index == 0) asm volatile("mov %0, %%dr0" : : "r"(v));
@@ -43,8 +51,12 @@ static void test_single_step(void) {
   on_trap(kDB, on_debug);
   arm();
   // The instruction after the POPF that sets TF runs, then the trap comes (SDM 3B 18.3.1.4).
-  asm volatile("pushf; orl $0x100, (%%rsp); popf; step_1: nop; step_2: mov $3, %%ecx; step_3: inc %%ecx; step_4:"
-               "pushf; andl $~0x100, (%%rsp); popf; step_end: nop" : : : "rcx", "memory", "cc");
+  asm volatile(
+      "pushf; orl $0x100, (%%rsp); popf; step_1: nop; step_2: mov $3, %%ecx; step_3: inc %%ecx; step_4:"
+      "pushf; andl $~0x100, (%%rsp); popf; step_end: nop"
+      :
+      :
+      : "rcx", "memory", "cc");
   check_eq(stops.ip[0], (uptr)step_2, "TF: first stop is after the instruction behind POPF");
   check_eq(stops.ip[1], (uptr)step_3, "TF: second stop");
   check_eq(stops.ip[2], (uptr)step_4, "TF: third stop");
@@ -57,7 +69,9 @@ static void test_single_step(void) {
   static u8 from[8], to[8];
   arm();
   asm volatile("pushf; orl $0x100, (%%rsp); popf; rep movsb; pushf; andl $~0x100, (%%rsp); popf"
-               : : "c"(4ul), "S"(from), "D"(to) : "memory", "cc");
+               :
+               : "c"(4ul), "S"(from), "D"(to)
+               : "memory", "cc");
   check_eq(stops.count, 4 + 3, "TF: one stop for each REP iteration");
   check_eq(stops.ip[0], stops.ip[1], "TF: the REP instruction stays current while it repeats");
   check(stops.ip[3] != stops.ip[2], "TF: after the last iteration the next instruction is current");
@@ -68,14 +82,24 @@ static void test_single_step(void) {
   asm volatile(".pushsection .text.stubs, \"ax\"; plain_return: nop; nop; iretq; .popsection");
   set_gate(0x79, plain_return, kKernelCode, 0xe, 0);
   arm();
-  asm volatile("pushf; orl $0x100, (%%rsp); popf; int $0x79; nop; int_after: pushf; andl $~0x100, (%%rsp); popf" : : : "memory", "cc");
-  check_eq(stops.ip[0], (uptr)int_after, "TF: INT n is not stepped into, and IRETQ that sets TF stops one instruction later");
+  asm volatile(
+      "pushf; orl $0x100, (%%rsp); popf; int $0x79; nop; int_after: pushf; andl $~0x100, (%%rsp); popf"
+      :
+      :
+      : "memory", "cc");
+  check_eq(stops.ip[0], (uptr)int_after,
+           "TF: INT n is not stepped into, and IRETQ that sets TF stops one instruction later");
   set_gate(0x79, (void*)trap_stubs[0x79], kKernelCode, 0xe, 0);
 
   // MOV SS holds the trap back by one instruction (SDM 3A 6.8.3).
   extern u8 after_shadow[];
   arm();
-  asm volatile("mov %%ss, %%eax; pushf; orl $0x100, (%%rsp); popf; mov %%eax, %%ss; nop; after_shadow: pushf; andl $~0x100, (%%rsp); popf" : : : "rax", "memory", "cc");
+  asm volatile(
+      "mov %%ss, %%eax; pushf; orl $0x100, (%%rsp); popf; mov %%eax, %%ss; nop; after_shadow: pushf; andl "
+      "$~0x100, (%%rsp); popf"
+      :
+      :
+      : "rax", "memory", "cc");
   check_eq(stops.ip[0], (uptr)after_shadow, "TF: no stop between MOV SS and the next instruction");
 }
 
@@ -175,7 +199,8 @@ static void test_execute_breakpoints(void) {
   frame_flags_set = kEflagsRf;
   extern u8 faulting_here[];
   write_dr(0, (uptr)faulting_here);
-  check_trap(CATCH(asm volatile("faulting_here: ud2")), kUD, 0, "with RF the instruction's own fault follows");
+  check_trap(CATCH(asm volatile("faulting_here: ud2")), kUD, 0,
+             "with RF the instruction's own fault follows");
   check_eq(stops.count, 1, "instruction breakpoint comes before #UD");
   // MOV SS suppresses instruction breakpoints on the next instruction.
   arm();
@@ -261,7 +286,10 @@ static void test_shadows(void) {
   asm volatile("pushf; orl $0x200, (%%rsp); popf; popf_after: nop; nop; cli" : : : "memory", "cc");
   check_eq(interrupted_at, (uptr)popf_after, "POPF has no shadow");
   make_pending();
-  asm volatile("mov %%ss, %%eax; pushf; orl $0x200, (%%rsp); mov %%eax, %%ss; popf; ss_next: nop; nop; cli" : : : "rax", "memory", "cc");
+  asm volatile("mov %%ss, %%eax; pushf; orl $0x200, (%%rsp); mov %%eax, %%ss; popf; ss_next: nop; nop; cli"
+               :
+               :
+               : "rax", "memory", "cc");
   check_eq(interrupted_at, (uptr)ss_next, "MOV SS shadows one instruction only");
   make_pending();
   extern u8 hlt_next[];

@@ -29,10 +29,26 @@ static const u64 kNonCanonical = 1ull << 47;
 
 static void test_divide(void) {
   check_trap(CATCH(asm volatile("divl %1" : : "a"(1), "r"(0), "d"(0) : "cc")), kDE, 0, "DIV by zero: #DE");
-  check_trap(CATCH(asm volatile("divl %1" : : "a"(0), "r"(1), "d"(1) : "cc")), kDE, 0, "DIV quotient too large: #DE");
-  check_trap(CATCH(asm volatile("idivl %1" : : "a"(0x80000000), "r"(-1), "d"(-1) : "cc")), kDE, 0, "IDIV INT_MIN / -1: #DE");
-  check_trap(CATCH(asm volatile("divb %1" : : "a"(0x1234), "q"((u8)0x12) : "cc")), kDE, 0, "DIV byte quotient 103h: #DE");
-  check_trap(CATCH(asm volatile("xor %%ecx, %%ecx; idivl %%ecx" : : "a"(7), "d"(9) : "ecx", "cc")), kDE, 0, "IDIV by zero: #DE");
+  check_trap(CATCH(asm volatile("divl %1"
+                                :
+                                : "a"(0), "r"(1), "d"(1)
+                                : "cc")),
+             kDE, 0, "DIV quotient too large: #DE");
+  check_trap(CATCH(asm volatile("idivl %1"
+                                :
+                                : "a"(0x80000000), "r"(-1), "d"(-1)
+                                : "cc")),
+             kDE, 0, "IDIV INT_MIN / -1: #DE");
+  check_trap(CATCH(asm volatile("divb %1"
+                                :
+                                : "a"(0x1234), "q"((u8)0x12)
+                                : "cc")),
+             kDE, 0, "DIV byte quotient 103h: #DE");
+  check_trap(CATCH(asm volatile("xor %%ecx, %%ecx; idivl %%ecx"
+                                :
+                                : "a"(7), "d"(9)
+                                : "ecx", "cc")),
+             kDE, 0, "IDIV by zero: #DE");
   check(last_trap.frame.ax == 7 && last_trap.frame.dx == 9, "IDIV that faults leaves eax and edx");
 }
 
@@ -83,7 +99,10 @@ static void test_frames(void) {
   sti();
   u64 in_gate;
   extern u8 report_flags[];
-  asm volatile(".pushsection .text.stubs, \"ax\"; report_flags: pushf; pop %%rax; iretq; .popsection" : : : "memory");
+  asm volatile(".pushsection .text.stubs, \"ax\"; report_flags: pushf; pop %%rax; iretq; .popsection"
+               :
+               :
+               : "memory");
   set_gate(0x78, report_flags, kKernelCode, 0xe, 0);
   asm volatile("int $0x78" : "=a"(in_gate) : : "memory");
   check_eq(in_gate & (kEflagsIf | kEflagsTf | kEflagsNt | kEflagsRf), 0, "interrupt gate clears IF");
@@ -100,7 +119,8 @@ static void test_invalid_opcodes(void) {
   check_trap(CATCH(asm volatile(".byte 0x06")), kUD, 0, "PUSH ES in 64-bit mode: #UD");
   check_trap(CATCH(asm volatile(".byte 0x27")), kUD, 0, "DAA in 64-bit mode: #UD");
   check_trap(CATCH(asm volatile(".byte 0xce")), kUD, 0, "INTO in 64-bit mode: #UD");
-  check_trap(CATCH(asm volatile(".byte 0x9a, 0, 0, 0, 0, 0, 0")), kUD, 0, "far CALL immediate in 64-bit mode: #UD");
+  check_trap(CATCH(asm volatile(".byte 0x9a, 0, 0, 0, 0, 0, 0")), kUD, 0,
+             "far CALL immediate in 64-bit mode: #UD");
   check_trap(CATCH(asm volatile(".byte 0x82, 0xc0, 0x01")), kUD, 0, "opcode 82 in 64-bit mode: #UD");
   check_trap(CATCH(asm volatile(".byte 0xf0, 0x89, 0xc0")), kUD, 0, "LOCK MOV: #UD");
   check_trap(CATCH(asm volatile(".byte 0xf0, 0x01, 0xc0")), kUD, 0, "LOCK ADD to a register: #UD");
@@ -117,34 +137,46 @@ static void test_invalid_opcodes(void) {
 
 static void test_software_interrupts(void) {
   uptr stack = (uptr)user_stack + sizeof user_stack;
-  extern u8 user_int3[], user_int77[], user_int80[], user_hlt[], user_cli[], user_in[], user_wrmsr[], user_mov_cr[];
-  asm volatile(".pushsection .text.stubs, \"ax\"; user_int3: int3; user_int77: int $0x77; user_int80: int $0x80; user_hlt: hlt;"
-               "user_cli: cli; user_in: inb $0x70; user_wrmsr: wrmsr; user_mov_cr: mov %cr0, %rax;"
-               ".popsection");
-  check_trap(CATCH(enter_user((uptr)user_int80, stack, 0, 0, kUserCode64)), kUserReturn, 0, "INT to a DPL 3 gate from ring 3");
+  extern u8 user_int3[], user_int77[], user_int80[], user_hlt[], user_cli[], user_in[], user_wrmsr[],
+      user_mov_cr[];
+  asm volatile(
+      ".pushsection .text.stubs, \"ax\"; user_int3: int3; user_int77: int $0x77; user_int80: int $0x80; "
+      "user_hlt: hlt;"
+      "user_cli: cli; user_in: inb $0x70; user_wrmsr: wrmsr; user_mov_cr: mov %cr0, %rax;"
+      ".popsection");
+  check_trap(CATCH(enter_user((uptr)user_int80, stack, 0, 0, kUserCode64)), kUserReturn, 0,
+             "INT to a DPL 3 gate from ring 3");
   check_eq(last_trap.frame.cs, kUserCode64, "the frame holds the user CS");
   check_eq(last_trap.frame.ss, kUserData, "the frame holds the user SS");
   check_eq(last_trap.frame.sp, stack, "the frame holds the user rsp");
   check_eq(last_trap.stack, tss.rsp[0], "the frame is on the TSS's stack for ring 0");
-  check_trap(CATCH(enter_user((uptr)user_int77, stack, 0, 0, kUserCode64)), kGP, 0x77 * 8 + 2, "INT to a DPL 0 gate from ring 3: #GP(vector*8+2)");
-  check_trap(CATCH(enter_user((uptr)user_int3, stack, 0, 0, kUserCode64)), kGP, 3 * 8 + 2, "INT3 with a DPL 0 gate from ring 3: #GP(1a)");
+  check_trap(CATCH(enter_user((uptr)user_int77, stack, 0, 0, kUserCode64)), kGP, 0x77 * 8 + 2,
+             "INT to a DPL 0 gate from ring 3: #GP(vector*8+2)");
+  check_trap(CATCH(enter_user((uptr)user_int3, stack, 0, 0, kUserCode64)), kGP, 3 * 8 + 2,
+             "INT3 with a DPL 0 gate from ring 3: #GP(1a)");
   set_gate_dpl(kBP, 3);
-  check_trap(CATCH(enter_user((uptr)user_int3, stack, 0, 0, kUserCode64)), kBP, 0, "INT3 with a DPL 3 gate from ring 3");
+  check_trap(CATCH(enter_user((uptr)user_int3, stack, 0, 0, kUserCode64)), kBP, 0,
+             "INT3 with a DPL 3 gate from ring 3");
   set_gate_dpl(kBP, 0);
   check_trap(CATCH(enter_user((uptr)user_hlt, stack, 0, 0, kUserCode64)), kGP, 0, "HLT at CPL 3: #GP");
-  check_trap(CATCH(enter_user((uptr)user_cli, stack, 0, 0, kUserCode64)), kGP, 0, "CLI at CPL 3, IOPL 0: #GP");
-  check_trap(CATCH(enter_user((uptr)user_in, stack, 0, 0, kUserCode64)), kGP, 0, "IN at CPL 3, no I/O bitmap: #GP");
+  check_trap(CATCH(enter_user((uptr)user_cli, stack, 0, 0, kUserCode64)), kGP, 0,
+             "CLI at CPL 3, IOPL 0: #GP");
+  check_trap(CATCH(enter_user((uptr)user_in, stack, 0, 0, kUserCode64)), kGP, 0,
+             "IN at CPL 3, no I/O bitmap: #GP");
   check_trap(CATCH(enter_user((uptr)user_wrmsr, stack, 0, 0, kUserCode64)), kGP, 0, "WRMSR at CPL 3: #GP");
-  check_trap(CATCH(enter_user((uptr)user_mov_cr, stack, 0, 0, kUserCode64)), kGP, 0, "MOV from CR0 at CPL 3: #GP");
+  check_trap(CATCH(enter_user((uptr)user_mov_cr, stack, 0, 0, kUserCode64)), kGP, 0,
+             "MOV from CR0 at CPL 3: #GP");
   // With a bitmap in the TSS, only the ports it clears are open (SDM 1 19.5.2); two bits are read for every access.
   tss.iomap_base = __builtin_offsetof(struct tss, iomap);
   memset(tss.iomap, 0xff, sizeof tss.iomap);
   tss.iomap[0x70 / 8] &= ~(1 << (0x70 % 8));
   extern u8 user_in_word[];
   asm volatile(".pushsection .text.stubs, \"ax\"; user_in_word: inw $0x70; int $0x80; .popsection");
-  check_trap(CATCH(enter_user((uptr)user_in, stack, 0, 0, kUserCode64)), kGP, 0, "IN of an open port works, then WRMSR: #GP");
+  check_trap(CATCH(enter_user((uptr)user_in, stack, 0, 0, kUserCode64)), kGP, 0,
+             "IN of an open port works, then WRMSR: #GP");
   check_eq(last_trap.frame.ip, (uptr)user_wrmsr, "IN of an open port does not fault");
-  check_trap(CATCH(enter_user((uptr)user_in_word, stack, 0, 0, kUserCode64)), kGP, 0, "IN of a word needs both ports open");
+  check_trap(CATCH(enter_user((uptr)user_in_word, stack, 0, 0, kUserCode64)), kGP, 0,
+             "IN of a word needs both ports open");
   check_eq(last_trap.frame.ip, (uptr)user_in_word, "the word IN itself faults");
   tss.iomap_base = sizeof tss;
 }
@@ -152,15 +184,21 @@ static void test_software_interrupts(void) {
 static void test_alignment_check(void) {
   uptr stack = (uptr)user_stack + sizeof user_stack;
   extern u8 user_misaligned[], user_misaligned_load[];
-  asm volatile(".pushsection .text.stubs, \"ax\"; user_misaligned: pushf; orl $0x40000, (%rsp); popf; user_misaligned_load: movl (%rdi), %eax;"
-               "pushf; andl $~0x40000, (%rsp); popf; int $0x80; .popsection");
+  asm volatile(
+      ".pushsection .text.stubs, \"ax\"; user_misaligned: pushf; orl $0x40000, (%rsp); popf; "
+      "user_misaligned_load: movl (%rdi), %eax;"
+      "pushf; andl $~0x40000, (%rsp); popf; int $0x80; .popsection");
   uptr odd = (uptr)memory[0] + 1;
-  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd, 0, kUserCode64)), kUserReturn, 0, "misaligned with AC but without CR0.AM");
+  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd, 0, kUserCode64)), kUserReturn, 0,
+             "misaligned with AC but without CR0.AM");
   write_cr0(read_cr0() | kCr0Am);
-  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd, 0, kUserCode64)), kAC, 0, "misaligned at CPL 3 with AC and AM: #AC(0)");
+  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd, 0, kUserCode64)), kAC, 0,
+             "misaligned at CPL 3 with AC and AM: #AC(0)");
   check_eq(last_trap.frame.ip, (uptr)user_misaligned_load, "#AC is a fault on the load");
-  check_trap(CATCH(enter_user((uptr)user_misaligned_load, stack, odd, 0, kUserCode64)), kUserReturn, 0, "misaligned without EFLAGS.AC");
-  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd + 3, 0, kUserCode64)), kUserReturn, 0, "aligned with AC and AM");
+  check_trap(CATCH(enter_user((uptr)user_misaligned_load, stack, odd, 0, kUserCode64)), kUserReturn, 0,
+             "misaligned without EFLAGS.AC");
+  check_trap(CATCH(enter_user((uptr)user_misaligned, stack, odd + 3, 0, kUserCode64)), kUserReturn, 0,
+             "aligned with AC and AM");
   u32 value;
   write_flags(read_flags() | kEflagsAc);
   check_trap(CATCH(value = *(volatile u32*)odd), kNoTrap, 0, "misaligned at CPL 0 with AC and AM");
@@ -177,23 +215,44 @@ static void test_canonical(void) {
   set_gate_ist(kGP, 1);
   check_trap(CATCH(*(volatile u8*)kNonCanonical), kGP, 0, "read of a non-canonical address: #GP(0)");
   check_trap(CATCH(*(volatile u8*)(kNonCanonical - 1)), kPF, 0, "read of the last canonical address: #PF");
-  check_trap(CATCH(*(volatile u8*)0xffff800000000000ull), kPF, 0, "read of the first high canonical address: #PF");
-  check_trap(CATCH(asm volatile("mov %0, %%rbp; movb (%%rbp), %%al" : : "r"(kNonCanonical) : "rax")), kSS, 0,
-             "read of a non-canonical address through rbp: #SS(0)");
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; push %%rax" : : "r"(kNonCanonical + 8))), kSS, 0,
-             "PUSH to a non-canonical address: #SS(0)");
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; pop %%rax" : : "r"(kNonCanonical) : "rax")), kSS, 0,
-             "POP from a non-canonical address: #SS(0)");
+  check_trap(CATCH(*(volatile u8*)0xffff800000000000ull), kPF, 0,
+             "read of the first high canonical address: #PF");
+  check_trap(CATCH(asm volatile("mov %0, %%rbp; movb (%%rbp), %%al"
+                                :
+                                : "r"(kNonCanonical)
+                                : "rax")),
+             kSS, 0, "read of a non-canonical address through rbp: #SS(0)");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; push %%rax"
+                                :
+                                : "r"(kNonCanonical + 8))),
+             kSS, 0, "PUSH to a non-canonical address: #SS(0)");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; pop %%rax"
+                                :
+                                : "r"(kNonCanonical)
+                                : "rax")),
+             kSS, 0, "POP from a non-canonical address: #SS(0)");
   boot_pml4[255] = (u64)pdpt | kAll;
   pdpt[511] = (u64)pd | kAll;
   pd[511] = (u64)pt | kAll;
   pt[511] = (u64)memory[7] | kAll;
   check_trap(CATCH(*(volatile u64*)(kNonCanonical - 4)), kGP, 0, "access that runs into the hole: #GP(0)");
-  check_trap(CATCH(asm volatile("jmp *%0" : : "r"(kNonCanonical))), kGP, 0, "near JMP to a non-canonical address: #GP(0)");
-  check_trap(CATCH(asm volatile("call *%0" : : "r"(kNonCanonical))), kGP, 0, "near CALL to a non-canonical address: #GP(0)");
-  check_trap(CATCH(asm volatile("push %0; ret" : : "r"(kNonCanonical))), kGP, 0, "RET to a non-canonical address: #GP(0)");
-  check_trap(CATCH(asm volatile("mov %%rsp, %%rax; push %1; push %%rax; pushf; push %2; push %0; iretq" : :
-             "r"(kNonCanonical), "r"((u64)kKernelData), "r"((u64)kKernelCode) : "rax")), kGP, 0, "IRETQ to a non-canonical rip: #GP(0)");
+  check_trap(CATCH(asm volatile("jmp *%0"
+                                :
+                                : "r"(kNonCanonical))),
+             kGP, 0, "near JMP to a non-canonical address: #GP(0)");
+  check_trap(CATCH(asm volatile("call *%0"
+                                :
+                                : "r"(kNonCanonical))),
+             kGP, 0, "near CALL to a non-canonical address: #GP(0)");
+  check_trap(CATCH(asm volatile("push %0; ret"
+                                :
+                                : "r"(kNonCanonical))),
+             kGP, 0, "RET to a non-canonical address: #GP(0)");
+  check_trap(CATCH(asm volatile("mov %%rsp, %%rax; push %1; push %%rax; pushf; push %2; push %0; iretq"
+                                :
+                                : "r"(kNonCanonical), "r"((u64)kKernelData), "r"((u64)kKernelCode)
+                                : "rax")),
+             kGP, 0, "IRETQ to a non-canonical rip: #GP(0)");
   set_gate_ist(kSS, 0);
   set_gate_ist(kGP, 0);
   check_trap(CATCH(wrmsr(kMsrFsBase, kNonCanonical)), kGP, 0, "WRMSR FS_BASE non-canonical: #GP(0)");
@@ -217,13 +276,15 @@ static void test_segment_faults(void) {
   const char* names[] = {"DS", "ES", "FS", "GS"};
   for (int i = 0; i < 4; ++i) {
     *gdt_slot(slot) = make_segment(0x13);  // data, DPL 0, not present
-    check_trap(CATCH(load_segment(i, slot)), kNP, slot, "%s from a segment not present: #NP(selector)", names[i]);
+    check_trap(CATCH(load_segment(i, slot)), kNP, slot, "%s from a segment not present: #NP(selector)",
+               names[i]);
     *gdt_slot(slot) = make_segment(0x99);  // execute-only code
     check_trap(CATCH(load_segment(i, slot)), kGP, slot, "%s from execute-only code: #GP(selector)", names[i]);
     *gdt_slot(slot) = make_segment(0x9b);  // readable code
     check_trap(CATCH(load_segment(i, slot)), kNoTrap, 0, "%s from readable code", names[i]);
     *gdt_slot(slot) = make_segment(0x93);
-    check_trap(CATCH(load_segment(i, slot | 3)), kGP, slot, "%s with RPL 3 over DPL 0: #GP(selector)", names[i]);
+    check_trap(CATCH(load_segment(i, slot | 3)), kGP, slot, "%s with RPL 3 over DPL 0: #GP(selector)",
+               names[i]);
     check_trap(CATCH(load_segment(i, 0)), kNoTrap, 0, "%s null", names[i]);
     load_segment(i, kKernelData);
   }
@@ -231,7 +292,8 @@ static void test_segment_faults(void) {
   check_trap(CATCH(load_segment(4, slot)), kSS, slot, "SS from a segment not present: #SS(selector)");
   *gdt_slot(slot) = make_segment(0x91);
   check_trap(CATCH(load_segment(4, slot)), kGP, slot, "SS from a read-only segment: #GP(selector)");
-  check_trap(CATCH(load_segment(4, kUserData)), kGP, kUserData & ~3, "SS from a DPL 3 segment at CPL 0: #GP(selector)");
+  check_trap(CATCH(load_segment(4, kUserData)), kGP, kUserData & ~3,
+             "SS from a DPL 3 segment at CPL 0: #GP(selector)");
   check_trap(CATCH(load_segment(4, 0)), kNoTrap, 0, "SS null at CPL 0 in 64-bit mode");
   check_trap(CATCH(load_segment(4, 3)), kGP, 0, "SS null with RPL 3 at CPL 0: #GP(0)");
   load_segment(4, kKernelData);
@@ -261,20 +323,24 @@ static void test_idt_faults(void) {
   cut = normal;
   cut.limit = 0x70 * 16 - 1;
   asm volatile("lidt %0" : : "m"(cut));
-  check_trap(CATCH(asm volatile("int $0x77")), kGP, 0x77 * 8 + 2, "INT beyond the IDT limit: #GP(vector*8+2)");
+  check_trap(CATCH(asm volatile("int $0x77")), kGP, 0x77 * 8 + 2,
+             "INT beyond the IDT limit: #GP(vector*8+2)");
   asm volatile("lidt %0" : : "m"(normal));
   u64* gate = (u64*)(normal.base + 0x77 * 16);
   u64 good = gate[0];
   gate[0] = good & ~(1ull << 47);
-  check_trap(CATCH(asm volatile("int $0x77")), kNP, 0x77 * 8 + 2, "INT to a gate not present: #NP(vector*8+2)");
+  check_trap(CATCH(asm volatile("int $0x77")), kNP, 0x77 * 8 + 2,
+             "INT to a gate not present: #NP(vector*8+2)");
   gate[0] = (good & ~(0xfull << 40)) | 5ull << 40;
-  check_trap(CATCH(asm volatile("int $0x77")), kGP, 0x77 * 8 + 2, "INT through a task gate in 64-bit mode: #GP(vector*8+2)");
+  check_trap(CATCH(asm volatile("int $0x77")), kGP, 0x77 * 8 + 2,
+             "INT through a task gate in 64-bit mode: #GP(vector*8+2)");
   set_gate(0x77, (void*)trap_stubs[0x77], kKernelData, 0xe, 0);
   check_trap(CATCH(asm volatile("int $0x77")), kGP, kKernelData, "gate to a data segment: #GP(selector)");
   set_gate(0x77, (void*)trap_stubs[0x77], 0, 0xe, 0);
   check_trap(CATCH(asm volatile("int $0x77")), kGP, 0, "gate to a null selector: #GP(0)");
   set_gate(0x77, (void*)trap_stubs[0x77], kKernelCode32, 0xe, 0);
-  check_trap(CATCH(asm volatile("int $0x77")), kGP, kKernelCode32, "gate to a 32-bit code segment: #GP(selector)");
+  check_trap(CATCH(asm volatile("int $0x77")), kGP, kKernelCode32,
+             "gate to a 32-bit code segment: #GP(selector)");
   set_gate(0x77, (void*)kNonCanonical, kKernelCode, 0xe, 0);
   check_trap(CATCH(asm volatile("int $0x77")), kGP, 0, "gate to a non-canonical address: #GP(0)");
   set_gate(0x77, (void*)trap_stubs[0x77], kKernelCode, 0xe, 0);
@@ -282,7 +348,8 @@ static void test_idt_faults(void) {
   gate = (u64*)(normal.base + kUD * 16);
   good = gate[0];
   gate[0] = good & ~(1ull << 47);
-  check_trap(CATCH(asm volatile("ud2")), kNP, kUD * 8 + 3, "#UD through a missing gate: #NP(vector*8+3), EXT=1");
+  check_trap(CATCH(asm volatile("ud2")), kNP, kUD * 8 + 3,
+             "#UD through a missing gate: #NP(vector*8+3), EXT=1");
   gate[0] = good;
 }
 
@@ -310,19 +377,35 @@ static void test_double_faults(void) {
   gates[kGP * 2] = good;
   good = gates[kDE * 2];
   gates[kDE * 2] = good & ~(1ull << 47);
-  check_trap(CATCH(asm volatile("divl %1" : : "a"(1), "r"(0), "d"(0) : "cc")), kDF, 0, "#DE, then #NP while delivering it: #DF(0)");
+  check_trap(CATCH(asm volatile("divl %1"
+                                :
+                                : "a"(1), "r"(0), "d"(0)
+                                : "cc")),
+             kDF, 0, "#DE, then #NP while delivering it: #DF(0)");
   gates[kDE * 2] = good;
   // A stack that cannot be pushed to: #PF while delivering #PF.
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; push %%rax" : : "r"(page(2)))), kDF, 0, "PUSH to a missing page: the frame cannot be pushed either: #DF(0)");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; push %%rax"
+                                :
+                                : "r"(page(2)))),
+             kDF, 0, "PUSH to a missing page: the frame cannot be pushed either: #DF(0)");
   check_eq(last_trap.frame.sp, page(2), "PUSH that faults leaves rsp alone");
   check_eq(last_trap.cr2 & ~0xfffull, page(1), "CR2 is on the missing stack page");
   // Contributory, then a page fault: handled one after the other, not a double fault.
   set_gate_ist(kPF, 2);
   tss.ist[1] = (u64)ist_stack + 2048;
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; ud2" : : "r"(page(2)))), kPF, kPfW, "#UD, then #PF while delivering it: #PF");
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; movb (%1), %%al" : : "r"(page(2)), "r"(kNonCanonical) : "rax")), kPF, kPfW,
-             "#GP, then #PF while delivering it: #PF");
-  check_trap(CATCH(asm volatile("mov %0, %%rsp; int $0x77" : : "r"(page(2)))), kPF, kPfW, "INT n with a missing stack page: #PF");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; ud2"
+                                :
+                                : "r"(page(2)))),
+             kPF, kPfW, "#UD, then #PF while delivering it: #PF");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; movb (%1), %%al"
+                                :
+                                : "r"(page(2)), "r"(kNonCanonical)
+                                : "rax")),
+             kPF, kPfW, "#GP, then #PF while delivering it: #PF");
+  check_trap(CATCH(asm volatile("mov %0, %%rsp; int $0x77"
+                                :
+                                : "r"(page(2)))),
+             kPF, kPfW, "INT n with a missing stack page: #PF");
   set_gate_ist(kPF, 0);
   set_gate_ist(kDF, 0);
 }
@@ -342,44 +425,100 @@ static void test_partial(void) {
   // REP MOVSB into a missing page: 16 bytes fit, then the fault.
   for (int i = 0; i < 64; ++i) memory[2][i] = (u8)(i + 1);
   u64 target = page(1) - 16, source = page(2);
-  check_trap(CATCH(asm volatile("rep movsb" : : "c"(32ul), "S"(source), "D"(target) : "memory")), kPF, kPfW, "REP MOVSB into a missing page");
+  check_trap(CATCH(asm volatile("rep movsb"
+                                :
+                                : "c"(32ul), "S"(source), "D"(target)
+                                : "memory")),
+             kPF, kPfW, "REP MOVSB into a missing page");
   check_eq(last_trap.cr2, page(1), "REP MOVSB: CR2");
   check_eq(last_trap.frame.cx, 16, "REP MOVSB: rcx counts whole iterations");
   check_eq(last_trap.frame.si, source + 16, "REP MOVSB: rsi");
   check_eq(last_trap.frame.di, page(1), "REP MOVSB: rdi");
   check_eq(memory[0][4095], 16, "REP MOVSB: the bytes before the fault are there");
-  check_trap(CATCH(asm volatile("rep movsq" : : "c"(4ul), "S"(page(2)), "D"(page(1) - 20) : "memory")), kPF, kPfW, "REP MOVSQ crossing into a missing page");
+  check_trap(CATCH(asm volatile("rep movsq"
+                                :
+                                : "c"(4ul), "S"(page(2)), "D"(page(1) - 20)
+                                : "memory")),
+             kPF, kPfW, "REP MOVSQ crossing into a missing page");
   check_eq(last_trap.frame.cx, 2, "REP MOVSQ: two whole iterations");
   check_eq(last_trap.frame.di, page(1) - 4, "REP MOVSQ: rdi at the iteration that faulted");
   check_eq(memory[0][4092], 13, "REP MOVSQ: nothing of the iteration that faulted is written");
-  check_trap(CATCH(asm volatile("std; rep movsb; cld" : : "c"(32ul), "S"(page(4) + 15), "D"(page(2) + 15) : "memory")), kPF, 0, "REP MOVSB downwards from a missing page");
+  check_trap(CATCH(asm volatile("std; rep movsb; cld"
+                                :
+                                : "c"(32ul), "S"(page(4) + 15), "D"(page(2) + 15)
+                                : "memory")),
+             kPF, 0, "REP MOVSB downwards from a missing page");
   check_eq(last_trap.cr2, page(3) + 4095, "REP MOVSB downwards: CR2");
   check_eq(last_trap.frame.cx, 16, "REP MOVSB downwards: rcx");
   check_eq(last_trap.frame.si, page(3) + 4095, "REP MOVSB downwards: rsi");
   check(last_trap.frame.flags & kEflagsDf, "REP MOVSB downwards: DF is in the frame");
-  check_trap(CATCH(asm volatile("rep stosl" : : "a"(0), "c"(100ul), "D"(page(1) - 40) : "memory")), kPF, kPfW, "REP STOSD into a missing page");
+  check_trap(CATCH(asm volatile("rep stosl"
+                                :
+                                : "a"(0), "c"(100ul), "D"(page(1) - 40)
+                                : "memory")),
+             kPF, kPfW, "REP STOSD into a missing page");
   check_eq(last_trap.frame.cx, 90, "REP STOSD: rcx");
-  check_trap(CATCH(asm volatile("repe scasb" : : "a"(0), "c"(100ul), "D"(page(1) - 10) : "memory")), kPF, 0, "REPE SCASB into a missing page");
+  check_trap(CATCH(asm volatile("repe scasb"
+                                :
+                                : "a"(0), "c"(100ul), "D"(page(1) - 10)
+                                : "memory")),
+             kPF, 0, "REPE SCASB into a missing page");
   check_eq(last_trap.frame.cx, 90, "REPE SCASB: rcx");
-  check_trap(CATCH(asm volatile("repe cmpsb" : : "c"(100ul), "S"(page(1) - 10), "D"(page(1) - 20) : "memory")), kPF, 0, "REPE CMPSB into a missing page");
+  check_trap(CATCH(asm volatile("repe cmpsb"
+                                :
+                                : "c"(100ul), "S"(page(1) - 10), "D"(page(1) - 20)
+                                : "memory")),
+             kPF, 0, "REPE CMPSB into a missing page");
   check_eq(last_trap.frame.si, page(1), "REPE CMPSB: rsi");
-  check_trap(CATCH(asm volatile("rep lodsb" : : "c"(100ul), "S"(page(1) - 10) : "rax", "memory")), kPF, 0, "REP LODSB into a missing page");
+  check_trap(CATCH(asm volatile("rep lodsb"
+                                :
+                                : "c"(100ul), "S"(page(1) - 10)
+                                : "rax", "memory")),
+             kPF, 0, "REP LODSB into a missing page");
   check_eq(last_trap.frame.ax & 0xff, 0, "REP LODSB: the last byte loaded before the fault");
-  check_trap(CATCH(asm volatile("rep movsb" : : "c"(0ul), "S"(page(1)), "D"(page(1)) : "memory")), kNoTrap, 0, "REP MOVSB with rcx=0 touches nothing");
+  check_trap(CATCH(asm volatile("rep movsb"
+                                :
+                                : "c"(0ul), "S"(page(1)), "D"(page(1))
+                                : "memory")),
+             kNoTrap, 0, "REP MOVSB with rcx=0 touches nothing");
   // Read-modify-write on a read-only page: flags and memory stay.
   map(6, kPteP | kPteU);
   memory[6][0] = 0xff;
-  check_trap(CATCH(asm volatile("xor %%eax, %%eax; addb $1, (%0)" : : "r"(page(6)) : "rax", "memory", "cc")), kPF, kPfP | kPfW, "ADD to a read-only page");
+  check_trap(CATCH(asm volatile("xor %%eax, %%eax; addb $1, (%0)"
+                                :
+                                : "r"(page(6))
+                                : "rax", "memory", "cc")),
+             kPF, kPfP | kPfW, "ADD to a read-only page");
   check_eq(memory[6][0], 0xff, "ADD that faults does not write");
   check_eq(last_trap.frame.flags & (kEflagsZf | kEflagsCf), kEflagsZf, "ADD that faults leaves the flags");
-  check_trap(CATCH(asm volatile("xchgl %%eax, (%0)" : : "r"(page(6)), "a"(5) : "memory")), kPF, kPfP | kPfW, "XCHG with a read-only page");
+  check_trap(CATCH(asm volatile("xchgl %%eax, (%0)"
+                                :
+                                : "r"(page(6)), "a"(5)
+                                : "memory")),
+             kPF, kPfP | kPfW, "XCHG with a read-only page");
   check_eq((u32)last_trap.frame.ax, 5, "XCHG that faults leaves the register");
-  check_trap(CATCH(asm volatile("xaddl %%eax, (%0)" : : "r"(page(6)), "a"(5) : "memory", "cc")), kPF, kPfP | kPfW, "XADD to a read-only page");
+  check_trap(CATCH(asm volatile("xaddl %%eax, (%0)"
+                                :
+                                : "r"(page(6)), "a"(5)
+                                : "memory", "cc")),
+             kPF, kPfP | kPfW, "XADD to a read-only page");
   check_eq((u32)last_trap.frame.ax, 5, "XADD that faults leaves the register");
-  check_trap(CATCH(asm volatile("sub $128, %%rsp; enter $16, $1; leave; add $128, %%rsp" : : : "memory", "cc")), kNoTrap, 0, "ENTER and LEAVE");
-  check_trap(CATCH(asm volatile("cmpxchg16b (%0)" : : "r"(page(0) + 8) : "rax", "rdx", "memory", "cc")), kGP, 0, "CMPXCHG16B misaligned: #GP(0)");
+  check_trap(CATCH(asm volatile("sub $128, %%rsp; enter $16, $1; leave; add $128, %%rsp"
+                                :
+                                :
+                                : "memory", "cc")),
+             kNoTrap, 0, "ENTER and LEAVE");
+  check_trap(CATCH(asm volatile("cmpxchg16b (%0)"
+                                :
+                                : "r"(page(0) + 8)
+                                : "rax", "rdx", "memory", "cc")),
+             kGP, 0, "CMPXCHG16B misaligned: #GP(0)");
   // CALL through memory pushes only when the target could be read; a far pointer is read whole.
-  check_trap(CATCH(asm volatile("call *(%0)" : : "r"(page(1) - 4) : "memory")), kPF, 0, "CALL through a pointer that crosses into a missing page");
+  check_trap(CATCH(asm volatile("call *(%0)"
+                                :
+                                : "r"(page(1) - 4)
+                                : "memory")),
+             kPF, 0, "CALL through a pointer that crosses into a missing page");
   map(6, kAll);
 }
 

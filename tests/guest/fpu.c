@@ -8,12 +8,32 @@ static u32 vector_a[4] __attribute__((aligned(16))) = {0x3f800000, 0x40000000, 0
 static u32 vector_b[4] __attribute__((aligned(16)));
 
 static u16 read16(const u8* at) { return (u16)(at[0] | at[1] << 8); }
-static u32 read32(const u8* at) { u32 v; memcpy(&v, at, 4); return v; }
-static u64 read64(const u8* at) { u64 v; memcpy(&v, at, 8); return v; }
+static u32 read32(const u8* at) {
+  u32 v;
+  memcpy(&v, at, 4);
+  return v;
+}
+static u64 read64(const u8* at) {
+  u64 v;
+  memcpy(&v, at, 8);
+  return v;
+}
 static void set_mxcsr(u32 value) { asm volatile("ldmxcsr %0" : : "m"(value)); }
-static u32 get_mxcsr(void) { u32 v; asm volatile("stmxcsr %0" : "=m"(v)); return v; }
-static u16 get_fsw(void) { u16 v; asm volatile("fnstsw %0" : "=a"(v)); return v; }
-static u16 get_fcw(void) { u16 v; asm volatile("fnstcw %0" : "=m"(v)); return v; }
+static u32 get_mxcsr(void) {
+  u32 v;
+  asm volatile("stmxcsr %0" : "=m"(v));
+  return v;
+}
+static u16 get_fsw(void) {
+  u16 v;
+  asm volatile("fnstsw %0" : "=a"(v));
+  return v;
+}
+static u16 get_fcw(void) {
+  u16 v;
+  asm volatile("fnstcw %0" : "=m"(v));
+  return v;
+}
 static void set_fcw(u16 v) { asm volatile("fldcw %0" : : "m"(v)); }
 
 static void test_task_switched(void) {
@@ -25,8 +45,14 @@ static void test_task_switched(void) {
   check_trap(CATCH(asm volatile("ldmxcsr %0" : : "m"(*(u32*)area))), kNM, 0, "LDMXCSR with TS: #NM");
   check_trap(CATCH(asm volatile("fnstsw %%ax" : : : "rax")), kNM, 0, "FNSTSW with TS: #NM");
   check_trap(CATCH(asm volatile("fwait")), kNM, 0, "FWAIT with TS and MP: #NM");
-  check_trap(CATCH(asm volatile("prefetcht0 %0; sfence; lfence; mfence" : : "m"(area))), kNoTrap, 0, "PREFETCH and fences ignore TS");
-  check_trap(CATCH(asm volatile("movnti %k0, %1" : : "r"(1), "m"(*(u32*)area))), kNoTrap, 0, "MOVNTI ignores TS");
+  check_trap(CATCH(asm volatile("prefetcht0 %0; sfence; lfence; mfence"
+                                :
+                                : "m"(area))),
+             kNoTrap, 0, "PREFETCH and fences ignore TS");
+  check_trap(CATCH(asm volatile("movnti %k0, %1"
+                                :
+                                : "r"(1), "m"(*(u32*)area))),
+             kNoTrap, 0, "MOVNTI ignores TS");
   write_cr0(read_cr0() & ~(uptr)kCr0Mp);
   check_trap(CATCH(asm volatile("fwait")), kNoTrap, 0, "FWAIT with TS, without MP: no #NM");
   write_cr0((read_cr0() | kCr0Mp) & ~(uptr)kCr0Ts);
@@ -57,13 +83,18 @@ static void test_x87_exceptions(void) {
   check_eq(get_fsw() & 0xbf, 4, "1/0 masked sets ZE");
   asm volatile("fninit");
   set_fcw(0x37b);  // ZE unmasked
-  check_trap(CATCH(asm volatile("fld1; fldz; fdivr %st(1), %st")), kNoTrap, 0, "an unmasked exception waits for the next x87 instruction");
+  check_trap(CATCH(asm volatile("fld1; fldz; fdivr %st(1), %st")), kNoTrap, 0,
+             "an unmasked exception waits for the next x87 instruction");
   check_eq(get_fsw() & 0x80bf, 0x8084, "...with ES and B set");
   check_trap(CATCH(asm volatile("fwait")), kMF, 0, "FWAIT takes it: #MF");
   check_trap(CATCH(asm volatile("fld1")), kMF, 0, "so does FLD1");
   check_trap(CATCH(asm volatile("pxor %mm0, %mm0")), kMF, 0, "so does MMX");
   check_trap(CATCH(asm volatile("movaps %xmm0, %xmm1")), kNoTrap, 0, "SSE does not");
-  check_trap(CATCH(asm volatile("fnstsw %%ax; fnstcw %0" : "=m"(*(u16*)area) : : "rax")), kNoTrap, 0, "nor do the no-wait forms");
+  check_trap(CATCH(asm volatile("fnstsw %%ax; fnstcw %0"
+                                : "=m"(*(u16*)area)
+                                :
+                                : "rax")),
+             kNoTrap, 0, "nor do the no-wait forms");
   check_trap(CATCH(asm volatile("fxsave %0" : "=m"(area))), kNoTrap, 0, "nor does FXSAVE");
   asm volatile("fnclex");
   check_trap(CATCH(asm volatile("fwait")), kNoTrap, 0, "FNCLEX clears it");
@@ -146,7 +177,10 @@ static void test_fxsave(void) {
   check_trap(CATCH(asm volatile("fxrstor %0" : : "m"(area[8]))), kGP, 0, "FXRSTOR misaligned: #GP(0)");
   memcpy(other, area, 512);
   other[26] = 1;  // MXCSR bit 16
-  check_trap(CATCH(asm volatile("fxrstor64 %0" : : "m"(other))), kGP, 0, "FXRSTOR of a reserved MXCSR bit: #GP(0)");
+  check_trap(CATCH(asm volatile("fxrstor64 %0"
+                                :
+                                : "m"(other))),
+             kGP, 0, "FXRSTOR of a reserved MXCSR bit: #GP(0)");
   check_trap(CATCH(set_mxcsr(0x10000)), kGP, 0, "LDMXCSR of a reserved bit: #GP(0)");
   check_eq(get_mxcsr(), 0x1f80, "MXCSR is unchanged");
   asm volatile("fninit");
@@ -158,13 +192,19 @@ static void test_sse_exceptions(void) {
   asm volatile("movaps %0, %%xmm0; divps %1, %%xmm0" : : "m"(vector_a), "m"(zeros));
   check_eq(get_mxcsr(), 0x1f84, "DIVPS by zero, masked: ZE");
   set_mxcsr(0x1d80);
-  check_trap(CATCH(asm volatile("movaps %0, %%xmm0; divps %1, %%xmm0" : : "m"(vector_a), "m"(zeros))), kXM, 0, "DIVPS by zero, unmasked: #XM");
+  check_trap(CATCH(asm volatile("movaps %0, %%xmm0; divps %1, %%xmm0"
+                                :
+                                : "m"(vector_a), "m"(zeros))),
+             kXM, 0, "DIVPS by zero, unmasked: #XM");
   asm volatile("movaps %%xmm0, %0" : "=m"(vector_b));
   check(memcmp(vector_a, vector_b, 16) == 0, "#XM leaves the destination");
   check_eq(get_mxcsr(), 0x1d84, "#XM: the flag is set");
   set_mxcsr(0x1d80);
   write_cr4(read_cr4() & ~(uptr)kCr4Osxmmexcpt);
-  check_trap(CATCH(asm volatile("movaps %0, %%xmm0; divps %1, %%xmm0" : : "m"(vector_a), "m"(zeros))), kUD, 0, "with CR4.OSXMMEXCPT=0: #UD");
+  check_trap(CATCH(asm volatile("movaps %0, %%xmm0; divps %1, %%xmm0"
+                                :
+                                : "m"(vector_a), "m"(zeros))),
+             kUD, 0, "with CR4.OSXMMEXCPT=0: #UD");
   write_cr4(read_cr4() | kCr4Osxmmexcpt);
   set_mxcsr(0x1f80);
   // Denormals and rounding, as MXCSR says.
@@ -175,7 +215,8 @@ static void test_sse_exceptions(void) {
   asm volatile("movaps %0, %%xmm0; addps %0, %%xmm0; movaps %%xmm0, %1" : : "m"(denormal), "m"(vector_b));
   check(vector_b[0] == 0, "denormals are zeros: DAZ");
   int rounded[4];
-  static const u32 two_and_a_half[4] __attribute__((aligned(16))) = {0x40200000, 0xc0200000, 0x40600000, 0x3f000000};
+  static const u32 two_and_a_half[4]
+      __attribute__((aligned(16))) = {0x40200000, 0xc0200000, 0x40600000, 0x3f000000};
   for (int mode = 0; mode < 4; ++mode) {
     set_mxcsr(0x1f80 | (u32)mode << 13);
     asm volatile("cvtps2dq %1, %%xmm0; movups %%xmm0, %0" : "=m"(rounded) : "m"(two_and_a_half));
@@ -194,13 +235,18 @@ static u64 xgetbv(u32 index) {
   asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
   return (u64)high << 32 | low;
 }
-static void xsetbv(u32 index, u64 value) { asm volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))); }
+static void xsetbv(u32 index, u64 value) {
+  asm volatile("xsetbv" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)));
+}
 
 static void test_xsave(void) {
   if (!(cpuid(1, 0).c >> 26 & 1)) return skip("XSAVE");
   check(!(cpuid(1, 0).c >> 27 & 1), "CPUID.OSXSAVE is clear with CR4.OSXSAVE=0");
   check_trap(CATCH(xgetbv(0)), kUD, 0, "XGETBV with CR4.OSXSAVE=0: #UD");
-  check_trap(CATCH(asm volatile("xsave64 %0" : "=m"(area) : "a"(-1), "d"(-1))), kUD, 0, "XSAVE with CR4.OSXSAVE=0: #UD");
+  check_trap(CATCH(asm volatile("xsave64 %0"
+                                : "=m"(area)
+                                : "a"(-1), "d"(-1))),
+             kUD, 0, "XSAVE with CR4.OSXSAVE=0: #UD");
   write_cr4(read_cr4() | kCr4Osxsave);
   check(cpuid(1, 0).c >> 27 & 1, "CPUID.OSXSAVE follows CR4");
   check_eq(xgetbv(0), 1, "XCR0 is x87 only at first");
@@ -237,12 +283,21 @@ static void test_xsave(void) {
   asm volatile("movaps %%xmm0, %0" : "=m"(vector_b));
   check(memcmp(vector_a, vector_b, 16) == 0, "XRSTOR brings XMM0 back");
   area[520] = 1;
-  check_trap(CATCH(asm volatile("xrstor64 %0" : : "m"(area), "a"(3), "d"(0))), kGP, 0, "XRSTOR with a reserved header byte: #GP(0)");
+  check_trap(CATCH(asm volatile("xrstor64 %0"
+                                :
+                                : "m"(area), "a"(3), "d"(0))),
+             kGP, 0, "XRSTOR with a reserved header byte: #GP(0)");
   area[520] = 0;
   area[519] = 0x40;
-  check_trap(CATCH(asm volatile("xrstor64 %0" : : "m"(area), "a"(3), "d"(0))), kGP, 0, "XRSTOR of state that XCR0 does not have: #GP(0)");
+  check_trap(CATCH(asm volatile("xrstor64 %0"
+                                :
+                                : "m"(area), "a"(3), "d"(0))),
+             kGP, 0, "XRSTOR of state that XCR0 does not have: #GP(0)");
   area[519] = 0;
-  check_trap(CATCH(asm volatile("xsave64 %0" : "=m"(area[16]) : "a"(3), "d"(0))), kGP, 0, "XSAVE misaligned: #GP(0)");
+  check_trap(CATCH(asm volatile("xsave64 %0"
+                                : "=m"(area[16])
+                                : "a"(3), "d"(0))),
+             kGP, 0, "XSAVE misaligned: #GP(0)");
   write_cr0(read_cr0() | kCr0Ts);
   check_trap(CATCH(asm volatile("xsave64 %0" : "=m"(area) : "a"(3), "d"(0))), kNM, 0, "XSAVE with TS: #NM");
   check_trap(CATCH(xgetbv(0)), kNoTrap, 0, "XGETBV ignores TS");

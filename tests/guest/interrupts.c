@@ -31,8 +31,14 @@ static void pulse_irq0(void) {
   note("FAIL: the PIT's output never rose");
 }
 
-static u8 pic_irr(u16 port) { outb(port, 0x0a); return inb(port); }
-static u8 pic_isr(u16 port) { outb(port, 0x0b); return inb(port); }
+static u8 pic_irr(u16 port) {
+  outb(port, 0x0a);
+  return inb(port);
+}
+static u8 pic_isr(u16 port) {
+  outb(port, 0x0b);
+  return inb(port);
+}
 
 static void test_pic(void) {
   on_trap(0x20, note_interrupt);
@@ -129,7 +135,8 @@ static void test_lapic(void) {
   self_ipi(0x93);
   self_ipi(0x62);
   asm volatile("sti; nop; nop; nop; nop; nop; nop; cli");
-  check(order[0] == 0x93 && order[1] == 0x62 && order[2] == 0x41 && taken_count == 3, "LAPIC: the highest vector comes first");
+  check(order[0] == 0x93 && order[1] == 0x62 && order[2] == 0x41 && taken_count == 3,
+        "LAPIC: the highest vector comes first");
   // Two of the same vector are one.
   forget();
   self_ipi(0x50);
@@ -179,7 +186,7 @@ static void test_lapic(void) {
   lapic_write(kLapicIcrHigh, 1u << 24);
   lapic_write(kLapicIcrLow, 0x4000 | 0x800 | 0x53);  // logical
   lapic_write(kLapicIcrHigh, 2u << 24);
-  lapic_write(kLapicIcrLow, 0x4000 | 0x800 | 0x54);  // logical, not us
+  lapic_write(kLapicIcrLow, 0x4000 | 0x800 | 0x54);    // logical, not us
   lapic_write(kLapicIcrLow, 0xc0000 | 0x4000 | 0x55);  // all but self
   asm volatile("sti; nop; nop; nop; nop; nop; nop; nop; nop; cli");
   check(taken[0x51] == 1, "LAPIC: shorthand 'all including self'");
@@ -297,7 +304,8 @@ static void test_x2apic(void) {
   check_trap(CATCH(rdmsr(0x831)), kGP, 0, "x2APIC: ICR high does not exist: #GP(0)");
   check_trap(CATCH(wrmsr(kMsrApicBase, base)), kGP, 0, "x2APIC to xAPIC directly: #GP(0)");
   wrmsr(kMsrApicBase, base & ~(u64)(1 << 11));
-  check_trap(CATCH(wrmsr(kMsrApicBase, (base & ~(u64)(1 << 11)) | 1 << 10)), kGP, 0, "disabled with x2APIC set: #GP(0)");
+  check_trap(CATCH(wrmsr(kMsrApicBase, (base & ~(u64)(1 << 11)) | 1 << 10)), kGP, 0,
+             "disabled with x2APIC set: #GP(0)");
   wrmsr(kMsrApicBase, base);
   lapic_enable();
   check_eq(lapic_read(kLapicId) >> 24, id, "xAPIC again by way of disabled");

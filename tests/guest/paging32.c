@@ -19,8 +19,8 @@ asm("user_read: movb (%eax), %cl; int $0x80\n"
 enum access { kRead, kWrite };
 static int probe(enum access access, bool user, u32 linear) {
   if (user) {
-    int vector = CATCH(enter_user((uptr)(access == kRead ? user_read : user_write), (uptr)user_stack + sizeof user_stack,
-                                  linear, 0, kUserCode32));
+    int vector = CATCH(enter_user((uptr)(access == kRead ? user_read : user_write),
+                                  (uptr)user_stack + sizeof user_stack, linear, 0, kUserCode32));
     return vector == kUserReturn ? kNoTrap : vector;
   }
   if (access == kRead) return CATCH(*(volatile u8*)linear);
@@ -38,7 +38,8 @@ static void check_matrix(const char* mode, void (*set)(u32 leaf, u32 upper)) {
     unsigned wrong = 0;
     write_cr0(wp ? read_cr0() | kCr0Wp : read_cr0() & ~(uptr)kCr0Wp);
     for (unsigned bits = 0; bits < 16; ++bits) {
-      u32 leaf = (bits & 1 ? kPteW : 0) | (bits & 2 ? kPteU : 0), upper = (bits & 4 ? kPteW : 0) | (bits & 8 ? kPteU : 0);
+      u32 leaf = (bits & 1 ? kPteW : 0) | (bits & 2 ? kPteU : 0),
+          upper = (bits & 4 ? kPteW : 0) | (bits & 8 ? kPteU : 0);
       for (int kind = 0; kind < 4; ++kind) {
         enum access access = kind & 1;
         bool user = kind & 2;
@@ -78,7 +79,8 @@ static void test_legacy(void) {
   directory[kTest >> 22] &= ~(u32)(kPteA | kPteD);
   write_cr3(read_cr3());
   (void)*(volatile u8*)kTest;
-  check((table[0] & (kPteA | kPteD)) == kPteA && (directory[kTest >> 22] & kPteA), "32-bit: a read sets A at both levels");
+  check((table[0] & (kPteA | kPteD)) == kPteA && (directory[kTest >> 22] & kPteA),
+        "32-bit: a read sets A at both levels");
   *(volatile u8*)kTest = 1;
   check(table[0] & kPteD, "32-bit: a write sets D");
   check(!(directory[kTest >> 22] & kPteD), "32-bit: D only in the leaf");
@@ -154,7 +156,8 @@ static void test_pae(void) {
   write_cr3(read_cr3());
   check_trap(probe(kRead, false, kTest), kNoTrap, 0, "PAE: XD with NXE=1 allows reads");
   page_a[0] = 0xc3;
-  check_trap(CATCH(((void (*)(void))kTest)()), kPF, kPfP | kPfI, "PAE: XD with NXE=1 forbids fetches: error 11");
+  check_trap(CATCH(((void (*)(void))kTest)()), kPF, kPfP | kPfI,
+             "PAE: XD with NXE=1 forbids fetches: error 11");
   pae_table[0] &= ~kPteNx;
   invlpg(kTest);
   check_trap(CATCH(((void (*)(void))kTest)()), kNoTrap, 0, "PAE: fetch without XD");

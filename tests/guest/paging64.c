@@ -66,14 +66,18 @@ static int probe(enum access access, enum privilege privilege, u64 linear) {
   if (privilege == kUser) {
     uptr stack = (uptr)user_stack + sizeof user_stack + kAlias;
     void (*entry)(void) = access == kRead ? user_read : access == kWrite ? user_write : user_fetch;
-    int vector = CATCH(enter_user((uptr)entry + kAlias, stack, access == kFetch ? linear + kCodeUser : linear + kProbeOffset,
-                                  0x55, kUserCode64));
+    int vector =
+        CATCH(enter_user((uptr)entry + kAlias, stack,
+                         access == kFetch ? linear + kCodeUser : linear + kProbeOffset, 0x55, kUserCode64));
     return vector == kUserReturn ? kNoTrap : vector;
   }
   switch (access) {
-    case kRead: return CATCH(*(volatile u8*)(linear + kProbeOffset));
-    case kWrite: return CATCH(*(volatile u8*)(linear + kProbeOffset) = 0x55);
-    default: return CATCH(((void (*)(void))(linear + kCodeSupervisor))());
+    case kRead:
+      return CATCH(*(volatile u8*)(linear + kProbeOffset));
+    case kWrite:
+      return CATCH(*(volatile u8*)(linear + kProbeOffset) = 0x55);
+    default:
+      return CATCH(((void (*)(void))(linear + kCodeSupervisor))());
   }
 }
 
@@ -116,7 +120,8 @@ static void check_matrix(struct context c) {
     u64* upper = (u64*[]){pde, pdpte, pml4e}[bits % 3];
     map_test_page((u64)page_a);
     *pte = (u64)page_a | kPteP | (leaf_w ? kPteW : 0) | (leaf_u ? kPteU : 0) | (leaf_nx ? kPteNx : 0);
-    *upper = (*upper & ~(u64)(kPteW | kPteU)) | (upper_w ? kPteW : 0) | (upper_u ? kPteU : 0) | (upper_nx ? kPteNx : 0);
+    *upper = (*upper & ~(u64)(kPteW | kPteU)) | (upper_w ? kPteW : 0) | (upper_u ? kPteU : 0) |
+             (upper_nx ? kPteNx : 0);
     bool w = leaf_w && upper_w, u = leaf_u && upper_u, nx = leaf_nx || upper_nx;
     for (int kind = 0; kind < 6; ++kind) {
       enum access access = kind % 3;
@@ -126,18 +131,21 @@ static void check_matrix(struct context c) {
       int got = probe(access, privilege, kTest);
       write_flags(read_flags() & ~(uptr)kEflagsAc);
       int want = allowed(c, access, privilege, w, u, nx) ? kNoTrap : kPF;
-      uptr error = kPfP | (access == kWrite ? kPfW : 0) | (privilege == kUser ? kPfU : 0) | (access == kFetch ? kPfI : 0);
+      uptr error = kPfP | (access == kWrite ? kPfW : 0) | (privilege == kUser ? kPfU : 0) |
+                   (access == kFetch ? kPfI : 0);
       ++tried;
       if (got == want && (want == kNoTrap || last_trap.error == error)) continue;
       if (++wrong > 5) continue;
       note("  w=%d u=%d nx=%d access %d by %s: vector %d error 0x%lx, expected %d 0x%lx", w, u, nx, access,
-           privilege == kUser ? "user" : "supervisor", got, (unsigned long)last_trap.error, want, (unsigned long)error);
+           privilege == kUser ? "user" : "supervisor", got, (unsigned long)last_trap.error, want,
+           (unsigned long)error);
     }
   }
   write_cr4(read_cr4() & ~(uptr)(kCr4Smep | kCr4Smap));
   set_identity_user(true);
   write_cr0(read_cr0() | kCr0Wp);
-  check(wrong == 0, "permission matrix WP=%d SMEP=%d SMAP=%d AC=%d: %u accesses", c.wp, c.smep, c.smap, c.ac, tried);
+  check(wrong == 0, "permission matrix WP=%d SMEP=%d SMAP=%d AC=%d: %u accesses", c.wp, c.smep, c.smap, c.ac,
+        tried);
 }
 
 static void test_permissions(void) {
@@ -158,18 +166,21 @@ static void test_special_permissions(void) {
   write_cr3(read_cr3());
   check_trap(probe(kFetch, kSupervisor, kTest), kPF, kPfI, "fetch from a page not present, NXE=1: error 10");
   wrmsr(kMsrEfer, rdmsr(kMsrEfer) & ~(u64)kEferNxe);
-  check_trap(probe(kFetch, kSupervisor, kTest), kPF, 0, "fetch from a page not present, NXE=0, SMEP=0: error 0");
+  check_trap(probe(kFetch, kSupervisor, kTest), kPF, 0,
+             "fetch from a page not present, NXE=0, SMEP=0: error 0");
   if (have_smep) {
     set_identity_user(false);
     write_cr4(read_cr4() | kCr4Smep);
-    check_trap(probe(kFetch, kSupervisor, kTest), kPF, kPfI, "fetch from a page not present, NXE=0, SMEP=1: error 10");
+    check_trap(probe(kFetch, kSupervisor, kTest), kPF, kPfI,
+               "fetch from a page not present, NXE=0, SMEP=1: error 10");
     write_cr4(read_cr4() & ~(uptr)kCr4Smep);
     set_identity_user(true);
   }
   map_test_page((u64)page_a);
   *pte |= kPteNx;
   write_cr3(read_cr3());
-  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd, "XD set with NXE=0 is a reserved bit: error 9");
+  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd,
+             "XD set with NXE=0 is a reserved bit: error 9");
   wrmsr(kMsrEfer, rdmsr(kMsrEfer) | kEferNxe);
   write_cr3(read_cr3());
   check_trap(probe(kRead, kSupervisor, kTest), kNoTrap, 0, "XD set with NXE=1 does not stop reads");
@@ -187,7 +198,8 @@ static void test_special_permissions(void) {
   static u64 ldt[1];
   ldt[0] = *gdt_slot(kKernelData);
   u64 base = kAlias + (u64)ldt;
-  gdt_slot(kSpare)[0] = (sizeof ldt - 1) | (base & 0xffffff) << 16 | 0x82ull << 40 | (base >> 24 & 0xff) << 56;
+  gdt_slot(kSpare)[0] =
+      (sizeof ldt - 1) | (base & 0xffffff) << 16 | 0x82ull << 40 | (base >> 24 & 0xff) << 56;
   gdt_slot(kSpare)[1] = base >> 32;
   asm volatile("lldt %0" : : "r"((u16)kSpare));
   int got = CATCH(asm volatile("stac; mov %0, %%es" : : "r"((u16)4)));
@@ -220,8 +232,10 @@ static void test_reserved_bits(void) {
       map_test_page((u64)page_a);
       *levels[i] |= 1ull << 51;
       write_cr3(read_cr3());
-      check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd, "%s bit 51 reserved: error 9", names[i]);
-      check_trap(probe(kWrite, kUser, kTest), kPF, kPfP | kPfRsvd | kPfW | kPfU, "%s bit 51, user write: error f", names[i]);
+      check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd, "%s bit 51 reserved: error 9",
+                 names[i]);
+      check_trap(probe(kWrite, kUser, kTest), kPF, kPfP | kPfRsvd | kPfW | kPfU,
+                 "%s bit 51, user write: error f", names[i]);
     }
   } else {
     skip("physical-address bits above MAXPHYADDR: there are none");
@@ -240,15 +254,19 @@ static void test_reserved_bits(void) {
   map_test_page((u64)page_a);
   *pdpte = kAll | kPtePs | (have_gib_pages ? 1 << 13 : 0);
   write_cr3(read_cr3());
-  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd, "1 GiB PDPTE bit 13 (or PS) reserved: error 9");
+  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd,
+             "1 GiB PDPTE bit 13 (or PS) reserved: error 9");
   *pdpte = kAll | kPtePs | 1 << 29;
   write_cr3(read_cr3());
-  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd, "1 GiB PDPTE bit 29 (or PS) reserved: error 9");
+  check_trap(probe(kRead, kSupervisor, kTest), kPF, kPfP | kPfRsvd,
+             "1 GiB PDPTE bit 29 (or PS) reserved: error 9");
   // SDM 3A 4.7: a read-only page whose entry has a reserved bit still reports RSVD.
   map_test_page((u64)page_a);
   *pte = (*pte & ~(u64)kPteW) | (phys_bits < 52 ? 1ull << 51 : 0);
   write_cr3(read_cr3());
-  if (phys_bits < 52) check_trap(probe(kWrite, kSupervisor, kTest), kPF, kPfP | kPfW | kPfRsvd, "reserved bit before permission");
+  if (phys_bits < 52)
+    check_trap(probe(kWrite, kSupervisor, kTest), kPF, kPfP | kPfW | kPfRsvd,
+               "reserved bit before permission");
   // A reserved bit below an entry that is not present is never looked at.
   map_test_page((u64)page_a);
   *pte |= 1ull << 51;
@@ -276,9 +294,13 @@ static void test_crossing(void) {
   check_eq(*(volatile u32*)(page_a + 4092), 0x55667788, "crossing write that faults has written nothing");
   pt[8] = (u64)page_b | kPteP | kPteU;
   invlpg(kTest + 4096);
-  check_trap(CATCH(asm volatile("lock addq $1, (%0)" : : "r"(edge) : "memory")), kPF, kPfP | kPfW,
-             "locked crossing add, second page read-only");
-  check_eq(*(volatile u32*)(page_a + 4092), 0x55667788, "locked crossing add that faults has written nothing");
+  check_trap(CATCH(asm volatile("lock addq $1, (%0)"
+                                :
+                                : "r"(edge)
+                                : "memory")),
+             kPF, kPfP | kPfW, "locked crossing add, second page read-only");
+  check_eq(*(volatile u32*)(page_a + 4092), 0x55667788,
+           "locked crossing add that faults has written nothing");
   pt[8] = (u64)page_b | kAll;
   pt[7] = 0;
   invlpg(kTest);
@@ -290,7 +312,8 @@ static void test_crossing(void) {
   page_a[4094] = 0xb8;
   pt[8] = 0;
   invlpg(kTest + 4096);
-  check_trap(CATCH(((void (*)(void))(kTest + 4094))()), kPF, kPfI, "instruction crossing into a missing page");
+  check_trap(CATCH(((void (*)(void))(kTest + 4094))()), kPF, kPfI,
+             "instruction crossing into a missing page");
   check_eq(last_trap.cr2, kTest + 4096, "instruction crossing: CR2 is the second page");
   check_eq(last_trap.frame.ip, kTest + 4094, "instruction crossing: rip is the instruction");
   memcpy(page_b, "\x11\x22\x33\xc3", 4);  // ...with its operand and a ret on the second page
@@ -341,8 +364,11 @@ static void test_accessed_dirty(void) {
   *pte &= ~(u64)kPteW;
   write_cr3(read_cr3());
   expected = ~*(u64*)page_a;
-  check_trap(CATCH(asm volatile("lock cmpxchgq %1, (%2)" : "+a"(expected) : "r"(0ull), "r"(kTest) : "memory", "cc")), kPF,
-             kPfP | kPfW, "a failing CMPXCHG on a read-only page faults");
+  check_trap(CATCH(asm volatile("lock cmpxchgq %1, (%2)"
+                                : "+a"(expected)
+                                : "r"(0ull), "r"(kTest)
+                                : "memory", "cc")),
+             kPF, kPfP | kPfW, "a failing CMPXCHG on a read-only page faults");
   map_test_page((u64)page_a);
 }
 
@@ -359,7 +385,8 @@ static void test_large_pages(void) {
   check((*pde & (kPteA | kPteD)) == (kPteA | kPteD), "2 MiB page: A and D in the PDE");
   *pde &= ~(u64)kPteW;
   invlpg(base_2m);
-  check_trap(CATCH(*(volatile u8*)(base_2m + offset_2m) = 1), kPF, kPfP | kPfW, "2 MiB page read-only; INVLPG of its start");
+  check_trap(CATCH(*(volatile u8*)(base_2m + offset_2m) = 1), kPF, kPfP | kPfW,
+             "2 MiB page read-only; INVLPG of its start");
   if (!have_gib_pages) return skip("1 GiB pages");
   *pdpte = ((u64)page_a & ~0x3fffffffull) | kAll | kPtePs;
   write_cr3(read_cr3());
@@ -369,7 +396,8 @@ static void test_large_pages(void) {
   check((*pdpte & (kPteA | kPteD)) == (kPteA | kPteD), "1 GiB page: A and D in the PDPTE");
   *pdpte &= ~(u64)kPteP;
   invlpg(base_1g + 0x12345000);
-  check_trap(CATCH(*(volatile u8*)(base_1g + offset_1g)), kPF, 0, "1 GiB page gone; INVLPG of any address in it");
+  check_trap(CATCH(*(volatile u8*)(base_1g + offset_1g)), kPF, 0,
+             "1 GiB page gone; INVLPG of any address in it");
   map_test_page((u64)page_a);
   fill_pages();
 }
@@ -390,8 +418,12 @@ static void test_invalidation(void) {
   write_cr3(read_cr3());
   check_eq(read_test(), 0xa0, "MOV to CR3: page A is seen");
   // Code too: the same linear address fetches from the new page.
-  page_a[kCodeSupervisor] = 0xb0; page_a[kCodeSupervisor + 1] = 1; page_a[kCodeSupervisor + 2] = 0xc3;
-  page_b[kCodeSupervisor] = 0xb0; page_b[kCodeSupervisor + 1] = 2; page_b[kCodeSupervisor + 2] = 0xc3;
+  page_a[kCodeSupervisor] = 0xb0;
+  page_a[kCodeSupervisor + 1] = 1;
+  page_a[kCodeSupervisor + 2] = 0xc3;
+  page_b[kCodeSupervisor] = 0xb0;
+  page_b[kCodeSupervisor + 1] = 2;
+  page_b[kCodeSupervisor + 2] = 0xc3;
   u8 value;
   asm volatile("call *%1" : "=a"(value) : "r"(kTest + kCodeSupervisor));
   check_eq(value, 1, "code on page A");
@@ -441,7 +473,8 @@ static void test_invalidation(void) {
   *pte = (u64)page_a | kPteP;
   write_cr3(read_cr3());
   write_cr0(read_cr0() & ~(uptr)kCr0Wp);
-  check_trap(CATCH(*(volatile u8*)(kTest + kProbeOffset) = 0xa0), kNoTrap, 0, "CR0.WP=0: write to a read-only page");
+  check_trap(CATCH(*(volatile u8*)(kTest + kProbeOffset) = 0xa0), kNoTrap, 0,
+             "CR0.WP=0: write to a read-only page");
   write_cr0(read_cr0() | kCr0Wp);
   check_trap(CATCH(*(volatile u8*)(kTest + kProbeOffset) = 0xa0), kPF, kPfP | kPfW, "CR0.WP=1: faults again");
   map_test_page((u64)page_a);

@@ -8,8 +8,15 @@ static u8 gate_stack[4096] __attribute__((aligned(16)));
 #define TOP(bytes) ((uptr)(bytes) + sizeof(bytes))
 
 enum {  // access bytes, DPL 0, present
-  kReadOnly = 0x91, kReadWrite = 0x93, kDownReadWrite = 0x97, kExecuteOnly = 0x99, kExecuteRead = 0x9b, kConforming = 0x9f,
-  kByteGranular = 0, kBig = 4, kPageGranular = 8,
+  kReadOnly = 0x91,
+  kReadWrite = 0x93,
+  kDownReadWrite = 0x97,
+  kExecuteOnly = 0x99,
+  kExecuteRead = 0x9b,
+  kConforming = 0x9f,
+  kByteGranular = 0,
+  kBig = 4,
+  kPageGranular = 8,
 };
 
 static void set_segment(u16 selector, u32 base, u32 limit, u8 access, u8 flags) {
@@ -18,9 +25,19 @@ static void set_segment(u16 selector, u32 base, u32 limit, u8 access, u8 flags) 
 }
 
 static void load_fs(u16 selector) { asm volatile("mov %0, %%fs" : : "r"(selector) : "memory"); }
-static u8 fs_read8(u32 offset) { u8 v; asm volatile("movb %%fs:(%1), %0" : "=q"(v) : "r"(offset) : "memory"); return v; }
-static u32 fs_read32(u32 offset) { u32 v; asm volatile("movl %%fs:(%1), %0" : "=r"(v) : "r"(offset) : "memory"); return v; }
-static void fs_write8(u32 offset, u8 v) { asm volatile("movb %0, %%fs:(%1)" : : "q"(v), "r"(offset) : "memory"); }
+static u8 fs_read8(u32 offset) {
+  u8 v;
+  asm volatile("movb %%fs:(%1), %0" : "=q"(v) : "r"(offset) : "memory");
+  return v;
+}
+static u32 fs_read32(u32 offset) {
+  u32 v;
+  asm volatile("movl %%fs:(%1), %0" : "=r"(v) : "r"(offset) : "memory");
+  return v;
+}
+static void fs_write8(u32 offset, u8 v) {
+  asm volatile("movb %0, %%fs:(%1)" : : "q"(v), "r"(offset) : "memory");
+}
 static int run_user(void* entry, uptr argument) {
   return CATCH(enter_user((uptr)entry, TOP(user_stack), argument, 0, kUserCode32));
 }
@@ -51,10 +68,17 @@ static void test_limits(void) {
   check_trap(CATCH(fs_read8(0x10000)), kGP, 0, "expand-down, 16-bit: beyond FFFFh: #GP(0)");
   // A stack segment reports #SS. The limit is above this image, so that the frame fits.
   set_segment(s, 0, 0x7ff, kReadWrite, kBig | kPageGranular);
-  check_trap(CATCH(asm volatile("mov %0, %%ss; push %%ebp; mov %1, %%ebp; movb (%%ebp), %%al; pop %%ebp" : : "r"(s), "r"(0x800000) : "eax")), kSS, 0,
-             "access through ebp beyond SS's limit: #SS(0)");
+  check_trap(CATCH(asm volatile("mov %0, %%ss; push %%ebp; mov %1, %%ebp; movb (%%ebp), %%al; pop %%ebp"
+                                :
+                                : "r"(s), "r"(0x800000)
+                                : "eax")),
+             kSS, 0, "access through ebp beyond SS's limit: #SS(0)");
   asm volatile("mov %0, %%ss" : : "r"(s));
-  check_trap(CATCH(asm volatile("movb %%ss:(%0), %%al" : : "r"(0x800000) : "eax")), kSS, 0, "SS override beyond the limit: #SS(0)");
+  check_trap(CATCH(asm volatile("movb %%ss:(%0), %%al"
+                                :
+                                : "r"(0x800000)
+                                : "eax")),
+             kSS, 0, "SS override beyond the limit: #SS(0)");
   asm volatile("mov %0, %%ss" : : "r"((u16)kKernelData));
   load_fs(kKernelData);
 }
@@ -77,9 +101,15 @@ static void test_types(void) {
   check_trap(CATCH(load_fs(3)), kNoTrap, 0, "null selectors 0 to 3 load");
   set_segment(s, (uptr)memory, 0xfff, kReadWrite & ~0x80, kBig);
   check_trap(CATCH(load_fs(s)), kNP, s, "load of a segment not present: #NP(selector)");
-  check_trap(CATCH(asm volatile("mov %0, %%ss" : : "r"(s))), kSS, s, "SS from a segment not present: #SS(selector)");
+  check_trap(CATCH(asm volatile("mov %0, %%ss"
+                                :
+                                : "r"(s))),
+             kSS, s, "SS from a segment not present: #SS(selector)");
   check_trap(CATCH(asm volatile("mov %0, %%ss" : : "r"((u16)0))), kGP, 0, "SS null: #GP(0)");
-  check_trap(CATCH(asm volatile("mov %0, %%ss" : : "r"((u16)kUserData))), kGP, kUserData & ~3, "SS of DPL 3 at CPL 0: #GP(selector)");
+  check_trap(CATCH(asm volatile("mov %0, %%ss"
+                                :
+                                : "r"((u16)kUserData))),
+             kGP, kUserData & ~3, "SS of DPL 3 at CPL 0: #GP(selector)");
   check_trap(CATCH(load_fs(kTss)), kGP, kTss, "FS from a TSS: #GP(selector)");
   // LES and friends load both halves or nothing.
   struct {
@@ -87,7 +117,10 @@ static void test_types(void) {
     u16 selector;
   } __attribute__((packed)) pointer = {0x12345678, 0xffff & ~3};
   u32 offset = 0x11;
-  check_trap(CATCH(asm volatile("lfs %1, %0" : "+r"(offset) : "m"(pointer))), kGP, 0xfffc, "LFS of a bad selector: #GP(selector)");
+  check_trap(CATCH(asm volatile("lfs %1, %0"
+                                : "+r"(offset)
+                                : "m"(pointer))),
+             kGP, 0xfffc, "LFS of a bad selector: #GP(selector)");
   pointer.selector = kKernelData;
   asm volatile("lfs %1, %0" : "=r"(offset) : "m"(pointer));
   check_eq(offset, 0x12345678, "LFS loads the offset");
@@ -97,7 +130,8 @@ static void test_types(void) {
 static void test_queries(void) {
   u32 value = 0;
   bool ok;
-#define QUERY(instruction, selector) asm volatile(instruction " %2, %1" : "=@ccz"(ok), "+r"(value) : "r"((u32)(selector)))
+#define QUERY(instruction, selector) \
+  asm volatile(instruction " %2, %1" : "=@ccz"(ok), "+r"(value) : "r"((u32)(selector)))
   QUERY("lar", kKernelData);
   check(ok && (value & 0xf0ff00) == 0xc09300, "LAR of data");
   QUERY("lsl", kKernelData);
@@ -143,7 +177,11 @@ static void test_traps(void) {
   check_trap(CATCH(asm volatile("bound %0, %1" : : "r"(15), "m"(bounds))), kNoTrap, 0, "BOUND inside");
   check_trap(CATCH(asm volatile("bound %0, %1" : : "r"(9), "m"(bounds))), kBR, 0, "BOUND below: #BR");
   check_trap(CATCH(asm volatile("bound %0, %1" : : "r"(21), "m"(bounds))), kBR, 0, "BOUND above: #BR");
-  check_trap(CATCH(asm volatile("movb $127, %%al; incb %%al; into" : : : "eax", "cc")), kOF, 0, "INTO with OF: #OF");
+  check_trap(CATCH(asm volatile("movb $127, %%al; incb %%al; into"
+                                :
+                                :
+                                : "eax", "cc")),
+             kOF, 0, "INTO with OF: #OF");
   check_trap(CATCH(asm volatile("xor %%eax, %%eax; into" : : : "eax", "cc")), kNoTrap, 0, "INTO without OF");
   check_trap(CATCH(asm volatile("aam $0" : : : "eax", "cc")), kDE, 0, "AAM 0: #DE");
   check_trap(CATCH(asm volatile("int $0x33")), 0x33, 0, "INT n");
@@ -170,13 +208,14 @@ gate_ss: .long 0
 gate_cs: .long 0
 .text
 )");
-extern u8 user_gate[], user_after_gate[], user_push_gate[], user_jump[], user_done[], user_segments[], user_int[], gate_note[],
-    gate_return[], gate_return_12[];
+extern u8 user_gate[], user_after_gate[], user_push_gate[], user_jump[], user_done[], user_segments[],
+    user_int[], gate_note[], gate_return[], gate_return_12[];
 extern volatile u32 gate_esp, gate_ss, gate_cs;
 
 static void make_call_gate(u16 selector, void* target, u16 code, int dpl, int parameters) {
   uptr offset = (uptr)target;
-  *gdt_slot(selector) = (offset & 0xffff) | (u64)code << 16 | (u64)parameters << 32 | (u64)(0x8c | dpl << 5) << 40 | (u64)(offset >> 16) << 48;
+  *gdt_slot(selector) = (offset & 0xffff) | (u64)code << 16 | (u64)parameters << 32 |
+                        (u64)(0x8c | dpl << 5) << 40 | (u64)(offset >> 16) << 48;
 }
 
 static void test_gates(void) {
@@ -209,13 +248,15 @@ static void test_gates(void) {
   make_call_gate(gate, gate_return, 0, 3, 0);
   check_trap(run_user(user_gate, (uptr)&pointer), kGP, 0, "gate to a null selector: #GP(0)");
   make_call_gate(gate, gate_return, kKernelCode, 3, 0);
-  check_trap(run_user(user_jump, (uptr)&pointer), kGP, kKernelCode, "far JMP through a gate to an inner ring: #GP(code selector)");
+  check_trap(run_user(user_jump, (uptr)&pointer), kGP, kKernelCode,
+             "far JMP through a gate to an inner ring: #GP(code selector)");
   // Ring 1, whose stack the exception itself does not need.
   set_segment(kSpare + 8, 0, 0xfffff, 0xbb, kBig | kPageGranular);
   make_call_gate(gate, gate_return, kSpare + 8, 3, 0);
   tss.ss1 = kUserData;
   tss.esp1 = TOP(gate_stack);
-  check_trap(run_user(user_gate, (uptr)&pointer), kTS, kUserData & ~3, "gate whose inner SS has the wrong DPL: #TS(selector)");
+  check_trap(run_user(user_gate, (uptr)&pointer), kTS, kUserData & ~3,
+             "gate whose inner SS has the wrong DPL: #TS(selector)");
   tss.ss1 = 0;
   check_trap(run_user(user_gate, (uptr)&pointer), kTS, 0, "gate whose inner SS is null: #TS(0)");
   // Conforming code at CPL 3.
@@ -232,8 +273,14 @@ static void test_gates(void) {
   check_trap(run_user(user_jump, (uptr)&pointer), kGP, 0, "far JMP beyond the code segment's limit: #GP(0)");
   // IRET to ring 3 nulls inner data segments.
   extern u8 iret_out[];
-  asm volatile(".pushsection .text.entries; iret_out: push $0x23; push %eax; push $2; push $0x1b; push $user_segments; iret; .popsection");
-  check_trap(CATCH(asm volatile("mov %1, %%fs; mov %2, %%gs; jmp *%3" : : "a"(TOP(user_stack)), "r"((u16)kKernelData), "r"((u16)kUserData), "r"(iret_out))), kUserReturn, 0, "IRET to ring 3");
+  asm volatile(
+      ".pushsection .text.entries; iret_out: push $0x23; push %eax; push $2; push $0x1b; push "
+      "$user_segments; iret; .popsection");
+  check_trap(
+      CATCH(asm volatile("mov %1, %%fs; mov %2, %%gs; jmp *%3"
+                         :
+                         : "a"(TOP(user_stack)), "r"((u16)kKernelData), "r"((u16)kUserData), "r"(iret_out))),
+      kUserReturn, 0, "IRET to ring 3");
   check_eq(last_trap.frame.dx & 0xffff, 0, "IRET to ring 3 nulls FS of DPL 0");
   check_eq(last_trap.frame.bx & 0xffff, kUserData, "IRET to ring 3 keeps GS of DPL 3");
   check_eq(last_trap.frame.ax & 0xffff, 0, "IRET to ring 3 nulls DS of DPL 0");
@@ -272,7 +319,11 @@ static void test_tasks(void) {
     u16 selector;
   } __attribute__((packed)) pointer = {0, selector};
   other_ran = 0;
-  check_trap(CATCH(asm volatile("lcall *%0" : : "m"(pointer) : "memory", "cc")), kNoTrap, 0, "far CALL to a TSS and IRET back");
+  check_trap(CATCH(asm volatile("lcall *%0"
+                                :
+                                : "m"(pointer)
+                                : "memory", "cc")),
+             kNoTrap, 0, "far CALL to a TSS and IRET back");
   check_eq(other_ran, 1, "the other task ran");
   check_eq(other_saw_link, kTss, "the link is the first task");
   check(other_saw_flags & kEflagsNt, "NT is set in the nested task");
@@ -281,11 +332,19 @@ static void test_tasks(void) {
   check_eq(*gdt_slot(kTss) >> 40 & 0xf, 0xb, "the first task is still busy");
   check(read_cr0() & kCr0Ts, "a task switch sets CR0.TS");
   asm volatile("clts");
-  check_trap(CATCH(asm volatile("lcall *%0" : : "m"(pointer) : "memory", "cc")), kNoTrap, 0, "the task goes on where it stopped");
+  check_trap(CATCH(asm volatile("lcall *%0"
+                                :
+                                : "m"(pointer)
+                                : "memory", "cc")),
+             kNoTrap, 0, "the task goes on where it stopped");
   check_eq(other_ran, 2, "the other task ran again");
   asm volatile("clts");
   *gdt_slot(selector) |= 2ull << 40;
-  check_trap(CATCH(asm volatile("lcall *%0" : : "m"(pointer) : "memory", "cc")), kGP, selector, "far CALL to a busy TSS: #GP(selector)");
+  check_trap(CATCH(asm volatile("lcall *%0"
+                                :
+                                : "m"(pointer)
+                                : "memory", "cc")),
+             kGP, selector, "far CALL to a busy TSS: #GP(selector)");
   *gdt_slot(selector) &= ~(2ull << 40);
   // Through a task gate in the IDT.
   extern uptr trap_stubs[];
@@ -296,7 +355,11 @@ static void test_tasks(void) {
   set_gate(0x33, (void*)trap_stubs[0x33], kKernelCode, 0xe, 0);
   // A TSS whose limit is too small.
   set_segment(selector, (uptr)&other_task, 0x66, 0x89, 0);
-  check_trap(CATCH(asm volatile("lcall *%0" : : "m"(pointer) : "memory", "cc")), kTS, selector, "TSS with a limit below 67h: #TS(selector)");
+  check_trap(CATCH(asm volatile("lcall *%0"
+                                :
+                                : "m"(pointer)
+                                : "memory", "cc")),
+             kTS, selector, "TSS with a limit below 67h: #TS(selector)");
   asm volatile("clts");
 }
 

@@ -67,12 +67,18 @@ static void test_string_stores(void) {
   asm volatile("rep stosb" : "+c"(count), "+D"(to) : "a"(0x5a) : "memory");
   check_eq(call(code[0]), 0x5a5a5a5a, "written by REP STOSB");
   u32 old = 0x5a5a5a5a;
-  asm volatile("lock cmpxchgl %1, %2" : "+a"(old) : "r"(0x12121212), "m"(*(u32*)(code[0] + 1)) : "memory", "cc");
+  asm volatile("lock cmpxchgl %1, %2"
+               : "+a"(old)
+               : "r"(0x12121212), "m"(*(u32*)(code[0] + 1))
+               : "memory", "cc");
   check_eq(call(code[0]), 0x12121212, "written by LOCK CMPXCHG");
   asm volatile("lock xaddl %0, %1" : : "r"(1), "m"(*(u32*)(code[0] + 1)) : "memory", "cc");
   check_eq(call(code[0]), 0x12121213, "written by LOCK XADD");
   u64 stack;  // mov eax, 0ah; ret
-  asm volatile("mov %%rsp, %0; lea 8(%1), %%rsp; push %2; mov %0, %%rsp" : "=&r"(stack) : "r"(code[0]), "r"(0xc30000000ab8ull) : "memory");
+  asm volatile("mov %%rsp, %0; lea 8(%1), %%rsp; push %2; mov %0, %%rsp"
+               : "=&r"(stack)
+               : "r"(code[0]), "r"(0xc30000000ab8ull)
+               : "memory");
   check_eq(call(code[0]), 0xa, "written by PUSH");
 }
 
@@ -140,7 +146,10 @@ static void test_running_block(void) {
   put_return(code[3] + 256, 5);
   call(code[3] + 256);
   u64 stack;
-  asm volatile("mov %%rsp, %0; lea 264(%1), %%rsp; call 1f; 1: mov %0, %%rsp" : "=&r"(stack) : "r"(code[3]) : "memory");
+  asm volatile("mov %%rsp, %0; lea 264(%1), %%rsp; call 1f; 1: mov %0, %%rsp"
+               : "=&r"(stack)
+               : "r"(code[3])
+               : "memory");
   put_return(code[3] + 256, 6);
   check_eq(call(code[3] + 256), 6, "CALL that pushes over code");
 }

@@ -81,7 +81,8 @@ static void test_pit(void) {
   outb(0x43, 0xe2);
   check_eq(inb(0x40) & 0x3f, 0x35 & 0x3f, "PIT: read-back of the status");
   u16 bcd = pit_count();
-  check((bcd & 0xf) < 10 && (bcd >> 4 & 0xf) < 10 && (bcd >> 8 & 0xf) < 10 && bcd <= 0x1000, "PIT: BCD counting");
+  check((bcd & 0xf) < 10 && (bcd >> 4 & 0xf) < 10 && (bcd >> 8 & 0xf) < 10 && bcd <= 0x1000,
+        "PIT: BCD counting");
   pit_start(0, 0xffff);
   outb(0x43, 0xd2);  // latch the count by read-back
   u16 latched = inb(0x40);
@@ -111,7 +112,8 @@ static void test_lapic_timer(void) {
   count = lapic_read(kLapicCurrentCount);
   while (rdtsc() - start < tsc_hz / 100) {
   }
-  check(within((u64)(count - lapic_read(kLapicCurrentCount)) * 1600, lapic_hz, 5), "LAPIC timer: divide by 16");
+  check(within((u64)(count - lapic_read(kLapicCurrentCount)) * 1600, lapic_hz, 5),
+        "LAPIC timer: divide by 16");
   u32 count_10ms = (u32)(lapic_hz / 16 / 100);
   ticks = 0;
   lapic_write(kLapicLvtTimer, 0x40);
@@ -327,7 +329,10 @@ static void test_rtc(void) {
   for (ticks = 0; ticks < 1;) asm volatile("hlt");
   cli();
   check(within(tick_tsc - start, tsc_hz, 5), "RTC: update-ended interrupts are a second apart");
-  check(cmos(0) == (second == 0x59 ? 0 : (second & 0xf) == 9 ? second + 7 : second + 1), "RTC: the seconds went up by one");
+  check(cmos(0) == (second == 0x59        ? 0
+                    : (second & 0xf) == 9 ? second + 7
+                                          : second + 1),
+        "RTC: the seconds went up by one");
   pic_setup(0);
   lapic_write(kLapicLvtLint0, kLvtMasked);
   set_cmos(0x0a, 0x26);

@@ -37,7 +37,8 @@ TEST(BranchFlags, AreThoseOfTheBranchsOwnComparisonAtEveryBudget) {
       (void)interp.run(*expected.cpu, budget);
       (void)jit.run(*actual.cpu, budget);
       ASSERT_EQ(actual.cpu->state.rip, expected.cpu->state.rip) << "budget " << budget << " turn " << turn;
-      ASSERT_EQ(actual.cpu->state.rflags, expected.cpu->state.rflags) << "budget " << budget << " turn " << turn;
+      ASSERT_EQ(actual.cpu->state.rflags, expected.cpu->state.rflags)
+          << "budget " << budget << " turn " << turn;
     }
     EXPECT_GE(jit.translated(), budget > 5 ? 2u : 0u);
   }

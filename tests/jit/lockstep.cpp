@@ -46,7 +46,8 @@ class Lockstep {
     });
     const auto run_sequences = [&](const std::string& name, unsigned length, bool (*of)(Mnemonic)) {
       if (!options_.wanted(name)) return;
-      run_cases(name, options_.sequences, [&](u64 k) { return generator_.make_sequence(options_.seed, k, length, of); });
+      run_cases(name, options_.sequences,
+                [&](u64 k) { return generator_.make_sequence(options_.seed, k, length, of); });
     };
     run_sequences("SEQUENCE", 8, nullptr);
     run_sequences("FP", 16, on_vector_or_x87);

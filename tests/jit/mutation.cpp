@@ -19,8 +19,8 @@
 #include "common/log.h"
 #include "cpu/engine/interp_engine.h"
 #include "jit/jit_engine.h"
-#include "tests/jit/small_machine.h"
 #include "mmu/paging_bits.h"
+#include "tests/jit/small_machine.h"
 #include "tests/native/random.h"
 
 namespace reprise {
@@ -30,18 +30,18 @@ using Bytes = std::vector<u8>;
 
 constexpr u64 kRamBytes = test::EngineMachine::kRamBytes;
 constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPt = 0x4000;
-constexpr u64 kFixed = 0x8000;       // code that never changes
-constexpr u64 kTemplates = 0xa000;   // data
+constexpr u64 kFixed = 0x8000;      // code that never changes
+constexpr u64 kTemplates = 0xa000;  // data
 constexpr u64 kStack = 0xc000;
-constexpr u64 kField = 0x20000;      // linear and physical
-constexpr u64 kAlias = 0x40000;      // linear only
-constexpr u64 kFieldPages = 3;  // the first two are full
+constexpr u64 kField = 0x20000;  // linear and physical
+constexpr u64 kAlias = 0x40000;  // linear only
+constexpr u64 kFieldPages = 3;   // the first two are full
 constexpr u64 kCell = 32;
 constexpr u64 kGuards = 4;  // before and after the cells, never written
 constexpr u64 kCells = 256;
 constexpr std::size_t kTemplateCount = 16;
-static_assert(kCells * kCell >= 2 * kPageBytes && (kCells + 2 * kGuards + 1) * kCell <= kFieldPages * kPageBytes);
-
+static_assert(kCells * kCell >= 2 * kPageBytes &&
+              (kCells + 2 * kGuards + 1) * kCell <= kFieldPages * kPageBytes);
 
 void append(Bytes& code, std::initializer_list<int> bytes) {
   for (const int byte : bytes) code.push_back(static_cast<u8>(byte));
@@ -54,7 +54,8 @@ void append32(Bytes& code, u32 value) {
 
 /// Rax := offset of a random cell from the field, chosen by bits of r12 from `shift` on.
 void append_target(Bytes& code, u8 shift) {
-  append(code, {0x4c, 0x89, 0xe0, 0x48, 0xc1, 0xe8, shift, 0x25});  // mov rax, r12; shr rax, shift; and eax, ...
+  append(code,
+         {0x4c, 0x89, 0xe0, 0x48, 0xc1, 0xe8, shift, 0x25});  // mov rax, r12; shr rax, shift; and eax, ...
   append32(code, static_cast<u32>((kCells - 1) * kCell));
 }
 
@@ -79,20 +80,21 @@ std::vector<Bytes> make_templates(native::Random& random, u32 first) {
     append32(rest, first + offset);
     add(rest);
   };
-  add({});                                                           // falls into the next cell
-  add({0x41, 0xff, 0xe3});                                           // jmp r11
-  add({0x41, 0xff, 0xd2, 0x41, 0xff, 0xe3});                         // call r10; jmp r11
-  add({0xf7, 0xc3, 0x10, 0, 0, 0, 0x74, 0x12, 0x41, 0xff, 0xe3});    // test ebx, 10h; jz next cell; jmp r11
-  add({0x11, 0xdd, 0xe9, 0x53, 0, 0, 0});                            // adc ebp, ebx; jmp three cells on
-  add({0xc1, 0xc3, 5, 0x72, 0x75, 0x41, 0xff, 0xe3});                // rol ebx, 5; jc four cells on; jmp r11
-  add_store(33, {0x41, 0x89, 0x9c, 0x06}, 2);                        // mov [r14 + rax + ...], ebx
-  add_store(35, {0x41, 0x88, 0x9c, 0x07}, 3);                        // mov [r15 + rax + ...], bl
-  add_store(30, {0xf0, 0x41, 0x0f, 0xc1, 0x9c, 0x07}, 2);            // lock xadd [r15 + rax + ...], ebx
-  add({0x89, 0x1d, 2, 0, 0, 0, 0x81, 0xc1, 0, 0, 0, 0, 0x41, 0xff, 0xe3});  // mov [rip + 2], ebx: into add ecx, 0
-  add({0xfe, 0x05, 0xf8, 0xff, 0xff, 0xff, 0x41, 0xff, 0xe3});       // inc byte [rip - 8]: its own immediate
-  add({0x41, 0xff, 0xe1});                                           // jmp r9: copy a template with REP MOVSB
-  add({0x41, 0xff, 0xe0});                                           // jmp r8: copy a template with MOVUPS
-  add({0x9f, 0x01, 0xc5, 0x41, 0xff, 0xe3});                         // lahf; add ebp, eax; jmp r11
+  add({});                                                         // falls into the next cell
+  add({0x41, 0xff, 0xe3});                                         // jmp r11
+  add({0x41, 0xff, 0xd2, 0x41, 0xff, 0xe3});                       // call r10; jmp r11
+  add({0xf7, 0xc3, 0x10, 0, 0, 0, 0x74, 0x12, 0x41, 0xff, 0xe3});  // test ebx, 10h; jz next cell; jmp r11
+  add({0x11, 0xdd, 0xe9, 0x53, 0, 0, 0});                          // adc ebp, ebx; jmp three cells on
+  add({0xc1, 0xc3, 5, 0x72, 0x75, 0x41, 0xff, 0xe3});              // rol ebx, 5; jc four cells on; jmp r11
+  add_store(33, {0x41, 0x89, 0x9c, 0x06}, 2);                      // mov [r14 + rax + ...], ebx
+  add_store(35, {0x41, 0x88, 0x9c, 0x07}, 3);                      // mov [r15 + rax + ...], bl
+  add_store(30, {0xf0, 0x41, 0x0f, 0xc1, 0x9c, 0x07}, 2);          // lock xadd [r15 + rax + ...], ebx
+  add({0x89, 0x1d, 2, 0, 0, 0, 0x81, 0xc1, 0, 0, 0, 0, 0x41, 0xff,
+       0xe3});                                                  // mov [rip + 2], ebx: into add ecx, 0
+  add({0xfe, 0x05, 0xf8, 0xff, 0xff, 0xff, 0x41, 0xff, 0xe3});  // inc byte [rip - 8]: its own immediate
+  add({0x41, 0xff, 0xe1});                                      // jmp r9: copy a template with REP MOVSB
+  add({0x41, 0xff, 0xe0});                                      // jmp r8: copy a template with MOVUPS
+  add({0x9f, 0x01, 0xc5, 0x41, 0xff, 0xe3});                    // lahf; add ebp, eax; jmp r11
   for (const Bytes& one : all) CHECK(one.size() == kCell);
   // A power of two: copiers choose by a mask.
   for (std::size_t i = 0; all.size() < kTemplateCount; ++i) all.push_back(all[6 + i]);
@@ -114,19 +116,20 @@ Guest make_fixed(u32 first) {
   append(code, {0x49, 0x81, 0xc4});  // add r12, 14057b7fh
   append32(code, 0x14057b7f);
   append_target(code, 28);
-  append(code, {0x49, 0x0f, 0xba, 0xe4, 45});        // bt r12, 45
-  append(code, {0x4c, 0x89, 0xfa});                  // mov rdx, r15
-  append(code, {0x49, 0x0f, 0x42, 0xd6});            // cmovc rdx, r14
-  append(code, {0x48, 0x8d, 0x84, 0x02});            // lea rax, [rdx + rax + first]
+  append(code, {0x49, 0x0f, 0xba, 0xe4, 45});  // bt r12, 45
+  append(code, {0x4c, 0x89, 0xfa});            // mov rdx, r15
+  append(code, {0x49, 0x0f, 0x42, 0xd6});      // cmovc rdx, r14
+  append(code, {0x48, 0x8d, 0x84, 0x02});      // lea rax, [rdx + rax + first]
   append32(code, first);
-  append(code, {0xff, 0xe0});                        // jmp rax
+  append(code, {0xff, 0xe0});  // jmp rax
   guest.function = here();
-  append(code, {0x01, 0xdd, 0xc3});                  // add ebp, ebx; ret
+  append(code, {0x01, 0xdd, 0xc3});  // add ebp, ebx; ret
   const auto copier = [&](std::initializer_list<int> copy) {
     append_target(code, 31);
     append(code, {0x49, 0x8d, 0xbc, 0x06});  // lea rdi, [r14 + rax + first]
     append32(code, first);
-    append(code, {0x4c, 0x89, 0xe6, 0x48, 0xc1, 0xee, 40, 0x81, 0xe6});  // mov rsi, r12; shr rsi, 40; and esi, ...
+    append(code,
+           {0x4c, 0x89, 0xe6, 0x48, 0xc1, 0xee, 40, 0x81, 0xe6});  // mov rsi, r12; shr rsi, 40; and esi, ...
     append32(code, static_cast<u32>((kTemplateCount - 1) * kCell));
     append(code, {0x4c, 0x01, 0xee});  // add rsi, r13
     append(code, copy);
@@ -199,7 +202,6 @@ class Runner : public test::EngineMachine {
     return fmt::format("vector {} address {:#x}, code{}\n{}", cpu_->fault.vector, cpu_->fault.linear, cell,
                        cpu_->dump());
   }
-
 };
 
 struct Variant {
@@ -291,7 +293,8 @@ std::string run_seed(u64 seed, const Options& options) {
       const bool also = runners[i]->run_to(at, slice);
       if (also == ok && runners[i]->hash() == expected) continue;
       return fmt::format("{}: after {} instructions\ninterpreter{}\n{}JIT{}\n{}", all[i - 1].name, at,
-                         ok ? "" : " (fault)", runners[0]->dump(), also ? "" : " (fault)", runners[i]->dump());
+                         ok ? "" : " (fault)", runners[0]->dump(), also ? "" : " (fault)",
+                         runners[i]->dump());
     }
     if (!ok) {
       return fmt::format("the guest faulted after {} instructions: a mistake of the generator\n{}", at,
@@ -344,8 +347,9 @@ std::string churn(const Options& options) {
   }
   const auto& engine = static_cast<const jit::JitEngine&>(runner->engine());
   const u64 now = resident_bytes();
-  fmt::print("churn: {} instructions, {} blocks translated, {} bytes resident after a quarter, {} at the end\n", at,
-             engine.translated(), resident, now);
+  fmt::print(
+      "churn: {} instructions, {} blocks translated, {} bytes resident after a quarter, {} at the end\n", at,
+      engine.translated(), resident, now);
   if (engine.translated() < 20'000) return "too little was translated to fill the code cache";
   if (now > resident + kMaxGrowthBytes) return "memory grew";
   return {};
@@ -372,9 +376,11 @@ int main(int argc, char** argv) {
   for (u64 seed = options.seed; seed < options.seed + options.seeds; ++seed) {
     const std::string difference = run_seed(seed, options);
     if (difference.empty()) continue;
-    fmt::print("jit_mutation --churn 0 --seeds 1 --instructions {} --seed {}\n{}\n", options.instructions, seed, difference);
+    fmt::print("jit_mutation --churn 0 --seeds 1 --instructions {} --seed {}\n{}\n", options.instructions,
+               seed, difference);
     return 1;
   }
-  fmt::print("mutation: seeds {} to {} without a difference\n", options.seed, options.seed + options.seeds - 1);
+  fmt::print("mutation: seeds {} to {} without a difference\n", options.seed,
+             options.seed + options.seeds - 1);
   return 0;
 }

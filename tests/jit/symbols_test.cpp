@@ -21,7 +21,8 @@ struct TextFile {
 
 TEST(Symbols, NamesTheFunctionAndTheDistance) {
   const TextFile file(
-      "ffffffff81000100 T second\nffffffff81000000 T first\nffffffff81000080 d data\nnonsense\nffffffff81000200 t third\n");
+      "ffffffff81000100 T second\nffffffff81000000 T first\nffffffff81000080 d "
+      "data\nnonsense\nffffffff81000200 t third\n");
   const Result<Symbols> symbols = Symbols::load(file.path);
   ASSERT_TRUE(symbols.ok());
   EXPECT_EQ(symbols.value().name(0xffffffff81000000), "first");

@@ -17,17 +17,21 @@ constexpr const char* kGprNames[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
 void differ(std::string& text, std::string_view what, u64 before, u64 host, u64 emulated) {
-  if (host != emulated) text += fmt::format("  {:<8} before {:#018x}  host {:#018x}  ours {:#018x}\n", what, before, host, emulated);
+  if (host != emulated)
+    text +=
+        fmt::format("  {:<8} before {:#018x}  host {:#018x}  ours {:#018x}\n", what, before, host, emulated);
 }
 
-void compare_vector(std::string& text, std::string_view what, const u8* before, const u8* host, const u8* emulated, unsigned bytes) {
+void compare_vector(std::string& text, std::string_view what, const u8* before, const u8* host,
+                    const u8* emulated, unsigned bytes) {
   if (std::memcmp(host, emulated, bytes) == 0) return;
   const auto hex = [bytes](const u8* data) {
     std::string digits;
     for (unsigned i = bytes; i-- > 0;) digits += fmt::format("{:02x}{}", data[i], i == 8 ? "_" : "");
     return digits;
   };
-  text += fmt::format("  {:<8} before {}\n           host   {}\n           ours   {}\n", what, hex(before), hex(host), hex(emulated));
+  text += fmt::format("  {:<8} before {}\n           host   {}\n           ours   {}\n", what, hex(before),
+                      hex(host), hex(emulated));
 }
 
 /// Two extended values next to each other: the last place of one significand differs, at most.
@@ -71,7 +75,8 @@ void fill_data(const Case& test, u8* data) {
       }
     }
   }
-  for (unsigned i = 0; i < test.patch_count; ++i) std::memcpy(data + test.patches[i].offset, &test.patches[i].value, 8);
+  for (unsigned i = 0; i < test.patch_count; ++i)
+    std::memcpy(data + test.patches[i].offset, &test.patches[i].value, 8);
 }
 
 std::string compare(const Case& test, const Outcome& host, const Outcome& emulated) {
@@ -98,20 +103,26 @@ std::string compare(const Case& test, const Outcome& host, const Outcome& emulat
   }
   differ(text, "rip", test.rip, host.out.rip, emulated.out.rip);
   const u64 flags = kComparedFlags & ~test.undefined_flags;
-  differ(text, "rflags", test.in.rflags & kComparedFlags, host.out.rflags & flags, emulated.out.rflags & flags);
+  differ(text, "rflags", test.in.rflags & kComparedFlags, host.out.rflags & flags,
+         emulated.out.rflags & flags);
 
   const FxImage& before = test.in.fx;
   const FxImage& a = host.out.fx;
   const FxImage& b = emulated.out.fx;
   const bool compare_state = (tolerance & kStateOnFault) == 0;
-  if (compare_state) differ(text, "mxcsr", before.get<u32>(FxImage::kMxcsr), a.get<u32>(FxImage::kMxcsr), b.get<u32>(FxImage::kMxcsr));
-  if (compare_state) differ(text, "fcw", before.get<u16>(FxImage::kFcw), a.get<u16>(FxImage::kFcw), b.get<u16>(FxImage::kFcw));
+  if (compare_state)
+    differ(text, "mxcsr", before.get<u32>(FxImage::kMxcsr), a.get<u32>(FxImage::kMxcsr),
+           b.get<u32>(FxImage::kMxcsr));
+  if (compare_state)
+    differ(text, "fcw", before.get<u16>(FxImage::kFcw), a.get<u16>(FxImage::kFcw), b.get<u16>(FxImage::kFcw));
   // Next to the range limits a transcendental may underflow on one side only.
   const bool underflow_differs = ((a.get<u16>(FxImage::kFsw) ^ b.get<u16>(FxImage::kFsw)) & kFswUe) != 0;
-  const bool compare_x87 = compare_state && (tolerance & kX87OnFault) == 0 && !((tolerance & kTranscendental) && underflow_differs);
+  const bool compare_x87 = compare_state && (tolerance & kX87OnFault) == 0 &&
+                           !((tolerance & kTranscendental) && underflow_differs);
   if (compare_x87) {
     const u16 ignored = tolerance & kTranscendental ? kFswC1 : 0;
-    differ(text, "fsw", before.get<u16>(FxImage::kFsw), a.get<u16>(FxImage::kFsw) & ~ignored, b.get<u16>(FxImage::kFsw) & ~ignored);
+    differ(text, "fsw", before.get<u16>(FxImage::kFsw), a.get<u16>(FxImage::kFsw) & ~ignored,
+           b.get<u16>(FxImage::kFsw) & ~ignored);
     differ(text, "ftw", before.get<u8>(FxImage::kFtw), a.get<u8>(FxImage::kFtw), b.get<u8>(FxImage::kFtw));
   }
   for (unsigned i = 0; i < 8 && compare_x87; ++i) {
@@ -122,7 +133,8 @@ std::string compare(const Case& test, const Outcome& host, const Outcome& emulat
   for (unsigned i = 0; i < 16 && compare_state; ++i) {
     const unsigned at = FxImage::xmm(i);
     compare_vector(text, fmt::format("xmm{}", i), before.bytes + at, a.bytes + at, b.bytes + at, 16);
-    compare_vector(text, fmt::format("ymm{}h", i), test.in.ymm_high[i], host.out.ymm_high[i], emulated.out.ymm_high[i], 16);
+    compare_vector(text, fmt::format("ymm{}h", i), test.in.ymm_high[i], host.out.ymm_high[i],
+                   emulated.out.ymm_high[i], 16);
   }
   if ((tolerance & kMemoryOnFault) == 0 && std::memcmp(host.data, emulated.data, kDataBytes) != 0) {
     static thread_local u8 original[kDataBytes];
@@ -130,8 +142,8 @@ std::string compare(const Case& test, const Outcome& host, const Outcome& emulat
     unsigned shown = 0;
     for (u64 i = 0; i < kDataBytes && shown < 8; ++i) {
       if (host.data[i] == emulated.data[i]) continue;
-      text += fmt::format("  byte {:#x} before {:#04x} host {:#04x} ours {:#04x}\n", kDataLinear + i, original[i], host.data[i],
-                          emulated.data[i]);
+      text += fmt::format("  byte {:#x} before {:#04x} host {:#04x} ours {:#04x}\n", kDataLinear + i,
+                          original[i], host.data[i], emulated.data[i]);
       ++shown;
     }
   }

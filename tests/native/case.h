@@ -24,7 +24,8 @@ struct FxImage {
   void set(unsigned offset, T value) {
     std::memcpy(bytes + offset, &value, sizeof(T));
   }
-  static constexpr unsigned kFcw = 0, kFsw = 2, kFtw = 4, kFop = 6, kFip = 8, kFdp = 16, kMxcsr = 24, kMxcsrMask = 28;
+  static constexpr unsigned kFcw = 0, kFsw = 2, kFtw = 4, kFop = 6, kFip = 8, kFdp = 16, kMxcsr = 24,
+                            kMxcsrMask = 28;
   static constexpr unsigned st(unsigned i) { return 32 + 16 * i; }
   static constexpr unsigned xmm(unsigned i) { return 160 + 16 * i; }
 };
@@ -41,11 +42,11 @@ struct Registers {
 /// instruction changes nothing, does not. docs/undefined.md has the list.
 enum Tolerance : u8 {
   kExact = 0,
-  kMemoryOnFault = 1u << 1,    // stores before the fault stay
-  kX87OnFault = 1u << 2,       // the switch to MMX state happens before the fault
+  kMemoryOnFault = 1u << 1,      // stores before the fault stay
+  kX87OnFault = 1u << 2,         // the switch to MMX state happens before the fault
   kHighHalvesOnFault = 1u << 3,  // 32-bit addresses: registers are already truncated
-  kStateOnFault = 1u << 5,     // x87 and vector registers are loaded in part
-  kTranscendental = 1u << 4,   // always: results may differ by one unit in the last place, and so may C1
+  kStateOnFault = 1u << 5,       // x87 and vector registers are loaded in part
+  kTranscendental = 1u << 4,     // always: results may differ by one unit in the last place, and so may C1
 };
 
 /// A quadword of the data pages that a case sets on top of what its seed gives.
@@ -56,12 +57,12 @@ struct Patch {
 inline constexpr unsigned kMaxPatches = 9;
 
 struct Case {
-  u64 seed;             // memory contents come from it
+  u64 seed;  // memory contents come from it
   Patch patches[kMaxPatches];
   u8 patch_count;
   u8 code[kMaxCodeBytes];
   u8 code_bytes;
-  u64 rip;              // where the code lies
+  u64 rip;  // where the code lies
   Registers in;
   u64 undefined_flags;  // status flags no one may rely on afterwards
   u8 tolerance;         // Tolerance bits, in force when the case ends in a fault
@@ -69,7 +70,7 @@ struct Case {
 
 struct Outcome {
   Registers out;
-  u32 vector;      // of the exception that ended the case; 3 is the INT3 behind the code
+  u32 vector;  // of the exception that ended the case; 3 is the INT3 behind the code
   u32 error_code;
   u64 cr2;
   bool timed_out;

@@ -61,7 +61,8 @@ class Digest {
   void run() {
     for_each_row(options_, [&](Mnemonic mnemonic, const std::string& name) {
       if (!skip_reason(mnemonic).empty()) return;
-      run_row(name, options_.cases, [&](u64 index) { return generator_.make(mnemonic, options_.seed, index); });
+      run_row(name, options_.cases,
+              [&](u64 index) { return generator_.make(mnemonic, options_.seed, index); });
     });
     if (!options_.wanted("SEQUENCE")) return;
     run_row("SEQUENCE", options_.sequences,

@@ -1,5 +1,5 @@
-#include "common/log.h"
 #include "tests/native/emulator_runner.h"
+#include "common/log.h"
 
 #include <algorithm>
 

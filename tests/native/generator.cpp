@@ -107,24 +107,15 @@ struct TolerantRow {
   u8 tolerance;
 };
 constexpr TolerantRow kTolerant[] = {
-    {Mnemonic::CALL, kMemoryOnFault},
-    {Mnemonic::ENTER, kMemoryOnFault},
-    {Mnemonic::XRSTOR, kStateOnFault},
-    {Mnemonic::XRSTOR64, kStateOnFault},
-    {Mnemonic::F2XM1, kTranscendental},
-    {Mnemonic::FYL2X, kTranscendental},
-    {Mnemonic::FYL2XP1, kTranscendental},
-    {Mnemonic::FPATAN, kTranscendental},
-    {Mnemonic::FSIN, kTranscendental},
-    {Mnemonic::FCOS, kTranscendental},
-    {Mnemonic::FSINCOS, kTranscendental},
-    {Mnemonic::FPTAN, kTranscendental},
-    {Mnemonic::FBSTP, kMemoryOnFault},
-    {Mnemonic::FSTP, kMemoryOnFault},
-    {Mnemonic::MASKMOVQ, kX87OnFault},
-    {Mnemonic::MOVNTQ, kX87OnFault},
-    {Mnemonic::MOVD, kX87OnFault},
-    {Mnemonic::MOVQ, kX87OnFault},
+    {Mnemonic::CALL, kMemoryOnFault},     {Mnemonic::ENTER, kMemoryOnFault},
+    {Mnemonic::XRSTOR, kStateOnFault},    {Mnemonic::XRSTOR64, kStateOnFault},
+    {Mnemonic::F2XM1, kTranscendental},   {Mnemonic::FYL2X, kTranscendental},
+    {Mnemonic::FYL2XP1, kTranscendental}, {Mnemonic::FPATAN, kTranscendental},
+    {Mnemonic::FSIN, kTranscendental},    {Mnemonic::FCOS, kTranscendental},
+    {Mnemonic::FSINCOS, kTranscendental}, {Mnemonic::FPTAN, kTranscendental},
+    {Mnemonic::FBSTP, kMemoryOnFault},    {Mnemonic::FSTP, kMemoryOnFault},
+    {Mnemonic::MASKMOVQ, kX87OnFault},    {Mnemonic::MOVNTQ, kX87OnFault},
+    {Mnemonic::MOVD, kX87OnFault},        {Mnemonic::MOVQ, kX87OnFault},
 };
 
 u8 tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
@@ -145,37 +136,88 @@ bool last_bits_differ(Mnemonic mnemonic) {
 
 /// Kinds of operand the encoder is asked about.
 enum class Kind : u8 {
-  Gpr8, Gpr16, Gpr32, Gpr64, Cl, Xmm, Ymm, Xmm0, Mmx, St0, Sti, Imm, One, Target,
-  Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512, Mem576,
-  Vm32x, Vm32y, Vm64x, Vm64y,  // gathers: elements of 4 or 8 bytes, an XMM or YMM index
+  Gpr8,
+  Gpr16,
+  Gpr32,
+  Gpr64,
+  Cl,
+  Xmm,
+  Ymm,
+  Xmm0,
+  Mmx,
+  St0,
+  Sti,
+  Imm,
+  One,
+  Target,
+  Mem1,
+  Mem2,
+  Mem4,
+  Mem6,
+  Mem8,
+  Mem10,
+  Mem14,
+  Mem16,
+  Mem28,
+  Mem32,
+  Mem64,
+  Mem94,
+  Mem108,
+  Mem512,
+  Mem576,
+  Vm32x,
+  Vm32y,
+  Vm64x,
+  Vm64y,  // gathers: elements of 4 or 8 bytes, an XMM or YMM index
 };
-constexpr Kind kKinds[] = {Kind::Gpr8, Kind::Gpr16, Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,   Kind::Ymm,
-                           Kind::Xmm0, Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,   Kind::One,   Kind::Mem1,
-                           Kind::Mem2, Kind::Mem4,  Kind::Mem8,  Kind::Mem10, Kind::Mem14, Kind::Mem16, Kind::Mem28,
-                           Kind::Mem32, Kind::Mem64, Kind::Mem94, Kind::Mem108, Kind::Mem512, Kind::Mem576};
+constexpr Kind kKinds[] = {Kind::Gpr8,   Kind::Gpr16,  Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,
+                           Kind::Ymm,    Kind::Xmm0,   Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,
+                           Kind::One,    Kind::Mem1,   Kind::Mem2,  Kind::Mem4,  Kind::Mem8,  Kind::Mem10,
+                           Kind::Mem14,  Kind::Mem16,  Kind::Mem28, Kind::Mem32, Kind::Mem64, Kind::Mem94,
+                           Kind::Mem108, Kind::Mem512, Kind::Mem576};
 
 unsigned memory_bytes(Kind kind) {
   switch (kind) {
-    case Kind::Mem1: return 1;
-    case Kind::Mem2: return 2;
-    case Kind::Mem4: return 4;
-    case Kind::Mem6: return 6;
-    case Kind::Mem8: return 8;
-    case Kind::Mem10: return 10;
-    case Kind::Mem14: return 14;
-    case Kind::Mem16: return 16;
-    case Kind::Mem28: return 28;
-    case Kind::Mem32: return 32;
-    case Kind::Mem64: return 64;
-    case Kind::Mem94: return 94;
-    case Kind::Mem108: return 108;
-    case Kind::Mem512: return 512;
-    case Kind::Mem576: return 576;
-    case Kind::Vm32x: return 4;
-    case Kind::Vm32y: return 4;
-    case Kind::Vm64x: return 8;
-    case Kind::Vm64y: return 8;
-    default: return 0;
+    case Kind::Mem1:
+      return 1;
+    case Kind::Mem2:
+      return 2;
+    case Kind::Mem4:
+      return 4;
+    case Kind::Mem6:
+      return 6;
+    case Kind::Mem8:
+      return 8;
+    case Kind::Mem10:
+      return 10;
+    case Kind::Mem14:
+      return 14;
+    case Kind::Mem16:
+      return 16;
+    case Kind::Mem28:
+      return 28;
+    case Kind::Mem32:
+      return 32;
+    case Kind::Mem64:
+      return 64;
+    case Kind::Mem94:
+      return 94;
+    case Kind::Mem108:
+      return 108;
+    case Kind::Mem512:
+      return 512;
+    case Kind::Mem576:
+      return 576;
+    case Kind::Vm32x:
+      return 4;
+    case Kind::Vm32y:
+      return 4;
+    case Kind::Vm64x:
+      return 8;
+    case Kind::Vm64y:
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -188,7 +230,7 @@ ZydisRegister numbered(ZydisRegister first, u64 number) { return static_cast<Zyd
 
 struct Draw {
   ZydisEncoderRequest request{};
-  int base = -1;   // general register numbers of the memory operand
+  int base = -1;  // general register numbers of the memory operand
   int index = -1;
   int vector_index = -1;  // XMM or YMM register number
   bool memory = false;
@@ -217,9 +259,14 @@ void draw_memory(Random& random, ZydisEncoderOperand& operand, unsigned bytes, D
     }
   }
   switch (random.below(3)) {
-    case 0: break;
-    case 1: operand.mem.displacement = static_cast<i8>(random.next()); break;
-    default: operand.mem.displacement = static_cast<i32>(random.next()); break;
+    case 0:
+      break;
+    case 1:
+      operand.mem.displacement = static_cast<i8>(random.next());
+      break;
+    default:
+      operand.mem.displacement = static_cast<i32>(random.next());
+      break;
   }
 }
 
@@ -231,8 +278,10 @@ void draw_vsib(Random& random, ZydisEncoderOperand& operand, Kind kind, Draw& dr
   draw.memory = true;
   draw.base = static_cast<int>(random.below(16));
   draw.vector_index = static_cast<int>(random.below(16));
-  operand.mem.base = numbered(random.chance(5) ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX, static_cast<u64>(draw.base));
-  operand.mem.index = numbered(ymm ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0, static_cast<u64>(draw.vector_index));
+  operand.mem.base =
+      numbered(random.chance(5) ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX, static_cast<u64>(draw.base));
+  operand.mem.index =
+      numbered(ymm ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0, static_cast<u64>(draw.vector_index));
   operand.mem.scale = static_cast<ZyanU8>(1u << random.below(4));
   if (random.chance(50)) operand.mem.displacement = static_cast<i8>(random.next());
 }
@@ -241,17 +290,39 @@ void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& opera
   operand.type = ZYDIS_OPERAND_TYPE_REGISTER;
   const u64 number = random.below(16);
   switch (kind) {
-    case Kind::Gpr8: operand.reg.value = numbered(ZYDIS_REGISTER_AL, random.below(20)); return;
-    case Kind::Gpr16: operand.reg.value = numbered(ZYDIS_REGISTER_AX, number); return;
-    case Kind::Gpr32: operand.reg.value = numbered(ZYDIS_REGISTER_EAX, number); return;
-    case Kind::Gpr64: operand.reg.value = numbered(ZYDIS_REGISTER_RAX, number); return;
-    case Kind::Cl: operand.reg.value = ZYDIS_REGISTER_CL; return;
-    case Kind::Xmm: operand.reg.value = numbered(ZYDIS_REGISTER_XMM0, number); return;
-    case Kind::Ymm: operand.reg.value = numbered(ZYDIS_REGISTER_YMM0, number); return;
-    case Kind::Xmm0: operand.reg.value = ZYDIS_REGISTER_XMM0; return;
-    case Kind::Mmx: operand.reg.value = numbered(ZYDIS_REGISTER_MM0, number & 7); return;
-    case Kind::St0: operand.reg.value = ZYDIS_REGISTER_ST0; return;
-    case Kind::Sti: operand.reg.value = numbered(ZYDIS_REGISTER_ST0, number & 7); return;
+    case Kind::Gpr8:
+      operand.reg.value = numbered(ZYDIS_REGISTER_AL, random.below(20));
+      return;
+    case Kind::Gpr16:
+      operand.reg.value = numbered(ZYDIS_REGISTER_AX, number);
+      return;
+    case Kind::Gpr32:
+      operand.reg.value = numbered(ZYDIS_REGISTER_EAX, number);
+      return;
+    case Kind::Gpr64:
+      operand.reg.value = numbered(ZYDIS_REGISTER_RAX, number);
+      return;
+    case Kind::Cl:
+      operand.reg.value = ZYDIS_REGISTER_CL;
+      return;
+    case Kind::Xmm:
+      operand.reg.value = numbered(ZYDIS_REGISTER_XMM0, number);
+      return;
+    case Kind::Ymm:
+      operand.reg.value = numbered(ZYDIS_REGISTER_YMM0, number);
+      return;
+    case Kind::Xmm0:
+      operand.reg.value = ZYDIS_REGISTER_XMM0;
+      return;
+    case Kind::Mmx:
+      operand.reg.value = numbered(ZYDIS_REGISTER_MM0, number & 7);
+      return;
+    case Kind::St0:
+      operand.reg.value = ZYDIS_REGISTER_ST0;
+      return;
+    case Kind::Sti:
+      operand.reg.value = numbered(ZYDIS_REGISTER_ST0, number & 7);
+      return;
     case Kind::One:
       operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
       operand.imm.u = 1;
@@ -259,19 +330,24 @@ void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& opera
     case Kind::Imm:
       operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
       // Mostly small enough for any immediate field.
-      operand.imm.s = random.chance(70) ? static_cast<i8>(random.next())
-                                        : static_cast<i64>(random_integer(random));
+      operand.imm.s =
+          random.chance(70) ? static_cast<i8>(random.next()) : static_cast<i64>(random_integer(random));
       return;
     case Kind::Target:
       operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
       // Half of them within reach of a short branch.
-      operand.imm.u = random.chance(50) ? rip + 2 + random.below(120) : kCodeLinear + random.below(kCodePages * kPageBytes);
+      operand.imm.u = random.chance(50) ? rip + 2 + random.below(120)
+                                        : kCodeLinear + random.below(kCodePages * kPageBytes);
       return;
     case Kind::Vm32x:
     case Kind::Vm32y:
     case Kind::Vm64x:
-    case Kind::Vm64y: draw_vsib(random, operand, kind, draw); return;
-    default: draw_memory(random, operand, memory_bytes(kind), draw); return;
+    case Kind::Vm64y:
+      draw_vsib(random, operand, kind, draw);
+      return;
+    default:
+      draw_memory(random, operand, memory_bytes(kind), draw);
+      return;
   }
 }
 
@@ -279,10 +355,12 @@ Draw draw_request(Random& random, ZydisMnemonic mnemonic, const Form& form, u64 
   Draw draw;
   draw.request.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
   draw.request.mnemonic = mnemonic;
-  draw.request.allowed_encodings = static_cast<ZydisEncodableEncoding>(ZYDIS_ENCODABLE_ENCODING_LEGACY | ZYDIS_ENCODABLE_ENCODING_VEX);
+  draw.request.allowed_encodings =
+      static_cast<ZydisEncodableEncoding>(ZYDIS_ENCODABLE_ENCODING_LEGACY | ZYDIS_ENCODABLE_ENCODING_VEX);
   draw.request.operand_size_hint = form.size_hint;
   draw.request.operand_count = static_cast<ZyanU8>(form.operands.size());
-  for (std::size_t i = 0; i < form.operands.size(); ++i) draw_operand(random, form.operands[i], rip, draw.request.operands[i], draw);
+  for (std::size_t i = 0; i < form.operands.size(); ++i)
+    draw_operand(random, form.operands[i], rip, draw.request.operands[i], draw);
   if (form.operands.size() == 4) draw.request.operands[3].reg.is4 = form.operands[3] != Kind::Imm;
   return draw;
 }
@@ -334,7 +412,8 @@ void draw_fx(Random& random, FxImage& fx) {
 void draw_registers(Random& random, Registers& in) {
   for (u64& value : in.gpr) value = random_integer(random);
   // The stack: mostly usable, sometimes at an edge.
-  in.gpr[4] = random.chance(70) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : draw_target(random);
+  in.gpr[4] =
+      random.chance(70) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : draw_target(random);
   in.gpr[5] = random.chance(50) ? kDataLinear + kPageBytes + 256 + random.below(512) * 4 : in.gpr[5];
   in.rflags = 0x202 | (random.next() & 0x8d5) | (random.chance(10) ? 0x400 : 0);
   if (random.chance(4)) in.rflags |= 0x40000;  // AC
@@ -351,8 +430,10 @@ bool is_xsave_family(ZydisMnemonic mnemonic) {
     case ZYDIS_MNEMONIC_XSAVEOPT:
     case ZYDIS_MNEMONIC_XSAVEOPT64:
     case ZYDIS_MNEMONIC_XRSTOR:
-    case ZYDIS_MNEMONIC_XRSTOR64: return true;
-    default: return false;
+    case ZYDIS_MNEMONIC_XRSTOR64:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -382,13 +463,15 @@ void patch_xsave_area(Random& random, u64 linear, Case& test) {
 }
 
 /// Registers with a meaning beyond their operand: counts, string and table pointers, dividends, jump targets.
-void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, Registers& in) {
+void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis,
+                      const ZydisDecodedOperand* operands, Registers& in) {
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP || zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ||
       zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU || zydis.mnemonic == ZYDIS_MNEMONIC_VMASKMOVDQU) {
     in.gpr[6] = draw_target(random);
     in.gpr[7] = random.chance(25) ? in.gpr[6] + random.below(64) - 32 : draw_target(random);
     in.gpr[1] = random.chance(80) ? random.below(24) : random.below(0x3000);
-    if (random.chance(15)) in.gpr[1] |= 0xffffffff00000000;  // matters only with 64-bit addresses: faults soon
+    if (random.chance(15))
+      in.gpr[1] |= 0xffffffff00000000;  // matters only with 64-bit addresses: faults soon
   }
   if (zydis.mnemonic == ZYDIS_MNEMONIC_XLAT) in.gpr[3] = draw_target(random) - (in.gpr[0] & 0xff);
   if (zydis.mnemonic == ZYDIS_MNEMONIC_DIV || zydis.mnemonic == ZYDIS_MNEMONIC_IDIV) {
@@ -403,12 +486,14 @@ void adjust_registers(Random& random, const ZydisDecodedInstruction& zydis, cons
 }
 
 /// BT and relatives of memory by a register: offsets that mostly stay within the data, on both sides of the operand.
-void draw_bit_offset(Random& random, const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand* operands, const Draw& draw,
-                     Registers& in) {
-  if (zydis.mnemonic != ZYDIS_MNEMONIC_BT && zydis.mnemonic != ZYDIS_MNEMONIC_BTS && zydis.mnemonic != ZYDIS_MNEMONIC_BTR &&
-      zydis.mnemonic != ZYDIS_MNEMONIC_BTC)
+void draw_bit_offset(Random& random, const ZydisDecodedInstruction& zydis,
+                     const ZydisDecodedOperand* operands, const Draw& draw, Registers& in) {
+  if (zydis.mnemonic != ZYDIS_MNEMONIC_BT && zydis.mnemonic != ZYDIS_MNEMONIC_BTS &&
+      zydis.mnemonic != ZYDIS_MNEMONIC_BTR && zydis.mnemonic != ZYDIS_MNEMONIC_BTC)
     return;
-  if (operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY || operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER || random.chance(20)) return;
+  if (operands[0].type != ZYDIS_OPERAND_TYPE_MEMORY || operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+      random.chance(20))
+    return;
   const int number = ZydisRegisterGetId(operands[1].reg.value);
   if (number == draw.base || number == draw.index) return;
   const u64 offset = random.below(8192) - 4096;
@@ -417,7 +502,8 @@ void draw_bit_offset(Random& random, const ZydisDecodedInstruction& zydis, const
 }
 
 /// CMPXCHG and relatives: often with what is there.
-void draw_equal_comparison(Random& random, const ZydisDecodedInstruction& zydis, const Draw& draw, u64 linear, Case& test) {
+void draw_equal_comparison(Random& random, const ZydisDecodedInstruction& zydis, const Draw& draw, u64 linear,
+                           Case& test) {
   const bool pair8 = zydis.mnemonic == ZYDIS_MNEMONIC_CMPXCHG8B;
   const bool pair16 = zydis.mnemonic == ZYDIS_MNEMONIC_CMPXCHG16B;
   if (!pair8 && !pair16 && zydis.mnemonic != ZYDIS_MNEMONIC_CMPXCHG) return;
@@ -493,10 +579,12 @@ struct Generator::Impl {
   }
 
   void find_forms(Mnemonic mnemonic, std::vector<Form>& found) const {
-    static constexpr ZydisOperandSizeHint kHints[] = {ZYDIS_OPERAND_SIZE_HINT_16, ZYDIS_OPERAND_SIZE_HINT_32, ZYDIS_OPERAND_SIZE_HINT_64};
+    static constexpr ZydisOperandSizeHint kHints[] = {ZYDIS_OPERAND_SIZE_HINT_16, ZYDIS_OPERAND_SIZE_HINT_32,
+                                                      ZYDIS_OPERAND_SIZE_HINT_64};
     const auto try_form = [&](std::vector<Kind> operands) {
       Form form{std::move(operands)};
-      const bool known = std::any_of(found.begin(), found.end(), [&](const Form& other) { return other.operands == form.operands; });
+      const bool known = std::any_of(found.begin(), found.end(),
+                                     [&](const Form& other) { return other.operands == form.operands; });
       if (!known && encodes(mnemonic, form)) found.push_back(form);
       return !found.empty() && found.back().operands == form.operands;
     };
@@ -549,7 +637,8 @@ struct Generator::Impl {
     for (unsigned at = 0; at < 32; at += bytes) {
       if (random.chance(4)) continue;
       const u64 offset = random.below(2 * range) - range;
-      u8* part = at < 16 ? in.fx.bytes + FxImage::xmm(static_cast<unsigned>(number)) + at : in.ymm_high[number] + at - 16;
+      u8* part = at < 16 ? in.fx.bytes + FxImage::xmm(static_cast<unsigned>(number)) + at
+                         : in.ymm_high[number] + at - 16;
       std::memcpy(part, &offset, bytes);
     }
   }
@@ -560,8 +649,12 @@ struct Generator::Impl {
     if ((bytes[0] != 0xc4 && bytes[0] != 0xc5) || !random.chance(6)) return length;
     u8& last = bytes[bytes[0] == 0xc4 ? 2 : 1];
     switch (random.below(4)) {
-      case 0: last ^= 4; break;                                     // L
-      case 1: last ^= static_cast<u8>(random.below(16) << 3); break;  // vvvv
+      case 0:
+        last ^= 4;
+        break;  // L
+      case 1:
+        last ^= static_cast<u8>(random.below(16) << 3);
+        break;  // vvvv
       case 2:
         if (bytes[0] == 0xc4) last ^= 0x80;  // W
         break;
@@ -578,14 +671,16 @@ struct Generator::Impl {
 
   /// Encodes with fresh random operands at kCodeLinear + offset. Returns the length, 0 when there is no encoding.
   /// `test`, when given, gets the registers that make the memory operand hit its target.
-  unsigned encode(Random& random, Mnemonic mnemonic, const Form& form, u64 offset, u8* bytes, Case* test) const {
+  unsigned encode(Random& random, Mnemonic mnemonic, const Form& form, u64 offset, u8* bytes,
+                  Case* test) const {
     Registers* in = test != nullptr ? &test->in : nullptr;
     const bool xsave_family = is_xsave_family(kZydisMnemonics[static_cast<std::size_t>(mnemonic)]);
     if (in != nullptr && xsave_family) {
       draw_components(random, *in);
       test->patch_count = 0;
     }
-    Draw draw = draw_request(random, kZydisMnemonics[static_cast<std::size_t>(mnemonic)], form, kCodeLinear + offset);
+    Draw draw =
+        draw_request(random, kZydisMnemonics[static_cast<std::size_t>(mnemonic)], form, kCodeLinear + offset);
     u64 memory_linear = 0;
     if (in != nullptr) {
       u64 target = draw_target(random);
@@ -609,17 +704,23 @@ struct Generator::Impl {
     } else {
       for (unsigned i = 0; i < draw.request.operand_count; ++i) {
         ZydisEncoderOperand& operand = draw.request.operands[i];
-        if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_RIP) operand.mem.displacement = kDataLinear;
+        if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_RIP)
+          operand.mem.displacement = kDataLinear;
       }
     }
-    const bool first_operand_memory = draw.request.operand_count > 0 && draw.request.operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
-    if (in != nullptr && first_operand_memory && random.chance(25)) draw.request.prefixes |= ZYDIS_ATTRIB_HAS_LOCK;
+    const bool first_operand_memory =
+        draw.request.operand_count > 0 && draw.request.operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+    if (in != nullptr && first_operand_memory && random.chance(25))
+      draw.request.prefixes |= ZYDIS_ATTRIB_HAS_LOCK;
     if (in != nullptr && draw.request.operand_count == 0 && random.chance(60)) {
-      draw.request.prefixes |= random.chance(50) ? ZYDIS_ATTRIB_HAS_REP : random.chance(50) ? ZYDIS_ATTRIB_HAS_REPE : ZYDIS_ATTRIB_HAS_REPNE;
+      draw.request.prefixes |= random.chance(50)   ? ZYDIS_ATTRIB_HAS_REP
+                               : random.chance(50) ? ZYDIS_ATTRIB_HAS_REPE
+                                                   : ZYDIS_ATTRIB_HAS_REPNE;
       if (random.chance(15)) draw.request.address_size_hint = ZYDIS_ADDRESS_SIZE_HINT_32;
     }
     ZyanUSize length = ZYDIS_MAX_INSTRUCTION_LENGTH;
-    ZyanStatus status = ZydisEncoderEncodeInstructionAbsolute(&draw.request, bytes, &length, kCodeLinear + offset);
+    ZyanStatus status =
+        ZydisEncoderEncodeInstructionAbsolute(&draw.request, bytes, &length, kCodeLinear + offset);
     if (!ZYAN_SUCCESS(status) && draw.request.prefixes != 0) {
       draw.request.prefixes = 0;
       length = ZYDIS_MAX_INSTRUCTION_LENGTH;
@@ -636,7 +737,8 @@ struct Generator::Impl {
     }
     if (zydis.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return 0;  // loads host selectors
     for (unsigned i = 0; i < zydis.operand_count; ++i) {
-      if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER && operands[i].visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
+      if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+          operands[i].visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
           ZydisRegisterGetClass(operands[i].reg.value) == ZYDIS_REGCLASS_SEGMENT) {
         return 0;
       }
@@ -719,7 +821,8 @@ std::optional<Case> Generator::make_sequence(u64 seed, u64 index, unsigned lengt
     auto chosen = usable[random.below(usable.size())];
     while (wanted != nullptr && !wanted(chosen.mnemonic)) chosen = usable[random.below(usable.size())];
     const u64 offset = test.rip - kCodeLinear + test.code_bytes;
-    const unsigned bytes = impl_->encode(random, chosen.mnemonic, *chosen.form, offset, test.code + test.code_bytes, &test);
+    const unsigned bytes =
+        impl_->encode(random, chosen.mnemonic, *chosen.form, offset, test.code + test.code_bytes, &test);
     test.code_bytes = static_cast<u8>(test.code_bytes + bytes);
     if (bytes != 0) undefined = cpu::insn_row(chosen.mnemonic).undefined;
     // An earlier fault leaves the flags of an earlier instruction: mask what any of them leaves undefined.
@@ -734,13 +837,15 @@ std::optional<Case> Generator::make_undefined(u64 seed, u64 index) const {
   Case test{};
   test.seed = random.next();
   draw_registers(random, test.in);
-  static constexpr u8 kFirst[] = {0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x48, 0x41, 0x0f, 0x0f, 0xc4, 0xc5, 0x62, 0xff, 0xd9};
+  static constexpr u8 kFirst[] = {0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x48, 0x41,
+                                  0x0f, 0x0f, 0xc4, 0xc5, 0x62, 0xff, 0xd9};
   u8 bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
   for (u8& byte : bytes) byte = static_cast<u8>(random.next());
   const u64 prefixes = random.below(random.chance(98) ? 4 : 16);
   for (u64 i = 0; i < prefixes; ++i) bytes[i] = random.pick(kFirst);
   ZydisDecodedInstruction zydis;
-  const ZyanStatus status = ZydisDecoderDecodeInstruction(&impl_->decoder, nullptr, bytes, sizeof bytes, &zydis);
+  const ZyanStatus status =
+      ZydisDecoderDecodeInstruction(&impl_->decoder, nullptr, bytes, sizeof bytes, &zydis);
   if (ZYAN_SUCCESS(status)) return std::nullopt;
   test.code_bytes = static_cast<u8>(1 + random.below(sizeof bytes));
   std::memcpy(test.code, bytes, test.code_bytes);
@@ -753,8 +858,10 @@ std::string Generator::disassemble(const Case& test) {
   unsigned at = 0;
   while (at < test.code_bytes) {
     ZydisDisassembledInstruction instruction;
-    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, test.rip + at, test.code + at, test.code_bytes - at, &instruction))) {
-      text += fmt::format("  {:#x}: bytes {:02x}\n", test.rip + at, fmt::join(test.code + at, test.code + test.code_bytes, " "));
+    if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, test.rip + at, test.code + at,
+                                            test.code_bytes - at, &instruction))) {
+      text += fmt::format("  {:#x}: bytes {:02x}\n", test.rip + at,
+                          fmt::join(test.code + at, test.code + test.code_bytes, " "));
       break;
     }
     text += fmt::format("  {:#x}: {}\n", test.rip + at, instruction.text);

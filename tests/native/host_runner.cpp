@@ -36,7 +36,8 @@ void load_case(const Case& test, ucontext_t* context) {
   fill_data(test, data);
   mprotect(data + kWritablePages * kPageBytes, kPageBytes, PROT_READ);
 
-  for (unsigned i = 0; i < 16; ++i) context->uc_mcontext.gregs[kGregs[i]] = static_cast<greg_t>(test.in.gpr[i]);
+  for (unsigned i = 0; i < 16; ++i)
+    context->uc_mcontext.gregs[kGregs[i]] = static_cast<greg_t>(test.in.gpr[i]);
   context->uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(test.rip);
   context->uc_mcontext.gregs[REG_EFL] = static_cast<greg_t>(test.in.rflags);
   u8* frame = reinterpret_cast<u8*>(context->uc_mcontext.fpregs);
@@ -98,7 +99,8 @@ void on_signal(int signal, siginfo_t*, void* raw_context) {
   struct sigaction action {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  for (const int signal : {SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGTRAP, SIGVTALRM}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGTRAP, SIGVTALRM})
+    sigaction(signal, &action, nullptr);
   alarm(kSecondsPerBatch);
   __asm__ volatile("int3");
   _exit(4);
@@ -122,7 +124,8 @@ std::string run_on_host(std::span<const Case> cases, std::span<Outcome> outcomes
   waitpid(pid, &status, 0);
   std::string problem;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    problem = fmt::format("host child ended with status {:#x} in case {} of the batch", status, u64{*progress});
+    problem =
+        fmt::format("host child ended with status {:#x} in case {} of the batch", status, u64{*progress});
   } else {
     std::memcpy(static_cast<void*>(outcomes.data()), results, outcomes.size_bytes());
   }

@@ -47,8 +47,9 @@ class Oracle {
     });
     run_others("SEQUENCE", [this](u64 index) { return generator_.make_sequence(options_.seed, index, 8); });
     run_others("UNDEFINED", [this](u64 index) { return generator_.make_undefined(options_.seed, index); });
-    fmt::print("native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n", options_.seed, rows,
-               skipped_, total_, failures_, empty_rows_);
+    fmt::print(
+        "native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n",
+        options_.seed, rows, skipped_, total_, failures_, empty_rows_);
     return failures_ == 0 && empty_rows_ == 0 ? 0 : 1;
   }
 
@@ -77,7 +78,8 @@ class Oracle {
       ++empty_rows_;
     }
     if (options_.list || row_failures_ != 0) {
-      fmt::print("{:<16} {} forms, {} cases, {} differences\n", name, generator_.forms(mnemonic), made, row_failures_);
+      fmt::print("{:<16} {} forms, {} cases, {} differences\n", name, generator_.forms(mnemonic), made,
+                 row_failures_);
     }
   }
 
@@ -123,8 +125,8 @@ class Oracle {
     ++failures_;
     ++row_failures_;
     if (shown_++ >= options_.show) return;
-    fmt::print("native_oracle --seed {} --row {} --case {}\n{}{}", options_.seed, name, pending.index, Generator::disassemble(pending.test),
-               difference);
+    fmt::print("native_oracle --seed {} --row {} --case {}\n{}{}", options_.seed, name, pending.index,
+               Generator::disassemble(pending.test), difference);
   }
 
   Options options_;

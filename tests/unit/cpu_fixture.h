@@ -48,7 +48,8 @@ class FakeCpuBus final : public cpu::CpuBus {
   }
   std::size_t port_write_ahead(u16, Width width, std::span<const u8> from) override {
     const std::size_t bytes = std::min(from.size(), ahead_bytes) / width_bytes(width) * width_bytes(width);
-    written_ahead.insert(written_ahead.end(), from.begin(), from.begin() + static_cast<std::ptrdiff_t>(bytes));
+    written_ahead.insert(written_ahead.end(), from.begin(),
+                         from.begin() + static_cast<std::ptrdiff_t>(bytes));
     ahead_bytes -= bytes;
     if (bytes) aheads.push_back(bytes);
     return bytes;

@@ -11,8 +11,10 @@ enum { kSkipped = 77 };
 // Scalar SSE2 doubles: planets attract each other.
 static void nbody(void) {
   enum { kBodies = 5, kSteps = 2500000 };
-  double at[kBodies][3] = {{0, 0, 0}, {4.84, -1.16, -.10}, {8.34, 4.12, -.4}, {12.9, -15.1, -.22}, {15.4, -25.9, .18}};
-  double speed[kBodies][3] = {{0, 0, 0}, {.6, 2.8, -.02}, {-1.01, 1.82, .008}, {1.08, .87, -.01}, {.98, .59, -.03}};
+  double at[kBodies][3] = {
+      {0, 0, 0}, {4.84, -1.16, -.10}, {8.34, 4.12, -.4}, {12.9, -15.1, -.22}, {15.4, -25.9, .18}};
+  double speed[kBodies][3] = {
+      {0, 0, 0}, {.6, 2.8, -.02}, {-1.01, 1.82, .008}, {1.08, .87, -.01}, {.98, .59, -.03}};
   const double mass[kBodies] = {39.47, .037, .011, .0017, .002};
   for (int step = 0; step < kSteps; ++step) {
     for (int i = 0; i < kBodies; ++i) {
@@ -20,8 +22,10 @@ static void nbody(void) {
         const double dx = at[i][0] - at[j][0], dy = at[i][1] - at[j][1], dz = at[i][2] - at[j][2];
         const double squared = dx * dx + dy * dy + dz * dz;
         const double pull = .001 / (squared * __builtin_sqrt(squared));
-        speed[i][0] -= dx * mass[j] * pull, speed[i][1] -= dy * mass[j] * pull, speed[i][2] -= dz * mass[j] * pull;
-        speed[j][0] += dx * mass[i] * pull, speed[j][1] += dy * mass[i] * pull, speed[j][2] += dz * mass[i] * pull;
+        speed[i][0] -= dx * mass[j] * pull, speed[i][1] -= dy * mass[j] * pull,
+            speed[i][2] -= dz * mass[j] * pull;
+        speed[j][0] += dx * mass[i] * pull, speed[j][1] += dy * mass[i] * pull,
+            speed[j][2] += dz * mass[i] * pull;
       }
     }
     for (int i = 0; i < kBodies; ++i)
@@ -57,7 +61,8 @@ static float left[kMatrix][kMatrix], right[kMatrix][kMatrix], product[kMatrix][k
 
 static void fill_matrices(void) {
   for (int i = 0; i < kMatrix; ++i)
-    for (int j = 0; j < kMatrix; ++j) left[i][j] = (float)(i - j) / 64, right[i][j] = (float)(i * j % 97) / 32;
+    for (int j = 0; j < kMatrix; ++j)
+      left[i][j] = (float)(i - j) / 64, right[i][j] = (float)(i * j % 97) / 32;
 }
 
 static void print_product(void) {

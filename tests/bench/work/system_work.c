@@ -67,7 +67,8 @@ static long pipe_ping_pong(void) {
   char byte = 1;
   if (fork() == 0) {
     close(there[1]);
-    while (read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1) {}
+    while (read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1) {
+    }
     _exit(0);
   }
   for (int i = 0; i < 80000; ++i) {
@@ -109,7 +110,8 @@ static long switches(void) {
     for (int page = 0; page < kPages; ++page) ++memory[page * kPage + page * 64];
     sched_yield();
   }
-  while (wait(NULL) > 0) {}
+  while (wait(NULL) > 0) {
+  }
   long sum = 0;
   for (int page = 0; page < kPages; ++page) sum += memory[page * kPage + page * 64];
   return sum;

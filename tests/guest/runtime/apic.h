@@ -4,12 +4,32 @@
 #include "guest.h"
 
 enum {
-  kLapicBase = 0xfee00000, kIoapicBase = 0xfec00000,
-  kLapicId = 0x20, kLapicVersion = 0x30, kLapicTpr = 0x80, kLapicPpr = 0xa0, kLapicEoi = 0xb0, kLapicLdr = 0xd0,
-  kLapicDfr = 0xe0, kLapicSvr = 0xf0, kLapicIsr = 0x100, kLapicTmr = 0x180, kLapicIrr = 0x200, kLapicEsr = 0x280,
-  kLapicIcrLow = 0x300, kLapicIcrHigh = 0x310, kLapicLvtTimer = 0x320, kLapicLvtLint0 = 0x350, kLapicLvtLint1 = 0x360,
-  kLapicLvtError = 0x370, kLapicInitialCount = 0x380, kLapicCurrentCount = 0x390, kLapicDivide = 0x3e0,
-  kLvtMasked = 1 << 16, kLvtPeriodic = 1 << 17, kLvtTscDeadline = 2 << 17,
+  kLapicBase = 0xfee00000,
+  kIoapicBase = 0xfec00000,
+  kLapicId = 0x20,
+  kLapicVersion = 0x30,
+  kLapicTpr = 0x80,
+  kLapicPpr = 0xa0,
+  kLapicEoi = 0xb0,
+  kLapicLdr = 0xd0,
+  kLapicDfr = 0xe0,
+  kLapicSvr = 0xf0,
+  kLapicIsr = 0x100,
+  kLapicTmr = 0x180,
+  kLapicIrr = 0x200,
+  kLapicEsr = 0x280,
+  kLapicIcrLow = 0x300,
+  kLapicIcrHigh = 0x310,
+  kLapicLvtTimer = 0x320,
+  kLapicLvtLint0 = 0x350,
+  kLapicLvtLint1 = 0x360,
+  kLapicLvtError = 0x370,
+  kLapicInitialCount = 0x380,
+  kLapicCurrentCount = 0x390,
+  kLapicDivide = 0x3e0,
+  kLvtMasked = 1 << 16,
+  kLvtPeriodic = 1 << 17,
+  kLvtTscDeadline = 2 << 17,
 };
 
 static inline u32 lapic_read(u32 offset) { return *(volatile u32*)(uptr)(kLapicBase + offset); }

@@ -63,12 +63,12 @@ static void put_result(bool ok, const char* name, va_list arguments) {
   ++*(ok ? &passed : &failed);
 }
 
-#define PUT_RESULT(ok, name)          \
-  do {                                \
-    va_list arguments;                \
-    va_start(arguments, name);        \
-    put_result(ok, name, arguments);  \
-    va_end(arguments);                \
+#define PUT_RESULT(ok, name)         \
+  do {                               \
+    va_list arguments;               \
+    va_start(arguments, name);       \
+    put_result(ok, name, arguments); \
+    va_end(arguments);               \
   } while (0)
 
 void check(bool ok, const char* name, ...) {
@@ -94,9 +94,15 @@ void check_trap(int got, int want, uptr error, const char* name, ...) {
   PUT_RESULT(ok, name);
   if (!ok) {
     put_text(": vector ");
-    if (got < 0) put_text("none"); else put_number(got, 10);
+    if (got < 0)
+      put_text("none");
+    else
+      put_number(got, 10);
     put_text(" instead of ");
-    if (want < 0) put_text("none"); else put_number(want, 10);
+    if (want < 0)
+      put_text("none");
+    else
+      put_number(want, 10);
     if (got >= 0) {
       put_text(", error 0x");
       put_number(last_trap.error, 16);
@@ -177,9 +183,9 @@ void trap_entry(struct trap_frame* frame) {
     return;
   }
   if (!trap_armed) {
-    note("FAIL: unexpected trap %u, error 0x%lx, ip 0x%lx, cs 0x%lx, flags 0x%lx, cr2 0x%lx", (unsigned)frame->vector,
-         (unsigned long)frame->error, (unsigned long)frame->ip, (unsigned long)frame->cs, (unsigned long)frame->flags,
-         (unsigned long)read_cr2());
+    note("FAIL: unexpected trap %u, error 0x%lx, ip 0x%lx, cs 0x%lx, flags 0x%lx, cr2 0x%lx",
+         (unsigned)frame->vector, (unsigned long)frame->error, (unsigned long)frame->ip,
+         (unsigned long)frame->cs, (unsigned long)frame->flags, (unsigned long)read_cr2());
     ++failed;
     finish();
   }

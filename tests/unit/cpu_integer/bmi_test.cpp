@@ -1,7 +1,7 @@
 // cpu/sem/bmi.cpp: what user mode on the host cannot show, and published examples.
 #include "cpu/decode/decode.h"
-#include "cpu/decode/mnemonic.h"
 #include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace reprise::test {
@@ -78,16 +78,16 @@ TEST_F(Bmi, MovbeOfWordsKeepsTheRest) {
 }
 
 TEST_F(Bmi, PrefixesAndVectorLengthThatDoNotExist) {
-  expect_fault({0xc4, 0xe2, 0x74, 0xf2, 0xc2}, kUD);              // andn, VEX.L = 1
-  expect_fault({0x66, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);        // 66
-  expect_fault({0xf3, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);        // F3
-  expect_fault({0xf0, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);        // LOCK
-  expect_fault({0x48, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);        // REX
-  expect_fault({0xc4, 0xe3, 0x73, 0xf0, 0xc2, 0x05}, kUD);        // rorx with a register in VEX.vvvv
-  expect_fault({0xc4, 0xe1, 0x7a, 0xb8, 0xc1}, kUD);              // popcnt eax, ecx of Knights Corner
-  expect_fault({0xc4, 0xe1, 0x7a, 0xbc, 0xc1}, kUD);              // tzcnt eax, ecx of Knights Corner
-  expect_fault({0x0f, 0x38, 0xf0, 0xc1}, kUD);                    // movbe between registers
-  expect_fault({0xf0, 0x66, 0x0f, 0x38, 0xf6, 0xc1}, kUD);        // lock adcx
+  expect_fault({0xc4, 0xe2, 0x74, 0xf2, 0xc2}, kUD);        // andn, VEX.L = 1
+  expect_fault({0x66, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);  // 66
+  expect_fault({0xf3, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);  // F3
+  expect_fault({0xf0, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);  // LOCK
+  expect_fault({0x48, 0xc4, 0xe2, 0x70, 0xf2, 0xc2}, kUD);  // REX
+  expect_fault({0xc4, 0xe3, 0x73, 0xf0, 0xc2, 0x05}, kUD);  // rorx with a register in VEX.vvvv
+  expect_fault({0xc4, 0xe1, 0x7a, 0xb8, 0xc1}, kUD);        // popcnt eax, ecx of Knights Corner
+  expect_fault({0xc4, 0xe1, 0x7a, 0xbc, 0xc1}, kUD);        // tzcnt eax, ecx of Knights Corner
+  expect_fault({0x0f, 0x38, 0xf0, 0xc1}, kUD);              // movbe between registers
+  expect_fault({0xf0, 0x66, 0x0f, 0x38, 0xf6, 0xc1}, kUD);  // lock adcx
 }
 
 TEST_F(Bmi, VexNeedsProtectedMode) {
@@ -141,7 +141,8 @@ Insn decode_without(Feature missing, std::initializer_list<u8> bytes) {
 
 TEST(BmiProfile, WhatIsNotOfferedDoesNotExist) {
   const auto undefined = [](Feature missing, std::initializer_list<u8> bytes) {
-    return decode_without(missing, bytes).exec == raise_ud && decode_without(Feature::Base, bytes).exec != raise_ud;
+    return decode_without(missing, bytes).exec == raise_ud &&
+           decode_without(Feature::Base, bytes).exec != raise_ud;
   };
   EXPECT_TRUE(undefined(Feature::Bmi1, {0xc4, 0xe2, 0x70, 0xf2, 0xc2}));        // andn
   EXPECT_TRUE(undefined(Feature::Bmi2, {0xc4, 0xe3, 0x7b, 0xf0, 0xc2, 0x05}));  // rorx

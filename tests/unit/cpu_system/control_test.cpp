@@ -132,10 +132,24 @@ TEST_F(Control, Cr8IsTheTaskPriority) {
 
 TEST_F(Control, Level3MayNot) {
   enter_64bit(3);
-  const std::initializer_list<u8> privileged[] = {
-      kToCr0, {0x0f, 0x20, 0xc0}, kToCr8, {0x0f, 0x21, 0xc0}, {0x0f, 0x23, 0xc0}, kRdmsr, kWrmsr, {0xf4}, {0x0f, 0x06},
-      {0x0f, 0x01, 0xf0}, {0x0f, 0x01, 0x38}, {0x0f, 0x08}, {0x0f, 0x09}, {0xfa}, {0xfb}, {0x0f, 0x01, 0xd1},
-      {0x66, 0x0f, 0x38, 0x82, 0x03}, {0x0f, 0x33}};
+  const std::initializer_list<u8> privileged[] = {kToCr0,
+                                                  {0x0f, 0x20, 0xc0},
+                                                  kToCr8,
+                                                  {0x0f, 0x21, 0xc0},
+                                                  {0x0f, 0x23, 0xc0},
+                                                  kRdmsr,
+                                                  kWrmsr,
+                                                  {0xf4},
+                                                  {0x0f, 0x06},
+                                                  {0x0f, 0x01, 0xf0},
+                                                  {0x0f, 0x01, 0x38},
+                                                  {0x0f, 0x08},
+                                                  {0x0f, 0x09},
+                                                  {0xfa},
+                                                  {0xfb},
+                                                  {0x0f, 0x01, 0xd1},
+                                                  {0x66, 0x0f, 0x38, 0x82, 0x03},
+                                                  {0x0f, 0x33}};
   for (const auto& insn : privileged) expect_fault(insn, kGP, 0);
   expect_fault({0x0f, 0x01, 0xca}, kUD);  // CLAC
 }
@@ -159,13 +173,15 @@ TEST_F(Control, Invpcid) {
     u64 type, pcid;
     bool pcide, fine;
   };
-  for (const Row& row : {Row{0, 0, false, false}, Row{1, 0, false, true}, Row{1, 1, false, false}, Row{1, 1, true, true},
-                         Row{2, 0, false, true}, Row{3, 0, false, true}, Row{4, 0, false, false}, Row{2, 0x1000, true, false}}) {
+  for (const Row& row : {Row{0, 0, false, false}, Row{1, 0, false, true}, Row{1, 1, false, false},
+                         Row{1, 1, true, true}, Row{2, 0, false, true}, Row{3, 0, false, true},
+                         Row{4, 0, false, false}, Row{2, 0x1000, true, false}}) {
     state().cr4 = row.pcide ? state().cr4 | kCr4Pcide : state().cr4 & ~kCr4Pcide;
     apply();
     reg(RAX) = row.type;
     poke<u64>(kData, row.pcid);
-    row.fine ? expect_retires({0x66, 0x0f, 0x38, 0x82, 0x03}) : expect_fault({0x66, 0x0f, 0x38, 0x82, 0x03}, kGP, 0);
+    row.fine ? expect_retires({0x66, 0x0f, 0x38, 0x82, 0x03})
+             : expect_fault({0x66, 0x0f, 0x38, 0x82, 0x03}, kGP, 0);
   }
 }
 
@@ -188,8 +204,8 @@ TEST_F(Control, Xsetbv) {
     u64 index, value;
     bool fine;
   };
-  for (const Row& row : {Row{0, 7, true}, Row{0, 3, true}, Row{0, 1, true}, Row{0, 2, false}, Row{0, 5, false}, Row{0, 15, false},
-                         Row{0, 0, false}, Row{1, 3, false}}) {
+  for (const Row& row : {Row{0, 7, true}, Row{0, 3, true}, Row{0, 1, true}, Row{0, 2, false},
+                         Row{0, 5, false}, Row{0, 15, false}, Row{0, 0, false}, Row{1, 3, false}}) {
     msr_operands(static_cast<u32>(row.index), row.value);
     row.fine ? expect_retires({0x0f, 0x01, 0xd1}) : expect_fault({0x0f, 0x01, 0xd1}, kGP, 0);
   }
@@ -297,8 +313,9 @@ TEST_F(Control, MsrValues) {
 }
 
 TEST_F(Control, MsrReadsBack) {
-  for (const u32 msr : {0x10u, 0x1bu, 0x3au, 0x3bu, 0x48u, 0x8bu, 0xceu, 0xfeu, 0x10au, 0x174u, 0x179u, 0x17au, 0x1a0u, 0x1d9u,
-                        0x200u, 0x20fu, 0x250u, 0x259u, 0x26fu, 0x277u, 0x2ffu, 0x6e0u, 0xc0000080u, 0xc0000103u}) {
+  for (const u32 msr : {0x10u,  0x1bu,  0x3au,  0x3bu,  0x48u,  0x8bu,  0xceu,       0xfeu,
+                        0x10au, 0x174u, 0x179u, 0x17au, 0x1a0u, 0x1d9u, 0x200u,      0x20fu,
+                        0x250u, 0x259u, 0x26fu, 0x277u, 0x2ffu, 0x6e0u, 0xc0000080u, 0xc0000103u}) {
     reg(RCX) = msr;
     expect_retires(kRdmsr);
     EXPECT_NE(msr_name(msr), "?");
@@ -359,7 +376,9 @@ TEST_F(Control, DeadlineFollowsTheGuestsTsc) {
 // --- CPUID ---
 
 TEST_F(Control, CpuidLeaves) {
-  const auto leaf = [&](u32 number, u32 subleaf = 0) { return cpu::cpuid(default_profile(), state(), 0, number, subleaf); };
+  const auto leaf = [&](u32 number, u32 subleaf = 0) {
+    return cpu::cpuid(default_profile(), state(), 0, number, subleaf);
+  };
   EXPECT_EQ(leaf(0).ebx, 0x756e6547u);
   EXPECT_EQ(leaf(0).ecx, 0x6c65746eu);
   EXPECT_EQ(leaf(1).eax >> 8 & 0xf, 6u);
@@ -415,7 +434,8 @@ TEST_F(Control, Popf) {
   constexpr u64 kAll = 0x3f7fd7, kBase = 2;
   const Row rows[] = {
       {0, 0, kAll, kAll & ~(u64{1} << 16 | u64{1} << 17 | kRflagsVif | kRflagsVip)},
-      {3, 0, kAll, (kAll & ~(u64{1} << 16 | u64{1} << 17 | kRflagsVif | kRflagsVip | kRflagsIopl | kRflagsIf))},
+      {3, 0, kAll,
+       (kAll & ~(u64{1} << 16 | u64{1} << 17 | kRflagsVif | kRflagsVip | kRflagsIopl | kRflagsIf))},
       {3, 3, kAll, (kAll & ~(u64{1} << 16 | u64{1} << 17 | kRflagsVif | kRflagsVip))},
       {0, 0, 0, kBase},
   };
@@ -453,8 +473,12 @@ TEST_F(Control, StacSwitchesTheView) {
 }
 
 TEST_F(Control, AbsentInstructions) {
-  for (const auto& insn : {std::initializer_list<u8>{0x0f, 0xaa}, {0x0f, 0x01, 0xc8}, {0x0f, 0x01, 0xc9}, {0x0f, 0x01, 0xc1},
-                           {0x0f, 0x37}, {0xc5, 0xf8, 0x77}})
+  for (const auto& insn : {std::initializer_list<u8>{0x0f, 0xaa},
+                           {0x0f, 0x01, 0xc8},
+                           {0x0f, 0x01, 0xc9},
+                           {0x0f, 0x01, 0xc1},
+                           {0x0f, 0x37},
+                           {0xc5, 0xf8, 0x77}})
     expect_fault(insn, kUD);  // RSM MONITOR MWAIT VMCALL GETSEC VZEROUPPER
 }
 

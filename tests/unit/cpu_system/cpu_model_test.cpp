@@ -19,7 +19,9 @@ std::string problem(std::string_view text) {
   const auto result = parse_cpu_model(text);
   return result.ok() ? "" : result.error().message;
 }
-CpuidResult leaf(const CpuProfile& cpu, u32 number, u32 subleaf = 0) { return cpuid(cpu, CpuState{}, 0, number, subleaf); }
+CpuidResult leaf(const CpuProfile& cpu, u32 number, u32 subleaf = 0) {
+  return cpuid(cpu, CpuState{}, 0, number, subleaf);
+}
 
 TEST(CpuModel, LevelsAddUp) {
   EXPECT_FALSE(profile("x86-64").has(Feature::Sse3));
@@ -70,7 +72,8 @@ TEST(CpuModel, UnknownNamesGetASuggestion) {
 
 TEST(CpuModel, HelpNamesEverything) {
   const std::string help = cpu_model_help();
-  for (const char* word : {"x86-64-v3", "max", "sha-ni*", " la57", "vendor=intel|amd"}) EXPECT_NE(help.find(word), help.npos) << word;
+  for (const char* word : {"x86-64-v3", "max", "sha-ni*", " la57", "vendor=intel|amd"})
+    EXPECT_NE(help.find(word), help.npos) << word;
   EXPECT_EQ(help.find("pku"), help.npos);
 }
 

@@ -157,7 +157,8 @@ TEST_F(Delivery, Long_ErrorCodes) {
       {"32-bit code segment", gate_low(kCode32, handler(0x30), 0x8e), kInterrupt, 0, kGP, kCode32 | 1},
       {"L and D both set", gate_low(kLongAndBig, handler(0x30), 0x8e), kInterrupt, 0, kGP, kLongAndBig | 1},
       {"code not present", gate_low(kCodeAbsent, handler(0x30), 0x8e), kInterrupt, 0, kNP, kCodeAbsent | 1},
-      {"less privileged handler", gate_low(kCode64User, handler(0x30), 0x8e), kInterrupt, 0, kGP, (kCode64User & ~3u) | 1},
+      {"less privileged handler", gate_low(kCode64User, handler(0x30), 0x8e), kInterrupt, 0, kGP,
+       (kCode64User & ~3u) | 1},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
@@ -357,7 +358,8 @@ TEST_F(Delivery, Real_TableTooShort) {
 
 TEST(Escalate, Matrix) {
   using E = Escalation;
-  const Fault ud{.vector = kUD}, gp{.vector = kGP, .has_error_code = true}, pf{.vector = kPF, .has_error_code = true};
+  const Fault ud{.vector = kUD}, gp{.vector = kGP, .has_error_code = true},
+      pf{.vector = kPF, .has_error_code = true};
   const Fault df{.vector = kDF, .has_error_code = true}, de{.vector = kDE};
   const Fault irq13{.vector = kGP, .kind = EventKind::ExternalInterrupt};
   const Fault int14{.vector = kPF, .kind = EventKind::SoftwareInterrupt};
@@ -366,12 +368,14 @@ TEST(Escalate, Matrix) {
     E expected;
   };
   const Row rows[] = {
-      {ud, gp, E::Serial}, {ud, pf, E::Serial}, {gp, gp, E::DoubleFault}, {gp, de, E::DoubleFault}, {gp, pf, E::Serial},
-      {gp, ud, E::Serial}, {de, gp, E::DoubleFault}, {pf, pf, E::DoubleFault}, {pf, gp, E::DoubleFault}, {pf, ud, E::Serial},
-      {df, gp, E::Shutdown}, {df, pf, E::Shutdown}, {irq13, gp, E::Serial}, {int14, pf, E::Serial},
+      {ud, gp, E::Serial},      {ud, pf, E::Serial},    {gp, gp, E::DoubleFault}, {gp, de, E::DoubleFault},
+      {gp, pf, E::Serial},      {gp, ud, E::Serial},    {de, gp, E::DoubleFault}, {pf, pf, E::DoubleFault},
+      {pf, gp, E::DoubleFault}, {pf, ud, E::Serial},    {df, gp, E::Shutdown},    {df, pf, E::Shutdown},
+      {irq13, gp, E::Serial},   {int14, pf, E::Serial},
   };
   for (const Row& row : rows)
-    EXPECT_EQ(escalate(row.first, row.second), row.expected) << unsigned{row.first.vector} << " " << unsigned{row.second.vector};
+    EXPECT_EQ(escalate(row.first, row.second), row.expected)
+        << unsigned{row.first.vector} << " " << unsigned{row.second.vector};
 }
 
 TEST_F(Delivery, DoubleFault) {

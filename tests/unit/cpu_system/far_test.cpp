@@ -177,7 +177,7 @@ TEST_F(Far, CallGate32CopiesParameters) {
   expect_retires(kCallMem);
   const u64 at = kInnerStack - 24;
   EXPECT_EQ(reg(RSP), at);
-  const u32 expected[] = {static_cast<u32>(kCode + 2), kCode32User, 0x11111111, 0x22222222,
+  const u32 expected[] = {static_cast<u32>(kCode + 2),      kCode32User, 0x11111111, 0x22222222,
                           static_cast<u32>(kUserStack - 8), kDataUser};
   for (unsigned i = 0; i < 6; ++i) EXPECT_EQ(peek<u32>(at + 4 * i), expected[i]) << i;
   // RETF 8 releases the parameters on both stacks.

@@ -8,8 +8,9 @@ using namespace cpu;
 
 class FastCall : public SystemFixture {
  public:
-  static constexpr std::initializer_list<u8> kSyscall = {0x0f, 0x05}, kSysretl = {0x0f, 0x07}, kSysretq = {0x48, 0x0f, 0x07},
-                                             kSysenter = {0x0f, 0x34}, kSysexit = {0x0f, 0x35}, kSysexitq = {0x48, 0x0f, 0x35};
+  static constexpr std::initializer_list<u8> kSyscall = {0x0f, 0x05}, kSysretl = {0x0f, 0x07},
+                                             kSysretq = {0x48, 0x0f, 0x07}, kSysenter = {0x0f, 0x34},
+                                             kSysexit = {0x0f, 0x35}, kSysexitq = {0x48, 0x0f, 0x35};
   void set_msrs() {
     state().star = u64{kCode64} << 32 | u64{0x23} << 48;
     state().lstar = 0x13000;

@@ -80,7 +80,8 @@ TEST_F(Iret, Long_NullStackSegment) {
     u64 cs, ss;
     bool fine;
   };
-  for (const Row& row : {Row{kCode64, 0, true}, Row{kCode32, 0, false}, Row{kCode64User, 3, false}, Row{kCode64, 1, false}}) {
+  for (const Row& row :
+       {Row{kCode64, 0, true}, Row{kCode32, 0, false}, Row{kCode64User, 3, false}, Row{kCode64, 1, false}}) {
     enter_64bit();
     reg(RSP) = kStack - 40;
     frame<u64>({0x12000, row.cs, 0x202, 0x1f008, row.ss});
@@ -141,7 +142,8 @@ TEST_F(Iret, FlagsByLevel) {
     u64 iopl;
     u64 expected;
   };
-  constexpr u64 kUserFlags = kRflagsStatus | kRflagsTf | kRflagsDf | kRflagsRf | kRflagsAc | kRflagsId | kRflagsFixed;
+  constexpr u64 kUserFlags =
+      kRflagsStatus | kRflagsTf | kRflagsDf | kRflagsRf | kRflagsAc | kRflagsId | kRflagsFixed;
   const Row rows[] = {
       {0, 0, kUserFlags | kRflagsIf | kRflagsIopl | kRflagsVif | kRflagsVip},
       {3, 0, kUserFlags},
@@ -152,7 +154,8 @@ TEST_F(Iret, FlagsByLevel) {
     state().rflags = 2 | row.iopl << 12;
     cpu().sync_mode();
     reg(RSP) -= 40;
-    frame<u64>({0x12000, row.cpl == 0 ? kCode64 : kCode64User, kAll, 0x1f000, row.cpl == 0 ? kData0 : kDataUser});
+    frame<u64>(
+        {0x12000, row.cpl == 0 ? kCode64 : kCode64User, kAll, 0x1f000, row.cpl == 0 ? kData0 : kDataUser});
     expect_retires(kIretq);
     EXPECT_EQ(state().rflags, row.expected) << unsigned{row.cpl} << " " << row.iopl;
   }

@@ -188,7 +188,8 @@ TEST_F(Segments, Ltr) {
     Vector vector;
     u32 error;
   };
-  for (const Row& row : {Row{0, kGP, 0}, Row{kData0, kGP, kData0}, Row{0x44, kGP, 0x44}, Row{kLastSelector, kGP, kLastSelector}}) {
+  for (const Row& row : {Row{0, kGP, 0}, Row{kData0, kGP, kData0}, Row{0x44, kGP, 0x44},
+                         Row{kLastSelector, kGP, kLastSelector}}) {
     reg(RAX) = row.selector;
     expect_fault({0x0f, 0x00, 0xd8}, row.vector, row.error);
   }

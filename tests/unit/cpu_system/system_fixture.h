@@ -12,9 +12,9 @@
 
 #include "common/log.h"
 #include "cpu/engine/interp_engine.h"
+#include "cpu/engine/vcpu.h"
 #include "cpu/system/interrupts.h"
 #include "cpu/system/segments.h"
-#include "cpu/engine/vcpu.h"
 #include "mmu/code_pages.h"
 #include "mmu/phys_map.h"
 #include "mmu/ram.h"
@@ -56,22 +56,26 @@ class SystemFixture : public ::testing::Test {
   // Memory
   static constexpr u64 kRamBytes = 8u << 20;
   static constexpr u64 kGdt = 0x1000, kIdt = 0x2000, kTss = 0x4000, kLdt = 0x5000;
-  static constexpr u64 kCode = 0x10000, kStack = 0x20000, kIstStack = 0x24000, kUserStack = 0x28000, kInnerStack = 0x2c000;
+  static constexpr u64 kCode = 0x10000, kStack = 0x20000, kIstStack = 0x24000, kUserStack = 0x28000,
+                       kInnerStack = 0x2c000;
   static constexpr u64 kData = 0x30000, kHandlers = 0x40000;
   static constexpr u64 kPml4 = 0x700000, kPdpt = 0x701000, kPageDirectory = 0x702000, kPageTables = 0x703000;
   // Selectors
   static constexpr u16 kCode64 = 0x08, kData0 = 0x10, kCode32 = 0x18, kCode32User = 0x23, kDataUser = 0x2b,
-                       kCode64User = 0x33, kTssSelector = 0x40, kLdtSelector = 0x50, kConforming = 0x60, kCode16 = 0x68,
-                       kData16 = 0x70, kDataAbsent = 0x78, kExecuteOnly = 0x80, kReadOnly = 0x88, kCodeAbsent = 0x90,
-                       kLongAndBig = 0x98, kGate = 0xa0, kScratch = 0xb0, kConforming32 = 0xc0, kLastSelector = 0xf8;
+                       kCode64User = 0x33, kTssSelector = 0x40, kLdtSelector = 0x50, kConforming = 0x60,
+                       kCode16 = 0x68, kData16 = 0x70, kDataAbsent = 0x78, kExecuteOnly = 0x80,
+                       kReadOnly = 0x88, kCodeAbsent = 0x90, kLongAndBig = 0x98, kGate = 0xa0,
+                       kScratch = 0xb0, kConforming32 = 0xc0, kLastSelector = 0xf8;
   static constexpr u16 kIdtGateBit = 2;
   // Access bytes
-  static constexpr u16 kAccessCode = 0x9b, kAccessData = 0x93, kFlagG = 0x8000, kFlagDb = 0x4000, kFlagL = 0x2000;
+  static constexpr u16 kAccessCode = 0x9b, kAccessData = 0x93, kFlagG = 0x8000, kFlagDb = 0x4000,
+                       kFlagL = 0x2000;
 
   SystemFixture()
       : ram_(mmu::Ram::create(kRamBytes).take()),
         phys_map_(*ram_),
-        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts, phys_map_, code_pages_, cpu::default_profile(), log_)),
+        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts, phys_map_, code_pages_, cpu::default_profile(),
+                                        log_)),
         engine_(cpu::default_profile(), code_pages_),
         vcpu_(*cpu_, engine_) {
     EXPECT_TRUE(phys_map_.add_ram("ram", 0, kRamBytes, 0).ok());
@@ -117,7 +121,8 @@ class SystemFixture : public ::testing::Test {
   u64 get_descriptor(u16 selector) const { return peek<u64>(kGdt + (selector & ~7u)); }
   static constexpr u64 handler(unsigned vector) { return kHandlers + 16 * vector; }
   static constexpr u64 gate_low(u16 selector, u64 offset, u8 access, u8 ist = 0) {
-    return (offset & 0xffff) | u64{selector} << 16 | u64{ist} << 32 | u64{access} << 40 | ((offset >> 16) & 0xffff) << 48;
+    return (offset & 0xffff) | u64{selector} << 16 | u64{ist} << 32 | u64{access} << 40 |
+           ((offset >> 16) & 0xffff) << 48;
   }
   /// The gate of `vector` in the IDT of the current mode.
   void set_gate(unsigned vector, u16 selector, u8 access = 0x8e, u8 ist = 0) {
@@ -189,7 +194,8 @@ class SystemFixture : public ::testing::Test {
     state().cr0 = mmu::kCr0Et;
     state().cr4 = 0;
     state().efer = 0;
-    for (unsigned i = 0; i < 6; ++i) state().seg[i] = {.base = 0, .limit = 0xffff, .selector = 0, .access = kAccessData};
+    for (unsigned i = 0; i < 6; ++i)
+      state().seg[i] = {.base = 0, .limit = 0xffff, .selector = 0, .access = kAccessData};
     state().idtr = {.base = 0, .limit = 0x3ff};
     state().rip = 0x8000;
     state().gpr[cpu::RSP] = 0x7000;
@@ -233,7 +239,8 @@ class SystemFixture : public ::testing::Test {
     code(bytes);
     state().rip = kCode;
     const cpu::RunExit exit = engine_.run(cpu(), 1);
-    ASSERT_NE(exit, cpu::RunExit::Fault) << "vector " << unsigned{cpu().fault.vector} << " error " << cpu().fault.error_code;
+    ASSERT_NE(exit, cpu::RunExit::Fault)
+        << "vector " << unsigned{cpu().fault.vector} << " error " << cpu().fault.error_code;
   }
 
   FakeBus bus;
@@ -276,7 +283,8 @@ class SystemFixture : public ::testing::Test {
     poke<u64>(kPdpt, kPageDirectory | kBits);
     for (u64 table = 0; table < kRamBytes >> 21; ++table)
       poke<u64>(kPageDirectory + 8 * table, (kPageTables + table * kPageBytes) | kBits);
-    for (u64 page = 0; page < kRamBytes >> kPageShift; ++page) poke<u64>(kPageTables + 8 * page, page << kPageShift | kBits);
+    for (u64 page = 0; page < kRamBytes >> kPageShift; ++page)
+      poke<u64>(kPageTables + 8 * page, page << kPageShift | kBits);
   }
 
  private:

@@ -363,7 +363,8 @@ TEST_F(VcpuTest, SaveAndLoad) {
   EXPECT_TRUE(load.ok());
   Archive again;
   loaded.serialize(again);
-  EXPECT_TRUE(std::equal(save.bytes().begin(), save.bytes().end(), again.bytes().begin(), again.bytes().end()));
+  EXPECT_TRUE(
+      std::equal(save.bytes().begin(), save.bytes().end(), again.bytes().begin(), again.bytes().end()));
   EXPECT_TRUE(loaded.sti_shadow);
   EXPECT_EQ(loaded.ymm[3].qword[1], 77u);
 }

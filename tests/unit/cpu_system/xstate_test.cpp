@@ -8,8 +8,10 @@ using namespace cpu;
 
 class Xstate : public SystemFixture {
  public:
-  static constexpr std::initializer_list<u8> kFxsave = {0x0f, 0xae, 0x03}, kFxsave64 = {0x48, 0x0f, 0xae, 0x03},
-                                             kFxrstor = {0x0f, 0xae, 0x0b}, kFxrstor64 = {0x48, 0x0f, 0xae, 0x0b},
+  static constexpr std::initializer_list<u8> kFxsave = {0x0f, 0xae, 0x03},
+                                             kFxsave64 = {0x48, 0x0f, 0xae, 0x03},
+                                             kFxrstor = {0x0f, 0xae, 0x0b},
+                                             kFxrstor64 = {0x48, 0x0f, 0xae, 0x0b},
                                              kXsave = {0x0f, 0xae, 0x23}, kXrstor = {0x0f, 0xae, 0x2b},
                                              kXsaveopt = {0x0f, 0xae, 0x33}, kXsavec = {0x0f, 0xc7, 0x23},
                                              kXsaves = {0x0f, 0xc7, 0x2b}, kXrstors = {0x0f, 0xc7, 0x1b},
@@ -22,7 +24,8 @@ class Xstate : public SystemFixture {
     x87.fop = 0x123;
     x87.fip = 0x1122334455667788;
     x87.fdp = 0x99aabbccddeeff00;
-    for (unsigned i = 0; i < 8; ++i) x87.st[i] = {.significand = 0x1000 + i, .sign_exponent = static_cast<u16>(0x4000 + i)};
+    for (unsigned i = 0; i < 8; ++i)
+      x87.st[i] = {.significand = 0x1000 + i, .sign_exponent = static_cast<u16>(0x4000 + i)};
     for (unsigned i = 0; i < 16; ++i) state().ymm[i] = {{0x100 + i, 0x200 + i, 0x300 + i, 0x400 + i}};
     state().mxcsr = 0x1fa0;
     reg(RBX) = kData;
@@ -165,12 +168,12 @@ TEST_F(Xstate, CompactedHeaderErrors) {
   constexpr u64 kCompacted = u64{1} << 63;
   const Row rows[] = {
       {3, kCompacted | 3, 0, true, true},
-      {3, kCompacted | 1, 0, false, false},                    // a component that the area has no room for
-      {3, kCompacted | 3 | u64{1} << 40, 0, false, false},     // one that is not there
+      {3, kCompacted | 1, 0, false, false},                 // a component that the area has no room for
+      {3, kCompacted | 3 | u64{1} << 40, 0, false, false},  // one that is not there
       {3, kCompacted | 3, 528, false, false},
       {3, kCompacted | 3, 575, false, false},
-      {3, 0, 0, true, false},                                  // the standard form
-      {3, 0, 536, true, false},                                // which looks at bytes 23:8 only
+      {3, 0, 0, true, false},    // the standard form
+      {3, 0, 536, true, false},  // which looks at bytes 23:8 only
       {3, 0, 535, false, false},
       {3, 3, 0, false, false},
   };

@@ -65,12 +65,12 @@ TEST_F(Avx, Cr0TsAndCr4) {
 }
 
 TEST_F(Avx, UnmaskedExceptions) {
-  state().mxcsr = 0x1f80 & ~0x80u;                                    // IE unmasked
-  state().ymm[1] = V256{{0, 0, 0, 0x7fa0000000000000}};               // a signalling NaN in the last element of 4 bytes
-  expect_fault({0xc5, 0xf4, 0x58, 0xc2}, kXM);                        // vaddps ymm0, ymm1, ymm2
+  state().mxcsr = 0x1f80 & ~0x80u;                       // IE unmasked
+  state().ymm[1] = V256{{0, 0, 0, 0x7fa0000000000000}};  // a signalling NaN in the last element of 4 bytes
+  expect_fault({0xc5, 0xf4, 0x58, 0xc2}, kXM);           // vaddps ymm0, ymm1, ymm2
   EXPECT_EQ(state().ymm[0], (V256{{0, 0x100, 0x200, 0x300}}));
   EXPECT_EQ(state().mxcsr & 1, 1u);
-  EXPECT_EQ(run({0xc5, 0xf0, 0x58, 0xc2}), RunExit::Budget);          // the XMM form does not look there
+  EXPECT_EQ(run({0xc5, 0xf0, 0x58, 0xc2}), RunExit::Budget);  // the XMM form does not look there
   state().cr4 &= ~mmu::kCr4Osxmmexcpt;
   apply();
   expect_fault({0xc5, 0xf4, 0x58, 0xc2}, kUD);
@@ -115,8 +115,9 @@ TEST_F(Avx, ThirtyTwoBitModeKeepsLdsAndLes) {
 TEST_F(Avx, GathersHaveNo16BitAddresses) {
   enter_32bit_avx();
   state().ymm[1] = state().ymm[2] = V256{};
-  expect_fault({0x67, 0xc4, 0xe2, 0x69, 0x90, 0x04, 0x08}, kUD);              // vpgatherdd xmm0, [si + xmm1], xmm2
-  EXPECT_EQ(run({0xc4, 0xe2, 0x69, 0x90, 0x04, 0x08}), RunExit::Budget);      // vpgatherdd xmm0, [eax + xmm1], xmm2
+  expect_fault({0x67, 0xc4, 0xe2, 0x69, 0x90, 0x04, 0x08}, kUD);  // vpgatherdd xmm0, [si + xmm1], xmm2
+  EXPECT_EQ(run({0xc4, 0xe2, 0x69, 0x90, 0x04, 0x08}),
+            RunExit::Budget);  // vpgatherdd xmm0, [eax + xmm1], xmm2
 }
 
 TEST_F(Avx, GatherGoesOnWhereItFaulted) {
@@ -127,7 +128,8 @@ TEST_F(Avx, GatherGoesOnWhereItFaulted) {
   constexpr u64 kOnes = ~u64{0};
   state().ymm[1] = V256{{u64{0xfffffffc} << 32 | 0xfffffff8, u64{4} << 32, 0, 0}};  // -8, -4, 0, 4
   state().ymm[2] = V256{{0x8000000080000000, 0x8000000080000000, kOnes, kOnes}};
-  const std::initializer_list<u8> code = {0xc4, 0xe2, 0x69, 0x90, 0x04, 0x08};  // vpgatherdd xmm0, [rax + xmm1], xmm2
+  const std::initializer_list<u8> code = {0xc4, 0xe2, 0x69,
+                                          0x90, 0x04, 0x08};  // vpgatherdd xmm0, [rax + xmm1], xmm2
   EXPECT_EQ(run(code), RunExit::Fault);
   EXPECT_EQ(cpu().fault.vector, kPF);
   EXPECT_EQ(cpu().fault.linear, hole);
@@ -163,12 +165,12 @@ TEST_F(Avx, MaskedElementsDoNotFault) {
 
 TEST_F(Avx, AlignedMovesOfYmmNeed32Bytes) {
   reg(RAX) = kData + 16;
-  expect_fault({0xc5, 0xfc, 0x28, 0x00}, kGP);        // vmovaps ymm0, [rax]
-  expect_fault({0xc5, 0xfd, 0xe7, 0x00}, kGP);        // vmovntdq [rax], ymm0
-  expect_fault({0xc4, 0xe2, 0x7d, 0x2a, 0x00}, kGP);  // vmovntdqa ymm0, [rax]
-  EXPECT_EQ(run({0xc5, 0xf8, 0x28, 0x00}), RunExit::Budget);        // vmovaps xmm0, [rax]
-  EXPECT_EQ(run({0xc5, 0xfd, 0xfe, 0x00}), RunExit::Budget);        // vpaddd ymm0, ymm0, [rax]
-  EXPECT_EQ(run({0xc5, 0xfe, 0x6f, 0x00}), RunExit::Budget);        // vmovdqu ymm0, [rax]
+  expect_fault({0xc5, 0xfc, 0x28, 0x00}, kGP);                // vmovaps ymm0, [rax]
+  expect_fault({0xc5, 0xfd, 0xe7, 0x00}, kGP);                // vmovntdq [rax], ymm0
+  expect_fault({0xc4, 0xe2, 0x7d, 0x2a, 0x00}, kGP);          // vmovntdqa ymm0, [rax]
+  EXPECT_EQ(run({0xc5, 0xf8, 0x28, 0x00}), RunExit::Budget);  // vmovaps xmm0, [rax]
+  EXPECT_EQ(run({0xc5, 0xfd, 0xfe, 0x00}), RunExit::Budget);  // vpaddd ymm0, ymm0, [rax]
+  EXPECT_EQ(run({0xc5, 0xfe, 0x6f, 0x00}), RunExit::Budget);  // vmovdqu ymm0, [rax]
 }
 
 /// Which form needs which feature.
@@ -178,7 +180,8 @@ TEST_F(Avx, FormsFollowTheProfile) {
     profile.features.reset(static_cast<std::size_t>(feature));
     Insn insn;
     bool ends;
-    constexpr u32 kMode = static_cast<u32>(CodeSize::Bits64) | ModeKey::kProtected | ModeKey::kFlatData | ModeKey::kOsxsave | ModeKey::kAvx;
+    constexpr u32 kMode = static_cast<u32>(CodeSize::Bits64) | ModeKey::kProtected | ModeKey::kFlatData |
+                          ModeKey::kOsxsave | ModeKey::kAvx;
     EXPECT_EQ(Decoder(profile).decode(code, ModeKey{kMode}, 0, insn, ends), DecodeStatus::Ok);
     return insn.exec == raise_ud;
   };
@@ -191,9 +194,9 @@ TEST_F(Avx, FormsFollowTheProfile) {
   EXPECT_FALSE(undefined_without(Feature::Vaes, {0xc4, 0xe2, 0x71, 0xdc, 0xc2}));  // vaesenc xmm
   EXPECT_TRUE(undefined_without(Feature::Aes, {0xc4, 0xe2, 0x71, 0xdc, 0xc2}));
   EXPECT_TRUE(undefined_without(Feature::Vpclmulqdq, {0xc4, 0xe3, 0x75, 0x44, 0xc2, 0x00}));
-  EXPECT_TRUE(undefined_without(Feature::F16c, {0xc4, 0xe2, 0x79, 0x13, 0xc1}));   // vcvtph2ps
-  EXPECT_TRUE(undefined_without(Feature::Fma, {0xc4, 0xe2, 0x71, 0x98, 0xc2}));    // vfmadd132ps
-  EXPECT_TRUE(undefined_without(Feature::Avx, {0xc5, 0xf8, 0x77}));                // vzeroupper
+  EXPECT_TRUE(undefined_without(Feature::F16c, {0xc4, 0xe2, 0x79, 0x13, 0xc1}));  // vcvtph2ps
+  EXPECT_TRUE(undefined_without(Feature::Fma, {0xc4, 0xe2, 0x71, 0x98, 0xc2}));   // vfmadd132ps
+  EXPECT_TRUE(undefined_without(Feature::Avx, {0xc5, 0xf8, 0x77}));               // vzeroupper
 }
 
 }  // namespace

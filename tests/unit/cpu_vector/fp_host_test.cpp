@@ -21,7 +21,9 @@ class Operands {
     if (r & 2) fraction &= static_cast<BitsOf<F>>(F::kFractionMask << (r >> 8 & 31));
     if ((r >> 16 & 15) == 0) return F::zero(r >> 20 & 1);
     if ((r >> 16 & 15) == 1) return last_ ^ static_cast<BitsOf<F>>(r >> 60);
-    return last_ = static_cast<BitsOf<F>>(F::with_sign(r >> 20 & 1) | static_cast<BitsOf<F>>(exponent + F::kBias) << F::kFractionBits | fraction);
+    return last_ = static_cast<BitsOf<F>>(F::with_sign(r >> 20 & 1) |
+                                          static_cast<BitsOf<F>>(exponent + F::kBias) << F::kFractionBits |
+                                          fraction);
   }
 
  private:
@@ -43,7 +45,8 @@ void compare_binary() {
   for (int i = 0; i < kRounds; ++i) {
     const auto a = operands.next(), b = operands.next();
     SseEnv with = env_with_host(), without = env_without_host();
-    ASSERT_EQ((fp_element<F, Op>(with, a, b)), (fp_element<F, Op>(without, a, b))) << std::hex << a << ' ' << b;
+    ASSERT_EQ((fp_element<F, Op>(with, a, b)), (fp_element<F, Op>(without, a, b)))
+        << std::hex << a << ' ' << b;
     ASSERT_EQ(with.flags | softfloat::kPE, without.flags | softfloat::kPE) << std::hex << a << ' ' << b;
     exact += Op::template exact<F>(a, b);
   }
@@ -70,8 +73,12 @@ void compare_unary() {
     const auto a = operands.next();
     SseEnv with = env_with_host(), without = env_without_host();
     ASSERT_EQ(fp_sqrt::run<F>(with, a), fp_sqrt::run<F>(without, a)) << std::hex << a;
-    ASSERT_EQ((fp_to_int<F, u32, Convert::Truncates>(with, a)), (fp_to_int<F, u32, Convert::Truncates>(without, a))) << std::hex << a;
-    ASSERT_EQ((fp_to_int<F, u64, Convert::Truncates>(with, a)), (fp_to_int<F, u64, Convert::Truncates>(without, a))) << std::hex << a;
+    ASSERT_EQ((fp_to_int<F, u32, Convert::Truncates>(with, a)),
+              (fp_to_int<F, u32, Convert::Truncates>(without, a)))
+        << std::hex << a;
+    ASSERT_EQ((fp_to_int<F, u64, Convert::Truncates>(with, a)),
+              (fp_to_int<F, u64, Convert::Truncates>(without, a)))
+        << std::hex << a;
     const i64 integer = static_cast<i64>(a) << (i & 31);
     ASSERT_EQ(fp_from_int<F>(with, integer), fp_from_int<F>(without, integer)) << integer;
     ASSERT_EQ(with.flags | softfloat::kPE, without.flags | softfloat::kPE) << std::hex << a;
@@ -89,9 +96,13 @@ TEST(FpHost, Formats) {
     const u64 a = doubles.next();
     const u32 b = floats.next();
     SseEnv with = env_with_host(), without = env_without_host();
-    ASSERT_EQ((fp_to_format<Binary32, Binary64>(with, a)), (softfloat::convert<Binary32, Binary64>(without, a))) << std::hex << a;
+    ASSERT_EQ((fp_to_format<Binary32, Binary64>(with, a)),
+              (softfloat::convert<Binary32, Binary64>(without, a)))
+        << std::hex << a;
     ASSERT_EQ(with.flags | softfloat::kPE, without.flags | softfloat::kPE) << std::hex << a;
-    ASSERT_EQ((fp_to_format<Binary64, Binary32>(with, b)), (softfloat::convert<Binary64, Binary32>(without, b))) << std::hex << b;
+    ASSERT_EQ((fp_to_format<Binary64, Binary32>(with, b)),
+              (softfloat::convert<Binary64, Binary32>(without, b)))
+        << std::hex << b;
   }
 }
 

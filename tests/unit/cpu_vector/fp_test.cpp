@@ -16,16 +16,17 @@ template <class F>
 constexpr Operands kOperandsOf = sizeof(BitsOf<F>) == 4 ? Operands::Single : Operands::Double;
 
 /// All exceptions masked, then masks at random.
-void compare_fp(const char* name, Code code, std::function<void(VectorState&)> model, Operands operands, bool imm) {
+void compare_fp(const char* name, Code code, std::function<void(VectorState&)> model, Operands operands,
+                bool imm) {
   compare({name, code, model, operands, imm, false, kRounds});
   compare({name, code, model, operands, imm, true, kRounds / 4});
 }
 #define PS(op, ...) compare_fp(op, CODE(op " %%xmm1, %%xmm0"), __VA_ARGS__, Operands::Single, false)
 #define PD(op, ...) compare_fp(op, CODE(op " %%xmm1, %%xmm0"), __VA_ARGS__, Operands::Double, false)
-#define ALL4(op, fn)                                                \
-  PS(op "ps", model2<sem_fp_packed<Binary32, fn>, V128>);           \
-  PD(op "pd", model2<sem_fp_packed<Binary64, fn>, V128>);           \
-  PS(op "ss", model2<sem_fp_scalar<Binary32, fn>, V128, u32>);      \
+#define ALL4(op, fn)                                           \
+  PS(op "ps", model2<sem_fp_packed<Binary32, fn>, V128>);      \
+  PD(op "pd", model2<sem_fp_packed<Binary64, fn>, V128>);      \
+  PS(op "ss", model2<sem_fp_scalar<Binary32, fn>, V128, u32>); \
   PD(op "sd", model2<sem_fp_scalar<Binary64, fn>, V128, u64>)
 
 TEST(VectorFp, Add) { ALL4("add", fp_add); }
@@ -78,23 +79,30 @@ TEST(VectorFp, ConvertPacked) {
   PD("cvtsd2ss", model2<sem_cvt_scalar<Binary32, Binary64>, V128, u64>);
 }
 
-#define TO_MMX(op, kind, ...) compare_fp(op, CODE(op " %%xmm1, %%mm0"), model1<__VA_ARGS__>, kOperandsOf<kind>, false)
+#define TO_MMX(op, kind, ...) \
+  compare_fp(op, CODE(op " %%xmm1, %%mm0"), model1<__VA_ARGS__>, kOperandsOf<kind>, false)
 TEST(VectorFp, ConvertMmx) {
   TO_MMX("cvtps2pi", Binary32, sem_cvt_to_dwords<Binary32, V64, u64, kRoundsBy>, u64);
   TO_MMX("cvttps2pi", Binary32, sem_cvt_to_dwords<Binary32, V64, u64, kTruncates>, u64);
   TO_MMX("cvtpd2pi", Binary64, sem_cvt_to_dwords<Binary64, V64, V128, kRoundsBy>, V128);
   TO_MMX("cvttpd2pi", Binary64, sem_cvt_to_dwords<Binary64, V64, V128, kTruncates>, V128);
-  compare_fp("cvtpi2ps", CODE("cvtpi2ps %%mm1, %%xmm0"), model2<sem_cvtpi2ps<V64>, V128, V64>, Operands::Single, false);
-  compare_fp("cvtpi2pd", CODE("cvtpi2pd %%mm1, %%xmm0"), model1<sem_cvt_dwords<Binary64, V64>, V64>, Operands::Single, false);
+  compare_fp("cvtpi2ps", CODE("cvtpi2ps %%mm1, %%xmm0"), model2<sem_cvtpi2ps<V64>, V128, V64>,
+             Operands::Single, false);
+  compare_fp("cvtpi2pd", CODE("cvtpi2pd %%mm1, %%xmm0"), model1<sem_cvt_dwords<Binary64, V64>, V64>,
+             Operands::Single, false);
 }
 
 template <class F, class T>
 void model_from_gpr(VectorState& state) {
-  with_env(state, [&](SseEnv& env) { state.xmm0 = sem_cvt_from_gpr<F>{}(env, state.xmm0, static_cast<T>(state.rax)); });
+  with_env(state, [&](SseEnv& env) {
+    state.xmm0 = sem_cvt_from_gpr<F>{}(env, state.xmm0, static_cast<T>(state.rax));
+  });
 }
-#define TO_GPR(op, reg, kind, T, C) \
-  compare_fp(op, CODE(op " %%xmm1, %%" reg), model1<sem_cvt_to_gpr<kind, T, C>, BitsOf<kind>>, kOperandsOf<kind>, false)
-#define FROM_GPR(op, reg, kind, T) compare_fp(op, CODE(op " %%" reg ", %%xmm0"), model_from_gpr<kind, T>, kOperandsOf<kind>, false)
+#define TO_GPR(op, reg, kind, T, C)                                                            \
+  compare_fp(op, CODE(op " %%xmm1, %%" reg), model1<sem_cvt_to_gpr<kind, T, C>, BitsOf<kind>>, \
+             kOperandsOf<kind>, false)
+#define FROM_GPR(op, reg, kind, T) \
+  compare_fp(op, CODE(op " %%" reg ", %%xmm0"), model_from_gpr<kind, T>, kOperandsOf<kind>, false)
 TEST(VectorFp, ConvertGpr) {
   TO_GPR("cvtss2si", "eax", Binary32, u32, kRoundsBy);
   TO_GPR("cvtss2si", "rax", Binary32, u64, kRoundsBy);
@@ -131,8 +139,8 @@ TEST(VectorFp, CompareToMask) {
 /// The predicates of AVX share the table.
 TEST(VectorFp, AllPredicates) {
   if (!__builtin_cpu_supports("avx")) GTEST_SKIP() << "no AVX";
-  compare_fp("vcmppd", CODE("vcmppd $0x7f, %%xmm1, %%xmm0, %%xmm0"), model2<sem_cmp_packed<Binary64, 31>, V128>,
-             Operands::Double, true);
+  compare_fp("vcmppd", CODE("vcmppd $0x7f, %%xmm1, %%xmm0, %%xmm0"),
+             model2<sem_cmp_packed<Binary64, 31>, V128>, Operands::Double, true);
 }
 
 TEST(VectorFp, Approximations) {
@@ -151,7 +159,8 @@ TEST(VectorFp, Approximations) {
     VectorState state;
     state.xmm1 = fill_lanes<u32, V128>([&](unsigned j) { return i + 1021 * j; });
     ASSERT_EQ(sem_approx_packed<fp_rcp>{}(state.xmm1), run_on_host(rcp, state, false).xmm0) << std::hex << i;
-    ASSERT_EQ(sem_approx_packed<fp_rsqrt>{}(state.xmm1), run_on_host(rsqrt, state, false).xmm0) << std::hex << i;
+    ASSERT_EQ(sem_approx_packed<fp_rsqrt>{}(state.xmm1), run_on_host(rsqrt, state, false).xmm0)
+        << std::hex << i;
   }
 }
 

@@ -15,7 +15,9 @@
 namespace reprise::cpu {
 
 std::ostream& operator<<(std::ostream& out, const VectorState& state) {
-  const auto hex = [&](u64 value) -> std::ostream& { return out << std::hex << std::setw(16) << std::setfill('0') << value << std::dec; };
+  const auto hex = [&](u64 value) -> std::ostream& {
+    return out << std::hex << std::setw(16) << std::setfill('0') << value << std::dec;
+  };
   out << "xmm0 ", hex(state.xmm0.qword[1]) << ':', hex(state.xmm0.qword[0]);
   out << " xmm1 ", hex(state.xmm1.qword[1]) << ':', hex(state.xmm1.qword[0]);
   out << "\n mm0 ", hex(state.mm0.qword[0]) << " mm1 ", hex(state.mm1.qword[0]);
@@ -28,7 +30,9 @@ std::ostream& operator<<(std::ostream& out, const VectorState& state) {
 namespace {
 
 struct Page {
-  Page() : bytes(static_cast<u8*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
+  Page()
+      : bytes(static_cast<u8*>(
+            mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
   ~Page() { munmap(bytes, 4096); }
   /// The code between entry and exit sequences that exchange a VectorState at rdi. Done again when the code changes.
   void load(Code code, bool patch, u8 imm) {
@@ -78,7 +82,8 @@ VectorState run_on_host(Code code, const VectorState& state, bool patch_imm) {
   loaded = code;
   loaded_imm = imm;
 
-  struct sigaction action {}, previous {};
+  struct sigaction action {
+  }, previous{};
   action.sa_sigaction = on_sigfpe;
   action.sa_flags = SA_SIGINFO;
   const bool may_fault = (~state.mxcsr & 0x1f80) != 0;
@@ -110,36 +115,59 @@ class OperandSource {
   u64 bits() { return random_(); }
   u64 qword(Operands kind) {
     switch (kind) {
-      case Operands::Integer: return integer();
-      case Operands::Single: return element<softfloat::Binary32>() | u64{element<softfloat::Binary32>()} << 32;
-      default: return element<softfloat::Binary64>();
+      case Operands::Integer:
+        return integer();
+      case Operands::Single:
+        return element<softfloat::Binary32>() | u64{element<softfloat::Binary32>()} << 32;
+      default:
+        return element<softfloat::Binary64>();
     }
   }
 
  private:
   /// Lanes of every width are often edge values, often equal to earlier ones.
   u64 integer() {
-    static constexpr u64 kEdges[] = {0, ~u64{0}, 0x8000000000000000, 0x7fffffffffffffff, 0x8000800080008000,
-                                     0x7fff7fff7fff7fff, 0x8080808080808080, 0x7f7f7f7f7f7f7f7f, 0x8000000080000000,
-                                     0x7fffffff7fffffff, 0x0101010101010101, 0x00ff00ff00ff00ff, 1, 0x0001000100010001};
+    static constexpr u64 kEdges[] = {0,
+                                     ~u64{0},
+                                     0x8000000000000000,
+                                     0x7fffffffffffffff,
+                                     0x8000800080008000,
+                                     0x7fff7fff7fff7fff,
+                                     0x8080808080808080,
+                                     0x7f7f7f7f7f7f7f7f,
+                                     0x8000000080000000,
+                                     0x7fffffff7fffffff,
+                                     0x0101010101010101,
+                                     0x00ff00ff00ff00ff,
+                                     1,
+                                     0x0001000100010001};
     switch (random_() % 6) {
-      case 0: return kEdges[random_() % std::size(kEdges)];
-      case 1: return random_() & random_() & random_();
-      case 2: return last_ ^ (random_() & random_() & random_() & random_());
-      case 3: return random_() & 0x0303030303030303;
-      default: return last_ = random_();
+      case 0:
+        return kEdges[random_() % std::size(kEdges)];
+      case 1:
+        return random_() & random_() & random_();
+      case 2:
+        return last_ ^ (random_() & random_() & random_() & random_());
+      case 3:
+        return random_() & 0x0303030303030303;
+      default:
+        return last_ = random_();
     }
   }
 
   template <class F>
   typename F::Bits remember(typename F::Bits value) {
-    if constexpr (sizeof(value) == 4) return last32_ = value;
-    else return last64_ = value;
+    if constexpr (sizeof(value) == 4)
+      return last32_ = value;
+    else
+      return last64_ = value;
   }
   template <class F>
   typename F::Bits recall() const {
-    if constexpr (sizeof(typename F::Bits) == 4) return last32_;
-    else return last64_;
+    if constexpr (sizeof(typename F::Bits) == 4)
+      return last32_;
+    else
+      return last64_;
   }
   /// Specials, few-bit numbers, near-equal pairs, integers around the integer limits, numbers near one, random bits.
   template <class F>
@@ -148,21 +176,34 @@ class OperandSource {
     const u64 r = random_();
     const bool sign = (r >> 40 & 1) != 0;
     const auto number = [&](u64 field, Bits fraction) {
-      return static_cast<Bits>(F::with_sign(sign) | static_cast<Bits>(field << F::kFractionBits) | (fraction & F::kFractionMask));
+      return static_cast<Bits>(F::with_sign(sign) | static_cast<Bits>(field << F::kFractionBits) |
+                               (fraction & F::kFractionMask));
     };
     switch (r % 8) {
       case 0: {
-        const Bits specials[] = {F::zero(sign), F::infinity(sign), F::default_nan(),
+        const Bits specials[] = {F::zero(sign),
+                                 F::infinity(sign),
+                                 F::default_nan(),
                                  F::quiet(static_cast<Bits>(F::infinity(sign) + (r >> 48 & 7))),
-                                 static_cast<Bits>(F::infinity(sign) + 1 + (r >> 48 & 7)), number(0, 1), number(0, F::kFractionMask),
-                                 F::largest(sign), number(1, 0), number(0, static_cast<Bits>(random_()))};
+                                 static_cast<Bits>(F::infinity(sign) + 1 + (r >> 48 & 7)),
+                                 number(0, 1),
+                                 number(0, F::kFractionMask),
+                                 F::largest(sign),
+                                 number(1, 0),
+                                 number(0, static_cast<Bits>(random_()))};
         return specials[(r >> 8) % std::size(specials)];
       }
-      case 1: return static_cast<Bits>(random_());
-      case 2: return remember<F>(static_cast<Bits>(recall<F>() ^ F::with_sign(sign) ^ (r >> 21 & 3)));
-      case 3: return remember<F>(number((r >> 10 & 63) + F::kBias + 4, static_cast<Bits>(random_() << (r >> 20 & 31))));
-      case 4: return number(random_() % F::kMaxField, static_cast<Bits>(r >> 8 & 7) << (F::kFractionBits - 3));
-      default: return remember<F>(number((r >> 10 & 31) + F::kBias - 16, static_cast<Bits>(random_())));
+      case 1:
+        return static_cast<Bits>(random_());
+      case 2:
+        return remember<F>(static_cast<Bits>(recall<F>() ^ F::with_sign(sign) ^ (r >> 21 & 3)));
+      case 3:
+        return remember<F>(
+            number((r >> 10 & 63) + F::kBias + 4, static_cast<Bits>(random_() << (r >> 20 & 31))));
+      case 4:
+        return number(random_() % F::kMaxField, static_cast<Bits>(r >> 8 & 7) << (F::kFractionBits - 3));
+      default:
+        return remember<F>(number((r >> 10 & 31) + F::kBias - 16, static_cast<Bits>(random_())));
     }
   }
 
@@ -179,8 +220,8 @@ void compare(const Comparison& comparison) {
   OperandSource source(0x5eed);
   for (int i = 0; i < comparison.rounds; ++i) {
     VectorState before;
-    for (u64* part : {&before.xmm0.qword[0], &before.xmm0.qword[1], &before.xmm1.qword[0], &before.xmm1.qword[1],
-                      &before.mm0.qword[0], &before.mm1.qword[0]}) {
+    for (u64* part : {&before.xmm0.qword[0], &before.xmm0.qword[1], &before.xmm1.qword[0],
+                      &before.xmm1.qword[1], &before.mm0.qword[0], &before.mm1.qword[0]}) {
       *part = source.qword(comparison.operands);
     }
     for (u64* part : {&before.rax, &before.rcx, &before.rdx}) *part = source.qword(Operands::Integer);

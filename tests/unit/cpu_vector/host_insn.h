@@ -31,12 +31,11 @@ using Code = std::span<const u8>;
 
 #if defined(__x86_64__)
 /// The bytes of an instruction, from its AT&T text; immediates are written $0x7f.
-#define CODE(text)                                                            \
-  [] {                                                                        \
-    const u8 *begin, *end;                                                    \
-    asm("jmp 2f\n1: " text "\n2: lea 1b(%%rip), %0\n lea 2b(%%rip), %1"       \
-        : "=r"(begin), "=r"(end));                                            \
-    return Code(begin, end);                                                  \
+#define CODE(text)                                                                                 \
+  [] {                                                                                             \
+    const u8 *begin, *end;                                                                         \
+    asm("jmp 2f\n1: " text "\n2: lea 1b(%%rip), %0\n lea 2b(%%rip), %1" : "=r"(begin), "=r"(end)); \
+    return Code(begin, end);                                                                       \
   }()
 #endif
 
@@ -131,10 +130,12 @@ void model1(VectorState& state) {
 #define MMX2(op, ...) compare({op, CODE(op " %%mm1, %%mm0"), model2<__VA_ARGS__, V64>})
 #define XMM1(op, ...) compare({op, CODE(op " %%xmm1, %%xmm0"), model1<__VA_ARGS__, V128>})
 #define MMX1(op, ...) compare({op, CODE(op " %%mm1, %%mm0"), model1<__VA_ARGS__, V64>})
-#define XMM2_IMM(op, ...) \
-  compare({op, CODE(op " $0x7f, %%xmm1, %%xmm0"), model2<__VA_ARGS__, V128>, Operands::Integer, true, false, 256 * 32})
-#define XMM1_IMM(op, ...) \
-  compare({op, CODE(op " $0x7f, %%xmm1, %%xmm0"), model1<__VA_ARGS__, V128>, Operands::Integer, true, false, 256 * 32})
+#define XMM2_IMM(op, ...)                                                                                    \
+  compare({op, CODE(op " $0x7f, %%xmm1, %%xmm0"), model2<__VA_ARGS__, V128>, Operands::Integer, true, false, \
+           256 * 32})
+#define XMM1_IMM(op, ...)                                                                                    \
+  compare({op, CODE(op " $0x7f, %%xmm1, %%xmm0"), model1<__VA_ARGS__, V128>, Operands::Integer, true, false, \
+           256 * 32})
 #define BOTH2(op, ...)   \
   XMM2(op, __VA_ARGS__); \
   MMX2(op, __VA_ARGS__)

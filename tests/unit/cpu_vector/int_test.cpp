@@ -101,9 +101,9 @@ template <class Body>
 void model_shift_imm(VectorState& state) {
   set_result(state, Body{}(source_of<V128>(state, true), u64{state.imm}));
 }
-#define SHIFT(op, ...)                                                                                            \
-  compare({op, CODE(op " %%xmm1, %%xmm0"), model_shift<__VA_ARGS__, V128>});                                      \
-  compare({op, CODE(op " %%mm1, %%mm0"), model_shift<__VA_ARGS__, V64>});                                         \
+#define SHIFT(op, ...)                                                       \
+  compare({op, CODE(op " %%xmm1, %%xmm0"), model_shift<__VA_ARGS__, V128>}); \
+  compare({op, CODE(op " %%mm1, %%mm0"), model_shift<__VA_ARGS__, V64>});    \
   SHIFT_IMM(op, __VA_ARGS__)
 #define SHIFT_IMM(op, ...) \
   compare({op, CODE(op " $0x7f, %%xmm0"), model_shift_imm<__VA_ARGS__>, Operands::Integer, true})

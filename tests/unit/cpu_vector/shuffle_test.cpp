@@ -49,15 +49,18 @@ TEST(VectorShuffle, ByImmediate) {
   XMM2_IMM("blendps", sem_blend<u32>);
   XMM2_IMM("blendpd", sem_blend<u64>);
   XMM2_IMM("pblendw", sem_blend<u16>);
-  compare({"pshufw", CODE("pshufw $0x7f, %%mm1, %%mm0"), model1<sem_pshufw<0>, V64>, Operands::Integer, true});
-  compare({"palignr", CODE("palignr $0x7f, %%mm1, %%mm0"), model2<sem_palignr, V64>, Operands::Integer, true});
+  compare(
+      {"pshufw", CODE("pshufw $0x7f, %%mm1, %%mm0"), model1<sem_pshufw<0>, V64>, Operands::Integer, true});
+  compare(
+      {"palignr", CODE("palignr $0x7f, %%mm1, %%mm0"), model2<sem_palignr, V64>, Operands::Integer, true});
 }
 
 template <class T>
 void model_insert(VectorState& state) {
   state.xmm0 = sem_insert<T>{}(state.xmm0, static_cast<T>(state.rax), state.imm);
 }
-#define INSERT(op, reg, T) compare({op, CODE(op " $0x7f, %%" reg ", %%xmm0"), model_insert<T>, Operands::Integer, true})
+#define INSERT(op, reg, T) \
+  compare({op, CODE(op " $0x7f, %%" reg ", %%xmm0"), model_insert<T>, Operands::Integer, true})
 #define EXTRACT(op, reg, T) \
   compare({op, CODE(op " $0x7f, %%xmm1, %%" reg), model1<sem_extract<T>, V128>, Operands::Integer, true})
 TEST(VectorShuffle, InsertExtract) {
@@ -123,7 +126,8 @@ void model_string(VectorState& state) {
     if constexpr (!Explicit) return implicit_length(control, text);
     return explicit_length(control, Wide ? static_cast<i64>(reg) : static_cast<i32>(reg));
   };
-  const auto compared = compare_strings(control, state.xmm0, length(state.xmm0, state.rax), state.xmm1, length(state.xmm1, state.rdx));
+  const auto compared = compare_strings(control, state.xmm0, length(state.xmm0, state.rax), state.xmm1,
+                                        length(state.xmm1, state.rdx));
   state.status_flags = compared.status_flags;
   if constexpr (Index) {
     state.rcx = string_index(control, compared.result);
@@ -132,13 +136,15 @@ void model_string(VectorState& state) {
   }
 }
 /// Lengths are mostly short ones.
-#define STRING(op, ...)                                                                                           \
-  compare({op, CODE("andb $0x1f, %%al\n movsbl %%al, %%eax\n movsbl %%dl, %%edx\n sarl $2, %%edx\n " op " $0x7f, %%xmm1, %%xmm0"), \
-           [](VectorState& s) {                                                                                   \
-             s.rax = s.rax & 0x1f;                                                                                \
-             s.rdx = static_cast<u32>(static_cast<i8>(s.rdx) >> 2);                                               \
-             model_string<__VA_ARGS__>(s);                                                                        \
-           },                                                                                                     \
+#define STRING(op, ...)                                                                             \
+  compare({op,                                                                                      \
+           CODE("andb $0x1f, %%al\n movsbl %%al, %%eax\n movsbl %%dl, %%edx\n sarl $2, %%edx\n " op \
+                " $0x7f, %%xmm1, %%xmm0"),                                                          \
+           [](VectorState& s) {                                                                     \
+             s.rax = s.rax & 0x1f;                                                                  \
+             s.rdx = static_cast<u32>(static_cast<i8>(s.rdx) >> 2);                                 \
+             model_string<__VA_ARGS__>(s);                                                          \
+           },                                                                                       \
            Operands::Integer, true, false, 256 * 100})
 TEST(VectorString, Compare) {
   STRING("pcmpestri", true, true, false);
@@ -147,9 +153,10 @@ TEST(VectorString, Compare) {
   STRING("pcmpistrm", false, false, false);
 }
 TEST(VectorString, LengthsOfAnyValue) {
-  compare({"pcmpestri", CODE("pcmpestri $0x7f, %%xmm1, %%xmm0"), model_string<true, true, false>, Operands::Integer, true});
-  compare({"pcmpestriq", CODE(".byte 0x66, 0x48, 0x0f, 0x3a, 0x61, 0xc1, 0x7f"), model_string<true, true, true>,
+  compare({"pcmpestri", CODE("pcmpestri $0x7f, %%xmm1, %%xmm0"), model_string<true, true, false>,
            Operands::Integer, true});
+  compare({"pcmpestriq", CODE(".byte 0x66, 0x48, 0x0f, 0x3a, 0x61, 0xc1, 0x7f"),
+           model_string<true, true, true>, Operands::Integer, true});
 }
 
 }  // namespace

@@ -55,13 +55,13 @@ TEST_F(VectorState64, AlignmentCheckIsForOperandsUpToEightBytes) {
   rflags() |= kRflagsAc;
   apply();
   reg(RAX) = reg(RDI) = kData + 4;
-  expect_fault({0xf3, 0x0f, 0x7e, 0x00}, kAC);                  // movq xmm0, [rax]
-  expect_fault({0x0f, 0xfc, 0x00}, kAC);                        // paddb mm0, [rax]
-  expect_fault({0x66, 0x0f, 0xf7, 0xc1}, kAC);                  // maskmovdqu xmm0, xmm1
-  EXPECT_EQ(run({0x66, 0x0f, 0x6e, 0x00}), RunExit::Budget);    // movd xmm0, [rax]
-  EXPECT_EQ(run({0x0f, 0x10, 0x00}), RunExit::Budget);          // movups xmm0, [rax]
+  expect_fault({0xf3, 0x0f, 0x7e, 0x00}, kAC);                // movq xmm0, [rax]
+  expect_fault({0x0f, 0xfc, 0x00}, kAC);                      // paddb mm0, [rax]
+  expect_fault({0x66, 0x0f, 0xf7, 0xc1}, kAC);                // maskmovdqu xmm0, xmm1
+  EXPECT_EQ(run({0x66, 0x0f, 0x6e, 0x00}), RunExit::Budget);  // movd xmm0, [rax]
+  EXPECT_EQ(run({0x0f, 0x10, 0x00}), RunExit::Budget);        // movups xmm0, [rax]
   reg(RDI) = kData + 8;
-  EXPECT_EQ(run({0x66, 0x0f, 0xf7, 0xc1}), RunExit::Budget);    // maskmovdqu xmm0, xmm1
+  EXPECT_EQ(run({0x66, 0x0f, 0xf7, 0xc1}), RunExit::Budget);  // maskmovdqu xmm0, xmm1
 }
 
 /// The last bytes before an unmapped page: an instruction reads no byte more than its operand has.
@@ -168,19 +168,19 @@ TEST_F(VectorState64, PendingX87ExceptionComesFirst) {
 TEST_F(VectorState64, ControlRegistersDecideWhatExists) {
   state().cr4 &= ~mmu::kCr4Osfxsr;
   apply();
-  expect_fault({0x66, 0x0f, 0xfe, 0xc1}, kUD);              // paddd xmm0, xmm1
-  EXPECT_EQ(run({0x0f, 0xfe, 0xc1}), RunExit::Budget);      // paddd mm0, mm1
-  EXPECT_EQ(run({0x0f, 0xd7, 0xc1}), RunExit::Budget);      // pmovmskb eax, mm1
-  expect_fault({0x66, 0x0f, 0xd7, 0xc1}, kUD);              // pmovmskb eax, xmm1
-  expect_fault({0xf3, 0x0f, 0xd6, 0xc1}, kUD);              // movq2dq xmm0, mm1
+  expect_fault({0x66, 0x0f, 0xfe, 0xc1}, kUD);          // paddd xmm0, xmm1
+  EXPECT_EQ(run({0x0f, 0xfe, 0xc1}), RunExit::Budget);  // paddd mm0, mm1
+  EXPECT_EQ(run({0x0f, 0xd7, 0xc1}), RunExit::Budget);  // pmovmskb eax, mm1
+  expect_fault({0x66, 0x0f, 0xd7, 0xc1}, kUD);          // pmovmskb eax, xmm1
+  expect_fault({0xf3, 0x0f, 0xd6, 0xc1}, kUD);          // movq2dq xmm0, mm1
   state().cr0 |= mmu::kCr0Ts;
   apply();
-  expect_fault({0x0f, 0xfe, 0xc1}, kNM);                    // paddd mm0, mm1
-  expect_fault({0x66, 0x0f, 0xfe, 0xc1}, kUD);              // paddd xmm0, xmm1: #UD first
-  EXPECT_EQ(run({0x0f, 0xc3, 0x08}), RunExit::Budget);      // movnti [rax], ecx
+  expect_fault({0x0f, 0xfe, 0xc1}, kNM);                // paddd mm0, mm1
+  expect_fault({0x66, 0x0f, 0xfe, 0xc1}, kUD);          // paddd xmm0, xmm1: #UD first
+  EXPECT_EQ(run({0x0f, 0xc3, 0x08}), RunExit::Budget);  // movnti [rax], ecx
   state().cr0 |= mmu::kCr0Em;
   apply();
-  expect_fault({0x0f, 0xfe, 0xc1}, kUD);                    // paddd mm0, mm1
+  expect_fault({0x0f, 0xfe, 0xc1}, kUD);  // paddd mm0, mm1
 }
 
 class VectorExceptions : public VectorState64 {
@@ -217,8 +217,8 @@ TEST_F(VectorExceptions, CompareToFlagsLeavesFlagsWhenItFaults) {
   state().mxcsr = 0x1f80 & ~(softfloat::kIE << kMxcsrMasksShift);
   set_xmm(state(), 1, V128{{0x7fc00000, 0}});
   rflags() |= kRflagsStatus;
-  expect_fault({0x0f, 0x2f, 0xc1}, kXM);                    // comiss xmm0, xmm1
-  EXPECT_EQ(run({0x0f, 0x2e, 0xc1}), RunExit::Budget);      // ucomiss xmm0, xmm1
+  expect_fault({0x0f, 0x2f, 0xc1}, kXM);                // comiss xmm0, xmm1
+  EXPECT_EQ(run({0x0f, 0x2e, 0xc1}), RunExit::Budget);  // ucomiss xmm0, xmm1
   EXPECT_EQ(rflags() & kRflagsStatus, kRflagsZf | kRflagsPf | kRflagsCf);
 }
 

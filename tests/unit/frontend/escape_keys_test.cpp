@@ -29,7 +29,10 @@ TEST(EscapeKeys, CommandsMayArriveInPieces) {
 TEST(EscapeKeys, HelpLiteralAndUnknown) {
   EscapeKeys keys;
   EXPECT_TRUE(type(keys, "\x01h").help);
-  EXPECT_TRUE(type(keys, "\x01""c").monitor);
+  EXPECT_TRUE(type(keys,
+                   "\x01"
+                   "c")
+                  .monitor);
   EXPECT_FALSE(type(keys, "c").monitor);
   EXPECT_EQ(type(keys, "\x01\x01").to_guest, std::vector<u8>{1});
   EXPECT_TRUE(type(keys, "\x01z").to_guest.empty());

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "common/bits.h"
-#include "machine/tables/aml.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/tables/aml.h"
 
 namespace reprise::machine {
 namespace {
@@ -23,7 +23,8 @@ u8 sum(std::span<const u8> bytes) {
 
 /// Follows the pointers as a guest does.
 struct Parsed {
-  AcpiTables tables = place_acpi_tables(build_acpi_image({.apic_ids = {0, 1}, .hpet_block_id = 0x8086a201}), kAcpiTablesPhys);
+  AcpiTables tables =
+      place_acpi_tables(build_acpi_image({.apic_ids = {0, 1}, .hpet_block_id = 0x8086a201}), kAcpiTablesPhys);
   std::span<const u8> at(u64 phys) const {
     return std::span<const u8>(tables.bytes).subspan(phys - tables.phys);
   }

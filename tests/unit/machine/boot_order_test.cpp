@@ -11,7 +11,8 @@ namespace {
 using Order = std::vector<std::size_t>;
 
 Drive drive(DiskBus bus, DiskMedia media, unsigned place, std::string name) {
-  return {.disk = {.medium = nullptr, .bus = bus, .media = media, .serial = "", .name = std::move(name)}, .place = place};
+  return {.disk = {.medium = nullptr, .bus = bus, .media = media, .serial = "", .name = std::move(name)},
+          .place = place};
 }
 
 const std::vector<Drive>& drives() {
@@ -41,7 +42,8 @@ TEST(BootOrder, NamesOnlyDrivesThatAreThere) {
 TEST(BootOrder, PathsAreThoseOfFirmware) {
   EXPECT_EQ(firmware_path(drives()[0], 0), "/pci@i0cf8/ide@1,1/drive@0/disk@0");
   EXPECT_EQ(firmware_path(drives()[1], 0), "/pci@i0cf8/ide@1,1/drive@1/disk@0");
-  EXPECT_EQ(firmware_path(drive(DiskBus::Ide, DiskMedia::Disk, 3, ""), 0), "/pci@i0cf8/ide@1,1/drive@1/disk@1");
+  EXPECT_EQ(firmware_path(drive(DiskBus::Ide, DiskMedia::Disk, 3, ""), 0),
+            "/pci@i0cf8/ide@1,1/drive@1/disk@1");
   EXPECT_EQ(firmware_path(drives()[2], 12), "/pci@i0cf8/scsi@c/disk@0,0");
   EXPECT_EQ(firmware_path(drives()[3], 0), "/pci@i0cf8/isa@1/fdc@03f0/floppy@1");
   EXPECT_EQ(firmware_path(drives()[4], 3), "/pci@i0cf8/pci8086,2922@3/drive@5/disk@0");
@@ -56,7 +58,8 @@ class NoMemory final : public DmaPort {
 TEST(BootOrder, TheFileHasALineForEachPathAndEndsWithAZero) {
   NoMemory memory;
   const MemoryMap memory_map(64 * kMiB);
-  const AcpiImage acpi = build_acpi_image({.apic_ids = {0}, .hpet_block_id = 1, .vga = true, .pci_window_phys = 0x8000'0000});
+  const AcpiImage acpi =
+      build_acpi_image({.apic_ids = {0}, .hpet_block_id = 1, .vga = true, .pci_window_phys = 0x8000'0000});
   const std::vector<std::string> paths = {"/first", "/second"};
   for (const bool any : {false, true}) {
     devices::FwCfg fw_cfg(memory);

@@ -49,7 +49,10 @@ using Mistake = std::function<void(cpu::Cpu& cpu)>;
 class FaultyEngine final : public cpu::Engine {
  public:
   FaultyEngine(mmu::CodePages& code_pages, u64 victim, u64 from, Mistake mistake)
-      : interp_(cpu::default_profile(), code_pages), victim_(victim), from_(from), mistake_(std::move(mistake)) {}
+      : interp_(cpu::default_profile(), code_pages),
+        victim_(victim),
+        from_(from),
+        mistake_(std::move(mistake)) {}
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override {
     const u64 target = cpu.state.retired + budget;
     while (cpu.state.retired < target) {
@@ -75,12 +78,12 @@ struct Bench {
       0xe4, kPort,                                // 00 in al, 80h
       0xfe, 0xc1,                                 // 02 inc cl
       0x01, 0xc3,                                 // 04 add ebx, eax
-      0x89, 0x1d, 0x00, 0x00, 0x03, 0x00,         // 06 mov [30000h], ebx
-      0x01, 0x1c, 0x8d, 0x00, 0x02, 0x03, 0x00,   // 0c add [30200h + 4 * ecx], ebx
-      0xf6, 0xc1, 0x0f,                           // 13 test cl, 15
+      0x89, 0x1d,  0x00, 0x00, 0x03, 0x00,        // 06 mov [30000h], ebx
+      0x01, 0x1c,  0x8d, 0x00, 0x02, 0x03, 0x00,  // 0c add [30200h + 4 * ecx], ebx
+      0xf6, 0xc1,  0x0f,                          // 13 test cl, 15
       0x75, 0xe8,                                 // 16 jnz 00
       0xe6, kPort,                                // 18 out 80h, al
-      0xfe, 0x05, 0x01, 0x00, 0x01, 0x00,         // 1a inc byte [10001h]: the port of the first instruction
+      0xfe, 0x05,  0x01, 0x00, 0x01, 0x00,        // 1a inc byte [10001h]: the port of the first instruction
       0xeb, 0xde,                                 // 20 jmp 00
   };
   static constexpr u64 kAddEbx = kCode + 0x04, kStore = kCode + 0x06, kJump = kCode + 0x16;
@@ -90,13 +93,15 @@ struct Bench {
         map_(*ram_),
         board_(map_, code_pages_),
         tap_(board_, board_),
-        cpu_(std::make_unique<cpu::Cpu>(tap_.tap, tap_.tap, map_, code_pages_, cpu::default_profile(), log_)) {
+        cpu_(
+            std::make_unique<cpu::Cpu>(tap_.tap, tap_.tap, map_, code_pages_, cpu::default_profile(), log_)) {
     EXPECT_TRUE(map_.add_ram("ram", 0, kRamBytes, 0).ok());
     std::copy(std::begin(kLoop), std::end(kLoop), ram_->host() + kCode);
     cpu::CpuState& state = cpu_->state;
     state.cr0 = mmu::kCr0Pe | mmu::kCr0Et;
     state.rip = kCode;
-    for (cpu::Segment& segment : state.seg) segment = {.base = 0, .limit = ~0u, .selector = 8, .access = 0xc093};
+    for (cpu::Segment& segment : state.seg)
+      segment = {.base = 0, .limit = ~0u, .selector = 8, .access = 0xc093};
     state.seg[cpu::CS].access = 0xc09b;
     cpu_->state_replaced();
   }
@@ -109,7 +114,8 @@ struct Bench {
           return std::make_unique<FaultyEngine>(code_pages_, victim, from, mistake);
         },
         options, *cpu_, tap_, board_);
-    while (cpu_->state.retired < instructions && engine_->failure().empty()) (void)engine_->run(*cpu_, budget);
+    while (cpu_->state.retired < instructions && engine_->failure().empty())
+      (void)engine_->run(*cpu_, budget);
   }
   std::string report() const { return engine_->failure(); }
   bool says(std::string_view text) const { return report().find(text) != std::string::npos; }
@@ -150,7 +156,8 @@ TEST(Lockstep, TheStateIsThatOfTheEngineAlone) {
   Bench alone;
   alone.tap_.tap.attach(*alone.cpu_);
   cpu::InterpEngine interp(cpu::default_profile(), alone.code_pages_);
-  while (alone.cpu_->state.retired < retired) (void)interp.run(*alone.cpu_, retired - alone.cpu_->state.retired);
+  while (alone.cpu_->state.retired < retired)
+    (void)interp.run(*alone.cpu_, retired - alone.cpu_->state.retired);
   EXPECT_TRUE(same_state(together, alone.cpu_->state)) << state_difference(together, alone.cpu_->state);
   EXPECT_TRUE(std::equal(bench.ram_->host(), bench.ram_->host() + kRamBytes, alone.ram_->host()));
 }
@@ -173,7 +180,9 @@ TEST(Lockstep, NamesTheInstructionThatLeavesWrongFlags) {
 TEST(Lockstep, NamesTheInstructionThatStoresWrongly) {
   Bench bench;
   bench.run(Bench::kStore, 20'000, [&](cpu::Cpu&) { bench.map_.write(kData + 512, Width::Byte, 0xee); });
-  EXPECT_TRUE(bench.first_wrong_is("mov dword ptr [0x00030000], ebx") || bench.first_wrong_is("mov [0x00030000], ebx")) << bench.report();
+  EXPECT_TRUE(bench.first_wrong_is("mov dword ptr [0x00030000], ebx") ||
+              bench.first_wrong_is("mov [0x00030000], ebx"))
+      << bench.report();
   EXPECT_TRUE(bench.says("memory")) << bench.report();
 }
 

@@ -11,7 +11,7 @@
 namespace reprise::softfloat::test {
 
 class Random {
-public:
+ public:
   explicit Random(u64 seed) : state_(seed * 0x9e3779b97f4a7c15 + 1) {}
   u64 next() {
     state_ ^= state_ << 13;
@@ -22,7 +22,7 @@ public:
   u64 below(u64 bound) { return (next() >> 11) % bound; }
   bool chance(u64 one_in) { return below(one_in) == 0; }
 
-private:
+ private:
   u64 state_;
 };
 

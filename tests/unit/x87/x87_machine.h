@@ -10,7 +10,7 @@
 namespace reprise::cpu::test {
 
 class NoBus final : public CpuBus {
-public:
+ public:
   u32 port_read(u16, Width) override { return 0; }
   void port_write(u16, Width, u32) override {}
   bool apic_msr_read(u32, u64&) override { return false; }
@@ -19,7 +19,7 @@ public:
 };
 
 class NoInterrupts final : public InterruptSource {
-public:
+ public:
   bool interrupt_pending() const override { return false; }
   u8 acknowledge_interrupt() override { return 0; }
   u8 cr8() const override { return 0; }
@@ -27,7 +27,7 @@ public:
 };
 
 class Machine {
-public:
+ public:
   static constexpr u64 kRamBytes = 1 << 20;
 
   Machine()

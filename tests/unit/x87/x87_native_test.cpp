@@ -55,7 +55,7 @@ constexpr u32 kHereFip = 0x11110000;
 constexpr u32 kHereFdp = 0x22220000;
 
 class HostFpu {
-public:
+ public:
   HostFpu() {
     code_ = static_cast<u8*>(
         mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -89,12 +89,12 @@ public:
     return out;
   }
 
-private:
+ private:
   u8* code_;
 };
 
 class GuestFpu {
-public:
+ public:
   GuestFpu() : decoder_(default_profile()) {}
 
   /// False: the instruction is undefined.
@@ -145,7 +145,7 @@ public:
     return true;
   }
 
-private:
+ private:
   // Above what a 16-bit environment image can hold.
   static constexpr u32 kPagePhys = 0x30000;
   static constexpr u16 kCodeOffset = 0x800;

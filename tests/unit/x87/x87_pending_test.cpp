@@ -10,7 +10,7 @@ namespace reprise::cpu::test {
 namespace {
 
 class X87Pending : public testing::Test {
-protected:
+ protected:
   X87Pending() : decoder(default_profile()) {}
 
   Status run(std::vector<u8> code) {
