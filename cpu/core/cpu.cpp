@@ -1,8 +1,7 @@
 #include "cpu/core/cpu.h"
 #include "common/log.h"
 
-#include "cpu/system/debug_regs.h"
-#include "cpu/system/segments.h"
+#include "cpu/core/breakpoints.h"
 
 namespace reprise::cpu {
 

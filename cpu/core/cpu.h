@@ -5,6 +5,7 @@
 
 #include "common/ports.h"
 #include "cpu/core/insn.h"
+#include "cpu/core/segment_reach.h"
 #include "cpu/profile/cpuid.h"
 #include "cpu/state/exceptions.h"
 #include "cpu/state/flags.h"
@@ -38,13 +39,6 @@ class CpuBus {
   virtual bool x87_error(X87Error) { return true; }
   /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
   virtual u64 virtual_ns(u64 retired) = 0;
-};
-
-/// How far accesses through a segment register reach for certain, in bytes from its base: those that end
-/// there or before are allowed, others need a closer look.
-struct SegmentReach {
-  u64 read_end = 0;
-  u64 write_end = 0;
 };
 
 struct Cpu final : public mmu::AccessObserver {

@@ -1,8 +1,6 @@
 // Segmentation and alignment checks of data accesses. SDM 3A 5.3 (limit), 5.5 (type), 6.15 #AC.
 #include "cpu/core/operands.h"
 
-#include "cpu/system/segments.h"
-
 namespace reprise::cpu {
 namespace {
 

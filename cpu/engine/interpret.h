@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "cpu/blocks/block_cache.h"
-#include "cpu/core/cpu.h"
+#include "cpu/core/boundary.h"
 #include "cpu/engine/engine.h"
 
 namespace reprise::cpu {
@@ -14,26 +14,6 @@ namespace reprise::cpu {
 inline u64 fetch_linear(const Cpu& cpu) {
   const u64 linear = cpu.state.rip + cpu.state.seg[CS].base;
   return cpu.mode.is64() ? linear : static_cast<u32>(linear);
-}
-
-/// Between two instructions of the same budget: nothing waits for Vcpu::run(), which would only go on.
-inline bool nothing_waits(const Cpu& cpu) {
-  const CpuState& state = cpu.state;
-  if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
-      state.activity != Activity::Running || state.pending_debug != 0 || state.nmi_pending ||
-      state.mov_ss_shadow || ((state.smi_pending || state.init_pending) && !state.in_smm) ||
-      (state.rflags & kRflagsTf) || (state.dr7 & 0xff) != 0)
-    return false;
-  return !(state.rflags & kRflagsIf) || !cpu.interrupts.interrupt_pending();
-}
-
-/// After an instruction that may have changed mode, interruptibility or devices: true when nothing waits. Shadows and
-/// RF, which cover one instruction, are then over, as Vcpu::run_engine() has it.
-inline bool pass_boundary(Cpu& cpu) {
-  if (!nothing_waits(cpu)) return false;
-  cpu.state.sti_shadow = false;
-  cpu.state.rflags &= ~kRflagsRf;
-  return true;
 }
 
 /// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the

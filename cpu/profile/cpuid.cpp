@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/profile/allowed_bits.h"
 #include "cpu/state/xsave.h"
-#include "cpu/system/control_regs.h"
 #include "mmu/paging_bits.h"
 
 namespace reprise::cpu {

@@ -1,7 +1,7 @@
 // IN, OUT, INS, OUTS. SDM 1 chapter 19 (protection), SDM 2A/2B.
 // Every port access ends the block, so that devices see exact time and their interrupts are taken at once. A
 // REP form runs one iteration at a time, but for those that the device says only move data (a disk's data port).
-#include "cpu/engine/interpret.h"
+#include "cpu/core/boundary.h"
 #include "cpu/sem/shapes.h"
 #include "cpu/system/debug_regs.h"
 

@@ -1,6 +1,6 @@
 #include "cpu/state/xsave.h"
 
-#include "cpu/sem/x87.h"
+#include "cpu/state/x87_bits.h"
 
 namespace reprise::cpu {
 namespace {

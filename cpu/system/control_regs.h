@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/core/cpu.h"
+#include "cpu/profile/allowed_bits.h"
 
 namespace reprise::cpu {
 
@@ -21,12 +22,5 @@ inline constexpr u64 kCr0Defined = mmu::kCr0Pe | mmu::kCr0Mp | mmu::kCr0Em | mmu
 [[nodiscard]] bool load_pdptes(Cpu& cpu, u64 cr3);
 /// Whether these values make PAE paging, which has PDPTEs.
 bool pae_paging(u64 cr0, u64 cr4, u64 efer);
-
-/// EFER bits the profile offers, LMA included.
-u64 allowed_efer(const CpuProfile& profile);
-/// CR4 bits the profile offers.
-u64 allowed_cr4(const CpuProfile& profile);
-/// XCR0 bits the profile offers.
-u64 allowed_xcr0(const CpuProfile& profile);
 
 }  // namespace reprise::cpu

@@ -94,15 +94,6 @@ bool selector_in_table(const Cpu& cpu, u16 selector);
 /// IRET.
 void null_inaccessible_segments(CpuState& state);
 
-/// True when the type of the segment lets code in protected mode access it.
-bool segment_type_allows(const Segment& segment, mmu::Access access);
-/// How far all accesses through the segment are allowed in `mode`, which is not a 64-bit one. Nothing is
-/// certain of segments that expand down.
-SegmentReach segment_reach(const Segment& segment, ModeKey mode);
-
-/// True when [offset, offset + bytes) lies within the limit. `offset` is truncated to 32 bits by the caller.
-bool within_limit(const Segment& segment, u64 offset, u64 bytes);
-
 /// True when `linear` is canonical for the current paging mode; always outside long mode.
 inline bool canonical(const Cpu& cpu, u64 linear) { return mmu::is_canonical(cpu.mmu.context(), linear); }
 /// True in 64-bit mode.

@@ -20,6 +20,11 @@ LAYERS = {
     "machine": {"common", "mmu", "cpu", "jit", "devices"},
     "frontend": {"common", "machine"},
 }
+# Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
+ORDER = {
+    "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
+    "machine": ["layout", "clock", "tables", "storage", "boot", "firmware", "outside", "lockstep", "board", "", "monitor"],
+}
 # Single headers that a folder may include beyond its layers.
 EXTRA_HEADERS = {("frontend", "devices/backend.h")}
 # library header prefix -> the only files, outside tests, that may include it.
@@ -32,6 +37,21 @@ ONE_INCLUDER = {
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 SOURCES = {".h", ".cpp", ".inc"}
+
+
+def subfolder(name):
+    """The folder inside the layer that holds `name`, a path from the root; "" for the layer's own files."""
+    parts = name.split("/")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def points_upward(name, header):
+    """Whether `name` and `header`, both of one layer, are in the wrong order, or in a folder without a place in it."""
+    order = ORDER.get(name.split("/")[0])
+    if order is None:
+        return False
+    here, there = subfolder(name), subfolder(header)
+    return here not in order or there not in order or order.index(there) > order.index(here)
 
 
 def violations_in(name, text):
@@ -55,6 +75,8 @@ def violations_in(name, text):
             yield number, f'"{header}" is in no known folder'
         elif target != folder and target not in LAYERS[folder] and (folder, header) not in EXTRA_HEADERS:
             yield number, f"{folder} may not include {target}"
+        elif target == folder and points_upward(name, header):
+            yield number, f'"{header}" points upward inside {folder}'
 
 
 def check_tree(root):
