@@ -4,18 +4,12 @@ namespace reprise::devices {
 
 std::string_view describe(BlockStatus status) {
   switch (status) {
-    case BlockStatus::Ok:
-      return "done";
-    case BlockStatus::ReadError:
-      return "the host could not read";
-    case BlockStatus::WriteError:
-      return "the host could not write";
-    case BlockStatus::NoSpace:
-      return "the host's disk is full";
-    case BlockStatus::ReadOnly:
-      return "the image is read-only";
-    case BlockStatus::OutOfRange:
-      return "beyond the end of the image";
+    case BlockStatus::Ok: return "done";
+    case BlockStatus::ReadError: return "the host could not read";
+    case BlockStatus::WriteError: return "the host could not write";
+    case BlockStatus::NoSpace: return "the host's disk is full";
+    case BlockStatus::ReadOnly: return "the image is read-only";
+    case BlockStatus::OutOfRange: return "beyond the end of the image";
   }
   return "";
 }

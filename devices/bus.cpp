@@ -14,12 +14,9 @@ constexpr Width widest_within(unsigned bytes) {
 
 std::string_view describe(PioMapError error) {
   switch (error) {
-    case PioMapError::EmptyRange:
-      return "the port range is empty";
-    case PioMapError::PastLastPort:
-      return "the port range ends past FFFFh";
-    case PioMapError::Overlap:
-      return "the port range overlaps one that is already mapped";
+    case PioMapError::EmptyRange: return "the port range is empty";
+    case PioMapError::PastLastPort: return "the port range ends past FFFFh";
+    case PioMapError::Overlap: return "the port range overlaps one that is already mapped";
   }
   return "unknown";
 }

@@ -16,24 +16,15 @@ EscapeKeys::Outcome EscapeKeys::take(std::span<const u8> typed) {
     after_escape_ = false;
     switch (key) {
       case 'x':
-      case 'X':
-        outcome.quit = true;
-        break;
+      case 'X': outcome.quit = true; break;
       case 'h':
       case 'H':
-      case '?':
-        outcome.help = true;
-        break;
+      case '?': outcome.help = true; break;
       case 'c':
-      case 'C':
-        outcome.monitor = true;
-        break;
+      case 'C': outcome.monitor = true; break;
       case 'a':
-      case kCtrlA:
-        outcome.to_guest.push_back(kCtrlA);
-        break;
-      default:
-        break;
+      case kCtrlA: outcome.to_guest.push_back(kCtrlA); break;
+      default: break;
     }
   }
   return outcome;

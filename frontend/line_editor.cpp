@@ -34,8 +34,7 @@ LineEditor::Outcome LineEditor::key(u8 key) {
       }
       if (sequence_.size() < 8) sequence_ += static_cast<char>(key);
       return {};
-    case Escape::None:
-      break;
+    case Escape::None: break;
   }
   if (key == kEscape) {
     escape_ = Escape::Begun;
@@ -48,17 +47,12 @@ LineEditor::Outcome LineEditor::key(u8 key) {
 
 std::string LineEditor::control(u8 key) {
   switch (key) {
-    case kTab:
-      return complete();
+    case kTab: return complete();
     case kDelete:
-    case ctrl('H'):
-      return cursor_ == 0 ? "" : remove(cursor_ - 1, cursor_);
-    case ctrl('D'):
-      return remove(cursor_, std::min(cursor_ + 1, line_.size()));
-    case ctrl('U'):
-      return remove(0, cursor_);
-    case ctrl('K'):
-      return remove(cursor_, line_.size());
+    case ctrl('H'): return cursor_ == 0 ? "" : remove(cursor_ - 1, cursor_);
+    case ctrl('D'): return remove(cursor_, std::min(cursor_ + 1, line_.size()));
+    case ctrl('U'): return remove(0, cursor_);
+    case ctrl('K'): return remove(cursor_, line_.size());
     case ctrl('W'): {
       std::size_t first = cursor_;
       while (first > 0 && line_[first - 1] == ' ') --first;
@@ -70,44 +64,30 @@ std::string LineEditor::control(u8 key) {
       cursor_ = 0;
       recalled_ = history_.size();
       return "^C\r\n" + redraw();
-    case ctrl('B'):
-      return move_to(cursor_ == 0 ? 0 : cursor_ - 1);
-    case ctrl('F'):
-      return move_to(std::min(cursor_ + 1, line_.size()));
-    case ctrl('E'):
-      return move_to(line_.size());
-    case ctrl('P'):
-      return recalled_ == 0 ? "" : recall(recalled_ - 1);
-    case ctrl('N'):
-      return recalled_ >= history_.size() ? "" : recall(recalled_ + 1);
-    case ctrl('L'):
-      return "\x1b[H\x1b[2J" + redraw();
-    default:
-      return {};
+    case ctrl('B'): return move_to(cursor_ == 0 ? 0 : cursor_ - 1);
+    case ctrl('F'): return move_to(std::min(cursor_ + 1, line_.size()));
+    case ctrl('E'): return move_to(line_.size());
+    case ctrl('P'): return recalled_ == 0 ? "" : recall(recalled_ - 1);
+    case ctrl('N'): return recalled_ >= history_.size() ? "" : recall(recalled_ + 1);
+    case ctrl('L'): return "\x1b[H\x1b[2J" + redraw();
+    default: return {};
   }
 }
 
 std::string LineEditor::escape_end(u8 key) {
   switch (key) {
-    case 'A':
-      return control(ctrl('P'));
-    case 'B':
-      return control(ctrl('N'));
-    case 'C':
-      return control(ctrl('F'));
-    case 'D':
-      return control(ctrl('B'));
-    case 'H':
-      return move_to(0);
-    case 'F':
-      return move_to(line_.size());
+    case 'A': return control(ctrl('P'));
+    case 'B': return control(ctrl('N'));
+    case 'C': return control(ctrl('F'));
+    case 'D': return control(ctrl('B'));
+    case 'H': return move_to(0);
+    case 'F': return move_to(line_.size());
     case '~':
       if (sequence_ == "1" || sequence_ == "7") return move_to(0);
       if (sequence_ == "3") return control(ctrl('D'));
       if (sequence_ == "4" || sequence_ == "8") return move_to(line_.size());
       return {};
-    default:
-      return {};
+    default: return {};
   }
 }
 

@@ -60,13 +60,9 @@ Result<std::unique_ptr<MonitorSocket>> MonitorSocket::open(const std::string& pa
     return cannot(path,
                   fmt::format("has no possible name: give 1 to {} characters", sizeof address.sun_path - 1));
   switch (occupant(path, address)) {
-    case Occupant::Nobody:
-      break;
-    case Occupant::Stale:
-      unlink(path.c_str());
-      break;
-    case Occupant::Listener:
-      return cannot(path, "is in use by another process: give another path");
+    case Occupant::Nobody: break;
+    case Occupant::Stale: unlink(path.c_str()); break;
+    case Occupant::Listener: return cannot(path, "is in use by another process: give another path");
     case Occupant::OtherFile:
       return cannot(path, "would replace a file that is no socket: give another path");
   }

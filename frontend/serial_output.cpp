@@ -46,12 +46,10 @@ class NullOutput final : public devices::CharBackend {
 Result<std::unique_ptr<devices::CharBackend>> open_serial_output(const SerialTarget& target) {
   using Output = std::unique_ptr<devices::CharBackend>;
   switch (target.kind) {
-    case SerialTarget::Kind::Null:
-      return Output(std::make_unique<NullOutput>());
+    case SerialTarget::Kind::Null: return Output(std::make_unique<NullOutput>());
     case SerialTarget::Kind::Stdio:
       return Output(std::make_unique<DescriptorOutput>(STDOUT_FILENO, DescriptorOutput::Owned::No));
-    case SerialTarget::Kind::File:
-      break;
+    case SerialTarget::Kind::File: break;
   }
   const int descriptor = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) {

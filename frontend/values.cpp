@@ -27,23 +27,14 @@ std::optional<u64> parse_size(std::string_view text) {
   if (!unit.empty()) {
     switch (unit[0]) {
       case 'k':
-      case 'K':
-        shift = 10;
-        break;
+      case 'K': shift = 10; break;
       case 'm':
-      case 'M':
-        shift = 20;
-        break;
+      case 'M': shift = 20; break;
       case 'g':
-      case 'G':
-        shift = 30;
-        break;
+      case 'G': shift = 30; break;
       case 't':
-      case 'T':
-        shift = 40;
-        break;
-      default:
-        return std::nullopt;
+      case 'T': shift = 40; break;
+      default: return std::nullopt;
     }
     const std::string_view rest = unit.substr(1);
     if (!rest.empty() && rest != "iB" && rest != "B") return std::nullopt;

@@ -36,8 +36,7 @@ Kind kind_of(Mnemonic mnemonic) {
   switch (mnemonic) {
     case Mnemonic::CMP:
     case Mnemonic::TEST:
-    case Mnemonic::BT:
-      return Kind::Reads;
+    case Mnemonic::BT: return Kind::Reads;
     case Mnemonic::MOV:
     case Mnemonic::MOVZX:
     case Mnemonic::MOVSX:
@@ -60,8 +59,7 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::SARX:
     case Mnemonic::SHLX:
     case Mnemonic::SHRX:
-    case Mnemonic::MOVBE:
-      return Kind::Writes;
+    case Mnemonic::MOVBE: return Kind::Writes;
     case Mnemonic::ADD:
     case Mnemonic::ADC:
     case Mnemonic::SUB:
@@ -87,20 +85,15 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::CRC32:
     case Mnemonic::BTS:
     case Mnemonic::BTR:
-    case Mnemonic::BTC:
-      return Kind::Modifies;
+    case Mnemonic::BTC: return Kind::Modifies;
     case Mnemonic::XCHG:
-    case Mnemonic::XADD:
-      return Kind::Exchanges;
-    case Mnemonic::CMPXCHG:
-      return Kind::Compares;
+    case Mnemonic::XADD: return Kind::Exchanges;
+    case Mnemonic::CMPXCHG: return Kind::Compares;
     case Mnemonic::IMUL:
     case Mnemonic::MUL:
     case Mnemonic::DIV:
-    case Mnemonic::IDIV:
-      return Kind::Multiplies;
-    case Mnemonic::LEA:
-      return Kind::Address;
+    case Mnemonic::IDIV: return Kind::Multiplies;
+    case Mnemonic::LEA: return Kind::Address;
     case Mnemonic::JMP:
     case Mnemonic::NOP:
     case Mnemonic::CLC:
@@ -109,25 +102,20 @@ Kind kind_of(Mnemonic mnemonic) {
     case Mnemonic::CLD:
     case Mnemonic::STD:
     case Mnemonic::CLI:
-    case Mnemonic::SAHF:
-      return Kind::Nothing;
+    case Mnemonic::SAHF: return Kind::Nothing;
     case Mnemonic::PUSH:
     case Mnemonic::POP:
     case Mnemonic::CALL:
     case Mnemonic::RET:
-    case Mnemonic::LEAVE:
-      return Kind::Stack;
+    case Mnemonic::LEAVE: return Kind::Stack;
     case Mnemonic::LAHF:
     case Mnemonic::CBW:
     case Mnemonic::CWDE:
-    case Mnemonic::CDQE:
-      return Kind::SignsA;
+    case Mnemonic::CDQE: return Kind::SignsA;
     case Mnemonic::CWD:
     case Mnemonic::CDQ:
-    case Mnemonic::CQO:
-      return Kind::SignsD;
-    default:
-      return Kind::Unknown;
+    case Mnemonic::CQO: return Kind::SignsD;
+    default: return Kind::Unknown;
   }
 }
 
@@ -155,12 +143,9 @@ std::optional<i32> change_of_stack_insn(const Insn& in, unsigned gpr) {
   if (in.operand_bytes != word_bytes(in) || in.has(Insn::kStack16)) return std::nullopt;
   switch (in.mnemonic) {
     case Mnemonic::PUSH:
-    case Mnemonic::CALL:
-      return -i32{word_bytes(in)};
-    case Mnemonic::POP:
-      return word_bytes(in);
-    default:
-      return std::nullopt;  // RET: nothing follows
+    case Mnemonic::CALL: return -i32{word_bytes(in)};
+    case Mnemonic::POP: return word_bytes(in);
+    default: return std::nullopt;  // RET: nothing follows
   }
 }
 
@@ -186,10 +171,8 @@ std::optional<i32> change_of(const Insn& in, unsigned gpr) {
   const bool second = is_gpr(in, 1, gpr);
   switch (kind_of(in.mnemonic)) {
     case Kind::Reads:
-    case Kind::Nothing:
-      return 0;
-    case Kind::Writes:
-      return first ? std::nullopt : std::optional(0);
+    case Kind::Nothing: return 0;
+    case Kind::Writes: return first ? std::nullopt : std::optional(0);
     case Kind::Modifies:
       if (!first) return 0;
       if (in.mnemonic == Mnemonic::INC) return add_constant(in, 1);
@@ -203,22 +186,16 @@ std::optional<i32> change_of(const Insn& in, unsigned gpr) {
       if (in.base / 8 == gpr && in.index / 8 == cpu::kGprZero && in.addr_shift == word_addr_shift(in))
         return add_constant(in, in.disp);
       return std::nullopt;
-    case Kind::Exchanges:
-      return first || second ? std::nullopt : std::optional(0);
-    case Kind::Compares:
-      return first || gpr == cpu::RAX ? std::nullopt : std::optional(0);
+    case Kind::Exchanges: return first || second ? std::nullopt : std::optional(0);
+    case Kind::Compares: return first || gpr == cpu::RAX ? std::nullopt : std::optional(0);
     case Kind::Multiplies:
       if (in.form == Form::R || in.form == Form::M)
         return gpr == cpu::RAX || gpr == cpu::RDX ? std::nullopt : std::optional(0);
       return first ? std::nullopt : std::optional(0);
-    case Kind::SignsA:
-      return gpr == cpu::RAX ? std::nullopt : std::optional(0);
-    case Kind::SignsD:
-      return gpr == cpu::RDX ? std::nullopt : std::optional(0);
-    case Kind::Stack:
-      return change_of_stack_insn(in, gpr);
-    case Kind::Unknown:
-      break;
+    case Kind::SignsA: return gpr == cpu::RAX ? std::nullopt : std::optional(0);
+    case Kind::SignsD: return gpr == cpu::RDX ? std::nullopt : std::optional(0);
+    case Kind::Stack: return change_of_stack_insn(in, gpr);
+    case Kind::Unknown: break;
   }
   return std::nullopt;
 }
@@ -236,13 +213,10 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
       return std::nullopt;
     switch (in.mnemonic) {
       case Mnemonic::PUSH:
-      case Mnemonic::CALL:
-        return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, true, true, -i64{bytes}};
+      case Mnemonic::CALL: return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, true, true, -i64{bytes}};
       case Mnemonic::POP:
-      case Mnemonic::RET:
-        return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, false, true, 0};
-      default:
-        return MemoryAccess{cpu::RBP, cpu::kSegFlat, bytes, false, true, 0};  // LEAVE
+      case Mnemonic::RET: return MemoryAccess{cpu::RSP, cpu::kSegFlat, bytes, false, true, 0};
+      default: return MemoryAccess{cpu::RBP, cpu::kSegFlat, bytes, false, true, 0};  // LEAVE
     }
   }
   if (in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in) || in.has(Insn::kCheckAddress))
@@ -257,24 +231,18 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   } else {
     switch (kind) {
       case Kind::Reads:
-      case Kind::Multiplies:
-        break;
+      case Kind::Multiplies: break;
       case Kind::Writes:
       case Kind::Modifies:
-      case Kind::Compares:
-        writes = first;
-        break;
-      case Kind::Exchanges:
-        writes = true;
-        break;
+      case Kind::Compares: writes = first; break;
+      case Kind::Exchanges: writes = true; break;
       case Kind::Nothing:
         if (in.mnemonic != Mnemonic::JMP) return std::nullopt;
         break;
       case Kind::Stack:
         if (in.mnemonic == Mnemonic::POP) return std::nullopt;
         break;
-      default:
-        return std::nullopt;
+      default: return std::nullopt;
     }
     // Bit strings reach beyond their operand.
     if (in.form == Form::MR && (in.mnemonic == Mnemonic::BT || in.mnemonic == Mnemonic::BTS ||

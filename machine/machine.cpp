@@ -136,11 +136,9 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
 
   switch (pc_.vcpu(0).run(slice(limits))) {
     case cpu::VcpuExit::Budget:
-    case cpu::VcpuExit::Attention:
-      return std::nullopt;
+    case cpu::VcpuExit::Attention: return std::nullopt;
     case cpu::VcpuExit::Halted:
-    case cpu::VcpuExit::WaitForSipi:
-      return idle(limits);
+    case cpu::VcpuExit::WaitForSipi: return idle(limits);
     case cpu::VcpuExit::Shutdown:
       if (suspicion() != nullptr) request(MachineRequest::Panic, 0);
       if (pending_.request != MachineRequest::None) return std::nullopt;
@@ -186,12 +184,9 @@ std::optional<Machine::Ending> Machine::check_request() {
     return Ending{reason, exit_code_of(reason), std::move(message)};
   };
   switch (pending.request) {
-    case MachineRequest::None:
-      return std::nullopt;
-    case MachineRequest::PowerOff:
-      return end(ExitReason::PowerOff, "the guest switched itself off");
-    case MachineRequest::Panic:
-      break;
+    case MachineRequest::None: return std::nullopt;
+    case MachineRequest::PowerOff: return end(ExitReason::PowerOff, "the guest switched itself off");
+    case MachineRequest::Panic: break;
     case MachineRequest::Reset:
       if (suspicion() != nullptr) break;
       if (config_.reboot && pc_.reset()) return std::nullopt;

@@ -4,32 +4,19 @@ namespace reprise::machine {
 
 std::string_view exit_reason_name(ExitReason reason) {
   switch (reason) {
-    case ExitReason::PowerOff:
-      return "poweroff";
-    case ExitReason::Reset:
-      return "reset";
-    case ExitReason::DebugExit:
-      return "debug-exit";
-    case ExitReason::StopAt:
-      return "stop-at";
-    case ExitReason::Quit:
-      return "quit";
-    case ExitReason::Panic:
-      return "panic";
-    case ExitReason::Hang:
-      return "hang";
-    case ExitReason::Timeout:
-      return "timeout";
-    case ExitReason::TripleFault:
-      return "triple-fault";
-    case ExitReason::HostError:
-      return "host-error";
-    case ExitReason::WallTimeout:
-      return "wall-timeout";
-    case ExitReason::EnginesDiffer:
-      return "engines-differ";
-    case ExitReason::Signal:
-      return "signal";
+    case ExitReason::PowerOff: return "poweroff";
+    case ExitReason::Reset: return "reset";
+    case ExitReason::DebugExit: return "debug-exit";
+    case ExitReason::StopAt: return "stop-at";
+    case ExitReason::Quit: return "quit";
+    case ExitReason::Panic: return "panic";
+    case ExitReason::Hang: return "hang";
+    case ExitReason::Timeout: return "timeout";
+    case ExitReason::TripleFault: return "triple-fault";
+    case ExitReason::HostError: return "host-error";
+    case ExitReason::WallTimeout: return "wall-timeout";
+    case ExitReason::EnginesDiffer: return "engines-differ";
+    case ExitReason::Signal: return "signal";
   }
   return "unknown";
 }
@@ -39,26 +26,16 @@ int exit_code_of(ExitReason reason) {
     case ExitReason::PowerOff:
     case ExitReason::Reset:
     case ExitReason::StopAt:
-    case ExitReason::Quit:
-      return 0;
-    case ExitReason::DebugExit:
-      return 1;
-    case ExitReason::Panic:
-      return 10;
-    case ExitReason::Hang:
-      return 11;
-    case ExitReason::Timeout:
-      return 12;
-    case ExitReason::TripleFault:
-      return 13;
-    case ExitReason::HostError:
-      return 20;
-    case ExitReason::WallTimeout:
-      return 21;
-    case ExitReason::EnginesDiffer:
-      return 23;
-    case ExitReason::Signal:
-      return 128;
+    case ExitReason::Quit: return 0;
+    case ExitReason::DebugExit: return 1;
+    case ExitReason::Panic: return 10;
+    case ExitReason::Hang: return 11;
+    case ExitReason::Timeout: return 12;
+    case ExitReason::TripleFault: return 13;
+    case ExitReason::HostError: return 20;
+    case ExitReason::WallTimeout: return 21;
+    case ExitReason::EnginesDiffer: return 23;
+    case ExitReason::Signal: return 128;
   }
   return 20;
 }

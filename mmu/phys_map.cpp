@@ -173,14 +173,12 @@ Width PhysMap::piece_width(const Target& target, u64 phys, unsigned bytes) const
 u64 PhysMap::read_piece(const Target& target, Width width) {
   switch (target.kind) {
     case Kind::Ram:
-    case Kind::Rom:
-      return load_bytes_as_u64(target.host, width_bytes(width));
+    case Kind::Rom: return load_bytes_as_u64(target.host, width_bytes(width));
     case Kind::Mmio:
       if (tap_ != nullptr) [[unlikely]]
         return tap_->mmio_read(*target.handler, target.offset, width) & width_mask(width);
       return target.handler->mmio_read(target.offset, width) & width_mask(width);
-    case Kind::Unmapped:
-      break;
+    case Kind::Unmapped: break;
   }
   ++unmapped_reads_;
   return width_mask(width);
@@ -198,8 +196,7 @@ void PhysMap::write_piece(const Target& target, Width width, u64 value) {
       target.handler->mmio_write(target.offset, width, value & width_mask(width));
       return;
     case Kind::Rom:
-    case Kind::Unmapped:
-      break;
+    case Kind::Unmapped: break;
   }
   ++unmapped_writes_;
 }
@@ -273,14 +270,10 @@ void PhysMap::write_entry(u64 phys, unsigned bytes, u64 value) {
 
 std::string_view PhysMap::kind_name(Kind kind) {
   switch (kind) {
-    case Kind::Ram:
-      return "ram";
-    case Kind::Rom:
-      return "rom";
-    case Kind::Mmio:
-      return "mmio";
-    case Kind::Unmapped:
-      break;
+    case Kind::Ram: return "ram";
+    case Kind::Rom: return "rom";
+    case Kind::Mmio: return "mmio";
+    case Kind::Unmapped: break;
   }
   return "unmapped";
 }

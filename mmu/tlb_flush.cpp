@@ -64,12 +64,9 @@ constexpr RegisterRule kRegisterRules[] = {
 
 constexpr u64 edge_bits(Edge edge, u64 before, u64 after) {
   switch (edge) {
-    case Edge::Rising:
-      return ~before & after;
-    case Edge::Falling:
-      return before & ~after;
-    case Edge::Any:
-      break;
+    case Edge::Rising: return ~before & after;
+    case Edge::Falling: return before & ~after;
+    case Edge::Any: break;
   }
   return before ^ after;
 }
@@ -267,9 +264,7 @@ void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
       ++stats_.flushes_pcid;
       second_level_->flush_pcid(pcid_operand);
       break;
-    case InvpcidType::AllGlobal:
-      flush_all();
-      return;
+    case InvpcidType::AllGlobal: flush_all(); return;
     case InvpcidType::AllNonGlobal:
       ++stats_.flushes_nonglobal;
       second_level_->flush_nonglobal();

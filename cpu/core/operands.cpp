@@ -11,17 +11,13 @@ u64 required_alignment(u64 bytes) {
   switch (bytes) {
     case 2:
     case 14:
-    case 94:
-      return 2;
+    case 94: return 2;
     case 4:
     case 28:
-    case 108:
-      return 4;
+    case 108: return 4;
     case 8:
-    case 10:
-      return 8;
-    default:
-      return bytes >= 512 ? 4 : 1;
+    case 10: return 8;
+    default: return bytes >= 512 ? 4 : 1;
   }
 }
 

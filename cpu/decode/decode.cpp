@@ -72,23 +72,12 @@ void set_register(Insn& insn, unsigned index, ZydisRegister reg) {
       reg_class = RegClass::Gpr;
       number = gpr_offset(reg);
       break;
-    case ZYDIS_REGCLASS_SEGMENT:
-      reg_class = RegClass::Segment;
-      break;
-    case ZYDIS_REGCLASS_CONTROL:
-      reg_class = RegClass::Control;
-      break;
-    case ZYDIS_REGCLASS_DEBUG:
-      reg_class = RegClass::Debug;
-      break;
-    case ZYDIS_REGCLASS_X87:
-      reg_class = RegClass::X87;
-      break;
-    case ZYDIS_REGCLASS_MMX:
-      reg_class = RegClass::Mmx;
-      break;
-    default:
-      break;
+    case ZYDIS_REGCLASS_SEGMENT: reg_class = RegClass::Segment; break;
+    case ZYDIS_REGCLASS_CONTROL: reg_class = RegClass::Control; break;
+    case ZYDIS_REGCLASS_DEBUG: reg_class = RegClass::Debug; break;
+    case ZYDIS_REGCLASS_X87: reg_class = RegClass::X87; break;
+    case ZYDIS_REGCLASS_MMX: reg_class = RegClass::Mmx; break;
+    default: break;
   }
   insn.reg[index] = number;
   if (index < 2) insn.reg_class[index] = reg_class;
@@ -96,18 +85,12 @@ void set_register(Insn& insn, unsigned index, ZydisRegister reg) {
 
 u8 segment_slot(ZydisRegister reg) {
   switch (reg) {
-    case ZYDIS_REGISTER_ES:
-      return ES;
-    case ZYDIS_REGISTER_CS:
-      return CS;
-    case ZYDIS_REGISTER_SS:
-      return SS;
-    case ZYDIS_REGISTER_FS:
-      return FS;
-    case ZYDIS_REGISTER_GS:
-      return GS;
-    default:
-      return DS;
+    case ZYDIS_REGISTER_ES: return ES;
+    case ZYDIS_REGISTER_CS: return CS;
+    case ZYDIS_REGISTER_SS: return SS;
+    case ZYDIS_REGISTER_FS: return FS;
+    case ZYDIS_REGISTER_GS: return GS;
+    default: return DS;
   }
 }
 
@@ -187,8 +170,7 @@ void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
         }
         has_imm = true;
         break;
-      default:
-        break;
+      default: break;
     }
   }
   insn.form = static_cast<Form>(kinds[0] | kinds[1] << 2);

@@ -16,12 +16,9 @@ Disassembled disassemble(std::span<const u8> bytes, u64 address, unsigned bits) 
 
 unsigned code_bits(ModeKey mode) {
   switch (mode.code_size()) {
-    case CodeSize::Bits16:
-      return 16;
-    case CodeSize::Bits32:
-      return 32;
-    case CodeSize::Bits64:
-      break;
+    case CodeSize::Bits16: return 16;
+    case CodeSize::Bits32: return 32;
+    case CodeSize::Bits64: break;
   }
   return 64;
 }

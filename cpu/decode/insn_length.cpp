@@ -81,12 +81,8 @@ class Lengths {
   void prefixes() {
     for (; length_ < kMaxBytes; ++length_) {
       switch (peek()) {
-        case 0x66:
-          operand_prefix_ = true;
-          break;
-        case 0x67:
-          address_prefix_ = true;
-          break;
+        case 0x66: operand_prefix_ = true; break;
+        case 0x67: address_prefix_ = true; break;
         case 0x26:
         case 0x2e:
         case 0x36:
@@ -95,8 +91,7 @@ class Lengths {
         case 0x65:
         case 0xf0:
         case 0xf2:
-        case 0xf3:
-          break;
+        case 0xf3: break;
         default:
           if (!is64() || (peek() & 0xf0) != 0x40) return;
           wide_ = (peek() & 8) != 0;
@@ -142,33 +137,15 @@ class Lengths {
   void operands(char kind) {
     const unsigned immediate = operand_bytes() == 2 ? 2 : 4;
     switch (kind) {
-      case 'b':
-        length_ += 1;
-        return;
-      case 'w':
-        length_ += 2;
-        return;
-      case 'z':
-        length_ += immediate;
-        return;
-      case 'j':
-        length_ += is64() ? 4 : immediate;
-        return;
-      case 'v':
-        length_ += operand_bytes();
-        return;
-      case 'p':
-        length_ += immediate + 2;
-        return;
-      case 'e':
-        length_ += 3;
-        return;
-      case 'a':
-        length_ += address_bytes();
-        return;
-      case 'M':
-        modrm();
-        return;
+      case 'b': length_ += 1; return;
+      case 'w': length_ += 2; return;
+      case 'z': length_ += immediate; return;
+      case 'j': length_ += is64() ? 4 : immediate; return;
+      case 'v': length_ += operand_bytes(); return;
+      case 'p': length_ += immediate + 2; return;
+      case 'e': length_ += 3; return;
+      case 'a': length_ += address_bytes(); return;
+      case 'M': modrm(); return;
       case 'B':
         modrm();
         length_ += 1;
@@ -177,17 +154,10 @@ class Lengths {
         modrm();
         length_ += immediate;
         return;
-      case 'F':
-        length_ += (modrm() >> 3 & 7) < 2 ? 1 : 0;
-        return;
-      case 'G':
-        length_ += (modrm() >> 3 & 7) < 2 ? immediate : 0;
-        return;
-      case 'R':
-        length_ += 1;
-        return;
-      default:
-        return;
+      case 'F': length_ += (modrm() >> 3 & 7) < 2 ? 1 : 0; return;
+      case 'G': length_ += (modrm() >> 3 & 7) < 2 ? immediate : 0; return;
+      case 'R': length_ += 1; return;
+      default: return;
     }
   }
 

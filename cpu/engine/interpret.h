@@ -29,12 +29,8 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
       state.rip = cpu.next_rip(last);
       state.retired += completed;
       break;
-    case Status::Jump:
-      state.retired += completed;
-      break;
-    case Status::Stop:
-      state.rip = cpu.next_rip(last);
-      [[fallthrough]];
+    case Status::Jump: state.retired += completed; break;
+    case Status::Stop: state.rip = cpu.next_rip(last); [[fallthrough]];
     case Status::StopJump:
       state.retired += completed;
       cpu.sync_mode();

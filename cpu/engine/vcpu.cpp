@@ -16,16 +16,13 @@ VcpuExit Vcpu::run(u64 budget) {
       return VcpuExit::Attention;
     }
     switch (state.activity) {
-      case Activity::Running:
-        break;
+      case Activity::Running: break;
       case Activity::Halted:
         if (!wakes()) return VcpuExit::Halted;
         if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
         break;
-      case Activity::WaitForSipi:
-        return VcpuExit::WaitForSipi;
-      case Activity::Shutdown:
-        return VcpuExit::Shutdown;
+      case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
+      case Activity::Shutdown: return VcpuExit::Shutdown;
     }
     if (state.retired >= target) return VcpuExit::Budget;
     if (!take_event()) run_engine(target - state.retired);

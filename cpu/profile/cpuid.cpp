@@ -119,14 +119,10 @@ constexpr FeatureBit kFeatureBits[] = {
 
 u32& field_of(CpuidResult& result, Register where) {
   switch (where) {
-    case Register::Eax:
-      return result.eax;
-    case Register::Ebx:
-      return result.ebx;
-    case Register::Ecx:
-      return result.ecx;
-    case Register::Edx:
-      break;
+    case Register::Eax: return result.eax;
+    case Register::Ebx: return result.ebx;
+    case Register::Ecx: return result.ecx;
+    case Register::Edx: break;
   }
   return result.edx;
 }
@@ -190,12 +186,9 @@ CpuidResult cache_parameters(u32 subleaf) {
 /// Extended topology: one thread in a core, cores one by one.
 CpuidResult leaf_b(u32 subleaf, u32 apic_id) {
   switch (subleaf) {
-    case 0:
-      return {0, 1, 1u << 8, apic_id};
-    case 1:
-      return {0, 1, 2u << 8 | 1, apic_id};
-    default:
-      return {0, 0, subleaf & 0xff, apic_id};
+    case 0: return {0, 1, 1u << 8, apic_id};
+    case 1: return {0, 1, 2u << 8 | 1, apic_id};
+    default: return {0, 0, subleaf & 0xff, apic_id};
   }
 }
 
@@ -246,23 +239,16 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
     case 0:
       return {max_basic_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8),
               text(profile.vendor, 4)};
-    case 1:
-      return leaf_1(profile, state, apic_id);
+    case 1: return leaf_1(profile, state, apic_id);
     case 2:  // no TLB information here; caches are in leaf 4
       return profile.amd() ? CpuidResult{} : CpuidResult{0x00feff01, 0, 0, 0};
-    case 4:
-      return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
-    case 7:
-      return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
+    case 4: return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
+    case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
     case 0xb:
-    case 0x1f:
-      return leaf_b(subleaf, apic_id);
-    case 0xd:
-      return leaf_d(profile, state, subleaf);
-    case 0x15:
-      return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
-    case 0x16:
-      return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
+    case 0x1f: return leaf_b(subleaf, apic_id);
+    case 0xd: return leaf_d(profile, state, subleaf);
+    case 0x15: return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
+    case 0x16: return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
     case 0x40000000:
       return {kMaxHypervisorLeaf, text(kHypervisorSignature, 0), text(kHypervisorSignature, 4),
               text(kHypervisorSignature, 8)};
@@ -270,8 +256,7 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
       if (!profile.amd()) return {max_extended_leaf(profile), 0, 0, 0};
       return {max_extended_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8),
               text(profile.vendor, 4)};
-    case 0x80000001:
-      return leaf_80000001(profile, state, apic_id);
+    case 0x80000001: return leaf_80000001(profile, state, apic_id);
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {
@@ -285,19 +270,15 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
                  : CpuidResult{};
     case 0x80000006:  // L2: 64-byte lines, 16 ways, 1 MiB; AMD: L3 in steps of 512 KiB
       return {0, 0, 64 | 8u << 12 | 1024u << 16, profile.amd() ? 64u | 8u << 12 | 32u << 18 : 0};
-    case 0x80000008:
-      return leaf_80000008(profile);
-    case 0x8000001d:
-      return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
-    case 0x8000001e:
-      return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
+    case 0x80000008: return leaf_80000008(profile);
+    case 0x8000001d: return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
+    case 0x8000001e: return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
     case 0x80000021: {
       // SDM of AMD, APM 3 E.4.20: LFENCE always serialises; null selectors clear the base.
       constexpr u32 kLfenceSerialises = 1u << 2, kNullSelectorClearsBase = 1u << 6;
       return {kLfenceSerialises | kNullSelectorClearsBase, 0, 0, 0};
     }
-    default:
-      return {};
+    default: return {};
   }
 }
 

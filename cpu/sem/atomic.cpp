@@ -44,14 +44,10 @@ struct exchange {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR:
-          return rr;
-        case Form::MR:
-          return mr;
-        case Form::RM:
-          return rm;
-        default:
-          return nullptr;
+        case Form::RR: return rr;
+        case Form::MR: return mr;
+        case Form::RM: return rm;
+        default: return nullptr;
       }
     }
   };

@@ -65,16 +65,11 @@ struct bit_test {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR:
-          return rr;
-        case Form::RI:
-          return ri;
-        case Form::MR:
-          return mr;
-        case Form::MI:
-          return mi;
-        default:
-          return nullptr;
+        case Form::RR: return rr;
+        case Form::RI: return ri;
+        case Form::MR: return mr;
+        case Form::MI: return mi;
+        default: return nullptr;
       }
     }
   };

@@ -71,14 +71,10 @@ struct Call {
   }
   static Handler select(Form form) {
     switch (form) {
-      case Form::I:
-        return relative;
-      case Form::R:
-        return r;
-      case Form::M:
-        return m;
-      default:
-        return nullptr;
+      case Form::I: return relative;
+      case Form::R: return r;
+      case Form::M: return m;
+      default: return nullptr;
     }
   }
 };

@@ -83,15 +83,9 @@ Segment flat_segment(u64 selector, FlatKind kind, u8 cpl) {
   constexpr u16 kCommon = Segment::kGranularity | Segment::kPresent | Segment::kS | Segment::kAccessed;
   u16 access = static_cast<u16>(kCommon | cpl << Segment::kDplShift);
   switch (kind) {
-    case FlatKind::Code64:
-      access |= Segment::kCode | Segment::kReadable | Segment::kLong;
-      break;
-    case FlatKind::Code32:
-      access |= Segment::kCode | Segment::kReadable | Segment::kDb;
-      break;
-    case FlatKind::Stack:
-      access |= Segment::kWritable | Segment::kDb;
-      break;
+    case FlatKind::Code64: access |= Segment::kCode | Segment::kReadable | Segment::kLong; break;
+    case FlatKind::Code32: access |= Segment::kCode | Segment::kReadable | Segment::kDb; break;
+    case FlatKind::Stack: access |= Segment::kWritable | Segment::kDb; break;
   }
   return {.base = 0,
           .limit = 0xffffffff,

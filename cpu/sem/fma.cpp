@@ -28,12 +28,9 @@ template <class F, Order O>
 typename F::Bits fma_element(SseEnv& env, typename F::Bits op1, typename F::Bits op2, typename F::Bits op3,
                              FmaSigns signs) {
   switch (O) {
-    case Order::k132:
-      return softfloat::fma<F>(env, op1, op3, op2, signs);
-    case Order::k213:
-      return softfloat::fma<F>(env, op2, op1, op3, signs);
-    default:
-      return softfloat::fma<F>(env, op2, op3, op1, signs);
+    case Order::k132: return softfloat::fma<F>(env, op1, op3, op2, signs);
+    case Order::k213: return softfloat::fma<F>(env, op2, op1, op3, signs);
+    default: return softfloat::fma<F>(env, op2, op3, op1, signs);
   }
 }
 

@@ -52,27 +52,19 @@ struct extend {
   template <class To>
   static Handler pick_source(const Insn& in) {
     switch (in.size1) {
-      case 1:
-        return pick<To, u8>(in);
-      case 2:
-        return pick<To, u16>(in);
+      case 1: return pick<To, u8>(in);
+      case 2: return pick<To, u16>(in);
       // MOVSXD to a 16-bit register reads 16 bits only.
-      case 4:
-        return pick<To, std::conditional_t<sizeof(To) == 2, u16, u32>>(in);
-      default:
-        return nullptr;
+      case 4: return pick<To, std::conditional_t<sizeof(To) == 2, u16, u32>>(in);
+      default: return nullptr;
     }
   }
   static Handler select(const Insn& in) {
     switch (in.size0) {
-      case 2:
-        return pick_source<u16>(in);
-      case 4:
-        return pick_source<u32>(in);
-      case 8:
-        return pick_source<u64>(in);
-      default:
-        return nullptr;
+      case 2: return pick_source<u16>(in);
+      case 4: return pick_source<u32>(in);
+      case 8: return pick_source<u64>(in);
+      default: return nullptr;
     }
   }
 };

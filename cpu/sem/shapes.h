@@ -28,16 +28,11 @@ template <template <class> class Instance>
 struct by_width {
   static Handler select(unsigned bytes, Form form) {
     switch (bytes) {
-      case 1:
-        return Instance<u8>::select(form);
-      case 2:
-        return Instance<u16>::select(form);
-      case 4:
-        return Instance<u32>::select(form);
-      case 8:
-        return Instance<u64>::select(form);
-      default:
-        return nullptr;
+      case 1: return Instance<u8>::select(form);
+      case 2: return Instance<u16>::select(form);
+      case 4: return Instance<u32>::select(form);
+      case 8: return Instance<u64>::select(form);
+      default: return nullptr;
     }
   }
 };
@@ -73,18 +68,12 @@ struct rmw2 {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR:
-          return rr;
-        case Form::RI:
-          return ri;
-        case Form::RM:
-          return rm;
-        case Form::MR:
-          return mr;
-        case Form::MI:
-          return mi;
-        default:
-          return nullptr;
+        case Form::RR: return rr;
+        case Form::RI: return ri;
+        case Form::RM: return rm;
+        case Form::MR: return mr;
+        case Form::MI: return mi;
+        default: return nullptr;
       }
     }
   };
@@ -123,18 +112,12 @@ struct read2 {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR:
-          return rr;
-        case Form::RI:
-          return ri;
-        case Form::RM:
-          return rm;
-        case Form::MR:
-          return mr;
-        case Form::MI:
-          return mi;
-        default:
-          return nullptr;
+        case Form::RR: return rr;
+        case Form::RI: return ri;
+        case Form::RM: return rm;
+        case Form::MR: return mr;
+        case Form::MI: return mi;
+        default: return nullptr;
       }
     }
   };
@@ -241,18 +224,12 @@ struct write2 {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RR:
-          return rr;
-        case Form::RI:
-          return ri;
-        case Form::RM:
-          return rm;
-        case Form::MR:
-          return mr;
-        case Form::MI:
-          return mi;
-        default:
-          return nullptr;
+        case Form::RR: return rr;
+        case Form::RI: return ri;
+        case Form::RM: return rm;
+        case Form::MR: return mr;
+        case Form::MI: return mi;
+        default: return nullptr;
       }
     }
   };

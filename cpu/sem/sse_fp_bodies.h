@@ -250,14 +250,10 @@ struct FpPredicate {
   softfloat::NanSignals signals;
   constexpr bool holds(softfloat::Relation relation) const {
     switch (relation) {
-      case softfloat::Relation::Less:
-        return less;
-      case softfloat::Relation::Equal:
-        return equal;
-      case softfloat::Relation::Greater:
-        return greater;
-      default:
-        return unordered;
+      case softfloat::Relation::Less: return less;
+      case softfloat::Relation::Equal: return equal;
+      case softfloat::Relation::Greater: return greater;
+      default: return unordered;
     }
   }
 };
@@ -319,14 +315,10 @@ template <class F, softfloat::NanSignals Signals>
 struct sem_comi {
   u64 operator()(SseEnv& env, BitsOf<F> a, BitsOf<F> b) const {
     switch (fp_relation<F>(env, a, b, Signals)) {
-      case softfloat::Relation::Less:
-        return kRflagsCf;
-      case softfloat::Relation::Equal:
-        return kRflagsZf;
-      case softfloat::Relation::Greater:
-        return 0;
-      default:
-        return kRflagsZf | kRflagsPf | kRflagsCf;
+      case softfloat::Relation::Less: return kRflagsCf;
+      case softfloat::Relation::Equal: return kRflagsZf;
+      case softfloat::Relation::Greater: return 0;
+      default: return kRflagsZf | kRflagsPf | kRflagsCf;
     }
   }
 };

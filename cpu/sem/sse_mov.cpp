@@ -22,14 +22,10 @@ struct vmov {
   }
   static Handler select(const Insn& in) {
     switch (in.form) {
-      case Form::RR:
-        return rr;
-      case Form::RM:
-        return rm;
-      case Form::MR:
-        return mr;
-      default:
-        return nullptr;
+      case Form::RR: return rr;
+      case Form::RM: return rm;
+      case Form::MR: return mr;
+      default: return nullptr;
     }
   }
 };

@@ -68,14 +68,10 @@ StringComparison compare_strings(StringControl control, const V128& first, unsig
 inline StringComparison compare_strings(StringControl control, const V128& first, unsigned first_length,
                                         const V128& second, unsigned second_length) {
   switch (control.imm & 3) {
-    case 0:
-      return compare_strings<u8>(control, first, first_length, second, second_length);
-    case 1:
-      return compare_strings<u16>(control, first, first_length, second, second_length);
-    case 2:
-      return compare_strings<i8>(control, first, first_length, second, second_length);
-    default:
-      return compare_strings<i16>(control, first, first_length, second, second_length);
+    case 0: return compare_strings<u8>(control, first, first_length, second, second_length);
+    case 1: return compare_strings<u16>(control, first, first_length, second, second_length);
+    case 2: return compare_strings<i8>(control, first, first_length, second, second_length);
+    default: return compare_strings<i16>(control, first, first_length, second, second_length);
   }
 }
 

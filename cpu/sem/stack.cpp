@@ -19,14 +19,10 @@ struct Push {
   }
   static Handler select(Form form) {
     switch (form) {
-      case Form::R:
-        return r;
-      case Form::M:
-        return m;
-      case Form::I:
-        return i;
-      default:
-        return nullptr;
+      case Form::R: return r;
+      case Form::M: return m;
+      case Form::I: return i;
+      default: return nullptr;
     }
   }
 };

@@ -28,14 +28,10 @@ struct load_far_pointer {
   }
   static Handler select(const Insn& in) {
     switch (in.size0) {
-      case 2:
-        return run<u16>;
-      case 4:
-        return run<u32>;
-      case 8:
-        return run<u64>;
-      default:
-        return nullptr;
+      case 2: return run<u16>;
+      case 4: return run<u32>;
+      case 8: return run<u64>;
+      default: return nullptr;
     }
   }
 };

@@ -349,14 +349,10 @@ struct vshift {
     }
     static Handler select(Form form) {
       switch (form) {
-        case Form::RI:
-          return ri;
-        case Form::RR:
-          return rr;
-        case Form::RM:
-          return rm;
-        default:
-          return nullptr;
+        case Form::RI: return ri;
+        case Form::RR: return rr;
+        case Form::RM: return rm;
+        default: return nullptr;
       }
     }
   };

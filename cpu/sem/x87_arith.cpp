@@ -108,14 +108,10 @@ struct arith_int {
 
 u16 codes_of(Relation relation) {
   switch (relation) {
-    case Relation::Less:
-      return kFswC0;
-    case Relation::Equal:
-      return kFswC3;
-    case Relation::Greater:
-      return 0;
-    default:
-      return kFswC3 | kFswC2 | kFswC0;
+    case Relation::Less: return kFswC0;
+    case Relation::Equal: return kFswC3;
+    case Relation::Greater: return 0;
+    default: return kFswC3 | kFswC2 | kFswC0;
   }
 }
 
@@ -173,14 +169,10 @@ struct compare_int {
 
 u64 flags_of(Relation relation) {
   switch (relation) {
-    case Relation::Less:
-      return kRflagsCf;
-    case Relation::Equal:
-      return kRflagsZf;
-    case Relation::Greater:
-      return 0;
-    default:
-      return kRflagsZf | kRflagsPf | kRflagsCf;
+    case Relation::Less: return kRflagsCf;
+    case Relation::Equal: return kRflagsZf;
+    case Relation::Greater: return 0;
+    default: return kRflagsZf | kRflagsPf | kRflagsCf;
   }
 }
 
@@ -222,25 +214,13 @@ Status sem_fxam(Cpu& cpu, const Insn& in) {
     codes = kFswC3 | kFswC0;
   } else {
     switch (Extended80::unpack(x.st(0)).kind) {
-      case sf::Kind::Unsupported:
-        codes = 0;
-        break;
+      case sf::Kind::Unsupported: codes = 0; break;
       case sf::Kind::QuietNan:
-      case sf::Kind::SignallingNan:
-        codes = kFswC0;
-        break;
-      case sf::Kind::Normal:
-        codes = kFswC2;
-        break;
-      case sf::Kind::Infinity:
-        codes = kFswC2 | kFswC0;
-        break;
-      case sf::Kind::Zero:
-        codes = kFswC3;
-        break;
-      case sf::Kind::Denormal:
-        codes = kFswC3 | kFswC2;
-        break;
+      case sf::Kind::SignallingNan: codes = kFswC0; break;
+      case sf::Kind::Normal: codes = kFswC2; break;
+      case sf::Kind::Infinity: codes = kFswC2 | kFswC0; break;
+      case sf::Kind::Zero: codes = kFswC3; break;
+      case sf::Kind::Denormal: codes = kFswC3 | kFswC2; break;
     }
   }
   set_codes(x.fpu, kFswCodes, codes);

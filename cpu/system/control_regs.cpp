@@ -124,21 +124,11 @@ Status mov_from_control(Cpu& cpu, const Insn& in) {
   if (state.cpl != 0) return cpu.raise(kGP, 0);
   u64 value = 0;
   switch (in.reg[1]) {
-    case 0:
-      value = state.cr0;
-      break;
-    case 2:
-      value = state.cr2;
-      break;
-    case 3:
-      value = state.cr3;
-      break;
-    case 4:
-      value = state.cr4;
-      break;
-    default:
-      value = cpu.interrupts.cr8();
-      break;
+    case 0: value = state.cr0; break;
+    case 2: value = state.cr2; break;
+    case 3: value = state.cr3; break;
+    case 4: value = state.cr4; break;
+    default: value = cpu.interrupts.cr8(); break;
   }
   set_gpr<u64>(state, in.reg[0], in.has(Insn::kCode64) ? value : static_cast<u32>(value));
   return Status::Next;
@@ -151,18 +141,10 @@ Status mov_to_control(Cpu& cpu, const Insn& in) {
   if (!in.has(Insn::kCode64)) value = static_cast<u32>(value);
   bool done = true;
   switch (in.reg[0]) {
-    case 0:
-      done = write_cr0(cpu, value);
-      break;
-    case 2:
-      state.cr2 = value;
-      break;
-    case 3:
-      done = write_cr3(cpu, value);
-      break;
-    case 4:
-      done = write_cr4(cpu, value);
-      break;
+    case 0: done = write_cr0(cpu, value); break;
+    case 2: state.cr2 = value; break;
+    case 3: done = write_cr3(cpu, value); break;
+    case 4: done = write_cr4(cpu, value); break;
     default:
       if (value > 15) return cpu.raise(kGP, 0);
       cpu.interrupts.set_cr8(static_cast<u8>(value));
@@ -180,10 +162,8 @@ Handler select_mov_control(const Insn& in) {
     case 2:
     case 3:
     case 4:
-    case 8:
-      return to_control ? mov_to_control : mov_from_control;
-    default:
-      return nullptr;
+    case 8: return to_control ? mov_to_control : mov_from_control;
+    default: return nullptr;
   }
 }
 

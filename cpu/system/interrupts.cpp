@@ -228,14 +228,10 @@ FaultClass fault_class(const Fault& fault) {
     case kTS:
     case kNP:
     case kSS:
-    case kGP:
-      return FaultClass::Contributory;
-    case kPF:
-      return FaultClass::PageFault;
-    case kDF:
-      return FaultClass::DoubleFault;
-    default:
-      return FaultClass::Benign;
+    case kGP: return FaultClass::Contributory;
+    case kPF: return FaultClass::PageFault;
+    case kDF: return FaultClass::DoubleFault;
+    default: return FaultClass::Benign;
   }
 }
 
@@ -251,16 +247,14 @@ void record_exception(CpuState& state, const Fault& event) {
 Escalation escalate(const Fault& first, const Fault& second) {
   const FaultClass second_class = fault_class(second);
   switch (fault_class(first)) {
-    case FaultClass::DoubleFault:
-      return Escalation::Shutdown;
+    case FaultClass::DoubleFault: return Escalation::Shutdown;
     case FaultClass::Contributory:
       return second_class == FaultClass::Contributory ? Escalation::DoubleFault : Escalation::Serial;
     case FaultClass::PageFault:
       return second_class == FaultClass::Contributory || second_class == FaultClass::PageFault
                  ? Escalation::DoubleFault
                  : Escalation::Serial;
-    case FaultClass::Benign:
-      break;
+    case FaultClass::Benign: break;
   }
   return Escalation::Serial;
 }

@@ -282,51 +282,35 @@ Status pop_segment(Cpu& cpu, const Insn& in) {
 
 Handler select_mov_segment(const Insn& in) {
   switch (in.form) {
-    case Form::RM:
-      return mov_segment_memory;
-    case Form::MR:
-      return mov_memory_from_segment;
-    case Form::RR:
-      break;
-    default:
-      return nullptr;
+    case Form::RM: return mov_segment_memory;
+    case Form::MR: return mov_memory_from_segment;
+    case Form::RR: break;
+    default: return nullptr;
   }
   if (in.reg_class[0] == RegClass::Segment) return in.reg[0] == CS ? nullptr : mov_segment_register;
   switch (in.size0) {
-    case 2:
-      return mov_from_segment<u16>;
-    case 4:
-      return mov_from_segment<u32>;
-    case 8:
-      return mov_from_segment<u64>;
-    default:
-      return nullptr;
+    case 2: return mov_from_segment<u16>;
+    case 4: return mov_from_segment<u32>;
+    case 8: return mov_from_segment<u64>;
+    default: return nullptr;
   }
 }
 
 Handler select_push_segment(const Insn& in) {
   switch (in.operand_bytes) {
-    case 2:
-      return push_segment<u16>;
-    case 4:
-      return push_segment<u32>;
-    case 8:
-      return push_segment<u64>;
-    default:
-      return nullptr;
+    case 2: return push_segment<u16>;
+    case 4: return push_segment<u32>;
+    case 8: return push_segment<u64>;
+    default: return nullptr;
   }
 }
 
 Handler select_pop_segment(const Insn& in) {
   switch (in.operand_bytes) {
-    case 2:
-      return pop_segment<u16>;
-    case 4:
-      return pop_segment<u32>;
-    case 8:
-      return pop_segment<u64>;
-    default:
-      return nullptr;
+    case 2: return pop_segment<u16>;
+    case 4: return pop_segment<u32>;
+    case 8: return pop_segment<u64>;
+    default: return nullptr;
   }
 }
 

@@ -101,18 +101,12 @@ u32 AhciController::read(u64 offset) const {
     return index < kPorts ? ports_[index]->read((offset - kPort0) % AhciPort::kBytes) : 0;
   }
   switch (offset) {
-    case kCap:
-      return kCapabilities;
-    case kGhc:
-      return ghc_;
-    case kIs:
-      return is_;
-    case kPi:
-      return kImplemented;
-    case kVs:
-      return kVersion;
-    default:
-      return 0;
+    case kCap: return kCapabilities;
+    case kGhc: return ghc_;
+    case kIs: return is_;
+    case kPi: return kImplemented;
+    case kVs: return kVersion;
+    default: return 0;
   }
 }
 

@@ -154,37 +154,24 @@ void AhciPort::stop() {
 
 u32 AhciPort::read(u64 offset) const {
   switch (offset) {
-    case kClb:
-      return static_cast<u32>(clb_phys_);
-    case kClbu:
-      return static_cast<u32>(clb_phys_ >> 32);
-    case kFb:
-      return static_cast<u32>(fb_phys_);
-    case kFbu:
-      return static_cast<u32>(fb_phys_ >> 32);
+    case kClb: return static_cast<u32>(clb_phys_);
+    case kClbu: return static_cast<u32>(clb_phys_ >> 32);
+    case kFb: return static_cast<u32>(fb_phys_);
+    case kFbu: return static_cast<u32>(fb_phys_ >> 32);
     case kIs:
       return is_ | (serr_ & kSerrExchanged ? kIsConnect : 0) | (serr_ & kSerrPhyReady ? kIsPhyReady : 0);
-    case kIe:
-      return ie_;
+    case kIe: return ie_;
     case kCmd:
       return cmd_ | u32{current_slot_} << 8 | (cmd_ & kCmdFisEnable ? kCmdFisRunning : 0) |
              (started() ? kCmdListRunning : 0);
-    case kTfd:
-      return tfd_;
-    case kSig:
-      return sig_;
-    case kSsts:
-      return (sctl_ & kDet) == kSctlOffline ? 4 : link_ ? kSstsActive : 0;
-    case kSctl:
-      return sctl_;
-    case kSerr:
-      return serr_;
-    case kSact:
-      return sact_;
-    case kCi:
-      return ci_;
-    default:
-      return 0;
+    case kTfd: return tfd_;
+    case kSig: return sig_;
+    case kSsts: return (sctl_ & kDet) == kSctlOffline ? 4 : link_ ? kSstsActive : 0;
+    case kSctl: return sctl_;
+    case kSerr: return serr_;
+    case kSact: return sact_;
+    case kCi: return ci_;
+    default: return 0;
   }
 }
 
@@ -192,33 +179,15 @@ void AhciPort::write(u64 offset, u32 value) {
   const auto low = [value](u64& phys, u32 mask) { phys = (phys & ~u64{0xffff'ffff}) | (value & mask); };
   const auto high = [value](u64& phys) { phys = (phys & 0xffff'ffff) | u64{value} << 32; };
   switch (offset) {
-    case kClb:
-      low(clb_phys_, ~u32{0x3ff});
-      break;
-    case kClbu:
-      high(clb_phys_);
-      break;
-    case kFb:
-      low(fb_phys_, ~u32{0xff});
-      break;
-    case kFbu:
-      high(fb_phys_);
-      break;
-    case kIs:
-      is_ &= ~(value & ~kIsFollowing);
-      break;
-    case kIe:
-      ie_ = value & kIsAll;
-      break;
-    case kCmd:
-      write_cmd(value);
-      break;
-    case kSctl:
-      write_sctl(value);
-      break;
-    case kSerr:
-      serr_ &= ~value;
-      break;
+    case kClb: low(clb_phys_, ~u32{0x3ff}); break;
+    case kClbu: high(clb_phys_); break;
+    case kFb: low(fb_phys_, ~u32{0xff}); break;
+    case kFbu: high(fb_phys_); break;
+    case kIs: is_ &= ~(value & ~kIsFollowing); break;
+    case kIe: ie_ = value & kIsAll; break;
+    case kCmd: write_cmd(value); break;
+    case kSctl: write_sctl(value); break;
+    case kSerr: serr_ &= ~value; break;
     case kSact:
       if (started()) sact_ |= value;
       break;
@@ -229,8 +198,7 @@ void AhciPort::write(u64 offset, u32 value) {
       ci_ |= value;
       issue();
       break;
-    default:
-      break;
+    default: break;
   }
   changed_();
 }

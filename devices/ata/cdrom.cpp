@@ -114,10 +114,8 @@ void Cdrom::set_features(Work& work, const TaskFile& registers) {
       transfer_mode_ = u8(registers.count);
       return;
     case kFeatureKeepOnReset:
-    case kFeatureRevertOnReset:
-      return;
-    default:
-      return work.fail(kErrorAbrt);
+    case kFeatureRevertOnReset: return;
+    default: return work.fail(kErrorAbrt);
   }
 }
 
@@ -141,25 +139,14 @@ Work Cdrom::begin(Command command, TaskFile& registers) {
       work.packet = true;
       work.dma = registers.features & 1;
       break;
-    case Command::IdentifyPacketDevice:
-      identify(work);
-      break;
-    case Command::SetFeatures:
-      set_features(work, registers);
-      break;
-    case Command::IdleImmediate:
-      power_ = Power::Idle;
-      break;
-    case Command::StandbyImmediate:
-      power_ = Power::Standby;
-      break;
-    case Command::Sleep:
-      power_ = Power::Sleep;
-      break;
+    case Command::IdentifyPacketDevice: identify(work); break;
+    case Command::SetFeatures: set_features(work, registers); break;
+    case Command::IdleImmediate: power_ = Power::Idle; break;
+    case Command::StandbyImmediate: power_ = Power::Standby; break;
+    case Command::Sleep: power_ = Power::Sleep; break;
     case Command::CheckPowerMode:
     case Command::DeviceDiagnostic:
-    case Command::DeviceReset:
-      break;
+    case Command::DeviceReset: break;
     // A disk's commands: refused with the signature, which tells what this is. ATA8-ACS 7.16.5, 7.29.5.
     case Command::IdentifyDevice:
     case Command::ReadSectors:
@@ -167,9 +154,7 @@ Work Cdrom::begin(Command command, TaskFile& registers) {
       sign(registers);
       work.fail(kErrorAbrt);
       break;
-    default:
-      work.fail(kErrorAbrt);
-      break;
+    default: work.fail(kErrorAbrt); break;
   }
   return work;
 }
@@ -190,56 +175,23 @@ Work Cdrom::begin_packet(Packet packet, bool dma) {
   }
   switch (command) {
     case Scsi::TestUnitReady:
-    case Scsi::Seek10:
-      ready(work);
-      break;
-    case Scsi::RequestSense:
-      request_sense(work, packet);
-      break;
-    case Scsi::Inquiry:
-      inquiry(work, packet);
-      break;
-    case Scsi::StartStopUnit:
-      start_stop(work, packet);
-      break;
-    case Scsi::PreventAllow:
-      locked_ = packet[4] & 1;
-      break;
-    case Scsi::ReadCapacity:
-      read_capacity(work);
-      break;
-    case Scsi::Read10:
-      read_blocks(work, be32(packet, 2), be16(packet, 7));
-      break;
-    case Scsi::Read12:
-      read_blocks(work, be32(packet, 2), be32(packet, 6));
-      break;
-    case Scsi::ReadCd:
-      read_cd(work, packet);
-      break;
-    case Scsi::ReadToc:
-      read_toc(work, packet);
-      break;
-    case Scsi::GetConfiguration:
-      get_configuration(work, packet);
-      break;
-    case Scsi::GetEventStatus:
-      get_event_status(work, packet);
-      break;
-    case Scsi::ReadDiscInformation:
-      read_disc_information(work, packet);
-      break;
-    case Scsi::ModeSense10:
-      mode_sense(work, packet);
-      break;
-    case Scsi::SetCdSpeed:
-      break;
-    case Scsi::MechanismStatus:
-      mechanism_status(work, packet);
-      break;
-    default:
-      check(work, kInvalidCommand);
-      break;
+    case Scsi::Seek10: ready(work); break;
+    case Scsi::RequestSense: request_sense(work, packet); break;
+    case Scsi::Inquiry: inquiry(work, packet); break;
+    case Scsi::StartStopUnit: start_stop(work, packet); break;
+    case Scsi::PreventAllow: locked_ = packet[4] & 1; break;
+    case Scsi::ReadCapacity: read_capacity(work); break;
+    case Scsi::Read10: read_blocks(work, be32(packet, 2), be16(packet, 7)); break;
+    case Scsi::Read12: read_blocks(work, be32(packet, 2), be32(packet, 6)); break;
+    case Scsi::ReadCd: read_cd(work, packet); break;
+    case Scsi::ReadToc: read_toc(work, packet); break;
+    case Scsi::GetConfiguration: get_configuration(work, packet); break;
+    case Scsi::GetEventStatus: get_event_status(work, packet); break;
+    case Scsi::ReadDiscInformation: read_disc_information(work, packet); break;
+    case Scsi::ModeSense10: mode_sense(work, packet); break;
+    case Scsi::SetCdSpeed: break;
+    case Scsi::MechanismStatus: mechanism_status(work, packet); break;
+    default: check(work, kInvalidCommand); break;
   }
   if (work.error) {
     work.data = DataPhase::None;
@@ -288,17 +240,10 @@ void Cdrom::read_toc(Work& work, Packet packet) {
   // Old drivers put the format into the control byte. SFF-8020i 10.8.20.
   const unsigned format = packet[2] & 15u ? packet[2] & 15u : packet[9] >> 6;
   switch (format) {
-    case 0:
-      buffer_ = toc_tracks(facts, form, packet[6]);
-      break;
-    case 1:
-      buffer_ = toc_sessions(form);
-      break;
-    case 2:
-      buffer_ = toc_full(facts);
-      break;
-    default:
-      break;
+    case 0: buffer_ = toc_tracks(facts, form, packet[6]); break;
+    case 1: buffer_ = toc_sessions(form); break;
+    case 2: buffer_ = toc_full(facts); break;
+    default: break;
   }
   if (buffer_.empty()) return check(work, kInvalidField);
   respond(work, be16(packet, 7));
@@ -449,18 +394,13 @@ void Cdrom::finish(Work& work, TaskFile& registers) {
   if (work.packet) registers.count = kReasonCommand | kReasonToHost;
   if (work.error) return;
   switch (work.command) {
-    case Command::CheckPowerMode:
-      registers.count = power_mode();
-      break;
-    case Command::DeviceDiagnostic:
-      sign(registers);
-      break;
+    case Command::CheckPowerMode: registers.count = power_mode(); break;
+    case Command::DeviceDiagnostic: sign(registers); break;
     case Command::DeviceReset:
       soft_reset();
       sign(registers);
       break;
-    default:
-      break;
+    default: break;
   }
 }
 

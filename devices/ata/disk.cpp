@@ -209,31 +209,20 @@ void Disk::trim(Work& work, const TaskFile& registers) {
 
 void Disk::set_features(Work& work, const TaskFile& registers) {
   switch (u8(registers.features)) {
-    case kFeatureWriteCacheOn:
-      write_cache_ = true;
-      return;
+    case kFeatureWriteCacheOn: write_cache_ = true; return;
     case kFeatureWriteCacheOff:
       write_cache_ = false;
       work.action = Action::Flush;
       return;
-    case kFeatureLookAheadOn:
-      look_ahead_ = true;
-      return;
-    case kFeatureLookAheadOff:
-      look_ahead_ = false;
-      return;
-    case kFeatureKeepOnReset:
-      revert_on_soft_reset_ = false;
-      return;
-    case kFeatureRevertOnReset:
-      revert_on_soft_reset_ = true;
-      return;
+    case kFeatureLookAheadOn: look_ahead_ = true; return;
+    case kFeatureLookAheadOff: look_ahead_ = false; return;
+    case kFeatureKeepOnReset: revert_on_soft_reset_ = false; return;
+    case kFeatureRevertOnReset: revert_on_soft_reset_ = true; return;
     case kFeatureTransferMode:
       if (!is_transfer_mode(u8(registers.count))) return work.fail(kErrorAbrt);
       transfer_mode_ = u8(registers.count);
       return;
-    default:
-      return work.fail(kErrorAbrt);
+    default: return work.fail(kErrorAbrt);
   }
 }
 
@@ -296,9 +285,7 @@ Work Disk::begin(Command command, TaskFile& registers) {
       address28(work, registers);
       transfer_multiple(work, DataPhase::FromHost);
       break;
-    case Command::WriteMultipleFuaExt:
-      work.durable = true;
-      [[fallthrough]];
+    case Command::WriteMultipleFuaExt: work.durable = true; [[fallthrough]];
     case Command::WriteMultipleExt:
       address48(work, registers);
       transfer_multiple(work, DataPhase::FromHost);
@@ -308,19 +295,13 @@ Work Disk::begin(Command command, TaskFile& registers) {
       address28(work, registers);
       transfer(work, DataPhase::FromHost, true);
       break;
-    case Command::WriteDmaFuaExt:
-      work.durable = true;
-      [[fallthrough]];
+    case Command::WriteDmaFuaExt: work.durable = true; [[fallthrough]];
     case Command::WriteDmaExt:
       address48(work, registers);
       transfer(work, DataPhase::FromHost, true);
       break;
-    case Command::ReadFpdmaQueued:
-      queued(work, registers, DataPhase::ToHost);
-      break;
-    case Command::WriteFpdmaQueued:
-      queued(work, registers, DataPhase::FromHost);
-      break;
+    case Command::ReadFpdmaQueued: queued(work, registers, DataPhase::ToHost); break;
+    case Command::WriteFpdmaQueued: queued(work, registers, DataPhase::FromHost); break;
     case Command::ReadVerify:
     case Command::ReadVerifyNoRetry:
       address28(work, registers);
@@ -330,41 +311,22 @@ Work Disk::begin(Command command, TaskFile& registers) {
       address48(work, registers);
       work.action = Action::Verify;
       break;
-    case Command::DataSetManagement:
-      trim(work, registers);
-      break;
+    case Command::DataSetManagement: trim(work, registers); break;
     case Command::FlushCache:
-    case Command::FlushCacheExt:
-      work.action = Action::Flush;
-      break;
-    case Command::IdentifyDevice:
-      identify(work);
-      break;
-    case Command::ReadLogExt:
-      read_log(work, registers);
-      break;
-    case Command::SetFeatures:
-      set_features(work, registers);
-      break;
-    case Command::SetMultiple:
-      set_multiple(work, registers);
-      break;
-    case Command::InitializeParameters:
-      initialize_parameters(work, registers);
-      break;
+    case Command::FlushCacheExt: work.action = Action::Flush; break;
+    case Command::IdentifyDevice: identify(work); break;
+    case Command::ReadLogExt: read_log(work, registers); break;
+    case Command::SetFeatures: set_features(work, registers); break;
+    case Command::SetMultiple: set_multiple(work, registers); break;
+    case Command::InitializeParameters: initialize_parameters(work, registers); break;
     case Command::DeviceDiagnostic:
-    case Command::CheckPowerMode:
-      break;
-    case Command::ReadNativeMaxExt:
-      work.extended = true;
-      break;
+    case Command::CheckPowerMode: break;
+    case Command::ReadNativeMaxExt: work.extended = true; break;
     case Command::ReadNativeMax:
       if (!(registers.device & kDeviceLba)) work.fail(kErrorAbrt);
       break;
     case Command::Idle:
-    case Command::IdleImmediate:
-      power_ = Power::Idle;
-      return work;
+    case Command::IdleImmediate: power_ = Power::Idle; return work;
     case Command::Standby:
     case Command::StandbyImmediate:
       power_ = Power::Standby;
@@ -400,19 +362,12 @@ Work Disk::begin_packet(std::span<const u8, kPacketBytes>, bool) {
 
 void Disk::fail(Work& work, BlockStatus status, u64 sector) const {
   switch (status) {
-    case BlockStatus::Ok:
-      return;
-    case BlockStatus::ReadError:
-      work.fail(kErrorUnc);
-      break;
-    case BlockStatus::OutOfRange:
-      work.fail(kErrorIdnf);
-      break;
+    case BlockStatus::Ok: return;
+    case BlockStatus::ReadError: work.fail(kErrorUnc); break;
+    case BlockStatus::OutOfRange: work.fail(kErrorIdnf); break;
     case BlockStatus::WriteError:
     case BlockStatus::NoSpace:
-    case BlockStatus::ReadOnly:
-      work.fail(kErrorAbrt);
-      break;
+    case BlockStatus::ReadOnly: work.fail(kErrorAbrt); break;
   }
   work.failed_sector = sector;
   work.has_failed_sector = true;
@@ -509,20 +464,13 @@ void Disk::finish(Work& work, TaskFile& registers) {
   if (work.error == 0) {
     switch (work.action) {
       case Action::Nothing:
-      case Action::Buffer:
-        break;
+      case Action::Buffer: break;
       case Action::Medium:
         if (work.data == DataPhase::FromHost && (work.durable || !write_cache_)) flush(work);
         break;
-      case Action::Verify:
-        verify(work);
-        break;
-      case Action::Flush:
-        flush(work);
-        break;
-      case Action::Trim:
-        trim_ranges(work);
-        break;
+      case Action::Verify: verify(work); break;
+      case Action::Flush: flush(work); break;
+      case Action::Trim: trim_ranges(work); break;
     }
   }
   registers.status = kStatusReady;
@@ -538,17 +486,10 @@ void Disk::finish(Work& work, TaskFile& registers) {
     case Command::ReadNativeMax:
       registers.set_lba28(std::min(sectors() - (sectors() ? 1 : 0), kMaxSector28));
       break;
-    case Command::ReadNativeMaxExt:
-      registers.set_lba48(sectors() - (sectors() ? 1 : 0));
-      break;
-    case Command::CheckPowerMode:
-      registers.count = power_mode();
-      break;
-    case Command::DeviceDiagnostic:
-      sign(registers);
-      break;
-    default:
-      break;
+    case Command::ReadNativeMaxExt: registers.set_lba48(sectors() - (sectors() ? 1 : 0)); break;
+    case Command::CheckPowerMode: registers.count = power_mode(); break;
+    case Command::DeviceDiagnostic: sign(registers); break;
+    default: break;
   }
 }
 

@@ -63,36 +63,21 @@ void Vga::configure_memory() { memory_.configure(registers_.data_path(), registe
 u32 Vga::read_port(u16 offset, Width) {
   const unsigned crtc = registers_.color_addresses() ? kColorCrtc : kMonochromeCrtc;
   switch (offset) {
-    case kAttributeIndex:
-      return registers_.attribute_index;
-    case kAttributeRead:
-      return register_of(registers_.attribute, registers_.attribute_index & 0x1f);
-    case kStatus0MiscOutput:
-      return kSwitchSenseColor;
-    case kSubsystemEnable:
-      return registers_.subsystem_enable;
-    case kSequencerIndex:
-      return registers_.sequencer_index;
-    case kSequencerData:
-      return register_of(registers_.sequencer, registers_.sequencer_index);
-    case kDacMask:
-      return registers_.dac_mask;
-    case kDacStateReadIndex:
-      return registers_.dac_reading ? 3 : 0;
-    case kDacWriteIndex:
-      return registers_.dac_index;
-    case kDacData:
-      return read_dac();
-    case kFeatureRead:
-      return registers_.feature_control;
-    case kMiscOutputRead:
-      return registers_.misc_output;
-    case kGraphicsIndex:
-      return registers_.graphics_index;
-    case kGraphicsData:
-      return register_of(registers_.graphics, registers_.graphics_index);
-    default:
-      return offset - crtc <= kStatus1AfterCrtc ? read_crtc_port(offset - crtc) : kNobody;
+    case kAttributeIndex: return registers_.attribute_index;
+    case kAttributeRead: return register_of(registers_.attribute, registers_.attribute_index & 0x1f);
+    case kStatus0MiscOutput: return kSwitchSenseColor;
+    case kSubsystemEnable: return registers_.subsystem_enable;
+    case kSequencerIndex: return registers_.sequencer_index;
+    case kSequencerData: return register_of(registers_.sequencer, registers_.sequencer_index);
+    case kDacMask: return registers_.dac_mask;
+    case kDacStateReadIndex: return registers_.dac_reading ? 3 : 0;
+    case kDacWriteIndex: return registers_.dac_index;
+    case kDacData: return read_dac();
+    case kFeatureRead: return registers_.feature_control;
+    case kMiscOutputRead: return registers_.misc_output;
+    case kGraphicsIndex: return registers_.graphics_index;
+    case kGraphicsData: return register_of(registers_.graphics, registers_.graphics_index);
+    default: return offset - crtc <= kStatus1AfterCrtc ? read_crtc_port(offset - crtc) : kNobody;
   }
 }
 
@@ -100,34 +85,22 @@ void Vga::write_port(u16 offset, Width, u32 wide_value) {
   const u8 value = static_cast<u8>(wide_value);
   const unsigned crtc = registers_.color_addresses() ? kColorCrtc : kMonochromeCrtc;
   switch (offset) {
-    case kAttributeIndex:
-      return write_attribute_port(value);
-    case kStatus0MiscOutput:
-      registers_.misc_output = value & 0xef;
-      return configure_memory();
-    case kSubsystemEnable:
-      registers_.subsystem_enable = value & 1;
-      return;
-    case kSequencerIndex:
-      registers_.sequencer_index = value & 0x07;
-      return;
+    case kAttributeIndex: return write_attribute_port(value);
+    case kStatus0MiscOutput: registers_.misc_output = value & 0xef; return configure_memory();
+    case kSubsystemEnable: registers_.subsystem_enable = value & 1; return;
+    case kSequencerIndex: registers_.sequencer_index = value & 0x07; return;
     case kSequencerData:
       set_register(registers_.sequencer, kSequencerBits, registers_.sequencer_index, value);
       return configure_memory();
-    case kDacMask:
-      registers_.dac_mask = value;
-      return;
+    case kDacMask: registers_.dac_mask = value; return;
     case kDacStateReadIndex:
     case kDacWriteIndex:
       registers_.dac_index = value;
       registers_.dac_component = 0;
       registers_.dac_reading = offset == kDacStateReadIndex;
       return;
-    case kDacData:
-      return write_dac(value);
-    case kGraphicsIndex:
-      registers_.graphics_index = value & 0x0f;
-      return;
+    case kDacData: return write_dac(value);
+    case kGraphicsIndex: registers_.graphics_index = value & 0x0f; return;
     case kGraphicsData:
       set_register(registers_.graphics, kGraphicsBits, registers_.graphics_index, value);
       return configure_memory();
@@ -139,30 +112,19 @@ void Vga::write_port(u16 offset, Width, u32 wide_value) {
 /// `port` counts from the CRTC index; even and odd ports before input status 1 mirror index and data.
 u8 Vga::read_crtc_port(unsigned port) {
   switch (port) {
-    case 0:
-      return registers_.crtc_index;
-    case 1:
-      return register_of(registers_.crtc, registers_.crtc_index);
-    case kStatus1AfterCrtc:
-      registers_.attribute_data_next = false;
-      return input_status_1();
-    default:
-      return kNobody;
+    case 0: return registers_.crtc_index;
+    case 1: return register_of(registers_.crtc, registers_.crtc_index);
+    case kStatus1AfterCrtc: registers_.attribute_data_next = false; return input_status_1();
+    default: return kNobody;
   }
 }
 
 void Vga::write_crtc_port(unsigned port, u8 value) {
   switch (port) {
-    case 0:
-      registers_.crtc_index = value & 0x1f;
-      return;
-    case 1:
-      return write_crtc(value);
-    case kStatus1AfterCrtc:
-      registers_.feature_control = value & 0x0b;
-      return;
-    default:
-      return;
+    case 0: registers_.crtc_index = value & 0x1f; return;
+    case 1: return write_crtc(value);
+    case kStatus1AfterCrtc: registers_.feature_control = value & 0x0b; return;
+    default: return;
   }
 }
 

@@ -36,14 +36,10 @@ constexpr u8 rotate_right(u8 value, unsigned count) {
 /// GR3 bits 4:3.
 constexpr u32 apply_function(unsigned function, u32 data, u32 latches) {
   switch (function) {
-    case 1:
-      return data & latches;
-    case 2:
-      return data | latches;
-    case 3:
-      return data ^ latches;
-    default:
-      return data;
+    case 1: return data & latches;
+    case 2: return data | latches;
+    case 3: return data ^ latches;
+    default: return data;
   }
 }
 
@@ -124,11 +120,8 @@ u32 VgaMemory::combine(u8 value) const {
       data = (replicate(rotated) & ~from_set_reset) | (expand(path_.set_reset) & from_set_reset);
       break;
     }
-    case 1:
-      return latches_;
-    case 2:
-      data = expand(value & 0xf);
-      break;
+    case 1: return latches_;
+    case 2: data = expand(value & 0xf); break;
     case 3:
       data = expand(path_.set_reset);
       mask &= rotated;

@@ -70,8 +70,7 @@ u8 Dma8237Pair::read_controller(Controller& controller, unsigned reg) {
       for (unsigned i = 0; i < 4; ++i) masks |= static_cast<u8>(controller.channels[i].masked << i);
       return masks;
     }
-    default:
-      return 0;  // write-only, and the temporary register of memory-to-memory transfers
+    default: return 0;  // write-only, and the temporary register of memory-to-memory transfers
   }
 }
 
@@ -86,9 +85,7 @@ void Dma8237Pair::write_controller(Controller& controller, unsigned reg, u8 valu
   }
   Channel& channel = controller.channels[value & 3];
   switch (reg) {
-    case kStatusCommand:
-      controller.command = value;
-      break;
+    case kStatusCommand: controller.command = value; break;
     case kRequest: {
       const u8 bit_of_channel = static_cast<u8>(1u << (value & 3));
       if (value & kSetBit)
@@ -97,24 +94,15 @@ void Dma8237Pair::write_controller(Controller& controller, unsigned reg, u8 valu
         controller.request &= static_cast<u8>(~bit_of_channel);
       break;
     }
-    case kSingleMask:
-      channel.masked = (value & kSetBit) != 0;
-      break;
-    case kMode:
-      channel.mode = value & 0xfc;
-      break;
-    case kClearFlipFlop:
-      controller.high_byte_next = false;
-      break;
-    case kMasterClear:
-      controller.master_clear();
-      break;
+    case kSingleMask: channel.masked = (value & kSetBit) != 0; break;
+    case kMode: channel.mode = value & 0xfc; break;
+    case kClearFlipFlop: controller.high_byte_next = false; break;
+    case kMasterClear: controller.master_clear(); break;
     case kClearMask:
     case kAllMasks:
       for (unsigned i = 0; i < 4; ++i) controller.channels[i].masked = reg == kAllMasks && bit(value, i);
       break;
-    default:
-      break;
+    default: break;
   }
 }
 

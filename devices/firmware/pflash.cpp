@@ -112,8 +112,7 @@ u64 Pflash::mmio_read(u64 offset, Width width) {
 
 u8 Pflash::read_byte(u64 offset) const {
   switch (mode_) {
-    case Mode::Array:
-      return offset < content_.size() ? content_[offset] : 0xff;
+    case Mode::Array: return offset < content_.size() ? content_[offset] : 0xff;
     case Mode::Identifier:
       return (offset & 0xff) == 0 ? kManufacturerIntel : (offset & 0xff) == 1 ? kDeviceCode : 0;
     case Mode::Query: {
@@ -121,8 +120,7 @@ u8 Pflash::read_byte(u64 offset) const {
       const u64 index = (offset & 0xff) - 0x10;
       return index < table.size() ? table[index] : 0;
     }
-    default:
-      return status_;
+    default: return status_;
   }
 }
 
@@ -164,38 +162,24 @@ void Pflash::mmio_write(u64 offset, Width width, u64 value) {
           status_ |= kReady | kProgramError;
         mode_ = Mode::Status;
         break;
-      default:
-        command(byte, at);
-        break;
+      default: command(byte, at); break;
     }
   }
 }
 
 void Pflash::command(u8 value, u64 offset) {
   switch (value) {
-    case kReadStatus:
-      mode_ = Mode::Status;
-      break;
+    case kReadStatus: mode_ = Mode::Status; break;
     case kClearStatus:
       // The mode stays: a driver finds out whether this is flash by the unchanged array byte.
       status_ = 0;
       break;
-    case kReadIdentifier:
-      mode_ = Mode::Identifier;
-      break;
-    case kReadQuery:
-      mode_ = Mode::Query;
-      break;
+    case kReadIdentifier: mode_ = Mode::Identifier; break;
+    case kReadQuery: mode_ = Mode::Query; break;
     case kProgram:
-    case kProgramToo:
-      mode_ = Mode::Program;
-      break;
-    case kErase:
-      mode_ = Mode::EraseConfirm;
-      break;
-    case kLockSetup:
-      mode_ = Mode::LockConfirm;
-      break;
+    case kProgramToo: mode_ = Mode::Program; break;
+    case kErase: mode_ = Mode::EraseConfirm; break;
+    case kLockSetup: mode_ = Mode::LockConfirm; break;
     case kWriteBuffer:
       status_ |= kReady;
       buffer_offset_ = offset;
@@ -203,9 +187,7 @@ void Pflash::command(u8 value, u64 offset) {
       break;
     case kReadArray:
     case kReadArrayToo:
-    default:
-      mode_ = Mode::Array;
-      break;
+    default: mode_ = Mode::Array; break;
   }
 }
 

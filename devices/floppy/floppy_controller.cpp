@@ -113,33 +113,22 @@ FloppyController::FloppyController(Clock& clock, IrqLine irq6, IsaDmaChannel cha
 
 u32 FloppyController::read_port(u16 offset, Width) {
   switch (offset) {
-    case kDor:
-      return dor_;
-    case kTdr:
-      return tdr_;
-    case kMsrDsr:
-      return main_status();
-    case kFifo:
-      return read_fifo();
-    default:
-      return 0xff;
+    case kDor: return dor_;
+    case kTdr: return tdr_;
+    case kMsrDsr: return main_status();
+    case kFifo: return read_fifo();
+    default: return 0xff;
   }
 }
 
 void FloppyController::write_port(u16 offset, Width, u32 value) {
   const u8 byte = static_cast<u8>(value);
   switch (offset) {
-    case kDor:
-      return write_dor(byte);
-    case kTdr:
-      tdr_ = byte & 0x03;
-      return;
-    case kMsrDsr:
-      return write_dsr(byte);
-    case kFifo:
-      return write_fifo(byte);
-    default:
-      return;
+    case kDor: return write_dor(byte);
+    case kTdr: tdr_ = byte & 0x03; return;
+    case kMsrDsr: return write_dsr(byte);
+    case kFifo: return write_fifo(byte);
+    default: return;
   }
 }
 
@@ -158,16 +147,11 @@ u8 FloppyController::main_status() const {
   for (unsigned select = 0; select < kSelects; ++select)
     if (seeking_[select]) status |= static_cast<u8>(1u << select);
   switch (phase_) {
-    case Phase::Idle:
-      return status | kRqm;
-    case Phase::Command:
-      return status | kRqm | kCommandBusy;
-    case Phase::Execution:
-      return status | kCommandBusy | (without_dma() ? kNonDma : 0);
-    case Phase::HostTransfer:
-      return status | kRqm | kCommandBusy | kNonDma | (is_write() ? 0 : kDio);
-    case Phase::Result:
-      return status | kRqm | kDio | kCommandBusy;
+    case Phase::Idle: return status | kRqm;
+    case Phase::Command: return status | kRqm | kCommandBusy;
+    case Phase::Execution: return status | kCommandBusy | (without_dma() ? kNonDma : 0);
+    case Phase::HostTransfer: return status | kRqm | kCommandBusy | kNonDma | (is_write() ? 0 : kDio);
+    case Phase::Result: return status | kRqm | kDio | kCommandBusy;
   }
   return status;
 }
@@ -402,17 +386,12 @@ void FloppyController::start_disk_command() {
 void FloppyController::step() {
   if (phase_ != Phase::Execution || !find_track()) return;
   switch (opcode()) {
-    case kOpReadId:
-      return step_read_id();
+    case kOpReadId: return step_read_id();
     case kOpWrite:
-    case kOpWriteDeleted:
-      return step_write();
-    case kOpFormat:
-      return step_format();
-    case kOpVerify:
-      return step_verify();
-    default:
-      return step_read();
+    case kOpWriteDeleted: return step_write();
+    case kOpFormat: return step_format();
+    case kOpVerify: return step_verify();
+    default: return step_read();
   }
 }
 

@@ -55,12 +55,9 @@ bool FloppyDrive::takes_rate(u8 rate) const {
   const auto is = [rate](FloppyRate wanted) { return rate == static_cast<u8>(wanted); };
   switch (geometry_->bios_type) {
     case kDoubleDensity360:
-    case kDoubleDensity720:
-      return is(FloppyRate::Kbps250) || is(FloppyRate::Kbps300);
-    case kExtraDensity2880:
-      return is(FloppyRate::Kbps1000);
-    default:
-      return is(FloppyRate::Kbps500);
+    case kDoubleDensity720: return is(FloppyRate::Kbps250) || is(FloppyRate::Kbps300);
+    case kExtraDensity2880: return is(FloppyRate::Kbps1000);
+    default: return is(FloppyRate::Kbps500);
   }
 }
 

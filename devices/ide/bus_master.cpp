@@ -14,10 +14,8 @@ constexpr u32 kLastRegion = 0x8000'0000;
 
 u8 BusMaster::read(u16 offset) const {
   switch (offset) {
-    case kCommand:
-      return command_;
-    case kStatus:
-      return status_;
+    case kCommand: return command_;
+    case kStatus: return status_;
     default:
       return offset >= kTable && offset < kPorts ? static_cast<u8>(table_phys_ >> 8 * (offset - kTable)) : 0;
   }

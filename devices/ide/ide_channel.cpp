@@ -88,15 +88,12 @@ u8 IdeChannel::status() const {
   if (!unit()) return 0;
   if (selected_ != active_) return registers_[selected_].status;
   switch (phase_) {
-    case Phase::Busy:
-      return kStatusBsy | kStatusDrdy;
+    case Phase::Busy: return kStatusBsy | kStatusDrdy;
     case Phase::WaitingForBusMaster:
     case Phase::Data:
-    case Phase::Stuck:
-      return kStatusReady | kStatusDrq;
+    case Phase::Stuck: return kStatusReady | kStatusDrq;
     case Phase::Idle:
-    case Phase::Resetting:
-      break;
+    case Phase::Resetting: break;
   }
   return registers_[selected_].status;
 }
@@ -106,25 +103,18 @@ u8 IdeChannel::read_register(u16 offset) {
   if (!file) return kFloating;
   const unsigned shift = device_control_ & kControlHighOrder ? 8 : 0;
   switch (offset) {
-    case kErrorFeatures:
-      return file->error;
-    case kCount:
-      return static_cast<u8>(file->count >> shift);
-    case kLbaLow:
-      return static_cast<u8>(file->lba_low >> shift);
-    case kLbaMid:
-      return static_cast<u8>(file->lba_mid >> shift);
-    case kLbaHigh:
-      return static_cast<u8>(file->lba_high >> shift);
-    case kDevice:
-      return static_cast<u8>((file->device & ~kDeviceDev) | (selected_ ? kDeviceDev : 0) | 0xa0);
+    case kErrorFeatures: return file->error;
+    case kCount: return static_cast<u8>(file->count >> shift);
+    case kLbaLow: return static_cast<u8>(file->lba_low >> shift);
+    case kLbaMid: return static_cast<u8>(file->lba_mid >> shift);
+    case kLbaHigh: return static_cast<u8>(file->lba_high >> shift);
+    case kDevice: return static_cast<u8>((file->device & ~kDeviceDev) | (selected_ ? kDeviceDev : 0) | 0xa0);
     case kStatusCommand: {
       const u8 value = status();
       if (unit()) lower_irq();
       return value;
     }
-    default:
-      return 0;
+    default: return 0;
   }
 }
 
@@ -136,26 +126,13 @@ void IdeChannel::write_register(u16 offset, u8 value) {
   for (TaskFile& file : registers_) {
     const auto shift_in = [value](u16& two_bytes) { two_bytes = static_cast<u16>(two_bytes << 8 | value); };
     switch (offset) {
-      case kErrorFeatures:
-        shift_in(file.features);
-        break;
-      case kCount:
-        shift_in(file.count);
-        break;
-      case kLbaLow:
-        shift_in(file.lba_low);
-        break;
-      case kLbaMid:
-        shift_in(file.lba_mid);
-        break;
-      case kLbaHigh:
-        shift_in(file.lba_high);
-        break;
-      case kDevice:
-        file.device = value;
-        break;
-      default:
-        break;
+      case kErrorFeatures: shift_in(file.features); break;
+      case kCount: shift_in(file.count); break;
+      case kLbaLow: shift_in(file.lba_low); break;
+      case kLbaMid: shift_in(file.lba_mid); break;
+      case kLbaHigh: shift_in(file.lba_high); break;
+      case kDevice: file.device = value; break;
+      default: break;
     }
   }
 }
@@ -217,8 +194,7 @@ void IdeChannel::wait(Step step, u64 ns) {
 
 void IdeChannel::timer_event() {
   switch (step_) {
-    case Step::Begin:
-      return begin_data();
+    case Step::Begin: return begin_data();
     case Step::NextBlock:
       if (work_.data == DataPhase::ToHost) return next_block_to_host();
       return block_from_host_complete();

@@ -191,24 +191,12 @@ void I8042::write_data(u16, Width, u32 value) {
 
 void I8042::command_parameter(u8 command, u8 byte) {
   switch (command) {
-    case kWriteMemory:
-      config_ = byte & kConfigWritable;
-      break;
-    case kWriteOutputPort:
-      write_output_port(byte);
-      break;
-    case kWriteKeyboardBuffer:
-      reply(byte);
-      break;
-    case kWriteAuxBuffer:
-      reply(byte, kAuxOutputFull);
-      break;
-    case kWriteAux:
-      reply(kNobodyAnswers, kAuxOutputFull | kTimeout);
-      break;
-    default:
-      memory_[command & 0x1f] = byte;
-      break;
+    case kWriteMemory: config_ = byte & kConfigWritable; break;
+    case kWriteOutputPort: write_output_port(byte); break;
+    case kWriteKeyboardBuffer: reply(byte); break;
+    case kWriteAuxBuffer: reply(byte, kAuxOutputFull); break;
+    case kWriteAux: reply(kNobodyAnswers, kAuxOutputFull | kTimeout); break;
+    default: memory_[command & 0x1f] = byte; break;
   }
 }
 
@@ -242,51 +230,30 @@ void I8042::write_command(u16, Width, u32 value) {
     return;
   }
   switch (command) {
-    case kTestPassword:
-      reply(kNoPassword);
-      break;
-    case kDisableAux:
-      config_ |= kConfigAuxDisabled;
-      break;
-    case kEnableAux:
-      config_ &= static_cast<u8>(~kConfigAuxDisabled);
-      break;
+    case kTestPassword: reply(kNoPassword); break;
+    case kDisableAux: config_ |= kConfigAuxDisabled; break;
+    case kEnableAux: config_ &= static_cast<u8>(~kConfigAuxDisabled); break;
     case kTestAux:
-    case kTestKeyboard:
-      reply(kInterfaceTestPassed);
-      break;
+    case kTestKeyboard: reply(kInterfaceTestPassed); break;
     case kSelfTest:
       config_ |= kConfigSystemFlag;
       reply(kSelfTestPassed);
       break;
-    case kDisableKeyboard:
-      config_ |= kConfigKeyboardDisabled;
-      break;
-    case kEnableKeyboard:
-      config_ &= static_cast<u8>(~kConfigKeyboardDisabled);
-      break;
-    case kReadInputPort:
-      reply(kInputPortIdle);
-      break;
-    case kReadOutputPort:
-      reply(output_port());
-      break;
+    case kDisableKeyboard: config_ |= kConfigKeyboardDisabled; break;
+    case kEnableKeyboard: config_ &= static_cast<u8>(~kConfigKeyboardDisabled); break;
+    case kReadInputPort: reply(kInputPortIdle); break;
+    case kReadOutputPort: reply(output_port()); break;
     case kWriteOutputPort:
     case kWriteKeyboardBuffer:
     case kWriteAuxBuffer:
-    case kWriteAux:
-      pending_command_ = command;
-      break;
+    case kWriteAux: pending_command_ = command; break;
     case kDisableA20:
     case kEnableA20:
       a20_ = command == kEnableA20;
       a20_line_.set(a20_);
       break;
-    case kReadTestInputs:
-      reply(0);
-      break;
-    default:
-      break;  // unknown commands are taken and do nothing
+    case kReadTestInputs: reply(0); break;
+    default: break;  // unknown commands are taken and do nothing
   }
   schedule();
 }

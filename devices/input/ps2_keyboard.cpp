@@ -48,9 +48,7 @@ void Ps2Keyboard::command(u8 byte) {
       pending_command_ = byte;
       output_.push(kAck);
       return;
-    case kEcho:
-      output_.push(kEcho);
-      return;
+    case kEcho: output_.push(kEcho); return;
     case kIdentify:
       output_.push(kAck);
       output_.push(kIdFirst);
@@ -67,9 +65,7 @@ void Ps2Keyboard::command(u8 byte) {
       if (byte == kDisable) scanning_ = false;
       output_.push(kAck);
       return;
-    case kResend:
-      output_.push(last_sent_);
-      return;
+    case kResend: output_.push(last_sent_); return;
     case kReset:
       output_.clear();
       set_defaults();
@@ -89,12 +85,8 @@ void Ps2Keyboard::parameter(u8 byte) {
   const u8 of_command = pending_command_;
   pending_command_ = 0;
   switch (of_command) {
-    case kSetLeds:
-      leds_ = byte & 7;
-      break;
-    case kSetTypematic:
-      typematic_ = byte & 0x7f;
-      break;
+    case kSetLeds: leds_ = byte & 7; break;
+    case kSetTypematic: typematic_ = byte & 0x7f; break;
     default:
       if (byte > 3) {
         output_.push(kResend);

@@ -93,12 +93,9 @@ void IoApic::write_entry(unsigned pin, u64 entry) {
 u32 IoApic::read_register() const {
   switch (select_) {
     case kIoApicId:
-    case kIoApicArb:
-      return u32{id_} << 24;
-    case kIoApicVer:
-      return kVersion;
-    default:
-      break;
+    case kIoApicArb: return u32{id_} << 24;
+    case kIoApicVer: return kVersion;
+    default: break;
   }
   const unsigned index = static_cast<unsigned>(select_) - kIoRedTbl;
   if (select_ < kIoRedTbl || index >= 2 * kPins) return 0;
@@ -120,28 +117,20 @@ void IoApic::write_register(u32 value) {
 // Registers are dwords; narrower reads see their low bytes, and wider ones zeros above.
 u64 IoApic::mmio_read(u64 offset, Width width) {
   switch (offset) {
-    case kIoRegSel:
-      return select_;
-    case kIoWin:
-      return read_register() & width_mask(width);
-    default:
-      return 0;
+    case kIoRegSel: return select_;
+    case kIoWin: return read_register() & width_mask(width);
+    default: return 0;
   }
 }
 
 void IoApic::mmio_write(u64 offset, Width width, u64 value) {
   switch (offset) {
-    case kIoRegSel:
-      select_ = static_cast<u8>(value);
-      break;
+    case kIoRegSel: select_ = static_cast<u8>(value); break;
     case kIoWin:
       if (width >= Width::Dword) write_register(static_cast<u32>(value));
       break;
-    case kEoi:
-      end_of_interrupt(static_cast<u8>(value));
-      break;
-    default:
-      break;
+    case kEoi: end_of_interrupt(static_cast<u8>(value)); break;
+    default: break;
   }
 }
 

@@ -194,60 +194,29 @@ bool Lapic::read_register(unsigned index, Interface interface, u64& value) const
     return true;
   }
   switch (index) {
-    case kId:
-      value = extended ? config_.apic_id : config_.apic_id << 24;
-      return true;
-    case kVersion:
-      value = kVersionValue;
-      return true;
-    case kTpr:
-      value = tpr_;
-      return true;
-    case kPpr:
-      value = processor_priority();
-      return true;
+    case kId: value = extended ? config_.apic_id : config_.apic_id << 24; return true;
+    case kVersion: value = kVersionValue; return true;
+    case kTpr: value = tpr_; return true;
+    case kPpr: value = processor_priority(); return true;
     case kApr:
     case kRrd:
-    case kEoi:
-      value = 0;
-      return !extended;
-    case kLdr:
-      value = extended ? x2apic_ldr(config_.apic_id) : u32{logical_id_} << 24;
-      return true;
-    case kDfr:
-      value = u32{logical_model_} << 28 | 0x0fff'ffff;
-      return !extended;
-    case kSvr:
-      value = svr_;
-      return true;
-    case kEsr:
-      value = esr_;
-      return true;
-    case kIcrLow:
-      value = extended ? icr_ : icr_ & 0xffff'ffff;
-      return true;
-    case kIcrHigh:
-      value = icr_ >> 32;
-      return !extended;
+    case kEoi: value = 0; return !extended;
+    case kLdr: value = extended ? x2apic_ldr(config_.apic_id) : u32{logical_id_} << 24; return true;
+    case kDfr: value = u32{logical_model_} << 28 | 0x0fff'ffff; return !extended;
+    case kSvr: value = svr_; return true;
+    case kEsr: value = esr_; return true;
+    case kIcrLow: value = extended ? icr_ : icr_ & 0xffff'ffff; return true;
+    case kIcrHigh: value = icr_ >> 32; return !extended;
     case kLvtTimerRegister:
     case kLvtThermalRegister:
     case kLvtPerformanceRegister:
     case kLvtLint0Register:
     case kLvtLint1Register:
-    case kLvtErrorRegister:
-      value = lvt_[index - kLvtTimerRegister];
-      return true;
-    case kInitialCount:
-      value = timer_.initial_count();
-      return true;
-    case kCurrentCount:
-      value = timer_.current_count();
-      return true;
-    case kDivideConfiguration:
-      value = timer_.divide_configuration();
-      return true;
-    default:
-      return false;
+    case kLvtErrorRegister: value = lvt_[index - kLvtTimerRegister]; return true;
+    case kInitialCount: value = timer_.initial_count(); return true;
+    case kCurrentCount: value = timer_.current_count(); return true;
+    case kDivideConfiguration: value = timer_.divide_configuration(); return true;
+    default: return false;
   }
 }
 
@@ -257,8 +226,7 @@ bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
   const auto reserved = [&](u64 writable) { return extended && (value & ~writable) != 0; };
   const u32 low = static_cast<u32>(value);
   switch (index) {
-    case kId:
-      return !extended;  // read-only, silently so in the page
+    case kId: return !extended;  // read-only, silently so in the page
     case kTpr:
       if (reserved(0xff)) return false;
       tpr_ = static_cast<u8>(low);
@@ -316,8 +284,7 @@ bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
       if (!extended || reserved(0xff)) return false;
       write_icr(u64{0x40000} | (low & 0xff), interface);
       return true;
-    default:
-      break;
+    default: break;
   }
   // Read-only registers: dropped in the page, #GP as MSRs.
   u64 ignored = 0;
@@ -374,17 +341,13 @@ void Lapic::write_icr(u64 value, Interface interface) {
       break;
     case DeliveryMode::Smi:
     case DeliveryMode::Nmi:
-    case DeliveryMode::StartUp:
-      break;
+    case DeliveryMode::StartUp: break;
     case DeliveryMode::RemoteRead:
-    case DeliveryMode::ExtInt:
-      return;
+    case DeliveryMode::ExtInt: return;
   }
 
   switch (shorthand) {
-    case Shorthand::None:
-      fabric_.send_ipi(message, std::nullopt);
-      break;
+    case Shorthand::None: fabric_.send_ipi(message, std::nullopt); break;
     case Shorthand::Self:
       if (message.delivery_mode == DeliveryMode::Fixed)
         accept(DeliveryMode::Fixed, message.vector, TriggerMode::Edge);
@@ -429,21 +392,15 @@ void Lapic::accept(DeliveryMode mode, u8 vector, TriggerMode trigger) {
         tmr_.clear(vector);
       update_irq();
       return;
-    case DeliveryMode::Smi:
-      return cpu_.smi();
-    case DeliveryMode::Nmi:
-      return cpu_.nmi();
-    case DeliveryMode::Init:
-      init_reset();
-      return cpu_.init();
-    case DeliveryMode::StartUp:
-      return cpu_.start_up(vector);
+    case DeliveryMode::Smi: return cpu_.smi();
+    case DeliveryMode::Nmi: return cpu_.nmi();
+    case DeliveryMode::Init: init_reset(); return cpu_.init();
+    case DeliveryMode::StartUp: return cpu_.start_up(vector);
     case DeliveryMode::ExtInt:
       ext_int_message_ = true;
       update_irq();
       return;
-    case DeliveryMode::RemoteRead:
-      return;
+    case DeliveryMode::RemoteRead: return;
   }
 }
 
@@ -457,10 +414,8 @@ void Lapic::deliver_local(Lvt entry) {
     case DeliveryMode::ExtInt:  // level-sensitive: see ext_int_pending()
     case DeliveryMode::StartUp:
     case DeliveryMode::LowestPriority:
-    case DeliveryMode::RemoteRead:
-      return;
-    default:
-      accept(mode, static_cast<u8>(lvt), level ? TriggerMode::Level : TriggerMode::Edge);
+    case DeliveryMode::RemoteRead: return;
+    default: accept(mode, static_cast<u8>(lvt), level ? TriggerMode::Level : TriggerMode::Edge);
   }
 }
 

@@ -95,9 +95,7 @@ void Pic8259::write(unsigned a0, u8 value) {
     return;
   }
   switch (expect_) {
-    case Expect::Ocw1:
-      imr_ = value;
-      break;
+    case Expect::Ocw1: imr_ = value; break;
     case Expect::Icw2:
       vector_base_ = value & 0xf8;
       if (!single_)
@@ -141,12 +139,8 @@ void Pic8259::end_of_interrupt(unsigned input, bool rotate) {
 void Pic8259::write_ocw2(u8 value) {
   const unsigned level = value & 7;
   switch (value >> 5) {  // R, SL, EOI
-    case 0b000:
-      rotate_on_auto_eoi_ = false;
-      break;
-    case 0b100:
-      rotate_on_auto_eoi_ = true;
-      break;
+    case 0b000: rotate_on_auto_eoi_ = false; break;
+    case 0b100: rotate_on_auto_eoi_ = true; break;
     case 0b001:    // non-specific EOI
     case 0b101: {  // rotate on non-specific EOI
       // In special mask mode masked in-service bits are not cleared by a non-specific EOI.
@@ -154,17 +148,10 @@ void Pic8259::write_ocw2(u8 value) {
       if (rank != kNone) end_of_interrupt(input_of_rank(rank), (value & 0x80) != 0);
       break;
     }
-    case 0b011:
-      end_of_interrupt(level, false);
-      break;
-    case 0b111:
-      end_of_interrupt(level, true);
-      break;
-    case 0b110:
-      first_input_ = (level + 1) & 7;
-      break;  // `level` becomes the lowest
-    default:
-      break;  // 010: no operation
+    case 0b011: end_of_interrupt(level, false); break;
+    case 0b111: end_of_interrupt(level, true); break;
+    case 0b110: first_input_ = (level + 1) & 7; break;  // `level` becomes the lowest
+    default: break;                                     // 010: no operation
   }
 }
 

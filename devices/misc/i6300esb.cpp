@@ -101,17 +101,10 @@ void I6300Esb::timer_event() {
 u64 I6300Esb::mmio_read(u64 offset, Width width) {
   u64 value = 0;
   switch (offset & ~u64{3}) {
-    case kPreload1:
-      value = preload_[0];
-      break;
-    case kPreload2:
-      value = preload_[1];
-      break;
-    case kInterruptStatus:
-      value = interrupt_active_;
-      break;
-    default:
-      value = expired_before_ ? kTimedOut : 0;
+    case kPreload1: value = preload_[0]; break;
+    case kPreload2: value = preload_[1]; break;
+    case kInterruptStatus: value = interrupt_active_; break;
+    default: value = expired_before_ ? kTimedOut : 0;
   }
   return value >> (8 * (offset & 3)) & width_mask(width);
 }

@@ -94,8 +94,7 @@ std::optional<u64> PciFunction::bar_base(unsigned index) const {
   u64 base = 0;
   u64 limit = u64{1} << 32;
   switch (bar.space) {
-    case PciBar::Space::None:
-      return std::nullopt;
+    case PciBar::Space::None: return std::nullopt;
     case PciBar::Space::Io:
       if (!(word(pci::kCommand) & pci::kCommandIo)) return std::nullopt;
       base = low & ~3u;

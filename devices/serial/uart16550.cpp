@@ -143,22 +143,14 @@ u32 Uart16550::pio_read(u16 offset, Width) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
   if ((offset & 7) != kLsr) polls_ = 0;
   switch (offset & 7) {
-    case kData:
-      return dlab ? divisor_ & 0xff : read_rbr();
-    case kIer:
-      return dlab ? divisor_ >> 8 : ier_;
-    case kIirFcr:
-      return read_iir();
-    case kLcr:
-      return lcr_;
-    case kMcr:
-      return mcr_;
-    case kLsr:
-      return read_lsr();
-    case kMsr:
-      return read_msr();
-    default:
-      return scr_;
+    case kData: return dlab ? divisor_ & 0xff : read_rbr();
+    case kIer: return dlab ? divisor_ >> 8 : ier_;
+    case kIirFcr: return read_iir();
+    case kLcr: return lcr_;
+    case kMcr: return mcr_;
+    case kLsr: return read_lsr();
+    case kMsr: return read_msr();
+    default: return scr_;
   }
 }
 
@@ -179,20 +171,11 @@ void Uart16550::pio_write(u16 offset, Width, u32 value) {
       else
         write_ier(byte);
       break;
-    case kIirFcr:
-      write_fcr(byte);
-      break;
-    case kLcr:
-      write_lcr(byte);
-      break;
-    case kMcr:
-      write_mcr(byte);
-      break;
-    case kScr:
-      scr_ = byte;
-      break;
-    default:
-      break;  // LSR and MSR are read-only outside factory tests
+    case kIirFcr: write_fcr(byte); break;
+    case kLcr: write_lcr(byte); break;
+    case kMcr: write_mcr(byte); break;
+    case kScr: scr_ = byte; break;
+    default: break;  // LSR and MSR are read-only outside factory tests
   }
 }
 

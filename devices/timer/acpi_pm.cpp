@@ -81,28 +81,17 @@ u32 AcpiPm::timer() const {
 
 u16 AcpiPm::read_register(u16 offset) const {
   switch (offset) {
-    case kPmStatus:
-      return status();
-    case kPmEnable:
-      return enable_;
-    case kPmControl:
-      return pm_control_;
-    case kPmTimer:
-      return static_cast<u16>(timer());
-    case kPmTimer + 2:
-      return static_cast<u16>(timer() >> 16);
-    case kGpeStatus:
-      return gpe_status_;
-    case kGpeEnable:
-      return gpe_enable_;
-    case kGlobalStatus:
-      return global_status_;
-    case kGlobalControl:
-      return static_cast<u16>(global_control_);
-    case kGlobalControl + 2:
-      return static_cast<u16>(global_control_ >> 16);
-    default:
-      return 0;
+    case kPmStatus: return status();
+    case kPmEnable: return enable_;
+    case kPmControl: return pm_control_;
+    case kPmTimer: return static_cast<u16>(timer());
+    case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
+    case kGpeStatus: return gpe_status_;
+    case kGpeEnable: return gpe_enable_;
+    case kGlobalStatus: return global_status_;
+    case kGlobalControl: return static_cast<u16>(global_control_);
+    case kGlobalControl + 2: return static_cast<u16>(global_control_ >> 16);
+    default: return 0;
   }
 }
 
@@ -112,21 +101,11 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
       if (value & mask & kTimerEvent) toggles_seen_ = timer_toggles();
       status_ &= static_cast<u16>(~(value & mask));
       break;
-    case kPmEnable:
-      enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable;
-      break;
-    case kPmControl:
-      write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask)));
-      break;
-    case kGpeStatus:
-      gpe_status_ &= static_cast<u16>(~(value & mask));
-      break;
-    case kGpeEnable:
-      gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask));
-      break;
-    case kGlobalStatus:
-      global_status_ &= static_cast<u16>(~(value & mask));
-      break;
+    case kPmEnable: enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable; break;
+    case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
+    case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;
+    case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
+    case kGlobalStatus: global_status_ &= static_cast<u16>(~(value & mask)); break;
     case kGlobalControl:
     case kGlobalControl + 2: {
       const unsigned shift = 8 * (offset - kGlobalControl);
@@ -135,8 +114,7 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
           ((global_control_ & ~written) | (u32{value} << shift & written)) & kGlobalControlWritable;
       break;
     }
-    default:
-      break;
+    default: break;
   }
 }
 

@@ -228,8 +228,7 @@ void CmosRtc::write_port(u16 offset, Width, u32 value) {
 u8 CmosRtc::read_register(u8 index) {
   catch_up();
   switch (index) {
-    case kA:
-      return registers_[kA] | (update_in_progress() ? kUpdateInProgress : 0);
+    case kA: return registers_[kA] | (update_in_progress() ? kUpdateInProgress : 0);
     case kC: {
       update_irq();
       const u8 value = registers_[kC];
@@ -237,29 +236,19 @@ u8 CmosRtc::read_register(u8 index) {
       update_irq();
       return value;
     }
-    default:
-      return registers_[index];
+    default: return registers_[index];
   }
 }
 
 void CmosRtc::write_register(u8 index, u8 value) {
   catch_up();
   switch (index) {
-    case kA:
-      write_a(value);
-      break;
-    case kB:
-      write_b(value);
-      break;
+    case kA: write_a(value); break;
+    case kB: write_b(value); break;
     case kC:
-    case kD:
-      return;  // read-only
-    case kSeconds:
-      registers_[kSeconds] = value & 0x7f;
-      break;
-    default:
-      registers_[index] = value;
-      break;
+    case kD: return;  // read-only
+    case kSeconds: registers_[kSeconds] = value & 0x7f; break;
+    default: registers_[index] = value; break;
   }
   if (index < kD) update_irq();
 }

@@ -145,26 +145,18 @@ void Hpet::set_irq(unsigned line, bool level) {
 
 u64 Hpet::read_register(u64 offset) const {
   switch (offset) {
-    case kCapabilities:
-      return kCapabilitiesValue;
-    case kConfig:
-      return config_;
-    case kStatus:
-      return status_;
-    case kCounter:
-      return counter();
-    default:
-      break;
+    case kCapabilities: return kCapabilitiesValue;
+    case kConfig: return config_;
+    case kStatus: return status_;
+    case kCounter: return counter();
+    default: break;
   }
   if (offset < kTimersBase || offset >= kTimersBase + kTimers * kTimerStride) return 0;
   const Comparator& timer = timers_[(offset - kTimersBase) / kTimerStride];
   switch ((offset - kTimersBase) % kTimerStride) {
-    case kTimerConfig:
-      return timer.config | timer_config_fixed();
-    case kTimerComparator:
-      return timer.value;
-    default:
-      return 0;
+    case kTimerConfig: return timer.config | timer_config_fixed();
+    case kTimerComparator: return timer.value;
+    default: return 0;
   }
 }
 
@@ -185,26 +177,17 @@ void Hpet::mmio_write(u64 offset, Width width, u64 value) {
 
 void Hpet::write_register(u64 offset, u64 value, u64 written_mask) {
   switch (offset) {
-    case kConfig:
-      return write_config(value);
-    case kStatus:
-      status_ &= ~static_cast<u32>(value & written_mask);
-      return update_irq();
-    case kCounter:
-      set_counter(value);
-      return arm_all(MatchNow::Yes);
-    default:
-      break;
+    case kConfig: return write_config(value);
+    case kStatus: status_ &= ~static_cast<u32>(value & written_mask); return update_irq();
+    case kCounter: set_counter(value); return arm_all(MatchNow::Yes);
+    default: break;
   }
   if (offset < kTimersBase || offset >= kTimersBase + kTimers * kTimerStride) return;
   const unsigned index = static_cast<unsigned>((offset - kTimersBase) / kTimerStride);
   switch ((offset - kTimersBase) % kTimerStride) {
-    case kTimerConfig:
-      return write_timer_config(index, value);
-    case kTimerComparator:
-      return write_comparator(index, value, written_mask);
-    default:
-      return;
+    case kTimerConfig: return write_timer_config(index, value);
+    case kTimerComparator: return write_comparator(index, value, written_mask);
+    default: return;
   }
 }
 

@@ -51,16 +51,11 @@ bool PitChannel::out(i64 now) {
   if (!counting_) return mode_ != 0;
   const i64 e = elapsed(now);
   switch (mode_) {
-    case 0:
-      return e >= count_;
-    case 1:
-      return e < 0 || e >= count_;
-    case 2:
-      return frozen_ || e < 0 || e % count_ != count_ - 1;
-    case 3:
-      return frozen_ || e < 0 || e % count_ < high_half(count_);
-    default:
-      return e != count_;
+    case 0: return e >= count_;
+    case 1: return e < 0 || e >= count_;
+    case 2: return frozen_ || e < 0 || e % count_ != count_ - 1;
+    case 3: return frozen_ || e < 0 || e % count_ < high_half(count_);
+    default: return e != count_;
   }
 }
 
@@ -154,14 +149,9 @@ void PitChannel::load(i64 now) {
 
 void PitChannel::write_count(u8 byte, i64 now) {
   switch (access_) {
-    case Access::Latch:
-      return;
-    case Access::Low:
-      count_register_ = byte;
-      break;
-    case Access::High:
-      count_register_ = static_cast<u16>(byte << 8);
-      break;
+    case Access::Latch: return;
+    case Access::Low: count_register_ = byte; break;
+    case Access::High: count_register_ = static_cast<u16>(byte << 8); break;
     case Access::LowThenHigh:
       if (!write_high_next_) {
         count_register_ = static_cast<u16>((count_register_ & 0xff00) | byte);

@@ -150,19 +150,13 @@ VirtioBlk::Status VirtioBlk::perform() {
   const u32 type = static_cast<u32>(little_endian(bytes.first(4)));
   const u64 sector = little_endian(bytes.subspan(8, 8));
   switch (type) {
-    case kTypeIn:
-      return read(sector);
-    case kTypeOut:
-      return write(sector, from);
-    case kTypeFlush:
-      return flush();
-    case kTypeGetId:
-      return get_id();
+    case kTypeIn: return read(sector);
+    case kTypeOut: return write(sector, from);
+    case kTypeFlush: return flush();
+    case kTypeGetId: return get_id();
     case kTypeDiscard:
-    case kTypeWriteZeroes:
-      return discard(type, from);
-    default:
-      return Status::Unsupported;
+    case kTypeWriteZeroes: return discard(type, from);
+    default: return Status::Unsupported;
   }
 }
 

@@ -238,28 +238,22 @@ u64 VirtioPci::mmio_read(u64 offset, Width width) {
       for (unsigned i = 0; i < width_bytes(width); ++i) value |= read_common(in_region + i) << (8 * i);
       return value;
     }
-    case kIsrOffset:
-      return in_region == 0 ? read_isr() : 0;
-    case kDeviceOffset:
-      return read_device_config(in_region, width);
-    default:
-      return 0;
+    case kIsrOffset: return in_region == 0 ? read_isr() : 0;
+    case kDeviceOffset: return read_device_config(in_region, width);
+    default: return 0;
   }
 }
 
 void VirtioPci::mmio_write(u64 offset, Width width, u64 value) {
   const u64 in_region = offset & kRegionMask;
   switch (offset & ~kRegionMask) {
-    case kCommonOffset:
-      return write_common(in_region, width, value);
+    case kCommonOffset: return write_common(in_region, width, value);
     case kDeviceOffset:
       for (unsigned i = 0; i < width_bytes(width) && in_region + i < config_bytes_; ++i)
         config_byte_written(static_cast<u32>(in_region + i), static_cast<u8>(value >> (8 * i)));
       return;
-    case kNotifyOffset:
-      return notify(in_region / kNotifyStride);
-    default:
-      return;
+    case kNotifyOffset: return notify(in_region / kNotifyStride);
+    default: return;
   }
 }
 

@@ -36,14 +36,10 @@ inline const Gp kGroupReg = x86::r9;
 /// A host general register by number and width in bytes.
 inline Gp host_gp(unsigned id, unsigned bytes) {
   switch (bytes) {
-    case 1:
-      return x86::gpb_lo(id);
-    case 2:
-      return x86::gpw(id);
-    case 4:
-      return x86::gpd(id);
-    default:
-      return x86::gpq(id);
+    case 1: return x86::gpb_lo(id);
+    case 2: return x86::gpw(id);
+    case 4: return x86::gpd(id);
+    default: return x86::gpq(id);
   }
 }
 

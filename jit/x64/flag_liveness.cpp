@@ -25,19 +25,15 @@ Effect effect_of(const Insn& in) {
     case Mnemonic::MOV:
     case Mnemonic::MOVZX:
     case Mnemonic::MOVSX:
-    case Mnemonic::MOVSXD:
-      return registers && operands_ok(in) ? Effect::None : Effect::Unknown;
+    case Mnemonic::MOVSXD: return registers && operands_ok(in) ? Effect::None : Effect::Unknown;
     case Mnemonic::INC:
-    case Mnemonic::DEC:
-      return in.form == Form::R && operands_ok(in) ? Effect::None : Effect::Unknown;
+    case Mnemonic::DEC: return in.form == Form::R && operands_ok(in) ? Effect::None : Effect::Unknown;
     case Mnemonic::LEA:
       return in.size0 >= 4 && BlockEmitter::plain_address(in) && BlockEmitter::general_operand(in, 0)
                  ? Effect::None
                  : Effect::Unknown;
-    case Mnemonic::NOP:
-      return Effect::None;
-    default:
-      return Effect::Unknown;
+    case Mnemonic::NOP: return Effect::None;
+    default: return Effect::Unknown;
   }
 }
 
@@ -51,12 +47,9 @@ bool overwrites_flags_first(const cpu::Block& block, PassSet passes) {
   }
   for (u32 i = 0; i < block.count; ++i) {
     switch (effect_of(block.insns[i])) {
-      case Effect::Overwrites:
-        return true;
-      case Effect::Unknown:
-        return false;
-      case Effect::None:
-        break;
+      case Effect::Overwrites: return true;
+      case Effect::Unknown: return false;
+      case Effect::None: break;
     }
   }
   return false;

@@ -14,20 +14,16 @@ bool fixes_host_flags(const Insn& in) {
   switch (in.mnemonic) {
     case Mnemonic::SHL:
     case Mnemonic::SHR:
-    case Mnemonic::SAR:
-      return (in.form == Form::RI || in.form == Form::RR) && !high_byte(in, 0);
+    case Mnemonic::SAR: return (in.form == Form::RI || in.form == Form::RR) && !high_byte(in, 0);
     case Mnemonic::ROL:
-    case Mnemonic::ROR:
-      return in.form == Form::RI && !high_byte(in, 0);
+    case Mnemonic::ROR: return in.form == Form::RI && !high_byte(in, 0);
     case Mnemonic::MUL:
     case Mnemonic::IMUL:
     case Mnemonic::BT:
     case Mnemonic::BTS:
     case Mnemonic::BTR:
-    case Mnemonic::BTC:
-      return true;
-    default:
-      return false;
+    case Mnemonic::BTC: return true;
+    default: return false;
   }
 }
 

@@ -89,8 +89,7 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
       emit_pair(e, id, m, immediate(in, bytes), true);
       break;
     }
-    default:
-      return false;
+    default: return false;
   }
   after(e, flags);
   return true;
@@ -127,34 +126,20 @@ bool unary(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
 
 bool emit_alu(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::ADD:
-      return emit_binary(e, in, Inst::kIdAdd, Flags::Made, true);
-    case Mnemonic::SUB:
-      return emit_binary(e, in, Inst::kIdSub, Flags::Made, true);
-    case Mnemonic::AND:
-      return emit_binary(e, in, Inst::kIdAnd, Flags::Made, true);
-    case Mnemonic::OR:
-      return emit_binary(e, in, Inst::kIdOr, Flags::Made, true);
-    case Mnemonic::XOR:
-      return emit_binary(e, in, Inst::kIdXor, Flags::Made, true);
-    case Mnemonic::ADC:
-      return emit_binary(e, in, Inst::kIdAdc, Flags::Merged, true);
-    case Mnemonic::SBB:
-      return emit_binary(e, in, Inst::kIdSbb, Flags::Merged, true);
-    case Mnemonic::CMP:
-      return emit_binary(e, in, Inst::kIdCmp, Flags::Made, false);
-    case Mnemonic::TEST:
-      return emit_binary(e, in, Inst::kIdTest, Flags::Made, false);
-    case Mnemonic::INC:
-      return unary(e, in, Inst::kIdInc, Flags::Merged);
-    case Mnemonic::DEC:
-      return unary(e, in, Inst::kIdDec, Flags::Merged);
-    case Mnemonic::NEG:
-      return unary(e, in, Inst::kIdNeg, Flags::Made);
-    case Mnemonic::NOT:
-      return unary(e, in, Inst::kIdNot, Flags::Untouched);
-    default:
-      return false;
+    case Mnemonic::ADD: return emit_binary(e, in, Inst::kIdAdd, Flags::Made, true);
+    case Mnemonic::SUB: return emit_binary(e, in, Inst::kIdSub, Flags::Made, true);
+    case Mnemonic::AND: return emit_binary(e, in, Inst::kIdAnd, Flags::Made, true);
+    case Mnemonic::OR: return emit_binary(e, in, Inst::kIdOr, Flags::Made, true);
+    case Mnemonic::XOR: return emit_binary(e, in, Inst::kIdXor, Flags::Made, true);
+    case Mnemonic::ADC: return emit_binary(e, in, Inst::kIdAdc, Flags::Merged, true);
+    case Mnemonic::SBB: return emit_binary(e, in, Inst::kIdSbb, Flags::Merged, true);
+    case Mnemonic::CMP: return emit_binary(e, in, Inst::kIdCmp, Flags::Made, false);
+    case Mnemonic::TEST: return emit_binary(e, in, Inst::kIdTest, Flags::Made, false);
+    case Mnemonic::INC: return unary(e, in, Inst::kIdInc, Flags::Merged);
+    case Mnemonic::DEC: return unary(e, in, Inst::kIdDec, Flags::Merged);
+    case Mnemonic::NEG: return unary(e, in, Inst::kIdNeg, Flags::Made);
+    case Mnemonic::NOT: return unary(e, in, Inst::kIdNot, Flags::Untouched);
+    default: return false;
   }
 }
 

@@ -86,18 +86,12 @@ bool cmpxchg_pair(BlockEmitter& e, const Insn& in, InstId id, unsigned bytes) {
 
 bool emit_atomic(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::XCHG:
-      return exchange(e, in, Inst::kIdXchg, Flags::Untouched);
-    case Mnemonic::XADD:
-      return exchange(e, in, Inst::kIdXadd, Flags::Made);
-    case Mnemonic::CMPXCHG:
-      return cmpxchg(e, in);
-    case Mnemonic::CMPXCHG8B:
-      return cmpxchg_pair(e, in, Inst::kIdCmpxchg8b, 8);
-    case Mnemonic::CMPXCHG16B:
-      return cmpxchg_pair(e, in, Inst::kIdCmpxchg16b, 16);
-    default:
-      return false;
+    case Mnemonic::XCHG: return exchange(e, in, Inst::kIdXchg, Flags::Untouched);
+    case Mnemonic::XADD: return exchange(e, in, Inst::kIdXadd, Flags::Made);
+    case Mnemonic::CMPXCHG: return cmpxchg(e, in);
+    case Mnemonic::CMPXCHG8B: return cmpxchg_pair(e, in, Inst::kIdCmpxchg8b, 8);
+    case Mnemonic::CMPXCHG16B: return cmpxchg_pair(e, in, Inst::kIdCmpxchg16b, 16);
+    default: return false;
   }
 }
 

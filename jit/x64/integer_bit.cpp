@@ -97,20 +97,13 @@ bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
 
 bool emit_bit(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::BT:
-      return bit_test(e, in, Inst::kIdBt, false);
-    case Mnemonic::BTS:
-      return bit_test(e, in, Inst::kIdBts, true);
-    case Mnemonic::BTR:
-      return bit_test(e, in, Inst::kIdBtr, true);
-    case Mnemonic::BTC:
-      return bit_test(e, in, Inst::kIdBtc, true);
-    case Mnemonic::BSF:
-      return bit_scan(e, in, Inst::kIdBsf);
-    case Mnemonic::BSR:
-      return bit_scan(e, in, Inst::kIdBsr);
-    default:
-      return false;
+    case Mnemonic::BT: return bit_test(e, in, Inst::kIdBt, false);
+    case Mnemonic::BTS: return bit_test(e, in, Inst::kIdBts, true);
+    case Mnemonic::BTR: return bit_test(e, in, Inst::kIdBtr, true);
+    case Mnemonic::BTC: return bit_test(e, in, Inst::kIdBtc, true);
+    case Mnemonic::BSF: return bit_scan(e, in, Inst::kIdBsf);
+    case Mnemonic::BSR: return bit_scan(e, in, Inst::kIdBsr);
+    default: return false;
   }
 }
 

@@ -120,48 +120,29 @@ bool crc32(BlockEmitter& e, const Insn& in) {
 
 bool emit_bmi(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::ANDN:
-      return host_has(Features::kBMI) && three(e, in, Inst::kIdAndn, Flags::Made);
-    case Mnemonic::BEXTR:
-      return host_has(Features::kBMI) && three(e, in, Inst::kIdBextr, Flags::Made);
-    case Mnemonic::BLSI:
-      return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsi);
-    case Mnemonic::BLSMSK:
-      return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsmsk);
-    case Mnemonic::BLSR:
-      return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsr);
-    case Mnemonic::TZCNT:
-      return host_has(Features::kBMI) && two(e, in, Inst::kIdTzcnt);
-    case Mnemonic::LZCNT:
-      return host_has(Features::kLZCNT) && two(e, in, Inst::kIdLzcnt);
-    case Mnemonic::POPCNT:
-      return host_has(Features::kPOPCNT) && two(e, in, Inst::kIdPopcnt);
-    case Mnemonic::BZHI:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdBzhi, Flags::Made);
-    case Mnemonic::MULX:
-      return host_has(Features::kBMI2) && mulx(e, in);
-    case Mnemonic::PDEP:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdPdep, Flags::Untouched);
-    case Mnemonic::PEXT:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdPext, Flags::Untouched);
-    case Mnemonic::RORX:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdRorx, Flags::Untouched);
-    case Mnemonic::SARX:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdSarx, Flags::Untouched);
-    case Mnemonic::SHLX:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdShlx, Flags::Untouched);
-    case Mnemonic::SHRX:
-      return host_has(Features::kBMI2) && three(e, in, Inst::kIdShrx, Flags::Untouched);
+    case Mnemonic::ANDN: return host_has(Features::kBMI) && three(e, in, Inst::kIdAndn, Flags::Made);
+    case Mnemonic::BEXTR: return host_has(Features::kBMI) && three(e, in, Inst::kIdBextr, Flags::Made);
+    case Mnemonic::BLSI: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsi);
+    case Mnemonic::BLSMSK: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsmsk);
+    case Mnemonic::BLSR: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsr);
+    case Mnemonic::TZCNT: return host_has(Features::kBMI) && two(e, in, Inst::kIdTzcnt);
+    case Mnemonic::LZCNT: return host_has(Features::kLZCNT) && two(e, in, Inst::kIdLzcnt);
+    case Mnemonic::POPCNT: return host_has(Features::kPOPCNT) && two(e, in, Inst::kIdPopcnt);
+    case Mnemonic::BZHI: return host_has(Features::kBMI2) && three(e, in, Inst::kIdBzhi, Flags::Made);
+    case Mnemonic::MULX: return host_has(Features::kBMI2) && mulx(e, in);
+    case Mnemonic::PDEP: return host_has(Features::kBMI2) && three(e, in, Inst::kIdPdep, Flags::Untouched);
+    case Mnemonic::PEXT: return host_has(Features::kBMI2) && three(e, in, Inst::kIdPext, Flags::Untouched);
+    case Mnemonic::RORX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdRorx, Flags::Untouched);
+    case Mnemonic::SARX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdSarx, Flags::Untouched);
+    case Mnemonic::SHLX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdShlx, Flags::Untouched);
+    case Mnemonic::SHRX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdShrx, Flags::Untouched);
     case Mnemonic::ADCX:
       return host_has(Features::kADX) && emit_binary(e, in, Inst::kIdAdcx, Flags::Merged, true);
     case Mnemonic::ADOX:
       return host_has(Features::kADX) && emit_binary(e, in, Inst::kIdAdox, Flags::Merged, true);
-    case Mnemonic::MOVBE:
-      return host_has(Features::kMOVBE) && movbe(e, in);
-    case Mnemonic::CRC32:
-      return host_has(Features::kSSE4_2) && crc32(e, in);
-    default:
-      return false;
+    case Mnemonic::MOVBE: return host_has(Features::kMOVBE) && movbe(e, in);
+    case Mnemonic::CRC32: return host_has(Features::kSSE4_2) && crc32(e, in);
+    default: return false;
   }
 }
 

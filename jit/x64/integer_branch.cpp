@@ -138,23 +138,15 @@ static_assert(static_cast<unsigned>(Mnemonic::JNLE) - static_cast<unsigned>(Mnem
 bool emit_branch(BlockEmitter& e, const Insn& in) {
   if (in_run(in, Mnemonic::JO, Mnemonic::JNLE)) return jcc(e, in, condition(in, Mnemonic::JO));
   switch (in.mnemonic) {
-    case Mnemonic::JMP:
-      return jmp(e, in);
-    case Mnemonic::CALL:
-      return call(e, in);
-    case Mnemonic::RET:
-      return ret(e, in);
+    case Mnemonic::JMP: return jmp(e, in);
+    case Mnemonic::CALL: return call(e, in);
+    case Mnemonic::RET: return ret(e, in);
     case Mnemonic::JECXZ:
-    case Mnemonic::JRCXZ:
-      return jrcxz(e, in);
-    case Mnemonic::LOOP:
-      return loop(e, in, LoopWhile::Count);
-    case Mnemonic::LOOPE:
-      return loop(e, in, LoopWhile::Zero);
-    case Mnemonic::LOOPNE:
-      return loop(e, in, LoopWhile::NotZero);
-    default:
-      return false;
+    case Mnemonic::JRCXZ: return jrcxz(e, in);
+    case Mnemonic::LOOP: return loop(e, in, LoopWhile::Count);
+    case Mnemonic::LOOPE: return loop(e, in, LoopWhile::Zero);
+    case Mnemonic::LOOPNE: return loop(e, in, LoopWhile::NotZero);
+    default: return false;
   }
 }
 

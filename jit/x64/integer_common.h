@@ -85,9 +85,7 @@ inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsig
 /// in place (HighByteDestination). False: no such form.
 inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) {
   switch (in.form) {
-    case Form::RI:
-      src = immediate(in, 1);
-      return true;
+    case Form::RI: src = immediate(in, 1); return true;
     case Form::RM:
       // The address may depend on the register that is about to be rotated.
       e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
@@ -101,8 +99,7 @@ inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) 
         src = e.scratch1(1);
       }
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -193,10 +190,8 @@ inline bool relative_branch(const Insn& in) {
     case Mnemonic::JRCXZ:
     case Mnemonic::LOOP:
     case Mnemonic::LOOPE:
-    case Mnemonic::LOOPNE:
-      return true;
-    default:
-      return in_run(in, Mnemonic::JO, Mnemonic::JNLE);
+    case Mnemonic::LOOPNE: return true;
+    default: return in_run(in, Mnemonic::JO, Mnemonic::JNLE);
   }
 }
 

@@ -58,15 +58,9 @@ bool read_segment_base(BlockEmitter& e, const Insn& in, cpu::SegmentIndex seg) {
 
 bool emit_misc(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::CLC:
-      e.need_flags(), e.a.clc(), e.flags_made();
-      return true;
-    case Mnemonic::STC:
-      e.need_flags(), e.a.stc(), e.flags_made();
-      return true;
-    case Mnemonic::CMC:
-      e.need_flags(), e.a.cmc(), e.flags_made();
-      return true;
+    case Mnemonic::CLC: e.need_flags(), e.a.clc(), e.flags_made(); return true;
+    case Mnemonic::STC: e.need_flags(), e.a.stc(), e.flags_made(); return true;
+    case Mnemonic::CMC: e.need_flags(), e.a.cmc(), e.flags_made(); return true;
     case Mnemonic::CLD:
       e.save_flags();
       e.a.and_(e.rflags(), ~static_cast<i32>(cpu::kRflagsDf));
@@ -83,18 +77,12 @@ bool emit_misc(BlockEmitter& e, const Insn& in) {
       e.a.and_(e.rflags(), ~static_cast<i32>(cpu::kRflagsIf));
       e.flags_lost();
       return true;
-    case Mnemonic::RDTSC:
-      return rdtsc(e, false);
-    case Mnemonic::RDTSCP:
-      return rdtsc(e, true);
-    case Mnemonic::LAHF:
-      return lahf(e);
-    case Mnemonic::SAHF:
-      return sahf(e);
-    case Mnemonic::RDFSBASE:
-      return read_segment_base(e, in, cpu::FS);
-    case Mnemonic::RDGSBASE:
-      return read_segment_base(e, in, cpu::GS);
+    case Mnemonic::RDTSC: return rdtsc(e, false);
+    case Mnemonic::RDTSCP: return rdtsc(e, true);
+    case Mnemonic::LAHF: return lahf(e);
+    case Mnemonic::SAHF: return sahf(e);
+    case Mnemonic::RDFSBASE: return read_segment_base(e, in, cpu::FS);
+    case Mnemonic::RDGSBASE: return read_segment_base(e, in, cpu::GS);
     case Mnemonic::NOP:
     case Mnemonic::PAUSE:
     case Mnemonic::SERIALIZE:
@@ -106,10 +94,8 @@ bool emit_misc(BlockEmitter& e, const Insn& in) {
     case Mnemonic::PREFETCHNTA:
     case Mnemonic::PREFETCHT0:
     case Mnemonic::PREFETCHT1:
-    case Mnemonic::PREFETCHT2:
-      return true;
-    default:
-      return false;
+    case Mnemonic::PREFETCHT2: return true;
+    default: return false;
   }
 }
 

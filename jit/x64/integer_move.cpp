@@ -104,8 +104,7 @@ bool mov(BlockEmitter& e, const Insn& in) {
       if (!immediate_fits(in, bytes)) return false;
       e.a.emit(Inst::kIdMov, e.probe(in, Access::Write, bytes), immediate(in, bytes));
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -219,37 +218,19 @@ bool emit_move(BlockEmitter& e, const Insn& in) {
   if (in_run(in, Mnemonic::SETO, Mnemonic::SETNLE)) return setcc(e, in, condition(in, Mnemonic::SETO));
   if (in_run(in, Mnemonic::CMOVO, Mnemonic::CMOVNLE)) return cmovcc(e, in, condition(in, Mnemonic::CMOVO));
   switch (in.mnemonic) {
-    case Mnemonic::MOV:
-      return mov(e, in);
-    case Mnemonic::MOVZX:
-      return extend(e, in, false);
+    case Mnemonic::MOV: return mov(e, in);
+    case Mnemonic::MOVZX: return extend(e, in, false);
     case Mnemonic::MOVSX:
-    case Mnemonic::MOVSXD:
-      return extend(e, in, true);
-    case Mnemonic::LEA:
-      return lea(e, in);
-    case Mnemonic::BSWAP:
-      return bswap(e, in);
-    case Mnemonic::CBW:
-      e.a.movsx(e.reg(cpu::RAX, 2), e.reg(cpu::RAX, 1));
-      return true;
-    case Mnemonic::CWDE:
-      e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2));
-      return true;
-    case Mnemonic::CDQE:
-      e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4));
-      return true;
-    case Mnemonic::CWD:
-      sign_to_d(e, 2);
-      return true;
-    case Mnemonic::CDQ:
-      sign_to_d(e, 4);
-      return true;
-    case Mnemonic::CQO:
-      sign_to_d(e, 8);
-      return true;
-    default:
-      return false;
+    case Mnemonic::MOVSXD: return extend(e, in, true);
+    case Mnemonic::LEA: return lea(e, in);
+    case Mnemonic::BSWAP: return bswap(e, in);
+    case Mnemonic::CBW: e.a.movsx(e.reg(cpu::RAX, 2), e.reg(cpu::RAX, 1)); return true;
+    case Mnemonic::CWDE: e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2)); return true;
+    case Mnemonic::CDQE: e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4)); return true;
+    case Mnemonic::CWD: sign_to_d(e, 2); return true;
+    case Mnemonic::CDQ: sign_to_d(e, 4); return true;
+    case Mnemonic::CQO: sign_to_d(e, 8); return true;
+    default: return false;
   }
 }
 

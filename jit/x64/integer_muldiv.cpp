@@ -85,16 +85,11 @@ bool imul(BlockEmitter& e, const Insn& in) {
 
 bool emit_muldiv(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::MUL:
-      return multiply_accumulator(e, in, Inst::kIdMul);
-    case Mnemonic::IMUL:
-      return imul(e, in);
-    case Mnemonic::DIV:
-      return divide(e, in, false);
-    case Mnemonic::IDIV:
-      return divide(e, in, true);
-    default:
-      return false;
+    case Mnemonic::MUL: return multiply_accumulator(e, in, Inst::kIdMul);
+    case Mnemonic::IMUL: return imul(e, in);
+    case Mnemonic::DIV: return divide(e, in, false);
+    case Mnemonic::IDIV: return divide(e, in, true);
+    default: return false;
   }
 }
 

@@ -91,26 +91,16 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
 
 bool emit_shift(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::SHL:
-      return shift(e, in, Inst::kIdShl, false);
-    case Mnemonic::SHR:
-      return shift(e, in, Inst::kIdShr, false);
-    case Mnemonic::SAR:
-      return shift(e, in, Inst::kIdSar, false);
-    case Mnemonic::ROL:
-      return shift(e, in, Inst::kIdRol, true);
-    case Mnemonic::ROR:
-      return shift(e, in, Inst::kIdRor, true);
-    case Mnemonic::RCL:
-      return shift(e, in, Inst::kIdRcl, true);
-    case Mnemonic::RCR:
-      return shift(e, in, Inst::kIdRcr, true);
-    case Mnemonic::SHLD:
-      return double_shift(e, in, Inst::kIdShld);
-    case Mnemonic::SHRD:
-      return double_shift(e, in, Inst::kIdShrd);
-    default:
-      return false;
+    case Mnemonic::SHL: return shift(e, in, Inst::kIdShl, false);
+    case Mnemonic::SHR: return shift(e, in, Inst::kIdShr, false);
+    case Mnemonic::SAR: return shift(e, in, Inst::kIdSar, false);
+    case Mnemonic::ROL: return shift(e, in, Inst::kIdRol, true);
+    case Mnemonic::ROR: return shift(e, in, Inst::kIdRor, true);
+    case Mnemonic::RCL: return shift(e, in, Inst::kIdRcl, true);
+    case Mnemonic::RCR: return shift(e, in, Inst::kIdRcr, true);
+    case Mnemonic::SHLD: return double_shift(e, in, Inst::kIdShld);
+    case Mnemonic::SHRD: return double_shift(e, in, Inst::kIdShrd);
+    default: return false;
   }
 }
 

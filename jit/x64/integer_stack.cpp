@@ -127,18 +127,13 @@ bool leave(BlockEmitter& e, const Insn& in) {
 
 bool emit_stack(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::PUSH:
-      return push(e, in);
-    case Mnemonic::POP:
-      return pop(e, in);
+    case Mnemonic::PUSH: return push(e, in);
+    case Mnemonic::POP: return pop(e, in);
     case Mnemonic::PUSHF:
     case Mnemonic::PUSHFD:
-    case Mnemonic::PUSHFQ:
-      return pushf(e, in);
-    case Mnemonic::LEAVE:
-      return leave(e, in);
-    default:
-      return false;
+    case Mnemonic::PUSHFQ: return pushf(e, in);
+    case Mnemonic::LEAVE: return leave(e, in);
+    default: return false;
   }
 }
 

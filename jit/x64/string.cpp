@@ -207,21 +207,11 @@ bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes
     return true;
   }
   switch (operation) {
-    case Operation::Movs:
-      movs(e, in, bytes);
-      break;
-    case Operation::Stos:
-      stos(e, in, bytes);
-      break;
-    case Operation::Lods:
-      lods(e, in, bytes);
-      break;
-    case Operation::Scas:
-      scas(e, in, bytes);
-      break;
-    case Operation::Cmps:
-      cmps(e, in, bytes);
-      break;
+    case Operation::Movs: movs(e, in, bytes); break;
+    case Operation::Stos: stos(e, in, bytes); break;
+    case Operation::Lods: lods(e, in, bytes); break;
+    case Operation::Scas: scas(e, in, bytes); break;
+    case Operation::Cmps: cmps(e, in, bytes); break;
   }
   return true;
 }
@@ -230,48 +220,27 @@ bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes
 
 bool emit_string(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::MOVSB:
-      return string(e, in, Operation::Movs, 1);
-    case Mnemonic::MOVSW:
-      return string(e, in, Operation::Movs, 2);
-    case Mnemonic::MOVSD_STRING:
-      return string(e, in, Operation::Movs, 4);
-    case Mnemonic::MOVSQ:
-      return string(e, in, Operation::Movs, 8);
-    case Mnemonic::STOSB:
-      return string(e, in, Operation::Stos, 1);
-    case Mnemonic::STOSW:
-      return string(e, in, Operation::Stos, 2);
-    case Mnemonic::STOSD:
-      return string(e, in, Operation::Stos, 4);
-    case Mnemonic::STOSQ:
-      return string(e, in, Operation::Stos, 8);
-    case Mnemonic::LODSB:
-      return string(e, in, Operation::Lods, 1);
-    case Mnemonic::LODSW:
-      return string(e, in, Operation::Lods, 2);
-    case Mnemonic::LODSD:
-      return string(e, in, Operation::Lods, 4);
-    case Mnemonic::LODSQ:
-      return string(e, in, Operation::Lods, 8);
-    case Mnemonic::SCASB:
-      return string(e, in, Operation::Scas, 1);
-    case Mnemonic::SCASW:
-      return string(e, in, Operation::Scas, 2);
-    case Mnemonic::SCASD:
-      return string(e, in, Operation::Scas, 4);
-    case Mnemonic::SCASQ:
-      return string(e, in, Operation::Scas, 8);
-    case Mnemonic::CMPSB:
-      return string(e, in, Operation::Cmps, 1);
-    case Mnemonic::CMPSW:
-      return string(e, in, Operation::Cmps, 2);
-    case Mnemonic::CMPSD_STRING:
-      return string(e, in, Operation::Cmps, 4);
-    case Mnemonic::CMPSQ:
-      return string(e, in, Operation::Cmps, 8);
-    default:
-      return false;
+    case Mnemonic::MOVSB: return string(e, in, Operation::Movs, 1);
+    case Mnemonic::MOVSW: return string(e, in, Operation::Movs, 2);
+    case Mnemonic::MOVSD_STRING: return string(e, in, Operation::Movs, 4);
+    case Mnemonic::MOVSQ: return string(e, in, Operation::Movs, 8);
+    case Mnemonic::STOSB: return string(e, in, Operation::Stos, 1);
+    case Mnemonic::STOSW: return string(e, in, Operation::Stos, 2);
+    case Mnemonic::STOSD: return string(e, in, Operation::Stos, 4);
+    case Mnemonic::STOSQ: return string(e, in, Operation::Stos, 8);
+    case Mnemonic::LODSB: return string(e, in, Operation::Lods, 1);
+    case Mnemonic::LODSW: return string(e, in, Operation::Lods, 2);
+    case Mnemonic::LODSD: return string(e, in, Operation::Lods, 4);
+    case Mnemonic::LODSQ: return string(e, in, Operation::Lods, 8);
+    case Mnemonic::SCASB: return string(e, in, Operation::Scas, 1);
+    case Mnemonic::SCASW: return string(e, in, Operation::Scas, 2);
+    case Mnemonic::SCASD: return string(e, in, Operation::Scas, 4);
+    case Mnemonic::SCASQ: return string(e, in, Operation::Scas, 8);
+    case Mnemonic::CMPSB: return string(e, in, Operation::Cmps, 1);
+    case Mnemonic::CMPSW: return string(e, in, Operation::Cmps, 2);
+    case Mnemonic::CMPSD_STRING: return string(e, in, Operation::Cmps, 4);
+    case Mnemonic::CMPSQ: return string(e, in, Operation::Cmps, 8);
+    default: return false;
   }
 }
 

@@ -27,33 +27,21 @@ bool host_has(Feature feature) {
   switch (feature) {
     case Feature::Mmx:
     case Feature::Sse:
-    case Feature::Sse2:
-      return true;
-    case Feature::Sse3:
-      return host.hasSSE3();
-    case Feature::Ssse3:
-      return host.hasSSSE3();
-    case Feature::Sse41:
-      return host.hasSSE4_1();
-    case Feature::Sse42:
-      return host.hasSSE4_2();
-    case Feature::Aes:
-      return host.hasAESNI();
-    case Feature::Pclmulqdq:
-      return host.hasPCLMULQDQ();
-    case Feature::Sha:
-      return host.hasSHA();
-    case Feature::Vaes:
-      return v3 && host.hasVAES();
-    case Feature::Vpclmulqdq:
-      return v3 && host.hasVPCLMULQDQ();
+    case Feature::Sse2: return true;
+    case Feature::Sse3: return host.hasSSE3();
+    case Feature::Ssse3: return host.hasSSSE3();
+    case Feature::Sse41: return host.hasSSE4_1();
+    case Feature::Sse42: return host.hasSSE4_2();
+    case Feature::Aes: return host.hasAESNI();
+    case Feature::Pclmulqdq: return host.hasPCLMULQDQ();
+    case Feature::Sha: return host.hasSHA();
+    case Feature::Vaes: return v3 && host.hasVAES();
+    case Feature::Vpclmulqdq: return v3 && host.hasVPCLMULQDQ();
     case Feature::Avx:
     case Feature::Avx2:
     case Feature::Fma:
-    case Feature::F16c:
-      return v3;
-    default:
-      return false;
+    case Feature::F16c: return v3;
+    default: return false;
   }
 }
 

@@ -333,18 +333,14 @@ void Pc::plug_in_extras(const MachineConfig& config, devices::CharBackend* conso
 void Pc::watchdog_expired() {
   log_.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}", retired_now());
   switch (watchdog_action_) {
-    case WatchdogAction::Reset:
-      return control_.request(MachineRequest::WatchdogReset);
-    case WatchdogAction::Shutdown:
-      return acpi_pm_.press_power_button();
-    case WatchdogAction::PowerOff:
-      return control_.request(MachineRequest::PowerOff);
+    case WatchdogAction::Reset: return control_.request(MachineRequest::WatchdogReset);
+    case WatchdogAction::Shutdown: return acpi_pm_.press_power_button();
+    case WatchdogAction::PowerOff: return control_.request(MachineRequest::PowerOff);
     case WatchdogAction::InjectNmi:
       for (const auto& processor : processors_) processor->nmi();
       return;
     case WatchdogAction::Debug:
-    case WatchdogAction::None:
-      return;
+    case WatchdogAction::None: return;
   }
 }
 

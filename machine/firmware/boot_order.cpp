@@ -35,16 +35,13 @@ Result<std::vector<std::size_t>> boot_order(const std::vector<std::string>& want
 std::string firmware_path(const Drive& drive, unsigned slot) {
   constexpr const char* kRoot = "/pci@i0cf8";
   switch (drive.disk.bus) {
-    case DiskBus::Auto:
-      break;
+    case DiskBus::Auto: break;
     case DiskBus::Ide:
       return fmt::format("{}/ide@1,1/drive@{:x}/disk@{:x}", kRoot, drive.place / 2, drive.place % 2);
     case DiskBus::Ahci:
       return fmt::format("{}/pci8086,2922@{:x}/drive@{:x}/disk@0", kRoot, slot, drive.place);
-    case DiskBus::Virtio:
-      return fmt::format("{}/scsi@{:x}/disk@0,0", kRoot, slot);
-    case DiskBus::Floppy:
-      return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
+    case DiskBus::Virtio: return fmt::format("{}/scsi@{:x}/disk@0,0", kRoot, slot);
+    case DiskBus::Floppy: return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
   }
   return {};
 }

@@ -25,12 +25,9 @@ bool ends_with_fault(RunExit exit) { return exit == RunExit::Fault || exit == Ru
 const char* name_of(RunExit exit) {
   switch (exit) {
     case RunExit::Budget:
-    case RunExit::Event:
-      return "no fault";
-    case RunExit::Fault:
-      return "a fault";
-    case RunExit::Trap:
-      return "a trap";
+    case RunExit::Event: return "no fault";
+    case RunExit::Fault: return "a fault";
+    case RunExit::Trap: return "a trap";
   }
   return "";
 }

@@ -40,15 +40,9 @@ class Lister {
           if (context_.pdptes[i] & kPteP) table(context_.pdptes[i] & kEntryAddressMask, 2, linear, {});
         }
         break;
-      case PagingMode::Bits32:
-        table(context_.cr3 & 0xffff'f000, 2, 0, {});
-        break;
-      case PagingMode::Level4:
-        table(context_.cr3 & kEntryAddressMask, 4, 0, {});
-        break;
-      case PagingMode::Level5:
-        table(context_.cr3 & kEntryAddressMask, 5, 0, {});
-        break;
+      case PagingMode::Bits32: table(context_.cr3 & 0xffff'f000, 2, 0, {}); break;
+      case PagingMode::Level4: table(context_.cr3 & kEntryAddressMask, 4, 0, {}); break;
+      case PagingMode::Level5: table(context_.cr3 & kEntryAddressMask, 5, 0, {}); break;
     }
     return std::move(space_);
   }

@@ -15,14 +15,10 @@ std::string_view state_name(Machine& machine) {
   if (machine.stopped()) return "stopped";
   using cpu::Activity;
   switch (machine.pc().vcpu(0).cpu().state.activity) {
-    case Activity::Running:
-      return "running";
-    case Activity::Halted:
-      return "idle";
-    case Activity::WaitForSipi:
-      return "waiting";
-    case Activity::Shutdown:
-      return "shutdown";
+    case Activity::Running: return "running";
+    case Activity::Halted: return "idle";
+    case Activity::WaitForSipi: return "waiting";
+    case Activity::Shutdown: return "shutdown";
   }
   return "running";
 }

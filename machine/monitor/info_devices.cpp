@@ -28,32 +28,19 @@ std::string indented(std::string_view lines) {
 /// Class and subclass, PCI Code and ID Assignment Specification, for what a PC has.
 std::string_view class_name(u32 class_code) {
   switch (class_code >> 8) {
-    case 0x0100:
-      return "SCSI storage";
-    case 0x0101:
-      return "IDE controller";
-    case 0x0106:
-      return "SATA controller";
-    case 0x0200:
-      return "Ethernet";
-    case 0x0300:
-      return "VGA";
-    case 0x0600:
-      return "host bridge";
-    case 0x0601:
-      return "ISA bridge";
-    case 0x0680:
-      return "bridge";
-    case 0x0780:
-      return "communication";
-    case 0x0880:
-      return "system peripheral";
-    case 0x0403:
-      return "audio";
-    case 0x1000:
-      return "encryption";
-    default:
-      return "device";
+    case 0x0100: return "SCSI storage";
+    case 0x0101: return "IDE controller";
+    case 0x0106: return "SATA controller";
+    case 0x0200: return "Ethernet";
+    case 0x0300: return "VGA";
+    case 0x0600: return "host bridge";
+    case 0x0601: return "ISA bridge";
+    case 0x0680: return "bridge";
+    case 0x0780: return "communication";
+    case 0x0880: return "system peripheral";
+    case 0x0403: return "audio";
+    case 0x1000: return "encryption";
+    default: return "device";
   }
 }
 

@@ -136,12 +136,9 @@ std::string allowed_reason(const WalkReport& report, View view, Access access) {
   const Translation& page = *report.page;
   const std::string_view owner = page.user ? "U/S is 1 in every entry" : "U/S is 0";
   switch (access) {
-    case Access::Read:
-      return fmt::format("{}.", owner);
-    case Access::Fetch:
-      return fmt::format("{}; nothing forbids execution.", owner);
-    case Access::Write:
-      break;
+    case Access::Read: return fmt::format("{}.", owner);
+    case Access::Fetch: return fmt::format("{}; nothing forbids execution.", owner);
+    case Access::Write: break;
   }
   if (page.writable) return fmt::format("{}; R/W is 1 in every entry.", owner);
   return fmt::format("R/W is 0 in {}, but CR0.WP is 0{}.", where(report, kPteRw, false),

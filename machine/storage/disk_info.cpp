@@ -4,28 +4,20 @@ namespace reprise::machine {
 
 std::string_view bus_name(DiskBus bus) {
   switch (bus) {
-    case DiskBus::Auto:
-      return "auto";
-    case DiskBus::Ide:
-      return "ide";
-    case DiskBus::Ahci:
-      return "ahci";
-    case DiskBus::Virtio:
-      return "virtio";
-    case DiskBus::Floppy:
-      return "floppy";
+    case DiskBus::Auto: return "auto";
+    case DiskBus::Ide: return "ide";
+    case DiskBus::Ahci: return "ahci";
+    case DiskBus::Virtio: return "virtio";
+    case DiskBus::Floppy: return "floppy";
   }
   return "unknown";
 }
 
 std::string_view kind_name(DiskMedia media) {
   switch (media) {
-    case DiskMedia::Disk:
-      return "disk";
-    case DiskMedia::Cdrom:
-      return "cdrom";
-    case DiskMedia::Floppy:
-      return "floppy";
+    case DiskMedia::Disk: return "disk";
+    case DiskMedia::Cdrom: return "cdrom";
+    case DiskMedia::Floppy: return "floppy";
   }
   return "unknown";
 }

@@ -21,12 +21,9 @@ constexpr std::array kPlaces = {Place{DiskBus::Ide, 4}, Place{DiskBus::Ahci, 6},
 
 std::string_view name_of(DiskMedia media) {
   switch (media) {
-    case DiskMedia::Disk:
-      return "disk";
-    case DiskMedia::Cdrom:
-      return "CD-ROM";
-    case DiskMedia::Floppy:
-      return "floppy";
+    case DiskMedia::Disk: return "disk";
+    case DiskMedia::Cdrom: return "CD-ROM";
+    case DiskMedia::Floppy: return "floppy";
   }
   return "unknown";
 }
@@ -54,12 +51,9 @@ BusChoice choose_bus(const DiskConfig& config, const OpenedImage& image, BootBy 
     return {DiskBus::Ide, "where firmware and installers look for a CD-ROM"};
   if (boot_by == BootBy::Kernel) return {DiskBus::Virtio, "a kernel that is given directly knows it"};
   switch (owner_of(*image.medium)) {
-    case DiskOwner::Blank:
-      return {DiskBus::Virtio, "the disk is blank"};
-    case DiskOwner::Unix:
-      return {DiskBus::Virtio, "it has partitions of Linux or BSD, which know it"};
-    case DiskOwner::Other:
-      break;
+    case DiskOwner::Blank: return {DiskBus::Virtio, "the disk is blank"};
+    case DiskOwner::Unix: return {DiskBus::Virtio, "it has partitions of Linux or BSD, which know it"};
+    case DiskOwner::Other: break;
   }
   return {DiskBus::Ide, "every system knows it, and it has no partitions of Linux or BSD"};
 }

@@ -40,13 +40,10 @@ BlockStatus write_status_of(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
-      return BlockStatus::NoSpace;
+    case EFBIG: return BlockStatus::NoSpace;
     case EROFS:
-    case EPERM:
-      return BlockStatus::ReadOnly;
-    default:
-      return BlockStatus::WriteError;
+    case EPERM: return BlockStatus::ReadOnly;
+    default: return BlockStatus::WriteError;
   }
 }
 

@@ -52,13 +52,11 @@ Result<Done> lock(const std::string& what, const ImageFile& file, ImageUse use) 
 /// True: through qemu-nbd. False: raw.
 Result<bool> is_qcow2(const std::string& what, const ImageFile& file, DiskFormat format) {
   switch (format) {
-    case DiskFormat::Raw:
-      return false;
+    case DiskFormat::Raw: return false;
     case DiskFormat::Qcow2:
       if (file.kind == ImageKind::Qcow2) return true;
       return Error{fmt::format("{} '{}' is not a qcow2 image: leave out format=qcow2.", what, file.path)};
-    case DiskFormat::Auto:
-      break;
+    case DiskFormat::Auto: break;
   }
   if (file.kind == ImageKind::Qcow2) return true;
   if (file.kind == ImageKind::Raw) return false;

@@ -193,20 +193,11 @@ TEST_F(AcpiPmTest, Noise) {
   Noise noise(4);
   for (int i = 0; i < 100000; ++i) {
     switch (noise.below(7)) {
-      case 6:
-        pm.enable_apm_smi(noise.below(2) != 0);
-        break;
-      case 0:
-        clock.step(noise.below(2'000'000'000));
-        break;
-      case 1:
-        noise.ports(pm.smi_ports(), 2, Width::Byte);
-        break;
-      case 2:
-        pm.raise_gpe(noise.next());
-        break;
-      default:
-        noise.ports(pm.pm_ports(), 60, Width::Dword);
+      case 6: pm.enable_apm_smi(noise.below(2) != 0); break;
+      case 0: clock.step(noise.below(2'000'000'000)); break;
+      case 1: noise.ports(pm.smi_ports(), 2, Width::Byte); break;
+      case 2: pm.raise_gpe(noise.next()); break;
+      default: noise.ports(pm.pm_ports(), 60, Width::Dword);
     }
   }
   Board other;

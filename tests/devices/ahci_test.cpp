@@ -447,15 +447,9 @@ TEST_P(AhciNoiseTest, Survives) {
   for (int i = 0; i < 40'000; ++i) {
     const unsigned index = noise.below(2) * 2;
     switch (noise.below(12)) {
-      case 0:
-        noise.page(hba, AhciController::kBytes);
-        break;
-      case 1:
-        clock.step(noise.below(50'000));
-        break;
-      case 2:
-        memory.put<u32>(kList + noise.below(0x4000), noise.value());
-        break;
+      case 0: noise.page(hba, AhciController::kBytes); break;
+      case 1: clock.step(noise.below(50'000)); break;
+      case 2: memory.put<u32>(kList + noise.below(0x4000), noise.value()); break;
       case 3:
         if (noise.below(4) == 0) start(index);
         break;
@@ -470,9 +464,7 @@ TEST_P(AhciNoiseTest, Survives) {
           ASSERT_EQ(saved(hba), state);
         }
         break;
-      case 6:
-        restart(index);
-        break;
+      case 6: restart(index); break;
       case 7: {
         // A control FIS, or a header with any length of table
         const unsigned slot = noise.below(8);

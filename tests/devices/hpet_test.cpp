@@ -235,17 +235,10 @@ TEST_F(HpetTest, Noise) {
   Noise noise(1000);
   for (int i = 0; i < 100000; ++i) {
     switch (noise.below(6)) {
-      case 0:
-        clock.step(noise.below(20000));
-        break;
-      case 1:
-        hpet.set_irq(noise.below(3), noise.below(2));
-        break;
-      case 2:
-        write(kConfig, noise.below(4));
-        break;
-      default:
-        noise.page(hpet, 0x180);
+      case 0: clock.step(noise.below(20000)); break;
+      case 1: hpet.set_irq(noise.below(3), noise.below(2)); break;
+      case 2: write(kConfig, noise.below(4)); break;
+      default: noise.page(hpet, 0x180);
     }
   }
   Board other;

@@ -259,20 +259,15 @@ TEST_F(I8042Test, Noise) {
   Noise noise(8042);
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(6)) {
-      case 0:
-        clock.step(noise.below(2'000'000));
-        break;
+      case 0: clock.step(noise.below(2'000'000)); break;
       case 1: {
         const u8 key[] = {static_cast<u8>(noise.next()), static_cast<u8>(noise.next())};
         kbc.press(key);
         break;
       }
       case 2:
-      case 3:
-        noise.ports(kbc.data_port(), 1, Width::Byte);
-        break;
-      default:
-        noise.ports(kbc.command_port(), 1, Width::Byte);
+      case 3: noise.ports(kbc.data_port(), 1, Width::Byte); break;
+      default: noise.ports(kbc.command_port(), 1, Width::Byte);
     }
     control.requests.clear();
   }

@@ -666,27 +666,15 @@ TEST_P(IdeNoiseTest, Survives) {
   for (int i = 0; i < 60'000; ++i) {
     const unsigned index = noise.below(2);
     switch (noise.below(16)) {
-      case 0:
-        noise.ports(*ide.bar(4).ports, 16, Width::Byte);
-        break;
-      case 1:
-        control(noise.below(8) == 0 ? noise.value() : 0, index);
-        break;
-      case 2:
-        clock.step(noise.below(40'000));
-        break;
-      case 3:
-        write(kIdeCommand, static_cast<u32>(kCommon[noise.below(std::size(kCommon))]), index);
-        break;
-      case 4:
-        lba28(static_cast<u8>(noise.below(2)), noise.below(20), noise.below(5));
-        break;
+      case 0: noise.ports(*ide.bar(4).ports, 16, Width::Byte); break;
+      case 1: control(noise.below(8) == 0 ? noise.value() : 0, index); break;
+      case 2: clock.step(noise.below(40'000)); break;
+      case 3: write(kIdeCommand, static_cast<u32>(kCommon[noise.below(std::size(kCommon))]), index); break;
+      case 4: lba28(static_cast<u8>(noise.below(2)), noise.below(20), noise.below(5)); break;
       case 5:
         memory.put<u32>(noise.below(0x4000) * 4, noise.below(2) ? noise.value() : noise.below(0x10000));
         break;
-      case 6:
-        read_block(2 + noise.below(1024), index);
-        break;
+      case 6: read_block(2 + noise.below(1024), index); break;
       case 7:
         write_block(std::vector<u8>(2 + noise.below(1024), static_cast<u8>(noise.next())), index);
         break;
@@ -696,9 +684,7 @@ TEST_P(IdeNoiseTest, Survives) {
                                     0, 0, 0},
                     index);
         break;
-      case 9:
-        start_bus_master(noise.below(2));
-        break;
+      case 9: start_bus_master(noise.below(2)); break;
       case 10: {
         std::vector<u8> data(noise.below(1500));
         const Width width = static_cast<Width>(1 << noise.below(3));
@@ -717,9 +703,7 @@ TEST_P(IdeNoiseTest, Survives) {
           ASSERT_EQ(saved(ide), state);
         }
         break;
-      default:
-        noise.ports(channel(index), 8, Width::Dword);
-        break;
+      default: noise.ports(channel(index), 8, Width::Dword); break;
     }
   }
   clock.step(1'000'000'000'000);

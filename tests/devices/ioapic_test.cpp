@@ -155,17 +155,10 @@ TEST_F(IoApicTest, Noise) {
   Noise noise(82093);
   for (int i = 0; i < 100000; ++i) {
     switch (noise.below(5)) {
-      case 0:
-        ioapic.set_irq(noise.below(30), noise.below(2));
-        break;
-      case 1:
-        ioapic.end_of_interrupt(static_cast<u8>(noise.next()));
-        break;
-      case 2:
-        write(static_cast<u8>(noise.below(0x48)), noise.value());
-        break;
-      default:
-        noise.page(ioapic, 0x60);
+      case 0: ioapic.set_irq(noise.below(30), noise.below(2)); break;
+      case 1: ioapic.end_of_interrupt(static_cast<u8>(noise.next())); break;
+      case 2: write(static_cast<u8>(noise.below(0x48)), noise.value()); break;
+      default: noise.page(ioapic, 0x60);
     }
     bus.messages.clear();
   }

@@ -630,9 +630,7 @@ TEST_F(LapicTest, Noise) {
   Noise noise(11);
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(12)) {
-      case 0:
-        lapic.set_irq(noise.below(3), noise.below(2));
-        break;
+      case 0: lapic.set_irq(noise.below(3), noise.below(2)); break;
       case 1:
         if (lapic.interrupt_pending()) lapic.acknowledge_interrupt();
         break;
@@ -649,20 +647,15 @@ TEST_F(LapicTest, Noise) {
       case 4:
         lapic.msr_write(0x6e0, noise.below(2) ? clock.now_ns() + noise.below(5000) : noise.value64());
         break;
-      case 5:
-        clock.step(noise.below(5000));
-        break;
+      case 5: clock.step(noise.below(5000)); break;
       case 6:
         if (noise.below(50) == 0) lapic.msr_write(0x1b, kBase | noise.below(4) << 10);
         break;
-      case 7:
-        write(kSvr, 0x1ff);
-        break;
+      case 7: write(kSvr, 0x1ff); break;
       case 8:
         if (noise.below(100) == 0) lapic.set_tsc_offset(static_cast<i64>(noise.value64()));
         break;
-      default:
-        noise.page(lapic, 0x1000);
+      default: noise.page(lapic, 0x1000);
     }
     fabric.messages.clear();
     fabric.exclusions.clear();

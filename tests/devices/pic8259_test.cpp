@@ -272,14 +272,11 @@ TEST_F(Pic8259Test, Noise) {
   PioHandler* ports[] = {&pic.master_ports(), &pic.slave_ports(), &pic.elcr_ports()};
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(8)) {
-      case 0:
-        pic.set_irq(noise.below(20), noise.below(2));
-        break;
+      case 0: pic.set_irq(noise.below(20), noise.below(2)); break;
       case 1:
         if (intr()) pic.acknowledge_ext_int();
         break;
-      default:
-        noise.ports(*ports[noise.below(3)], 2, Width::Byte);
+      default: noise.ports(*ports[noise.below(3)], 2, Width::Byte);
     }
   }
   const auto bytes = saved(pic);

@@ -329,14 +329,9 @@ TEST_F(Pit8254Test, Noise) {
   Noise noise(8254);
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(6)) {
-      case 0:
-        clock.step(noise.below(20000));
-        break;
-      case 1:
-        noise.ports(pit.port61(), 1, Width::Byte);
-        break;
-      default:
-        noise.ports(pit.counter_ports(), 4, Width::Byte);
+      case 0: clock.step(noise.below(20000)); break;
+      case 1: noise.ports(pit.port61(), 1, Width::Byte); break;
+      default: noise.ports(pit.counter_ports(), 4, Width::Byte);
     }
   }
   Board other;

@@ -147,16 +147,11 @@ class Noise {
   /// Zero, all ones, one bit, a small number, or anything.
   u32 value() {
     switch (below(5)) {
-      case 0:
-        return 0;
-      case 1:
-        return 0xffffffff;
-      case 2:
-        return 1u << below(32);
-      case 3:
-        return below(256);
-      default:
-        return next();
+      case 0: return 0;
+      case 1: return 0xffffffff;
+      case 2: return 1u << below(32);
+      case 3: return below(256);
+      default: return next();
     }
   }
   u64 value64() { return u64{value()} << 32 | value(); }

@@ -402,9 +402,7 @@ TEST_F(UartTest, Noise) {
     Noise noise(16550);
     for (int i = 0; i < 200000; ++i) {
       switch (noise.below(8)) {
-        case 0:
-          board.clock.step(noise.below(300000));
-          break;
+        case 0: board.clock.step(noise.below(300000)); break;
         case 1: {
           const u8 byte = static_cast<u8>(noise.next());
           board.uart.receive({&byte, 1});
@@ -413,8 +411,7 @@ TEST_F(UartTest, Noise) {
         case 2:
           if (noise.below(50) == 0) board.uart.receive_break();
           break;
-        default:
-          noise.ports(board.uart, 8, Width::Byte);
+        default: noise.ports(board.uart, 8, Width::Byte);
       }
     }
     Board other(mode);

@@ -208,24 +208,12 @@ inline void virtio_noise(VirtioPci& device, VirtioTestBoard& test, u32 seed, int
   VirtioDriver driver(device, test.memory);
   for (int i = 0; i < steps; ++i) {
     switch (noise.below(16)) {
-      case 0:
-        device.config_write(static_cast<u8>(noise.below(256)), Width::Dword, noise.value());
-        break;
-      case 1:
-        device.config_read(static_cast<u8>(noise.below(256)), Width::Word);
-        break;
-      case 2:
-        noise.page(driver.msix(), 0x1000);
-        break;
-      case 3:
-        noise.page(driver.registers(), 0x4000);
-        break;
-      case 4:
-        noise.page(driver.registers(), 0x40);
-        break;
-      case 5:
-        test.clock.step(noise.below(100'000));
-        break;
+      case 0: device.config_write(static_cast<u8>(noise.below(256)), Width::Dword, noise.value()); break;
+      case 1: device.config_read(static_cast<u8>(noise.below(256)), Width::Word); break;
+      case 2: noise.page(driver.msix(), 0x1000); break;
+      case 3: noise.page(driver.registers(), 0x4000); break;
+      case 4: noise.page(driver.registers(), 0x40); break;
+      case 5: test.clock.step(noise.below(100'000)); break;
       case 6:
         if (noise.below(20) == 0) test.memory.put<u32>(noise.below(0x10000) & ~3u, noise.value());
         break;

@@ -72,12 +72,9 @@ static int probe(enum access access, enum privilege privilege, u64 linear) {
     return vector == kUserReturn ? kNoTrap : vector;
   }
   switch (access) {
-    case kRead:
-      return CATCH(*(volatile u8*)(linear + kProbeOffset));
-    case kWrite:
-      return CATCH(*(volatile u8*)(linear + kProbeOffset) = 0x55);
-    default:
-      return CATCH(((void (*)(void))(linear + kCodeSupervisor))());
+    case kRead: return CATCH(*(volatile u8*)(linear + kProbeOffset));
+    case kWrite: return CATCH(*(volatile u8*)(linear + kProbeOffset) = 0x55);
+    default: return CATCH(((void (*)(void))(linear + kCodeSupervisor))());
   }
 }
 

@@ -553,18 +553,10 @@ static void test_decimal(void) {
       in.flags = 2 | (value >> 8 & 1) | (value >> 9 & 1) << 4;
       const u32 want = adjusted(operation, (u16)in.ax, in.flags);
       switch (operation) {
-        case kDaa:
-          RUN("daa; int3");
-          break;
-        case kDas:
-          RUN("das; int3");
-          break;
-        case kAaa:
-          RUN("aaa; int3");
-          break;
-        default:
-          RUN("aas; int3");
-          break;
+        case kDaa: RUN("daa; int3"); break;
+        case kDas: RUN("das; int3"); break;
+        case kAaa: RUN("aaa; int3"); break;
+        default: RUN("aas; int3"); break;
       }
       const u32 got = (out.ax & 0xffff) | (out.flags & 0x11) << 16;
       const u8 al = (u8)want;

@@ -460,15 +460,9 @@ static int run_monitored(struct snippet program) {
     in = out;
     const u16 image = (u16)((out.flags & ~(u32)kEflagsIf) | kIopl3 | (virtual_if ? kEflagsIf : 0));
     switch (*code) {
-      case 0xfa:
-        virtual_if = false, in.ip += 1;
-        break;
-      case 0xfb:
-        virtual_if = true, in.ip += 1;
-        break;
-      case 0x9c:
-        in.sp -= 2, *stack_word(in.sp) = image, in.ip += 1;
-        break;
+      case 0xfa: virtual_if = false, in.ip += 1; break;
+      case 0xfb: virtual_if = true, in.ip += 1; break;
+      case 0x9c: in.sp -= 2, *stack_word(in.sp) = image, in.ip += 1; break;
       case 0xcd: {
         ++reflected;
         in.sp -= 6;
@@ -486,8 +480,7 @@ static int run_monitored(struct snippet program) {
         in.flags = (out.flags & ~0xcd5u) | (*stack_word(out.sp + 4) & 0xcd5);
         in.sp += 6;
         break;
-      default:
-        return vector;
+      default: return vector;
     }
     in.flags &= ~(u32)kEflagsRf;
     vector = run_in_mode();

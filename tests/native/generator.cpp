@@ -178,46 +178,26 @@ constexpr Kind kKinds[] = {Kind::Gpr8,   Kind::Gpr16,  Kind::Gpr32, Kind::Gpr64,
 
 unsigned memory_bytes(Kind kind) {
   switch (kind) {
-    case Kind::Mem1:
-      return 1;
-    case Kind::Mem2:
-      return 2;
-    case Kind::Mem4:
-      return 4;
-    case Kind::Mem6:
-      return 6;
-    case Kind::Mem8:
-      return 8;
-    case Kind::Mem10:
-      return 10;
-    case Kind::Mem14:
-      return 14;
-    case Kind::Mem16:
-      return 16;
-    case Kind::Mem28:
-      return 28;
-    case Kind::Mem32:
-      return 32;
-    case Kind::Mem64:
-      return 64;
-    case Kind::Mem94:
-      return 94;
-    case Kind::Mem108:
-      return 108;
-    case Kind::Mem512:
-      return 512;
-    case Kind::Mem576:
-      return 576;
-    case Kind::Vm32x:
-      return 4;
-    case Kind::Vm32y:
-      return 4;
-    case Kind::Vm64x:
-      return 8;
-    case Kind::Vm64y:
-      return 8;
-    default:
-      return 0;
+    case Kind::Mem1: return 1;
+    case Kind::Mem2: return 2;
+    case Kind::Mem4: return 4;
+    case Kind::Mem6: return 6;
+    case Kind::Mem8: return 8;
+    case Kind::Mem10: return 10;
+    case Kind::Mem14: return 14;
+    case Kind::Mem16: return 16;
+    case Kind::Mem28: return 28;
+    case Kind::Mem32: return 32;
+    case Kind::Mem64: return 64;
+    case Kind::Mem94: return 94;
+    case Kind::Mem108: return 108;
+    case Kind::Mem512: return 512;
+    case Kind::Mem576: return 576;
+    case Kind::Vm32x: return 4;
+    case Kind::Vm32y: return 4;
+    case Kind::Vm64x: return 8;
+    case Kind::Vm64y: return 8;
+    default: return 0;
   }
 }
 
@@ -259,14 +239,9 @@ void draw_memory(Random& random, ZydisEncoderOperand& operand, unsigned bytes, D
     }
   }
   switch (random.below(3)) {
-    case 0:
-      break;
-    case 1:
-      operand.mem.displacement = static_cast<i8>(random.next());
-      break;
-    default:
-      operand.mem.displacement = static_cast<i32>(random.next());
-      break;
+    case 0: break;
+    case 1: operand.mem.displacement = static_cast<i8>(random.next()); break;
+    default: operand.mem.displacement = static_cast<i32>(random.next()); break;
   }
 }
 
@@ -290,39 +265,17 @@ void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& opera
   operand.type = ZYDIS_OPERAND_TYPE_REGISTER;
   const u64 number = random.below(16);
   switch (kind) {
-    case Kind::Gpr8:
-      operand.reg.value = numbered(ZYDIS_REGISTER_AL, random.below(20));
-      return;
-    case Kind::Gpr16:
-      operand.reg.value = numbered(ZYDIS_REGISTER_AX, number);
-      return;
-    case Kind::Gpr32:
-      operand.reg.value = numbered(ZYDIS_REGISTER_EAX, number);
-      return;
-    case Kind::Gpr64:
-      operand.reg.value = numbered(ZYDIS_REGISTER_RAX, number);
-      return;
-    case Kind::Cl:
-      operand.reg.value = ZYDIS_REGISTER_CL;
-      return;
-    case Kind::Xmm:
-      operand.reg.value = numbered(ZYDIS_REGISTER_XMM0, number);
-      return;
-    case Kind::Ymm:
-      operand.reg.value = numbered(ZYDIS_REGISTER_YMM0, number);
-      return;
-    case Kind::Xmm0:
-      operand.reg.value = ZYDIS_REGISTER_XMM0;
-      return;
-    case Kind::Mmx:
-      operand.reg.value = numbered(ZYDIS_REGISTER_MM0, number & 7);
-      return;
-    case Kind::St0:
-      operand.reg.value = ZYDIS_REGISTER_ST0;
-      return;
-    case Kind::Sti:
-      operand.reg.value = numbered(ZYDIS_REGISTER_ST0, number & 7);
-      return;
+    case Kind::Gpr8: operand.reg.value = numbered(ZYDIS_REGISTER_AL, random.below(20)); return;
+    case Kind::Gpr16: operand.reg.value = numbered(ZYDIS_REGISTER_AX, number); return;
+    case Kind::Gpr32: operand.reg.value = numbered(ZYDIS_REGISTER_EAX, number); return;
+    case Kind::Gpr64: operand.reg.value = numbered(ZYDIS_REGISTER_RAX, number); return;
+    case Kind::Cl: operand.reg.value = ZYDIS_REGISTER_CL; return;
+    case Kind::Xmm: operand.reg.value = numbered(ZYDIS_REGISTER_XMM0, number); return;
+    case Kind::Ymm: operand.reg.value = numbered(ZYDIS_REGISTER_YMM0, number); return;
+    case Kind::Xmm0: operand.reg.value = ZYDIS_REGISTER_XMM0; return;
+    case Kind::Mmx: operand.reg.value = numbered(ZYDIS_REGISTER_MM0, number & 7); return;
+    case Kind::St0: operand.reg.value = ZYDIS_REGISTER_ST0; return;
+    case Kind::Sti: operand.reg.value = numbered(ZYDIS_REGISTER_ST0, number & 7); return;
     case Kind::One:
       operand.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
       operand.imm.u = 1;
@@ -342,12 +295,8 @@ void draw_operand(Random& random, Kind kind, u64 rip, ZydisEncoderOperand& opera
     case Kind::Vm32x:
     case Kind::Vm32y:
     case Kind::Vm64x:
-    case Kind::Vm64y:
-      draw_vsib(random, operand, kind, draw);
-      return;
-    default:
-      draw_memory(random, operand, memory_bytes(kind), draw);
-      return;
+    case Kind::Vm64y: draw_vsib(random, operand, kind, draw); return;
+    default: draw_memory(random, operand, memory_bytes(kind), draw); return;
   }
 }
 
@@ -430,10 +379,8 @@ bool is_xsave_family(ZydisMnemonic mnemonic) {
     case ZYDIS_MNEMONIC_XSAVEOPT:
     case ZYDIS_MNEMONIC_XSAVEOPT64:
     case ZYDIS_MNEMONIC_XRSTOR:
-    case ZYDIS_MNEMONIC_XRSTOR64:
-      return true;
-    default:
-      return false;
+    case ZYDIS_MNEMONIC_XRSTOR64: return true;
+    default: return false;
   }
 }
 
@@ -649,12 +596,8 @@ struct Generator::Impl {
     if ((bytes[0] != 0xc4 && bytes[0] != 0xc5) || !random.chance(6)) return length;
     u8& last = bytes[bytes[0] == 0xc4 ? 2 : 1];
     switch (random.below(4)) {
-      case 0:
-        last ^= 4;
-        break;  // L
-      case 1:
-        last ^= static_cast<u8>(random.below(16) << 3);
-        break;  // vvvv
+      case 0: last ^= 4; break;                                       // L
+      case 1: last ^= static_cast<u8>(random.below(16) << 3); break;  // vvvv
       case 2:
         if (bytes[0] == 0xc4) last ^= 0x80;  // W
         break;

@@ -44,12 +44,9 @@ u64 random_integer(Random& random) {
                                    0xaaaaaaaaaaaaaaaa,
                                    0x0123456789abcdef};
   switch (random.below(4)) {
-    case 0:
-      return random.next();
-    case 1:
-      return random.next() >> random.below(64);
-    default:
-      return random.pick(kEdges);
+    case 0: return random.next();
+    case 1: return random.next() >> random.below(64);
+    default: return random.pick(kEdges);
   }
 }
 
@@ -60,18 +57,10 @@ u32 random_binary32(Random& random) {
                                    0x3f000000, 0x00400000, 0x4b000001};
   u32 value;
   switch (random.below(4)) {
-    case 0:
-      value = static_cast<u32>(random.next());
-      break;
-    case 1:
-      value = static_cast<u32>((120 + random.below(16)) << 23 | (random.next() & 0x7fffff));
-      break;
-    case 2:
-      value = static_cast<u32>((120 + random.below(16)) << 23 | (random.next() & 0x7ff000));
-      break;
-    default:
-      value = random.pick(kEdges);
-      break;
+    case 0: value = static_cast<u32>(random.next()); break;
+    case 1: value = static_cast<u32>((120 + random.below(16)) << 23 | (random.next() & 0x7fffff)); break;
+    case 2: value = static_cast<u32>((120 + random.below(16)) << 23 | (random.next() & 0x7ff000)); break;
+    default: value = random.pick(kEdges); break;
   }
   return random.chance(40) ? value ^ 0x80000000 : value;
 }
@@ -100,18 +89,10 @@ u64 random_binary64(Random& random) {
                                    0x380fffffc0000000};
   u64 value;
   switch (random.below(4)) {
-    case 0:
-      value = random.next();
-      break;
-    case 1:
-      value = (1016 + random.below(16)) << 52 | (random.next() & 0xfffffffffffff);
-      break;
-    case 2:
-      value = (1016 + random.below(70)) << 52 | (random.next() & 0xffff000000000);
-      break;
-    default:
-      value = random.pick(kEdges);
-      break;
+    case 0: value = random.next(); break;
+    case 1: value = (1016 + random.below(16)) << 52 | (random.next() & 0xfffffffffffff); break;
+    case 2: value = (1016 + random.below(70)) << 52 | (random.next() & 0xffff000000000); break;
+    default: value = random.pick(kEdges); break;
   }
   return random.chance(40) ? value ^ 0x8000000000000000 : value;
 }
@@ -140,19 +121,13 @@ Extended random_extended(Random& random) {
   };
   Extended value;
   switch (random.below(4)) {
-    case 0:
-      value = {random.next() | u64{1} << 63, static_cast<u16>(random.below(0x7fff))};
-      break;
-    case 1:
-      value = {random.next() | u64{1} << 63, static_cast<u16>(0x3ff0 + random.below(32))};
-      break;
+    case 0: value = {random.next() | u64{1} << 63, static_cast<u16>(random.below(0x7fff))}; break;
+    case 1: value = {random.next() | u64{1} << 63, static_cast<u16>(0x3ff0 + random.below(32))}; break;
     case 2:
       value = {(random.next() & 0xffff000000000000) | u64{1} << 63,
                static_cast<u16>(0x3ff0 + random.below(64))};
       break;
-    default:
-      value = random.pick(kEdges);
-      break;
+    default: value = random.pick(kEdges); break;
   }
   if (random.chance(40)) value.sign_exponent ^= 0x8000;
   return value;
@@ -175,18 +150,10 @@ void random_vector(Random& random, u8* bytes) {
   for (unsigned i = 0; i < 2; ++i) {
     u64 value = 0;
     switch (kind) {
-      case 0:
-        value = random.next();
-        break;
-      case 1:
-        value = random_integer(random);
-        break;
-      case 2:
-        value = random_binary32(random) | u64{random_binary32(random)} << 32;
-        break;
-      case 3:
-        value = random_binary64(random);
-        break;
+      case 0: value = random.next(); break;
+      case 1: value = random_integer(random); break;
+      case 2: value = random_binary32(random) | u64{random_binary32(random)} << 32; break;
+      case 3: value = random_binary64(random); break;
       case 4:
         // Around what binary16 can hold, as binary32.
         for (unsigned f = 0; f < 2; ++f) value = value << 32 | random_near_binary16(random);

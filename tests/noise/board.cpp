@@ -37,16 +37,11 @@ constexpr Drive kDrives[] = {
 
 u64 noisy_value(Random& random) {
   switch (random.below(5)) {
-    case 0:
-      return 0;
-    case 1:
-      return ~u64{0};
-    case 2:
-      return u64{1} << random.below(random.chance(50) ? 64 : 32);
-    case 3:
-      return random.below(256);
-    default:
-      return random.next();
+    case 0: return 0;
+    case 1: return ~u64{0};
+    case 2: return u64{1} << random.below(random.chance(50) ? 64 : 32);
+    case 3: return random.below(256);
+    default: return random.next();
   }
 }
 

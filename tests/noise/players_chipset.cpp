@@ -54,14 +54,9 @@ void play_pic(Board& board, Random& random) {
       board.out(base, 0x08 | random.below(128));  // OCW3: polls, register reads
       board.in(base);
       break;
-    case 3:
-      board.port_noise(random, 0x4d0, 2);
-      break;
-    case 4:
-      board.take_interrupt();
-      break;
-    default:
-      board.port_noise(random, base, 2);
+    case 3: board.port_noise(random, 0x4d0, 2); break;
+    case 4: board.take_interrupt(); break;
+    default: board.port_noise(random, base, 2);
   }
 }
 
@@ -81,9 +76,7 @@ void play_lapic(Board& board, Random& random) {
   constexpr u16 kRegisters[] = {0x20,  0x80,  0xb0,  0xd0,  0xe0,  0xf0,  0x280, 0x2f0, 0x300, 0x310,
                                 0x320, 0x330, 0x340, 0x350, 0x360, 0x370, 0x380, 0x390, 0x3e0, 0x3f0};
   switch (random.below(8)) {
-    case 0:
-      board.memory_noise(random, machine::kLapicPhys, 0x1000);
-      break;
+    case 0: board.memory_noise(random, machine::kLapicPhys, 0x1000); break;
     case 1: {
       const u32 msr = random.chance(80) ? 0x800 + static_cast<u32>(random.below(0x40))
                                         : static_cast<u32>(noisy_value(random));
@@ -131,12 +124,8 @@ void play_pit(Board& board, Random& random) {
 void play_hpet(Board& board, Random& random) {
   constexpr u64 kBase = machine::kHpetPhys;
   switch (random.below(6)) {
-    case 0:
-      board.memory_noise(random, kBase, 0x400);
-      break;
-    case 1:
-      board.write(kBase + 0x10, random.below(4));
-      break;
+    case 0: board.memory_noise(random, kBase, 0x400); break;
+    case 1: board.write(kBase + 0x10, random.below(4)); break;
     case 2:
       board.write(kBase + 0xf0, noisy_value(random), random.chance(50) ? Width::Qword : Width::Dword);
       break;
@@ -149,8 +138,7 @@ void play_hpet(Board& board, Random& random) {
                   random.chance(50) ? random.below(5000) : noisy_value(random),
                   random.chance(50) ? Width::Qword : Width::Dword);
       break;
-    default:
-      board.wait(random.below(50'000));
+    default: board.wait(random.below(50'000));
   }
   if (random.chance(10)) board.write(kBase + 0x20, noisy_byte(random));
 }
@@ -167,20 +155,15 @@ void play_rtc(Board& board, Random& random) {
 
 void play_acpi_pm(Board& board, Random& random) {
   switch (random.below(5)) {
-    case 0:
-      board.port_noise(random, machine::kSmiCommandPort, 2);
-      break;
-    case 1:
-      board.in(machine::kPmTimerPort, Width::Dword);
-      break;
+    case 0: board.port_noise(random, machine::kSmiCommandPort, 2); break;
+    case 1: board.in(machine::kPmTimerPort, Width::Dword); break;
     case 2:
       if (random.chance(20)) board.pc().press_power_button();
       break;
     case 3:
       if (random.chance(10)) board.wait(random.below(1'000'000'000));
       break;
-    default:
-      board.port_noise(random, machine::kPmBasePort, machine::kPmBlockPorts);
+    default: board.port_noise(random, machine::kPmBasePort, machine::kPmBlockPorts);
   }
 }
 
@@ -206,11 +189,8 @@ void play_uart(Board& board, Random& random) {
     case 2:
       for (u64 bytes = random.below(20); bytes > 0; --bytes) board.out(base, noisy_byte(random));
       break;
-    case 3:
-      board.wait(random.below(2'000'000));
-      break;
-    default:
-      board.port_noise(random, base, 8);
+    case 3: board.wait(random.below(2'000'000)); break;
+    default: board.port_noise(random, base, 8);
   }
 }
 
@@ -229,25 +209,16 @@ void play_i8042(Board& board, Random& random) {
       board.in(0x64);
       board.in(0x60);
       break;
-    case 3:
-      board.wait(random.below(5'000'000));
-      break;
-    default:
-      board.port_noise(random, random.chance(50) ? 0x60 : 0x64, 1);
+    case 3: board.wait(random.below(5'000'000)); break;
+    default: board.port_noise(random, random.chance(50) ? 0x60 : 0x64, 1);
   }
 }
 
 void play_dma(Board& board, Random& random) {
   switch (random.below(4)) {
-    case 0:
-      board.port_noise(random, 0x00, 16);
-      break;
-    case 1:
-      board.port_noise(random, 0xc0, 32);
-      break;
-    case 2:
-      board.port_noise(random, 0x80, 16);
-      break;
+    case 0: board.port_noise(random, 0x00, 16); break;
+    case 1: board.port_noise(random, 0xc0, 32); break;
+    case 2: board.port_noise(random, 0x80, 16); break;
     default: {
       const u16 channel = static_cast<u16>(random.below(4));
       board.out(0x0c, 0);
@@ -272,14 +243,9 @@ void play_misc(Board& board, Random& random) {
 
 void play_test_device(Board& board, Random& random) {
   switch (random.below(3)) {
-    case 0:
-      board.port_noise(random, 0xe0, 12);
-      break;
-    case 1:
-      board.port_noise(random, 0x2000, devices::TestDevice::kIrqLines);
-      break;
-    default:
-      board.memory_noise(random, 0xff00'0000, devices::TestDevice::kMemoryBytes);
+    case 0: board.port_noise(random, 0xe0, 12); break;
+    case 1: board.port_noise(random, 0x2000, devices::TestDevice::kIrqLines); break;
+    default: board.memory_noise(random, 0xff00'0000, devices::TestDevice::kMemoryBytes);
   }
   if (random.chance(20)) board.take_interrupt();
 }
@@ -306,14 +272,11 @@ void play_vga(Board& board, Random& random) {
           board.out(0x3c9, noisy_byte(random));
       }
       break;
-    case 3:
-      board.port_noise(random, devices::Vga::kFirstPort, devices::Vga::kPorts);
-      break;
+    case 3: board.port_noise(random, devices::Vga::kFirstPort, devices::Vga::kPorts); break;
     case 4:
       if (random.chance(2) && board.pc().vga().text_screen().empty()) board.wait(1);
       break;
-    default:
-      board.memory_noise(random, machine::kVgaWindowPhys, devices::Vga::kRangeBytes);
+    default: board.memory_noise(random, machine::kVgaWindowPhys, devices::Vga::kRangeBytes);
   }
 }
 
@@ -324,12 +287,8 @@ void play_fw_cfg(Board& board, Random& random) {
     return v >> 24 | (v >> 8 & 0xff00) | (v << 8 & 0xff0000) | v << 24;
   };
   switch (random.below(5)) {
-    case 0:
-      board.port_noise(random, 0x510, 2);
-      break;
-    case 1:
-      board.port_noise(random, 0x514, 8);
-      break;
+    case 0: board.port_noise(random, 0x510, 2); break;
+    case 1: board.port_noise(random, 0x514, 8); break;
     case 2:
       board.out(0x510, random.chance(80) ? random.below(0x40) : noisy_value(random), Width::Word);
       for (u64 bytes = random.below(64); bytes > 0; --bytes) board.in(0x511);
@@ -361,12 +320,8 @@ void play_pflash(Board& board, Random& random) {
   constexpr u8 kCommands[] = {0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xd0, 0xe8, 0xff};
   const u64 at = phys + random.below(random.chance(80) ? 0x4000 : bytes);
   switch (random.below(4)) {
-    case 0:
-      board.memory_noise(random, phys, bytes);
-      break;
-    case 1:
-      board.read(at, Width::Byte);
-      break;
+    case 0: board.memory_noise(random, phys, bytes); break;
+    case 1: board.read(at, Width::Byte); break;
     case 2: {  // buffered program
       board.write(at, 0xe8, Width::Byte);
       const u64 count = random.below(random.chance(90) ? 64 : 256);
@@ -390,9 +345,7 @@ void play_pci(Board& board, Random& random) {
   constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword};
   const Width width = kWidths[random.below(3)];
   switch (random.below(5)) {
-    case 0:
-      board.config_read(card, noisy_byte(random), width);
-      break;
+    case 0: board.config_read(card, noisy_byte(random), width); break;
     case 1:
       board.config_write(card, static_cast<u8>(random.next()), static_cast<u32>(noisy_value(random)), width);
       break;
@@ -403,9 +356,7 @@ void play_pci(Board& board, Random& random) {
       board.config_write(card, offset, kPlaces[random.below(8)] + static_cast<u32>(random.below(8) << 12));
       break;
     }
-    case 3:
-      board.config_write(card, pci::kCommand, static_cast<u32>(random.below(8)), Width::Word);
-      break;
+    case 3: board.config_write(card, pci::kCommand, static_cast<u32>(random.below(8)), Width::Word); break;
     default: {
       const u64 base = card.bars[random.below(pci::kBars)];
       if (base >= 0x10000)
@@ -420,9 +371,7 @@ void play_watchdog(Board& board, Random& random) {
   const Card& card = board.card(0x8086, 0x25ab);
   if (random.chance(1)) board.enumerate();
   switch (random.below(5)) {
-    case 0:
-      board.memory_noise(random, card.bars[0], 16);
-      break;
+    case 0: board.memory_noise(random, card.bars[0], 16); break;
     case 1:  // unlock, then a register
       board.write(card.bars[0] + 0xc, 0x80, Width::Word);
       board.write(card.bars[0] + 0xc, random.chance(90) ? 0x86 : noisy_byte(random), Width::Word);
@@ -438,8 +387,7 @@ void play_watchdog(Board& board, Random& random) {
                          random.chance(95) ? static_cast<u32>(random.below(4)) << 1 : noisy_byte(random),
                          Width::Byte);
       break;
-    default:
-      board.wait(random.below(3'000'000));
+    default: board.wait(random.below(3'000'000));
   }
 }
 

@@ -68,15 +68,9 @@ void play_ide(Board& board, Random& random) {
   const u16 bus_master = static_cast<u16>(card.bars[4] + 8 * channel);
   if (random.below(2000) == 0) board.enumerate();
   switch (random.below(12)) {
-    case 0:
-      board.port_noise(random, bus_master, 8);
-      break;
-    case 1:
-      board.out(control_port, random.chance(80) ? 0 : noisy_value(random));
-      break;
-    case 2:
-      board.wait(random.below(60'000));
-      break;
+    case 0: board.port_noise(random, bus_master, 8); break;
+    case 1: board.out(control_port, random.chance(80) ? 0 : noisy_value(random)); break;
+    case 2: board.wait(random.below(60'000)); break;
     case 3: {  // a table of regions, ended or not, and the bus master's start
       u64 at = kTablePhys + channel * 0x1000;
       for (u64 regions = 1 + random.below(5); regions > 0; --regions, at += 8) {
@@ -126,8 +120,7 @@ void play_ide(Board& board, Random& random) {
     case 8:
       board.put<u32>(kTablePhys + 4 * random.below(0x800), static_cast<u32>(noisy_value(random)));
       break;
-    default:
-      board.port_noise(random, command_ports, 8);
+    default: board.port_noise(random, command_ports, 8);
   }
 }
 
@@ -160,18 +153,12 @@ void play_ahci(Board& board, Random& random) {
   };
   constexpr u64 kErrors = 0x7c00'0000;  // of PxIS: the port waits for its driver
   switch (random.below(12)) {
-    case 0:
-      board.memory_noise(random, registers, random.chance(20) ? 0x400 : 0x100);
-      break;
+    case 0: board.memory_noise(random, registers, random.chance(20) ? 0x400 : 0x100); break;
     case 1:
       if (random.chance(30)) board.memory_noise(random, port, 0x80);
       break;
-    case 2:
-      board.wait(random.below(60'000));
-      break;
-    case 3:
-      start();
-      break;
+    case 2: board.wait(random.below(60'000)); break;
+    case 3: start(); break;
     case 4:
       board.put<u32>(kListPhys + 4 * random.below(0x4000), static_cast<u32>(noisy_value(random)));
       break;
@@ -221,18 +208,14 @@ void play_floppy(Board& board, Random& random) {
   constexpr u16 kFifo = kFloppyPort + 5;
   constexpr u8 kDiskCommands[] = {0xe6, 0xc5, 0x4c, 0x6c, 0x42, 0x56, 0x4d, 0x4a, 0x49, 0x46, 0x45};
   switch (random.below(8)) {
-    case 0:
-      board.port_noise(random, kFloppyPort, 8);
-      break;
+    case 0: board.port_noise(random, kFloppyPort, 8); break;
     case 1:
       if (random.chance(50)) board.out(kFloppyPort + 2, 0);
       board.out(kFloppyPort + 2, random.chance(95) ? 0x1c | random.below(2) : noisy_value(random));
       if (random.chance(80)) board.out(kFloppyPort + 7, 0);
       board.wait(200'000);
       break;
-    case 2:
-      board.wait(random.below(random.chance(70) ? 20'000 : 2'000'000));
-      break;
+    case 2: board.wait(random.below(random.chance(70) ? 20'000 : 2'000'000)); break;
     case 3:  // results
       for (u64 bytes = random.below(12); bytes > 0; --bytes) board.in(kFifo);
       break;

@@ -104,13 +104,11 @@ void play(Board& board, Random& random, const Card& card, unsigned queues, std::
   const bool dead = random.chance(50) && (board.read(base + 0x14, Width::Byte) & 0x4f) != 0x0f;
   if (dead || random.below(300) == 0) return start(board, random, card, queues);
   switch (random.below(16)) {
-    case 0:
-      return board.memory_noise(random, base + (random.chance(80) ? 0x1000 : 0), 0x3000);
+    case 0: return board.memory_noise(random, base + (random.chance(80) ? 0x1000 : 0), 0x3000);
     case 1:
       if (random.chance(20)) board.memory_noise(random, base, 0x40);
       return;
-    case 2:
-      return board.memory_noise(random, card.bars[1], 0x1000);
+    case 2: return board.memory_noise(random, card.bars[1], 0x1000);
     case 3: {  // the window in configuration space
       const u8 offset = static_cast<u8>(random.chance(80) ? 0x40 + random.below(0x80) : random.next());
       if (random.chance(50))
@@ -120,8 +118,7 @@ void play(Board& board, Random& random, const Card& card, unsigned queues, std::
       return;
     }
     case 4:
-    case 5:
-      return board.wait(random.below(100'000));
+    case 5: return board.wait(random.below(100'000));
     case 6:
       if (random.chance(10))
         board.put<u32>(queue_phys(card, 0) + 4 * random.below(queues * 0x2000u),

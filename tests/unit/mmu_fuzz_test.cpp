@@ -44,30 +44,16 @@ TEST_F(MmuFuzz, RandomTablesHaveADefinedResult) {
       u64 value = random();
       Mmu::FetchTarget target;
       switch (below(8)) {
-        case 0:
-          translated += mmu->store(linear, value);
-          break;
-        case 1:
-          translated += mmu->fetch(linear, target);
-          break;
-        case 2:
-          mmu->invlpg(linear);
-          break;
+        case 0: translated += mmu->store(linear, value); break;
+        case 1: translated += mmu->fetch(linear, target); break;
+        case 2: mmu->invlpg(linear); break;
         case 3:
           mmu->invpcid(static_cast<Mmu::InvpcidType>(below(4)), static_cast<u16>(random()), linear);
           break;
-        case 4:
-          translated += mmu->probe_write(linear, 1 + below(64));
-          break;
-        case 5:
-          mmu->set_a20(below(2));
-          break;
-        case 6:
-          (void)mmu->peek_translate(linear, value);
-          break;
-        default:
-          translated += mmu->load(linear, value);
-          break;
+        case 4: translated += mmu->probe_write(linear, 1 + below(64)); break;
+        case 5: mmu->set_a20(below(2)); break;
+        case 6: (void)mmu->peek_translate(linear, value); break;
+        default: translated += mmu->load(linear, value); break;
       }
     }
   }
@@ -128,12 +114,8 @@ TEST_F(MmuFuzz, WithProperFlushesTheTlbsAgreeWithTheTables) {
         if (below(64) == 0) cr4_now ^= kCr4Pge;
         mmu->set_paging(cr0_now, cr4_now, kEferLme | kEferLma | kEferNxe);
         break;
-      case 5:
-        code_pages.add_code(random_frame() + below(64) * 64, 64);
-        break;
-      case 6:
-        code_pages.refresh(random_frame());
-        break;
+      case 5: code_pages.add_code(random_frame() + below(64) * 64, 64); break;
+      case 6: code_pages.refresh(random_frame()); break;
       default: {
         const View view = static_cast<View>(below(kViews));
         const Access access = static_cast<Access>(below(kAccessKinds));

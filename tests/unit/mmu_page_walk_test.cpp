@@ -142,22 +142,14 @@ const RightsRow kRights[] = {
 
 bool satisfied(Needs needs, bool rw, bool xd, bool wp, bool smep, bool smap) {
   switch (needs) {
-    case Needs::Nothing:
-      return true;
-    case Needs::Impossible:
-      return false;
-    case Needs::SmapOff:
-      return !smap;
-    case Needs::Rw:
-      return rw;
-    case Needs::RwOrWpOff:
-      return rw || !wp;
-    case Needs::SmapOffAndRwOrWpOff:
-      return !smap && (rw || !wp);
-    case Needs::XdClear:
-      return !xd;
-    case Needs::SmepOffAndXdClear:
-      return !smep && !xd;
+    case Needs::Nothing: return true;
+    case Needs::Impossible: return false;
+    case Needs::SmapOff: return !smap;
+    case Needs::Rw: return rw;
+    case Needs::RwOrWpOff: return rw || !wp;
+    case Needs::SmapOffAndRwOrWpOff: return !smap && (rw || !wp);
+    case Needs::XdClear: return !xd;
+    case Needs::SmepOffAndXdClear: return !smep && !xd;
   }
   return false;
 }

@@ -137,9 +137,7 @@ int run_in_mode(void) {
   tss.ss0 = inner_ss ? inner_ss : kKernelData;
   inner_ss = 0;
   switch (current_mode) {
-    case kModeReal:
-      run_real_mode();
-      break;
+    case kModeReal: run_real_mode(); break;
     case kModeV86:
       v86_run();
       read_frame();

@@ -105,18 +105,12 @@ class Random : public SystemFixture {
   /// A value with a chance of being near an edge.
   u64 value() {
     switch (pick(6)) {
-      case 0:
-        return pick(0x100);
-      case 1:
-        return u64{1} << pick(64);
-      case 2:
-        return ~u64{0} << pick(64);
-      case 3:
-        return kData + pick(64) * 8;
-      case 4:
-        return rng() & 0xffffffff;
-      default:
-        return rng();
+      case 0: return pick(0x100);
+      case 1: return u64{1} << pick(64);
+      case 2: return ~u64{0} << pick(64);
+      case 3: return kData + pick(64) * 8;
+      case 4: return rng() & 0xffffffff;
+      default: return rng();
     }
   }
   u16 selector() { return static_cast<u16>(pick(4) == 0 ? rng() : pick(0x20) * 8 + pick(8)); }
@@ -141,27 +135,13 @@ class Random : public SystemFixture {
   }
   void random_mode() {
     switch (pick(7)) {
-      case 0:
-        enter_64bit(0);
-        break;
-      case 1:
-        enter_64bit(3);
-        break;
-      case 2:
-        enter_compat(pick(2) ? 0 : 3);
-        break;
-      case 3:
-        enter_32bit(0);
-        break;
-      case 4:
-        enter_32bit(3);
-        break;
-      case 5:
-        enter_real();
-        break;
-      default:
-        enter_v86(static_cast<unsigned>(pick(4)));
-        break;
+      case 0: enter_64bit(0); break;
+      case 1: enter_64bit(3); break;
+      case 2: enter_compat(pick(2) ? 0 : 3); break;
+      case 3: enter_32bit(0); break;
+      case 4: enter_32bit(3); break;
+      case 5: enter_real(); break;
+      default: enter_v86(static_cast<unsigned>(pick(4))); break;
     }
   }
   void random_registers() {

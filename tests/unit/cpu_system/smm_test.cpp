@@ -430,15 +430,9 @@ TEST_F(SmmTest, NoiseInTheSaveArea) {
   for (unsigned round = 0; round < 3000; ++round) {
     vcpu().reset(1);
     switch (round % 3) {
-      case 0:
-        enter_64bit();
-        break;
-      case 1:
-        enter_32bit();
-        break;
-      default:
-        enter_real();
-        break;
+      case 0: enter_64bit(); break;
+      case 1: enter_32bit(); break;
+      default: enter_real(); break;
     }
     state().smbase = kSmbase;
     state().rip = kCode;

@@ -115,12 +115,10 @@ class OperandSource {
   u64 bits() { return random_(); }
   u64 qword(Operands kind) {
     switch (kind) {
-      case Operands::Integer:
-        return integer();
+      case Operands::Integer: return integer();
       case Operands::Single:
         return element<softfloat::Binary32>() | u64{element<softfloat::Binary32>()} << 32;
-      default:
-        return element<softfloat::Binary64>();
+      default: return element<softfloat::Binary64>();
     }
   }
 
@@ -142,16 +140,11 @@ class OperandSource {
                                      1,
                                      0x0001000100010001};
     switch (random_() % 6) {
-      case 0:
-        return kEdges[random_() % std::size(kEdges)];
-      case 1:
-        return random_() & random_() & random_();
-      case 2:
-        return last_ ^ (random_() & random_() & random_() & random_());
-      case 3:
-        return random_() & 0x0303030303030303;
-      default:
-        return last_ = random_();
+      case 0: return kEdges[random_() % std::size(kEdges)];
+      case 1: return random_() & random_() & random_();
+      case 2: return last_ ^ (random_() & random_() & random_() & random_());
+      case 3: return random_() & 0x0303030303030303;
+      default: return last_ = random_();
     }
   }
 
@@ -193,17 +186,14 @@ class OperandSource {
                                  number(0, static_cast<Bits>(random_()))};
         return specials[(r >> 8) % std::size(specials)];
       }
-      case 1:
-        return static_cast<Bits>(random_());
-      case 2:
-        return remember<F>(static_cast<Bits>(recall<F>() ^ F::with_sign(sign) ^ (r >> 21 & 3)));
+      case 1: return static_cast<Bits>(random_());
+      case 2: return remember<F>(static_cast<Bits>(recall<F>() ^ F::with_sign(sign) ^ (r >> 21 & 3)));
       case 3:
         return remember<F>(
             number((r >> 10 & 63) + F::kBias + 4, static_cast<Bits>(random_() << (r >> 20 & 31))));
       case 4:
         return number(random_() % F::kMaxField, static_cast<Bits>(r >> 8 & 7) << (F::kFractionBits - 3));
-      default:
-        return remember<F>(number((r >> 10 & 31) + F::kBias - 16, static_cast<Bits>(random_())));
+      default: return remember<F>(number((r >> 10 & 31) + F::kBias - 16, static_cast<Bits>(random_())));
     }
   }
 

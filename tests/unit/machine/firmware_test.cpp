@@ -29,8 +29,7 @@ TEST(AcpiLoaderScript, GivesTheTablesThatDirectBootPlaces) {
   for (std::size_t at = 0; at < script.size(); at += 128) {
     std::vector<u8>& file = files.at(name_at(script, at + 4));
     switch (script[at]) {
-      case 1:
-        break;
+      case 1: break;
       case 2: {
         ASSERT_EQ(name_at(script, at + 60), "etc/acpi/tables");
         const u32 offset = read_unaligned<u32>(&script[at + 116]);
@@ -51,8 +50,7 @@ TEST(AcpiLoaderScript, GivesTheTablesThatDirectBootPlaces) {
         file[offset] = static_cast<u8>(file[offset] - sum);
         break;
       }
-      default:
-        FAIL() << "command " << int{script[at]};
+      default: FAIL() << "command " << int{script[at]};
     }
   }
   std::vector<u8> whole = files["etc/acpi/rsdp"];

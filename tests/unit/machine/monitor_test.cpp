@@ -253,14 +253,9 @@ TEST_F(Machines, AnyBytesGetAResponse) {
     for (unsigned changes = random() % 4; changes > 0; --changes) {
       const std::size_t at = random() % request.size();
       switch (random() % 3) {
-        case 0:
-          request[at] = static_cast<char>(random());
-          break;
-        case 1:
-          request.erase(at, random() % 8);
-          break;
-        default:
-          request.insert(at, request.substr(random() % request.size(), random() % 16));
+        case 0: request[at] = static_cast<char>(random()); break;
+        case 1: request.erase(at, random() % 8); break;
+        default: request.insert(at, request.substr(random() % request.size(), random() % 16));
       }
       if (request.empty()) request = "{";
     }

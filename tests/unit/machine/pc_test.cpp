@@ -223,21 +223,11 @@ TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
                          : static_cast<u16>(kOwned[random() % std::size(kOwned)] + random() % 16);
     const u64 phys = bases[random() % 5] + random() % 4096;
     switch (random() % 5) {
-      case 0:
-        pc->port_read(port, kWidths[random() % 3]);
-        break;
-      case 1:
-        pc->port_write(port, kWidths[random() % 3], static_cast<u32>(value));
-        break;
-      case 2:
-        pc->phys_map().read(phys, kWidths[random() % 4]);
-        break;
-      case 3:
-        pc->phys_map().write(phys, kWidths[random() % 4], value);
-        break;
-      default:
-        pass_time(random() % 5'000);
-        break;
+      case 0: pc->port_read(port, kWidths[random() % 3]); break;
+      case 1: pc->port_write(port, kWidths[random() % 3], static_cast<u32>(value)); break;
+      case 2: pc->phys_map().read(phys, kWidths[random() % 4]); break;
+      case 3: pc->phys_map().write(phys, kWidths[random() % 4], value); break;
+      default: pass_time(random() % 5'000); break;
     }
   }
   // What came of it can be saved and loaded.

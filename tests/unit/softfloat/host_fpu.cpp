@@ -64,28 +64,16 @@ SseResult host_sse32(SseOp op, u32 a_bits, u32 b_bits, const FpEnv& env) {
     std::memcpy(&b, &b_bits, 4);
     u64 rflags = 0;
     switch (op) {
-      case SseOp::Add:
-        asm volatile("addss %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Sub:
-        asm volatile("subss %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Mul:
-        asm volatile("mulss %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Div:
-        asm volatile("divss %1, %0" : "+x"(a) : "x"(b));
-        break;
+      case SseOp::Add: asm volatile("addss %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Sub: asm volatile("subss %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Mul: asm volatile("mulss %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Div: asm volatile("divss %1, %0" : "+x"(a) : "x"(b)); break;
       case SseOp::Sqrt:
         asm volatile("sqrtss %1, %0" : "+x"(b) : "x"(a));
         a = b;
         break;
-      case SseOp::Min:
-        asm volatile("minss %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Max:
-        asm volatile("maxss %1, %0" : "+x"(a) : "x"(b));
-        break;
+      case SseOp::Min: asm volatile("minss %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Max: asm volatile("maxss %1, %0" : "+x"(a) : "x"(b)); break;
       case SseOp::Comi:
         asm volatile("comiss %2, %1; pushfq; popq %0" : "=r"(rflags) : "x"(a), "x"(b) : "cc");
         return rflags & 0x45;
@@ -106,28 +94,16 @@ SseResult host_sse64(SseOp op, u64 a_bits, u64 b_bits, const FpEnv& env) {
     std::memcpy(&b, &b_bits, 8);
     u64 rflags = 0;
     switch (op) {
-      case SseOp::Add:
-        asm volatile("addsd %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Sub:
-        asm volatile("subsd %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Mul:
-        asm volatile("mulsd %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Div:
-        asm volatile("divsd %1, %0" : "+x"(a) : "x"(b));
-        break;
+      case SseOp::Add: asm volatile("addsd %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Sub: asm volatile("subsd %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Mul: asm volatile("mulsd %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Div: asm volatile("divsd %1, %0" : "+x"(a) : "x"(b)); break;
       case SseOp::Sqrt:
         asm volatile("sqrtsd %1, %0" : "+x"(b) : "x"(a));
         a = b;
         break;
-      case SseOp::Min:
-        asm volatile("minsd %1, %0" : "+x"(a) : "x"(b));
-        break;
-      case SseOp::Max:
-        asm volatile("maxsd %1, %0" : "+x"(a) : "x"(b));
-        break;
+      case SseOp::Min: asm volatile("minsd %1, %0" : "+x"(a) : "x"(b)); break;
+      case SseOp::Max: asm volatile("maxsd %1, %0" : "+x"(a) : "x"(b)); break;
       case SseOp::Comi:
         asm volatile("comisd %2, %1; pushfq; popq %0" : "=r"(rflags) : "x"(a), "x"(b) : "cc");
         return rflags & 0x45;
@@ -150,18 +126,10 @@ __attribute__((target("fma"))) SseResult host_fma32(FmaForm form, u32 a_bits, u3
     std::memcpy(&b, &b_bits, 4);
     std::memcpy(&c, &c_bits, 4);
     switch (form) {
-      case FmaForm::Madd:
-        asm volatile("vfmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Msub:
-        asm volatile("vfmsub231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Nmadd:
-        asm volatile("vfnmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Nmsub:
-        asm volatile("vfnmsub231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
+      case FmaForm::Madd: asm volatile("vfmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Msub: asm volatile("vfmsub231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Nmadd: asm volatile("vfnmadd231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Nmsub: asm volatile("vfnmsub231ss %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
     }
     u32 out;
     std::memcpy(&out, &c, 4);
@@ -177,18 +145,10 @@ __attribute__((target("fma"))) SseResult host_fma64(FmaForm form, u64 a_bits, u6
     std::memcpy(&b, &b_bits, 8);
     std::memcpy(&c, &c_bits, 8);
     switch (form) {
-      case FmaForm::Madd:
-        asm volatile("vfmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Msub:
-        asm volatile("vfmsub231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Nmadd:
-        asm volatile("vfnmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
-      case FmaForm::Nmsub:
-        asm volatile("vfnmsub231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
-        break;
+      case FmaForm::Madd: asm volatile("vfmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Msub: asm volatile("vfmsub231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Nmadd: asm volatile("vfnmadd231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
+      case FmaForm::Nmsub: asm volatile("vfnmsub231sd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b)); break;
     }
     u64 out;
     std::memcpy(&out, &c, 8);
@@ -205,18 +165,12 @@ SseResult host_sse_convert(SseConversion conversion, u64 a, const FpEnv& env, bo
     u64 integer = 0;
     u32 integer32 = 0;
     switch (conversion) {
-      case SseConversion::Ss2Sd:
-        asm volatile("cvtss2sd %1, %0" : "+x"(out) : "x"(in));
-        break;
-      case SseConversion::Sd2Ss:
-        asm volatile("cvtsd2ss %1, %0" : "+x"(out) : "x"(in));
-        break;
+      case SseConversion::Ss2Sd: asm volatile("cvtss2sd %1, %0" : "+x"(out) : "x"(in)); break;
+      case SseConversion::Sd2Ss: asm volatile("cvtsd2ss %1, %0" : "+x"(out) : "x"(in)); break;
       case SseConversion::Ss2Si32:
         asm volatile("cvtss2si %1, %0" : "=r"(integer32) : "x"(in));
         return static_cast<u64>(static_cast<i32>(integer32));
-      case SseConversion::Ss2Si64:
-        asm volatile("cvtss2si %1, %0" : "=r"(integer) : "x"(in));
-        return integer;
+      case SseConversion::Ss2Si64: asm volatile("cvtss2si %1, %0" : "=r"(integer) : "x"(in)); return integer;
       case SseConversion::Tss2Si32:
         asm volatile("cvttss2si %1, %0" : "=r"(integer32) : "x"(in));
         return static_cast<u64>(static_cast<i32>(integer32));
@@ -226,33 +180,19 @@ SseResult host_sse_convert(SseConversion conversion, u64 a, const FpEnv& env, bo
       case SseConversion::Sd2Si32:
         asm volatile("cvtsd2si %1, %0" : "=r"(integer32) : "x"(in));
         return static_cast<u64>(static_cast<i32>(integer32));
-      case SseConversion::Sd2Si64:
-        asm volatile("cvtsd2si %1, %0" : "=r"(integer) : "x"(in));
-        return integer;
+      case SseConversion::Sd2Si64: asm volatile("cvtsd2si %1, %0" : "=r"(integer) : "x"(in)); return integer;
       case SseConversion::Tsd2Si32:
         asm volatile("cvttsd2si %1, %0" : "=r"(integer32) : "x"(in));
         return static_cast<u64>(static_cast<i32>(integer32));
       case SseConversion::Tsd2Si64:
         asm volatile("cvttsd2si %1, %0" : "=r"(integer) : "x"(in));
         return integer;
-      case SseConversion::Si32ToSs:
-        asm volatile("cvtsi2ss %1, %0" : "+x"(out) : "r"(a32));
-        break;
-      case SseConversion::Si64ToSs:
-        asm volatile("cvtsi2ss %1, %0" : "+x"(out) : "r"(a));
-        break;
-      case SseConversion::Si32ToSd:
-        asm volatile("cvtsi2sd %1, %0" : "+x"(out) : "r"(a32));
-        break;
-      case SseConversion::Si64ToSd:
-        asm volatile("cvtsi2sd %1, %0" : "+x"(out) : "r"(a));
-        break;
-      case SseConversion::Ph2Ps:
-        asm volatile("vcvtph2ps %1, %0" : "=x"(out) : "x"(in));
-        break;
-      case SseConversion::Ps2Ph:
-        asm volatile("vcvtps2ph $4, %1, %0" : "=x"(out) : "x"(in));
-        break;
+      case SseConversion::Si32ToSs: asm volatile("cvtsi2ss %1, %0" : "+x"(out) : "r"(a32)); break;
+      case SseConversion::Si64ToSs: asm volatile("cvtsi2ss %1, %0" : "+x"(out) : "r"(a)); break;
+      case SseConversion::Si32ToSd: asm volatile("cvtsi2sd %1, %0" : "+x"(out) : "r"(a32)); break;
+      case SseConversion::Si64ToSd: asm volatile("cvtsi2sd %1, %0" : "+x"(out) : "r"(a)); break;
+      case SseConversion::Ph2Ps: asm volatile("vcvtph2ps %1, %0" : "=x"(out) : "x"(in)); break;
+      case SseConversion::Ps2Ph: asm volatile("vcvtps2ph $4, %1, %0" : "=x"(out) : "x"(in)); break;
       case SseConversion::RoundSs:
         if (suppress)
           asm volatile("roundss $12, %1, %0" : "+x"(out) : "x"(in));
@@ -269,15 +209,12 @@ SseResult host_sse_convert(SseConversion conversion, u64 a, const FpEnv& env, bo
     u64 bits;
     std::memcpy(&bits, &out, 8);
     switch (conversion) {
-      case SseConversion::Ps2Ph:
-        return bits & 0xffff;
+      case SseConversion::Ps2Ph: return bits & 0xffff;
       case SseConversion::Ss2Sd:
       case SseConversion::Si32ToSd:
       case SseConversion::Si64ToSd:
-      case SseConversion::RoundSd:
-        return bits;
-      default:
-        return bits & 0xffffffff;
+      case SseConversion::RoundSd: return bits;
+      default: return bits & 0xffffffff;
     }
   });
 }
@@ -318,147 +255,53 @@ X87Result host_x87(X87Op op, Float80 a, Float80 b, const FpEnv& env, u64 memory,
   u8(&dest)[16] = result.memory;
   asm volatile("fninit; fldt %1; fldt %0; fldcw %2" : : "m"(ta), "m"(tb), "m"(control) : "memory");
   switch (op) {
-    case X87Op::Add:
-      asm volatile("fadd %st(1), %st");
-      break;
-    case X87Op::Sub:
-      asm volatile("fsub %st(1), %st");
-      break;
-    case X87Op::Mul:
-      asm volatile("fmul %st(1), %st");
-      break;
-    case X87Op::Div:
-      asm volatile("fdiv %st(1), %st");
-      break;
-    case X87Op::Sqrt:
-      asm volatile("fsqrt");
-      break;
-    case X87Op::Prem:
-      asm volatile("fprem");
-      break;
-    case X87Op::Prem1:
-      asm volatile("fprem1");
-      break;
-    case X87Op::Rndint:
-      asm volatile("frndint");
-      break;
-    case X87Op::Scale:
-      asm volatile("fscale");
-      break;
-    case X87Op::Xtract:
-      asm volatile("fxtract");
-      break;
-    case X87Op::Com:
-      asm volatile("fcom %st(1)");
-      break;
-    case X87Op::Ucom:
-      asm volatile("fucom %st(1)");
-      break;
-    case X87Op::Tst:
-      asm volatile("ftst");
-      break;
-    case X87Op::F2xm1:
-      asm volatile("f2xm1");
-      break;
-    case X87Op::Yl2x:
-      asm volatile("fyl2x");
-      break;
-    case X87Op::Yl2xp1:
-      asm volatile("fyl2xp1");
-      break;
-    case X87Op::Patan:
-      asm volatile("fpatan");
-      break;
-    case X87Op::Sin:
-      asm volatile("fsin");
-      break;
-    case X87Op::Cos:
-      asm volatile("fcos");
-      break;
-    case X87Op::Sincos:
-      asm volatile("fsincos");
-      break;
-    case X87Op::Ptan:
-      asm volatile("fptan");
-      break;
-    case X87Op::AddM32:
-      asm volatile("fadds %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::AddM64:
-      asm volatile("faddl %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::DivM32:
-      asm volatile("fdivs %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::DivM64:
-      asm volatile("fdivl %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::DivrM32:
-      asm volatile("fdivrs %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::ComM32:
-      asm volatile("fcoms %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::LdM32:
-      asm volatile("flds %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::LdM64:
-      asm volatile("fldl %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::StM32:
-      asm volatile("fsts %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::StM64:
-      asm volatile("fstl %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Ild64:
-      asm volatile("fildll %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::Ist16:
-      asm volatile("fists %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Ist32:
-      asm volatile("fistl %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Ist64:
-      asm volatile("fistpll %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Istt16:
-      asm volatile("fisttps %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Istt32:
-      asm volatile("fisttpl %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Istt64:
-      asm volatile("fisttpll %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Bld:
-      asm volatile("fbld %0" : : "m"(source) : "memory");
-      break;
-    case X87Op::Bstp:
-      asm volatile("fbstp %0" : "+m"(dest) : : "memory");
-      break;
-    case X87Op::Ld1:
-      asm volatile("fld1");
-      break;
-    case X87Op::Ldl2t:
-      asm volatile("fldl2t");
-      break;
-    case X87Op::Ldl2e:
-      asm volatile("fldl2e");
-      break;
-    case X87Op::Ldpi:
-      asm volatile("fldpi");
-      break;
-    case X87Op::Ldlg2:
-      asm volatile("fldlg2");
-      break;
-    case X87Op::Ldln2:
-      asm volatile("fldln2");
-      break;
-    case X87Op::Ldz:
-      asm volatile("fldz");
-      break;
+    case X87Op::Add: asm volatile("fadd %st(1), %st"); break;
+    case X87Op::Sub: asm volatile("fsub %st(1), %st"); break;
+    case X87Op::Mul: asm volatile("fmul %st(1), %st"); break;
+    case X87Op::Div: asm volatile("fdiv %st(1), %st"); break;
+    case X87Op::Sqrt: asm volatile("fsqrt"); break;
+    case X87Op::Prem: asm volatile("fprem"); break;
+    case X87Op::Prem1: asm volatile("fprem1"); break;
+    case X87Op::Rndint: asm volatile("frndint"); break;
+    case X87Op::Scale: asm volatile("fscale"); break;
+    case X87Op::Xtract: asm volatile("fxtract"); break;
+    case X87Op::Com: asm volatile("fcom %st(1)"); break;
+    case X87Op::Ucom: asm volatile("fucom %st(1)"); break;
+    case X87Op::Tst: asm volatile("ftst"); break;
+    case X87Op::F2xm1: asm volatile("f2xm1"); break;
+    case X87Op::Yl2x: asm volatile("fyl2x"); break;
+    case X87Op::Yl2xp1: asm volatile("fyl2xp1"); break;
+    case X87Op::Patan: asm volatile("fpatan"); break;
+    case X87Op::Sin: asm volatile("fsin"); break;
+    case X87Op::Cos: asm volatile("fcos"); break;
+    case X87Op::Sincos: asm volatile("fsincos"); break;
+    case X87Op::Ptan: asm volatile("fptan"); break;
+    case X87Op::AddM32: asm volatile("fadds %0" : : "m"(source) : "memory"); break;
+    case X87Op::AddM64: asm volatile("faddl %0" : : "m"(source) : "memory"); break;
+    case X87Op::DivM32: asm volatile("fdivs %0" : : "m"(source) : "memory"); break;
+    case X87Op::DivM64: asm volatile("fdivl %0" : : "m"(source) : "memory"); break;
+    case X87Op::DivrM32: asm volatile("fdivrs %0" : : "m"(source) : "memory"); break;
+    case X87Op::ComM32: asm volatile("fcoms %0" : : "m"(source) : "memory"); break;
+    case X87Op::LdM32: asm volatile("flds %0" : : "m"(source) : "memory"); break;
+    case X87Op::LdM64: asm volatile("fldl %0" : : "m"(source) : "memory"); break;
+    case X87Op::StM32: asm volatile("fsts %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::StM64: asm volatile("fstl %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Ild64: asm volatile("fildll %0" : : "m"(source) : "memory"); break;
+    case X87Op::Ist16: asm volatile("fists %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Ist32: asm volatile("fistl %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Ist64: asm volatile("fistpll %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Istt16: asm volatile("fisttps %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Istt32: asm volatile("fisttpl %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Istt64: asm volatile("fisttpll %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Bld: asm volatile("fbld %0" : : "m"(source) : "memory"); break;
+    case X87Op::Bstp: asm volatile("fbstp %0" : "+m"(dest) : : "memory"); break;
+    case X87Op::Ld1: asm volatile("fld1"); break;
+    case X87Op::Ldl2t: asm volatile("fldl2t"); break;
+    case X87Op::Ldl2e: asm volatile("fldl2e"); break;
+    case X87Op::Ldpi: asm volatile("fldpi"); break;
+    case X87Op::Ldlg2: asm volatile("fldlg2"); break;
+    case X87Op::Ldln2: asm volatile("fldln2"); break;
+    case X87Op::Ldz: asm volatile("fldz"); break;
   }
   asm volatile("fnsave %0; fninit" : "=m"(image) : : "memory");
   result.status = image.status;

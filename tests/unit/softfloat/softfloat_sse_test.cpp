@@ -45,38 +45,25 @@ SseResult host(SseOp op, typename F::Bits a, typename F::Bits b, const FpEnv& en
 
 u64 comi_flags(Relation relation) {
   switch (relation) {
-    case Relation::Less:
-      return 0x01;
-    case Relation::Equal:
-      return 0x40;
-    case Relation::Greater:
-      return 0x00;
-    default:
-      return 0x45;
+    case Relation::Less: return 0x01;
+    case Relation::Equal: return 0x40;
+    case Relation::Greater: return 0x00;
+    default: return 0x45;
   }
 }
 
 template <class F>
 u64 soft(SseOp op, typename F::Bits a, typename F::Bits b, FpEnv& env) {
   switch (op) {
-    case SseOp::Add:
-      return add<F>(env, a, b);
-    case SseOp::Sub:
-      return sub<F>(env, a, b);
-    case SseOp::Mul:
-      return mul<F>(env, a, b);
-    case SseOp::Div:
-      return div<F>(env, a, b);
-    case SseOp::Sqrt:
-      return sqrt<F>(env, a);
-    case SseOp::Min:
-      return min<F>(env, a, b);
-    case SseOp::Max:
-      return max<F>(env, a, b);
-    case SseOp::Comi:
-      return comi_flags(compare<F>(env, a, b, NanSignals::Any));
-    case SseOp::Ucomi:
-      return comi_flags(compare<F>(env, a, b, NanSignals::OnlySignalling));
+    case SseOp::Add: return add<F>(env, a, b);
+    case SseOp::Sub: return sub<F>(env, a, b);
+    case SseOp::Mul: return mul<F>(env, a, b);
+    case SseOp::Div: return div<F>(env, a, b);
+    case SseOp::Sqrt: return sqrt<F>(env, a);
+    case SseOp::Min: return min<F>(env, a, b);
+    case SseOp::Max: return max<F>(env, a, b);
+    case SseOp::Comi: return comi_flags(compare<F>(env, a, b, NanSignals::Any));
+    case SseOp::Ucomi: return comi_flags(compare<F>(env, a, b, NanSignals::OnlySignalling));
   }
   return 0;
 }
@@ -204,42 +191,28 @@ u64 soft_convert(SseConversion conversion, u64 a, FpEnv& env, bool suppress) {
   const Inexact inexact = suppress ? Inexact::Suppressed : Inexact::Raises;
   const Rounding rc = env.rounding;
   switch (conversion) {
-    case SseConversion::Ss2Sd:
-      return convert<Binary64, Binary32>(env, a32);
-    case SseConversion::Sd2Ss:
-      return convert<Binary32, Binary64>(env, a);
-    case SseConversion::Ss2Si32:
-      return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Dword, rc));
-    case SseConversion::Ss2Si64:
-      return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Qword, rc));
+    case SseConversion::Ss2Sd: return convert<Binary64, Binary32>(env, a32);
+    case SseConversion::Sd2Ss: return convert<Binary32, Binary64>(env, a);
+    case SseConversion::Ss2Si32: return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Dword, rc));
+    case SseConversion::Ss2Si64: return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Qword, rc));
     case SseConversion::Tss2Si32:
       return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Dword, Rounding::Truncate));
     case SseConversion::Tss2Si64:
       return static_cast<u64>(to_int<Binary32>(env, a32, IntWidth::Qword, Rounding::Truncate));
-    case SseConversion::Sd2Si32:
-      return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Dword, rc));
-    case SseConversion::Sd2Si64:
-      return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Qword, rc));
+    case SseConversion::Sd2Si32: return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Dword, rc));
+    case SseConversion::Sd2Si64: return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Qword, rc));
     case SseConversion::Tsd2Si32:
       return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Dword, Rounding::Truncate));
     case SseConversion::Tsd2Si64:
       return static_cast<u64>(to_int<Binary64>(env, a, IntWidth::Qword, Rounding::Truncate));
-    case SseConversion::Si32ToSs:
-      return from_int64<Binary32>(env, static_cast<i32>(a32));
-    case SseConversion::Si64ToSs:
-      return from_int64<Binary32>(env, static_cast<i64>(a));
-    case SseConversion::Si32ToSd:
-      return from_int64<Binary64>(env, static_cast<i32>(a32));
-    case SseConversion::Si64ToSd:
-      return from_int64<Binary64>(env, static_cast<i64>(a));
-    case SseConversion::Ph2Ps:
-      return convert<Binary32, Binary16>(env, static_cast<u16>(a));
-    case SseConversion::Ps2Ph:
-      return convert<Binary16, Binary32>(env, a32);
-    case SseConversion::RoundSs:
-      return round_to_integral<Binary32>(env, a32, rc, inexact);
-    case SseConversion::RoundSd:
-      return round_to_integral<Binary64>(env, a, rc, inexact);
+    case SseConversion::Si32ToSs: return from_int64<Binary32>(env, static_cast<i32>(a32));
+    case SseConversion::Si64ToSs: return from_int64<Binary32>(env, static_cast<i64>(a));
+    case SseConversion::Si32ToSd: return from_int64<Binary64>(env, static_cast<i32>(a32));
+    case SseConversion::Si64ToSd: return from_int64<Binary64>(env, static_cast<i64>(a));
+    case SseConversion::Ph2Ps: return convert<Binary32, Binary16>(env, static_cast<u16>(a));
+    case SseConversion::Ps2Ph: return convert<Binary16, Binary32>(env, a32);
+    case SseConversion::RoundSs: return round_to_integral<Binary32>(env, a32, rc, inexact);
+    case SseConversion::RoundSd: return round_to_integral<Binary64>(env, a, rc, inexact);
   }
   return 0;
 }

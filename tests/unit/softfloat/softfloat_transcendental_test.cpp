@@ -19,25 +19,17 @@ struct Result {
 
 Result soft(X87Op op, Float80 a, Float80 b, FpEnv& env) {
   switch (op) {
-    case X87Op::F2xm1:
-      return {f2xm1(env, a), {}};
-    case X87Op::Yl2x:
-      return {yl2x(env, b, a), {}};
-    case X87Op::Yl2xp1:
-      return {yl2xp1(env, b, a), {}};
-    case X87Op::Patan:
-      return {atan2(env, b, a), {}};
-    default:
-      break;
+    case X87Op::F2xm1: return {f2xm1(env, a), {}};
+    case X87Op::Yl2x: return {yl2x(env, b, a), {}};
+    case X87Op::Yl2xp1: return {yl2xp1(env, b, a), {}};
+    case X87Op::Patan: return {atan2(env, b, a), {}};
+    default: break;
   }
   if (out_of_trigonometric_range(a)) return {a, a, true};
   switch (op) {
-    case X87Op::Sin:
-      return {sin(env, a), {}};
-    case X87Op::Cos:
-      return {cos(env, a), {}};
-    case X87Op::Ptan:
-      return {tan(env, a), {}};
+    case X87Op::Sin: return {sin(env, a), {}};
+    case X87Op::Cos: return {cos(env, a), {}};
+    case X87Op::Ptan: return {tan(env, a), {}};
     default: {
       const SineCosine both = sincos(env, a);
       return {both.sine, both.cosine};

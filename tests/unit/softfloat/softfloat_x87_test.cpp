@@ -36,14 +36,10 @@ struct Outcome {
 
 u16 relation_codes(Relation relation) {
   switch (relation) {
-    case Relation::Less:
-      return 0x0100;
-    case Relation::Equal:
-      return 0x4000;
-    case Relation::Greater:
-      return 0;
-    default:
-      return 0x4500;
+    case Relation::Less: return 0x0100;
+    case Relation::Equal: return 0x4000;
+    case Relation::Greater: return 0;
+    default: return 0x4500;
   }
 }
 
@@ -83,27 +79,13 @@ Outcome soft(const Case& c, FpEnv& env) {
     out.codes_mask = 0x4500;
   };
   switch (c.op) {
-    case X87Op::Add:
-      arith(add<F>(env, c.a, c.b));
-      break;
-    case X87Op::Sub:
-      arith(sub<F>(env, c.a, c.b));
-      break;
-    case X87Op::Mul:
-      arith(mul<F>(env, c.a, c.b));
-      break;
-    case X87Op::Div:
-      arith(div<F>(env, c.a, c.b));
-      break;
-    case X87Op::Sqrt:
-      arith(sqrt<F>(env, c.a));
-      break;
-    case X87Op::Rndint:
-      arith(round_to_integral<F>(env, c.a, env.rounding, Inexact::Raises));
-      break;
-    case X87Op::Scale:
-      arith(scale(env, c.a, c.b));
-      break;
+    case X87Op::Add: arith(add<F>(env, c.a, c.b)); break;
+    case X87Op::Sub: arith(sub<F>(env, c.a, c.b)); break;
+    case X87Op::Mul: arith(mul<F>(env, c.a, c.b)); break;
+    case X87Op::Div: arith(div<F>(env, c.a, c.b)); break;
+    case X87Op::Sqrt: arith(sqrt<F>(env, c.a)); break;
+    case X87Op::Rndint: arith(round_to_integral<F>(env, c.a, env.rounding, Inexact::Raises)); break;
+    case X87Op::Scale: arith(scale(env, c.a, c.b)); break;
     case X87Op::Prem:
     case X87Op::Prem1: {
       const Remainder r =
@@ -122,15 +104,9 @@ Outcome soft(const Case& c, FpEnv& env) {
       out.st1 = e.exponent;
       break;
     }
-    case X87Op::Com:
-      relation(compare<F>(env, c.a, c.b, NanSignals::Any));
-      break;
-    case X87Op::Ucom:
-      relation(compare<F>(env, c.a, c.b, NanSignals::OnlySignalling));
-      break;
-    case X87Op::Tst:
-      relation(compare<F>(env, c.a, F::zero(false), NanSignals::Any));
-      break;
+    case X87Op::Com: relation(compare<F>(env, c.a, c.b, NanSignals::Any)); break;
+    case X87Op::Ucom: relation(compare<F>(env, c.a, c.b, NanSignals::OnlySignalling)); break;
+    case X87Op::Tst: relation(compare<F>(env, c.a, F::zero(false), NanSignals::Any)); break;
     case X87Op::AddM32: {
       const Float80 m = widen<Binary32>(env, m32);
       arith(add<F>(env, c.a, m));
@@ -161,33 +137,15 @@ Outcome soft(const Case& c, FpEnv& env) {
       relation(compare<F>(env, c.a, m, NanSignals::Any));
       break;
     }
-    case X87Op::LdM32:
-      push(convert<F, Binary32>(env, m32));
-      break;
-    case X87Op::LdM64:
-      push(convert<F, Binary64>(env, c.memory));
-      break;
-    case X87Op::Ild64:
-      push(from_int64<F>(env, static_cast<i64>(c.memory)));
-      break;
-    case X87Op::Bld:
-      push(from_bcd({c.memory, c.memory_high}));
-      break;
-    case X87Op::StM32:
-      store(convert<Binary32, F>(env, c.a), 4);
-      break;
-    case X87Op::StM64:
-      store(convert<Binary64, F>(env, c.a), 8);
-      break;
-    case X87Op::Ist16:
-      store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Word, env.rounding)), 2);
-      break;
-    case X87Op::Ist32:
-      store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Dword, env.rounding)), 4);
-      break;
-    case X87Op::Ist64:
-      store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Qword, env.rounding)), 8);
-      break;
+    case X87Op::LdM32: push(convert<F, Binary32>(env, m32)); break;
+    case X87Op::LdM64: push(convert<F, Binary64>(env, c.memory)); break;
+    case X87Op::Ild64: push(from_int64<F>(env, static_cast<i64>(c.memory))); break;
+    case X87Op::Bld: push(from_bcd({c.memory, c.memory_high})); break;
+    case X87Op::StM32: store(convert<Binary32, F>(env, c.a), 4); break;
+    case X87Op::StM64: store(convert<Binary64, F>(env, c.a), 8); break;
+    case X87Op::Ist16: store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Word, env.rounding)), 2); break;
+    case X87Op::Ist32: store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Dword, env.rounding)), 4); break;
+    case X87Op::Ist64: store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Qword, env.rounding)), 8); break;
     case X87Op::Istt16:
       store(static_cast<u64>(to_int<F>(env, c.a, IntWidth::Word, Rounding::Truncate)), 2);
       break;
@@ -206,29 +164,14 @@ Outcome soft(const Case& c, FpEnv& env) {
       }
       break;
     }
-    case X87Op::Ld1:
-      push(load_constant(env.rounding, Constant::One));
-      break;
-    case X87Op::Ldl2t:
-      push(load_constant(env.rounding, Constant::Log2Of10));
-      break;
-    case X87Op::Ldl2e:
-      push(load_constant(env.rounding, Constant::Log2OfE));
-      break;
-    case X87Op::Ldpi:
-      push(load_constant(env.rounding, Constant::Pi));
-      break;
-    case X87Op::Ldlg2:
-      push(load_constant(env.rounding, Constant::Log10Of2));
-      break;
-    case X87Op::Ldln2:
-      push(load_constant(env.rounding, Constant::LnOf2));
-      break;
-    case X87Op::Ldz:
-      push(load_constant(env.rounding, Constant::Zero));
-      break;
-    default:
-      break;
+    case X87Op::Ld1: push(load_constant(env.rounding, Constant::One)); break;
+    case X87Op::Ldl2t: push(load_constant(env.rounding, Constant::Log2Of10)); break;
+    case X87Op::Ldl2e: push(load_constant(env.rounding, Constant::Log2OfE)); break;
+    case X87Op::Ldpi: push(load_constant(env.rounding, Constant::Pi)); break;
+    case X87Op::Ldlg2: push(load_constant(env.rounding, Constant::Log10Of2)); break;
+    case X87Op::Ldln2: push(load_constant(env.rounding, Constant::LnOf2)); break;
+    case X87Op::Ldz: push(load_constant(env.rounding, Constant::Zero)); break;
+    default: break;
   }
   return out;
 }
@@ -295,9 +238,7 @@ void run(std::initializer_list<X87Op> ops) {
         case X87Op::DivM32:
         case X87Op::DivrM32:
         case X87Op::ComM32:
-        case X87Op::LdM32:
-          c.memory = random_value<Binary32>(random);
-          break;
+        case X87Op::LdM32: c.memory = random_value<Binary32>(random); break;
         case X87Op::Bld:
           for (int digit = 0; digit < 16; ++digit) c.memory |= random.below(10) << (4 * digit);
           if (random.chance(4)) c.memory = 0;
@@ -314,8 +255,7 @@ void run(std::initializer_list<X87Op> ops) {
             c.a.sign_exponent = static_cast<u16>((c.a.sign_exponent & 0x8000) | field);
           }
           [[fallthrough]];
-        default:
-          c.memory = random_value<Binary64>(random);
+        default: c.memory = random_value<Binary64>(random);
       }
       check(c, random_env(random), reports);
     }

@@ -36,20 +36,13 @@ inline u64 random_cases(u64 base) {
 inline u64 random_fraction(Random& random, unsigned bits) {
   const u64 mask = bits >= 64 ? ~u64{0} : (u64{1} << bits) - 1;
   switch (random.below(8)) {
-    case 0:
-      return 0;
-    case 1:
-      return mask;
-    case 2:
-      return (u64{1} << random.below(bits)) & mask;
-    case 3:
-      return (mask << random.below(bits)) & mask;
-    case 4:
-      return mask >> random.below(bits);
-    case 5:
-      return (random.next() << random.below(bits)) & mask;
-    default:
-      return random.next() & mask;
+    case 0: return 0;
+    case 1: return mask;
+    case 2: return (u64{1} << random.below(bits)) & mask;
+    case 3: return (mask << random.below(bits)) & mask;
+    case 4: return mask >> random.below(bits);
+    case 5: return (random.next() << random.below(bits)) & mask;
+    default: return random.next() & mask;
   }
 }
 
@@ -74,40 +67,18 @@ typename F::Bits random_value(Random& random) {
   const i32 max = F::kMaxField;
   i32 field = 0;
   switch (random.below(16)) {
-    case 0:
-      field = 0;
-      break;
-    case 1:
-      field = max;
-      break;
-    case 2:
-      field = 1 + static_cast<i32>(random.below(4));
-      break;
-    case 3:
-      field = max - 1 - static_cast<i32>(random.below(4));
-      break;
-    case 4:
-      field = static_cast<i32>(random.below(bits + 4));
-      break;
-    case 5:
-      field = max - 1 - static_cast<i32>(random.below(bits + 4)) % max;
-      break;
-    case 6:
-      field = static_cast<i32>(random.below(static_cast<u64>(max)));
-      break;
-    case 7:
-      field = F::kBias / 2 + static_cast<i32>(random.below(8)) - 4;
-      break;
-    case 8:
-      field = F::kBias + F::kBias / 2 + static_cast<i32>(random.below(8)) - 4;
-      break;
+    case 0: field = 0; break;
+    case 1: field = max; break;
+    case 2: field = 1 + static_cast<i32>(random.below(4)); break;
+    case 3: field = max - 1 - static_cast<i32>(random.below(4)); break;
+    case 4: field = static_cast<i32>(random.below(bits + 4)); break;
+    case 5: field = max - 1 - static_cast<i32>(random.below(bits + 4)) % max; break;
+    case 6: field = static_cast<i32>(random.below(static_cast<u64>(max))); break;
+    case 7: field = F::kBias / 2 + static_cast<i32>(random.below(8)) - 4; break;
+    case 8: field = F::kBias + F::kBias / 2 + static_cast<i32>(random.below(8)) - 4; break;
     case 9:
-    case 10:
-      field = F::kBias + static_cast<i32>(random.below(70)) - 3;
-      break;
-    default:
-      field = F::kBias + static_cast<i32>(random.below(7)) - 3;
-      break;
+    case 10: field = F::kBias + static_cast<i32>(random.below(70)) - 3; break;
+    default: field = F::kBias + static_cast<i32>(random.below(7)) - 3; break;
   }
   if (field < 0) field = 0;
   if (field > max) field = max;

@@ -185,10 +185,8 @@ bool transcendental(const std::vector<u8>& code) {
     case 0xf9:
     case 0xfb:
     case 0xfe:
-    case 0xff:
-      return true;
-    default:
-      return false;
+    case 0xff: return true;
+    default: return false;
   }
 }
 
@@ -233,21 +231,15 @@ bool equal(Outcome want, const Outcome& got, bool approximate) {
 void fill_memory(Random& random, u8* memory) {
   for (unsigned i = 0; i < kMemoryBytes; ++i) memory[i] = static_cast<u8>(random.next());
   switch (random.below(5)) {
-    case 0:
-      write_unaligned<u32>(memory, softfloat::test::random_value<softfloat::Binary32>(random));
-      break;
-    case 1:
-      write_unaligned<u64>(memory, softfloat::test::random_value<softfloat::Binary64>(random));
-      break;
+    case 0: write_unaligned<u32>(memory, softfloat::test::random_value<softfloat::Binary32>(random)); break;
+    case 1: write_unaligned<u64>(memory, softfloat::test::random_value<softfloat::Binary64>(random)); break;
     case 2: {
       const softfloat::Float80 value = softfloat::test::random_value<Extended80>(random);
       write_unaligned<u64>(memory, value.significand);
       write_unaligned<u16>(memory + 8, value.sign_exponent);
       break;
     }
-    case 3:
-      write_unaligned<u64>(memory, random.next() >> random.below(64));
-      break;
+    case 3: write_unaligned<u64>(memory, random.next() >> random.below(64)); break;
     default:  // decimal digits
       for (unsigned i = 0; i < 9; ++i) memory[i] = static_cast<u8>(random.below(10) << 4 | random.below(10));
       memory[9] = random.chance(2) ? 0x80 : 0;
