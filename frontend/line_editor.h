@@ -1,9 +1,12 @@
 // A line of text being typed on a terminal in raw mode: editing keys, history, completion. Pure: keys in,
 // what to show out.
 //
-//     Left Right Home End, Ctrl-B Ctrl-F Ctrl-E   move          Backspace Delete Ctrl-D   remove a character
-//     Ctrl-U Ctrl-K Ctrl-W                        remove more   Up Down Ctrl-P Ctrl-N     earlier and later
-//     lines Tab                                         complete      Ctrl-C                    a fresh line
+//     Left Right Home End, Ctrl-B Ctrl-F Ctrl-E   move
+//     Backspace Delete Ctrl-D                     remove a character
+//     Ctrl-U Ctrl-K Ctrl-W                        remove more
+//     Up Down Ctrl-P Ctrl-N                       earlier and later lines
+//     Tab                                         complete
+//     Ctrl-C                                      a fresh line
 //
 // Ctrl-A is not here: it begins the commands of escape_keys.h. Characters are ASCII.
 #pragma once

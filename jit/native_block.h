@@ -18,8 +18,8 @@ struct Edge {
   const u8* jump = nullptr;       // the rel32 of the jump
   const u8* stub = nullptr;
   u16 page_offset = 0;
-  u32 charge =
-      0;  // not 0: the jump has charged so many instructions and leads to the target's body, flags lost
+  /// Not 0: the jump has charged so many instructions and leads to the target's body, flags lost.
+  u32 charge = 0;
 };
 
 struct NativeBlock {

@@ -1,6 +1,6 @@
 // The body of the page walker, over any memory with read_entry and write_entry, so that a walk over plain RAM
-// makes no virtual call. One loop serves all modes; what differs between them is in WalkShape. SDM
-// 3A 4.3-4.5.
+// makes no virtual call. One loop serves all modes; what differs between them is in WalkShape.
+// SDM 3A 4.3-4.5.
 #pragma once
 
 #include "common/bits.h"
@@ -10,9 +10,9 @@ namespace reprise::mmu {
 
 //  mode      entry bytes  index bits  levels in memory   large leaf
 //  32-bit         4           10             2           4 MiB (CR4.PSE)
-//  PAE            8            9             2           2 MiB             (level 3 is the four PDPTE
-//  registers) 4-level        8            9             4           2 MiB, 1 GiB 5-level        8 9 5 2 MiB,
-//  1 GiB
+//  PAE            8            9             2           2 MiB (level 3 is the four PDPTE registers)
+//  4-level        8            9             4           2 MiB, 1 GiB
+//  5-level        8            9             5           2 MiB, 1 GiB
 enum class PagingMode : u8 { None, Bits32, Pae, Level4, Level5 };
 
 constexpr PagingMode paging_mode(const PagingContext& context) {

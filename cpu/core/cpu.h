@@ -59,13 +59,13 @@ struct Cpu final : public mmu::AccessObserver {
   u64 extra_retired = 0;            // REP iterations beyond the first, in this block
 
   Fault fault;  // valid after Status::Fault or Trap
-  bool task_fault =
-      false;  // the instruction retired with a task switch; `fault` comes before the new task's first
-  bool single_step =
-      false;           // a single-step trap follows when the current instruction retires (some override TF)
+  /// The instruction retired with a task switch; `fault` comes before the new task's first.
+  bool task_fault = false;
+  /// A single-step trap follows when the current instruction retires (some override TF).
+  bool single_step = false;
   u64 debug_hits = 0;  // DR6 bits of data breakpoints hit by the current instruction
-  bool stop_requested =
-      false;  // Vcpu::run() is to return at the next instruction boundary where events are looked for
+  /// Vcpu::run() is to return at the next instruction boundary where events are looked for.
+  bool stop_requested = false;
 
   mmu::Mmu mmu;
   CpuBus& bus;

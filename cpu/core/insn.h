@@ -18,20 +18,15 @@ enum class OperandKind : u8 { None, Reg, Mem, Imm };
 enum class RegClass : u8 { Gpr, Segment, Control, Debug, X87, Mmx, Vector };
 
 /// The kinds of the first two explicit operands, for choosing a handler.
+// clang-format off
 enum class Form : u8 {
   None = 0,
-  R = 1,
-  M = 2,
-  I = 3,
-  RR = 1 | 1 << 2,
-  MR = 2 | 1 << 2,
-  IR = 3 | 1 << 2,
-  RM = 1 | 2 << 2,
-  MM = 2 | 2 << 2,
-  RI = 1 | 3 << 2,
-  MI = 2 | 3 << 2,
-  II = 3 | 3 << 2,
+  R = 1, M = 2, I = 3,
+  RR = 1 | 1 << 2, MR = 2 | 1 << 2, IR = 3 | 1 << 2,
+  RM = 1 | 2 << 2, MM = 2 | 2 << 2,
+  RI = 1 | 3 << 2, MI = 2 | 3 << 2, II = 3 | 3 << 2,
 };
+// clang-format on
 
 struct Insn {
   Handler exec = nullptr;

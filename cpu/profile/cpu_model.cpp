@@ -110,27 +110,14 @@ constexpr FeatureRow kFeatures[] = {
 struct Need {
   Feature feature, needs;
 };
+// clang-format off
 constexpr Need kNeeds[] = {
-    {Ssse3, Sse3},
-    {Sse41, Ssse3},
-    {Sse42, Sse41},
-    {Avx, Xsave},
-    {Avx, Sse42},
-    {Avx2, Avx},
-    {Fma, Avx},
-    {F16c, Avx},
-    {Vaes, Avx},
-    {Vaes, Aes},
-    {Vpclmulqdq, Avx},
-    {Xsaveopt, Xsave},
-    {Xsavec, Xsave},
-    {XgetbvEcx1, Xsave},
-    {Xsaves, Xsavec},
-    {Pku, Xsave},
-    {Invpcid, Pcid},
-    {BhiCtrl, SpecCtrl},
-    {Vpclmulqdq, Pclmulqdq},
+    {Ssse3, Sse3},     {Sse41, Ssse3},    {Sse42, Sse41},     {Avx, Xsave},        {Avx, Sse42},
+    {Avx2, Avx},       {Fma, Avx},        {F16c, Avx},        {Vaes, Avx},         {Vaes, Aes},
+    {Vpclmulqdq, Avx}, {Xsaveopt, Xsave}, {Xsavec, Xsave},    {XgetbvEcx1, Xsave}, {Xsaves, Xsavec},
+    {Pku, Xsave},      {Invpcid, Pcid},   {BhiCtrl, SpecCtrl}, {Vpclmulqdq, Pclmulqdq},
 };
+// clang-format on
 
 /// What processors of AMD do not have.
 constexpr Feature kIntelOnly[] = {SpecCtrl, BhiCtrl, ArchCapabilities, Serialize};

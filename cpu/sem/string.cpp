@@ -311,8 +311,8 @@ Status repeat(Cpu& cpu, const Insn& in) {
   do {
     u64 now = bulk ? Op::run(cpu, in, budget - done, ended) : 0;
     if (now == 0) {
-      cpu.extra_retired =
-          retired_before + done;  // what the clock shows to MMIO, and what a fault leaves behind
+      // What the clock shows to MMIO, and what a fault leaves behind.
+      cpu.extra_retired = retired_before + done;
       if (!Op::step(cpu, in)) {
         cpu.state.rflags = rflags_before;
         return Status::Fault;

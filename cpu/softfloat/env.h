@@ -26,8 +26,7 @@ inline constexpr u32 kPreComputation = kIE | kDE | kZE;
 /// and looks at `unmasked()`:
 ///  - SSE: when it is not zero the destination keeps its value and #XM follows;
 ///  - x87: IE, DE, ZE unmasked keep the operands; OE, UE unmasked deliver the wrapped result that the
-///  operation
-///    returns (exponent biased by 24576) when the destination is a register, nothing when it is memory.
+///    operation returns (exponent biased by 24576) when the destination is a register, nothing when it is memory.
 /// An operation that meets an unmasked IE, DE or ZE stops there: it reports no later exception and its result
 /// is not to be used.
 struct FpEnv {

@@ -6,26 +6,12 @@
 
 namespace reprise::cpu {
 
+// clang-format off
 enum Vector : u8 {
-  kDE = 0,
-  kDB = 1,
-  kNMI = 2,
-  kBP = 3,
-  kOF = 4,
-  kBR = 5,
-  kUD = 6,
-  kNM = 7,
-  kDF = 8,
-  kTS = 10,
-  kNP = 11,
-  kSS = 12,
-  kGP = 13,
-  kPF = 14,
-  kMF = 16,
-  kAC = 17,
-  kMC = 18,
-  kXM = 19,
+  kDE = 0, kDB = 1, kNMI = 2, kBP = 3, kOF = 4, kBR = 5, kUD = 6, kNM = 7, kDF = 8, kTS = 10, kNP = 11,
+  kSS = 12, kGP = 13, kPF = 14, kMF = 16, kAC = 17, kMC = 18, kXM = 19,
 };
+// clang-format on
 
 /// Where an event came from: decides EXT in error codes, DPL checks on the gate, and the saved rip.
 enum class EventKind : u8 {

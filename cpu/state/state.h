@@ -11,8 +11,8 @@ namespace reprise::cpu {
 
 // General registers in encoding order, plus two slots that make address arithmetic branch-free.
 enum Gpr : u8 { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
-inline constexpr unsigned kGprPageBase =
-    16;  // rip of byte 0 of the running block's page: base of RIP-relative operands
+/// rip of byte 0 of the running block's page: base of RIP-relative operands.
+inline constexpr unsigned kGprPageBase = 16;
 inline constexpr unsigned kGprZero = 17;  // always 0: absent base or index
 inline constexpr unsigned kGprSlots = 18;
 
@@ -26,8 +26,8 @@ struct Segment {
   u64 base = 0;
   u32 limit = 0;  // in bytes, granularity already applied
   u16 selector = 0;
-  u16 access =
-      0;  // descriptor bits 40-55: type, S, DPL, P, (limit 19:16 as zeros), AVL, L, D/B, G; see below
+  /// Descriptor bits 40-55: type, S, DPL, P, (limit 19:16 as zeros), AVL, L, D/B, G; see below.
+  u16 access = 0;
 
   // Bits of `access`, SDM 3A 3.4.5.
   static constexpr u16 kTypeMask = 0xf;

@@ -53,20 +53,12 @@ struct TssLayout {
   unsigned slot_bytes;
   u32 ip, gprs, selectors, selector_count, ldt;
 };
-constexpr TssLayout kTss32{.bytes = 0x68,
-                           .slot_bytes = 4,
-                           .ip = 0x20,
-                           .gprs = 0x28,
-                           .selectors = 0x48,
-                           .selector_count = 6,
-                           .ldt = 0x60};
-constexpr TssLayout kTss16{.bytes = 0x2c,
-                           .slot_bytes = 2,
-                           .ip = 0x0e,
-                           .gprs = 0x12,
-                           .selectors = 0x22,
-                           .selector_count = 4,
-                           .ldt = 0x2a};
+// clang-format off
+constexpr TssLayout kTss32{.bytes = 0x68, .slot_bytes = 4, .ip = 0x20, .gprs = 0x28, .selectors = 0x48,
+                           .selector_count = 6, .ldt = 0x60};
+constexpr TssLayout kTss16{.bytes = 0x2c, .slot_bytes = 2, .ip = 0x0e, .gprs = 0x12, .selectors = 0x22,
+                           .selector_count = 4, .ldt = 0x2a};
+// clang-format on
 constexpr u32 kCr3Offset = 0x1c;
 constexpr u32 kDebugTrapOffset = 0x64;
 

@@ -141,8 +141,8 @@ Bytes disc_information() {
   Bytes bytes(34, 0);
   bytes[1] = 32;
   bytes[2] = 0x0e;  // complete disc, complete session
-  bytes[3] = bytes[4] = bytes[5] = bytes[6] =
-      1;            // first track; sessions; first and last track of the last session
+  // First track; sessions; first and last track of the last session.
+  bytes[3] = bytes[4] = bytes[5] = bytes[6] = 1;
   bytes[7] = 0x20;  // unrestricted use
   std::fill(bytes.begin() + 16, bytes.begin() + 24, u8{0xff});
   return bytes;

@@ -4,8 +4,7 @@
 //     work = unit.begin(command, registers)          accepts or refuses; never touches the host's files
 //     ... the controller lets block_request_ns(work.bytes) pass ...
 //     unit.read(work, offset, bytes) / unit.write()  data, in order, in whole sectors
-//     unit.finish(work, registers)                   the rest of the work; status, error and address
-//     registers
+//     unit.finish(work, registers)                   the rest of the work; status, error, address registers
 //
 // Work is plain data: several queued commands may be under way, and all of it is saved with the machine.
 #pragma once

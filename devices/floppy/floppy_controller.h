@@ -4,8 +4,8 @@
 //     Idle --command bytes--> Command --> Execution --(timer per sector)--> Result --result bytes--> Idle
 //                                |             |
 //                                |             +--(without DMA)--> HostTransfer of a sector through 3F5h
-//                                +--> Idle (SEEK and RECALIBRATE go on in the drive; SENSE INTERRUPT STATUS
-//                                tells)
+//                                +--> Idle (SEEK and RECALIBRATE go on in the drive;
+//                                           SENSE INTERRUPT STATUS tells)
 //
 // A sector takes block_request_ns(512) of virtual time, a head movement kSeekNs.
 // Missing: SCAN commands and FORMAT AND WRITE (invalid commands here), sector sizes other than 512 bytes (no
@@ -157,8 +157,8 @@ class FloppyController final : public Device {
   u8 tdr_ = 0;
   u8 rate_ = 2;
   Phase phase_ = Phase::Idle;
-  bool interrupt_ =
-      false;  // of a reset or a command; seeks that ended interrupt until SENSE INTERRUPT STATUS
+  /// Of a reset or a command; seeks that ended interrupt until SENSE INTERRUPT STATUS.
+  bool interrupt_ = false;
 
   std::array<u8, 9> command_{};
   u8 command_bytes_ = 0;

@@ -1,7 +1,8 @@
 // MSI-X: one message per vector, from a table behind a memory BAR. PCI 3.0, 6.8.2.
 //
-//     offset 0        table: 16 bytes per vector: address low, address high, data, vector control (bit 0:
-//     masked) offset 800h     pending bits, read-only
+//     offset 0        table: 16 bytes per vector: address low, address high, data,
+//                     vector control (bit 0: masked)
+//     offset 800h     pending bits, read-only
 //
 // The card puts the capability's registers into its configuration space and tells of writes to message
 // control.

@@ -73,8 +73,8 @@ class CmosRtc final : public Device {
   std::array<u8, kBytes> registers_{};
   u8 index_ = 0;
   bool nmi_masked_ = false;
-  u64 phase_ns_ =
-      0;  // when the divider chain was at zero, modulo 2^64: seconds end at whole seconds after this
+  /// When the divider chain was at zero, modulo 2^64: seconds end at whole seconds after this.
+  u64 phase_ns_ = 0;
   u64 seconds_done_ = 0;  // since phase_ns_
   u64 periods_done_ = 0;
 };

@@ -1,10 +1,9 @@
 // Pc: the board. The only list of devices, addresses and wires.
 //
-//     vCPUs --- CpuBus ------ PioBus: ports         PIT, RTC, UARTs, i8042 ... --- IrqRouter --- 8259 pair
-//     --- LINT0
-//       |                                                                             |
-//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC                              IOAPIC --- ApicBus ---
-//       LAPICs
+//     vCPUs --- CpuBus --- PioBus: ports            PIT, RTC, UARTs, i8042 ... --- IrqRouter
+//       |                                                                            |  |
+//       |                                                      LINT0 --- 8259 pair --+  |
+//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC     LAPICs --- ApicBus --- IOAPIC
 //
 // Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
 #pragma once

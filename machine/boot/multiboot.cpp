@@ -15,8 +15,8 @@ constexpr u32 kBootMagic = 0x2badb002;
 constexpr u64 kSearchBytes = 8192;
 // Header flags, 3.1.2: bits 0 to 15 must be understood.
 constexpr u32 kMustUnderstand = 0xffff;
-constexpr u32 kUnderstood =
-    0x7;  // page-aligned modules, memory information, video mode (which may be refused)
+// Page-aligned modules, memory information, video mode (which may be refused).
+constexpr u32 kUnderstood = 0x7;
 // Information flags, 3.3.
 constexpr u32 kInfoMemory = 1u << 0;
 constexpr u32 kInfoCommandLine = 1u << 2;

@@ -1,7 +1,6 @@
 // Multiboot 1 kernels: Multiboot Specification 0.6.96. 32-bit ELF, and images with the address fields of the
-// header
-// ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on its
-// command line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
+// header ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on
+// its command line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
 // Missing: video modes, drives, APM, boot device, symbol tables.
 #pragma once
 

@@ -18,8 +18,8 @@ struct FirmwareConfig {
   std::string bios = {};            // "seabios", "ovmf", or a file; empty: seabios
   std::string variables_path = {};  // of OVMF's variable store, made when missing; empty: a fresh one that
                                     // dies with the run
-  bool serial_console =
-      true;  // SeaBIOS shows its screen, and what boot loaders print through int 10h, on COM1 too
+  /// SeaBIOS shows its screen, and what boot loaders print through int 10h, on COM1 too.
+  bool serial_console = true;
   bool boot_menu = false;                    // firmware asks what to boot
   std::vector<std::string> boot_order = {};  // what it tries first, as boot_order.h says
 };

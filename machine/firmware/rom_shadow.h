@@ -1,8 +1,9 @@
 // RomShadow: the firmware's ROM and the RAM behind it, as the host bridge's PAM registers arrange them.
 // 82441FX datasheet, 3.2.16.
 //
-//     000c0000  13 segments: each reads from RAM or PCI (the last 128 KiB of the ROM), writes to RAM or
-//     nowhere up to 4 GiB  the whole ROM
+//     000c0000      13 segments: each reads from RAM or PCI (the last 128 KiB of the ROM),
+//                   writes to RAM or nowhere
+//     up to 4 GiB   the whole ROM
 //
 // Thread: the one that runs the machine.
 #pragma once

@@ -19,8 +19,8 @@ namespace reprise::machine {
 /// Console: the virtio console's. PowerButton and Reset carry no bytes: the user pressed the button. Medium:
 /// a change of removable media, told in words ("insert cdrom0 FILE").
 enum class InputChannel : u8 { Com1, Com2, Console, PowerButton, Reset, Medium };
-inline constexpr unsigned kByteChannels =
-    3;  // Com1, Com2, Console: bytes that wait until the device has room
+/// Com1, Com2, Console: bytes that wait until the device has room.
+inline constexpr unsigned kByteChannels = 3;
 
 struct InputMessage {
   InputChannel channel = InputChannel::Com1;

@@ -135,41 +135,13 @@ bool last_bits_differ(Mnemonic mnemonic) {
 }
 
 /// Kinds of operand the encoder is asked about.
+// clang-format off
 enum class Kind : u8 {
-  Gpr8,
-  Gpr16,
-  Gpr32,
-  Gpr64,
-  Cl,
-  Xmm,
-  Ymm,
-  Xmm0,
-  Mmx,
-  St0,
-  Sti,
-  Imm,
-  One,
-  Target,
-  Mem1,
-  Mem2,
-  Mem4,
-  Mem6,
-  Mem8,
-  Mem10,
-  Mem14,
-  Mem16,
-  Mem28,
-  Mem32,
-  Mem64,
-  Mem94,
-  Mem108,
-  Mem512,
-  Mem576,
-  Vm32x,
-  Vm32y,
-  Vm64x,
-  Vm64y,  // gathers: elements of 4 or 8 bytes, an XMM or YMM index
+  Gpr8, Gpr16, Gpr32, Gpr64, Cl, Xmm, Ymm, Xmm0, Mmx, St0, Sti, Imm, One, Target,
+  Mem1, Mem2, Mem4, Mem6, Mem8, Mem10, Mem14, Mem16, Mem28, Mem32, Mem64, Mem94, Mem108, Mem512, Mem576,
+  Vm32x, Vm32y, Vm64x, Vm64y,  // gathers: elements of 4 or 8 bytes, an XMM or YMM index
 };
+// clang-format on
 constexpr Kind kKinds[] = {Kind::Gpr8,   Kind::Gpr16,  Kind::Gpr32, Kind::Gpr64, Kind::Cl,    Kind::Xmm,
                            Kind::Ymm,    Kind::Xmm0,   Kind::Mmx,   Kind::St0,   Kind::Sti,   Kind::Imm,
                            Kind::One,    Kind::Mem1,   Kind::Mem2,  Kind::Mem4,  Kind::Mem8,  Kind::Mem10,

@@ -5,44 +5,13 @@
 namespace reprise::native {
 
 u64 random_integer(Random& random) {
-  static constexpr u64 kEdges[] = {0,
-                                   1,
-                                   2,
-                                   3,
-                                   7,
-                                   8,
-                                   15,
-                                   16,
-                                   31,
-                                   32,
-                                   33,
-                                   63,
-                                   64,
-                                   65,
-                                   0x7f,
-                                   0x80,
-                                   0x81,
-                                   0xff,
-                                   0x100,
-                                   0x7fff,
-                                   0x8000,
-                                   0xffff,
-                                   0x10000,
-                                   0x7fffffff,
-                                   0x80000000,
-                                   0x80000001,
-                                   0xffffffff,
-                                   0x100000000,
-                                   0x7fffffffffffffff,
-                                   0x8000000000000000,
-                                   0xffffffffffffff80,
-                                   0xffffffffffff8000,
-                                   0xffffffff80000000,
-                                   0xffffffffffffffff,
-                                   0xfffffffffffffffe,
-                                   0x5555555555555555,
-                                   0xaaaaaaaaaaaaaaaa,
-                                   0x0123456789abcdef};
+  // clang-format off
+  static constexpr u64 kEdges[] = {
+      0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 0x7f, 0x80, 0x81, 0xff, 0x100, 0x7fff, 0x8000, 0xffff,
+      0x10000, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000,
+      0xffffffffffffff80, 0xffffffffffff8000, 0xffffffff80000000, 0xffffffffffffffff, 0xfffffffffffffffe,
+      0x5555555555555555, 0xaaaaaaaaaaaaaaaa, 0x0123456789abcdef};
+  // clang-format on
   switch (random.below(4)) {
     case 0: return random.next();
     case 1: return random.next() >> random.below(64);

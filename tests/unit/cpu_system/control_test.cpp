@@ -132,24 +132,13 @@ TEST_F(Control, Cr8IsTheTaskPriority) {
 
 TEST_F(Control, Level3MayNot) {
   enter_64bit(3);
-  const std::initializer_list<u8> privileged[] = {kToCr0,
-                                                  {0x0f, 0x20, 0xc0},
-                                                  kToCr8,
-                                                  {0x0f, 0x21, 0xc0},
-                                                  {0x0f, 0x23, 0xc0},
-                                                  kRdmsr,
-                                                  kWrmsr,
-                                                  {0xf4},
-                                                  {0x0f, 0x06},
-                                                  {0x0f, 0x01, 0xf0},
-                                                  {0x0f, 0x01, 0x38},
-                                                  {0x0f, 0x08},
-                                                  {0x0f, 0x09},
-                                                  {0xfa},
-                                                  {0xfb},
-                                                  {0x0f, 0x01, 0xd1},
-                                                  {0x66, 0x0f, 0x38, 0x82, 0x03},
-                                                  {0x0f, 0x33}};
+  // clang-format off
+  const std::initializer_list<u8> privileged[] = {
+      kToCr0, {0x0f, 0x20, 0xc0}, kToCr8, {0x0f, 0x21, 0xc0}, {0x0f, 0x23, 0xc0}, kRdmsr, kWrmsr, {0xf4},
+      {0x0f, 0x06},
+      {0x0f, 0x01, 0xf0}, {0x0f, 0x01, 0x38}, {0x0f, 0x08}, {0x0f, 0x09}, {0xfa}, {0xfb}, {0x0f, 0x01, 0xd1},
+      {0x66, 0x0f, 0x38, 0x82, 0x03}, {0x0f, 0x33}};
+  // clang-format on
   for (const auto& insn : privileged) expect_fault(insn, kGP, 0);
   expect_fault({0x0f, 0x01, 0xca}, kUD);  // CLAC
 }

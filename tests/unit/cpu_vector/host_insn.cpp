@@ -125,20 +125,12 @@ class OperandSource {
  private:
   /// Lanes of every width are often edge values, often equal to earlier ones.
   u64 integer() {
-    static constexpr u64 kEdges[] = {0,
-                                     ~u64{0},
-                                     0x8000000000000000,
-                                     0x7fffffffffffffff,
-                                     0x8000800080008000,
-                                     0x7fff7fff7fff7fff,
-                                     0x8080808080808080,
-                                     0x7f7f7f7f7f7f7f7f,
-                                     0x8000000080000000,
-                                     0x7fffffff7fffffff,
-                                     0x0101010101010101,
-                                     0x00ff00ff00ff00ff,
-                                     1,
-                                     0x0001000100010001};
+    // clang-format off
+    static constexpr u64 kEdges[] = {
+        0, ~u64{0}, 0x8000000000000000, 0x7fffffffffffffff, 0x8000800080008000,
+        0x7fff7fff7fff7fff, 0x8080808080808080, 0x7f7f7f7f7f7f7f7f, 0x8000000080000000,
+        0x7fffffff7fffffff, 0x0101010101010101, 0x00ff00ff00ff00ff, 1, 0x0001000100010001};
+    // clang-format on
     switch (random_() % 6) {
       case 0: return kEdges[random_() % std::size(kEdges)];
       case 1: return random_() & random_() & random_();
