@@ -1,5 +1,5 @@
 // Result<T, E>: a value or an error, for host-side problems (files, configuration, memory).
-// Guest faults do not use this type: see cpu/exceptions.h.
+// Guest faults do not use this type: see cpu/state/exceptions.h.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Processors by name, for the command line: cpu/cpu_model.h.
+// Processors by name, for the command line: cpu/profile/cpu_model.h.
 #pragma once
 
 #include "cpu/profile/cpu_model.h"

@@ -1,4 +1,4 @@
-// Insn: one decoded guest instruction, compact, as engines run it. Made by cpu/decode.cpp.
+// Insn: one decoded guest instruction, compact, as engines run it. Made by cpu/decode/decode.cpp.
 #pragma once
 
 #include "common/types.h"

@@ -48,7 +48,7 @@ struct CpuProfile {
   }
 };
 
-/// What a machine has that nobody chose a processor for: cpu/cpu_model.h.
+/// What a machine has that nobody chose a processor for: cpu/profile/cpu_model.h.
 const CpuProfile& default_profile();
 
 /// CPUID of `leaf` and `subleaf` for a vCPU in `state` (OSXSAVE, XSAVE sizes and APIC ids depend on it).

@@ -1,5 +1,5 @@
 // Guest exceptions as values. A body that faults fills Cpu::fault through raise() and returns Status::Fault,
-// having changed nothing; delivery through the IDT is cpu/interrupts.cpp. SDM 3A chapter 6.
+// having changed nothing; delivery through the IDT is cpu/system/interrupts.cpp. SDM 3A chapter 6.
 #pragma once
 
 #include "common/types.h"

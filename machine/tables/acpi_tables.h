@@ -59,7 +59,7 @@ struct AcpiTables {
 /// `phys` is 64-byte aligned, in the area that guests search for the RSDP (E0000h to FFFFFh).
 AcpiTables place_acpi_tables(AcpiImage image, u64 phys);
 
-/// The DSDT's AML, without its header. machine/acpi_dsdt.cpp.
+/// The DSDT's AML, without its header. machine/tables/acpi_dsdt.cpp.
 std::vector<u8> dsdt_aml(const AcpiConfig& config);
 
 }  // namespace reprise::machine

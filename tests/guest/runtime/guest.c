@@ -152,7 +152,7 @@ volatile bool trap_armed;
 void trap_arm(void) { trap_armed = true; }
 struct tss tss;
 static trap_handler handlers[256];
-extern uptr trap_stubs[256];  // start.asm
+extern uptr trap_stubs[256];  // start32.asm, start64.asm
 
 #ifdef __x86_64__
 static u64 idt[256][2] __attribute__((aligned(16)));

@@ -253,7 +253,7 @@ enum {
   kEferNxe = 1 << 11,
 };
 
-// ---- Paging: the identity map of the low 4 GiB that start.asm makes, all pages writable and user.
+// ---- Paging: the identity map of the low 4 GiB that start32.asm and start64.asm make, all pages writable and user.
 enum {
   kPteP = 1 << 0,
   kPteW = 1 << 1,
