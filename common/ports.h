@@ -99,7 +99,7 @@ class InterruptSource {
   virtual bool interrupt_pending() const = 0;
   /// INTA: accepts the highest-priority interrupt and returns its vector. Only after interrupt_pending().
   virtual u8 acknowledge_interrupt() = 0;
-  /// CR8, i.e. TPR[7:4]. SDM 3A 11.8.6.
+  /// CR8, i.e. TPR[7:4]. SDM 3A 10.8.6.
   virtual u8 cr8() const = 0;
   virtual void set_cr8(u8 value) = 0;
 };

@@ -1,4 +1,4 @@
-// What LAPICs, IOAPICs and MSI sources say to each other. SDM 3A chapter 11; 82093AA datasheet, section 3.2.4.
+// What LAPICs, IOAPICs and MSI sources say to each other. SDM 3A chapter 10; 82093AA datasheet, section 3.2.4.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// ApicBus: carries interrupt messages between IOAPICs, MSI sources and LAPICs, and EOIs back. SDM 3A 11.2, 11.6.2.
+// ApicBus: carries interrupt messages between IOAPICs, MSI sources and LAPICs, and EOIs back. SDM 3A 10.2, 10.6.2.
 #pragma once
 
 #include <vector>

@@ -9,7 +9,7 @@
 namespace reprise::devices {
 namespace {
 
-// Register indices: xAPIC offset / 10h, x2APIC MSR - 800h. SDM 3A tables 11-1 and 11-6.
+// Register indices: xAPIC offset / 10h, x2APIC MSR - 800h. SDM 3A tables 10-1 and 10-6.
 enum Register : unsigned {
   kId = 0x02,
   kVersion = 0x03,
@@ -39,20 +39,20 @@ enum Register : unsigned {
   kSelfIpi = 0x3f,
 };
 
-// Version 14h, LVT entries - 1, suppression of EOI broadcasts offered. SDM 3A 11.4.8.
+// Version 14h, LVT entries - 1, suppression of EOI broadcasts offered. SDM 3A 10.4.8.
 constexpr u32 kVersionValue = 0x14 | 5u << 16 | 1u << 24;
 
-// IA32_APIC_BASE. SDM 3A 11.4.4, 11.12.1.
+// IA32_APIC_BASE. SDM 3A 10.4.4, 10.12.1.
 constexpr u64 kBaseBsp = 1u << 8;
 constexpr u64 kBaseX2apic = 1u << 10;
 constexpr u64 kBaseEnable = 1u << 11;
 
-// Spurious-interrupt vector register. SDM 3A 11.9.
+// Spurious-interrupt vector register. SDM 3A 10.9.
 constexpr u32 kSvrWritable = 0x13ff;
 constexpr u32 kSvrSuppressEoiBroadcast = 1u << 12;
 constexpr u32 kSvrReset = 0xff;
 
-// LVT entries. SDM 3A 11.5.1.
+// LVT entries. SDM 3A 10.5.1.
 constexpr u32 kLvtRemoteIrr = 1u << 14;
 constexpr u32 kLvtLevel = 1u << 15;
 constexpr u32 kLvtMasked = 1u << 16;
@@ -60,13 +60,13 @@ constexpr u32 kLvtReadOnly = 1u << 12 | kLvtRemoteIrr;
 // Writable bits in the order of enum Lvt.
 constexpr u32 kLvtWritable[] = {0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff};
 
-// ESR. SDM 3A 11.5.3.
+// ESR. SDM 3A 10.5.3.
 constexpr u8 kEsrSendIllegalVector = 1u << 5;
 constexpr u8 kEsrReceivedIllegalVector = 1u << 6;
 constexpr u8 kEsrIllegalRegister = 1u << 7;
 constexpr u8 kFirstLegalVector = 16;
 
-// ICR. SDM 3A 11.6.1, 11.12.9.
+// ICR. SDM 3A 10.6.1, 10.12.9.
 constexpr u32 kIcrWritableLow = 0x000c'cfff;
 constexpr u64 kIcrReservedX2apic = 0xfff3'2000;
 constexpr u32 kIcrLogical = 1u << 11;
@@ -78,7 +78,7 @@ constexpr u8 kFlatModel = 0xf;
 
 DeliveryMode delivery_mode(u64 value) { return static_cast<DeliveryMode>(field(value, 8, 3)); }
 
-// The x2APIC logical id follows from the APIC id: cluster in the high half, one bit in the low. SDM 3A 11.12.10.2.
+// The x2APIC logical id follows from the APIC id: cluster in the high half, one bit in the low. SDM 3A 10.12.10.2.
 u32 x2apic_ldr(u32 apic_id) { return (apic_id >> 4) << 16 | 1u << (apic_id & 15); }
 
 }  // namespace
@@ -98,7 +98,7 @@ Lapic::Lapic(LapicConfig config, Clock& clock, ApicFabric& fabric, ApicCpu& cpu,
   reset_registers();
 }
 
-// SDM 3A 11.4.7.1.
+// SDM 3A 10.4.7.1.
 void Lapic::reset_registers() {
   tpr_ = 0;
   logical_id_ = 0;
@@ -126,7 +126,7 @@ u64 Lapic::base_phys() const { return apic_base_ & kPageMask; }
 bool Lapic::enabled() const { return (apic_base_ & kBaseEnable) != 0; }
 bool Lapic::x2apic() const { return (apic_base_ & kBaseX2apic) != 0; }
 
-// SDM 3A 11.12.5, figure 11-27: the legal transitions are disabled -> xAPIC -> x2APIC -> disabled and xAPIC -> disabled.
+// SDM 3A 10.12.5, figure 10-27: the legal transitions are disabled -> xAPIC -> x2APIC -> disabled and xAPIC -> disabled.
 bool Lapic::write_apic_base(u64 value) {
   const u64 address_mask = ((u64{1} << config_.phys_bits) - 1) & kPageMask;
   if (value & ~(address_mask | kBaseEnable | kBaseX2apic | kBaseBsp)) return false;
@@ -169,7 +169,7 @@ bool Lapic::msr_write(u32 msr, u64 value) {
   return write_register(msr - kMsrX2ApicFirst, Interface::X2apic, value);
 }
 
-// SDM 3A 11.4.1: registers are dwords at multiples of 10h; what other accesses do is undefined.
+// SDM 3A 10.4.1: registers are dwords at multiples of 10h; what other accesses do is undefined.
 // Undefined: reads of any width see the register zero-extended over its 16 bytes; other writes are dropped.
 u64 Lapic::mmio_read(u64 offset, Width width) {
   if (!mmio_enabled() || offset >= kPageBytes) return width_mask(width);
@@ -220,7 +220,7 @@ bool Lapic::read_register(unsigned index, Interface interface, u64& value) const
   }
 }
 
-// In x2APIC mode a set reserved bit is a #GP (SDM 3A 11.12.1.3); in xAPIC mode it is dropped.
+// In x2APIC mode a set reserved bit is a #GP (SDM 3A 10.12.1.3); in xAPIC mode it is dropped.
 bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
   const bool extended = interface == Interface::X2apic;
   const auto reserved = [&](u64 writable) { return extended && (value & ~writable) != 0; };
@@ -291,7 +291,7 @@ bool Lapic::write_register(unsigned index, Interface interface, u64 value) {
   return !extended && read_register(index, interface, ignored);
 }
 
-// SDM 3A 11.4.7.2: clearing the enable bit masks every LVT entry; requests already in IRR and ISR stay.
+// SDM 3A 10.4.7.2: clearing the enable bit masks every LVT entry; requests already in IRR and ISR stay.
 void Lapic::write_svr(u32 value) {
   svr_ = value;
   if (!software_enabled()) {
@@ -316,7 +316,7 @@ void Lapic::write_lvt(Lvt entry, u32 value) {
   update_irq();
 }
 
-// SDM 3A 11.6.1, tables 11-3 and 11-4.
+// SDM 3A 10.6.1, tables 10-3 and 10-4.
 void Lapic::write_icr(u64 value, Interface interface) {
   const bool extended = interface == Interface::X2apic;
   icr_ = (value & ~u64{0xffff'ffff}) | (value & kIcrWritableLow);
@@ -436,7 +436,7 @@ void Lapic::sample_lint(unsigned pin, bool rising) {
 void Lapic::set_irq(unsigned line, bool level) {
   if (line > 1 || lint_level_[line] == level) return;
   lint_level_[line] = level;
-  if (!enabled() && line == 1 && level) cpu_.nmi();  // SDM 3A 11.4.3: the pins are INTR and NMI
+  if (!enabled() && line == 1 && level) cpu_.nmi();  // SDM 3A 10.4.3: the pins are INTR and NMI
   sample_lint(line, level);
   update_irq();
 }
@@ -448,7 +448,7 @@ bool Lapic::ext_int_pending() const {
   return !(lvt_[kLvtLint0] & kLvtMasked) && delivery_mode(lvt_[kLvtLint0]) == DeliveryMode::ExtInt;
 }
 
-// SDM 3A 11.8.3.1.
+// SDM 3A 10.8.3.1.
 u8 Lapic::processor_priority() const {
   const int in_service = isr_.highest();
   const u8 service_class = in_service < 0 ? u8{0} : static_cast<u8>(in_service & 0xf0);
@@ -482,7 +482,7 @@ void Lapic::set_cr8(u8 value) {
   update_irq();
 }
 
-// SDM 3A 11.8.5.
+// SDM 3A 10.8.5.
 void Lapic::end_of_interrupt() {
   const int in_service = isr_.highest();
   if (in_service < 0) return;
@@ -500,7 +500,7 @@ void Lapic::end_of_interrupt() {
   update_irq();
 }
 
-// SDM 3A 11.5.3. An error that is already waiting raises no second interrupt, which also ends the chain that an illegal
+// SDM 3A 10.5.3. An error that is already waiting raises no second interrupt, which also ends the chain that an illegal
 // vector in the error entry itself would start.
 void Lapic::raise_error(u8 esr_bit) {
   if (esr_pending_ & esr_bit) return;

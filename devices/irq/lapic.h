@@ -1,5 +1,5 @@
-// Local APIC: xAPIC register page and x2APIC MSRs over one register core. SDM 3A chapter 11 (Advanced Programmable
-// Interrupt Controller), 11.12 for x2APIC. Behaves as a recent core: six LVT entries, version 14h, suppressible EOI
+// Local APIC: xAPIC register page and x2APIC MSRs over one register core. SDM 3A chapter 10 (Advanced Programmable
+// Interrupt Controller), 10.12 for x2APIC. Behaves as a recent core: six LVT entries, version 14h, suppressible EOI
 // broadcast. Missing: remote read, CMCI, sources for the thermal and performance-counter entries.
 #pragma once
 
@@ -33,7 +33,7 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
 
   std::string_view name() const override { return "lapic"; }
   void reset(ResetKind kind) override;
-  /// What INIT does (SDM 3A 11.4.7.3): registers as after reset, APIC id and IA32_APIC_BASE kept.
+  /// What INIT does (SDM 3A 10.4.7.3): registers as after reset, APIC id and IA32_APIC_BASE kept.
   void init_reset();
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
@@ -59,7 +59,7 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   bool x2apic() const;
   bool mmio_enabled() const { return enabled() && !x2apic(); }
 
-  /// Does `message` name this LAPIC? SDM 3A 11.6.2.
+  /// Does `message` name this LAPIC? SDM 3A 10.6.2.
   bool matches(const ApicMessage& message) const;
   /// Takes a message that matched.
   void accept(DeliveryMode mode, u8 vector, TriggerMode trigger);

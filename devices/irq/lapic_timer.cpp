@@ -13,7 +13,7 @@ LapicTimer::LapicTimer(Clock& clock, std::function<void()> expired)
       expired_(std::move(expired)),
       event_(clock.create_timer("lapic", [this] { on_event(); })) {}
 
-// SDM 3A figure 11-10: 000 divides by 2, 110 by 128, 111 by 1.
+// SDM 3A figure 10-10: 000 divides by 2, 110 by 128, 111 by 1.
 unsigned LapicTimer::divisor() const {
   const u32 code = (divide_configuration_ & 3) | (divide_configuration_ & 8) >> 1;
   return 1u << ((code + 1) & 7);

@@ -1,4 +1,4 @@
-// The timer of a local APIC. SDM 3A 11.5.4, "APIC Timer", and 11.5.4.1, "TSC-Deadline Mode".
+// The timer of a local APIC. SDM 3A 10.5.4, "APIC Timer", and 10.5.4.1, "TSC-Deadline Mode".
 // The input clock is 1 GHz: one tick per virtual nanosecond before the divider. The TSC is virtual nanoseconds as well.
 // Differs from hardware: periods under 1 us expire at most once a microsecond, so that no guest can swamp its host.
 #pragma once

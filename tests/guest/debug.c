@@ -1,4 +1,4 @@
-// Interrupt shadows, single-step, and the debug registers. SDM 3A 6.8.3; SDM 3B chapter 18.
+// Interrupt shadows, single-step, and the debug registers. SDM 3A 6.8.3; SDM 3B chapter 17.
 #include "runtime/guest.h"
 
 enum { kDr6Bs = 1 << 14, kDr6Bd = 1 << 13, kDr7Gd = 1 << 13, kDr6Fixed = 0xffff0ff0 };
@@ -50,7 +50,7 @@ extern u8 step_1[], step_2[], step_3[], step_4[], step_end[];
 static void test_single_step(void) {
   on_trap(kDB, on_debug);
   arm();
-  // The instruction after the POPF that sets TF runs, then the trap comes (SDM 3B 18.3.1.4).
+  // The instruction after the POPF that sets TF runs, then the trap comes (SDM 3B 17.3.1.4).
   asm volatile(
       "pushf; orl $0x100, (%%rsp); popf; step_1: nop; step_2: mov $3, %%ecx; step_3: inc %%ecx; step_4:"
       "pushf; andl $~0x100, (%%rsp); popf; step_end: nop"
@@ -65,7 +65,7 @@ static void test_single_step(void) {
   check_eq(stops.count, 6, "TF: a stop after each instruction, and one after the POPF that clears TF");
   check_eq(stops.ip[5], (uptr)step_end, "TF: the last stop is after the POPF that clears it");
 
-  // Every iteration of a REP is a stop (SDM 3B 18.3.1.4).
+  // Every iteration of a REP is a stop (SDM 3B 17.3.1.4).
   static u8 from[8], to[8];
   arm();
   asm volatile("pushf; orl $0x100, (%%rsp); popf; rep movsb; pushf; andl $~0x100, (%%rsp); popf"

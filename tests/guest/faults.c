@@ -72,7 +72,7 @@ static void test_frames(void) {
   asm volatile("lea 1f(%%rip), %0; mov %%rsp, %1; 1: ud2" : "=&r"(expected), "=&r"(stack) : : "memory");
   check_eq(resumed_at, expected, "#UD saves the address of UD2");
   check_eq(seen_stack, stack, "#UD saves rsp");
-  check((seen_flags & kEflagsRf) != 0, "a fault saves RF=1");  // SDM 3B 18.3.1.1
+  check((seen_flags & kEflagsRf) != 0, "a fault saves RF=1");  // SDM 3B 17.3.1.1
   asm volatile("sub $8, %%rsp; mov %%rsp, %0; ud2; add $8, %%rsp" : "=&r"(stack) : : "memory", "cc");
   check_eq(seen_stack, stack, "rsp not a multiple of 16 is saved as it is");
   on_trap(kUD, 0);

@@ -1,5 +1,5 @@
 // The interrupt controllers as seen from the CPU: 8259 pair, local APIC with self-IPIs and priorities, IOAPIC, x2APIC.
-// SDM 3A chapter 11; Intel 8259A and 82093AA datasheets.
+// SDM 3A chapter 10; Intel 8259A and 82093AA datasheets.
 #include "runtime/apic.h"
 
 static volatile unsigned taken[256];
@@ -312,7 +312,7 @@ static void test_x2apic(void) {
 }
 
 static void test_illegal_vector(void) {
-  // Vectors below 16 are errors (SDM 3A 11.5.3).
+  // Vectors below 16 are errors (SDM 3A 10.5.3).
   lapic_write(kLapicLvtError, kLvtMasked);
   lapic_write(kLapicEsr, 0);
   lapic_write(kLapicEsr, 0);

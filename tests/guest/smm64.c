@@ -264,7 +264,7 @@ static void test_single_step(void) {
   on_trap(kDB, 0);
 }
 
-// ---- Other sources: LAPIC ICR. SDM 3A 11.6.1
+// ---- Other sources: LAPIC ICR. SDM 3A 10.6.1
 static void test_ipi(void) {
   smm_count();
   lapic_write(kLapicIcrHigh, 0);

@@ -1,5 +1,5 @@
 // Timers against each other: PIT, TSC, LAPIC timer (one-shot, periodic, TSC-deadline), HPET, ACPI PM timer, RTC.
-// Intel 8254; SDM 3A 11.5.4; HPET 1.0a; ACPI 4.8.3.3; MC146818.
+// Intel 8254; SDM 3A 10.5.4; HPET 1.0a; ACPI 4.8.3.3; MC146818.
 #include "runtime/apic.h"
 
 enum { kHpet = 0xfed00000, kPitHz = 1193182, kPmHz = 3579545 };
