@@ -17,8 +17,7 @@
 #include <vector>
 
 #include "common/log.h"
-#include "cpu/engine/engine.h"
-#include "cpu/engine/vcpu.h"
+#include "cpu/core/cpu.h"
 #include "devices/bus.h"
 #include "devices/display/vga.h"
 #include "devices/dma/dma8237.h"
@@ -28,7 +27,6 @@
 #include "devices/input/i8042.h"
 #include "devices/irq/apic_bus.h"
 #include "devices/irq/ioapic.h"
-#include "devices/irq/lapic.h"
 #include "devices/irq/pic8259.h"
 #include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_exit.h"
@@ -51,15 +49,17 @@
 #include "devices/virtio/virtio_console.h"
 #include "devices/virtio/virtio_rng.h"
 #include "machine/board/config.h"
+#include "machine/board/debug_log.h"
 #include "machine/board/irq_router.h"
 #include "machine/board/pci_windows.h"
+#include "machine/board/processor.h"
 #include "machine/board/smram_window.h"
 #include "machine/board/traced_mmio.h"
+#include "machine/board/wire.h"
 #include "machine/clock/scheduler.h"
 #include "machine/firmware/rom_shadow.h"
 #include "machine/layout/cmos_layout.h"
 #include "machine/layout/memory_map.h"
-#include "machine/lockstep/lockstep_engine.h"
 #include "machine/storage/drives.h"
 #include "machine/tables/acpi_tables.h"
 #include "mmu/phys_map.h"
@@ -86,9 +86,6 @@ class Pc final : public cpu::CpuBus,
                  public RetiredCounter,
                  private devices::PciConfigListener {
  public:
-  /// One processor: core, engine, local APIC.
-  class Processor;
-
   Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
      const Log& log);
   ~Pc() override;
@@ -161,31 +158,24 @@ class Pc final : public cpu::CpuBus,
   u64 retired_now() const override;
 
  private:
-  /// A wire that ends in a function of the board.
-  class Wire final : public IrqSink {
-   public:
-    explicit Wire(std::function<void(unsigned line, bool level)> end) : end_(std::move(end)) {}
-    void set_irq(unsigned line, bool level) override { end_(line, level); }
+  ProcessorSocket processor_socket();
+  Processor& running() { return *processors_[running_]; }
+  /// Every device, in the order of their serialization.
+  void for_each_device(const std::function<void(devices::Device&)>& part);
 
-   private:
-    std::function<void(unsigned, bool)> end_;
-  };
-  /// Sends each line that the guest prints to a debug port to the log.
-  class DebugLog final : public devices::CharBackend {
-   public:
-    explicit DebugLog(const Log& log) : log_(log) {}
-    void write(std::span<const u8> bytes) override;
-
-   private:
-    const Log& log_;
-    std::string line_;
-  };
-
+  // --- pc_memory.cpp ---
   void map_memory();
-  AcpiImage acpi_image() const;
-  /// What firmware leaves in chipset registers for the kernel.
-  void configure_chipset();
+  /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
+  bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
+  /// After a change of the memory map: no translation of before may be used.
+  void memory_map_changed();
   void arrange_smram();
+  void set_a20(unsigned source, bool enabled);
+
+  // --- pc_ports.cpp ---
+  void map_ports();
+
+  // --- pc_pci.cpp ---
   /// Where the guest's registers put what it can move.
   struct Placement {
     std::vector<std::optional<u64>> windows;  // PCI base address registers
@@ -193,22 +183,19 @@ class Pc final : public cpu::CpuBus,
     std::array<bool, 2> ide{};
     bool operator==(const Placement&) const = default;
   };
+  void map_pci();
+  /// One more PCI function. During construction only.
+  void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
   Placement wanted_placement() const;
   void place_windows();
-  /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
-  bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
-  /// After a change of the memory map: no translation of before may be used.
-  void memory_map_changed();
-  void map_ports();
-  /// The floppy drives, with their controller. Their types, for the CMOS.
-  std::array<FloppyType, 2> add_floppies();
-  void map_pci();
+  void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
+
+  // --- pc_cards.cpp ---
+  void plug_in_ahci();
   void plug_in_disks();
   void plug_in_extras(const MachineConfig& config, devices::CharBackend* console);
   void watchdog_expired();
   devices::VirtioBoard virtio_board(IrqLine interrupt) { return {scheduler_, *this, *this, interrupt}; }
-  /// One more PCI function. During construction only.
-  void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
   IrqLine pci_interrupt(unsigned device, unsigned pin) {
     return irq_router_.pirq_source(devices::pirq_of(device, pin));
@@ -220,16 +207,18 @@ class Pc final : public cpu::CpuBus,
     cards_.push_back(make(pci_interrupt(device, 1)));
     attach_pci(device, 0, *cards_.back());
   }
-  void plug_in_ahci();
+
+  // --- pc_media.cpp ---
+  /// The floppy drives, with their controller. Their types, for the CMOS.
+  std::array<FloppyType, 2> add_floppies();
+
+  // --- pc_start.cpp ---
+  AcpiImage acpi_image() const;
+  /// What firmware leaves in chipset registers for the kernel.
+  void configure_chipset();
+  void enter_virtual_wire_mode();
   /// The drives as firmware knows them, in the order in which it is to try them.
   Result<std::vector<std::string>> firmware_order(const std::vector<std::string>& wanted) const;
-  void enter_virtual_wire_mode();
-  void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
-  void set_a20(unsigned source, bool enabled);
-  std::unique_ptr<cpu::Engine> new_engine(const MachineConfig& config, cpu::Cpu& cpu, LockstepTap* tap);
-  Processor& running() { return *processors_[running_]; }
-  template <class Part>
-  void for_each_device(Part&& part);
 
   MachineControl& control_;
   const Log& log_;
@@ -301,31 +290,6 @@ class Pc final : public cpu::CpuBus,
   devices::VirtioConsole* console_ = nullptr;  // among the cards
   devices::I6300Esb* watchdog_ = nullptr;      // among the cards
   const WatchdogAction watchdog_action_;
-};
-
-class Pc::Processor final : public devices::ApicCpu {
- public:
-  Processor(Pc& pc, unsigned index, const MachineConfig& config, u64 rng_seed);
-
-  // devices::ApicCpu
-  void nmi() override { vcpu.raise_nmi(); }
-  void smi() override { vcpu.raise_smi(); }
-  void init() override;
-  void start_up(u8 vector) override { vcpu.start_up(vector); }
-  void apic_base_changed(u64 phys, bool mmio_enabled) override;
-
- private:
-  Pc& pc_;
-  const unsigned index_;
-  const std::string region_name_;
-  bool lapic_mapped_ = false;
-
- public:
-  devices::Lapic lapic;
-  std::unique_ptr<LockstepTap> tap;  // nullptr: the engine runs alone
-  cpu::Cpu cpu;
-  std::unique_ptr<cpu::Engine> engine;
-  cpu::Vcpu vcpu;
 };
 
 }  // namespace reprise::machine

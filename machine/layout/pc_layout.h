@@ -31,6 +31,10 @@ inline constexpr u16 kFloppyPort = 0x3f0;
 inline constexpr u16 kFloppyPorts = 6;
 inline constexpr u16 kFloppyPort7 = 0x3f7;
 inline constexpr unsigned kDmaFloppy = 2;
+// What is printed to these goes to the log: Bochs's, and that of SeaBIOS and OVMF.
+inline constexpr u16 kBochsDebugPort = 0xe9;
+inline constexpr u16 kFirmwareDebugPort = 0x402;
+
 inline constexpr u16 kPvpanicPort = 0x505;
 
 // ISA interrupt lines.

@@ -1,0 +1,50 @@
+// Floppy drives, and media that come and go.
+#include "machine/board/pc.h"
+
+#include "common/check.h"
+
+namespace reprise::machine {
+
+std::array<FloppyType, 2> Pc::add_floppies() {
+  std::array<devices::FloppyDrive, devices::FloppyController::kDrives> drives;
+  std::array<FloppyType, 2> types{};
+  bool any = false;
+  for (const Drive& drive : drives_) {
+    if (drive.disk.bus != DiskBus::Floppy) continue;
+    drives.at(drive.place) = devices::FloppyDrive(drive.disk.medium);
+    types.at(drive.place) = static_cast<FloppyType>(drives[drive.place].bios_type());
+    any = true;
+  }
+  if (!any) return types;
+  floppy_.emplace(scheduler_, irq_router_.isa_source(kIrqFloppy), devices::IsaDmaChannel(dma_, kDmaFloppy),
+                  drives);
+  CHECK(ports_.map({kFloppyPort, kFloppyPorts, Width::Byte}, floppy_->ports()).ok());
+  CHECK(ports_.map({kFloppyPort7, 1, Width::Byte}, floppy_->port7()).ok());
+  return types;
+}
+
+void Pc::request_eject(std::size_t drive) {
+  if (drives_.at(drive).cdrom != nullptr) drives_[drive].cdrom->request_eject();
+}
+
+void Pc::eject(std::size_t drive) {
+  Drive& one = drives_.at(drive);
+  CHECK(one.removable());
+  one.disk.medium = nullptr;
+  if (one.cdrom != nullptr)
+    one.cdrom->eject();
+  else
+    floppy_->insert(one.place, nullptr);
+}
+
+void Pc::insert(std::size_t drive, devices::BlockBackend& medium) {
+  Drive& one = drives_.at(drive);
+  CHECK(one.removable());
+  one.disk.medium = &medium;
+  if (one.cdrom != nullptr)
+    one.cdrom->insert(medium);
+  else
+    floppy_->insert(one.place, &medium);
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,77 @@
+// Functions soldered to bus 0, and what the guest moves by registers of theirs.
+#include "machine/board/pc.h"
+
+#include <fmt/format.h>
+
+#include "common/check.h"
+
+namespace reprise::machine {
+
+void Pc::map_pci() {
+  attach_pci(kPciDeviceHostBridge, 0, host_bridge_);
+  attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
+  attach_pci(kPciDeviceSouthBridge, 1, ide_);
+  attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
+}
+
+void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {
+  CHECK(pci_config_.attach(device, function_number, function).ok());
+  pci_windows_.add(function, fmt::format("00:{:02x}.{}", device, function_number));
+}
+
+void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
+  using devices::HostBridge;
+  using devices::Piix4Pm;
+  using devices::ide::IdeController;
+  namespace pci = devices::pci;
+  const bool moves_pm = &function == &piix4_pm_ &&
+                        (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
+                         change.touches(Piix4Pm::kDevActB, 4));
+  const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
+  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
+    place_windows();
+  if (&function == &host_bridge_ && change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
+      rom_shadow_->update(host_bridge_))
+    memory_map_changed();
+  if (&function == &host_bridge_ && change.touches(HostBridge::kSmram, 1)) arrange_smram();
+}
+
+Pc::Placement Pc::wanted_placement() const {
+  Placement wanted;
+  wanted.windows = pci_windows_.wanted();
+  if (piix4_pm_.pm_enabled()) wanted.pm_base = piix4_pm_.pm_base();
+  for (unsigned i = 0; i < wanted.ide.size(); ++i) wanted.ide[i] = ide_.decodes(i);
+  return wanted;
+}
+
+/// All of them are placed anew when one moves: which of two in one place answers must not depend on which was
+/// there first, which nobody could save. Without an effect when the place is taken: the guest's mistake.
+void Pc::place_windows() {
+  using devices::ide::IdeController;
+  acpi_pm_.enable_apm_smi(piix4_pm_.apm_smi_enabled());
+  const Placement wanted = wanted_placement();
+  if (wanted == placed_) return;
+  pci_windows_.unmap_all();
+  ports_.unmap(acpi_pm_.pm_ports());
+  for (unsigned i = 0; i < IdeController::kChannels; ++i) {
+    ports_.unmap(ide_.channel(i));
+    ports_.unmap(ide_.channel(i).control_port());
+  }
+  for (unsigned i = 0; i < IdeController::kChannels; ++i) {
+    if (!wanted.ide[i]) continue;
+    devices::ide::IdeChannel& channel = ide_.channel(i);
+    (void)ports_.map({.first = IdeController::kCommandPort[i],
+                      .count = devices::ide::IdeChannel::kCommandPorts,
+                      .widest = Width::Dword,
+                      .streams = true},
+                     channel);
+    (void)ports_.map({IdeController::kControlPort[i], 1, Width::Byte}, channel.control_port());
+  }
+  if (wanted.pm_base)
+    (void)ports_.map({*wanted.pm_base, devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+  pci_windows_.map_all();
+  if (wanted.windows != placed_.windows) memory_map_changed();
+  placed_ = wanted;
+}
+
+}  // namespace reprise::machine
