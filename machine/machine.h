@@ -13,7 +13,7 @@
 #include "machine/media_changes.h"
 #include "machine/outside/host_calls.h"
 #include "machine/outside/inbox.h"
-#include "machine/panic_watch.h"
+#include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
 #include "machine/storage/disk_set.h"
@@ -97,50 +97,52 @@ class Machine final : private MachineControl {
   // MachineControl
   void request(MachineRequest request, int code) override;
 
+  /// Instructions between looks at the host: some milliseconds.
+  static constexpr u64 kSliceInstructions = 400'000;
+  /// The longest uninterrupted sleep on the host: signals only set a flag.
+  static constexpr std::chrono::milliseconds kMaxSleep{50};
+
   /// One turn: input, events, then execution or idling. An ending when the run is over.
   std::optional<Ending> turn(const RunLimits& limits);
-  std::optional<Ending> check_host(const RunLimits& limits);
-  bool wall_time_is_up(const RunLimits& limits) const;
   std::optional<Ending> check_request();
-  std::optional<Ending> check_panic();
-  std::optional<Ending> idle(const RunLimits& limits);
-  Ending hang(std::string_view why);
-  /// The console on which a panic seems to have been printed, or nullptr.
-  PanicWatch* suspicion();
-  void refute_panic();
   /// How many instructions may retire before something other than the guest wants a say.
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
 
-  /// Lets in what came, bytes as far as the devices have room, and logs it.
-  std::optional<Ending> take_input();
-  std::optional<Ending> take_button(InputChannel button);
+  // --- machine_host.cpp ---
+  std::optional<Ending> check_host(const RunLimits& limits);
+  bool wall_time_is_up(const RunLimits& limits) const;
+  /// Does the host want the guest to stand still?
   bool disturbed(const RunLimits& limits) const;
-  bool input_waits() const {
-    return std::ranges::any_of(waiting_input_, [](const auto& queue) { return !queue.empty(); });
-  }
-  /// How much the device behind `channel` has room for, and giving it as much.
-  devices::Uart16550& uart(InputChannel channel) {
-    return channel == InputChannel::Com1 ? pc_.com1() : pc_.com2();
-  }
-  std::size_t can_receive(InputChannel channel);
-  void receive(InputChannel channel, std::span<const u8> bytes);
+  /// Sleeps until a message comes, for at most `longest` and kMaxSleep. The next turn looks at the host.
+  void wait_on_host(std::chrono::nanoseconds longest);
+
+  // --- machine_idle.cpp ---
+  std::optional<Ending> idle(const RunLimits& limits);
+  Ending hang(std::string_view why);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
   /// In the middle of such a wait: until resumed or disturbed. Returns how long it was.
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
+  // --- machine_input.cpp ---
+  /// Lets in what came, bytes as far as the devices have room, and logs it.
+  std::optional<Ending> take_input();
+  std::optional<Ending> take_button(InputChannel button);
+  bool input_waits() const {
+    return std::ranges::any_of(waiting_input_, [](const auto& queue) { return !queue.empty(); });
+  }
+  devices::Uart16550& uart(InputChannel channel) {
+    return channel == InputChannel::Com1 ? pc_.com1() : pc_.com2();
+  }
+  /// How much the device behind `channel` has room for, and giving it as much.
+  std::size_t can_receive(InputChannel channel);
+  void receive(InputChannel channel, std::span<const u8> bytes);
+
   const MachineConfig config_;
   DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
-  class NoOutput final : public devices::CharBackend {
-   public:
-    void write(std::span<const u8>) override {}
-  };
-  NoOutput no_output_;
-  PanicWatch com1_watch_;
-  PanicWatch com2_watch_;
-  PanicWatch console_watch_;
+  PanicSuspicion panic_;
   Pc pc_;
   RamHash ram_hash_;
 
@@ -150,8 +152,8 @@ class Machine final : private MachineControl {
   MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
-  std::deque<u8>
-      waiting_input_[kByteChannels];  // by InputChannel: still outside, because the device has no room
+  // By InputChannel: still outside, because the device has no room.
+  std::deque<u8> waiting_input_[kByteChannels];
 
   PendingRequest pending_;
   std::string details_;  // of the ending
@@ -165,10 +167,6 @@ class Machine final : private MachineControl {
   // Since when, and after which instruction, every processor has been halted.
   u64 idle_retired_ = ~u64{0};
   u64 idle_from_ns_ = 0;
-
-  // A panic that is suspected but not certain.
-  u64 panic_quiet_until_ns_ = 0;
-  u64 panic_bytes_seen_ = 0;
 
   // Host time; no part of any guest-visible decision.
   HostClock::time_point started_;

@@ -1,0 +1,49 @@
+// What the host has a say in: the wall limit, requests to end. No part of any guest-visible decision.
+#include "machine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace reprise::machine {
+namespace {
+
+/// Device accesses make many short turns: a look at the host's clock for each would show in the profile.
+constexpr unsigned kTurnsBetweenHostChecks = 256;
+
+}  // namespace
+
+void Machine::wait_on_host(std::chrono::nanoseconds longest) {
+  inbox_.wait(std::min<std::chrono::nanoseconds>(longest, kMaxSleep));
+  turns_since_host_check_ = kTurnsBetweenHostChecks;
+}
+
+std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
+  if (const int reason = end_reason_.load(std::memory_order_acquire); reason >= 0) {
+    const auto why = static_cast<ExitReason>(reason);
+    return Ending{why, end_code_.load(std::memory_order_relaxed),
+                  why == ExitReason::Quit ? "ended by the user" : "ended by a signal"};
+  }
+  if (!limits.wall_timeout_s) return std::nullopt;
+  if (++turns_since_host_check_ < kTurnsBetweenHostChecks &&
+      retired() - host_checked_retired_ < kSliceInstructions)
+    return std::nullopt;
+  turns_since_host_check_ = 0;
+  host_checked_retired_ = retired();
+  if (!wall_time_is_up(limits)) return std::nullopt;
+  return Ending{
+      ExitReason::WallTimeout, exit_code_of(ExitReason::WallTimeout),
+      fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
+}
+
+bool Machine::wall_time_is_up(const RunLimits& limits) const {
+  return limits.wall_timeout_s && wall_s() >= *limits.wall_timeout_s;
+}
+
+double Machine::wall_s() const { return std::chrono::duration<double>(HostClock::now() - started_).count(); }
+
+bool Machine::disturbed(const RunLimits& limits) const {
+  return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
+}
+
+}  // namespace reprise::machine

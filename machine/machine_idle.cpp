@@ -1,0 +1,82 @@
+// When every processor is halted: time is skipped, or slept through on the host, or the guest hangs.
+#include "machine/machine.h"
+
+#include <algorithm>
+
+#include "cpu/state/flags.h"
+
+namespace reprise::machine {
+namespace {
+
+/// Timers keep running whose interrupts a dead guest has masked; a live one is woken well within this time.
+constexpr u64 kMaxIdleNs = 3'600'000'000'000;
+
+}  // namespace
+
+std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
+  panic_.refute();
+  Scheduler& scheduler = pc_.scheduler();
+  if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
+  if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
+  if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0 && !pc_.watchdog_runs()) {
+    return hang("the guest halted its processor with interrupts off");
+  }
+  if (retired() != idle_retired_) {
+    idle_retired_ = retired();
+    idle_from_ns_ = scheduler.now_ns();
+  }
+  if (scheduler.now_ns() - idle_from_ns_ >= kMaxIdleNs && inbox_.closed()) {
+    return hang("the guest waits for an interrupt, and nothing has raised one for an hour of its time");
+  }
+  if (scheduler.next_deadline_ns() == Clock::kNever) {
+    if (inbox_.closed()) return hang("the guest waits for an interrupt that nothing can raise");
+    wait_on_host(kMaxSleep);
+    return std::nullopt;
+  }
+  const u64 deadline_ns =
+      std::min(scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever));
+  if (limits.clock == ClockMode::Paced)
+    wait_paced(deadline_ns, limits);
+  else
+    scheduler.skip_to(deadline_ns);
+  return std::nullopt;
+}
+
+Machine::Ending Machine::hang(std::string_view why) {
+  return {ExitReason::Hang, exit_code_of(ExitReason::Hang), std::string(why)};
+}
+
+void Machine::wait_paced(u64 deadline_ns, const RunLimits& limits) {
+  using std::chrono::nanoseconds;
+  Scheduler& scheduler = pc_.scheduler();
+  const u64 from_ns = scheduler.now_ns();
+  auto from = HostClock::now() - idle_overslept_;
+  const nanoseconds whole{static_cast<i64>(std::min<u64>(deadline_ns - from_ns, 3'600'000'000'000))};
+  nanoseconds waited = HostClock::now() - from;
+  while (waited < whole && !disturbed(limits)) {
+    wait_on_host(whole - waited);
+    if (host_calls_.waiting()) host_calls_.serve();
+    if (stopped_) from += stay_stopped(limits);
+    waited = HostClock::now() - from;
+  }
+  if (waited < whole) {
+    // Input came first: how long the guest had been idle enters with it.
+    scheduler.skip_to(from_ns + static_cast<u64>(std::max<i64>(waited.count(), 0)));
+    idle_overslept_ = nanoseconds{0};
+    return;
+  }
+  scheduler.skip_to(from_ns + static_cast<u64>(whole.count()));
+  // A late wake-up shortens the next sleep, so that the guest's clock does not fall behind by one each tick.
+  idle_overslept_ = std::min<nanoseconds>(waited - whole, kMaxSleep);
+}
+
+std::chrono::nanoseconds Machine::stay_stopped(const RunLimits& limits) {
+  const HostClock::time_point from = HostClock::now();
+  while (stopped_ && !disturbed(limits)) {
+    wait_on_host(kMaxSleep);
+    if (host_calls_.waiting()) host_calls_.serve();
+  }
+  return HostClock::now() - from;
+}
+
+}  // namespace reprise::machine

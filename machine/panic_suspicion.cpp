@@ -1,0 +1,41 @@
+#include "machine/panic_suspicion.h"
+
+namespace reprise::machine {
+namespace {
+
+/// A panicked kernel that has printed nothing for this long has said everything.
+constexpr u64 kPanicQuietNs = 50'000'000;
+
+}  // namespace
+
+PanicSuspicion::PanicSuspicion(devices::CharBackend& com1, devices::CharBackend& com2,
+                               devices::CharBackend* console)
+    : watches_{PanicWatch(com1), PanicWatch(com2), PanicWatch(console != nullptr ? *console : no_output_)} {}
+
+const PanicWatch* PanicSuspicion::suspected() const {
+  for (const PanicWatch& watch : watches_)
+    if (watch.suspected()) return &watch;
+  return nullptr;
+}
+
+void PanicSuspicion::refute() {
+  for (PanicWatch& watch : watches_) watch.refute();
+}
+
+const PanicWatch* PanicSuspicion::confirmed(u64 now_ns, unsigned cpl) {
+  const PanicWatch* watch = suspected();
+  if (watch == nullptr) return nullptr;
+  if (cpl == 3) {
+    watches_[static_cast<std::size_t>(watch - watches_.data())].refute();
+    return nullptr;
+  }
+  u64 bytes = 0;
+  for (const PanicWatch& one : watches_) bytes += one.bytes();
+  if (bytes != bytes_seen_) {
+    bytes_seen_ = bytes;
+    quiet_until_ns_ = now_ns + kPanicQuietNs;
+  }
+  return now_ns < quiet_until_ns_ ? nullptr : watch;
+}
+
+}  // namespace reprise::machine
