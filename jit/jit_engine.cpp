@@ -16,7 +16,6 @@
 namespace reprise::jit {
 
 using cpu::Block;
-using cpu::BlockCache;
 using cpu::Cpu;
 using cpu::Insn;
 using cpu::RunExit;
