@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "frontend/options.h"
+#include "frontend/command_line.h"
+#include "frontend/manual/formats.h"
+#include "frontend/options/image_rows.h"
+#include "frontend/options/take_words.h"
+#include "frontend/options/values.h"
 #include "machine/storage/image_tool.h"
 
 namespace reprise::frontend {
@@ -17,24 +21,10 @@ using machine::ImageInfo;
 constexpr int kUsage = 2;
 constexpr int kHostError = 20;
 
-constexpr std::string_view kHelp =
-    R"(usage: reprise image create FILE [SIZE] [--format raw|qcow2] [--backing FILE]
-       reprise image info FILE [--json]
-       reprise image commit FILE
-
-create   makes an empty disk image of SIZE, for example 20G. The format is that of the name's ending
-         (.qcow2, else raw). --backing makes a qcow2 overlay: it holds what differs from FILE,
-         and is as large as that if no SIZE is given.
-info     says what an image is, what it holds and what it lies over.
-commit   writes what an overlay holds into the image it lies over, and empties the overlay.
-
-qcow2 images need qemu-img (Debian's package qemu-utils).
-)";
-
 void say(std::string_view text) { fmt::print(stderr, "reprise: {}\n", text); }
 
 int usage(std::string_view problem) {
-  say(fmt::format("{}; see reprise image --help.", problem));
+  fmt::print(stderr, "{}", usage_error(problem, "image").text);
   return kUsage;
 }
 
@@ -55,49 +45,46 @@ std::string human(u64 bytes) {
   return fmt::format("{:.4g} {} ({} bytes)", value, kUnits[unit], bytes);
 }
 
-struct Words {
-  std::string file, size, format, backing;
-  bool json = false;
-};
-
-int create(const Words& words) {
-  std::string format = words.format;
-  if (format.empty()) format = words.file.ends_with(".qcow2") || !words.backing.empty() ? "qcow2" : "raw";
+int create(const ImageRequest& request) {
+  std::string format = request.format;
+  if (format.empty()) format = request.file.ends_with(".qcow2") || !request.backing.empty() ? "qcow2" : "raw";
   if (format != "raw" && format != "qcow2")
     return usage(fmt::format("--format '{}' is none of raw, qcow2", format));
   std::optional<u64> bytes;
-  if (!words.size.empty()) {
-    bytes = parse_size(words.size);
-    if (!bytes) return usage(fmt::format("size '{}' is not a size such as 512M or 20G", words.size));
+  if (!request.size.empty()) {
+    bytes = parse_size(request.size);
+    if (!bytes) return usage(fmt::format("size '{}' is not a size such as 512M or 20G", request.size));
     constexpr u64 kMaxBytes = u64{1} << 60;
     if (*bytes == 0 || *bytes % 512 != 0 || *bytes > kMaxBytes)
       return usage(
-          fmt::format("size '{}' is not a multiple of 512 bytes above 0 and below 1024P", words.size));
+          fmt::format("size '{}' is not a multiple of 512 bytes above 0 and below 1024P", request.size));
   }
-  if (words.backing.empty() && !bytes) return usage("no size was given: reprise image create FILE SIZE");
+  if (request.backing.empty() && !bytes) return usage("no size was given: reprise image create FILE SIZE");
   if (format == "raw") {
-    if (!words.backing.empty()) return usage("a raw image has no backing file: give --format qcow2");
-    const auto made = machine::create_raw(words.file, *bytes);
+    if (!request.backing.empty()) return usage("a raw image has no backing file: give --format qcow2");
+    const auto made = machine::create_raw(request.file, *bytes);
     return made ? 0 : failed(made.error());
   }
   std::string backing_format;
-  if (!words.backing.empty()) {
-    const auto chain = machine::describe_image(words.backing);
+  if (!request.backing.empty()) {
+    const auto chain = machine::describe_image(request.backing);
     if (!chain) return failed(chain.error());
     backing_format = chain.value().front().qemu_format;
     if (backing_format.empty())
-      return failed(Error{fmt::format("image '{}' is {}: it cannot lie under another.", words.backing,
+      return failed(Error{fmt::format("image '{}' is {}: it cannot lie under another.", request.backing,
                                       chain.value().front().format)});
   }
-  const auto made = machine::create_qcow2(
-      {.path = words.file, .backing_path = words.backing, .backing_format = backing_format, .bytes = bytes});
+  const auto made = machine::create_qcow2({.path = request.file,
+                                           .backing_path = request.backing,
+                                           .backing_format = backing_format,
+                                           .bytes = bytes});
   return made ? 0 : failed(made.error());
 }
 
-int info(const Words& words) {
-  const auto chain = machine::describe_image(words.file);
+int info(const ImageRequest& request) {
+  const auto chain = machine::describe_image(request.file);
   if (!chain) return failed(chain.error());
-  if (words.json) {
+  if (request.json) {
     nlohmann::json out = nlohmann::json::array();
     for (const ImageInfo& image : chain.value()) {
       nlohmann::json entry = {{"file", image.path},
@@ -130,12 +117,12 @@ int info(const Words& words) {
   return 0;
 }
 
-int commit(const Words& words) {
+int commit(const ImageRequest& request) {
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   const auto base =
-      machine::commit_image(words.file, terminal ? machine::Progress::Shown : machine::Progress::Silent);
+      machine::commit_image(request.file, terminal ? machine::Progress::Shown : machine::Progress::Silent);
   if (!base) return failed(base.error());
-  fmt::print("'{}' is committed into '{}'.\n", words.file, base.value());
+  fmt::print("'{}' is committed into '{}'.\n", request.file, base.value());
   return 0;
 }
 
@@ -143,36 +130,23 @@ int commit(const Words& words) {
 
 int image_command(const std::vector<std::string>& words) {
   if (words.empty()) return usage("no image command was given: create, info or commit");
-  if (std::find(words.begin(), words.end(), "--help") != words.end() || words[0] == "-h" ||
-      words[0] == "help") {
-    fmt::print("{}", kHelp);
+  if (asks_for_help(words) || words[0] == "help") {
+    fmt::print("{}", help_text(image_manuals()));
     return 0;
   }
-  CLI::App app("reprise image");
-  app.set_help_flag();
-  Words given;
-  app.add_option("FILE", given.file)->required();
-  if (words[0] == "create") {
-    app.add_option("SIZE", given.size);
-    app.add_option("--format", given.format);
-    app.add_option("--backing", given.backing);
-  } else if (words[0] == "info") {
-    app.add_flag("--json", given.json);
-  } else if (words[0] != "commit") {
+  const std::string name = "image " + words[0];
+  const auto commands = image_commands();
+  const auto command = std::ranges::find(commands, name, &ImageCommand::name);
+  if (command == commands.end())
     return usage(fmt::format("unknown image command '{}': there are create, info and commit", words[0]));
-  }
+  ImageRequest request;
   try {
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend() - 1));
-  } catch (const CLI::ExtrasError&) {
-    return usage(fmt::format("unknown option or argument '{}'", app.remaining().at(0)));
-  } catch (const CLI::ParseError& error) {
-    std::string message = error.what();
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    return usage(message);
+    apply_words(command->groups, std::vector<std::string>(words.begin() + 1, words.end()), request);
+  } catch (const BadValue& bad) {
+    return usage(bad.message);
   }
-  if (given.file.empty()) return usage("the name of the image is empty");
-  if (words[0] == "create") return create(given);
-  return words[0] == "info" ? info(given) : commit(given);
+  if (request.file.empty()) return usage("the name of the image is empty");
+  return words[0] == "create" ? create(request) : words[0] == "info" ? info(request) : commit(request);
 }
 
 }  // namespace reprise::frontend

@@ -5,15 +5,16 @@
 #include <csignal>
 #include <cstdio>
 
+#include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
-#include "frontend/options.h"
 #include "frontend/report.h"
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
+#include "frontend/version.h"
 #include "machine/machine.h"
 
 namespace reprise::frontend {

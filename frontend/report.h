@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/result.h"
-#include "frontend/options.h"
+#include "frontend/options/run_options.h"
 #include "machine/run_result.h"
 
 namespace reprise::frontend {

@@ -5,7 +5,7 @@
 
 #include "common/result.h"
 #include "devices/backend.h"
-#include "frontend/options.h"
+#include "frontend/options/run_options.h"
 
 namespace reprise::frontend {
 

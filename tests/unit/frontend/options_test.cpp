@@ -1,8 +1,14 @@
-#include "frontend/options.h"
+#include "frontend/command_line.h"
+#include "frontend/options/values.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "frontend/manual/formats.h"
+#include "frontend/version.h"
 
 namespace reprise::frontend {
 namespace {
@@ -175,8 +181,78 @@ TEST(Options, HelpAndVersionNeedNoKernel) {
   }
   const std::string help = std::get<EarlyExit>(parse_options({"run", "--help"})).text;
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 48) << "two screens of 24 lines";
+  for (std::size_t at = 0; at < help.size(); at = help.find('\n', at) + 1)
+    EXPECT_LE(help.find('\n', at) - at, 120u) << help.substr(at, 120);
   EXPECT_EQ(std::get<EarlyExit>(parse_options({})).exit_code, 2);
   EXPECT_EQ(std::get<EarlyExit>(parse_options({"run"})).exit_code, 2);
+}
+
+TEST(Options, VersionNamesTheBuild) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--version"}, {"run", "x.img", "--version"}})
+    EXPECT_EQ(std::get<EarlyExit>(parse_options(words)).text, version_line());
+  EXPECT_EQ(version_line().find(std::string(version_text()) + ", "), 0u);
+  EXPECT_NE(version_line().find(" build\n"), std::string::npos);
+}
+
+/// Every row is in every form of the manual, takes the words that completion offers, and has a name of its own.
+TEST(OptionRows, AllFormsHaveThemAll) {
+  const std::string help = help_text(run_manual());
+  const std::string forms[] = {man_page(), bash_completion(), markdown_options()};
+  std::set<std::string_view> names;
+  for (const ManualGroup& group : run_manual().groups) {
+    EXPECT_NE(help.find('\n' + std::string(group.heading)), std::string::npos) << group.heading;
+    for (const OptionText& option : group.options) {
+      EXPECT_TRUE(names.insert(option.name).second) << option.name;
+      EXPECT_FALSE(option.help.empty() || option.help.ends_with('.')) << option.name;
+      EXPECT_TRUE(option.more.empty() || option.more.ends_with('.')) << option.name;
+      EXPECT_NE(help.find(option.name), std::string::npos) << option.name;
+      if (option.is_argument()) continue;
+      std::string in_roff(option.name);
+      for (std::size_t at = 0; (at = in_roff.find('-', at)) != std::string::npos; at += 2)
+        in_roff.insert(at, 1, '\\');
+      EXPECT_NE(forms[0].find("\\fB" + in_roff + "\\fR"), std::string::npos) << option.name;
+      EXPECT_TRUE(forms[1].find(std::string(option.name) + ' ') != std::string::npos ||
+                  forms[1].find(std::string(option.name) + '\'') != std::string::npos)
+          << option.name;
+      EXPECT_NE(forms[2].find("| `" + std::string(option.name)), std::string::npos) << option.name;
+    }
+  }
+}
+
+TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
+  for (const ManualGroup& group : run_manual().groups) {
+    for (const OptionText& option : group.options) {
+      std::istringstream words{std::string(option.words)};
+      for (std::string word; words >> word;) {
+        if (word.ends_with(':')) word += "path";
+        std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
+        if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
+        const auto result = parse_options(command);
+        const EarlyExit* exit = std::get_if<EarlyExit>(&result);
+        // A host without the JIT refuses the engines that need it.
+        if (exit != nullptr && option.name != "--engine") {
+          EXPECT_EQ(exit->exit_code, 0) << exit->text;
+        }
+      }
+    }
+  }
+}
+
+TEST(OptionRows, UsageIsMadeFromThem) {
+  EXPECT_EQ(usage_line(run_manual()), "reprise run [IMAGE...] [OPTION...]");
+  EXPECT_EQ(usage_line(image_manuals().at(0)),
+            "reprise image create FILE [SIZE] [--format raw|qcow2] [--backing FILE]");
+}
+
+TEST(Options, ManualNeedsAForm) {
+  EXPECT_EQ(std::get<EarlyExit>(parse_options({"manual", "man"})).text, man_page());
+  EXPECT_EQ(std::get<EarlyExit>(parse_options({"manual"})).exit_code, 2);
+  EXPECT_NE(std::get<EarlyExit>(parse_options({"manual", "html"})).text.find("'html'"), std::string::npos);
+}
+
+TEST(Options, AnEmptyValueIsAsNone) {
+  EXPECT_EQ(parsed({"--memory", "", "--append", "", "--seed", ""}).config.ram_bytes, u64{512} << 20);
 }
 
 TEST(Options, Disks) {

@@ -1,9 +1,8 @@
-// Values of options: see options.h.
+#include "frontend/options/values.h"
+
 #include <charconv>
 #include <chrono>
 #include <cmath>
-
-#include "frontend/options.h"
 
 namespace reprise::frontend {
 namespace {

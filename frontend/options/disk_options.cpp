@@ -1,4 +1,4 @@
-#include "frontend/disk_options.h"
+#include "frontend/options/disk_options.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,75 @@
+#include "frontend/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/manual/formats.h"
+#include "frontend/options/manual_rows.h"
+#include "frontend/options/run_rows.h"
+#include "frontend/options/take_words.h"
+#include "frontend/version.h"
+#include "machine/board/engine_factory.h"
+
+namespace reprise::frontend {
+namespace {
+
+constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FILE] [OPTION...]
+       reprise image create | info | commit ...
+       reprise manual man | bash | options
+       reprise --help | --version
+
+A full-system x86-64 PC emulator. The same command gives the same run, instruction by instruction.
+`reprise run --help` lists the options, `reprise image --help` what can be done with disk images,
+`reprise manual --help` the forms in which this program describes itself.
+)";
+
+std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& words) {
+  if (std::ranges::find(words, "--version") != words.end()) return EarlyExit{0, version_line()};
+  if (asks_for_help(words)) return EarlyExit{0, help_text(run_manual())};
+  RunDraft draft;
+  draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
+  try {
+    draft.given = apply_words(run_option_groups(), words, draft);
+    if (!draft.answer.empty()) return EarlyExit{0, draft.answer};
+    check_together(draft);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "run");
+  }
+  return std::move(draft.options);
+}
+
+EarlyExit describe(const std::vector<std::string>& words) {
+  if (asks_for_help(words)) return {0, help_text(manual_manual())};
+  ManualRequest request;
+  try {
+    apply_words(manual_option_groups(), words, request);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "manual");
+  }
+  return {0, request.form()};
+}
+
+}  // namespace
+
+EarlyExit usage_error(std::string_view problem, std::string_view command) {
+  return {2, fmt::format("reprise: {}; see reprise {} --help.\n", problem, command)};
+}
+
+bool asks_for_help(const std::vector<std::string>& words) {
+  return std::ranges::any_of(words, [](const std::string& word) { return word == "--help" || word == "-h"; });
+}
+
+std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>& words) {
+  if (words.empty())
+    return EarlyExit{2, "reprise: no command was given: reprise run IMAGE; see reprise --help.\n"};
+  const std::string& command = words[0];
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (command == "run") return parse_run(rest);
+  if (command == "manual") return describe(rest);
+  if (command == "--version") return EarlyExit{0, version_line()};
+  if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};
+  return usage_error(fmt::format("unknown command '{}'", command), "run");
+}
+
+}  // namespace reprise::frontend

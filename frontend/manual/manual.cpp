@@ -1,0 +1,119 @@
+#include "frontend/manual/manual.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/options/image_rows.h"
+#include "frontend/options/manual_rows.h"
+#include "frontend/options/run_rows.h"
+
+namespace reprise::frontend {
+namespace {
+
+/// A usage line names so many options, no more.
+constexpr std::size_t kMaxNamedOptions = 4;
+
+constexpr ExitCode kExitCodes[] = {
+    {"0", "the guest powered off or reset, or --stop-at"},
+    {"2", "wrong usage"},
+    {"10", "guest panic"},
+    {"11", "hang"},
+    {"12", "--timeout"},
+    {"13", "triple fault"},
+    {"20", "host error"},
+    {"21", "--wall-timeout"},
+    {"23", "lockstep found a difference"},
+    {"128+N", "ended by signal N"},
+};
+
+template <class Target>
+std::vector<ManualGroup> manual_groups(std::span<const OptionGroup<Target>> groups) {
+  std::vector<ManualGroup> out;
+  for (const OptionGroup<Target>& group : groups) {
+    ManualGroup& made = out.emplace_back(ManualGroup{group.heading, group.remark, {}});
+    for (const Option<Target>& row : group.rows) made.options.push_back(row.text());
+  }
+  return out;
+}
+
+/// "FILE", "[SIZE]", "[IMAGE...]", "[--format raw|qcow2]".
+std::string in_usage(const OptionText& option) {
+  std::string text = name_and_value(option);
+  if (option.is_argument() && option.counts == Counts::Each) text += "...";
+  return option.required ? text : '[' + text + ']';
+}
+
+}  // namespace
+
+CommandManual run_manual() {
+  return {
+      .name = "run",
+      .purpose =
+          "Boots a disk image or a kernel on an emulated PC, with its first serial port on this terminal.",
+      .examples = {"reprise run debian.qcow2",
+                   "reprise run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0\" --memory 1G"},
+      .groups = manual_groups(run_option_groups()),
+      .keys =
+          "At the terminal Ctrl-A x quits, c opens and closes the monitor, h helps, Ctrl-A sends a Ctrl-A. "
+          "Ctrl-C: to the guest."};
+}
+
+CommandManual manual_manual() {
+  return {.name = "manual",
+          .purpose = "Prints what this program says about itself.",
+          .examples = {"reprise manual man | man -l -", "source <(reprise manual bash)"},
+          .groups = manual_groups(manual_option_groups()),
+          .keys = {}};
+}
+
+std::vector<CommandManual> image_manuals() {
+  std::vector<CommandManual> out;
+  for (const ImageCommand& command : image_commands())
+    out.push_back({.name = command.name,
+                   .purpose = command.purpose,
+                   .examples = {},
+                   .groups = manual_groups(command.groups),
+                   .keys = {}});
+  return out;
+}
+
+std::vector<CommandManual> all_manuals() {
+  std::vector<CommandManual> out = {run_manual()};
+  for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
+  out.push_back(manual_manual());
+  return out;
+}
+
+std::span<const ExitCode> exit_codes() { return kExitCodes; }
+
+std::string usage_line(const CommandManual& command) {
+  std::string arguments, options;
+  std::size_t count = 0;
+  for (const ManualGroup& group : command.groups) {
+    for (const OptionText& option : group.options) {
+      (option.is_argument() ? arguments : options) += ' ' + in_usage(option);
+      count += option.is_argument() ? 0 : 1;
+    }
+  }
+  return fmt::format("reprise {}{}{}", command.name, arguments,
+                     count > kMaxNamedOptions ? " [OPTION...]" : options);
+}
+
+std::string name_and_value(const OptionText& option) {
+  return option.value.empty() ? std::string(option.name) : fmt::format("{} {}", option.name, option.value);
+}
+
+std::string sentence(std::string_view phrase) {
+  std::string text(phrase);
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text + '.';
+}
+
+std::string description(const OptionText& option) {
+  std::string text(option.help);
+  std::ranges::replace(text, '\n', ' ');
+  return fmt::format("{}.{}{}", text, option.more.empty() ? "" : " ", option.more);
+}
+
+}  // namespace reprise::frontend

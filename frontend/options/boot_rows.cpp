@@ -1,0 +1,39 @@
+// What is booted.
+#include "frontend/options/run_rows.h"
+
+namespace reprise::frontend {
+namespace {
+
+constexpr RunOption kBootRows[] = {
+    {.name = "--kernel",
+     .value = "FILE",
+     .help = "bzImage, ELF kernel with a PVH entry (vmlinux), or Multiboot 1 kernel",
+     .more = "It is started without firmware.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.kernel_path = given.value; }},
+    {.name = "--initrd",
+     .value = "FILE",
+     .help = "initial RAM disk; for Multiboot the modules: \"FILE ARGS,FILE ARGS\"",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.initrd_path = given.value; }},
+    {.name = "--append",
+     .value = "TEXT",
+     .help = "kernel command line",
+     .set = [](RunDraft& draft,
+               const Given& given) { draft.options.config.boot.command_line = given.value; }},
+    {.name = "--bios",
+     .value = "NAME",
+     .help = "instead of a kernel: seabios, ovmf (UEFI), or a file with a BIOS",
+     .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf.",
+     .words = "seabios ovmf",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.config.firmware.bios = given.value; }},
+    {.name = "--bios-vars",
+     .value = "FILE",
+     .help = "keeps the variables of ovmf; made when missing (default: fresh ones each run)",
+     .set = [](RunDraft& draft,
+               const Given& given) { draft.options.config.firmware.variables_path = given.value; }},
+};
+
+}  // namespace
+
+std::span<const RunOption> boot_rows() { return kBootRows; }
+
+}  // namespace reprise::frontend

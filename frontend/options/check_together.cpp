@@ -1,0 +1,42 @@
+// What options demand of each other.
+#include "frontend/options/run_rows.h"
+
+namespace reprise::frontend {
+namespace {
+
+bool is_stdio(const SerialTarget& target) { return target.kind == SerialTarget::Kind::Stdio; }
+
+void check_boot(const RunDraft& draft) {
+  const machine::MachineConfig& config = draft.options.config;
+  const bool kernel = draft.has("--kernel");
+  if (!kernel && !draft.has("--bios") && config.disks.empty())
+    throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
+  if (kernel && draft.has("--bios"))
+    throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
+  if (draft.has("--bios-vars") && config.firmware.bios != "ovmf")
+    throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
+  if (kernel && draft.has("--boot"))
+    throw BadValue{"--boot is for firmware: it and --kernel exclude each other"};
+}
+
+/// One terminal, which the virtio console takes before the first serial port does by default.
+void share_terminal(RunDraft& draft) {
+  RunOptions& options = draft.options;
+  const bool console_has_it = options.console && is_stdio(*options.console);
+  if (console_has_it && !draft.has("--serial")) options.com1.kind = SerialTarget::Kind::Null;
+  if (int{is_stdio(options.com1)} + int{is_stdio(options.com2)} + int{console_has_it} > 1)
+    throw BadValue{"stdio was given twice: only one of --serial and --console can have the terminal"};
+}
+
+}  // namespace
+
+void check_together(RunDraft& draft) {
+  check_boot(draft);
+  share_terminal(draft);
+  if (draft.has("--watchdog-action") && !draft.options.config.watchdog)
+    throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};
+  if (draft.has("--at") && draft.options.config.jit.dump == 0)
+    throw BadValue{"--at says where to dump: add --dump guest,host"};
+}
+
+}  // namespace reprise::frontend

@@ -1,0 +1,79 @@
+// Drives and their media.
+#include <fmt/format.h>
+
+#include "frontend/options/disk_options.h"
+#include "frontend/options/run_rows.h"
+#include "frontend/options/want.h"
+
+namespace reprise::frontend {
+namespace {
+
+/// "cdrom,disk1,menu=on". Which drives there are is known when the images have been looked at.
+void set_boot_order(RunDraft& draft, const Given& given) {
+  machine::FirmwareConfig& firmware = draft.options.config.firmware;
+  for (const std::string& word : words_of_list(given.value)) {
+    const std::string kind = word.substr(0, word.find_last_not_of("0123456789") + 1);
+    if (word == "menu=on" || word == "menu=off")
+      firmware.boot_menu = word == "menu=on";
+    else if (kind == "disk" || kind == "cdrom" || kind == "floppy")
+      firmware.boot_order.push_back(word);
+    else
+      throw BadValue{
+          fmt::format("{} '{}' is none of disk, cdrom, floppy, one of them with its number (disk1), menu=on",
+                      given.name, word)};
+  }
+}
+
+/// A file named without an option: its name is taken as it is, keys need --disk.
+void add_image(RunDraft& draft, const Given& given) {
+  if (given.value.empty()) throw BadValue{"the name of a disk image is empty"};
+  machine::DiskConfig disk;
+  disk.path = given.value;
+  draft.options.config.disks.push_back(disk);
+}
+
+void add_disk(RunDraft& draft, Result<machine::DiskConfig> disk) {
+  draft.options.config.disks.push_back(want(std::move(disk)));
+}
+
+constexpr RunOption kDiskRows[] = {
+    {.name = "IMAGE",
+     .shown = Shown::NameLine,
+     .help = "a disk image; as --disk, but commas are part of its name",
+     .counts = Counts::Each,
+     .set = add_image},
+    {.name = "--disk",
+     .value = "FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,serial=TEXT]",
+     .shown = Shown::Name,
+     .help = "a disk image",
+     .more = "write=yes lets the guest's writes go to it; overlay=FILE keeps them in a qcow2 image over it, "
+             "made when "
+             "missing; media=cdrom makes it a CD-ROM. A comma in a name is doubled.",
+     .counts = Counts::Each,
+     .set = [](RunDraft& draft,
+               const Given& given) { add_disk(draft, parse_disk(given.name, given.value)); }},
+    {.name = "--cdrom",
+     .value = "FILE",
+     .shown = Shown::NameLine,
+     .help = "a CD-ROM; an empty name is an empty drive",
+     .more = "bus=ahci behind a comma puts it there instead of on IDE.",
+     .counts = Counts::Each,
+     .set = [](RunDraft& draft, const Given& given) { add_disk(draft, parse_cdrom(given.value)); }},
+    {.name = "--floppy",
+     .value = "FILE[,write=yes]",
+     .shown = Shown::Name,
+     .help = "a floppy; an empty name is an empty drive",
+     .counts = Counts::Each,
+     .set = [](RunDraft& draft, const Given& given) { add_disk(draft, parse_floppy(given.value)); }},
+    {.name = "--boot",
+     .value = "LIST",
+     .help = "what firmware tries first: disk, cdrom, floppy, disk1, ...; menu=on (default: as given here)",
+     .words = "disk cdrom floppy menu=on",
+     .set = set_boot_order},
+};
+
+}  // namespace
+
+std::span<const RunOption> disk_rows() { return kDiskRows; }
+
+}  // namespace reprise::frontend

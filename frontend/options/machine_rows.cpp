@@ -1,0 +1,164 @@
+// The machine: RAM, processor, ports, devices, what it starts from.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/options/run_rows.h"
+#include "frontend/options/values.h"
+#include "frontend/options/want.h"
+#include "machine/board/engine_factory.h"
+#include "machine/cpu_choice.h"
+
+namespace reprise::frontend {
+namespace {
+
+constexpr std::string_view kWantTarget = "one of stdio, null, file:PATH";
+constexpr std::string_view kTargets = "stdio null file:";
+
+void set_memory(RunDraft& draft, const Given& given) {
+  const u64 bytes = want(given, parse_size(given.value), "a size such as 512M or 2G");
+  if (bytes < machine::kMinRamBytes || bytes > machine::kMaxRamBytes || bytes % kPageBytes != 0) {
+    throw BadValue{fmt::format("{} {} is not between {}M and {}G in steps of 4K", given.name, given.value,
+                               machine::kMinRamBytes / machine::kMiB, machine::kMaxRamBytes / machine::kGiB)};
+  }
+  draft.options.config.ram_bytes = bytes;
+}
+
+void set_cpus(RunDraft&, const Given& given) {
+  if (want_number(given) != 1)
+    throw BadValue{
+        fmt::format("{} {}: only one processor can run, so give --cpus 1", given.name, given.value)};
+}
+
+void set_cpu(RunDraft& draft, const Given& given) {
+  if (given.value == "help")
+    draft.answer = machine::cpu_model_help();
+  else
+    draft.options.config.cpu = want(given, machine::parse_cpu_model(given.value));
+}
+
+void set_serial(RunDraft& draft, const Given& given) {
+  if (draft.serial_ports == 2)
+    throw BadValue{"--serial was given more than twice: there are two serial ports"};
+  SerialTarget& port = draft.serial_ports++ == 0 ? draft.options.com1 : draft.options.com2;
+  port = want(given, parse_serial(given.value), kWantTarget);
+}
+
+/// Names and their `-pci` forms are those of QEMU.
+void add_device(RunDraft& draft, const Given& given) {
+  if (given.value == "virtio-rng" || given.value == "virtio-rng-pci")
+    draft.options.config.virtio_rng = true;
+  else if (given.value == "i6300esb")
+    draft.options.config.watchdog = true;
+  else
+    throw BadValue{
+        fmt::format("{} '{}' is unknown: there are virtio-rng and i6300esb", given.name, given.value)};
+}
+
+void set_watchdog_action(RunDraft& draft, const Given& given) {
+  using machine::WatchdogAction;
+  static constexpr std::pair<std::string_view, WatchdogAction> kActions[] = {
+      {"reset", WatchdogAction::Reset},       {"shutdown", WatchdogAction::Shutdown},
+      {"poweroff", WatchdogAction::PowerOff}, {"inject-nmi", WatchdogAction::InjectNmi},
+      {"debug", WatchdogAction::Debug},       {"none", WatchdogAction::None}};
+  const auto* const found =
+      std::ranges::find(kActions, given.value, [](const auto& action) { return action.first; });
+  if (found == std::end(kActions))
+    throw BadValue{fmt::format("{} '{}' is none of reset, shutdown, poweroff, inject-nmi, debug, none",
+                               given.name, given.value)};
+  draft.options.config.watchdog_action = found->second;
+}
+
+void set_engine(RunDraft& draft, const Given& given) {
+  const std::optional<machine::EngineKind> engine = machine::engine_of_name(given.value);
+  if (!engine)
+    throw BadValue{
+        fmt::format("{} '{}' is unknown: there is {}", given.name, given.value, machine::engine_names())};
+  draft.options.config.engine = *engine;
+}
+
+void set_debug_exit(RunDraft& draft, const Given& given) {
+  const u64 port = want(given, parse_number(given.value), "a port number");
+  if (port > 0xfffc) throw BadValue{fmt::format("{} {} is not a port up to 0xfffc", given.name, given.value)};
+  draft.options.config.debug_exit_port = static_cast<u16>(port);
+}
+
+constexpr RunOption kMachineRows[] = {
+    {.name = "--memory",
+     .value = "SIZE",
+     .help = "RAM, for example 512M or 2G (default 512M)",
+     .set = set_memory},
+    {.name = "--cpus",
+     .value = "N",
+     .shown = Shown::SameLine,
+     .help = "processors, of which only 1 can run",
+     .words = "1",
+     .set = set_cpus},
+    {.name = "--cpu",
+     .value = "MODEL",
+     .help = "what the processor can do, for example x86-64-v2,+aes; --cpu help lists models",
+     .more = "MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd]; see \"The processor\" in docs/command.md.",
+     .words = "default max x86-64 x86-64-v2 x86-64-v3 help",
+     .set = set_cpu},
+    {.name = "--serial",
+     .value = "TARGET",
+     .help = "stdio (default), file:PATH or null; given twice, the second is COM2",
+     .words = kTargets,
+     .counts = Counts::Each,
+     .set = set_serial},
+    {.name = "--console",
+     .value = "TARGET",
+     .help = "adds a virtio console (hvc0); with stdio, the first serial port is null unless it is given",
+     .words = kTargets,
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.console = want(given, parse_serial(given.value), kWantTarget);
+         }},
+    {.name = "--device",
+     .value = "NAME",
+     .help = "adds a virtio-rng or an i6300esb watchdog",
+     .words = "virtio-rng i6300esb",
+     .counts = Counts::Each,
+     .set = add_device},
+    {.name = "--watchdog-action",
+     .value = "ACTION",
+     .shown = Shown::SameLine,
+     .help = "when it expires",
+     .more = "reset (default), shutdown (the power button), poweroff, "
+             "inject-nmi, debug (only says so, with --log watchdog), none.",
+     .words = "reset shutdown poweroff inject-nmi debug none",
+     .set = set_watchdog_action},
+    {.name = "--engine",
+     .value = "NAME",
+     .help = "jit (default where there is one: x86-64 hosts), interp, lockstep (jit checked by interp)",
+     .words = "jit interp lockstep",
+     .set = set_engine},
+    {.name = "--seed",
+     .value = "N",
+     .help = "of the guest's random numbers (default 1)",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.config.seed = want_number(given); }},
+    {.name = "--rtc",
+     .value = "TIME",
+     .help = "clock at power-on, UTC: 2025-01-01T00:00:00 (default), or seconds since 1970",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.config.rtc_unix_s =
+               want(given, parse_time(given.value), "a time such as 2024-02-29T12:00:00");
+         }},
+    {.name = "--debug-exit",
+     .value = "PORT",
+     .help = "writing V to this I/O port ends the run with exit code (V << 1) | 1",
+     .more = "As QEMU's isa-debug-exit.",
+     .set = set_debug_exit},
+    {.name = "--debug-testdev",
+     .shown = Shown::Name,
+     .help = "QEMU's pc-testdev",
+     .more = "See \"The test device\" in docs/command.md.",
+     .set = [](RunDraft& draft, const Given&) { draft.options.config.debug_testdev = true; }},
+};
+
+}  // namespace
+
+std::span<const RunOption> machine_rows() { return kMachineRows; }
+
+}  // namespace reprise::frontend

@@ -1,0 +1,77 @@
+// What a run tells beside the guest's own output.
+#include <fmt/format.h>
+
+#include "common/log.h"
+#include "frontend/options/run_rows.h"
+#include "frontend/options/values.h"
+#include "frontend/options/want.h"
+
+namespace reprise::frontend {
+namespace {
+
+void set_log(RunDraft& draft, const Given& given) {
+  if (!Log().configure(given.value)) {
+    throw BadValue{
+        fmt::format("{} '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
+                    given.name, given.value)};
+  }
+  draft.options.log_spec = given.value;
+}
+
+void set_trace(RunDraft& draft, const Given& given) {
+  draft.options.trace = words_of_list(given.value);
+  for (const std::string& name : draft.options.trace) {
+    if (name != "pio" && name != "mmio")
+      throw BadValue{fmt::format("{} '{}' is unknown: there are pio and mmio", given.name, name)};
+  }
+}
+
+constexpr RunOption kReportRows[] = {
+    {.name = "--monitor",
+     .value = "unix:PATH",
+     .help = "answer questions and commands there (docs/monitor.md)",
+     .words = "unix:",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.monitor_path = want(given, parse_monitor(given.value), "unix:PATH");
+         }},
+    {.name = "--json",
+     .value = "FILE",
+     .help = "at the end: a report of the run",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.json_path = given.value; }},
+    {.name = "--stats",
+     .shown = Shown::SameLine,
+     .help = "counters on stderr",
+     .set = [](RunDraft& draft, const Given&) { draft.options.stats = true; }},
+    {.name = "--dump-screen",
+     .value = "FILE",
+     .help = "at the end: the VGA's text screen (- for standard output)",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
+    {.name = "--log",
+     .value = "SPEC",
+     .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
+     .set = set_log},
+    {.name = "--trace",
+     .value = "LIST",
+     .help = "events on stderr: pio,mmio (port and memory-mapped device accesses)",
+     .words = "pio mmio",
+     .set = set_trace},
+    {.name = "--verbose",
+     .help = "say what was chosen where the command leaves a choice",
+     .set = [](RunDraft& draft, const Given&) { draft.options.verbose = true; }},
+    // Both are answered wherever they stand, before the other words are looked at.
+    {.name = "--help",
+     .shown = Shown::Name,
+     .help = "lists the options",
+     .set = [](RunDraft&, const Given&) {}},
+    {.name = "--version",
+     .shown = Shown::Name,
+     .help = "says which version and build this is",
+     .set = [](RunDraft&, const Given&) {}},
+};
+
+}  // namespace
+
+std::span<const RunOption> report_rows() { return kReportRows; }
+
+}  // namespace reprise::frontend

@@ -1,0 +1,36 @@
+// What the command line of `reprise run` asks for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "machine/board/config.h"
+
+namespace reprise::frontend {
+
+struct SerialTarget {
+  enum class Kind : u8 { Stdio, File, Null };
+  Kind kind = Kind::Stdio;
+  std::string path;  // of File
+};
+
+enum class ClockChoice : u8 { Auto, Paced, Free };
+
+struct RunOptions {
+  machine::MachineConfig config;
+  machine::RunLimits limits;  // `clock` is decided by `clock_choice` and the terminal
+  ClockChoice clock_choice = ClockChoice::Auto;
+  SerialTarget com1;
+  SerialTarget com2{SerialTarget::Kind::Null, {}};
+  std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
+  std::string monitor_path;             // of the socket of --monitor; empty: none
+  std::string json_path;                // empty: none
+  std::string screen_path;              // of --dump-screen; empty: none, "-": stdout
+  std::string log_spec;
+  std::vector<std::string> trace;  // event categories
+  bool stats = false;
+  bool verbose = false;
+};
+
+}  // namespace reprise::frontend

@@ -1,0 +1,40 @@
+// The options of `reprise run`, as rows.
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/options/option.h"
+#include "frontend/options/run_options.h"
+
+namespace reprise::frontend {
+
+/// What the setters write to.
+struct RunDraft {
+  RunOptions options;
+  std::set<std::string_view> given;  // names of the options that were
+  unsigned serial_ports = 0;         // --serial so far
+  std::string answer;                // not empty: the command asks for this text and nothing else
+
+  bool has(std::string_view name) const { return given.contains(name); }
+};
+
+using RunOption = Option<RunDraft>;
+
+std::span<const RunOption> boot_rows();
+std::span<const RunOption> disk_rows();
+std::span<const RunOption> machine_rows();
+std::span<const RunOption> limit_rows();
+std::span<const RunOption> jit_rows();
+std::span<const RunOption> report_rows();
+
+/// All of them, in the order of `--help`.
+std::span<const OptionGroup<RunDraft>> run_option_groups();
+
+/// What options demand of each other, once all are in `draft`. Throws BadValue.
+void check_together(RunDraft& draft);
+
+}  // namespace reprise::frontend

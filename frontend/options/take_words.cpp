@@ -1,0 +1,77 @@
+#include "frontend/options/take_words.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+namespace reprise::frontend {
+namespace {
+
+/// A message of CLI11 as a sentence.
+std::string in_one_line(std::string message) {
+  std::ranges::replace(message, '\n', ' ');
+  while (!message.empty() && (message.back() == ' ' || message.back() == '.')) message.pop_back();
+  return message;
+}
+
+/// Where CLI11 puts what it finds for one row.
+struct Found {
+  bool flag = false;
+  std::string argument;
+  std::vector<std::string> arguments;  // of one that may be given several times
+  CLI::Option* option = nullptr;
+};
+
+/// Declares one row. Options with values go to `taken` as they come, everything else to `found`.
+void declare(CLI::App& app, const OptionText& text, std::size_t row, std::vector<TakenOption>& taken,
+             Found& found) {
+  const std::string name(text.name);
+  if (text.is_argument() && text.counts == Counts::Each) {
+    found.option = app.add_option(name, found.arguments);
+  } else if (text.is_argument()) {
+    found.option = app.add_option(name, found.argument);
+  } else if (text.value.empty()) {
+    found.option = app.add_flag(name, found.flag);
+  } else {
+    const auto take = [&taken, row](const std::string& value) { taken.push_back({row, value}); };
+    found.option = app.add_option_function<std::string>(name, take)->trigger_on_parse();
+  }
+  found.option->required(text.required);
+}
+
+}  // namespace
+
+Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
+                                            const std::vector<std::string>& words) {
+  CLI::App app;
+  app.set_help_flag();
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  std::vector<TakenOption> options;
+  std::vector<Found> found(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) declare(app, rows[row], row, options, found[row]);
+  try {
+    // CLI11 takes the words last first.
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ExtrasError&) {
+    return Error{fmt::format("unknown option or argument '{}'", app.remaining().at(0))};
+  } catch (const CLI::ParseError& error) {
+    return Error{in_one_line(error.what())};
+  }
+  std::vector<TakenOption> taken;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::string& value : found[row].arguments) taken.push_back({row, std::move(value)});
+    if (found[row].flag) taken.push_back({row, {}});
+    if (rows[row].is_argument() && rows[row].counts == Counts::Last && !found[row].option->empty())
+      taken.push_back({row, std::move(found[row].argument)});
+  }
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    const auto later = std::span(options).subspan(i + 1);
+    const bool superseded = rows[options[i].row].counts == Counts::Last &&
+                            std::ranges::find(later, options[i].row, &TakenOption::row) != later.end();
+    if (!superseded) taken.push_back(std::move(options[i]));
+  }
+  return taken;
+}
+
+}  // namespace reprise::frontend

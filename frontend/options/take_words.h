@@ -1,0 +1,50 @@
+// Words of a command line to options and their values, by the rows of a command.
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+#include "frontend/options/option.h"
+
+namespace reprise::frontend {
+
+/// One word or pair of words, and the row it belongs to.
+struct TakenOption {
+  std::size_t row;
+  std::string value;
+};
+
+/// Arguments first, then options in the order of `words`; of one that counts once, only the last. An error is a
+/// sentence without a full stop.
+Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
+                                            const std::vector<std::string>& words);
+
+/// take_words and the rows' setters. Returns the names that were given. Throws BadValue for what is wrong with
+/// `words`.
+template <class Target>
+std::set<std::string_view> apply_words(std::span<const OptionGroup<Target>> groups,
+                                       const std::vector<std::string>& words, Target& target) {
+  std::vector<OptionText> texts;
+  std::vector<const Option<Target>*> rows;
+  for (const OptionGroup<Target>& group : groups) {
+    for (const Option<Target>& row : group.rows) {
+      texts.push_back(row.text());
+      rows.push_back(&row);
+    }
+  }
+  auto taken = take_words(texts, words);
+  if (!taken) throw BadValue{taken.error().message};
+  std::set<std::string_view> given;
+  for (TakenOption& option : taken.value()) {
+    const Option<Target>& row = *rows[option.row];
+    if (option.value.empty() && !row.value.empty() && row.counts == Counts::Last) continue;
+    row.set(target, {row.name, std::move(option.value)});
+    given.insert(row.name);
+  }
+  return given;
+}
+
+}  // namespace reprise::frontend

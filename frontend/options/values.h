@@ -1,0 +1,26 @@
+// Values of options as text; nullopt when malformed or out of range.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/types.h"
+#include "frontend/options/run_options.h"
+
+namespace reprise::frontend {
+
+/// "512M", "1G", "65536K", "2GiB", or plain bytes.
+std::optional<u64> parse_size(std::string_view text);
+/// Decimal, or hexadecimal with 0x.
+std::optional<u64> parse_number(std::string_view text);
+/// Seconds with an optional fraction: "1.5".
+std::optional<double> parse_seconds(std::string_view text);
+/// "2024-02-29", "2024-02-29T12:34:56" (UTC), or seconds since 1970.
+std::optional<i64> parse_time(std::string_view text);
+/// "unix:PATH": the path.
+std::optional<std::string> parse_monitor(std::string_view text);
+/// "stdio", "null", "file:PATH".
+std::optional<SerialTarget> parse_serial(std::string_view text);
+
+}  // namespace reprise::frontend
