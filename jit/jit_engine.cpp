@@ -280,6 +280,7 @@ void JitEngine::forget_removed() {
   if (removed_.empty()) [[likely]]
     return;
   if (context_.edge != nullptr && context_.edge->owner->block == nullptr) context_.edge = nullptr;
+  for (const std::unique_ptr<NativeBlock>& native : removed_) add_counts(*native, host_insns_);
   removed_.clear();
 }
 
@@ -287,17 +288,32 @@ void JitEngine::forget_removed() {
 void JitEngine::drop_all_code() {
   context_.edge = nullptr;
   for (const std::unique_ptr<NativeBlock>& native : live_) {
+    add_counts(*native, host_insns_);
     native->block->native = nullptr;
     native->block->native_code = nullptr;
     native->block->uses = 0;
   }
   live_.clear();
-  removed_.clear();
+  forget_removed();
   context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
   jump_tables_.clear();
   std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
   host_->arena.rewind(host_->blocks_begin);
   ++code_flushes_;
+}
+
+void JitEngine::add_counts(const NativeBlock& native, HostInsnsByWho& sums) {
+  if (native.counted != nullptr) sums[native.user ? kUser : kKernel].add(*native.counted, native.insns);
+}
+
+std::string JitEngine::host_insn_stats() const {
+  HostInsnsByWho sums = host_insns_;
+  for (const auto* list : {&live_, &removed_})
+    for (const std::unique_ptr<NativeBlock>& native : *list) add_counts(*native, sums);
+  HostInsnTotals all = sums[kUser];
+  all.add(sums[kKernel]);
+  return host_insn_text("host instructions", all) + host_insn_text("  in user mode", sums[kUser]) +
+         host_insn_text("  elsewhere", sums[kKernel]);
 }
 
 std::string JitEngine::stats() const {
@@ -324,7 +340,9 @@ std::string JitEngine::stats() const {
   for (unsigned i = 0; i < kShown && calls_[rows[i]] != 0; ++i) {
     text += fmt::format(" {} {}", cpu::insn_row(static_cast<cpu::Mnemonic>(rows[i])).name, calls_[rows[i]]);
   }
-  return text + "\n";
+  text += "\n";
+  if (options_.count_host_insns) text += host_insn_stats();
+  return text;
 }
 
 }  // namespace reprise::jit

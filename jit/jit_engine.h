@@ -5,6 +5,7 @@
 // instruction they are due at.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -82,6 +83,12 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   Exits exits_;
   u64 handled_exits_ = 0;                    // by a handler: a fault or an event
   std::chrono::nanoseconds translating_{0};  // on the host; nothing depends on it
+  // Host instructions that code ran which is gone, by Who.
+  enum Who : u8 { kUser, kKernel, kAllWho };
+  using HostInsnsByWho = std::array<HostInsnTotals, kAllWho>;
+  static void add_counts(const NativeBlock& native, HostInsnsByWho& sums);
+  std::string host_insn_stats() const;
+  HostInsnsByWho host_insns_;
   u64 links_ = 0;
   u64 code_flushes_ = 0;
   u64 failures_ = 0;

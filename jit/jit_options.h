@@ -69,6 +69,7 @@ struct JitOptions {
   bool perf_map = false;                                 // /tmp/perf-PID.map for `perf report`
   std::string symbols_path;                              // a System.map of the guest's kernel, for names
   std::function<void(std::string_view text)> dump_sink;  // where dumps go; empty: stderr
+  bool count_host_insns = false;                         // in generated code, for stats(); slows it down
   u64 lockstep_seed = 1;                                 // of the slice lengths of the lockstep engine
 
   bool has(Pass pass) const { return passes.has(pass); }

@@ -1,9 +1,11 @@
 // What the engine keeps about the generated code of one block.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "cpu/blocks/block_cache.h"
+#include "jit/host_insn_counts.h"
 
 namespace reprise::jit {
 
@@ -37,6 +39,10 @@ struct NativeBlock {
   unsigned edges = 0;
   Edge edge[kMaxEdges];
   std::vector<Edge*> incoming;
+  // How often it ran, or nullptr: not counted.
+  std::unique_ptr<CountedCode> counted;
+  u32 insns = 0;              // of the guest
+  bool user = false;          // in user mode
   u32* jump_table = nullptr;  // of its page, when its code is in there
 };
 

@@ -19,16 +19,37 @@ void BlockEmitter::begin() {
   out_of_budget_ = a.newLabel();
   jump_miss_ = a.newLabel();
   call_handlers_ = a.newLabel();
-  a.sub(kBudgetReg, block_.count);
-  a.jb(out_of_budget_);
+  begin_piece();
+  {
+    const CountAs budget(a, HostInsn::Budget);
+    a.sub(kBudgetReg, block_.count);
+    a.jb(out_of_budget_);
+  }
   if (segmented()) check_code_limit();
   if (block_.crosses_page()) check_second_page();
   body_begin_ = a.offset();
+  begin_piece();
   check_owned(0);
+}
+
+void BlockEmitter::begin_piece() {
+  CountedCode* const counted = native_.counted.get();
+  if (counted == nullptr) return;
+  CHECK(counted->used < CountedCode::kMaxPieces);
+  CountedPiece& piece = counted->pieces[counted->used++];
+  a.count_in(nullptr);
+  a.mov(kGroupReg, reinterpret_cast<u64>(&piece.runs));
+  a.push(x86::rcx);
+  a.mov(x86::rcx, x86::qword_ptr(kGroupReg));
+  a.lea(x86::rcx, x86::ptr(x86::rcx, 1));
+  a.mov(x86::qword_ptr(kGroupReg), x86::rcx);
+  a.pop(x86::rcx);
+  a.count_in(&piece);
 }
 
 /// The code, and where it jumps to in its page, must lie in the segment without a wrap.
 void BlockEmitter::check_code_limit() {
+  const CountAs lookup(a, HostInsn::Lookup);
   constexpr i32 kMaxInsnBytes = 15;
   const cpu::Insn& last = block_.insns[block_.count - 1];
   i32 low = block_.insns[0].offset;
@@ -56,6 +77,7 @@ void BlockEmitter::check_code_limit() {
 
 /// The page after this one must be the physical one whose bytes were decoded.
 void BlockEmitter::check_second_page() {
+  const CountAs lookup(a, HostInsn::Lookup);
   refusals_.push_back({a.newLabel(), 0});
   const Label& refuse = refusals_.back().entry;
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
@@ -73,6 +95,7 @@ void BlockEmitter::check_second_page() {
 }
 
 void BlockEmitter::check_owned(u32 next) {
+  const CountAs ownership(a, HostInsn::Ownership);
   const auto pending = [&](const u8* stub) {
     const Label entry = a.newLabel();
     const Label back = a.newLabel();
@@ -114,6 +137,7 @@ void BlockEmitter::refuse_on_carry(u32 next) {
 
 Gp BlockEmitter::fetched(unsigned gpr, unsigned bytes, const Gp& scratch) {
   if (pinned(gpr)) return reg(gpr, bytes);
+  const CountAs move(a, HostInsn::Move);
   const Gp value = host_gp(scratch.id(), bytes);
   // Loading the whole register is never slower and avoids a false dependency.
   a.mov(host_gp(scratch.id(), 8), slot(gpr, 8));
@@ -121,6 +145,7 @@ Gp BlockEmitter::fetched(unsigned gpr, unsigned bytes, const Gp& scratch) {
 }
 
 void BlockEmitter::assign(unsigned gpr, unsigned bytes, const Gp& value) {
+  const CountAs move(a, HostInsn::Move);
   if (pinned(gpr)) {
     a.mov(reg(gpr, bytes), value);
   } else if (bytes == 4) {
@@ -141,6 +166,7 @@ void BlockEmitter::assign(unsigned gpr, unsigned bytes, const Gp& value) {
 
 void BlockEmitter::save_flags() {
   if (in_rax_) return;
+  const CountAs flags(a, HostInsn::Flags);
   a.lahf();
   a.seto(x86::al);
   in_rax_ = true;
@@ -148,6 +174,7 @@ void BlockEmitter::save_flags() {
 
 void BlockEmitter::need_flags() {
   if (in_host_) return;
+  const CountAs flags(a, HostInsn::Flags);
   a.cmp(x86::al, 0x81);  // OF := AL
   a.sahf();
   in_host_ = true;
@@ -162,6 +189,7 @@ void BlockEmitter::fip_is(const cpu::Insn& in) {
 }
 
 void BlockEmitter::store_fip(const cpu::Insn& in) {
+  const CountAs ownership(a, HostInsn::Ownership);
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
   a.lea(scratch0(word_bytes()), x86::ptr(kScratch0, in.offset));
   a.mov(cpu_field(offset_in(cpu_, &cpu_.state.x87.fip), 8), kScratch0);
@@ -197,6 +225,7 @@ void BlockEmitter::end_insn() {
 }
 
 void BlockEmitter::call_stub(unsigned first, unsigned last) {
+  const CountAs call(a, HostInsn::HandlerCall);
   a.mov(kScratch0.r32(), first | last << 16);
   a.call(call_handlers_);
 }
@@ -246,6 +275,7 @@ void BlockEmitter::finish_slow_path(const SlowPath& path, const std::function<vo
 
 void BlockEmitter::finish_cold(u64 distance, const std::function<void(u32 index)>& emit) {
   cold_distance_ = distance;
+  a.count_in(nullptr);
   CHECK(slow_paths_bound_ == slow_paths_.size());
   groups_off_ = true;
   open_group_ = -1;

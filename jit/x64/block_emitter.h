@@ -9,6 +9,7 @@
 #include "jit/jit_options.h"
 #include "jit/native_block.h"
 #include "jit/plan.h"
+#include "jit/x64/counting_assembler.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/host_flags.h"
 #include "jit/x64/stubs.h"
@@ -29,7 +30,7 @@ struct EmitContext {
 
 class BlockEmitter {
  public:
-  BlockEmitter(x86::Assembler& assembler, const EmitContext& context, const cpu::Block& block,
+  BlockEmitter(CountingAssembler& assembler, const EmitContext& context, const cpu::Block& block,
                const Plan& plan, mmu::View view, NativeBlock& native)
       : a(assembler),
         context_(context),
@@ -53,7 +54,7 @@ class BlockEmitter {
   /// When the block's code has its place.
   void place_edges(NativeBlock& native) const;
 
-  x86::Assembler& a;
+  CountingAssembler& a;
   cpu::ModeKey mode() const { return block_.mode; }
   /// Bytes of a linear address.
   unsigned word_bytes() const { return block_.mode.is64() ? 8 : 4; }
@@ -63,6 +64,9 @@ class BlockEmitter {
   }
   /// See segmented_code().
   bool segmented() const { return segmented_code(block_.mode); }
+  /// What follows runs from its first instruction to its last. Where host instructions are counted, this takes the group
+  /// register; status flags stay.
+  void begin_piece();
   /// How many probes were emitted.
   u32 probes() const { return probes_; }
   bool has(Pass pass) const { return context_.options.has(pass); }

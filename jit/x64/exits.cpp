@@ -12,6 +12,7 @@ using mmu::Access;
 using mmu::TlbEntry;
 
 void BlockEmitter::check_target() {
+  const CountAs lookup(a, HostInsn::Lookup);
   if (segmented()) {
     save_flags();
     a.cmp(kScratch0, cpu_field(offset_in(cpu_, &cpu_.code_end), 8));
@@ -31,6 +32,7 @@ void BlockEmitter::check_target() {
 void BlockEmitter::add_code_base() { a.add(kScratch0.r32(), segment_base(cpu::CS, 4)); }
 
 void BlockEmitter::look_up(const Label& miss) {
+  const CountAs lookup(a, HostInsn::Lookup);
   if (!context_.options.has(Pass::Jumps)) {
     if (miss.id() != jump_miss_.id()) check_target();
     return;
@@ -55,6 +57,7 @@ void BlockEmitter::look_up(const Label& miss) {
 }
 
 void BlockEmitter::go_to_found() {
+  const CountAs lookup(a, HostInsn::Lookup);
   ended_ = true;
   if (!context_.options.has(Pass::Jumps)) {
     a.mov(rip(), kScratch0);
@@ -92,8 +95,12 @@ void BlockEmitter::go_to_charged(u64 offset, u32 charge) {
   if (charge == 0) return go_to(offset);
   ended_ = true;
   const Label stub = a.newLabel();
-  a.sub(kBudgetReg, charge);
-  a.long_().jb(stub);
+  {
+    const CountAs budget(a, HostInsn::Budget);
+    a.sub(kBudgetReg, charge);
+    a.long_().jb(stub);
+  }
+  const CountAs jump(a, HostInsn::EndJump);
   a.long_().jmp(stub);
   edges_.push_back({a.offset(), stub, static_cast<u16>(offset), 0, charge, producer_});
 }
@@ -108,10 +115,12 @@ void BlockEmitter::branch_on_flags(x86::CondCode condition, u64 taken, u64 next)
   }
   const Label out = a.newLabel();
   a.long_().j(condition, out);
+  begin_piece();
   go_to_charged(next, next_charge);
   in_host_ = true;
   in_rax_ = false;
   a.bind(out);
+  begin_piece();
   go_to_charged(taken, taken_charge);
 }
 
@@ -120,15 +129,19 @@ void BlockEmitter::branch(x86::CondCode condition, u64 taken, u64 next) {
   a.long_().j(condition, out);
   if (taken < kPageBytes) {
     edge_to(taken, out);
+    begin_piece();
     go_to(next);
   } else {
+    begin_piece();
     go_to(next);
     a.bind(out);
+    begin_piece();
     jump_to(taken);
   }
 }
 
 void BlockEmitter::load_jump_target(u64 offset) {
+  const CountAs lookup(a, HostInsn::Lookup);
   save_flags();
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
   a.lea(scratch0(4), x86::ptr(kScratch0, static_cast<i32>(offset)));
@@ -147,10 +160,12 @@ void BlockEmitter::go_to(u64 offset) {
   ended_ = true;
   if (offset < kPageBytes) {
     const Label stub = a.newLabel();
+    const CountAs jump(a, HostInsn::EndJump);
     a.long_().jmp(stub);
     edge_to(offset, stub);
     return;
   }
+  const CountAs lookup(a, HostInsn::Lookup);
   a.mov(kScratch0, slot(cpu::kGprPageBase, 8));
   const i64 distance = static_cast<i64>(offset);
   CHECK(distance == static_cast<i32>(distance));

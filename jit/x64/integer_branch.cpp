@@ -46,11 +46,15 @@ bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
   e.a.test(counter, counter);
   e.flags_lost();
   e.a.long_().jz(done);
-  if (condition != LoopWhile::Count) e.a.test(x86::ah, kZfInAh);
-  if (condition == LoopWhile::Zero) e.a.long_().jz(done);
-  if (condition == LoopWhile::NotZero) e.a.long_().jnz(done);
+  if (condition != LoopWhile::Count) {
+    e.begin_piece();
+    e.a.test(x86::ah, kZfInAh);
+    e.a.long_().j(condition == LoopWhile::Zero ? CondCode::kZ : CondCode::kNZ, done);
+  }
+  e.begin_piece();
   e.go_to(in.imm);
   e.a.bind(done);
+  e.begin_piece();
   e.go_to(in.next_offset);
   return true;
 }
@@ -91,6 +95,7 @@ void push_return_address(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
   const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, bytes));
+  const CountAs return_address(e.a, HostInsn::ReturnAddress);
   e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
   e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
   e.a.mov(m, e.scratch0(bytes));

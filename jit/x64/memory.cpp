@@ -86,6 +86,7 @@ void BlockEmitter::probe_scratch(const Label& retry, Access access, unsigned byt
 
 Mem BlockEmitter::probe(const Mem& at, unsigned address_bytes, u8 seg, Access access, unsigned bytes,
                         unsigned alignment, Extent extent) {
+  const CountAs probe(a, HostInsn::Probe);
   probe_address(at, address_bytes, seg, access, bytes, alignment, extent);
   a.mov(kScratch1, x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(access, offsetof(TlbEntry, host_page))));
   return x86::ptr(kScratch1, kScratch0, 0, 0, bytes);
@@ -109,6 +110,7 @@ void BlockEmitter::probe_address(const Mem& at, unsigned address_bytes, u8 seg, 
 }
 
 Mem BlockEmitter::probe(const Insn& in, Access access, unsigned bytes, unsigned alignment) {
+  const CountAs probing(a, HostInsn::Probe);
   const PlannedInsn& planned = plan_.insns[index_];
   if (planned.group < 0 || planned.stack || !open_group(planned)) {
     const unsigned base = in.base / 8;
@@ -143,6 +145,7 @@ void BlockEmitter::read_tsc() {
 }
 
 Mem BlockEmitter::probe_stack(unsigned gpr, i32 disp, Access access, unsigned bytes) {
+  const CountAs probing(a, HostInsn::Probe);
   const PlannedInsn& planned = plan_.insns[index_];
   if (planned.group >= 0 && planned.stack && open_group(planned)) return group_operand(planned, bytes);
   const u8 seg = mode().has(cpu::ModeKey::kFlatData) ? u8{cpu::kSegFlat} : u8{cpu::SS};
@@ -203,6 +206,7 @@ Mem BlockEmitter::one_register(const Mem& m) {
     return (m.hasBaseReg() && m.baseId() == reg.id()) || (m.hasIndexReg() && m.indexId() == reg.id());
   };
   if (!uses(kScratch0)) return m;
+  const CountAs move(a, HostInsn::Move);
   a.lea(kScratch1, m);
   return x86::ptr(kScratch1, 0, m.size());
 }

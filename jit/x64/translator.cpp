@@ -40,7 +40,7 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   const EmitContext context;
   Plan plan;
   asmjit::CodeHolder code;
-  x86::Assembler assembler;
+  CountingAssembler assembler;
   bool failed = false;
 };
 
@@ -51,7 +51,7 @@ Translator::~Translator() = default;
 
 bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native, Listing* listing) {
   asmjit::CodeHolder& code = impl_->code;
-  x86::Assembler& a = impl_->assembler;
+  CountingAssembler& a = impl_->assembler;
   CodeArena& arena = impl_->arena;
   const u8* const base = arena.next();
   impl_->failed = false;
@@ -64,6 +64,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
 
   impl_->plan.make({block.insns.get(), block.count}, impl_->context.options);
   const PassSet passes = impl_->context.options.passes;
+  if (impl_->context.options.count_host_insns) native.counted = std::make_unique<CountedCode>();
   BlockEmitter e(a, impl_->context, block, impl_->plan, view, native);
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
@@ -108,6 +109,8 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   std::memcpy(arena.writable(cold_base), cold->data(), cold->bufferSize());
   arena.take(hot.bufferSize());
   arena.take_cold(cold->bufferSize());
+  native.insns = block.count;
+  native.user = block.mode.cpl() == 3;
   native.code = base;
   native.bytes = static_cast<u32>(hot.bufferSize());
   native.body = base + e.body_begin();

@@ -1,0 +1,45 @@
+// An assembler that counts what it emits: by what it is for, in the piece of code that it belongs to.
+#pragma once
+
+#include "jit/host_insn_counts.h"
+#include "jit/x64/emitter.h"
+
+namespace reprise::jit::x64 {
+
+class CountingAssembler final : public x86::Assembler {
+ public:
+  /// Instructions emitted from here on belong to `piece`; nullptr: to none.
+  void count_in(CountedPiece* piece) { piece_ = piece != nullptr ? piece : &uncounted_; }
+  /// They are for `kind`. Returns what those before were for.
+  HostInsn count_as(HostInsn kind) {
+    const HostInsn before = kind_;
+    kind_ = kind;
+    return before;
+  }
+
+  asmjit::Error _emit(asmjit::InstId id, const asmjit::Operand_& o0, const asmjit::Operand_& o1,
+                      const asmjit::Operand_& o2, const asmjit::Operand_* others) override {
+    ++piece_->insns[static_cast<unsigned>(kind_)];
+    return x86::Assembler::_emit(id, o0, o1, o2, others);
+  }
+
+ private:
+  CountedPiece uncounted_;
+  CountedPiece* piece_ = &uncounted_;
+  HostInsn kind_ = HostInsn::Instruction;
+};
+
+/// What is emitted while it lives is for `kind`.
+class CountAs {
+ public:
+  CountAs(CountingAssembler& assembler, HostInsn kind) : a_(assembler), before_(a_.count_as(kind)) {}
+  ~CountAs() { a_.count_as(before_); }
+  CountAs(const CountAs&) = delete;
+  CountAs& operator=(const CountAs&) = delete;
+
+ private:
+  CountingAssembler& a_;
+  const HostInsn before_;
+};
+
+}  // namespace reprise::jit::x64
