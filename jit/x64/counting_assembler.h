@@ -8,9 +8,15 @@ namespace reprise::jit::x64 {
 
 class CountingAssembler final : public x86::Assembler {
  public:
-  /// Instructions emitted from here on belong to `piece`; nullptr: to none.
-  void count_in(CountedPiece* piece) { piece_ = piece != nullptr ? piece : &uncounted_; }
-  /// They are for `kind`. Returns what those before were for.
+  /// Instructions are counted in `code`'s pieces, the first of which begins with begin_piece(); nullptr: they are not.
+  void count_in(CountedCode* code) {
+    code_ = code;
+    piece_ = &uncounted_;
+  }
+  /// What follows runs from its first instruction to its last. Where instructions are counted this takes the group
+  /// register; status flags stay.
+  void begin_piece();
+  /// What is emitted from here on is for `kind`. Returns what the instructions before were for.
   HostInsn count_as(HostInsn kind) {
     const HostInsn before = kind_;
     kind_ = kind;
@@ -26,6 +32,7 @@ class CountingAssembler final : public x86::Assembler {
  private:
   CountedPiece uncounted_;
   CountedPiece* piece_ = &uncounted_;
+  CountedCode* code_ = nullptr;
   HostInsn kind_ = HostInsn::Instruction;
 };
 

@@ -11,7 +11,7 @@ constexpr u32 kZfInAh = 0x40;
 /// Scratch 1: OF after a shift of `value` by any count but 0. Destroys the host's flags.
 void shifted_overflow(BlockEmitter& e, InstId id, const Gp& value, unsigned bytes) {
   if (id == Inst::kIdSar) {
-    e.a.xor_(e.scratch1(4), e.scratch1(4));
+    e.a.xor_(scratch1(4), scratch1(4));
     return;
   }
   if (id == Inst::kIdShl) {
@@ -21,17 +21,17 @@ void shifted_overflow(BlockEmitter& e, InstId id, const Gp& value, unsigned byte
     e.a.mov(kScratch1, value.r64());
   }
   e.a.shr(kScratch1, bytes * 8 - 1);
-  e.a.and_(e.scratch1(4), 1);
+  e.a.and_(scratch1(4), 1);
 }
 
 }  // namespace
 
 void fix_all_but_carry(BlockEmitter& e) {
-  e.a.sbb(e.scratch1(4), e.scratch1(4));
-  e.a.and_(e.scratch1(4), kCfInEax);
+  e.a.sbb(scratch1(4), scratch1(4));
+  e.a.and_(scratch1(4), kCfInEax);
   e.a.and_(x86::eax, ~kCfInEax);
-  e.a.or_(x86::eax, e.scratch1(4));
-  e.flags_made_in_rax();
+  e.a.or_(x86::eax, scratch1(4));
+  e.flags.made_in_rax();
 }
 
 void fix_product(BlockEmitter& e, const Gp& low) {
@@ -40,17 +40,17 @@ void fix_product(BlockEmitter& e, const Gp& low) {
   e.a.lahf();
   e.a.and_(x86::ah, static_cast<u8>(~(kAfInAh | kZfInAh)));
   e.a.or_(x86::ah, x86::al);
-  e.flags_made_in_rax();
+  e.flags.made_in_rax();
 }
 
 void fixed_shift(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
-  const unsigned dst = e.gpr_of(in, 0);
+  const unsigned dst = gpr_of(in, 0);
   const Label done = e.a.newLabel();
   const u32 mask = bytes == 8 ? 63 : 31;
   const bool by_cl = in.form == Form::RR;
-  if (by_cl) e.save_flags();
-  const Gp value = e.fetched(dst, bytes, kScratch0);
+  if (by_cl) e.flags.save();
+  const Gp value = e.regs.fetched(dst, bytes, kScratch0);
   shifted_overflow(e, id, value, bytes);
   if (by_cl) {
     // A count of 0 changes no flag, but clears the upper half as every write of 32 bits does.
@@ -62,11 +62,11 @@ void fixed_shift(BlockEmitter& e, const Insn& in, InstId id) {
     e.a.emit(id, value, Imm(in.imm & mask));
   }
   e.a.lahf();
-  e.a.mov(x86::al, e.scratch1(1));
+  e.a.mov(x86::al, scratch1(1));
   e.a.and_(x86::ah, static_cast<u8>(~kAfInAh));
   e.a.bind(done);
   put_back(e, dst, value);
-  e.flags_made_in_rax();
+  e.flags.made_in_rax();
 }
 
 }  // namespace reprise::jit::x64

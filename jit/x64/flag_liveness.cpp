@@ -29,9 +29,7 @@ Effect effect_of(const Insn& in) {
     case Mnemonic::INC:
     case Mnemonic::DEC: return in.form == Form::R && operands_ok(in) ? Effect::None : Effect::Unknown;
     case Mnemonic::LEA:
-      return in.size0 >= 4 && BlockEmitter::plain_address(in) && BlockEmitter::general_operand(in, 0)
-                 ? Effect::None
-                 : Effect::Unknown;
+      return in.size0 >= 4 && plain_address(in) && general_operand(in, 0) ? Effect::None : Effect::Unknown;
     case Mnemonic::NOP: return Effect::None;
     default: return Effect::Unknown;
   }

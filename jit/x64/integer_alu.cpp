@@ -12,7 +12,8 @@ void emit_pair(BlockEmitter& e, InstId id, const Operand& dst, const Operand& sr
   const Operand& second = swapped ? dst : src;
   e.a.emit(id, first, second);
   // Not with memory: its slow path leaves no host address behind.
-  if ((id == Inst::kIdTest || id == Inst::kIdCmp) && !from_guest_memory) e.repeatable(id, first, second);
+  if ((id == Inst::kIdTest || id == Inst::kIdCmp) && !from_guest_memory)
+    e.flags.repeatable(id, first, second);
 }
 
 /// The first operand is AH, CH, DH or BH.
@@ -42,49 +43,49 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
       if (!immediate_fits(in, bytes)) return false;
       [[fallthrough]];
     case Form::RR: {
-      const unsigned dst = e.gpr_of(in, 0);
+      const unsigned dst = gpr_of(in, 0);
       Operand src = in.form == Form::RI ? Operand(immediate(in, bytes)) : source(e, in, 1, bytes, kScratch1);
       before(e, flags);
-      if (e.pinned(dst)) {
-        emit_pair(e, id, e.reg(dst, bytes), src);
+      if (e.regs.pinned(dst)) {
+        emit_pair(e, id, e.regs.reg(dst, bytes), src);
       } else {
-        if (src.isMem()) src = e.fetched(e.gpr_of(in, 1), bytes, kScratch1);
+        if (src.isMem()) src = e.regs.fetched(gpr_of(in, 1), bytes, kScratch1);
         // Others than these have the register only as destination.
         const bool register_only = id == Inst::kIdImul || id == Inst::kIdAdcx || id == Inst::kIdAdox;
         if (writes && (bytes < 8 || register_only)) {
-          const Gp value = e.fetched(dst, bytes, kScratch0);
+          const Gp value = e.regs.fetched(dst, bytes, kScratch0);
           emit_pair(e, id, value, src);
           put_back(e, dst, value);
         } else {
-          emit_pair(e, id, e.slot(dst, bytes), src);
+          emit_pair(e, id, e.regs.slot(dst, bytes), src);
         }
       }
       break;
     }
     case Form::RM: {
-      const unsigned dst = e.gpr_of(in, 0);
-      const Mem m = e.probe(in, Access::Read, bytes);
+      const unsigned dst = gpr_of(in, 0);
+      const Mem m = e.memory.probe(in, Access::Read, bytes);
       before(e, flags);
-      if (e.pinned(dst)) {
-        emit_pair(e, id, e.reg(dst, bytes), m, true);
+      if (e.regs.pinned(dst)) {
+        emit_pair(e, id, e.regs.reg(dst, bytes), m, true);
       } else {
-        e.a.mov(e.scratch0(bytes), m);
-        const Gp value = e.fetched(dst, bytes, kScratch1);
-        emit_pair(e, id, value, e.scratch0(bytes), true);
+        e.a.mov(scratch0(bytes), m);
+        const Gp value = e.regs.fetched(dst, bytes, kScratch1);
+        emit_pair(e, id, value, scratch0(bytes), true);
         if (writes) put_back(e, dst, value);
       }
       break;
     }
     case Form::MR: {
-      Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
+      Mem m = e.memory.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
-      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(m);
+      if (high_byte(in, 1) || !e.regs.pinned(gpr_of(in, 1))) m = e.memory.one_register(m);
       emit_pair(e, id, m, source_register(e, in, 1, bytes, kScratch0), true);
       break;
     }
     case Form::MI: {
       if (!immediate_fits(in, bytes)) return false;
-      const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
+      const Mem m = e.memory.probe(in, writes ? Access::Write : Access::Read, bytes);
       before(e, flags);
       emit_pair(e, id, m, immediate(in, bytes), true);
       break;
@@ -106,13 +107,13 @@ bool unary(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
     const HighByteDestination high(e, in);
     e.a.emit(id, high.value());
   } else if (in.form == Form::R) {
-    const unsigned dst = e.gpr_of(in, 0);
+    const unsigned dst = gpr_of(in, 0);
     before(e, flags);
-    const Gp value = e.fetched(dst, bytes, kScratch0);
+    const Gp value = e.regs.fetched(dst, bytes, kScratch0);
     e.a.emit(id, value);
     put_back(e, dst, value);
   } else if (in.form == Form::M) {
-    const Mem m = e.probe(in, Access::Write, bytes);
+    const Mem m = e.memory.probe(in, Access::Write, bytes);
     before(e, flags);
     e.a.emit(id, m);
   } else {

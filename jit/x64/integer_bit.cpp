@@ -8,14 +8,14 @@ namespace {
 /// Around BT and relatives, which change CF only.
 void before_test(BlockEmitter& e, const Insn& in) {
   if (e.host_flags_agree(in))
-    e.need_flags();
+    e.flags.need();
   else
-    e.save_flags();
+    e.flags.save();
 }
 /// Takes scratch 1.
 void after_test(BlockEmitter& e, const Insn& in) {
   if (e.host_flags_agree(in))
-    e.flags_made();
+    e.flags.made();
   else
     fix_all_but_carry(e);
 }
@@ -23,26 +23,26 @@ void after_test(BlockEmitter& e, const Insn& in) {
 /// BT and relatives of memory by a register: its bit offset is signed and reaches beyond the operand.
 bool bit_test_string(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   const unsigned bytes = in.size0;
-  const unsigned src = e.gpr_of(in, 1);
-  if (in.addr_shift != 0 || (!e.pinned(src) && !e.host_flags_agree(in))) return false;
-  e.save_flags();
-  e.a.lea(kScratch0, e.address(in));
+  const unsigned src = gpr_of(in, 1);
+  if (in.addr_shift != 0 || (!e.regs.pinned(src) && !e.host_flags_agree(in))) return false;
+  e.flags.save();
+  e.a.lea(kScratch0, e.addresses.of(in));
   if (bytes == 8)
-    e.a.emit(Inst::kIdMov, kScratch1, e.place(src, 8));
+    e.a.emit(Inst::kIdMov, kScratch1, e.regs.place(src, 8));
   else
-    e.a.emit(bytes == 4 ? Inst::kIdMovsxd : Inst::kIdMovsx, kScratch1, e.place(src, bytes));
+    e.a.emit(bytes == 4 ? Inst::kIdMovsxd : Inst::kIdMovsx, kScratch1, e.regs.place(src, bytes));
   const unsigned log2_bits = bytes == 8 ? 6 : bytes == 4 ? 5 : 4;
   e.a.sar(kScratch1, log2_bits);
   e.a.lea(kScratch0, x86::ptr(kScratch0, kScratch1, log2_bits - 3));
-  e.flags_lost();
-  const Mem m =
-      e.one_register(e.probe(x86::ptr(kScratch0), 8, in.seg, writes ? Access::Write : Access::Read, bytes));
+  e.flags.lost();
+  const Mem m = e.memory.one_register(
+      e.memory.probe(x86::ptr(kScratch0), 8, in.seg, writes ? Access::Write : Access::Read, bytes));
   before_test(e, in);
   // Rax is free where the instruction makes the flags.
-  const Gp index = e.fetched(src, bytes, x86::rax);
-  e.a.mov(e.scratch0(bytes), m);
-  e.a.emit(id, e.scratch0(bytes), index);
-  if (writes) e.a.mov(m, e.scratch0(bytes));
+  const Gp index = e.regs.fetched(src, bytes, x86::rax);
+  e.a.mov(scratch0(bytes), m);
+  e.a.emit(id, scratch0(bytes), index);
+  if (writes) e.a.mov(m, scratch0(bytes));
   after_test(e, in);
   return true;
 }
@@ -53,16 +53,16 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
   if (!operands_ok(in) || !word_to_qword(bytes)) return false;
   const Imm bit(in.imm & (bytes * 8 - 1));
   if (in.form == Form::RI || in.form == Form::RR) {
-    const unsigned dst = e.gpr_of(in, 0);
+    const unsigned dst = gpr_of(in, 0);
     before_test(e, in);
-    const Gp value = e.fetched(dst, bytes, kScratch0);
+    const Gp value = e.regs.fetched(dst, bytes, kScratch0);
     if (in.form == Form::RI)
       e.a.emit(id, value, bit);
     else
-      e.a.emit(id, value, e.fetched(e.gpr_of(in, 1), bytes, kScratch1));
+      e.a.emit(id, value, e.regs.fetched(gpr_of(in, 1), bytes, kScratch1));
     if (writes) put_back(e, dst, value);
   } else if (in.form == Form::MI) {
-    const Mem m = e.probe(in, writes ? Access::Write : Access::Read, bytes);
+    const Mem m = e.memory.probe(in, writes ? Access::Write : Access::Read, bytes);
     before_test(e, in);
     e.a.emit(id, m, bit);
   } else if (in.form == Form::MR) {
@@ -78,18 +78,18 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
 bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
+  const unsigned dst = gpr_of(in, 0);
   Operand src;
   if (in.form == Form::RR) {
-    src = e.place(e.gpr_of(in, 1), bytes);
+    src = e.regs.place(gpr_of(in, 1), bytes);
   } else {
-    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
-    src = e.scratch0(bytes);
+    e.a.mov(scratch0(bytes), e.memory.probe(in, Access::Read, bytes));
+    src = scratch0(bytes);
   }
-  const Gp host = e.fetched(dst, bytes, kScratch1);
+  const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
   put_back(e, dst, host);
-  e.flags_made();
+  e.flags.made();
   return true;
 }
 

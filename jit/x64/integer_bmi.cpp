@@ -11,9 +11,9 @@ bool third_is(const Insn& in, OperandKind kind) { return in.kind2 == static_cast
 
 /// Register operand `index`; with the memory operand `m` in use, in scratch 0.
 Gp register_beside(BlockEmitter& e, const Insn& in, unsigned index, unsigned bytes, Operand& m) {
-  const unsigned gpr = e.gpr_of(in, index);
-  if (!e.pinned(gpr) && m.isMem()) m = e.one_register(m.as<Mem>());
-  return e.fetched(gpr, bytes, kScratch0);
+  const unsigned gpr = gpr_of(in, index);
+  if (!e.regs.pinned(gpr) && m.isMem()) m = e.memory.one_register(m.as<Mem>());
+  return e.regs.fetched(gpr, bytes, kScratch0);
 }
 
 /// Three operands, the second or third of which may be memory. `flags`: Untouched or Made.
@@ -22,12 +22,12 @@ bool three(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   if (bytes < 4 || !operands_ok(in)) return false;
   const bool memory_third = third_is(in, OperandKind::Mem);
   if (in.form != Form::RR && (in.form != Form::RM || memory_third)) return false;
-  if (memory_third && !e.plain_memory(in)) return false;
+  if (memory_third && !plain_memory(in)) return false;
   const bool memory = memory_third || in.form == Form::RM;
-  Operand m = memory ? Operand(e.probe(in, Access::Read, bytes)) : Operand();
+  Operand m = memory ? Operand(e.memory.probe(in, Access::Read, bytes)) : Operand();
   Operand second, third;
   if (third_is(in, OperandKind::Imm)) {
-    second = memory ? m : e.place(e.gpr_of(in, 1), bytes);
+    second = memory ? m : e.regs.place(gpr_of(in, 1), bytes);
     third = Imm(in.imm & 0xff);
   } else if (memory_third) {
     second = register_beside(e, in, 1, bytes, m);
@@ -36,13 +36,13 @@ bool three(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
     third = register_beside(e, in, 2, bytes, m);
     second = m;
   } else {
-    second = e.fetched(e.gpr_of(in, 1), bytes, kScratch0);
-    third = e.fetched(e.gpr_of(in, 2), bytes, kScratch1);
+    second = e.regs.fetched(gpr_of(in, 1), bytes, kScratch0);
+    third = e.regs.fetched(gpr_of(in, 2), bytes, kScratch1);
   }
-  const unsigned dst = e.gpr_of(in, 0);
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  const unsigned dst = gpr_of(in, 0);
+  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
   e.a.emit(id, host, second, third);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
   after(e, flags);
   return true;
 }
@@ -51,13 +51,13 @@ bool three(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
 bool two(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Operand src =
-      in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  const unsigned dst = gpr_of(in, 0);
+  const Operand src = in.form == Form::RR ? e.regs.place(gpr_of(in, 1), bytes)
+                                          : Operand(e.memory.probe(in, Access::Read, bytes));
+  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
   e.a.emit(id, host, src);
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
-  e.flags_made();
+  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+  e.flags.made();
   return true;
 }
 
@@ -66,15 +66,16 @@ bool mulx(BlockEmitter& e, const Insn& in) {
   static_assert(kHostOfGuest[cpu::RDX] == Gp::kIdDx);
   const unsigned bytes = in.size0;
   const bool memory = third_is(in, OperandKind::Mem);
-  if (bytes < 4 || in.form != Form::RR || !operands_ok(in) || (memory && !e.plain_memory(in))) return false;
-  const Operand src = memory ? Operand(e.probe(in, Access::Read, bytes)) : e.place(e.gpr_of(in, 2), bytes);
-  const unsigned high = e.gpr_of(in, 0);
-  const unsigned low = e.gpr_of(in, 1);
-  const Gp host_high = e.pinned(high) ? e.reg(high, bytes) : e.scratch0(bytes);
-  const Gp host_low = e.pinned(low) ? e.reg(low, bytes) : e.scratch1(bytes);
+  if (bytes < 4 || in.form != Form::RR || !operands_ok(in) || (memory && !plain_memory(in))) return false;
+  const Operand src =
+      memory ? Operand(e.memory.probe(in, Access::Read, bytes)) : e.regs.place(gpr_of(in, 2), bytes);
+  const unsigned high = gpr_of(in, 0);
+  const unsigned low = gpr_of(in, 1);
+  const Gp host_high = e.regs.pinned(high) ? e.regs.reg(high, bytes) : scratch0(bytes);
+  const Gp host_low = e.regs.pinned(low) ? e.regs.reg(low, bytes) : scratch1(bytes);
   e.a.emit(Inst::kIdMulx, host_high, host_low, src);
-  if (!e.pinned(low)) e.assign(low, bytes, host_low);
-  if (!e.pinned(high)) e.assign(high, bytes, host_high);
+  if (!e.regs.pinned(low)) e.regs.assign(low, bytes, host_low);
+  if (!e.regs.pinned(high)) e.regs.assign(high, bytes, host_high);
   return true;
 }
 
@@ -82,18 +83,18 @@ bool movbe(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes)) return false;
   if (in.form == Form::RM) {
-    const unsigned dst = e.gpr_of(in, 0);
-    const Mem m = e.probe(in, Access::Read, bytes);
-    const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+    const unsigned dst = gpr_of(in, 0);
+    const Mem m = e.memory.probe(in, Access::Read, bytes);
+    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
     e.a.emit(Inst::kIdMovbe, host, m);
-    if (!e.pinned(dst)) e.assign(dst, bytes, host);
+    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
     return true;
   }
   if (in.form != Form::MR) return false;
-  const unsigned src = e.gpr_of(in, 1);
-  Mem m = e.probe(in, Access::Write, bytes);
-  if (!e.pinned(src)) m = e.one_register(m);
-  e.a.emit(Inst::kIdMovbe, m, e.fetched(src, bytes, kScratch0));
+  const unsigned src = gpr_of(in, 1);
+  Mem m = e.memory.probe(in, Access::Write, bytes);
+  if (!e.regs.pinned(src)) m = e.memory.one_register(m);
+  e.a.emit(Inst::kIdMovbe, m, e.regs.fetched(src, bytes, kScratch0));
   return true;
 }
 
@@ -102,15 +103,15 @@ bool crc32(BlockEmitter& e, const Insn& in) {
   const unsigned from = in.size1;
   if (!operands_ok(in) || bytes < 4 || (in.form != Form::RR && in.form != Form::RM)) return false;
   if (bytes == 8 && from != 1 && from != 8) return false;
-  const unsigned dst = e.gpr_of(in, 0);
+  const unsigned dst = gpr_of(in, 0);
   Operand src;
   if (in.form == Form::RR) {
-    src = e.place(e.gpr_of(in, 1), from);
+    src = e.regs.place(gpr_of(in, 1), from);
   } else {
-    e.a.mov(e.scratch0(from), e.probe(in, Access::Read, from));
-    src = e.scratch0(from);
+    e.a.mov(scratch0(from), e.memory.probe(in, Access::Read, from));
+    src = scratch0(from);
   }
-  const Gp host = e.fetched(dst, bytes, kScratch1);
+  const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(Inst::kIdCrc32, host, src);
   put_back(e, dst, host);
   return true;

@@ -16,21 +16,23 @@ bool near_target(const BlockEmitter& e, const Insn& in) {
 
 bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!near_target(e, in)) return false;
-  e.branch_on_flags(condition, in.imm, in.next_offset);
+  e.exits.branch_on_flags(condition, in.imm, in.next_offset);
   return true;
 }
 
 /// To the same page: nothing in JECXZ, LOOP and relatives can fault then.
 bool short_target(const BlockEmitter& e, const Insn& in) { return near_target(e, in) && in.imm < kPageBytes; }
-Gp loop_counter(const Insn& in) { return BlockEmitter::reg(cpu::RCX, (64u - in.addr_shift) / 8); }
+Gp loop_counter(const BlockEmitter& e, const Insn& in) {
+  return e.regs.reg(cpu::RCX, (64u - in.addr_shift) / 8);
+}
 
 /// JECXZ, JRCXZ.
 bool jrcxz(BlockEmitter& e, const Insn& in) {
   if (!short_target(e, in)) return false;
-  e.save_flags();
-  e.a.test(loop_counter(in), loop_counter(in));
-  e.flags_lost();
-  e.branch(CondCode::kZ, in.imm, in.next_offset);
+  e.flags.save();
+  e.a.test(loop_counter(e, in), loop_counter(e, in));
+  e.flags.lost();
+  e.exits.branch(CondCode::kZ, in.imm, in.next_offset);
   return true;
 }
 
@@ -39,40 +41,40 @@ enum class LoopWhile : u8 { Count, Zero, NotZero };
 bool loop(BlockEmitter& e, const Insn& in, LoopWhile condition) {
   if (!short_target(e, in)) return false;
   constexpr u8 kZfInAh = 0x40;
-  const Gp counter = loop_counter(in);
+  const Gp counter = loop_counter(e, in);
   const Label done = e.a.newLabel();
-  e.save_flags();
+  e.flags.save();
   e.a.lea(counter, x86::ptr(counter.r64(), -1));
   e.a.test(counter, counter);
-  e.flags_lost();
+  e.flags.lost();
   e.a.long_().jz(done);
   if (condition != LoopWhile::Count) {
-    e.begin_piece();
+    e.a.begin_piece();
     e.a.test(x86::ah, kZfInAh);
     e.a.long_().j(condition == LoopWhile::Zero ? CondCode::kZ : CondCode::kNZ, done);
   }
-  e.begin_piece();
-  e.go_to(in.imm);
+  e.a.begin_piece();
+  e.exits.go_to(in.imm);
   e.a.bind(done);
-  e.begin_piece();
-  e.go_to(in.next_offset);
+  e.a.begin_piece();
+  e.exits.go_to(in.next_offset);
   return true;
 }
 
 /// Scratch 0: rip from an operand of `bytes`.
 void load_rip(BlockEmitter& e, const Operand& from, unsigned bytes) {
   if (bytes == 2)
-    e.a.emit(Inst::kIdMovzx, e.scratch0(4), from);
+    e.a.emit(Inst::kIdMovzx, scratch0(4), from);
   else
-    e.a.emit(Inst::kIdMov, e.scratch0(bytes), from);
+    e.a.emit(Inst::kIdMov, scratch0(bytes), from);
 }
 
 /// Scratch 0: the target of an indirect jump or call.
 bool load_target(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (bytes != in.operand_bytes || !near_size(e, in) || !operands_ok(in)) return false;
-  const Operand from =
-      in.form == Form::R ? e.place(e.gpr_of(in, 0), bytes) : Operand(e.probe(in, Access::Read, bytes));
+  const Operand from = in.form == Form::R ? e.regs.place(gpr_of(in, 0), bytes)
+                                          : Operand(e.memory.probe(in, Access::Read, bytes));
   load_rip(e, from, bytes);
   return true;
 }
@@ -80,25 +82,25 @@ bool load_target(BlockEmitter& e, const Insn& in) {
 bool jmp(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::I) {
     if (!near_target(e, in)) return false;
-    e.jump_to(in.imm);
+    e.exits.jump_to(in.imm);
     return true;
   }
   if (!load_target(e, in)) return false;
-  e.save_flags();
-  if (e.segmented()) e.check_target();
-  e.look_up(e.slow());
-  e.go_to_found();
+  e.flags.save();
+  if (e.segmented()) e.exits.check_target();
+  e.exits.look_up();
+  e.exits.go_to_found();
   return true;
 }
 
 void push_return_address(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, bytes));
+  const Mem m = e.memory.one_register(e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes));
   const CountAs return_address(e.a, HostInsn::ReturnAddress);
-  e.a.mov(kScratch0, e.slot(cpu::kGprPageBase, 8));
+  e.a.mov(kScratch0, e.regs.page_base());
   e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
-  e.a.mov(m, e.scratch0(bytes));
+  e.a.mov(m, scratch0(bytes));
   move_stack(e, step);
 }
 
@@ -109,30 +111,30 @@ bool call(BlockEmitter& e, const Insn& in) {
     if (!near_target(e, in)) return false;
     if (in.imm < kPageBytes || !e.segmented()) {
       push_return_address(e, in);
-      e.go_to(in.imm);
+      e.exits.go_to(in.imm);
       return true;
     }
-    e.load_jump_target(in.imm);
+    e.exits.load_jump_target(in.imm);
   } else {
     if (!load_target(e, in)) return false;
-    e.check_target();
+    e.exits.check_target();
   }
   e.a.mov(waiting_value(), kScratch0);
   push_return_address(e, in);
   e.a.mov(kScratch0, waiting_value());
-  e.go_to_scratch();
+  e.exits.go_to_scratch();
   return true;
 }
 
 bool ret(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in) || !near_size(e, in)) return false;
   const unsigned bytes = in.operand_bytes;
-  load_rip(e, e.probe_stack(cpu::RSP, 0, Access::Read, bytes), bytes);
-  e.save_flags();
-  if (e.segmented()) e.check_target();
-  e.look_up(e.slow());
+  load_rip(e, e.memory.probe_stack(cpu::RSP, 0, Access::Read, bytes), bytes);
+  e.flags.save();
+  if (e.segmented()) e.exits.check_target();
+  e.exits.look_up();
   move_stack(e, static_cast<i32>(bytes + (in.imm & 0xffff)));
-  e.go_to_found();
+  e.exits.go_to_found();
   return true;
 }
 

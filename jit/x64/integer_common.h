@@ -56,11 +56,11 @@ inline bool operands_ok(const Insn& in, HighBytes high_bytes = HighBytes::Refuse
   const unsigned form = static_cast<unsigned>(in.form);
   for (unsigned i = 0; i < 2; ++i) {
     const auto kind = static_cast<cpu::OperandKind>((form >> (2 * i)) & 3);
-    if (kind == cpu::OperandKind::Reg && !BlockEmitter::general_operand(in, i)) {
+    if (kind == cpu::OperandKind::Reg && !general_operand(in, i)) {
       if (high_bytes == HighBytes::Refused || !high_byte(in, i)) return false;
       if (!host_has(asmjit::CpuFeatures::X86::kBMI2)) return false;
     }
-    if (kind == cpu::OperandKind::Mem && !BlockEmitter::plain_memory(in)) return false;
+    if (kind == cpu::OperandKind::Mem && !plain_memory(in)) return false;
   }
   return true;
 }
@@ -69,15 +69,15 @@ enum class Flags : u8 { Untouched, Made, Merged };  // Merged: reads some or lea
 
 /// Register operand `index` for reading: in place, or for a high byte in `scratch`.
 inline Operand source(BlockEmitter& e, const Insn& in, unsigned index, unsigned bytes, const Gp& scratch) {
-  if (!high_byte(in, index)) return e.place(e.gpr_of(in, index), bytes);
-  e.a.rorx(scratch, e.reg(e.gpr_of(in, index), 8), 8);
+  if (!high_byte(in, index)) return e.regs.place(gpr_of(in, index), bytes);
+  e.a.rorx(scratch, e.regs.reg(gpr_of(in, index), 8), 8);
   return scratch.r8();
 }
 /// The same, always in a host register.
 inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsigned bytes,
                           const Gp& scratch) {
-  if (!high_byte(in, index)) return e.fetched(e.gpr_of(in, index), bytes, scratch);
-  e.a.rorx(scratch, e.reg(e.gpr_of(in, index), 8), 8);
+  if (!high_byte(in, index)) return e.regs.fetched(gpr_of(in, index), bytes, scratch);
+  e.a.rorx(scratch, e.regs.reg(gpr_of(in, index), 8), 8);
   return scratch.r8();
 }
 
@@ -88,15 +88,15 @@ inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) 
     case Form::RI: src = immediate(in, 1); return true;
     case Form::RM:
       // The address may depend on the register that is about to be rotated.
-      e.a.mov(e.scratch1(1), e.probe(in, Access::Read, 1));
-      src = e.scratch1(1);
+      e.a.mov(scratch1(1), e.memory.probe(in, Access::Read, 1));
+      src = scratch1(1);
       return true;
     case Form::RR:
       src = source_register(e, in, 1, 1, kScratch1);
-      if (e.gpr_of(in, 1) == e.gpr_of(in, 0) && !high_byte(in, 1)) {
+      if (gpr_of(in, 1) == gpr_of(in, 0) && !high_byte(in, 1)) {
         // A byte of the same register moves with it.
-        e.a.mov(e.scratch1(4), e.reg(e.gpr_of(in, 1), 4));
-        src = e.scratch1(1);
+        e.a.mov(scratch1(4), e.regs.reg(gpr_of(in, 1), 4));
+        src = scratch1(1);
       }
       return true;
     default: return false;
@@ -105,13 +105,13 @@ inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) 
 
 /// Stores `value`, which was fetched() and then changed, as guest register `gpr`: all of it.
 inline void put_back(BlockEmitter& e, unsigned gpr, const Gp& value) {
-  if (!e.pinned(gpr)) e.assign(gpr, 8, value.r64());
+  if (!e.regs.pinned(gpr)) e.regs.assign(gpr, 8, value.r64());
 }
 
 /// Makes high byte operand 0 the low byte of its register for as long as it lives, to be written.
 class HighByteDestination {
  public:
-  HighByteDestination(BlockEmitter& e, const Insn& in) : e_(e), reg_(e.reg(e.gpr_of(in, 0), 8)) {
+  HighByteDestination(BlockEmitter& e, const Insn& in) : e_(e), reg_(e.regs.reg(gpr_of(in, 0), 8)) {
     e_.a.rorx(reg_, reg_, 8);
   }
   ~HighByteDestination() { e_.a.rorx(reg_, reg_, 56); }
@@ -128,10 +128,10 @@ class HighByteDestination {
 bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes);
 
 inline void before(BlockEmitter& e, Flags flags) {
-  if (flags == Flags::Merged) e.need_flags();
+  if (flags == Flags::Merged) e.flags.need();
 }
 inline void after(BlockEmitter& e, Flags flags) {
-  if (flags != Flags::Untouched) e.flags_made();
+  if (flags != Flags::Untouched) e.flags.made();
 }
 
 /// The condition of a row that lies in a run of sixteen in encoding order.
@@ -152,7 +152,7 @@ inline Mem waiting_value(unsigned bytes = 8) { return x86::ptr(x86::rsp, offseto
 // --- Stack ---
 
 inline void move_stack(BlockEmitter& e, i32 bytes) {
-  e.a.lea(e.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.reg(cpu::RSP, 8), bytes));
+  e.a.lea(e.regs.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.regs.reg(cpu::RSP, 8), bytes));
 }
 /// The stack operand is plain: without alignment checks, and in 64-bit mode of the default size.
 inline bool plain_stack(const Insn& in) {
@@ -167,15 +167,15 @@ inline bool plain_stack(const Insn& in) {
 /// more changes than selector and base it goes the slow path.
 inline void load_real_segment(BlockEmitter& e, unsigned seg) {
   const bool v86 = e.mode().has(cpu::ModeKey::kV86);
-  e.save_flags();
-  e.a.cmp(e.segment_limit(seg), cpu::kRealModeLimit);
+  e.flags.save();
+  e.a.cmp(e.regs.segment_limit(seg), cpu::kRealModeLimit);
   e.a.jne(e.slow());
-  e.a.cmp(e.segment_access(seg), v86 ? cpu::kV86Access : cpu::kRealModeAccess);
+  e.a.cmp(e.regs.segment_access(seg), v86 ? cpu::kV86Access : cpu::kRealModeAccess);
   e.a.jne(e.slow());
-  e.a.mov(e.selector(seg), e.scratch0(2));
-  e.a.shl(e.scratch0(4), 4);
-  e.a.mov(e.segment_base(seg), kScratch0);
-  e.flags_lost();
+  e.a.mov(e.regs.selector(seg), scratch0(2));
+  e.a.shl(scratch0(4), 4);
+  e.a.mov(e.regs.segment_base(seg), kScratch0);
+  e.flags.lost();
 }
 
 // --- Jumps ---

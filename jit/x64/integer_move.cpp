@@ -16,21 +16,21 @@ bool mov_high(BlockEmitter& e, const Insn& in) {
 /// From a segment register.
 bool mov_selector(BlockEmitter& e, const Insn& in) {
   if (in.reg_class[1] != cpu::RegClass::Segment) return false;
-  if (in.form == Form::RR && e.general_operand(in, 0)) {
-    const unsigned dst = e.gpr_of(in, 0);
+  if (in.form == Form::RR && general_operand(in, 0)) {
+    const unsigned dst = gpr_of(in, 0);
     const unsigned bytes = in.size0;
-    const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
     if (bytes == 2)
-      e.a.mov(host, e.selector(in.reg[1]));
+      e.a.mov(host, e.regs.selector(in.reg[1]));
     else
-      e.a.movzx(host.r32(), e.selector(in.reg[1]));
-    if (!e.pinned(dst)) e.assign(dst, bytes, host);
+      e.a.movzx(host.r32(), e.regs.selector(in.reg[1]));
+    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
     return true;
   }
-  if (in.form == Form::MR && e.plain_memory(in)) {
-    const Mem m = e.one_register(e.probe(in, Access::Write, 2));
-    e.a.movzx(e.scratch0(4), e.selector(in.reg[1]));
-    e.a.mov(m, e.scratch0(2));
+  if (in.form == Form::MR && plain_memory(in)) {
+    const Mem m = e.memory.one_register(e.memory.probe(in, Access::Write, 2));
+    e.a.movzx(scratch0(4), e.regs.selector(in.reg[1]));
+    e.a.mov(m, scratch0(2));
     return true;
   }
   return false;
@@ -41,11 +41,11 @@ bool mov_to_selector(BlockEmitter& e, const Insn& in) {
   if (in.reg_class[0] != cpu::RegClass::Segment || in.reg[0] == cpu::CS || in.reg[0] == cpu::SS) return false;
   if (e.mode().has(cpu::ModeKey::kProtected)) return false;
   if (in.form == Form::RR) {
-    if (!e.general_operand(in, 1)) return false;
-    e.a.emit(Inst::kIdMovzx, e.scratch0(4), e.place(e.gpr_of(in, 1), 2));
+    if (!general_operand(in, 1)) return false;
+    e.a.emit(Inst::kIdMovzx, scratch0(4), e.regs.place(gpr_of(in, 1), 2));
   } else {
-    if (in.form != Form::RM || !e.plain_memory(in)) return false;
-    e.a.movzx(e.scratch0(4), e.probe(in, Access::Read, 2));
+    if (in.form != Form::RM || !plain_memory(in)) return false;
+    e.a.movzx(scratch0(4), e.memory.probe(in, Access::Read, 2));
   }
   load_real_segment(e, in.reg[0]);
   return true;
@@ -59,22 +59,22 @@ bool mov(BlockEmitter& e, const Insn& in) {
   if (high_byte(in, 0) && in.form != Form::MR && in.form != Form::MI) return mov_high(e, in);
   switch (in.form) {
     case Form::RR: {
-      const unsigned dst = e.gpr_of(in, 0);
+      const unsigned dst = gpr_of(in, 0);
       const Operand src = source(e, in, 1, bytes, kScratch0);
-      if (e.pinned(dst)) {
-        e.a.emit(Inst::kIdMov, e.reg(dst, bytes), src);
+      if (e.regs.pinned(dst)) {
+        e.a.emit(Inst::kIdMov, e.regs.reg(dst, bytes), src);
       } else if (src.isReg() && bytes == 8) {
-        e.a.emit(Inst::kIdMov, e.slot(dst, bytes), src);
+        e.a.emit(Inst::kIdMov, e.regs.slot(dst, bytes), src);
       } else {
-        e.a.emit(Inst::kIdMov, e.scratch0(bytes), src);
-        e.assign(dst, bytes, e.scratch0(bytes));
+        e.a.emit(Inst::kIdMov, scratch0(bytes), src);
+        e.regs.assign(dst, bytes, scratch0(bytes));
       }
       return true;
     }
     case Form::RI: {
-      const unsigned dst = e.gpr_of(in, 0);
+      const unsigned dst = gpr_of(in, 0);
       const u64 value = in.imm;
-      const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+      const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
       if (bytes == 8) {
         if (value == static_cast<u32>(value))
           e.a.mov(host.r32(), static_cast<u32>(value));
@@ -83,26 +83,26 @@ bool mov(BlockEmitter& e, const Insn& in) {
       } else {
         e.a.emit(Inst::kIdMov, host, bytes == 4 ? Imm(static_cast<u32>(value)) : immediate(in, bytes));
       }
-      if (!e.pinned(dst)) e.assign(dst, bytes, host);
+      if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
       return true;
     }
     case Form::RM: {
-      const unsigned dst = e.gpr_of(in, 0);
-      const Mem m = e.probe(in, Access::Read, bytes);
-      const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+      const unsigned dst = gpr_of(in, 0);
+      const Mem m = e.memory.probe(in, Access::Read, bytes);
+      const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
       e.a.mov(host, m);
-      if (!e.pinned(dst)) e.assign(dst, bytes, host);
+      if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
       return true;
     }
     case Form::MR: {
-      Mem m = e.probe(in, Access::Write, bytes);
-      if (high_byte(in, 1) || !e.pinned(e.gpr_of(in, 1))) m = e.one_register(m);
+      Mem m = e.memory.probe(in, Access::Write, bytes);
+      if (high_byte(in, 1) || !e.regs.pinned(gpr_of(in, 1))) m = e.memory.one_register(m);
       e.a.mov(m, source_register(e, in, 1, bytes, kScratch0));
       return true;
     }
     case Form::MI:
       if (!immediate_fits(in, bytes)) return false;
-      e.a.emit(Inst::kIdMov, e.probe(in, Access::Write, bytes), immediate(in, bytes));
+      e.a.emit(Inst::kIdMov, e.memory.probe(in, Access::Write, bytes), immediate(in, bytes));
       return true;
     default: return false;
   }
@@ -114,10 +114,10 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   if (!operands_ok(in, HighBytes::Allowed) || high_byte(in, 0) || !word_to_qword(to) || from >= to ||
       (in.form != Form::RR && in.form != Form::RM))
     return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Operand src =
-      in.form == Form::RR ? source(e, in, 1, from, kScratch0) : Operand(e.probe(in, Access::Read, from));
-  const Gp host = e.pinned(dst) ? e.reg(dst, to) : e.scratch0(to);
+  const unsigned dst = gpr_of(in, 0);
+  const Operand src = in.form == Form::RR ? source(e, in, 1, from, kScratch0)
+                                          : Operand(e.memory.probe(in, Access::Read, from));
+  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, to) : scratch0(to);
   if (from == 4) {
     if (is_signed)
       e.a.emit(Inst::kIdMovsxd, host, src);
@@ -126,23 +126,23 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   } else {
     e.a.emit(is_signed ? Inst::kIdMovsx : Inst::kIdMovzx, host, src);
   }
-  if (!e.pinned(dst)) e.assign(dst, to, host);
+  if (!e.regs.pinned(dst)) e.regs.assign(dst, to, host);
   return true;
 }
 
 bool lea(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
-  if (!e.general_operand(in, 0) || !e.plain_address(in)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Mem at = e.address(in);
+  if (!general_operand(in, 0) || !plain_address(in)) return false;
+  const unsigned dst = gpr_of(in, 0);
+  const Mem at = e.addresses.of(in);
   const unsigned computed = bytes == 8 && in.addr_shift == 0 ? 8 : 4;  // the upper half is zero or not wanted
   const bool truncated = in.addr_shift == 48 && bytes > 2;
-  if (bytes == 2 || truncated || !e.pinned(dst)) {
-    e.a.lea(e.scratch0(computed), at);
-    if (truncated) e.a.movzx(e.scratch0(4), e.scratch0(2));
-    e.assign(dst, bytes, e.scratch0(bytes));
+  if (bytes == 2 || truncated || !e.regs.pinned(dst)) {
+    e.a.lea(scratch0(computed), at);
+    if (truncated) e.a.movzx(scratch0(4), scratch0(2));
+    e.regs.assign(dst, bytes, scratch0(bytes));
   } else {
-    e.a.lea(e.reg(dst, computed), at);
+    e.a.lea(e.regs.reg(dst, computed), at);
   }
   return true;
 }
@@ -151,22 +151,22 @@ bool setcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!operands_ok(in, HighBytes::Allowed)) return false;
   const InstId id = Inst::setccFromCond(condition);
   if (in.form == Form::R && high_byte(in, 0)) {
-    e.need_flags();
+    e.flags.need();
     const HighByteDestination high(e, in);
     e.a.emit(id, high.value());
     return true;
   }
   if (in.form == Form::R) {
-    const unsigned dst = e.gpr_of(in, 0);
-    const Gp host = e.pinned(dst) ? e.reg(dst, 1) : e.scratch0(1);
-    e.need_flags();
+    const unsigned dst = gpr_of(in, 0);
+    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, 1) : scratch0(1);
+    e.flags.need();
     e.a.emit(id, host);
-    if (!e.pinned(dst)) e.assign(dst, 1, host);
+    if (!e.regs.pinned(dst)) e.regs.assign(dst, 1, host);
     return true;
   }
   if (in.form != Form::M) return false;
-  const Mem m = e.probe(in, Access::Write, 1);
-  e.need_flags();
+  const Mem m = e.memory.probe(in, Access::Write, 1);
+  e.flags.need();
   e.a.emit(id, m);
   return true;
 }
@@ -175,17 +175,17 @@ bool cmovcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || (in.form != Form::RR && in.form != Form::RM)) return false;
   const InstId id = Inst::cmovccFromCond(condition);
-  const unsigned dst = e.gpr_of(in, 0);
+  const unsigned dst = gpr_of(in, 0);
   Operand src;
   if (in.form == Form::RR) {
-    src = e.place(e.gpr_of(in, 1), bytes);
+    src = e.regs.place(gpr_of(in, 1), bytes);
   } else {
-    const Mem m = e.probe(in, Access::Read, bytes);
-    e.a.mov(e.scratch0(bytes), m);
-    src = e.scratch0(bytes);
+    const Mem m = e.memory.probe(in, Access::Read, bytes);
+    e.a.mov(scratch0(bytes), m);
+    src = scratch0(bytes);
   }
-  e.need_flags();
-  const Gp host = e.fetched(dst, bytes, kScratch1);
+  e.flags.need();
+  const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
   put_back(e, dst, host);
   return true;
@@ -194,8 +194,8 @@ bool cmovcc(BlockEmitter& e, const Insn& in, CondCode condition) {
 bool bswap(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (bytes < 4 || in.form != Form::R || !operands_ok(in)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Gp value = e.fetched(dst, bytes, kScratch0);
+  const unsigned dst = gpr_of(in, 0);
+  const Gp value = e.regs.fetched(dst, bytes, kScratch0);
   e.a.bswap(value);
   put_back(e, dst, value);
   return true;
@@ -203,10 +203,10 @@ bool bswap(BlockEmitter& e, const Insn& in) {
 
 /// CWD, CDQ, CQO.
 void sign_to_d(BlockEmitter& e, unsigned bytes) {
-  e.save_flags();
-  e.a.mov(e.reg(cpu::RDX, bytes), e.reg(cpu::RAX, bytes));
-  e.a.sar(e.reg(cpu::RDX, bytes), bytes * 8 - 1);
-  e.flags_lost();
+  e.flags.save();
+  e.a.mov(e.regs.reg(cpu::RDX, bytes), e.regs.reg(cpu::RAX, bytes));
+  e.a.sar(e.regs.reg(cpu::RDX, bytes), bytes * 8 - 1);
+  e.flags.lost();
 }
 
 static_assert(static_cast<unsigned>(Mnemonic::SETNLE) - static_cast<unsigned>(Mnemonic::SETO) == 15);
@@ -224,9 +224,9 @@ bool emit_move(BlockEmitter& e, const Insn& in) {
     case Mnemonic::MOVSXD: return extend(e, in, true);
     case Mnemonic::LEA: return lea(e, in);
     case Mnemonic::BSWAP: return bswap(e, in);
-    case Mnemonic::CBW: e.a.movsx(e.reg(cpu::RAX, 2), e.reg(cpu::RAX, 1)); return true;
-    case Mnemonic::CWDE: e.a.movsx(e.reg(cpu::RAX, 4), e.reg(cpu::RAX, 2)); return true;
-    case Mnemonic::CDQE: e.a.movsxd(e.reg(cpu::RAX, 8), e.reg(cpu::RAX, 4)); return true;
+    case Mnemonic::CBW: e.a.movsx(e.regs.reg(cpu::RAX, 2), e.regs.reg(cpu::RAX, 1)); return true;
+    case Mnemonic::CWDE: e.a.movsx(e.regs.reg(cpu::RAX, 4), e.regs.reg(cpu::RAX, 2)); return true;
+    case Mnemonic::CDQE: e.a.movsxd(e.regs.reg(cpu::RAX, 8), e.regs.reg(cpu::RAX, 4)); return true;
     case Mnemonic::CWD: sign_to_d(e, 2); return true;
     case Mnemonic::CDQ: sign_to_d(e, 4); return true;
     case Mnemonic::CQO: sign_to_d(e, 8); return true;

@@ -7,19 +7,19 @@ namespace {
 
 /// After a multiplication whose low half is in guest register `gpr`.
 void made_product(BlockEmitter& e, const Insn& in, unsigned gpr) {
-  e.flags_made();
-  if (!e.host_flags_agree(in)) fix_product(e, e.fetched(gpr, in.size0, kScratch0));
+  e.flags.made();
+  if (!e.host_flags_agree(in)) fix_product(e, e.regs.fetched(gpr, in.size0, kScratch0));
 }
 
 /// MUL and IMUL of rAX.
 bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in, HighBytes::Allowed) || (in.form != Form::R && in.form != Form::M)) return false;
-  const Operand src =
-      in.form == Form::R ? source(e, in, 0, bytes, kScratch0) : Operand(e.probe(in, Access::Read, bytes));
-  e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  const Operand src = in.form == Form::R ? source(e, in, 0, bytes, kScratch0)
+                                         : Operand(e.memory.probe(in, Access::Read, bytes));
+  e.a.mov(x86::rax, e.regs.reg(cpu::RAX, 8));
   e.a.emit(id, src);
-  e.a.mov(e.reg(cpu::RAX, 8), x86::rax);
+  e.a.mov(e.regs.reg(cpu::RAX, 8), x86::rax);
   made_product(e, in, cpu::RAX);
   return true;
 }
@@ -29,24 +29,24 @@ bool multiply_accumulator(BlockEmitter& e, const Insn& in, InstId id) {
 bool divide(BlockEmitter& e, const Insn& in, bool is_signed) {
   const unsigned bytes = in.size0;
   if (bytes < 4 || !operands_ok(in) || (in.form != Form::R && in.form != Form::M)) return false;
-  const Gp accumulator = e.reg(cpu::RAX, bytes);
-  const Gp upper = e.reg(cpu::RDX, bytes);
+  const Gp accumulator = e.regs.reg(cpu::RAX, bytes);
+  const Gp upper = e.regs.reg(cpu::RDX, bytes);
   static_assert(kHostOfGuest[cpu::RDX] == Gp::kIdDx);
-  Gp divisor = e.scratch1(bytes);
+  Gp divisor = scratch1(bytes);
   if (in.form == Form::M) {
-    e.a.mov(divisor, e.probe(in, Access::Read, bytes));
-    e.save_flags();  // the probe of a group may have been before the flags were made
+    e.a.mov(divisor, e.memory.probe(in, Access::Read, bytes));
+    e.flags.save();  // the probe of a group may have been before the flags were made
   } else {
-    e.save_flags();
-    divisor = e.fetched(e.gpr_of(in, 0), bytes, kScratch1);
+    e.flags.save();
+    divisor = e.regs.fetched(gpr_of(in, 0), bytes, kScratch1);
   }
   if (is_signed) {
-    e.a.mov(e.scratch0(bytes), accumulator);
-    e.a.sar(e.scratch0(bytes), bytes * 8 - 1);
-    e.a.cmp(e.scratch0(bytes), upper);
+    e.a.mov(scratch0(bytes), accumulator);
+    e.a.sar(scratch0(bytes), bytes * 8 - 1);
+    e.a.cmp(scratch0(bytes), upper);
     e.a.jne(e.slow());
-    e.a.lea(e.scratch0(bytes), x86::ptr(divisor.r64(), 1));
-    e.a.cmp(e.scratch0(bytes), 1);
+    e.a.lea(scratch0(bytes), x86::ptr(divisor.r64(), 1));
+    e.a.cmp(scratch0(bytes), 1);
     e.a.jbe(e.slow());
   } else {
     e.a.cmp(upper, divisor);
@@ -57,7 +57,7 @@ bool divide(BlockEmitter& e, const Insn& in, bool is_signed) {
   e.a.emit(is_signed ? Inst::kIdIdiv : Inst::kIdDiv, divisor);
   e.a.mov(accumulator, host_gp(Gp::kIdAx, bytes));
   e.a.mov(x86::rax, kScratch0);
-  e.flags_lost();
+  e.flags.lost();
   return true;
 }
 
@@ -66,17 +66,17 @@ bool imul(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::R || in.form == Form::M) return multiply_accumulator(e, in, Inst::kIdImul);
   if (in.kind2 != static_cast<u8>(cpu::OperandKind::Imm)) {
     if (!word_to_qword(bytes) || !emit_binary(e, in, Inst::kIdImul, Flags::Made, true)) return false;
-    made_product(e, in, e.gpr_of(in, 0));
+    made_product(e, in, gpr_of(in, 0));
     return true;
   }
   if (!operands_ok(in) || !word_to_qword(bytes) || !immediate_fits(in, bytes)) return false;
   if (in.form != Form::RR && in.form != Form::RM) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Operand src =
-      in.form == Form::RR ? e.place(e.gpr_of(in, 1), bytes) : Operand(e.probe(in, Access::Read, bytes));
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  const unsigned dst = gpr_of(in, 0);
+  const Operand src = in.form == Form::RR ? e.regs.place(gpr_of(in, 1), bytes)
+                                          : Operand(e.memory.probe(in, Access::Read, bytes));
+  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
   e.a.emit(Inst::kIdImul, host, src, immediate(in, bytes));
-  if (!e.pinned(dst)) e.assign(dst, bytes, host);
+  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
   made_product(e, in, dst);
   return true;
 }

@@ -9,9 +9,9 @@ constexpr unsigned kByCl = cpu::RCX * 8;
 
 /// ROL and ROR of a register by an immediate above 1 change CF only.
 bool rotate_but_for_carry(BlockEmitter& e, const Insn& in, InstId id, unsigned count) {
-  const unsigned dst = e.gpr_of(in, 0);
-  const Gp value = e.fetched(dst, in.size0, kScratch0);
-  e.save_flags();
+  const unsigned dst = gpr_of(in, 0);
+  const Gp value = e.regs.fetched(dst, in.size0, kScratch0);
+  e.flags.save();
   e.a.emit(id, value, Imm(count));
   fix_all_but_carry(e);
   put_back(e, dst, value);
@@ -27,7 +27,7 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
   if (by_immediate && count == 0) return false;
   if ((in.form == Form::RR || in.form == Form::MR) && in.reg[1] != kByCl) return false;
   // Rotated, CH would take the count with it.
-  if (in.form == Form::RR && high_byte(in, 0) && e.gpr_of(in, 0) == cpu::RCX) return false;
+  if (in.form == Form::RR && high_byte(in, 0) && gpr_of(in, 0) == cpu::RCX) return false;
   if (!e.host_flags_agree(in)) {
     if (!keeps) {
       fixed_shift(e, in, id);
@@ -38,17 +38,17 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
   const Flags flags = keeps || !by_immediate ? Flags::Merged : Flags::Made;
   const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
   if (in.form == Form::MI || in.form == Form::MR) {
-    const Mem m = e.probe(in, Access::Write, bytes);
+    const Mem m = e.memory.probe(in, Access::Write, bytes);
     before(e, flags);
     e.a.emit(id, m, amount);
   } else if (in.form == Form::RI || in.form == Form::RR) {
-    const unsigned dst = e.gpr_of(in, 0);
+    const unsigned dst = gpr_of(in, 0);
     before(e, flags);
     if (high_byte(in, 0)) {
       const HighByteDestination high(e, in);
       e.a.emit(id, high.value(), amount);
     } else {
-      const Gp value = e.fetched(dst, bytes, kScratch0);
+      const Gp value = e.regs.fetched(dst, bytes, kScratch0);
       e.a.emit(id, value, amount);
       put_back(e, dst, value);
     }
@@ -68,18 +68,18 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
   if (by_immediate && count == 0) return false;
   const Flags flags = by_immediate ? Flags::Made : Flags::Merged;
   const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
-  const unsigned src = e.gpr_of(in, 1);
+  const unsigned src = gpr_of(in, 1);
   if (in.form == Form::RR) {
-    const unsigned dst = e.gpr_of(in, 0);
+    const unsigned dst = gpr_of(in, 0);
     before(e, flags);
-    const Gp value = e.fetched(dst, bytes, kScratch0);
-    e.a.emit(id, value, e.fetched(src, bytes, kScratch1), amount);
+    const Gp value = e.regs.fetched(dst, bytes, kScratch0);
+    e.a.emit(id, value, e.regs.fetched(src, bytes, kScratch1), amount);
     put_back(e, dst, value);
   } else if (in.form == Form::MR) {
-    Mem m = e.probe(in, Access::Write, bytes);
+    Mem m = e.memory.probe(in, Access::Write, bytes);
     before(e, flags);
-    if (!e.pinned(src)) m = e.one_register(m);
-    e.a.emit(id, m, e.fetched(src, bytes, kScratch0), amount);
+    if (!e.regs.pinned(src)) m = e.memory.one_register(m);
+    e.a.emit(id, m, e.regs.fetched(src, bytes, kScratch0), amount);
   } else {
     return false;
   }

@@ -7,9 +7,9 @@ namespace {
 /// Stores waiting_value() below the stack and moves the pointer.
 void push_waiting_value(BlockEmitter& e, unsigned bytes) {
   const i32 step = -static_cast<i32>(bytes);
-  const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, bytes));
-  e.a.mov(e.scratch0(bytes), waiting_value(bytes));
-  e.a.mov(m, e.scratch0(bytes));
+  const Mem m = e.memory.one_register(e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes));
+  e.a.mov(scratch0(bytes), waiting_value(bytes));
+  e.a.mov(m, scratch0(bytes));
   move_stack(e, step);
 }
 
@@ -20,22 +20,22 @@ bool push(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::R && in.reg_class[0] == cpu::RegClass::Segment) {
     if (e.mode().is64()) return false;
     // Of a wider slot only the selector is written.
-    const Mem m = e.one_register(e.probe_stack(cpu::RSP, step, Access::Write, 2));
-    e.a.movzx(e.scratch0(4), e.selector(in.reg[0]));
-    e.a.mov(m, e.scratch0(2));
+    const Mem m = e.memory.one_register(e.memory.probe_stack(cpu::RSP, step, Access::Write, 2));
+    e.a.movzx(scratch0(4), e.regs.selector(in.reg[0]));
+    e.a.mov(m, scratch0(2));
   } else if (in.form == Form::R) {
-    if (!e.general_operand(in, 0)) return false;
-    const unsigned src = e.gpr_of(in, 0);
-    Mem m = e.probe_stack(cpu::RSP, step, Access::Write, bytes);
-    if (!e.pinned(src)) m = e.one_register(m);
-    e.a.mov(m, e.fetched(src, bytes, kScratch0));
+    if (!general_operand(in, 0)) return false;
+    const unsigned src = gpr_of(in, 0);
+    Mem m = e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes);
+    if (!e.regs.pinned(src)) m = e.memory.one_register(m);
+    e.a.mov(m, e.regs.fetched(src, bytes, kScratch0));
   } else if (in.form == Form::I) {
     if (!immediate_fits(in, bytes)) return false;
-    e.a.emit(Inst::kIdMov, e.probe_stack(cpu::RSP, step, Access::Write, bytes), immediate(in, bytes));
+    e.a.emit(Inst::kIdMov, e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes), immediate(in, bytes));
   } else if (in.form == Form::M) {
-    if (!e.plain_memory(in)) return false;
-    e.a.mov(e.scratch0(bytes), e.probe(in, Access::Read, bytes));
-    e.a.mov(waiting_value(bytes), e.scratch0(bytes));
+    if (!plain_memory(in)) return false;
+    e.a.mov(scratch0(bytes), e.memory.probe(in, Access::Read, bytes));
+    e.a.mov(waiting_value(bytes), scratch0(bytes));
     push_waiting_value(e, bytes);
     return true;
   } else {
@@ -49,7 +49,7 @@ bool push(BlockEmitter& e, const Insn& in) {
 bool pop_selector(BlockEmitter& e, const Insn& in) {
   if (in.reg[0] == cpu::CS || in.reg[0] == cpu::SS || e.mode().has(cpu::ModeKey::kProtected)) return false;
   // Of a wider slot only the selector is read.
-  e.a.movzx(e.scratch0(4), e.probe_stack(cpu::RSP, 0, Access::Read, 2));
+  e.a.movzx(scratch0(4), e.memory.probe_stack(cpu::RSP, 0, Access::Read, 2));
   load_real_segment(e, in.reg[0]);
   move_stack(e, in.operand_bytes);
   return true;
@@ -60,34 +60,34 @@ bool pop(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.operand_bytes;
   const auto step = static_cast<i32>(bytes);
   if (in.form == Form::M) {
-    if (!e.plain_memory(in)) return false;
+    if (!plain_memory(in)) return false;
     // An address relative to rSP counts from its value after the pop.
     Insn after_pop = in;
     if (in.base / 8 == cpu::RSP) {
       if (e.stack_bytes() == 2) return false;
       after_pop.disp += step;
     }
-    if (!e.plain_memory(after_pop)) return false;
-    e.a.mov(e.scratch0(bytes), e.probe_stack(cpu::RSP, 0, Access::Read, bytes));
-    e.a.mov(waiting_value(bytes), e.scratch0(bytes));
-    const Mem m = e.one_register(e.probe(after_pop, Access::Write, bytes));
-    e.a.mov(e.scratch0(bytes), waiting_value(bytes));
-    e.a.mov(m, e.scratch0(bytes));
+    if (!plain_memory(after_pop)) return false;
+    e.a.mov(scratch0(bytes), e.memory.probe_stack(cpu::RSP, 0, Access::Read, bytes));
+    e.a.mov(waiting_value(bytes), scratch0(bytes));
+    const Mem m = e.memory.one_register(e.memory.probe(after_pop, Access::Write, bytes));
+    e.a.mov(scratch0(bytes), waiting_value(bytes));
+    e.a.mov(m, scratch0(bytes));
     move_stack(e, step);
     return true;
   }
   if (in.form != Form::R) return false;
   if (in.reg_class[0] == cpu::RegClass::Segment) return pop_selector(e, in);
-  if (!e.general_operand(in, 0)) return false;
-  const unsigned dst = e.gpr_of(in, 0);
-  const Mem m = e.probe_stack(cpu::RSP, 0, Access::Read, bytes);
-  const Gp host = e.pinned(dst) ? e.reg(dst, bytes) : e.scratch0(bytes);
+  if (!general_operand(in, 0)) return false;
+  const unsigned dst = gpr_of(in, 0);
+  const Mem m = e.memory.probe_stack(cpu::RSP, 0, Access::Read, bytes);
+  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
   // POP SP leaves the upper half of a wider pointer moved.
   if (dst == cpu::RSP && bytes < e.stack_bytes()) move_stack(e, step);
   e.a.mov(host, m);
   if (dst != cpu::RSP) {
     move_stack(e, step);
-    if (!e.pinned(dst)) e.assign(dst, bytes, host);
+    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
   }
   return true;
 }
@@ -98,18 +98,18 @@ bool pushf(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.operand_bytes;
   constexpr u32 kInAh = 0xd5;
   constexpr i32 kFromMemory = ~static_cast<i32>(cpu::kRflagsStatus | cpu::kRflagsVm | cpu::kRflagsRf);
-  e.save_flags();
-  e.a.mov(e.scratch0(4), x86::eax);
-  e.a.shr(e.scratch0(4), 8);
-  e.a.and_(e.scratch0(4), kInAh);
-  e.a.movzx(e.scratch1(4), x86::al);
-  e.a.shl(e.scratch1(4), 11);
-  e.a.or_(e.scratch0(4), e.scratch1(4));
-  e.a.mov(kScratch1, e.rflags());
+  e.flags.save();
+  e.a.mov(scratch0(4), x86::eax);
+  e.a.shr(scratch0(4), 8);
+  e.a.and_(scratch0(4), kInAh);
+  e.a.movzx(scratch1(4), x86::al);
+  e.a.shl(scratch1(4), 11);
+  e.a.or_(scratch0(4), scratch1(4));
+  e.a.mov(kScratch1, e.regs.rflags());
   e.a.and_(kScratch1, kFromMemory);
   e.a.or_(kScratch0, kScratch1);
   e.a.mov(waiting_value(), kScratch0);
-  e.flags_lost();
+  e.flags.lost();
   push_waiting_value(e, bytes);
   return true;
 }
@@ -117,9 +117,9 @@ bool pushf(BlockEmitter& e, const Insn& in) {
 bool leave(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
   const unsigned bytes = in.operand_bytes;
-  const Mem m = e.probe_stack(cpu::RBP, 0, Access::Read, bytes);
-  e.a.lea(e.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.reg(cpu::RBP, 8), static_cast<i32>(bytes)));
-  e.a.mov(e.reg(cpu::RBP, bytes), m);
+  const Mem m = e.memory.probe_stack(cpu::RBP, 0, Access::Read, bytes);
+  e.a.lea(e.regs.reg(cpu::RSP, e.stack_bytes()), x86::ptr(e.regs.reg(cpu::RBP, 8), static_cast<i32>(bytes)));
+  e.a.mov(e.regs.reg(cpu::RBP, bytes), m);
   return true;
 }
 

@@ -16,8 +16,8 @@ bool plain_string(const Insn& in) {
   return in.addr_shift <= 32 && !in.has(Insn::kCheckAddress | Insn::kAlignCheck);
 }
 
-Gp source_pointer() { return BlockEmitter::reg(cpu::RSI, 8); }
-Gp destination_pointer() { return BlockEmitter::reg(cpu::RDI, 8); }
+Gp source_pointer(const BlockEmitter& e) { return e.regs.reg(cpu::RSI, 8); }
+Gp destination_pointer(const BlockEmitter& e) { return e.regs.reg(cpu::RDI, 8); }
 /// A pointer of 32 bits wraps.
 void step(BlockEmitter& e, const Insn& in, const Gp& pointer, unsigned bytes) {
   e.a.lea(in.addr_shift == 0 ? pointer : pointer.r32(), x86::ptr(pointer, static_cast<i32>(bytes)));
@@ -25,32 +25,31 @@ void step(BlockEmitter& e, const Insn& in, const Gp& pointer, unsigned bytes) {
 /// With 32-bit addresses: anything in the upper halves of the registers goes the slow path.
 void check_upper_halves(BlockEmitter& e, const Insn& in) {
   if (in.addr_shift == 0) return;
-  e.save_flags();
-  e.a.mov(kScratch0, source_pointer());
-  e.a.or_(kScratch0, destination_pointer());
-  e.a.or_(kScratch0, e.reg(cpu::RCX, 8));
+  e.flags.save();
+  e.a.mov(kScratch0, source_pointer(e));
+  e.a.or_(kScratch0, destination_pointer(e));
+  e.a.or_(kScratch0, e.regs.reg(cpu::RCX, 8));
   e.a.shr(kScratch0, 32);
   e.a.jnz(e.slow());
-  e.flags_lost();
+  e.flags.lost();
 }
 
 Mem probe_source(BlockEmitter& e, const Insn& in, unsigned bytes) {
-  return e.probe(x86::ptr(source_pointer()), 8, in.seg, Access::Read, bytes);
+  return e.memory.probe(x86::ptr(source_pointer(e)), 8, in.seg, Access::Read, bytes);
 }
-using Extent = BlockEmitter::Extent;
 Mem probe_destination(BlockEmitter& e, Access access, unsigned bytes, Extent extent = Extent::Operand) {
-  return e.probe(x86::ptr(destination_pointer()), 8, cpu::kSegFlat, access, bytes, 1, extent);
+  return e.memory.probe(x86::ptr(destination_pointer(e)), 8, cpu::kSegFlat, access, bytes, 1, extent);
 }
 
 /// DF set: slow path.
 void upwards_only(BlockEmitter& e) {
-  Mem rflags_byte1 = e.rflags();
+  Mem rflags_byte1 = e.regs.rflags();
   rflags_byte1.addOffset(1);
   rflags_byte1.setSize(1);
-  e.save_flags();
+  e.flags.save();
   e.a.test(rflags_byte1, static_cast<u32>(cpu::kRflagsDf >> 8));
   e.a.jnz(e.slow());
-  e.flags_lost();
+  e.flags.lost();
 }
 
 // --- One element ---
@@ -59,45 +58,45 @@ void movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
   Mem value = waiting_value();
   value.setSize(bytes);
-  e.a.mov(e.scratch0(bytes), probe_source(e, in, bytes));
-  e.a.mov(value, e.scratch0(bytes));
-  const Mem to = e.one_register(probe_destination(e, Access::Write, bytes));
-  e.a.mov(e.scratch0(bytes), value);
-  e.a.mov(to, e.scratch0(bytes));
-  step(e, in, source_pointer(), bytes);
-  step(e, in, destination_pointer(), bytes);
+  e.a.mov(scratch0(bytes), probe_source(e, in, bytes));
+  e.a.mov(value, scratch0(bytes));
+  const Mem to = e.memory.one_register(probe_destination(e, Access::Write, bytes));
+  e.a.mov(scratch0(bytes), value);
+  e.a.mov(to, scratch0(bytes));
+  step(e, in, source_pointer(e), bytes);
+  step(e, in, destination_pointer(e), bytes);
 }
 
 void stos(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
-  e.a.mov(probe_destination(e, Access::Write, bytes), e.reg(cpu::RAX, bytes));
-  step(e, in, destination_pointer(), bytes);
+  e.a.mov(probe_destination(e, Access::Write, bytes), e.regs.reg(cpu::RAX, bytes));
+  step(e, in, destination_pointer(e), bytes);
 }
 
 void lods(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
-  e.a.mov(e.reg(cpu::RAX, bytes), probe_source(e, in, bytes));
-  step(e, in, source_pointer(), bytes);
+  e.a.mov(e.regs.reg(cpu::RAX, bytes), probe_source(e, in, bytes));
+  step(e, in, source_pointer(e), bytes);
 }
 
 void scas(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
-  e.a.cmp(e.reg(cpu::RAX, bytes), probe_destination(e, Access::Read, bytes));
-  e.flags_made();
-  step(e, in, destination_pointer(), bytes);
+  e.a.cmp(e.regs.reg(cpu::RAX, bytes), probe_destination(e, Access::Read, bytes));
+  e.flags.made();
+  step(e, in, destination_pointer(e), bytes);
 }
 
 void cmps(BlockEmitter& e, const Insn& in, unsigned bytes) {
   upwards_only(e);
   Mem value = waiting_value();
   value.setSize(bytes);
-  e.a.mov(e.scratch0(bytes), probe_destination(e, Access::Read, bytes));
-  e.a.mov(value, e.scratch0(bytes));
-  e.a.mov(e.scratch0(bytes), probe_source(e, in, bytes));
-  e.a.cmp(e.scratch0(bytes), value);
-  e.flags_made();
-  step(e, in, source_pointer(), bytes);
-  step(e, in, destination_pointer(), bytes);
+  e.a.mov(scratch0(bytes), probe_destination(e, Access::Read, bytes));
+  e.a.mov(value, scratch0(bytes));
+  e.a.mov(scratch0(bytes), probe_source(e, in, bytes));
+  e.a.cmp(scratch0(bytes), value);
+  e.flags.made();
+  step(e, in, source_pointer(e), bytes);
+  step(e, in, destination_pointer(e), bytes);
 }
 
 // --- Many ---
@@ -106,17 +105,17 @@ unsigned log2_of(unsigned bytes) { return bytes == 8 ? 3 : bytes == 4 ? 2 : byte
 
 /// All elements lie in the page of `pointer`; their number is at most that of a page. Else slow path.
 void within_page(BlockEmitter& e, const Gp& pointer, unsigned bytes) {
-  e.a.mov(e.scratch0(4), pointer.r32());
-  e.a.and_(e.scratch0(4), static_cast<u32>(kPageBytes - 1));
-  e.a.lea(e.scratch0(4), x86::ptr(kScratch0, e.reg(cpu::RCX, 8), log2_of(bytes)));
-  e.a.cmp(e.scratch0(4), static_cast<u32>(kPageBytes));
+  e.a.mov(scratch0(4), pointer.r32());
+  e.a.and_(scratch0(4), static_cast<u32>(kPageBytes - 1));
+  e.a.lea(scratch0(4), x86::ptr(kScratch0, e.regs.reg(cpu::RCX, 8), log2_of(bytes)));
+  e.a.cmp(scratch0(4), static_cast<u32>(kPageBytes));
   e.a.ja(e.slow());
 }
 
 /// A count of 0 goes to `done`; one that does not fit a page or the budget, or DF, to the slow path.
 void check_count(BlockEmitter& e, const Label& done, unsigned bytes) {
-  const Gp count = e.reg(cpu::RCX, 8);
-  e.save_flags();
+  const Gp count = e.regs.reg(cpu::RCX, 8);
+  e.flags.save();
   e.a.test(count, count);
   e.a.jz(done);
   upwards_only(e);
@@ -130,7 +129,7 @@ void check_count(BlockEmitter& e, const Label& done, unsigned bytes) {
 
 /// Nothing can fail any more.
 void charge_iterations(BlockEmitter& e) {
-  e.a.sub(kBudgetReg, e.reg(cpu::RCX, 8));
+  e.a.sub(kBudgetReg, e.regs.reg(cpu::RCX, 8));
   e.a.add(kBudgetReg, 1);
 }
 
@@ -148,26 +147,26 @@ void wrap(BlockEmitter& e, const Insn& in, const Gp& pointer) {
 void rep_stos(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Label done = e.a.newLabel();
   check_count(e, done, bytes);
-  within_page(e, destination_pointer(), bytes);
+  within_page(e, destination_pointer(e), bytes);
   const Mem to = probe_destination(e, Access::Write, bytes, Extent::Page);
   e.a.lea(kScratch1, to);
   charge_iterations(e);
-  to_host(e, destination_pointer(), kScratch1);
+  to_host(e, destination_pointer(e), kScratch1);
   e.a.mov(kScratch0, x86::rax);
-  e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  e.a.mov(x86::rax, e.regs.reg(cpu::RAX, 8));
   e.a.rep().stos(x86::ptr(x86::rdi, 0, bytes), host_gp(Gp::kIdAx, bytes));
   e.a.mov(x86::rax, kScratch0);
-  e.a.add(destination_pointer(), kScratch1);
-  wrap(e, in, destination_pointer());
-  e.flags_lost();
+  e.a.add(destination_pointer(e), kScratch1);
+  wrap(e, in, destination_pointer(e));
+  e.flags.lost();
   e.a.bind(done);
 }
 
 void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   const Label done = e.a.newLabel();
   check_count(e, done, bytes);
-  within_page(e, source_pointer(), bytes);
-  within_page(e, destination_pointer(), bytes);
+  within_page(e, source_pointer(e), bytes);
+  within_page(e, destination_pointer(e), bytes);
   const Mem from = probe_source(e, in, bytes);
   e.a.lea(kScratch1, from);
   e.a.mov(waiting_value(), kScratch1);
@@ -175,14 +174,14 @@ void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   e.a.lea(kScratch1, to);
   e.a.mov(kScratch0, waiting_value());
   charge_iterations(e);
-  to_host(e, source_pointer(), kScratch0);
-  to_host(e, destination_pointer(), kScratch1);
+  to_host(e, source_pointer(e), kScratch0);
+  to_host(e, destination_pointer(e), kScratch1);
   e.a.rep().movs(x86::ptr(x86::rdi, 0, bytes), x86::ptr(x86::rsi, 0, bytes));
-  e.a.add(source_pointer(), kScratch0);
-  wrap(e, in, source_pointer());
-  e.a.add(destination_pointer(), kScratch1);
-  wrap(e, in, destination_pointer());
-  e.flags_lost();
+  e.a.add(source_pointer(e), kScratch0);
+  wrap(e, in, source_pointer(e));
+  e.a.add(destination_pointer(e), kScratch1);
+  wrap(e, in, destination_pointer(e));
+  e.flags.lost();
   e.a.bind(done);
 }
 

@@ -192,7 +192,7 @@ class StubBuilder {
     a_.jmp(x86::qword_ptr(kScratch1, offsetof(JitContext, jump_miss)));
   }
 
-  /// What BlockEmitter::look_up() does.
+  /// What Exits::look_up() does.
   void lookup(bool segmented, mmu::View view, const u8* miss_stub) {
     const Label miss = a_.newLabel();
     if (segmented) a_.add(kScratch0.r32(), code_base(4));

@@ -65,14 +65,15 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   impl_->plan.make({block.insns.get(), block.count}, impl_->context.options);
   const PassSet passes = impl_->context.options.passes;
   if (impl_->context.options.count_host_insns) native.counted = std::make_unique<CountedCode>();
-  BlockEmitter e(a, impl_->context, block, impl_->plan, view, native);
+  a.count_in(native.counted.get());
+  BlockEmitter e({a, impl_->context, block, impl_->plan, view, native});
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     if (raises(in)) continue;
-    e.needs(i, vector_registers(in, passes));
+    e.owned.needs(i, vector_registers(in, passes));
     if (!takes_x87(in, passes)) continue;
-    e.needs(i, HostRegisters::X87);
-    if (sets_fip(in)) e.sets_fip(i);
+    e.owned.needs(i, HostRegisters::X87);
+    if (sets_fip(in)) e.owned.sets_fip(i);
   }
   e.begin();
   const auto emit = [&](u32 index) {
@@ -91,13 +92,13 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
     emit(i);
   }
   const Insn& last = block.insns[block.count - 1];
-  if (!e.ended()) e.go_to(last.next_offset);
+  if (!e.exits.ended()) e.exits.go_to(last.next_offset);
   if (listing != nullptr) listing->host_at.push_back(static_cast<u32>(a.offset()));
   const u8* const cold_base = arena.next_cold();
   const u64 cold_distance = static_cast<u64>(cold_base - base);
   cold->setOffset(cold_distance);
   a.section(cold);
-  native.probes = e.probes();
+  native.probes = e.tlb.count();
   e.finish_cold(cold_distance, emit);
 
   const asmjit::Section& hot = *code.textSection();
@@ -113,11 +114,11 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   native.user = block.mode.cpl() == 3;
   native.code = base;
   native.bytes = static_cast<u32>(hot.bufferSize());
-  native.body = base + e.body_begin();
+  native.body = base + e.body_begin;
   native.overwrites_flags = overwrites_flags_first(block, passes);
   native.cold_code = cold_base;
   native.cold_bytes = static_cast<u32>(cold->bufferSize());
-  e.place_edges(native);
+  e.exits.place_edges(native);
   return true;
 }
 

@@ -28,8 +28,8 @@ bool takes_operands(const Insn& in) {
   if (!on_vector_registers(in)) return false;
   for (unsigned i = 0; i < 3; ++i) {
     const OperandKind kind = operand_kind(in, i);
-    if (kind == OperandKind::Mem && !BlockEmitter::plain_memory(in)) return false;
-    if (kind == OperandKind::Reg && is_gpr(in, i) && !BlockEmitter::general_operand(in, i)) return false;
+    if (kind == OperandKind::Mem && !plain_memory(in)) return false;
+    if (kind == OperandKind::Reg && is_gpr(in, i) && !general_operand(in, i)) return false;
   }
   // REX.W of the explicit lengths has no name in the assembler.
   return !(vector_facts(in.mnemonic).explicit_length && in.operand_bytes == 8);
@@ -65,7 +65,7 @@ bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
   for (unsigned i = 0; i < 3; ++i) {
     if (operand_kind(in, i) != OperandKind::Mem) continue;
     const unsigned bytes = vector_operand_bytes(in, i);
-    memory = e.probe(in, i == 0 ? Access::Write : Access::Read, bytes, alignment(in, bytes));
+    memory = e.memory.probe(in, i == 0 ? Access::Write : Access::Read, bytes, alignment(in, bytes));
   }
 
   Operand operands[kMaxOperands];
@@ -81,18 +81,18 @@ bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
     } else if (!is_gpr(in, i)) {
       operands[i] = vector_operand(in, i);
     } else {
-      const unsigned gpr = e.gpr_of(in, i);
+      const unsigned gpr = gpr_of(in, i);
       const unsigned bytes = vector_operand_bytes(in, i);
       // What is narrower than 32 bits is zero-extended, or the low part of a register.
       const unsigned register_bytes = bytes == 8 ? 8 : 4;
-      if (e.pinned(gpr)) {
-        operands[i] = e.reg(gpr, register_bytes);
+      if (e.regs.pinned(gpr)) {
+        operands[i] = e.regs.reg(gpr, register_bytes);
       } else if (i == 0) {
         assigned = gpr;
         assigned_bytes = register_bytes;
-        operands[i] = e.scratch0(register_bytes);
+        operands[i] = scratch0(register_bytes);
       } else {
-        operands[i] = e.slot(gpr, bytes);
+        operands[i] = e.regs.slot(gpr, bytes);
       }
     }
   }
@@ -101,10 +101,10 @@ bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
     if (facts.immediate_last) operands[count++] = Imm(in.imm & 0xff);
   }
   // RDX is where it is; the flags that rax holds are about to be replaced.
-  if (facts.explicit_length) e.a.mov(x86::rax, e.reg(cpu::RAX, 8));
+  if (facts.explicit_length) e.a.mov(x86::rax, e.regs.reg(cpu::RAX, 8));
   e.a.emitOpArray(host_instruction_of(in), operands, count);
-  if (facts.makes_flags) e.flags_made();
-  if (assigned != cpu::kGprZero) e.assign(assigned, assigned_bytes, e.scratch0(assigned_bytes));
+  if (facts.makes_flags) e.flags.made();
+  if (assigned != cpu::kGprZero) e.regs.assign(assigned, assigned_bytes, scratch0(assigned_bytes));
   return true;
 }
 

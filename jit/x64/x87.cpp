@@ -50,10 +50,10 @@ InstId instruction_of(const Insn& in) {
 
 /// With an exception unmasked the handler does it, and what follows is interpreted.
 void fldcw(BlockEmitter& e, const Insn& in) {
-  const Mem at = e.probe(in, Access::Read, 2);
+  const Mem at = e.memory.probe(in, Access::Read, 2);
   const Mem copy = x86::word_ptr(x86::rsp, offsetof(Frame, target));
   const Gp value = kScratch0.r32();
-  e.save_flags();
+  e.flags.save();
   e.a.movzx(value, at);
   e.a.and_(value, kFcwWritable);
   e.a.or_(value, kFcwFixed);
@@ -62,13 +62,13 @@ void fldcw(BlockEmitter& e, const Insn& in) {
   e.a.test(value, kFcwMasks);
   e.a.jnz(e.slow());
   e.a.fldcw(copy);
-  e.flags_lost();
+  e.flags.lost();
 }
 
 void fnstsw_ax(BlockEmitter& e) {
   e.a.mov(kScratch0.r32(), x86::eax);
   e.a.fnstsw(x86::ax);
-  e.a.mov(e.reg(cpu::RAX, 2), x86::ax);
+  e.a.mov(e.regs.reg(cpu::RAX, 2), x86::ax);
   e.a.mov(x86::eax, kScratch0.r32());
 }
 
@@ -78,7 +78,7 @@ bool sets_fip(const Insn& in) { return !x87_facts(in.mnemonic).control; }
 
 bool takes_x87(const Insn& in, PassSet passes) {
   if (!passes.has(Pass::X87) || instruction_of(in) == 0) return false;
-  return in.form != Form::M || BlockEmitter::plain_memory(in);
+  return in.form != Form::M || plain_memory(in);
 }
 
 bool emit_x87(BlockEmitter& e, const Insn& in, PassSet passes) {
@@ -90,11 +90,11 @@ bool emit_x87(BlockEmitter& e, const Insn& in, PassSet passes) {
   } else if (in.mnemonic == Mnemonic::FWAIT) {
     // Nothing is pending while the registers are owned.
   } else if (in.form == Form::M) {
-    e.a.emit(id, e.probe(in, facts.stores ? Access::Write : Access::Read, in.size0));
+    e.a.emit(id, e.memory.probe(in, facts.stores ? Access::Write : Access::Read, in.size0));
   } else if (in.mnemonic == Mnemonic::FNSTSW) {
     fnstsw_ax(e);
   } else {
-    if (facts.reads_flags) e.need_flags();
+    if (facts.reads_flags) e.flags.need();
     if (in.form == Form::None) {
       e.a.emit(id);
     } else if (in.form == Form::RR && facts.two_registers) {
@@ -102,9 +102,9 @@ bool emit_x87(BlockEmitter& e, const Insn& in, PassSet passes) {
     } else {
       e.a.emit(id, x86::st(in.reg[in.form == Form::RR && facts.second_register ? 1 : 0]));
     }
-    if (facts.makes_flags) e.flags_made();
+    if (facts.makes_flags) e.flags.made();
   }
-  if (!facts.control) e.fip_is(in);
+  if (!facts.control) e.owned.fip_is(in);
   return true;
 }
 

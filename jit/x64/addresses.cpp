@@ -1,0 +1,54 @@
+#include "jit/x64/addresses.h"
+
+namespace reprise::jit::x64 {
+
+using mmu::Access;
+
+Mem Addresses::of(const cpu::Insn& in) {
+  const unsigned base = in.base / 8;
+  const unsigned index = in.index / 8;
+  const bool has_base = base != cpu::kGprZero;
+  const bool has_index = index != cpu::kGprZero;
+  if (!has_base && !has_index) {
+    em_.a.mov(kScratch0, in.disp);
+    return x86::ptr(kScratch0);
+  }
+  const i32 disp = static_cast<i32>(in.disp);
+  if (!has_index) return x86::ptr(regs_.fetched(base, 8, kScratch0), disp);
+  const Gp index_reg = regs_.fetched(index, 8, kScratch1);
+  if (!has_base) {
+    em_.a.mov(kScratch0, in.disp);
+    return x86::ptr(kScratch0, index_reg, in.scale);
+  }
+  return x86::ptr(regs_.fetched(base, 8, kScratch0), index_reg, in.scale, disp);
+}
+
+void Addresses::load(unsigned gpr, i32 disp) {
+  const unsigned bytes = em_.word_bytes();
+  const Gp linear = scratch0(bytes);
+  if (gpr == cpu::kGprZero) {
+    em_.a.emit(x86::Inst::kIdMov, linear,
+               bytes == 8 ? asmjit::Imm(i64{disp}) : asmjit::Imm(static_cast<u32>(disp)));
+  } else if (regs_.pinned(gpr)) {
+    em_.a.lea(linear, x86::ptr(regs_.reg(gpr, 8), disp));
+  } else {
+    em_.a.mov(linear, regs_.slot(gpr, bytes));
+    if (disp != 0) em_.a.lea(linear, x86::ptr(kScratch0, disp));
+  }
+}
+
+void Addresses::add_segment(u8 seg, Access access, unsigned bytes) {
+  if (seg == cpu::kSegFlat) return;
+  if (em_.mode().is64()) {
+    em_.a.add(kScratch0, regs_.segment_base(seg));
+    return;
+  }
+  const cpu::SegmentReach& reach = em_.context.cpu.reach[seg];
+  const u64& end = access == Access::Write ? reach.write_end : reach.read_end;
+  em_.a.lea(kScratch1, x86::ptr(kScratch0, static_cast<i32>(bytes)));
+  em_.a.cmp(kScratch1, regs_.field(&end, 8));
+  em_.a.ja(slow_paths_.slow());
+  em_.a.add(kScratch0.r32(), regs_.segment_base(seg, 4));
+}
+
+}  // namespace reprise::jit::x64

@@ -1,0 +1,93 @@
+#include "jit/x64/slow_paths.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "jit/vector_facts.h"
+#include "jit/x87_facts.h"
+
+namespace reprise::jit::x64 {
+
+Label SlowPaths::slow() {
+  if (!slow_.isValid()) slow_ = em_.a.newLabel();
+  return slow_;
+}
+
+void SlowPaths::begin_insn() {
+  slow_ = Label();
+  fip_before_ = owned_.pending_fip();
+}
+
+void SlowPaths::end_insn(unsigned last) {
+  if (slow_.isValid()) paths_.push_back({em_.index, last, slow_, em_.a.newLabel(), false, fip_before_});
+  for (std::size_t i = bound_; i < paths_.size(); ++i) {
+    Path& path = paths_[i];
+    if (path.last != em_.index) continue;
+    em_.a.bind(path.back);
+    path.flags_in_host = flags_.in_host();
+    std::swap(path, paths_[bound_++]);
+  }
+}
+
+void SlowPaths::call_stub(unsigned first, unsigned last) {
+  const CountAs call(em_.a, HostInsn::HandlerCall);
+  em_.a.mov(kScratch0.r32(), first | last << 16);
+  em_.a.call(call_handlers_);
+}
+
+void SlowPaths::call_handler() {
+  flags_.save();
+  owned_.store_pending_fip();
+  call_stub(em_.index, em_.index);
+  flags_.made_in_rax();
+  owned_.check(em_.index + 1);
+}
+
+bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
+  if (first == last) return false;
+  for (unsigned i = first; i <= last; ++i) {
+    const cpu::Insn& in = em_.block.insns[i];
+    if (on_vector_registers(in) || x87_facts(in.mnemonic).x87) return true;
+  }
+  return false;
+}
+
+void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
+  em_.a.bind(path.entry);
+  flags_.made_in_rax();
+  if (worth_repeating(path.first, path.last)) {
+    // The group as a whole missed, as where it crosses a page: each access with a probe of its own.
+    owned_.set_pending_fip(path.fip);
+    const bool with_end = ended && path.last + 1 == em_.block.count;
+    for (unsigned i = path.first; i <= path.last - (with_end ? 1 : 0); ++i) emit(i);
+    flags_.save();
+    if (with_end) {
+      owned_.store_pending_fip();
+      call_stub(path.last, path.last);
+      flags_.lost();
+    }
+  } else {
+    if (path.fip != nullptr) owned_.store_fip(*path.fip);
+    call_stub(path.first, path.last);
+    owned_.acquire(path.last + 1);
+  }
+  if (path.flags_in_host) flags_.need();
+  em_.a.jmp(path.back);
+}
+
+void SlowPaths::finish(bool ended, const EmitInsn& emit) {
+  CHECK(bound_ == paths_.size());
+  // Repeated instructions have slow paths of their own.
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const Path path = paths_[i];
+    finish(path, ended, emit);
+  }
+}
+
+void SlowPaths::finish_calls() {
+  em_.a.bind(call_handlers_);
+  em_.a.mov(kScratch1, reinterpret_cast<u64>(&em_.block));
+  em_.a.jmp(em_.address_of(em_.context.stubs.call_handlers));
+}
+
+}  // namespace reprise::jit::x64
