@@ -108,7 +108,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   }
   pc_.scheduler().run_due();
   if (auto ending = check_request()) return ending;
-  if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.vcpu(0).cpu().state.cpl))
+  if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl()))
     return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch->message()};
   take_hash_if_due(limits);
   if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
@@ -121,7 +121,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
   }
 
-  switch (pc_.vcpu(0).run(slice(limits))) {
+  switch (pc_.processors().run(slice(limits))) {
     case cpu::VcpuExit::Budget:
     case cpu::VcpuExit::Attention: return std::nullopt;
     case cpu::VcpuExit::Halted:
@@ -154,7 +154,7 @@ std::optional<Machine::Ending> Machine::check_request() {
       if (config_.reboot && pc_.reset()) return std::nullopt;
       return end(ExitReason::Hang, "the guest no longer reset its watchdog");
     case MachineRequest::EnginesDiffer: {
-      const std::string report = pc_.engine(0).failure();
+      const std::string report = pc_.processors().failure();
       details_ = report.substr(std::min(report.find('\n') + 1, report.size()));
       return end(ExitReason::EnginesDiffer, report.substr(0, report.find('\n')));
     }
@@ -185,14 +185,14 @@ void Machine::take_hash_if_due(const RunLimits& limits) {
 
 void Machine::request(MachineRequest request, int code) {
   if (pending_.request == MachineRequest::None) pending_ = {request, code};
-  pc_.vcpu(0).request_stop();
+  pc_.processors().request_stop();
 }
 
 u64 Machine::state_hash() {
   Archive archive;
   pc_.serialize(archive);
   const u64 ram_digest = ram_hash_.update();
-  for (unsigned i = 0; i < pc_.processors(); ++i) pc_.vcpu(i).cpu().mmu.drop_all_write_tags();
+  for (const auto& processor : pc_.processors()) processor->cpu.mmu.drop_all_write_tags();
   return hash64(archive.bytes(), ram_digest);
 }
 

@@ -66,7 +66,7 @@ class Machine final : private MachineControl {
   MediaChanges& media_changes() { return media_changes_; }
   /// Host time since the run began.
   double wall_s() const;
-  u64 retired() const { return pc_.retired_now(); }
+  u64 retired() const { return pc_.processors().retired_now(); }
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
   mmu::Ram& ram() { return *ram_; }

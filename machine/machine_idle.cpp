@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "cpu/state/flags.h"
-
 namespace reprise::machine {
 namespace {
 
@@ -18,7 +16,7 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   Scheduler& scheduler = pc_.scheduler();
   if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
-  if ((pc_.vcpu(0).cpu().state.rflags & cpu::kRflagsIf) == 0 && !pc_.watchdog_runs()) {
+  if (!pc_.processors().interruptible() && !pc_.watchdog_runs()) {
     return hang("the guest halted its processor with interrupts off");
   }
   if (retired() != idle_retired_) {

@@ -16,9 +16,9 @@ std::string Machine::stats(const RunResult& result) {
       "the host\n",
       result.retired, static_cast<double>(result.retired) / seconds / 1e6,
       static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9, result.wall_s);
-  for (unsigned i = 0; i < pc_.processors(); ++i) {
-    const cpu::BlockCache& cache = pc_.engine(i).cache();
-    const mmu::MmuStats& mmu = pc_.vcpu(i).cpu().mmu.stats();
+  for (const auto& processor : pc_.processors()) {
+    const cpu::BlockCache& cache = processor->engine->cache();
+    const mmu::MmuStats& mmu = processor->cpu.mmu.stats();
     text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(),
                         cache.invalidations(), cache.revivals());
     text += fmt::format(
@@ -30,8 +30,8 @@ std::string Machine::stats(const RunResult& result) {
         "pages {}, and {} beside code\n",
         mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
         mmu.code_page_stores, mmu.stores_beside_code);
-    text += pc_.engine(i).stats();
-    const cpu::VcpuCounts& counts = pc_.vcpu(i).counts();
+    text += processor->engine->stats();
+    const cpu::VcpuCounts& counts = processor->vcpu.counts();
     const std::vector<PageFaultKind> faults = page_fault_kinds(counts);
     for (std::size_t k = 0; k < faults.size(); ++k)
       text += fmt::format("{}{}: {}", k == 0 ? "page faults of the guest: " : "; ", faults[k].name,

@@ -45,8 +45,11 @@ struct Mmu::TableMemory {
   AccessObserver& observer;
   const Overlay& overlay;
   u64 a20_mask;
+  Mmu& mmu;
 
   u8* ram_host(u64 phys, unsigned bytes) const {
+    if (mmu.on_local_page(phys)) [[unlikely]]
+      return nullptr;
     if (u8* host = overlay.find(phys, bytes)) [[unlikely]]
       return host;
     return phys_map.ram_host(phys, bytes);
@@ -55,8 +58,8 @@ struct Mmu::TableMemory {
     phys &= a20_mask;
     if (const u8* host = ram_host(phys, bytes)) [[likely]]
       return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
-    if (phys_map.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
-    return phys_map.read(phys, static_cast<Width>(bytes));
+    if (mmu.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
+    return mmu.read_device(phys, static_cast<Width>(bytes));
   }
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
@@ -66,6 +69,8 @@ struct Mmu::TableMemory {
         write_unaligned<u64>(host, value);
       else
         write_unaligned<u32>(host, static_cast<u32>(value));
+    } else if (mmu.on_local_page(phys)) {
+      return phys_map.write(mmu.find(phys), static_cast<Width>(bytes), value);
     } else {
       phys_map.write(phys, static_cast<Width>(bytes), value);
     }
@@ -78,8 +83,10 @@ struct Mmu::PeekMemory {
   const PhysMap& phys_map;
   const Overlay& overlay;
   u64 a20_mask;
+  const Mmu& mmu;
 
   u64 read_entry(u64 phys, unsigned bytes) const {
+    if (mmu.on_local_page(phys & a20_mask)) return 0;
     const u8* host = overlay.find(phys & a20_mask, bytes);
     if (!host) {
       const PhysMap::Target target = phys_map.find(phys & a20_mask);
@@ -118,7 +125,7 @@ bool Mmu::non_canonical(u64 linear) {
 // fault.
 u64 Mmu::walk(u64 linear, Access access, View view) {
   ++stats_.walks;
-  TableMemory memory{phys_map_, code_pages_, observer_, smm_data_, a20_mask_};
+  TableMemory memory{phys_map_, code_pages_, observer_, smm_data_, a20_mask_, *this};
   const WalkResult result =
       page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
   if (result.ok) [[likely]]
@@ -152,7 +159,7 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
   u8* host = ram_page(phys_page, access);
   if (!host && access == Access::Read) {
     // Firmware reads compressed images and tables from ROM.
-    const PhysMap::Target rom = phys_map_.find(phys_page);
+    const PhysMap::Target rom = find(phys_page);
     if (rom.kind == PhysMap::Kind::Rom && rom.bytes_left >= kPageBytes) host = rom.host;
   }
   const u64 offset = linear & ~kPageMask;
@@ -194,7 +201,7 @@ void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
 // ROM, MMIO, holes, and pages that mix kinds.
 void Mmu::read_mmio(u64 phys, u8* into, u64 bytes) {
   while (bytes != 0) {
-    const PhysMap::Target target = phys_map_.find(phys);
+    const PhysMap::Target target = find(phys);
     unsigned piece = aligned_piece(phys, bytes);
     if (target.host) {
       piece = static_cast<unsigned>(std::min(target.bytes_left, bytes));
@@ -204,7 +211,7 @@ void Mmu::read_mmio(u64 phys, u8* into, u64 bytes) {
         ++stats_.mmio_reads;
         observer_.stop_after_instruction();
       }
-      const u64 value = phys_map_.read(phys, static_cast<Width>(piece));
+      const u64 value = read_device(phys, static_cast<Width>(piece));
       for (unsigned i = 0; i < piece; ++i) into[i] = static_cast<u8>(value >> (8 * i));
     }
     phys += piece;
@@ -215,19 +222,32 @@ void Mmu::read_mmio(u64 phys, u8* into, u64 bytes) {
 
 void Mmu::write_mmio(u64 phys, const u8* from, u64 bytes) {
   while (bytes != 0) {
-    if (phys_map_.find(phys).kind == PhysMap::Kind::Mmio) {
+    const PhysMap::Target target = find(phys);
+    if (target.kind == PhysMap::Kind::Mmio) {
       ++stats_.mmio_writes;
       observer_.stop_after_instruction();
     }
     const unsigned piece = aligned_piece(phys, bytes);
     u64 value = 0;
     for (unsigned i = 0; i < piece; ++i) value |= u64{from[i]} << (8 * i);
-    phys_map_.write(phys, static_cast<Width>(piece), value);
-    if (code_pages_.has_code(phys) && code_pages_.written(phys, piece)) observer_.stop_after_instruction();
+    if (on_local_page(phys)) {
+      phys_map_.write(target, static_cast<Width>(piece), value);
+    } else {
+      phys_map_.write(phys, static_cast<Width>(piece), value);
+      if (code_pages_.has_code(phys) && code_pages_.written(phys, piece)) observer_.stop_after_instruction();
+    }
     phys += piece;
     from += piece;
     bytes -= piece;
   }
+}
+
+PhysMap::Target Mmu::find(u64 phys) const {
+  if (!on_local_page(phys)) return phys_map_.find(phys);
+  return {.kind = PhysMap::Kind::Mmio,
+          .handler = local_page_.device,
+          .offset = phys & ~kPageMask,
+          .bytes_left = bytes_to_page_end(phys)};
 }
 
 Mmu::Page Mmu::physical_page(u64 phys, Access access) const {
@@ -342,7 +362,7 @@ bool Mmu::fetch_slow(u64 linear, FetchTarget& target) {
   if (!translate(linear, Access::Fetch, view_, page)) return false;
   target = {page.host, page.phys};
   if (page.host) return true;
-  const PhysMap::Target rom = phys_map_.find(page.phys & kPageMask);
+  const PhysMap::Target rom = find(page.phys & kPageMask);
   if (rom.kind != PhysMap::Kind::Rom || rom.bytes_left < kPageBytes) return true;
   target.host = rom.host + (page.phys & ~kPageMask);
   // Not global: a change of address space costs a ROM page its tag, no more.
@@ -365,7 +385,7 @@ void Mmu::set_fetch_notes(u64 note) {
 bool Mmu::peek_translate(u64 linear, u64& phys) const {
   linear = wrap(linear);
   if (!is_canonical(context_, linear)) return false;
-  PeekMemory memory{phys_map_, smm_data_, a20_mask_};
+  PeekMemory memory{phys_map_, smm_data_, a20_mask_, *this};
   // KernelAc may read every present page.
   const WalkResult result =
       page_walk_over(context_, memory, linear, Access::Read, View::KernelAc, WalkEffects::None);

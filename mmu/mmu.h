@@ -230,6 +230,18 @@ class Mmu final : public WriteTagHolder {
   };
   void set_smram(const Smram& smram);
   const Smram& smram() const { return smram_; }
+  /// A page of registers of a device that only this processor has, above all else: its local APIC's. SDM 3A 10.4.1
+  struct LocalPage {
+    u64 phys = ~u64{0};  // of the page; ones: there is none
+    MmioHandler* device = nullptr;
+    friend bool operator==(const LocalPage&, const LocalPage&) = default;
+  };
+  void set_local_page(const LocalPage& page);
+  const LocalPage& local_page() const { return local_page_; }
+  /// One access of this processor at `phys`, as PhysMap::read(): for code that lies where no RAM or ROM is.
+  u64 read_device(u64 phys, Width width) {
+    return on_local_page(phys) ? phys_map_.read(find(phys), width) : phys_map_.read(phys, width);
+  }
   /// Enters or leaves SMM: SMRAM comes or goes, and A20 is never masked in SMM. Flushes. Not state of the Mmu: the
   /// vCPU knows.
   void set_smm(bool in_smm) {
@@ -292,7 +304,12 @@ class Mmu final : public WriteTagHolder {
   struct TableMemory;
   struct PeekMemory;
   Page physical_page(u64 phys, Access access) const;
+  bool on_local_page(u64 phys) const { return (phys & kPageMask) == local_page_.phys; }
+  /// As PhysMap::find(), of what this processor sees; SMRAM aside.
+  PhysMap::Target find(u64 phys) const;
   u8* ram_page(u64 phys_page, Access access) const {
+    if (phys_page == local_page_.phys) [[unlikely]]
+      return nullptr;
     const Overlay& overlay = access == Access::Fetch ? smm_code_ : smm_data_;
     if (u8* host = overlay.find(phys_page, kPageBytes)) [[unlikely]]
       return host;
@@ -349,6 +366,7 @@ class Mmu final : public WriteTagHolder {
   u64 a20_mask_ = ~u64{0};
   bool in_smm_ = false;
   Smram smram_;
+  LocalPage local_page_;
   Overlay smm_code_, smm_data_;  // empty outside SMM
   u64 fetch_note_ = 0;
   MmuStats stats_{};

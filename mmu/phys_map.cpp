@@ -170,7 +170,7 @@ Width PhysMap::piece_width(const Target& target, u64 phys, unsigned bytes) const
   return static_cast<Width>(width);
 }
 
-u64 PhysMap::read_piece(const Target& target, Width width) {
+u64 PhysMap::read(const Target& target, Width width) {
   switch (target.kind) {
     case Kind::Ram:
     case Kind::Rom: return load_bytes_as_u64(target.host, width_bytes(width));
@@ -184,7 +184,7 @@ u64 PhysMap::read_piece(const Target& target, Width width) {
   return width_mask(width);
 }
 
-void PhysMap::write_piece(const Target& target, Width width, u64 value) {
+void PhysMap::write(const Target& target, Width width, u64 value) {
   switch (target.kind) {
     case Kind::Ram:
       ram_.mark_dirty(target.ram_offset);
@@ -206,7 +206,7 @@ u64 PhysMap::read(u64 phys, Width width) {
   for (unsigned done = 0; done < width_bytes(width);) {
     const Target target = find(phys + done);
     const Width piece = piece_width(target, phys + done, width_bytes(width) - done);
-    value |= read_piece(target, piece) << (8 * done);
+    value |= read(target, piece) << (8 * done);
     done += width_bytes(piece);
   }
   return value;
@@ -216,7 +216,7 @@ void PhysMap::write(u64 phys, Width width, u64 value) {
   for (unsigned done = 0; done < width_bytes(width);) {
     const Target target = find(phys + done);
     const Width piece = piece_width(target, phys + done, width_bytes(width) - done);
-    write_piece(target, piece, value >> (8 * done));
+    write(target, piece, value >> (8 * done));
     done += width_bytes(piece);
   }
 }

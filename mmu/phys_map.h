@@ -87,6 +87,9 @@ class PhysMap final : public WalkMemory {
   /// writes to ROM and unmapped space are dropped; both are counted.
   u64 read(u64 phys, Width width);
   void write(u64 phys, Width width, u64 value);
+  /// The same of what was found already, which lies naturally aligned in `target`.
+  u64 read(const Target& target, Width width);
+  void write(const Target& target, Width width, u64 value);
   /// RAM and ROM bytes only: false (and ones) where anything else lies. Marks dirty; does not know of code
   /// pages.
   bool read_bytes(u64 phys, std::span<u8> into);
@@ -133,8 +136,6 @@ class PhysMap final : public WalkMemory {
   void flatten();
   u8* ram_host_elsewhere(u64 phys, u64 bytes) const;
   Width piece_width(const Target& target, u64 phys, unsigned bytes) const;
-  u64 read_piece(const Target& target, Width width);
-  void write_piece(const Target& target, Width width, u64 value);
 
   Ram& ram_;
   std::vector<Region> regions_;

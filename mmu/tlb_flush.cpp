@@ -194,6 +194,12 @@ void Mmu::set_smram(const Smram& smram) {
   flush_all();
 }
 
+void Mmu::set_local_page(const LocalPage& page) {
+  if (page == local_page_) return;
+  local_page_ = page;
+  flush_all();
+}
+
 void Mmu::change_smm(bool in_smm) {
   in_smm_ = in_smm;
   show_smm();

@@ -59,7 +59,7 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   const u8* bytes = target.host;
   if (bytes == nullptr) {
     for (u64 i = 0; i < std::min<u64>(available, 64); ++i) {
-      copy[i] = static_cast<u8>(cpu.mmu.phys_map().read(target.phys + i, Width::Byte));
+      copy[i] = static_cast<u8>(cpu.mmu.read_device(target.phys + i, Width::Byte));
     }
     bytes = copy;
   }
@@ -104,9 +104,8 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
   for (u64 i = 0; i < kMaxInsnBytes; ++i) {
     const mmu::Mmu::FetchTarget& page = i < first_bytes ? target : second;
     const u64 index = i < first_bytes ? i : i - first_bytes;
-    bytes[i] = page.host != nullptr
-                   ? page.host[index]
-                   : static_cast<u8>(cpu.mmu.phys_map().read(page.phys + index, Width::Byte));
+    bytes[i] = page.host != nullptr ? page.host[index]
+                                    : static_cast<u8>(cpu.mmu.read_device(page.phys + index, Width::Byte));
   }
   Block* const block = make(1, target.host != nullptr && second.host != nullptr);
   bool ends = false;

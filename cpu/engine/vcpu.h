@@ -48,6 +48,11 @@ class Vcpu {
   /// SIPI: starts a waiting processor at vector * 4096; ignored otherwise. SDM 3A 8.4.3
   void start_up(u8 vector);
 
+  /// Would run() do anything but say that it waits?
+  bool runnable() const {
+    return cpu_.state.activity == Activity::Running || (cpu_.state.activity == Activity::Halted && wakes());
+  }
+
   Cpu& cpu() { return cpu_; }
   const VcpuCounts& counts() const { return counts_; }
 

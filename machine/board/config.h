@@ -33,6 +33,7 @@ struct MachineConfig {
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;             // no part of what the guest sees
   u64 seed = 1;                    // of RDRAND and RDSEED
+  u64 schedule_seed = 1;           // of the lengths of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   bool debug_testdev = false;      // QEMU's pc-testdev: devices/misc/test_device.h
   bool reboot = true;              // RESET starts firmware again; else it ends the run

@@ -20,13 +20,11 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
       memory_(ram.bytes()),
       phys_map_(ram),
-      scheduler_(*this,
-                 [this] {
-                   if (!processors_.empty()) running().vcpu.request_stop();
-                 }),
+      processors_(config.cpus, config.schedule_seed),
+      scheduler_(processors_, [this] { processors_.request_stop(); }),
       debug_log_(log),
       intr_wire_([this](unsigned, bool level) {
-        if (!processors_.empty()) processors_[0]->lapic.set_irq(0, level);
+        if (processors_.count() != 0) processors_.boot().lapic.set_irq(0, level);
       }),
       smi_wire_([this](unsigned, bool level) {
         if (!level) return;
@@ -75,8 +73,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpus; ++i) {
-    processors_.push_back(
-        std::make_unique<Processor>(processor_socket(), i, config, derive_seed(config.seed, i)));
+    processors_.add(std::make_unique<Processor>(processor_socket(), i, config, derive_seed(config.seed, i)));
   }
   apic_bus_.attach(ioapic_);
   for (const auto& processor : processors_) apic_bus_.attach(processor->lapic);
@@ -89,46 +86,27 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   plug_in_extras(config, backends.console);
   for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::PowerOn); });
   place_windows();
-  for (const auto& processor : processors_) {
-    processor->apic_base_changed(processor->lapic.base_phys(), processor->lapic.mmio_enabled());
-  }
+  for (const auto& processor : processors_) processor->place_lapic();
 }
 
 Pc::~Pc() = default;
 
 ProcessorSocket Pc::processor_socket() {
-  return {.bus = *this,
-          .clock = scheduler_,
+  return {.board = *this,
+          .scheduler = scheduler_,
+          .retired = processors_,
           .apic_bus = apic_bus_,
           .pic = pic_,
           .phys_map = phys_map_,
           .code_pages = code_pages_,
           .control = control_,
-          .log = log_,
-          .map_lapic = [this](const std::string& name, u64 phys, devices::Lapic& lapic) {
-            constexpr int kAboveEverything = 8;
-            return map_mmio(name, phys, kPageBytes, lapic, kAboveEverything);
-          }};
+          .log = log_};
 }
-
-cpu::Vcpu& Pc::vcpu(unsigned index) { return processors_.at(index)->vcpu; }
-
-const cpu::Engine& Pc::engine(unsigned index) const { return *processors_.at(index)->engine; }
-
-bool Pc::apic_msr_read(u32 msr, u64& value) { return running().lapic.msr_read(msr, value); }
 
 bool Pc::x87_error(cpu::X87Error error) {
   if (error == cpu::X87Error::Waits) return coprocessor_error_.ignored();
   coprocessor_error_.begin();
   return false;
-}
-
-bool Pc::apic_msr_write(u32 msr, u64 value) { return running().lapic.msr_write(msr, value); }
-
-u64 Pc::retired_now() const {
-  u64 total = 0;
-  for (const auto& processor : processors_) total += processor->cpu.retired_now();
-  return total;
 }
 
 void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
@@ -171,11 +149,7 @@ std::vector<const devices::Device*> Pc::devices() {
 void Pc::serialize(Archive& archive) {
   archive.tag("pc");
   scheduler_.serialize_time(archive);
-  for (const auto& processor : processors_) {
-    processor->cpu.state.serialize(archive);
-    if (archive.loading()) processor->cpu.state_replaced();
-    processor->cpu.mmu.serialize(archive);
-  }
+  processors_.serialize(archive);
   archive.value(a20_);
   irq_router_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });

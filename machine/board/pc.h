@@ -1,9 +1,10 @@
 // Pc: the board. The only list of devices, addresses and wires.
 //
-//     vCPUs --- CpuBus --- PioBus: ports            PIT, RTC, UARTs, i8042 ... --- IrqRouter
-//       |                                                                            |  |
-//       |                                                      LINT0 --- 8259 pair --+  |
-//       +--- Mmu --- PhysMap: RAM, IOAPIC, HPET, LAPIC     LAPICs --- ApicBus --- IOAPIC
+//     Processors --- BoardBus --- PioBus: ports      PIT, RTC, UARTs, i8042 ... --- IrqRouter
+//       |    |                                                                         |  |
+//       |  local APICs --- LINT0 of the boot processor --------------- 8259 pair ------+  |
+//       |    +------------ ApicBus ------------------------------------ IOAPIC -----------+
+//       +--- Mmu: local APIC --- PhysMap: RAM, IOAPIC, HPET ...
 //
 // Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
 #pragma once
@@ -52,7 +53,7 @@
 #include "machine/board/debug_log.h"
 #include "machine/board/irq_router.h"
 #include "machine/board/pci_windows.h"
-#include "machine/board/processor.h"
+#include "machine/board/processors.h"
 #include "machine/board/smram_window.h"
 #include "machine/board/traced_mmio.h"
 #include "machine/board/wire.h"
@@ -80,11 +81,7 @@ struct PcCounters {
 };
 
 /// Thread: the one that runs the machine.
-class Pc final : public cpu::CpuBus,
-                 public DmaPort,
-                 public MsiSink,
-                 public RetiredCounter,
-                 private devices::PciConfigListener {
+class Pc final : public BoardBus, public DmaPort, public MsiSink, private devices::PciConfigListener {
  public:
   Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
      const Log& log);
@@ -121,9 +118,8 @@ class Pc final : public cpu::CpuBus,
   devices::VirtioConsole* virtio_console() { return console_; }
   /// A watchdog will do something if nothing else happens.
   bool watchdog_runs() const { return watchdog_ != nullptr && watchdog_->running(); }
-  unsigned processors() const { return static_cast<unsigned>(processors_.size()); }
-  cpu::Vcpu& vcpu(unsigned index);
-  const cpu::Engine& engine(unsigned index) const;
+  Processors& processors() { return processors_; }
+  const Processors& processors() const { return processors_; }
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
   const devices::Vga& vga() const { return vga_; }
@@ -137,15 +133,12 @@ class Pc final : public cpu::CpuBus,
   /// Registers of every processor and device, for a person.
   std::string dump();
 
-  // cpu::CpuBus
+  // BoardBus
   u32 port_read(u16 port, Width width) override;
   void port_write(u16 port, Width width, u32 value) override;
   std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) override;
   std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override;
-  bool apic_msr_read(u32 msr, u64& value) override;
-  bool apic_msr_write(u32 msr, u64 value) override;
   bool x87_error(cpu::X87Error error) override;
-  u64 virtual_ns(u64 retired) override { return scheduler_.at_retired_ns(retired); }
 
   // DmaPort
   bool dma_read(u64 phys, std::span<u8> into) override;
@@ -154,12 +147,8 @@ class Pc final : public cpu::CpuBus,
   // MsiSink
   void send_msi(u64 phys, u32 data) override;
 
-  // RetiredCounter
-  u64 retired_now() const override;
-
  private:
   ProcessorSocket processor_socket();
-  Processor& running() { return *processors_[running_]; }
   /// Every device, in the order of their serialization.
   void for_each_device(const std::function<void(devices::Device&)>& part);
 
@@ -229,6 +218,7 @@ class Pc final : public cpu::CpuBus,
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
   devices::PioBus ports_;
+  Processors processors_;
   Scheduler scheduler_;
   PcCounters counters_;
   DebugLog debug_log_;
@@ -244,8 +234,6 @@ class Pc final : public cpu::CpuBus,
   devices::Pic8259Pair pic_;
   devices::IoApic ioapic_;
   IrqRouter irq_router_;
-  std::vector<std::unique_ptr<Processor>> processors_;
-  unsigned running_ = 0;
 
   // Timers
   devices::Hpet hpet_;

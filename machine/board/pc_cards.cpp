@@ -52,7 +52,8 @@ void Pc::plug_in_extras(const MachineConfig& config, devices::CharBackend* conso
 }
 
 void Pc::watchdog_expired() {
-  log_.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}", retired_now());
+  log_.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}",
+             processors_.retired_now());
   switch (watchdog_action_) {
     case WatchdogAction::Reset: return control_.request(MachineRequest::WatchdogReset);
     case WatchdogAction::Shutdown: return acpi_pm_.press_power_button();

@@ -46,8 +46,8 @@ u32 Pc::port_read(u16 port, Width width) {
   if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
   const u32 value = ports_.read(port, width);
   if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
-               value);
+    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", processors_.retired_now(), port,
+               width_bytes(width), value);
   }
   return value;
 }
@@ -56,8 +56,8 @@ void Pc::port_write(u16 port, Width width, u32 value) {
   ++counters_.port_writes;
   if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
   if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", retired_now(), port, width_bytes(width),
-               value);
+    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", processors_.retired_now(), port,
+               width_bytes(width), value);
   }
   ports_.write(port, width, value);
 }

@@ -30,9 +30,9 @@ Result<Done> Pc::boot(const boot::BootRequest& request) {
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
-                                   processors_[0]->cpu.profile.physical_address_bits};
+                                   processors_.boot().cpu.profile.physical_address_bits};
   const boot::EntryState entry = TRY(boot::load(request, target));
-  cpu::Cpu& cpu = processors_[0]->cpu;
+  cpu::Cpu& cpu = processors_.boot().cpu;
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();
   enter_virtual_wire_mode();
@@ -67,7 +67,7 @@ void Pc::enter_virtual_wire_mode() {
   constexpr u64 kApicEnabledSpuriousFf = 0x1ff;
   constexpr u64 kExtInt = 0x700;
   constexpr u64 kNmi = 0x400;
-  devices::Lapic& lapic = processors_[0]->lapic;
+  devices::Lapic& lapic = processors_.boot().lapic;
   lapic.mmio_write(kSvr, Width::Dword, kApicEnabledSpuriousFf);
   lapic.mmio_write(kLvtLint0, Width::Dword, kExtInt);
   lapic.mmio_write(kLvtLint1, Width::Dword, kNmi);
@@ -89,7 +89,7 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
   const std::vector<std::string> order = TRY(firmware_order(config.boot_order));
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
-                        .cpus = processors(),
+                        .cpus = processors_.count(),
                         .acpi = acpi_image(),
                         .vga_bios = std::move(vga_bios),
                         .boot_order = order});
@@ -109,11 +109,10 @@ Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::strin
 bool Pc::reset() {
   if (!rom_shadow_) return false;
   for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::Warm); });
-  for (unsigned i = 0; i < processors_.size(); ++i) {
-    Processor& processor = *processors_[i];
-    processor.vcpu.reset(processor.cpu.state.rng_state);
-    if (i != 0) processor.vcpu.init(cpu::Activity::WaitForSipi);
-    processor.apic_base_changed(processor.lapic.base_phys(), processor.lapic.mmio_enabled());
+  for (const auto& processor : processors_) {
+    processor->vcpu.reset(processor->cpu.state.rng_state);
+    if (processor->index() != 0) processor->vcpu.init(cpu::Activity::WaitForSipi);
+    processor->place_lapic();
   }
   place_windows();
   arrange_smram();

@@ -7,17 +7,18 @@
 namespace reprise::machine {
 
 Processor::Processor(ProcessorSocket socket, unsigned index, const MachineConfig& config, u64 rng_seed)
-    : socket_(std::move(socket)),
+    : socket_(socket),
       index_(index),
-      region_name_(fmt::format("lapic {}", index)),
       lapic({.apic_id = index, .bootstrap = index == 0, .phys_bits = config.cpu.physical_address_bits},
-            socket_.clock, socket_.apic_bus, *this, socket_.pic),
-      tap(config.engine == EngineKind::Lockstep ? std::make_unique<LockstepTap>(socket_.bus, lapic)
-                                                : nullptr),
-      cpu(tap ? tap->tap : socket_.bus, tap ? tap->tap : static_cast<InterruptSource&>(lapic),
-          socket_.phys_map, socket_.code_pages, config.cpu, socket_.log),
+            socket.scheduler, socket.apic_bus, *this, socket.pic),
+      tap(config.engine == EngineKind::Lockstep ? std::make_unique<LockstepTap>(*this, lapic) : nullptr),
+      cpu(tap ? tap->tap : static_cast<cpu::CpuBus&>(*this),
+          tap ? tap->tap : static_cast<InterruptSource&>(lapic), socket.phys_map, socket.code_pages,
+          config.cpu, socket.log),
       engine(new_engine(config)),
       vcpu(cpu, *engine) {
+  if (socket.log.enabled("mmio", LogLevel::Trace))
+    traced_lapic_.emplace(fmt::format("lapic {}", index), lapic, socket.retired, socket.log);
   cpu.apic_id = index;
   vcpu.reset(rng_seed);
   if (index != 0) vcpu.init(cpu::Activity::WaitForSipi);
@@ -32,18 +33,19 @@ std::unique_ptr<cpu::Engine> Processor::new_engine(const MachineConfig& config) 
   return std::make_unique<LockstepEngine>(make, config.jit, cpu, *tap, socket_.control);
 }
 
+u64 Processor::virtual_ns(u64 retired) {
+  // What the others have retired, and what was idle, stand still while this one runs.
+  return socket_.scheduler.now_ns() - cpu.retired_now() + retired;
+}
+
 void Processor::init() {
   lapic.init_reset();
   vcpu.init(index_ == 0 ? cpu::Activity::Running : cpu::Activity::WaitForSipi);
 }
 
 void Processor::apic_base_changed(u64 phys, bool mmio_enabled) {
-  // The register page is private to its processor; with one address map only that of the boot processor is
-  // there.
-  if (index_ != 0) return;
-  if (lapic_mapped_) socket_.phys_map.remove(region_name_);
-  lapic_mapped_ = mmio_enabled && socket_.map_lapic(region_name_, phys, lapic);
-  cpu.mmu.flush_all();
+  if (!mmio_enabled) return cpu.mmu.set_local_page({});
+  cpu.mmu.set_local_page({phys, traced_lapic_ ? &*traced_lapic_ : static_cast<MmioHandler*>(&lapic)});
 }
 
 }  // namespace reprise::machine

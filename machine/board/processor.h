@@ -1,9 +1,9 @@
-// Processor: one of the board's processors: core, engine, local APIC.
+// Processor: one of the board's processors: core, engine, local APIC. It is its own bus: what is local (the APIC, its
+// clock) it answers itself, the rest it passes to the board.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "common/log.h"
 #include "cpu/engine/engine.h"
@@ -12,28 +12,58 @@
 #include "devices/irq/apic.h"
 #include "devices/irq/lapic.h"
 #include "machine/board/config.h"
+#include "machine/board/traced_mmio.h"
+#include "machine/clock/scheduler.h"
 #include "machine/lockstep/lockstep_engine.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine {
 
+/// What all processors of a board share of it. As cpu::CpuBus.
+class BoardBus {
+ public:
+  virtual ~BoardBus() = default;
+  virtual u32 port_read(u16 port, Width width) = 0;
+  virtual void port_write(u16 port, Width width, u32 value) = 0;
+  virtual std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) = 0;
+  virtual std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) = 0;
+  virtual bool x87_error(cpu::X87Error error) = 0;
+};
+
 /// What a processor is plugged into. All of it outlives the processor.
 struct ProcessorSocket {
-  cpu::CpuBus& bus;
-  Clock& clock;
+  BoardBus& board;
+  Scheduler& scheduler;
+  const RetiredCounter& retired;
   devices::ApicFabric& apic_bus;
   devices::ExtIntSource& pic;
   mmu::PhysMap& phys_map;
   mmu::CodePages& code_pages;
   MachineControl& control;
   const Log& log;
-  /// Maps the page of registers of `lapic` above everything else. False when that place is taken.
-  std::function<bool(const std::string& name, u64 phys, devices::Lapic& lapic)> map_lapic;
 };
 
-class Processor final : public devices::ApicCpu {
+class Processor final : public cpu::CpuBus, public devices::ApicCpu {
  public:
   Processor(ProcessorSocket socket, unsigned index, const MachineConfig& config, u64 rng_seed);
+
+  unsigned index() const { return index_; }
+  /// Its local APIC's registers go to where IA32_APIC_BASE says.
+  void place_lapic() { apic_base_changed(lapic.base_phys(), lapic.mmio_enabled()); }
+
+  // cpu::CpuBus
+  u32 port_read(u16 port, Width width) override { return socket_.board.port_read(port, width); }
+  void port_write(u16 port, Width width, u32 value) override { socket_.board.port_write(port, width, value); }
+  std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) override {
+    return socket_.board.port_read_ahead(port, width, into);
+  }
+  std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override {
+    return socket_.board.port_write_ahead(port, width, from);
+  }
+  bool apic_msr_read(u32 msr, u64& value) override { return lapic.msr_read(msr, value); }
+  bool apic_msr_write(u32 msr, u64 value) override { return lapic.msr_write(msr, value); }
+  bool x87_error(cpu::X87Error error) override { return socket_.board.x87_error(error); }
+  u64 virtual_ns(u64 retired) override;
 
   // devices::ApicCpu
   void nmi() override { vcpu.raise_nmi(); }
@@ -47,11 +77,14 @@ class Processor final : public devices::ApicCpu {
 
   const ProcessorSocket socket_;
   const unsigned index_;
-  const std::string region_name_;
-  bool lapic_mapped_ = false;
 
  public:
   devices::Lapic lapic;
+
+ private:
+  std::optional<TracedMmio> traced_lapic_;  // if --trace mmio asks for it
+
+ public:
   std::unique_ptr<LockstepTap> tap;  // nullptr: the engine runs alone
   cpu::Cpu cpu;
   std::unique_ptr<cpu::Engine> engine;

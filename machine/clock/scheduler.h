@@ -39,8 +39,6 @@ class Scheduler final : public Clock {
   void cancel(TimerId timer) override;
   u64 deadline_ns(TimerId timer) const override;
 
-  /// Virtual time when `retired` instructions have retired.
-  u64 at_retired_ns(u64 retired) const { return retired + idle_ns_; }
   /// The earliest armed deadline, or kNever.
   u64 next_deadline_ns() const { return next_deadline_ns_; }
   /// How many instructions may retire before the next event is due; at least 1, at most `limit`.

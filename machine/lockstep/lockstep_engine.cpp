@@ -147,6 +147,7 @@ void LockstepEngine::adopt_map() {
   mmu::PhysMap& map = cpu_.mmu.phys_map();
   const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
   if (apart == flushes_apart_ && map.version() == shadow_->map_version) return;
+  shadow.mmu.set_local_page(cpu_.mmu.local_page());
   if (map.version() != shadow_->map_version || cpu_.mmu.smram() != shadow.mmu.smram()) {
     // The same addresses may mean other memory, and its own code pages heard nothing of it.
     shadow_->map.mirror(map);

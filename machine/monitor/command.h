@@ -67,6 +67,9 @@ std::span<const Command> commands();
 
 // --- For handlers ---
 
+/// The processor that argument `cpu` names; without it, the one whose turn it is.
+Processor& processor_of(Machine& machine, const Arguments& arguments);
+
 std::string hex(u64 value);
 /// "4 KiB", "2 MiB", "1.5 GiB": exact for powers of two, else to one place.
 std::string size_text(u64 bytes);

@@ -8,7 +8,8 @@ namespace {
 
 using Kind = Parameter::Kind;
 
-constexpr Parameter kCpu = {"cpu", Kind::Number, false, "index of the processor, 0 by default"};
+constexpr Parameter kCpu = {"cpu", Kind::Number, false,
+                            "index of the processor; by default the one whose turn it is"};
 constexpr Parameter kCpuOnly[] = {kCpu};
 constexpr Parameter kWalk[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
                                kCpu};
@@ -63,6 +64,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+
+Processor& processor_of(Machine& machine, const Arguments& arguments) {
+  Processors& processors = machine.pc().processors();
+  return processors.at(static_cast<unsigned>(arguments.number("cpu", processors.running_index())));
+}
 
 std::span<const Command> commands() { return kCommands; }
 

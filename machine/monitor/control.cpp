@@ -14,12 +14,14 @@ namespace {
 std::string_view state_name(Machine& machine) {
   if (machine.stopped()) return "stopped";
   using cpu::Activity;
-  switch (machine.pc().vcpu(0).cpu().state.activity) {
-    case Activity::Running: return "running";
-    case Activity::Halted: return "idle";
-    case Activity::WaitForSipi: return "waiting";
-    case Activity::Shutdown: return "shutdown";
-  }
+  // What one of them does, the first of these.
+  constexpr std::pair<Activity, std::string_view> kNames[] = {{Activity::Shutdown, "shutdown"},
+                                                              {Activity::Running, "running"},
+                                                              {Activity::Halted, "idle"},
+                                                              {Activity::WaitForSipi, "waiting"}};
+  for (const auto& [activity, name] : kNames)
+    for (const auto& processor : machine.pc().processors())
+      if (processor->cpu.state.activity == activity) return name;
   return "running";
 }
 
@@ -61,14 +63,17 @@ Outcome change_medium(Machine& machine, const Arguments& arguments,
 
 Outcome status(Machine& machine, const Arguments&) {
   Answer answer;
-  answer.json = {{"state", state_name(machine)},       {"instructions", machine.retired()},
-                 {"virtual_ns", machine.virtual_ns()}, {"idle_ns", machine.pc().scheduler().idle_ns()},
-                 {"cpus", machine.pc().processors()},  {"memory_bytes", machine.ram().bytes()}};
+  answer.json = {{"state", state_name(machine)},
+                 {"instructions", machine.retired()},
+                 {"virtual_ns", machine.virtual_ns()},
+                 {"idle_ns", machine.pc().scheduler().idle_ns()},
+                 {"cpus", machine.pc().processors().count()},
+                 {"memory_bytes", machine.ram().bytes()}};
   answer.text = fmt::format(
       "{} at instruction {}, virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
       state_name(machine), machine.retired(), static_cast<double>(machine.virtual_ns()) / 1e9,
-      static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors(),
-      machine.pc().processors() == 1 ? "" : "s", size_text(machine.ram().bytes()));
+      static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors().count(),
+      machine.pc().processors().count() == 1 ? "" : "s", size_text(machine.ram().bytes()));
   return answer;
 }
 
@@ -135,9 +140,9 @@ Outcome info_stats(Machine& machine, const Arguments&) {
   answer.text = machine.stats(so_far);
 
   Json processors = Json::array();
-  for (unsigned i = 0; i < pc.processors(); ++i) {
-    const mmu::MmuStats& mmu = pc.vcpu(i).cpu().mmu.stats();
-    const cpu::VcpuCounts& events = pc.vcpu(i).counts();
+  for (const auto& processor : pc.processors()) {
+    const mmu::MmuStats& mmu = processor->cpu.mmu.stats();
+    const cpu::VcpuCounts& events = processor->vcpu.counts();
     Json faults = Json::object();
     for (const PageFaultKind& kind : page_fault_kinds(events)) faults[kind.name] = kind.count;
     processors.push_back(
@@ -159,8 +164,8 @@ Outcome info_stats(Machine& machine, const Arguments&) {
          {"page_crossings", mmu.page_crossings},
          {"code_page_stores", mmu.code_page_stores},
          {"stores_beside_code", mmu.stores_beside_code},
-         {"blocks", pc.engine(i).cache().blocks()},
-         {"blocks_invalidated", pc.engine(i).cache().invalidations()}});
+         {"blocks", processor->engine->cache().blocks()},
+         {"blocks_invalidated", processor->engine->cache().invalidations()}});
   }
   answer.json = {{"instructions", so_far.retired},
                  {"virtual_ns", so_far.virtual_ns},

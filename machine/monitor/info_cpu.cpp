@@ -14,10 +14,6 @@ void line(std::string& text, fmt::format_string<Args...> format, Args&&... args)
   text += '\n';
 }
 
-cpu::Cpu& cpu_of(Machine& machine, const Arguments& arguments) {
-  return machine.pc().vcpu(static_cast<unsigned>(arguments.number("cpu"))).cpu();
-}
-
 struct BitName {
   u64 bit;
   std::string_view name;
@@ -109,7 +105,7 @@ Outcome info_registers(Machine& machine, const Arguments& arguments) {
   static constexpr std::string_view kGpr[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                               "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
   static constexpr std::string_view kSegments[] = {"es", "cs", "ss", "ds", "fs", "gs"};
-  const cpu::Cpu& cpu = cpu_of(machine, arguments);
+  const cpu::Cpu& cpu = processor_of(machine, arguments).cpu;
   const cpu::CpuState& state = cpu.state;
   Answer answer;
   Json& json = answer.json;
@@ -161,7 +157,7 @@ Outcome info_registers(Machine& machine, const Arguments& arguments) {
 
 Outcome info_tlb(Machine& machine, const Arguments& arguments) {
   using Tlb = mmu::SecondLevelTlb;
-  const mmu::Mmu& mmu = cpu_of(machine, arguments).mmu;
+  const mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const std::vector<Tlb::Held> held = mmu.held_translations();
   const auto usable = static_cast<u64>(std::ranges::count_if(held, &Tlb::Held::usable));
   Answer answer;
@@ -216,7 +212,7 @@ Outcome info_tlb(Machine& machine, const Arguments& arguments) {
 Outcome disassemble(Machine& machine, const Arguments& arguments) {
   constexpr u64 kMaxInstructions = 4096;
   constexpr unsigned kMaxInsnBytes = 15;
-  const cpu::Cpu& cpu = cpu_of(machine, arguments);
+  const cpu::Cpu& cpu = processor_of(machine, arguments).cpu;
   const u64 count = arguments.number("count", 10);
   if (count == 0 || count > kMaxInstructions)
     return CommandError{CommandError::Kind::BadArgument,

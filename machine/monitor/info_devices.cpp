@@ -120,11 +120,11 @@ Outcome info_irq(Machine& machine, const Arguments&) {
   }
   line(answer.text, "lines that are raised:{}", raised.empty() ? " none" : raised);
   Json counts = Json::array();
-  for (unsigned i = 0; i < pc.processors(); ++i) {
-    const cpu::VcpuCounts& events = pc.vcpu(i).counts();
+  for (const auto& processor : pc.processors()) {
+    const cpu::VcpuCounts& events = processor->vcpu.counts();
     counts.push_back({{"interrupts", events.interrupts}, {"exceptions", events.exceptions}});
-    line(answer.text, "processor {}: {} interrupts and {} exceptions delivered, IF {}", i, events.interrupts,
-         events.exceptions, (pc.vcpu(i).cpu().state.rflags & cpu::kRflagsIf) != 0 ? 1 : 0);
+    line(answer.text, "processor {}: {} interrupts and {} exceptions delivered, IF {}", processor->index(),
+         events.interrupts, events.exceptions, (processor->cpu.state.rflags & cpu::kRflagsIf) != 0 ? 1 : 0);
   }
   Json controllers = Json::array();
   for (const devices::Device* device : pc.devices()) {

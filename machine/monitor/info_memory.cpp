@@ -14,10 +14,6 @@ void line(std::string& text, fmt::format_string<Args...> format, Args&&... args)
   text += '\n';
 }
 
-mmu::Mmu& mmu_of(Machine& machine, const Arguments& arguments) {
-  return machine.pc().vcpu(static_cast<unsigned>(arguments.number("cpu"))).cpu().mmu;
-}
-
 std::string rights(bool user, bool writable, bool executable) {
   return fmt::format("{} r{}{}", user ? "user  " : "kernel", writable ? 'w' : '-', executable ? 'x' : '-');
 }
@@ -70,7 +66,7 @@ std::string verdict_text(const AccessVerdict& verdict) {
 }  // namespace
 
 Outcome info_pagewalk(Machine& machine, const Arguments& arguments) {
-  mmu::Mmu& mmu = mmu_of(machine, arguments);
+  mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const mmu::PagingContext& context = mmu.context();
   PeekMemory memory(mmu.phys_map(), mmu.a20_enabled());
   const WalkReport report = report_walk(context, memory, arguments.number("address"));
@@ -112,7 +108,7 @@ Outcome info_pagewalk(Machine& machine, const Arguments& arguments) {
 }
 
 Outcome info_memory_map(Machine& machine, const Arguments& arguments) {
-  mmu::Mmu& mmu = mmu_of(machine, arguments);
+  mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   PeekMemory memory(mmu.phys_map(), mmu.a20_enabled());
   AddressSpaceLimits limits;
   limits.from_linear = arguments.number("from");
@@ -168,6 +164,16 @@ Outcome info_phys_map(Machine& machine, const Arguments&) {
   }
   answer.json["ranges"] = std::move(ranges);
   answer.text = machine.pc().phys_map().dump();
+  Json local = Json::array();
+  for (const auto& processor : machine.pc().processors()) {
+    const mmu::Mmu::LocalPage& page = processor->cpu.mmu.local_page();
+    if (page.device == nullptr) continue;
+    local.push_back(
+        {{"cpu", processor->index()}, {"first", hex(page.phys)}, {"last", hex(page.phys + kPageBytes - 1)}});
+    line(answer.text, "{:016x}-{:016x} mmio lapic, of processor {} alone", page.phys,
+         page.phys + kPageBytes - 1, processor->index());
+  }
+  answer.json["local"] = std::move(local);
   return answer;
 }
 
@@ -181,7 +187,7 @@ Outcome memory(Machine& machine, const Arguments& arguments) {
                         fmt::format("'bytes' is not between 1 and {}.", kMaxBytes)};
   if (space != "linear" && space != "phys")
     return CommandError{CommandError::Kind::BadArgument, "'space' is neither linear nor phys."};
-  mmu::Mmu& mmu = mmu_of(machine, arguments);
+  mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const auto byte_at = [&](u64 at) -> int {
     u64 phys = at;
     if (space == "linear" && !mmu.peek_translate(at, phys)) return -1;

@@ -110,11 +110,11 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
   }
   std::optional<u64> value = number(text);
   if (!value && parameter.kind == Parameter::Kind::Address)
-    value = register_value(machine_.pc().vcpu(0).cpu().state, text);
+    value = register_value(machine_.pc().processors().running().cpu.state, text);
   if (!value)
     return refuse(parameter.kind == Parameter::Kind::Address ? "an address such as 0xffffffff81000000 or rip"
                                                              : "a whole number");
-  if (parameter.name == "cpu" && *value >= machine_.pc().processors())
+  if (parameter.name == "cpu" && *value >= machine_.pc().processors().count())
     return refuse("the index of a processor");
   arguments.numbers[std::string(parameter.name)] = *value;
   return Done{};

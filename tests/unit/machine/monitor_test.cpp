@@ -39,7 +39,7 @@ TEST_F(Machines, EveryLookAnswersInBothForms) {
 }
 
 TEST_F(Machines, RegistersAreThoseOfTheProcessor) {
-  cpu::CpuState& state = guest.machine->pc().vcpu(0).cpu().state;
+  cpu::CpuState& state = guest.machine->pc().processors().boot().cpu.state;
   state.gpr[cpu::R9] = 0x1234'5678'9abc'def0;
   const Json json = ask(R"({"execute": "info registers"})").at("return");
   EXPECT_EQ(json.at("r9"), "0x123456789abcdef0");

@@ -29,8 +29,9 @@ struct PcTest : testing::Test {
 
   void out8(u16 port, u8 value) { pc->port_write(port, Width::Byte, value); }
   u8 in8(u16 port) { return static_cast<u8>(pc->port_read(port, Width::Byte)); }
-  u32 mmio(u64 phys) { return static_cast<u32>(pc->phys_map().read(phys, Width::Dword)); }
-  void mmio(u64 phys, u32 value) { pc->phys_map().write(phys, Width::Dword, value); }
+  mmu::Mmu& mmu() { return pc->processors().boot().cpu.mmu; }
+  u32 mmio(u64 phys) { return static_cast<u32>(mmu().read_phys(phys, Width::Dword)); }
+  void mmio(u64 phys, u32 value) { mmu().write_phys(phys, Width::Dword, value); }
   void pass_time(u64 ns) {
     for (const u64 end = pc->scheduler().now_ns() + ns; pc->scheduler().now_ns() < end;) {
       pc->scheduler().skip_to(std::min(end, pc->scheduler().next_deadline_ns()));
@@ -188,11 +189,11 @@ TEST_F(PcTest, ASaveInSmmGoesOnThere) {
   select(1u << 3 | 3, 0x58);
   pc->port_write(0xcfc, Width::Dword, 1u << 25);
   out8(kPmBasePort + 0x28, 1);
-  pc->vcpu(0).cpu().state.smbase = 0xa0000;
+  pc->processors().boot().cpu.state.smbase = 0xa0000;
   out8(kSmiCommandPort, 1);
-  EXPECT_EQ(pc->vcpu(0).run(10), cpu::VcpuExit::Attention) << "the port accesses took time";
-  EXPECT_EQ(pc->vcpu(0).run(10), cpu::VcpuExit::Budget);
-  EXPECT_TRUE(pc->vcpu(0).cpu().state.in_smm);
+  EXPECT_EQ(pc->processors().run(10), cpu::VcpuExit::Attention) << "the port accesses took time";
+  EXPECT_EQ(pc->processors().run(10), cpu::VcpuExit::Budget);
+  EXPECT_TRUE(pc->processors().boot().cpu.state.in_smm);
   EXPECT_EQ(ram->host()[0xa9000], 5);
 
   Archive saved;
@@ -201,12 +202,12 @@ TEST_F(PcTest, ASaveInSmmGoesOnThere) {
   Archive load(saved.bytes());
   other.serialize(load);
   ASSERT_TRUE(load.ok());
-  EXPECT_EQ(other.vcpu(0).run(10), cpu::VcpuExit::Budget);
+  EXPECT_EQ(other.processors().run(10), cpu::VcpuExit::Budget);
   EXPECT_EQ(ram->host()[0xa9000], 10) << "translations of SMRAM are its own";
   other.port_write(0xcf8, Width::Dword, 0x8000'0000u | (1u << 11 | 3u << 8) | 0x58);
   EXPECT_EQ(other.port_read(0xcfc, Width::Dword), 1u << 25);
   other.port_write(kSmiCommandPort, Width::Byte, 1);
-  EXPECT_TRUE(other.vcpu(0).cpu().state.smi_pending);
+  EXPECT_TRUE(other.processors().boot().cpu.state.smi_pending);
 }
 
 TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
@@ -225,8 +226,8 @@ TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
     switch (random() % 5) {
       case 0: pc->port_read(port, kWidths[random() % 3]); break;
       case 1: pc->port_write(port, kWidths[random() % 3], static_cast<u32>(value)); break;
-      case 2: pc->phys_map().read(phys, kWidths[random() % 4]); break;
-      case 3: pc->phys_map().write(phys, kWidths[random() % 4], value); break;
+      case 2: mmu().read_phys(phys, kWidths[random() % 4]); break;
+      case 3: mmu().write_phys(phys, kWidths[random() % 4], value); break;
       default: pass_time(random() % 5'000); break;
     }
   }

@@ -1,0 +1,59 @@
+// Processors: all of the board's, in turns.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "machine/board/processor.h"
+#include "machine/board/vcpu_turns.h"
+#include "machine/clock/scheduler.h"
+
+namespace reprise::machine {
+
+/// Thread: the one that runs the machine.
+class Processors final : public RetiredCounter {
+ public:
+  /// There will be `count`, at least 1.
+  Processors(unsigned count, u64 schedule_seed)
+      : turns_(count, VcpuTurns::Policy::RoundRobin, schedule_seed) {}
+  /// During construction of the board only.
+  void add(std::unique_ptr<Processor> processor) { all_.push_back(std::move(processor)); }
+
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+  unsigned count() const { return static_cast<unsigned>(all_.size()); }
+  Processor& at(unsigned index) { return *all_.at(index); }
+  const Processor& at(unsigned index) const { return *all_.at(index); }
+
+  /// The one on which loaders and firmware start, and to whose LINT0 the 8259 pair is wired. SDM 3A 8.4.1
+  Processor& boot() { return *all_.front(); }
+  /// The one whose turn it is, and its index.
+  Processor& running() { return *all_[turns_.current()]; }
+  unsigned running_index() const { return turns_.current(); }
+
+  /// Lets them retire at most `budget` instructions together; ends as Vcpu::run() of the one that ran last does. Halted
+  /// and WaitForSipi: none of them has anything to do.
+  cpu::VcpuExit run(u64 budget);
+  /// Makes run() return at the next boundary. Also before there are any.
+  void request_stop() {
+    if (!all_.empty()) running().vcpu.request_stop();
+  }
+
+  /// Instructions that all of them have retired before the current one.
+  u64 retired_now() const override;
+  /// Does one of them wait for an interrupt that it would take?
+  bool interruptible() const;
+  /// The least privilege with which one of them runs.
+  unsigned highest_cpl() const;
+  /// What an engine has to say about why the run must end; empty: nothing.
+  std::string failure() const;
+
+  /// Their states and MMUs; their local APICs are devices.
+  void serialize(Archive& archive);
+
+ private:
+  std::vector<std::unique_ptr<Processor>> all_;
+  VcpuTurns turns_;
+};
+
+}  // namespace reprise::machine

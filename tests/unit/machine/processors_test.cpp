@@ -1,0 +1,149 @@
+// Several processors on one board: each has its own local APIC at the same address, and they run in turns.
+#include "machine/board/processors.h"
+
+#include <gtest/gtest.h>
+
+#include "machine/board/pc.h"
+#include "machine/layout/pc_layout.h"
+
+namespace reprise::machine {
+namespace {
+
+struct Sink final : devices::CharBackend {
+  void write(std::span<const u8>) override {}
+};
+
+struct Control final : MachineControl {
+  void request(MachineRequest, int) override {}
+};
+
+constexpr u64 kTpr = kLapicPhys + 0x80;
+constexpr u64 kId = kLapicPhys + 0x20;
+constexpr u64 kCounters = 0x2000;  // a dword each
+
+struct ProcessorsTest : testing::Test {
+  static MachineConfig two(u64 schedule_seed) {
+    MachineConfig config;
+    config.cpus = 2;
+    config.schedule_seed = schedule_seed;
+    return config;
+  }
+  struct Board {
+    explicit Board(const MachineConfig& board_config) : config(board_config) {}
+    MachineConfig config;
+    std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB).take();
+    Sink sink;
+    Control control;
+    Log log;
+    Pc pc{config, *ram, PcBackends{sink, sink}, control, log};
+
+    mmu::Mmu& mmu(unsigned index) { return pc.processors().at(index).cpu.mmu; }
+    u32 read(unsigned index, u64 phys) { return static_cast<u32>(mmu(index).read_phys(phys, Width::Dword)); }
+    void write(unsigned index, u64 phys, u32 value) { mmu(index).write_phys(phys, Width::Dword, value); }
+    u32 counter(unsigned index) { return read_unaligned<u32>(ram->host() + kCounters + 4 * index); }
+
+    /// Real-mode `code` at 1000h (0) or 3000h (1), where processor `index` goes on.
+    void start(unsigned index, std::span<const u8> code) {
+      const u64 at = 0x1000 + 0x2000 * index;
+      ASSERT_TRUE(pc.phys_map().write_bytes(at, code));
+      cpu::Cpu& cpu = pc.processors().at(index).cpu;
+      cpu.state.seg[cpu::CS].base = cpu.state.seg[cpu::CS].selector = 0;
+      cpu.state.rip = at;
+      cpu.state.activity = cpu::Activity::Running;
+      cpu.state_replaced();
+    }
+    void count(unsigned index) {
+      const u8 place = static_cast<u8>(4 * index);
+      const u8 code[] = {0x66, 0xff, 0x06, place, 0x20, 0xeb, 0xf9};  // inc dword [counter]; jmp back
+      start(index, code);
+    }
+  };
+};
+
+TEST_F(ProcessorsTest, EachSeesItsOwnLocalApicAtTheSameAddress) {
+  Board board(two(1));
+  EXPECT_EQ(board.read(0, kId), 0u);
+  EXPECT_EQ(board.read(1, kId), 1u << 24);
+  board.write(0, kTpr, 0x20);
+  board.write(1, kTpr, 0x70);
+  EXPECT_EQ(board.read(0, kTpr), 0x20u);
+  EXPECT_EQ(board.read(1, kTpr), 0x70u);
+
+  constexpr u32 kMsrApicBase = 0x1b;
+  constexpr u64 kElsewhere = 0x10'0000;  // over RAM
+  ASSERT_TRUE(board.pc.processors().at(1).apic_msr_write(kMsrApicBase, kElsewhere | 0x800));
+  EXPECT_EQ(board.read(1, kElsewhere + 0x80), 0x70u);
+  EXPECT_EQ(board.read(1, kTpr), ~0u) << "nothing is there any more";
+  EXPECT_EQ(board.read(0, kTpr), 0x20u);
+  EXPECT_EQ(board.read(0, kElsewhere + 0x80), 0u) << "RAM for the others";
+  board.write(0, kElsewhere + 0x80, 0x1234'5678);
+  EXPECT_EQ(board.read(1, kElsewhere + 0x80), 0x70u);
+  EXPECT_EQ(read_unaligned<u32>(board.ram->host() + kElsewhere + 0x80), 0x1234'5678u);
+
+  u64 base = 0;
+  ASSERT_TRUE(board.pc.processors().at(0).apic_msr_read(kMsrApicBase, base));
+  EXPECT_EQ(base, kLapicPhys | 0x900);
+}
+
+TEST_F(ProcessorsTest, BothRunInTurnsAndTheSeedDecides) {
+  static constexpr u64 kBudget = 1'000'000;
+  const auto counters = [](u64 seed) {
+    Board board(two(seed));
+    board.count(0);
+    board.count(1);
+    EXPECT_EQ(board.pc.processors().run(kBudget), cpu::VcpuExit::Budget);
+    EXPECT_EQ(board.pc.processors().retired_now(), kBudget);
+    EXPECT_EQ(board.pc.scheduler().now_ns(), kBudget) << "an instruction is a nanosecond whoever retires it";
+    return std::pair(board.counter(0), board.counter(1));
+  };
+  const auto [first, second] = counters(1);
+  EXPECT_GT(first, kBudget / 6);
+  EXPECT_GT(second, kBudget / 6);
+  EXPECT_EQ(counters(1), std::pair(first, second));
+  EXPECT_NE(counters(2), std::pair(first, second));
+}
+
+TEST_F(ProcessorsTest, AHaltedOneGivesItsTurnAway) {
+  Board board(two(1));
+  const u8 halt[] = {0xf4};
+  board.start(0, halt);
+  board.count(1);
+  EXPECT_EQ(board.pc.processors().run(100'000), cpu::VcpuExit::Budget);
+  EXPECT_GE(board.counter(1), 49'900u);
+  EXPECT_EQ(board.pc.processors().running().index(), 1u);
+}
+
+TEST_F(ProcessorsTest, ASaveInTheMiddleOfATurnGoesOnAlike) {
+  Board board(two(3));
+  board.count(0);
+  board.count(1);
+  board.pc.processors().run(12'345);
+  Archive saved;
+  board.pc.serialize(saved);
+  Board other(two(4));
+  other.count(0);
+  other.count(1);
+  std::memcpy(other.ram->host(), board.ram->host(), board.ram->bytes());
+  Archive load(saved.bytes());
+  other.pc.serialize(load);
+  ASSERT_TRUE(load.ok());
+  board.pc.processors().run(77'777);
+  other.pc.processors().run(77'777);
+  EXPECT_EQ(board.counter(0), other.counter(0));
+  EXPECT_EQ(board.counter(1), other.counter(1));
+}
+
+TEST_F(ProcessorsTest, TimeIsThatOfAllOfThem) {
+  Board board(two(1));
+  board.count(0);
+  board.count(1);
+  board.pc.processors().run(50'000);
+  for (const auto& processor : board.pc.processors()) {
+    const u64 retired = processor->cpu.retired_now();
+    EXPECT_EQ(processor->virtual_ns(retired), 50'000u);
+    EXPECT_EQ(processor->virtual_ns(retired + 5), 50'005u);
+  }
+}
+
+}  // namespace
+}  // namespace reprise::machine
