@@ -55,7 +55,8 @@ std::string example(std::string_view line) { return fmt::format(".RS\n.EX\n{}\n.
 std::string man_page() {
   const CommandManual run = run_manual();
   std::string text = fmt::format(
-      ".\\\" Made by: reprise manual man\n.TH REPRISE 1 \"\" \"{}\" \"User Commands\"\n.nh\n.ad l\n", version_text());
+      ".\\\" Made by: reprise manual man\n.TH REPRISE 1 \"\" \"{}\" \"User Commands\"\n.nh\n.ad l\n",
+      version_text());
   text += heading("NAME") + "reprise \\- full\\-system x86\\-64 PC emulator whose runs can be repeated\n";
   text += heading("SYNOPSIS");
   for (const CommandManual& command : all_manuals()) text += synopsis(command);
