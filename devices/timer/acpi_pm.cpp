@@ -132,7 +132,7 @@ u32 AcpiPm::read_pm(u16 offset, Width width) {
   u32 value = 0;
   for (unsigned i = 0; i < width_bytes(width); ++i) {
     const u16 at = static_cast<u16>(offset + i);
-    value |= u32{static_cast<u8>(read_register(at & ~1u) >> (8 * (at & 1)))} << (8 * i);
+    value |= u32{static_cast<u8>(read_register(static_cast<u16>(at & ~1u)) >> (8 * (at & 1)))} << (8 * i);
   }
   return value;
 }
