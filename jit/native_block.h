@@ -31,7 +31,7 @@ struct NativeBlock {
   const u8* code = nullptr;
   u32 bytes = 0;
   const u8* body = nullptr;       // behind the charge of the budget
-  bool overwrites_flags = false;  // overwrites_flags_first()
+  bool overwrites_flags = false;  // flags_dead_at_entry()
   const u8* cold_code = nullptr;  // slow paths and exits
   u32 cold_bytes = 0;
   u32 probes = 0;         // in its code

@@ -16,7 +16,8 @@ std::string base_name(u8 base) {
 std::string plan_text(const Plan& plan, std::size_t index) {
   if (index >= plan.insns.size()) return {};
   const PlannedInsn& insn = plan.insns[index];
-  if (insn.group < 0) return {};
+  const char* const flags = insn.flags_dead ? "flags dead" : "";
+  if (insn.group < 0) return flags;
   const ProbeGroup& group = plan.groups[static_cast<std::size_t>(insn.group)];
   std::string text =
       fmt::format("group {}: [{} {:+}]", insn.group, base_name(group.base), insn.disp + insn.shift);
@@ -24,7 +25,7 @@ std::string plan_text(const Plan& plan, std::size_t index) {
     text += fmt::format(", probes bytes {:+} to {:+} for {}, instructions {} to {}", group.low,
                         group.high - 1, group.writes ? "writing" : "reading", group.first, group.last);
   }
-  return text;
+  return insn.flags_dead ? fmt::format("{}; {}", flags, text) : text;
 }
 
 }  // namespace reprise::jit

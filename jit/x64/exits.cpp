@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "common/check.h"
-#include "jit/x64/flag_liveness.h"
+#include "jit/passes/passes.h"
 
 namespace reprise::jit::x64 {
 
@@ -92,7 +92,7 @@ u32 Exits::charge_without_flags(u64 offset) const {
     return 0;
   const u64 phys = align_down(em_.block.phys, kPageBytes) + offset;
   const cpu::Block* target = em_.context.blocks.find(phys, em_.block.mode);
-  return target != nullptr && overwrites_flags_first(*target, em_.context.options.passes) ? target->count : 0;
+  return target != nullptr && flags_dead_at_entry(*target, em_.context.options.passes) ? target->count : 0;
 }
 
 void Exits::go_to_charged(u64 offset, u32 charge) {

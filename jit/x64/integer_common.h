@@ -4,6 +4,7 @@
 #include "common/bits.h"
 #include "cpu/decode/mnemonic.h"
 #include "cpu/system/segments.h"
+#include "jit/insn_forms.h"
 #include "jit/x64/block_emitter.h"
 
 namespace reprise::jit::x64 {
@@ -35,10 +36,6 @@ inline bool word_to_qword(unsigned bytes) { return bytes == 2 || bytes == 4 || b
 
 /// The immediate as an operand of `bytes`, sign-extended; fits 32 bits but for MOV.
 inline Imm immediate(const Insn& in, unsigned bytes) { return Imm(sign_extend(in.imm, bytes * 8)); }
-inline bool immediate_fits(const Insn& in, unsigned bytes) {
-  const auto value = static_cast<i64>(sign_extend(in.imm, bytes * 8));
-  return value == static_cast<i32>(value);
-}
 
 inline bool host_has(asmjit::CpuFeatures::X86::Id feature) {
   return asmjit::CpuInfo::host().hasFeature(feature);
@@ -142,9 +139,6 @@ inline CondCode condition(const Insn& in, Mnemonic first) {
                                           CondCode::kL, CondCode::kNL, CondCode::kLE, CondCode::kNLE};
   return kCodes[static_cast<unsigned>(in.mnemonic) - static_cast<unsigned>(first)];
 }
-inline bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
-  return in.mnemonic >= first && in.mnemonic <= last;
-}
 
 /// In the frame: a value that waits while its instruction probes.
 inline Mem waiting_value(unsigned bytes = 8) { return x86::ptr(x86::rsp, offsetof(Frame, target), bytes); }
@@ -176,23 +170,6 @@ inline void load_real_segment(BlockEmitter& e, unsigned seg) {
   e.a.shl(scratch0(4), 4);
   e.a.mov(e.regs.segment_base(seg), kScratch0);
   e.flags.lost();
-}
-
-// --- Jumps ---
-
-/// Jumps and calls with a target relative to the next instruction, which Insn::imm is.
-inline bool relative_branch(const Insn& in) {
-  if (in.form != Form::I) return false;
-  switch (in.mnemonic) {
-    case Mnemonic::JMP:
-    case Mnemonic::CALL:
-    case Mnemonic::JECXZ:
-    case Mnemonic::JRCXZ:
-    case Mnemonic::LOOP:
-    case Mnemonic::LOOPE:
-    case Mnemonic::LOOPNE: return true;
-    default: return in_run(in, Mnemonic::JO, Mnemonic::JNLE);
-  }
 }
 
 }  // namespace reprise::jit::x64

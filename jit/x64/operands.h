@@ -2,7 +2,7 @@
 // each access, or one for a group of them (jit/plan.h).
 #pragma once
 
-#include "jit/insn_operands.h"
+#include "jit/insn_forms.h"
 #include "jit/x64/addresses.h"
 #include "jit/x64/tlb_probe.h"
 

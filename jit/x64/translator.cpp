@@ -3,25 +3,17 @@
 #include <cstring>
 
 #include "common/check.h"
-#include "cpu/decode/insn_table.h"
-#include "cpu/decode/mnemonic.h"
+#include "jit/insn_forms.h"
+#include "jit/passes/passes.h"
 #include "jit/plan_text.h"
 #include "jit/x64/block_emitter.h"
-#include "jit/x64/flag_liveness.h"
 #include "jit/x64/integer.h"
 #include "jit/x64/vector.h"
 #include "jit/x64/x87.h"
 
 namespace reprise::jit::x64 {
-namespace {
 
 using cpu::Insn;
-
-bool raises(const Insn& in) {
-  return in.exec == cpu::raise_ud || in.exec == cpu::raise_nm || in.exec == cpu::raise_gp0;
-}
-
-}  // namespace
 
 struct Translator::Impl final : asmjit::ErrorHandler {
   Impl(CodeArena& code_arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
@@ -38,7 +30,6 @@ struct Translator::Impl final : asmjit::ErrorHandler {
 
   CodeArena& arena;
   const EmitContext context;
-  Plan plan;
   asmjit::CodeHolder code;
   CountingAssembler assembler;
   bool failed = false;
@@ -62,11 +53,11 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   asmjit::Section* cold = nullptr;
   CHECK(code.newSection(&cold, ".cold", SIZE_MAX, asmjit::SectionFlags::kExecutable, 1) == asmjit::kErrorOk);
 
-  impl_->plan.make({block.insns.get(), block.count}, impl_->context.options);
   const PassSet passes = impl_->context.options.passes;
+  const Plan plan = make_plan({block.insns.get(), block.count}, passes);
   if (impl_->context.options.count_host_insns) native.counted = std::make_unique<CountedCode>();
   a.count_in(native.counted.get());
-  BlockEmitter e({a, impl_->context, block, impl_->plan, view, native});
+  BlockEmitter e({a, impl_->context, block, plan, view, native});
   for (u32 i = 0; i < block.count; ++i) {
     const Insn& in = block.insns[i];
     if (raises(in)) continue;
@@ -87,7 +78,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   for (u32 i = 0; i < block.count; ++i) {
     if (listing != nullptr) {
       listing->host_at.push_back(static_cast<u32>(a.offset()));
-      listing->plan.push_back(plan_text(impl_->plan, i));
+      listing->plan.push_back(plan_text(plan, i));
     }
     emit(i);
   }
@@ -115,7 +106,7 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   native.code = base;
   native.bytes = static_cast<u32>(hot.bufferSize());
   native.body = base + e.body_begin;
-  native.overwrites_flags = overwrites_flags_first(block, passes);
+  native.overwrites_flags = flags_dead_at_entry(block, passes);
   native.cold_code = cold_base;
   native.cold_bytes = static_cast<u32>(cold->bufferSize());
   e.exits.place_edges(native);

@@ -1,0 +1,111 @@
+// Probe groups: accesses off one base register that lie close together share one probe. A probe that hits
+// proves that nothing in the group can fault, so the rest of the group needs no check; one that misses hands
+// all instructions up to the group's last to their handlers. A group is never open across an instruction whose
+// effect on registers or translations is not known.
+#include <algorithm>
+#include <optional>
+
+#include "jit/insn_effects.h"
+#include "jit/passes/passes.h"
+
+namespace reprise::jit {
+namespace {
+
+using cpu::Insn;
+
+/// Wider groups would cross pages more often.
+constexpr i64 kMaxSpanBytes = 256;
+
+/// A group and the one that follows it, found from the block's end to its beginning.
+struct Choice {
+  unsigned saved = 0;  // probes, from here to the end of the block
+  u16 last = 0;        // of the group that begins here, 0 when none does
+};
+
+class GroupFinder {
+ public:
+  explicit GroupFinder(std::span<const Insn> block) : block_(block), accesses_(block.size()) {
+    for (std::size_t i = 0; i < block.size(); ++i) accesses_[i] = access_of(block[i]);
+  }
+
+  void find(Plan& plan) {
+    std::vector<Choice> choices(block_.size() + 1);
+    for (std::size_t i = block_.size(); i-- > 0;) {
+      choices[i].saved = choices[i + 1].saved;
+      unsigned members = 0;
+      walk(i, [&](std::size_t at, i64, i64, i64, bool) {
+        if (++members < 2) return;
+        const unsigned saved = members - 1 + choices[at + 1].saved;
+        if (saved > choices[i].saved) choices[i] = {saved, static_cast<u16>(at)};
+      });
+    }
+    for (std::size_t i = 0; i < block_.size();) {
+      if (choices[i].last == 0) {
+        ++i;
+        continue;
+      }
+      add(plan, i, choices[i].last);
+      i = choices[i].last + std::size_t{1};
+    }
+  }
+
+ private:
+  /// Visits the accesses of the group that begins with the one of instruction `first`: index, how far the base
+  /// has moved, and the bounds and kind of the group so far.
+  template <class Visit>
+  void walk(std::size_t first, Visit visit) const {
+    if (!accesses_[first]) return;
+    const MemoryAccess& leader = *accesses_[first];
+    i64 low = leader.disp;
+    i64 high = leader.disp + leader.bytes;
+    i64 shift = 0;
+    bool writes = false;
+    for (std::size_t i = first; i < block_.size(); ++i) {
+      if (!effects_known(block_[i])) return;
+      if (const auto& access = accesses_[i];
+          access && access->base == leader.base && access->seg == leader.seg) {
+        const i64 begin = shift + access->disp;
+        const i64 end = begin + access->bytes;
+        if (std::max(high, end) - std::min(low, begin) <= kMaxSpanBytes) {
+          low = std::min(low, begin);
+          high = std::max(high, end);
+          writes |= access->writes;
+          visit(i, shift, low, high, writes);
+        }
+      }
+      const std::optional<i32> change = change_of(block_[i], leader.base);
+      if (!change) return;
+      shift += *change;
+    }
+  }
+
+  void add(Plan& plan, std::size_t first, std::size_t last) const {
+    ProbeGroup group;
+    group.base = accesses_[first]->base;
+    group.seg = accesses_[first]->seg;
+    group.first = static_cast<u16>(first);
+    group.last = static_cast<u16>(last);
+    const auto index = static_cast<i16>(plan.groups.size());
+    walk(first, [&](std::size_t at, i64 shift, i64 low, i64 high, bool writes) {
+      if (at > last) return;
+      group.low = static_cast<i32>(low);
+      group.high = static_cast<i32>(high);
+      group.writes = writes;
+      PlannedInsn& planned = plan.insns[at];
+      planned.group = index;
+      planned.stack = accesses_[at]->stack;
+      planned.disp = static_cast<i32>(accesses_[at]->disp);
+      planned.shift = static_cast<i32>(shift);
+    });
+    plan.groups.push_back(group);
+  }
+
+  std::span<const Insn> block_;
+  std::vector<std::optional<MemoryAccess>> accesses_;
+};
+
+}  // namespace
+
+void find_probe_groups(std::span<const Insn> insns, Plan& plan) { GroupFinder(insns).find(plan); }
+
+}  // namespace reprise::jit
