@@ -1,9 +1,10 @@
 // How many host instructions generated code ran for the guest's, by what they are for (--count-host-insns).
 //
-// Code is counted in pieces that run from their first instruction to their last: a block's head, its body, and each way on
-// behind the branch at its end. Generated code counts how often each begins; the translator knows what is in it. Left out
-// are slow paths, exits, stubs and handlers. A piece counts whole also when its slow path leaves it in the middle, or a REP has nothing to do.
-// A string instruction with REP is one instruction for guest and host.
+// Code is counted in pieces that run from their first instruction to their last: a block's head, its body,
+// and each way on behind the branch at its end. Generated code counts how often each begins; the translator
+// knows what is in it. Left out are slow paths, exits, stubs and handlers. A piece counts whole also when its
+// slow path leaves it in the middle, or a REP has nothing to do. A string instruction with REP is one
+// instruction for guest and host.
 #pragma once
 
 #include <array>

@@ -20,8 +20,8 @@ inline bool general_operand(const cpu::Insn& in, unsigned index) {
 /// Its number.
 inline unsigned gpr_of(const cpu::Insn& in, unsigned index) { return in.reg[index] / 8; }
 
-/// Whether the address of the memory operand is that of a host operand with registers in place of the guest's. A
-/// displacement relative to the page may be longer than the one relative to rip.
+/// Whether the address of the memory operand is that of a host operand with registers in place of the
+/// guest's. A displacement relative to the page may be longer than the one relative to rip.
 inline bool plain_address(const cpu::Insn& in) {
   const bool absolute = in.base / 8 == cpu::kGprZero && in.index / 8 == cpu::kGprZero;
   return absolute || in.addr_shift != 0 || in.disp == static_cast<i32>(in.disp);

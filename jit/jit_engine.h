@@ -1,8 +1,53 @@
 // The translating engine: blocks that are used often become host code; everything else is interpreted.
 //
-// A block is translated whole. When the budget ends inside it, or it lies where code is not cached, or some
-// of it lies beyond the limit of its segment, the interpreter runs it, so events come after exactly the
-// instruction they are due at.
+// GOALS, in this order. The guest cannot tell that there is a translator: registers, memory, faults,
+// instruction counts and the instant of every event are the interpreter's. Each instruction has one
+// definition, its handler in cpu/; generated code is the same instruction of the host on other operands, or a
+// call of the handler. Then speed, of the code and of making it.
+//
+// TERMS
+//   block      decoded instructions inside one page (cpu/blocks); what the interpreter runs
+//   unit       a copy of what translation needs to know of a block (translation_unit.h), with its
+//   plan       what passes found out about the instructions, for every kind of host (plan.h, passes/)
+//   back end   turns units into code of the host and runs it (host_backend.h; x64/ is the one there is)
+//   region     what was translated as one, today a block, and the record of its code (region.h)
+//   edge       a jump out of a region to a fixed place in the same page
+//   entry      a call of generated code by this engine; exit: its return, with a NativeExit (jit_context.h)
+//   handler    the function in cpu/ that executes one instruction, for all engines
+//
+// LIFE OF A REGION
+//   1. run() asks BlockSource for the block at rip and counts. At the threshold translate() makes unit and
+//      region; where code is not kept (device memory), or without memory for code, never.
+//   2. The region is entered from here, by linked edges, and through jump tables (jump_tables.h). An edge
+//      first leads to an exit stub; the exit tells which edge it was, and link() points it at the region that
+//      the engine finds next. Returns and indirect jumps look their target up in the table of its page; the
+//      engine enters it there when it first comes by.
+//   3. It goes when its block does (block_removed): its edges and those that lead to it lead to exit stubs
+//      again and its place in the table to a miss. The record stays until the engine is next between blocks,
+//      since the region may be running. A block that is only suspended keeps its region, detached. When the
+//      memory for code or tables is full all regions go.
+//
+// MODE KEY. A region is code for one cpu::ModeKey: what decoding depends on, privilege, and what is checked
+// or raised at decode time. It also fixes the view of the TLB (data_view). Beyond that code assumes nothing:
+// segment bases and limits, page tables and the x87's control word are looked at when it runs. Jump tables
+// are by page and mode; the fetch TLB of a view points at those of one mode, and enter_mode() takes them out
+// of reach when another mode comes with the same view. Links join regions of one mode; what changes the mode
+// (a handler) goes on through a look-up.
+//
+// INVALIDATION. Blocks are found by physical address. A store to a page with code, by whatever (slow path,
+// device, page walk), removes the blocks it touches (mmu/code_pages.h). A change of translation needs nothing
+// here: links stay inside a page, and everything else goes through the fetch TLB. A region whose instruction
+// crosses into a second page compares that page's physical address each time.
+//
+// EXACTNESS
+//   - The head of a region charges all its instructions to the budget. With too few left the interpreter runs
+//     them one by one, so that an event comes after exactly the instruction it is due at.
+//   - Where anything may look at the guest (handlers, exits), its registers and flags are in the Cpu, and rip
+//     and the count are those of the instruction. A fault is always raised by a handler.
+//   - A handler that wants the run to end, or that removed the running block, leaves generated code behind
+//     its instruction.
+//   - Probes read the first-level TLB and what the second one refills it with. They never walk: walks are the
+//     handlers'.
 #pragma once
 
 #include <array>
@@ -12,9 +57,9 @@
 
 #include "cpu/blocks/block_source.h"
 #include "cpu/engine/engine.h"
+#include "jit/host_backend.h"
 #include "jit/jit_options.h"
 #include "jit/jump_tables.h"
-#include "jit/native_block.h"
 #include "jit/translation_notes.h"
 
 namespace reprise::jit {
@@ -32,20 +77,20 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   u64 translated() const { return translated_; }
   /// Blocks that could not be translated: none but for mistakes of ours.
   u64 failures() const { return failures_; }
+  /// What ran in all modes, if the options ask for it.
+  HostInsnTotals host_insns() const;
 
   /// Generated code goes on in the mode of `cpu`. Called by it, through handlers that change the mode.
   void enter_mode(cpu::Cpu& cpu);
 
  private:
-  struct Host;
-
   void block_removed(cpu::Block& block) override;
   void block_suspended(cpu::Block& block) override;
   /// No jump leads into its code or from it to other code any more.
-  void detach(NativeBlock& native);
+  void detach(Region& region);
   bool translatable(const cpu::Block& block) const;
   void translate(cpu::Cpu& cpu, cpu::Block& block);
-  void link(Edge& edge, NativeBlock& target);
+  void link(Edge& edge, Region& target);
   void unlink(Edge& edge);
   void drop_all_code();
   void forget_removed();
@@ -55,7 +100,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   const JitOptions options_;
   TranslationNotes notes_;
   cpu::BlockSource source_;
-  std::unique_ptr<Host> host_;  // nullptr: this host gives no executable memory
+  const std::unique_ptr<HostBackend> host_;  // nullptr: this host gives no executable memory
   JumpTables jump_tables_;
   JitContext context_;
   // The modes and the processor whose jump tables the fetch TLBs hold, by view. Number 0: none.
@@ -66,8 +111,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   const cpu::Cpu* noted_cpu_ = nullptr;
   EnteredMode entered_[mmu::kViews];
   std::vector<u64> calls_;
-  std::vector<std::unique_ptr<NativeBlock>> live_;
-  std::vector<std::unique_ptr<NativeBlock>> removed_;  // since the engine last looked for a block
+  std::vector<std::unique_ptr<Region>> live_;
+  std::vector<std::unique_ptr<Region>> removed_;  // since the engine last looked for a block
   u64 translated_ = 0;
   u64 translated_insns_ = 0;
   u64 probes_ = 0;
@@ -86,7 +131,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   // Host instructions that code ran which is gone, by Who.
   enum Who : u8 { kUser, kKernel, kAllWho };
   using HostInsnsByWho = std::array<HostInsnTotals, kAllWho>;
-  static void add_counts(const NativeBlock& native, HostInsnsByWho& sums);
+  static void add_counts(const Region& region, HostInsnsByWho& sums);
+  HostInsnsByWho host_insns_by_who() const;
   std::string host_insn_stats() const;
   HostInsnsByWho host_insns_;
   u64 links_ = 0;

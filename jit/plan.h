@@ -1,5 +1,5 @@
-// The plan of a block: what the emission of its instructions knows beyond each of them alone. Independent of the host; made by the
-// passes of jit/passes/.
+// The plan of a block: what the emission of its instructions knows beyond each of them alone. Independent of
+// the host; made by the passes of jit/passes/.
 #pragma once
 
 #include <span>
@@ -35,7 +35,8 @@ struct Plan {
   std::vector<ProbeGroup> groups;
 };
 
-/// The plan for instructions that run one after the other, of 64-bit or 32-bit code; by the passes that `passes` has.
+/// The plan for instructions that run one after the other, of 64-bit or 32-bit code; by the passes that
+/// `passes` has.
 Plan make_plan(std::span<const cpu::Insn> insns, PassSet passes);
 
 }  // namespace reprise::jit

@@ -1,10 +1,11 @@
-// Dead flags: where the status flags need not be what they should, because instructions that touch registers only and cannot fail
-// come next, and one of them writes all of them before any reads one. Whoever jumps there need not save them.
+// Dead flags: where the status flags need not be what they should, because instructions that touch registers
+// only and cannot fail come next, and one of them writes all of them before any reads one. Whoever jumps
+// there need not save them.
 #include <algorithm>
 
 #include "jit/insn_forms.h"
-#include "jit/native_block.h"
 #include "jit/passes/passes.h"
+#include "jit/translation_unit.h"
 #include "jit/vector_facts.h"
 #include "jit/x87_facts.h"
 

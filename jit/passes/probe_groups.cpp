@@ -1,7 +1,7 @@
 // Probe groups: accesses off one base register that lie close together share one probe. A probe that hits
 // proves that nothing in the group can fault, so the rest of the group needs no check; one that misses hands
-// all instructions up to the group's last to their handlers. A group is never open across an instruction whose
-// effect on registers or translations is not known.
+// all instructions up to the group's last to their handlers. A group is never open across an instruction
+// whose effect on registers or translations is not known.
 #include <algorithm>
 #include <optional>
 
@@ -50,8 +50,8 @@ class GroupFinder {
   }
 
  private:
-  /// Visits the accesses of the group that begins with the one of instruction `first`: index, how far the base
-  /// has moved, and the bounds and kind of the group so far.
+  /// Visits the accesses of the group that begins with the one of instruction `first`: index, how far the
+  /// base has moved, and the bounds and kind of the group so far.
   template <class Visit>
   void walk(std::size_t first, Visit visit) const {
     if (!accesses_[first]) return;

@@ -11,13 +11,13 @@ class Addresses {
   Addresses(Emission& emission, GuestRegisters& registers, SlowPaths& slow_paths)
       : em_(emission), regs_(registers), slow_paths_(slow_paths) {}
 
-  /// The effective address of the explicit memory operand, a plain_address(), to be truncated to the address size; uses
-  /// the scratch registers where it must.
+  /// The effective address of the explicit memory operand, a plain_address(), to be truncated to the address
+  /// size; uses the scratch registers where it must.
   Mem of(const cpu::Insn& in);
   /// Scratch 0: `disp` from guest register `gpr`, without its segment's base.
   void load(unsigned gpr, i32 disp);
-  /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch 1. Outside
-  /// 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path.
+  /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch
+  /// 1. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path.
   void add_segment(u8 seg, mmu::Access access, unsigned bytes);
   /// Scratch 0, rip, becomes the linear address in segmented_code().
   void add_code_base() { em_.a.add(kScratch0.r32(), regs_.segment_base(cpu::CS, 4)); }

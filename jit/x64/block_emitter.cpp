@@ -12,7 +12,7 @@ void BlockEmitter::begin() {
   a.begin_piece();
   exits.begin();
   if (segmented()) check_code_limit();
-  if (block.crosses_page()) check_second_page();
+  if (unit.second_page) check_second_page();
   body_begin = a.offset();
   a.begin_piece();
   owned.check(0);
@@ -22,8 +22,8 @@ void BlockEmitter::begin() {
 void BlockEmitter::check_code_limit() {
   constexpr i32 kMaxInsnBytes = 15;
   const CountAs lookup(a, HostInsn::Lookup);
-  const cpu::Insn& last = block.insns[block.count - 1];
-  i32 low = block.insns[0].offset;
+  const cpu::Insn& last = unit.insns.back();
+  i32 low = unit.insns[0].offset;
   i32 high = last.length() != 0 ? last.next_offset : last.offset + kMaxInsnBytes;
   const bool jumps = relative_branch(last) && last.imm < kPageBytes;
   if (jumps) {
@@ -39,7 +39,7 @@ void BlockEmitter::check_code_limit() {
     a.cmp(kScratch1, 0x10000);
     a.ja(refuse);
   }
-  if (low < block.insns[0].offset) {
+  if (low < unit.insns[0].offset) {
     a.add(kScratch0, low);
     a.js(refuse);
   }
@@ -54,7 +54,7 @@ void BlockEmitter::check_second_page() {
   tlb.load_index();
   a.cmp(kScratch0, tlb.entry(mmu::Access::Fetch, offsetof(mmu::TlbEntry, tag_linear)));
   a.jne(refuse);
-  a.mov(kScratch0, block.second_phys);
+  a.mov(kScratch0, *unit.second_page);
   a.cmp(kScratch0, tlb.entry(mmu::Access::Fetch, offsetof(mmu::TlbEntry, phys_page)));
   a.jne(refuse);
 }

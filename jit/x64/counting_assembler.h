@@ -8,13 +8,14 @@ namespace reprise::jit::x64 {
 
 class CountingAssembler final : public x86::Assembler {
  public:
-  /// Instructions are counted in `code`'s pieces, the first of which begins with begin_piece(); nullptr: they are not.
+  /// Instructions are counted in `code`'s pieces, the first of which begins with begin_piece(); nullptr: they
+  /// are not.
   void count_in(CountedCode* code) {
     code_ = code;
     piece_ = &uncounted_;
   }
-  /// What follows runs from its first instruction to its last. Where instructions are counted this takes the group
-  /// register; status flags stay.
+  /// What follows runs from its first instruction to its last. Where instructions are counted this takes the
+  /// group register; status flags stay.
   void begin_piece();
   /// What is emitted from here on is for `kind`. Returns what the instructions before were for.
   HostInsn count_as(HostInsn kind) {

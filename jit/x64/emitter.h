@@ -46,8 +46,8 @@ inline Gp host_gp(unsigned id, unsigned bytes) {
 inline Gp scratch0(unsigned bytes) { return host_gp(kScratch0.id(), bytes); }
 inline Gp scratch1(unsigned bytes) { return host_gp(kScratch1.id(), bytes); }
 
-/// Values of Frame::owned_vectors. kOwnedXmm: the upper halves of the YMM registers are zero, on the host and in
-/// the Cpu, or the host has none.
+/// Values of Frame::owned_vectors. kOwnedXmm: the upper halves of the YMM registers are zero, on the host and
+/// in the Cpu, or the host has none.
 enum OwnedVectors : u8 { kOwnedNone = 0, kOwnedXmm = 1, kOwnedYmm = 2 };
 
 /// On the host stack while generated code runs; rsp points at it.

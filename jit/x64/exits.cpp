@@ -3,7 +3,6 @@
 #include <cstddef>
 
 #include "common/check.h"
-#include "jit/passes/passes.h"
 
 namespace reprise::jit::x64 {
 
@@ -14,7 +13,7 @@ void Exits::begin() {
   out_of_budget_ = a_.newLabel();
   jump_miss_ = a_.newLabel();
   const CountAs budget(a_, HostInsn::Budget);
-  a_.sub(kBudgetReg, em_.block.count);
+  a_.sub(kBudgetReg, em_.unit.count());
   a_.jb(out_of_budget_);
 }
 
@@ -82,7 +81,7 @@ void Exits::go_to_scratch() {
 
 /// After a jump that ends in a rel32.
 void Exits::edge_to(u64 offset, const Label& stub) {
-  edges_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, 0, {}});
+  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, 0, {}});
 }
 
 /// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags
@@ -90,9 +89,8 @@ void Exits::edge_to(u64 offset, const Label& stub) {
 u32 Exits::charge_without_flags(u64 offset) const {
   if (!em_.has(Pass::Flags) || flags_.in_rax() || flags_.producer() == nullptr || offset >= kPageBytes)
     return 0;
-  const u64 phys = align_down(em_.block.phys, kPageBytes) + offset;
-  const cpu::Block* target = em_.context.blocks.find(phys, em_.block.mode);
-  return target != nullptr && flags_dead_at_entry(*target, em_.context.options.passes) ? target->count : 0;
+  const SuccessorHint* target = em_.unit.successor(offset);
+  return target != nullptr && target->flags_dead ? target->insns : 0;
 }
 
 void Exits::go_to_charged(u64 offset, u32 charge) {
@@ -106,7 +104,7 @@ void Exits::go_to_charged(u64 offset, u32 charge) {
   }
   const CountAs jump(a_, HostInsn::EndJump);
   a_.long_().jmp(stub);
-  edges_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, charge, *flags_.producer()});
+  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, charge, *flags_.producer()});
 }
 
 void Exits::branch_on_flags(x86::CondCode condition, u64 taken, u64 next) {
@@ -147,7 +145,7 @@ void Exits::load_jump_target(u64 offset) {
   const CountAs lookup(a_, HostInsn::Lookup);
   flags_.save();
   regs_.load_rip(static_cast<i32>(offset));
-  if (em_.block.insns[em_.index].operand_bytes == 2) a_.movzx(scratch0(4), scratch0(2));
+  if (em_.unit.insns[em_.index].operand_bytes == 2) a_.movzx(scratch0(4), scratch0(2));
   check_target();
 }
 
@@ -179,13 +177,13 @@ void Exits::finish() {
   a_.jmp(em_.address_of(em_.context.stubs.jump_miss[em_.segmented()][em_.view_index()]));
 
   a_.bind(out_of_budget_);
-  a_.add(kBudgetReg, em_.block.count);
-  regs_.set_rip(em_.block.insns[0].offset);
+  a_.add(kBudgetReg, em_.unit.count());
+  regs_.set_rip(em_.unit.insns[0].offset);
   a_.jmp(em_.address_of(em_.context.stubs.leave));
 
-  CHECK(edges_.size() <= NativeBlock::kMaxEdges);
-  for (std::size_t i = 0; i < edges_.size(); ++i) {
-    PendingEdge& pending = edges_[i];
+  CHECK(exits_.size() <= HostCode::kMaxExits);
+  for (std::size_t i = 0; i < exits_.size(); ++i) {
+    PendingExit& pending = exits_[i];
     pending.stub_begin = a_.offset();
     a_.bind(pending.stub);
     if (pending.charge != 0) {
@@ -194,19 +192,17 @@ void Exits::finish() {
       emit_save_flags(a_);
     }
     regs_.set_rip(pending.page_offset);
-    a_.mov(kScratch1, reinterpret_cast<u64>(&em_.native.edge[i]));
+    a_.mov(kScratch1, reinterpret_cast<u64>(&em_.unit.region->edges[i]));
     a_.jmp(em_.address_of(em_.context.stubs.leave_edge));
   }
 }
 
-void Exits::place_edges(NativeBlock& native) const {
-  for (const PendingEdge& pending : edges_) {
-    Edge& edge = native.edge[native.edges++];
-    edge.owner = &native;
-    edge.jump = native.code + pending.jump_end - 4;
-    edge.stub = native.cold_code + pending.stub_begin;
-    edge.page_offset = pending.page_offset;
-    edge.charge = pending.charge;
+void Exits::place_exits(HostCode& code) const {
+  for (const PendingExit& pending : exits_) {
+    code.exit[code.exits++] = {.jump = code.hot.data() + pending.jump_end - 4,
+                               .stub = code.cold.data() + pending.stub_begin,
+                               .page_offset = pending.page_offset,
+                               .charge = pending.charge};
   }
 }
 

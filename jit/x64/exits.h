@@ -1,9 +1,10 @@
-// Exits: ends of blocks: jumps within the page, which are linked; jumps elsewhere, which are looked up; the way back to the
-// engine.
+// Exits: ends of blocks: jumps within the page, which are linked; jumps elsewhere, which are looked up; the
+// way back to the engine.
 #pragma once
 
 #include <vector>
 
+#include "jit/region.h"
 #include "jit/x64/addresses.h"
 #include "jit/x64/tlb_probe.h"
 
@@ -26,8 +27,8 @@ class Exits {
   /// Whether the block's code already goes somewhere in every case.
   bool ended() const { return ended_; }
 
-  /// To the instruction at `offset` from the page's beginning, which follows, or which a jump in the page leads
-  /// to.
+  /// To the instruction at `offset` from the page's beginning, which follows, or which a jump in the page
+  /// leads to.
   void go_to(u64 offset);
   /// The running instruction jumps to `offset` from the page's beginning. Beyond the limit of CS: slow path.
   void jump_to(u64 offset);
@@ -37,8 +38,8 @@ class Exits {
   void branch_on_flags(x86::CondCode condition, u64 taken, u64 next);
   /// To the one at `taken` when the host's flags say so, else to that at `next`. The guest's are in rax.
   void branch(x86::CondCode condition, u64 taken, u64 next);
-  /// Finds the code for the rip in scratch 0: scratch 1 is its address, the group register the base of its page, scratch
-  /// 0 the offset in that page. Or goes the slow path.
+  /// Finds the code for the rip in scratch 0: scratch 1 is its address, the group register the base of its
+  /// page, scratch 0 the offset in that page. Or goes the slow path.
   void look_up() { look_up(slow_paths_.slow()); }
   /// To what look_up() found. Before that, scratch 0 and 1 and the group register must be kept.
   void go_to_found();
@@ -50,15 +51,15 @@ class Exits {
   /// Exit stubs.
   void finish();
   /// When the block's code has its place.
-  void place_edges(NativeBlock& native) const;
+  void place_exits(HostCode& code) const;
 
  private:
-  struct PendingEdge {
+  struct PendingExit {
     u64 jump_end;  // offset in the code
     Label stub;
     u16 page_offset;
     u64 stub_begin;          // offset in the cold code
-    u32 charge;              // Edge::charge
+    u32 charge;              // ExitJump::charge
     FlagsProducer producer;  // when there is a charge
   };
 
@@ -77,7 +78,7 @@ class Exits {
   Label out_of_budget_;
   Label jump_miss_;
   bool ended_ = false;
-  std::vector<PendingEdge> edges_;
+  std::vector<PendingExit> exits_;
 };
 
 }  // namespace reprise::jit::x64

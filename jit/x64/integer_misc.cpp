@@ -38,7 +38,7 @@ void read_tsc(BlockEmitter& e) {
   e.a.mov(kScratch0, e.regs.field(&e.context.cpu.state.tsc_offset, 8));
   e.a.add(kScratch0, x86::ptr(kScratch1, offsetof(JitContext, target_ns)));
   e.a.sub(kScratch0, kBudgetReg);
-  e.a.sub(kScratch0, e.block.count - e.index);
+  e.a.sub(kScratch0, e.unit.count() - e.index);
   e.flags.lost();
 }
 

@@ -41,9 +41,9 @@ Mem Operands::probe(const Mem& at, unsigned address_bytes, u8 seg, Access access
 
 Mem Operands::probe(const Insn& in, Access access, unsigned bytes, unsigned alignment) {
   const CountAs probing(em_.a, HostInsn::Probe);
-  const PlannedInsn& planned = em_.plan.insns[em_.index];
+  const PlannedInsn& planned = em_.unit.plan.insns[em_.index];
   if (!planned.stack && groups_.open(planned)) {
-    CHECK(access != Access::Write || em_.plan.groups[static_cast<unsigned>(planned.group)].writes);
+    CHECK(access != Access::Write || em_.unit.plan.groups[static_cast<unsigned>(planned.group)].writes);
     if (alignment > 1) {
       flags_.save();
       addresses_.load(in.base / 8, planned.disp);
@@ -65,7 +65,7 @@ Mem Operands::probe(const Insn& in, Access access, unsigned bytes, unsigned alig
 
 Mem Operands::probe_stack(unsigned gpr, i32 disp, Access access, unsigned bytes) {
   const CountAs probing(em_.a, HostInsn::Probe);
-  const PlannedInsn& planned = em_.plan.insns[em_.index];
+  const PlannedInsn& planned = em_.unit.plan.insns[em_.index];
   if (planned.stack && groups_.open(planned)) return groups_.operand(planned, bytes);
   const u8 seg = em_.mode().has(cpu::ModeKey::kFlatData) ? u8{cpu::kSegFlat} : u8{cpu::SS};
   return probe(x86::ptr(regs_.fetched(gpr, 8, kScratch0), disp), em_.stack_bytes(), seg, access, bytes);

@@ -1,5 +1,5 @@
-// Operands: memory operands of the guest's instructions as host operands, with the probes that make them so: one for
-// each access, or one for a group of them (jit/plan.h).
+// Operands: memory operands of the guest's instructions as host operands, with the probes that make them so:
+// one for each access, or one for a group of them (jit/plan.h).
 #pragma once
 
 #include "jit/insn_forms.h"
@@ -8,8 +8,8 @@
 
 namespace reprise::jit::x64 {
 
-/// Accesses that share the probe of a group. While one is open, the group register holds the host address of the group's first
-/// byte or, where the base is pinned, the distance from guest addresses to host addresses.
+/// Accesses that share the probe of a group. While one is open, the group register holds the host address of
+/// the group's first byte or, where the base is pinned, the distance from guest addresses to host addresses.
 class ProbeGroups {
  public:
   ProbeGroups(Emission& emission, GuestRegisters& registers, StatusFlags& flags, SlowPaths& slow_paths,
@@ -21,8 +21,8 @@ class ProbeGroups {
         addresses_(addresses),
         tlb_(tlb) {}
 
-  /// Probes for all of the group of the running instruction's access, unless that is done already. False: it has no group, or too
-  /// little is left of it.
+  /// Probes for all of the group of the running instruction's access, unless that is done already. False: it
+  /// has no group, or too little is left of it.
   bool open(const PlannedInsn& planned);
   /// The host operand of the access, whose group is open.
   Mem operand(const PlannedInsn& planned, unsigned bytes) const;
@@ -36,7 +36,7 @@ class ProbeGroups {
   void end_insn();
 
  private:
-  const ProbeGroup& group_of(int number) const { return em_.plan.groups[static_cast<unsigned>(number)]; }
+  const ProbeGroup& group_of(int number) const { return em_.unit.plan.groups[static_cast<unsigned>(number)]; }
   bool by_distance(const ProbeGroup& group) const;
 
   Emission& em_;
@@ -61,13 +61,13 @@ class Operands {
         tlb_(tlb),
         groups_(groups) {}
 
-  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the base of
-  /// `seg` is added. Takes both scratch registers; a miss, or an address that is no multiple of `alignment`, goes to the
-  /// slow path.
+  /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the
+  /// base of `seg` is added. Takes both scratch registers; a miss, or an address that is no multiple of
+  /// `alignment`, goes to the slow path.
   Mem probe(const Mem& at, unsigned address_bytes, u8 seg, mmu::Access access, unsigned bytes,
             unsigned alignment = 1, Extent extent = Extent::Operand);
-  /// That of the explicit memory operand, which is plain_memory(): by the probe of its group where it has one. The host
-  /// operand may name the base register, which must still hold what it did.
+  /// That of the explicit memory operand, which is plain_memory(): by the probe of its group where it has
+  /// one. The host operand may name the base register, which must still hold what it did.
   Mem probe(const cpu::Insn& in, mmu::Access access, unsigned bytes, unsigned alignment = 1);
   /// That of the `bytes` at `disp` from guest register `gpr`, the implicit operand of a stack instruction.
   Mem probe_stack(unsigned gpr, i32 disp, mmu::Access access, unsigned bytes);

@@ -12,8 +12,8 @@ Label Refusals::before(u32 next) {
 void Refusals::finish() {
   for (const Pending& pending : pending_) {
     em_.a.bind(pending.entry);
-    em_.a.add(kBudgetReg, em_.block.count - pending.next);
-    regs_.set_rip(em_.block.insns[pending.next].offset);
+    em_.a.add(kBudgetReg, em_.unit.count() - pending.next);
+    regs_.set_rip(em_.unit.insns[pending.next].offset);
     em_.a.jmp(em_.address_of(em_.context.stubs.leave_interpret));
   }
 }

@@ -1,6 +1,6 @@
-// OwnedRegisters: the guest's vector and x87 registers in the host's. Code that needs them checks at a block's head, and behind
-// every call of a handler, that they are owned (Frame::owned_*), and acquires them out of line when they are not. The
-// stubs do that: vector_state.h.
+// OwnedRegisters: the guest's vector and x87 registers in the host's. Code that needs them checks at a
+// block's head, and behind every call of a handler, that they are owned (Frame::owned_*), and acquires them
+// out of line when they are not. The stubs do that: vector_state.h.
 #pragma once
 
 #include <vector>
@@ -42,7 +42,11 @@ class OwnedRegisters {
   /// Instruction `index` of the block leaves its address in the guest's FIP.
   void sets_fip(u32 index) { fip_until_ = index + 1; }
 
-  /// The registers that the instructions from `next` on need are the guest's from here on. Status flags are in rax.
+  /// Whether any instruction needs any.
+  bool needed() const { return vectors_until_ != 0 || x87_until_ != 0; }
+
+  /// The registers that the instructions from `next` on need are the guest's from here on. Status flags are
+  /// in rax.
   void check(u32 next);
   /// The same where they are known not to be, out of line.
   void acquire(u32 next);

@@ -46,7 +46,7 @@ void SlowPaths::call_handler() {
 bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   if (first == last) return false;
   for (unsigned i = first; i <= last; ++i) {
-    const cpu::Insn& in = em_.block.insns[i];
+    const cpu::Insn& in = em_.unit.insns[i];
     if (on_vector_registers(in) || x87_facts(in.mnemonic).x87) return true;
   }
   return false;
@@ -58,7 +58,7 @@ void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
   if (worth_repeating(path.first, path.last)) {
     // The group as a whole missed, as where it crosses a page: each access with a probe of its own.
     owned_.set_pending_fip(path.fip);
-    const bool with_end = ended && path.last + 1 == em_.block.count;
+    const bool with_end = ended && path.last + 1 == em_.unit.count();
     for (unsigned i = path.first; i <= path.last - (with_end ? 1 : 0); ++i) emit(i);
     flags_.save();
     if (with_end) {
@@ -86,7 +86,7 @@ void SlowPaths::finish(bool ended, const EmitInsn& emit) {
 
 void SlowPaths::finish_calls() {
   em_.a.bind(call_handlers_);
-  em_.a.mov(kScratch1, reinterpret_cast<u64>(&em_.block));
+  em_.a.mov(kScratch1, reinterpret_cast<u64>(em_.unit.region));
   em_.a.jmp(em_.address_of(em_.context.stubs.call_handlers));
 }
 

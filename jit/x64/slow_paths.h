@@ -1,5 +1,5 @@
-// SlowPaths: what happens out of line when the fast path of an instruction cannot do it: its handler runs, with those of all others
-// that relied on the same probe.
+// SlowPaths: what happens out of line when the fast path of an instruction cannot do it: its handler runs,
+// with those of all others that relied on the same probe.
 #pragma once
 
 #include <functional>

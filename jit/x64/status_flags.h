@@ -1,5 +1,6 @@
-// StatusFlags: whether the guest's status flags are the host's, or rax has them, or both. Instructions make them in the host's;
-// rax must have them before anything that destroys the host's or may show them to the guest.
+// StatusFlags: whether the guest's status flags are the host's, or rax has them, or both. Instructions make
+// them in the host's; rax must have them before anything that destroys the host's or may show them to the
+// guest.
 #pragma once
 
 #include "jit/x64/emission.h"

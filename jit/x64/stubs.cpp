@@ -86,7 +86,7 @@ class StubBuilder {
     a_.jmp(epilogue_);
   }
 
-  void call_handlers(CallHandlers function) {
+  void call_handlers(const HostCalls& calls) {
     constexpr i32 kReturnAddress = 8;
     const Label not_next = a_.newLabel();
     spill();
@@ -96,7 +96,7 @@ class StubBuilder {
     a_.mov(x86::esi, kScratch0.r32());
     a_.mov(x86::rdx, kScratch1);
     a_.sub(x86::rsp, 8);
-    a_.mov(x86::rax, reinterpret_cast<u64>(function));
+    a_.mov(x86::rax, reinterpret_cast<u64>(calls.call_handlers));
     a_.call(x86::rax);
     a_.add(x86::rsp, 8);
     a_.test(x86::eax, x86::eax);
@@ -137,10 +137,10 @@ class StubBuilder {
     if (!in_block) a_.lea(x86::rsp, x86::ptr(x86::rsp, 8));
   }
 
-  void refill(mmu::View view, mmu::Access access, RefillFunction function) {
+  void refill(mmu::View view, mmu::Access access, const HostCalls& calls) {
     a_.add(kScratch0,
            x86::qword_ptr(kCpuReg, kScratch1, 0, tlb(view, access, offsetof(mmu::TlbEntry, tag_linear))));
-    call_lean(reinterpret_cast<u64>(function), true, [&](i32) {
+    call_lean(reinterpret_cast<u64>(calls.refill), true, [&](i32) {
       a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
       a_.mov(x86::rsi, kScratch0);
       a_.mov(x86::edx, static_cast<u32>(access));
@@ -149,8 +149,8 @@ class StubBuilder {
     a_.ret();
   }
 
-  void store_beside_code(mmu::View view, StoreBesideCodeFunction function) {
-    call_lean(reinterpret_cast<u64>(function), true, [&](i32) {
+  void store_beside_code(mmu::View view, const HostCalls& calls) {
+    call_lean(reinterpret_cast<u64>(calls.store_beside_code), true, [&](i32) {
       a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias));
       a_.mov(x86::rsi, kScratch0);
       a_.mov(x86::rdx, kScratch1);
@@ -163,7 +163,7 @@ class StubBuilder {
     a_.ret();
   }
 
-  void jump_miss(bool segmented, u32 view, ResolveFunction function, const u8* leave_stub) {
+  void jump_miss(bool segmented, u32 view, const HostCalls& calls, const u8* leave_stub) {
     const Label unknown = a_.newLabel();
     a_.add(kScratch0, kGroupReg);
     if (segmented) {
@@ -173,7 +173,7 @@ class StubBuilder {
     } else {
       a_.mov(field(&cpu_.state.rip), kScratch0);
     }
-    call_lean(reinterpret_cast<u64>(function), false, [&](i32 above) {
+    call_lean(reinterpret_cast<u64>(calls.resolve_jump), false, [&](i32 above) {
       a_.mov(x86::rdi, x86::ptr(x86::rsp, above + static_cast<i32>(offsetof(Frame, context))));
       a_.mov(x86::rsi, kScratch0);
       a_.mov(x86::edx, view);
@@ -242,8 +242,7 @@ static_assert(offsetof(Frame, owned_x87) == offsetof(Frame, owned_vectors) + 1);
 
 }  // namespace
 
-Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
-                  StoreBesideCodeFunction store_beside_code, ResolveFunction resolve) {
+Stubs build_stubs(CodeArena& arena, const Cpu& cpu, const HostCalls& calls) {
   Stubs stubs;
   CodeHolder code;
   CHECK(code.init(Environment::host(), reinterpret_cast<u64>(arena.next())) == asmjit::kErrorOk);
@@ -273,22 +272,22 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, CallHandlers call_handlers, 
   stubs.leave_edge = here();
   builder.leave(true);
   stubs.call_handlers = here();
-  builder.call_handlers(call_handlers);
+  builder.call_handlers(calls);
   stubs.table_miss = here();
   builder.table_miss();
   for (unsigned view = 0; view < mmu::kViews; ++view) {
     for (const bool segmented : {false, true}) {
       a.align(asmjit::AlignMode::kCode, 16);
       stubs.jump_miss[segmented][view] = here();
-      builder.jump_miss(segmented, view, resolve, stubs.leave);
+      builder.jump_miss(segmented, view, calls, stubs.leave);
       stubs.lookup[segmented][view] = here();
       builder.lookup(segmented, static_cast<mmu::View>(view), stubs.jump_miss[segmented][view]);
     }
     stubs.store_beside_code[view] = here();
-    builder.store_beside_code(static_cast<mmu::View>(view), store_beside_code);
+    builder.store_beside_code(static_cast<mmu::View>(view), calls);
     for (const mmu::Access access : {mmu::Access::Read, mmu::Access::Write, mmu::Access::Fetch}) {
       stubs.refill[view][static_cast<unsigned>(access)] = here();
-      builder.refill(static_cast<mmu::View>(view), access, refill);
+      builder.refill(static_cast<mmu::View>(view), access, calls);
     }
   }
   CHECK(code.flatten() == asmjit::kErrorOk);

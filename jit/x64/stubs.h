@@ -1,7 +1,7 @@
 // The code that all blocks share: the way in, the ways out, calls of handlers, the search for the next block.
 #pragma once
 
-#include "jit/native_block.h"
+#include "jit/jit_context.h"
 #include "jit/x64/code_arena.h"
 #include "mmu/tlb.h"
 
@@ -10,7 +10,7 @@ namespace reprise::jit::x64 {
 struct Stubs {
   /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
   const u8* enter = nullptr;
-  /// Jumped to by a call with r14 = first | last << 16 (instructions of the block), r15 = Block*. Returns
+  /// Jumped to by a call with r14 = first | last << 16 (instructions of the region), r15 = Region*. Returns
   /// when the block goes on after `last`, all registers but the group's reloaded.
   const u8* call_handlers = nullptr;
   /// Called with r14 = linear address - tag, r15 = offset of the entry in its array, after a miss. Returns
@@ -41,12 +41,7 @@ struct Stubs {
   const u8* lookup[2][mmu::kViews] = {};
 };
 
-using ResolveFunction = u32 (*)(JitContext& context, u64 linear, u32 view);
-using RefillFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
-using StoreBesideCodeFunction = bool (*)(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);
-
 /// Builds them in `arena`. Distances between parts of a Cpu are taken from `cpu` and hold for all.
-Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, CallHandlers call_handlers, RefillFunction refill,
-                  StoreBesideCodeFunction store_beside_code, ResolveFunction resolve);
+Stubs build_stubs(CodeArena& arena, const cpu::Cpu& cpu, const HostCalls& calls);
 
 }  // namespace reprise::jit::x64

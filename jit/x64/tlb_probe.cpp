@@ -9,7 +9,7 @@ using mmu::TlbEntry;
 
 Mem TlbProbe::entry(Access access, std::size_t field) const {
   const cpu::Cpu& cpu = em_.context.cpu;
-  const TlbEntry& first = cpu.mmu.tlb_array(em_.view, access).entries[0];
+  const TlbEntry& first = cpu.mmu.tlb_array(em_.unit.view, access).entries[0];
   const i64 offset = offset_in(cpu, &first) - kCpuBias + static_cast<i64>(field);
   return x86::qword_ptr(kCpuReg, kScratch1, 0, static_cast<i32>(offset));
 }

@@ -1,5 +1,5 @@
-// TlbProbe: the look into the first-level TLB, and what a miss does: it asks for a refill and looks again, or goes where the
-// instruction says.
+// TlbProbe: the look into the first-level TLB, and what a miss does: it asks for a refill and looks again, or
+// goes where the instruction says.
 #pragma once
 
 #include <vector>
@@ -19,8 +19,8 @@ class TlbProbe {
   void load_index();
   Mem entry(mmu::Access access, std::size_t field) const;
 
-  /// The linear address in scratch 0 becomes the offset in its page, scratch 1 is for entry(). A miss goes to `slow`, or comes back
-  /// to `retry` with the address again.
+  /// The linear address in scratch 0 becomes the offset in its page, scratch 1 is for entry(). A miss goes to
+  /// `slow`, or comes back to `retry` with the address again.
   void look(const Label& retry, const Label& slow, mmu::Access access, unsigned bytes, Extent extent);
   /// Where a failed look for code goes: to `slow`, but may come back to `retry`.
   Label fetch_miss(const Label& retry, const Label& slow);

@@ -4,7 +4,6 @@
 
 #include "common/check.h"
 #include "jit/insn_forms.h"
-#include "jit/passes/passes.h"
 #include "jit/plan_text.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
@@ -16,14 +15,9 @@ namespace reprise::jit::x64 {
 using cpu::Insn;
 
 struct Translator::Impl final : asmjit::ErrorHandler {
-  Impl(CodeArena& code_arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
-       const cpu::BlockCache& blocks)
+  Impl(CodeArena& code_arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options)
       : arena(code_arena),
-        context{stubs,
-                cpu,
-                options,
-                blocks,
-                asmjit::CpuInfo::host().features().x86().hasBMI2(),
+        context{stubs, cpu, options, asmjit::CpuInfo::host().features().x86().hasBMI2(),
                 options.has(Pass::HostFlags) ? HostFlags::measure(cpu, code_arena) : HostFlags()} {}
   /// An operand combination that does not exist: a mistake of ours, which costs speed only.
   void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed = true; }
@@ -35,12 +29,11 @@ struct Translator::Impl final : asmjit::ErrorHandler {
   bool failed = false;
 };
 
-Translator::Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
-                       const cpu::BlockCache& blocks)
-    : impl_(std::make_unique<Impl>(arena, stubs, cpu, options, blocks)) {}
+Translator::Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options)
+    : impl_(std::make_unique<Impl>(arena, stubs, cpu, options)) {}
 Translator::~Translator() = default;
 
-bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock& native, Listing* listing) {
+std::optional<HostCode> Translator::translate(const TranslationUnit& unit, Listing* listing) {
   asmjit::CodeHolder& code = impl_->code;
   CountingAssembler& a = impl_->assembler;
   CodeArena& arena = impl_->arena;
@@ -54,12 +47,12 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   CHECK(code.newSection(&cold, ".cold", SIZE_MAX, asmjit::SectionFlags::kExecutable, 1) == asmjit::kErrorOk);
 
   const PassSet passes = impl_->context.options.passes;
-  const Plan plan = make_plan({block.insns.get(), block.count}, passes);
-  if (impl_->context.options.count_host_insns) native.counted = std::make_unique<CountedCode>();
-  a.count_in(native.counted.get());
-  BlockEmitter e({a, impl_->context, block, plan, view, native});
-  for (u32 i = 0; i < block.count; ++i) {
-    const Insn& in = block.insns[i];
+  HostCode made;
+  if (impl_->context.options.count_host_insns) made.counted = std::make_unique<CountedCode>();
+  a.count_in(made.counted.get());
+  BlockEmitter e({a, impl_->context, unit});
+  for (u32 i = 0; i < unit.count(); ++i) {
+    const Insn& in = unit.insns[i];
     if (raises(in)) continue;
     e.owned.needs(i, vector_registers(in, passes));
     if (!takes_x87(in, passes)) continue;
@@ -68,56 +61,52 @@ bool Translator::translate(const cpu::Block& block, mmu::View view, NativeBlock&
   }
   e.begin();
   const auto emit = [&](u32 index) {
-    const Insn& in = block.insns[index];
+    const Insn& in = unit.insns[index];
     e.begin_insn(index);
     const bool body_only = raises(in) || !(impl_->context.host_flags.agree(in) || fixes_host_flags(in));
     if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes)))
       e.call_handler();
     e.end_insn();
   };
-  for (u32 i = 0; i < block.count; ++i) {
+  for (u32 i = 0; i < unit.count(); ++i) {
     if (listing != nullptr) {
       listing->host_at.push_back(static_cast<u32>(a.offset()));
-      listing->plan.push_back(plan_text(plan, i));
+      listing->plan.push_back(plan_text(unit.plan, i));
     }
     emit(i);
   }
-  const Insn& last = block.insns[block.count - 1];
-  if (!e.exits.ended()) e.exits.go_to(last.next_offset);
+  if (!e.exits.ended()) e.exits.go_to(unit.insns.back().next_offset);
   if (listing != nullptr) listing->host_at.push_back(static_cast<u32>(a.offset()));
   const u8* const cold_base = arena.next_cold();
   const u64 cold_distance = static_cast<u64>(cold_base - base);
   cold->setOffset(cold_distance);
   a.section(cold);
-  native.probes = e.tlb.count();
+  made.probes = e.tlb.count();
   e.finish_cold(cold_distance, emit);
 
   const asmjit::Section& hot = *code.textSection();
   if (impl_->failed || hot.bufferSize() > arena.room() || cold->bufferSize() > arena.room_cold())
-    return false;
-  if (code.resolveUnresolvedLinks() != asmjit::kErrorOk) return false;
-  if (code.relocateToBase(reinterpret_cast<u64>(base)) != asmjit::kErrorOk) return false;
+    return std::nullopt;
+  if (code.resolveUnresolvedLinks() != asmjit::kErrorOk) return std::nullopt;
+  if (code.relocateToBase(reinterpret_cast<u64>(base)) != asmjit::kErrorOk) return std::nullopt;
   std::memcpy(arena.writable(base), hot.data(), hot.bufferSize());
   std::memcpy(arena.writable(cold_base), cold->data(), cold->bufferSize());
   arena.take(hot.bufferSize());
   arena.take_cold(cold->bufferSize());
-  native.insns = block.count;
-  native.user = block.mode.cpl() == 3;
-  native.code = base;
-  native.bytes = static_cast<u32>(hot.bufferSize());
-  native.body = base + e.body_begin;
-  native.overwrites_flags = flags_dead_at_entry(block, passes);
-  native.cold_code = cold_base;
-  native.cold_bytes = static_cast<u32>(cold->bufferSize());
-  e.exits.place_edges(native);
-  return true;
+  made.hot = {base, hot.bufferSize()};
+  made.cold = {cold_base, cold->bufferSize()};
+  made.body = base + e.body_begin;
+  // Where other registers are needed, the head may leave.
+  made.overwrites_flags = unit.flags_dead_at_entry && !e.owned.needed();
+  e.exits.place_exits(made);
+  return made;
 }
 
-void Translator::point(const Edge& edge, const u8* code) {
-  const i64 distance = code - (edge.jump + 4);
+void Translator::point(const ExitJump& exit, const u8* code) {
+  const i64 distance = code - (exit.jump + 4);
   const i32 rel32 = static_cast<i32>(distance);
   CHECK(rel32 == distance);
-  std::memcpy(impl_->arena.writable(edge.jump), &rel32, sizeof rel32);
+  std::memcpy(impl_->arena.writable(exit.jump), &rel32, sizeof rel32);
 }
 
 }  // namespace reprise::jit::x64

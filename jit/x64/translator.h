@@ -1,4 +1,4 @@
-// Translator: host code for one decoded block.
+// Translator: host code for a translation unit.
 //
 // Guest integer instructions become the same host instructions on the registers that hold the guest's; a
 // memory operand becomes a probe of the first-level TLB and an access through the host pointer. Whatever is
@@ -8,10 +8,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "jit/jit_options.h"
 #include "jit/listing.h"
-#include "jit/native_block.h"
+#include "jit/region.h"
+#include "jit/translation_unit.h"
 #include "jit/x64/code_arena.h"
 #include "jit/x64/stubs.h"
 
@@ -19,15 +21,14 @@ namespace reprise::jit::x64 {
 
 class Translator {
  public:
-  Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options,
-             const cpu::BlockCache& blocks);
+  Translator(CodeArena& arena, const Stubs& stubs, cpu::Cpu& cpu, const JitOptions& options);
   ~Translator();
 
-  /// Fills `native`, and `listing` if there is one, with the code of `block`, whose data accesses have the rights of `view`. False: it has
-  /// something that cannot be assembled.
-  bool translate(const cpu::Block& block, mmu::View view, NativeBlock& native, Listing* listing = nullptr);
-  /// Makes the edge's jump lead to `code`.
-  void point(const Edge& edge, const u8* code);
+  /// The code for `unit`, in the arena, and `listing`, if there is one, about it. No value: it has something
+  /// that cannot be assembled.
+  std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing);
+  /// Makes the jump lead to `code`.
+  void point(const ExitJump& exit, const u8* code);
 
  private:
   struct Impl;

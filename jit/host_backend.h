@@ -1,0 +1,53 @@
+// HostBackend: what the engine asks of a kind of host. It makes code for regions, in memory of its own, and
+// runs it; what the code does is the same on every host. jit/x64 has the one there is.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "jit/jit_context.h"
+#include "jit/jit_options.h"
+#include "jit/listing.h"
+#include "jit/translation_unit.h"
+
+namespace reprise::jit {
+
+class HostBackend {
+ public:
+  virtual ~HostBackend() = default;
+
+  /// Before everything below: makes the code that all regions share, which it returns. `calls` stay what they
+  /// are; the layout of `cpu` holds for every processor.
+  virtual std::span<const u8> prepare(cpu::Cpu& cpu, const HostCalls& calls) = 0;
+  /// Whether prepare() was called.
+  virtual bool prepared() const = 0;
+  /// What jump tables hold where there is no code.
+  virtual const u8* table_miss() const = 0;
+  /// `context` is that of code of `mode`, whose accesses have the rights of `view`, from here on.
+  virtual void enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view) const = 0;
+
+  /// Whether there is room for one more region of any kind.
+  virtual bool has_room() const = 0;
+  /// The code for `unit`, and `listing`, if there is one, about it. No value: it has something that cannot be
+  /// assembled.
+  virtual std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing) = 0;
+  /// From now on `exit` leads to `code`.
+  virtual void point(const ExitJump& exit, const u8* code) = 0;
+  /// Runs `code`, for at most `budget` instructions, until it leaves; returns a NativeExit. Cpu::state and
+  /// `context` are what is exchanged.
+  virtual u32 enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) = 0;
+  /// Forgets the code of all regions.
+  virtual void drop_regions() = 0;
+
+  struct Bytes {
+    u64 hot = 0;
+    u64 cold = 0;
+  };
+  virtual Bytes used() const = 0;
+};
+
+/// That of this host, or nullptr when it gives no memory for code.
+std::unique_ptr<HostBackend> make_host_backend(const JitOptions& options);
+
+}  // namespace reprise::jit

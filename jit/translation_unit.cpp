@@ -1,0 +1,33 @@
+#include "jit/translation_unit.h"
+
+#include "common/bits.h"
+#include "jit/insn_forms.h"
+#include "jit/passes/passes.h"
+
+namespace reprise::jit {
+
+const SuccessorHint* TranslationUnit::successor(u64 page_offset) const {
+  for (const SuccessorHint& hint : successors)
+    if (hint.page_offset == page_offset) return &hint;
+  return nullptr;
+}
+
+TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes) {
+  TranslationUnit unit;
+  unit.insns.assign(block.insns.get(), block.insns.get() + block.count);
+  unit.mode = block.mode;
+  unit.view = data_view(block.mode);
+  if (block.crosses_page()) unit.second_page = block.second_phys;
+  unit.flags_dead_at_entry = flags_dead_at_entry(block, passes);
+  unit.plan = make_plan(unit.insns, passes);
+  const cpu::Insn& last = unit.insns.back();
+  if (!conditional_jump(last)) return unit;
+  for (const u64 offset : {last.imm, u64{last.next_offset}}) {
+    if (offset >= kPageBytes) continue;
+    const cpu::Block* next = blocks.find(align_down(block.phys, kPageBytes) + offset, block.mode);
+    if (next != nullptr) unit.successors.push_back({offset, next->count, flags_dead_at_entry(*next, passes)});
+  }
+  return unit;
+}
+
+}  // namespace reprise::jit

@@ -1,0 +1,56 @@
+// What a host back end is asked to translate: a value that holds all it may know of the guest, so that it
+// looks at neither the processor nor the block cache.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "cpu/blocks/block_cache.h"
+#include "jit/plan.h"
+#include "mmu/tlb.h"
+
+namespace reprise::jit {
+
+struct Region;
+
+/// The view that data accesses of code of `mode` go by.
+inline mmu::View data_view(cpu::ModeKey mode) {
+  if (mode.cpl() == 3) return mmu::View::User;
+  return mode.has(cpu::ModeKey::kKernelAc) ? mmu::View::KernelAc : mmu::View::Kernel;
+}
+
+/// Rip is not the linear address in code of this mode, and may have to be looked at: 16-bit code, and 32-bit
+/// code in a segment that is not flat.
+inline bool segmented_code(cpu::ModeKey mode) {
+  return mode.code_size() == cpu::CodeSize::Bits16 || !mode.has(cpu::ModeKey::kFlatCode);
+}
+
+/// A block where the unit may go on. It may be another one by then, so generated code that relies on a hint
+/// goes there through an edge, which is only linked while that holds.
+struct SuccessorHint {
+  u64 page_offset = 0;
+  u32 insns = 0;
+  bool flags_dead = false;  // flags_dead_at_entry()
+};
+
+struct TranslationUnit {
+  /// Handed back by the code, and by its edges: the record of the code, which is made first.
+  Region* region = nullptr;
+  std::vector<cpu::Insn> insns;
+  cpu::ModeKey mode;
+  mmu::View view = mmu::View::Kernel;  // data_view()
+  /// Physical address of the page after that of the first byte, when the code, a single instruction then,
+  /// crosses into it.
+  std::optional<u64> second_page;
+  bool flags_dead_at_entry = false;
+  Plan plan;
+  std::vector<SuccessorHint> successors;  // of the ends of conditional jumps, what is known
+
+  u32 count() const { return static_cast<u32>(insns.size()); }
+  const SuccessorHint* successor(u64 page_offset) const;
+};
+
+/// The unit for `block`, whose neighbours are in `blocks`.
+TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes);
+
+}  // namespace reprise::jit

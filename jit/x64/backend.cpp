@@ -1,0 +1,47 @@
+#include "jit/x64/backend.h"
+
+#include <algorithm>
+
+#include "jit/x64/emitter.h"
+
+namespace reprise::jit {
+namespace x64 {
+namespace {
+
+/// More than any region takes.
+constexpr std::size_t kRoomForARegion = 64u << 10;
+
+}  // namespace
+
+std::span<const u8> Backend::prepare(cpu::Cpu& cpu, const HostCalls& calls) {
+  const u8* const begin = arena_.next();
+  stubs_ = build_stubs(arena_, cpu, calls);
+  translator_ = std::make_unique<Translator>(arena_, stubs_, cpu, options_);
+  regions_begin_ = arena_.used();
+  return {begin, arena_.next()};
+}
+
+void Backend::enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view) const {
+  const bool segmented = segmented_code(mode);
+  context.lookup = stubs_.lookup[segmented][static_cast<unsigned>(view)];
+  context.jump_miss = stubs_.jump_miss[segmented][static_cast<unsigned>(view)];
+}
+
+bool Backend::has_room() const { return std::min(arena_.room(), arena_.room_cold()) >= kRoomForARegion; }
+
+u32 Backend::enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) {
+  using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget);
+  const Frame frame{reinterpret_cast<u64>(&context), 0, kOwnedNone, 0, {}};
+  const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(stubs_.enter));
+  return enter(code, reinterpret_cast<u8*>(&cpu) + kCpuBias, &frame, budget);
+}
+
+}  // namespace x64
+
+std::unique_ptr<HostBackend> make_host_backend(const JitOptions& options) {
+  auto backend = std::make_unique<x64::Backend>(options);
+  if (!backend->ok()) return nullptr;
+  return backend;
+}
+
+}  // namespace reprise::jit

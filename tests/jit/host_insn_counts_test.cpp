@@ -1,0 +1,61 @@
+// What --count-host-insns counts, against a loop whose host code is known: goldens.txt.
+#include "jit/host_insn_counts.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "jit/jit_engine.h"
+#include "tests/jit/small_machine.h"
+
+namespace reprise {
+namespace {
+
+using jit::HostInsn;
+using test::SmallMachine;
+
+u64 of(const jit::HostInsnTotals& totals, HostInsn kind) {
+  return totals.host_insns[static_cast<unsigned>(kind)];
+}
+
+TEST(HostInsnCounts, AreThoseOfALoop) {
+  constexpr u64 kRuns = 1000;
+  // loop: dec ecx; jnz loop; then: jmp then
+  constexpr u8 kLoop[] = {0xff, 0xc9, 0x75, 0xfc, 0xeb, 0xfe};
+  SmallMachine machine(kLoop);
+  jit::JitOptions options;
+  options.threshold = 1;
+  options.count_host_insns = true;
+  jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
+  machine.cpu->state.gpr[cpu::RCX] = kRuns;
+  ASSERT_EQ(engine.run(*machine.cpu, 2 * kRuns), cpu::RunExit::Budget);
+  ASSERT_EQ(machine.cpu->state.gpr[cpu::RCX], 0u);
+
+  const jit::HostInsnTotals totals = engine.host_insns();
+  EXPECT_EQ(totals.bodies, kRuns);
+  EXPECT_EQ(totals.guest_insns, 2 * kRuns);
+  EXPECT_EQ(of(totals, HostInsn::Instruction), 2 * kRuns);
+  EXPECT_EQ(of(totals, HostInsn::Budget), 2 * kRuns);  // sub, jb
+  // cmp al, sahf for the carry, which dec keeps; lahf, seto
+  EXPECT_EQ(of(totals, HostInsn::Flags), 4 * kRuns);
+  // Only the last run goes on behind the jump.
+  EXPECT_EQ(of(totals, HostInsn::EndJump), 1u);
+  EXPECT_EQ(of(totals, HostInsn::Probe), 0u);
+
+  engine.flush();
+  ASSERT_EQ(engine.run(*machine.cpu, 1), cpu::RunExit::Budget);
+  EXPECT_EQ(engine.host_insns().bodies, totals.bodies + 1) << "counts of code that is gone are kept";
+}
+
+TEST(HostInsnCounts, AreNoneWhereNotAskedFor) {
+  constexpr u8 kLoop[] = {0xeb, 0xfe};
+  SmallMachine machine(kLoop);
+  jit::JitOptions options;
+  options.threshold = 1;
+  jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
+  ASSERT_EQ(engine.run(*machine.cpu, 100), cpu::RunExit::Budget);
+  EXPECT_EQ(engine.host_insns().bodies, 0u);
+}
+
+}  // namespace
+}  // namespace reprise
