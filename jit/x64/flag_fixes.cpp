@@ -65,7 +65,7 @@ void fixed_shift(BlockEmitter& e, const Insn& in, InstId id) {
   e.a.mov(x86::al, scratch1(1));
   e.a.and_(x86::ah, static_cast<u8>(~kAfInAh));
   e.a.bind(done);
-  put_back(e, dst, value);
+  e.regs.put_back(dst, value);
   e.flags.made_in_rax();
 }
 

@@ -24,6 +24,17 @@ class GuestRegisters {
   Gp fetched(unsigned gpr, unsigned bytes, const Gp& scratch);
   /// Stores `value`, a register of `bytes`, as guest register `gpr`.
   void assign(unsigned gpr, unsigned bytes, const Gp& value);
+  /// Stores `value`, which was fetched() and then changed: all of it.
+  void put_back(unsigned gpr, const Gp& value) {
+    if (!pinned(gpr)) assign(gpr, 8, value.r64());
+  }
+  /// What an instruction may write a new value to: the register itself, or `scratch`; assign_result() follows.
+  Gp result(unsigned gpr, unsigned bytes, const Gp& scratch = kScratch0) const {
+    return pinned(gpr) ? reg(gpr, bytes) : host_gp(scratch.id(), bytes);
+  }
+  void assign_result(unsigned gpr, unsigned bytes, const Gp& value) {
+    if (!pinned(gpr)) assign(gpr, bytes, value);
+  }
 
   // --- Others ---
   /// Any field of the Cpu.

@@ -55,7 +55,7 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
         if (writes && (bytes < 8 || register_only)) {
           const Gp value = e.regs.fetched(dst, bytes, kScratch0);
           emit_pair(e, id, value, src);
-          put_back(e, dst, value);
+          e.regs.put_back(dst, value);
         } else {
           emit_pair(e, id, e.regs.slot(dst, bytes), src);
         }
@@ -72,7 +72,7 @@ bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool w
         e.a.mov(scratch0(bytes), m);
         const Gp value = e.regs.fetched(dst, bytes, kScratch1);
         emit_pair(e, id, value, scratch0(bytes), true);
-        if (writes) put_back(e, dst, value);
+        if (writes) e.regs.put_back(dst, value);
       }
       break;
     }
@@ -111,7 +111,7 @@ bool unary(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
     before(e, flags);
     const Gp value = e.regs.fetched(dst, bytes, kScratch0);
     e.a.emit(id, value);
-    put_back(e, dst, value);
+    e.regs.put_back(dst, value);
   } else if (in.form == Form::M) {
     const Mem m = e.memory.probe(in, Access::Write, bytes);
     before(e, flags);

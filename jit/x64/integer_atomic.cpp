@@ -41,7 +41,7 @@ bool exchange(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   }
   const Gp value = e.regs.fetched(src, bytes, kScratch0);
   e.a.emit(id, m, value);
-  put_back(e, src, value);
+  e.regs.put_back(src, value);
   after(e, flags);
   return true;
 }

@@ -60,7 +60,7 @@ bool bit_test(BlockEmitter& e, const Insn& in, InstId id, bool writes) {
       e.a.emit(id, value, bit);
     else
       e.a.emit(id, value, e.regs.fetched(gpr_of(in, 1), bytes, kScratch1));
-    if (writes) put_back(e, dst, value);
+    if (writes) e.regs.put_back(dst, value);
   } else if (in.form == Form::MI) {
     const Mem m = e.memory.probe(in, writes ? Access::Write : Access::Read, bytes);
     before_test(e, in);
@@ -79,16 +79,10 @@ bool bit_scan(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
   const unsigned dst = gpr_of(in, 0);
-  Operand src;
-  if (in.form == Form::RR) {
-    src = e.regs.place(gpr_of(in, 1), bytes);
-  } else {
-    e.a.mov(scratch0(bytes), e.memory.probe(in, Access::Read, bytes));
-    src = scratch0(bytes);
-  }
+  const Operand src = second_loaded(e, in, bytes);
   const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
-  put_back(e, dst, host);
+  e.regs.put_back(dst, host);
   e.flags.made();
   return true;
 }

@@ -40,9 +40,9 @@ bool three(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
     third = e.regs.fetched(gpr_of(in, 2), bytes, kScratch1);
   }
   const unsigned dst = gpr_of(in, 0);
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+  const Gp host = e.regs.result(dst, bytes);
   e.a.emit(id, host, second, third);
-  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+  e.regs.assign_result(dst, bytes, host);
   after(e, flags);
   return true;
 }
@@ -52,11 +52,10 @@ bool two(BlockEmitter& e, const Insn& in, InstId id) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in) || !word_to_qword(bytes) || (in.form != Form::RR && in.form != Form::RM)) return false;
   const unsigned dst = gpr_of(in, 0);
-  const Operand src = in.form == Form::RR ? e.regs.place(gpr_of(in, 1), bytes)
-                                          : Operand(e.memory.probe(in, Access::Read, bytes));
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+  const Operand src = second_in_place(e, in, bytes);
+  const Gp host = e.regs.result(dst, bytes);
   e.a.emit(id, host, src);
-  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+  e.regs.assign_result(dst, bytes, host);
   e.flags.made();
   return true;
 }
@@ -71,11 +70,11 @@ bool mulx(BlockEmitter& e, const Insn& in) {
       memory ? Operand(e.memory.probe(in, Access::Read, bytes)) : e.regs.place(gpr_of(in, 2), bytes);
   const unsigned high = gpr_of(in, 0);
   const unsigned low = gpr_of(in, 1);
-  const Gp host_high = e.regs.pinned(high) ? e.regs.reg(high, bytes) : scratch0(bytes);
-  const Gp host_low = e.regs.pinned(low) ? e.regs.reg(low, bytes) : scratch1(bytes);
+  const Gp host_high = e.regs.result(high, bytes);
+  const Gp host_low = e.regs.result(low, bytes, kScratch1);
   e.a.emit(Inst::kIdMulx, host_high, host_low, src);
-  if (!e.regs.pinned(low)) e.regs.assign(low, bytes, host_low);
-  if (!e.regs.pinned(high)) e.regs.assign(high, bytes, host_high);
+  e.regs.assign_result(low, bytes, host_low);
+  e.regs.assign_result(high, bytes, host_high);
   return true;
 }
 
@@ -85,9 +84,9 @@ bool movbe(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::RM) {
     const unsigned dst = gpr_of(in, 0);
     const Mem m = e.memory.probe(in, Access::Read, bytes);
-    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+    const Gp host = e.regs.result(dst, bytes);
     e.a.emit(Inst::kIdMovbe, host, m);
-    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+    e.regs.assign_result(dst, bytes, host);
     return true;
   }
   if (in.form != Form::MR) return false;
@@ -104,16 +103,10 @@ bool crc32(BlockEmitter& e, const Insn& in) {
   if (!operands_ok(in) || bytes < 4 || (in.form != Form::RR && in.form != Form::RM)) return false;
   if (bytes == 8 && from != 1 && from != 8) return false;
   const unsigned dst = gpr_of(in, 0);
-  Operand src;
-  if (in.form == Form::RR) {
-    src = e.regs.place(gpr_of(in, 1), from);
-  } else {
-    e.a.mov(scratch0(from), e.memory.probe(in, Access::Read, from));
-    src = scratch0(from);
-  }
+  const Operand src = second_loaded(e, in, from);
   const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(Inst::kIdCrc32, host, src);
-  put_back(e, dst, host);
+  e.regs.put_back(dst, host);
   return true;
 }
 

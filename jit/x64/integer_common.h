@@ -78,6 +78,19 @@ inline Gp source_register(BlockEmitter& e, const Insn& in, unsigned index, unsig
   return scratch.r8();
 }
 
+/// Operand 1 for reading, in place: a register or memory, as the form says.
+inline Operand second_in_place(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  if (in.form == Form::RR) return e.regs.place(gpr_of(in, 1), bytes);
+  return e.memory.probe(in, Access::Read, bytes);
+}
+/// The same with memory in scratch 0, so that scratch 1 is free.
+inline Operand second_loaded(BlockEmitter& e, const Insn& in, unsigned bytes) {
+  const Operand src = second_in_place(e, in, bytes);
+  if (in.form == Form::RR) return src;
+  e.a.mov(scratch0(bytes), src.as<Mem>());
+  return scratch0(bytes);
+}
+
 /// The second operand of an instruction on bytes whose first is AH, CH, DH or BH, to be read once that one is
 /// in place (HighByteDestination). False: no such form.
 inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) {
@@ -98,11 +111,6 @@ inline bool source_for_high_byte(BlockEmitter& e, const Insn& in, Operand& src) 
       return true;
     default: return false;
   }
-}
-
-/// Stores `value`, which was fetched() and then changed, as guest register `gpr`: all of it.
-inline void put_back(BlockEmitter& e, unsigned gpr, const Gp& value) {
-  if (!e.regs.pinned(gpr)) e.regs.assign(gpr, 8, value.r64());
 }
 
 /// Makes high byte operand 0 the low byte of its register for as long as it lives, to be written.

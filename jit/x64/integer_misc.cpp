@@ -57,11 +57,11 @@ bool read_segment_base(BlockEmitter& e, const Insn& in, cpu::SegmentIndex seg) {
   if (!e.mode().has(cpu::ModeKey::kFsgsbase) || in.form != Form::R || bytes < 4 || !operands_ok(in))
     return false;
   const unsigned dst = gpr_of(in, 0);
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+  const Gp host = e.regs.result(dst, bytes);
   Mem base = e.regs.segment_base(seg);
   base.setSize(bytes);
   e.a.mov(host, base);
-  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+  e.regs.assign_result(dst, bytes, host);
   return true;
 }
 

@@ -19,12 +19,12 @@ bool mov_selector(BlockEmitter& e, const Insn& in) {
   if (in.form == Form::RR && general_operand(in, 0)) {
     const unsigned dst = gpr_of(in, 0);
     const unsigned bytes = in.size0;
-    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+    const Gp host = e.regs.result(dst, bytes);
     if (bytes == 2)
       e.a.mov(host, e.regs.selector(in.reg[1]));
     else
       e.a.movzx(host.r32(), e.regs.selector(in.reg[1]));
-    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+    e.regs.assign_result(dst, bytes, host);
     return true;
   }
   if (in.form == Form::MR && plain_memory(in)) {
@@ -74,7 +74,7 @@ bool mov(BlockEmitter& e, const Insn& in) {
     case Form::RI: {
       const unsigned dst = gpr_of(in, 0);
       const u64 value = in.imm;
-      const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+      const Gp host = e.regs.result(dst, bytes);
       if (bytes == 8) {
         if (value == static_cast<u32>(value))
           e.a.mov(host.r32(), static_cast<u32>(value));
@@ -83,15 +83,15 @@ bool mov(BlockEmitter& e, const Insn& in) {
       } else {
         e.a.emit(Inst::kIdMov, host, bytes == 4 ? Imm(static_cast<u32>(value)) : immediate(in, bytes));
       }
-      if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+      e.regs.assign_result(dst, bytes, host);
       return true;
     }
     case Form::RM: {
       const unsigned dst = gpr_of(in, 0);
       const Mem m = e.memory.probe(in, Access::Read, bytes);
-      const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+      const Gp host = e.regs.result(dst, bytes);
       e.a.mov(host, m);
-      if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+      e.regs.assign_result(dst, bytes, host);
       return true;
     }
     case Form::MR: {
@@ -117,7 +117,7 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   const unsigned dst = gpr_of(in, 0);
   const Operand src = in.form == Form::RR ? source(e, in, 1, from, kScratch0)
                                           : Operand(e.memory.probe(in, Access::Read, from));
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, to) : scratch0(to);
+  const Gp host = e.regs.result(dst, to);
   if (from == 4) {
     if (is_signed)
       e.a.emit(Inst::kIdMovsxd, host, src);
@@ -126,7 +126,7 @@ bool extend(BlockEmitter& e, const Insn& in, bool is_signed) {
   } else {
     e.a.emit(is_signed ? Inst::kIdMovsx : Inst::kIdMovzx, host, src);
   }
-  if (!e.regs.pinned(dst)) e.regs.assign(dst, to, host);
+  e.regs.assign_result(dst, to, host);
   return true;
 }
 
@@ -158,10 +158,10 @@ bool setcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   }
   if (in.form == Form::R) {
     const unsigned dst = gpr_of(in, 0);
-    const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, 1) : scratch0(1);
+    const Gp host = e.regs.result(dst, 1);
     e.flags.need();
     e.a.emit(id, host);
-    if (!e.regs.pinned(dst)) e.regs.assign(dst, 1, host);
+    e.regs.assign_result(dst, 1, host);
     return true;
   }
   if (in.form != Form::M) return false;
@@ -176,18 +176,11 @@ bool cmovcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!operands_ok(in) || (in.form != Form::RR && in.form != Form::RM)) return false;
   const InstId id = Inst::cmovccFromCond(condition);
   const unsigned dst = gpr_of(in, 0);
-  Operand src;
-  if (in.form == Form::RR) {
-    src = e.regs.place(gpr_of(in, 1), bytes);
-  } else {
-    const Mem m = e.memory.probe(in, Access::Read, bytes);
-    e.a.mov(scratch0(bytes), m);
-    src = scratch0(bytes);
-  }
+  const Operand src = second_loaded(e, in, bytes);
   e.flags.need();
   const Gp host = e.regs.fetched(dst, bytes, kScratch1);
   e.a.emit(id, host, src);
-  put_back(e, dst, host);
+  e.regs.put_back(dst, host);
   return true;
 }
 
@@ -197,7 +190,7 @@ bool bswap(BlockEmitter& e, const Insn& in) {
   const unsigned dst = gpr_of(in, 0);
   const Gp value = e.regs.fetched(dst, bytes, kScratch0);
   e.a.bswap(value);
-  put_back(e, dst, value);
+  e.regs.put_back(dst, value);
   return true;
 }
 

@@ -72,11 +72,10 @@ bool imul(BlockEmitter& e, const Insn& in) {
   if (!operands_ok(in) || !word_to_qword(bytes) || !immediate_fits(in, bytes)) return false;
   if (in.form != Form::RR && in.form != Form::RM) return false;
   const unsigned dst = gpr_of(in, 0);
-  const Operand src = in.form == Form::RR ? e.regs.place(gpr_of(in, 1), bytes)
-                                          : Operand(e.memory.probe(in, Access::Read, bytes));
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+  const Operand src = second_in_place(e, in, bytes);
+  const Gp host = e.regs.result(dst, bytes);
   e.a.emit(Inst::kIdImul, host, src, immediate(in, bytes));
-  if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+  e.regs.assign_result(dst, bytes, host);
   made_product(e, in, dst);
   return true;
 }

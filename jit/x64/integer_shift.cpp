@@ -14,7 +14,7 @@ bool rotate_but_for_carry(BlockEmitter& e, const Insn& in, InstId id, unsigned c
   e.flags.save();
   e.a.emit(id, value, Imm(count));
   fix_all_but_carry(e);
-  put_back(e, dst, value);
+  e.regs.put_back(dst, value);
   return true;
 }
 
@@ -50,7 +50,7 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
     } else {
       const Gp value = e.regs.fetched(dst, bytes, kScratch0);
       e.a.emit(id, value, amount);
-      put_back(e, dst, value);
+      e.regs.put_back(dst, value);
     }
   } else {
     return false;
@@ -74,7 +74,7 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
     before(e, flags);
     const Gp value = e.regs.fetched(dst, bytes, kScratch0);
     e.a.emit(id, value, e.regs.fetched(src, bytes, kScratch1), amount);
-    put_back(e, dst, value);
+    e.regs.put_back(dst, value);
   } else if (in.form == Form::MR) {
     Mem m = e.memory.probe(in, Access::Write, bytes);
     before(e, flags);

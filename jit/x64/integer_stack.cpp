@@ -81,13 +81,13 @@ bool pop(BlockEmitter& e, const Insn& in) {
   if (!general_operand(in, 0)) return false;
   const unsigned dst = gpr_of(in, 0);
   const Mem m = e.memory.probe_stack(cpu::RSP, 0, Access::Read, bytes);
-  const Gp host = e.regs.pinned(dst) ? e.regs.reg(dst, bytes) : scratch0(bytes);
+  const Gp host = e.regs.result(dst, bytes);
   // POP SP leaves the upper half of a wider pointer moved.
   if (dst == cpu::RSP && bytes < e.stack_bytes()) move_stack(e, step);
   e.a.mov(host, m);
   if (dst != cpu::RSP) {
     move_stack(e, step);
-    if (!e.regs.pinned(dst)) e.regs.assign(dst, bytes, host);
+    e.regs.assign_result(dst, bytes, host);
   }
   return true;
 }
