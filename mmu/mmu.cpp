@@ -106,7 +106,7 @@ Mmu::Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer)
       write_tagged_(align_up(phys_map.ram().bytes() >> kPageShift, 64) / 64) {
   for (auto& of_view : arrays_)
     for (TlbArray& tags : of_view) tags.reset();
-  second_level_->select_pcid(0);
+  (void)second_level_->select_pcid(0);
   update_rights();
   set_view(View::Kernel);
   code_pages_.add_tag_holder(*this);
@@ -128,12 +128,16 @@ u64 Mmu::walk(u64 linear, Access access, View view) {
   TableMemory memory{phys_map_, code_pages_, observer_, smm_data_, a20_mask_, *this};
   const WalkResult result =
       page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
-  if (result.ok) [[likely]]
-    return second_level_->insert(linear, result.translation);
+  TlbChanges changes;
+  if (result.ok) [[likely]] {
+    const u64 data = second_level_->insert(linear, result.translation, changes);
+    apply(changes);
+    return data;
+  }
   // SDM 3A 4.10.4.1: a page fault drops the translations of its address.
   ++stats_.page_faults;
-  second_level_->drop_piece(linear);
-  drop_tags_of_page(linear, kPageBytes, Globals::Drop);
+  second_level_->drop_address(linear, changes);
+  apply(changes);
   fault_ = {MemFault::Kind::PageFault, linear, result.error_code};
   return 0;
 }

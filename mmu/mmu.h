@@ -40,6 +40,9 @@ class AccessObserver {
   virtual void stop_after_instruction() = 0;
   /// An access overlapped a watched page; the observer checks the exact debug registers.
   virtual void watched_access(u64 linear, u64 bytes, Access access) = 0;
+  /// What the TLBs answer in [linear, linear + bytes) may be another than before. If the running instruction lies there,
+  /// the engine must stop after it (after this iteration of it): the next one is fetched anew.
+  virtual void translation_changed(u64 linear, u64 bytes) = 0;
 };
 
 struct MmuStats {
@@ -250,6 +253,8 @@ class Mmu final : public WriteTagHolder {
   }
   /// What CPUID offers: MAXPHYADDR (32..52) and 1 GiB pages. Flushes.
   void set_cpu_profile(u8 physical_address_bits, bool gib_pages);
+  /// How much the second level holds; empties it. Before the guest runs.
+  void set_tlb_geometry(const TlbGeometry& geometry);
 
   /// Pages that overlap [linear, linear+bytes) never get a read or write tag, so the observer sees each data
   /// access, after it happened. Fetches are not watched. Clear with no ranges.
@@ -264,8 +269,11 @@ class Mmu final : public WriteTagHolder {
   CodePages& code_pages() { return code_pages_; }
   const MmuStats& stats() const { return stats_; }
 
-  /// Translations that the second level holds, for a person.
-  std::vector<SecondLevelTlb::Held> held_translations() const { return second_level_->held(); }
+  const SecondLevelTlb& second_level() const { return *second_level_; }
+  /// Takes over all of `other`, which is of the same geometry.
+  void adopt_second_level(const SecondLevelTlb& other);
+  /// Drops all first-level tags. The guest cannot tell.
+  void drop_all_tags() { drop_tags(Globals::Drop); }
   /// Translates without side effects on A/D bits, TLBs or faults (monitor, debugger). False: not mapped.
   bool peek_translate(u64 linear, u64& phys) const;
 
@@ -277,7 +285,7 @@ class Mmu final : public WriteTagHolder {
   void restore_paging(const PagingContext& context, bool a20_enabled);
   bool a20_enabled() const { return a20_enabled_; }
 
-  /// Paging registers and PDPTEs. The TLBs are not state: a load flushes them.
+  /// Paging registers, PDPTEs and the second-level TLB. First-level tags are no state.
   void serialize(Archive& archive);
 
  private:
@@ -350,7 +358,9 @@ class Mmu final : public WriteTagHolder {
 
   enum class Globals : u8 { Keep, Drop };
   void drop_tags(Globals globals);
-  void drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals);
+  void drop_tags_in(u64 linear, u64 bytes);
+  void apply(const TlbChanges& changes);
+  void apply(SecondLevelTlb::Selected selected);
   void update_rights();
 
   TlbArray* read_;

@@ -6,6 +6,9 @@
 //
 //     offset = linear - entry.tag_linear;  hit = offset <= 4096 - size
 //
+// Whatever a tag says, the second level would say too (second_level_tlb.h): tags may go at any time, for any reason, and
+// the guest cannot tell.
+//
 // Page-crossing accesses, MMIO, stores to ROM and non-canonical addresses never match and take the slow path.
 #pragma once
 
@@ -76,6 +79,13 @@ struct TlbArray {
       for (u64 slots = used[word]; slots != 0; slots &= slots - 1)
         visit(word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
     }
+  }
+  /// The same for `count` slots from `first` on, both multiples of 64.
+  template <class Visit>
+  void for_each_used_in(unsigned first, unsigned count, Visit visit) const {
+    for (unsigned word = first / 64; word < (first + count) / 64; ++word)
+      for (u64 slots = used[word]; slots != 0; slots &= slots - 1)
+        visit(word * 64 + static_cast<unsigned>(std::countr_zero(slots)));
   }
 };
 

@@ -14,9 +14,10 @@
 //   INVPCID 2 (all, with global)            everything
 //   INVPCID 3 (all contexts)                everything except global
 //   SMI, RSM                                everything: the same addresses may mean other memory
-//   page fault                              the 4 KiB piece, current PCID and global (in mmu.cpp)
+//   page fault                              what answers for the address, a large page's piece too (in mmu.cpp)
 //
-// First-level tags belong to the current PCID or to global pages, so they go when the address space changes.
+// First-level tags belong to the current PCID or to global pages, so they go when the address space changes; all go that
+// the second level would not give any more, and whoever runs code there is told (AccessObserver::translation_changed).
 #include <algorithm>
 #include <bit>
 #include <iterator>
@@ -71,7 +72,7 @@ constexpr u64 edge_bits(Edge edge, u64 before, u64 after) {
   return before ^ after;
 }
 
-void drop_all_tags(TlbArray& tags) {
+void clear_tags(TlbArray& tags) {
   tags.for_each_used([&](unsigned slot) { tags.drop(slot); });
   for (u64 words = tags.used_words; words != 0; words &= words - 1) {
     const int word = std::countr_zero(words);
@@ -80,7 +81,7 @@ void drop_all_tags(TlbArray& tags) {
   tags.used_words = 0;
 }
 
-void drop_nonglobal_tags(TlbArray& tags) {
+void clear_nonglobal_tags(TlbArray& tags) {
   u64 words = tags.used_words;
   for (; words != 0; words &= words - 1) {
     const unsigned word = static_cast<unsigned>(std::countr_zero(words));
@@ -99,26 +100,40 @@ void Mmu::drop_tags(Globals globals) {
   for (auto& of_view : arrays_)
     for (TlbArray& tags : of_view) {
       if (globals == Globals::Keep)
-        drop_nonglobal_tags(tags);
+        clear_nonglobal_tags(tags);
       else
-        drop_all_tags(tags);
+        clear_tags(tags);
     }
 }
 
-void Mmu::drop_tags_of_page(u64 linear, u64 page_bytes, Globals globals) {
-  const u64 first = align_down(linear, page_bytes);
-  const auto drop_if_inside = [&](TlbArray& tags, unsigned slot) {
-    const bool kept = globals == Globals::Keep && bit(tags.global[slot / 64], slot % 64);
-    if (tags.entries[slot].tag_linear - first < page_bytes && !kept) tags.drop(slot);
-  };
+/// `linear` is aligned to `bytes`, a power of two.
+void Mmu::drop_tags_in(u64 linear, u64 bytes) {
   for (auto& of_view : arrays_) {
     for (TlbArray& tags : of_view) {
-      if (page_bytes == kPageBytes)
-        drop_if_inside(tags, tlb_slot(first));
+      const auto drop_if_inside = [&](unsigned slot) {
+        if (tags.entries[slot].tag_linear - linear < bytes) tags.drop(slot);
+      };
+      if (bytes == kPageBytes)
+        drop_if_inside(tlb_slot(linear));
+      else if (bytes < kTlbEntries * kPageBytes)
+        tags.for_each_used_in(tlb_slot(linear), static_cast<unsigned>(bytes / kPageBytes), drop_if_inside);
       else
-        tags.for_each_used([&](unsigned slot) { drop_if_inside(tags, slot); });
+        tags.for_each_used(drop_if_inside);
     }
   }
+}
+
+void Mmu::apply(const TlbChanges& changes) {
+  for (const TlbChanges::Range& range : changes) {
+    drop_tags_in(range.linear, range.bytes);
+    observer_.translation_changed(range.linear, range.bytes);
+  }
+}
+
+void Mmu::apply(SecondLevelTlb::Selected selected) {
+  if (selected == SecondLevelTlb::Selected::Same) return;
+  drop_tags(selected == SecondLevelTlb::Selected::Switched ? Globals::Keep : Globals::Drop);
+  observer_.translation_changed(0, ~u64{0});
 }
 
 void Mmu::drop_write_tags(u64 phys_page) {
@@ -137,7 +152,7 @@ void Mmu::drop_write_tags(u64 phys_page) {
 }
 
 void Mmu::drop_all_write_tags() {
-  for (auto& of_view : arrays_) drop_all_tags(of_view[static_cast<unsigned>(Access::Write)]);
+  for (auto& of_view : arrays_) clear_tags(of_view[static_cast<unsigned>(Access::Write)]);
   std::fill(write_tagged_.begin(), write_tagged_.end(), 0);
 }
 
@@ -160,10 +175,9 @@ void Mmu::set_paging(u64 cr0, u64 cr4, u64 efer) {
   context_.efer = efer;
   if (!drop_any) return;
   update_rights();
-  if (drop_all)
-    flush_all();
-  else if (drop_any)
-    drop_tags(Globals::Drop);
+  if (drop_all) return flush_all();
+  drop_tags(Globals::Drop);
+  observer_.translation_changed(0, ~u64{0});
 }
 
 void Mmu::set_cr3(u64 value) {
@@ -173,7 +187,7 @@ void Mmu::set_cr3(u64 value) {
     ++stats_.flushes_pcid;
     second_level_->flush_pcid(pcid());
   }
-  if (second_level_->select_pcid(pcid())) drop_tags(Globals::Keep);
+  apply(second_level_->select_pcid(pcid()));
 }
 
 void Mmu::set_pdptes(const u64 (&pdptes)[4]) {
@@ -228,6 +242,16 @@ void Mmu::set_cpu_profile(u8 physical_address_bits, bool gib_pages) {
   flush_all();
 }
 
+void Mmu::set_tlb_geometry(const TlbGeometry& geometry) {
+  *second_level_ = SecondLevelTlb(geometry);
+  flush_all();
+}
+
+void Mmu::adopt_second_level(const SecondLevelTlb& other) {
+  *second_level_ = other;
+  drop_tags(Globals::Drop);
+}
+
 void Mmu::update_rights() {
   for (unsigned bits = 0; bits < 8; ++bits) {
     rights_[bits] = 0;
@@ -245,16 +269,16 @@ void Mmu::update_rights() {
 void Mmu::flush_all() {
   ++stats_.flushes_all;
   second_level_->flush_all();
-  second_level_->select_pcid(pcid());
-  drop_tags(Globals::Drop);
+  apply(second_level_->select_pcid(pcid()));
 }
 
 void Mmu::invlpg(u64 linear) {
   linear = wrap(linear);
   if (!is_canonical(context_, linear)) return;  // INVLPG: no translation, no fault
   ++stats_.flushes_page;
-  const u64 largest = second_level_->drop_page(linear, pcid(), SecondLevelTlb::Globals::Drop);
-  drop_tags_of_page(linear, largest, Globals::Drop);
+  TlbChanges changes;
+  second_level_->drop_page(linear, pcid(), SecondLevelTlb::Globals::Drop, changes);
+  apply(changes);
 }
 
 void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
@@ -262,8 +286,9 @@ void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
     case InvpcidType::Address: {
       ++stats_.flushes_page;
       linear = wrap(linear);
-      const u64 largest = second_level_->drop_page(linear, pcid_operand, SecondLevelTlb::Globals::Keep);
-      if (pcid_operand == pcid()) drop_tags_of_page(linear, largest, Globals::Keep);
+      TlbChanges changes;
+      second_level_->drop_page(linear, pcid_operand, SecondLevelTlb::Globals::Keep, changes);
+      if (pcid_operand == pcid()) apply(changes);
       return;
     }
     case InvpcidType::SingleContext:
@@ -276,7 +301,7 @@ void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
       second_level_->flush_nonglobal();
       break;
   }
-  if (second_level_->select_pcid(pcid())) drop_tags(Globals::Keep);
+  apply(second_level_->select_pcid(pcid()));
 }
 
 // --- State ---
@@ -289,10 +314,11 @@ void Mmu::serialize(Archive& archive) {
   archive.value(context_.efer);
   archive.value(context_.pdptes);
   archive.value(a20_enabled_);
+  second_level_->serialize(archive);
   if (!archive.loading()) return;
   show_smm();
   update_rights();
-  flush_all();
+  drop_tags(Globals::Drop);
 }
 
 }  // namespace reprise::mmu

@@ -12,6 +12,7 @@ Cpu::Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_
       interrupts(interrupt_source),
       profile(cpu_profile),
       log(machine_log) {
+  mmu.set_tlb_geometry(profile.tlb);
   mmu.set_cpu_profile(profile.physical_address_bits, profile.has(Feature::Pdpe1gb));
   sync_mode();
 }
@@ -34,6 +35,13 @@ void Cpu::sync_mode() {
   const bool user = state.cpl == 3;
   const bool ac = (state.rflags & kRflagsAc) != 0;
   mmu.set_view(user ? mmu::View::User : ac ? mmu::View::KernelAc : mmu::View::Kernel);
+}
+
+void Cpu::translation_changed(u64 linear, u64 bytes) {
+  const u64 base = state.gpr[kGprPageBase] + state.seg[CS].base;
+  const u64 page = mode.is64() ? base : static_cast<u32>(base);
+  // An instruction may go on in the next page.
+  if (page - linear < bytes || linear - page < 2 * kPageBytes) stop_after_instruction();
 }
 
 Status Cpu::raise(Vector vector) {

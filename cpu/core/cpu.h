@@ -104,6 +104,7 @@ struct Cpu final : public mmu::AccessObserver {
 
   void stop_after_instruction() override { block_end = nullptr; }
   void watched_access(u64 linear, u64 bytes, mmu::Access access) override;
+  void translation_changed(u64 linear, u64 bytes) override;
 
   /// Registers for a person: crash dumps, monitor, test failures.
   std::string dump() const;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
 #include <optional>
 #include <vector>
 
@@ -176,6 +178,7 @@ CpuProfile profile_of(const Model& model) {
       .stepping = 1,
       // As QEMU's: firmware takes more for the width of a real bus and prepares page tables for all of it.
       .physical_address_bits = 40,
+      .tlb = {},
       .features = model.features() & ~missing_features(),
   };
 }
@@ -303,6 +306,16 @@ Result<Done> check_vendor(std::string_view name, CpuProfile& profile) {
   return Done{};
 }
 
+Result<mmu::TlbGeometry> parse_tlb(std::string_view text) {
+  u32 entries = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), entries);
+  constexpr u32 kFewest = 8, kMost = 65536;
+  if (error != std::errc() || end != text.data() + text.size() || !std::has_single_bit(entries) ||
+      entries < kFewest || entries > kMost)
+    return Error{fmt::format("tlb={} is not a power of two between {} and {}", text, kFewest, kMost)};
+  return mmu::TlbGeometry::of(entries);
+}
+
 Result<Done> check_needs(const CpuProfile& profile) {
   for (const Need& need : kNeeds) {
     if (!contains(profile.features, need.feature) || contains(profile.features, need.needs)) continue;
@@ -336,7 +349,10 @@ Result<CpuProfile> parse_cpu_model(std::string_view text) {
   std::vector<Wish> wishes;
   for (const std::string_view word : words) {
     constexpr std::string_view kVendor = "vendor=";
-    if (word.starts_with(kVendor)) {
+    constexpr std::string_view kTlb = "tlb=";
+    if (word.starts_with(kTlb)) {
+      profile.tlb = TRY(parse_tlb(word.substr(kTlb.size())));
+    } else if (word.starts_with(kVendor)) {
       TRY(check_vendor(word.substr(kVendor.size()), profile));
     } else {
       wishes.push_back(TRY(parse_wish(word)));
@@ -353,7 +369,10 @@ const CpuProfile& default_profile() {
 }
 
 std::string cpu_model_help() {
-  std::string text = "--cpu MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd]\n\nModels:\n";
+  std::string text =
+      "--cpu MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd][,tlb=ENTRIES]\n\n"
+      "tlb: how many translations of 4 KiB it keeps, 8 to 65536 (default 8192); few make stale ones "
+      "rare.\n\nModels:\n";
   for (const Model& model : kModels) text += fmt::format("  {:<12} {}\n", model.name, model.text);
   text += "\nFeatures ('*': in the default model):\n";
   std::string line = " ";

@@ -10,7 +10,8 @@
 
 namespace reprise::cpu {
 
-/// MODEL, then +FEATURE, -FEATURE and vendor=intel|amd, with commas between them; without a model the default one.
+/// MODEL, then +FEATURE, -FEATURE, vendor=intel|amd and tlb=ENTRIES, with commas between them; without a model the
+/// default one.
 Result<CpuProfile> parse_cpu_model(std::string_view text);
 
 /// The models and features there are, for a person.

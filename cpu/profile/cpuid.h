@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/types.h"
+#include "mmu/tlb_geometry.h"
 
 namespace reprise::cpu {
 
@@ -37,6 +38,7 @@ struct CpuProfile {
   std::string_view brand;   // up to 48 characters
   u32 family, model, stepping;
   u8 physical_address_bits;
+  mmu::TlbGeometry tlb;
   std::bitset<static_cast<std::size_t>(Feature::Count)> features;
 
   /// CPUID leaf 1 EAX, and EDX at reset.

@@ -322,7 +322,10 @@ Status repeat(Cpu& cpu, const Insn& in) {
     }
     done += now;
     set_address_register(cpu.state, in, RCX, total - done);
-  } while (done < budget && !ended && cpu.block_end != nullptr && cpu.debug_hits == 0);
+    // Each iteration is fetched. Between two in one page that changes nothing; the second of two pages may have put
+    // the first out of the TLB.
+  } while (done < budget && !ended && cpu.block_end != nullptr && cpu.debug_hits == 0 &&
+           !in.has(Insn::kCrossesPage));
 
   if (done < total && !ended) {
     cpu.extra_retired = retired_before + done;

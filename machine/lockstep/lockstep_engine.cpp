@@ -100,6 +100,7 @@ void LockstepEngine::start() {
     const bool zero = std::all_of(page, page + kPageBytes, [](u8 byte) { return byte == 0; });
     if (!zero) std::memcpy(shadow_->ram->host() + at, page, kPageBytes);
   }
+  shadow_->processor.mmu.adopt_second_level(cpu_.mmu.second_level());
   pages_.emplace(cpu_.mmu.phys_map().ram());
   cpu_.mmu.phys_map().set_tap(&tap_.tap);
   tap_.log.clear();
@@ -159,6 +160,7 @@ void LockstepEngine::adopt_map() {
   shadow.mmu.restore_paging(cpu_.mmu.context(), cpu_.mmu.a20_enabled());
   cpu::update_watches(shadow);
   shadow.sync_mode();
+  shadow.mmu.adopt_second_level(cpu_.mmu.second_level());
   flushes_apart_ = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
 }
 
@@ -192,6 +194,7 @@ void LockstepEngine::begin_slice() {
   shadow_->processor.mmu.drop_all_write_tags();
   pages_->clear();
   shadow_->pages.clear();
+  if (base_tlb_.history() != cpu_.mmu.second_level().history()) base_tlb_ = cpu_.mmu.second_level();
 }
 
 RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
@@ -269,7 +272,35 @@ std::string LockstepEngine::compare(RunExit exit, RunExit shadow_exit) {
   }
   if (cpu_.mode.bits != shadow.mode.bits)
     return fmt::format("the engine's mode key is {:#x} instead of {:#x}", cpu_.mode.bits, shadow.mode.bits);
+  if (cpu_.mmu.second_level().history() != shadow.mmu.second_level().history()) return compare_tlbs();
   return compare_pages();
+}
+
+std::string LockstepEngine::compare_tlbs() const {
+  using Tlb = mmu::SecondLevelTlb;
+  const auto lines = [](const Tlb& tlb) {
+    std::vector<std::string> text;
+    for (const Tlb::Held& entry : tlb.held()) {
+      text.push_back(
+          fmt::format("{:016x} {:7} -> {:#x} pcid {}", entry.linear, entry.bytes, entry.data, entry.pcid));
+    }
+    std::ranges::sort(text);
+    return text;
+  };
+  const std::vector<std::string> real = lines(cpu_.mmu.second_level());
+  const std::vector<std::string> other = lines(shadow_->processor.mmu.second_level());
+  std::string text = "the TLBs have not done the same";
+  constexpr std::size_t kMaxLines = 16;
+  const auto add = [&](const char* whose, const std::vector<std::string>& here,
+                       const std::vector<std::string>& there) {
+    std::vector<std::string> only;
+    std::ranges::set_difference(here, there, std::back_inserter(only));
+    for (std::size_t i = 0; i < std::min(only.size(), kMaxLines); ++i)
+      text += fmt::format("\n  only the {}'s: {}", whose, only[i]);
+  };
+  add("engine", real, other);
+  add("interpreter", other, real);
+  return text;
 }
 
 std::string LockstepEngine::compare_pages() {
@@ -300,6 +331,7 @@ std::string LockstepEngine::compare_pages() {
 void LockstepEngine::restore(Cpu& cpu) const {
   cpu.state = base_.state;
   cpu.mmu.restore_paging(base_.context, base_.a20_enabled);
+  cpu.mmu.adopt_second_level(base_tlb_);
   cpu::update_watches(cpu);
   cpu.sync_mode();
   cpu.single_step = base_.single_step;
@@ -392,6 +424,7 @@ void LockstepEngine::advance_base(u64 instructions) {
            shadow.stop_requested,
            shadow_->tap.interrupt_pending(),
            shadow_->tap.replayed()};
+  base_tlb_ = shadow.mmu.second_level();
   forget_resume_flag(base_.state);
 }
 

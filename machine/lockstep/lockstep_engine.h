@@ -71,6 +71,7 @@ class LockstepEngine final : public cpu::Engine {
   std::string follow(cpu::RunExit exit);
   std::string compare(cpu::RunExit exit, cpu::RunExit shadow_exit);
   std::string compare_pages();
+  std::string compare_tlbs() const;
 
   // --- After a difference ---
   void investigate(const std::string& difference, u64 instructions);
@@ -93,6 +94,7 @@ class LockstepEngine final : public cpu::Engine {
   std::unique_ptr<Shadow> shadow_;
   std::optional<PageLog> pages_;
   Base base_;
+  mmu::SecondLevelTlb base_tlb_;  // of both, at the base
   std::optional<cpu::Fault> pending_event_;
   cpu::CpuState state_before_event_;
   u64 flushes_apart_ = 0;  // flushes of the real MMU beyond those of the shadow's

@@ -75,10 +75,10 @@ std::string_view mode_name(const cpu::Cpu& cpu) {
   return cpu.mode.code_size() == cpu::CodeSize::Bits16 ? "16-bit protected" : "32-bit protected";
 }
 
-/// Pieces of 4 KiB that follow each other, alike in rights and address space.
+/// Pieces that follow each other, alike in rights and address space.
 struct TlbRun {
   mmu::SecondLevelTlb::Held first;
-  u64 pieces;
+  u64 bytes;
 };
 
 std::vector<TlbRun> runs_of(const std::vector<mmu::SecondLevelTlb::Held>& held) {
@@ -87,14 +87,14 @@ std::vector<TlbRun> runs_of(const std::vector<mmu::SecondLevelTlb::Held>& held) 
     if (!entry.usable) continue;
     if (!runs.empty()) {
       TlbRun& run = runs.back();
-      const u64 offset = run.pieces * kPageBytes;
+      const u64 offset = run.bytes;
       // All of a data word but the address: rights, dirty, global, page size.
       if (run.first.linear + offset == entry.linear && run.first.data + offset == entry.data) {
-        ++run.pieces;
+        run.bytes += entry.bytes;
         continue;
       }
     }
-    runs.push_back({entry, 1});
+    runs.push_back({entry, entry.bytes});
   }
   return runs;
 }
@@ -158,7 +158,7 @@ Outcome info_registers(Machine& machine, const Arguments& arguments) {
 Outcome info_tlb(Machine& machine, const Arguments& arguments) {
   using Tlb = mmu::SecondLevelTlb;
   const mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
-  const std::vector<Tlb::Held> held = mmu.held_translations();
+  const std::vector<Tlb::Held> held = mmu.second_level().held();
   const auto usable = static_cast<u64>(std::ranges::count_if(held, &Tlb::Held::usable));
   Answer answer;
   Json entries = Json::array();
@@ -167,7 +167,7 @@ Outcome info_tlb(Machine& machine, const Arguments& arguments) {
     const bool user = data & Tlb::kUser;
     const bool writable = data & Tlb::kWritable;
     const bool executable = data & Tlb::kExecutable;
-    const u64 bytes = run.pieces * kPageBytes;
+    const u64 bytes = run.bytes;
     entries.push_back({{"linear", hex(run.first.linear)},
                        {"phys", hex(data & kPageMask)},
                        {"bytes", bytes},
@@ -200,11 +200,11 @@ Outcome info_tlb(Machine& machine, const Arguments& arguments) {
     }
     first_level[std::string(kViews[view])] = std::move(row);
   }
-  line(answer.text, "{} pieces of 4 KiB usable now, {} of other PCIDs", usable, held.size() - usable);
+  line(answer.text, "{} entries usable now, {} of other PCIDs", usable, held.size() - usable);
   line(answer.text, "first level:{}", counts);
   answer.json = {{"entries", std::move(entries)},
-                 {"usable_pieces", usable},
-                 {"other_pcid_pieces", held.size() - usable},
+                 {"usable", usable},
+                 {"other_pcids", held.size() - usable},
                  {"first_level", std::move(first_level)}};
   return answer;
 }

@@ -48,7 +48,13 @@ class RecordingObserver final : public AccessObserver {
   void watched_access(u64 linear, u64 bytes, Access access) override {
     watched.push_back({linear, bytes, access});
   }
+  void translation_changed(u64 linear, u64 bytes) override { changed.push_back({linear, bytes}); }
+  struct Changed {
+    u64 linear, bytes;
+    bool operator==(const Changed&) const = default;
+  };
   int stops = 0;
+  std::vector<Changed> changed;
   std::vector<Watched> watched;
 };
 
