@@ -259,6 +259,30 @@ TEST_F(MmuFlush, EveryEventFromBothLevels) {
   }
 }
 
+// Whoever looks at A and D bits sees what the second level holds, and nothing of the first.
+TEST_F(MmuFlush, APageThatIsPutOutIsWalkedAgain) {
+  for (const bool tags_dropped : {false, true}) {
+    mmu->set_tlb_geometry(TlbGeometry::of(8));
+    enter_long_mode(kCr4Pge);
+    map(kLocal, kSmallOld);
+    EXPECT_TRUE(mmu->store(kLocal, u64{1}));
+    map(kLocal, kSmallOld);  // A and D clear, no flush
+    if (tags_dropped) mmu->drop_all_tags();
+    EXPECT_TRUE(mmu->store(kLocal, u64{2}));
+    EXPECT_EQ(pte(kLocal) & (kPteA | kPteD), 0u) << "the TLB knows it as dirty";
+    observer.changed.clear();
+    for (u64 i = 1; i <= 4; ++i) {  // of the same set
+      const u64 rival = kLocal + i * 2 * kPageBytes;
+      map(rival, kSmallNew);
+      EXPECT_EQ(load64(rival), kMarkNew);
+    }
+    EXPECT_EQ(observer.changed, (std::vector<RecordingObserver::Changed>{{kLocal, kPageBytes}}));
+    if (tags_dropped) mmu->drop_all_tags();
+    EXPECT_TRUE(mmu->store(kLocal, u64{3}));
+    EXPECT_EQ(pte(kLocal) & (kPteA | kPteD), kPteA | kPteD);
+  }
+}
+
 TEST_F(MmuFlush, RightsAreJudgedAnewWhenWpSmepSmapChange) {
   enter_long_mode(kCr4Pge);
   map(kLocal, 0x5000, kPteP | kPteUs);

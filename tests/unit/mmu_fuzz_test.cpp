@@ -10,6 +10,26 @@ class MmuFuzz : public MmuTest {
  protected:
   u64 random() { return generator(); }
   u64 below(u64 limit) { return generator() % limit; }
+
+  /// What a first-level tag says, the second level must say too.
+  void expect_tags_are_answers() const {
+    for (unsigned view = 0; view < kViews; ++view) {
+      for (unsigned access = 0; access < kAccessKinds; ++access) {
+        const TlbArray& tags = mmu->tlb_array(static_cast<View>(view), static_cast<Access>(access));
+        tags.for_each_used([&](unsigned slot) {
+          const TlbEntry& tag = tags.entries[slot];
+          if (tag.tag_linear == tlb_invalid_tag(slot)) return;
+          const u64 data = mmu->second_level().find(tag.tag_linear);
+          ASSERT_NE(data, 0u) << std::hex << tag.tag_linear;
+          ASSERT_EQ(data & kPageMask, tag.phys_page);
+          ASSERT_TRUE(access_permitted(mmu->context(), data & SecondLevelTlb::kUser,
+                                       data & SecondLevelTlb::kWritable, data & SecondLevelTlb::kExecutable,
+                                       static_cast<Access>(access), static_cast<View>(view)));
+          ASSERT_TRUE(access != static_cast<unsigned>(Access::Write) || (data & SecondLevelTlb::kDirty));
+        });
+      }
+    }
+  }
   std::mt19937_64 generator{20240607};
 };
 
@@ -157,6 +177,67 @@ TEST_F(MmuFuzz, WithProperFlushesTheTlbsAgreeWithTheTables) {
   }
   EXPECT_GT(granted, 20'000u);
   EXPECT_GT(refused, 20'000u);
+  EXPECT_GT(mmu->stats().l2_hits, 1000u);
+}
+
+// The same without flushes, with little room, spaces that run out, and entries of all sizes.
+TEST_F(MmuFuzz, EveryTagIsAnAnswerOfTheSecondLevel) {
+  constexpr u64 kSpace = 0x0000'1234'0000'0000;
+  const u64 root2 = new_table();
+  for (const u32 entries : {4u, 16u, 256u}) {
+    mmu->set_tlb_geometry({entries / 4, 1, 12});
+    enter_long_mode(kCr4Pge | kCr4Pcide);
+    u64 current = root;
+    u64 checked = 0;
+    for (int step = 0; step < 60'000; ++step) {
+      const u64 linear =
+          kSpace + below(3) * (u64{2} << 20) + below(3) * (u64{1} << 30) + below(12) * kPageBytes;
+      const u64 bits = kPteP | (below(4) ? kPteRw : 0) | (below(2) ? kPteUs : 0) | (below(4) ? 0 : kPteG) |
+                       (below(2) ? kPteA | kPteD : 0);
+      switch (below(12)) {
+        case 0: {
+          const u64 level = 1 + below(8) / 5 + below(16) / 15;
+          const u64 bytes = u64{1} << (12 + 9 * (level - 1));
+          if (level > 1) {
+            poke64(entry_phys(current, linear, static_cast<unsigned>(level)),
+                   (below(2) ? bytes : 0) % kRamBytes | bits | kPtePs);
+          } else {
+            for (unsigned at = 3; at > 1; --at) {
+              const u64 slot = entry_phys(current, linear, at);
+              if (peek64(slot) & kPtePs) poke64(slot, 0);
+            }
+            map_under(current, linear, below(64) * kPageBytes, bits);
+            if (next_table > kRamBytes - 64 * kPageBytes) next_table = 12 * kMiB;
+          }
+          break;
+        }
+        case 1: mmu->invlpg(linear); break;
+        case 2:
+          current = below(2) ? root : root2;
+          mmu->set_cr3(current | below(3) | (below(2) ? kCr3NoFlush : 0));
+          break;
+        case 3:
+          if (below(8) == 0)
+            mmu->invpcid(static_cast<Mmu::InvpcidType>(below(4)), static_cast<u16>(below(3)), linear);
+          break;
+        default: {
+          mmu->set_view(static_cast<View>(below(kViews)));
+          u64 value = 0;
+          Mmu::FetchTarget target;
+          switch (below(3)) {
+            case 0: (void)mmu->load(linear, value); break;
+            case 1: (void)mmu->store(linear + 0x800, value); break;
+            default: (void)mmu->fetch(linear, target);
+          }
+        }
+      }
+      if (step % 4 != 0) continue;
+      ASSERT_NO_FATAL_FAILURE(expect_tags_are_answers()) << "step " << step;
+      ++checked;
+    }
+    EXPECT_EQ(checked, 15'000u);
+  }
+  EXPECT_GT(mmu->stats().walks, 20'000u);
   EXPECT_GT(mmu->stats().l2_hits, 1000u);
 }
 
