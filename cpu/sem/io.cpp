@@ -121,7 +121,8 @@ bool count_exhausted(const Cpu& cpu, const Insn& in) {
 /// from `offset` of `seg`, at `linear`, is one page that passes the checks the first element has passed.
 template <class T>
 u64 iterations_ahead(const Cpu& cpu, const Insn& in, SegmentIndex seg, u64 offset, u64 linear) {
-  if (!in.has(kAnyRep) || in.has(Insn::kAlignCheck | Insn::kCrossesPage) || (cpu.state.rflags & kRflagsDf) || !nothing_waits(cpu))
+  if (!in.has(kAnyRep) || in.has(Insn::kAlignCheck | Insn::kCrossesPage) || (cpu.state.rflags & kRflagsDf) ||
+      !nothing_waits(cpu))
     return 0;
   const u64 iterations = std::min(address_register(cpu.state, in, RCX), cpu.iterations_left(in));
   u64 last = ~u64{0} >> in.addr_shift;  // highest offset of the address size

@@ -206,8 +206,7 @@ class Guest {
       case 1:
         if (long_mode()) return static_cast<u32>(kHuge + kCodeFrames + bits(kFrames) * kPageBytes);
         [[fallthrough]];
-      default:
-        return static_cast<u32>(window(bits(kCodeWindows)) + (one_in(3) ? kPageBytes : 0));
+      default: return static_cast<u32>(window(bits(kCodeWindows)) + (one_in(3) ? kPageBytes : 0));
     }
   }
 
