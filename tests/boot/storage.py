@@ -58,4 +58,4 @@ def test(options):
     runner.expect(first == second, f"the runs differ: {engine} {first}, interp {second}")
 
 
-runner.main(test, __doc__)
+runner.main(test, __doc__, guest_may_be_missing=True)
