@@ -26,7 +26,8 @@ class StubBuilder {
     for (unsigned i = 0; i < kPinnedGprs; ++i) a_.mov(field(&cpu_.state.gpr[i]), host_gp(kHostOfGuest[i], 8));
     a_.movzx(x86::ecx, x86::ah);
     a_.and_(x86::ecx, kLahfMask);
-    a_.movzx(x86::eax, x86::al);
+    // Where the flags are dead (PlannedInsn::flags_dead) al may be anything.
+    a_.and_(x86::eax, 1);
     a_.shl(x86::eax, 11);
     a_.or_(x86::eax, x86::ecx);
     a_.mov(x86::rcx, field(&cpu_.state.rflags));

@@ -44,5 +44,36 @@ TEST(BranchFlags, AreThoseOfTheBranchsOwnComparisonAtEveryBudget) {
   }
 }
 
+// Behind a branch that saves no flags rax has what CMPXCHG left there.
+constexpr u8 kAnythingInRax[] = {
+    0x0f, 0xb0, 0x0e,  // cmpxchg [rsi], cl
+    0x39, 0xd3,        // cmp ebx, edx
+    0x75, 0x00,        // jne next
+    0x31, 0xff,        // next: xor edi, edi      by its handler, which is called with flags that are dead
+    0xff, 0xc1,        // inc ecx
+    0xeb, 0xf3,        // jmp to the beginning
+};
+
+TEST(BranchFlags, ThatAreDeadLeaveTheRestOfRflagsAlone) {
+  SmallMachine expected(kAnythingInRax), actual(kAnythingInRax);
+  cpu::InterpEngine interp(cpu::default_profile(), expected.code_pages);
+  jit::JitOptions options;
+  options.threshold = 3;
+  options.passes.remove(jit::Pass::HostFlags);
+  jit::JitEngine jit(cpu::default_profile(), actual.code_pages, options);
+  for (SmallMachine* machine : {&expected, &actual}) {
+    machine->cpu->state.gpr[cpu::RAX] = 0xff;
+    machine->cpu->state.gpr[cpu::RCX] = 1;
+    machine->cpu->state.gpr[cpu::RDX] = 5;
+  }
+  for (unsigned turn = 0; turn < 200; ++turn) {
+    (void)interp.run(*expected.cpu, 7);
+    (void)jit.run(*actual.cpu, 7);
+    ASSERT_EQ(actual.cpu->state.rip, expected.cpu->state.rip) << "turn " << turn;
+    ASSERT_EQ(actual.cpu->state.rflags, expected.cpu->state.rflags) << "turn " << turn;
+  }
+  EXPECT_GE(jit.translated(), 2u);
+}
+
 }  // namespace
 }  // namespace reprise
