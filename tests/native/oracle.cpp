@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/host_vendor.h"
 #include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
@@ -28,6 +29,7 @@ struct Options : CaseOptions {
   u64 show = 3;
   bool list = false;
   bool exact = false;
+  bool intel_only = false;
 };
 
 class Oracle {
@@ -149,6 +151,12 @@ int main(int argc, char** argv) {
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--exact", options.exact, "also what a row is allowed to differ in");
   app.add_flag("--list", options.list, "print every row");
+  app.add_flag("--intel-only", options.intel_only, "exit code 77 where the host's processor is not Intel's");
   CLI11_PARSE(app, argc, argv);
+  if (options.intel_only && !reprise::test::host_is_intel()) {
+    fmt::print(
+        "skipped: the host's processor is not Intel's; without --intel-only the differences are shown\n");
+    return 77;
+  }
   return reprise::native::Oracle(options).run();
 }

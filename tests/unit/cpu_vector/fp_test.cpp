@@ -4,6 +4,7 @@
 
 #include "cpu/sem/sse_fp_approx_bodies.h"
 #include "cpu/sem/sse_fp_convert_bodies.h"
+#include "tests/host_vendor.h"
 #include "tests/unit/cpu_vector/host_insn.h"
 
 #if defined(__x86_64__)
@@ -127,6 +128,7 @@ TEST(VectorFp, Round) {
   PD_IMM("roundsd", model2<sem_round_scalar<Binary64>, V128, u64>);
 }
 TEST(VectorFp, DotProduct) {
+  REPRISE_ON_INTEL_ONLY();
   PS_IMM("dpps", model2<sem_dp<Binary32>, V128>);
   PD_IMM("dppd", model2<sem_dp<Binary64>, V128>);
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cpu/softfloat/softfloat.h"
+#include "tests/host_vendor.h"
 #include "tests/unit/softfloat/host_fpu.h"
 #include "tests/unit/softfloat/values.h"
 
@@ -223,6 +224,7 @@ bool takes_binary64(SseConversion c) {
 }
 
 TEST(SoftfloatSse, Conversions) {
+  REPRISE_ON_INTEL_ONLY();
   const auto edges32 = edge_values<Binary32>();
   const auto edges64 = edge_values<Binary64>();
   for (int c = 0; c <= static_cast<int>(SseConversion::RoundSd); ++c) {

@@ -10,6 +10,7 @@
 #include "cpu/core/cpu.h"
 #include "cpu/decode/decode.h"
 #include "cpu/sem/x87.h"
+#include "tests/host_vendor.h"
 #include "tests/unit/softfloat/values.h"
 #include "tests/unit/x87/x87_machine.h"
 
@@ -311,8 +312,14 @@ void compare_opcode(u8 opcode, bool short_operands) {
 }
 
 class X87Native : public testing::TestWithParam<int> {};
-TEST_P(X87Native, Opcode) { compare_opcode(static_cast<u8>(GetParam()), false); }
-TEST_P(X87Native, OpcodeWithShortOperands) { compare_opcode(static_cast<u8>(GetParam()), true); }
+TEST_P(X87Native, Opcode) {
+  REPRISE_ON_INTEL_ONLY();
+  compare_opcode(static_cast<u8>(GetParam()), false);
+}
+TEST_P(X87Native, OpcodeWithShortOperands) {
+  REPRISE_ON_INTEL_ONLY();
+  compare_opcode(static_cast<u8>(GetParam()), true);
+}
 INSTANTIATE_TEST_SUITE_P(D8toDF, X87Native, testing::Range(0xd8, 0xe0));
 
 }  // namespace
