@@ -18,9 +18,9 @@ struct BlockEmitter : Emission {
   SlowPaths slow_paths{*this, flags, owned};
   Addresses addresses{*this, regs, slow_paths};
   TlbProbe tlb{*this};
-  ProbeGroups groups{*this, regs, flags, slow_paths, addresses, tlb};
-  Operands memory{*this, regs, flags, slow_paths, addresses, tlb, groups};
-  Exits exits{*this, regs, flags, slow_paths, addresses, tlb};
+  ProbeGroups groups{{*this, regs, flags, slow_paths, addresses, tlb}};
+  Operands memory{{*this, regs, flags, slow_paths, addresses, tlb}, groups};
+  Exits exits{{*this, regs, flags, slow_paths, addresses, tlb}};
   u64 body_begin = 0;  // offset of what follows the charge of the budget
 
   /// The head of the block's code: charges the budget, checks what the whole block needs.

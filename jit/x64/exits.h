@@ -5,22 +5,13 @@
 #include <vector>
 
 #include "jit/region.h"
-#include "jit/x64/addresses.h"
-#include "jit/x64/tlb_probe.h"
+#include "jit/x64/emission_parts.h"
 
 namespace reprise::jit::x64 {
 
-class Exits {
+class Exits : EmissionParts {
  public:
-  Exits(Emission& emission, GuestRegisters& registers, StatusFlags& flags, SlowPaths& slow_paths,
-        Addresses& addresses, TlbProbe& tlb)
-      : em_(emission),
-        a_(emission.a),
-        regs_(registers),
-        flags_(flags),
-        slow_paths_(slow_paths),
-        addresses_(addresses),
-        tlb_(tlb) {}
+  explicit Exits(const EmissionParts& parts) : EmissionParts(parts), a_(em_.a) {}
 
   /// Charges the budget; leaves before the block when it does not last for all of it.
   void begin();
@@ -68,13 +59,7 @@ class Exits {
   void go_to_charged(u64 offset, u32 charge);
   void edge_to(u64 offset, const Label& stub);
 
-  Emission& em_;
   CountingAssembler& a_;
-  GuestRegisters& regs_;
-  StatusFlags& flags_;
-  SlowPaths& slow_paths_;
-  Addresses& addresses_;
-  TlbProbe& tlb_;
   Label out_of_budget_;
   Label jump_miss_;
   bool ended_ = false;

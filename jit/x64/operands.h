@@ -3,23 +3,15 @@
 #pragma once
 
 #include "jit/insn_forms.h"
-#include "jit/x64/addresses.h"
-#include "jit/x64/tlb_probe.h"
+#include "jit/x64/emission_parts.h"
 
 namespace reprise::jit::x64 {
 
 /// Accesses that share the probe of a group. While one is open, the group register holds the host address of
 /// the group's first byte or, where the base is pinned, the distance from guest addresses to host addresses.
-class ProbeGroups {
+class ProbeGroups : EmissionParts {
  public:
-  ProbeGroups(Emission& emission, GuestRegisters& registers, StatusFlags& flags, SlowPaths& slow_paths,
-              Addresses& addresses, TlbProbe& tlb)
-      : em_(emission),
-        regs_(registers),
-        flags_(flags),
-        slow_paths_(slow_paths),
-        addresses_(addresses),
-        tlb_(tlb) {}
+  explicit ProbeGroups(const EmissionParts& parts) : EmissionParts(parts) {}
 
   /// Probes for all of the group of the running instruction's access, unless that is done already. False: it
   /// has no group, or too little is left of it.
@@ -39,27 +31,13 @@ class ProbeGroups {
   const ProbeGroup& group_of(int number) const { return em_.unit.plan.groups[static_cast<unsigned>(number)]; }
   bool by_distance(const ProbeGroup& group) const;
 
-  Emission& em_;
-  GuestRegisters& regs_;
-  StatusFlags& flags_;
-  SlowPaths& slow_paths_;
-  Addresses& addresses_;
-  TlbProbe& tlb_;
   bool off_ = false;
   int open_ = -1;
 };
 
-class Operands {
+class Operands : EmissionParts {
  public:
-  Operands(Emission& emission, GuestRegisters& registers, StatusFlags& flags, SlowPaths& slow_paths,
-           Addresses& addresses, TlbProbe& tlb, ProbeGroups& groups)
-      : em_(emission),
-        regs_(registers),
-        flags_(flags),
-        slow_paths_(slow_paths),
-        addresses_(addresses),
-        tlb_(tlb),
-        groups_(groups) {}
+  Operands(const EmissionParts& parts, ProbeGroups& groups) : EmissionParts(parts), groups_(groups) {}
 
   /// The host operand of `bytes` at guest address `at`, truncated to `address_bytes` (2, 4 or 8) before the
   /// base of `seg` is added. Takes both scratch registers; a miss, or an address that is no multiple of
@@ -80,12 +58,6 @@ class Operands {
                      unsigned alignment, Extent extent);
   void check_alignment(unsigned alignment);
 
-  Emission& em_;
-  GuestRegisters& regs_;
-  StatusFlags& flags_;
-  SlowPaths& slow_paths_;
-  Addresses& addresses_;
-  TlbProbe& tlb_;
   ProbeGroups& groups_;
 };
 
