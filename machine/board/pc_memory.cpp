@@ -45,7 +45,7 @@ bool Pc::dma_write(u64 phys, std::span<const u8> from) {
   return all_ram;
 }
 
-/// SDM 3A 11.11: where and how, from the address; what, from the data.
+/// SDM 3A 10.11: where and how, from the address; what, from the data.
 void Pc::send_msi(u64 phys, u32 data) {
   constexpr u64 kMessageArea = 0xfee;
   if (phys >> 20 != kMessageArea) {
