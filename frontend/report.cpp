@@ -7,6 +7,19 @@
 #include <nlohmann/json.hpp>
 
 namespace reprise::frontend {
+namespace {
+
+nlohmann::ordered_json device_json(const machine::DeviceConfig& device) {
+  nlohmann::ordered_json json = {{"driver", device.driver}};
+  if (!device.id.empty()) json["id"] = device.id;
+  if (device.place) json["place"] = *device.place;
+  json["properties"] = nlohmann::ordered_json::object();
+  for (const machine::DeviceProperty& property : device.properties)
+    json["properties"][property.name] = property.value;
+  return json;
+}
+
+}  // namespace
 
 std::string report_text(const RunOptions& options, const machine::RunResult& result) {
   const auto hex = [](u64 value) { return fmt::format("{:016x}", value); };
@@ -25,6 +38,9 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["memory_bytes"] = options.config.ram_bytes;
   report["seed"] = options.config.seed;
   report["rtc_unix_s"] = options.config.rtc_unix_s;
+  report["devices"] = nlohmann::ordered_json::array();
+  for (const machine::DeviceConfig& device : options.config.devices)
+    report["devices"].push_back(device_json(device));
   report["disks"] = nlohmann::ordered_json::array();
   for (const machine::DiskInfo& disk : result.disks) report["disks"].push_back(machine::disk_json(disk));
   if (!result.hashes.empty()) {

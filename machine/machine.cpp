@@ -6,6 +6,9 @@
 
 #include "common/check.h"
 #include "common/hash.h"
+#include "machine/plug/card_rows.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/disk_device.h"
 #include "machine/storage/drives.h"
 
 namespace reprise::machine {
@@ -34,13 +37,17 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
                     config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
   }
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
-  DiskSet disks = TRY(DiskSet::open(config.disks, boot_by, log));
+  if (const auto checked = check_devices(config.devices); !checked)
+    return Error{fmt::format("{}.", checked.error().message)};
+  const bool has_console = std::ranges::find(config.devices, kVirtioConsoleRow.driver,
+                                             &DeviceConfig::driver) != config.devices.end();
+  if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
+  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log));
   backends.disks = disks.attached();
   TRY(check_disk_places(backends.disks));
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
-  if (config.debug_testdev) machine->pc_.add_test_device();
-  if (config.debug_exit_port) TRY(machine->pc_.add_debug_exit(*config.debug_exit_port));
+  TRY(machine->pc_.plug_in(config.devices));
   if (config.boot.kernel_path.empty()) {
     TRY(machine->pc_.boot_firmware(config.firmware));
   } else {

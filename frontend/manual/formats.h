@@ -16,7 +16,7 @@ std::string help_text(std::span<const CommandManual> commands);
 std::string man_page();
 /// A script for bash-completion, or to be sourced.
 std::string bash_completion();
-/// The options of `reprise run` as they stand in docs/command.md.
+/// The options of `reprise run` and the drivers for --device, as they stand in docs/command.md.
 std::string markdown_options();
 
 }  // namespace reprise::frontend

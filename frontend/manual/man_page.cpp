@@ -3,6 +3,7 @@
 
 #include "frontend/manual/formats.h"
 #include "frontend/version.h"
+#include "machine/plug/device_registry.h"
 
 namespace reprise::frontend {
 namespace {
@@ -44,6 +45,18 @@ std::string groups(const CommandManual& command) {
   return text;
 }
 
+std::string drivers() {
+  std::string text;
+  for (const machine::DeviceRow* row : machine::device_rows()) {
+    std::string properties;
+    for (const machine::PropertySpec& property : row->properties)
+      properties += fmt::format("{}{}=", properties.empty() ? " Properties: " : ", ", property.name);
+    text += fmt::format(".TP\n\\fB{}\\fR\n{}\n", roff(row->driver),
+                        roff(fmt::format("{}.{}", row->help, properties)));
+  }
+  return text;
+}
+
 std::string synopsis(const CommandManual& command) {
   return fmt::format(".br\n{}\n", roff(usage_line(command)));
 }
@@ -75,6 +88,7 @@ std::string man_page() {
         subheading(fmt::format("reprise {}", command.name)) + roff(command.purpose) + '\n' + groups(command);
     for (const std::string_view line : command.examples) text += example(line);
   }
+  text += heading("DRIVERS FOR \\-\\-device") + drivers();
   text += heading("EXIT STATUS");
   for (const ExitCode& code : exit_codes())
     text += fmt::format(".TP\n\\fB{}\\fR\n{}.\n", roff(code.code), roff(code.meaning));

@@ -1,15 +1,23 @@
 // What options demand of each other.
+#include <algorithm>
+
 #include "frontend/options/run_rows.h"
+#include "frontend/options/values.h"
+#include "frontend/options/want.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/disk_device.h"
 
 namespace reprise::frontend {
 namespace {
+
+using machine::DeviceConfig;
 
 bool is_stdio(const SerialTarget& target) { return target.kind == SerialTarget::Kind::Stdio; }
 
 void check_boot(const RunDraft& draft) {
   const machine::MachineConfig& config = draft.options.config;
   const bool kernel = draft.has("--kernel");
-  if (!kernel && !draft.has("--bios") && config.disks.empty())
+  if (!kernel && !draft.has("--bios") && machine::disk_configs(config.devices).empty())
     throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
   if (kernel && draft.has("--bios"))
     throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
@@ -17,6 +25,25 @@ void check_boot(const RunDraft& draft) {
     throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   if (kernel && draft.has("--boot"))
     throw BadValue{"--boot is for firmware: it and --kernel exclude each other"};
+}
+
+DeviceConfig* find_device(RunDraft& draft, std::string_view driver) {
+  std::vector<DeviceConfig>& devices = draft.options.config.devices;
+  const auto found = std::ranges::find(devices, driver, &DeviceConfig::driver);
+  return found == devices.end() ? nullptr : &*found;
+}
+
+void check_devices(RunDraft& draft) {
+  if (!draft.watchdog_action.empty()) {
+    DeviceConfig* watchdog = find_device(draft, "i6300esb");
+    if (watchdog == nullptr) throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};
+    watchdog->set("action", draft.watchdog_action);
+  }
+  want(machine::check_devices(draft.options.config.devices));
+  if (const DeviceConfig* console = find_device(draft, "virtio-console")) {
+    const std::string* target = console->find("target");
+    draft.options.console = target == nullptr ? SerialTarget{} : parse_serial(*target);
+  }
 }
 
 /// One terminal, which the virtio console takes before the first serial port does by default.
@@ -31,10 +58,9 @@ void share_terminal(RunDraft& draft) {
 }  // namespace
 
 void check_together(RunDraft& draft) {
+  check_devices(draft);
   check_boot(draft);
   share_terminal(draft);
-  if (draft.has("--watchdog-action") && !draft.options.config.watchdog)
-    throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};
 }

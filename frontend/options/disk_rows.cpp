@@ -1,9 +1,9 @@
 // Drives and their media.
 #include <fmt/format.h>
 
-#include "frontend/options/disk_options.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/want.h"
+#include "machine/plug/device_registry.h"
 
 namespace reprise::frontend {
 namespace {
@@ -24,16 +24,15 @@ void set_boot_order(RunDraft& draft, const Given& given) {
   }
 }
 
-/// A file named without an option: its name is taken as it is, keys need --disk.
+/// A file named without an option: its name is taken as it is, properties need --disk.
 void add_image(RunDraft& draft, const Given& given) {
   if (given.value.empty()) throw BadValue{"the name of a disk image is empty"};
-  machine::DiskConfig disk;
-  disk.path = given.value;
-  draft.options.config.disks.push_back(disk);
+  draft.options.config.devices.push_back({.driver = "disk", .properties = {{"file", given.value}}});
 }
 
-void add_disk(RunDraft& draft, Result<machine::DiskConfig> disk) {
-  draft.options.config.disks.push_back(want(std::move(disk)));
+/// "FILE[,PROPERTY=VALUE...]" for a drive.
+void add_drive(RunDraft& draft, const Given& given, std::string_view driver) {
+  draft.options.config.devices.push_back(want(machine::parse_drive(given.name, driver, given.value)));
 }
 
 constexpr RunOption kDiskRows[] = {
@@ -50,21 +49,20 @@ constexpr RunOption kDiskRows[] = {
              "made when "
              "missing; media=cdrom makes it a CD-ROM. A comma in a name is doubled.",
      .counts = Counts::Each,
-     .set = [](RunDraft& draft,
-               const Given& given) { add_disk(draft, parse_disk(given.name, given.value)); }},
+     .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "disk"); }},
     {.name = "--cdrom",
      .value = "FILE",
      .shown = Shown::NameLine,
      .help = "a CD-ROM; an empty name is an empty drive",
      .more = "bus=ahci behind a comma puts it there instead of on IDE.",
      .counts = Counts::Each,
-     .set = [](RunDraft& draft, const Given& given) { add_disk(draft, parse_cdrom(given.value)); }},
+     .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "ide-cd"); }},
     {.name = "--floppy",
      .value = "FILE[,write=yes]",
      .shown = Shown::Name,
      .help = "a floppy; an empty name is an empty drive",
      .counts = Counts::Each,
-     .set = [](RunDraft& draft, const Given& given) { add_disk(draft, parse_floppy(given.value)); }},
+     .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "floppy"); }},
     {.name = "--boot",
      .value = "LIST",
      .help = "what firmware tries first: disk, cdrom, floppy, disk1, ...; menu=on (default: as given here)",

@@ -1,13 +1,12 @@
 // The machine: RAM, processor, ports, devices, what it starts from.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
 #include "machine/board/engine_factory.h"
 #include "machine/cpu_choice.h"
+#include "machine/plug/device_registry.h"
 
 namespace reprise::frontend {
 namespace {
@@ -44,29 +43,31 @@ void set_serial(RunDraft& draft, const Given& given) {
   port = want(given, parse_serial(given.value), kWantTarget);
 }
 
-/// Names and their `-pci` forms are those of QEMU.
-void add_device(RunDraft& draft, const Given& given) {
-  if (given.value == "virtio-rng" || given.value == "virtio-rng-pci")
-    draft.options.config.virtio_rng = true;
-  else if (given.value == "i6300esb")
-    draft.options.config.watchdog = true;
-  else
-    throw BadValue{
-        fmt::format("{} '{}' is unknown: there are virtio-rng and i6300esb", given.name, given.value)};
+void add_console(RunDraft& draft, const Given& given) {
+  want(given, parse_serial(given.value), kWantTarget);
+  draft.options.config.devices.push_back(
+      {.driver = "virtio-console", .properties = {{"target", given.value}}});
 }
 
+void add_device(RunDraft& draft, const Given& given) {
+  constexpr std::string_view kHelp = ",help";
+  if (given.value == "help") {
+    draft.answer = machine::device_help();
+  } else if (given.value.ends_with(kHelp)) {
+    const std::string_view driver =
+        std::string_view(given.value).substr(0, given.value.size() - kHelp.size());
+    draft.answer = machine::device_help(*want(machine::want_device_row(given.name, driver)));
+  } else {
+    draft.options.config.devices.push_back(want(machine::parse_device(given.name, given.value)));
+  }
+}
+
+/// Which device it is for is known when all options have been taken.
 void set_watchdog_action(RunDraft& draft, const Given& given) {
-  using machine::WatchdogAction;
-  static constexpr std::pair<std::string_view, WatchdogAction> kActions[] = {
-      {"reset", WatchdogAction::Reset},       {"shutdown", WatchdogAction::Shutdown},
-      {"poweroff", WatchdogAction::PowerOff}, {"inject-nmi", WatchdogAction::InjectNmi},
-      {"debug", WatchdogAction::Debug},       {"none", WatchdogAction::None}};
-  const auto* const found =
-      std::ranges::find(kActions, given.value, [](const auto& action) { return action.first; });
-  if (found == std::end(kActions))
-    throw BadValue{fmt::format("{} '{}' is none of reset, shutdown, poweroff, inject-nmi, debug, none",
-                               given.name, given.value)};
-  draft.options.config.watchdog_action = found->second;
+  const machine::PropertySpec& action = *machine::find_device_row("i6300esb")->find("action");
+  if (!machine::is_value_of(action, given.value))
+    throw BadValue{fmt::format("{} '{}' is none of {}", given.name, given.value, action.values)};
+  draft.watchdog_action = given.value;
 }
 
 void set_engine(RunDraft& draft, const Given& given) {
@@ -77,10 +78,11 @@ void set_engine(RunDraft& draft, const Given& given) {
   draft.options.config.engine = *engine;
 }
 
-void set_debug_exit(RunDraft& draft, const Given& given) {
+void add_debug_exit(RunDraft& draft, const Given& given) {
   const u64 port = want(given, parse_number(given.value), "a port number");
   if (port > 0xfffc) throw BadValue{fmt::format("{} {} is not a port up to 0xfffc", given.name, given.value)};
-  draft.options.config.debug_exit_port = static_cast<u16>(port);
+  draft.options.config.devices.push_back(
+      {.driver = "isa-debug-exit", .properties = {{"iobase", given.value}, {"iosize", "4"}}});
 }
 
 constexpr RunOption kMachineRows[] = {
@@ -110,20 +112,19 @@ constexpr RunOption kMachineRows[] = {
      .value = "TARGET",
      .help = "adds a virtio console (hvc0); with stdio, the first serial port is null unless it is given",
      .words = kTargets,
-     .set =
-         [](RunDraft& draft, const Given& given) {
-           draft.options.console = want(given, parse_serial(given.value), kWantTarget);
-         }},
+     .set = add_console},
     {.name = "--device",
-     .value = "NAME",
-     .help = "adds a virtio-rng or an i6300esb watchdog",
-     .words = "virtio-rng i6300esb",
+     .value = "DRIVER[,PROPERTY=VALUE...]",
+     .help = "adds a device",
+     .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
+     .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
+              "isa-debug-exit pc-testdev",
      .counts = Counts::Each,
      .set = add_device},
     {.name = "--watchdog-action",
      .value = "ACTION",
      .shown = Shown::SameLine,
-     .help = "when it expires",
+     .help = "when an i6300esb expires",
      .more = "reset (default), shutdown (the power button), poweroff, "
              "inject-nmi, debug (only says so, with --log watchdog), none.",
      .words = "reset shutdown poweroff inject-nmi debug none",
@@ -149,12 +150,13 @@ constexpr RunOption kMachineRows[] = {
      .value = "PORT",
      .help = "writing V to this I/O port ends the run with exit code (V << 1) | 1",
      .more = "As QEMU's isa-debug-exit.",
-     .set = set_debug_exit},
+     .set = add_debug_exit},
     {.name = "--debug-testdev",
      .shown = Shown::Name,
      .help = "QEMU's pc-testdev",
      .more = "See \"The test device\" in docs/command.md.",
-     .set = [](RunDraft& draft, const Given&) { draft.options.config.debug_testdev = true; }},
+     .set = [](RunDraft& draft,
+               const Given&) { draft.options.config.devices.push_back({.driver = "pc-testdev"}); }},
 };
 
 }  // namespace

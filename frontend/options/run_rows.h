@@ -17,6 +17,7 @@ struct RunDraft {
   RunOptions options;
   std::set<std::string_view> given;  // names of the options that were
   unsigned serial_ports = 0;         // --serial so far
+  std::string watchdog_action;       // of the i6300esb; empty: as it says itself
   std::string answer;                // not empty: the command asks for this text and nothing else
 
   bool has(std::string_view name) const { return given.contains(name); }

@@ -17,7 +17,8 @@ struct TakenOption {
   std::string value;
 };
 
-/// Arguments first, then options in the order of `words`; of one that counts once, only the last. An error is a
+/// Arguments first, then options without a value, then those with one in the order of `words`; of one that counts once,
+/// only the last. An error is a
 /// sentence without a full stop.
 Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
                                             const std::vector<std::string>& words);

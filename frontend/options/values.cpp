@@ -8,9 +8,9 @@ namespace reprise::frontend {
 namespace {
 
 template <class T>
-std::optional<T> whole(std::string_view text, int base = 10) {
+std::optional<T> whole(std::string_view text) {
   T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -40,11 +40,6 @@ std::optional<u64> parse_size(std::string_view text) {
   }
   if (*count > (~u64{0} >> shift)) return std::nullopt;
   return *count << shift;
-}
-
-std::optional<u64> parse_number(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) return whole<u64>(text.substr(2), 16);
-  return whole<u64>(text);
 }
 
 std::optional<double> parse_seconds(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/numbers.h"
 #include "common/types.h"
 #include "frontend/options/run_options.h"
 
@@ -12,8 +13,6 @@ namespace reprise::frontend {
 
 /// "512M", "1G", "65536K", "2GiB", or plain bytes.
 std::optional<u64> parse_size(std::string_view text);
-/// Decimal, or hexadecimal with 0x.
-std::optional<u64> parse_number(std::string_view text);
 /// Seconds with an optional fraction: "1.5".
 std::optional<double> parse_seconds(std::string_view text);
 /// "2024-02-29", "2024-02-29T12:34:56" (UTC), or seconds since 1970.

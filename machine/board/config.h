@@ -10,7 +10,7 @@
 #include "jit/jit_options.h"
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
-#include "machine/storage/disk_config.h"
+#include "machine/plug/device_config.h"
 
 namespace reprise::machine {
 
@@ -20,27 +20,19 @@ enum class EngineKind : u8 { Interp, Jit, Lockstep };
 /// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
 enum class ClockMode : u8 { Free, Paced };
 
-/// What happens when the watchdog expires. The names on the command line are those of QEMU.
-enum class WatchdogAction : u8 { Reset, Shutdown, PowerOff, InjectNmi, Debug, None };
-
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   unsigned cpus = 1;
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
-  std::vector<DiskConfig> disks;
+  std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
   cpu::CpuProfile cpu = cpu::default_profile();
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;             // no part of what the guest sees
   u64 seed = 1;                    // of RDRAND and RDSEED
   u64 schedule_seed = 1;           // of the lengths of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
-  bool debug_testdev = false;      // QEMU's pc-testdev: devices/misc/test_device.h
   bool reboot = true;              // RESET starts firmware again; else it ends the run
-  bool virtio_rng = false;         // seeded from `seed`
-  bool watchdog = false;           // an i6300esb
-  WatchdogAction watchdog_action = WatchdogAction::Reset;
-  std::optional<u16> debug_exit_port;  // as QEMU's isa-debug-exit, 1 to 4 bytes wide
 };
 
 /// How one call of Machine::run ends and what it does on the way. None of it is visible to the guest.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "machine/board/seeds.h"
+#include "machine/plug/seeds.h"
 
 namespace reprise::machine {
 namespace {
@@ -69,7 +69,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                                   return map_mmio(name, phys, bytes, handler, kAboveRam);
                                 },
                             .unmap = [this](const std::string& name) { phys_map_.remove(name); }}),
-      watchdog_action_(config.watchdog_action) {
+      services_(board_services(config, backends)) {
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpus; ++i) {
@@ -80,13 +80,6 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
-  plug_in_ahci();
-  fill_cmos(rtc_, {.memory = memory_, .cpus = config.cpus, .floppies = add_floppies()});
-  plug_in_disks();
-  plug_in_extras(config, backends.console);
-  for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::PowerOn); });
-  place_windows();
-  for (const auto& processor : processors_) processor->place_lapic();
 }
 
 Pc::~Pc() = default;
@@ -130,8 +123,7 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   part(vga_);
   part(fw_cfg_);
   if (variables_) part(*variables_);
-  if (debug_exit_) part(*debug_exit_);
-  if (test_device_) part(*test_device_);
+  for (const auto& card : isa_cards_) part(*card);
   part(pci_config_);
   part(host_bridge_);
   part(isa_bridge_);

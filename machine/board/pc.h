@@ -30,13 +30,10 @@
 #include "devices/irq/ioapic.h"
 #include "devices/irq/pic8259.h"
 #include "devices/misc/coprocessor_error.h"
-#include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
-#include "devices/misc/i6300esb.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/pvpanic.h"
 #include "devices/misc/reset_control.h"
-#include "devices/misc/test_device.h"
 #include "devices/pci/config_mechanism1.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pci/isa_bridge.h"
@@ -46,9 +43,6 @@
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
-#include "devices/virtio/virtio_blk.h"
-#include "devices/virtio/virtio_console.h"
-#include "devices/virtio/virtio_rng.h"
 #include "machine/board/config.h"
 #include "machine/board/debug_log.h"
 #include "machine/board/irq_router.h"
@@ -61,6 +55,8 @@
 #include "machine/firmware/rom_shadow.h"
 #include "machine/layout/cmos_layout.h"
 #include "machine/layout/memory_map.h"
+#include "machine/plug/board_services.h"
+#include "machine/plug/device_row.h"
 #include "machine/storage/drives.h"
 #include "machine/tables/acpi_tables.h"
 #include "mmu/phys_map.h"
@@ -95,9 +91,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// there is no firmware that could start the machine again.
   bool reset();
 
-  /// Four ports that end the run. Before the run only.
-  Result<Done> add_debug_exit(u16 port);
-  void add_test_device();
+  /// Plugs in `devices`, which check_devices() accepts, and the disks; then the board has power. Before anything
+  /// else, once. Error: two want the same place.
+  Result<Done> plug_in(const std::vector<DeviceConfig>& devices);
 
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
@@ -115,9 +111,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::Uart16550& com1() { return com1_; }
   devices::Uart16550& com2() { return com2_; }
   /// nullptr: there is none.
-  devices::VirtioConsole* virtio_console() { return console_; }
+  devices::VirtioConsole* virtio_console() { return services_.virtio_console; }
   /// A watchdog will do something if nothing else happens.
-  bool watchdog_runs() const { return watchdog_ != nullptr && watchdog_->running(); }
+  bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
   Processors& processors() { return processors_; }
   const Processors& processors() const { return processors_; }
   const PcCounters& counters() const { return counters_; }
@@ -180,21 +176,22 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
 
   // --- pc_cards.cpp ---
-  void plug_in_ahci();
-  void plug_in_disks();
-  void plug_in_extras(const MachineConfig& config, devices::CharBackend* console);
-  void watchdog_expired();
-  devices::VirtioBoard virtio_board(IrqLine interrupt) { return {scheduler_, *this, *this, interrupt}; }
+  /// A device on its way to its place. A drive has no configuration of its own here: its disk says all.
+  struct Arrival {
+    const DeviceRow* row;
+    const DeviceConfig* config;
+    Drive* drive;
+    std::optional<unsigned> place() const { return drive != nullptr ? drive->disk.place : config->place; }
+  };
+  BoardServices board_services(const MachineConfig& config, const PcBackends& backends);
+  std::vector<Arrival> arrivals(const std::vector<DeviceConfig>& devices);
+  /// Slots that cards ask for are kept free for them.
+  Result<Done> reserve_slots(const std::vector<Arrival>& arrivals);
+  Result<Done> plug_in_one(const Arrival& arrival, unsigned nth);
+  Result<unsigned> slot_for(const Arrival& arrival);
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
   IrqLine pci_interrupt(unsigned device, unsigned pin) {
     return irq_router_.pirq_source(devices::pirq_of(device, pin));
-  }
-  /// Takes the next free slot for a card that `make` builds, given its interrupt wire (INTA#).
-  template <class Make>
-  void plug_in(Make&& make) {
-    const unsigned device = next_card_slot_++;
-    cards_.push_back(make(pci_interrupt(device, 1)));
-    attach_pci(device, 0, *cards_.back());
   }
 
   // --- pc_media.cpp ---
@@ -257,8 +254,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   SmramWindow smram_window_;
   std::optional<RomShadow> rom_shadow_;       // with firmware
   std::optional<devices::Pflash> variables_;  // of UEFI firmware
-  std::optional<devices::DebugExit> debug_exit_;
-  std::optional<devices::TestDevice> test_device_;
+  std::vector<std::unique_ptr<devices::Device>> isa_cards_;
 
   // PCI
   devices::ConfigMechanism1 pci_config_;
@@ -271,13 +267,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::ide::IdeController ide_;
   PciWindows pci_windows_;
   Placement placed_;
-  unsigned next_card_slot_ = kPciFirstCardDevice;
-  unsigned ahci_slot_ = 0;          // if there is an AHCI adapter
-  unsigned first_virtio_slot_ = 0;  // of the disks' cards
+  std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
-  devices::VirtioConsole* console_ = nullptr;  // among the cards
-  devices::I6300Esb* watchdog_ = nullptr;      // among the cards
-  const WatchdogAction watchdog_action_;
+  BoardServices services_;
 };
 
 }  // namespace reprise::machine

@@ -1,69 +1,128 @@
-// Cards in the PCI slots.
-#include "machine/board/pc.h"
+// Devices that are plugged in: each into the slot or the ports that it asks for.
+#include <fmt/format.h>
 
 #include <algorithm>
 
-#include "machine/board/seeds.h"
+#include "common/check.h"
+#include "machine/board/pc.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/disk_device.h"
+#include "machine/plug/drive_rows.h"
 
 namespace reprise::machine {
+namespace {
 
-void Pc::plug_in_disks() {
-  first_virtio_slot_ = next_card_slot_;
-  for (const Drive& drive : drives_) {
-    if (drive.disk.bus != DiskBus::Virtio) continue;
-    plug_in([&](IrqLine interrupt) {
-      return std::make_unique<devices::VirtioBlk>(*drive.disk.medium, drive.disk.serial,
-                                                  virtio_board(interrupt));
-    });
-  }
+const DeviceConfig& no_config() {
+  static const DeviceConfig kNone;
+  return kNone;
 }
 
-void Pc::plug_in_ahci() {
-  ahci_slot_ = next_card_slot_;
-  if (std::ranges::none_of(drives_, [](const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }))
-    return;
-  plug_in([&](IrqLine interrupt) {
-    return std::make_unique<devices::ahci::AhciController>(scheduler_, interrupt, *this, *this,
-                                                           ahci_units(drives_));
-  });
+/// The adapter that comes with the first drive on it.
+const DeviceConfig& implied_ahci() {
+  static const DeviceConfig kAhci = {.driver = std::string(kAhciRow.driver)};
+  return kAhci;
 }
 
-void Pc::plug_in_extras(const MachineConfig& config, devices::CharBackend* console) {
-  if (console != nullptr) {
-    plug_in([&](IrqLine interrupt) {
-      auto card = std::make_unique<devices::VirtioConsole>(*console, virtio_board(interrupt));
-      console_ = card.get();
-      return card;
-    });
-  }
-  if (config.virtio_rng) {
-    plug_in([&](IrqLine interrupt) {
-      return std::make_unique<devices::VirtioRng>(derive_seed(config.seed, kVirtioRngSeed),
-                                                  virtio_board(interrupt));
-    });
-  }
-  if (config.watchdog) {
-    plug_in([&](IrqLine) {
-      auto card = std::make_unique<devices::I6300Esb>(scheduler_, [this] { watchdog_expired(); });
-      watchdog_ = card.get();
-      return card;
-    });
-  }
+bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
+
+}  // namespace
+
+BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& backends) {
+  return {.clock = scheduler_,
+          .memory = *this,
+          .messages = *this,
+          .control = control_,
+          .retired = processors_,
+          .log = log_,
+          .ports = ports_,
+          .debug_port = debug_port_,
+          .drives = drives_,
+          .seed = config.seed,
+          .console = backends.console,
+          .interrupt_line =
+              [this](unsigned line) {
+                return line < kIsaIrqs            ? irq_router_.isa_source(line)
+                       : line < kIsaIrqs + kPirqs ? irq_router_.pirq_source(line - kIsaIrqs)
+                                                  : IrqLine(ioapic_, line);
+              },
+          .map_memory =
+              [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
+                constexpr int kAboveRam = 1;
+                return map_mmio(name, phys, bytes, handler, kAboveRam);
+              },
+          .press_power_button = [this] { press_power_button(); },
+          .raise_nmi =
+              [this] {
+                for (const auto& processor : processors_) processor->nmi();
+              }};
 }
 
-void Pc::watchdog_expired() {
-  log_.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}",
-             processors_.retired_now());
-  switch (watchdog_action_) {
-    case WatchdogAction::Reset: return control_.request(MachineRequest::WatchdogReset);
-    case WatchdogAction::Shutdown: return acpi_pm_.press_power_button();
-    case WatchdogAction::PowerOff: return control_.request(MachineRequest::PowerOff);
-    case WatchdogAction::InjectNmi:
-      for (const auto& processor : processors_) processor->nmi();
-      return;
-    case WatchdogAction::Debug:
-    case WatchdogAction::None: return;
+Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
+  const std::vector<Arrival> all = arrivals(devices);
+  TRY(reserve_slots(all));
+  std::array<FloppyType, 2> floppies{};
+  // In the order of the rows: machine/plug/device_registry.h.
+  for (const DeviceRow* row : device_rows()) {
+    if (row == &kFloppyRow) floppies = add_floppies();
+    unsigned nth = 0;
+    for (const Arrival& arrival : all)
+      if (arrival.row == row) TRY(plug_in_one(arrival, nth++));
   }
+  fill_cmos(rtc_, {.memory = memory_, .cpus = processors_.count(), .floppies = floppies});
+  for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::PowerOn); });
+  place_windows();
+  for (const auto& processor : processors_) processor->place_lapic();
+  return Done{};
+}
+
+std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) {
+  std::vector<Arrival> all;
+  for (Drive& drive : drives_) all.push_back({find_device_row(driver_of(drive.disk)), &no_config(), &drive});
+  for (const DeviceConfig& device : devices) {
+    const DeviceRow* row = find_device_row(device.driver);
+    CHECK(row != nullptr);
+    if (!row->is_drive()) all.push_back({row, &device, nullptr});
+  }
+  if (std::ranges::any_of(drives_, is_on_ahci) &&
+      std::ranges::find(all, &kAhciRow, &Arrival::row) == all.end())
+    all.push_back({&kAhciRow, &implied_ahci(), nullptr});
+  return all;
+}
+
+Result<Done> Pc::reserve_slots(const std::vector<Arrival>& arrivals) {
+  for (const Arrival& arrival : arrivals) {
+    if (arrival.row->card == nullptr || !arrival.place()) continue;
+    bool& taken = slot_taken_.at(*arrival.place());
+    if (taken) return Error{fmt::format("two cards were given for addr={}.", *arrival.place())};
+    taken = true;
+  }
+  return Done{};
+}
+
+Result<unsigned> Pc::slot_for(const Arrival& arrival) {
+  if (arrival.place()) return *arrival.place();
+  for (unsigned slot = kPciFirstCardDevice; slot < slot_taken_.size(); ++slot) {
+    if (slot_taken_[slot]) continue;
+    slot_taken_[slot] = true;
+    return slot;
+  }
+  return Error{fmt::format("there is no PCI slot left for {}.", arrival.row->driver)};
+}
+
+Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
+  const DeviceSite site = {services_, *arrival.row, *arrival.config,
+                           arrival.drive != nullptr ? &arrival.drive->disk : nullptr, nth};
+  if (arrival.row->isa != nullptr) {
+    isa_cards_.push_back(TRY(arrival.row->isa(site)));
+  } else if (arrival.row->card != nullptr) {
+    const unsigned slot = TRY(slot_for(arrival));
+    cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
+    attach_pci(slot, 0, *cards_.back());
+    if (arrival.drive != nullptr) arrival.drive->slot = slot;
+    for (Drive& drive : drives_)
+      if (arrival.row == &kAhciRow && is_on_ahci(drive)) drive.slot = slot;
+  }
+  return Done{};
 }
 
 }  // namespace reprise::machine

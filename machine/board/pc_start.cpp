@@ -100,8 +100,7 @@ Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::strin
   std::vector<std::string> paths;
   for (const std::size_t index : TRY(boot_order(wanted, drives_))) {
     const Drive& drive = drives_[index];
-    paths.push_back(firmware_path(
-        drive, drive.disk.bus == DiskBus::Ahci ? ahci_slot_ : first_virtio_slot_ + drive.place));
+    paths.push_back(firmware_path(drive, drive.slot));
   }
   return paths;
 }

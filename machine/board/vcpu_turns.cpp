@@ -1,6 +1,6 @@
 #include "machine/board/vcpu_turns.h"
 
-#include "machine/board/seeds.h"
+#include "machine/plug/seeds.h"
 
 namespace reprise::machine {
 

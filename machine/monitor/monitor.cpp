@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
+
+#include "common/numbers.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -20,19 +21,6 @@ CommandError unknown(std::string_view name) {
 const Command* find(std::string_view name) {
   const auto found = std::ranges::find(commands(), name, &Command::name);
   return found == commands().end() ? nullptr : &*found;
-}
-
-/// Decimal, or hexadecimal with 0x.
-std::optional<u64> number(std::string_view text) {
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    text.remove_prefix(2);
-    base = 16;
-  }
-  u64 value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
 }
 
 /// Words between blanks, or in quotes.
@@ -108,7 +96,7 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
     arguments.words[std::string(parameter.name)] = text;
     return Done{};
   }
-  std::optional<u64> value = number(text);
+  std::optional<u64> value = parse_number(text);
   if (!value && parameter.kind == Parameter::Kind::Address)
     value = register_value(machine_.pc().processors().running().cpu.state, text);
   if (!value)

@@ -16,7 +16,7 @@ enum class DiskMedia : u8 { Disk, Cdrom, Floppy };
 std::string_view kind_name(DiskMedia media);
 enum class DiskFormat : u8 { Auto, Raw, Qcow2 };
 
-/// One --disk, --cdrom or --floppy, or a file named without an option.
+/// A disk as the user wants it: a drive among the devices of the configuration.
 struct DiskConfig {
   std::string path;  // empty: an empty drive
   DiskFormat format = DiskFormat::Auto;
@@ -25,6 +25,8 @@ struct DiskConfig {
   bool write_through = false;      // else an overlay that dies with the run takes the writes
   std::string overlay_path;        // if not empty: a kept overlay over `path`, made when missing
   std::string serial;              // empty: made from the position
+  std::optional<unsigned>
+      place;  // on its bus: the drive's unit, a virtio card's PCI slot; nullopt: the next free
 };
 
 /// A disk with its decisions taken: what the board plugs in.
@@ -33,7 +35,8 @@ struct AttachedDisk {
   DiskBus bus = DiskBus::Virtio;            // never Auto
   DiskMedia media = DiskMedia::Disk;
   std::string serial;
-  std::string name = {};  // by kind and position: "disk0", "cdrom0", "floppy1"
+  std::string name = {};               // by kind and position: "disk0", "cdrom0", "floppy1"
+  std::optional<unsigned> place = {};  // as in DiskConfig
 };
 
 }  // namespace reprise::machine

@@ -82,6 +82,7 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     AttachedDisk disk;
     disk.bus = choice.bus;
     disk.media = image.media;
+    disk.place = config.place;
     disk.name = next_name(set.attached_, image.media);
     disk.serial = config.serial.empty() ? fmt::format("RP{:05}", set.attached_.size() + 1) : config.serial;
     if (config.path.empty()) {

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <span>
+#include <string_view>
 
 #include "devices/ata/disk.h"
+#include "devices/floppy/floppy_controller.h"
 
 namespace reprise::machine {
 namespace {
@@ -13,7 +15,22 @@ namespace {
 using devices::ata::Cable;
 using devices::ata::Unit;
 
-constexpr unsigned kIdePlaces = 4;
+constexpr unsigned kInOrder[] = {0, 1, 2, 3, 4, 5};
+constexpr unsigned kSecondaryFirst[] = {2, 3, 0, 1};
+
+/// A bus whose drives sit at places of their own; virtio disks are cards.
+struct Bus {
+  DiskBus bus;
+  std::string_view name;
+  unsigned places;
+  std::span<const unsigned> for_cdroms;  // in which order CD-ROM drives take them
+  std::string_view instead;
+};
+constexpr Bus kBuses[] = {
+    {DiskBus::Ahci, "AHCI", devices::ahci::AhciController::kPorts, kInOrder, "put some on bus=virtio"},
+    {DiskBus::Ide, "IDE", 4, kSecondaryFirst, "put some on bus=virtio or bus=ahci"},
+    {DiskBus::Floppy, "floppy", devices::FloppyController::kDrives, kInOrder, "leave some out"},
+};
 
 std::unique_ptr<Unit> make_unit(Drive& drive, Cable cable) {
   const AttachedDisk& disk = drive.disk;
@@ -35,34 +52,44 @@ Units make_units(std::vector<Drive>& drives, DiskBus bus, Cable cable) {
 }  // namespace
 
 Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
-  constexpr unsigned kAhciPorts = devices::ahci::AhciController::kPorts;
-  if (const auto drives = std::ranges::count(disks, DiskBus::Ahci, &AttachedDisk::bus); drives > kAhciPorts) {
-    return Error{fmt::format("{} drives were given for the AHCI bus, which takes {}: put some on bus=virtio.",
-                             drives, kAhciPorts)};
-  }
-  const auto count = std::ranges::count(disks, DiskBus::Ide, &AttachedDisk::bus);
-  if (count > kIdePlaces) {
-    return Error{fmt::format(
-        "{} drives were given for the IDE bus, which takes {}: put some on bus=virtio or bus=ahci.", count,
-        kIdePlaces)};
+  for (const Bus& bus : kBuses) {
+    std::vector<bool> taken(bus.places);
+    for (const AttachedDisk& disk : disks) {
+      if (disk.bus != bus.bus || !disk.place) continue;
+      if (*disk.place >= bus.places)
+        return Error{fmt::format("unit={} was given for the {} bus, which has units 0 to {}.", *disk.place,
+                                 bus.name, bus.places - 1)};
+      if (taken[*disk.place])
+        return Error{fmt::format("two drives were given for unit={} of the {} bus.", *disk.place, bus.name)};
+      taken[*disk.place] = true;
+    }
+    const auto count = std::ranges::count(disks, bus.bus, &AttachedDisk::bus);
+    if (count > bus.places)
+      return Error{fmt::format("{} drives were given for the {} bus, which takes {}: {}.", count, bus.name,
+                               bus.places, bus.instead)};
   }
   return Done{};
 }
 
 std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks) {
-  constexpr std::array<unsigned, kIdePlaces> kForDisks = {0, 1, 2, 3};
-  constexpr std::array<unsigned, kIdePlaces> kForCdroms = {2, 3, 0, 1};
   std::vector<Drive> drives;
-  std::array<bool, kIdePlaces> ide_taken{};
-  std::array<unsigned, 5> next{};  // by bus
-  for (const AttachedDisk& disk : disks) {
-    unsigned place = next.at(static_cast<unsigned>(disk.bus))++;
-    if (disk.bus == DiskBus::Ide) {
-      const auto& places = disk.media == DiskMedia::Cdrom ? kForCdroms : kForDisks;
-      place = *std::ranges::find_if(places, [&](unsigned index) { return !ide_taken[index]; });
-      ide_taken[place] = true;
+  for (const AttachedDisk& disk : disks) drives.push_back({.disk = disk});
+  for (const Bus& bus : kBuses) {
+    std::vector<bool> taken(bus.places);
+    for (const AttachedDisk& disk : disks)
+      if (disk.bus == bus.bus && disk.place) taken.at(*disk.place) = true;
+    for (Drive& drive : drives) {
+      if (drive.disk.bus != bus.bus) continue;
+      if (drive.disk.place) {
+        drive.place = *drive.disk.place;
+        continue;
+      }
+      const std::span<const unsigned> order =
+          drive.disk.media == DiskMedia::Cdrom ? bus.for_cdroms : kInOrder;
+      drive.place =
+          *std::ranges::find_if(order, [&](unsigned place) { return place < bus.places && !taken[place]; });
+      taken[drive.place] = true;
     }
-    drives.push_back({.disk = disk, .place = place});
   }
   return drives;
 }

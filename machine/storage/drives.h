@@ -15,18 +15,20 @@ namespace reprise::machine {
 
 struct Drive {
   AttachedDisk disk;
-  /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; virtio: the n-th card;
-  /// floppy: A or B.
+  /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; floppy: A or B.
   unsigned place = 0;
+  /// Of its card, on AHCI and virtio.
+  unsigned slot = 0;
   bool removable() const { return disk.media != DiskMedia::Disk; }
   devices::ata::Cdrom* cdrom = nullptr;  // the device, when it is a CD-ROM drive and has been built
 };
 
-/// Error: more drives for a bus than it has places.
+/// Error: more drives for a bus than it has places, or two at one of them.
 Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks);
 
 /// In the order of `disks`, which passed the check. On IDE, disks go from the primary master on, CD-ROM
-/// drives from the secondary master on, either where the other left room; elsewhere drives are in order.
+/// drives from the secondary master on, either where the other left room; elsewhere drives are in order. Those whose
+/// place was chosen are there, the others around them.
 std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks);
 
 /// The devices of the drives with DiskBus::Ide or DiskBus::Ahci.

@@ -47,8 +47,12 @@ u64 noisy_value(Random& random) {
 
 Board::Board(Firmware firmware) : firmware_(firmware), ram_(mmu::Ram::create(kRamBytes).take()) {
   config_.ram_bytes = kRamBytes;
-  config_.virtio_rng = true;
-  config_.watchdog = true;
+  config_.devices = {{.driver = "virtio-console"},
+                     {.driver = "virtio-rng"},
+                     {.driver = "i6300esb"},
+                     {.driver = "isa-debug-exit",
+                      .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
+                     {.driver = "pc-testdev"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();
@@ -64,8 +68,10 @@ void Board::build() {
   pc_.reset();
   pc_ = std::make_unique<machine::Pc>(config_, *ram_, machine::PcBackends{output_, output_, disks, &output_},
                                       *this, log_);
-  pc_->add_test_device();
-  (void)pc_->add_debug_exit(kDebugExitPort);
+  if (const auto plugged = pc_->plug_in(config_.devices); !plugged) {
+    fmt::print(stderr, "device_noise: {}\n", plugged.error().message);
+    std::exit(2);
+  }
   if (firmware_ == Firmware::None) return;
   const auto booted = pc_->boot_firmware({.bios = firmware_ == Firmware::Ovmf ? "ovmf" : "seabios"});
   if (booted) return;

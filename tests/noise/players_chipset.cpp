@@ -1,4 +1,5 @@
 // Interrupt controllers, timers, the small ISA devices, video, firmware's devices, PCI configuration.
+#include "devices/misc/test_device.h"
 #include "machine/layout/pc_layout.h"
 #include "tests/noise/players.h"
 

@@ -1,6 +1,7 @@
 #include "frontend/command_line.h"
 #include "frontend/options/values.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 
 #include "frontend/manual/formats.h"
 #include "frontend/version.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/disk_device.h"
 
 namespace reprise::frontend {
 namespace {
@@ -112,7 +115,9 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(options.json_path, "out.json");
   EXPECT_EQ(options.trace, (std::vector<std::string>{"pio", "mmio"}));
   EXPECT_TRUE(options.stats);
-  EXPECT_EQ(options.config.debug_exit_port, 0xf4);
+  EXPECT_EQ(options.config.devices,
+            (std::vector<machine::DeviceConfig>{
+                {.driver = "isa-debug-exit", .properties = {{"iobase", "0xf4"}, {"iosize", "4"}}}}));
   const jit::JitOptions& jit = options.config.jit;
   jit::PassSet passes = jit::PassSet::all();
   passes.remove(jit::Pass::Groups);
@@ -228,6 +233,8 @@ TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
         if (word.ends_with(':')) word += "path";
         std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
         if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
+        const machine::DeviceRow* row = option.name == "--device" ? machine::find_device_row(word) : nullptr;
+        if (row != nullptr && row->is_drive()) command[3] += ",file=x";
         const auto result = parse_options(command);
         const EarlyExit* exit = std::get_if<EarlyExit>(&result);
         // A host without the JIT refuses the engines that need it.
@@ -257,10 +264,10 @@ TEST(Options, AnEmptyValueIsAsNone) {
 
 TEST(Options, Disks) {
   using namespace machine;
-  const auto disks =
+  const auto disks = disk_configs(
       parsed({"first,name.img", "--floppy", "f.img,write=yes", "--cdrom", "", "--disk",
               "a,,b.img,bus=ahci,format=raw,write=yes,serial=S,,1", "--disk", "c,overlay=o.qcow2"})
-          .config.disks;
+          .config.devices);
   ASSERT_EQ(disks.size(), 5u);
   EXPECT_EQ(disks[0].path, "first,name.img");
   EXPECT_EQ(disks[0].bus, DiskBus::Auto);
@@ -279,8 +286,67 @@ TEST(Options, Disks) {
   EXPECT_EQ(disks[4].overlay_path, "o.qcow2");
 }
 
+TEST(Options, Devices) {
+  using Devices = std::vector<machine::DeviceConfig>;
+  const RunOptions options = parsed({"--device", "virtio-rng-pci,id=r,addr=0x10", "--device", "i6300esb",
+                                     "--watchdog-action", "none", "--console", "file:x", "--debug-testdev"});
+  EXPECT_EQ(options.config.devices,
+            (Devices{{.driver = "pc-testdev"},
+                     {.driver = "virtio-rng", .id = "r", .place = 16},
+                     {.driver = "i6300esb", .properties = {{"action", "none"}}},
+                     {.driver = "virtio-console", .properties = {{"target", "file:x"}}}}));
+  EXPECT_EQ(options.console->path, "x");
+  // A virtio console has the terminal unless it says otherwise.
+  EXPECT_EQ(parsed({"--device", "virtconsole"}).com1.kind, SerialTarget::Kind::Null);
+  EXPECT_EQ(parsed({"--device", "virtio-console,target=null"}).com1.kind, SerialTarget::Kind::Stdio);
+}
+
+TEST(Options, DeviceErrorsSayWhatThereIs) {
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+  };
+  EXPECT_TRUE(has(refused({"--device", "e1000"}), "--device 'e1000' is unknown: there are ahci, "));
+  EXPECT_TRUE(has(refused({"--device", "e1000,help"}), "--device 'e1000' is unknown"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,rate=1"}), "'rate=1' is none of addr=, id="));
+  EXPECT_TRUE(has(refused({"--device", "i6300esb,action=bark"}), "action=bark is none of reset, shutdown"));
+  EXPECT_TRUE(has(refused({"--device", "i6300esb,action"}), "'action' is none of action="));
+  EXPECT_TRUE(has(refused({"--device", "i6300esb", "--device", "i6300esb"}), "a machine has 1 at most"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,addr=2"}), "addr=2 is not from 3 to 31"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,id=a", "--device", "i6300esb,id=a"}), "the id 'a'"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,id=a b"}), "id=a b is not made of"));
+  EXPECT_TRUE(has(refused({"--device", "isa-debug-exit,iobase=lots"}), "iobase=lots is not a port"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-blk"}), "names no file"));
+  EXPECT_TRUE(has(refused({"--device", "ide-hd,file=a,bus=virtio"}), "bus=virtio is none of ide, ahci"));
+  EXPECT_TRUE(has(refused({"--watchdog-action", "reset"}), "add --device i6300esb"));
+  EXPECT_TRUE(has(refused({"--console", "null", "--device", "virtio-console"}), "a machine has 1 at most"));
+}
+
+TEST(Options, DeviceHelpIsTheRows) {
+  const std::string all = std::get<EarlyExit>(parse_options({"run", "--device", "help"})).text;
+  for (const machine::DeviceRow* row : machine::device_rows()) {
+    EXPECT_NE(all.find(std::string(row->driver) + ' '), std::string::npos) << row->driver;
+    const auto one = parse_options({"run", "--device", std::string(row->driver) + ",help"});
+    const EarlyExit& exit = std::get<EarlyExit>(one);
+    EXPECT_EQ(exit.exit_code, 0);
+    for (const machine::PropertySpec& property : row->properties)
+      EXPECT_NE(exit.text.find(fmt::format("  {}=", property.name)), std::string::npos) << exit.text;
+  }
+}
+
+TEST(OptionRows, CompletionKnowsEveryDriver) {
+  for (const ManualGroup& group : run_manual().groups)
+    for (const OptionText& option : group.options) {
+      if (option.name != "--device") continue;
+      for (const machine::DeviceRow* row : machine::device_rows())
+        EXPECT_NE((' ' + std::string(option.words) + ' ').find(fmt::format(" {} ", row->driver)),
+                  std::string::npos)
+            << row->driver;
+    }
+}
+
 TEST(Options, ImagesWithoutAnOptionComeFirst) {
-  const auto disks = parsed({"--cdrom", "c.iso", "a.img", "--disk", "d.img", "b.img"}).config.disks;
+  const auto disks =
+      machine::disk_configs(parsed({"--cdrom", "c.iso", "a.img", "--disk", "d.img", "b.img"}).config.devices);
   std::vector<std::string> paths;
   for (const machine::DiskConfig& disk : disks) paths.push_back(disk.path);
   EXPECT_EQ(paths, (std::vector<std::string>{"a.img", "b.img", "c.iso", "d.img"}));

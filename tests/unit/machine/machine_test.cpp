@@ -29,7 +29,7 @@ TEST(Machine, ResetIsWhatARebootIs) {
 
 TEST(Machine, DebugExitGivesItsCode) {
   MachineConfig config;
-  config.debug_exit_port = 0xf4;
+  config.devices = {{.driver = "isa-debug-exit", .properties = {{"iobase", "0xf4"}}}};
   const RunResult result = Guest(out8(0xf4, 0x10) + kSpin, config).run();
   EXPECT_EQ(result.reason, ExitReason::DebugExit);
   EXPECT_EQ(result.exit_code, 33);
@@ -41,7 +41,7 @@ TEST(Machine, DebugExitRefusesATakenPort) {
   const boot::TemporaryFile file(Guest::image(kSpin));
   MachineConfig config;
   config.boot.kernel_path = file.path();
-  config.debug_exit_port = 0x3f8;
+  config.devices = {{.driver = "isa-debug-exit", .properties = {{"iobase", "0x3f8"}}}};
   EXPECT_FALSE(Machine::create(config, {sink, sink}, log).ok());
 }
 

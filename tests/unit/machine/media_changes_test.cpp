@@ -14,19 +14,14 @@ class MediaChangesTest : public StorageTest {
  protected:
   MediaChangesTest() {
     MachineConfig config;
-    config.disks = {drive(DiskMedia::Disk, file("disk.img", pattern(64 * kKiB))),
-                    drive(DiskMedia::Cdrom, file("first.iso", pattern(16 * 2048))),
-                    drive(DiskMedia::Floppy, file("first.flp", pattern(kFloppyBytes)))};
+    config.devices = {drive("ide-hd", file("disk.img", pattern(64 * kKiB))),
+                      drive("ide-cd", file("first.iso", pattern(16 * 2048))),
+                      drive("floppy", file("first.flp", pattern(kFloppyBytes)))};
     guest.emplace(kSpin, config);
     monitor.emplace(*guest->machine, "reprise test");
   }
-  static DiskConfig drive(DiskMedia media, std::string path) {
-    DiskConfig config;
-    config.path = std::move(path);
-    config.media = media;
-    if (media != DiskMedia::Floppy) config.bus = DiskBus::Ide;
-    config.format = DiskFormat::Raw;
-    return config;
+  static DeviceConfig drive(std::string driver, std::string path) {
+    return {.driver = std::move(driver), .properties = {{"file", std::move(path)}}};
   }
   std::string refused(std::string_view line) {
     const auto outcome = monitor->execute_line(line);

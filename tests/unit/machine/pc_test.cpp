@@ -25,7 +25,14 @@ struct PcTest : testing::Test {
   Control control;
   Log log;
   MachineConfig config;
-  std::unique_ptr<Pc> pc = std::make_unique<Pc>(config, *ram, PcBackends{sink, sink}, control, log);
+  std::unique_ptr<Pc> pc = board({sink, sink});
+
+  std::unique_ptr<Pc> board(PcBackends backends) {
+    auto made = std::make_unique<Pc>(config, *ram, backends, control, log);
+    const auto plugged = made->plug_in(config.devices);
+    EXPECT_TRUE(plugged.ok());
+    return made;
+  }
 
   void out8(u16 port, u8 value) { pc->port_write(port, Width::Byte, value); }
   u8 in8(u16 port) { return static_cast<u8>(pc->port_read(port, Width::Byte)); }
@@ -99,12 +106,10 @@ TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
     devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
     devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::Ok; }
   } disk;
-  pc = std::make_unique<Pc>(config, *ram,
-                            PcBackends{sink,
-                                       sink,
-                                       {{&disk, DiskBus::Floppy, DiskMedia::Floppy, ""},
-                                        {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}},
-                            control, log);
+  pc = board(
+      {sink,
+       sink,
+       {{&disk, DiskBus::Floppy, DiskMedia::Floppy, ""}, {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}});
   out8(0x70, 0x10);
   EXPECT_EQ(in8(0x71), 0x44) << "two drives of 1.44M";
   const std::initializer_list<std::pair<u16, u8>> kProgram = {

@@ -29,7 +29,9 @@ struct ProcessorsTest : testing::Test {
     return config;
   }
   struct Board {
-    explicit Board(const MachineConfig& board_config) : config(board_config) {}
+    explicit Board(const MachineConfig& board_config) : config(board_config) {
+      EXPECT_TRUE(pc.plug_in(config.devices).ok());
+    }
     MachineConfig config;
     std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB).take();
     Sink sink;

@@ -1,0 +1,45 @@
+// What the board offers to devices that are plugged in.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/log.h"
+#include "common/ports.h"
+#include "devices/bus.h"
+#include "devices/misc/debug_port.h"
+#include "devices/misc/i6300esb.h"
+#include "devices/virtio/virtio_console.h"
+#include "machine/clock/scheduler.h"
+#include "machine/storage/drives.h"
+
+namespace reprise::machine {
+
+/// All of it lives as long as the devices.
+struct BoardServices {
+  Clock& clock;
+  DmaPort& memory;
+  MsiSink& messages;
+  MachineControl& control;
+  const RetiredCounter& retired;
+  const Log& log;
+  devices::PioBus& ports;
+  devices::DebugPort& debug_port;
+  std::vector<Drive>& drives;
+  u64 seed;                       // of the machine's random numbers
+  devices::CharBackend* console;  // of the virtio console; not nullptr if one is plugged in
+  std::function<IrqLine(unsigned line)> interrupt_line;  // 0 to 23, as the I/O APIC counts
+  std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map_memory;
+  std::function<void()> press_power_button;
+  std::function<void()> raise_nmi;  // at every processor
+
+  /// For a card with this INTA#.
+  devices::VirtioBoard virtio(IrqLine interrupt) const { return {clock, memory, messages, interrupt}; }
+
+  // What the machine asks for later, if it was plugged in.
+  devices::VirtioConsole* virtio_console = nullptr;
+  devices::I6300Esb* watchdog = nullptr;
+};
+
+}  // namespace reprise::machine

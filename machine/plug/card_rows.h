@@ -1,0 +1,14 @@
+// The rows of cards that hold no disk, and of devices at fixed ports.
+#pragma once
+
+#include "machine/plug/device_row.h"
+
+namespace reprise::machine {
+
+extern const DeviceRow kVirtioConsoleRow;
+extern const DeviceRow kVirtioRngRow;
+extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp
+extern const DeviceRow kDebugExitRow;  // debug_rows.cpp
+extern const DeviceRow kTestDeviceRow;
+
+}  // namespace reprise::machine

@@ -1,0 +1,43 @@
+// The registry for people.
+#include <fmt/format.h>
+
+#include "machine/plug/device_registry.h"
+
+namespace reprise::machine {
+namespace {
+
+std::string line(std::string_view name, std::string_view text) {
+  return fmt::format("  {:9}{}\n", fmt::format("{}=", name), text);
+}
+
+}  // namespace
+
+std::string device_help() {
+  std::string text =
+      "Drivers for --device DRIVER[,PROPERTY=VALUE...]; --device DRIVER,help lists properties:\n";
+  for (const DeviceRow* row : device_rows()) {
+    const bool other_name = !row->qemu_name.empty() && row->qemu_name != row->driver;
+    text += fmt::format("  {:16}{}{}\n", row->driver, row->help,
+                        other_name ? fmt::format(" (QEMU: {})", row->qemu_name) : "");
+  }
+  return text;
+}
+
+std::string describe(const PropertySpec& property) {
+  const std::string_view by_default = property.by_default.empty() ? property.otherwise : property.by_default;
+  return fmt::format("{}: {}{}", property.help, property.values,
+                     by_default.empty() ? "" : fmt::format(" (default: {})", by_default));
+}
+
+std::string describe(const PlaceSpec& place) {
+  return fmt::format("{}: {} to {} (default: the next free)", place.help, place.first, place.last);
+}
+
+std::string device_help(const DeviceRow& row) {
+  std::string text = fmt::format("{}: {}\n", row.driver, row.help);
+  for (const PropertySpec& property : row.properties) text += line(property.name, describe(property));
+  if (!row.place.name.empty()) text += line(row.place.name, describe(row.place));
+  return text + line("id", "a name for it: letters, digits, '-', '.', '_'");
+}
+
+}  // namespace reprise::machine

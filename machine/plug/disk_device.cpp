@@ -1,0 +1,92 @@
+#include "machine/plug/disk_device.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/drive_rows.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr std::pair<std::string_view, DiskBus> kBuses[] = {
+    {"ide", DiskBus::Ide}, {"ahci", DiskBus::Ahci}, {"virtio", DiskBus::Virtio}};
+constexpr std::pair<std::string_view, DiskFormat> kFormats[] = {{"raw", DiskFormat::Raw},
+                                                                {"qcow2", DiskFormat::Qcow2}};
+constexpr std::pair<std::string_view, DiskMedia> kMedia[] = {{"disk", DiskMedia::Disk},
+                                                             {"cdrom", DiskMedia::Cdrom}};
+
+template <class Value, std::size_t N>
+std::optional<Value> named(const std::pair<std::string_view, Value> (&table)[N], const std::string* name) {
+  if (name == nullptr) return std::nullopt;
+  for (const auto& [word, value] : table)
+    if (word == *name) return value;
+  return std::nullopt;
+}
+
+/// Of `driver`, where no property says otherwise.
+DiskConfig defaults_of(std::string_view driver) {
+  DiskConfig disk;
+  if (driver == kIdeDiskRow.driver) disk.bus = DiskBus::Ide;
+  if (driver == kVirtioBlkRow.driver) disk.bus = DiskBus::Virtio;
+  if (driver == kFloppyRow.driver) disk.bus = DiskBus::Floppy;
+  if (driver == kIdeCdromRow.driver)
+    disk.media = DiskMedia::Cdrom;
+  else if (driver == kFloppyRow.driver)
+    disk.media = DiskMedia::Floppy;
+  else if (driver != kDiskRow.driver)
+    disk.media = DiskMedia::Disk;
+  return disk;
+}
+
+bool is_yes(const std::string* value) { return value != nullptr && (*value == "yes" || *value == "on"); }
+
+}  // namespace
+
+Result<DiskConfig> disk_config(const DeviceConfig& device) {
+  DiskConfig disk = defaults_of(device.driver);
+  disk.place = device.place;
+  if (const std::string* file = device.find("file")) disk.path = *file;
+  if (const auto bus = named(kBuses, device.find("bus"))) disk.bus = *bus;
+  if (const auto format = named(kFormats, device.find("format"))) disk.format = *format;
+  if (const auto media = named(kMedia, device.find("media"))) disk.media = *media;
+  disk.write_through = is_yes(device.find("write"));
+  if (const std::string* overlay = device.find("overlay")) disk.overlay_path = *overlay;
+  if (const std::string* serial = device.find("serial")) disk.serial = *serial;
+  if (disk.write_through && !disk.overlay_path.empty())
+    return Error{"write=yes and overlay= exclude each other"};
+  const bool may_be_empty = device.driver == kIdeCdromRow.driver || device.driver == kFloppyRow.driver;
+  if (disk.path.empty() && !may_be_empty) return Error{"it names no file"};
+  if (disk.media == DiskMedia::Cdrom && (disk.write_through || !disk.overlay_path.empty()))
+    return Error{"a CD-ROM cannot be written"};
+  if (disk.media == DiskMedia::Cdrom && disk.bus == DiskBus::Virtio)
+    return Error{"a CD-ROM is on ide or ahci"};
+  return disk;
+}
+
+std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices) {
+  std::vector<DiskConfig> disks;
+  for (const DeviceConfig& device : devices) {
+    const DeviceRow* row = find_device_row(device.driver);
+    CHECK(row != nullptr);
+    if (!row->is_drive()) continue;
+    Result<DiskConfig> disk = disk_config(device);
+    CHECK(disk.ok());
+    disks.push_back(disk.take());
+  }
+  return disks;
+}
+
+std::string_view driver_of(const AttachedDisk& disk) {
+  switch (disk.bus) {
+    case DiskBus::Auto: break;
+    case DiskBus::Ide:
+    case DiskBus::Ahci: return disk.media == DiskMedia::Cdrom ? kIdeCdromRow.driver : kIdeDiskRow.driver;
+    case DiskBus::Virtio: return kVirtioBlkRow.driver;
+    case DiskBus::Floppy: return kFloppyRow.driver;
+  }
+  return {};
+}
+
+}  // namespace reprise::machine

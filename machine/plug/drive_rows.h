@@ -1,0 +1,16 @@
+// The rows of what holds a disk or another medium, and of the AHCI adapter.
+#pragma once
+
+#include "machine/plug/device_row.h"
+
+namespace reprise::machine {
+
+extern const DeviceRow kAhciRow;
+extern const DeviceRow kIdeDiskRow;
+extern const DeviceRow kIdeCdromRow;
+extern const DeviceRow kFloppyRow;
+extern const DeviceRow kVirtioBlkRow;
+/// A disk whose driver is chosen by what its image holds.
+extern const DeviceRow kDiskRow;
+
+}  // namespace reprise::machine

@@ -1,0 +1,120 @@
+// Devices as words of the command line, checked by their rows.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/numbers.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/disk_device.h"
+
+namespace reprise::machine {
+namespace {
+
+/// What is being read, as errors name it: --device 'virtio-rng,x=1'.
+struct Source {
+  std::string_view option;
+  std::string_view text;
+
+  Error error(std::string_view what) const { return {fmt::format("{} '{}': {}", option, text, what)}; }
+};
+
+/// Splits at single commas; doubled ones are commas of the value.
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> out(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != ',') {
+      out.back() += text[i];
+    } else if (i + 1 < text.size() && text[i + 1] == ',') {
+      out.back() += ',';
+      ++i;
+    } else {
+      out.emplace_back();
+    }
+  }
+  return out;
+}
+
+/// "bus=, serial=, unit=, id=".
+std::string property_names(const DeviceRow& row) {
+  std::string names;
+  for (const PropertySpec& property : row.properties) names += fmt::format("{}=, ", property.name);
+  if (!row.place.name.empty()) names += fmt::format("{}=, ", row.place.name);
+  return names + "id=";
+}
+
+bool is_id(std::string_view text) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  return !text.empty() && text.find_first_not_of(kAllowed) == text.npos;
+}
+
+/// "NAME=VALUE" into `device`.
+Result<Done> take_property(const Source& source, const DeviceRow& row, const std::string& word,
+                           DeviceConfig& device) {
+  const std::size_t equals = word.find('=');
+  const std::string name = word.substr(0, equals);
+  const std::string value = equals == word.npos ? "" : word.substr(equals + 1);
+  if (name == "id" && equals != word.npos) {
+    if (!is_id(value))
+      return source.error(fmt::format("id={} is not made of letters, digits, '-', '.' and '_'", value));
+    device.id = value;
+    return Done{};
+  }
+  if (!row.place.name.empty() && name == row.place.name && equals != word.npos) {
+    const auto place = parse_number(value);
+    if (!place || *place < row.place.first || *place > row.place.last)
+      return source.error(fmt::format("{} is not from {} to {}", word, row.place.first, row.place.last));
+    device.place = static_cast<unsigned>(*place);
+    return Done{};
+  }
+  const PropertySpec* property = row.find(name);
+  if (property == nullptr || equals == word.npos) {
+    return source.error(fmt::format("'{}' is none of {}{}", word, property_names(row),
+                                    row.is_drive() ? " (a comma in a file's name is doubled)" : ""));
+  }
+  if (!is_value_of(*property, value)) {
+    const bool words = property->type != PropertyType::File && property->type != PropertyType::Number;
+    return source.error(fmt::format("{} is {} {}", word, words ? "none of" : "not", property->values));
+  }
+  device.set(name, value);
+  return Done{};
+}
+
+Result<DeviceConfig> take_properties(const Source& source, const DeviceRow& row,
+                                     std::span<const std::string> words, DeviceConfig device) {
+  for (const std::string& word : words) TRY(take_property(source, row, word, device));
+  if (row.is_drive()) {
+    const bool may_be_empty = !row.find("file")->otherwise.empty();
+    if (!may_be_empty && device.find("file") == nullptr)
+      return Error{fmt::format("{} '{}' names no file", source.option, source.text)};
+    const Result<DiskConfig> disk = disk_config(device);
+    if (!disk) return source.error(disk.error().message);
+  }
+  return device;
+}
+
+}  // namespace
+
+Result<const DeviceRow*> want_device_row(std::string_view option, std::string_view driver) {
+  if (const DeviceRow* row = find_device_row(driver)) return row;
+  std::string drivers;
+  for (const DeviceRow* known : device_rows())
+    drivers += fmt::format("{}{}", drivers.empty() ? "" : ", ", known->driver);
+  return Error{fmt::format("{} '{}' is unknown: there are {}", option, driver, drivers)};
+}
+
+Result<DeviceConfig> parse_device(std::string_view option, std::string_view text) {
+  const std::vector<std::string> words = split(text);
+  const DeviceRow* row = TRY(want_device_row(option, words[0]));
+  return take_properties({option, text}, *row, std::span(words).subspan(1),
+                         {.driver = std::string(row->driver)});
+}
+
+Result<DeviceConfig> parse_drive(std::string_view option, std::string_view driver, std::string_view text) {
+  const std::vector<std::string> words = split(text);
+  const DeviceRow* row = find_device_row(driver);
+  DeviceConfig device = {.driver = std::string(driver)};
+  if (!words[0].empty()) device.set("file", words[0]);
+  return take_properties({option, text}, *row, std::span(words).subspan(1), std::move(device));
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,12 @@
+// Where cards go.
+#pragma once
+
+#include "machine/layout/pc_layout.h"
+#include "machine/plug/device_row.h"
+
+namespace reprise::machine {
+
+inline constexpr PlaceSpec kPciSlot = {
+    .name = "addr", .first = kPciFirstCardDevice, .last = 31, .help = "PCI device number"};
+
+}  // namespace reprise::machine

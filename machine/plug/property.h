@@ -1,0 +1,32 @@
+// Properties of devices: what a row says of one, and whether a value is one of its values.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+enum class PropertyType : u8 {
+  File,    // a name
+  Text,    // up to `max` printable characters
+  Choice,  // one of `values`
+  Switch,  // yes or no; on and off are the same
+  Number,  // up to `max`
+  Target,  // of characters: stdio, null, file:PATH
+};
+
+struct PropertySpec {
+  std::string_view name;
+  PropertyType type;
+  std::string_view values;      // for a person; of a Choice the words themselves, with ", " between
+  std::string_view by_default;  // empty: there is none
+  std::string_view help;
+  u64 max = 0;
+  std::string_view otherwise = {};  // for a person: what happens without a value and a default
+};
+
+bool is_value_of(const PropertySpec& property, std::string_view value);
+
+}  // namespace reprise::machine

@@ -1,0 +1,42 @@
+#include "common/check.h"
+#include "devices/virtio/virtio_rng.h"
+#include "machine/plug/card_rows.h"
+#include "machine/plug/pc_slots.h"
+#include "machine/plug/seeds.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr PropertySpec kConsole[] = {{"target", PropertyType::Target, "stdio, null, file:PATH", "stdio",
+                                      "where its output goes and its input comes from"}};
+
+std::unique_ptr<devices::PciFunction> make_console(const DeviceSite& site, IrqLine interrupt) {
+  CHECK(site.board.console != nullptr);
+  auto card = std::make_unique<devices::VirtioConsole>(*site.board.console, site.board.virtio(interrupt));
+  site.board.virtio_console = card.get();
+  return card;
+}
+
+std::unique_ptr<devices::PciFunction> make_rng(const DeviceSite& site, IrqLine interrupt) {
+  return std::make_unique<devices::VirtioRng>(derive_seed(site.board.seed, kVirtioRngSeed + site.nth),
+                                              site.board.virtio(interrupt));
+}
+
+}  // namespace
+
+constinit const DeviceRow kVirtioConsoleRow = {.driver = "virtio-console",
+                                               .qemu_name = "virtconsole",
+                                               .help = "console (hvc0), with a virtio-serial of its own",
+                                               .properties = kConsole,
+                                               .place = kPciSlot,
+                                               .most = 1,
+                                               .card = make_console};
+constinit const DeviceRow kVirtioRngRow = {.driver = "virtio-rng",
+                                           .qemu_name = "virtio-rng-pci",
+                                           .help = "random numbers that follow from --seed",
+                                           .properties = {},
+                                           .place = kPciSlot,
+                                           .most = kAnyNumber,
+                                           .card = make_rng};
+
+}  // namespace reprise::machine

@@ -1,0 +1,161 @@
+// The rows of devices, and where devices go.
+#include "machine/plug/device_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "machine/plug/disk_device.h"
+#include "tests/unit/machine/small_guest.h"
+#include "tests/unit/machine/storage_fixture.h"
+
+namespace reprise::machine {
+namespace {
+
+TEST(DeviceRegistry, RowsAreSound) {
+  std::set<std::string_view> names;
+  for (const DeviceRow* row : device_rows()) {
+    EXPECT_TRUE(names.insert(row->driver).second) << row->driver;
+    if (row->qemu_name != row->driver && !row->qemu_name.empty()) {
+      EXPECT_TRUE(names.insert(row->qemu_name).second) << row->qemu_name;
+    }
+    EXPECT_EQ(find_device_row(row->driver), row);
+    EXPECT_FALSE(row->card != nullptr && row->isa != nullptr) << row->driver;
+    EXPECT_TRUE(row->is_drive() || row->card != nullptr || row->isa != nullptr) << row->driver;
+    for (const PropertySpec& property : row->properties) {
+      EXPECT_EQ(row->find(property.name), &property) << "two of one name";
+      EXPECT_TRUE(property.by_default.empty() || is_value_of(property, property.by_default))
+          << row->driver << ' ' << property.name;
+      EXPECT_FALSE(property.help.empty() || property.values.empty()) << property.name;
+    }
+  }
+  EXPECT_EQ(find_device_row("virtio-rng-pci"), find_device_row("virtio-rng"));
+  EXPECT_EQ(find_device_row(""), nullptr);
+}
+
+TEST(DeviceRegistry, ValuesByType) {
+  const PropertySpec choice = {"c", PropertyType::Choice, "one, two", "", ""};
+  EXPECT_TRUE(is_value_of(choice, "one") && is_value_of(choice, "two"));
+  for (const char* bad : {"", "on", "one,", "one, two", "three"})
+    EXPECT_FALSE(is_value_of(choice, bad)) << bad;
+  const PropertySpec number = {"n", PropertyType::Number, "", "", "", 16};
+  EXPECT_TRUE(is_value_of(number, "0x10") && is_value_of(number, "0"));
+  for (const char* bad : {"", "17", "-1", "x"}) EXPECT_FALSE(is_value_of(number, bad)) << bad;
+  const PropertySpec text = {"t", PropertyType::Text, "", "", "", 3};
+  EXPECT_TRUE(is_value_of(text, "a b"));
+  for (const char* bad : {"", "abcd", "a\n"}) EXPECT_FALSE(is_value_of(text, bad)) << bad;
+  const PropertySpec target = {"t", PropertyType::Target, "", "", ""};
+  EXPECT_TRUE(is_value_of(target, "stdio") && is_value_of(target, "file:x"));
+  for (const char* bad : {"", "file:", "tcp:1"}) EXPECT_FALSE(is_value_of(target, bad)) << bad;
+}
+
+TEST(DeviceRegistry, ConfigurationsThatNobodyParsedAreCheckedToo) {
+  const auto refused = [](DeviceConfig device) {
+    const auto checked = check_devices({std::move(device)});
+    return checked ? "accepted" : checked.error().message;
+  };
+  EXPECT_EQ(refused({.driver = "virtio-rng"}), "accepted");
+  EXPECT_EQ(refused({.driver = "warp"}), "there is no device 'warp'");
+  EXPECT_EQ(refused({.driver = "virtio-rng", .properties = {{"x", "1"}}}), "virtio-rng has no property x");
+  EXPECT_EQ(
+      refused({.driver = "i6300esb", .properties = {{"action", "x"}}}).find("i6300esb: action=x is not "),
+      0u);
+  EXPECT_EQ(refused({.driver = "virtio-rng", .place = 1}), "virtio-rng cannot be at place 1");
+  EXPECT_EQ(refused({.driver = "pc-testdev", .place = 1}), "pc-testdev cannot be at place 1");
+  EXPECT_EQ(refused({.driver = "ide-hd"}), "ide-hd: it names no file");
+}
+
+TEST(DeviceRegistry, DrivesBecomeDisks) {
+  const auto parsed = [](std::string_view text) {
+    return disk_config(parse_device("--device", text).take()).take();
+  };
+  const DiskConfig disk = parsed("virtio-blk-pci,file=a,,b,format=qcow2,write=on,serial=S,addr=9");
+  EXPECT_EQ(disk.path, "a,b");
+  EXPECT_EQ(disk.bus, DiskBus::Virtio);
+  EXPECT_EQ(disk.media, DiskMedia::Disk);
+  EXPECT_EQ(disk.format, DiskFormat::Qcow2);
+  EXPECT_TRUE(disk.write_through);
+  EXPECT_EQ(disk.serial, "S");
+  EXPECT_EQ(disk.place, 9u);
+  EXPECT_EQ(parsed("ide-hd,file=x,bus=ahci,unit=5").bus, DiskBus::Ahci);
+  EXPECT_EQ(parsed("ide-hd,file=x").bus, DiskBus::Ide);
+  EXPECT_EQ(parsed("ide-cd").media, DiskMedia::Cdrom);
+  EXPECT_EQ(parsed("floppy").bus, DiskBus::Floppy);
+  EXPECT_EQ(parsed("disk,file=x").bus, DiskBus::Auto);
+  EXPECT_EQ(parsed("disk,file=x").media, std::nullopt);
+}
+
+class Slots : public StorageTest {
+ protected:
+  /// "3 ahci, 4 virtio_blk": device numbers from 3 on and what is there, or why the machine cannot be.
+  std::string cards(std::vector<DeviceConfig> devices) {
+    Capture sink;
+    const boot::TemporaryFile kernel(Guest::image(kSpin));
+    MachineConfig config;
+    config.ram_bytes = 4 * kMiB;
+    config.boot.kernel_path = kernel.path();
+    config.devices = std::move(devices);
+    Log log;
+    const auto machine = Machine::create(config, {.com1 = sink, .com2 = sink, .console = &sink}, log);
+    if (!machine) return machine.error().message;
+    std::string text;
+    for (unsigned slot = 3; slot < 32; ++slot) {
+      const auto* function = machine.value()->pc().pci_config().function(slot, 0);
+      if (function == nullptr) continue;
+      text += (text.empty() ? "" : ", ") + std::to_string(slot) + ' ' + std::string(function->name());
+    }
+    return text;
+  }
+  DeviceConfig disk(std::string driver, std::string bus = {}) {
+    DeviceConfig device = {.driver = std::move(driver)};
+    device.set("file", file("d" + std::to_string(++disks_), pattern(64 * kKiB)));
+    if (!bus.empty()) device.set("bus", bus);
+    return device;
+  }
+  unsigned disks_ = 0;
+};
+
+TEST_F(Slots, GoByTheRowsWhateverTheOrderOfTheCommandLine) {
+  EXPECT_EQ(cards({}), "");
+  EXPECT_EQ(cards({{.driver = "i6300esb"},
+                   {.driver = "virtio-rng"},
+                   {.driver = "virtio-console"},
+                   disk("virtio-blk"),
+                   disk("ide-hd", "ahci")}),
+            "3 ahci, 4 virtio_blk, 5 virtio_console, 6 virtio_rng, 7 i6300esb");
+  EXPECT_EQ(cards({{.driver = "ahci"}, disk("disk"), disk("ide-hd")}), "3 ahci, 4 virtio_blk");
+}
+
+TEST_F(Slots, AreKeptForThoseWhoAskForThem) {
+  EXPECT_EQ(cards({{.driver = "virtio-rng"},
+                   {.driver = "virtio-rng", .place = 3},
+                   {.driver = "i6300esb", .place = 31}}),
+            "3 virtio_rng, 4 virtio_rng, 31 i6300esb");
+  EXPECT_EQ(cards({{.driver = "virtio-rng", .place = 5}, {.driver = "i6300esb", .place = 5}}),
+            "two cards were given for addr=5.");
+  EXPECT_EQ(cards(std::vector<DeviceConfig>(30, {.driver = "virtio-rng"})),
+            "there is no PCI slot left for virtio-rng.");
+}
+
+TEST_F(Slots, PortsAreTakenOnce) {
+  EXPECT_EQ(cards({{.driver = "isa-debug-exit"}, {.driver = "pc-testdev"}}), "");
+  EXPECT_EQ(
+      cards({{.driver = "isa-debug-exit", .properties = {{"iobase", "0xe1"}}}, {.driver = "pc-testdev"}})
+          .find("pc-testdev at port 0xe0: "),
+      0u);
+  EXPECT_EQ(cards({{.driver = "isa-debug-exit", .properties = {{"iobase", "0x3f8"}}}})
+                .find("isa-debug-exit at port 0x3f8: "),
+            0u);
+}
+
+TEST_F(Slots, UnitsOfDrives) {
+  DeviceConfig first = disk("ide-hd"), second = disk("ide-hd");
+  first.place = second.place = 1;
+  EXPECT_EQ(cards({first, second}), "two drives were given for unit=1 of the IDE bus.");
+  second.place = 4;
+  EXPECT_EQ(cards({first, second}), "unit=4 was given for the IDE bus, which has units 0 to 3.");
+  EXPECT_EQ(cards({first, disk("ide-hd")}), "");
+}
+
+}  // namespace
+}  // namespace reprise::machine
