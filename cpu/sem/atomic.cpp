@@ -120,9 +120,7 @@ Status cmpxchg_pair(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/atomic.inc"
-#undef INSN
+#define ROWS "cpu/insn/atomic.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -103,9 +103,7 @@ Status sem_vzeroall(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_mov.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_mov.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

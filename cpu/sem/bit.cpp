@@ -165,9 +165,7 @@ struct crc32 {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/bit.inc"
-#undef INSN
+#define ROWS "cpu/insn/bit.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

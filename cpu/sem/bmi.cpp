@@ -253,9 +253,7 @@ struct sem_movbe {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/bmi.inc"
-#undef INSN
+#define ROWS "cpu/insn/bmi.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -128,9 +128,7 @@ Status loop(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/branch.inc"
-#undef INSN
+#define ROWS "cpu/insn/branch.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

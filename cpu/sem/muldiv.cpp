@@ -176,9 +176,7 @@ struct sem_idiv {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/muldiv.inc"
-#undef INSN
+#define ROWS "cpu/insn/muldiv.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -158,9 +158,7 @@ struct maskmov {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_mov.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_mov.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -46,9 +46,7 @@ using extend = vwrite2<sem_extend<To, From>, typename sem_extend<To, From>::Sour
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_shuffle.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_shuffle.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

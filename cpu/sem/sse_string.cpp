@@ -42,9 +42,7 @@ struct string_compare {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_string.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_string.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -157,9 +157,7 @@ struct leave {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/stack.inc"
-#undef INSN
+#define ROWS "cpu/insn/stack.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

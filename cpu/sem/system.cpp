@@ -444,9 +444,7 @@ Status sem_popf(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/system.inc"
-#undef INSN
+#define ROWS "cpu/insn/system.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

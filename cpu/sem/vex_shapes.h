@@ -40,10 +40,6 @@ inline S element(const V256& value, unsigned index = 0) {
 inline unsigned halves(const Insn& in) { return in.has(Insn::kVex256) ? 2 : 1; }
 inline unsigned vector_bytes(const Insn& in) { return 16 * halves(in); }
 
-inline OperandKind operand_kind(const Insn& in, unsigned index) {
-  return static_cast<OperandKind>(index == 2 ? in.kind2 : static_cast<unsigned>(in.form) >> (2 * index) & 3);
-}
-
 /// Memory operands of `bytes`: a power of two from 1 to 32. An aligned one that is not raises #GP(0).
 [[nodiscard]] bool load_vex(Cpu& cpu, const Insn& in, unsigned bytes, V256& value,
                             Alignment alignment = Alignment::Unaligned);
@@ -58,7 +54,7 @@ inline Insn without_alignment_check(Insn in) {
 
 /// Operand `index`: a vector register, or `bytes` of memory with zeros above.
 [[nodiscard]] inline bool load_source(Cpu& cpu, const Insn& in, unsigned index, unsigned bytes, V256& value) {
-  if (operand_kind(in, index) == OperandKind::Mem) return load_vex(cpu, in, bytes, value);
+  if (in.kind(index) == OperandKind::Mem) return load_vex(cpu, in, bytes, value);
   value = cpu.state.ymm[in.reg[index]];
   return true;
 }
@@ -126,7 +122,7 @@ using vex3_low = vex_handler<run_vex3_low<Body, S>>;
 template <class Body, class T>
 Status run_vex3_gpr(Cpu& cpu, const Insn& in) {
   T b;
-  if (operand_kind(in, 2) != OperandKind::Mem) {
+  if (in.kind(2) != OperandKind::Mem) {
     b = gpr<T>(cpu.state, in.reg[2]);
   } else if (!load_operand(cpu, in, b)) {
     return Status::Fault;
@@ -234,7 +230,7 @@ using vex_fma_low = vex_handler<run_vex_fma_low<Body, S>>;
 template <class Body>
 Status run_vex_shift(Cpu& cpu, const Insn& in) {
   u64 count = static_cast<u8>(in.imm);
-  if (operand_kind(in, 2) != OperandKind::Imm) {
+  if (in.kind(2) != OperandKind::Imm) {
     V256 counts;
     if (!load_source(cpu, in, 2, 16, counts)) return Status::Fault;
     count = counts.qword[0];
