@@ -31,7 +31,7 @@ bool held(Mnemonic mnemonic, u16 checks) {
 template <class Allowed>
 bool registers_are(const Insn& in, Allowed allowed) {
   for (unsigned i = 0; i < 2; ++i)
-    if (in.kind(i) == OperandKind::Reg && !allowed(in.reg_class[i])) return false;
+    if (cpu::form_kind(in, i) == OperandKind::Reg && !allowed(in.reg_class[i])) return false;
   return true;
 }
 
@@ -107,7 +107,7 @@ bool effects_known(const Insn& in) {
 
 std::optional<i32> change_of(const Insn& in, unsigned gpr) {
   if (gpr == cpu::kGprZero || gpr == cpu::kGprPageBase || !cpu::writes_gpr(in, gpr)) return 0;
-  const bool first = in.kind(0) == OperandKind::Reg && in.reg_class[0] == RegClass::Gpr &&
+  const bool first = cpu::form_kind(in, 0) == OperandKind::Reg && in.reg_class[0] == RegClass::Gpr &&
                      in.reg[0] / 8 == gpr && cpu::writes(cpu::operand_access(in, 0));
   if (first) return added_to_first(in, gpr);
   if (gpr == cpu::RSP) return added_to_stack_pointer(in);
@@ -119,7 +119,7 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   // Of integer instructions those with a third operand in memory make no groups.
   const unsigned count = on_vector_registers(in) ? 3 : 2;
   unsigned index = 0;
-  while (index < count && in.kind(index) != OperandKind::Mem) ++index;
+  while (index < count && cpu::form_kind(in, index) != OperandKind::Mem) ++index;
   if (index == count) return implicit_access(in);
   if (in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in) || in.has(Insn::kCheckAddress))
     return std::nullopt;

@@ -80,10 +80,6 @@ struct Insn {
   static constexpr u16 kCrossesPage = 1u << 12;
 
   unsigned length() const { return next_offset - offset; }
-  /// Of explicit operand `number`, 0 to 2; a fourth is what the row says (cpu/decode/insn_facts.h).
-  OperandKind kind(unsigned number) const {
-    return static_cast<OperandKind>(number == 2 ? kind2 : static_cast<unsigned>(form) >> (2 * number) & 3);
-  }
   bool has(u16 mask) const { return (flags & mask) != 0; }
 };
 static_assert(sizeof(Insn) == 48);

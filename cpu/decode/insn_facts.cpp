@@ -7,15 +7,18 @@ const Operands& operands_of(const Insn& in) { return insn_row(in.mnemonic).opera
 
 bool on_vectors(const InsnRow& row) { return (row.checks & (kCheckSse | kCheckAvx)) != 0; }
 
-bool alone(const Insn& in) { return in.kind(0) != OperandKind::None && in.kind(1) == OperandKind::None; }
+bool alone(const Insn& in) {
+  return form_kind(in, 0) != OperandKind::None && form_kind(in, 1) == OperandKind::None;
+}
 
 Access first_access(const Insn& in) {
   const Operands& operands = operands_of(in);
   if (operands.alone != Access::None && alone(in)) return operands.alone;
-  if (operands.before_two != Access::None && in.kind(2) != OperandKind::None) return operands.before_two;
+  if (operands.before_two != Access::None && form_kind(in, 2) != OperandKind::None)
+    return operands.before_two;
   const bool keeps = operands.has(Operands::kKeeps) ||
-                     (operands.has(Operands::kKeepsIfRegister) && in.kind(1) == OperandKind::Reg);
-  return keeps && in.kind(0) == OperandKind::Reg ? Access::ReadWrite : operands.access[0];
+                     (operands.has(Operands::kKeepsIfRegister) && form_kind(in, 1) == OperandKind::Reg);
+  return keeps && form_kind(in, 0) == OperandKind::Reg ? Access::ReadWrite : operands.access[0];
 }
 
 bool has_implicit(const Insn& in) { return !operands_of(in).has(Operands::kImplicitIfAlone) || alone(in); }
@@ -23,7 +26,7 @@ bool has_implicit(const Insn& in) { return !operands_of(in).has(Operands::kImpli
 }  // namespace
 
 OperandKind operand_kind(const Insn& in, unsigned index) {
-  if (index < 3) return in.kind(index);
+  if (index < 3) return form_kind(in, index);
   if (!in.has(Insn::kVex)) return OperandKind::None;
   switch (operands_of(in).access[3]) {
     case Access::None: return OperandKind::None;
@@ -66,7 +69,7 @@ RegisterSet implicit_writes(const Insn& in) { return has_implicit(in) ? operands
 
 bool writes_gpr(const Insn& in, unsigned gpr) {
   for (unsigned i = 0; i < 2; ++i)
-    if (in.kind(i) == OperandKind::Reg && in.reg_class[i] == RegClass::Gpr && in.reg[i] / 8 == gpr &&
+    if (form_kind(in, i) == OperandKind::Reg && in.reg_class[i] == RegClass::Gpr && in.reg[i] / 8 == gpr &&
         writes(operand_access(in, i)))
       return true;
   return (implicit_writes(in) >> gpr & 1) != 0;

@@ -2,6 +2,7 @@
 // without running it: plan, tracer, debugger.
 #pragma once
 
+#include "cpu/core/form_kind.h"
 #include "cpu/decode/insn_table.h"
 
 namespace reprise::cpu {

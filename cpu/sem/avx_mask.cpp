@@ -63,7 +63,7 @@ struct vmaskmov {
     }
     return Status::Next;
   }
-  static Handler select(const Insn& in) { return in.kind(0) == OperandKind::Mem ? store : load; }
+  static Handler select(const Insn& in) { return form_kind(in, 0) == OperandKind::Mem ? store : load; }
 };
 
 /// Elements of T at base + Index * scale + disp, from the lowest up; none is checked for alignment. An element that is loaded clears its mask, so that

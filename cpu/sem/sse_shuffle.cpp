@@ -36,9 +36,7 @@ struct insertps {
             sem_insertps{}(xmm(cpu.state, in.reg[0]), element, static_cast<u8>(in.imm)));
     return Status::Next;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<insertps>(in.form); }
 };
 
 template <class To, class From>

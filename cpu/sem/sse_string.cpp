@@ -35,9 +35,7 @@ struct string_compare {
     V128 second;
     return load_vector<Alignment::Unaligned>(cpu, in, second) ? finish(cpu, in, second) : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<string_compare>(in.form); }
 };
 
 }  // namespace

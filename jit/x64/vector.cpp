@@ -26,7 +26,7 @@ bool explicit_lengths(const Insn& in) { return (cpu::implicit_reads(in) & 1u << 
 bool takes_operands(const Insn& in) {
   if (!on_vector_registers(in)) return false;
   for (unsigned i = 0; i < 3; ++i) {
-    if (in.kind(i) == OperandKind::Mem && !plain_memory(in)) return false;
+    if (cpu::form_kind(in, i) == OperandKind::Mem && !plain_memory(in)) return false;
     if (cpu::general_register(in, i) && !general_operand(in, i)) return false;
   }
   // REX.W of the explicit lengths has no name in the assembler.
@@ -51,7 +51,7 @@ bool emit_vector(BlockEmitter& e, const Insn& in, PassSet passes) {
   // The probe comes first: it takes the scratch registers.
   Mem memory;
   for (unsigned i = 0; i < 3; ++i) {
-    if (in.kind(i) != OperandKind::Mem) continue;
+    if (cpu::form_kind(in, i) != OperandKind::Mem) continue;
     const unsigned bytes = cpu::operand_bytes(in, i);
     const Access access = cpu::writes(cpu::operand_access(in, i)) ? Access::Write : Access::Read;
     memory = e.memory.probe(in, access, bytes, cpu::required_alignment(in, bytes));
