@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cpu/core/form_kind.h"
 #include "cpu/core/operands.h"
 #include "cpu/core/x87_error.h"
 #include "cpu/sem/lanes.h"
@@ -225,15 +226,23 @@ Handler by_register_file(RegClass reg_class, Form form) {
 
 // --- Shapes -----------------------------------------------------------------------------------------------------
 
-template <class Body, class S = Same, Alignment A = Alignment::Aligned>
-struct vrmw2 {
+/// dst := B(dst, src), or with ReadsDst false dst := B(src).
+template <class Body, class S, Alignment A, bool ReadsDst>
+struct vbinary {
   template <class V>
   struct Instance {
     using Source = SourceOf<S, V>;
+    static bool run(Cpu& cpu, const Insn& in, V& result, const Source& src) {
+      if constexpr (ReadsDst) {
+        return run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src);
+      } else {
+        return run_body<Body>(cpu, in, result, src);
+      }
+    }
     static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
       V result;
       end_mmx<V, Source>(cpu);
-      if (!run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src)) return Status::Fault;
+      if (!run(cpu, in, result, src)) return Status::Fault;
       set_vreg(cpu.state, in.reg[0], result);
       return Status::Next;
     }
@@ -247,46 +256,23 @@ struct vrmw2 {
       return finish(cpu, in, src);
     }
   };
-  static Handler select(const Insn& in) {
-    return by_register_file<Instance, kRuns<Body, V64, SourceOf<S, V64>>,
-                            kRuns<Body, V128, SourceOf<S, V128>>>(in.reg_class[0], in.form);
-  }
-};
-
-template <class Body, class S = Same, Alignment A = Alignment::Aligned>
-struct vwrite2 {
-  template <class V>
-  struct Instance {
-    using Source = SourceOf<S, V>;
-    static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
-      V result;
-      end_mmx<V, Source>(cpu);
-      if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
-      set_vreg(cpu.state, in.reg[0], result);
-      return Status::Next;
-    }
-    static Status rr(Cpu& cpu, const Insn& in) {
-      if (!begin_mmx<V, Source>(cpu)) return Status::Fault;
-      return finish(cpu, in, source_reg<Source>(cpu.state, in.reg[1]));
-    }
-    static Status rm(Cpu& cpu, const Insn& in) {
-      Source src;
-      if (!begin_mmx<V, Source>(cpu) || !load_vector<A>(cpu, in, src)) return Status::Fault;
-      return finish(cpu, in, src);
-    }
-  };
-  /// The body makes V from its source.
-  template <class V>
+  /// The body makes V from these operands.
+  template <class V, class... Args>
   static constexpr bool makes() {
-    using Source = SourceOf<S, V>;
-    return std::is_invocable_r_v<V, Body, Source> || std::is_invocable_r_v<V, Body, Source, u8> ||
-           std::is_invocable_r_v<V, Body, SseEnv&, Source> ||
-           std::is_invocable_r_v<V, Body, SseEnv&, Source, u8>;
+    return std::is_invocable_r_v<V, Body, Args...> || std::is_invocable_r_v<V, Body, Args..., u8> ||
+           std::is_invocable_r_v<V, Body, SseEnv&, Args...> ||
+           std::is_invocable_r_v<V, Body, SseEnv&, Args..., u8>;
   }
+  template <class V>
+  static constexpr bool kHasForm = ReadsDst ? makes<V, V, SourceOf<S, V>>() : makes<V, SourceOf<S, V>>();
   static Handler select(const Insn& in) {
-    return by_register_file<Instance, makes<V64>(), makes<V128>()>(in.reg_class[0], in.form);
+    return by_register_file<Instance, kHasForm<V64>, kHasForm<V128>>(in.reg_class[0], in.form);
   }
 };
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+using vrmw2 = vbinary<Body, S, A, true>;
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+using vwrite2 = vbinary<Body, S, A, false>;
 
 template <class Body>
 struct vrmw3 {
