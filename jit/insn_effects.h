@@ -1,9 +1,11 @@
-// What instructions do to general registers and memory, as far as planning asks.
+// What instructions do to general registers and memory, as far as planning asks; and which of them use registers of the
+// host other than general ones. Independent of the host.
 #pragma once
 
 #include <optional>
 
 #include "cpu/core/insn.h"
+#include "cpu/decode/mnemonic.h"
 
 namespace reprise::jit {
 
@@ -16,6 +18,13 @@ struct MemoryAccess {
   bool stack;  // implicit
   i64 disp;
 };
+
+/// Generated code may hold the row, one of SSE, AES, SHA, AVX or FMA.
+bool vector_row(cpu::Mnemonic mnemonic);
+/// `in` is of such a row, and on XMM, YMM and general registers only: the MMX registers are the x87's.
+bool on_vector_registers(const cpu::Insn& in);
+/// Generated code may hold the row, an x87 one.
+bool x87_row(cpu::Mnemonic mnemonic);
 
 /// Whether the effects of `in` on general registers are all known here, and it is neither a string
 /// instruction nor one that touches translations, modes or the outside.

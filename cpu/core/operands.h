@@ -26,7 +26,6 @@ inline void set_gpr(CpuState& state, u8 offset, T value) {
 }
 
 /// A general register by number, whole.
-inline u64& gpr64(CpuState& state, Gpr reg) { return state.gpr[reg]; }
 template <class T>
 inline T gpr_part(const CpuState& state, Gpr reg) {
   return static_cast<T>(state.gpr[reg]);

@@ -14,9 +14,9 @@ namespace {
 using namespace col;
 
 constexpr InsnRow kRows[] = {
-    {"INVALID", Feature::Base, kEnds, 0, 0, 0, Jit::Body, nullptr},
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  {#name, Feature::feature, checks, tested, written, undefined, Jit::jit, select_##name},
+    {"INVALID", Feature::Base, kEnds, NONE, 0, 0, 0, Jit::Body, nullptr},
+#define INSN(name, feature, checks, operands, tested, written, undefined, jit, ...) \
+  {#name, Feature::feature, checks, operands, tested, written, undefined, Jit::jit, select_##name},
 #include "cpu/decode/insn_table.inc"
 #undef INSN
 };

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "cpu/core/insn.h"
+#include "cpu/decode/insn_operands.h"
 #include "cpu/profile/cpuid.h"
 #include "cpu/state/flags.h"
 
@@ -30,7 +31,7 @@ enum Checks : u16 {
   kCheckSmm = 1u << 15,         // #UD outside SMM
 };
 
-/// How the JIT may take a row.
+/// How the JIT takes a row: as the host's instruction of the same name, with code of its own, or by its handler only.
 enum class Jit : u8 { Reencode, Custom, Body };
 
 /// Flag columns of a row: short names for the masks.
@@ -45,6 +46,7 @@ struct InsnRow {
   std::string_view name;
   Feature feature;
   u16 checks;
+  Operands operands;
   u32 tested;     // flags it reads
   u32 written;    // flags it gives a defined value (some operands may leave them unchanged)
   u32 undefined;  // flags the manual leaves undefined; docs/undefined.md says what we do

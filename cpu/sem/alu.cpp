@@ -117,9 +117,7 @@ struct sem_not {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/alu.inc"
-#undef INSN
+#define ROWS "cpu/insn/alu.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

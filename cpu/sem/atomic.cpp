@@ -42,16 +42,8 @@ struct exchange {
       set_gpr<T>(cpu.state, reg, old);
       return Status::Next;
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RR: return rr;
-        case Form::MR: return mr;
-        case Form::RM: return rm;
-        default: return nullptr;
-      }
-    }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 /// Memory is written in either case. An unequal comparison writes only the accumulator, an equal one only the
@@ -87,9 +79,8 @@ struct cmpxchg {
       if (!equal) set_gpr_part<T>(cpu.state, RAX, old);
       return Status::Next;
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::MR ? mr : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 /// CMPXCHG8B and CMPXCHG16B: EDX:EAX with a quadword, RDX:RAX with an aligned double quadword.
@@ -120,9 +111,7 @@ Status cmpxchg_pair(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/atomic.inc"
-#undef INSN
+#define ROWS "cpu/insn/atomic.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

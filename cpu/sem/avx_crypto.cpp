@@ -4,9 +4,7 @@
 
 namespace reprise::cpu {
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_crypto.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_crypto.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -24,9 +24,7 @@ struct vex_dp {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_fp.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_fp.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -63,7 +63,7 @@ struct vmaskmov {
     }
     return Status::Next;
   }
-  static Handler select(const Insn& in) { return operand_kind(in, 0) == OperandKind::Mem ? store : load; }
+  static Handler select(const Insn& in) { return form_kind(in, 0) == OperandKind::Mem ? store : load; }
 };
 
 /// Elements of T at base + Index * scale + disp, from the lowest up; none is checked for alignment. An element that is loaded clears its mask, so that
@@ -116,9 +116,7 @@ struct gather {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_mask.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_mask.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -22,7 +22,7 @@ Status run_vex_mov(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 template <Alignment A>
-using vex_mov = vex_handler<run_vex_mov<A>>;
+using vex_mov = direct<run_vex_mov<A>>;
 
 /// VMOVD, VMOVQ: the low T of a vector register, to and from general registers, memory and vector registers.
 template <class T>
@@ -43,7 +43,7 @@ Status run_vex_mov_low(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 template <class T>
-using vex_mov_low = vex_handler<run_vex_mov_low<T>>;
+using vex_mov_low = direct<run_vex_mov_low<T>>;
 
 /// VMOVSS, VMOVSD: between registers the rest comes from operand 1; a load clears it.
 template <class T>
@@ -103,9 +103,7 @@ Status sem_vzeroall(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_mov.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_mov.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

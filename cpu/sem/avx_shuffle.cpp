@@ -11,7 +11,7 @@ struct vex_insertps {
     const u8 imm = static_cast<u8>(in.imm);
     V256 src;
     if (!load_source(cpu, in, 2, 4, src)) return Status::Fault;
-    const u32 value = element<u32>(src, operand_kind(in, 2) == OperandKind::Mem ? 0 : imm >> 6);
+    const u32 value = element<u32>(src, form_kind(in, 2) == OperandKind::Mem ? 0 : imm >> 6);
     cpu.state.ymm[in.reg[0]] = zero_extended(sem_insertps{}(xmm(cpu.state, in.reg[1]), value, imm));
     return Status::Next;
   }
@@ -38,7 +38,7 @@ struct sem_vpermilpd_imm {
 template <class ByImm, unsigned ImmShift, class ByVector>
 struct vpermil {
   static Handler select(const Insn& in) {
-    return in.kind2 == static_cast<u8>(OperandKind::Imm) ? run_vex2<ByImm, ImmShift> : run_vex3<ByVector, 0>;
+    return form_kind(in, 2) == OperandKind::Imm ? run_vex2<ByImm, ImmShift> : run_vex3<ByVector, 0>;
   }
 };
 
@@ -105,9 +105,7 @@ struct vbroadcast {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/avx_shuffle.inc"
-#undef INSN
+#define ROWS "cpu/insn/avx_shuffle.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

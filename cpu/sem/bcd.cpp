@@ -63,9 +63,7 @@ Status sem_aad(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/bcd.inc"
-#undef INSN
+#define ROWS "cpu/insn/bcd.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

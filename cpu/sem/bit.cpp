@@ -63,17 +63,8 @@ struct bit_test {
         return done ? Status::Next : Status::Fault;
       }
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
-      }
-    }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 enum class ScanFrom : u8 { Low, High };
@@ -104,9 +95,8 @@ struct bit_scan {
       scan(cpu, in, src);
       return Status::Next;
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 /// Undefined: a 16-bit operand, which becomes 0.
@@ -156,18 +146,15 @@ struct Crc32 {
     accumulate(cpu, in, src);
     return Status::Next;
   }
-  static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
 };
 
 struct crc32 {
-  static Handler select(const Insn& in) { return by_width<Crc32>::select(in.size1, in.form); }
+  static Handler select(const Insn& in) { return by_width<Crc32>(in.size1, in.form); }
 };
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/bit.inc"
-#undef INSN
+#define ROWS "cpu/insn/bit.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

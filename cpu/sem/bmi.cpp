@@ -13,8 +13,6 @@ Handler by_dword_or_qword(const Insn& in) {
   return in.size0 == 4 ? Instance<u32>::select(in) : nullptr;
 }
 
-bool third_is(const Insn& in, OperandKind kind) { return in.kind2 == static_cast<u8>(kind); }
-
 /// T B(Cpu&, T a, T b): dst := B(register, register or memory).
 template <class Body>
 struct vex_dst_reg_rm {
@@ -33,7 +31,7 @@ struct vex_dst_reg_rm {
     }
     static Handler select(const Insn& in) {
       if (in.form != Form::RR) return nullptr;
-      return third_is(in, OperandKind::Mem) ? mem : reg;
+      return form_kind(in, 2) == OperandKind::Mem ? mem : reg;
     }
   };
   static Handler select(const Insn& in) { return by_dword_or_qword<Instance>(in); }
@@ -45,7 +43,7 @@ struct vex_dst_rm_reg {
   template <class T>
   struct Instance {
     static T control(const Cpu& cpu, const Insn& in) {
-      return third_is(in, OperandKind::Imm) ? static_cast<T>(in.imm) : gpr<T>(cpu.state, in.reg[2]);
+      return form_kind(in, 2) == OperandKind::Imm ? static_cast<T>(in.imm) : gpr<T>(cpu.state, in.reg[2]);
     }
     static Status rr(Cpu& cpu, const Insn& in) {
       set_gpr<T>(cpu.state, in.reg[0], Body{}(cpu, gpr<T>(cpu.state, in.reg[1]), control(cpu, in)));
@@ -57,9 +55,7 @@ struct vex_dst_rm_reg {
       set_gpr<T>(cpu.state, in.reg[0], Body{}(cpu, src, control(cpu, in)));
       return Status::Next;
     }
-    static Handler select(const Insn& in) {
-      return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-    }
+    static Handler select(const Insn& in) { return by_form<Instance>(in.form); }
   };
   static Handler select(const Insn& in) { return by_dword_or_qword<Instance>(in); }
 };
@@ -83,7 +79,7 @@ struct mulx {
     }
     static Handler select(const Insn& in) {
       if (in.form != Form::RR) return nullptr;
-      return third_is(in, OperandKind::Mem) ? mem : reg;
+      return form_kind(in, 2) == OperandKind::Mem ? mem : reg;
     }
   };
   static Handler select(const Insn& in) { return by_dword_or_qword<Instance>(in); }
@@ -253,9 +249,7 @@ struct sem_movbe {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/bmi.inc"
-#undef INSN
+#define ROWS "cpu/insn/bmi.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

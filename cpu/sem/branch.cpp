@@ -38,13 +38,12 @@ struct JmpIndirect {
     if (!load_operand(cpu, in, target)) return Status::Fault;
     return jump_to(cpu, in, target);
   }
-  static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
 };
 
 struct jmp {
   static Handler select(const Insn& in) {
     if (in.form == Form::I) return jmp_relative;
-    return by_width<JmpIndirect>::select(in.size0, in.form);
+    return by_width<JmpIndirect>(in.size0, in.form);
   }
 };
 
@@ -62,31 +61,23 @@ struct Call {
     if (!stack::probe_at(cpu, in, cpu.state.gpr[RSP] - sizeof(T), sizeof(T))) return Status::Fault;
     return cpu.raise(kGP, 0);
   }
-  static Status relative(Cpu& cpu, const Insn& in) { return to(cpu, in, relative_target(cpu, in)); }
+  static Status i(Cpu& cpu, const Insn& in) { return to(cpu, in, relative_target(cpu, in)); }
   static Status r(Cpu& cpu, const Insn& in) { return to(cpu, in, gpr<T>(cpu.state, in.reg[0])); }
   static Status m(Cpu& cpu, const Insn& in) {
     T target;
     if (!load_operand(cpu, in, target)) return Status::Fault;
     return to(cpu, in, target);
   }
-  static Handler select(Form form) {
-    switch (form) {
-      case Form::I: return relative;
-      case Form::R: return r;
-      case Form::M: return m;
-      default: return nullptr;
-    }
-  }
 };
 
 struct call {
-  static Handler select(const Insn& in) { return by_width<Call>::select(in.operand_bytes, in.form); }
+  static Handler select(const Insn& in) { return by_width<Call>(in.operand_bytes, in.form); }
 };
 
 /// RET and RET imm16 (imm is 0 in the plain form).
 template <class T>
 struct Ret {
-  static Status run(Cpu& cpu, const Insn& in) {
+  static Status any(Cpu& cpu, const Insn& in) {
     T target;
     if (!stack::top(cpu, in, target)) return Status::Fault;
     if (!target_allowed(cpu, in, target)) [[unlikely]]
@@ -95,11 +86,10 @@ struct Ret {
     cpu.state.rip = target;
     return Status::Jump;
   }
-  static Handler select(Form) { return run; }
 };
 
 struct ret {
-  static Handler select(const Insn& in) { return by_width<Ret>::select(in.operand_bytes, in.form); }
+  static Handler select(const Insn& in) { return by_width<Ret>(in.operand_bytes, in.form); }
 };
 
 template <Condition C>
@@ -128,9 +118,7 @@ Status loop(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/branch.inc"
-#undef INSN
+#define ROWS "cpu/insn/branch.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

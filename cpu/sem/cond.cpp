@@ -22,9 +22,7 @@ struct sem_cmov {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/cond.inc"
-#undef INSN
+#define ROWS "cpu/insn/cond.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -196,9 +196,7 @@ Status sem_sysexit(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/far.inc"
-#undef INSN
+#define ROWS "cpu/insn/far.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -76,9 +76,7 @@ Status sem_clflush(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/flagops.inc"
-#undef INSN
+#define ROWS "cpu/insn/flagops.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -54,9 +54,7 @@ struct sem_fma_scalar {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/fma.inc"
-#undef INSN
+#define ROWS "cpu/insn/fma.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -211,9 +211,7 @@ Status outs(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/io.inc"
-#undef INSN
+#define ROWS "cpu/insn/io.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -14,9 +14,7 @@ Status sem_emms(Cpu& cpu, const Insn&) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/mmx.inc"
-#undef INSN
+#define ROWS "cpu/insn/mmx.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -84,9 +84,7 @@ Status sem_nop(Cpu&, const Insn&) { return Status::Next; }
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/mov.inc"
-#undef INSN
+#define ROWS "cpu/insn/mov.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

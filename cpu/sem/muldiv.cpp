@@ -113,13 +113,12 @@ struct Imul3 {
     set_gpr<T>(cpu.state, in.reg[0], sem_imul2{}(cpu, src, static_cast<T>(in.imm)));
     return Status::Next;
   }
-  static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
 };
 
 struct imul {
   static Handler select(const Insn& in) {
     if (in.form == Form::R || in.form == Form::M) return read1<sem_imul1>::select(in);
-    if (in.kind2 == static_cast<u8>(OperandKind::Imm)) return by_width<Imul3>::select(in.size0, in.form);
+    if (form_kind(in, 2) == OperandKind::Imm) return by_width<Imul3>(in.size0, in.form);
     return rmw2<sem_imul2>::select(in);
   }
 };
@@ -176,9 +175,7 @@ struct sem_idiv {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/muldiv.inc"
-#undef INSN
+#define ROWS "cpu/insn/muldiv.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

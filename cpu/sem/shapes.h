@@ -13,29 +13,11 @@
 // Nothing that can fault follows a body's first effect.
 #pragma once
 
+#include "cpu/core/form_kind.h"
 #include "cpu/core/operands.h"
+#include "cpu/sem/select.h"
 
 namespace reprise::cpu {
-
-/// An instruction with a handler of its own.
-template <Handler F>
-struct direct {
-  static Handler select(const Insn&) { return F; }
-};
-
-/// Chooses Instance<T>::f by width in bytes; nullptr when the width is not an integer one.
-template <template <class> class Instance>
-struct by_width {
-  static Handler select(unsigned bytes, Form form) {
-    switch (bytes) {
-      case 1: return Instance<u8>::select(form);
-      case 2: return Instance<u16>::select(form);
-      case 4: return Instance<u32>::select(form);
-      case 8: return Instance<u64>::select(form);
-      default: return nullptr;
-    }
-  }
-};
 
 template <class Body>
 struct rmw2 {
@@ -66,18 +48,8 @@ struct rmw2 {
           modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst, static_cast<T>(in.imm)); });
       return done ? Status::Next : Status::Fault;
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
-      }
-    }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 template <class Body>
@@ -110,18 +82,8 @@ struct read2 {
       Body{}(cpu, a, static_cast<T>(in.imm));
       return Status::Next;
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
-      }
-    }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 template <class Body>
@@ -136,9 +98,8 @@ struct rmw1 {
       const bool done = modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst); });
       return done ? Status::Next : Status::Fault;
     }
-    static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 template <class Body>
@@ -151,9 +112,8 @@ struct read1 {
       if (!load_operand(cpu, in, src)) return Status::Fault;
       return Body{}(cpu, src);
     }
-    static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 /// Two operands and a count: an immediate or CL.
@@ -162,7 +122,7 @@ struct rmw2_count {
   template <class T>
   struct Instance {
     static unsigned count(const Cpu& cpu, const Insn& in) {
-      const bool immediate = in.kind2 == static_cast<u8>(OperandKind::Imm);
+      const bool immediate = form_kind(in, 2) == OperandKind::Imm;
       return static_cast<u8>(immediate ? in.imm : cpu.state.gpr[RCX]);
     }
     static Status rr(Cpu& cpu, const Insn& in) {
@@ -176,9 +136,8 @@ struct rmw2_count {
           modify_operand<T>(cpu, in, [&](T dst) { return Body{}(cpu, dst, src, count(cpu, in)); });
       return done ? Status::Next : Status::Fault;
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::MR ? mr : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 template <class Body>
@@ -192,9 +151,8 @@ struct write1 {
     static Status m(Cpu& cpu, const Insn& in) {
       return store_operand<T>(cpu, in, Body{}.template operator()<T>(cpu)) ? Status::Next : Status::Fault;
     }
-    static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 template <class Body>
@@ -222,18 +180,8 @@ struct write2 {
     static Status mi(Cpu& cpu, const Insn& in) {
       return store_operand<T>(cpu, in, Body{}(cpu, static_cast<T>(in.imm))) ? Status::Next : Status::Fault;
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RR: return rr;
-        case Form::RI: return ri;
-        case Form::RM: return rm;
-        case Form::MR: return mr;
-        case Form::MI: return mi;
-        default: return nullptr;
-      }
-    }
   };
-  static Handler select(const Insn& in) { return by_width<Instance>::select(in.size0, in.form); }
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
 };
 
 }  // namespace reprise::cpu

@@ -171,9 +171,7 @@ struct sem_shrd {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/shift.inc"
-#undef INSN
+#define ROWS "cpu/insn/shift.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

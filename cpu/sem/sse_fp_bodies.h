@@ -19,7 +19,20 @@ using BitsOf = typename F::Bits;
 // --- One element ------------------------------------------------------------------------------------------------
 // run() is the definition. host() is the same operation on host numbers, for operands that exact() accepts.
 
-struct fp_add {
+struct exact_if_ordinary {
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return ordinary<F>(a) & ordinary<F>(b);
+  }
+};
+struct exact_if_comparable {
+  template <class F>
+  static bool exact(BitsOf<F> a, BitsOf<F> b) {
+    return comparable<F>(a) & comparable<F>(b);
+  }
+};
+
+struct fp_add : exact_if_ordinary {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
     return softfloat::add<F>(env, a, b);
@@ -28,12 +41,8 @@ struct fp_add {
   static T host(T a, T b) {
     return a + b;
   }
-  template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) {
-    return ordinary<F>(a) & ordinary<F>(b);
-  }
 };
-struct fp_sub {
+struct fp_sub : exact_if_ordinary {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
     return softfloat::sub<F>(env, a, b);
@@ -42,12 +51,8 @@ struct fp_sub {
   static T host(T a, T b) {
     return a - b;
   }
-  template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) {
-    return ordinary<F>(a) & ordinary<F>(b);
-  }
 };
-struct fp_mul {
+struct fp_mul : exact_if_ordinary {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
     return softfloat::mul<F>(env, a, b);
@@ -55,10 +60,6 @@ struct fp_mul {
   template <class T>
   static T host(T a, T b) {
     return a * b;
-  }
-  template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) {
-    return ordinary<F>(a) & ordinary<F>(b);
   }
 };
 struct fp_div {
@@ -75,7 +76,7 @@ struct fp_div {
     return ordinary<F>(a) & ordinary_nonzero<F>(b);
   }
 };
-struct fp_min {
+struct fp_min : exact_if_comparable {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
     return softfloat::min<F>(env, a, b);
@@ -84,12 +85,8 @@ struct fp_min {
   static T host(T a, T b) {
     return a < b ? a : b;
   }
-  template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) {
-    return comparable<F>(a) & comparable<F>(b);
-  }
 };
-struct fp_max {
+struct fp_max : exact_if_comparable {
   template <class F>
   static BitsOf<F> run(SseEnv& env, BitsOf<F> a, BitsOf<F> b) {
     return softfloat::max<F>(env, a, b);
@@ -97,10 +94,6 @@ struct fp_max {
   template <class T>
   static T host(T a, T b) {
     return a > b ? a : b;
-  }
-  template <class F>
-  static bool exact(BitsOf<F> a, BitsOf<F> b) {
-    return comparable<F>(a) & comparable<F>(b);
   }
 };
 struct fp_sqrt {

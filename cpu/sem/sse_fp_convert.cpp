@@ -30,9 +30,7 @@ struct cvt_from_gpr {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_fp_convert.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_fp_convert.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

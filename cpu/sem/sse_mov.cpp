@@ -20,14 +20,7 @@ struct vmov {
   static Status mr(Cpu& cpu, const Insn& in) {
     return store_vector<A>(cpu, in, xmm(cpu.state, in.reg[1])) ? Status::Next : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    switch (in.form) {
-      case Form::RR: return rr;
-      case Form::RM: return rm;
-      case Form::MR: return mr;
-      default: return nullptr;
-    }
-  }
+  static Handler select(const Insn& in) { return by_form<vmov>(in.form); }
 };
 
 /// MOVD, MOVQ: the low T of a vector register, to and from general registers, memory and vector registers. A vector
@@ -102,9 +95,7 @@ struct vmov_scalar {
   static Status mr(Cpu& cpu, const Insn& in) {
     return store_operand(cpu, in, source_reg<T>(cpu.state, in.reg[1])) ? Status::Next : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : in.form == Form::MR ? mr : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<vmov_scalar>(in.form); }
 };
 
 /// MOVLPS, MOVHPS and kin: quadword I of the register, to and from memory.
@@ -158,9 +149,7 @@ struct maskmov {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_mov.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_mov.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -36,9 +36,7 @@ struct insertps {
             sem_insertps{}(xmm(cpu.state, in.reg[0]), element, static_cast<u8>(in.imm)));
     return Status::Next;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<insertps>(in.form); }
 };
 
 template <class To, class From>
@@ -46,9 +44,7 @@ using extend = vwrite2<sem_extend<To, From>, typename sem_extend<To, From>::Sour
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_shuffle.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_shuffle.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -35,16 +35,12 @@ struct string_compare {
     V128 second;
     return load_vector<Alignment::Unaligned>(cpu, in, second) ? finish(cpu, in, second) : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<string_compare>(in.form); }
 };
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/sse_string.inc"
-#undef INSN
+#define ROWS "cpu/insn/sse_string.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -17,20 +17,12 @@ struct Push {
     T pushed;
     return load_operand(cpu, in, pushed) ? value(cpu, in, pushed) : Status::Fault;
   }
-  static Handler select(Form form) {
-    switch (form) {
-      case Form::R: return r;
-      case Form::M: return m;
-      case Form::I: return i;
-      default: return nullptr;
-    }
-  }
 };
 
 struct push {
   static Handler select(const Insn& in) {
     if (in.form == Form::R && in.reg_class[0] == RegClass::Segment) return select_push_segment(in);
-    return by_width<Push>::select(in.operand_bytes, in.form);
+    return by_width<Push>(in.operand_bytes, in.form);
   }
 };
 
@@ -53,13 +45,12 @@ struct Pop {
     cpu.state.gpr[RSP] = old_rsp;
     return Status::Fault;
   }
-  static Handler select(Form form) { return form == Form::R ? r : form == Form::M ? m : nullptr; }
 };
 
 struct pop {
   static Handler select(const Insn& in) {
     if (in.form == Form::R && in.reg_class[0] == RegClass::Segment) return select_pop_segment(in);
-    return by_width<Pop>::select(in.operand_bytes, in.form);
+    return by_width<Pop>(in.operand_bytes, in.form);
   }
 };
 
@@ -98,7 +89,7 @@ Status pop_all(Cpu& cpu, const Insn& in) {
 /// checked.
 template <class T>
 struct Enter {
-  static Status run(Cpu& cpu, const Insn& in) {
+  static Status any(Cpu& cpu, const Insn& in) {
     constexpr unsigned kMaxLevel = 31;
     CpuState& state = cpu.state;
     const u64 rsp = state.gpr[RSP];
@@ -131,16 +122,15 @@ struct Enter {
     stack::set_pointer(state, in, new_rsp);
     return Status::Next;
   }
-  static Handler select(Form) { return run; }
 };
 
 struct enter {
-  static Handler select(const Insn& in) { return by_width<Enter>::select(in.operand_bytes, in.form); }
+  static Handler select(const Insn& in) { return by_width<Enter>(in.operand_bytes, in.form); }
 };
 
 template <class T>
 struct Leave {
-  static Status run(Cpu& cpu, const Insn& in) {
+  static Status any(Cpu& cpu, const Insn& in) {
     const u64 rbp = cpu.state.gpr[RBP];
     T value;
     if (!stack::load_at<T>(cpu, in, rbp, value)) return Status::Fault;
@@ -148,18 +138,15 @@ struct Leave {
     set_gpr_part<T>(cpu.state, RBP, value);
     return Status::Next;
   }
-  static Handler select(Form) { return run; }
 };
 
 struct leave {
-  static Handler select(const Insn& in) { return by_width<Leave>::select(in.operand_bytes, in.form); }
+  static Handler select(const Insn& in) { return by_width<Leave>(in.operand_bytes, in.form); }
 };
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/stack.inc"
-#undef INSN
+#define ROWS "cpu/insn/stack.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -361,9 +361,7 @@ Status sem_xlat(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/string.inc"
-#undef INSN
+#define ROWS "cpu/insn/string.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

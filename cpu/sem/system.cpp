@@ -58,55 +58,36 @@ bool inspect_descriptor(Cpu& cpu, u16 selector, Descriptor& descriptor, bool& vi
   return true;
 }
 
-/// System types LAR (LSL) tells about, as a bit for each. SDM 2A LAR, LSL
-constexpr u16 kLarTypes = 0x1a3e, kLarTypesLong = 0x1a04;
-constexpr u16 kLslTypes = 0x0a0e, kLslTypesLong = 0x0a04;
+/// LAR, LSL: a part of the descriptor, when it is visible and of a system type of which the bit in `Types` is set.
+template <u16 Types, u16 TypesLong, u64 (*Part)(const Descriptor&)>
+struct descriptor_part {
+  template <class T>
+  struct Instance {
+    static Status finish(Cpu& cpu, const Insn& in, u16 selector) {
+      Descriptor descriptor;
+      bool visible;
+      if (!inspect_descriptor(cpu, selector, descriptor, visible)) return Status::Fault;
+      const u16 types = in_long_mode(cpu) ? TypesLong : Types;
+      visible = visible && (descriptor.code_or_data() || bit(types, descriptor.type()));
+      if (assign_zf(cpu, visible)) set_gpr<T>(cpu.state, in.reg[0], static_cast<T>(Part(descriptor)));
+      return Status::Next;
+    }
+    static Status rr(Cpu& cpu, const Insn& in) { return finish(cpu, in, gpr<u16>(cpu.state, in.reg[1])); }
+    static Status rm(Cpu& cpu, const Insn& in) {
+      u16 selector;
+      return load_operand(cpu, in, selector) ? finish(cpu, in, selector) : Status::Fault;
+    }
+  };
+  static Handler select(const Insn& in) { return by_width<Instance>(in.size0, in.form); }
+};
 
 /// Undefined: bits 19:16 of the result; they are the limit bits of the descriptor, as processors give them.
-struct lar {
-  template <class T, bool Register>
-  static Status run(Cpu& cpu, const Insn& in) {
-    u16 selector;
-    Descriptor descriptor;
-    bool visible;
-    if (!selector_operand(cpu, in, in.reg[1], Register, selector)) return Status::Fault;
-    if (!inspect_descriptor(cpu, selector, descriptor, visible)) return Status::Fault;
-    const u16 types = in_long_mode(cpu) ? kLarTypesLong : kLarTypes;
-    visible = visible && (descriptor.code_or_data() || bit(types, descriptor.type()));
-    if (assign_zf(cpu, visible))
-      set_gpr<T>(cpu.state, in.reg[0], static_cast<T>((descriptor.low >> 32) & 0x00ffff00));
-    return Status::Next;
-  }
-  template <bool Register>
-  static Handler pick(unsigned bytes) {
-    return bytes == 2 ? run<u16, Register> : bytes == 4 ? run<u32, Register> : run<u64, Register>;
-  }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0);
-  }
-};
+u64 access_rights(const Descriptor& descriptor) { return (descriptor.low >> 32) & 0x00ffff00; }
+u64 limit_of(const Descriptor& descriptor) { return descriptor.limit(); }
 
-struct lsl {
-  template <class T, bool Register>
-  static Status run(Cpu& cpu, const Insn& in) {
-    u16 selector;
-    Descriptor descriptor;
-    bool visible;
-    if (!selector_operand(cpu, in, in.reg[1], Register, selector)) return Status::Fault;
-    if (!inspect_descriptor(cpu, selector, descriptor, visible)) return Status::Fault;
-    const u16 types = in_long_mode(cpu) ? kLslTypesLong : kLslTypes;
-    visible = visible && (descriptor.code_or_data() || bit(types, descriptor.type()));
-    if (assign_zf(cpu, visible)) set_gpr<T>(cpu.state, in.reg[0], static_cast<T>(descriptor.limit()));
-    return Status::Next;
-  }
-  template <bool Register>
-  static Handler pick(unsigned bytes) {
-    return bytes == 2 ? run<u16, Register> : bytes == 4 ? run<u32, Register> : run<u64, Register>;
-  }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? pick<true>(in.size0) : pick<false>(in.size0);
-  }
-};
+// SDM 2A LAR, LSL: tables of types.
+using lar = descriptor_part<0x1a3e, 0x1a04, access_rights>;
+using lsl = descriptor_part<0x0a0e, 0x0a04, limit_of>;
 
 enum class Verify : u8 { Read, Write };
 
@@ -444,9 +425,7 @@ Status sem_popf(Cpu& cpu, const Insn& in) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/system.inc"
-#undef INSN
+#define ROWS "cpu/insn/system.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

@@ -23,9 +23,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "cpu/core/form_kind.h"
 #include "cpu/core/operands.h"
 #include "cpu/core/x87_error.h"
 #include "cpu/sem/lanes.h"
+#include "cpu/sem/select.h"
 #include "cpu/softfloat/env.h"
 
 namespace reprise::cpu {
@@ -211,30 +213,36 @@ template <class Body, class R, class... Args>
   }
 }
 
-/// Chooses Instance<V> by the class of the destination register; only those that the body has a form for.
+/// by_form() of Instance<V>, V by the class of a register operand; only those that the body has a form for.
 template <template <class> class Instance, bool HasMmx, bool HasXmm>
-struct by_register_file {
-  static Handler select(const Insn& in) {
-    if (in.reg_class[0] == RegClass::Mmx) {
-      if constexpr (HasMmx) return Instance<V64>::select(in.form);
-      return nullptr;
-    }
-    if constexpr (HasXmm) return Instance<V128>::select(in.form);
+Handler by_register_file(RegClass reg_class, Form form) {
+  if (reg_class == RegClass::Mmx) {
+    if constexpr (HasMmx) return by_form<Instance<V64>>(form);
     return nullptr;
   }
-};
+  if constexpr (HasXmm) return by_form<Instance<V128>>(form);
+  return nullptr;
+}
 
 // --- Shapes -----------------------------------------------------------------------------------------------------
 
-template <class Body, class S = Same, Alignment A = Alignment::Aligned>
-struct vrmw2 {
+/// dst := B(dst, src), or with ReadsDst false dst := B(src).
+template <class Body, class S, Alignment A, bool ReadsDst>
+struct vbinary {
   template <class V>
   struct Instance {
     using Source = SourceOf<S, V>;
+    static bool run(Cpu& cpu, const Insn& in, V& result, const Source& src) {
+      if constexpr (ReadsDst) {
+        return run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src);
+      } else {
+        return run_body<Body>(cpu, in, result, src);
+      }
+    }
     static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
       V result;
       end_mmx<V, Source>(cpu);
-      if (!run_body<Body>(cpu, in, result, vreg<V>(cpu.state, in.reg[0]), src)) return Status::Fault;
+      if (!run(cpu, in, result, src)) return Status::Fault;
       set_vreg(cpu.state, in.reg[0], result);
       return Status::Next;
     }
@@ -247,49 +255,24 @@ struct vrmw2 {
       if (!begin_mmx<V, Source>(cpu) || !load_vector<A>(cpu, in, src)) return Status::Fault;
       return finish(cpu, in, src);
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
   };
-  static Handler select(const Insn& in) {
-    return by_register_file<Instance, kRuns<Body, V64, SourceOf<S, V64>>,
-                            kRuns<Body, V128, SourceOf<S, V128>>>::select(in);
-  }
-};
-
-template <class Body, class S = Same, Alignment A = Alignment::Aligned>
-struct vwrite2 {
-  template <class V>
-  struct Instance {
-    using Source = SourceOf<S, V>;
-    static Status finish(Cpu& cpu, const Insn& in, const Source& src) {
-      V result;
-      end_mmx<V, Source>(cpu);
-      if (!run_body<Body>(cpu, in, result, src)) return Status::Fault;
-      set_vreg(cpu.state, in.reg[0], result);
-      return Status::Next;
-    }
-    static Status rr(Cpu& cpu, const Insn& in) {
-      if (!begin_mmx<V, Source>(cpu)) return Status::Fault;
-      return finish(cpu, in, source_reg<Source>(cpu.state, in.reg[1]));
-    }
-    static Status rm(Cpu& cpu, const Insn& in) {
-      Source src;
-      if (!begin_mmx<V, Source>(cpu) || !load_vector<A>(cpu, in, src)) return Status::Fault;
-      return finish(cpu, in, src);
-    }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
-  };
-  /// The body makes V from its source.
-  template <class V>
+  /// The body makes V from these operands.
+  template <class V, class... Args>
   static constexpr bool makes() {
-    using Source = SourceOf<S, V>;
-    return std::is_invocable_r_v<V, Body, Source> || std::is_invocable_r_v<V, Body, Source, u8> ||
-           std::is_invocable_r_v<V, Body, SseEnv&, Source> ||
-           std::is_invocable_r_v<V, Body, SseEnv&, Source, u8>;
+    return std::is_invocable_r_v<V, Body, Args...> || std::is_invocable_r_v<V, Body, Args..., u8> ||
+           std::is_invocable_r_v<V, Body, SseEnv&, Args...> ||
+           std::is_invocable_r_v<V, Body, SseEnv&, Args..., u8>;
   }
+  template <class V>
+  static constexpr bool kHasForm = ReadsDst ? makes<V, V, SourceOf<S, V>>() : makes<V, SourceOf<S, V>>();
   static Handler select(const Insn& in) {
-    return by_register_file<Instance, makes<V64>(), makes<V128>()>::select(in);
+    return by_register_file<Instance, kHasForm<V64>, kHasForm<V128>>(in.reg_class[0], in.form);
   }
 };
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+using vrmw2 = vbinary<Body, S, A, true>;
+template <class Body, class S = Same, Alignment A = Alignment::Aligned>
+using vwrite2 = vbinary<Body, S, A, false>;
 
 template <class Body>
 struct vrmw3 {
@@ -302,9 +285,7 @@ struct vrmw3 {
     V128 src;
     return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<vrmw3>(in.form); }
 };
 
 template <class Body, class S = V128>
@@ -320,9 +301,7 @@ struct vread2 {
     S b;
     return load_vector(cpu, in, b) ? finish(cpu, in, b) : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<vread2>(in.form); }
 };
 
 template <class Body>
@@ -347,18 +326,10 @@ struct vshift {
       if (!begin_mmx<V>(cpu) || !load_vector(cpu, in, src)) return Status::Fault;
       return finish(cpu, in, src.qword[0]);
     }
-    static Handler select(Form form) {
-      switch (form) {
-        case Form::RI: return ri;
-        case Form::RR: return rr;
-        case Form::RM: return rm;
-        default: return nullptr;
-      }
-    }
   };
   static Handler select(const Insn& in) {
     return by_register_file<Instance, std::is_invocable_v<Body, V64, u64>,
-                            std::is_invocable_v<Body, V128, u64>>::select(in);
+                            std::is_invocable_v<Body, V128, u64>>(in.reg_class[0], in.form);
   }
 };
 
@@ -382,10 +353,9 @@ struct vload_gpr {
       if (!begin_mmx<V>(cpu) || !load_operand(cpu, in, src)) return Status::Fault;
       return finish(cpu, in, src);
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::RM ? rm : nullptr; }
   };
   static Handler select(const Insn& in) {
-    return by_register_file<Instance, kRuns<Body, V64, T>, kRuns<Body, V128, T>>::select(in);
+    return by_register_file<Instance, kRuns<Body, V64, T>, kRuns<Body, V128, T>>(in.reg_class[0], in.form);
   }
 };
 
@@ -409,15 +379,9 @@ struct vstore_gpr {
       end_mmx<V>(cpu);
       return Status::Next;
     }
-    static Handler select(Form form) { return form == Form::RR ? rr : form == Form::MR ? mr : nullptr; }
   };
   static Handler select(const Insn& in) {
-    if (in.reg_class[1] == RegClass::Mmx) {
-      if constexpr (kRuns<Body, V64>) return Instance<V64>::select(in.form);
-      return nullptr;
-    }
-    if constexpr (kRuns<Body, V128>) return Instance<V128>::select(in.form);
-    return nullptr;
+    return by_register_file<Instance, kRuns<Body, V64>, kRuns<Body, V128>>(in.reg_class[1], in.form);
   }
 };
 
@@ -434,9 +398,7 @@ struct vwrite_gpr {
     S src;
     return load_vector(cpu, in, src) ? finish(cpu, in, src) : Status::Fault;
   }
-  static Handler select(const Insn& in) {
-    return in.form == Form::RR ? rr : in.form == Form::RM ? rm : nullptr;
-  }
+  static Handler select(const Insn& in) { return by_form<vwrite_gpr>(in.form); }
 };
 
 /// A body per lane: T Fn(T a, T b) or T Fn(T a).

@@ -40,10 +40,6 @@ inline S element(const V256& value, unsigned index = 0) {
 inline unsigned halves(const Insn& in) { return in.has(Insn::kVex256) ? 2 : 1; }
 inline unsigned vector_bytes(const Insn& in) { return 16 * halves(in); }
 
-inline OperandKind operand_kind(const Insn& in, unsigned index) {
-  return static_cast<OperandKind>(index == 2 ? in.kind2 : static_cast<unsigned>(in.form) >> (2 * index) & 3);
-}
-
 /// Memory operands of `bytes`: a power of two from 1 to 32. An aligned one that is not raises #GP(0).
 [[nodiscard]] bool load_vex(Cpu& cpu, const Insn& in, unsigned bytes, V256& value,
                             Alignment alignment = Alignment::Unaligned);
@@ -58,7 +54,7 @@ inline Insn without_alignment_check(Insn in) {
 
 /// Operand `index`: a vector register, or `bytes` of memory with zeros above.
 [[nodiscard]] inline bool load_source(Cpu& cpu, const Insn& in, unsigned index, unsigned bytes, V256& value) {
-  if (operand_kind(in, index) == OperandKind::Mem) return load_vex(cpu, in, bytes, value);
+  if (form_kind(in, index) == OperandKind::Mem) return load_vex(cpu, in, bytes, value);
   value = cpu.state.ymm[in.reg[index]];
   return true;
 }
@@ -93,12 +89,6 @@ inline Status write_low(Cpu& cpu, const Insn& in, const SseEnv& env, const V128&
   return Status::Next;
 }
 
-/// A shape with one handler for all its forms.
-template <Handler F>
-struct vex_handler {
-  static Handler select(const Insn&) { return F; }
-};
-
 template <class Body, unsigned ImmShift>
 Status run_vex3(Cpu& cpu, const Insn& in) {
   V256 b;
@@ -110,7 +100,7 @@ Status run_vex3(Cpu& cpu, const Insn& in) {
   });
 }
 template <class Body, unsigned ImmShift = 0>
-using vex3 = vex_handler<run_vex3<Body, ImmShift>>;
+using vex3 = direct<run_vex3<Body, ImmShift>>;
 
 template <class Body, class S>
 Status run_vex3_low(Cpu& cpu, const Insn& in) {
@@ -121,12 +111,12 @@ Status run_vex3_low(Cpu& cpu, const Insn& in) {
   return write_low<kRunsFp<Body, V128, S>>(cpu, in, env, result);
 }
 template <class Body, class S>
-using vex3_low = vex_handler<run_vex3_low<Body, S>>;
+using vex3_low = direct<run_vex3_low<Body, S>>;
 
 template <class Body, class T>
 Status run_vex3_gpr(Cpu& cpu, const Insn& in) {
   T b;
-  if (operand_kind(in, 2) != OperandKind::Mem) {
+  if (form_kind(in, 2) != OperandKind::Mem) {
     b = gpr<T>(cpu.state, in.reg[2]);
   } else if (!load_operand(cpu, in, b)) {
     return Status::Fault;
@@ -136,7 +126,7 @@ Status run_vex3_gpr(Cpu& cpu, const Insn& in) {
   return write_low<kRunsFp<Body, V128, T>>(cpu, in, env, result);
 }
 template <class Body, class T>
-using vex3_gpr = vex_handler<run_vex3_gpr<Body, T>>;
+using vex3_gpr = direct<run_vex3_gpr<Body, T>>;
 
 template <class Body>
 Status run_vex3_wide(Cpu& cpu, const Insn& in) {
@@ -147,7 +137,7 @@ Status run_vex3_wide(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 template <class Body>
-using vex3_wide = vex_handler<run_vex3_wide<Body>>;
+using vex3_wide = direct<run_vex3_wide<Body>>;
 
 template <class Body>
 Status run_vex4(Cpu& cpu, const Insn& in) {
@@ -159,7 +149,7 @@ Status run_vex4(Cpu& cpu, const Insn& in) {
                              [&](unsigned h) { return Body{}(half(a, h), half(b, h), half(c, h)); });
 }
 template <class Body>
-using vex4 = vex_handler<run_vex4<Body>>;
+using vex4 = direct<run_vex4<Body>>;
 
 template <class Body, unsigned ImmShift>
 Status run_vex2(Cpu& cpu, const Insn& in) {
@@ -171,7 +161,7 @@ Status run_vex2(Cpu& cpu, const Insn& in) {
   });
 }
 template <class Body, unsigned ImmShift = 0>
-using vex2 = vex_handler<run_vex2<Body, ImmShift>>;
+using vex2 = direct<run_vex2<Body, ImmShift>>;
 
 template <class Body>
 Status run_vex2_wide(Cpu& cpu, const Insn& in) {
@@ -182,7 +172,7 @@ Status run_vex2_wide(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 template <class Body>
-using vex2_wide = vex_handler<run_vex2_wide<Body>>;
+using vex2_wide = direct<run_vex2_wide<Body>>;
 
 template <class Body, class S>
 Status run_vex2_widen(Cpu& cpu, const Insn& in) {
@@ -194,7 +184,7 @@ Status run_vex2_widen(Cpu& cpu, const Insn& in) {
   });
 }
 template <class Body, class S>
-using vex2_widen = vex_handler<run_vex2_widen<Body, S>>;
+using vex2_widen = direct<run_vex2_widen<Body, S>>;
 
 template <class Body>
 Status run_vex2_narrow(Cpu& cpu, const Insn& in) {
@@ -206,7 +196,7 @@ Status run_vex2_narrow(Cpu& cpu, const Insn& in) {
   return write_low<true>(cpu, in, env, result);
 }
 template <class Body>
-using vex2_narrow = vex_handler<run_vex2_narrow<Body>>;
+using vex2_narrow = direct<run_vex2_narrow<Body>>;
 
 template <class Body>
 Status run_vex_fma(Cpu& cpu, const Insn& in) {
@@ -218,7 +208,7 @@ Status run_vex_fma(Cpu& cpu, const Insn& in) {
                             [&](unsigned h) { return Body{}(env, half(a, h), half(b, h), half(c, h)); });
 }
 template <class Body>
-using vex_fma = vex_handler<run_vex_fma<Body>>;
+using vex_fma = direct<run_vex_fma<Body>>;
 
 template <class Body, class S>
 Status run_vex_fma_low(Cpu& cpu, const Insn& in) {
@@ -229,12 +219,12 @@ Status run_vex_fma_low(Cpu& cpu, const Insn& in) {
   return write_low<true>(cpu, in, env, result);
 }
 template <class Body, class S>
-using vex_fma_low = vex_handler<run_vex_fma_low<Body, S>>;
+using vex_fma_low = direct<run_vex_fma_low<Body, S>>;
 
 template <class Body>
 Status run_vex_shift(Cpu& cpu, const Insn& in) {
   u64 count = static_cast<u8>(in.imm);
-  if (operand_kind(in, 2) != OperandKind::Imm) {
+  if (form_kind(in, 2) != OperandKind::Imm) {
     V256 counts;
     if (!load_source(cpu, in, 2, 16, counts)) return Status::Fault;
     count = counts.qword[0];
@@ -244,7 +234,7 @@ Status run_vex_shift(Cpu& cpu, const Insn& in) {
   return write_halves<false>(cpu, in, env, [&](unsigned h) { return Body{}(half(a, h), count); });
 }
 template <class Body>
-using vex_shift = vex_handler<run_vex_shift<Body>>;
+using vex_shift = direct<run_vex_shift<Body>>;
 
 template <class Body>
 Status run_vex_test(Cpu& cpu, const Insn& in) {
@@ -257,6 +247,6 @@ Status run_vex_test(Cpu& cpu, const Insn& in) {
   return Status::Next;
 }
 template <class Body>
-using vex_test = vex_handler<run_vex_test<Body>>;
+using vex_test = direct<run_vex_test<Body>>;
 
 }  // namespace reprise::cpu

@@ -415,9 +415,7 @@ Status sem_trigonometric_push(Cpu& cpu, const Insn& in) {
 
 using namespace col;
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/x87_arith.inc"
-#undef INSN
+#define ROWS "cpu/insn/x87_arith.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

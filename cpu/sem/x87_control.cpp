@@ -264,9 +264,7 @@ Status sem_fwait(Cpu& cpu, const Insn&) {
 
 }  // namespace
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/x87_control.inc"
-#undef INSN
+#define ROWS "cpu/insn/x87_control.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

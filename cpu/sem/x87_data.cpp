@@ -254,9 +254,7 @@ struct fcmov {
 
 using namespace col;
 
-#define INSN(name, feature, checks, tested, written, undefined, jit, ...) \
-  Handler select_##name(const Insn& insn) { return __VA_ARGS__::select(insn); }
-#include "cpu/insn/x87_data.inc"
-#undef INSN
+#define ROWS "cpu/insn/x87_data.inc"
+#include "cpu/sem/select_rows.inc"
 
 }  // namespace reprise::cpu

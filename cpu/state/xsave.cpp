@@ -1,5 +1,7 @@
 #include "cpu/state/xsave.h"
 
+#include <cstring>
+
 #include "cpu/state/x87_bits.h"
 
 namespace reprise::cpu {
@@ -7,6 +9,17 @@ namespace {
 
 // Byte offsets, SDM 1 table 10-2.
 constexpr unsigned kFcw = 0, kFsw = 2, kFtw = 4, kFop = 6, kFip = 8, kFdp = 16, kSt = 32, kXmm = 160;
+
+// Half `half` of `count` YMM registers, 16 bytes each, at `area`.
+void save_halves(const CpuState& state, unsigned count, unsigned half, u8* area) {
+  for (unsigned i = 0; i < count; ++i) std::memcpy(area + 16 * i, &state.ymm[i].qword[2 * half], 16);
+}
+void load_halves(CpuState& state, unsigned count, unsigned half, const u8* area) {
+  for (unsigned i = 0; i < count; ++i) std::memcpy(&state.ymm[i].qword[2 * half], area + 16 * i, 16);
+}
+void reset_halves(CpuState& state, unsigned count, unsigned half) {
+  for (unsigned i = 0; i < count; ++i) state.ymm[i].qword[2 * half] = state.ymm[i].qword[2 * half + 1] = 0;
+}
 
 }  // namespace
 
@@ -50,40 +63,19 @@ void reset_x87(X87& x87) {
 }
 
 void save_xmm(const CpuState& state, unsigned count, std::span<u8> area) {
-  for (unsigned i = 0; i < count; ++i) {
-    write_unaligned<u64>(area.data() + kXmm + 16 * i, state.ymm[i].qword[0]);
-    write_unaligned<u64>(area.data() + kXmm + 16 * i + 8, state.ymm[i].qword[1]);
-  }
+  save_halves(state, count, 0, area.data() + kXmm);
 }
-
 void load_xmm(CpuState& state, unsigned count, std::span<const u8> area) {
-  for (unsigned i = 0; i < count; ++i) {
-    state.ymm[i].qword[0] = read_unaligned<u64>(area.data() + kXmm + 16 * i);
-    state.ymm[i].qword[1] = read_unaligned<u64>(area.data() + kXmm + 16 * i + 8);
-  }
+  load_halves(state, count, 0, area.data() + kXmm);
 }
-
 void save_ymm_high(const CpuState& state, unsigned count, std::span<u8> area) {
-  for (unsigned i = 0; i < count; ++i) {
-    write_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i, state.ymm[i].qword[2]);
-    write_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i + 8, state.ymm[i].qword[3]);
-  }
+  save_halves(state, count, 1, area.data() + kXsaveAvxOffset);
 }
-
 void load_ymm_high(CpuState& state, unsigned count, std::span<const u8> area) {
-  for (unsigned i = 0; i < count; ++i) {
-    state.ymm[i].qword[2] = read_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i);
-    state.ymm[i].qword[3] = read_unaligned<u64>(area.data() + kXsaveAvxOffset + 16 * i + 8);
-  }
+  load_halves(state, count, 1, area.data() + kXsaveAvxOffset);
 }
-
-void reset_xmm(CpuState& state, unsigned count) {
-  for (unsigned i = 0; i < count; ++i) state.ymm[i].qword[0] = state.ymm[i].qword[1] = 0;
-}
-
-void reset_ymm_high(CpuState& state, unsigned count) {
-  for (unsigned i = 0; i < count; ++i) state.ymm[i].qword[2] = state.ymm[i].qword[3] = 0;
-}
+void reset_xmm(CpuState& state, unsigned count) { reset_halves(state, count, 0); }
+void reset_ymm_high(CpuState& state, unsigned count) { reset_halves(state, count, 1); }
 
 u64 components_in_use(const CpuState& state) {
   u64 low = 0, high = 0;

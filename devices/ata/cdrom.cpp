@@ -15,26 +15,6 @@ constexpr u8 kFeatureTransferMode = 0x03, kFeatureKeepOnReset = 0x66, kFeatureRe
 /// Larger discs are DVDs: 90 minutes of CD, in blocks.
 constexpr u64 kMaxCdBlocks = 90 * 60 * 75;
 
-enum class Scsi : u8 {
-  TestUnitReady = 0x00,
-  RequestSense = 0x03,
-  Inquiry = 0x12,
-  StartStopUnit = 0x1b,
-  PreventAllow = 0x1e,
-  ReadCapacity = 0x25,
-  Read10 = 0x28,
-  Seek10 = 0x2b,
-  ReadToc = 0x43,
-  GetConfiguration = 0x46,
-  GetEventStatus = 0x4a,
-  ReadDiscInformation = 0x51,
-  ModeSense10 = 0x5a,
-  Read12 = 0xa8,
-  SetCdSpeed = 0xbb,
-  MechanismStatus = 0xbd,
-  ReadCd = 0xbe,
-};
-
 constexpr Sense kNotReadyNoDisc{0x02, 0x3a, 0x01};
 constexpr Sense kNotReadyTrayOpen{0x02, 0x3a, 0x02};
 constexpr Sense kReadError{0x03, 0x11, 0x00};
@@ -48,12 +28,6 @@ constexpr Sense kWasReset{0x06, 0x29, 0x00};
 
 u32 be16(std::span<const u8> bytes, std::size_t at) { return u32{bytes[at]} << 8 | bytes[at + 1]; }
 u32 be32(std::span<const u8> bytes, std::size_t at) { return be16(bytes, at) << 16 | be16(bytes, at + 2); }
-
-/// Those that answer with the attention still to come. SPC-3 5.8, MMC-5 4.1.6.
-bool passes_attention(Scsi command) {
-  return command == Scsi::Inquiry || command == Scsi::RequestSense || command == Scsi::GetConfiguration ||
-         command == Scsi::GetEventStatus;
-}
 
 }  // namespace
 
@@ -159,6 +133,27 @@ Work Cdrom::begin(Command command, TaskFile& registers) {
   return work;
 }
 
+// SPC-3 5.8, MMC-5 4.1.6 and chapter 6.
+const Cdrom::PacketRow Cdrom::kCommands[] = {
+    {Scsi::TestUnitReady, Needs::Disc},
+    {Scsi::RequestSense, Needs::NothingAtAll, &Cdrom::request_sense},
+    {Scsi::Inquiry, Needs::NothingAtAll, &Cdrom::inquiry},
+    {Scsi::StartStopUnit, Needs::NoAttention, &Cdrom::start_stop},
+    {Scsi::PreventAllow, Needs::NoAttention, &Cdrom::prevent_allow},
+    {Scsi::ReadCapacity, Needs::Disc, &Cdrom::read_capacity},
+    {Scsi::Read10, Needs::Disc, &Cdrom::read10},
+    {Scsi::Seek10, Needs::Disc},
+    {Scsi::ReadToc, Needs::Disc, &Cdrom::read_toc},
+    {Scsi::GetConfiguration, Needs::NothingAtAll, &Cdrom::get_configuration},
+    {Scsi::GetEventStatus, Needs::NothingAtAll, &Cdrom::get_event_status},
+    {Scsi::ReadDiscInformation, Needs::Disc, &Cdrom::read_disc_information},
+    {Scsi::ModeSense10, Needs::NoAttention, &Cdrom::mode_sense},
+    {Scsi::Read12, Needs::Disc, &Cdrom::read12},
+    {Scsi::SetCdSpeed, Needs::NoAttention},
+    {Scsi::MechanismStatus, Needs::NoAttention, &Cdrom::mechanism_status},
+    {Scsi::ReadCd, Needs::Disc, &Cdrom::read_cd},
+};
+
 Work Cdrom::begin_packet(Packet packet, bool dma) {
   Work work;
   work.command = Command::Packet;
@@ -167,31 +162,18 @@ Work Cdrom::begin_packet(Packet packet, bool dma) {
   buffer_.clear();
   power_ = Power::Active;
   const Scsi command = static_cast<Scsi>(packet[0]);
+  const auto* const row = std::ranges::find(kCommands, command, &PacketRow::command);
   if (command != Scsi::RequestSense) sense_ = {};
-  if (attention_ != Sense{} && !passes_attention(command)) {
+  const bool answers = row != std::end(kCommands) && row->needs == Needs::NothingAtAll;
+  if (attention_ != Sense{} && !answers) {
     check(work, attention_);
     attention_ = {};
     return work;
   }
-  switch (command) {
-    case Scsi::TestUnitReady:
-    case Scsi::Seek10: ready(work); break;
-    case Scsi::RequestSense: request_sense(work, packet); break;
-    case Scsi::Inquiry: inquiry(work, packet); break;
-    case Scsi::StartStopUnit: start_stop(work, packet); break;
-    case Scsi::PreventAllow: locked_ = packet[4] & 1; break;
-    case Scsi::ReadCapacity: read_capacity(work); break;
-    case Scsi::Read10: read_blocks(work, be32(packet, 2), be16(packet, 7)); break;
-    case Scsi::Read12: read_blocks(work, be32(packet, 2), be32(packet, 6)); break;
-    case Scsi::ReadCd: read_cd(work, packet); break;
-    case Scsi::ReadToc: read_toc(work, packet); break;
-    case Scsi::GetConfiguration: get_configuration(work, packet); break;
-    case Scsi::GetEventStatus: get_event_status(work, packet); break;
-    case Scsi::ReadDiscInformation: read_disc_information(work, packet); break;
-    case Scsi::ModeSense10: mode_sense(work, packet); break;
-    case Scsi::SetCdSpeed: break;
-    case Scsi::MechanismStatus: mechanism_status(work, packet); break;
-    default: check(work, kInvalidCommand); break;
+  if (row == std::end(kCommands)) {
+    check(work, kInvalidCommand);
+  } else if ((row->needs != Needs::Disc || ready(work)) && row->act != nullptr) {
+    (this->*row->act)(work, packet);
   }
   if (work.error) {
     work.data = DataPhase::None;
@@ -201,8 +183,12 @@ Work Cdrom::begin_packet(Packet packet, bool dma) {
   return work;
 }
 
+void Cdrom::prevent_allow(Work&, Packet packet) { locked_ = packet[4] & 1; }
+
+void Cdrom::read10(Work& work, Packet packet) { read_blocks(work, be32(packet, 2), be16(packet, 7)); }
+void Cdrom::read12(Work& work, Packet packet) { read_blocks(work, be32(packet, 2), be32(packet, 6)); }
+
 void Cdrom::read_blocks(Work& work, u64 block, u64 count) {
-  if (!ready(work)) return;
   if (block > blocks() || count > blocks() - block) return check(work, kAddressOutOfRange);
   if (count == 0) return;
   work.data = DataPhase::ToHost;
@@ -216,7 +202,6 @@ void Cdrom::read_cd(Work& work, Packet packet) {
   constexpr unsigned kAnyType = 0, kMode1 = 2;
   constexpr unsigned kUserData = 0x10;
   const unsigned type = packet[1] >> 2 & 7;
-  if (!ready(work)) return;
   if (type != kAnyType && type != kMode1) return check(work, kIllegalModeForTrack);
   const u64 count = u64{packet[6]} << 16 | be16(packet, 7);
   const unsigned fields = packet[9] & 0xf8u;
@@ -225,8 +210,7 @@ void Cdrom::read_cd(Work& work, Packet packet) {
   read_blocks(work, be32(packet, 2), fields == 0 ? 0 : count);
 }
 
-void Cdrom::read_capacity(Work& work) {
-  if (!ready(work)) return;
+void Cdrom::read_capacity(Work& work, Packet) {
   const u64 last = std::min<u64>(blocks() - 1, 0xffff'ffff);
   buffer_ = {u8(last >> 24),       u8(last >> 16), u8(last >> 8), u8(last), 0, 0,
              u8(kBlockBytes >> 8), u8(kBlockBytes)};
@@ -234,7 +218,6 @@ void Cdrom::read_capacity(Work& work) {
 }
 
 void Cdrom::read_toc(Work& work, Packet packet) {
-  if (!ready(work)) return;
   const DiscFacts facts{.present = true, .dvd = is_dvd(), .blocks = blocks()};
   const AddressForm form = packet[1] & 2 ? AddressForm::Msf : AddressForm::Lba;
   // Old drivers put the format into the control byte. SFF-8020i 10.8.20.
@@ -311,7 +294,6 @@ void Cdrom::get_event_status(Work& work, Packet packet) {
 }
 
 void Cdrom::read_disc_information(Work& work, Packet packet) {
-  if (!ready(work)) return;
   if (packet[1] & 7) return check(work, kInvalidField);
   buffer_ = disc_information();
   respond(work, be16(packet, 7));

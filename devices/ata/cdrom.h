@@ -57,6 +57,35 @@ class Cdrom final : public Unit {
   enum class MediaEvent : u8 { None = 0, EjectRequest = 1, NewMedia = 2, Removal = 3 };
   using Packet = std::span<const u8, kPacketBytes>;
 
+  /// Packet commands. SPC-3, MMC-5.
+  enum class Scsi : u8 {
+    TestUnitReady = 0x00,
+    RequestSense = 0x03,
+    Inquiry = 0x12,
+    StartStopUnit = 0x1b,
+    PreventAllow = 0x1e,
+    ReadCapacity = 0x25,
+    Read10 = 0x28,
+    Seek10 = 0x2b,
+    ReadToc = 0x43,
+    GetConfiguration = 0x46,
+    GetEventStatus = 0x4a,
+    ReadDiscInformation = 0x51,
+    ModeSense10 = 0x5a,
+    Read12 = 0xa8,
+    SetCdSpeed = 0xbb,
+    MechanismStatus = 0xbd,
+    ReadCd = 0xbe,
+  };
+  /// What a command asks for before it acts. An attention that waits is told in place of all others than NothingAtAll.
+  enum class Needs : u8 { NothingAtAll, NoAttention, Disc };
+  struct PacketRow {
+    Scsi command;
+    Needs needs;
+    void (Cdrom::*act)(Work& work, Packet packet) = nullptr;
+  };
+  static const PacketRow kCommands[];
+
   bool disc_present() const { return !tray_open_ && has_disc(); }
   u64 disc_bytes() const { return disc_ != nullptr ? disc_->bytes() : 0; }
   /// Blocks of kBlockBytes; a last partial one counts and ends in zeros.
@@ -73,7 +102,10 @@ class Cdrom final : public Unit {
   void identify(Work& work);
   void read_blocks(Work& work, u64 block, u64 count);
   void read_cd(Work& work, Packet packet);
-  void read_capacity(Work& work);
+  void read10(Work& work, Packet packet);
+  void read12(Work& work, Packet packet);
+  void prevent_allow(Work& work, Packet packet);
+  void read_capacity(Work& work, Packet packet);
   void read_toc(Work& work, Packet packet);
   void inquiry(Work& work, Packet packet);
   void request_sense(Work& work, Packet packet);

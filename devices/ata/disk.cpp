@@ -126,13 +126,12 @@ void Disk::transfer_multiple(Work& work, DataPhase data) {
   work.block_bytes = u32{multiple_} * kSectorBytes;
 }
 
-void Disk::queued(Work& work, const TaskFile& registers, DataPhase data) {
+void Disk::address_queued(Work& work, const TaskFile& registers) {
   if (cable_ != Cable::Serial) return work.fail(kErrorAbrt);
   work.extended = true;
   work.tag = static_cast<u8>(registers.count >> 3 & 31);
+  work.durable = work.command == Command::WriteFpdmaQueued && (registers.device & kDeviceFua);
   set_range(work, registers.lba48(), registers.features == 0 ? 65536 : registers.features);
-  transfer(work, data, true);
-  work.durable = data == DataPhase::FromHost && (registers.device & kDeviceFua);
 }
 
 /// buffer_ is data for the host.
@@ -143,7 +142,7 @@ void Disk::respond(Work& work) {
   work.block_bytes = kSectorBytes;
 }
 
-void Disk::identify(Work& work) {
+void Disk::identify(Work& work, const TaskFile&) {
   const IdentifyWords words = identify_disk({.serial = serial_,
                                              .sectors = sectors(),
                                              .native = native_geometry(),
@@ -242,108 +241,106 @@ void Disk::initialize_parameters(Work& work, const TaskFile& registers) {
   heads_ = static_cast<u16>((registers.device & kDeviceHead) + 1);
 }
 
+void Disk::read_native_max(Work& work, const TaskFile& registers) {
+  if (!(registers.device & kDeviceLba)) work.fail(kErrorAbrt);
+}
+void Disk::read_native_max_ext(Work& work, const TaskFile&) { work.extended = true; }
+void Disk::seek(Work& work, const TaskFile& registers) {
+  u64 sector = 0;
+  if (!sector28(registers, sector) || sector >= sectors()) work.fail(kErrorIdnf);
+}
+void Disk::idle(Work&, const TaskFile&) { power_ = Power::Idle; }
+void Disk::standby(Work&, const TaskFile&) { power_ = Power::Standby; }
+void Disk::sleep(Work&, const TaskFile&) { power_ = Power::Sleep; }
+
+// ATA8-ACS chapter 7.
+const Disk::CommandRow Disk::kCommands[] = {
+    {Command::ReadSectors, Address::Lba28, Protocol::PioIn},
+    {Command::ReadSectorsNoRetry, Address::Lba28, Protocol::PioIn},
+    {Command::ReadSectorsExt, Address::Lba48, Protocol::PioIn},
+    {Command::ReadMultiple, Address::Lba28, Protocol::MultipleIn},
+    {Command::ReadMultipleExt, Address::Lba48, Protocol::MultipleIn},
+    {Command::ReadDma, Address::Lba28, Protocol::DmaIn},
+    {Command::ReadDmaNoRetry, Address::Lba28, Protocol::DmaIn},
+    {Command::ReadDmaExt, Address::Lba48, Protocol::DmaIn},
+    {Command::ReadFpdmaQueued, Address::Queued, Protocol::DmaIn},
+    {Command::WriteSectors, Address::Lba28, Protocol::PioOut},
+    {Command::WriteSectorsNoRetry, Address::Lba28, Protocol::PioOut},
+    {Command::WriteSectorsExt, Address::Lba48, Protocol::PioOut},
+    {Command::WriteMultiple, Address::Lba28, Protocol::MultipleOut},
+    {Command::WriteMultipleExt, Address::Lba48, Protocol::MultipleOut},
+    {Command::WriteMultipleFuaExt, Address::Lba48, Protocol::MultipleOutFua},
+    {Command::WriteDma, Address::Lba28, Protocol::DmaOut},
+    {Command::WriteDmaNoRetry, Address::Lba28, Protocol::DmaOut},
+    {Command::WriteDmaExt, Address::Lba48, Protocol::DmaOut},
+    {Command::WriteDmaFuaExt, Address::Lba48, Protocol::DmaOutFua},
+    {Command::WriteFpdmaQueued, Address::Queued, Protocol::DmaOut},
+    {Command::ReadVerify, Address::Lba28, Protocol::Verify},
+    {Command::ReadVerifyNoRetry, Address::Lba28, Protocol::Verify},
+    {Command::ReadVerifyExt, Address::Lba48, Protocol::Verify},
+    {Command::FlushCache, Address::None, Protocol::Flush},
+    {Command::FlushCacheExt, Address::None, Protocol::Flush},
+    {Command::Standby, Address::None, Protocol::Flush, &Disk::standby},
+    {Command::StandbyImmediate, Address::None, Protocol::Flush, &Disk::standby},
+    {Command::Sleep, Address::None, Protocol::Flush, &Disk::sleep},
+    {Command::Idle, Address::None, Protocol::Own, &Disk::idle},
+    {Command::IdleImmediate, Address::None, Protocol::Own, &Disk::idle},
+    {Command::CheckPowerMode, Address::None, Protocol::Own},
+    {Command::DeviceDiagnostic, Address::None, Protocol::Own},
+    {Command::IdentifyDevice, Address::None, Protocol::Own, &Disk::identify},
+    {Command::ReadLogExt, Address::None, Protocol::Own, &Disk::read_log},
+    {Command::DataSetManagement, Address::None, Protocol::Own, &Disk::trim},
+    {Command::SetFeatures, Address::None, Protocol::Own, &Disk::set_features},
+    {Command::SetMultiple, Address::None, Protocol::Own, &Disk::set_multiple},
+    {Command::InitializeParameters, Address::None, Protocol::Own, &Disk::initialize_parameters},
+    {Command::ReadNativeMax, Address::None, Protocol::Own, &Disk::read_native_max},
+    {Command::ReadNativeMaxExt, Address::None, Protocol::Own, &Disk::read_native_max_ext},
+    {Command::Recalibrate, Address::None, Protocol::Own},
+    {Command::Seek, Address::None, Protocol::Own, &Disk::seek},
+};
+
+/// nullptr: no command of this device.
+const Disk::CommandRow* Disk::row_of(Command command) {
+  const auto run = static_cast<Command>(static_cast<u8>(command) & 0xf0);
+  const Command name = run == Command::Recalibrate || run == Command::Seek ? run : command;
+  const auto* const row = std::ranges::find(kCommands, name, &CommandRow::command);
+  return row == std::end(kCommands) ? nullptr : row;
+}
+
+void Disk::address(Work& work, Address form, const TaskFile& registers) {
+  switch (form) {
+    case Address::None: return;
+    case Address::Lba28: return address28(work, registers);
+    case Address::Lba48: return address48(work, registers);
+    case Address::Queued: return address_queued(work, registers);
+  }
+}
+
+void Disk::prepare(Work& work, Protocol protocol) {
+  switch (protocol) {
+    case Protocol::Own: return;
+    case Protocol::PioIn: return transfer(work, DataPhase::ToHost, false);
+    case Protocol::PioOut: return transfer(work, DataPhase::FromHost, false);
+    case Protocol::MultipleIn: return transfer_multiple(work, DataPhase::ToHost);
+    case Protocol::MultipleOutFua: work.durable = true; [[fallthrough]];
+    case Protocol::MultipleOut: return transfer_multiple(work, DataPhase::FromHost);
+    case Protocol::DmaIn: return transfer(work, DataPhase::ToHost, true);
+    case Protocol::DmaOutFua: work.durable = true; [[fallthrough]];
+    case Protocol::DmaOut: return transfer(work, DataPhase::FromHost, true);
+    case Protocol::Verify: work.action = Action::Verify; return;
+    case Protocol::Flush: work.action = Action::Flush; return;
+  }
+}
+
 Work Disk::begin(Command command, TaskFile& registers) {
   Work work;
   work.command = command;
-  switch (command) {
-    case Command::ReadSectors:
-    case Command::ReadSectorsNoRetry:
-      address28(work, registers);
-      transfer(work, DataPhase::ToHost, false);
-      break;
-    case Command::ReadSectorsExt:
-      address48(work, registers);
-      transfer(work, DataPhase::ToHost, false);
-      break;
-    case Command::ReadMultiple:
-      address28(work, registers);
-      transfer_multiple(work, DataPhase::ToHost);
-      break;
-    case Command::ReadMultipleExt:
-      address48(work, registers);
-      transfer_multiple(work, DataPhase::ToHost);
-      break;
-    case Command::ReadDma:
-    case Command::ReadDmaNoRetry:
-      address28(work, registers);
-      transfer(work, DataPhase::ToHost, true);
-      break;
-    case Command::ReadDmaExt:
-      address48(work, registers);
-      transfer(work, DataPhase::ToHost, true);
-      break;
-    case Command::WriteSectors:
-    case Command::WriteSectorsNoRetry:
-      address28(work, registers);
-      transfer(work, DataPhase::FromHost, false);
-      break;
-    case Command::WriteSectorsExt:
-      address48(work, registers);
-      transfer(work, DataPhase::FromHost, false);
-      break;
-    case Command::WriteMultiple:
-      address28(work, registers);
-      transfer_multiple(work, DataPhase::FromHost);
-      break;
-    case Command::WriteMultipleFuaExt: work.durable = true; [[fallthrough]];
-    case Command::WriteMultipleExt:
-      address48(work, registers);
-      transfer_multiple(work, DataPhase::FromHost);
-      break;
-    case Command::WriteDma:
-    case Command::WriteDmaNoRetry:
-      address28(work, registers);
-      transfer(work, DataPhase::FromHost, true);
-      break;
-    case Command::WriteDmaFuaExt: work.durable = true; [[fallthrough]];
-    case Command::WriteDmaExt:
-      address48(work, registers);
-      transfer(work, DataPhase::FromHost, true);
-      break;
-    case Command::ReadFpdmaQueued: queued(work, registers, DataPhase::ToHost); break;
-    case Command::WriteFpdmaQueued: queued(work, registers, DataPhase::FromHost); break;
-    case Command::ReadVerify:
-    case Command::ReadVerifyNoRetry:
-      address28(work, registers);
-      work.action = Action::Verify;
-      break;
-    case Command::ReadVerifyExt:
-      address48(work, registers);
-      work.action = Action::Verify;
-      break;
-    case Command::DataSetManagement: trim(work, registers); break;
-    case Command::FlushCache:
-    case Command::FlushCacheExt: work.action = Action::Flush; break;
-    case Command::IdentifyDevice: identify(work); break;
-    case Command::ReadLogExt: read_log(work, registers); break;
-    case Command::SetFeatures: set_features(work, registers); break;
-    case Command::SetMultiple: set_multiple(work, registers); break;
-    case Command::InitializeParameters: initialize_parameters(work, registers); break;
-    case Command::DeviceDiagnostic:
-    case Command::CheckPowerMode: break;
-    case Command::ReadNativeMaxExt: work.extended = true; break;
-    case Command::ReadNativeMax:
-      if (!(registers.device & kDeviceLba)) work.fail(kErrorAbrt);
-      break;
-    case Command::Idle:
-    case Command::IdleImmediate: power_ = Power::Idle; return work;
-    case Command::Standby:
-    case Command::StandbyImmediate:
-      power_ = Power::Standby;
-      work.action = Action::Flush;
-      return work;
-    case Command::Sleep:
-      power_ = Power::Sleep;
-      work.action = Action::Flush;
-      return work;
-    default:
-      if ((static_cast<u8>(command) & 0xf0) == static_cast<u8>(Command::Seek)) {
-        u64 sector = 0;
-        if (!sector28(registers, sector) || sector >= sectors()) work.fail(kErrorIdnf);
-      } else if ((static_cast<u8>(command) & 0xf0) != static_cast<u8>(Command::Recalibrate)) {
-        work.fail(kErrorAbrt);
-      }
-      break;
+  if (const CommandRow* const row = row_of(command)) {
+    address(work, row->address, registers);
+    prepare(work, row->protocol);
+    if (row->act != nullptr) (this->*row->act)(work, registers);
+  } else {
+    work.fail(kErrorAbrt);
   }
   if (work.error) {
     work.data = DataPhase::None;

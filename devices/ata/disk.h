@@ -48,19 +48,52 @@ class Disk final : public Unit {
   /// The sector that 28-bit or CHS registers name; false: there is none.
   bool sector28(const TaskFile& registers, u64& sector) const;
 
-  // begin(), by kind of command
+  /// Where a command finds its sectors.
+  enum class Address : u8 { None, Lba28, Lba48, Queued };
+  /// How it moves them; Own: as `act` says, or without data.
+  enum class Protocol : u8 {
+    Own,
+    PioIn,
+    PioOut,
+    MultipleIn,
+    MultipleOut,
+    MultipleOutFua,
+    DmaIn,
+    DmaOut,
+    DmaOutFua,
+    Verify,
+    Flush
+  };
+  struct CommandRow {
+    Command command;
+    Address address;
+    Protocol protocol;
+    void (Disk::*act)(Work& work, const TaskFile& registers) = nullptr;
+  };
+  static const CommandRow kCommands[];
+  static const CommandRow* row_of(Command command);
+
+  // begin(), by column
+  void address(Work& work, Address form, const TaskFile& registers);
   void address28(Work& work, const TaskFile& registers);
   void address48(Work& work, const TaskFile& registers);
+  void address_queued(Work& work, const TaskFile& registers);
+  void prepare(Work& work, Protocol protocol);
   void set_range(Work& work, u64 first_sector, u64 count);
   void transfer(Work& work, DataPhase data, bool dma);
   void transfer_multiple(Work& work, DataPhase data);
-  void queued(Work& work, const TaskFile& registers, DataPhase data);
-  void identify(Work& work);
+  void identify(Work& work, const TaskFile& registers);
   void read_log(Work& work, const TaskFile& registers);
   void trim(Work& work, const TaskFile& registers);
   void set_features(Work& work, const TaskFile& registers);
   void set_multiple(Work& work, const TaskFile& registers);
   void initialize_parameters(Work& work, const TaskFile& registers);
+  void read_native_max(Work& work, const TaskFile& registers);
+  void read_native_max_ext(Work& work, const TaskFile& registers);
+  void seek(Work& work, const TaskFile& registers);
+  void idle(Work& work, const TaskFile& registers);
+  void standby(Work& work, const TaskFile& registers);
+  void sleep(Work& work, const TaskFile& registers);
   void respond(Work& work);
 
   // finish()

@@ -1,11 +1,11 @@
 // The machine: RAM, processor, ports, devices, what it starts from.
 #include <fmt/format.h>
 
+#include "cpu/profile/cpu_model.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
 #include "machine/board/engine_factory.h"
-#include "machine/cpu_choice.h"
 #include "machine/plug/device_registry.h"
 
 namespace reprise::frontend {
@@ -31,9 +31,9 @@ void set_cpus(RunDraft&, const Given& given) {
 
 void set_cpu(RunDraft& draft, const Given& given) {
   if (given.value == "help")
-    draft.answer = machine::cpu_model_help();
+    draft.answer = cpu::cpu_model_help();
   else
-    draft.options.config.cpu = want(given, machine::parse_cpu_model(given.value));
+    draft.options.config.cpu = want(given, cpu::parse_cpu_model(given.value));
 }
 
 void set_serial(RunDraft& draft, const Given& given) {

@@ -3,11 +3,11 @@
 // there need not save them.
 #include <algorithm>
 
+#include "cpu/decode/insn_table.h"
+#include "jit/insn_effects.h"
 #include "jit/insn_forms.h"
 #include "jit/passes/passes.h"
 #include "jit/translation_unit.h"
-#include "jit/vector_facts.h"
-#include "jit/x87_facts.h"
 
 namespace reprise::jit {
 namespace {
@@ -32,8 +32,9 @@ bool registers_only(const Insn& in) {
   }
 }
 
-Effect effect_of(const Insn& in) {
-  if (raises(in)) return Effect::Unknown;
+/// Emitted for certain, as instructions on registers that cannot fail.
+bool certain(const Insn& in) {
+  if (raises(in)) return false;
   switch (in.mnemonic) {
     case Mnemonic::ADD:
     case Mnemonic::SUB:
@@ -41,26 +42,30 @@ Effect effect_of(const Insn& in) {
     case Mnemonic::TEST:
     case Mnemonic::AND:
     case Mnemonic::OR:
-    case Mnemonic::XOR:
-      if (in.form == Form::RI && !immediate_fits(in, in.size0)) return Effect::Unknown;
-      return registers_only(in) ? Effect::Overwrites : Effect::Unknown;
+    case Mnemonic::XOR: return registers_only(in) && (in.form != Form::RI || immediate_fits(in, in.size0));
     case Mnemonic::MOV:
     case Mnemonic::MOVZX:
     case Mnemonic::MOVSX:
     case Mnemonic::MOVSXD:
     case Mnemonic::INC:
-    case Mnemonic::DEC: return registers_only(in) ? Effect::None : Effect::Unknown;
-    case Mnemonic::LEA:
-      return in.size0 >= 4 && plain_address(in) && general_operand(in, 0) ? Effect::None : Effect::Unknown;
-    case Mnemonic::NOP: return Effect::None;
-    default: return Effect::Unknown;
+    case Mnemonic::DEC: return registers_only(in);
+    case Mnemonic::LEA: return in.size0 >= 4 && plain_address(in) && general_operand(in, 0);
+    case Mnemonic::NOP: return true;
+    default: return false;
   }
+}
+
+Effect effect_of(const Insn& in) {
+  const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
+  if (!certain(in) || (row.tested & cpu::kRflagsStatus) != 0) return Effect::Unknown;
+  const bool all = ((row.written | row.undefined) & cpu::kRflagsStatus) == cpu::kRflagsStatus;
+  return all ? Effect::Overwrites : Effect::None;
 }
 
 /// Code for it may need registers besides the general ones, which may be refused at the block's head.
 bool needs_host_registers(const Insn& in, PassSet passes) {
   return (passes.has(Pass::Vectors) && on_vector_registers(in)) ||
-         (passes.has(Pass::X87) && x87_facts(in.mnemonic).x87);
+         (passes.has(Pass::X87) && x87_row(in.mnemonic));
 }
 
 }  // namespace

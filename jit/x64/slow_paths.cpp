@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "common/check.h"
-#include "jit/vector_facts.h"
-#include "jit/x87_facts.h"
+#include "jit/insn_effects.h"
 
 namespace reprise::jit::x64 {
 
@@ -47,7 +46,7 @@ bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   if (first == last) return false;
   for (unsigned i = first; i <= last; ++i) {
     const cpu::Insn& in = em_.unit.insns[i];
-    if (on_vector_registers(in) || x87_facts(in.mnemonic).x87) return true;
+    if (on_vector_registers(in) || x87_row(in.mnemonic)) return true;
   }
   return false;
 }

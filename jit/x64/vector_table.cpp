@@ -4,7 +4,8 @@
 #include <string>
 
 #include "cpu/decode/insn_table.h"
-#include "jit/vector_facts.h"
+#include "cpu/decode/mnemonic.h"
+#include "jit/insn_effects.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -52,13 +53,17 @@ Feature wide_feature(Feature feature) {
   return feature;
 }
 
+/// Which of several NaNs is the result of these is the choice of Intel processors.
+bool dot_product(Mnemonic mnemonic) {
+  return mnemonic == Mnemonic::DPPS || mnemonic == Mnemonic::DPPD || mnemonic == Mnemonic::VDPPS ||
+         mnemonic == Mnemonic::VDPPD;
+}
+
 HostRow make_row(Mnemonic mnemonic) {
-  const VectorFacts& facts = vector_facts(mnemonic);
   const cpu::InsnRow& row = cpu::insn_row(mnemonic);
-  if (!facts.vector || !host_has(row.feature) || (facts.vex && !host_has(Feature::Avx))) return {};
-  // Which of several NaNs is the result of a dot product is the choice of Intel processors.
-  const bool dot_product = row.name.find("DPP") != std::string_view::npos;
-  if (dot_product && !asmjit::CpuInfo::host().isVendor("INTEL")) return {};
+  const bool vex = (row.checks & cpu::kCheckAvx) != 0;
+  if (!vector_row(mnemonic) || !host_has(row.feature) || (vex && !host_has(Feature::Avx))) return {};
+  if (dot_product(mnemonic) && !asmjit::CpuInfo::host().isVendor("INTEL")) return {};
   HostRow result;
   result.narrow = host_instruction(mnemonic);
   if (host_has(wide_feature(row.feature))) result.wide = result.narrow;

@@ -3,10 +3,11 @@
 #include <array>
 #include <cstddef>
 
+#include "cpu/decode/insn_facts.h"
 #include "cpu/decode/mnemonic.h"
+#include "jit/insn_effects.h"
 #include "jit/x64/vector_state.h"
 #include "jit/x64/vector_table.h"
-#include "jit/x87_facts.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -36,10 +37,23 @@ std::array<InstId, kRows> make_table() {
   if (!host_keeps_x87()) return table;
   for (std::size_t i = 1; i < kRows; ++i) {
     const auto mnemonic = static_cast<Mnemonic>(i);
-    if (x87_facts(mnemonic).x87 && (intel_host || !intel_only(mnemonic)))
-      table[i] = host_instruction(mnemonic);
+    if (x87_row(mnemonic) && (intel_host || !intel_only(mnemonic))) table[i] = host_instruction(mnemonic);
   }
   return table;
+}
+
+/// Either register may be the destination.
+bool names_both_registers(const Insn& in) {
+  if (in.form != Form::RR) return false;
+  switch (in.mnemonic) {
+    case Mnemonic::FADD:
+    case Mnemonic::FSUB:
+    case Mnemonic::FSUBR:
+    case Mnemonic::FMUL:
+    case Mnemonic::FDIV:
+    case Mnemonic::FDIVR: return true;
+    default: return false;
+  }
 }
 
 /// 0: not emitted.
@@ -74,7 +88,7 @@ void fnstsw_ax(BlockEmitter& e) {
 
 }  // namespace
 
-bool sets_fip(const Insn& in) { return !x87_facts(in.mnemonic).control; }
+bool sets_fip(const Insn& in) { return !cpu::insn_row(in.mnemonic).operands.has(cpu::Operands::kX87Control); }
 
 bool takes_x87(const Insn& in, PassSet passes) {
   if (!passes.has(Pass::X87) || instruction_of(in) == 0) return false;
@@ -83,28 +97,30 @@ bool takes_x87(const Insn& in, PassSet passes) {
 
 bool emit_x87(BlockEmitter& e, const Insn& in, PassSet passes) {
   if (!takes_x87(in, passes)) return false;
-  const X87Facts& facts = x87_facts(in.mnemonic);
+  const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
   const InstId id = instruction_of(in);
   if (in.mnemonic == Mnemonic::FLDCW) {
     fldcw(e, in);
   } else if (in.mnemonic == Mnemonic::FWAIT) {
     // Nothing is pending while the registers are owned.
   } else if (in.form == Form::M) {
-    e.a.emit(id, e.memory.probe(in, facts.stores ? Access::Write : Access::Read, in.size0));
+    const Access access = writes(cpu::operand_access(in, 0)) ? Access::Write : Access::Read;
+    e.a.emit(id, e.memory.probe(in, access, in.size0));
   } else if (in.mnemonic == Mnemonic::FNSTSW) {
     fnstsw_ax(e);
   } else {
-    if (facts.reads_flags) e.flags.need();
+    if (row.tested != 0) e.flags.need();
     if (in.form == Form::None) {
       e.a.emit(id);
-    } else if (in.form == Form::RR && facts.two_registers) {
+    } else if (names_both_registers(in)) {
       e.a.emit(id, x86::st(in.reg[0]), x86::st(in.reg[1]));
     } else {
-      e.a.emit(id, x86::st(in.reg[in.form == Form::RR && facts.second_register ? 1 : 0]));
+      // Of two registers one is ST(0), which goes without saying.
+      e.a.emit(id, x86::st(in.form == Form::RR && in.reg[0] == 0 ? in.reg[1] : in.reg[0]));
     }
-    if (facts.makes_flags) e.flags.made();
+    if (row.written != 0) e.flags.made();
   }
-  if (!facts.control) e.owned.fip_is(in);
+  if (sets_fip(in)) e.owned.fip_is(in);
   return true;
 }
 

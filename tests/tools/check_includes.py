@@ -26,7 +26,7 @@ ORDER = {
     "machine": ["layout", "clock", "tables", "storage", "plug", "boot", "firmware", "outside", "lockstep", "board", "", "monitor"],
 }
 # Single headers that a folder may include beyond its layers.
-EXTRA_HEADERS = {("frontend", "devices/backend.h")}
+EXTRA_HEADERS = {("frontend", "devices/backend.h"), ("frontend", "cpu/profile/cpu_model.h")}
 # header prefix -> the only files, outside tests, that may include it: libraries, and a back end behind its interface.
 ONE_INCLUDER = {
     "Zydis/": ("cpu/decode/decode.cpp", "cpu/decode/disassemble.cpp"),

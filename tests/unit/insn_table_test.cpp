@@ -1,19 +1,14 @@
 // The flag columns of the instruction table against what Zydis knows, for every row.
 //
-// Opcode space is enumerated (prefixes, maps, ModRM) and each encoding decoded twice: by the emulator's
-// decoder, which names the row, and by Zydis, which names the flags. A row's columns must equal the union
-// over its encodings, apart from the differences listed here, each with its reason.
-#include <Zydis/Zydis.h>
+// A row's columns must equal the union over its encodings, apart from the differences listed here, each with its reason.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
-#include <string>
 #include <vector>
 
-#include "cpu/decode/decode.h"
 #include "cpu/decode/insn_table.h"
-#include "cpu/decode/mnemonic.h"
-#include "tests/unit/cpu_fixture.h"
+#include "tests/unit/zydis_forms.h"
 
 namespace reprise::test {
 namespace {
@@ -30,113 +25,71 @@ struct Columns {
 enum class Column : u8 { Tested, Written, Undefined };
 
 struct Difference {
-  std::string_view rows;  // prefix of the row name
+  std::vector<Mnemonic> rows;
   Column column;
   u32 flags;  // that Zydis adds to, or lacks from, the column
   std::string_view reason;
 };
 
-constexpr Difference kDifferences[] = {
-    {"CMPS", Column::Tested, cpu::col::ZF,
+const Difference kDifferences[] = {
+    {{Mnemonic::CMPSB, Mnemonic::CMPSW, Mnemonic::CMPSD_STRING, Mnemonic::CMPSQ},
+     Column::Tested,
+     cpu::col::ZF,
      "REPE and REPNE test the flag that the instruction itself has just written"},
-    {"SCAS", Column::Tested, cpu::col::ZF, "as CMPS"},
-    {"SBB", Column::Written, cpu::col::AF, "SDM 2B: AF is set according to the result"},
-    {"SBB", Column::Undefined, cpu::col::AF, "as above"},
-    {"BEXTR", Column::Written, cpu::col::CF | cpu::col::OF,
+    {{Mnemonic::SCASB, Mnemonic::SCASW, Mnemonic::SCASD, Mnemonic::SCASQ},
+     Column::Tested,
+     cpu::col::ZF,
+     "as CMPS"},
+    {{Mnemonic::SBB}, Column::Written, cpu::col::AF, "SDM 2B: AF is set according to the result"},
+    {{Mnemonic::SBB}, Column::Undefined, cpu::col::AF, "as above"},
+    {{Mnemonic::BEXTR},
+     Column::Written,
+     cpu::col::CF | cpu::col::OF,
      "SDM 2A: all flags but ZF, AF, SF and PF are cleared"},
-    {"BEXTR", Column::Undefined, cpu::col::CF | cpu::col::OF, "as above"},
-    {"INT", Column::Tested, kColumnFlags, "the frame shows every flag"},
-    {"INT1", Column::Written, cpu::col::IF | cpu::col::TF, "cleared by delivery, as for INT3"},
-    {"VPTEST", Column::Written, cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF,
+    {{Mnemonic::BEXTR}, Column::Undefined, cpu::col::CF | cpu::col::OF, "as above"},
+    {{Mnemonic::INT, Mnemonic::INT1, Mnemonic::INT3, Mnemonic::INTO},
+     Column::Tested,
+     kColumnFlags,
+     "the frame shows every flag"},
+    {{Mnemonic::INT1}, Column::Written, cpu::col::IF | cpu::col::TF, "cleared by delivery, as for INT3"},
+    {{Mnemonic::VPTEST},
+     Column::Written,
+     cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF,
      "SDM 2B: cleared, as by PTEST"},
-    {"VTESTP", Column::Written, cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF, "SDM 2C: cleared"},
-    {"SYSCALL", Column::Tested, kColumnFlags, "R11 shows every flag"},
+    {{Mnemonic::VTESTPS, Mnemonic::VTESTPD},
+     Column::Written,
+     cpu::col::OF | cpu::col::SF | cpu::col::AF | cpu::col::PF,
+     "SDM 2C: cleared"},
+    {{Mnemonic::SYSCALL}, Column::Tested, kColumnFlags, "R11 shows every flag"},
 };
 
-class TableFlags : public ::testing::Test {
- protected:
-  TableFlags() : decoder_(full_profile()) {}
+std::map<Mnemonic, Columns> columns_of_zydis() {
+  std::map<Mnemonic, Columns> found;
+  for_each_zydis_form([&](const ZydisForm& form) {
+    Columns& columns = found[form.insn.mnemonic];
+    const ZydisAccessedFlags* const flags = form.zydis.cpu_flags;
+    if (flags == nullptr) return;
+    columns.tested |= flags->tested & kColumnFlags;
+    columns.written |= (flags->modified | flags->set_0 | flags->set_1) & kColumnFlags;
+    columns.undefined |= flags->undefined & kColumnFlags;
+  });
+  return found;
+}
 
-  void enumerate() {
-    for (const auto& prefix :
-         {Bytes{}, Bytes{0x66}, Bytes{0xf3}, Bytes{0xf2}, Bytes{0x48}, Bytes{0x66, 0x48}}) {
-      for (const auto& map : {Bytes{}, Bytes{0x0f}, Bytes{0x0f, 0x38}, Bytes{0x0f, 0x3a}})
-        legacy(prefix, map);
-    }
-    for (u8 map = 1; map <= 3; ++map) {
-      for (u8 wlpp = 0; wlpp < 16; ++wlpp) {
-        const u8 last = static_cast<u8>((wlpp & 8) << 4 | 0x78 | (wlpp & 7));
-        with_every_modrm({0xc4, static_cast<u8>(0xe0 | map), last});
-      }
-    }
-  }
-
-  std::map<Mnemonic, Columns> found_;
-
- private:
-  using Bytes = std::vector<u8>;
-
-  void legacy(const Bytes& prefix, const Bytes& map) {
-    Bytes start = prefix;
-    start.insert(start.end(), map.begin(), map.end());
-    with_every_modrm(start);
-  }
-  void with_every_modrm(const Bytes& start) {
-    for (unsigned opcode = 0; opcode < 256; ++opcode) {
-      for (unsigned modrm = 0; modrm < 256; ++modrm) {
-        const bool representative = modrm >= 0xc0 || (modrm & 0xc7) == 0 || (modrm & 0xc7) == 4;
-        if (representative) look_at(start, static_cast<u8>(opcode), static_cast<u8>(modrm));
-      }
-    }
-  }
-  void look_at(const Bytes& start, u8 opcode, u8 modrm) {
-    u8 bytes[15] = {};
-    std::copy(start.begin(), start.end(), bytes);
-    bytes[start.size()] = opcode;
-    bytes[start.size() + 1] = modrm;
-    if ((modrm & 0xc7) == 4) bytes[start.size() + 2] = 0x10;  // an index register that gathers take
-    look_at(bytes, cpu::CodeSize::Bits64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    look_at(bytes, cpu::CodeSize::Bits32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-  }
-  void look_at(const u8 (&bytes)[15], cpu::CodeSize size, ZydisMachineMode machine_mode,
-               ZydisStackWidth stack_width) {
-    cpu::Insn insn;
-    bool ends;
-    const cpu::ModeKey mode{static_cast<u32>(size) | cpu::ModeKey::kProtected | cpu::ModeKey::kFlatData};
-    if (decoder_.decode(bytes, mode, 0, insn, ends) != cpu::DecodeStatus::Ok ||
-        insn.mnemonic == Mnemonic::Invalid)
-      return;
-
-    ZydisDecoder zydis_decoder;
-    ZydisDecoderInit(&zydis_decoder, machine_mode, stack_width);
-    ZydisDecodedInstruction zydis;
-    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&zydis_decoder, bytes, sizeof(bytes), &zydis, operands))) return;
-    Columns& columns = found_[insn.mnemonic];
-    if (zydis.cpu_flags == nullptr) return;
-    columns.tested |= zydis.cpu_flags->tested & kColumnFlags;
-    columns.written |=
-        (zydis.cpu_flags->modified | zydis.cpu_flags->set_0 | zydis.cpu_flags->set_1) & kColumnFlags;
-    columns.undefined |= zydis.cpu_flags->undefined & kColumnFlags;
-  }
-
-  cpu::Decoder decoder_;
-};
-
-u32 justified(std::string_view row, Column column) {
+u32 justified(Mnemonic row, Column column) {
   u32 flags = 0;
   for (const Difference& difference : kDifferences) {
-    if (difference.column == column && row.starts_with(difference.rows)) flags |= difference.flags;
+    if (difference.column == column && std::ranges::count(difference.rows, row) != 0)
+      flags |= difference.flags;
   }
   return flags;
 }
 
-TEST_F(TableFlags, EqualThoseOfZydis) {
-  enumerate();
-  for (const auto& [mnemonic, zydis] : found_) {
+TEST(TableFlags, EqualThoseOfZydis) {
+  for (const auto& [mnemonic, zydis] : columns_of_zydis()) {
     const InsnRow& row = cpu::insn_row(mnemonic);
-    const auto compare = [&row](const char* name, Column column, u32 ours, u32 theirs) {
-      const u32 difference = (ours ^ theirs) & ~justified(row.name, column);
+    const auto compare = [&row, of = mnemonic](const char* name, Column column, u32 ours, u32 theirs) {
+      const u32 difference = (ours ^ theirs) & ~justified(of, column);
       EXPECT_EQ(difference, 0u) << row.name << ' ' << name << ": table " << std::hex << ours << ", Zydis "
                                 << theirs;
     };
@@ -146,11 +99,11 @@ TEST_F(TableFlags, EqualThoseOfZydis) {
   }
 }
 
-TEST_F(TableFlags, EveryRowIsReached) {
-  enumerate();
+TEST(TableFlags, EveryRowIsReached) {
+  const std::map<Mnemonic, Columns> found = columns_of_zydis();
   for (unsigned i = 1; i < static_cast<unsigned>(Mnemonic::Count); ++i) {
     const auto mnemonic = static_cast<Mnemonic>(i);
-    EXPECT_TRUE(found_.contains(mnemonic)) << cpu::insn_row(mnemonic).name;
+    EXPECT_TRUE(found.contains(mnemonic)) << cpu::insn_row(mnemonic).name;
   }
 }
 
