@@ -79,7 +79,6 @@ class FloppyController final : public Device {
   void finish_reset();
 
   // Phases
-  void start_command();
   void result(std::initializer_list<u8> bytes);
   void invalid_command() { result({0x80}); }
   void raise_interrupt();
