@@ -89,6 +89,9 @@ class Clock {
   virtual void cancel(TimerId timer) = 0;
   /// The armed deadline, or kNever.
   virtual u64 deadline_ns(TimerId timer) const = 0;
+  /// The access that is being made takes `ns` longer than an instruction: that of a device far from the processor, on which
+  /// software waits by reading it. The time passes behind the instruction. Clocks of tests need not care.
+  virtual void stall(u64 ns) { (void)ns; }
 };
 
 /// What a vCPU asks of its local APIC (and, behind it, the 8259 pair).

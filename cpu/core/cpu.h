@@ -37,6 +37,11 @@ class CpuBus {
   virtual bool apic_msr_write(u32 msr, u64 value) = 0;
   /// FERR#. Returns IGNNE#: true when the exception is to be ignored.
   virtual bool x87_error(X87Error) { return true; }
+  /// What runs now, an instruction or what comes between two, takes `ns` longer than an instruction does. The time passes
+  /// behind it, and Vcpu::run() returns there.
+  virtual void stall(u64 ns) { (void)ns; }
+  /// The processor takes an INIT now: so does its local APIC. SDM 3A 10.4.7.3
+  virtual void init_taken() {}
   /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
   virtual u64 virtual_ns(u64 retired) = 0;
 };

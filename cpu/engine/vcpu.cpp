@@ -8,8 +8,6 @@ namespace reprise::cpu {
 VcpuExit Vcpu::run(u64 budget) {
   CpuState& state = cpu_.state;
   const u64 target = state.retired + budget;
-  unsigned deliveries = 0;
-  u64 last_retired = state.retired;
   for (;;) {
     if (cpu_.stop_requested) {
       cpu_.stop_requested = false;
@@ -21,18 +19,28 @@ VcpuExit Vcpu::run(u64 budget) {
         if (!wakes()) return VcpuExit::Halted;
         if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
         break;
-      case Activity::WaitForSipi: return VcpuExit::WaitForSipi;
+      case Activity::WaitForSipi:
+        if (!runnable()) return VcpuExit::WaitForSipi;
+        break;
       case Activity::Shutdown: return VcpuExit::Shutdown;
     }
     if (state.retired >= target) return VcpuExit::Budget;
-    if (!take_event()) run_engine(target - state.retired);
-    if (state.retired != last_retired) {
-      last_retired = state.retired;
-      deliveries = 0;
-    } else if (++deliveries == kMaxDeliveries) {
-      return VcpuExit::Attention;
-    }
+    if (state.a20_pin != cpu_.mmu.a20_enabled()) cpu_.mmu.set_a20(state.a20_pin);
+    if (take_event())
+      count_event();
+    else
+      run_engine(target - state.retired);
   }
+}
+
+bool Vcpu::runnable() const {
+  switch (cpu_.state.activity) {
+    case Activity::Running: return true;
+    case Activity::Halted: return wakes();
+    case Activity::WaitForSipi: return cpu_.state.init_pending || cpu_.state.sipi_pending;
+    case Activity::Shutdown: break;
+  }
+  return false;
 }
 
 bool Vcpu::wakes() const {
@@ -46,6 +54,13 @@ bool Vcpu::wakes() const {
 // A shadow defers them by one instruction; that of STI leaves debug traps alone.
 bool Vcpu::take_event() {
   CpuState& state = cpu_.state;
+  if (state.activity == Activity::WaitForSipi) {
+    if (state.init_pending)
+      take_init();
+    else
+      take_start_up();
+    return true;
+  }
   const bool shadow = state.sti_shadow || state.mov_ss_shadow;
   if (smi_due() && !shadow) {
     state.smi_pending = false;
@@ -53,7 +68,7 @@ bool Vcpu::take_event() {
     return true;
   }
   if (init_due()) {
-    init(state.after_init);
+    take_init();
     return true;
   }
   if (state.pending_debug != 0 && !state.mov_ss_shadow) {
@@ -98,6 +113,7 @@ void Vcpu::deliver(const Fault& event) {
   // Data breakpoints on the frame itself.
   cpu_.state.pending_debug |= cpu_.debug_hits;
   cpu_.debug_hits = 0;
+  cpu_.bus.stall(event.kind == EventKind::Smi ? kSmiNs : kDeliveryNs);
 }
 
 void Vcpu::run_engine(u64 budget) {
@@ -127,32 +143,51 @@ void Vcpu::run_engine(u64 budget) {
   if (exit == RunExit::Fault || exit == RunExit::Trap || cpu_.task_fault) {
     cpu_.task_fault = false;
     deliver(Fault{cpu_.fault});
+    // Else an instruction has retired, and this belongs to it.
+    if (exit == RunExit::Fault) count_event();
   }
 }
 
-void Vcpu::reset(u64 rng_seed) {
+void Vcpu::reset(u64 rng_seed, Activity after) {
   const u64 retired = cpu_.state.retired;
+  const bool a20_pin = cpu_.state.a20_pin;
   cpu_.state = reset_state(cpu_.profile.signature(), rng_seed);
   cpu_.state.retired = retired;
-  cpu_.state_replaced();
-}
-
-void Vcpu::init(Activity after) {
-  if (cpu_.state.in_smm) {
-    cpu_.state.init_pending = true;
-    cpu_.state.after_init = after;
-    return;
-  }
-  init_state(cpu_.state, cpu_.profile.signature());
+  cpu_.state.a20_pin = a20_pin;
   cpu_.state.activity = after;
   cpu_.state_replaced();
 }
 
-void Vcpu::start_up(u8 vector) {
+void Vcpu::raise_init(Activity after) {
   CpuState& state = cpu_.state;
-  if (state.activity != Activity::WaitForSipi) return;
-  state.seg[CS].selector = static_cast<u16>(vector << 8);
-  state.seg[CS].base = u64{vector} << 12;
+  state.init_pending = true;
+  state.after_init = after;
+  state.sipi_pending = false;  // it would start what starts again
+}
+
+void Vcpu::raise_start_up(u8 vector) {
+  CpuState& state = cpu_.state;
+  const bool will_wait = init_due() && state.after_init == Activity::WaitForSipi;
+  if (state.sipi_pending || !(will_wait || state.activity == Activity::WaitForSipi)) return;
+  state.sipi_pending = true;
+  state.sipi_vector = vector;
+}
+
+void Vcpu::take_init() {
+  CpuState& state = cpu_.state;
+  const Activity after = state.after_init;
+  init_state(state, cpu_.profile.signature());
+  state.activity = after;
+  cpu_.state_replaced();
+  cpu_.bus.init_taken();
+  cpu_.bus.stall(kDeliveryNs);
+}
+
+void Vcpu::take_start_up() {
+  CpuState& state = cpu_.state;
+  state.sipi_pending = false;
+  state.seg[CS].selector = static_cast<u16>(state.sipi_vector << 8);
+  state.seg[CS].base = u64{state.sipi_vector} << 12;
   state.rip = 0;
   state.activity = Activity::Running;
   cpu_.sync_mode();

@@ -17,7 +17,7 @@ enum class VcpuExit : u8 {
   Halted,  // HLT; nothing wakes it yet
   WaitForSipi,
   Shutdown,   // triple fault
-  Attention,  // request_stop(), or exceptions that follow each other without an instruction retiring
+  Attention,  // request_stop(): the bus asked for it, in a stall for one
 };
 
 /// Events delivered so far. For people; not part of the state.
@@ -32,40 +32,45 @@ class Vcpu {
  public:
   Vcpu(Cpu& cpu, Engine& engine) : cpu_(cpu), engine_(engine) {}
 
-  /// Retires at most `budget` instructions. Events due at the boundary where the budget ends are left to the next
-  /// call, so that the machine can first do what is due at that time. vCPU thread only.
+  /// Retires at most `budget` instructions. An event that is taken between two, and a fault, count as one: so nothing
+  /// that is bounded by their number can go on for ever. Events due at the boundary where the budget ends are left to
+  /// the next call, so that the machine can first do what is due at that time. vCPU thread only.
   VcpuExit run(u64 budget);
 
   /// Makes run() return at the next instruction boundary where events are looked for. For the bus and devices, when
   /// an access changed what the machine must do next.
   void request_stop() { cpu_.stop_requested = true; }
 
+  // What comes from outside, also from an access of its own: it waits for the next instruction boundary, where run()
+  // acts on it.
   void raise_nmi() { cpu_.state.nmi_pending = true; }
   void raise_smi() { cpu_.state.smi_pending = true; }
-  /// RESET and INIT; after INIT an application processor waits for SIPI. In SMM an INIT waits for RSM.
-  void reset(u64 rng_seed);
-  void init(Activity after);
-  /// SIPI: starts a waiting processor at vector * 4096; ignored otherwise. SDM 3A 8.4.3
-  void start_up(u8 vector);
+  /// INIT, after which the processor runs or waits for SIPI. In SMM it waits for RSM.
+  void raise_init(Activity after);
+  /// SIPI: starts a processor that waits for it, or will when it has taken its INIT, at vector * 4096; ignored otherwise.
+  /// SDM 3A 8.4.3
+  void raise_start_up(u8 vector);
+  void set_a20_pin(bool enabled) { cpu_.state.a20_pin = enabled; }
+
+  /// RESET, between instructions.
+  void reset(u64 rng_seed, Activity after = Activity::Running);
 
   /// Would run() do anything but say that it waits?
-  bool runnable() const {
-    return cpu_.state.activity == Activity::Running || (cpu_.state.activity == Activity::Halted && wakes());
-  }
+  bool runnable() const;
 
   Cpu& cpu() { return cpu_; }
   const VcpuCounts& counts() const { return counts_; }
 
  private:
-  /// Exceptions in a row without a retired instruction before run() gives the machine a chance to stop.
-  static constexpr unsigned kMaxDeliveries = 1u << 16;
-
   bool smi_due() const { return cpu_.state.smi_pending && !cpu_.state.in_smm; }
   bool init_due() const { return cpu_.state.init_pending && !cpu_.state.in_smm; }
   bool wakes() const;
   /// Delivers what is due before the next instruction, highest priority first. False: nothing was.
   bool take_event();
+  void take_init();
+  void take_start_up();
   void deliver(const Fault& event);
+  void count_event() { ++cpu_.state.retired; }
   void run_engine(u64 budget);
 
   Cpu& cpu_;

@@ -141,8 +141,12 @@ struct CpuState {
   bool nmi_pending = false;
   bool in_smm = false;
   bool smi_pending = false;
-  bool init_pending = false;  // INIT came in SMM, where it waits for RSM
+  bool init_pending = false;  // INIT came; in SMM it waits for RSM
   Activity after_init = Activity::Running;
+  bool sipi_pending = false;  // SIPI came to a processor that waits for it, or will
+  u8 sipi_vector = 0;
+  bool a20_pin =
+      true;  // level of A20M#, inverted: the MMU follows at the next boundary. No reset changes a pin
   u32 smbase = kResetSmbase;
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
@@ -170,7 +174,8 @@ struct CpuState {
   u32 mxcsr = 0x1f80;
   X87 x87;
 
-  u64 retired = 0;    // instructions, a REP iteration counting one
+  // Instructions, a REP iteration counting one, and events taken between instructions.
+  u64 retired = 0;
   u64 rng_state = 0;  // RDRAND/RDSEED stream, from the machine's seed
 
   void serialize(Archive& ar);

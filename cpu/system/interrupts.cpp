@@ -305,6 +305,7 @@ void deliver_event(Cpu& cpu, const Fault& first) {
 Status software_interrupt(Cpu& cpu, const Insn& in, u8 vector, EventKind kind) {
   const Fault event{.vector = vector, .kind = kind};
   if (!deliver_through_idt(cpu, event, cpu.next_rip(in))) return Status::Fault;
+  cpu.bus.stall(kDeliveryNs);
   // TF was cleared on the way: the handler's first instruction is not trapped, nor is INT itself.
   cpu.single_step = false;
   return Status::StopJump;

@@ -9,6 +9,11 @@ namespace reprise::cpu {
 /// a double fault, or Activity::Shutdown. An SMI goes to SMM (cpu/system/smm.h). Cpu::mode is synchronised on return.
 void deliver_event(Cpu& cpu, const Fault& event);
 
+/// What an exception or interrupt takes longer than an instruction: docs/decisions/0008-deliveries-and-timer-reads-stall.md.
+inline constexpr u64 kDeliveryNs = 200;
+/// The same of entering SMM, RSM included.
+inline constexpr u64 kSmiNs = 2000;
+
 /// One attempt; the handler returns to `return_rip`. False: Cpu::fault says why, and nothing has changed.
 /// Cpu::mode is stale after success.
 [[nodiscard]] bool deliver_through_idt(Cpu& cpu, const Fault& event, u64 return_rip);

@@ -76,6 +76,9 @@ enum class Shorthand : u8 { None, Self, AllIncludingSelf, AllExcludingSelf };
 
 constexpr u8 kFlatModel = 0xf;
 
+/// What reading the current count takes longer than an instruction: docs/decisions/0008-deliveries-and-timer-reads-stall.md.
+constexpr u64 kCountReadNs = 100;
+
 DeliveryMode delivery_mode(u64 value) { return static_cast<DeliveryMode>(field(value, 8, 3)); }
 
 // The x2APIC logical id follows from the APIC id: cluster in the high half, one bit in the low. SDM 3A 10.12.10.2.
@@ -91,7 +94,7 @@ int Lapic::VectorSet::highest() const {
 }
 
 Lapic::Lapic(LapicConfig config, Clock& clock, ApicFabric& fabric, ApicCpu& cpu, ExtIntSource& pic)
-    : config_(config), fabric_(fabric), cpu_(cpu), pic_(pic), timer_(clock, [this] {
+    : config_(config), clock_(clock), fabric_(fabric), cpu_(cpu), pic_(pic), timer_(clock, [this] {
         deliver_local(kLvtTimer);
       }) {
   apic_base_ = kDefaultBasePhys | kBaseEnable | (config_.bootstrap ? kBaseBsp : 0);
@@ -146,7 +149,7 @@ bool Lapic::write_apic_base(u64 value) {
   return true;
 }
 
-bool Lapic::msr_read(u32 msr, u64& value) const {
+bool Lapic::msr_read(u32 msr, u64& value) {
   if (msr == kMsrApicBase) {
     value = apic_base_;
     return true;
@@ -156,6 +159,7 @@ bool Lapic::msr_read(u32 msr, u64& value) const {
     return true;
   }
   if (msr < kMsrX2ApicFirst || msr > kMsrX2ApicLast || !x2apic()) return false;
+  if (msr - kMsrX2ApicFirst == kCurrentCount) clock_.stall(kCountReadNs);
   return read_register(msr - kMsrX2ApicFirst, Interface::X2apic, value);
 }
 
@@ -173,9 +177,10 @@ bool Lapic::msr_write(u32 msr, u64 value) {
 // Undefined: reads of any width see the register zero-extended over its 16 bytes; other writes are dropped.
 u64 Lapic::mmio_read(u64 offset, Width width) {
   if (!mmio_enabled() || offset >= kPageBytes) return width_mask(width);
+  const unsigned index = static_cast<unsigned>(offset >> 4);
+  if (index == kCurrentCount) clock_.stall(kCountReadNs);
   u64 value = 0;
-  if (!read_register(static_cast<unsigned>(offset >> 4), Interface::Xapic, value))
-    raise_error(kEsrIllegalRegister);
+  if (!read_register(index, Interface::Xapic, value)) raise_error(kEsrIllegalRegister);
   const unsigned shift = 8 * static_cast<unsigned>(offset & 15);
   return shift < 64 ? (value >> shift) & width_mask(width) : 0;
 }
@@ -394,7 +399,7 @@ void Lapic::accept(DeliveryMode mode, u8 vector, TriggerMode trigger) {
       return;
     case DeliveryMode::Smi: return cpu_.smi();
     case DeliveryMode::Nmi: return cpu_.nmi();
-    case DeliveryMode::Init: init_reset(); return cpu_.init();
+    case DeliveryMode::Init: return cpu_.init();
     case DeliveryMode::StartUp: return cpu_.start_up(vector);
     case DeliveryMode::ExtInt:
       ext_int_message_ = true;

@@ -33,7 +33,8 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
 
   std::string_view name() const override { return "lapic"; }
   void reset(ResetKind kind) override;
-  /// What INIT does (SDM 3A 10.4.7.3): registers as after reset, APIC id and IA32_APIC_BASE kept.
+  /// What INIT does (SDM 3A 10.4.7.3): registers as after reset, APIC id and IA32_APIC_BASE kept. To be called when the
+  /// core takes the INIT that ApicCpu::init() told it of.
   void init_reset();
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
@@ -48,10 +49,8 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   void set_cr8(u8 value) override;
 
   /// IA32_APIC_BASE, IA32_TSC_DEADLINE and 800h-83Fh. False asks for #GP(0).
-  bool msr_read(u32 msr, u64& value) const;
+  bool msr_read(u32 msr, u64& value);
   bool msr_write(u32 msr, u64 value);
-  /// guest TSC = virtual ns + offset: call when the guest moves its TSC (IA32_TSC, IA32_TSC_ADJUST).
-  void set_tsc_offset(i64 offset) { timer_.set_tsc_offset(offset); }
 
   u32 apic_id() const { return config_.apic_id; }
   u64 base_phys() const;
@@ -103,6 +102,7 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   void update_irq();
 
   const LapicConfig config_;
+  Clock& clock_;
   ApicFabric& fabric_;
   ApicCpu& cpu_;
   ExtIntSource& pic_;

@@ -1,5 +1,7 @@
 #include "devices/irq/lapic_timer.h"
 
+#include <algorithm>
+
 namespace reprise::devices {
 namespace {
 
@@ -85,33 +87,19 @@ void LapicTimer::set_divide_configuration(u32 value) {
 
 void LapicTimer::aim_at_tsc_deadline() {
   const u64 now_ns = clock_.now_ns();
-  const u64 guest_tsc = now_ns + static_cast<u64>(tsc_offset_);
-  if (tsc_deadline_ == 0) {
-    expiry_ns_ = Clock::kNever;
-  } else if (guest_tsc >= tsc_deadline_) {
-    expiry_ns_ = now_ns;
-  } else {
-    const u64 wait_ns = tsc_deadline_ - guest_tsc;
-    expiry_ns_ = wait_ns < Clock::kNever - now_ns ? now_ns + wait_ns : Clock::kNever - 1;
-  }
+  expiry_ns_ = tsc_deadline_ == 0 ? Clock::kNever : std::clamp(tsc_deadline_, now_ns, Clock::kNever - 1);
   update_event();
 }
 
-void LapicTimer::set_tsc_deadline(u64 guest_tsc) {
+void LapicTimer::set_tsc_deadline(u64 deadline_ns) {
   if (mode_ != Mode::TscDeadline) return;
-  tsc_deadline_ = guest_tsc;
+  tsc_deadline_ = deadline_ns;
   aim_at_tsc_deadline();
 }
 
 u64 LapicTimer::tsc_deadline() const {
   const bool passed_unseen = masked_ && expiry_after(clock_.now_ns()) == Clock::kNever;
   return mode_ != Mode::TscDeadline || passed_unseen ? 0 : tsc_deadline_;
-}
-
-void LapicTimer::set_tsc_offset(i64 offset) {
-  if (masked_) roll_forward();
-  tsc_offset_ = offset;
-  if (mode_ == Mode::TscDeadline) aim_at_tsc_deadline();
 }
 
 void LapicTimer::reset() {
@@ -131,7 +119,6 @@ void LapicTimer::serialize(Archive& archive) {
   archive.value(divide_configuration_);
   archive.value(expiry_ns_);
   archive.value(tsc_deadline_);
-  archive.value(tsc_offset_);
   if (!archive.loading()) return;
   divide_configuration_ &= kDivideMask;
   update_event();

@@ -30,11 +30,10 @@ class LapicTimer {
   void set_divide_configuration(u32 value);
   u32 divide_configuration() const { return divide_configuration_; }
 
-  /// IA32_TSC_DEADLINE in guest TSC units; 0 disarms. Writes outside TSC-deadline mode are ignored, reads give 0.
-  void set_tsc_deadline(u64 guest_tsc);
+  /// IA32_TSC_DEADLINE as virtual time, which the CPU translates from and to the guest's TSC; 0 disarms. Writes outside
+  /// TSC-deadline mode are ignored, reads give 0.
+  void set_tsc_deadline(u64 deadline_ns);
   u64 tsc_deadline() const;
-  /// guest TSC = virtual ns + offset, modulo 2^64. An armed deadline keeps its guest TSC value.
-  void set_tsc_offset(i64 offset);
 
   void reset();
   void serialize(Archive& archive);
@@ -59,8 +58,7 @@ class LapicTimer {
   u32 initial_count_ = 0;
   u32 divide_configuration_ = 0;
   u64 expiry_ns_ = Clock::kNever;  // may lie in the past while masked
-  u64 tsc_deadline_ = 0;
-  i64 tsc_offset_ = 0;
+  u64 tsc_deadline_ = 0;           // virtual ns
 };
 
 }  // namespace reprise::devices

@@ -10,8 +10,6 @@ namespace {
 constexpr u8 kMultiFunction = 0x80;
 // 6.2.5.1.
 constexpr u32 kBarIo = 1;
-constexpr u32 kBar64Bit = 2u << 1;
-constexpr u32 kBarPrefetchable = 8;
 constexpr u16 kStatusErrors = 0xf900;  // PCI 2.2 6.2.3: cleared by writing 1
 
 }  // namespace
@@ -65,17 +63,6 @@ void PciFunction::define_memory_bar(unsigned index, u64 bytes, MmioHandler& memo
   writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
 }
 
-void PciFunction::define_memory_bar64(unsigned index, u64 bytes, MmioHandler& memory) {
-  bars_.at(index) = {.space = PciBar::Space::Memory64,
-                     .bytes = bytes,
-                     .ports = nullptr,
-                     .widest = Width::Byte,
-                     .memory = &memory};
-  define32(pci::kBar0 + 4 * index, kBar64Bit | kBarPrefetchable, ~(static_cast<u32>(bytes) - 1) & ~15u);
-  define32(pci::kBar0 + 4 * (index + 1), 0, static_cast<u32>(~(bytes - 1) >> 32));
-  writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
-}
-
 u8 PciFunction::add_capability(u8 id, unsigned body_bytes) {
   const u8 offset = next_capability_;
   define8(offset, id);
@@ -100,13 +87,9 @@ std::optional<u64> PciFunction::bar_base(unsigned index) const {
       base = low & ~3u;
       limit = 0x1'0000;
       break;
-    case PciBar::Space::Memory64:
-      base = u64{word(offset + 4)} << 32 | u64{word(offset + 6)} << 48;
-      limit = u64{1} << 52;
-      [[fallthrough]];
     case PciBar::Space::Memory32:
       if (!(word(pci::kCommand) & pci::kCommandMemory)) return std::nullopt;
-      base |= low & ~15u;
+      base = low & ~15u;
       break;
   }
   if (base == 0 || base >= limit || bar.bytes > limit - base) return std::nullopt;

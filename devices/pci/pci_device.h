@@ -34,7 +34,7 @@ struct PciIdentity {
 
 /// One base address register and what answers behind it. PCI 2.2, 6.2.5.1.
 struct PciBar {
-  enum class Space : u8 { None, Io, Memory32, Memory64 };
+  enum class Space : u8 { None, Io, Memory32 };
   Space space = Space::None;
   u64 bytes = 0;                  // a power of two
   PioHandler* ports = nullptr;    // Io
@@ -104,8 +104,6 @@ class PciFunction : public Device {
   /// the guest says (PciConfigListener); it outlives the function.
   void define_io_bar(unsigned index, u32 bytes, PioHandler& ports, Width widest);
   void define_memory_bar(unsigned index, u64 bytes, MmioHandler& memory);
-  /// Takes registers `index` and `index` + 1; prefetchable.
-  void define_memory_bar64(unsigned index, u64 bytes, MmioHandler& memory);
   /// Puts a capability of `id` with `body_bytes` bytes behind its two-byte header at the end of the list;
   /// returns the offset of the header. The caller defines the body.
   u8 add_capability(u8 id, unsigned body_bytes);

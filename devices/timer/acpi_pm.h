@@ -41,8 +41,6 @@ class AcpiPm final : public Device {
 
   /// The user pressed the power button: the guest decides what happens.
   void press_power_button();
-  /// Sets a bit of GPE0_STS: a general-purpose event.
-  void raise_gpe(unsigned event);
 
   std::string_view name() const override { return "acpi_pm"; }
   void reset(ResetKind kind) override;
@@ -81,7 +79,6 @@ class AcpiPm final : public Device {
   u16 status_ = 0;  // PM1_STS without TMR_STS
   u16 enable_ = 0;
   u16 pm_control_ = 0;
-  u16 gpe_status_ = 0;
   u16 gpe_enable_ = 0;
   u64 toggles_seen_ = 0;  // TMR_STS is set when the top bit has changed more often than this
   u16 global_status_ = 0;

@@ -37,6 +37,9 @@ constexpr u64 kTimerWritable = kLevel | kInterruptEnable | kPeriodic | kSetValue
 
 constexpr u64 kMinPeriodTicks = 100;
 
+/// What reading the counter takes longer than an instruction: docs/decisions/0008-deliveries-and-timer-reads-stall.md.
+constexpr u64 kCounterReadNs = 500;
+
 }  // namespace
 
 Hpet::Hpet(Clock& clock, IrqSink& ioapic, IrqLine irq0, IrqLine irq8, u32 routes)
@@ -161,6 +164,7 @@ u64 Hpet::read_register(u64 offset) const {
 }
 
 u64 Hpet::mmio_read(u64 offset, Width width) {
+  if ((offset & ~u64{7}) == kCounter) clock_.stall(kCounterReadNs);
   const u64 value = read_register(offset & ~u64{7});
   return (value >> (8 * (offset & 7))) & width_mask(width);
 }

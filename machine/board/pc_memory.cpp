@@ -34,7 +34,7 @@ void Pc::arrange_smram() {
 
 void Pc::set_a20(unsigned source, bool enabled) {
   a20_[source] = enabled;
-  for (const auto& processor : processors_) processor->cpu.mmu.set_a20(a20_[0] || a20_[1]);
+  for (const auto& processor : processors_) processor->vcpu.set_a20_pin(a20_[0] || a20_[1]);
 }
 
 bool Pc::dma_read(u64 phys, std::span<u8> into) { return phys_map_.read_bytes(phys, into); }

@@ -109,8 +109,7 @@ bool Pc::reset() {
   if (!rom_shadow_) return false;
   for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::Warm); });
   for (const auto& processor : processors_) {
-    processor->vcpu.reset(processor->cpu.state.rng_state);
-    if (processor->index() != 0) processor->vcpu.init(cpu::Activity::WaitForSipi);
+    processor->reset(processor->cpu.state.rng_state);
     processor->place_lapic();
   }
   place_windows();

@@ -20,8 +20,7 @@ Processor::Processor(ProcessorSocket socket, unsigned index, const MachineConfig
   if (socket.log.enabled("mmio", LogLevel::Trace))
     traced_lapic_.emplace(fmt::format("lapic {}", index), lapic, socket.retired, socket.log);
   cpu.apic_id = index;
-  vcpu.reset(rng_seed);
-  if (index != 0) vcpu.init(cpu::Activity::WaitForSipi);
+  reset(rng_seed);
 }
 
 std::unique_ptr<cpu::Engine> Processor::new_engine(const MachineConfig& config) {
@@ -36,11 +35,6 @@ std::unique_ptr<cpu::Engine> Processor::new_engine(const MachineConfig& config) 
 u64 Processor::virtual_ns(u64 retired) {
   // What the others have retired, and what was idle, stand still while this one runs.
   return socket_.scheduler.now_ns() - cpu.retired_now() + retired;
-}
-
-void Processor::init() {
-  lapic.init_reset();
-  vcpu.init(index_ == 0 ? cpu::Activity::Running : cpu::Activity::WaitForSipi);
 }
 
 void Processor::apic_base_changed(u64 phys, bool mmio_enabled) {

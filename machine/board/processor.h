@@ -48,6 +48,8 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   Processor(ProcessorSocket socket, unsigned index, const MachineConfig& config, u64 rng_seed);
 
   unsigned index() const { return index_; }
+  /// RESET#, between instructions. The local APIC is a device and has its own.
+  void reset(u64 rng_seed) { vcpu.reset(rng_seed, after_reset()); }
   /// Its local APIC's registers go to where IA32_APIC_BASE says.
   void place_lapic() { apic_base_changed(lapic.base_phys(), lapic.mmio_enabled()); }
 
@@ -63,16 +65,22 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   bool apic_msr_read(u32 msr, u64& value) override { return lapic.msr_read(msr, value); }
   bool apic_msr_write(u32 msr, u64 value) override { return lapic.msr_write(msr, value); }
   bool x87_error(cpu::X87Error error) override { return socket_.board.x87_error(error); }
+  void stall(u64 ns) override { socket_.scheduler.stall(ns); }
+  void init_taken() override { lapic.init_reset(); }
   u64 virtual_ns(u64 retired) override;
 
   // devices::ApicCpu
   void nmi() override { vcpu.raise_nmi(); }
   void smi() override { vcpu.raise_smi(); }
-  void init() override;
-  void start_up(u8 vector) override { vcpu.start_up(vector); }
+  void init() override { vcpu.raise_init(after_reset()); }
+  void start_up(u8 vector) override { vcpu.raise_start_up(vector); }
   void apic_base_changed(u64 phys, bool mmio_enabled) override;
 
  private:
+  /// SDM 3A 8.4.1: all but the boot processor wait.
+  cpu::Activity after_reset() const {
+    return index_ == 0 ? cpu::Activity::Running : cpu::Activity::WaitForSipi;
+  }
   std::unique_ptr<cpu::Engine> new_engine(const MachineConfig& config);
 
   const ProcessorSocket socket_;

@@ -56,7 +56,7 @@ class Scheduler final : public Clock {
 
   /// The running instruction takes `ns` longer than others. The processor stops behind it; settle() moves the clock, so that
   /// all of the instruction, and of what ran before it, sees the same time however often it is looked at.
-  void stall(u64 ns) {
+  void stall(u64 ns) override {
     stalled_ns_ += ns;
     deadline_moved_();
   }

@@ -39,6 +39,9 @@ DeviceEvent Tap::record(DeviceEvent request, Access access) {
   request.smi_pending = cpu_->state.smi_pending;
   request.init_pending = cpu_->state.init_pending;
   request.after_init = cpu_->state.after_init;
+  request.sipi_pending = cpu_->state.sipi_pending;
+  request.sipi_vector = cpu_->state.sipi_vector;
+  request.a20_pin = cpu_->state.a20_pin;
   request.stop_requested = cpu_->stop_requested;
   log_[index] = request;
   return request;
@@ -70,6 +73,9 @@ DeviceEvent Tap::replay(DeviceEvent request) {
   cpu_->state.smi_pending = answer.smi_pending;
   cpu_->state.init_pending = answer.init_pending;
   cpu_->state.after_init = answer.after_init;
+  cpu_->state.sipi_pending = answer.sipi_pending;
+  cpu_->state.sipi_vector = answer.sipi_vector;
+  cpu_->state.a20_pin = answer.a20_pin;
   cpu_->stop_requested = cpu_->stop_requested || answer.stop_requested;
   return answer;
 }
@@ -116,6 +122,11 @@ bool Tap::x87_error(cpu::X87Error error) {
       .kind = Kind::X87Error, .address = static_cast<u64>(error), .retired = cpu_->retired_now()};
   if (mode_ == Mode::Replay) return replay(request).ok;
   return record(request, [&](DeviceEvent& event) { event.ok = bus_.x87_error(error); }).ok;
+}
+
+void Tap::stall(u64 ns) {
+  // The second processor has no clock: it is stopped behind as many instructions as the first was.
+  if (mode_ == Mode::Record) bus_.stall(ns);
 }
 
 u64 Tap::virtual_ns(u64 retired) {

@@ -40,6 +40,9 @@ struct DeviceEvent {
   bool smi_pending = false;
   bool init_pending = false;
   cpu::Activity after_init = cpu::Activity::Running;
+  bool sipi_pending = false;
+  u8 sipi_vector = 0;
+  bool a20_pin = true;
   bool stop_requested = false;
 
   /// What must be equal when an access is made again; the value too when the processor gives it.
@@ -77,6 +80,8 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   bool apic_msr_read(u32 msr, u64& value) override;
   bool apic_msr_write(u32 msr, u64 value) override;
   bool x87_error(cpu::X87Error error) override;
+  void stall(u64 ns) override;
+  void init_taken() override { bus_.init_taken(); }
   u64 virtual_ns(u64 retired) override;
 
   // InterruptSource. Taking interrupts is the machine's part, not the instructions'.

@@ -56,6 +56,20 @@ TEST_F(HpetTest, CounterRunsWhileEnabled) {
   EXPECT_EQ(read(kCounter + 4), 1u);
 }
 
+TEST_F(HpetTest, OnlyReadsOfTheCounterTakeLonger) {
+  for (u64 offset = 0; offset < 0x400; offset += 8) {
+    if (offset != kCounter) read64(offset);
+  }
+  write64(kCounter, 5);
+  EXPECT_EQ(clock.stalled_ns, 0u);
+  read64(kCounter);
+  const u64 once_ns = clock.stalled_ns;
+  EXPECT_GE(once_ns, 100u);
+  read(kCounter);
+  read(kCounter + 4);
+  EXPECT_EQ(clock.stalled_ns, 3 * once_ns);
+}
+
 TEST_F(HpetTest, WritableBits) {
   write(kConfig, 0xffffffff);
   EXPECT_EQ(read(kConfig), 3u);

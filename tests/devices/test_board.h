@@ -45,6 +45,8 @@ class FakeClock final : public Clock {
   }
   /// Moves time without running events: the machine was in one long instruction.
   void jump(u64 ns) { now_ns_ += ns; }
+  void stall(u64 ns) override { stalled_ns += ns; }
+  u64 stalled_ns = 0;
   u64 next_deadline_ns() const {
     u64 first = kNever;
     for (const Timer& timer : timers_) first = std::min(first, timer.deadline_ns);

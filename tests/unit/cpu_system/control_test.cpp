@@ -445,7 +445,7 @@ TEST_F(Control, PushfHidesRfAndVm) {
   EXPECT_EQ(peek<u64>(reg(RSP)), 0x246u);
   enter_v86(0);
   code({0x9c}, 0x11000);
-  vcpu().run(1);
+  vcpu().run(2);  // #GP, HLT
   EXPECT_EQ(state().rip, handler(kGP) + 1);
 }
 

@@ -490,8 +490,8 @@ TEST_F(Delivery, V86_IntNeedsIopl3) {
   poke<u16>(0x11000, 0x30cd);
   poke<u8>(0x11002, 0xcc);
   state().rip = 0;
-  vcpu().run(1);
-  EXPECT_EQ(state().rip, handler(kGP) + 1);  // the handler's HLT is what retired
+  vcpu().run(2);
+  EXPECT_EQ(state().rip, handler(kGP) + 1);  // #GP and the handler's HLT
   enter_v86(0);
   set_gate(3, kCode32, 0xee);
   state().rip = 2;

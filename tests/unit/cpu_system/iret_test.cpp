@@ -206,7 +206,7 @@ TEST_F(Iret, Protected_ToV86) {
 TEST_F(Iret, V86_NeedsIopl3AndKeepsIt) {
   enter_v86(0);
   code({0xcf}, 0x11000);
-  vcpu().run(1);
+  vcpu().run(2);  // #GP, HLT
   EXPECT_EQ(state().rip, handler(kGP) + 1);
   enter_v86(3);
   code({0xcf}, 0x11000);

@@ -33,6 +33,9 @@ class SmmTest : public SystemFixture {
   void rsm_at(u64 phys) { code({0x0f, 0xaa}, phys); }
 };
 
+/// Entering SMM counts as an instruction does.
+constexpr u64 kEntry = 1;
+
 /// The state but for what runs on.
 std::vector<u8> image(const CpuState& original) {
   CpuState state = original;
@@ -61,7 +64,7 @@ TEST_F(SmmTest, EntryState) {
   reg(RBX) = 0x1122'3344'5566'7788;
   const u64 cr3 = state().cr3;
   vcpu().raise_smi();
-  EXPECT_EQ(vcpu().run(1), VcpuExit::Budget);
+  EXPECT_EQ(vcpu().run(kEntry + 1), VcpuExit::Budget);
   const CpuState& s = state();
   EXPECT_TRUE(s.in_smm);
   EXPECT_FALSE(s.smi_pending);
@@ -88,6 +91,7 @@ TEST_F(SmmTest, EntryState) {
   EXPECT_EQ(s.gdtr.base, kGdt);
   EXPECT_EQ(reg(RBX), 0x1122'3344'5566'7788u);
   EXPECT_EQ(vcpu().counts().smis, 1u);
+  EXPECT_EQ(bus.stalled_ns, kSmiNs);
 }
 
 TEST_F(SmmTest, SaveMapOfLongMode) {
@@ -98,7 +102,7 @@ TEST_F(SmmTest, SaveMapOfLongMode) {
   state().dr6 = 0xffff4ff1;
   state().dr7 = 0x701;
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   EXPECT_EQ(peek<u32>(kRevision), 0x20064u);
   EXPECT_EQ(peek<u32>(kSmbaseField), kSmbase);
   EXPECT_EQ(peek<u8>(kAutoHalt), 0);
@@ -132,7 +136,7 @@ TEST_F(SmmTest, RsmGivesBackEveryMode) {
     const std::vector<u8> before = image(state());
     const ModeKey mode_before = cpu().mode;
     vcpu().raise_smi();
-    EXPECT_EQ(vcpu().run(1), VcpuExit::Budget) << mode;
+    EXPECT_EQ(vcpu().run(kEntry + 1), VcpuExit::Budget) << mode;
     EXPECT_FALSE(state().in_smm) << mode;
     EXPECT_EQ(image(state()), before) << mode;
     EXPECT_EQ(cpu().mode, mode_before) << mode;
@@ -172,12 +176,12 @@ TEST_F(SmmTest, PdptesComeFromMemory) {
   state().rip = kCode;
   code({0x90}, kCode);
   vcpu().raise_smi();
-  EXPECT_EQ(vcpu().run(2), VcpuExit::Budget);
+  EXPECT_EQ(vcpu().run(kEntry + 2), VcpuExit::Budget);
   EXPECT_EQ(state().rip, kCode + 1);
   EXPECT_EQ(cpu().mmu.context().pdptes[3], kPageDirectory | 1);
   poke<u64>(0x6018, kPageDirectory | 0x1e1);  // reserved bits
   vcpu().raise_smi();
-  EXPECT_EQ(vcpu().run(2), VcpuExit::Shutdown);
+  EXPECT_EQ(vcpu().run(kEntry + 2), VcpuExit::Shutdown);
   EXPECT_TRUE(state().in_smm);
 }
 
@@ -192,7 +196,7 @@ TEST_F(SmmTest, HaltResumesAsTheHandlerSays) {
   // mov byte ptr cs:[0xfec9], 0; rsm
   code({0x2e, 0xc6, 0x06, 0xc9, 0xfe, 0x00, 0x0f, 0xaa}, kHandler);
   vcpu().raise_smi();
-  EXPECT_EQ(vcpu().run(3), VcpuExit::Budget);
+  EXPECT_EQ(vcpu().run(kEntry + 3), VcpuExit::Budget);
   EXPECT_EQ(state().rip, kCode + 2);
   EXPECT_EQ(state().activity, Activity::Running);
 }
@@ -204,13 +208,15 @@ TEST_F(SmmTest, SmbaseMovesWithRsm) {
   code({0x90, 0x90, 0x90}, kCode);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(3);
+  vcpu().run(kEntry + 3);
   EXPECT_EQ(state().smbase, 0x50000u);
   vcpu().raise_smi();
-  vcpu().run(2);
+  vcpu().run(kEntry + 2);
   EXPECT_EQ(peek<u32>(0x50000 + 0xff00), 0x50000u);
   EXPECT_EQ(peek<u64>(0x50000 + 0xff78), kCode + 1);
-  vcpu().init(Activity::Running);
+  vcpu().raise_init(Activity::Running);
+  vcpu().run(1);
+  EXPECT_EQ(state().rip, 0xfff0u);
   EXPECT_EQ(state().smbase, 0x50000u) << "INIT leaves it alone";
   vcpu().reset(1);
   EXPECT_EQ(state().smbase, kSmbase);
@@ -221,13 +227,13 @@ TEST_F(SmmTest, AnSmiInSmmWaits) {
   code({0x90, 0x90}, kCode);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   vcpu().raise_smi();
   vcpu().raise_smi();
   vcpu().run(2);
   EXPECT_EQ(vcpu().counts().smis, 1u);
   EXPECT_FALSE(state().in_smm);
-  vcpu().run(3);
+  vcpu().run(kEntry + 3);
   EXPECT_EQ(vcpu().counts().smis, 2u) << "one was remembered";
   EXPECT_EQ(state().rip, kCode) << "before the next instruction";
   vcpu().run(1);
@@ -240,7 +246,7 @@ TEST_F(SmmTest, AnSmiWaitsForAShadow) {
   state().rip = kCode;
   vcpu().run(1);
   vcpu().raise_smi();
-  vcpu().run(2);
+  vcpu().run(kEntry + 2);
   EXPECT_EQ(peek<u64>(kSavedRip), kCode + 2);
 }
 
@@ -249,7 +255,7 @@ TEST_F(SmmTest, NmiWaitsForRsm) {
   code({0x90}, kCode);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   vcpu().raise_nmi();
   vcpu().run(2);
   EXPECT_FALSE(state().in_smm);
@@ -264,7 +270,7 @@ TEST_F(SmmTest, RsmLeavesNmiBlockedAsItWas) {
   code({0x90}, kCode);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(2);
+  vcpu().run(kEntry + 2);
   EXPECT_EQ(peek<u8>(kNmiMask), 1);
   EXPECT_TRUE(state().nmi_blocked);
 }
@@ -274,8 +280,8 @@ TEST_F(SmmTest, InitWaitsForRsm) {
   code({0x90}, kCode);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(1);
-  vcpu().init(Activity::WaitForSipi);
+  vcpu().run(kEntry + 1);
+  vcpu().raise_init(Activity::WaitForSipi);
   EXPECT_TRUE(state().in_smm);
   EXPECT_EQ(vcpu().run(10), VcpuExit::WaitForSipi);
   EXPECT_FALSE(state().in_smm);
@@ -289,7 +295,7 @@ TEST_F(SmmTest, ADebugTrapComesAfterTheSmi) {
   vcpu().run(1);
   ASSERT_EQ(state().pending_debug, kDr6Bs);
   vcpu().raise_smi();
-  vcpu().run(1);  // RSM
+  vcpu().run(kEntry + 1);  // RSM
   EXPECT_EQ(vcpu().counts().smis, 1u);
   EXPECT_EQ(state().rip, kCode + 1);
   EXPECT_EQ(state().pending_debug, kDr6Bs);
@@ -326,7 +332,7 @@ TEST_F(SmmTest, ImpossibleStatesShutDown) {
     state().smbase = kSmbase;
     state().rip = kCode;
     vcpu().raise_smi();
-    vcpu().run(1);
+    vcpu().run(kEntry + 1);
     ASSERT_TRUE(state().in_smm);
     poke<u64>(one.phys, peek<u64>(one.phys) ^ one.bits);
     const std::vector<u8> before = image(state());
@@ -343,7 +349,7 @@ TEST_F(SmmTest, ReservedBitsAreDropped) {
   code({0xeb, 0xfe}, kHandler);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   poke<u64>(kSavedRflags, ~kRflagsVm);
   poke<u64>(kSavedDr6, 0xffffffff);
   poke<u64>(kSavedDr7, 0xffffffff);
@@ -358,14 +364,14 @@ TEST_F(SmmTest, ReservedBitsAreDropped) {
 }
 
 TEST_F(SmmTest, A20IsNotMaskedInSmm) {
-  cpu().mmu.set_a20(false);
   // mov byte ptr ds:[0x100100], 5 with a 32-bit address; rsm
   code({0x67, 0xc6, 0x05, 0x00, 0x01, 0x10, 0x00, 0x05, 0x0f, 0xaa}, kHandler);
   poke<u8>(0x100, 0);
   enter_32bit();
+  vcpu().set_a20_pin(false);
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(2);
+  vcpu().run(kEntry + 2);
   EXPECT_EQ(peek<u8>(0x100100), 5);
   EXPECT_EQ(peek<u8>(0x100), 0);
   EXPECT_FALSE(cpu().mmu.a20_enabled());
@@ -388,7 +394,7 @@ TEST_F(SmmTest, SmramCodeIsItsOwn) {
   for (unsigned i = 1; i < 4; ++i) {
     state().rip = 0xa8000;
     vcpu().raise_smi();
-    EXPECT_EQ(vcpu().run(2 + 4), VcpuExit::Budget);
+    EXPECT_EQ(vcpu().run(kEntry + 2 + 4), VcpuExit::Budget);
     EXPECT_EQ(peek<u8>(0xa9000), i);
     EXPECT_EQ(state().rip, 0xa8004u) << "NOPs of the window";
   }
@@ -397,7 +403,7 @@ TEST_F(SmmTest, SmramCodeIsItsOwn) {
   cpu().mmu.set_smram({.phys = 0xa0000, .bytes = 0x20000, .code = true, .data = false});
   state().rip = kCode;
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   EXPECT_EQ(peek<u8>(0xa9000), 3);
   EXPECT_GT(window.writes, 1u);
 }
@@ -417,7 +423,7 @@ TEST_F(SmmTest, TlbsAreEmptyOnBothWays) {
   vcpu().run(1);
   EXPECT_EQ(reg(RAX) & 0xff, 0x11u);
   vcpu().raise_smi();
-  vcpu().run(1);
+  vcpu().run(kEntry + 1);
   EXPECT_EQ(reg(RAX) & 0xff, 0x22u);
   vcpu().run(2);
   EXPECT_EQ(reg(RAX) & 0xff, 0x11u);
@@ -438,7 +444,7 @@ TEST_F(SmmTest, NoiseInTheSaveArea) {
     state().rip = kCode;
     code({0xeb, 0xfe}, kHandler);
     vcpu().raise_smi();
-    vcpu().run(1);
+    vcpu().run(kEntry + 1);
     for (unsigned i = 0; i < 1 + round % 9; ++i) {
       const u64 phys = kSmbase + 0xfe00 + random() % 0x1f8;
       poke<u64>(phys, round % 2 ? random() : peek<u64>(phys) ^ (u64{1} << random() % 64));

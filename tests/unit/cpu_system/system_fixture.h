@@ -33,8 +33,12 @@ class FakeBus final : public cpu::CpuBus {
     if (msr == 0x6e0) deadline_ns = value;
     return true;
   }
+  void stall(u64 ns) override { stalled_ns += ns; }
+  void init_taken() override { ++inits; }
   u64 virtual_ns(u64 retired) override { return retired; }
   u64 deadline_ns = 0;
+  u64 stalled_ns = 0;
+  unsigned inits = 0;
 };
 
 class FakeInterrupts final : public InterruptSource {

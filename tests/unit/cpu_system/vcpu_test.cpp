@@ -22,10 +22,10 @@ TEST_F(VcpuTest, BudgetIsExact) {
   EXPECT_EQ(state().rip, kCode + 3);
 }
 
-TEST_F(VcpuTest, FaultsDoNotCountButHandlersDo) {
+TEST_F(VcpuTest, AFaultCountsInPlaceOfItsInstruction) {
   const u64 before = state().retired;
   EXPECT_EQ(run({0x90, 0x0f, 0x0b}, 100), VcpuExit::Halted);
-  EXPECT_EQ(state().retired, before + 2);  // NOP, HLT
+  EXPECT_EQ(state().retired, before + 3);  // NOP, #UD, HLT
   EXPECT_EQ(saved_rip(), kCode + 1);
   EXPECT_EQ(saved_flags() & kRflagsRf, kRflagsRf);
 }
@@ -33,7 +33,7 @@ TEST_F(VcpuTest, FaultsDoNotCountButHandlersDo) {
 TEST_F(VcpuTest, InterruptBeforeTheFirstInstruction) {
   state().rflags |= kRflagsIf;
   interrupts.pending = true;
-  EXPECT_EQ(run({0x90}, 1), VcpuExit::Halted);
+  EXPECT_EQ(run({0x90}, 2), VcpuExit::Halted);
   EXPECT_TRUE(in_handler(0x30));
   EXPECT_EQ(saved_rip(), kCode);
 }
@@ -106,17 +106,17 @@ TEST_F(VcpuTest, NmiBlocksNmiUntilIret) {
   code({0x48, 0xcf}, handler(kNMI));  // IRETQ
   vcpu().raise_nmi();
   run({0x90, 0x90}, 0);
-  vcpu().run(1);
+  vcpu().run(2);
   EXPECT_FALSE(state().nmi_blocked);
   EXPECT_EQ(state().rip, kCode);
   code({0x90, 0x90, 0x48, 0xcf}, handler(kNMI));
   vcpu().raise_nmi();
-  vcpu().run(1);
+  vcpu().run(2);
   EXPECT_TRUE(state().nmi_blocked);
   vcpu().raise_nmi();
   vcpu().run(1);
   EXPECT_EQ(state().rip, handler(kNMI) + 2);  // not nested
-  vcpu().run(2);                              // IRETQ, and the second NMI's first NOP
+  vcpu().run(3);                              // IRETQ, the second NMI, its first NOP
   EXPECT_EQ(state().rip, handler(kNMI) + 1);
 }
 
@@ -124,7 +124,7 @@ TEST_F(VcpuTest, NmiComesBeforeInterrupts) {
   state().rflags |= kRflagsIf;
   interrupts.pending = true;
   vcpu().raise_nmi();
-  run({0x90}, 1);
+  run({0x90}, 2);
   EXPECT_TRUE(in_handler(kNMI));
 }
 
@@ -154,11 +154,48 @@ TEST_F(VcpuTest, StopRequest) {
   EXPECT_EQ(vcpu().run(1), VcpuExit::Budget);
 }
 
-TEST_F(VcpuTest, EndlessExceptionsGiveWay) {
+TEST_F(VcpuTest, EndlessExceptionsCountAndTakeTime) {
   // #UD whose handler is UD2, on a stack that starts anew each time.
   code({0x0f, 0x0b}, handler(kUD));
   set_gate(kUD, kCode64, 0x8e, 1);
-  EXPECT_EQ(run({0x0f, 0x0b}, 10), VcpuExit::Attention);
+  const u64 retired = state().retired;
+  EXPECT_EQ(run({0x0f, 0x0b}, 1000), VcpuExit::Budget);
+  EXPECT_EQ(state().retired - retired, 1000u);
+  EXPECT_EQ(vcpu().counts().exceptions, 1000u);
+  EXPECT_EQ(bus.stalled_ns, 1000 * kDeliveryNs);
+}
+
+TEST_F(VcpuTest, AnEventCountsUnlessAnInstructionDoes) {
+  const auto cost = [this](std::initializer_list<u8> bytes) {
+    const u64 retired = state().retired;
+    const u64 stalled_ns = bus.stalled_ns;
+    EXPECT_EQ(run(bytes, 100), VcpuExit::Halted);
+    EXPECT_EQ(bus.stalled_ns - stalled_ns, kDeliveryNs);
+    enter_64bit();
+    return state().retired - retired - 1;  // the handler's HLT
+  };
+  EXPECT_EQ(cost({0x90, 0x0f, 0x0b}), 2u) << "NOP, #UD";
+  EXPECT_EQ(cost({0x90, 0xcd, 0x40}), 2u) << "NOP, INT 40h";
+  EXPECT_EQ(cost({0xcc}), 1u) << "INT3";
+  EXPECT_EQ(cost({0xf1}), 1u) << "INT1";
+  vcpu().raise_nmi();
+  EXPECT_EQ(cost({0x90}), 1u) << "NMI";
+  state().rflags |= kRflagsIf;
+  interrupts.pending = true;
+  EXPECT_EQ(cost({0x90}), 1u) << "an interrupt";
+  state().rflags |= kRflagsTf;
+  EXPECT_EQ(cost({0x90}), 2u) << "NOP, single-step #DB";
+}
+
+TEST_F(VcpuTest, NoBudgetIsExceeded) {
+  // #UD, whose handler returns to it: each delivery and each IRETQ is one.
+  code({0x48, 0xcf}, handler(kUD));
+  for (u64 budget = 1; budget < 8; ++budget) {
+    const u64 retired = state().retired;
+    EXPECT_EQ(run({0x0f, 0x0b}, budget), VcpuExit::Budget);
+    EXPECT_EQ(state().retired - retired, budget);
+    enter_64bit();
+  }
 }
 
 TEST_F(VcpuTest, TripleFault) {
@@ -276,7 +313,7 @@ TEST_F(VcpuTest, RfSkipsOneInstructionBreakpoint) {
   vcpu().run(1);
   EXPECT_EQ(state().rip, kCode);
   EXPECT_EQ(state().rflags & kRflagsRf, 0u);
-  vcpu().run(1);
+  vcpu().run(2);
   EXPECT_TRUE(in_handler(kDB));
 }
 
@@ -346,7 +383,7 @@ TEST_F(VcpuTest, PortBreakpointNeedsDe) {
     state().dr7 = 0x400 | 1 | 2u << 16;
     state().cr4 |= de ? mmu::kCr4De : 0;
     apply();
-    run({0xe6, 0x80, 0x90}, 2);
+    run({0xe6, 0x80, 0x90, 0x90}, 3);
     EXPECT_EQ(in_handler(kDB), de);
   }
 }
@@ -369,14 +406,78 @@ TEST_F(VcpuTest, SaveAndLoad) {
   EXPECT_EQ(loaded.ymm[3].qword[1], 77u);
 }
 
+TEST_F(VcpuTest, InitWaitsForTheBoundary) {
+  code({0x90, 0x90});
+  reg(RAX) = 5;
+  vcpu().raise_init(Activity::Running);
+  EXPECT_EQ(state().rip, kCode);
+  EXPECT_EQ(reg(RAX), 5u);
+  EXPECT_EQ(bus.inits, 0u);
+  const u64 retired = state().retired;
+  EXPECT_EQ(vcpu().run(1), VcpuExit::Budget);
+  EXPECT_EQ(state().retired - retired, 1u);
+  EXPECT_EQ(state().rip, 0xfff0u);
+  EXPECT_EQ(reg(RAX), 0u);
+  EXPECT_EQ(bus.inits, 1u) << "the local APIC hears of it";
+  EXPECT_EQ(bus.stalled_ns, kDeliveryNs);
+  EXPECT_FALSE(state().init_pending);
+}
+
 TEST_F(VcpuTest, StartUp) {
-  vcpu().init(Activity::WaitForSipi);
-  EXPECT_EQ(vcpu().run(1), VcpuExit::WaitForSipi);
-  vcpu().start_up(0x12);
+  vcpu().raise_start_up(0x11);
+  EXPECT_FALSE(state().sipi_pending) << "it runs";
+  vcpu().raise_init(Activity::WaitForSipi);
+  EXPECT_EQ(vcpu().run(10), VcpuExit::WaitForSipi);
+  EXPECT_FALSE(vcpu().runnable());
+  vcpu().raise_start_up(0x12);
+  vcpu().raise_start_up(0x13);
+  EXPECT_EQ(state().activity, Activity::WaitForSipi);
+  EXPECT_TRUE(vcpu().runnable());
+  EXPECT_EQ(vcpu().run(1), VcpuExit::Budget);
+  EXPECT_EQ(state().seg[CS].selector, 0x1200u);
   EXPECT_EQ(state().seg[CS].base, 0x12000u);
   EXPECT_EQ(state().rip, 0u);
-  vcpu().start_up(0x13);
-  EXPECT_EQ(state().seg[CS].base, 0x12000u);
+  EXPECT_EQ(state().activity, Activity::Running);
+  vcpu().raise_start_up(0x14);
+  EXPECT_FALSE(state().sipi_pending);
+}
+
+TEST_F(VcpuTest, StartUpBehindAnInitThatIsNotTakenYet) {
+  vcpu().raise_init(Activity::WaitForSipi);
+  vcpu().raise_start_up(0x15);
+  EXPECT_EQ(vcpu().run(2), VcpuExit::Budget);
+  EXPECT_EQ(state().seg[CS].base, 0x15000u);
+  // The other way round, the INIT is the last word.
+  vcpu().raise_init(Activity::WaitForSipi);
+  vcpu().raise_start_up(0x16);
+  vcpu().raise_init(Activity::WaitForSipi);
+  EXPECT_EQ(vcpu().run(10), VcpuExit::WaitForSipi);
+  vcpu().raise_start_up(0x17);
+  vcpu().raise_init(Activity::WaitForSipi);
+  EXPECT_EQ(vcpu().run(10), VcpuExit::WaitForSipi);
+}
+
+TEST_F(VcpuTest, InitWakesFromHalt) {
+  EXPECT_EQ(run({0xf4}, 10), VcpuExit::Halted);
+  vcpu().raise_init(Activity::Running);
+  EXPECT_EQ(vcpu().run(1), VcpuExit::Budget);
+  EXPECT_EQ(state().rip, 0xfff0u);
+}
+
+TEST_F(VcpuTest, ThePinOfA20ActsAtTheBoundaryAndOutlastsResets) {
+  vcpu().set_a20_pin(false);
+  EXPECT_TRUE(cpu().mmu.a20_enabled());
+  run({0x90}, 1);
+  EXPECT_FALSE(cpu().mmu.a20_enabled());
+  vcpu().raise_init(Activity::Running);
+  vcpu().run(1);
+  EXPECT_FALSE(state().a20_pin);
+  vcpu().reset(1);
+  EXPECT_FALSE(state().a20_pin);
+  vcpu().set_a20_pin(true);
+  enter_64bit();
+  run({0x90}, 1);
+  EXPECT_TRUE(cpu().mmu.a20_enabled());
 }
 
 TEST_F(VcpuTest, DumpNamesTheRegisters) {

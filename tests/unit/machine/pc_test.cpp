@@ -197,6 +197,7 @@ TEST_F(PcTest, ASaveInSmmGoesOnThere) {
   pc->processors().boot().cpu.state.smbase = 0xa0000;
   out8(kSmiCommandPort, 1);
   EXPECT_EQ(pc->processors().run(10), cpu::VcpuExit::Attention) << "the port accesses took time";
+  EXPECT_EQ(pc->processors().run(10), cpu::VcpuExit::Attention) << "so did the SMI";
   EXPECT_EQ(pc->processors().run(10), cpu::VcpuExit::Budget);
   EXPECT_TRUE(pc->processors().boot().cpu.state.in_smm);
   EXPECT_EQ(ram->host()[0xa9000], 5);

@@ -135,6 +135,44 @@ TEST_F(ProcessorsTest, ASaveInTheMiddleOfATurnGoesOnAlike) {
   EXPECT_EQ(board.counter(1), other.counter(1));
 }
 
+TEST_F(ProcessorsTest, InitAndSipiStartAnother) {
+  Board board(two(1));
+  board.count(0);
+  const u8 code[] = {0x66, 0xff, 0x06, 0x04, 0x20, 0xeb, 0xf9};  // inc dword [2004h]; jmp back
+  ASSERT_TRUE(board.pc.phys_map().write_bytes(0x8000, code));
+  const cpu::CpuState& other = board.pc.processors().at(1).cpu.state;
+  const auto send = [&board](u32 icr) {
+    board.write(0, kLapicPhys + 0x310, 1u << 24);
+    board.write(0, kLapicPhys + 0x300, icr);
+  };
+  constexpr u32 kInit = 0x4500, kStartUp = 0x4608;
+
+  board.pc.processors().run(50'000);
+  EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi);
+  send(kInit);
+  send(kStartUp);
+  EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi) << "it acts when it runs";
+  board.pc.processors().run(50'000);
+  board.pc.processors().run(50'000);
+  EXPECT_EQ(other.activity, cpu::Activity::Running);
+  EXPECT_EQ(other.seg[cpu::CS].base, 0x8000u);
+  EXPECT_GT(board.counter(1), 1000u);
+  send(kStartUp);
+  board.pc.processors().run(50'000);
+  EXPECT_NE(other.rip, 0u) << "SIPI to one that runs is ignored";
+
+  board.write(1, kTpr, 0x50);
+  send(kInit);
+  EXPECT_EQ(board.read(1, kTpr), 0x50u);
+  board.pc.processors().run(50'000);
+  board.pc.processors().run(50'000);
+  EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi);
+  EXPECT_EQ(board.read(1, kTpr), 0u);
+  const u32 counter = board.counter(1);
+  board.pc.processors().run(50'000);
+  EXPECT_EQ(board.counter(1), counter);
+}
+
 TEST_F(ProcessorsTest, TimeIsThatOfAllOfThem) {
   Board board(two(1));
   board.count(0);
