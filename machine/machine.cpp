@@ -191,9 +191,7 @@ void Machine::request(MachineRequest request, int code) {
 u64 Machine::state_hash() {
   Archive archive;
   pc_.serialize(archive);
-  const u64 ram_digest = ram_hash_.update();
-  for (const auto& processor : pc_.processors()) processor->cpu.mmu.drop_all_write_tags();
-  return hash64(archive.bytes(), ram_digest);
+  return hash64(archive.bytes(), ram_hash_.update());
 }
 
 }  // namespace reprise::machine

@@ -155,7 +155,7 @@ TEST(Machine, SavedLoadedAndRunEqualsRun) {
   Guest copy(file, {});
   std::copy_n(original.machine->ram().host(), original.machine->ram().bytes(), copy.machine->ram().host());
   for (u64 offset = 0; offset < copy.machine->ram().bytes(); offset += kPageBytes)
-    copy.machine->ram().mark_dirty(offset);
+    copy.machine->ram().mark_written(offset);
   Archive load(saved.bytes());
   copy.machine->pc().serialize(load);
   ASSERT_TRUE(load.ok());
