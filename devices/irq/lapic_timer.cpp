@@ -125,7 +125,7 @@ void LapicTimer::reset() {
 }
 
 void LapicTimer::serialize(Archive& archive) {
-  archive.value(mode_);
+  archive.at_most(mode_, Mode::TscDeadline);
   archive.value(masked_);
   archive.value(initial_count_);
   archive.value(divide_configuration_);
@@ -134,6 +134,11 @@ void LapicTimer::serialize(Archive& archive) {
   archive.value(tsc_offset_);
   if (!archive.loading()) return;
   divide_configuration_ &= kDivideMask;
+  // An expiry comes of a count, which is divided by.
+  if (mode_ != Mode::TscDeadline && expiry_ns_ != Clock::kNever && initial_count_ == 0) {
+    reset();
+    archive.fail();
+  }
   update_event();
 }
 

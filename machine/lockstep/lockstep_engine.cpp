@@ -110,6 +110,15 @@ void LockstepEngine::flush() {
   if (shadow_ != nullptr) shadow_->interp.flush();
 }
 
+/// The next run() begins with another copy of memory.
+void LockstepEngine::state_replaced() {
+  tested_->state_replaced();
+  pending_event_.reset();
+  if (shadow_ == nullptr) return;
+  cpu_.mmu.phys_map().set_tap(nullptr);
+  shadow_.reset();
+}
+
 void LockstepEngine::delivering(Cpu& cpu, const cpu::Fault& event) {
   if (shadow_ == nullptr || !report_.empty()) return;
   deliver_pending();

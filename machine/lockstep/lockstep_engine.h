@@ -37,6 +37,7 @@ class LockstepEngine final : public cpu::Engine {
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
   void delivering(cpu::Cpu& cpu, const cpu::Fault& event) override;
   void flush() override;
+  void state_replaced() override;
   const cpu::BlockCache& cache() const override { return tested_->cache(); }
   std::string stats() const override;
   /// Empty while the engines agree; else the report, its first line one sentence.
