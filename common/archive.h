@@ -27,6 +27,8 @@ class Archive {
   bool ok() const { return ok_; }
   void fail() { ok_ = false; }
   std::span<const u8> bytes() const { return buffer_; }
+  /// A load has read everything.
+  bool at_end() const { return position_ == input_.size(); }
 
   template <class T>
   requires(std::is_integral_v<T> || std::is_enum_v<T>) void value(T& field) { raw(&field, sizeof(T)); }
@@ -34,6 +36,14 @@ class Archive {
     u8 byte = field ? 1 : 0;
     raw(&byte, 1);
     field = byte != 0;
+  }
+  /// An enumerator, index or count of at most `last`. A load refuses others and leaves the field as it was.
+  template <class T>
+  void at_most(T& field, std::type_identity_t<T> last) {
+    T found = field;
+    value(found);
+    if (found > last) return fail();
+    field = found;
   }
   template <class T, std::size_t N>
   void value(std::array<T, N>& field) {
@@ -49,7 +59,8 @@ class Archive {
     u64 count = field.size();
     value(count);
     if (loading_) {
-      if (!ok_ || count > max_elements) return fail();
+      // Not more than there can be: a wrong number must not take the host's memory.
+      if (!ok_ || count > max_elements || count > (input_.size() - position_) / sizeof(T)) return fail();
       field.resize(count);
     }
     for (T& element : field) value(element);

@@ -57,7 +57,7 @@ class IrqLine {
   unsigned line_ = 0;
 };
 
-/// Guest-physical memory as a bus master sees it: marks pages dirty and invalidates translated code.
+/// Guest-physical memory as a bus master sees it: marks pages as written and invalidates translated code.
 /// Returns false when any byte is not RAM; bytes that are not RAM read as ones and drop writes.
 class DmaPort {
  public:

@@ -9,6 +9,8 @@
 
 namespace reprise::devices {
 
+class BlockGenerations;
+
 /// Where a character device sends its bytes. Called on the thread that runs the machine; must not block the
 /// guest and must not call back into the device.
 class CharBackend {
@@ -42,6 +44,8 @@ class BlockBackend {
   virtual BlockStatus flush() = 0;
   /// The range reads as zeros from now on; the host may free its space.
   virtual BlockStatus discard(u64 offset, u64 bytes) = 0;
+  /// Its earlier contents; nullptr when writes (if it takes any) cannot be taken back.
+  virtual BlockGenerations* generations() { return nullptr; }
 };
 
 /// Virtual time from accepting a request for `bytes` bytes to its completion: the speed of every emulated

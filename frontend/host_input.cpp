@@ -16,9 +16,9 @@ constexpr const char* kKeysHelp =
 
 }  // namespace
 
-HostInput::HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, MonitorPrompt& prompt,
+HostInput::HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
                      std::function<void()> quit)
-    : inbox_(inbox), channel_(channel), keys_(keys), prompt_(prompt), quit_(std::move(quit)) {
+    : inbox_(inbox), sink_(sink), keys_(keys), prompt_(prompt), quit_(std::move(quit)) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();
   if (keys_ == Keys::Plain) {
@@ -59,7 +59,7 @@ HostInput::State HostInput::read_some(int timeout_ms, bool& got_any) {
   got_any = true;
   const std::span<const u8> typed(buffer, static_cast<std::size_t>(count));
   if (keys_ == Keys::Plain) {
-    inbox_.post({channel_, {typed.begin(), typed.end()}});
+    inbox_.post({sink_, machine::BytesEvent{{typed.begin(), typed.end()}}});
     return State::Open;
   }
   take_keys(typed);
@@ -81,7 +81,7 @@ void HostInput::take_keys(std::span<const u8> typed) {
         to_guest.push_back(byte);
     }
   }
-  if (!to_guest.empty()) inbox_.post({channel_, std::move(to_guest)});
+  if (!to_guest.empty()) inbox_.post({sink_, machine::BytesEvent{std::move(to_guest)}});
 }
 
 }  // namespace reprise::frontend

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "frontend/escape_keys.h"
@@ -16,8 +18,9 @@ class HostInput {
 
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
-  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this.
-  HostInput(machine::Inbox& inbox, machine::InputChannel channel, Keys keys, MonitorPrompt& prompt,
+  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this. What was
+  /// typed goes to `sink` (machine/outside/sink_names.h).
+  HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
             std::function<void()> quit);
   ~HostInput();
   HostInput(const HostInput&) = delete;
@@ -31,7 +34,7 @@ class HostInput {
   void take_keys(std::span<const u8> typed);
 
   machine::Inbox& inbox_;
-  machine::InputChannel channel_;
+  const std::string sink_;
   Keys keys_;
   MonitorPrompt& prompt_;
   std::function<void()> quit_;

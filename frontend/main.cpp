@@ -16,6 +16,7 @@
 #include "frontend/terminal.h"
 #include "frontend/version.h"
 #include "machine/machine.h"
+#include "machine/outside/sink_names.h"
 
 namespace reprise::frontend {
 namespace {
@@ -87,9 +88,9 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
       // A background job must not touch the terminal.
       if (raw || !isatty(STDIN_FILENO)) {
         input.emplace(machine->inbox(),
-                      com1_stdio   ? machine::InputChannel::Com1
-                      : com2_stdio ? machine::InputChannel::Com2
-                                   : machine::InputChannel::Console,
+                      com1_stdio   ? machine::kCom1Sink
+                      : com2_stdio ? machine::kCom2Sink
+                                   : machine::kConsoleSink,
                       raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt, [&] {
                         machine->request_end(machine::ExitReason::Quit, 0);
                         machine->inbox().wake();

@@ -66,7 +66,9 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr},
           *this, log),
-      ram_hash_(*ram_) {}
+      ram_hash_(*ram_) {
+  add_sinks();
+}
 
 Machine::~Machine() { host_calls_.close(); }
 
@@ -78,6 +80,8 @@ RunResult Machine::run(const RunLimits& limits) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
   }
   std::optional<Ending> ending;
+  if (!unusable_.empty())
+    ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
   while (!ending) ending = turn(limits);
   host_calls_.close();
   set_crash_dump(nullptr, nullptr);
@@ -101,9 +105,8 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
   pc_.scheduler().settle();
   // In this order, so that a question sees what the command before it has put into the inbox.
-  if (inbox_.has_messages() || input_waits()) {
-    if (auto ending = take_input()) return ending;
-  }
+  if (outside_.waits()) outside_.let_in();
+  if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   if (host_calls_.waiting()) host_calls_.serve();
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {
     stop_at_retired_.reset();
@@ -113,16 +116,18 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     wait_on_host(kMaxSleep);
     return std::nullopt;
   }
-  pc_.scheduler().run_due();
+  if (!std::exchange(events_done_, false)) pc_.scheduler().run_due();
   if (auto ending = check_request()) return ending;
   if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl()))
     return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch->message()};
   take_hash_if_due(limits);
   if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
+    events_done_ = true;
     return Ending{ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
                   fmt::format("stopped at instruction {}, as asked", retired())};
   }
   if (limits.virtual_timeout_ns && virtual_ns() >= *limits.virtual_timeout_ns) {
+    events_done_ = true;
     return Ending{ExitReason::Timeout, exit_code_of(ExitReason::Timeout),
                   fmt::format("the guest was still running after {} s of its time (--timeout)",
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
@@ -198,9 +203,7 @@ void Machine::request(MachineRequest request, int code) {
 u64 Machine::state_hash() {
   Archive archive;
   pc_.serialize(archive);
-  const u64 ram_digest = ram_hash_.update();
-  for (const auto& processor : pc_.processors()) processor->cpu.mmu.drop_all_write_tags();
-  return hash64(archive.bytes(), ram_digest);
+  return hash64(archive.bytes(), ram_hash_.update());
 }
 
 }  // namespace reprise::machine

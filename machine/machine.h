@@ -1,10 +1,8 @@
 // Machine: a PC with its RAM, its clock and its way to the outside; runs it until something ends the run.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 
@@ -12,10 +10,11 @@
 #include "machine/board/pc.h"
 #include "machine/media_changes.h"
 #include "machine/outside/host_calls.h"
-#include "machine/outside/inbox.h"
+#include "machine/outside/outside.h"
 #include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
+#include "machine/snapshot/state_stream.h"
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
@@ -33,8 +32,8 @@ class Machine final : private MachineControl {
 
   /// Where host input goes in. Any thread.
   Inbox& inbox() { return inbox_; }
-  /// Everything that came in, stamped with when the guest could first see it.
-  const std::vector<StampedInput>& input_log() const { return input_log_; }
+  /// What came in, and what the host answered. Machine thread, or outside of run().
+  const Outside& outside() const { return outside_; }
 
   /// Work for the machine thread between turns. Any thread.
   HostCalls& host_calls() { return host_calls_; }
@@ -60,6 +59,14 @@ class Machine final : private MachineControl {
 
   /// Digest of processors, RAM and devices. Does not disturb the guest.
   u64 state_hash();
+
+  // --- machine_state.cpp. Machine thread, between turns or outside of run() ---
+  /// Writes everything that the guest can see, now or later: a machine of the same configuration that loads it, with
+  /// any engine, goes on as this one does. Error: the sink failed, or a disk's content is not ours to keep.
+  Result<Done> save(StateWriter& writer);
+  /// Takes over a saved state. The content may be anybody's: what cannot be is refused. After an error that came early
+  /// (another machine's state, not a state) nothing has changed; after a later one this machine refuses to run.
+  Result<Done> load(StateReader& reader);
   const MachineConfig& config() const { return config_; }
   const DiskSet& disks() const { return disks_; }
   /// Machine thread.
@@ -126,18 +133,13 @@ class Machine final : private MachineControl {
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
   // --- machine_input.cpp ---
-  /// Lets in what came, bytes as far as the devices have room, and logs it.
-  std::optional<Ending> take_input();
-  std::optional<Ending> take_button(InputChannel button);
-  bool input_waits() const {
-    return std::ranges::any_of(waiting_input_, [](const auto& queue) { return !queue.empty(); });
-  }
-  devices::Uart16550& uart(InputChannel channel) {
-    return channel == InputChannel::Com1 ? pc_.com1() : pc_.com2();
-  }
-  /// How much the device behind `channel` has room for, and giving it as much.
-  std::size_t can_receive(InputChannel channel);
-  void receive(InputChannel channel, std::span<const u8> bytes);
+  void add_sinks();
+
+  // --- machine_state.cpp ---
+  /// What a machine must have in common with this one to load its state, line by line.
+  std::vector<std::string> shape();
+  Result<Done> check_shape(std::string_view manifest);
+  void serialize(Archive& archive);
 
   const MachineConfig config_;
   DiskSet disks_;
@@ -146,17 +148,18 @@ class Machine final : private MachineControl {
   Pc pc_;
   RamHash ram_hash_;
 
-  Inbox inbox_;
-  std::vector<StampedInput> input_log_;
+  Outside outside_{[this] { return Outside::Position{retired(), virtual_ns()}; }};
+  Inbox& inbox_ = outside_.inbox();
   HostCalls host_calls_{inbox_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
-  // By InputChannel: still outside, because the device has no room.
-  std::deque<u8> waiting_input_[kByteChannels];
+  std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again
 
   PendingRequest pending_;
-  std::string details_;  // of the ending
+  bool events_done_ = false;  // those due now, by a turn that then ended the run
+  std::string unusable_;      // why it cannot run; empty: it can
+  std::string details_;       // of the ending
   std::atomic<int> end_reason_{-1};
   std::atomic<int> end_code_{0};
 

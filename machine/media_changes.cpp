@@ -30,11 +30,22 @@ Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config,
   return Done{};
 }
 
+void MediaChanges::add_sinks(Outside& outside) {
+  for (const Drive& drive : pc_.drives()) {
+    if (!drive.removable()) continue;
+    outside.add_sink({.name = drive.disk.name,
+                      .type = EventType::Medium,
+                      .room = always_room,
+                      .take = [this](const Event&) { carry_out(); }});
+  }
+}
+
 void MediaChanges::post(Change change, std::string_view what) {
-  const std::string text =
-      fmt::format("{} {} {}", what, pc_.drives()[change.drive].disk.name, change.config.path);
+  const std::string& drive = pc_.drives()[change.drive].disk.name;
+  MediumEvent event{change.config.path.empty() ? std::string(what)
+                                               : fmt::format("{} {}", what, change.config.path)};
   changes_.push_back(std::move(change));
-  inbox_.post({InputChannel::Medium, {text.begin(), text.end()}});
+  inbox_.post({drive, std::move(event)});
 }
 
 void MediaChanges::carry_out() {

@@ -6,7 +6,7 @@
 
 #include "common/result.h"
 #include "machine/board/pc.h"
-#include "machine/outside/inbox.h"
+#include "machine/outside/outside.h"
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
@@ -19,13 +19,13 @@ class MediaChanges {
   /// All of them outlive this.
   MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox) : disks_(disks), pc_(pc), inbox_(inbox) {}
 
+  /// Each drive with removable media takes changes under its own name.
+  void add_sinks(Outside& outside);
+
   /// Takes out the medium of the drive of that name, and puts that of `config` in its place unless its path
   /// is empty. Error: why that cannot be; the drive keeps its medium. A guest that has locked the tray learns
   /// that somebody wants to open it.
   Result<Done> ask(std::string_view drive, const DiskConfig& config, TrayLock lock);
-
-  /// The oldest change that was asked for: its message, InputChannel::Medium, has come out of the inbox.
-  void carry_out();
 
  private:
   enum class Kind : u8 { RequestEject, Eject, Insert };
@@ -36,6 +36,8 @@ class MediaChanges {
     OpenedImage image;
   };
   void post(Change change, std::string_view what);
+  /// The oldest change that was asked for: its event has come in.
+  void carry_out();
 
   DiskSet& disks_;
   Pc& pc_;

@@ -38,4 +38,11 @@ const PanicWatch* PanicSuspicion::confirmed(u64 now_ns, unsigned cpl) {
   return now_ns < quiet_until_ns_ ? nullptr : watch;
 }
 
+void PanicSuspicion::serialize(Archive& archive) {
+  archive.tag("panic");
+  for (PanicWatch& watch : watches_) watch.serialize(archive);
+  archive.value(quiet_until_ns_);
+  archive.value(bytes_seen_);
+}
+
 }  // namespace reprise::machine

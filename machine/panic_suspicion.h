@@ -26,6 +26,8 @@ class PanicSuspicion {
   /// while suspected(). Returns as suspected().
   const PanicWatch* confirmed(u64 now_ns, unsigned cpl);
 
+  void serialize(Archive& archive);
+
  private:
   class NoOutput final : public devices::CharBackend {
    public:

@@ -29,6 +29,16 @@ void PanicWatch::write(std::span<const u8> bytes) {
   }
 }
 
+void PanicWatch::serialize(Archive& archive) {
+  for (std::string* text : {&line_, &message_}) {
+    std::vector<u8> bytes(text->begin(), text->end());
+    archive.value(bytes, kMaxLine);
+    text->assign(bytes.begin(), bytes.end());
+  }
+  archive.value(suspected_);
+  archive.value(bytes_);
+}
+
 void PanicWatch::end_line() {
   const std::string_view text = without_timestamp(line_);
   if (text.starts_with(kPanic) && !suspected_) {

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "common/archive.h"
 #include "devices/backend.h"
 
 namespace reprise::machine {
@@ -27,6 +28,8 @@ class PanicWatch final : public devices::CharBackend {
   void refute() { suspected_ = false; }
   /// The line, without the time stamp.
   const std::string& message() const { return message_; }
+
+  void serialize(Archive& archive);
 
  private:
   void end_line();

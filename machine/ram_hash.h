@@ -16,8 +16,7 @@ class RamHash {
  public:
   explicit RamHash(mmu::Ram& ram) : ram_(ram), page_hash_(ram.bytes() / kPageBytes) {}
 
-  /// The digest of RAM as it is. Takes over and clears the dirty bits: the caller then drops every write tag,
-  /// so that later stores mark their pages again.
+  /// The digest of RAM as it is. Ends an epoch.
   u64 update();
 
   /// Pages hashed by the last update().
@@ -27,6 +26,7 @@ class RamHash {
   mmu::Ram& ram_;
   std::vector<u64> page_hash_;
   u64 digest_ = 0;
+  u64 hashed_epoch_ = 0;  // up to the end of this one
   u64 pages_hashed_ = 0;
 };
 

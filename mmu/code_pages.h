@@ -16,6 +16,7 @@
 #include "common/bits.h"
 #include "common/types.h"
 #include "mmu/code_bytes.h"
+#include "mmu/write_tags.h"
 
 namespace reprise::mmu {
 
@@ -28,14 +29,6 @@ class CodeListener {
   virtual bool code_written(u64 phys, u64 bytes) = 0;
   /// Sets the bits of all bytes of its blocks in the page at `phys_page`.
   virtual void mark_code(u64 phys_page, CodeBytes& into) const = 0;
-};
-
-/// Implemented by each Mmu: removes write tags of one page.
-class WriteTagHolder {
- public:
-  virtual ~WriteTagHolder() = default;
-  /// `phys_page` is the page-aligned guest-physical address.
-  virtual void drop_write_tags(u64 phys_page) = 0;
 };
 
 class CodePages {

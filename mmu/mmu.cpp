@@ -64,7 +64,7 @@ struct Mmu::TableMemory {
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
     if (u8* host = ram_host(phys, bytes)) [[likely]] {
-      phys_map.ram().mark_dirty(static_cast<u64>(host - phys_map.ram().host()));
+      phys_map.ram().mark_written(static_cast<u64>(host - phys_map.ram().host()));
       if (bytes == 8)
         write_unaligned<u64>(host, value);
       else
@@ -110,9 +110,13 @@ Mmu::Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer)
   update_rights();
   set_view(View::Kernel);
   code_pages_.add_tag_holder(*this);
+  phys_map_.ram().add_tag_holder(*this);
 }
 
-Mmu::~Mmu() { code_pages_.remove_tag_holder(*this); }
+Mmu::~Mmu() {
+  phys_map_.ram().remove_tag_holder(*this);
+  code_pages_.remove_tag_holder(*this);
+}
 
 // --- One page ---
 
@@ -174,7 +178,7 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
     if (code_pages_.has_code(phys_page)) return true;
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
     write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
-    phys_map_.ram().mark_dirty(ram_page << kPageShift);
+    phys_map_.ram().mark_written(ram_page << kPageShift);
   }
   if (access == Access::Fetch)
     fill_fetch(array(view, access), linear, host, phys_page, global);
@@ -192,7 +196,7 @@ void Mmu::read_page(const Page& page, u8* into, u64 bytes) {
 
 void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
   if (!page.host) return write_mmio(page.phys, from, bytes);
-  phys_map_.ram().mark_dirty(static_cast<u64>(page.host - phys_map_.ram().host()));
+  phys_map_.ram().mark_written(static_cast<u64>(page.host - phys_map_.ram().host()));
   const bool has_code = code_pages_.has_code(page.phys);
   // Boot loaders patch their code with what is there already.
   if (has_code && std::memcmp(page.host, from, bytes) == 0) return;

@@ -59,8 +59,8 @@ struct MmuStats {
 
 class Mmu final : public WriteTagHolder {
  public:
-  /// Paging off, A20 on. Registers itself with `code_pages` as a holder of write tags until destroyed. About
-  /// 300 KiB: not for the stack.
+  /// Paging off, A20 on. Registers itself with `code_pages` and the RAM as a holder of write tags until
+  /// destroyed. About 300 KiB: not for the stack.
   Mmu(PhysMap& phys_map, CodePages& code_pages, AccessObserver& observer);
   ~Mmu() override;
   Mmu(const Mmu&) = delete;
@@ -278,8 +278,7 @@ class Mmu final : public WriteTagHolder {
   bool peek_translate(u64 linear, u64& phys) const;
 
   void drop_write_tags(u64 phys_page) override;
-  /// Before the dirty bitmap is cleared: the next store to each page takes the slow path and marks it again.
-  void drop_all_write_tags();
+  void drop_all_write_tags() override;
 
   /// Takes over paging registers, PDPTEs and A20; flushes.
   void restore_paging(const PagingContext& context, bool a20_enabled);
@@ -386,8 +385,8 @@ class Mmu final : public WriteTagHolder {
   // By U/S, R/W, not-XD of a page: which (view, access) pairs may use it under CR0 and CR4 as they are.
   // Bit view * kAccessKinds + access.
   u16 rights_[8];
-  // By RAM page: may have a write tag in arrays_. Only pages that are marked dirty and hold no code: a page
-  // with its bit set may be given another tag without asking.
+  // By RAM page: may have a write tag in arrays_. Only pages that are marked in this epoch and hold no
+  // code: a page with its bit set may be given another tag without asking.
   std::vector<u64> write_tagged_;
   std::vector<Watch> watches_;
 };

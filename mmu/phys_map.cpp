@@ -187,7 +187,7 @@ u64 PhysMap::read(const Target& target, Width width) {
 void PhysMap::write(const Target& target, Width width, u64 value) {
   switch (target.kind) {
     case Kind::Ram:
-      ram_.mark_dirty(target.ram_offset);
+      ram_.mark_written(target.ram_offset);
       store_bytes_of_u64(target.host, width_bytes(width), value);
       return;
     case Kind::Mmio:
@@ -247,7 +247,7 @@ bool PhysMap::write_bytes(u64 phys, std::span<const u8> from) {
     const u64 count = std::min<u64>(target.bytes_left, from.size());
     if (target.kind == Kind::Ram) {
       for (u64 page = target.ram_offset & kPageMask; page < target.ram_offset + count; page += kPageBytes)
-        ram_.mark_dirty(page);
+        ram_.mark_written(page);
       std::memcpy(target.host, from.data(), count);
     } else {
       all_ram = false;

@@ -42,8 +42,14 @@ Ram::Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes)
       mapping_bytes_(mapping_bytes),
       host_(host),
       bytes_(bytes),
-      dirty_(align_up(bytes >> kPageShift, 64) / 64) {}
+      page_epoch_(align_up(bytes >> kPageShift, kGroupPages)),
+      group_epoch_(page_epoch_.size() / kGroupPages) {}
 
 Ram::~Ram() { munmap(mapping_, mapping_bytes_); }
+
+u64 Ram::end_epoch() {
+  for (WriteTagHolder* holder : holders_) holder->drop_all_write_tags();
+  return epoch_++;
+}
 
 }  // namespace reprise::mmu

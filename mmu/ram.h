@@ -1,4 +1,10 @@
-// Guest RAM: one contiguous host block, advised for huge pages, with a dirty bitmap.
+// Guest RAM: one contiguous host block, advised for huge pages, that knows when each page was last written.
+//
+// Time is counted in epochs. Whoever reads memory (state hash, lockstep, a checkpoint, a display) remembers the
+// epoch up to which it has read, and asks for the pages that were written later; so readers do not know of each
+// other. A page is marked before it is written: when a write tag for it is granted, by slow stores, by the page
+// walker and by DMA. A tag lets stores pass unseen, so every tag goes when an epoch ends. Epochs are no state of
+// the guest, which cannot see them.
 // All methods: the thread that runs the machine.
 #pragma once
 
@@ -7,16 +13,9 @@
 
 #include "common/result.h"
 #include "common/types.h"
+#include "mmu/write_tags.h"
 
 namespace reprise::mmu {
-
-/// Told of pages before their content changes.
-class DirtyListener {
- public:
-  virtual ~DirtyListener() = default;
-  /// `page` is a number: offset / 4096. Called at every mark_dirty, also for pages that are dirty already.
-  virtual void page_dirtied(u64 page) = 0;
-};
 
 /// Offsets are bytes from the start of RAM, not guest-physical addresses (there is a hole below 4 GiB).
 class Ram {
@@ -31,30 +30,44 @@ class Ram {
   const u8* host() const { return host_; }
   u64 bytes() const { return bytes_; }
 
-  /// A page is marked before it is written: when a write tag for it is granted, by slow stores and by DMA.
-  /// Clearing must drop write tags first.
-  void mark_dirty(u64 offset) {
-    if (listener_ != nullptr) [[unlikely]]
-      listener_->page_dirtied(offset >> kPageShift);
-    dirty_[offset >> (kPageShift + 6)] |= u64{1} << ((offset >> kPageShift) & 63);
+  /// The page at `offset` may be written from now on until the epoch ends. Touches no vector registers.
+  void mark_written(u64 offset) {
+    const u64 page = offset >> kPageShift;
+    page_epoch_[page] = epoch_;
+    group_epoch_[page / kGroupPages] = epoch_;
   }
-  bool dirty(u64 offset) const {
-    return (dirty_[offset >> (kPageShift + 6)] >> ((offset >> kPageShift) & 63)) & 1;
+
+  /// Ends the epoch and returns its number: 1 for the first. Every write tag is dropped.
+  u64 end_epoch();
+  /// The page at `offset` may have been written after the end of `epoch`. Since 0: ever; a page that was never
+  /// written is zero.
+  bool written_since(u64 epoch, u64 offset) const { return page_epoch_[offset >> kPageShift] > epoch; }
+  /// Calls visit(page) for all such pages in ascending order; `page` is a number: offset / 4096.
+  template <class Visit>
+  void for_each_written_since(u64 epoch, Visit&& visit) const {
+    for (u64 group = 0; group < group_epoch_.size(); ++group) {
+      if (group_epoch_[group] <= epoch) continue;
+      for (u64 page = group * kGroupPages; page < (group + 1) * kGroupPages; ++page)
+        if (page_epoch_[page] > epoch) visit(page);
+    }
   }
-  /// Bit i of word w is the page at offset (64 * w + i) * 4096.
-  std::vector<u64>& dirty_words() { return dirty_; }
-  /// At most one, or nullptr. It hears of every page written after write tags were dropped.
-  void set_dirty_listener(DirtyListener* listener) { listener_ = listener; }
-  bool has_dirty_listener() const { return listener_ != nullptr; }
+
+  /// Holders leave before the RAM goes.
+  void add_tag_holder(WriteTagHolder& holder) { holders_.push_back(&holder); }
+  void remove_tag_holder(WriteTagHolder& holder) { std::erase(holders_, &holder); }
 
  private:
+  static constexpr u64 kGroupPages = 64;
+
   Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes);
   u8* mapping_;  // what the host gave; host_ is its first 2 MiB boundary
   u64 mapping_bytes_;
   u8* host_;
   u64 bytes_;
-  std::vector<u64> dirty_;
-  DirtyListener* listener_ = nullptr;
+  u64 epoch_ = 1;
+  std::vector<u64> page_epoch_;   // by page, in whole groups: the last one in which it may have been written
+  std::vector<u64> group_epoch_;  // by group: the highest of its pages
+  std::vector<WriteTagHolder*> holders_;
 };
 
 }  // namespace reprise::mmu

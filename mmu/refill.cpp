@@ -29,9 +29,8 @@ bool Mmu::refill(u64 linear, Access access, View view) {
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
     const u64 bit = u64{1} << (ram_page % 64);
     if ((write_tagged_[ram_page / 64] & bit) == 0) {
-      if (phys_map_.ram().has_dirty_listener()) return false;  // it may use vector registers
       write_tagged_[ram_page / 64] |= bit;
-      phys_map_.ram().mark_dirty(ram_page << kPageShift);
+      phys_map_.ram().mark_written(ram_page << kPageShift);
     }
   }
   ++stats_.l1_misses[static_cast<unsigned>(access)];
@@ -56,8 +55,7 @@ bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
   u8* const host = ram_page(phys_page, Access::Write);
   if (host == nullptr || !code_pages_.has_code(phys_page)) return false;
   if (code_pages_.may_hit_code(phys_page + (linear - linear_page), bytes)) return false;
-  if (phys_map_.ram().has_dirty_listener()) return false;  // it may use vector registers
-  phys_map_.ram().mark_dirty(static_cast<u64>(host - phys_map_.ram().host()));
+  phys_map_.ram().mark_written(static_cast<u64>(host - phys_map_.ram().host()));
   ++stats_.stores_beside_code;
   const u64 host_page = reinterpret_cast<u64>(host);
   beside_code_ = {linear_page, host_page, host_page - linear_page, phys_page};

@@ -25,6 +25,8 @@ class Engine {
   virtual void delivering(Cpu& cpu, const Fault& event) { (void)cpu, (void)event; }
   /// Forgets all translations.
   virtual void flush() = 0;
+  /// Processor and memory are others than before: a saved state was loaded.
+  virtual void state_replaced() { flush(); }
   virtual const BlockCache& cache() const = 0;
   /// What it did, as lines of text, beyond what the cache tells.
   virtual std::string stats() const { return {}; }

@@ -51,6 +51,7 @@ constexpr u32 kHeaderAtapi = 1u << 5;
 constexpr u64 kTablePacket = 0x40;
 constexpr u64 kTableRegions = 0x80;
 constexpr u64 kRegionBytes = 16;
+constexpr u32 kMaxTableEntries = 0xffff;
 
 // Received FIS area, 4.2.1.
 constexpr u64 kFisPioSetup = 0x20;
@@ -448,22 +449,34 @@ void AhciPort::serialize(Archive& archive) {
   archive.tag("ahci port");
   for (u64* field : {&clb_phys_, &fb_phys_}) archive.value(*field);
   for (u32* field : {&is_, &ie_, &cmd_, &tfd_, &sig_, &sctl_, &serr_, &sact_, &ci_}) archive.value(*field);
-  archive.value(current_slot_);
+  archive.at_most(current_slot_, u8{kSlots - 1});
   archive.value(link_);
   archive.value(halted_);
   archive.value(soft_resetting_);
   archive.value(sign_deadline_ns_);
   for (Slot& slot : slots_) {
-    archive.value(slot.state);
+    archive.at_most(slot.state, State::Running);
     archive.value(slot.queued);
     archive.value(slot.deadline_ns);
     archive.value(slot.table_phys);
-    archive.value(slot.table_entries);
+    archive.at_most(slot.table_entries, kMaxTableEntries);
     slot.work.serialize(archive);
     slot.registers.serialize(archive);
   }
   if (unit_) unit_->serialize(archive);
   serialize_timer(archive, clock_, timer_);
+  if (!unit_ && works()) {
+    for (Slot& slot : slots_) slot.state = State::Empty;
+    sign_deadline_ns_ = Clock::kNever;
+    link_ = false;
+    archive.fail();
+  }
+}
+
+/// Something that only a port with a device does.
+bool AhciPort::works() const {
+  return link_ || sign_deadline_ns_ != Clock::kNever ||
+         std::ranges::any_of(slots_, [](const Slot& slot) { return slot.state == State::Running; });
 }
 
 std::string AhciPort::debug_dump() const {

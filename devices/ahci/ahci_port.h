@@ -80,6 +80,7 @@ class AhciPort {
   void fatal(u32 is_bit);
   void interrupt(u32 bits);
   bool started() const;
+  bool works() const;
 
   const unsigned index_;
   Clock& clock_;

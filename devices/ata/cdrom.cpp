@@ -388,11 +388,11 @@ void Cdrom::finish(Work& work, TaskFile& registers) {
 
 void Cdrom::serialize(Archive& archive) {
   archive.tag("atapi cdrom");
-  archive.value(power_);
+  archive.at_most(power_, Power::Sleep);
   archive.value(transfer_mode_);
   archive.value(tray_open_);
   archive.value(locked_);
-  archive.value(media_event_);
+  archive.at_most(media_event_, MediaEvent::Removal);
   for (Sense* sense : {&sense_, &attention_}) {
     archive.value(sense->key);
     archive.value(sense->code);

@@ -492,8 +492,8 @@ void Disk::finish(Work& work, TaskFile& registers) {
 
 void Disk::serialize(Archive& archive) {
   archive.tag("ata disk");
-  archive.value(power_);
-  archive.value(multiple_);
+  archive.at_most(power_, Power::Sleep);
+  archive.at_most(multiple_, kMaxMultiple);
   archive.value(transfer_mode_);
   archive.value(heads_);
   archive.value(track_sectors_);
@@ -505,6 +505,11 @@ void Disk::serialize(Archive& archive) {
   archive.value(queued_error_.error);
   archive.value(queued_error_.sector);
   archive.value(buffer_, kMaxBlockBytes);
+  // Addresses are divided by them.
+  if (heads_ == 0 || track_sectors_ == 0) {
+    reset();
+    archive.fail();
+  }
 }
 
 std::string Disk::debug_dump() const {

@@ -4,8 +4,8 @@ namespace reprise::devices::ata {
 
 void Work::serialize(Archive& archive) {
   archive.value(command);
-  archive.value(data);
-  archive.value(action);
+  archive.at_most(data, DataPhase::Packet);
+  archive.at_most(action, Action::Trim);
   archive.value(dma);
   archive.value(packet);
   archive.value(extended);
@@ -15,8 +15,8 @@ void Work::serialize(Archive& archive) {
   archive.value(failed_status);
   archive.value(tag);
   archive.value(first_byte);
-  archive.value(bytes);
-  archive.value(block_bytes);
+  archive.at_most(bytes, kMaxWorkBytes);
+  archive.at_most(block_bytes, kMaxBlockBytes);
   archive.value(failed_sector);
   archive.value(has_failed_sector);
 }

@@ -52,6 +52,8 @@ struct Work {
 /// PIO blocks and chunks of DMA are at most this long.
 inline constexpr u32 kMaxBlockBytes = 65536;
 inline constexpr std::size_t kPacketBytes = 12;
+/// No command asks for more: 32 bits of blocks of 2 KiB.
+inline constexpr u64 kMaxWorkBytes = u64{1} << 43;
 
 enum class Power : u8 { Active, Idle, Standby, Sleep };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/check.h"
+#include "common/hash.h"
 
 namespace reprise::devices {
 namespace {
@@ -86,6 +87,16 @@ void FwCfg::reset(ResetKind) {
   key_ = 0;
   position_ = 0;
   dma_high_ = 0;
+}
+
+u64 FwCfg::content_digest() const {
+  u64 digest = 0;
+  for (const auto& [key, bytes] : items_) digest = hash64(bytes, digest + key);
+  for (const auto& [name, bytes] : files_) {
+    digest = hash64({reinterpret_cast<const u8*>(name.data()), name.size()}, digest);
+    digest = hash64(bytes, digest);
+  }
+  return digest;
 }
 
 void FwCfg::serialize(Archive& archive) {

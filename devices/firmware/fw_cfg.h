@@ -38,6 +38,8 @@ class FwCfg final : public Device {
   /// `name` is at most kMaxNameBytes long. A file of that name is replaced.
   void set_file(const std::string& name, std::vector<u8> bytes);
   void set_file_number(const std::string& name, u64 value, unsigned bytes);
+  /// Of all items and files, which are no state: they are the same in every machine of one configuration.
+  u64 content_digest() const;
   /// nullptr when there is none.
   const std::vector<u8>* file(const std::string& name) const;
 

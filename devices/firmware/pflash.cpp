@@ -86,7 +86,7 @@ void Pflash::reset(ResetKind) {
 
 void Pflash::serialize(Archive& archive) {
   archive.tag("pflash");
-  archive.value(mode_);
+  archive.at_most(mode_, Mode::BufferConfirm);
   archive.value(status_);
   archive.value(buffer_offset_);
   archive.value(buffer_bytes_);

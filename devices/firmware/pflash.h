@@ -31,6 +31,10 @@ class Pflash final : public Device, public MmioHandler {
   void mmio_write(u64 offset, Width width, u64 value) override;
 
   u64 bytes() const { return content_.size(); }
+  /// A saved state was loaded: what keeps the content gets all of it.
+  void keep_loaded() {
+    if (save_ && !save_(0, content_)) ++failed_saves_;
+  }
   u64 failed_saves() const { return failed_saves_; }
 
  private:

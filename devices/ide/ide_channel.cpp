@@ -429,13 +429,13 @@ void IdeChannel::update_irq() {
 void IdeChannel::serialize(Archive& archive) {
   archive.tag("ide channel");
   for (TaskFile& file : registers_) file.serialize(archive);
-  archive.value(selected_);
-  archive.value(active_);
+  archive.at_most(selected_, u8{kUnits - 1});
+  archive.at_most(active_, u8{kUnits - 1});
   archive.value(device_control_);
   archive.value(interrupt_pending_);
   archive.value(irq_level_);
-  archive.value(phase_);
-  archive.value(step_);
+  archive.at_most(phase_, Phase::Resetting);
+  archive.at_most(step_, Step::Reset);
   work_.serialize(archive);
   archive.value(done_bytes_);
   archive.value(buffer_, 4 * kMaxBlockBytes);
@@ -444,11 +444,23 @@ void IdeChannel::serialize(Archive& archive) {
   bus_master_.serialize(archive);
   for (const auto& unit : units_)
     if (unit) unit->serialize(archive);
-  if (selected_ >= kUnits || active_ >= kUnits || position_ > block_end_ || block_end_ > buffer_.size()) {
+  serialize_timer(archive, clock_, timer_);
+  if (archive.loading() && !consistent()) {
     archive.fail();
     reset();
   }
-  serialize_timer(archive, clock_, timer_);
+}
+
+/// What the steps of a command rely on.
+bool IdeChannel::consistent() const {
+  if (position_ > block_end_ || block_end_ > buffer_.size() || done_bytes_ > work_.bytes) return false;
+  const bool waits = clock_.deadline_ns(timer_) != Clock::kNever;
+  if (phase_ == Phase::Resetting) return !waits || step_ == Step::Reset;
+  if (phase_ == Phase::Idle) return !waits;
+  if (!units_[active_]) return false;
+  const bool packet = work_.data == DataPhase::Packet;
+  if (packet) return phase_ == Phase::Data && block_end_ == kPacketBytes && buffer_.size() == kPacketBytes;
+  return work_.data != DataPhase::FromHost || buffer_.size() <= work_.bytes - done_bytes_;
 }
 
 std::string IdeChannel::debug_dump() const {

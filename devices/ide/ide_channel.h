@@ -94,6 +94,8 @@ class IdeChannel final : public PioHandler {
   void block_drained();
   void block_filled();
 
+  bool consistent() const;
+
   void raise_irq();
   void lower_irq();
   void update_irq();

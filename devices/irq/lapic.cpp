@@ -515,7 +515,13 @@ void Lapic::raise_error(u8 esr_bit) {
 
 void Lapic::serialize(Archive& archive) {
   archive.tag("lapic");
-  archive.value(apic_base_);
+  u64 apic_base = apic_base_;
+  archive.value(apic_base);
+  const u64 address_mask = ((u64{1} << config_.phys_bits) - 1) & kPageMask;
+  if ((apic_base & ~(address_mask | kBaseEnable | kBaseX2apic | kBaseBsp)) == 0)
+    apic_base_ = apic_base;
+  else
+    archive.fail();
   archive.value(tpr_);
   archive.value(logical_id_);
   archive.value(logical_model_);

@@ -113,7 +113,7 @@ void LapicTimer::reset() {
 }
 
 void LapicTimer::serialize(Archive& archive) {
-  archive.value(mode_);
+  archive.at_most(mode_, Mode::TscDeadline);
   archive.value(masked_);
   archive.value(initial_count_);
   archive.value(divide_configuration_);
@@ -121,6 +121,11 @@ void LapicTimer::serialize(Archive& archive) {
   archive.value(tsc_deadline_);
   if (!archive.loading()) return;
   divide_configuration_ &= kDivideMask;
+  // An expiry comes of a count, which is divided by.
+  if (mode_ != Mode::TscDeadline && expiry_ns_ != Clock::kNever && initial_count_ == 0) {
+    reset();
+    archive.fail();
+  }
   update_event();
 }
 

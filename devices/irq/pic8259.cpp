@@ -185,7 +185,7 @@ void Pic8259::serialize(Archive& archive) {
   archive.value(elcr_);
   archive.value(vector_base_);
   archive.value(first_input_);
-  archive.value(expect_);
+  archive.at_most(expect_, Expect::Icw4);
   archive.value(icw4_needed_);
   archive.value(single_);
   archive.value(auto_eoi_);

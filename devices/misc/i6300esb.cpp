@@ -140,7 +140,7 @@ void I6300Esb::serialize(Archive& archive) {
   archive.tag("i6300esb");
   archive.value(preload_);
   archive.value(unlock_step_);
-  archive.value(stage_);
+  archive.at_most(stage_, Stage::Second);
   archive.value(interrupt_active_);
   archive.value(expired_before_);
   serialize_timer(archive, clock_, timer_);

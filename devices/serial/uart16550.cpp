@@ -414,7 +414,7 @@ void Uart16550::serialize(Archive& archive) {
   archive.value(timeout_interrupt_);
   archive.value(rbr_);
   archive.value(polls_);
-  archive.value(transmitter_);
+  archive.at_most(transmitter_, Transmitter::Shifting);
   archive.value(shift_register_);
   transmit_fifo_.serialize(archive);
   receive_fifo_.serialize(archive);

@@ -228,7 +228,7 @@ void PitChannel::set_gate(bool level, i64 now) {
 void PitChannel::serialize(Archive& archive) {
   archive.value(mode_);
   archive.value(bcd_);
-  archive.value(access_);
+  archive.at_most(access_, Access::LowThenHigh);
   archive.value(gate_);
   archive.value(count_register_);
   archive.value(count_);

@@ -151,7 +151,14 @@ void Pc::serialize(Archive& archive) {
     if (rom_shadow_) rom_shadow_->update(host_bridge_);
     memory_map_changed();
   }
+  // Behind everything that flushes.
+  processors_.serialize_mmus(archive);
   scheduler_.serialize_timers(archive);
+}
+
+void Pc::state_replaced() {
+  if (variables_) variables_->keep_loaded();
+  for (const auto& processor : processors_) processor->engine->state_replaced();
 }
 
 std::string Pc::dump() {

@@ -63,6 +63,8 @@
 
 namespace reprise::machine {
 
+class Outside;
+
 /// Where the guest's output goes, and what is plugged in. All of it outlives the Pc.
 struct PcBackends {
   devices::CharBackend& com1;
@@ -95,6 +97,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// else, once. Error: two want the same place.
   Result<Done> plug_in(const std::vector<DeviceConfig>& devices);
 
+  /// Registers what takes events from outside: consoles, keyboard, power button.
+  void add_sinks(Outside& outside);
+
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
 
@@ -126,6 +131,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   /// Processors, devices and wires; RAM is separate.
   void serialize(Archive& archive);
+  /// What the board consists of, line by line: a board of the same lines can load what this one saves.
+  std::vector<std::string> shape();
+  /// The whole state was replaced, memory too: nothing that engines have translated holds.
+  void state_replaced();
   /// Registers of every processor and device, for a person.
   std::string dump();
 

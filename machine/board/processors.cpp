@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cpu/state/flags.h"
+#include "cpu/system/loaded_state.h"
 
 namespace reprise::machine {
 
@@ -57,9 +58,25 @@ std::string Processors::failure() const {
 void Processors::serialize(Archive& archive) {
   turns_.serialize(archive);
   for (const auto& processor : all_) {
-    processor->cpu.state.serialize(archive);
-    if (archive.loading()) processor->cpu.state_replaced();
+    cpu::CpuState& state = processor->cpu.state;
+    state.serialize(archive);
+    if (!archive.loading()) continue;
+    if (!cpu::impossible_in(state, processor->cpu.profile).empty()) {
+      state = cpu::reset_state(processor->cpu.profile.signature(), 0);
+      archive.fail();
+    }
+    processor->cpu.state_replaced();
+  }
+}
+
+void Processors::serialize_mmus(Archive& archive) {
+  for (const auto& processor : all_) {
     processor->cpu.mmu.serialize(archive);
+    const cpu::CpuState& state = processor->cpu.state;
+    const mmu::PagingContext& paging = processor->cpu.mmu.context();
+    if (paging.cr0 != state.cr0 || paging.cr3 != state.cr3 || paging.cr4 != state.cr4 ||
+        paging.efer != state.efer)
+      archive.fail();
   }
 }
 

@@ -48,8 +48,10 @@ class Processors final : public RetiredCounter {
   /// What an engine has to say about why the run must end; empty: nothing.
   std::string failure() const;
 
-  /// Their states and MMUs; their local APICs are devices.
+  /// Their turns and states; their local APICs are devices.
   void serialize(Archive& archive);
+  /// Their MMUs. A load has to come behind everything that flushes them.
+  void serialize_mmus(Archive& archive);
 
  private:
   std::vector<std::unique_ptr<Processor>> all_;

@@ -23,13 +23,10 @@ u64 VcpuTurns::draw() { return derive_seed(random_++, 0); }
 
 void VcpuTurns::serialize(Archive& archive) {
   archive.tag("turns");
-  archive.value(policy_);
+  archive.at_most(policy_, Policy::RoundRobin);
   archive.value(random_);
-  archive.value(current_);
+  archive.at_most(current_, processors_ - 1);
   archive.value(end_);
-  if (!archive.loading()) return;
-  current_ %= processors_;
-  policy_ = Policy::RoundRobin;
 }
 
 }  // namespace reprise::machine

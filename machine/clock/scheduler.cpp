@@ -64,12 +64,18 @@ void Scheduler::serialize_timers(Archive& archive) {
     const auto place = std::ranges::lower_bound(orders, timer.order);
     u64 rank = timer.deadline_ns == kNever ? 0 : static_cast<u64>(place - orders.begin());
     archive.value(timer.deadline_ns);
-    archive.value(rank);
+    archive.at_most(rank, timers_.size());
     if (archive.loading()) timer.order = rank;
   }
   if (!archive.loading()) return;
-  next_order_ = timers_.size();
+  next_order_ = timers_.size() + 1;
   update_next();
+}
+
+std::vector<std::string> Scheduler::timer_names() const {
+  std::vector<std::string> names;
+  for (const Timer& timer : timers_) names.push_back(timer.name);
+  return names;
 }
 
 std::string Scheduler::dump() const {

@@ -65,12 +65,14 @@ class Scheduler final : public Clock {
 
   /// Idle time. Before the devices, which arm their own timers when they load.
   void serialize_time(Archive& archive) {
-    archive.value(idle_ns_);
-    archive.value(stalled_ns_);
+    archive.at_most(idle_ns_, kMaxNs);
+    archive.at_most(stalled_ns_, kMaxNs);
   }
   /// Deadlines, and which of equal ones was armed first. After the devices.
   void serialize_timers(Archive& archive);
 
+  /// In the order of their creation.
+  std::vector<std::string> timer_names() const;
   /// A line per armed timer, for a person.
   std::string dump() const;
 
@@ -82,6 +84,7 @@ class Scheduler final : public Clock {
     u64 order = 0;  // of arming
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
+  static constexpr u64 kMaxNs = u64{1} << 62;
 
   /// The timer to fire first among those armed before `order_limit`, or kNone.
   std::size_t first_due(u64 now, u64 order_limit) const;

@@ -39,7 +39,7 @@ class RomShadow::Unshadowed final : public MmioHandler {
     if (!segment_.write_ram) return;
     // RAM below 1 MiB lies at its own address.
     const u64 ram_offset = segment_.first_phys + offset;
-    ram_.mark_dirty(ram_offset);
+    ram_.mark_written(ram_offset);
     for (unsigned i = 0; i < width_bytes(width); ++i)
       ram_.host()[ram_offset + i] = static_cast<u8>(value >> (8 * i));
   }

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "common/ports.h"
@@ -29,6 +30,7 @@ class RomShadow {
   bool update(const devices::HostBridge& bridge);
 
   u64 rom_phys() const;
+  std::span<const u8> rom() const { return rom_; }
 
  private:
   class Unshadowed;

@@ -55,8 +55,7 @@ struct LockstepEngine::Shadow {
         map(*ram),
         tap(Tap::Mode::Replay, real_tap.tap, real_tap.tap, real_tap.log),
         processor(tap, tap, map, code_pages, real.profile, log),
-        interp(real.profile, code_pages, max_block_insns),
-        pages(*ram) {
+        interp(real.profile, code_pages, max_block_insns) {
     tap.attach(processor);
     map.set_tap(&tap);
     processor.apic_id = real.apic_id;
@@ -69,7 +68,6 @@ struct LockstepEngine::Shadow {
   Tap tap;
   Cpu processor;
   cpu::InterpEngine interp;
-  PageLog pages;
   u64 map_version = ~u64{0};
 };
 
@@ -101,7 +99,7 @@ void LockstepEngine::start() {
     if (!zero) std::memcpy(shadow_->ram->host() + at, page, kPageBytes);
   }
   shadow_->processor.mmu.adopt_second_level(cpu_.mmu.second_level());
-  pages_.emplace(cpu_.mmu.phys_map().ram());
+  base_pages_.emplace(ram.bytes());
   cpu_.mmu.phys_map().set_tap(&tap_.tap);
   tap_.log.clear();
   flushes_apart_ = ~u64{0};
@@ -110,6 +108,15 @@ void LockstepEngine::start() {
 void LockstepEngine::flush() {
   tested_->flush();
   if (shadow_ != nullptr) shadow_->interp.flush();
+}
+
+/// The next run() begins with another copy of memory.
+void LockstepEngine::state_replaced() {
+  tested_->state_replaced();
+  pending_event_.reset();
+  if (shadow_ == nullptr) return;
+  cpu_.mmu.phys_map().set_tap(nullptr);
+  shadow_.reset();
 }
 
 void LockstepEngine::delivering(Cpu& cpu, const cpu::Fault& event) {
@@ -190,11 +197,25 @@ void LockstepEngine::begin_slice() {
   shadow_->processor.stop_requested = cpu_.stop_requested;
   shadow_->processor.debug_hits = 0;
   shadow_->processor.task_fault = false;
-  cpu_.mmu.drop_all_write_tags();
-  shadow_->processor.mmu.drop_all_write_tags();
-  pages_->clear();
-  shadow_->pages.clear();
   if (base_tlb_.history() != cpu_.mmu.second_level().history()) base_tlb_ = cpu_.mmu.second_level();
+  mark_base();
+}
+
+/// Both memories are as they are at the base. What is written from now on is known.
+void LockstepEngine::mark_base() {
+  base_pages_->clear();
+  forget_writes();
+}
+
+void LockstepEngine::forget_writes() {
+  real_epoch_ = cpu_.mmu.phys_map().ram().end_epoch();
+  shadow_epoch_ = shadow_->ram->end_epoch();
+}
+
+/// The real processor has run since the base and the shadow has not.
+void LockstepEngine::keep_base_pages() {
+  cpu_.mmu.phys_map().ram().for_each_written_since(
+      real_epoch_, [&](u64 page) { base_pages_->keep(page, shadow_->ram->host() + page * kPageBytes); });
 }
 
 RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
@@ -205,6 +226,7 @@ RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
   for (;;) {
     begin_slice();
     const RunExit exit = tested_->run(cpu, std::min(slice(), target - cpu.state.retired));
+    keep_base_pages();
     const u64 instructions = cpu.state.retired - base_.state.retired;
     ++slices_;
     instructions_ += instructions;
@@ -304,9 +326,10 @@ std::string LockstepEngine::compare_tlbs() const {
 
 std::string LockstepEngine::compare_pages() {
   std::string text;
-  const u8* const real = cpu_.mmu.phys_map().ram().host();
+  const mmu::Ram& real_ram = cpu_.mmu.phys_map().ram();
+  const u8* const real = real_ram.host();
   const u8* const other = shadow_->ram->host();
-  const auto compare_page = [&](u32 page) {
+  const auto compare_page = [&](u64 page) {
     ++pages_compared_;
     const u64 at = page * kPageBytes;
     if (std::memcmp(real + at, other + at, kPageBytes) == 0) return;
@@ -319,9 +342,10 @@ std::string LockstepEngine::compare_pages() {
                           shadow_->map.phys_of_ram(at + i).value_or(0), one, two);
     }
   };
-  for (const u32 page : pages_->pages()) compare_page(page);
-  for (const u32 page : shadow_->pages.pages())
-    if (pages_->before(page) == nullptr) compare_page(page);
+  real_ram.for_each_written_since(real_epoch_, compare_page);
+  shadow_->ram->for_each_written_since(shadow_epoch_, [&](u64 page) {
+    if (!real_ram.written_since(real_epoch_, page * kPageBytes)) compare_page(page);
+  });
   return text.empty() ? text : fmt::format("memory (engine, interpreter):\n{}", text);
 }
 
@@ -339,7 +363,7 @@ void LockstepEngine::restore(Cpu& cpu) const {
   cpu.task_fault = false;
 }
 
-void LockstepEngine::put_page(Cpu& cpu, u32 page, const u8* bytes) {
+void LockstepEngine::put_page(Cpu& cpu, u64 page, const u8* bytes) {
   mmu::PhysMap& map = cpu.mmu.phys_map();
   const u64 at = page * kPageBytes;
   u8* const host = map.ram().host() + at;
@@ -347,26 +371,26 @@ void LockstepEngine::put_page(Cpu& cpu, u32 page, const u8* bytes) {
   if (first == bytes + kPageBytes) return;
   u64 from = static_cast<u64>(first - bytes), to = kPageBytes;
   while (bytes[to - 1] == host[to - 1]) --to;
+  map.ram().mark_written(at);
   std::memcpy(host + from, bytes + from, to - from);
   if (const std::optional<u64> phys = map.phys_of_ram(at + from))
     cpu.mmu.code_pages().written(*phys, to - from);
 }
 
 void LockstepEngine::roll_back() {
-  const auto put_back = [&](u32 page) {
-    const u8* before = shadow_->pages.before(page);
-    PageLog::Bytes bytes;
-    std::memcpy(bytes.data(), before != nullptr ? before : shadow_->ram->host() + page * kPageBytes,
-                kPageBytes);
-    put_page(cpu_, page, bytes.data());
-    put_page(shadow_->processor, page, bytes.data());
+  mmu::Ram& real_ram = cpu_.mmu.phys_map().ram();
+  const auto put_back = [&](u64 page) {
+    // Only the shadow wrote what is not kept: the real page is as it was.
+    const u8* const before = base_pages_->find(page);
+    const u8* const bytes = before != nullptr ? before : real_ram.host() + page * kPageBytes;
+    put_page(cpu_, page, bytes);
+    put_page(shadow_->processor, page, bytes);
   };
-  for (const u32 page : pages_->pages()) put_back(page);
-  for (const u32 page : shadow_->pages.pages()) put_back(page);
+  real_ram.for_each_written_since(real_epoch_, put_back);
+  shadow_->ram->for_each_written_since(shadow_epoch_, put_back);
   restore(cpu_);
   restore(shadow_->processor);
-  pages_->clear();
-  shadow_->pages.clear();
+  forget_writes();
   tap_.tap.rewind(base_.events, base_.interrupt_pending);
   shadow_->tap.rewind(base_.events, base_.interrupt_pending);
 }
@@ -383,6 +407,7 @@ std::string LockstepEngine::attempt(cpu::Engine& engine, u64 instructions) {
     exit = engine.run(cpu_, target - before);
     standstills += cpu_.state.retired == before ? 1 : 0;
   }
+  keep_base_pages();
   if (!tap_.tap.difference().empty()) return fmt::format("access to a device: {}", tap_.tap.difference());
   // What the interpreter does beyond is none of the engine's.
   std::vector<DeviceEvent> beyond(tap_.log.begin() + static_cast<std::ptrdiff_t>(tap_.tap.replayed()),
@@ -413,9 +438,9 @@ void LockstepEngine::advance_base(u64 instructions) {
     forget_resume_flag(shadow.state);
     (void)shadow_->interp.run(shadow, 1);
   }
-  for (const u32 page : shadow_->pages.pages())
-    put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes);
-  shadow_->pages.clear();
+  shadow_->ram->for_each_written_since(
+      shadow_epoch_, [&](u64 page) { put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes); });
+  mark_base();
   base_ = {shadow.state,
            shadow.mmu.context(),
            shadow.mmu.a20_enabled(),

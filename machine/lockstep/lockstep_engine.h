@@ -13,8 +13,8 @@
 
 #include "cpu/engine/interp_engine.h"
 #include "jit/jit_options.h"
+#include "machine/lockstep/base_pages.h"
 #include "machine/lockstep/device_log.h"
-#include "machine/lockstep/page_log.h"
 
 namespace reprise::machine {
 
@@ -37,6 +37,7 @@ class LockstepEngine final : public cpu::Engine {
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
   void delivering(cpu::Cpu& cpu, const cpu::Fault& event) override;
   void flush() override;
+  void state_replaced() override;
   const cpu::BlockCache& cache() const override { return tested_->cache(); }
   std::string stats() const override;
   /// Empty while the engines agree; else the report, its first line one sentence.
@@ -65,6 +66,9 @@ class LockstepEngine final : public cpu::Engine {
   void deliver_pending();
   void adopt_map();
   void begin_slice();
+  void mark_base();
+  void forget_writes();
+  void keep_base_pages();
   u64 slice();
 
   /// Lets the shadow run what the real processor did since they were equal. Empty: no difference.
@@ -78,7 +82,7 @@ class LockstepEngine final : public cpu::Engine {
   void search(const std::string& difference, u64 instructions);
   void roll_back();
   void restore(cpu::Cpu& cpu) const;
-  void put_page(cpu::Cpu& cpu, u32 page, const u8* bytes);
+  void put_page(cpu::Cpu& cpu, u64 page, const u8* bytes);
   std::string attempt(cpu::Engine& engine, u64 instructions);
   std::vector<Step> trace(u64 instructions);
   void advance_base(u64 instructions);
@@ -92,7 +96,9 @@ class LockstepEngine final : public cpu::Engine {
   std::unique_ptr<cpu::Engine> tested_;
   std::vector<std::unique_ptr<cpu::Engine>> retired_engines_;  // code listeners cannot leave
   std::unique_ptr<Shadow> shadow_;
-  std::optional<PageLog> pages_;
+  std::optional<BasePages> base_pages_;
+  u64 real_epoch_ = 0;    // of the real memory, and of the shadow's: what was written later was written since
+  u64 shadow_epoch_ = 0;  // the base
   Base base_;
   mmu::SecondLevelTlb base_tlb_;  // of both, at the base
   std::optional<cpu::Fault> pending_event_;

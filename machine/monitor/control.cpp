@@ -6,6 +6,7 @@
 
 #include "machine/board/engine_factory.h"
 #include "machine/monitor/command.h"
+#include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
 
 namespace reprise::machine::monitor {
@@ -25,8 +26,8 @@ std::string_view state_name(Machine& machine) {
   return "running";
 }
 
-Outcome press(Machine& machine, InputChannel button) {
-  machine.inbox().post({button, {}});
+Outcome press(Machine& machine, std::string_view button) {
+  machine.inbox().post({std::string(button), ButtonEvent{}});
   return Answer{};
 }
 
@@ -101,8 +102,8 @@ Outcome quit(Machine& machine, const Arguments&) {
   return Answer{};
 }
 
-Outcome reset(Machine& machine, const Arguments&) { return press(machine, InputChannel::Reset); }
-Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, InputChannel::PowerButton); }
+Outcome reset(Machine& machine, const Arguments&) { return press(machine, kResetButtonSink); }
+Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, kPowerButtonSink); }
 
 Outcome eject(Machine& machine, const Arguments& arguments) {
   return change_medium(machine, arguments, {"force"});

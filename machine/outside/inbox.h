@@ -1,8 +1,6 @@
 // Inbox: the one way by which the outside world reaches guest state.
 //
-// Host threads post; the machine takes what is there between two slices of execution, and stamps each message
-// with the instruction count and the virtual time at which it was taken. The log of stamped messages is all
-// that a second run needs in order to see the same outside.
+// Host threads post; the machine takes what is there between two slices of execution.
 #pragma once
 
 #include <atomic>
@@ -12,25 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "common/types.h"
+#include "machine/outside/event.h"
 
 namespace reprise::machine {
 
-/// Console: the virtio console's. PowerButton and Reset carry no bytes: the user pressed the button. Medium:
-/// a change of removable media, told in words ("insert cdrom0 FILE").
-enum class InputChannel : u8 { Com1, Com2, Console, PowerButton, Reset, Medium };
-/// Com1, Com2, Console: bytes that wait until the device has room.
-inline constexpr unsigned kByteChannels = 3;
-
 struct InputMessage {
-  InputChannel channel = InputChannel::Com1;
-  std::vector<u8> bytes;
-};
-
-struct StampedInput {
-  u64 retired = 0;  // instructions, over all vCPUs
-  u64 virtual_ns = 0;
-  InputMessage message;
+  std::string sink;  // who is to get it: machine/outside/outside.h
+  Event event;
 };
 
 class Inbox {

@@ -104,7 +104,8 @@ void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medi
   Owned& owned = owned_.at(drive);
   owned.config = config;
   owned.format = std::move(medium.format);
-  owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters);
+  owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,
+                                                attached_.at(drive).name, *on_host_error_);
   attached_.at(drive).medium = owned.medium.get();
 }
 

@@ -30,6 +30,9 @@ class DiskSet {
   std::unique_ptr<devices::BlockBackend> replace(std::size_t drive, const DiskConfig& config,
                                                  OpenedImage medium);
 
+  /// Errors of the host that drives get from now on.
+  void on_host_error(HostErrorListener listener) { *on_host_error_ = std::move(listener); }
+
  private:
   struct Owned {
     DiskConfig config;
@@ -40,6 +43,7 @@ class DiskSet {
   void take(std::size_t drive, const DiskConfig& config, OpenedImage medium);
 
   std::vector<Owned> owned_;
+  std::unique_ptr<HostErrorListener> on_host_error_ = std::make_unique<HostErrorListener>();
   std::vector<AttachedDisk> attached_;  // like owned_
 };
 

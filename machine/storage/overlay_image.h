@@ -1,36 +1,66 @@
-// Writes of a run over a base that is never written: they go to a file without a name, at the offsets of the
-// disk, and are gone with the run. The file is sparse, so it takes only what the guest writes; it cannot
-// outlive the process.
+// Writes of a run over a base that is never written: they go to files without names, at the offsets of the
+// disk, and are gone with the run. The files are sparse, so they take only what the guest writes; they cannot
+// outlive the process. Each generation is such a file, made at its first write.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "common/result.h"
 #include "devices/backend.h"
+#include "devices/block_generations.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/sector_map.h"
 
 namespace reprise::machine {
 
-class OverlayImage final : public devices::BlockBackend {
+class OverlayImage final : public devices::BlockBackend, public devices::BlockGenerations {
  public:
-  /// The overlay's file lies in TMPDIR.
+  /// The overlay's files lie in TMPDIR.
   static Result<std::unique_ptr<OverlayImage>> create(std::unique_ptr<devices::BlockBackend> base);
 
+  // BlockBackend
   u64 bytes() const override { return base_->bytes(); }
   bool read_only() const override { return false; }
   devices::BlockStatus read(u64 offset, std::span<u8> into) override;
   devices::BlockStatus write(u64 offset, std::span<const u8> from) override;
   devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
   devices::BlockStatus discard(u64 offset, u64 bytes) override;
+  devices::BlockGenerations* generations() override { return this; }
+
+  // BlockGenerations
+  devices::BlockBackend& base() override { return *base_; }
+  Generation current() const override { return layers_.back().generation; }
+  Generation begin() override;
+  bool go_back(Generation generation) override;
+  devices::BlockStatus forget(Generation generation) override;
+  void clear() override;
+  devices::BlockStatus read_as_of(Generation generation, u64 offset, std::span<u8> into) override;
+  std::optional<Range> next_written(Generation generation, u64 offset) const override;
 
  private:
-  OverlayImage(std::unique_ptr<devices::BlockBackend> base, HostFd fd)
-      : base_(std::move(base)), fd_(std::move(fd)) {}
+  static constexpr u64 kCopyBytes = u64{1} << 20;
+  struct Layer {
+    Generation generation;
+    HostFd fd = {};  // none: nothing has been written
+    SectorMap written = {};
+  };
+
+  OverlayImage(std::unique_ptr<devices::BlockBackend> base, HostFd fd) : base_(std::move(base)) {
+    layers_.push_back({1, std::move(fd)});
+  }
+
+  /// Its place in layers_, or layers_.size().
+  std::size_t place_of(Generation generation) const;
+  devices::BlockStatus read_layers(std::size_t layers, u64 offset, std::span<u8> into);
+  static devices::BlockStatus read_layer(const Layer& layer, u64 offset, std::span<u8> into);
+  devices::BlockStatus prepare_write(Layer& layer) const;
+  /// Copies the sectors of `from`, but for those that are in `newer`.
+  devices::BlockStatus copy(const Layer& from, Layer& to, const SectorMap* newer) const;
 
   std::unique_ptr<devices::BlockBackend> base_;
-  HostFd fd_;
-  SectorMap written_;
+  Generation next_generation_ = 2;
+  std::vector<Layer> layers_;  // by generation, never empty; the last takes the writes
 };
 
 }  // namespace reprise::machine

@@ -45,4 +45,26 @@ u64 SectorMap::run(u64 first, u64 limit, bool& in_map) const {
   return length;
 }
 
+std::optional<SectorMap::Run> SectorMap::next(u64 from) const {
+  for (auto entry = leaves_.lower_bound(from / kLeafSectors); entry != leaves_.end(); ++entry) {
+    const u64 begin = std::max(from, entry->first * kLeafSectors);
+    const u64 end = (entry->first + 1) * kLeafSectors;
+    if (!entry->second.sectors) return Run{begin, end - begin};
+    const std::bitset<kLeafSectors>& held = *entry->second.sectors;
+    u64 first = begin;
+    while (first < end && !held.test(first % kLeafSectors)) ++first;
+    if (first == end) continue;
+    u64 last = first;
+    while (last < end && held.test(last % kLeafSectors)) ++last;
+    return Run{first, last - first};
+  }
+  return std::nullopt;
+}
+
+u64 SectorMap::sectors() const {
+  u64 count = 0;
+  for (const auto& [index, leaf] : leaves_) count += leaf.sectors ? leaf.sectors->count() : kLeafSectors;
+  return count;
+}
+
 }  // namespace reprise::machine

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <bitset>
+#include <map>
 #include <memory>
-#include <unordered_map>
+#include <optional>
 
 #include "common/types.h"
 
@@ -16,14 +17,21 @@ class SectorMap {
   /// How many sectors from `first` on, at most `limit` (above 0), are all in the map or all not; `in_map`
   /// says which.
   u64 run(u64 first, u64 limit, bool& in_map) const;
+  struct Run {
+    u64 first = 0;
+    u64 sectors = 0;
+  };
+  /// Sectors of the map at or behind `from` that follow each other: the first such, as far as one look goes.
+  std::optional<Run> next(u64 from) const;
+  /// How many there are.
+  u64 sectors() const;
 
  private:
   static constexpr u64 kLeafSectors = 65536;  // 32 MiB of the disk
   struct Leaf {
     std::unique_ptr<std::bitset<kLeafSectors>> sectors;  // nullptr: all of them
   };
-  // Looked up only, so its order does not matter.
-  std::unordered_map<u64, Leaf> leaves_;
+  std::map<u64, Leaf> leaves_;  // by first sector / kLeafSectors
 };
 
 }  // namespace reprise::machine

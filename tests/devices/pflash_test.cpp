@@ -75,6 +75,17 @@ TEST_F(PflashTest, ErrorsAreInTheStatus) {
   EXPECT_EQ(flash.failed_saves(), 1u);
 }
 
+TEST_F(PflashTest, WhatWasLoadedGoesToWhatKeepsIt) {
+  Pflash other(std::vector<u8>(0x4000, 0x77), {});
+  ASSERT_TRUE(load(flash, saved(other)));
+  EXPECT_EQ(kept, std::vector<u8>(0x4000, 0x5a)) << "not before the whole state is known to be good";
+  flash.keep_loaded();
+  EXPECT_EQ(kept, std::vector<u8>(0x4000, 0x77));
+  host_fails = true;
+  flash.keep_loaded();
+  EXPECT_EQ(flash.failed_saves(), 1u);
+}
+
 TEST_F(PflashTest, Noise) {
   Noise noise(3);
   for (int i = 0; i < 20'000; ++i) noise.page(flash, 0x8000);

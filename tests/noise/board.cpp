@@ -256,6 +256,29 @@ void Board::save_and_load() {
   if (!std::ranges::equal(saved.bytes(), again.bytes())) problem_ = "a loaded state is saved differently";
 }
 
+bool Board::load_made_up(Random& random) {
+  Archive saved;
+  pc_->serialize(saved);
+  std::vector<u8> changed(saved.bytes().begin(), saved.bytes().end());
+  for (u64 count = 1 + random.below(6); count != 0; --count) {
+    const u64 value = noisy_value(random);
+    const u64 width = u64{1} << random.below(4);
+    const u64 at = random.below(changed.size());
+    for (u64 i = 0; i < width && at + i < changed.size(); ++i)
+      changed[at + i] = static_cast<u8>(value >> (8 * i));
+  }
+  build();
+  Archive load(changed);
+  pc_->serialize(load);
+  if (load.ok()) return true;
+  build();
+  Archive again(saved.bytes());
+  pc_->serialize(again);
+  // What an accepted state led to may be refused in turn.
+  if (!again.ok()) build();
+  return false;
+}
+
 u64 Board::digest() {
   Archive archive;
   pc_->serialize(archive);

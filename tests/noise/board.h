@@ -80,6 +80,8 @@ class Board final : public MachineControl {
 
   /// Saves the machine, builds another and loads it there.
   void save_and_load();
+  /// The same with some of the state's numbers changed. False: it was refused, and the true one is loaded.
+  bool load_made_up(Random& random);
   void reset();
   machine::Pc& pc() { return *pc_; }
   const std::vector<std::unique_ptr<Medium>>& media() const { return media_; }

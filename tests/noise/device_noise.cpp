@@ -2,7 +2,8 @@
 //
 // Each case is a process of its own: a crash, a report of a sanitizer or too much processor time of one case
 // ends that case, and the line that repeats it is printed. A case runs twice: straight through, and with the
-// machine saved and loaded at random moments. Both must read the same and end in the same state.
+// machine saved and loaded at random moments. Both must read the same and end in the same state. With --made-up N it
+// runs once, and N states with numbers that nobody saved are loaded on the way, as far as they are not refused.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -32,6 +33,7 @@ struct Options {
   u64 cases = 0;       // 0: one of each device and as many of the board
   double seconds = 0;  // of processor time; 0: as many cases as asked
   u64 steps = 4000;
+  u64 made_up = 0;     // states to be loaded in each case
   std::string device;  // empty: each in turn
 };
 
@@ -40,12 +42,14 @@ struct Outcome {
   u64 events = 0;
   u64 virtual_ns = 0;
   u64 heap_bytes = 0;
+  u64 loaded = 0;  // made-up states
 };
 
 struct Case {
   u64 seed;
   u64 number;
   u64 steps;
+  u64 made_up;
   const Player* player;  // nullptr: the whole board
   Firmware firmware;
 };
@@ -137,6 +141,20 @@ std::string run_case(const Case& test, Outcome& outcome) {
   return straight.board().problem();
 }
 
+/// Whatever a state says, neither loading it nor what comes then may harm. Empty: all is well.
+std::string run_made_up(const Case& test, Outcome& outcome) {
+  Run run(test);
+  Random moments(test.number + 78);
+  for (u64 step = 0; step < test.steps; ++step) {
+    if (moments.below(test.steps) < test.made_up && run.board().load_made_up(moments)) ++outcome.loaded;
+    run.step();
+  }
+  outcome.accesses = run.board().accesses();
+  outcome.events = run.board().events();
+  outcome.virtual_ns = run.board().pc().scheduler().now_ns();
+  return run.board().pc().dump().empty() ? "the dump of the board is empty" : "";
+}
+
 /// In a process of its own. Nothing when it failed; the reason has been printed.
 std::optional<Outcome> run_apart(const Case& test, double& cpu_s) {
   int ends[2];
@@ -148,7 +166,7 @@ std::optional<Outcome> run_apart(const Case& test, double& cpu_s) {
     const rlimit limit{kCaseSeconds, kCaseSeconds};
     ::setrlimit(RLIMIT_CPU, &limit);
     Outcome outcome;
-    const std::string problem = run_case(test, outcome);
+    const std::string problem = test.made_up != 0 ? run_made_up(test, outcome) : run_case(test, outcome);
     if (!problem.empty()) fmt::print(stderr, "device_noise: {}\n", problem);
     const bool told = ::write(ends[1], &outcome, sizeof outcome) == sizeof outcome;
     std::exit(problem.empty() && told ? 0 : 1);
@@ -199,12 +217,14 @@ int run(const Options& options) {
       for (const Player& other : players())
         if (options.device == other.name) player = &other;
     }
-    const Case test{options.seed, number, options.steps, player, choose_firmware(number)};
+    const Case test{options.seed, number, options.steps, options.made_up, player, choose_firmware(number)};
     double cpu_s = 0;
     const std::optional<Outcome> outcome = run_apart(test, cpu_s);
     if (!outcome) {
-      fmt::print(stderr, "failed; to repeat it: device_noise --seed {} --case {} --device {} --steps {}\n",
-                 options.seed, number, name_of(player), options.steps);
+      fmt::print(
+          stderr,
+          "failed; to repeat it: device_noise --seed {} --case {} --device {} --steps {} --made-up {}\n",
+          options.seed, number, name_of(player), options.steps, options.made_up);
       return 1;
     }
     for (Sum* sum : {&sums[name_of(player)], &total}) {
@@ -212,6 +232,7 @@ int run(const Options& options) {
       sum->outcome.accesses += outcome->accesses;
       sum->outcome.events += outcome->events;
       sum->outcome.virtual_ns += outcome->virtual_ns;
+      sum->outcome.loaded += outcome->loaded;
       sum->outcome.heap_bytes = std::max(sum->outcome.heap_bytes, outcome->heap_bytes);
       sum->cpu_s += cpu_s;
     }
@@ -219,6 +240,7 @@ int run(const Options& options) {
   }
   for (const auto& [name, sum] : sums) print(name, sum);
   print("all", total);
+  if (options.made_up != 0) fmt::print("{} made-up states were loaded\n", total.outcome.loaded);
   return 0;
 }
 
@@ -235,6 +257,7 @@ bool parse(int argc, char** argv, Options& options) {
     if (name == "--seed") good = number_of(value, options.seed);
     if (name == "--cases") good = number_of(value, options.cases);
     if (name == "--case") good = number_of(value, options.only_case.emplace());
+    if (name == "--made-up") good = number_of(value, options.made_up);
     if (name == "--seconds") good = number_of(value, options.seconds);
     if (name == "--steps") good = number_of(value, options.steps) && options.steps >= 4;
     if (name == "--device") {
@@ -255,7 +278,7 @@ int main(int argc, char** argv) {
   if (reprise::noise::parse(argc, argv, options)) return reprise::noise::run(options);
   fmt::print(stderr,
              "usage: device_noise [--seed N] [--cases N | --seconds S | --case K] [--device NAME] [--steps "
-             "N]\nDevices: board");
+             "N] [--made-up N]\nDevices: board");
   for (const auto& player : reprise::noise::players()) fmt::print(stderr, " {}", player.name);
   fmt::print(stderr, "\n");
   return 2;

@@ -23,7 +23,8 @@ LAYERS = {
 # Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "plug", "boot", "firmware", "outside", "lockstep", "board", "", "monitor"],
+    "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "lockstep", "board", "",
+                "monitor"],
 }
 # Single headers that a folder may include beyond its layers.
 EXTRA_HEADERS = {("frontend", "devices/backend.h"), ("frontend", "cpu/profile/cpu_model.h")}

@@ -394,7 +394,7 @@ TEST_F(MmuAccess, MixedPages) {
   ASSERT_TRUE(mmu->store(0x2000c, u64{0x8877'6655'4433'2211}));
   EXPECT_EQ(peek64(0x20008) >> 32, 0x4433'2211u);
   EXPECT_EQ(small.events, (std::vector<Event>{{true, 0, 4, 0x8877'6655}}));
-  EXPECT_TRUE(ram->dirty(0x20000));
+  EXPECT_TRUE(ram->written_since(0, 0x20000));
   EXPECT_EQ(mmu->write_pointer(0x20800, 1), nullptr);
   EXPECT_EQ(load64(0x2000c), 0x4433'2211u | RecordingDevice::pattern(0, Width::Dword) << 32);
   Mmu::FetchTarget target;
@@ -600,30 +600,28 @@ TEST_F(MmuAccess, FaultingAccessesAreNotReportedToTheWatcher) {
   EXPECT_TRUE(observer.watched.empty());
 }
 
-// --- The dirty bitmap ---
+// --- Epochs of memory ---
 
-TEST_F(MmuAccess, StoresMarkPagesDirty) {
+TEST_F(MmuAccess, StoresMarkPagesInEachEpoch) {
   enter_long_mode();
   map(kA, 0x20000);
-  auto& words = ram->dirty_words();
-  std::fill(words.begin(), words.end(), 0);
+  u64 epoch = ram->end_epoch();
   EXPECT_EQ(load64(kA), 0u);
-  EXPECT_FALSE(ram->dirty(0x20000));
-  EXPECT_TRUE(ram->dirty(entry_phys(root, kA, 1))) << "A was set in the tables";
+  EXPECT_FALSE(ram->written_since(epoch, 0x20000));
+  EXPECT_TRUE(ram->written_since(epoch, entry_phys(root, kA, 1))) << "A was set in the tables";
   EXPECT_TRUE(mmu->store(kA, u8{1}));
-  EXPECT_TRUE(ram->dirty(0x20000));
+  EXPECT_TRUE(ram->written_since(epoch, 0x20000));
 
-  mmu->drop_all_write_tags();
-  std::fill(words.begin(), words.end(), 0);
+  epoch = ram->end_epoch();
   EXPECT_EQ(mmu->write_pointer(kA, 1), nullptr);
   EXPECT_NE(mmu->read_pointer(kA, 1), nullptr);
   EXPECT_TRUE(mmu->store(kA, u8{2}));
-  EXPECT_TRUE(ram->dirty(0x20000));
+  EXPECT_TRUE(ram->written_since(epoch, 0x20000));
 
   code_pages.add_code(0x20800, 8);
-  std::fill(words.begin(), words.end(), 0);
+  epoch = ram->end_epoch();
   EXPECT_TRUE(mmu->store(kA, u8{2}));
-  EXPECT_TRUE(ram->dirty(0x20000)) << "stores to code pages too";
+  EXPECT_TRUE(ram->written_since(epoch, 0x20000)) << "stores to code pages too";
 }
 
 // --- State ---

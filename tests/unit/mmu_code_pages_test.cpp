@@ -8,6 +8,7 @@ namespace {
 class CountingHolder final : public WriteTagHolder {
  public:
   void drop_write_tags(u64 phys_page) override { dropped.push_back(phys_page); }
+  void drop_all_write_tags() override {}
   std::vector<u64> dropped;
 };
 

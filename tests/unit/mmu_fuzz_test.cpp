@@ -160,7 +160,7 @@ TEST_F(MmuFuzz, WithProperFlushesTheTlbsAgreeWithTheTables) {
           ok = mmu->store(linear, value);
           if (ok) {
             ASSERT_EQ(value, peek64(expected.translation.phys)) << std::hex << linear << " step " << step;
-            ASSERT_TRUE(ram->dirty(expected.translation.phys));
+            ASSERT_TRUE(ram->written_since(0, expected.translation.phys));
             ASSERT_EQ(mmu->write_pointer(linear, 1) == nullptr,
                       code_pages.has_code(expected.translation.phys));
           }

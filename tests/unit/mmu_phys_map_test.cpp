@@ -92,14 +92,14 @@ TEST_F(PhysMapTest, AccessesSplitAtRangesAndAlignment) {
   EXPECT_EQ(map.read(kMiB + 0xfe, Width::Dword), 0xffff'0000u | RecordingDevice::pattern(0xfe, Width::Word));
 }
 
-TEST_F(PhysMapTest, RamWritesMarkDirtyAndRomWritesAreDropped) {
+TEST_F(PhysMapTest, RamWritesMarkPagesAndRomWritesAreDropped) {
   std::vector<u8> rom(kPageBytes, 0x33);
   ASSERT_TRUE(map.add_ram("low", 0, kMiB, 0));
   ASSERT_TRUE(map.add_rom("rom", kMiB, kPageBytes, rom.data()));
   map.write(0x2ffe, Width::Dword, 0x44332211);
-  EXPECT_TRUE(ram->dirty(0x2000));
-  EXPECT_TRUE(ram->dirty(0x3000));
-  EXPECT_FALSE(ram->dirty(0x4000));
+  EXPECT_TRUE(ram->written_since(0, 0x2000));
+  EXPECT_TRUE(ram->written_since(0, 0x3000));
+  EXPECT_FALSE(ram->written_since(0, 0x4000));
   map.write(kMiB, Width::Qword, 0);
   EXPECT_EQ(map.read(kMiB, Width::Dword), 0x33333333u);
   EXPECT_EQ(map.unmapped_writes(), 1u);
@@ -112,7 +112,7 @@ TEST_F(PhysMapTest, ByteRanges) {
   std::vector<u8> bytes(3 * kPageBytes, 0x77);
   EXPECT_TRUE(map.write_bytes(0x1800, bytes));
   for (u64 page = 0; page < 8; ++page)
-    EXPECT_EQ(ram->dirty(page * kPageBytes), page >= 1 && page <= 4) << page;
+    EXPECT_EQ(ram->written_since(0, page * kPageBytes), page >= 1 && page <= 4) << page;
   EXPECT_FALSE(map.write_bytes(kMiB - 2, std::span(bytes).first(4)));
   EXPECT_EQ(rom[0], 0x33);
   EXPECT_TRUE(map.read_bytes(kMiB - 2, std::span(bytes).first(4)));

@@ -10,13 +10,13 @@ namespace {
 TEST(Inbox, KeepsOrderAndEmptiesOnTake) {
   Inbox inbox;
   EXPECT_FALSE(inbox.has_messages());
-  inbox.post({InputChannel::Com1, {1}});
-  inbox.post({InputChannel::Com2, {2}});
+  inbox.post({"com1", BytesEvent{{1}}});
+  inbox.post({"com2", BytesEvent{{2}}});
   EXPECT_TRUE(inbox.has_messages());
   const auto messages = inbox.take();
   ASSERT_EQ(messages.size(), 2u);
-  EXPECT_EQ(messages[0].bytes, std::vector<u8>{1});
-  EXPECT_EQ(messages[1].channel, InputChannel::Com2);
+  EXPECT_EQ(std::get<BytesEvent>(messages[0].event).bytes, std::vector<u8>{1});
+  EXPECT_EQ(messages[1].sink, "com2");
   EXPECT_FALSE(inbox.has_messages());
 }
 
@@ -25,7 +25,7 @@ TEST(Inbox, IsClosedWhenNoSourceAndNoMessageIsLeft) {
   EXPECT_TRUE(inbox.closed());
   inbox.add_source();
   EXPECT_FALSE(inbox.closed());
-  inbox.post({InputChannel::Com1, {1}});
+  inbox.post({"com1", BytesEvent{{1}}});
   inbox.remove_source();
   EXPECT_FALSE(inbox.closed());
   inbox.take();
@@ -34,7 +34,7 @@ TEST(Inbox, IsClosedWhenNoSourceAndNoMessageIsLeft) {
 
 TEST(Inbox, WaitReturnsWhenAnotherThreadPosts) {
   Inbox inbox;
-  std::thread poster([&] { inbox.post({InputChannel::Com1, {7}}); });
+  std::thread poster([&] { inbox.post({"com1", BytesEvent{{7}}}); });
   inbox.wait(std::chrono::seconds(30));
   poster.join();
   EXPECT_TRUE(inbox.has_messages());

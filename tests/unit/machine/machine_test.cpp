@@ -138,43 +138,18 @@ TEST(Machine, SameGuestSameHashesWhateverTheSlices) {
   EXPECT_NE(plain.state_hash, run(0, 2).state_hash) << "the seed is part of the state";
 }
 
-TEST(Machine, SavedLoadedAndRunEqualsRun) {
-  // A busy guest: the PIT in rate mode, the RTC's time, memory that changes.
-  const Code busy = out8(0x43, 0x34) + out8(0x40, 0x00) + out8(0x40, 0x10) + out8(0x70, 0x00) +
-                    Code{0xe4, 0x71, 0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4,
-                         0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00, 0xeb, 0xee};
-  const boot::TemporaryFile file(Guest::image(busy));
-  RunLimits half, whole;
-  half.stop_at_retired = 1'000'000;
-  whole.stop_at_retired = 2'000'000;
-
-  Guest original(file, {});
-  original.run(half);
-  Archive saved;
-  original.machine->pc().serialize(saved);
-  Guest copy(file, {});
-  std::copy_n(original.machine->ram().host(), original.machine->ram().bytes(), copy.machine->ram().host());
-  for (u64 offset = 0; offset < copy.machine->ram().bytes(); offset += kPageBytes)
-    copy.machine->ram().mark_dirty(offset);
-  Archive load(saved.bytes());
-  copy.machine->pc().serialize(load);
-  ASSERT_TRUE(load.ok());
-  EXPECT_EQ(copy.machine->state_hash(), original.machine->state_hash());
-  EXPECT_EQ(copy.run(whole).state_hash, original.run(whole).state_hash);
-}
-
 TEST(Machine, InputIsStampedAndReachesTheGuest) {
   // Poll LSR until data is ready, echo it, power off.
   const Code echo =
       Code{0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0x66, 0xba, 0xf8, 0x03, 0xec, 0xee};
   const Code eight_bits = out8(kCom1Port + 3, 3);
   Guest guest(eight_bits + echo + kPowerOff + kSpin);
-  guest.machine->inbox().post({InputChannel::Com1, {'q'}});
+  guest.machine->inbox().post({"com1", BytesEvent{{'q'}}});
   const RunResult result = guest.run();
   EXPECT_EQ(result.reason, ExitReason::PowerOff);
   EXPECT_EQ(guest.com1.text, "q");
-  ASSERT_EQ(guest.machine->input_log().size(), 1u);
-  EXPECT_EQ(guest.machine->input_log()[0].retired, 0u);
+  ASSERT_EQ(guest.machine->outside().log().size(), 1u);
+  EXPECT_EQ(guest.machine->outside().log()[0].retired, 0u);
 }
 
 TEST(Machine, IdleTimeIsSkippedOnTheVirtualClock) {

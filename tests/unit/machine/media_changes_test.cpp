@@ -35,9 +35,8 @@ class MediaChangesTest : public StorageTest {
   DiskInfo info(std::size_t index) { return guest->machine->disks().info().at(index); }
   devices::ata::Cdrom& cdrom() { return *guest->machine->pc().drives().at(1).cdrom; }
   std::string last_input() {
-    const InputMessage& message = guest->machine->input_log().back().message;
-    EXPECT_EQ(message.channel, InputChannel::Medium);
-    return {message.bytes.begin(), message.bytes.end()};
+    const LoggedEvent& last = guest->machine->outside().log().back();
+    return last.sink + ": " + std::get<MediumEvent>(last.event).change;
   }
 
   std::optional<Guest> guest;
@@ -50,7 +49,7 @@ TEST_F(MediaChangesTest, ADiscIsTakenOutAndAnotherPutInThroughTheInbox) {
   run();
   EXPECT_EQ(info(1).file, "");
   EXPECT_TRUE(cdrom().tray_open());
-  EXPECT_EQ(last_input(), "eject cdrom0 ");
+  EXPECT_EQ(last_input(), "cdrom0: eject");
 
   const std::string other = file("another disc.iso", pattern(8 * 2048));
   ASSERT_EQ(refused("change cdrom0 \"" + other + "\""), "accepted");
@@ -59,8 +58,8 @@ TEST_F(MediaChangesTest, ADiscIsTakenOutAndAnotherPutInThroughTheInbox) {
   EXPECT_EQ(info(1).bytes, 8u * 2048);
   EXPECT_TRUE(cdrom().has_disc());
   EXPECT_FALSE(cdrom().tray_open());
-  EXPECT_EQ(last_input(), "insert cdrom0 " + other);
-  EXPECT_EQ(guest->machine->input_log().size(), 2u);
+  EXPECT_EQ(last_input(), "cdrom0: insert " + other);
+  EXPECT_EQ(guest->machine->outside().log().size(), 2u);
 }
 
 TEST_F(MediaChangesTest, SeveralChangesBeforeTheInboxIsRead) {
@@ -89,7 +88,7 @@ TEST_F(MediaChangesTest, WhatCannotBeIsOneSentenceAndChangesNothing) {
   EXPECT_EQ(refused("change cdrom0"), "'file' is missing: change drive file [options].");
   EXPECT_EQ(refused("change cdrom0 \"\""), "'file' is empty: 'eject' takes a medium out.");
   run();
-  EXPECT_TRUE(guest->machine->input_log().empty());
+  EXPECT_TRUE(guest->machine->outside().log().empty());
   EXPECT_EQ(info(1).file, path("first.iso"));
   EXPECT_EQ(info(2).file, path("first.flp"));
 }

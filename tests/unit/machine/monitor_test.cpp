@@ -67,8 +67,8 @@ TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
   RunLimits limits;
   limits.stop_at_retired = 1000;
   guest.run(limits);
-  ASSERT_EQ(guest.machine->input_log().size(), 1u);
-  EXPECT_EQ(guest.machine->input_log()[0].message.channel, InputChannel::PowerButton);
+  ASSERT_EQ(guest.machine->outside().log().size(), 1u);
+  EXPECT_EQ(guest.machine->outside().log()[0].sink, "power-button");
   constexpr u64 kPowerButtonStatus = 1u << 8;
   EXPECT_EQ(guest.machine->pc().port_read(kPm1EventPort, Width::Word) & kPowerButtonStatus,
             kPowerButtonStatus);

@@ -7,7 +7,7 @@ namespace {
 
 void store(mmu::Ram& ram, u64 offset, u8 value) {
   ram.host()[offset] = value;
-  ram.mark_dirty(offset);
+  ram.mark_written(offset);
 }
 
 TEST(RamHash, DependsOnContentsNotOnHistory) {
@@ -43,6 +43,16 @@ TEST(RamHash, CostsWhatWasWritten) {
   EXPECT_EQ(hash.pages_hashed(), 2u);
   hash.update();
   EXPECT_EQ(hash.pages_hashed(), 0u);
+}
+
+TEST(RamHash, ReadersOfMemoryDoNotCollide) {
+  auto ram = mmu::Ram::create(1 << 20).take();
+  RamHash one(*ram), other(*ram);
+  one.update();
+  store(*ram, 5000, 1);
+  const u64 digest = other.update();
+  ram->end_epoch();
+  EXPECT_EQ(one.update(), digest);
 }
 
 }  // namespace

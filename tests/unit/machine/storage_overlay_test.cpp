@@ -1,5 +1,7 @@
 #include "machine/storage/overlay_image.h"
 
+#include <map>
+
 #include "tests/unit/machine/storage_fixture.h"
 
 namespace reprise::machine {
@@ -128,6 +130,110 @@ TEST(StorageOverlay, WithoutAFolderForItsFileItIsRefused) {
   EXPECT_NE(overlay.error().message.find("TMPDIR"), std::string::npos);
 }
 
+TEST(StorageOverlay, GoesBackToEarlierGenerations) {
+  constexpr u64 kSectors = 4000;
+  std::vector<u8> model = pattern(kSectors * 512);
+  auto overlay = OverlayImage::create(std::make_unique<MemoryBase>(model));
+  ASSERT_TRUE(overlay.ok());
+  devices::BlockBackend& disk = *overlay.value();
+  devices::BlockGenerations& generations = *disk.generations();
+  std::map<u64, std::vector<u8>> known;
+  std::minstd_rand random(3);
+  const auto some = [&] {
+    auto entry = known.begin();
+    std::advance(entry, static_cast<std::ptrdiff_t>(random() % known.size()));
+    return entry;
+  };
+  std::vector<u8> buffer;
+  for (unsigned i = 0; i < 4000; ++i) {
+    const u64 first = random() % (kSectors - 64);
+    const u64 count = 1 + random() % 64;
+    const auto at = model.begin() + static_cast<std::ptrdiff_t>(first * 512);
+    switch (random() % 20) {
+      case 0: {
+        const u64 ended = generations.begin();
+        ASSERT_FALSE(known.contains(ended));
+        known[ended] = model;
+        break;
+      }
+      case 1: {
+        if (known.empty()) break;
+        const auto entry = some();
+        ASSERT_TRUE(generations.go_back(entry->first));
+        model = entry->second;
+        known.erase(std::next(entry), known.end());
+        break;
+      }
+      case 2: {
+        if (known.empty()) break;
+        const auto entry = some();
+        ASSERT_EQ(generations.forget(entry->first), BlockStatus::Ok);
+        known.erase(entry);
+        break;
+      }
+      case 3: {
+        if (known.empty()) break;
+        const auto entry = some();
+        buffer.assign(model.size(), 0xcc);
+        ASSERT_EQ(generations.read_as_of(entry->first, 0, buffer), BlockStatus::Ok);
+        ASSERT_EQ(buffer, entry->second) << "request " << i;
+        break;
+      }
+      case 4:
+        ASSERT_EQ(disk.discard(first * 512, count * 512), BlockStatus::Ok);
+        std::fill_n(at, count * 512, u8{0});
+        break;
+      case 5:
+      case 6:
+        buffer.assign(count * 512, 0xcc);
+        ASSERT_EQ(disk.read(first * 512, buffer), BlockStatus::Ok);
+        ASSERT_TRUE(std::equal(buffer.begin(), buffer.end(), at)) << "request " << i;
+        break;
+      default:
+        buffer = pattern(count * 512, i);
+        ASSERT_EQ(disk.write(first * 512, buffer), BlockStatus::Ok);
+        std::copy(buffer.begin(), buffer.end(), at);
+    }
+  }
+  EXPECT_FALSE(known.empty());
+  EXPECT_FALSE(generations.go_back(1'000'000));
+  EXPECT_EQ(generations.forget(generations.current()), BlockStatus::OutOfRange);
+  generations.clear();
+  buffer.assign(model.size(), 0xcc);
+  EXPECT_EQ(disk.read(0, buffer), BlockStatus::Ok);
+  EXPECT_EQ(buffer, pattern(kSectors * 512));
+}
+
+TEST(StorageOverlay, TellsWhatIsNotTheBase) {
+  constexpr u64 kSectors = 70'000;
+  const std::vector<u8> base = pattern(kSectors * 512);
+  auto overlay = OverlayImage::create(std::make_unique<MemoryBase>(base));
+  ASSERT_TRUE(overlay.ok());
+  devices::BlockBackend& disk = *overlay.value();
+  devices::BlockGenerations& generations = *disk.generations();
+  EXPECT_FALSE(generations.next_written(generations.current(), 0).has_value());
+  ASSERT_EQ(disk.write(512 * 10, pattern(512 * 5, 2)), BlockStatus::Ok);
+  const u64 ended = generations.begin();
+  ASSERT_EQ(disk.write(512 * 12, pattern(512 * 9, 3)), BlockStatus::Ok);
+  ASSERT_EQ(disk.discard(512 * 69'998, 512 * 2), BlockStatus::Ok);
+  // Copied over the base, the ranges make the content.
+  for (const u64 generation : {ended, generations.current()}) {
+    std::vector<u8> copy = base, wanted(base.size());
+    u64 bytes = 0;
+    u64 at = 0;
+    while (const auto range = generations.next_written(generation, at)) {
+      at = range->offset + range->bytes;
+      ASSERT_EQ(generations.read_as_of(generation, range->offset,
+                                       std::span(copy).subspan(range->offset, range->bytes)),
+                BlockStatus::Ok);
+      bytes += range->bytes;
+    }
+    ASSERT_EQ(generations.read_as_of(generation, 0, wanted), BlockStatus::Ok);
+    EXPECT_EQ(copy, wanted);
+    EXPECT_EQ(bytes, generation == ended ? 512u * 5 : 512u * 13);
+  }
+}
+
 TEST(SectorMap, FindsRuns) {
   SectorMap map;
   bool in_map = true;
@@ -144,6 +250,13 @@ TEST(SectorMap, FindsRuns) {
   EXPECT_TRUE(in_map);
   EXPECT_EQ(map.run(131'078, 1'000'000, in_map), 1'000'000u);
   EXPECT_FALSE(in_map);
+  EXPECT_EQ(map.sectors(), 5u + 65536 + 12);
+  EXPECT_EQ(map.next(0)->first, 10u);
+  EXPECT_EQ(map.next(0)->sectors, 5u);
+  EXPECT_EQ(map.next(12)->sectors, 3u);
+  EXPECT_EQ(map.next(15)->first, 65530u);
+  EXPECT_EQ(map.next(65536)->sectors, 65536u);
+  EXPECT_FALSE(map.next(131'078).has_value());
 }
 
 }  // namespace

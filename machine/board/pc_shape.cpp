@@ -1,0 +1,44 @@
+// What a board consists of: two of the same shape can hold each other's state.
+#include <fmt/format.h>
+
+#include "common/hash.h"
+#include "machine/board/pc.h"
+
+namespace reprise::machine {
+namespace {
+
+/// Everything that a program can ask a processor about itself.
+u64 cpuid_digest(const cpu::CpuProfile& profile) {
+  u64 digest = 0;
+  const cpu::CpuState state;
+  for (const u32 first : {0u, 0x4000'0000u, 0x8000'0000u}) {
+    for (u32 leaf = first; leaf < first + 0x40; ++leaf) {
+      for (u32 subleaf = 0; subleaf < 4; ++subleaf) {
+        const cpu::CpuidResult answer = cpu::cpuid(profile, state, 0, leaf, subleaf);
+        for (const u32 word : {answer.eax, answer.ebx, answer.ecx, answer.edx}) {
+          const u8 bytes[] = {static_cast<u8>(word), static_cast<u8>(word >> 8), static_cast<u8>(word >> 16),
+                              static_cast<u8>(word >> 24)};
+          digest = hash64(bytes, digest);
+        }
+      }
+    }
+  }
+  return digest;
+}
+
+}  // namespace
+
+std::vector<std::string> Pc::shape() {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("processors {}", processors_.count()));
+  lines.push_back(fmt::format("cpuid {:016x}", cpuid_digest(processors_.boot().cpu.profile)));
+  lines.push_back(fmt::format("firmware {:016x}", rom_shadow_ ? hash64(rom_shadow_->rom()) : 0));
+  lines.push_back(fmt::format("fw_cfg {:016x}", fw_cfg_.content_digest()));
+  for (const devices::Device* device : devices()) lines.push_back(fmt::format("device {}", device->name()));
+  for (const std::string& name : scheduler_.timer_names()) lines.push_back(fmt::format("timer {}", name));
+  if (watchdog_ != nullptr)
+    lines.push_back(fmt::format("watchdog action {}", static_cast<unsigned>(watchdog_action_)));
+  return lines;
+}
+
+}  // namespace reprise::machine

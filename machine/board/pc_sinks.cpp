@@ -1,0 +1,36 @@
+// What of the board takes events from outside, and under which name.
+#include "machine/board/pc.h"
+#include "machine/outside/outside.h"
+#include "machine/outside/sink_names.h"
+
+namespace reprise::machine {
+
+void Pc::add_sinks(Outside& outside) {
+  const auto bytes_of = [](const Event& event) -> std::span<const u8> {
+    return std::get<BytesEvent>(event).bytes;
+  };
+  for (devices::Uart16550* uart : {&com1_, &com2_}) {
+    outside.add_sink({.name = std::string(uart->name()),
+                      .type = EventType::Bytes,
+                      .room = [uart] { return uart->can_receive(); },
+                      .take = [uart, bytes_of](const Event& event) { uart->receive(bytes_of(event)); }});
+  }
+  if (console_ != nullptr) {
+    outside.add_sink({.name = std::string(kConsoleSink),
+                      .type = EventType::Bytes,
+                      .room = [this] { return console_->can_receive(); },
+                      .take = [this, bytes_of](const Event& event) { console_->receive(bytes_of(event)); }});
+  }
+  // A keyboard that is full or switched off drops keys, as a real one does.
+  outside.add_sink(
+      {.name = std::string(kKeyboardSink),
+       .type = EventType::Key,
+       .room = always_room,
+       .take = [this](const Event& event) { (void)i8042_.press(std::get<KeyEvent>(event).scan_codes); }});
+  outside.add_sink({.name = std::string(kPowerButtonSink),
+                    .type = EventType::Button,
+                    .room = always_room,
+                    .take = [this](const Event&) { press_power_button(); }});
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,157 @@
+// The whole machine as a stream: machine/snapshot/state_stream.h.
+//
+//   manifest   lines of text. One that begins with '#' is for people; the others say what the machine is, and a
+//              machine that is to load the state must have the same.
+//   machine    processors, TLBs, devices, wires, timers; what waits to be done; input that waits
+//   ram        pages
+//   disks      what the guest wrote, by drive
+//
+// Nothing of the host is in it: files, sockets and terminals are those of the machine that loads it.
+#include <fmt/format.h>
+
+#include "common/archive.h"
+#include "machine/machine.h"
+#include "machine/snapshot/disk_state.h"
+#include "machine/snapshot/ram_state.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr u64 kMaxManifestBytes = 1 << 20;
+constexpr u64 kMaxArchiveBytes = 256 << 20;
+constexpr u64 kMaxNs = u64{1} << 62;
+
+std::span<const u8> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const u8*>(text.data()), text.size()};
+}
+
+/// The lines of `text` that count.
+std::vector<std::string> lines_that_count(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!line.starts_with('#')) lines.emplace_back(line);
+  }
+  return lines;
+}
+
+/// A line of a file that may hold anything, for a sentence.
+std::string shown(std::string_view line) {
+  std::string text(line.substr(0, 100));
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '?';
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> Machine::shape() {
+  std::vector<std::string> lines = {fmt::format("memory {}", ram_->bytes()),
+                                    fmt::format("seed {}", config_.seed)};
+  for (std::string& line : pc_.shape()) lines.push_back(std::move(line));
+  const std::vector<DiskInfo> infos = disks_.info();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    devices::BlockBackend& medium = *disks_.attached()[i].medium;
+    devices::BlockGenerations* const overlay = medium.generations();
+    lines.push_back(fmt::format("drive {} {} bytes {} sample {:016x} {}", infos[i].name,
+                                bus_name(infos[i].bus), medium.bytes(),
+                                image_sample(overlay != nullptr ? overlay->base() : medium),
+                                overlay != nullptr ? "overlay" : "as it is"));
+  }
+  return lines;
+}
+
+Result<Done> Machine::save(StateWriter& writer) {
+  if (!unusable_.empty()) return Error{unusable_};
+  for (const AttachedDisk& disk : disks_.attached()) {
+    if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
+    return Error{
+        fmt::format("What the guest writes to {} goes to a file of its own, so it cannot be part of a saved "
+                    "state: give the disk "
+                    "without write=yes and overlay=.",
+                    disk.name)};
+  }
+  std::string manifest = fmt::format("# instructions {}\n# virtual_ns {}\n", retired(), virtual_ns());
+  for (const DiskInfo& disk : disks_.info())
+    manifest += fmt::format("# {} holds {}\n", disk.name, shown(disk.file));
+  for (const std::string& line : shape()) manifest += line + '\n';
+  writer.begin("manifest");
+  writer.bytes(as_bytes(manifest));
+  writer.end();
+
+  Archive archive;
+  pc_.serialize(archive);
+  serialize(archive);
+  writer.begin("machine");
+  writer.bytes(archive.bytes());
+  writer.end();
+
+  save_ram(writer, *ram_);
+
+  writer.begin("disks");
+  for (const AttachedDisk& disk : disks_.attached())
+    if (devices::BlockGenerations* const overlay = disk.medium->generations(); overlay != nullptr)
+      save_overlay(writer, *overlay, overlay->current());
+  writer.end();
+  if (!writer.ok()) return Error{"The state could not be written to its end."};
+  return Done{};
+}
+
+Result<Done> Machine::load(StateReader& reader) {
+  if (!unusable_.empty()) return Error{unusable_};
+  reader.begin("manifest");
+  const std::vector<u8> manifest = reader.rest(kMaxManifestBytes);
+  reader.begin("machine");
+  const std::vector<u8> board = reader.rest(kMaxArchiveBytes);
+  TRY(reader.result());
+  TRY(check_shape({reinterpret_cast<const char*>(manifest.data()), manifest.size()}));
+
+  // From here on the machine is neither the one nor the other until all has been read.
+  unusable_ = "A state was loaded that is damaged, so this machine cannot run: start a new one.";
+  load_ram(reader, *ram_);
+  reader.begin("disks");
+  for (const AttachedDisk& disk : disks_.attached())
+    if (devices::BlockGenerations* const overlay = disk.medium->generations(); overlay != nullptr)
+      load_overlay(reader, *disk.medium, *overlay);
+  reader.end();
+  TRY(reader.result());
+  Archive archive(board);
+  pc_.serialize(archive);
+  serialize(archive);
+  if (!archive.ok() || !archive.at_end()) return Error{"It is damaged: what it says of a device cannot be."};
+  pc_.state_replaced();
+  unusable_.clear();
+  return Done{};
+}
+
+Result<Done> Machine::check_shape(std::string_view manifest) {
+  const std::vector<std::string> saved = lines_that_count(manifest);
+  const std::vector<std::string> here = shape();
+  for (std::size_t i = 0; i < std::max(saved.size(), here.size()); ++i) {
+    const std::string_view its = i < saved.size() ? std::string_view(saved[i]) : "nothing more";
+    const std::string_view ours = i < here.size() ? std::string_view(here[i]) : "nothing more";
+    if (its == ours) continue;
+    return Error{
+        fmt::format("It was saved by another machine, with '{}' where this one has '{}': give the options "
+                    "and images of that one.",
+                    shown(its), shown(ours))};
+  }
+  return Done{};
+}
+
+/// What is neither the board's nor the host's.
+void Machine::serialize(Archive& archive) {
+  archive.tag("machine");
+  archive.at_most(pending_.request, MachineRequest::DebugExit);
+  archive.value(pending_.code);
+  // A stop that was asked for costs a turn without an instruction, in which events may fall due.
+  for (const auto& processor : pc_.processors()) archive.value(processor->cpu.stop_requested);
+  outside_.serialize(archive);
+  archive.value(idle_retired_);
+  archive.at_most(idle_from_ns_, kMaxNs);
+  archive.value(events_done_);
+  panic_.serialize(archive);
+}
+
+}  // namespace reprise::machine

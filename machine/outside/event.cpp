@@ -1,0 +1,68 @@
+#include "machine/outside/event.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr u64 kMaxContentBytes = 64 << 20;
+
+void serialize_text(Archive& archive, std::string& text) {
+  std::vector<u8> bytes(text.begin(), text.end());
+  archive.value(bytes, kMaxContentBytes);
+  text.assign(bytes.begin(), bytes.end());
+}
+
+void serialize_content(Archive& archive, BytesEvent& event) { archive.value(event.bytes, kMaxContentBytes); }
+void serialize_content(Archive& archive, KeyEvent& event) {
+  archive.value(event.scan_codes, kMaxContentBytes);
+}
+void serialize_content(Archive& archive, PointerEvent& event) {
+  archive.value(event.right);
+  archive.value(event.down);
+  archive.value(event.wheel);
+  archive.value(event.buttons);
+}
+void serialize_content(Archive& archive, PacketEvent& event) { archive.value(event.frame, kMaxContentBytes); }
+void serialize_content(Archive& archive, MediumEvent& event) { serialize_text(archive, event.change); }
+void serialize_content(Archive&, ButtonEvent&) {}
+void serialize_content(Archive& archive, AnswerEvent& event) {
+  serialize_text(archive, event.question);
+  archive.value(event.answer, kMaxContentBytes);
+}
+
+/// An empty event of that type.
+Event empty_event(EventType type) {
+  switch (type) {
+    case EventType::Bytes: return BytesEvent{};
+    case EventType::Key: return KeyEvent{};
+    case EventType::Pointer: return PointerEvent{};
+    case EventType::Packet: return PacketEvent{};
+    case EventType::Medium: return MediumEvent{};
+    case EventType::Button: return ButtonEvent{};
+    case EventType::Answer: return AnswerEvent{};
+  }
+  return ButtonEvent{};
+}
+
+}  // namespace
+
+std::string_view name_of(EventType type) {
+  switch (type) {
+    case EventType::Bytes: return "bytes";
+    case EventType::Key: return "key";
+    case EventType::Pointer: return "pointer";
+    case EventType::Packet: return "packet";
+    case EventType::Medium: return "medium";
+    case EventType::Button: return "button";
+    case EventType::Answer: return "answer";
+  }
+  return "unknown";
+}
+
+void serialize_event(Archive& archive, Event& event) {
+  EventType type = type_of(event);
+  archive.at_most(type, EventType::Answer);
+  if (archive.loading()) event = empty_event(type);
+  std::visit([&](auto& content) { serialize_content(archive, content); }, event);
+}
+
+}  // namespace reprise::machine

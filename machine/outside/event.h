@@ -1,0 +1,56 @@
+// What comes in from outside, and what the host answered: each of them a type of its own.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/archive.h"
+#include "common/types.h"
+
+namespace reprise::machine {
+
+/// For a port or console: they wait until the device has room.
+struct BytesEvent {
+  std::vector<u8> bytes;
+};
+/// A key went down or up: its scan code as the keyboard sends it.
+struct KeyEvent {
+  std::vector<u8> scan_codes;
+};
+/// A pointing device moved, or a button of it (bit 0: the first) went down or up.
+struct PointerEvent {
+  i32 right = 0;
+  i32 down = 0;
+  i32 wheel = 0;
+  u8 buttons = 0;
+};
+/// A frame for a network card.
+struct PacketEvent {
+  std::vector<u8> frame;
+};
+/// A person's hand at a drive, in words: "insert FILE", "eject", "request-eject".
+struct MediumEvent {
+  std::string change;
+};
+/// Somebody pressed it.
+struct ButtonEvent {};
+/// What the host said when a device asked it in the middle of an access. Goes to no sink: the device has had it.
+struct AnswerEvent {
+  std::string question;
+  std::vector<u8> answer;
+};
+
+using Event =
+    std::variant<BytesEvent, KeyEvent, PointerEvent, PacketEvent, MediumEvent, ButtonEvent, AnswerEvent>;
+/// In the order of Event's alternatives.
+enum class EventType : u8 { Bytes, Key, Pointer, Packet, Medium, Button, Answer };
+inline EventType type_of(const Event& event) { return static_cast<EventType>(event.index()); }
+/// "bytes", "key", ...
+std::string_view name_of(EventType type);
+
+/// Its type and content.
+void serialize_event(Archive& archive, Event& event);
+
+}  // namespace reprise::machine

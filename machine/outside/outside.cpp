@@ -1,0 +1,104 @@
+#include "machine/outside/outside.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr u64 kMaxWaitingBytes = 64 << 20;
+constexpr u64 kMaxWaitingEvents = 1 << 20;
+
+}  // namespace
+
+void Outside::add_sink(OutsideSink sink) {
+  CHECK(find(sink.name) == nullptr && sink.type != EventType::Answer);
+  sinks_.push_back({std::move(sink), {}, {}});
+}
+
+Outside::Registered* Outside::find(std::string_view name) {
+  const auto found = std::ranges::find(sinks_, name, [](const Registered& one) { return one.sink.name; });
+  return found == sinks_.end() ? nullptr : &*found;
+}
+
+bool Outside::waits() const {
+  return inbox_.has_messages() || std::ranges::any_of(sinks_, &Registered::waits);
+}
+
+void Outside::let_in() {
+  for (InputMessage& message : inbox_.take()) {
+    Registered* const to = find(message.sink);
+    if (to == nullptr || to->sink.type != type_of(message.event)) continue;
+    if (const BytesEvent* const more = std::get_if<BytesEvent>(&message.event)) {
+      to->bytes.insert(to->bytes.end(), more->bytes.begin(), more->bytes.end());
+    } else {
+      to->waiting.push_back(std::move(message.event));
+      hand_out(*to);
+    }
+  }
+  for (Registered& to : sinks_) {
+    hand_out_bytes(to);
+    hand_out(to);
+  }
+}
+
+void Outside::hand_out(Registered& to) {
+  while (!to.waiting.empty() && to.sink.room() != 0) {
+    Event event = std::move(to.waiting.front());
+    to.waiting.pop_front();
+    give(to, std::move(event));
+  }
+}
+
+void Outside::hand_out_bytes(Registered& to) {
+  if (to.bytes.empty()) return;
+  const std::size_t count = std::min(to.bytes.size(), to.sink.room());
+  if (count == 0) return;
+  const auto end = to.bytes.begin() + static_cast<std::ptrdiff_t>(count);
+  BytesEvent event{{to.bytes.begin(), end}};
+  to.bytes.erase(to.bytes.begin(), end);
+  give(to, std::move(event));
+}
+
+void Outside::give(Registered& to, Event event) {
+  // Stamped with the position before what it does.
+  add_to_log(to.sink.name, event);
+  to.sink.take(event);
+}
+
+void Outside::answered(std::string_view who, std::string question, std::vector<u8> answer) {
+  add_to_log(who, AnswerEvent{std::move(question), std::move(answer)});
+}
+
+void Outside::add_to_log(std::string_view sink, Event event) {
+  const Position at = now_();
+  log_.push_back({at.retired, at.virtual_ns, std::string(sink), std::move(event)});
+}
+
+void Outside::serialize(Archive& archive) {
+  archive.tag("outside");
+  for (Registered& one : sinks_) {
+    archive.tag(one.sink.name);
+    std::vector<u8> bytes(one.bytes.begin(), one.bytes.end());
+    archive.value(bytes, kMaxWaitingBytes);
+    u64 count = one.waiting.size();
+    archive.at_most(count, kMaxWaitingEvents);
+    if (!archive.loading()) {
+      for (Event& event : one.waiting) serialize_event(archive, event);
+      continue;
+    }
+    one.bytes.assign(bytes.begin(), bytes.end());
+    one.waiting.clear();
+    for (u64 i = 0; i < count; ++i) {
+      Event event;
+      serialize_event(archive, event);
+      if (!archive.ok() || type_of(event) != one.sink.type) return archive.fail();
+      one.waiting.push_back(std::move(event));
+    }
+    if (one.sink.type == EventType::Bytes ? count != 0 : !bytes.empty()) return archive.fail();
+  }
+}
+
+}  // namespace reprise::machine

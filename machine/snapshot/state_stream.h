@@ -1,0 +1,95 @@
+// A saved state as a stream of named sections; what is in them is their owners' affair.
+//
+//     "reprise state\n"  format: u32
+//     section:  name (8 bytes, zeros behind it)  chunks: {bytes: u32, not 0; the bytes}  0: u32  digest: u64
+//
+// Little-endian. The digest finds damage; that a section is well-formed does not make it true, so whoever reads one
+// checks every number in it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "common/types.h"
+
+namespace reprise::machine {
+
+/// Where the bytes go.
+class StateSink {
+ public:
+  virtual ~StateSink() = default;
+  /// All of them, or false.
+  virtual bool write(std::span<const u8> bytes) = 0;
+};
+
+/// Where they come from.
+class StateSource {
+ public:
+  virtual ~StateSource() = default;
+  /// As many as asked for, or false: there are no more, or they cannot be read.
+  virtual bool read(std::span<u8> into) = 0;
+};
+
+/// The format this program writes, and the only one that it reads.
+inline constexpr u32 kStateFormat = 1;
+
+class StateWriter {
+ public:
+  /// Writes the head. `sink` outlives this.
+  explicit StateWriter(StateSink& sink);
+
+  /// `name` has at most 8 characters.
+  void begin(std::string_view name);
+  void bytes(std::span<const u8> from);
+  void number(u64 value);
+  void end();
+
+  /// False once the sink has refused; everything later is dropped.
+  bool ok() const { return ok_; }
+
+ private:
+  void put(std::span<const u8> bytes);
+  void put_chunk();
+
+  StateSink& sink_;
+  std::vector<u8> chunk_;
+  u64 digest_ = 0;
+  bool ok_ = true;
+};
+
+/// After the first problem it gives zeros and keeps the sentence about it.
+class StateReader {
+ public:
+  /// Reads the head. `source` outlives this.
+  explicit StateReader(StateSource& source);
+
+  void begin(std::string_view name);
+  void bytes(std::span<u8> into);
+  u64 number();
+  /// Nothing may be left of the section.
+  void end();
+  /// All that is left of the section, at most `limit` bytes.
+  std::vector<u8> rest(u64 limit);
+
+  bool ok() const { return problem_.empty(); }
+  /// What is wrong, from somebody who looked at the content. The first word counts.
+  void fail(std::string problem);
+  Result<Done> result() const;
+
+ private:
+  bool get(std::span<u8> into);
+  /// More of the section is in chunk_, or it is over.
+  bool next_chunk();
+
+  StateSource& source_;
+  std::vector<u8> chunk_;
+  std::size_t position_ = 0;  // in chunk_
+  bool at_end_ = true;        // no chunk of the section is to come
+  u64 digest_ = 0;
+  std::string problem_;
+};
+
+}  // namespace reprise::machine

@@ -1,0 +1,144 @@
+// Events and their sinks, the log, and what waits.
+#include "machine/outside/outside.h"
+
+#include <gtest/gtest.h>
+
+namespace reprise::machine {
+namespace {
+
+struct World {
+  World() {
+    outside.add_sink({.name = "com1",
+                      .type = EventType::Bytes,
+                      .room = [this] { return room; },
+                      .take =
+                          [this](const Event& event) {
+                            for (const u8 byte : std::get<BytesEvent>(event).bytes)
+                              got += static_cast<char>(byte);
+                            room = 0;
+                          }});
+    outside.add_sink(
+        {.name = "button", .type = EventType::Button, .room = always_room, .take = [this](const Event&) {
+           got += "!";
+         }});
+    outside.add_sink({.name = "keyboard",
+                      .type = EventType::Key,
+                      .room = [this] { return keys_room; },
+                      .take =
+                          [this](const Event& event) {
+                            got += static_cast<char>(std::get<KeyEvent>(event).scan_codes.at(0));
+                            --keys_room;
+                          }});
+  }
+  void post(const std::string& sink, Event event) { outside.inbox().post({sink, std::move(event)}); }
+
+  std::string got;
+  std::size_t room = 100, keys_room = 1;
+  u64 now = 7;
+  Outside outside{[this] { return Outside::Position{now, 10 * now}; }};
+};
+
+BytesEvent bytes(std::string_view text) { return {{text.begin(), text.end()}}; }
+
+TEST(Outside, EventsGoToTheSinkThatRegisteredForThem) {
+  World world;
+  EXPECT_FALSE(world.outside.waits());
+  world.post("com1", bytes("ab"));
+  world.post("button", ButtonEvent{});
+  world.post("com1", bytes("c"));
+  world.post("button", bytes("not a button"));
+  world.post("nobody", ButtonEvent{});
+  EXPECT_TRUE(world.outside.waits());
+  world.outside.let_in();
+  EXPECT_EQ(world.got, "!abc") << "bytes come last, in one piece";
+  EXPECT_FALSE(world.outside.waits());
+  ASSERT_EQ(world.outside.log().size(), 2u);
+  EXPECT_EQ(world.outside.log()[0].sink, "button");
+  EXPECT_EQ(world.outside.log()[1].sink, "com1");
+  EXPECT_EQ(world.outside.log()[1].retired, 7u);
+  EXPECT_EQ(world.outside.log()[1].virtual_ns, 70u);
+  EXPECT_EQ(type_of(world.outside.log()[1].event), EventType::Bytes);
+}
+
+TEST(Outside, WhatHasNoRoomWaits) {
+  World world;
+  world.room = 2;
+  world.post("com1", bytes("abcde"));
+  for (const char key : {'1', '2', '3'}) world.post("keyboard", KeyEvent{{static_cast<u8>(key)}});
+  world.outside.let_in();
+  EXPECT_EQ(world.got, "1ab");
+  EXPECT_TRUE(world.outside.waits());
+  world.outside.let_in();
+  EXPECT_EQ(world.got, "1ab");
+  world.now = 8;
+  world.room = 10;
+  world.keys_room = 5;
+  world.outside.let_in();
+  EXPECT_EQ(world.got, "1abcde23");
+  EXPECT_FALSE(world.outside.waits());
+  EXPECT_EQ(world.outside.log().back().retired, 8u);
+}
+
+TEST(Outside, AnswersOfTheHostAreInTheSameLog) {
+  World world;
+  world.post("button", ButtonEvent{});
+  world.outside.let_in();
+  world.now = 9;
+  world.outside.answered("disk0", "read 512 at 0", {1});
+  ASSERT_EQ(world.outside.log().size(), 2u);
+  const LoggedEvent& logged = world.outside.log()[1];
+  EXPECT_EQ(logged.sink, "disk0");
+  EXPECT_EQ(logged.retired, 9u);
+  EXPECT_EQ(std::get<AnswerEvent>(logged.event).question, "read 512 at 0");
+  EXPECT_EQ(std::get<AnswerEvent>(logged.event).answer, std::vector<u8>{1});
+}
+
+TEST(Outside, WhatWaitsIsSaved) {
+  World world;
+  world.room = world.keys_room = 0;
+  world.post("com1", bytes("abc"));
+  world.post("keyboard", KeyEvent{{'k'}});
+  world.outside.let_in();
+  Archive archive;
+  world.outside.serialize(archive);
+  World copy;
+  Archive load(archive.bytes());
+  copy.outside.serialize(load);
+  ASSERT_TRUE(load.ok());
+  EXPECT_TRUE(copy.outside.waits());
+  copy.outside.let_in();
+  EXPECT_EQ(copy.got, "abck");
+  for (std::size_t cut = 0; cut < archive.bytes().size(); ++cut) {
+    World refusing;
+    Archive part(archive.bytes().first(cut));
+    refusing.outside.serialize(part);
+    EXPECT_FALSE(part.ok());
+  }
+}
+
+TEST(Outside, EveryTypeOfEventComesBack) {
+  const Event events[] = {BytesEvent{{1, 2}},     KeyEvent{{3}},           PointerEvent{-1, 2, 3, 4},
+                          PacketEvent{{5, 6, 7}}, MediumEvent{"insert x"}, ButtonEvent{},
+                          AnswerEvent{"why", {8}}};
+  for (Event event : events) {
+    Archive archive;
+    serialize_event(archive, event);
+    Event copy;
+    Archive load(archive.bytes());
+    serialize_event(load, copy);
+    ASSERT_TRUE(load.ok() && load.at_end());
+    EXPECT_EQ(type_of(copy), type_of(event));
+    Archive again;
+    serialize_event(again, copy);
+    EXPECT_TRUE(std::ranges::equal(again.bytes(), archive.bytes()));
+    EXPECT_NE(name_of(type_of(event)), "unknown");
+  }
+  const u8 unknown[] = {7};
+  Archive load(unknown);
+  Event event;
+  serialize_event(load, event);
+  EXPECT_FALSE(load.ok());
+}
+
+}  // namespace
+}  // namespace reprise::machine
