@@ -38,7 +38,7 @@ Result<Done, PioMapError> PioBus::map(PioRange range, PioHandler& handler) {
 }
 
 void PioBus::unmap(const PioHandler& handler) {
-  for (u16 index = 1; index < mappings_.size(); ++index) {
+  for (std::size_t index = 1; index < mappings_.size(); ++index) {
     Mapping& mapping = mappings_[index];
     if (mapping.handler != &handler) continue;
     for (u32 i = 0; i < mapping.range.count; ++i) mapping_of_port_[mapping.range.first + i] = kUnmapped;

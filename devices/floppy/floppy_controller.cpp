@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "common/bits.h"
 #include "devices/timer_state.h"
@@ -100,7 +99,7 @@ FloppyController::FloppyController(Clock& clock, IrqLine irq6, IsaDmaChannel cha
     : clock_(clock),
       irq_(irq6),
       dma_(channel2),
-      drives_(std::move(drives)),
+      drives_(drives),
       ports_(*this, &FloppyController::read_port, &FloppyController::write_port),
       port7_(*this, &FloppyController::read_port7, &FloppyController::write_port7),
       reset_timer_(clock.create_timer("floppy reset", [this] { finish_reset(); })),
