@@ -96,8 +96,6 @@ constexpr SkippedRow kSkipped[] = {
     {Mnemonic::RDGSBASE, "needs CR4.FSGSBASE on the host"},
     {Mnemonic::STAC, "not for user mode"},
     {Mnemonic::CLAC, "not for user mode"},
-    {Mnemonic::MONITOR, "not offered"},
-    {Mnemonic::MWAIT, "not offered"},
     {Mnemonic::IN, "the host kernel may grant ports"},
 };
 
