@@ -48,6 +48,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
   TRY(machine->pc_.plug_in(config.devices));
+  machine->add_sinks();
   if (config.boot.kernel_path.empty()) {
     TRY(machine->pc_.boot_firmware(config.firmware));
   } else {
@@ -66,9 +67,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr},
           *this, log),
-      ram_hash_(*ram_) {
-  add_sinks();
-}
+      ram_hash_(*ram_) {}
 
 Machine::~Machine() { host_calls_.close(); }
 

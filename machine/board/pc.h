@@ -279,6 +279,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   BoardServices services_;
+  std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };
 
 }  // namespace reprise::machine

@@ -23,6 +23,14 @@ const DeviceConfig& implied_ahci() {
   return kAhci;
 }
 
+/// "plugged watchdog action=reset".
+std::string line_of(const DeviceConfig& device) {
+  std::string line = fmt::format("plugged {}", device.driver);
+  if (device.place) line += fmt::format(" at {}", *device.place);
+  for (const DeviceProperty& property : device.properties) line += fmt::format(" {}={}", property.name, property.value);
+  return line;
+}
+
 bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
 
 }  // namespace
@@ -81,7 +89,9 @@ std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) 
   for (const DeviceConfig& device : devices) {
     const DeviceRow* row = find_device_row(device.driver);
     CHECK(row != nullptr);
-    if (!row->is_drive()) all.push_back({row, &device, nullptr});
+    if (row->is_drive()) continue;
+    all.push_back({row, &device, nullptr});
+    plugged_.push_back(line_of(device));
   }
   if (std::ranges::any_of(drives_, is_on_ahci) &&
       std::ranges::find(all, &kAhciRow, &Arrival::row) == all.end())

@@ -36,8 +36,7 @@ std::vector<std::string> Pc::shape() {
   lines.push_back(fmt::format("fw_cfg {:016x}", fw_cfg_.content_digest()));
   for (const devices::Device* device : devices()) lines.push_back(fmt::format("device {}", device->name()));
   for (const std::string& name : scheduler_.timer_names()) lines.push_back(fmt::format("timer {}", name));
-  if (watchdog_ != nullptr)
-    lines.push_back(fmt::format("watchdog action {}", static_cast<unsigned>(watchdog_action_)));
+  lines.insert(lines.end(), plugged_.begin(), plugged_.end());
   return lines;
 }
 

@@ -15,11 +15,11 @@ void Pc::add_sinks(Outside& outside) {
                       .room = [uart] { return uart->can_receive(); },
                       .take = [uart, bytes_of](const Event& event) { uart->receive(bytes_of(event)); }});
   }
-  if (console_ != nullptr) {
+  if (devices::VirtioConsole* const console = virtio_console()) {
     outside.add_sink({.name = std::string(kConsoleSink),
                       .type = EventType::Bytes,
-                      .room = [this] { return console_->can_receive(); },
-                      .take = [this, bytes_of](const Event& event) { console_->receive(bytes_of(event)); }});
+                      .room = [console] { return console->can_receive(); },
+                      .take = [console, bytes_of](const Event& event) { console->receive(bytes_of(event)); }});
   }
   // A keyboard that is full or switched off drops keys, as a real one does.
   outside.add_sink(
