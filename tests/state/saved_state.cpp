@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/options.h"
+#include "frontend/command_line.h"
 #include "machine/machine.h"
 #include "machine/snapshot/state_file.h"
 

@@ -122,7 +122,7 @@ TEST(State, RefusesWhatIsNoneOrAnotherMachines) {
   const std::string message = load(*Guest(file, config).machine, state);
   EXPECT_NE(message.find("'seed 1' where this one has 'seed 2'"), std::string::npos) << message;
   config = {};
-  config.virtio_rng = true;
+  config.devices.push_back({.driver = "virtio-rng"});
   EXPECT_NE(load(*Guest(file, config).machine, state).find("another machine"), std::string::npos);
   EXPECT_EQ(original.machine->state_hash(), hash);
   EXPECT_EQ(original.run(until(400'000)).reason, ExitReason::StopAt);
@@ -159,22 +159,21 @@ class StateOfDisks : public StorageTest {
  protected:
   MachineConfig config() const {
     MachineConfig config;
-    config.debug_exit_port = 0xf4;
-    config.virtio_rng = config.watchdog = config.debug_testdev = true;
-    const auto add = [&](const std::string& name, DiskBus bus, std::optional<DiskMedia> media) {
+    const auto add = [&](const std::string& name, const std::string& driver, const std::string& bus = {}) {
       if (!std::filesystem::exists(path(name))) file(name, pattern(1 << 20));
-      DiskConfig disk;
-      disk.path = path(name);
-      disk.bus = bus;
-      disk.media = media;
-      disk.format = DiskFormat::Raw;
-      config.disks.push_back(disk);
+      DeviceConfig device = {.driver = driver};
+      device.set("file", path(name));
+      if (!bus.empty()) device.set("bus", bus);
+      if (driver != "ide-cd" && driver != "floppy") device.set("format", "raw");
+      config.devices.push_back(device);
     };
-    add("ide", DiskBus::Ide, DiskMedia::Disk);
-    add("cd", DiskBus::Ide, DiskMedia::Cdrom);
-    add("ahci", DiskBus::Ahci, DiskMedia::Disk);
-    add("virtio", DiskBus::Virtio, DiskMedia::Disk);
-    add("floppy", DiskBus::Floppy, DiskMedia::Floppy);
+    add("ide", "ide-hd");
+    add("cd", "ide-cd");
+    add("ahci", "ide-hd", "ahci");
+    add("virtio", "virtio-blk");
+    add("floppy", "floppy");
+    for (const char* driver : {"virtio-rng", "i6300esb", "isa-debug-exit", "pc-testdev"})
+      config.devices.push_back({.driver = driver});
     return config;
   }
 };
@@ -200,16 +199,16 @@ TEST_F(StateOfDisks, ContentAndMedia) {
 
   // Another disc in the drive, another image, the image used meanwhile, writes that are not ours to keep.
   MachineConfig changed = config();
-  changed.disks[1].path = file("other-cd", pattern(1 << 20, 4));
+  changed.devices[1].set("file", file("other-cd", pattern(1 << 20, 4)));
   std::string message = load(*Guest(kernel, changed).machine, state);
   EXPECT_NE(message.find("drive cdrom0"), std::string::npos) << message;
   changed = config();
-  changed.disks[1].path = "";
+  changed.devices[1].properties.clear();
   EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("drive cdrom0"), std::string::npos);
   changed = config();
-  changed.disks[3].path = file("used", pattern(1 << 20, 5));
+  changed.devices[3].set("file", file("used", pattern(1 << 20, 5)));
   EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("drive disk2"), std::string::npos);
-  changed.disks[3].write_through = true;
+  changed.devices[3].set("write", "yes");
   Guest through(kernel, changed);
   StateMemorySink sink;
   StateWriter writer(sink);
