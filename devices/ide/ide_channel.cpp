@@ -453,11 +453,11 @@ void IdeChannel::serialize(Archive& archive) {
 
 /// What the steps of a command rely on.
 bool IdeChannel::consistent() const {
-  if (position_ > block_end_ || block_end_ > buffer_.size() || done_bytes_ > work_.bytes) return false;
+  if (position_ > block_end_ || block_end_ > buffer_.size()) return false;
   const bool waits = clock_.deadline_ns(timer_) != Clock::kNever;
   if (phase_ == Phase::Resetting) return !waits || step_ == Step::Reset;
   if (phase_ == Phase::Idle) return !waits;
-  if (!units_[active_]) return false;
+  if (!units_[active_] || done_bytes_ > work_.bytes) return false;
   const bool packet = work_.data == DataPhase::Packet;
   if (packet) return phase_ == Phase::Data && block_end_ == kPacketBytes && buffer_.size() == kPacketBytes;
   return work_.data != DataPhase::FromHost || buffer_.size() <= work_.bytes - done_bytes_;

@@ -27,7 +27,8 @@ const DeviceConfig& implied_ahci() {
 std::string line_of(const DeviceConfig& device) {
   std::string line = fmt::format("plugged {}", device.driver);
   if (device.place) line += fmt::format(" at {}", *device.place);
-  for (const DeviceProperty& property : device.properties) line += fmt::format(" {}={}", property.name, property.value);
+  for (const DeviceProperty& property : device.properties)
+    line += fmt::format(" {}={}", property.name, property.value);
   return line;
 }
 

@@ -16,10 +16,11 @@ void Pc::add_sinks(Outside& outside) {
                       .take = [uart, bytes_of](const Event& event) { uart->receive(bytes_of(event)); }});
   }
   if (devices::VirtioConsole* const console = virtio_console()) {
-    outside.add_sink({.name = std::string(kConsoleSink),
-                      .type = EventType::Bytes,
-                      .room = [console] { return console->can_receive(); },
-                      .take = [console, bytes_of](const Event& event) { console->receive(bytes_of(event)); }});
+    outside.add_sink(
+        {.name = std::string(kConsoleSink),
+         .type = EventType::Bytes,
+         .room = [console] { return console->can_receive(); },
+         .take = [console, bytes_of](const Event& event) { console->receive(bytes_of(event)); }});
   }
   // A keyboard that is full or switched off drops keys, as a real one does.
   outside.add_sink(

@@ -677,5 +677,5 @@ int main(int argc, char** argv) {
   fmt::print("{} instructions on each engine, {} faults, {} page walks: all alike\n", totals.instructions,
              totals.faults, totals.walks);
   // A guest that only faults shows nothing.
-  return totals.faults * 20 < totals.instructions && totals.walks > totals.instructions / 1000 ? 0 : 1;
+  return totals.faults * 10 < totals.instructions && totals.walks > totals.instructions / 1000 ? 0 : 1;
 }
