@@ -553,7 +553,7 @@ class Runner {
 std::unique_ptr<cpu::Engine> make_interp(const cpu::CpuProfile& profile, mmu::CodePages& pages) {
   return std::make_unique<cpu::InterpEngine>(profile, pages);
 }
-Runner::MakeEngine make_jit(jit::JitOptions options) {
+Runner::MakeEngine make_jit(const jit::JitOptions& options) {
   return [options](const cpu::CpuProfile& profile, mmu::CodePages& pages) {
     return std::make_unique<jit::JitEngine>(profile, pages, options);
   };

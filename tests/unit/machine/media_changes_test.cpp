@@ -106,7 +106,6 @@ TEST_F(MediaChangesTest, AnImageInUseIsRefused) {
 }
 
 TEST_F(MediaChangesTest, ALockedTrayOpensByForceOnly) {
-  devices::ata::TaskFile registers;
   (void)cdrom().begin_packet(std::array<u8, 12>{0x00}, false);  // takes the attention of power-on
   (void)cdrom().begin_packet(std::array<u8, 12>{0x1e, 0, 0, 0, 1}, false);
   ASSERT_TRUE(cdrom().locked());
