@@ -135,9 +135,11 @@ def main():
     parser.add_argument("--batch", type=int, default=2, help="states that are kept at a time")
     parser.add_argument("--instructions", type=int, default=100_000_000, help="compared behind each point")
     parser.add_argument("--until", type=int, help="where the run is stopped; else it ends by itself")
-    parser.add_argument("--hash-every", type=int, default=5_000_000)
+    parser.add_argument("--hash-every", type=int, help="default: 5 million instructions, and half a million for firmware, which ends soon")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if options.hash_every is None:
+        options.hash_every = 500_000 if options.guest == "firmware" else 5_000_000
     with tempfile.TemporaryDirectory() as folder:
         Test(options, pathlib.Path(folder)).run()
     print("PASS")
