@@ -11,10 +11,6 @@ namespace reprise::mmu {
 
 namespace {
 
-constexpr unsigned rights_bit(Access access, View view) {
-  return static_cast<unsigned>(view) * kAccessKinds + static_cast<unsigned>(access);
-}
-
 constexpr u64 bytes_to_page_end(u64 linear) { return kPageBytes - (linear & ~kPageMask); }
 
 // memcpy with the common sizes as single moves.
@@ -152,9 +148,8 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
   u64 phys_page = linear & kPageMask;
   bool global = false;
   if (paging()) {
-    u64 data = second_level_->find(linear);
-    const bool allowed = (rights_[data & SecondLevelTlb::kRightsMask] >> rights_bit(access, view)) & 1;
-    if (data != 0 && allowed && (access != Access::Write || (data & SecondLevelTlb::kDirty))) [[likely]] {
+    u64 data = find_allowed(linear, access, view);
+    if (data != 0) [[likely]] {
       ++stats_.l2_hits;
     } else {
       data = walk(linear, access, view);
@@ -174,16 +169,7 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
   page = {phys_page + offset, host ? host + offset : nullptr};
   if (!host) return true;
   if (access != Access::Fetch && !watches_.empty() && watched(linear & kPageMask, kPageBytes)) return true;
-  if (access == Access::Write) {
-    if (code_pages_.has_code(phys_page)) return true;
-    const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
-    write_tagged_[ram_page / 64] |= u64{1} << (ram_page % 64);
-    phys_map_.ram().mark_written(ram_page << kPageShift);
-  }
-  if (access == Access::Fetch)
-    fill_fetch(array(view, access), linear, host, phys_page, global);
-  else
-    array(view, access).fill(linear & kPageMask, host, phys_page, global);
+  (void)leave_tag(linear, access, view, host, phys_page, global);
   return true;
 }
 
@@ -374,12 +360,8 @@ bool Mmu::fetch_slow(u64 linear, FetchTarget& target) {
   if (rom.kind != PhysMap::Kind::Rom || rom.bytes_left < kPageBytes) return true;
   target.host = rom.host + (page.phys & ~kPageMask);
   // Not global: a change of address space costs a ROM page its tag, no more.
-  fill_fetch(*fetch_, linear, rom.host, page.phys & kPageMask, false);
+  (void)leave_tag(linear, Access::Fetch, view_, rom.host, page.phys & kPageMask, false);
   return true;
-}
-
-void Mmu::fill_fetch(TlbArray& tags, u64 linear, const u8* host, u64 phys_page, bool global) const {
-  tags.fill(linear & kPageMask, reinterpret_cast<u64>(host), fetch_note_, phys_page, global);
 }
 
 void Mmu::set_fetch_notes(u64 note) {

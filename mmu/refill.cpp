@@ -12,6 +12,23 @@ u64 Mmu::find_allowed(u64 linear, Access access, View view) const {
   return access == Access::Write && (data & SecondLevelTlb::kDirty) == 0 ? 0 : data;
 }
 
+bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global) {
+  if (access == Access::Write) {
+    if (code_pages_.has_code(phys_page)) return false;
+    const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
+    const u64 bit = u64{1} << (ram_page % 64);
+    if ((write_tagged_[ram_page / 64] & bit) == 0) {
+      write_tagged_[ram_page / 64] |= bit;
+      phys_map_.ram().mark_written(ram_page << kPageShift);
+    }
+  }
+  const u64 host_page = reinterpret_cast<u64>(host);
+  const u64 linear_page = linear & kPageMask;
+  const u64 delta = access == Access::Fetch ? fetch_note_ : host_page - linear_page;
+  array(view, access).fill(linear_page, host_page, delta, phys_page, global);
+  return true;
+}
+
 bool Mmu::refill(u64 linear, Access access, View view) {
   TlbArray& tags = array(view, access);
   // The tag is right, so the access crosses into the next page or is misaligned.
@@ -24,21 +41,9 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   const u64 phys_page = data & kPageMask & a20_mask_;
   u8* const host = ram_page(phys_page, access);
   if (host == nullptr) return false;
-  if (access == Access::Write) {
-    if (code_pages_.has_code(phys_page)) return false;
-    const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
-    const u64 bit = u64{1} << (ram_page % 64);
-    if ((write_tagged_[ram_page / 64] & bit) == 0) {
-      write_tagged_[ram_page / 64] |= bit;
-      phys_map_.ram().mark_written(ram_page << kPageShift);
-    }
-  }
+  if (!leave_tag(linear, access, view, host, phys_page, (data & SecondLevelTlb::kGlobal) != 0)) return false;
   ++stats_.l1_misses[static_cast<unsigned>(access)];
   ++stats_.l2_hits;
-  const u64 host_page = reinterpret_cast<u64>(host);
-  const u64 linear_page = linear & kPageMask;
-  const u64 delta = access == Access::Fetch ? fetch_note_ : host_page - linear_page;
-  tags.fill(linear_page, host_page, delta, phys_page, (data & SecondLevelTlb::kGlobal) != 0);
   return true;
 }
 

@@ -55,10 +55,6 @@ struct TlbArray {
     for (unsigned word = 0; word < kTlbWords; ++word) used[word] = global[word] = 0;
     used_words = 0;
   }
-  void fill(u64 linear_page, u8* host, u64 phys_page, bool is_global) {
-    const u64 host_page = reinterpret_cast<u64>(host);
-    fill(linear_page, host_page, host_page - linear_page, phys_page, is_global);
-  }
   void fill(u64 linear_page, u64 host_page, u64 delta, u64 phys_page, bool is_global) {
     const unsigned slot = tlb_slot(linear_page);
     entries[slot] = {linear_page, host_page, delta, phys_page};

@@ -218,8 +218,8 @@ u32 CmosRtc::read_port(u16 offset, Width) {
 
 void CmosRtc::write_port(u16 offset, Width, u32 value) {
   if (offset == 0) {
+    // Bit 7 masks NMIs of SERR# and IOCHK#, which nothing here raises.
     index_ = value & (kBytes - 1);
-    nmi_masked_ = (value & 0x80) != 0;
     return;
   }
   write_register(index_, static_cast<u8>(value));
@@ -276,7 +276,6 @@ void CmosRtc::reset(ResetKind) {
       static_cast<u8>(~(kPeriodicEnable | kAlarmEnable | kUpdateEndedEnable | kSquareWaveEnable));
   registers_[kC] = 0;
   index_ = 0;
-  nmi_masked_ = false;
   update_irq();
 }
 
@@ -284,7 +283,6 @@ void CmosRtc::serialize(Archive& archive) {
   archive.tag("cmos_rtc");
   archive.value(registers_);
   archive.value(index_);
-  archive.value(nmi_masked_);
   archive.value(phase_ns_);
   archive.value(seconds_done_);
   archive.value(periods_done_);

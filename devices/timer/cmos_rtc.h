@@ -28,8 +28,6 @@ class CmosRtc final : public Device {
   PioHandler& ports() { return ports_; }
   /// For the machine: memory bytes that firmware expects to find. Time and control registers are not for this.
   void set_memory(u8 index, u8 value) { registers_[index & (kBytes - 1)] = value; }
-  /// Port 70h bit 7: NMI is held back from the processor.
-  bool nmi_masked() const { return nmi_masked_; }
 
   std::string_view name() const override { return "cmos_rtc"; }
   /// The RESET pin: interrupts off; time and memory live on the battery.
@@ -72,7 +70,6 @@ class CmosRtc final : public Device {
 
   std::array<u8, kBytes> registers_{};
   u8 index_ = 0;
-  bool nmi_masked_ = false;
   /// When the divider chain was at zero, modulo 2^64: seconds end at whole seconds after this.
   u64 phase_ns_ = 0;
   u64 seconds_done_ = 0;  // since phase_ns_
