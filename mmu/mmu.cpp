@@ -168,7 +168,6 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
   const u64 offset = linear & ~kPageMask;
   page = {phys_page + offset, host ? host + offset : nullptr};
   if (!host) return true;
-  if (access != Access::Fetch && !watches_.empty() && watched(linear & kPageMask, kPageBytes)) return true;
   (void)leave_tag(linear, access, view, host, phys_page, global);
   return true;
 }
@@ -384,15 +383,6 @@ bool Mmu::peek_translate(u64 linear, u64& phys) const {
 }
 
 // --- Watches ---
-
-bool Mmu::watched(u64 linear, u64 bytes) const {
-  // Compared as distances, so that ranges may end at the top of the address space.
-  return std::any_of(watches_.begin(), watches_.end(), [&](const Watch& watch) {
-    const u64 first = watch.linear & kPageMask;
-    const u64 length = align_up((watch.linear & ~kPageMask) + watch.bytes, kPageBytes);
-    return linear - first < length || first - linear < bytes;
-  });
-}
 
 void Mmu::set_watches(std::span<const Watch> watches) {
   watches_.assign(watches.begin(), watches.end());

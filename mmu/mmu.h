@@ -334,9 +334,9 @@ class Mmu final : public WriteTagHolder {
   bool store_crossing(u64 linear, const void* from, u64 bytes, View view);
   bool translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]);
   bool translate(u64 linear, Access access, View view, Page& page);
-  /// The one rule of what a tag needs beyond a translation that allows the access: `host` is the page's memory, which
-  /// no watch overlaps; for write it holds no code, and is marked as written. False: it must have none. Touches no
-  /// vector registers.
+  /// The rule of what a tag needs beyond a translation that allows the access: no watch overlaps the page, whose memory is
+  /// `host`; for write it holds no code, and is marked as written. False: it must have none. (store_beside_code() is
+  /// the one exception, for a single store.) Touches no vector registers.
   bool leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global);
   u64 walk(u64 linear, Access access, View view);
   bool non_canonical(u64 linear);

@@ -12,7 +12,18 @@ u64 Mmu::find_allowed(u64 linear, Access access, View view) const {
   return access == Access::Write && (data & SecondLevelTlb::kDirty) == 0 ? 0 : data;
 }
 
+bool Mmu::watched(u64 linear, u64 bytes) const {
+  for (const Watch& watch : watches_) {
+    // Compared as distances, so that ranges may end at the top of the address space.
+    const u64 first = watch.linear & kPageMask;
+    const u64 length = align_up((watch.linear & ~kPageMask) + watch.bytes, kPageBytes);
+    if (linear - first < length || first - linear < bytes) return true;
+  }
+  return false;
+}
+
 bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global) {
+  if (access != Access::Fetch && watched(linear & kPageMask, kPageBytes)) return false;
   if (access == Access::Write) {
     if (code_pages_.has_code(phys_page)) return false;
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
@@ -33,8 +44,7 @@ bool Mmu::refill(u64 linear, Access access, View view) {
   TlbArray& tags = array(view, access);
   // The tag is right, so the access crosses into the next page or is misaligned.
   if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
-  if (!paging() || (!watches_.empty() && access != Access::Fetch) || !is_canonical(context_, linear))
-    return false;
+  if (!paging() || !is_canonical(context_, linear)) return false;
 
   const u64 data = find_allowed(linear, access, view);
   if (data == 0) return false;
@@ -49,7 +59,8 @@ bool Mmu::refill(u64 linear, Access access, View view) {
 
 bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
   const u64 linear_page = linear & kPageMask;
-  if (linear - linear_page + bytes > kPageBytes || !watches_.empty() || !is_canonical(context_, linear))
+  if (linear - linear_page + bytes > kPageBytes || watched(linear_page, kPageBytes) ||
+      !is_canonical(context_, linear))
     return false;
   u64 data = linear_page;
   if (paging()) {

@@ -115,6 +115,8 @@ def svg(lines):
 
 
 def main():
+    if len(sys.argv) > 2 or any(word.startswith("-") for word in sys.argv[1:]):
+        sys.exit(__doc__)
     target = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "session.svg"
     lines, status = capture()
     print("\n".join(lines))
