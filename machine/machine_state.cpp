@@ -54,8 +54,10 @@ std::vector<std::string> Machine::shape() {
   for (std::size_t i = 0; i < infos.size(); ++i) {
     devices::BlockBackend& medium = *disks_.attached()[i].medium;
     devices::BlockGenerations* const overlay = medium.generations();
-    lines.push_back(fmt::format("drive {} {} bytes {} sample {:016x} {}", infos[i].name,
-                                bus_name(infos[i].bus), medium.bytes(),
+    const Drive& drive = pc_.drives()[i];
+    lines.push_back(fmt::format("drive {} {} place {} slot {} serial {} bytes {} sample {:016x} {}",
+                                infos[i].name, bus_name(infos[i].bus), drive.place, drive.slot,
+                                drive.disk.serial, medium.bytes(),
                                 image_sample(overlay != nullptr ? overlay->base() : medium),
                                 overlay != nullptr ? "overlay" : "as it is"));
   }

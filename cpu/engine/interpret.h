@@ -49,6 +49,8 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
       state.rflags |= kRflagsRf;
       state.rip = cpu.rip_of(last);
       state.retired += completed - 1;
+      // Where the budget goes on, so does the next iteration: as any instruction, with RF clear.
+      stop |= completed < cpu.block_budget;
       break;
   }
   if (stop && (completed >= cpu.block_budget || !pass_boundary(cpu))) return RunExit::Event;

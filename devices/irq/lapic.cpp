@@ -78,6 +78,8 @@ constexpr u8 kFlatModel = 0xf;
 
 /// What reading the current count takes longer than an instruction: docs/decisions/0008-deliveries-and-timer-reads-stall.md.
 constexpr u64 kCountReadNs = 100;
+/// What sending an interrupt takes, whether or not it is taken.
+constexpr u64 kIpiNs = 200;
 
 DeliveryMode delivery_mode(u64 value) { return static_cast<DeliveryMode>(field(value, 8, 3)); }
 
@@ -323,6 +325,7 @@ void Lapic::write_lvt(Lvt entry, u32 value) {
 
 // SDM 3A 10.6.1, tables 10-3 and 10-4.
 void Lapic::write_icr(u64 value, Interface interface) {
+  clock_.stall(kIpiNs);
   const bool extended = interface == Interface::X2apic;
   icr_ = (value & ~u64{0xffff'ffff}) | (value & kIcrWritableLow);
   const u32 low = static_cast<u32>(icr_);

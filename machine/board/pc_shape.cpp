@@ -32,6 +32,8 @@ std::vector<std::string> Pc::shape() {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("processors {}", processors_.count()));
   lines.push_back(fmt::format("cpuid {:016x}", cpuid_digest(processors_.boot().cpu.profile)));
+  const mmu::TlbGeometry& tlb = processors_.boot().cpu.profile.tlb;
+  lines.push_back(fmt::format("tlb sets {} and {} spaces {}", tlb.sets, tlb.large_sets, tlb.spaces));
   lines.push_back(fmt::format("firmware {:016x}", rom_shadow_ ? hash64(rom_shadow_->rom()) : 0));
   lines.push_back(fmt::format("fw_cfg {:016x}", fw_cfg_.content_digest()));
   for (const devices::Device* device : devices()) lines.push_back(fmt::format("device {}", device->name()));

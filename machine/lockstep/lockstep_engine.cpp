@@ -259,6 +259,8 @@ std::string LockstepEngine::follow(RunExit exit) {
     forget_resume_flag(shadow.state);
   }
   if (exit == RunExit::Fault && !ends_with_fault(shadow_exit)) {
+    // The shadow's budget ended at the instruction before, where the engine went on.
+    (void)cpu::pass_boundary(shadow);
     forget_resume_flag(shadow.state);
     shadow_exit = shadow_->interp.run(shadow, 1);
   }

@@ -45,7 +45,7 @@ void load_ram(StateReader& reader, mmu::Ram& ram) {
     for (; next < zeros_end; ++next)
       if (ram.written_since(0, next * kPageBytes)) put_page(ram, next, kZeros);
     if (page == kEnd) break;
-    if (page != next) {
+    if (page != next || page >= pages) {
       reader.fail("It has pages of memory that this machine has not, or in the wrong order.");
       break;
     }

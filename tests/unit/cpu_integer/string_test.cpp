@@ -41,6 +41,20 @@ TEST_F(Strings, RepMovsAcrossPagesCountsEveryIteration) {
   for (u64 i = 0; i < 0x2345; ++i) ASSERT_EQ(peek<u8>(kData + 0x8003 + i), peek<u8>(kData + 5 + i)) << i;
 }
 
+// RF belongs to an event between iterations: without one it is clear, in whatever pieces the instruction ran.
+TEST_F(Strings, RepeatedAcrossCodePagesLeavesNoResumeFlag) {
+  poke_bytes(kCode + 0xfff, std::vector<u8>{0xf3, 0xa4, 0x90, 0x90});  // rep movsb; nop; nop
+  for (const u64 slice : {5u, 1u, 2u, 3u}) {
+    state().rip = kCode + 0xfff;
+    reg(RSI) = kData;
+    reg(RDI) = kData + 0x100;
+    reg(RCX) = 3;
+    for (u64 done = 0; done < 5; done += slice) resume(std::min<u64>(slice, 5 - done));
+    EXPECT_EQ(state().rip, kCode + 0x1003);
+    EXPECT_EQ(rflags() & kRflagsRf, 0u) << slice;
+  }
+}
+
 TEST_F(Strings, OverlapForwardReplicates) {
   for (unsigned distance = 1; distance < 20; ++distance) {
     for (unsigned width : {1u, 2u, 4u, 8u}) {

@@ -203,6 +203,16 @@ TEST_F(StateOfDisks, ContentAndMedia) {
   std::string message = load(*Guest(kernel, changed).machine, state);
   EXPECT_NE(message.find("drive cdrom0"), std::string::npos) << message;
   changed = config();
+  changed.devices[0].set("serial", "OTHER");
+  message = load(*Guest(kernel, changed).machine, state);
+  EXPECT_NE(message.find("serial OTHER"), std::string::npos) << message;
+  changed = config();
+  changed.devices[3].place = 9;
+  EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("slot 9"), std::string::npos);
+  changed = config();
+  changed.cpu.tlb = mmu::TlbGeometry::of(64);
+  EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("tlb sets"), std::string::npos);
+  changed = config();
   changed.devices[1].properties.clear();
   EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("drive cdrom0"), std::string::npos);
   changed = config();
@@ -276,6 +286,27 @@ TEST_F(StateOfDisks, MadeUpStatesDoNoHarm) {
   }
   EXPECT_GT(loaded, kCases / 10);
   EXPECT_GT(refused, kCases / 50);
+}
+
+// Directly behind the last page, where no gap gives it away.
+TEST(StateOfRam, APageBeyondTheEndIsRefused) {
+  auto ram = mmu::Ram::create(16 * kPageBytes).take();
+  for (const u64 first : {0u, 15u, 16u}) {
+    StateMemorySink sink;
+    StateWriter writer(sink);
+    const std::vector<u8> page(kPageBytes, 0x5a);
+    writer.begin("ram");
+    for (u64 number = first; number < 18; ++number) {
+      writer.number(number);
+      writer.bytes(page);
+    }
+    writer.number(~u64{0});
+    writer.end();
+    StateMemorySource source(sink.bytes);
+    StateReader reader(source);
+    load_ram(reader, *ram);
+    EXPECT_FALSE(reader.ok()) << first;
+  }
 }
 
 TEST(StateOfRam, PagesComeBack) {
