@@ -31,7 +31,8 @@ sys.path.insert(0, str(HERE.parent / "guests"))
 import build_guests  # noqa: E402
 import workloads  # noqa: E402
 
-CONTESTANTS = ["reprise", "qemu", "native"]
+CONTESTANTS = ["reprise", "before", "qemu", "native"]
+DEFAULT_CONTESTANTS = ["reprise", "qemu", "native"]
 # Kernels to boot beside the one that the guest images use; a package that apt does not know is left out.
 KERNELS = {"boot-generic": "linux-image-amd64", "boot-6.12": "linux-image-6.12-cloud-amd64"}
 DISK_BUSES = {"disk-ide": "ide", "disk-virtio": "virtio"}
@@ -92,15 +93,24 @@ class Bench:
 
     # --- One turn: {workload: {"s":, "ticks":, "result":}} ---
 
-    def run_reprise(self, kernel, initramfs, names):
+    def program(self, contestant):
+        """The Reprise that a contestant is."""
+        return self.options.before if contestant == "before" else self.options.reprise
+
+    def run_reprise(self, contestant, kernel, initramfs, names):
         report = self.folder / "report.json"
-        turn = time_markers([self.options.reprise, "run", "--kernel", kernel, "--initrd", initramfs, "--append",
+        turn = time_markers([self.program(contestant), "run", "--kernel", kernel, "--initrd", initramfs, "--append",
                              APPEND + ",".join(names), "--memory", "1G", "--serial", "stdio", "--engine",
                              self.options.engine, "--json", report, *self.options.reprise_arg], 1800)
         facts = json.loads(report.read_text())
         if "userland" in turn:
             turn["userland"]["ticks"] = None if names else facts["virtual_ns"]
         return turn
+
+    def run_guest(self, contestant, kernel, initramfs, names):
+        if contestant == "qemu":
+            return self.run_qemu(kernel, initramfs, names)
+        return self.run_reprise(contestant, kernel, initramfs, names)
 
     def run_qemu(self, kernel, initramfs, names):
         return time_markers(["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "1G", "-nographic",
@@ -112,8 +122,8 @@ class Bench:
         image = self.options.disks / "debian-bios.img"
         if not image.exists():
             return None
-        if contestant == "reprise":
-            command = [self.options.reprise, "run", "--disk", f"{image},bus={bus}", "--memory", "256M", "--serial", "stdio",
+        if contestant != "qemu":
+            command = [self.program(contestant), "run", "--disk", f"{image},bus={bus}", "--memory", "256M", "--serial", "stdio",
                        "--engine", self.options.engine, *self.options.reprise_arg]
         else:
             command = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-cpu", "max", "-m", "256M", "-nographic", "-snapshot",
@@ -151,8 +161,7 @@ class Bench:
                 kernel = self.kernel(name)
                 if contestant == "native" or kernel is None:
                     continue
-                run = self.run_reprise if contestant == "reprise" else self.run_qemu
-                found[name] = run(kernel, self.folder / "boot.img", [])["userland"]
+                found[name] = self.run_guest(contestant, kernel, self.folder / "boot.img", [])["userland"]
         elif group == "disk":
             for name in names if contestant != "native" else []:
                 if (time_taken := self.run_disk(contestant, DISK_BUSES[name])) is not None:
@@ -160,8 +169,7 @@ class Bench:
         elif contestant == "native":
             found = self.run_native(names)
         else:
-            run = self.run_reprise if contestant == "reprise" else self.run_qemu
-            found = run(self.options.guests / "vmlinuz", self.folder / "bench.img", names)
+            found = self.run_guest(contestant, self.options.guests / "vmlinuz", self.folder / "bench.img", names)
         missing = [name for name in names if name not in found and group not in ("boot", "disk", "uml")]
         if missing:
             sys.exit(f"bench: {contestant}: no end of {', '.join(missing)}")
@@ -264,7 +272,8 @@ def summarise(chosen, rounds, clock):
             row = {"workload": name, "group": group}
             for contestant, turns in rounds.items():
                 row[f"{contestant}_s"] = median_of(turns, name, clock)
-            ours, qemu, native = (row.get(f"{contestant}_s") for contestant in CONTESTANTS)
+            ours, before, qemu, native = (row.get(f"{contestant}_s") for contestant in CONTESTANTS)
+            row["times_before"] = ours / before if ours and before else None
             row["faster_than_qemu"] = qemu / ours if ours and qemu else None
             row["times_native"] = ours / native if ours and native else None
             row["instructions"] = median_of(rounds.get("reprise", []), name, "ticks")
@@ -272,16 +281,18 @@ def summarise(chosen, rounds, clock):
                 row["ns_per_instruction"] = ours * 1e9 / row["instructions"]
             members.append(row)
         mean = {"workload": f"= {group}", "group": group}
-        for key in ("faster_than_qemu", "times_native"):
+        for key in ("times_before", "faster_than_qemu", "times_native"):
             mean[key] = geometric_mean([row[key] for row in members if row.get(key)])
         rows += members + [mean]
     return rows
 
 
 def table(rows):
-    columns = [("reprise_s", "reprise s", "{:.3f}"), ("qemu_s", "QEMU s", "{:.3f}"), ("native_s", "native s", "{:.3f}"),
+    columns = [("reprise_s", "reprise s", "{:.3f}"), ("before_s", "before s", "{:.3f}"), ("qemu_s", "QEMU s", "{:.3f}"),
+               ("native_s", "native s", "{:.3f}"), ("times_before", "x before", "{:.3f}"),
                ("faster_than_qemu", "x faster", "{:.2f}"), ("times_native", "x native", "{:.2f}"),
                ("instructions", "M instr", "{:.0f}"), ("ns_per_instruction", "ns/instr", "{:.2f}")]
+    columns = [column for column in columns if any(row.get(column[0]) for row in rows)]
     lines = [f"{'workload':<14}" + "".join(f"{title:>11}" for _, title, _ in columns)]
     for row in rows:
         cells = []
@@ -319,8 +330,10 @@ def main():
     parser.add_argument("--engine", default="jit")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall",
                         help="what the table shows; cpu is the steadier one on a busy machine (default: wall)")
-    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help="comma-separated: reprise,qemu,native")
+    parser.add_argument("--contestants", default=",".join(DEFAULT_CONTESTANTS),
+                        help="comma-separated: " + ",".join(CONTESTANTS) + " (default: all but before)")
     parser.add_argument("--reprise", default="build/release/reprise", help="the program to measure")
+    parser.add_argument("--before", metavar="PATH", help="an older build of it, for the contestant 'before'")
     parser.add_argument("--reprise-arg", action="append", default=[], metavar="ARG", help="further option for 'reprise run'")
     parser.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
     parser.add_argument("--disks", type=pathlib.Path, default=pathlib.Path("build/disks"),
@@ -330,6 +343,8 @@ def main():
     contestants = options.contestants.split(",")
     if unknown := set(contestants) - set(CONTESTANTS):
         parser.error(f"--contestants: unknown {', '.join(sorted(unknown))}")
+    if ("before" in contestants) != (options.before is not None):
+        parser.error("--before PATH and --contestants before,... go together")
     chosen = choose(options.only)
 
     bench = Bench(options)
