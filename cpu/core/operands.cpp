@@ -48,14 +48,13 @@ bool check_alignment(Cpu& cpu, const Insn& in, u64 linear, u64 bytes) {
 
 }  // namespace
 
-bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, u64 field_bytes,
-                        mmu::Access access, u64& linear) {
+bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access, u64& linear) {
   if (!in.has(Insn::kCode64) && in.seg != kSegFlat) {
     const Segment& segment = cpu.state.seg[in.seg];
     if (!check_segment(cpu, segment, in.has(Insn::kStackSegment), effective, bytes, access)) return false;
     linear = static_cast<u32>(segment.base + effective);
   }
-  return check_alignment(cpu, in, linear, field_bytes);
+  return check_alignment(cpu, in, linear, bytes);
 }
 
 bool segment_linear(Cpu& cpu, const Insn& in, SegmentIndex seg, u64 effective, u64 bytes, mmu::Access access,

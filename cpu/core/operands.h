@@ -50,10 +50,9 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
   return address << in.addr_shift >> in.addr_shift;
 }
 
-/// Legacy segmentation and alignment checks: the rare rest of data_linear(). `field_bytes` is what alignment is asked for,
-/// `bytes` unless the operand is a structure. Raises and returns false on a fault.
-[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, u64 field_bytes,
-                                      mmu::Access access, u64& linear);
+/// Legacy segmentation and alignment checks: the rare rest of data_linear(). Raises and returns false on a fault.
+[[nodiscard]] bool check_data_address(Cpu& cpu, const Insn& in, u64 effective, u64 bytes, mmu::Access access,
+                                      u64& linear);
 
 /// The same for any segment and effective address (string and stack instructions). Outside 64-bit mode checks
 /// type, limit and alignment; raises #GP(0) or, for SS, #SS(0), and returns false.
@@ -65,25 +64,13 @@ inline u64 effective_address(const CpuState& state, const Insn& in) {
                                          mmu::Access access, u64& linear) {
   linear = effective + cpu.state.seg[in.seg].base;
   if (in.flags & Insn::kCheckAddress) [[unlikely]]
-    return check_data_address(cpu, in, effective, bytes, bytes, access, linear);
+    return check_data_address(cpu, in, effective, bytes, access, linear);
   return true;
 }
 
 /// The linear address of the memory operand. Returns false after raising.
 [[nodiscard]] inline bool data_linear(Cpu& cpu, const Insn& in, u64 bytes, mmu::Access access, u64& linear) {
   return operand_linear(cpu, in, effective_address(cpu.state, in), bytes, access, linear);
-}
-
-/// Loads a structure that is aligned as its largest field, `field_bytes`: far pointers, bounds. False: a fault was raised.
-[[nodiscard]] inline bool load_structure(Cpu& cpu, const Insn& in, u64 field_bytes, std::span<u8> into) {
-  const u64 effective = effective_address(cpu.state, in);
-  u64 linear = effective + cpu.state.seg[in.seg].base;
-  if (in.has(Insn::kCheckAddress) &&
-      !check_data_address(cpu, in, effective, into.size(), field_bytes, mmu::Access::Read, linear))
-    return false;
-  if (cpu.mmu.load_bytes(linear, into)) return true;
-  cpu.memory_fault(in.has(Insn::kStackSegment));
-  return false;
 }
 
 /// Loads the memory operand. False: a fault was raised.
@@ -94,6 +81,35 @@ template <class T>
     return false;
   if (cpu.mmu.load(linear, value)) [[likely]]
     return true;
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
+}
+
+// Operands of two parts: far pointers, bounds, pseudo-descriptors. Each part is an access of its own: checked for limit and
+// alignment and read or written by itself, at an effective address that wraps as the address size says (SDM 3A 3.5.1 on the
+// alignment of pseudo-descriptors; BOUND and LES at FFFEH are no fault in 8086 programs).
+
+/// The linear address of the part `offset` bytes into the memory operand. Returns false after raising.
+[[nodiscard]] inline bool part_linear(Cpu& cpu, const Insn& in, u64 offset, u64 bytes, mmu::Access access,
+                                      u64& linear) {
+  const u64 effective = (effective_address(cpu.state, in) + offset) << in.addr_shift >> in.addr_shift;
+  return operand_linear(cpu, in, effective, bytes, access, linear);
+}
+
+/// Loads a part. False: a fault was raised.
+template <class T>
+[[nodiscard]] inline bool load_part(Cpu& cpu, const Insn& in, u64 offset, T& value) {
+  u64 linear;
+  if (!part_linear(cpu, in, offset, sizeof(T), mmu::Access::Read, linear)) return false;
+  if (cpu.mmu.load(linear, value)) return true;
+  cpu.memory_fault(in.has(Insn::kStackSegment));
+  return false;
+}
+
+/// `linear` is where a part can be stored. False: a fault was raised.
+[[nodiscard]] inline bool probe_part(Cpu& cpu, const Insn& in, u64 offset, u64 bytes, u64& linear) {
+  if (!part_linear(cpu, in, offset, bytes, mmu::Access::Write, linear)) return false;
+  if (cpu.mmu.probe_write(linear, bytes)) return true;
   cpu.memory_fault(in.has(Insn::kStackSegment));
   return false;
 }

@@ -150,6 +150,11 @@ constexpr u32 kMaxBasicLeafAmd = 0x10;
 u32 max_basic_leaf(const CpuProfile& profile) {
   return profile.amd() ? kMaxBasicLeafAmd : kMaxBasicLeafIntel;
 }
+/// What leaf 0 says: with the limit of old systems on, leaves beyond it are still there. SDM 4 table 2-2, 1A0H.
+u32 max_basic_leaf_told(const CpuProfile& profile, const CpuState& state) {
+  constexpr u32 kLimited = 2;
+  return (state.misc_enable & kMiscEnableLimitCpuid) ? kLimited : max_basic_leaf(profile);
+}
 constexpr u32 kMaxHypervisorLeaf = 0x40000000;
 constexpr u32 kMaxExtendedLeafIntel = 0x80000008;
 constexpr u32 kMaxExtendedLeafAmd = 0x80000021;
@@ -222,8 +227,7 @@ CpuidResult leaf_80000001(const CpuProfile& profile, const CpuState& state, u32 
 }
 
 CpuidResult leaf_80000008(const CpuProfile& profile) {
-  const u32 linear_bits = profile.has(Feature::La57) ? 57 : 48;
-  CpuidResult result{profile.physical_address_bits | linear_bits << 8, 0, 0, 0};
+  CpuidResult result{profile.physical_address_bits | profile.linear_address_bits() << 8, 0, 0, 0};
   // AMD: FXSAVE and XSAVE always save the x87 error pointers; stores do not forward speculatively.
   constexpr u32 kErrorPointers = 1u << 2, kSsbNo = 1u << 26;
   if (profile.amd()) result.ebx = kErrorPointers | kSsbNo;
@@ -237,7 +241,7 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
   };
   switch (leaf) {
     case 0:
-      return {max_basic_leaf(profile), text(profile.vendor, 0), text(profile.vendor, 8),
+      return {max_basic_leaf_told(profile, state), text(profile.vendor, 0), text(profile.vendor, 8),
               text(profile.vendor, 4)};
     case 1: return leaf_1(profile, state, apic_id);
     case 2:  // no TLB information here; caches are in leaf 4
@@ -282,6 +286,15 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
   }
 }
 
+/// What is off reads as not there: the local APIC (SDM 3A 10.4.3) and XD (SDM 4 table 2-2, 1A0H).
+void hide_features(const CpuProfile& profile, const CpuState& state, CpuidApic apic, u32 leaf,
+                   CpuidResult& result) {
+  constexpr u32 kApic = 1u << 9, kXd = 1u << 20;
+  const bool says_apic = leaf == 1 || (leaf == 0x80000001 && profile.amd());
+  if (says_apic && !apic.enabled) result.edx &= ~kApic;
+  if (leaf == 0x80000001 && (state.misc_enable & kMiscEnableXdDisable)) result.edx &= ~kXd;
+}
+
 }  // namespace
 
 u32 CpuProfile::signature() const {
@@ -290,7 +303,7 @@ u32 CpuProfile::signature() const {
          stepping;
 }
 
-CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf) {
+CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, CpuidApic apic, u32 leaf, u32 subleaf) {
   // SDM 2A: a leaf beyond the range returns the data of the highest basic leaf, on AMD zeros; the hypervisor range is
   // all zeros.
   const bool hypervisor = leaf >= 0x40000000 && leaf <= 0x4fffffff;
@@ -300,8 +313,9 @@ CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id,
     leaf = max_basic_leaf(profile);
     subleaf = 0;
   }
-  CpuidResult result = leaf_values(profile, state, apic_id, leaf, subleaf);
+  CpuidResult result = leaf_values(profile, state, apic.id, leaf, subleaf);
   add_features(profile, leaf, subleaf, result);
+  hide_features(profile, state, apic, leaf, result);
   return result;
 }
 

@@ -43,6 +43,8 @@ struct CpuProfile {
 
   /// CPUID leaf 1 EAX, and EDX at reset.
   u32 signature() const;
+  /// Of linear addresses that registers hold: 57 when LA57 is offered, else 48.
+  u32 linear_address_bits() const { return has(Feature::La57) ? 57 : 48; }
   /// Where processors differ by vendor, docs/undefined.md has the list.
   bool amd() const { return vendor == kVendorAmd; }
   bool has(Feature feature) const {
@@ -53,7 +55,14 @@ struct CpuProfile {
 /// What a machine has that nobody chose a processor for: cpu/profile/cpu_model.h.
 const CpuProfile& default_profile();
 
-/// CPUID of `leaf` and `subleaf` for a vCPU in `state` (OSXSAVE, XSAVE sizes and APIC ids depend on it).
-CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, u32 apic_id, u32 leaf, u32 subleaf);
+/// What CPUID tells of a processor's local APIC.
+struct CpuidApic {
+  u32 id = 0;           // the initial one
+  bool enabled = true;  // IA32_APIC_BASE bit 11
+};
+
+/// CPUID of `leaf` and `subleaf` for a vCPU in `state`, on which OSXSAVE, XSAVE sizes, and what IA32_MISC_ENABLE hides
+/// depend.
+CpuidResult cpuid(const CpuProfile& profile, const CpuState& state, CpuidApic apic, u32 leaf, u32 subleaf);
 
 }  // namespace reprise::cpu

@@ -17,17 +17,21 @@ struct far_transfer {
     const u64 offset = in.operand_bytes == 2 ? static_cast<u16>(in.imm) : static_cast<u32>(in.imm);
     return Transfer(cpu, in, static_cast<u16>(in.disp), offset);
   }
+  template <class T>
   static Status memory(Cpu& cpu, const Insn& in) {
-    u8 pointer[10] = {};
-    if (!load_structure(cpu, in, in.operand_bytes, std::span(pointer).first(in.operand_bytes + 2u)))
-      return Status::Fault;
-    u8 offset[8] = {};
-    std::memcpy(offset, pointer, in.operand_bytes);
-    return Transfer(cpu, in, read_unaligned<u16>(pointer + in.operand_bytes), read_unaligned<u64>(offset));
+    T offset;
+    u16 selector;
+    if (!load_part(cpu, in, 0, offset) || !load_part(cpu, in, sizeof(T), selector)) return Status::Fault;
+    return Transfer(cpu, in, selector, offset);
   }
   static Handler select(const Insn& in) {
-    if (in.operand_bytes != 2 && in.operand_bytes != 4 && in.operand_bytes != 8) return nullptr;
-    return in.form == Form::M ? memory : immediate;
+    const bool in_memory = in.form == Form::M;
+    switch (in.operand_bytes) {
+      case 2: return in_memory ? memory<u16> : immediate;
+      case 4: return in_memory ? memory<u32> : immediate;
+      case 8: return in_memory ? memory<u64> : immediate;
+      default: return nullptr;
+    }
   }
 };
 
@@ -61,11 +65,10 @@ Status sem_into(Cpu& cpu, const Insn& in) {
 struct bound {
   template <class T>
   static Status run(Cpu& cpu, const Insn& in) {
-    u8 bounds[2 * sizeof(T)];
-    if (!load_structure(cpu, in, sizeof(T), bounds)) return Status::Fault;
+    T lower, upper;
+    if (!load_part(cpu, in, 0, lower) || !load_part(cpu, in, sizeof(T), upper)) return Status::Fault;
     const T index = static_cast<T>(gpr<std::make_unsigned_t<T>>(cpu.state, in.reg[0]));
-    const bool inside = read_unaligned<T>(bounds) <= index && index <= read_unaligned<T>(bounds + sizeof(T));
-    return inside ? Status::Next : cpu.raise(kBR);
+    return lower <= index && index <= upper ? Status::Next : cpu.raise(kBR);
   }
   static Handler select(const Insn& in) { return in.size0 == 2 ? run<i16> : run<i32>; }
 };

@@ -18,12 +18,13 @@ template <SegmentIndex Index>
 struct load_far_pointer {
   template <class T>
   static Status run(Cpu& cpu, const Insn& in) {
-    u8 pointer[sizeof(T) + 2];
-    if (!load_structure(cpu, in, sizeof(T), pointer)) return Status::Fault;
+    T offset;
+    u16 selector;
     Segment loaded;
-    if (!check_segment(cpu, Index, read_unaligned<u16>(pointer + sizeof(T)), loaded)) return Status::Fault;
+    if (!load_part(cpu, in, 0, offset) || !load_part(cpu, in, sizeof(T), selector)) return Status::Fault;
+    if (!check_segment(cpu, Index, selector, loaded)) return Status::Fault;
     cpu.state.seg[Index] = loaded;
-    set_gpr<T>(cpu.state, in.reg[0], read_unaligned<T>(pointer));
+    set_gpr<T>(cpu.state, in.reg[0], offset);
     return Status::Stop;
   }
   static Handler select(const Insn& in) {
@@ -108,21 +109,26 @@ struct verify {
   static Handler select(const Insn& in) { return in.form == Form::R ? run<true> : run<false>; }
 };
 
+/// Unlike other instructions that change memory it reads, and writes only what changes: where the RPL stays, memory may be
+/// read-only, and an absent page is a fault of reading. SDM 2A ARPL, and so on hardware.
 struct arpl {
-  static u16 adjusted(Cpu& cpu, u16 dst, u16 src) {
-    const u16 rpl = src & kSelectorRpl;
-    if (!assign_zf(cpu, (dst & kSelectorRpl) < rpl)) return dst;
-    return static_cast<u16>((dst & ~kSelectorRpl) | rpl);
-  }
+  static u16 raised(u16 dst, u16 rpl) { return static_cast<u16>((dst & ~kSelectorRpl) | rpl); }
+  static bool raises(u16 dst, u16 rpl) { return (dst & kSelectorRpl) < rpl; }
+
   static Status register_form(Cpu& cpu, const Insn& in) {
-    const u16 src = gpr<u16>(cpu.state, in.reg[1]);
-    set_gpr<u16>(cpu.state, in.reg[0], adjusted(cpu, gpr<u16>(cpu.state, in.reg[0]), src));
+    const u16 rpl = gpr<u16>(cpu.state, in.reg[1]) & kSelectorRpl;
+    const u16 dst = gpr<u16>(cpu.state, in.reg[0]);
+    if (assign_zf(cpu, raises(dst, rpl))) set_gpr<u16>(cpu.state, in.reg[0], raised(dst, rpl));
     return Status::Next;
   }
   static Status memory_form(Cpu& cpu, const Insn& in) {
-    const u16 src = gpr<u16>(cpu.state, in.reg[1]);
-    const bool done = modify_operand<u16>(cpu, in, [&](u16 dst) { return adjusted(cpu, dst, src); });
-    return done ? Status::Next : Status::Fault;
+    const u16 rpl = gpr<u16>(cpu.state, in.reg[1]) & kSelectorRpl;
+    u16 dst;
+    if (!load_operand(cpu, in, dst)) return Status::Fault;
+    const bool writes = raises(dst, rpl);
+    if (writes && !store_operand<u16>(cpu, in, raised(dst, rpl))) return Status::Fault;
+    assign_zf(cpu, writes);
+    return Status::Next;
   }
   static Handler select(const Insn& in) { return in.form == Form::RR ? register_form : memory_form; }
 };
@@ -159,37 +165,34 @@ struct store_selector {
 /// LGDT, LIDT: a 16-bit limit and a base of 64, 32 or (16-bit operand size) 24 bits.
 template <TableRegister CpuState::*Field>
 struct load_table {
-  template <unsigned BaseBytes>
+  template <class Base>
   static Status run(Cpu& cpu, const Insn& in) {
-    u64 linear;
-    u8 image[10] = {};
-    const std::span<u8> bytes = std::span(image).first(2 + BaseBytes);
-    if (!data_linear(cpu, in, bytes.size(), mmu::Access::Read, linear)) return Status::Fault;
-    if (!cpu.mmu.load_bytes(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
-    u64 base = read_unaligned<u64>(image + 2);
-    if (BaseBytes == 4 && in.operand_bytes == 2) base &= 0xffffff;
-    if (BaseBytes == 8 && !canonical(cpu, base)) return cpu.raise(kGP, 0);
-    cpu.state.*Field = {.base = base, .limit = read_unaligned<u16>(image)};
+    u16 limit;
+    Base base;
+    if (!load_part(cpu, in, 0, limit) || !load_part(cpu, in, 2, base)) return Status::Fault;
+    if (sizeof(Base) == 4 && in.operand_bytes == 2) base &= 0xffffff;
+    if (sizeof(Base) == 8 && !canonical_base(cpu, base)) return cpu.raise(kGP, 0);
+    cpu.state.*Field = {.base = base, .limit = limit};
     return Status::Next;
   }
-  static Handler select(const Insn& in) { return in.size0 == 10 ? run<8> : run<4>; }
+  static Handler select(const Insn& in) { return in.size0 == 10 ? run<u64> : run<u32>; }
 };
 
 /// SGDT, SIDT: the whole base, whatever the operand size.
 template <TableRegister CpuState::*Field>
 struct store_table {
-  template <unsigned BaseBytes>
+  template <class Base>
   static Status run(Cpu& cpu, const Insn& in) {
-    u64 linear;
-    u8 image[10];
-    const std::span<u8> bytes = std::span(image).first(2 + BaseBytes);
-    write_unaligned<u16>(image, (cpu.state.*Field).limit);
-    write_unaligned<u64>(image + 2, (cpu.state.*Field).base);
-    if (!data_linear(cpu, in, bytes.size(), mmu::Access::Write, linear)) return Status::Fault;
-    if (!cpu.mmu.store_bytes(linear, bytes)) return cpu.memory_fault(in.has(Insn::kStackSegment));
-    return Status::Next;
+    const TableRegister& table = cpu.state.*Field;
+    u64 limit_linear, base_linear;
+    if (!probe_part(cpu, in, 0, sizeof(u16), limit_linear) ||
+        !probe_part(cpu, in, 2, sizeof(Base), base_linear))
+      return Status::Fault;
+    const bool stored = cpu.mmu.store(limit_linear, u16{table.limit}) &&
+                        cpu.mmu.store(base_linear, static_cast<Base>(table.base));
+    return stored ? Status::Next : cpu.memory_fault(in.has(Insn::kStackSegment));
   }
-  static Handler select(const Insn& in) { return in.size0 == 10 ? run<8> : run<4>; }
+  static Handler select(const Insn& in) { return in.size0 == 10 ? run<u64> : run<u32>; }
 };
 
 Status sem_swapgs(Cpu& cpu, const Insn&) {
@@ -321,8 +324,9 @@ Status sem_rdpid(Cpu& cpu, const Insn& in) {
 
 Status sem_cpuid(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
+  const CpuidApic apic{.id = cpu.apic_id, .enabled = local_apic_enabled(cpu)};
   const CpuidResult result =
-      cpuid(cpu.profile, state, cpu.apic_id, gpr_part<u32>(state, RAX), gpr_part<u32>(state, RCX));
+      cpuid(cpu.profile, state, apic, gpr_part<u32>(state, RAX), gpr_part<u32>(state, RCX));
   set_gpr_part<u32>(state, RAX, result.eax);
   set_gpr_part<u32>(state, RBX, result.ebx);
   set_gpr_part<u32>(state, RCX, result.ecx);

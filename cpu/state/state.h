@@ -115,6 +115,11 @@ enum class Activity : u8 { Running, Halted, WaitForSipi, Shutdown };
 /// SMBASE after RESET. INIT leaves it alone. SDM 3C 31.11
 inline constexpr u32 kResetSmbase = 0x30000;
 
+/// IA32_MISC_ENABLE: what is off or limited by it, and its value after RESET (fast strings; BTS and PEBS unavailable).
+inline constexpr u64 kMiscEnableLimitCpuid = u64{1} << 22;
+inline constexpr u64 kMiscEnableXdDisable = u64{1} << 34;
+inline constexpr u64 kMiscEnableReset = 0x1801;
+
 struct CpuState {
   u64 gpr[kGprSlots] = {};
   u64 rip = 0;     // of the next instruction; stale inside a block (see Cpu::rip_of)
@@ -145,8 +150,8 @@ struct CpuState {
   Activity after_init = Activity::Running;
   bool sipi_pending = false;  // SIPI came to a processor that waits for it, or will
   u8 sipi_vector = 0;
-  bool a20_pin =
-      true;  // level of A20M#, inverted: the MMU follows at the next boundary. No reset changes a pin
+  // Level of A20M#, inverted: the MMU follows at the next boundary. No reset changes a pin.
+  bool a20_pin = true;
   u32 smbase = kResetSmbase;
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
@@ -159,7 +164,7 @@ struct CpuState {
   u64 tsc_adjust = 0;
   u64 tsc_aux = 0;
   u64 pat = 0x0007040600070406;
-  u64 misc_enable = 0x1801;  // fast strings; BTS and PEBS unavailable
+  u64 misc_enable = kMiscEnableReset;
   u64 mtrr_def_type = 0;
   u64 mtrr_fixed[11] = {};
   u64 mtrr_phys[16] = {};  // base, mask pairs

@@ -101,6 +101,7 @@ bool write_cr4(Cpu& cpu, u64 value) {
 bool write_efer(Cpu& cpu, u64 value) {
   CpuState& state = cpu.state;
   if ((value & ~allowed_efer(cpu.profile)) != 0) return gp0(cpu);
+  if ((value & kEferNxe) && (state.misc_enable & kMiscEnableXdDisable)) return gp0(cpu);
   if ((state.cr0 & kCr0Pg) && ((value ^ state.efer) & kEferLme)) return gp0(cpu);
   const u64 changed = value ^ state.efer;
   state.efer = (value & ~kEferLma) | (state.efer & kEferLma);

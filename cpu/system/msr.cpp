@@ -9,6 +9,7 @@
 
 #include "cpu/state/xsave.h"
 #include "cpu/system/control_regs.h"
+#include "cpu/system/segments.h"
 
 namespace reprise::cpu {
 namespace {
@@ -51,7 +52,7 @@ bool write_field(Cpu& cpu, u32, u64 value) {
 
 template <u64 CpuState::*Field>
 bool write_canonical(Cpu& cpu, u32, u64 value) {
-  if (!mmu::is_canonical(cpu.mmu.context(), value)) return false;
+  if (!canonical_base(cpu, value)) return false;
   cpu.state.*Field = value;
   return true;
 }
@@ -64,7 +65,7 @@ bool read_base(Cpu& cpu, u32, u64& value) {
 
 template <SegmentIndex Index>
 bool write_base(Cpu& cpu, u32, u64 value) {
-  if (!mmu::is_canonical(cpu.mmu.context(), value)) return false;
+  if (!canonical_base(cpu, value)) return false;
   cpu.state.seg[Index].base = value;
   return true;
 }
@@ -252,12 +253,16 @@ bool write_spec_ctrl(Cpu& cpu, u32, u64 value) {
 
 bool write_efer_msr(Cpu& cpu, u32, u64 value) { return write_efer(cpu, value); }
 
+/// SDM 4 table 2-2: the bits that are architectural. Those of performance monitoring, BTS and PEBS only tell. Of the others
+/// XD disable and the limit of CPUID do something (cpu/profile/cpuid.cpp).
 bool write_misc_enable(Cpu& cpu, u32, u64 value) {
-  // Fast strings, automatic thermal control and SpeedStep may be switched; BTS and PEBS read as unavailable.
   constexpr u64 kReadOnly = u64{1} << 7 | u64{1} << 11 | u64{1} << 12;
-  constexpr u64 kWritable = u64{1} << 0 | u64{1} << 3 | u64{1} << 16;
+  constexpr u64 kWritable = u64{1} << 0 | u64{1} << 3 | u64{1} << 16 | u64{1} << 18 | kMiscEnableLimitCpuid |
+                            u64{1} << 23 | kMiscEnableXdDisable;
   if ((value & ~(kWritable | kReadOnly)) != 0) return false;
   cpu.state.misc_enable = (value & kWritable) | (cpu.state.misc_enable & ~kWritable);
+  // Undefined: what becomes of XD where it is in use.
+  if (value & kMiscEnableXdDisable) return write_efer(cpu, cpu.state.efer & ~mmu::kEferNxe);
   return true;
 }
 
@@ -327,6 +332,8 @@ constexpr MsrRow kRows[] = {
     {0xc0000102, 0xc0000102, "IA32_KERNEL_GS_BASE", read_field<&CpuState::kernel_gs_base>,
      write_canonical<&CpuState::kernel_gs_base>},
     {0xc0000103, 0xc0000103, "IA32_TSC_AUX", read_tsc_aux, write_tsc_aux},
+    // Counters that never count: what is written is gone, which tells a system that there are none.
+    {0xc0010000, 0xc0010007, "PerfEvtSeln, PerfCtrn", read_amd<constant<0>>, write_amd<ignore>},
     {0xc0010010, 0xc0010010, "SYSCFG", read_amd<constant<0>>, write_amd<ignore>},
     {0xc0010015, 0xc0010015, "HWCR", read_amd<constant<kHwcr>>, write_amd<ignore>},
     {0xc001001f, 0xc001001f, "NB_CFG", read_amd<constant<0>>, write_amd<ignore>},
@@ -372,6 +379,12 @@ bool write_msr(Cpu& cpu, u32 msr, u64 value) {
 std::string_view msr_name(u32 msr) {
   const MsrRow* row = find_row(msr);
   return row != nullptr ? row->name : "?";
+}
+
+bool local_apic_enabled(Cpu& cpu) {
+  constexpr u32 kApicBase = 0x1b;
+  u64 base = 0;
+  return cpu.bus.apic_msr_read(kApicBase, base) && bit(base, 11);
 }
 
 u64 time_stamp_counter(Cpu& cpu) { return cpu.bus.virtual_ns(cpu.retired_now()) + cpu.state.tsc_offset; }

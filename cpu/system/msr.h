@@ -14,6 +14,9 @@ namespace reprise::cpu {
 /// The manual's name of a register, or "?".
 std::string_view msr_name(u32 msr);
 
+/// IA32_APIC_BASE bit 11.
+bool local_apic_enabled(Cpu& cpu);
+
 /// The guest's time-stamp counter: 1 GHz of virtual time plus the offset the guest set.
 u64 time_stamp_counter(Cpu& cpu);
 

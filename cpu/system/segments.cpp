@@ -155,10 +155,16 @@ void null_inaccessible_segments(CpuState& state) {
   for (const SegmentIndex index : {ES, DS, FS, GS}) {
     Segment& segment = state.seg[index];
     const bool conforming = segment.code() && (segment.access & Segment::kConforming);
-    if (segment.usable() && !conforming && segment.dpl() < state.cpl) segment = null_segment(0);
-    // Processors also clear the RPL of a null selector, and leave the base alone.
-    if (!segment.usable()) segment.selector = 0;
+    // The hidden base stays: in 64-bit mode that of FS and GS goes on to count. Processors also clear the RPL of a null
+    // selector.
+    if (!segment.usable() || (!conforming && segment.dpl() < state.cpl))
+      segment = {.base = segment.base, .limit = 0, .selector = 0, .access = Segment::kUnusable};
   }
+}
+
+bool canonical_base(const Cpu& cpu, u64 linear) {
+  if (!cpu.profile.has(Feature::LongMode)) return true;
+  return sign_extend(linear, cpu.profile.linear_address_bits()) == linear;
 }
 
 bool load_ldtr(Cpu& cpu, u16 selector) {
@@ -174,7 +180,7 @@ bool load_ldtr(Cpu& cpu, u16 selector) {
   }
   if (!read_system_descriptor(cpu, selector, kGP, descriptor)) return false;
   const bool type_ok = descriptor.is_system(SystemType::Ldt) && (descriptor.high & 0x1f0000000000) == 0;
-  if (!type_ok || (in_long_mode(cpu) && !canonical(cpu, descriptor.base_long()))) {
+  if (!type_ok || (in_long_mode(cpu) && !canonical_base(cpu, descriptor.base_long()))) {
     cpu.raise(kGP, error);
     return false;
   }
@@ -198,7 +204,7 @@ bool load_tr(Cpu& cpu, u16 selector) {
   const bool available = descriptor.is_system(SystemType::Tss32Available) ||
                          (!in_long_mode(cpu) && descriptor.is_system(SystemType::Tss16Available));
   if (!available || (descriptor.high & 0x1f0000000000) != 0 ||
-      (in_long_mode(cpu) && !canonical(cpu, descriptor.base_long()))) {
+      (in_long_mode(cpu) && !canonical_base(cpu, descriptor.base_long()))) {
     cpu.raise(kGP, error);
     return false;
   }

@@ -90,12 +90,15 @@ bool selector_in_table(const Cpu& cpu, u16 selector);
 /// SS in protected mode for privilege level `cpl`; faults other than not-present are `vector` (#GP or #TS).
 [[nodiscard]] bool check_stack_segment(Cpu& cpu, u16 selector, u8 cpl, Vector vector, Segment& loaded);
 
-/// After a transfer to an outer level: data segment registers the new CPL may not use become null. SDM 2 RET,
-/// IRET.
+/// After a transfer to an outer level: data segment registers the new CPL may not use become null; their hidden
+/// bases stay. SDM 2 RET, IRET.
 void null_inaccessible_segments(CpuState& state);
 
 /// True when `linear` is canonical for the current paging mode; always outside long mode.
 inline bool canonical(const Cpu& cpu, u64 linear) { return mmu::is_canonical(cpu.mmu.context(), linear); }
+/// The same for what MSRs, table registers, LDTR and TR take as a base: as wide as the processor's linear addresses,
+/// whatever mode it is in and whatever CR4.LA57 says. SDM 2 WRMSR, LGDT, LLDT, LTR; 5-level paging white paper 2.2.
+bool canonical_base(const Cpu& cpu, u64 linear);
 /// True in 64-bit mode.
 inline bool in_64bit(const Cpu& cpu) { return cpu.mode.is64(); }
 inline bool in_long_mode(const Cpu& cpu) { return cpu.mode.has(ModeKey::kLongMode); }

@@ -14,7 +14,7 @@ u64 cpuid_digest(const cpu::CpuProfile& profile) {
   for (const u32 first : {0u, 0x4000'0000u, 0x8000'0000u}) {
     for (u32 leaf = first; leaf < first + 0x40; ++leaf) {
       for (u32 subleaf = 0; subleaf < 4; ++subleaf) {
-        const cpu::CpuidResult answer = cpu::cpuid(profile, state, 0, leaf, subleaf);
+        const cpu::CpuidResult answer = cpu::cpuid(profile, state, {}, leaf, subleaf);
         for (const u32 word : {answer.eax, answer.ebx, answer.ecx, answer.edx}) {
           const u8 bytes[] = {static_cast<u8>(word), static_cast<u8>(word >> 8), static_cast<u8>(word >> 16),
                               static_cast<u8>(word >> 24)};

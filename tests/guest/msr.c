@@ -70,6 +70,27 @@ void test_main(void) {
   } else {
     skip("RDTSCP");
   }
+  // What is off is not announced: the local APIC, CPUID's leaves for systems that know few, XD.
+  const u64 apic_base = rdmsr(kMsrApicBase);
+  wrmsr(kMsrApicBase, apic_base & ~0x800ull);
+  check_eq(cpuid(1, 0).d >> 9 & 1, 0, "CPUID without a local APIC");
+  wrmsr(kMsrApicBase, apic_base);
+  check_eq(cpuid(1, 0).d >> 9 & 1, 1, "CPUID with the local APIC on again");
+  if (cpuid(0, 0).c == 0x6c65746e) {
+    const u64 misc = rdmsr(kMsrMiscEnable);
+    check_keeps(kMsrMiscEnable, misc ^ (1 << 0 | 1 << 3 | 1 << 16 | 1 << 18 | 1 << 23), "MISC_ENABLE");
+    check_refuses(kMsrMiscEnable, misc | 1 << 1, "MISC_ENABLE reserved bit");
+    wrmsr(kMsrMiscEnable, misc | 1 << 22);
+    check_eq(cpuid(0, 0).a, 2, "CPUID limited by MISC_ENABLE");
+    const u64 efer = rdmsr(kMsrEfer);
+    wrmsr(kMsrMiscEnable, misc | 1ull << 34);
+    check_eq(cpuid(0x80000001, 0).d >> 20 & 1, 0, "CPUID with XD disabled");
+    check_trap(CATCH(wrmsr(kMsrEfer, efer | 1 << 11)), kGP, 0, "EFER.NXE with XD disabled: #GP(0)");
+    wrmsr(kMsrMiscEnable, misc);
+    wrmsr(kMsrEfer, efer);
+  } else {
+    skip("MISC_ENABLE");
+  }
   u64 before = rdtsc();
   check(rdmsr(kMsrTsc) >= before, "RDMSR of the TSC");
   // ecx counts whole; the upper halves of the operands do not matter.

@@ -174,7 +174,9 @@ static void test_iretq(void) {
   asm volatile("mov %0, %%ds; mov %1, %%es; mov %0, %%fs; mov %1, %%gs"
                :
                : "r"((u16)kKernelData), "r"(user_data));
+  wrmsr(kMsrFsBase, 0x12345000);
   run_user(user64_segments, kUserCode64, 0);
+  check_eq(rdmsr(kMsrFsBase), 0x12345000, "IRETQ to ring 3 leaves the base of FS");
   check_eq(last_trap.frame.ax, 0, "IRETQ to ring 3 nulls DS of DPL 0");
   check_eq(last_trap.frame.cx, kUserData, "IRETQ to ring 3 keeps ES of DPL 3");
   check_eq(last_trap.frame.dx, 0, "IRETQ to ring 3 nulls FS of DPL 0");

@@ -515,7 +515,9 @@ static void test_queries(void) {
   check(LOW16(kDataLinear) == 0x1232 && (out.bx & 0xff) == 0, "ARPL leaves a higher RPL: memory and ZF");
   set_segment(kOther, kDataLinear, 0xffff, kReadOnly, kByteGranular);
   in.ds = kOther, in.cx = 1;
-  EXPECT(kGP, 0, "arpl [0], cx", "ARPL of a read-only segment: #GP(0)");
+  DONE("arpl [0], cx", "ARPL that changes nothing in a read-only segment");
+  in.ds = kOther, in.cx = 3;
+  EXPECT(kGP, 0, "arpl [0], cx", "ARPL that raises the RPL in a read-only segment: #GP(0)");
 }
 
 // ---- Task switches of both widths. SDM 3A 7.2.1, 7.3, 7.6

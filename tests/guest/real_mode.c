@@ -298,6 +298,8 @@ static void test_interrupts(void) {
   in.ax = (u16)-6;
   EXPECT(kBR, 0, "bound ax, [0x100]", "BOUND below");
   EXPECT(kGP, 0, "bound ax, [0xfffd]", "BOUND across the end: #GP");
+  LOW16(kDataLinear + 0xfffe) = 1, LOW16(kDataLinear) = 3, in.ax = 2;
+  DONE("bound ax, [0xfffe]", "BOUND with its upper bound at 0");
   EXPECT(kUD, 0, ".byte 0x62, 0xc0", "BOUND of registers: #UD");
   // A table that is too short, and one elsewhere.
   set_real_idt(0x45 * 4 + 2, 0);
@@ -438,6 +440,9 @@ static void test_far(void) {
   DONE("lfs edi, [0x300]", "LFS of 32 bits");
   check(out.di == 0x55551234 && out.fs == 0x6666, "LFS of 32 bits: FS:EDI");
   EXPECT(kGP, 0, "lgs di, [0xfffd]", "LGS across the end: #GP");
+  LOW16(kDataLinear + 0xfffe) = 0x4321, LOW16(kDataLinear) = 0x1357;
+  DONE("lgs di, [0xfffe]", "LGS with its selector at 0");
+  check(out.di == 0x4321 && out.gs == 0x1357, "LGS with its selector at 0: GS:DI");
   DONE("lss sp, [0x310]; lss sp, [0x318]", "LSS");
 }
 

@@ -237,6 +237,7 @@ enum {
   kMsrSysenterCs = 0x174,
   kMsrSysenterEsp = 0x175,
   kMsrSysenterEip = 0x176,
+  kMsrMiscEnable = 0x1a0,
   kMsrTscDeadline = 0x6e0,
   kMsrEfer = 0xc0000080,
   kMsrStar = 0xc0000081,

@@ -150,11 +150,17 @@ TEST_F(Intel, SyscallOutside64BitModeIsUndefined) {
 TEST_F(Amd, RegistersOfTheVendor) {
   u64 value = 0;
   EXPECT_TRUE(read_msr(cpu(), 0xc0010015, value));
+  for (u32 msr = 0xc0010000; msr <= 0xc0010007; ++msr) {
+    EXPECT_TRUE(write_msr(cpu(), msr, 0xabcd));
+    EXPECT_TRUE(read_msr(cpu(), msr, value));
+    EXPECT_EQ(value, 0u);
+  }
   EXPECT_FALSE(read_msr(cpu(), 0xce, value));
   EXPECT_FALSE(read_msr(cpu(), 0x1a0, value));
 }
 TEST_F(Intel, RegistersOfTheVendor) {
   u64 value = 0;
+  EXPECT_FALSE(read_msr(cpu(), 0xc0010000, value));
   EXPECT_FALSE(read_msr(cpu(), 0xc0010015, value));
   EXPECT_TRUE(read_msr(cpu(), 0xce, value));
 }

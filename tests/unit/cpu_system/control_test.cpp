@@ -1,4 +1,5 @@
 // Control registers, EFER, XCR0, debug registers, MSRs, CPUID and the flags with privilege. SDM 3A 2.5, SDM 4.
+#include "cpu/profile/cpu_model.h"
 #include "cpu/system/control_regs.h"
 #include "cpu/system/debug_regs.h"
 #include "cpu/system/msr.h"
@@ -287,7 +288,13 @@ TEST_F(Control, MsrValues) {
       {0xfe, 0, false},
       {0x10a, 0, false},
       {0x1a0, 0x1801, true},
-      {0x1a0, u64{1} << 34, false},
+      {0x1a0, 0x85'1801 | u64{1} << 34, true},  // all that is architectural, but for CPUID's limit
+      {0xc0000080, kEferSce | kEferLme | kEferLma | kEferNxe, false},  // XD is off now
+      {0x1a0, 0x1801, true},
+      {0xc0000080, kEferSce | kEferLme | kEferLma | kEferNxe, true},
+      {0x1a0, 1u << 1, false},
+      {0x1a0, u64{1} << 38, false},
+      {0xc0010000, 0, false},  // of AMD
       {0x8b, 0, true},
       {0x122, 0, false},
       {0xda0, 0, true},
@@ -366,7 +373,7 @@ TEST_F(Control, DeadlineFollowsTheGuestsTsc) {
 
 TEST_F(Control, CpuidLeaves) {
   const auto leaf = [&](u32 number, u32 subleaf = 0) {
-    return cpu::cpuid(default_profile(), state(), 0, number, subleaf);
+    return cpu::cpuid(default_profile(), state(), {}, number, subleaf);
   };
   EXPECT_EQ(leaf(0).ebx, 0x756e6547u);
   EXPECT_EQ(leaf(0).ecx, 0x6c65746eu);
@@ -391,6 +398,86 @@ TEST_F(Control, CpuidLeaves) {
   EXPECT_EQ(leaf(0x40000100).eax, 0u);
   enter_compat(0);
   EXPECT_EQ(leaf(0x80000001).edx >> 11 & 1, 0u);
+}
+
+// What is off is not there.
+TEST_F(Control, CpuidFollowsMiscEnableAndTheApic) {
+  const auto leaf = [&](u32 number) {
+    reg(RAX) = number;
+    reg(RCX) = 0;
+    expect_retires({0x0f, 0xa2});
+    return cpu::CpuidResult{static_cast<u32>(reg(RAX)), static_cast<u32>(reg(RBX)),
+                            static_cast<u32>(reg(RCX)), static_cast<u32>(reg(RDX))};
+  };
+  EXPECT_TRUE(leaf(1).edx & 1u << 9);
+  bus.apic_base &= ~u64{0x800};
+  EXPECT_FALSE(leaf(1).edx & 1u << 9);
+  bus.apic_base |= 0x800;
+  EXPECT_TRUE(leaf(1).edx & 1u << 9);
+
+  EXPECT_EQ(leaf(0).eax, 0x1fu);
+  EXPECT_TRUE(leaf(0x80000001).edx & 1u << 20);
+  msr_operands(0x1a0, 1u << 22 | u64{1} << 34);
+  expect_retires(kWrmsr);
+  EXPECT_EQ(leaf(0).eax, 2u);
+  EXPECT_EQ(leaf(7).eax, 2u);  // still there
+  EXPECT_FALSE(leaf(0x80000001).edx & 1u << 20);
+  EXPECT_FALSE(state().efer & kEferNxe);
+}
+
+// Bases are as wide as the processor's addresses, whatever paging does.
+class WideBases : public SystemFixture {
+ protected:
+  static const CpuProfile& wide_profile() {
+    static const CpuProfile profile = parse_cpu_model("max").take();
+    return profile;
+  }
+  WideBases() : SystemFixture(wide_profile()) {}
+  static constexpr u64 kWide = u64{1} << 55, kHole = u64{1} << 56;
+};
+
+TEST_F(WideBases, MsrsAndTableRegisters) {
+  ASSERT_FALSE(state().cr4 & kCr4La57);
+  for (const u32 msr : {0x175u, 0x176u, 0xc0000082u, 0xc0000083u, 0xc0000100u, 0xc0000101u, 0xc0000102u}) {
+    SCOPED_TRACE(msr);
+    for (const u64 value : {kWide, kHole}) {
+      reg(RCX) = msr;
+      reg(RAX) = static_cast<u32>(value);
+      reg(RDX) = value >> 32;
+      value == kWide ? expect_retires({0x0f, 0x30}) : expect_fault({0x0f, 0x30}, kGP, 0);
+    }
+  }
+  reg(RBX) = kData;
+  for (const u64 value : {kWide, kHole}) {
+    poke<u64>(kData + 2, value);
+    const bool fine = value == kWide;
+    fine ? expect_retires({0x0f, 0x01, 0x1b}) : expect_fault({0x0f, 0x01, 0x1b}, kGP, 0);  // LIDT
+    set_descriptor(kTssSelector, descriptor(0, 0x67, 0x89));
+    set_descriptor(kTssSelector + 8, value >> 32);
+    reg(RAX) = kTssSelector;
+    fine ? expect_retires({0x0f, 0x00, 0xd8}) : expect_fault({0x0f, 0x00, 0xd8}, kGP, kTssSelector);  // LTR
+    set_descriptor(kLdtSelector, descriptor(0, 0x67, 0x82));
+    set_descriptor(kLdtSelector + 8, value >> 32);
+    reg(RAX) = kLdtSelector;
+    fine ? expect_retires({0x0f, 0x00, 0xd0}) : expect_fault({0x0f, 0x00, 0xd0}, kGP, kLdtSelector);  // LLDT
+  }
+}
+
+TEST_F(WideBases, InstructionsOfTheProgramFollowPaging) {
+  state().cr4 |= kCr4Fsgsbase;
+  apply();
+  reg(RAX) = kWide;
+  expect_fault({0xf3, 0x48, 0x0f, 0xae, 0xd8}, kGP, 0);  // WRGSBASE
+  expect_fault({0xf3, 0x48, 0x0f, 0xae, 0xd0}, kGP, 0);  // WRFSBASE
+}
+
+// Outside long mode too: the registers are as wide there.
+TEST_F(Control, MsrBasesAreCanonicalInEveryMode) {
+  enter_32bit();
+  msr_operands(0xc0000082, u64{1} << 47);
+  expect_fault(kWrmsr, kGP, 0);
+  msr_operands(0xc0000082, 0xffff'8000'0000'0000);
+  expect_retires(kWrmsr);
 }
 
 TEST_F(Control, CpuidClearsUpperHalves) {

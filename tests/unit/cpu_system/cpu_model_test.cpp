@@ -20,7 +20,7 @@ std::string problem(std::string_view text) {
   return result.ok() ? "" : result.error().message;
 }
 CpuidResult leaf(const CpuProfile& cpu, u32 number, u32 subleaf = 0) {
-  return cpuid(cpu, CpuState{}, 0, number, subleaf);
+  return cpuid(cpu, CpuState{}, {}, number, subleaf);
 }
 
 TEST(CpuModel, LevelsAddUp) {

@@ -32,7 +32,6 @@ TEST_F(Iret, Long_SameLevelStillPopsSsRsp) {
 
 TEST_F(Iret, Long_ToUser) {
   reg(RSP) = kStack - 40;
-  state().seg[FS].base = 0x1234;
   frame<u64>({0x12000, kCode64User, 0x202, kUserStack, kDataUser});
   expect_retires(kIretq);
   EXPECT_EQ(state().cpl, 3);
@@ -40,7 +39,6 @@ TEST_F(Iret, Long_ToUser) {
   EXPECT_EQ(state().seg[SS].selector, kDataUser);
   // Data segments of level 0 are taken away.
   EXPECT_FALSE(state().seg[DS].usable());
-  EXPECT_EQ(state().seg[FS].base, 0u);
 }
 
 TEST_F(Iret, Long_ToUserClearsTheRplOfNullSelectors) {
@@ -57,6 +55,21 @@ TEST_F(Iret, Long_ToUserClearsTheRplOfNullSelectors) {
     EXPECT_EQ(state().seg[FS].selector, outer ? 0 : 3);
     EXPECT_EQ(state().seg[FS].base, 0x1234u);
   }
+}
+
+// FS and GS that may not be kept lose selector and rights, not the base that addresses are made with.
+TEST_F(Iret, Long_ToUserKeepsTheBasesOfNulledSegments) {
+  reg(RSP) = kStack - 40;
+  state().seg[FS] = {.base = 0x12345000, .limit = 0xfffff, .selector = kData0, .access = 0xc093};
+  state().seg[GS] = {.base = 0xffff8000'00001000, .limit = 0xfffff, .selector = kData0, .access = 0xc093};
+  frame<u64>({0x12000, kCode64User, 0x202, kUserStack, kDataUser});
+  expect_retires(kIretq);
+  for (const SegmentIndex index : {FS, GS}) {
+    EXPECT_EQ(state().seg[index].selector, 0);
+    EXPECT_FALSE(state().seg[index].usable());
+  }
+  EXPECT_EQ(state().seg[FS].base, 0x12345000u);
+  EXPECT_EQ(state().seg[GS].base, 0xffff8000'00001000u);
 }
 
 TEST_F(Iret, Long_ToCompatibilityMode) {

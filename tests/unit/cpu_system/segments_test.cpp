@@ -322,6 +322,89 @@ TEST_F(Segments, Arpl) {
   EXPECT_FALSE(state().rflags & kRflagsZf);
 }
 
+// ARPL writes when the RPL changes, and only then.
+TEST_F(Segments, ArplInMemory) {
+  enter_32bit();
+  reg(RBX) = kData;
+  reg(RCX) = 1;
+  poke<u16>(kData, 0x1232);
+  state().seg[DS].access &= static_cast<u16>(~Segment::kWritable);
+  apply();
+  expect_retires({0x63, 0x0b});  // ARPL [EBX], CX
+  EXPECT_FALSE(state().rflags & kRflagsZf);
+  reg(RCX) = 3;
+  expect_fault({0x63, 0x0b}, kGP, 0);
+  state().seg[DS].access |= Segment::kWritable;
+  apply();
+  expect_retires({0x63, 0x0b});
+  EXPECT_EQ(peek<u16>(kData), 0x1233u);
+  EXPECT_TRUE(state().rflags & kRflagsZf);
+}
+
+TEST_F(Segments, ArplAndPages) {
+  enter_compat(0);
+  reg(RBX) = kData;
+  reg(RCX) = 1;
+  poke<u16>(kData, 0x1232);
+  state().cr0 |= mmu::kCr0Wp;
+  apply();
+  map(kData, kData, mmu::kPteP);
+  expect_retires({0x63, 0x0b});
+  EXPECT_FALSE(peek<u64>(kPageTables + (kData >> kPageShift) * 8) & mmu::kPteD);
+  reg(RCX) = 3;
+  expect_fault({0x63, 0x0b}, kPF, 3);  // a write to a page that is there
+  unmap(kData);
+  expect_fault({0x63, 0x0b}, kPF, 0);  // a read
+}
+
+// --- Operands of two parts ---
+
+/// In 8086 programs the second part of an operand at FFFEH is at 0; a part across the end faults.
+TEST_F(Segments, PartsWrapAsTheAddressSizeSays) {
+  const auto run = [&](std::initializer_list<u8> insn, u16 at) {
+    enter_real();
+    state().seg[DS].base = kData;
+    apply();
+    reg(RBX) = at;
+    reg(RAX) = 0;
+    poke<u16>(kData + 0xfffe, 0);
+    poke<u16>(kData, 0x10);
+    code(insn, 0x8000);
+    vcpu().run(1);
+    return state().seg[CS].selector == 0;
+  };
+  for (const u16 at : {u16{0xfffc}, u16{0xfffd}, u16{0xfffe}, u16{0xffff}}) {
+    SCOPED_TRACE(at);
+    const bool fine = (at & 1) == 0;
+    EXPECT_EQ(run({0x62, 0x07}, at), fine);  // BOUND AX, [BX]
+    EXPECT_EQ(run({0xc4, 0x07}, at), fine);  // LES AX, [BX]
+    if (fine && at == 0xfffe) {
+      EXPECT_EQ(state().seg[ES].selector, 0x10);
+    }
+  }
+}
+
+/// At level 3 the limit must be aligned as a word and the base as what it is. SDM 3A 3.5.1
+TEST_F(Segments, PseudoDescriptorsAreStoredInParts) {
+  enter_64bit(3);
+  state().cr0 |= mmu::kCr0Am;
+  state().rflags |= kRflagsAc;
+  apply();
+  for (const u64 offset : {u64{0}, u64{2}, u64{4}, u64{6}, u64{5}}) {
+    SCOPED_TRACE(offset);
+    reg(RBX) = kData + offset;
+    offset == 6 ? expect_retires({0x0f, 0x01, 0x03}) : expect_fault({0x0f, 0x01, 0x03}, kAC, 0);  // SGDT
+  }
+  // All or nothing.
+  enter_64bit();
+  poke<u16>(kData + 0xffe, 0x5555);
+  reg(RBX) = kData + 0xffe;
+  unmap(kData + 0x1000);
+  expect_fault({0x0f, 0x01, 0x03}, kPF, 2);
+  EXPECT_EQ(cpu().fault.linear, kData + 0x1000);
+  EXPECT_EQ(peek<u16>(kData + 0xffe), 0x5555);
+}
+
 // --- FS and GS bases ---
 
 TEST_F(Segments, SegmentBases) {

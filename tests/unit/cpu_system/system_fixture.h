@@ -26,16 +26,17 @@ class FakeBus final : public cpu::CpuBus {
   u32 port_read(u16, Width) override { return 0; }
   void port_write(u16, Width, u32) override {}
   bool apic_msr_read(u32 msr, u64& value) override {
-    value = msr == 0x6e0 ? deadline_ns : 0xfee00900;
+    value = msr == 0x6e0 ? deadline_ns : apic_base;
     return true;
   }
   bool apic_msr_write(u32 msr, u64 value) override {
-    if (msr == 0x6e0) deadline_ns = value;
+    (msr == 0x6e0 ? deadline_ns : apic_base) = value;
     return true;
   }
   void stall(u64 ns) override { stalled_ns += ns; }
   void init_taken() override { ++inits; }
   u64 virtual_ns(u64 retired) override { return retired; }
+  u64 apic_base = 0xfee00900;
   u64 deadline_ns = 0;
   u64 stalled_ns = 0;
   unsigned inits = 0;
@@ -75,12 +76,11 @@ class SystemFixture : public ::testing::Test {
   static constexpr u16 kAccessCode = 0x9b, kAccessData = 0x93, kFlagG = 0x8000, kFlagDb = 0x4000,
                        kFlagL = 0x2000;
 
-  SystemFixture()
+  explicit SystemFixture(const cpu::CpuProfile& profile = cpu::default_profile())
       : ram_(mmu::Ram::create(kRamBytes).take()),
         phys_map_(*ram_),
-        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts, phys_map_, code_pages_, cpu::default_profile(),
-                                        log_)),
-        engine_(cpu::default_profile(), code_pages_),
+        cpu_(std::make_unique<cpu::Cpu>(bus, interrupts, phys_map_, code_pages_, profile, log_)),
+        engine_(profile, code_pages_),
         vcpu_(*cpu_, engine_) {
     EXPECT_TRUE(phys_map_.add_ram("ram", 0, kRamBytes, 0).ok());
     build_page_tables();
