@@ -27,7 +27,13 @@ class HostBackend {
   /// `context` is that of code of `mode`, whose accesses have the rights of `view`, from here on.
   virtual void enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view) const = 0;
 
-  /// Whether there is room for one more region of any kind.
+  /// Memory for code consists of parts, which fill one after the other. How many there are, and which one translate() puts
+  /// code in.
+  virtual unsigned parts() const = 0;
+  virtual unsigned part() const = 0;
+  /// Forgets the code of all regions in `part`, and goes on there.
+  virtual void begin_part(unsigned part) = 0;
+  /// Whether this part has room for one more region of any kind.
   virtual bool has_room() const = 0;
   /// The code for `unit`, and `listing`, if there is one, about it. No value: it has something that cannot be
   /// assembled.
@@ -37,8 +43,6 @@ class HostBackend {
   /// Runs `code`, for at most `budget` instructions, until it leaves; returns a NativeExit. Cpu::state and
   /// `context` are what is exchanged.
   virtual u32 enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) = 0;
-  /// Forgets the code of all regions.
-  virtual void drop_regions() = 0;
 
   struct Bytes {
     u64 hot = 0;

@@ -20,6 +20,7 @@ struct JitContext {
   const u8* jump_miss = nullptr;
   JitEngine* engine = nullptr;
   const JumpTables* jump_tables = nullptr;
+  const cpu::BlockCache* blocks = nullptr;
   u64* calls = nullptr;               // handler calls by mnemonic
   alignas(64) u8 x87_area[576] = {};  // XSAVE image on the way between the Cpu and the host's x87 registers
 };

@@ -21,6 +21,8 @@ using cpu::Status;
 
 namespace {
 
+/// What making a table again costs, in instructions that are translated.
+constexpr u64 kInsnsForATable = 4;
 /// Jump tables take at most twice the memory of the code: few pages have so little.
 constexpr u64 kCodeBytesForATable = u64{8} << 10;
 constexpr u64 kMinTables = 64;
@@ -61,6 +63,7 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
       notes_(options_),
       source_(profile, code_pages, options.max_block_insns),
       host_(make_host_backend(options_)),
+      pace_(options_.pace),
       calls_(static_cast<unsigned>(cpu::Mnemonic::Count)) {
   source_.cache().set_listener(*this);
   context_.calls = calls_.data();
@@ -74,6 +77,8 @@ void JitEngine::prepare_host(Cpu& cpu) {
   jump_tables_.set_miss(host_->table_miss());
   jump_tables_.set_limit(std::max(options_.code_cache_bytes / kCodeBytesForATable, kMinTables));
   context_.jump_tables = &jump_tables_;
+  context_.blocks = &source_.cache();
+  parts_.resize(host_->parts());
 }
 
 void JitEngine::enter_mode(Cpu& cpu) {
@@ -96,6 +101,7 @@ void JitEngine::enter_mode(Cpu& cpu) {
 void JitEngine::note_jump_target(Cpu& cpu, Block& block, u64 linear) {
   Region& region = *static_cast<Region*>(block.native);
   if (region.jump_table == nullptr) {
+    if (jump_tables_.full() && !forget_old_tables(cpu)) return;
     region.jump_table = jump_tables_.of(align_down(block.phys, kPageBytes), context_.mode_number).data();
     region.jump_table[block.phys & ~kPageMask] =
         static_cast<u32>(reinterpret_cast<u64>(region.code.hot.data()));
@@ -103,7 +109,29 @@ void JitEngine::note_jump_target(Cpu& cpu, Block& block, u64 linear) {
   cpu.mmu.set_fetch_note(linear, reinterpret_cast<u64>(region.jump_table));
 }
 
+/// Between blocks only. Code stays; jumps into pages whose table is gone find it through this engine.
+bool JitEngine::forget_old_tables(Cpu& cpu) {
+  if (!pace_.may_drop(jump_tables_.oldest() * kInsnsForATable, jump_tables_.count() * kInsnsForATable,
+                      ran(cpu)))
+    return false;
+  const auto gone = jump_tables_.take_oldest();
+  cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  for (const std::unique_ptr<Region>& region : live_) {
+    const auto at = std::ranges::lower_bound(gone, region->jump_table, {},
+                                             [](const auto& table) { return table->data(); });
+    if (at != gone.end() && (*at)->data() == region->jump_table) region->jump_table = nullptr;
+  }
+  return true;
+}
+
 RunExit JitEngine::run(Cpu& cpu, u64 budget) {
+  ran_ -= cpu.state.retired;
+  const RunExit exit = run_blocks(cpu, budget);
+  ran_ += cpu.state.retired;
+  return exit;
+}
+
+RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
   cpu::CpuState& state = cpu.state;
   const u64 target = state.retired + budget;
   cpu.extra_retired = 0;
@@ -165,7 +193,10 @@ RunExit JitEngine::run(Cpu& cpu, u64 budget) {
 bool JitEngine::translatable(const Block& block) const { return host_ != nullptr && source_.cached(block); }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
-  if (!host_->has_room() || jump_tables_.full()) drop_all_code();
+  if (!make_room(cpu)) {
+    block.uses = 0;
+    return;
+  }
   const auto begun = std::chrono::steady_clock::now();
   const u64 linear = cpu::fetch_linear(cpu);
   const bool noted = notes_.wants_listing(block, linear);
@@ -192,6 +223,9 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   }
   notes_.translated(block, linear, guest, code->hot, code->cold, noted ? &listing : nullptr);
   region->take(std::move(*code));
+  region->part = host_->part();
+  parts_[region->part].insns += block.count;
+  parts_[region->part].used = true;
   region->index = live_.size();
   live_.push_back(std::move(region));
 }
@@ -234,6 +268,7 @@ void JitEngine::block_removed(Block& block) {
   auto* region = static_cast<Region*>(block.native);
   if (region == nullptr) return;
   detach(*region);
+  parts_[region->part].insns -= region->insns.size();
   region->block = nullptr;
   block.native = nullptr;
   block.native_code = nullptr;
@@ -255,22 +290,45 @@ void JitEngine::forget_removed() {
   removed_.clear();
 }
 
-/// Between blocks only: nothing of it runs.
-void JitEngine::drop_all_code() {
-  context_.edge = nullptr;
-  for (const std::unique_ptr<Region>& region : live_) {
-    add_counts(*region, host_insns_);
-    region->block->native = nullptr;
-    region->block->native_code = nullptr;
-    region->block->uses = 0;
-  }
-  live_.clear();
+/// Between blocks only: nothing of what goes runs.
+bool JitEngine::make_room(Cpu& cpu) {
+  if (jump_tables_.modes_full()) drop_all_code();
+  if (host_->has_room()) return true;
+  const unsigned oldest = (host_->part() + 1) % host_->parts();
+  u64 all = 0;
+  for (const Part& part : parts_) all += part.insns;
+  if (!pace_.may_drop(parts_[oldest].insns, all, ran(cpu))) return false;
+  drop_part(oldest);
+  return true;
+}
+
+void JitEngine::drop_part(unsigned part) {
   forget_removed();
+  for (std::size_t i = live_.size(); i-- > 0;) {
+    Region& region = *live_[i];
+    if (region.part != part) continue;
+    detach(region);
+    if (context_.edge != nullptr && context_.edge->owner == &region) context_.edge = nullptr;
+    add_counts(region, host_insns_);
+    region.block->native = nullptr;
+    region.block->native_code = nullptr;
+    region.block->uses = 0;
+    if (i + 1 < live_.size()) {
+      live_[i] = std::move(live_.back());
+      live_[i]->index = i;
+    }
+    live_.pop_back();
+  }
+  dropped_parts_ += parts_[part].used ? 1 : 0;
+  parts_[part] = {};
+  host_->begin_part(part);
+}
+
+void JitEngine::drop_all_code() {
   context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  for (unsigned part = host_->parts(); part-- > 0;) drop_part(part);
   jump_tables_.clear();
   std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
-  host_->drop_regions();
-  ++code_flushes_;
 }
 
 void JitEngine::add_counts(const Region& region, HostInsnsByWho& sums) {
@@ -303,10 +361,9 @@ std::string JitEngine::stats() const {
   const HostBackend::Bytes bytes = host_->used();
   std::string text = fmt::format(
       "translated blocks {}, instructions {}, probes {}, code bytes {} hot and {} cold, in {:.3f} s; links "
-      "{}, jump tables {}, code "
-      "flushes {}, failures {}\n",
+      "{}, jump tables {}, parts of the code dropped {}, failures {}\n",
       translated_, translated_insns_, probes_, bytes.hot, bytes.cold,
-      std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), code_flushes_,
+      std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), dropped_parts_,
       failures_);
   text += fmt::format(
       "entries of generated code {}; exits: unlinked jump {}, indirect jump {}, no code there {}, budget {}, "

@@ -24,8 +24,9 @@
 //      engine enters it there when it first comes by.
 //   3. It goes when its block does (block_removed): its edges and those that lead to it lead to exit stubs
 //      again and its place in the table to a miss. The record stays until the engine is next between blocks,
-//      since the region may be running. A block that is only suspended keeps its region, detached. When the
-//      memory for code or tables is full all regions go.
+//      since the region may be running. A block that is only suspended keeps its region, detached.
+//   4. Memory for code is filled in parts. When the last one is full the regions in the oldest go, if what they
+//      run has paid for translating as much again (translation_pace.h). The oldest jump tables go likewise.
 //
 // MODE KEY. A region is code for one cpu::ModeKey: what decoding depends on, privilege, and what is checked
 // or raised at decode time. It also fixes the view of the TLB (data_view). Beyond that code assumes nothing:
@@ -61,6 +62,7 @@
 #include "jit/jit_options.h"
 #include "jit/jump_tables.h"
 #include "jit/translation_notes.h"
+#include "jit/translation_pace.h"
 
 namespace reprise::jit {
 
@@ -89,7 +91,14 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   /// No jump leads into its code or from it to other code any more.
   void detach(Region& region);
   bool translatable(const cpu::Block& block) const;
+  cpu::RunExit run_blocks(cpu::Cpu& cpu, u64 budget);
+  /// Instructions that ran under this engine.
+  u64 ran(const cpu::Cpu& cpu) const { return ran_ + cpu.state.retired; }
   void translate(cpu::Cpu& cpu, cpu::Block& block);
+  /// Room for one more region. False: what would have to go has not run long enough.
+  bool make_room(cpu::Cpu& cpu);
+  void drop_part(unsigned part);
+  bool forget_old_tables(cpu::Cpu& cpu);
   void link(Edge& edge, Region& target);
   void unlink(Edge& edge);
   void drop_all_code();
@@ -101,6 +110,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   TranslationNotes notes_;
   cpu::BlockSource source_;
   const std::unique_ptr<HostBackend> host_;  // nullptr: this host gives no executable memory
+  TranslationPace pace_;
   JumpTables jump_tables_;
   JitContext context_;
   // The modes and the processor whose jump tables the fetch TLBs hold, by view. Number 0: none.
@@ -113,6 +123,13 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<Region>> live_;
   std::vector<std::unique_ptr<Region>> removed_;  // since the engine last looked for a block
+  // A part of the memory for code: instructions of its regions, and whether it ever had any since it was begun.
+  struct Part {
+    u64 insns = 0;
+    bool used = false;
+  };
+  std::vector<Part> parts_;
+  u64 ran_ = 0;  // less Cpu::state.retired while run() runs
   u64 translated_ = 0;
   u64 translated_insns_ = 0;
   u64 probes_ = 0;
@@ -136,7 +153,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::string host_insn_stats() const;
   HostInsnsByWho host_insns_;
   u64 links_ = 0;
-  u64 code_flushes_ = 0;
+  u64 dropped_parts_ = 0;
   u64 failures_ = 0;
 };
 

@@ -63,6 +63,7 @@ struct JitOptions {
   u32 max_block_insns = 0;  // 0: as many as a block can hold
   u64 code_cache_bytes = u64{64} << 20;
   u32 threshold = 16;  // a block is translated when it is entered the so many-th time; at least 1
+  u64 pace = 1000;     // what TranslationPace is made with
 
   u8 dump = 0;                                           // mask of Dump
   std::vector<u64> dump_at;                              // linear addresses; empty: every block

@@ -24,14 +24,30 @@ JumpTables::Table& JumpTables::of(u64 phys_page, u64 mode_number) {
   tables_.push_back(std::make_unique<Table>());
   Table& table = *tables_.back();
   table.fill(miss_);
-  if (tables_.size() * 2 > slots_.size()) {
-    std::vector<Slot> old(slots_.size() * 2);
-    old.swap(slots_);
-    for (const Slot& slot : old)
-      if (slot.key != 0) put(slot.key, slot.table);
-  }
+  if (tables_.size() * 2 > slots_.size()) rehash(slots_.size() * 2);
   put(phys_page | mode_number, &table);
   return table;
+}
+
+void JumpTables::rehash(std::size_t slots) {
+  std::vector<Slot> old(slots);
+  old.swap(slots_);
+  for (const Slot& slot : old)
+    if (slot.key != 0) put(slot.key, slot.table);
+}
+
+std::vector<std::unique_ptr<JumpTables::Table>> JumpTables::take_oldest() {
+  const auto end = tables_.begin() + static_cast<std::ptrdiff_t>(std::min<u64>(oldest(), tables_.size()));
+  std::vector<std::unique_ptr<Table>> taken(std::move_iterator(tables_.begin()), std::move_iterator(end));
+  tables_.erase(tables_.begin(), end);
+  std::ranges::sort(taken);
+  for (Slot& slot : slots_) {
+    const auto at =
+        std::ranges::lower_bound(taken, slot.table, {}, [](const auto& table) { return table.get(); });
+    if (at != taken.end() && at->get() == slot.table) slot = {};
+  }
+  rehash(slots_.size());
+  return taken;
 }
 
 void JumpTables::put(u64 key, Table* table) {

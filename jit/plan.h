@@ -24,8 +24,8 @@ struct ProbeGroup {
 struct PlannedInsn {
   i16 group = -1;      // of its memory access, or -1
   bool stack = false;  // the access is the implicit one through rSP or rBP, not the explicit operand
-  bool flags_dead =
-      false;      // status flags as they are before it are not seen by anyone: jit/passes/dead_flags.cpp
+  // Status flags as they are before it are not seen by anyone: jit/passes/dead_flags.cpp.
+  bool flags_dead = false;
   i32 disp = 0;   // of the access from the base register as it is before this instruction
   i32 shift = 0;  // how far the base register has moved since the group's first instruction
 };

@@ -63,6 +63,7 @@ struct Region {
   std::array<Edge, HostCode::kMaxExits> edges;  // as many as code.exits
   std::vector<Edge*> incoming;                  // that are linked to it
   u32* jump_table = nullptr;                    // of its page, when its code is in there
+  unsigned part = 0;                            // HostBackend::part() it lies in
   std::size_t index = 0;                        // in the engine's list
 };
 

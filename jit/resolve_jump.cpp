@@ -1,6 +1,7 @@
 // Compiled without vector registers (CMakeLists.txt).
 #include "jit/resolve_jump.h"
 
+#include "cpu/blocks/block_cache.h"
 #include "cpu/core/cpu.h"
 #include "jit/jump_tables.h"
 
@@ -22,12 +23,22 @@ u32 resolve_jump(JitContext& context, u64 linear, u32 view) {
       !mmu.refill(linear, mmu::Access::Fetch, static_cast<mmu::View>(view)))
     return 0;
   if (near_canonical_hole(linear)) return 0;
-  const JumpTables& tables = *context.jump_tables;
-  const JumpTables::Table* table = tables.find(entry.phys_page, context.mode_number);
-  if (table == nullptr) return 0;
-  mmu.set_fetch_note(linear, reinterpret_cast<u64>(table));
-  const u32 code = (*table)[linear & ~kPageMask];
-  return code == tables.miss() ? 0 : code;
+  const u64 offset = linear & ~kPageMask;
+  JumpTables::Table* const table = context.jump_tables->find(entry.phys_page, context.mode_number);
+  if (table != nullptr) {
+    mmu.set_fetch_note(linear, reinterpret_cast<u64>(table));
+    if (const u32 code = (*table)[offset]; code != context.jump_tables->miss()) return code;
+  }
+  // Not come by before, or in a page that has no table.
+  const cpu::Block* const block = context.blocks->find(entry.phys_page + offset, context.cpu->mode);
+  if (block == nullptr || block->native_code == nullptr) return 0;
+  const u32 code = static_cast<u32>(reinterpret_cast<u64>(block->native_code));
+  if (Region& region = *static_cast<Region*>(block->native);
+      table != nullptr && region.jump_table == nullptr) {
+    region.jump_table = table->data();
+    (*table)[offset] = code;
+  }
+  return code;
 }
 
 }  // namespace reprise::jit

@@ -17,7 +17,7 @@ std::span<const u8> Backend::prepare(cpu::Cpu& cpu, const HostCalls& calls) {
   const u8* const begin = arena_.next();
   stubs_ = build_stubs(arena_, cpu, calls);
   translator_ = std::make_unique<Translator>(arena_, stubs_, cpu, options_);
-  regions_begin_ = arena_.used();
+  arena_.keep();
   return {begin, arena_.next()};
 }
 

@@ -11,7 +11,8 @@ namespace reprise::jit::x64 {
 class Backend final : public HostBackend {
  public:
   /// The options must stay.
-  explicit Backend(const JitOptions& options) : options_(options), arena_(options.code_cache_bytes) {}
+  explicit Backend(const JitOptions& options)
+      : options_(options), arena_(options.code_cache_bytes, kPartBytes) {}
 
   /// False when the host gives no memory for code; nothing else may be called then.
   bool ok() const { return arena_.ok(); }
@@ -20,20 +21,24 @@ class Backend final : public HostBackend {
   bool prepared() const override { return translator_ != nullptr; }
   const u8* table_miss() const override { return stubs_.table_miss; }
   void enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view) const override;
+  unsigned parts() const override { return arena_.parts(); }
+  unsigned part() const override { return arena_.part(); }
+  void begin_part(unsigned part) override { arena_.begin_part(part); }
   bool has_room() const override;
   std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing) override {
     return translator_->translate(unit, listing);
   }
   void point(const ExitJump& exit, const u8* code) override { translator_->point(exit, code); }
   u32 enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) override;
-  void drop_regions() override { arena_.rewind(regions_begin_); }
   Bytes used() const override { return {arena_.used(), arena_.used_cold()}; }
 
  private:
+  /// Room for several regions of any kind.
+  static constexpr std::size_t kPartBytes = 512u << 10;
+
   const JitOptions& options_;
   CodeArena arena_;
   Stubs stubs_;
-  std::size_t regions_begin_ = 0;
   std::unique_ptr<Translator> translator_;
 };
 

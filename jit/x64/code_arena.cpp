@@ -3,9 +3,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace reprise::jit::x64 {
 
-CodeArena::CodeArena(std::size_t bytes) : bytes_(bytes) {
+CodeArena::CodeArena(std::size_t bytes, std::size_t part_bytes)
+    : bytes_(bytes),
+      parts_(static_cast<unsigned>(std::clamp<std::size_t>(bytes / part_bytes, 1, kMaxParts))) {
   const int file = memfd_create("reprise-code", MFD_CLOEXEC);
   if (file < 0) return;
   void* rx = MAP_FAILED;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# usage: build_image.sh 32|64 OUTPUT.elf SOURCE...
+# usage: [EXTRA_CFLAGS=...] build_image.sh 32|64 OUTPUT.elf SOURCE...
 # Compiles freestanding C (.c) and NASM (.asm) sources with the shared runtime into a Multiboot ELF32 image.
 set -euo pipefail
 bits=$1 output=$2
@@ -10,7 +10,7 @@ mkdir -p "$work"
 
 flags=(-std=gnu11 -O1 -Wall -Wextra -Werror -Wno-clobbered -ffreestanding -nostdlib -fno-pic -mno-red-zone
   -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing
-  -I "$here")
+  -I "$here" ${EXTRA_CFLAGS:-})
 objects=()
 for source in "$here/runtime/start$bits.asm" "$here/runtime/guest.c" "$@"; do
   object=$work/$(basename "$source").o

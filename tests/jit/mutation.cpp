@@ -216,6 +216,7 @@ std::vector<Variant> variants() {
   all[1].name = "small cache, short blocks";
   all[1].options.threshold = 2;
   all[1].options.max_block_insns = 5;
+  all[1].options.pace = 0;
   all[1].options.code_cache_bytes = jit::JitOptions::kMinCodeCacheBytes;
   all[2].name = "no passes";
   all[2].options.threshold = 1;
@@ -332,6 +333,7 @@ std::string churn(const Options& options) {
   jit::JitOptions jit;
   jit.threshold = 1;
   jit.code_cache_bytes = 1u << 20;
+  jit.pace = 0;
   const auto runner = make_runner(&jit);
   Field field(options.seed);
   field.load_into(*runner, options.seed);

@@ -573,6 +573,7 @@ std::vector<Variant> variants() {
   jit::JitOptions small = first;
   small.threshold = 2;
   small.max_block_insns = 3;
+  small.pace = 0;
   small.code_cache_bytes = jit::JitOptions::kMinCodeCacheBytes;
   jit::JitOptions none = first;
   none.passes = jit::PassSet();
