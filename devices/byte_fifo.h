@@ -26,8 +26,23 @@ class ByteFifo {
     ++count_;
     return true;
   }
+  /// As the oldest, ahead of all others. False, changing nothing, when full.
+  bool push_front(u8 byte) {
+    if (full()) return false;
+    first_ = static_cast<u32>((first_ + N - 1) % N);
+    bytes_[first_] = byte;
+    ++count_;
+    return true;
+  }
   /// The oldest byte, or 0 when empty.
   u8 front() const { return empty() ? u8{0} : bytes_[first_]; }
+  /// The youngest byte, or 0 when empty.
+  u8 back() const { return empty() ? u8{0} : bytes_[(first_ + count_ - 1) % N]; }
+  u8 pop_back() {
+    if (empty()) return 0;
+    --count_;
+    return bytes_[(first_ + count_) % N];
+  }
   u8 pop() {
     if (empty()) return 0;
     const u8 byte = bytes_[first_];

@@ -22,6 +22,8 @@ EscapeKeys::Outcome EscapeKeys::take(std::span<const u8> typed) {
       case '?': outcome.help = true; break;
       case 'c':
       case 'C': outcome.monitor = true; break;
+      case 'b':
+      case 'B': outcome.line_break = true; break;
       case 'a':
       case kCtrlA: outcome.to_guest.push_back(kCtrlA); break;
       default: break;

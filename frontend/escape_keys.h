@@ -9,7 +9,7 @@
 namespace reprise::frontend {
 
 /// Separates what goes to the guest from what is for us: Ctrl-A x quits, Ctrl-A h helps, Ctrl-A c is for
-/// the monitor, Ctrl-A Ctrl-A (or Ctrl-A a) sends one Ctrl-A; after Ctrl-A any other key is dropped.
+/// the monitor, Ctrl-A b sends a break, Ctrl-A Ctrl-A (or Ctrl-A a) sends one Ctrl-A; after Ctrl-A any other key is dropped.
 class EscapeKeys {
  public:
   struct Outcome {
@@ -17,6 +17,7 @@ class EscapeKeys {
     bool quit = false;
     bool help = false;
     bool monitor = false;
+    bool line_break = false;
   };
   Outcome take(std::span<const u8> typed);
 

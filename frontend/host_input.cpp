@@ -5,13 +5,15 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace reprise::frontend {
 namespace {
 
 constexpr int kPreparedInputMs = 50;
 constexpr const char* kKeysHelp =
-    "\r\nreprise: Ctrl-A x  quit    Ctrl-A c  monitor, and back    Ctrl-A Ctrl-A  send Ctrl-A to the "
+    "\r\nreprise: Ctrl-A x  quit    Ctrl-A c  monitor, and back    Ctrl-A b  break    Ctrl-A Ctrl-A  send "
+    "Ctrl-A to the "
     "guest    Ctrl-A h  this help\r\n";
 
 }  // namespace
@@ -74,6 +76,10 @@ void HostInput::take_keys(std::span<const u8> typed) {
     if (outcome.help) std::fputs(kKeysHelp, stderr);
     if (outcome.quit) quit_();
     if (outcome.monitor) prompt_.toggle();
+    if (outcome.line_break) {
+      if (!to_guest.empty()) inbox_.post({sink_, machine::BytesEvent{std::exchange(to_guest, {})}});
+      inbox_.post({sink_ + "-break", machine::ButtonEvent{}});  // a virtio console has no such line
+    }
     for (const u8 byte : outcome.to_guest) {
       if (prompt_.open())
         prompt_.key(byte);

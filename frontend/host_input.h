@@ -18,7 +18,7 @@ class HostInput {
 
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
-  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this. What was
+  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this; Ctrl-A b is a break on the line of `sink`. What was
   /// typed goes to `sink` (machine/outside/sink_names.h).
   HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
             std::function<void()> quit);

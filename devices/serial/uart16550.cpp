@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "devices/timer_state.h"
 
 namespace reprise::devices {
@@ -60,7 +62,8 @@ constexpr u8 kLsrBreak = 0x10;
 constexpr u8 kLsrThre = 0x20;
 constexpr u8 kLsrTemt = 0x40;
 constexpr u8 kLsrFifoError = 0x80;
-constexpr u8 kLsrErrors = kLsrOverrun | kLsrParity | kLsrFraming | kLsrBreak;
+constexpr u8 kLsrCharacterErrors = kLsrParity | kLsrFraming | kLsrBreak;
+constexpr u8 kLsrErrors = kLsrOverrun | kLsrCharacterErrors;
 
 // MSR, 8.9.
 constexpr u8 kMsrDeltaCts = 0x01;
@@ -77,18 +80,19 @@ constexpr u8 kMsrDeltas = 0x0f;
 constexpr u64 kClockHz = 1'843'200;
 constexpr u16 kResetDivisor = 12;  // 9600 baud
 constexpr u64 kTimeoutCharacters = 4;
-constexpr u8 kPollsOfAReader = 16;
+
+/// In receive_errors_.
+constexpr u8 kFromLine = 0x01;
 
 }  // namespace
 
 Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend,
-                     LineStatus line_status, HostInput host_input)
+                     LineStatus line_status)
     : name_(std::move(name)),
       clock_(clock),
       irq_(irq),
       backend_(backend),
       line_status_mode_(line_status),
-      host_input_mode_(host_input),
       transmit_timer_(clock.create_timer("uart-transmit", [this] { transmit_event(); })),
       receive_timer_(clock.create_timer("uart-receive", [this] { receive_event(); })),
       timeout_timer_(clock.create_timer("uart-timeout", [this] { timeout_event(); })) {
@@ -97,19 +101,22 @@ Uart16550::Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& b
 
 // Datasheet table I, "Register Reset". Undefined there: divisor and scratch.
 void Uart16550::reset(ResetKind kind) {
+  set_up();
   ier_ = fcr_ = lcr_ = mcr_ = 0;
   scr_ = 0;
   divisor_ = kResetDivisor;
   lsr_errors_ = 0;
   thre_interrupt_ = timeout_interrupt_ = false;
   rbr_ = 0;
-  polls_ = 0;
   transmitter_ = Transmitter::Idle;
   shift_register_ = 0;
   transmit_fifo_.clear();
   receive_fifo_.clear();
   receive_errors_.clear();
-  if (kind == ResetKind::PowerOn) backlog_.clear();
+  if (kind == ResetKind::PowerOn) {
+    backlog_.clear();
+    backlog_errors_.clear();
+  }
   msr_ = modem_inputs();
   clock_.cancel(transmit_timer_);
   clock_.cancel(receive_timer_);
@@ -135,13 +142,8 @@ u64 Uart16550::character_ns() const {
 
 bool Uart16550::immediate() const { return line_status_mode_ == LineStatus::Immediate && !(mcr_ & kMcrLoop); }
 
-bool Uart16550::guest_reads() const {
-  return host_input_mode_ == HostInput::AtOnce || (ier_ & kIerReceived) || polls_ >= kPollsOfAReader;
-}
-
 u32 Uart16550::pio_read(u16 offset, Width) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
-  if ((offset & 7) != kLsr) polls_ = 0;
   switch (offset & 7) {
     case kData: return dlab ? divisor_ & 0xff : read_rbr();
     case kIer: return dlab ? divisor_ >> 8 : ier_;
@@ -157,7 +159,6 @@ u32 Uart16550::pio_read(u16 offset, Width) {
 void Uart16550::pio_write(u16 offset, Width, u32 value) {
   const bool dlab = (lcr_ & kLcrDlab) != 0;
   const u8 byte = static_cast<u8>(value);
-  polls_ = 0;
   switch (offset & 7) {
     case kData:
       if (dlab)
@@ -197,7 +198,7 @@ u8 Uart16550::line_status() const {
     ByteFifo<kFifoBytes> errors = receive_errors_;
     u8 any = 0;
     while (!errors.empty()) any |= errors.pop();
-    if (any) lsr |= kLsrFifoError;
+    if (any & kLsrCharacterErrors) lsr |= kLsrFifoError;
   }
   return lsr;
 }
@@ -213,8 +214,8 @@ u8 Uart16550::interrupt_id() const {
   return kIirNone;
 }
 
-// On the PC, OUT2 gates the interrupt pin onto the bus. Differs from hardware: not in loopback, where the pin is off.
-void Uart16550::update_irq() { irq_.set(interrupt_id() != kIirNone && (mcr_ & kMcrOut2)); }
+// Differs from hardware: on the PC, OUT2 gates the interrupt pin onto the bus, and loopback switches it off.
+void Uart16550::update_irq() { irq_.set(interrupt_id() != kIirNone); }
 
 u8 Uart16550::read_iir() {
   const u8 id = interrupt_id();
@@ -228,7 +229,6 @@ u8 Uart16550::read_iir() {
 u8 Uart16550::read_lsr() {
   const u8 value = line_status();
   lsr_errors_ = 0;
-  if (polls_ < kPollsOfAReader && ++polls_ == kPollsOfAReader) start_receiving();
   update_irq();
   return value;
 }
@@ -259,8 +259,10 @@ void Uart16550::update_modem_status() {
 }
 
 void Uart16550::write_mcr(u8 value) {
+  const bool switches_loop = ((value ^ mcr_) & kMcrLoop) != 0;
   mcr_ = value & kMcrWritable;
   update_modem_status();
+  if (switches_loop) set_up();
   start_receiving();
   update_irq();
 }
@@ -278,6 +280,7 @@ void Uart16550::write_fcr(u8 value) {
   const bool toggled = ((value ^ fcr_) & kFcrEnable) != 0;
   const bool enabled = (value & kFcrEnable) != 0;
   if (toggled || (enabled && (value & kFcrClearReceive))) {
+    set_up();
     receive_fifo_.clear();
     receive_errors_.clear();
     timeout_interrupt_ = false;
@@ -298,7 +301,9 @@ void Uart16550::write_fcr(u8 value) {
 
 void Uart16550::write_lcr(u8 value) {
   const bool break_begins = (value & ~lcr_ & kLcrBreak) != 0;
+  const bool changes = ((value ^ lcr_) & ~kLcrBreak) != 0;
   lcr_ = value;
+  if (changes) set_up();
   if (break_begins && (mcr_ & kMcrLoop)) receive_character(0, kLsrBreak | kLsrFraming);
 }
 
@@ -332,7 +337,7 @@ void Uart16550::transmit_event() {
 }
 
 void Uart16550::receive_character(u8 byte, u8 errors) {
-  const u8 data_mask = static_cast<u8>(0xff >> (3 - (lcr_ & 3)));
+  const u8 data_mask = errors & kFromLine ? u8{0xff} : static_cast<u8>(0xff >> (3 - (lcr_ & 3)));
   if (receive_fifo_.size() >= receive_capacity()) {
     lsr_errors_ |= kLsrOverrun;
     if (!(fcr_ & kFcrEnable)) {  // without FIFOs the new character replaces the old
@@ -341,7 +346,7 @@ void Uart16550::receive_character(u8 byte, u8 errors) {
     }
   }
   if (receive_fifo_.size() < receive_capacity()) {
-    if (receive_fifo_.empty()) lsr_errors_ |= errors;
+    if (receive_fifo_.empty()) lsr_errors_ |= errors & kLsrCharacterErrors;
     receive_fifo_.push(byte & data_mask);
     receive_errors_.push(errors);
   }
@@ -354,7 +359,7 @@ u8 Uart16550::read_rbr() {
   if (receive_fifo_.empty()) return rbr_;
   rbr_ = receive_fifo_.pop();
   receive_errors_.pop();
-  if (!receive_fifo_.empty()) lsr_errors_ |= receive_errors_.front();
+  if (!receive_fifo_.empty()) lsr_errors_ |= static_cast<u8>(receive_errors_.front() & kLsrCharacterErrors);
   timeout_interrupt_ = false;
   rearm_timeout();
   start_receiving();
@@ -377,27 +382,51 @@ void Uart16550::timeout_event() {
 
 std::size_t Uart16550::receive(std::span<const u8> bytes) {
   std::size_t taken = 0;
-  while (taken < bytes.size() && backlog_.push(bytes[taken])) ++taken;
+  for (; taken < bytes.size() && can_receive() != 0; ++taken) {
+    backlog_.push(bytes[taken]);
+    backlog_errors_.push(0);
+  }
   start_receiving();
   return taken;
 }
 
 void Uart16550::receive_break() {
-  if (!(mcr_ & kMcrLoop)) receive_character(0, kLsrBreak | kLsrFraming);
+  if (can_receive() == 0) return;
+  backlog_.push(0);
+  backlog_errors_.push(kLsrBreak | kLsrFraming);
+  start_receiving();
 }
 
 // The line is held off in loopback and while the FIFO has no room.
+bool Uart16550::line_ready() const {
+  return !backlog_.empty() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
+}
+
 void Uart16550::start_receiving() {
-  const bool ready =
-      !backlog_.empty() && guest_reads() && !(mcr_ & kMcrLoop) && receive_fifo_.size() < receive_capacity();
-  if (ready && clock_.deadline_ns(receive_timer_) == Clock::kNever)
-    clock_.arm(receive_timer_, clock_.now_ns() + character_ns());
+  if (!line_ready() || clock_.deadline_ns(receive_timer_) != Clock::kNever) return;
+  clock_.arm(receive_timer_, std::max(clock_.now_ns(), quiet_until_ns_) + character_ns());
 }
 
 void Uart16550::receive_event() {
-  if (!(mcr_ & kMcrLoop) && !backlog_.empty() && guest_reads() && receive_fifo_.size() < receive_capacity())
-    receive_character(backlog_.pop(), 0);
+  if (line_ready()) receive_character(backlog_.pop(), kFromLine | backlog_errors_.pop());
   start_receiving();
+}
+
+void Uart16550::set_up() {
+  // What the guest sent itself in loopback stays; it is older than all that comes from the line.
+  while (receive_errors_.back() & kFromLine) {
+    backlog_.push_front(receive_fifo_.pop_back());
+    backlog_errors_.push_front(receive_errors_.pop_back() & kLsrCharacterErrors);
+    if (receive_fifo_.empty()) {
+      lsr_errors_ &= kLsrOverrun;
+      timeout_interrupt_ = false;
+    }
+  }
+  quiet_until_ns_ = clock_.now_ns() + kSetUpNs;
+  clock_.cancel(receive_timer_);
+  rearm_timeout();
+  start_receiving();
+  update_irq();
 }
 
 void Uart16550::serialize(Archive& archive) {
@@ -413,13 +442,14 @@ void Uart16550::serialize(Archive& archive) {
   archive.value(thre_interrupt_);
   archive.value(timeout_interrupt_);
   archive.value(rbr_);
-  archive.value(polls_);
+  archive.value(quiet_until_ns_);
   archive.at_most(transmitter_, Transmitter::Shifting);
   archive.value(shift_register_);
   transmit_fifo_.serialize(archive);
   receive_fifo_.serialize(archive);
   receive_errors_.serialize(archive);
   backlog_.serialize(archive);
+  backlog_errors_.serialize(archive);
   serialize_timer(archive, clock_, transmit_timer_);
   serialize_timer(archive, clock_, receive_timer_);
   serialize_timer(archive, clock_, timeout_timer_);

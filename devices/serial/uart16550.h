@@ -5,9 +5,12 @@
 //   does not spin for a character time per byte; and the transmitter empties its FIFO right after the instruction that
 //   wrote, so that nothing waits in the guest's own buffers: not when it powers off, and not for programs that write to
 //   the terminal without blocking. Otherwise it takes the character times of the divisor.
-// - Host input waits in a backlog, enters the FIFO one character time apart, and never overruns it.
-// - With HostInput::WhenRead it also waits for a guest that reads: one that has enabled the received-data interrupt, or
-//   that reads LSR over and over. So input prepared before the guest boots is not lost to the driver's set-up.
+// - Bytes are whole on the line, in and out, however many bits LCR says; it counts in loopback.
+// - OUT2 does not gate the interrupt: guests are written that leave it clear, and most models of the PC do not ask.
+// - The sender on the host's end is patient. Its characters enter the FIFO one character time apart, never overrun it, and
+//   are not lost to a driver that starts: what sets the port up (FIFOs reset or switched, another line format or divisor
+//   latch, loopback switched, RESET) gives unread characters of the line back to the sender, who then waits kSetUpNs.
+//   So what was typed before a driver starts reaches whoever reads first, however it looks: by interrupt, LSR, or RBR.
 // Missing: 16750 autoflow, DMA mode pins.
 #pragma once
 
@@ -24,18 +27,22 @@ namespace reprise::devices {
 class Uart16550 final : public Device, public PioHandler {
  public:
   enum class LineStatus : u8 { Immediate, CharacterTime };
-  enum class HostInput : u8 { AtOnce, WhenRead };
   static constexpr std::size_t kFifoBytes = 16;
   static constexpr std::size_t kBacklogBytes = 4096;
+  /// How long the sender waits when the guest has set the port up. A driver's set-up reads RBR blindly up to a millisecond
+  /// after it has reset the FIFOs.
+  static constexpr u64 kSetUpNs = 10'000'000;
 
   Uart16550(std::string name, Clock& clock, IrqLine irq, CharBackend& backend,
-            LineStatus line_status = LineStatus::Immediate, HostInput host_input = HostInput::AtOnce);
+            LineStatus line_status = LineStatus::Immediate);
 
   /// Bytes that receive() takes now.
-  std::size_t can_receive() const { return backlog_.free(); }
+  std::size_t can_receive() const {
+    return backlog_.size() < kBacklogBytes ? kBacklogBytes - backlog_.size() : 0;
+  }
   /// Host input; returns how many bytes were taken.
   std::size_t receive(std::span<const u8> bytes);
-  /// A break condition from the host side, in its turn after nothing: it is seen at once.
+  /// A break condition from the host side, behind what was received before. Dropped when can_receive() is 0.
   void receive_break();
 
   std::string_view name() const override { return name_; }
@@ -68,14 +75,16 @@ class Uart16550 final : public Device, public PioHandler {
   u64 bit_ns() const;
   u64 character_ns() const;
   bool immediate() const;
-  bool guest_reads() const;
   std::size_t receive_capacity() const;
   unsigned receive_trigger() const;
   void receive_character(u8 byte, u8 errors);
   void transmit_event();
   void receive_event();
   void timeout_event();
+  bool line_ready() const;
   void start_receiving();
+  /// The guest sets the port up: see above.
+  void set_up();
   void rearm_timeout();
 
   const std::string name_;
@@ -83,7 +92,6 @@ class Uart16550 final : public Device, public PioHandler {
   IrqLine irq_;
   CharBackend& backend_;
   const LineStatus line_status_mode_;
-  const HostInput host_input_mode_;
   Clock::TimerId transmit_timer_;
   Clock::TimerId receive_timer_;
   Clock::TimerId timeout_timer_;
@@ -98,14 +106,17 @@ class Uart16550 final : public Device, public PioHandler {
   u8 msr_ = 0;
   bool thre_interrupt_ = false;
   bool timeout_interrupt_ = false;
-  u8 rbr_ = 0;    // the character last read
-  u8 polls_ = 0;  // reads of LSR since the last other access, as far as they matter
+  u8 rbr_ = 0;              // the character last read
+  u64 quiet_until_ns_ = 0;  // the sender waits
   Transmitter transmitter_ = Transmitter::Idle;
   u8 shift_register_ = 0;
   ByteFifo<kFifoBytes> transmit_fifo_;
   ByteFifo<kFifoBytes> receive_fifo_;
-  ByteFifo<kFifoBytes> receive_errors_;  // PE, FE, BI of each byte in receive_fifo_
-  ByteFifo<kBacklogBytes> backlog_;
+  ByteFifo<kFifoBytes>
+      receive_errors_;  // PE, FE, BI of each byte in receive_fifo_; bit 0: it came from the line
+  // Of the sender, with room for what comes back.
+  ByteFifo<kBacklogBytes + kFifoBytes> backlog_;
+  ByteFifo<kBacklogBytes + kFifoBytes> backlog_errors_;  // of each byte in backlog_
 };
 
 }  // namespace reprise::devices

@@ -55,7 +55,8 @@ CommandManual run_manual() {
                    "reprise run --kernel vmlinuz --initrd initrd.img --append \"console=ttyS0\" --memory 1G"},
       .groups = manual_groups(run_option_groups()),
       .keys =
-          "At the terminal Ctrl-A x quits, c opens and closes the monitor, h helps, Ctrl-A sends a Ctrl-A. "
+          "At the terminal Ctrl-A x quits, c toggles the monitor, b sends a break, h helps, Ctrl-A is "
+          "itself. "
           "Ctrl-C: to the guest."};
 }
 

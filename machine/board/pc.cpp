@@ -8,7 +8,6 @@ namespace reprise::machine {
 namespace {
 
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
-constexpr auto kHostInput = devices::Uart16550::HostInput::WhenRead;
 
 }  // namespace
 
@@ -43,8 +42,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                 .acpi_enable = kAcpiEnable,
                 .acpi_disable = kAcpiDisable},
                scheduler_, irq_router_.isa_source(kIrqSci), IrqLine(smi_wire_, 0), control),
-      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus, kHostInput),
-      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus, kHostInput),
+      com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus),
+      com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus),
       i8042_{scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
              IrqLine(a20_wire_, 1), control},
       port92_(IrqLine(a20_wire_, 0), control),

@@ -15,6 +15,12 @@ void Pc::add_sinks(Outside& outside) {
                       .room = [uart] { return uart->can_receive(); },
                       .take = [uart, bytes_of](const Event& event) { uart->receive(bytes_of(event)); }});
   }
+  for (const auto& [name, uart] : {std::pair{kCom1BreakSink, &com1_}, {kCom2BreakSink, &com2_}}) {
+    outside.add_sink({.name = std::string(name),
+                      .type = EventType::Button,
+                      .room = [uart] { return uart->can_receive(); },
+                      .take = [uart](const Event&) { uart->receive_break(); }});
+  }
   if (devices::VirtioConsole* const console = virtio_console()) {
     outside.add_sink(
         {.name = std::string(kConsoleSink),

@@ -82,6 +82,7 @@ Outcome step(Machine&, const Arguments&);
 Outcome quit(Machine&, const Arguments&);
 Outcome reset(Machine&, const Arguments&);
 Outcome powerdown(Machine&, const Arguments&);
+Outcome send_break(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);

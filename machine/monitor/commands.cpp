@@ -33,6 +33,7 @@ constexpr Parameter kChange[] = {
      "force,write: both"}};
 constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
 constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by default"}};
+constexpr Parameter kBreak[] = {{"port", Kind::Word, false, "com1 (default) or com2"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -44,6 +45,7 @@ constexpr Command kCommands[] = {
     {"step", kStep, "the guest goes on for some instructions, then stops", step},
     {"reset", {}, "presses the reset button", reset},
     {"powerdown", {}, "presses the power button: the guest decides what happens", powerdown},
+    {"break", kBreak, "a break condition on a serial line: SysRq of a Linux console", send_break},
     {"quit", {}, "ends the run", quit},
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},

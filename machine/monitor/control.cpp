@@ -103,6 +103,13 @@ Outcome quit(Machine& machine, const Arguments&) {
 }
 
 Outcome reset(Machine& machine, const Arguments&) { return press(machine, kResetButtonSink); }
+Outcome send_break(Machine& machine, const Arguments& arguments) {
+  const std::string_view port = arguments.word("port");
+  if (port.empty() || port == kCom1Sink) return press(machine, kCom1BreakSink);
+  if (port == kCom2Sink) return press(machine, kCom2BreakSink);
+  return CommandError{CommandError::Kind::BadArgument, "'port' is neither com1 nor com2."};
+}
+
 Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, kPowerButtonSink); }
 
 Outcome eject(Machine& machine, const Arguments& arguments) {

@@ -34,6 +34,8 @@ void Outside::let_in() {
     if (const BytesEvent* const more = std::get_if<BytesEvent>(&message.event)) {
       to->bytes.insert(to->bytes.end(), more->bytes.begin(), more->bytes.end());
     } else {
+      // What was typed before a button was pressed is there before it.
+      for (Registered& one : sinks_) hand_out_bytes(one);
       to->waiting.push_back(std::move(message.event));
       hand_out(*to);
     }

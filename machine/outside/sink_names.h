@@ -7,6 +7,9 @@ namespace reprise::machine {
 
 inline constexpr std::string_view kCom1Sink = "com1";
 inline constexpr std::string_view kCom2Sink = "com2";
+// A button each: a break condition on that line.
+inline constexpr std::string_view kCom1BreakSink = "com1-break";
+inline constexpr std::string_view kCom2BreakSink = "com2-break";
 inline constexpr std::string_view kConsoleSink = "console";  // the virtio console
 inline constexpr std::string_view kKeyboardSink = "keyboard";
 inline constexpr std::string_view kPowerButtonSink = "power-button";

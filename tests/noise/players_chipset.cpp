@@ -177,6 +177,7 @@ void play_uart(Board& board, Random& random) {
       const std::vector<u8> bytes(std::min<std::size_t>(uart.can_receive(), random.below(40)),
                                   noisy_byte(random));
       uart.receive(bytes);
+      if (random.chance(10)) uart.receive_break();
       break;
     }
     case 1:  // as a driver sets it up

@@ -34,6 +34,11 @@ TEST(EscapeKeys, HelpLiteralAndUnknown) {
                    "c")
                   .monitor);
   EXPECT_FALSE(type(keys, "c").monitor);
+  const auto outcome = type(keys,
+                            "\x01"
+                            "bh");
+  EXPECT_TRUE(outcome.line_break);
+  EXPECT_EQ(outcome.to_guest, std::vector<u8>{'h'});
   EXPECT_EQ(type(keys, "\x01\x01").to_guest, std::vector<u8>{1});
   EXPECT_TRUE(type(keys, "\x01z").to_guest.empty());
   EXPECT_EQ(type(keys, "z").to_guest, std::vector<u8>{'z'});

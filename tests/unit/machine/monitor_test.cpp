@@ -74,6 +74,23 @@ TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
             kPowerButtonStatus);
 }
 
+TEST_F(Machines, BreaksReachTheirPort) {
+  EXPECT_TRUE(monitor.execute_line("break").ok());
+  EXPECT_TRUE(monitor.execute_line("break com2").ok());
+  EXPECT_FALSE(monitor.execute_line("break com3").ok());
+  RunLimits limits;
+  limits.virtual_timeout_ns = 100'000'000;
+  guest.run(limits);
+  ASSERT_EQ(guest.machine->outside().log().size(), 2u);
+  EXPECT_EQ(guest.machine->outside().log()[0].sink, "com1-break");
+  EXPECT_EQ(guest.machine->outside().log()[1].sink, "com2-break");
+  constexpr u8 kLsr = 5, kBreakAndData = 0x11;
+  for (const u16 port : {kCom1Port, kCom2Port}) {
+    const u32 lsr = guest.machine->pc().port_read(static_cast<u16>(port + kLsr), Width::Byte);
+    EXPECT_EQ(lsr & kBreakAndData, kBreakAndData);
+  }
+}
+
 TEST_F(Machines, ResetWithoutFirmwareEndsTheRun) {
   EXPECT_TRUE(monitor.execute_line("reset").ok());
   EXPECT_EQ(guest.run().reason, ExitReason::Reset);

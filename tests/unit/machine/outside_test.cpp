@@ -50,14 +50,17 @@ TEST(Outside, EventsGoToTheSinkThatRegisteredForThem) {
   world.post("nobody", ButtonEvent{});
   EXPECT_TRUE(world.outside.waits());
   world.outside.let_in();
-  EXPECT_EQ(world.got, "!abc") << "bytes come last, in one piece";
+  EXPECT_EQ(world.got, "ab!") << "what was typed before a button is there before it";
+  world.room = 100;
+  world.outside.let_in();
+  EXPECT_EQ(world.got, "ab!c");
   EXPECT_FALSE(world.outside.waits());
-  ASSERT_EQ(world.outside.log().size(), 2u);
-  EXPECT_EQ(world.outside.log()[0].sink, "button");
-  EXPECT_EQ(world.outside.log()[1].sink, "com1");
+  ASSERT_EQ(world.outside.log().size(), 3u);
+  EXPECT_EQ(world.outside.log()[0].sink, "com1");
+  EXPECT_EQ(world.outside.log()[1].sink, "button");
   EXPECT_EQ(world.outside.log()[1].retired, 7u);
   EXPECT_EQ(world.outside.log()[1].virtual_ns, 70u);
-  EXPECT_EQ(type_of(world.outside.log()[1].event), EventType::Bytes);
+  EXPECT_EQ(type_of(world.outside.log()[0].event), EventType::Bytes);
 }
 
 TEST(Outside, WhatHasNoRoomWaits) {
@@ -66,15 +69,15 @@ TEST(Outside, WhatHasNoRoomWaits) {
   world.post("com1", bytes("abcde"));
   for (const char key : {'1', '2', '3'}) world.post("keyboard", KeyEvent{{static_cast<u8>(key)}});
   world.outside.let_in();
-  EXPECT_EQ(world.got, "1ab");
+  EXPECT_EQ(world.got, "ab1");
   EXPECT_TRUE(world.outside.waits());
   world.outside.let_in();
-  EXPECT_EQ(world.got, "1ab");
+  EXPECT_EQ(world.got, "ab1");
   world.now = 8;
   world.room = 10;
   world.keys_room = 5;
   world.outside.let_in();
-  EXPECT_EQ(world.got, "1abcde23");
+  EXPECT_EQ(world.got, "ab1cde23");
   EXPECT_FALSE(world.outside.waits());
   EXPECT_EQ(world.outside.log().back().retired, 8u);
 }
