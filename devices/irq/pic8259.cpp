@@ -46,24 +46,23 @@ unsigned Pic8259::winner() const {
   return rank < best_rank(in_service) ? input_of_rank(rank) : kNone;
 }
 
-bool Pic8259::output() const { return winner() != kNone; }
-
 void Pic8259::set_input(unsigned input, bool level) {
   const u8 mask = one(input & 7);
   const bool was = (lines_ & mask) != 0;
-  if (level)
+  if (level) {
     lines_ |= mask;
-  else
-    lines_ &= static_cast<u8>(~mask);
-  if (elcr_ & mask) {
-    irr_ = static_cast<u8>((irr_ & ~mask) | (lines_ & mask));
-  } else if (level && !was) {
-    irr_ |= mask;
+    if (!was || (elcr_ & mask)) irr_ |= mask;
+    return;
   }
+  const bool asserted = winner() != kNone;
+  lines_ &= static_cast<u8>(~mask);
+  irr_ &= static_cast<u8>(~mask);
+  if (asserted && winner() == kNone) withdrawn_ = true;
 }
 
 unsigned Pic8259::acknowledge() {
   const unsigned input = winner();
+  withdrawn_ = false;
   if (input == kNone) return 7;
   const u8 mask = one(input);
   if (!(elcr_ & mask)) irr_ &= static_cast<u8>(~mask);
@@ -78,7 +77,9 @@ unsigned Pic8259::acknowledge() {
 u8 Pic8259::read(unsigned a0) {
   if (poll_) {
     poll_ = false;
-    return output() ? static_cast<u8>(kPollRequest | acknowledge()) : u8{0};
+    if (winner() != kNone) return static_cast<u8>(kPollRequest | acknowledge());
+    withdrawn_ = false;
+    return 0;
   }
   if (a0 & 1) return imr_;
   return read_isr_ ? isr_ : irr_;
@@ -117,6 +118,7 @@ void Pic8259::write(unsigned a0, u8 value) {
 // Datasheet, "Initialization Command Words 1 and 2": what ICW1 does by itself.
 void Pic8259::write_icw1(u8 value) {
   irr_ = lines_ & elcr_;  // edge sense starts over
+  withdrawn_ = false;
   isr_ = 0;
   imr_ = 0;
   first_input_ = 0;
@@ -180,6 +182,7 @@ void Pic8259::reset() {
 void Pic8259::serialize(Archive& archive) {
   archive.value(lines_);
   archive.value(irr_);
+  archive.value(withdrawn_);
   archive.value(isr_);
   archive.value(imr_);
   archive.value(elcr_);
@@ -198,9 +201,9 @@ void Pic8259::serialize(Archive& archive) {
 }
 
 std::string Pic8259::debug_dump() const {
-  return fmt::format("irr={:02x} isr={:02x} imr={:02x} elcr={:02x} base={:02x} first={}{}{}\n", irr_, isr_,
+  return fmt::format("irr={:02x} isr={:02x} imr={:02x} elcr={:02x} base={:02x} first={}{}{}{}\n", irr_, isr_,
                      imr_, elcr_, vector_base_, first_input_, auto_eoi_ ? " auto-eoi" : "",
-                     special_mask_ ? " special-mask" : "");
+                     special_mask_ ? " special-mask" : "", withdrawn_ ? " withdrawn" : "");
 }
 
 Pic8259Pair::Pic8259Pair(IrqLine intr)

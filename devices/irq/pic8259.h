@@ -1,7 +1,9 @@
 // The PC's pair of 8259A interrupt controllers, slave on IR2 of the master, with the edge/level registers of PIIX.
 // Intel 8259A datasheet (231468-003); 82371SB (PIIX3) datasheet 4.3 for ELCR.
-// Differs from hardware: an edge request stays latched when its line drops before INTA (the datasheet turns it into a
-// spurious IR7), so that a pulse of any length counts. Missing: 8080 mode, buffered mode, cascades beyond one slave.
+// A request whose line drops before INTA is withdrawn, edge or level; INT stays, and INTA gets the "default IR7" of the
+// datasheet ("Edge and Level Triggered Modes"): IRQ7 or 15 with nothing in service.
+// Differs from hardware: INT does fall when a request is masked, or outranked by what comes into service.
+// Missing: 8080 mode, buffered mode, cascades beyond one slave.
 #pragma once
 
 #include "common/ports.h"
@@ -19,7 +21,7 @@ class Pic8259 {
 
   void set_input(unsigned input, bool level);
   /// INT.
-  bool output() const;
+  bool output() const { return winner() != kNone || withdrawn_; }
   /// First INTA: the input that won, or 7 without any state change when no request is left (spurious).
   unsigned acknowledge();
   u8 vector(unsigned input) const { return static_cast<u8>(vector_base_ | input); }
@@ -53,6 +55,7 @@ class Pic8259 {
   u8 elcr_mask_;
   u8 lines_ = 0;
   u8 irr_ = 0;
+  bool withdrawn_ = false;  // INT stands, although its request is gone
   u8 isr_ = 0;
   u8 imr_ = 0;
   u8 elcr_ = 0;

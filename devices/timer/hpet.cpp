@@ -112,7 +112,10 @@ void Hpet::on_match(unsigned index) {
 
 void Hpet::pulse(unsigned index) {
   if (legacy() && index < 2) {
-    (index == 0 ? irq0_ : irq8_).pulse();
+    const IrqLine& line = index == 0 ? irq0_ : irq8_;
+    line.set(false);
+    line.set(true);
+    legacy_edges_[index] = true;
     return;
   }
   const unsigned pin = route(index);
@@ -125,9 +128,11 @@ void Hpet::update_irq() {
   u32 pins = 0;
   bool legacy_level[2] = {};
   for (unsigned i = 0; i < kTimers; ++i) {
-    const bool active = enabled() && bit(status_, i) && (timers_[i].config & kInterruptEnable);
+    const bool may = enabled() && (timers_[i].config & kInterruptEnable);
+    const bool active = may && bit(status_, i);
+    if (i < 2 && !(may && legacy() && !(timers_[i].config & kLevel))) legacy_edges_[i] = false;
     if (legacy() && i < 2)
-      legacy_level[i] = active;
+      legacy_level[i] = active || legacy_edges_[i];
     else if (active)
       pins |= 1u << route(i) & routes_;
   }
@@ -248,6 +253,7 @@ void Hpet::serialize(Archive& archive) {
     serialize_timer(archive, clock_, timer.event);
   }
   archive.value(legacy_inputs_);
+  archive.value(legacy_edges_);
   archive.value(asserted_pins_);
 }
 

@@ -72,6 +72,8 @@ class Hpet final : public Device, public MmioHandler, public IrqSink {
   u64 counter_start_ns_ = 0;  // when the counter held counter_base_; meaningful while enabled
   std::array<Comparator, kTimers> timers_{};
   std::array<bool, 2> legacy_inputs_{};
+  // By timer: an edge went out to IRQ0 or IRQ8, whose line stays up until the next: the 8259 forgets a request that drops.
+  std::array<bool, 2> legacy_edges_{};
   u32 asserted_pins_ = 0;
 };
 

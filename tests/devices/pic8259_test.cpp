@@ -56,6 +56,8 @@ TEST_F(Pic8259Test, LevelRequestFollowsItsLine) {
   eoi();
   EXPECT_TRUE(intr()) << "still asserted";
   pic.set_irq(5, false);
+  EXPECT_EQ(irr(), 0x00);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x37) << "withdrawn: the device was quietened after the EOI";
   EXPECT_FALSE(intr());
 }
 
@@ -109,15 +111,75 @@ TEST_F(Pic8259Test, MaskHoldsRequestsBack) {
   EXPECT_TRUE(intr());
 }
 
-TEST_F(Pic8259Test, PulseIsLatched) {
+TEST_F(Pic8259Test, WithdrawnEdgeRequestIsSpuriousIrq7) {
   initialize();
   IrqLine(pic, 0).pulse();
-  EXPECT_TRUE(intr());
+  EXPECT_TRUE(intr()) << "INT stands until INTA";
+  EXPECT_EQ(irr(), 0x00);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x37);
+  EXPECT_EQ(isr(), 0x00) << "spurious: nothing in service";
+  EXPECT_FALSE(intr()) << "once";
+  pic.set_irq(0, true);
   EXPECT_EQ(pic.acknowledge_ext_int(), 0x30);
+}
+
+TEST_F(Pic8259Test, WithdrawnSlaveEdgeIsSpuriousIrq15) {
+  initialize();
+  IrqLine(pic, 12).pulse();
+  EXPECT_TRUE(intr());
+  EXPECT_EQ(slave_irr(), 0x00);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x3f);
+  EXPECT_EQ(slave_isr(), 0x00);
+  EXPECT_EQ(isr(), 0x04);
+  eoi();
+  EXPECT_FALSE(intr());
+}
+
+TEST_F(Pic8259Test, ARequestThatComesBackOrAnotherTakesThePlaceOfAWithdrawnOne) {
+  initialize();
+  IrqLine(pic, 4).pulse();
+  pic.set_irq(4, true);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x34);
+  eoi();
+  EXPECT_FALSE(intr()) << "nothing is left of the first";
+  IrqLine(pic, 5).pulse();
+  pic.set_irq(6, true);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x36);
+  eoi();
+  EXPECT_FALSE(intr());
+}
+
+TEST_F(Pic8259Test, AMaskedOrOutrankedRequestIsWithdrawnWithoutATrace) {
+  initialize();
+  out8(pic.master_ports(), 1, 0x10);
+  IrqLine(pic, 4).pulse();
+  EXPECT_FALSE(intr());
+  out8(pic.master_ports(), 1, 0x00);
+  EXPECT_FALSE(intr());
+  pic.set_irq(1, true);
+  EXPECT_EQ(pic.acknowledge_ext_int(), 0x31);
+  IrqLine(pic, 4).pulse();
+  eoi();
+  EXPECT_FALSE(intr());
+}
+
+TEST_F(Pic8259Test, InitializationAndPollsForgetAWithdrawnRequest) {
+  initialize();
+  IrqLine(pic, 3).pulse();
+  initialize();
+  EXPECT_FALSE(intr());
+  IrqLine(pic, 3).pulse();
+  out8(pic.master_ports(), 0, 0x0c);
+  EXPECT_EQ(in8(pic.master_ports(), 0), 0x00);
+  EXPECT_FALSE(intr());
 }
 
 TEST_F(Pic8259Test, WithdrawnLevelRequestIsSpuriousIrq7) {
   initialize();
+  out8(pic.elcr_ports(), 0, 0x20);
+  pic.set_irq(5, true);
+  pic.set_irq(5, false);
+  EXPECT_TRUE(intr());
   EXPECT_EQ(pic.acknowledge_ext_int(), 0x37);
   EXPECT_EQ(isr(), 0x00) << "spurious: nothing in service";
 }

@@ -117,11 +117,6 @@ TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
       {0x81, 0x01}, {0x05, 0xff}, {0x05, 0x03}, {0x0a, 0x02}, {0x3f2, 0x1c}, {0x3f7, 0x00}};
   for (const auto& [port, value] : kProgram) out8(port, value);
   pass_time(1'000'000);
-  for (int i = 0; i < 4; ++i) {
-    out8(0x3f5, 0x08);
-    in8(0x3f5);
-    in8(0x3f5);
-  }
   const auto take_irq = [&] {
     out8(0x20, 0x0c);  // poll: acknowledges
     const u8 taken = in8(0x20);
@@ -129,6 +124,11 @@ TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
     return taken;
   };
   EXPECT_EQ(take_irq(), 0x86) << "line 6: end of the reset";
+  for (int i = 0; i < 4; ++i) {
+    out8(0x3f5, 0x08);
+    in8(0x3f5);
+    in8(0x3f5);
+  }
   for (const u8 byte : {0xe6, 0x00, 0, 0, 5, 2, 18, 0x1b, 0xff}) out8(0x3f5, byte);
   pass_time(1'000'000);
   EXPECT_EQ(take_irq(), 0x86);
