@@ -101,8 +101,8 @@ void I8042::reset(ResetKind) {
   pending_command_ = 0;
   release_prefix_ = false;
   memory_ = {};
-  replies_.clear();
-  reply_status_.clear();
+  reply_waits_ = false;
+  buffer_is_reply_ = false;
   keyboard_.reset();
   clock_.cancel(event_);
   a20_line_.set(a20_);
@@ -121,7 +121,7 @@ bool I8042::keyboard_ready() const { return !(config_ & kConfigKeyboardDisabled)
 void I8042::schedule() {
   if (buffer_status_ & kOutputFull) return;
   u64 delay_ns = 0;
-  if (!replies_.empty())
+  if (reply_waits_)
     delay_ns = kReplyNs;
   else if (keyboard_ready())
     delay_ns = kKeyboardByteNs;
@@ -133,9 +133,11 @@ void I8042::schedule() {
 
 void I8042::fill_output_buffer() {
   if (buffer_status_ & kOutputFull) return;
-  if (!replies_.empty()) {
-    output_buffer_ = replies_.pop();
-    buffer_status_ = kOutputFull | reply_status_.pop();
+  if (reply_waits_) {
+    reply_waits_ = false;
+    buffer_is_reply_ = true;
+    output_buffer_ = reply_;
+    buffer_status_ = kOutputFull | reply_status_;
   } else if (keyboard_ready()) {
     const u8 byte = keyboard_.take();
     if ((config_ & kConfigTranslate) && byte == 0xf0) {
@@ -144,6 +146,7 @@ void I8042::fill_output_buffer() {
     }
     output_buffer_ = config_ & kConfigTranslate ? translate(byte) : byte;
     buffer_status_ = kOutputFull;
+    buffer_is_reply_ = false;
   }
   update_irq();
 }
@@ -156,7 +159,13 @@ u8 I8042::translate(u8 byte) {
 }
 
 void I8042::reply(u8 byte, u8 status) {
-  if (replies_.push(byte)) reply_status_.push(status);
+  reply_ = byte;
+  reply_status_ = status;
+  reply_waits_ = true;
+  if (buffer_is_reply_) {
+    buffer_status_ = 0;
+    update_irq();
+  }
   schedule();
 }
 
@@ -274,15 +283,17 @@ void I8042::serialize(Archive& archive) {
   archive.value(pending_command_);
   archive.value(release_prefix_);
   archive.value(memory_);
-  replies_.serialize(archive);
-  reply_status_.serialize(archive);
+  archive.value(reply_waits_);
+  archive.value(reply_);
+  archive.value(reply_status_);
+  archive.value(buffer_is_reply_);
   keyboard_.serialize(archive);
   serialize_timer(archive, clock_, event_);
 }
 
 std::string I8042::debug_dump() const {
-  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} replies={} leds={:x}\n", config_,
-                     output_buffer_, buffer_status_, output_port(), replies_.size(), keyboard_.leds());
+  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} answer={} leds={:x}\n", config_,
+                     output_buffer_, buffer_status_, output_port(), reply_waits_, keyboard_.leds());
 }
 
 }  // namespace reprise::devices

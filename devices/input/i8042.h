@@ -1,6 +1,7 @@
 // Keyboard controller of the PC/AT and PS/2 (8042), with a keyboard on the first port and nothing on the second.
 // IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller"; 82371AB datasheet 4.2.6.
-// Commands act at once; answers reach the output buffer through the clock.
+// Commands act at once; answers reach the output buffer through the clock. There is one answer at a time: that of a later
+// command takes the place of an earlier one that nobody has read. What the keyboard sent is not overwritten.
 // Missing: password commands, a pointing device (bytes for it are answered as by an empty port: FEh with time-out).
 #pragma once
 
@@ -36,7 +37,7 @@ class I8042 final : public Device {
   void write_command(u16 offset, Width width, u32 value);
 
   void command_parameter(u8 command, u8 byte);
-  /// Queues a controller answer; `status` holds the AUX and time-out bits that go with it.
+  /// The controller answers; `status` holds the AUX and time-out bits that go with it.
   void reply(u8 byte, u8 status = 0);
   void write_output_port(u8 value);
   u8 output_port() const;
@@ -64,8 +65,10 @@ class I8042 final : public Device {
   u8 pending_command_ = 0;       // waits for a byte at port 60h
   bool release_prefix_ = false;  // translation saw F0h
   std::array<u8, 32> memory_{};
-  ByteFifo<16> replies_;
-  ByteFifo<16> reply_status_;
+  bool reply_waits_ = false;  // for the output buffer
+  u8 reply_ = 0;
+  u8 reply_status_ = 0;
+  bool buffer_is_reply_ = false;  // what is in the output buffer came from the controller
   Ps2Keyboard keyboard_;
 };
 
