@@ -66,6 +66,7 @@ VirtioModel model_of(const BlockBackend& medium, u32 config_bytes) {
                        kFeatureTopology |
                        (medium.read_only() ? kFeatureReadOnly : kFeatureDiscard | kFeatureWriteZeroes);
   return {.device_id = 2,
+          .pci_device = 0x1001,
           .class_code = 0x010000,
           .features = features,
           .queue_sizes = {kQueueSize},

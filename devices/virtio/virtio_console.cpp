@@ -28,6 +28,7 @@ constexpr u64 kListensAfterNs = 100'000'000;
 
 VirtioModel model() {
   return {.device_id = 3,
+          .pci_device = 0x1003,
           .class_code = 0x078000,
           .features = kFeatureEmergencyWrite,
           .queue_sizes = {kQueueSize, kQueueSize},

@@ -6,9 +6,8 @@ namespace reprise::devices {
 namespace {
 
 constexpr u16 kVendorRedHat = 0x1af4;
-constexpr u16 kFirstModernDevice = 0x1040;  // 4.1.2
-constexpr u16 kSubsystem = 0x1100;
 
+constexpr unsigned kLegacyBar = 0;
 constexpr unsigned kMsixBar = 1;
 constexpr unsigned kRegisterBar = 4;
 constexpr u64 kRegisterBarBytes = 0x4000;
@@ -82,20 +81,22 @@ void put(u64& field, u64 offset_in_field, Width width, u64 value) {
 
 VirtioPci::VirtioPci(const VirtioModel& model, const VirtioBoard& board)
     : PciFunction({.vendor = kVendorRedHat,
-                   .device = static_cast<u16>(kFirstModernDevice + model.device_id),
-                   .revision = 1,
+                   .device = model.pci_device,
+                   .revision = 0,
                    .class_code = model.class_code,
                    .subsystem_vendor = kVendorRedHat,
-                   .subsystem = kSubsystem}),
+                   .subsystem = model.device_id}),
       board_(board),
       offered_features_(model.features | kTransportFeatures),
       config_bytes_(model.config_bytes),
       dma_(*this, board.memory),
       msix_(static_cast<unsigned>(model.queue_sizes.size()) + 1, board.messages) {
   for (const u16 size : model.queue_sizes) queues_.emplace_back(size, dma_);
+  define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
   define_memory_bar(kMsixBar, Msix::kBarBytes, msix_);
   define_memory_bar(kRegisterBar, kRegisterBarBytes, *this);
-  define16(pci::kCommand, 0, pci::kCommandMemory | pci::kCommandBusMaster | pci::kCommandInterruptDisable);
+  define16(pci::kCommand, 0,
+           pci::kCommandIo | pci::kCommandMemory | pci::kCommandBusMaster | pci::kCommandInterruptDisable);
   define8(pci::kInterruptPin, 1);
   add_capabilities();
   apply_reset_values();
@@ -147,16 +148,19 @@ void VirtioPci::reset_driver_state() {
   queue_select_ = 0;
   status_ = 0;
   isr_ = 0;
+  legacy_ = false;
   reset_kind();
   update_interrupt_pin();
 }
 
-bool VirtioPci::running() const { return (status_ & kDriverOk) && !(status_ & kNeedsReset) && bus_master(); }
+bool VirtioPci::running() const {
+  return (legacy_ || (status_ & kDriverOk)) && !(status_ & kNeedsReset) && bus_master();
+}
 
 void VirtioPci::fail() {
   if (status_ & kNeedsReset) return;
   status_ |= kNeedsReset;
-  if (status_ & kDriverOk) interrupt(config_vector_, kIsrConfig);
+  if (!legacy_ && (status_ & kDriverOk)) interrupt(config_vector_, kIsrConfig);
 }
 
 void VirtioPci::config_changed(ConfigChange change) {
@@ -248,10 +252,7 @@ void VirtioPci::mmio_write(u64 offset, Width width, u64 value) {
   const u64 in_region = offset & kRegionMask;
   switch (offset & ~kRegionMask) {
     case kCommonOffset: return write_common(in_region, width, value);
-    case kDeviceOffset:
-      for (unsigned i = 0; i < width_bytes(width) && in_region + i < config_bytes_; ++i)
-        config_byte_written(static_cast<u32>(in_region + i), static_cast<u8>(value >> (8 * i)));
-      return;
+    case kDeviceOffset: return write_device_config(in_region, width, value);
     case kNotifyOffset: return notify(in_region / kNotifyStride);
     default: return;
   }
@@ -262,6 +263,11 @@ u64 VirtioPci::read_device_config(u64 offset, Width width) const {
   for (unsigned i = 0; i < width_bytes(width) && offset + i < config_bytes_; ++i)
     value |= u64{config_byte(static_cast<u32>(offset + i))} << (8 * i);
   return value;
+}
+
+void VirtioPci::write_device_config(u64 offset, Width width, u64 value) {
+  for (unsigned i = 0; i < width_bytes(width) && offset + i < config_bytes_; ++i)
+    config_byte_written(static_cast<u32>(offset + i), static_cast<u8>(value >> (8 * i)));
 }
 
 u32 VirtioPci::offered_features(u32 select) const {
@@ -328,6 +334,7 @@ void VirtioPci::write_common(u64 offset, Width width, u64 value) {
 // 3.1.1: the driver sets bits one after the other; only a reset clears them.
 void VirtioPci::write_status(u8 value) {
   if (value == 0) return reset_driver_state();
+  if (legacy_) return;  // one driver, one interface
   const u8 before = status_;
   u8 status = static_cast<u8>((value & kDriverStatusBits) | before);
   const bool acceptable = (driver_features_ & ~offered_features_) == 0 && has_feature(kFeatureVersion1);
@@ -421,11 +428,12 @@ void VirtioPci::serialize(Archive& archive) {
   archive.value(queue_select_);
   archive.value(status_);
   archive.value(isr_);
+  archive.value(legacy_);
 }
 
 std::string VirtioPci::debug_dump() const {
-  std::string text = fmt::format("status={:02x} isr={:02x} features={:x} config_vector={:x} ", status_, isr_,
-                                 driver_features_, config_vector_) +
+  std::string text = fmt::format("{}status={:02x} isr={:02x} features={:x} config_vector={:x} ",
+                                 legacy_ ? "legacy " : "", status_, isr_, driver_features_, config_vector_) +
                      msix_.debug_dump();
   for (const Virtqueue& queue : queues_) text += queue.debug_dump();
   return text;

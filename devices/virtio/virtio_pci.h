@@ -1,11 +1,13 @@
 // VirtioPci: a virtio device on the PCI bus: registers, negotiation, queues and interrupts; a kind of device
-// (disk, console) derives from it. Virtio 1.2, chapters 2 to 4.1. "Modern" devices only.
+// (disk, console) derives from it. Virtio 1.2, chapters 2 to 4.1. A transitional device: it has the legacy interface
+// of before version 1.0 (virtio_legacy.cpp) and the modern one. Which of them the driver uses shows in what it writes first.
 //
+//     BAR 0    legacy registers, ports
 //     BAR 1    MSI-X table and pending bits: one vector for changes of configuration, one per queue by custom
 //     BAR 4    0000h common configuration, 1000h ISR status, 2000h device configuration, 3000h notifications
 //
 // Where the driver breaks the rules, the device sets DEVICE_NEEDS_RESET and does nothing more until it is
-// reset. Missing: the legacy interface, VIRTIO_F_RING_RESET, VIRTIO_F_NOTIFICATION_DATA, packed virtqueues.
+// reset. Missing: VIRTIO_F_RING_RESET, VIRTIO_F_NOTIFICATION_DATA, packed virtqueues.
 #pragma once
 
 #include <optional>
@@ -30,13 +32,14 @@ struct VirtioBoard {
 /// What kind of device it is. 5, "Device Types".
 struct VirtioModel {
   u16 device_id = 0;   // 2: block, 3: console, 4: entropy
+  u16 pci_device = 0;  // the transitional device's: 4.1.2.1
   u32 class_code = 0;  // PCI: 24 bits
   u64 features = 0;    // of the kind; those of the transport are added
   std::vector<u16> queue_sizes;
   u32 config_bytes = 0;
 };
 
-class VirtioPci : public PciFunction, private MmioHandler {
+class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {
  public:
   u32 config_read(u8 offset, Width width) override;
   ConfigChange config_write(u8 offset, Width width, u32 value) override;
@@ -60,7 +63,7 @@ class VirtioPci : public PciFunction, private MmioHandler {
   // --- What it stands on ---
   Clock& clock() { return board_.clock; }
   DmaPort& dma() { return dma_; }
-  /// The driver is ready, and may be served.
+  /// The driver is ready, and may be served. Legacy drivers need not say so: 3.1.2.
   bool running() const;
   bool has_feature(unsigned index) const { return (driver_features_ >> index & 1) != 0; }
   /// Is there a request? If not, the driver will notify of the next.
@@ -78,6 +81,18 @@ class VirtioPci : public PciFunction, private MmioHandler {
   u64 mmio_read(u64 offset, Width width) override;
   void mmio_write(u64 offset, Width width, u64 value) override;
 
+  // --- virtio_legacy.cpp ---
+  // PioHandler: BAR 0
+  u32 pio_read(u16 offset, Width width) override;
+  void pio_write(u16 offset, Width width, u32 value) override;
+  u32 legacy_ports() const;
+  u8 read_legacy(unsigned offset);
+  bool write_legacy(unsigned offset, u32 value);
+  void write_legacy_status(u8 value);
+  void write_legacy_queue_page(u32 page);
+  /// Where the device configuration begins.
+  unsigned legacy_config() const;
+
   void config_changed(ConfigChange change) override;
   void add_capabilities();
   u8 add_virtio_capability(u8 type, u32 offset, u32 bytes, unsigned extra_bytes = 0);
@@ -88,6 +103,7 @@ class VirtioPci : public PciFunction, private MmioHandler {
   void write_queue(u64 offset, Width width, u64 value);
   u8 read_isr();
   u64 read_device_config(u64 offset, Width width) const;
+  void write_device_config(u64 offset, Width width, u64 value);
   u16 checked_vector(u64 value) const;
   u32 offered_features(u32 select) const;
   void reset_driver_state();
@@ -122,6 +138,7 @@ class VirtioPci : public PciFunction, private MmioHandler {
   u16 queue_select_ = 0;
   u8 status_ = 0;
   u8 isr_ = 0;
+  bool legacy_ = false;  // the driver uses the legacy interface
 };
 
 }  // namespace reprise::devices

@@ -13,8 +13,12 @@ constexpr u64 kMaxBytes = 4096;
 constexpr u64 kRequestNs = 10'000;
 
 VirtioModel model() {
-  return {
-      .device_id = 4, .class_code = 0x00ff00, .features = 0, .queue_sizes = {kQueueSize}, .config_bytes = 0};
+  return {.device_id = 4,
+          .pci_device = 0x1005,
+          .class_code = 0x00ff00,
+          .features = 0,
+          .queue_sizes = {kQueueSize},
+          .config_bytes = 0};
 }
 
 }  // namespace

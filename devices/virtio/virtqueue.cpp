@@ -20,6 +20,7 @@ constexpr u64 kRingIdx = 2;
 constexpr u64 kRingEntries = 4;
 constexpr u64 kAvailableEntryBytes = 2;
 constexpr u64 kUsedEntryBytes = 8;
+constexpr u64 kLegacyAlignment = 4096;    // of the device ring
 constexpr u16 kAvailableNoInterrupt = 1;  // 2.7.6
 
 /// 2.7.7.2: does a step of the index from `before` to `after` pass `event`?
@@ -73,6 +74,15 @@ bool Virtqueue::well_placed() const {
   return fits(setup.descriptors_phys, u64{kDescriptorBytes} * setup.size, 16) &&
          fits(setup.driver_ring_phys, kRingEntries + kAvailableEntryBytes * setup.size + 2, 2) &&
          fits(setup.device_ring_phys, kRingEntries + kUsedEntryBytes * setup.size + 2, 4);
+}
+
+void Virtqueue::place_legacy(u64 phys) {
+  setup.size = max_size_;
+  setup.descriptors_phys = phys;
+  setup.driver_ring_phys = phys + u64{kDescriptorBytes} * setup.size;
+  setup.device_ring_phys = align_up(
+      setup.driver_ring_phys + kRingEntries + kAvailableEntryBytes * setup.size + 2, kLegacyAlignment);
+  setup.enabled = true;
 }
 
 std::optional<u16> Virtqueue::read16(u64 phys) const {

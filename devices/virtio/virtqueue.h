@@ -61,6 +61,8 @@ class Virtqueue {
   u16 max_size() const { return max_size_; }
   /// Addresses are aligned as they must be and nothing wraps: it may be enabled.
   bool well_placed() const;
+  /// As the legacy interface lays a queue of max_size() out in one piece, from `phys` on, and enables it. 2.7.2.
+  void place_legacy(u64 phys);
   bool broken() const { return broken_; }
 
   /// Is there a request? Does not look inside. When there is none, the driver is asked to notify of the next.

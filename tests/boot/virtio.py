@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Stock Linux on two virtio disks: data read back, discard, ext4 made, used and checked, in the guest and afterwards
-on the host; the first image stays as it was, because nobody asked for writes. With several engines the same run."""
+on the host, with the modern and with the legacy driver; the first image stays as it was, because nobody asked for writes. With several engines the same run."""
 
 import pathlib
 import shutil
@@ -12,7 +12,7 @@ import runner
 DISK_BYTES = 64 << 20
 
 
-def boot_with_disks(options, folder, engine):
+def boot_with_disks(options, folder, engine, parameters=""):
     """A run; the image that is written through; what the run was."""
     folder = pathlib.Path(folder)
     raw, fs = folder / "raw.img", folder / "fs.img"
@@ -21,7 +21,7 @@ def boot_with_disks(options, folder, engine):
         with open(image, "wb") as file:
             file.truncate(DISK_BYTES)
     options.engine = engine
-    result = runner.boot(options, "reprise.exec=/bin/disk-test", ["--disk", raw, "--disk", f"{fs},write=yes",
+    result = runner.boot(options, f"reprise.exec=/bin/disk-test {parameters}", ["--disk", raw, "--disk", f"{fs},write=yes",
                                                                    "--hash-every", "500000000"])
     tail = "\n".join(result.console.splitlines()[-25:])
     runner.expect("disk-test: done" in result.console, f"{engine}: exit code {result.exit_code}: {result.messages}\n{tail}")
@@ -42,6 +42,9 @@ def test(options):
         if fsck:
             checked = subprocess.run([fsck, "-fn", image], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             runner.expect(checked.returncode == 0, f"e2fsck on the host: {checked.stdout}")
+        runner.expect(first.console.count("modern virtio") == 2, "the disks' driver is not the modern one")
+        legacy, _ = boot_with_disks(options, folder, options.engine, "virtio_pci.force_legacy=1")
+        runner.expect(legacy.console.count("legacy virtio") == 2, "the disks' driver is not the legacy one")
         runner.expect("serial 'RP00001'" in first.console, "the first disk has no serial number")
         # The host's page cache is warm now; another engine where there is one.
         again, _ = boot_with_disks(options, folder, "interp" if options.engine == "jit" else options.engine)

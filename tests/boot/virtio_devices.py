@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Stock Linux with a virtio console and a virtio entropy device; then it panics, and the pvpanic port ends the run
-before the kernel has said its last word. The random numbers follow from the seed."""
+before the kernel has said its last word. The random numbers follow from the seed. Then the same with the legacy driver."""
 
 import pathlib
 import re
@@ -9,9 +9,9 @@ import tempfile
 import runner
 
 
-def random_of(options, folder, seed):
+def random_of(options, folder, seed, parameters=""):
     hvc0 = pathlib.Path(folder, "hvc0")
-    result = runner.boot(options, "reprise.exec=/bin/device-test",
+    result = runner.boot(options, f"reprise.exec=/bin/device-test {parameters}",
                          ["--console", f"file:{hvc0}", "--device", "virtio-rng", "--seed", str(seed)])
     tail = "\n".join(result.console.splitlines()[-25:])
     rng = re.search(r"device-test: rng virtio_rng\.0 +([0-9a-f]{64})", result.console)
@@ -32,6 +32,8 @@ def test(options):
         initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
         options.initrd = initrd
         first, same, other = (random_of(options, folder, seed) for seed in (1, 1, 2))
+        legacy = random_of(options, folder, 1, "virtio_pci.force_legacy=1")
+        runner.expect(first == legacy, "the legacy driver got other random numbers")
         runner.expect(first == same, "the same seed gave other random numbers")
         runner.expect(first != other, "another seed gave the same random numbers")
 

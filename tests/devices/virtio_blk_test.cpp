@@ -43,9 +43,9 @@ class VirtioBlkTest : public ::testing::Test {
 };
 
 TEST_F(VirtioBlkTest, IdentityAndCapabilities) {
-  EXPECT_EQ(disk.config_read(0x00, Width::Dword), 0x10421af4u);
-  EXPECT_EQ(disk.config_read(0x08, Width::Dword), 0x01000001u);
-  EXPECT_EQ(disk.config_read(0x2e, Width::Word), 0x1100u);
+  EXPECT_EQ(disk.config_read(0x00, Width::Dword), 0x10011af4u);
+  EXPECT_EQ(disk.config_read(0x08, Width::Dword), 0x01000000u);
+  EXPECT_EQ(disk.config_read(0x2c, Width::Dword), 0x00021af4u);
   EXPECT_EQ(disk.config_read(0x3d, Width::Byte), 1u);
   std::map<u32, u32> types;  // cfg_type -> offset in the bar
   bool msix = false;
@@ -232,6 +232,120 @@ TEST_F(VirtioBlkTest, IndirectDescriptors) {
   EXPECT_EQ(driver.take(0).bytes, 513u);
   EXPECT_EQ(test.memory.get<u8>(kData), 0xab);
   EXPECT_EQ(test.memory.get<u8>(kStatus), 0);
+}
+
+TEST_F(VirtioBlkTest, LegacyRegisters) {
+  PioHandler& ports = *disk.bar(0).ports;
+  EXPECT_EQ(disk.bar(0).bytes, 128u);
+  EXPECT_EQ(in32(ports, 0), kIndirect | kEventIndex | kFlush | 0x6454 | 1u << 27) << "no VERSION_1";
+  EXPECT_EQ(ports.pio_read(0x0c, Width::Word), 256u);
+  EXPECT_EQ(in32(ports, 0x14), kDiskSectors) << "configuration, without MSI-X";
+  EXPECT_EQ(in8(ports, 0x14 + 18), 16u);
+  EXPECT_EQ(in32(ports, 0x14 + 58), 0u) << "beyond the end";
+  disk.config_write(0x04, Width::Word, 0x0001);
+  const u8 msix = static_cast<u8>(disk.config_read(0x34, Width::Byte));
+  disk.config_write(static_cast<u8>(msix + 2), Width::Word, 0x8000);
+  EXPECT_EQ(in32(ports, 0x18), kDiskSectors) << "with MSI-X";
+  EXPECT_EQ(in32(ports, 0x14), 0xffff'ffffu) << "no vectors";
+  ports.pio_write(0x14, Width::Word, 0);
+  ports.pio_write(0x16, Width::Word, 1);
+  EXPECT_EQ(in32(ports, 0x14), 0x0001'0000u);
+  ports.pio_write(0x16, Width::Word, 2);
+  EXPECT_EQ(in32(ports, 0x14), 0xffff'0000u) << "no such vector";
+  ports.pio_write(0x0e, Width::Word, 1);
+  EXPECT_EQ(ports.pio_read(0x0c, Width::Word), 0u) << "no such queue";
+  out32(ports, 8, 1);
+  EXPECT_EQ(in32(ports, 8), 0u);
+  out32(ports, 4, 0xffff'ffff);
+  EXPECT_EQ(in32(ports, 4), in32(ports, 0)) << "only what is offered";
+  out8(ports, 0x12, 1);
+  EXPECT_FALSE(disk.bus_master());
+  out8(ports, 0x12, 3);
+  EXPECT_TRUE(disk.bus_master()) << "as for Linux before 2.6.34";
+  EXPECT_EQ(in8(ports, 0x12), 3);
+  out8(ports, 0x12, 0);
+  EXPECT_EQ(in8(ports, 0x12), 0);
+  EXPECT_EQ(in32(ports, 4), 0u) << "reset";
+}
+
+TEST_F(VirtioBlkTest, LegacyDriver) {
+  for (const u64 features : {u64{0}, kFlush, kFlush | kIndirect | kEventIndex}) {
+    driver.start_legacy(static_cast<u32>(features));
+    for (u32 i = 0; i < 1024; ++i) test.memory.put<u8>(kData + i, static_cast<u8>(i * 5 + features));
+    EXPECT_EQ(request(1, 20, 1024, false), 0);
+    EXPECT_EQ(medium.flushes, 1u) << "only without FLUSH";
+    for (u32 i = 0; i < 1024; ++i) test.memory.put<u8>(kData + i, 0);
+    EXPECT_EQ(request(0, 20, 1024, true), 0);
+    for (u32 i = 0; i < 1024; ++i)
+      ASSERT_EQ(test.memory.get<u8>(kData + i), static_cast<u8>(i * 5 + features));
+    EXPECT_TRUE(test.wires.level(0));
+    EXPECT_EQ(in8(*disk.bar(0).ports, 0x13), 1);
+    EXPECT_FALSE(test.wires.level(0));
+  }
+}
+
+TEST_F(VirtioBlkTest, LegacyDriversMayBeginBeforeDriverOk) {
+  driver.start_legacy(0);
+  out8(*disk.bar(0).ports, 0x12, 3);
+  medium.content[512] = 0xcd;
+  EXPECT_EQ(request(0, 1, 512, true), 0);
+  EXPECT_EQ(test.memory.get<u8>(kData), 0xcd);
+}
+
+TEST_F(VirtioBlkTest, TheInterfacesFollowEachOtherAfterAReset) {
+  medium.content[512] = 0xcd;
+  const auto reads = [&] {
+    test.memory.put<u8>(kData, 0);
+    EXPECT_EQ(request(0, 1, 512, true), 0);
+    return test.memory.get<u8>(kData) == 0xcd;
+  };
+  for (int round = 0; round < 2; ++round) {
+    driver.start_legacy(static_cast<u32>(kIndirect));
+    EXPECT_TRUE(reads());
+    driver.start(kFlush);
+    EXPECT_TRUE(reads());
+  }
+  driver.set_status(0);
+  EXPECT_EQ(in32(*disk.bar(0).ports, 8), 0u);
+}
+
+TEST_F(VirtioBlkTest, ALegacyDriverThatBreaksTheRulesIsLeftAloneUntilAReset) {
+  driver.start_legacy(0);
+  put_header(0, 0);
+  driver.send(0, {{kHeader, 4, false}, {kStatus, 1, true}});
+  test.clock.step(1'000'000);
+  EXPECT_EQ(in8(*disk.bar(0).ports, 0x12), 7) << "NEEDS_RESET came later";
+  EXPECT_FALSE(test.wires.level(0));
+  EXPECT_EQ(driver.used_index(0), 0);
+  driver.start_legacy(0);
+  EXPECT_EQ(request(0, 0, 512, true), 0);
+}
+
+TEST_F(VirtioBlkTest, ALegacyQueueEndsWithPageZero) {
+  driver.start_legacy(0);
+  PioHandler& ports = *disk.bar(0).ports;
+  put_header(0, 0);
+  driver.send(0, {{kHeader, 16, false}, {kData, 512, true}, {kStatus, 1, true}});
+  out32(ports, 8, 0);
+  EXPECT_EQ(in32(ports, 8), 0u);
+  test.clock.step(1'000'000);
+  EXPECT_EQ(driver.used_index(0), 0) << "what was under way is not reported";
+}
+
+TEST_F(VirtioBlkTest, SaveAndLoadOfALegacyDriver) {
+  driver.start_legacy(static_cast<u32>(kIndirect));
+  medium.content[512] = 0xcd;
+  put_header(0, 1);
+  driver.send(0, {{kHeader, 16, false}, {kData, 512, true}, {kStatus, 1, true}});
+  const std::vector<u8> state = saved(disk);
+  VirtioBlk other{medium, "serial-1", test.board};
+  other.reset(ResetKind::PowerOn);
+  ASSERT_TRUE(load(other, state));
+  EXPECT_EQ(saved(other), state);
+  disk.reset(ResetKind::Warm);
+  test.clock.step(block_request_ns(512));
+  EXPECT_EQ(test.memory.get<u8>(kData), 0xcd);
+  EXPECT_EQ(driver.used_index(0), 1);
 }
 
 TEST_F(VirtioBlkTest, FlushReachesTheMedium) {

@@ -33,7 +33,7 @@ class VirtioConsoleTest : public ::testing::Test {
 };
 
 TEST_F(VirtioConsoleTest, Identity) {
-  EXPECT_EQ(console.config_read(0x00, Width::Dword), 0x10431af4u);
+  EXPECT_EQ(console.config_read(0x00, Width::Dword), 0x10031af4u);
   EXPECT_EQ(driver.read(common_cfg::kNumQueues, Width::Word), 2u);
   EXPECT_EQ(driver.read(kDeviceConfig + 4, Width::Dword), 1u);
 }

@@ -134,16 +134,44 @@ class VirtioDriver {
     }
     set_status(0xf);
     EXPECT_EQ(status(), 0xf);
+    legacy_ = false;
+    next_ = {};
+    seen_ = {};
+  }
+
+  /// The same as a driver from before virtio 1.0: through the ports of BAR 0, with queues as large as the device has them.
+  void start_legacy(u32 features, unsigned queues = 1) {
+    PioHandler& ports = *device_.bar(0).ports;
+    device_.config_write(pci::kCommand, Width::Word, pci::kCommandIo);
+    out8(ports, 0x12, 0);
+    out8(ports, 0x12, 1);
+    out8(ports, 0x12, 3);
+    out32(ports, 4, in32(ports, 0) & features);
+    event_index_ = (features >> 29 & 1) != 0;
+    for (unsigned q = 0; q < queues; ++q) {
+      std::fill_n(memory_.bytes.begin() + static_cast<std::ptrdiff_t>(desc(q)), 0x4000, u8{0});
+      ports.pio_write(0x0e, Width::Word, q);
+      size_ = static_cast<u16>(ports.pio_read(0x0c, Width::Word));
+      out32(ports, 8, static_cast<u32>(desc(q) >> 12));
+      EXPECT_EQ(in32(ports, 8), desc(q) >> 12);
+    }
+    legacy_ = true;
+    out8(ports, 0x12, 7);
     next_ = {};
     seen_ = {};
   }
 
   static u64 desc(unsigned queue) { return 0x1000 + queue * 0x4000u; }
+  /// Where start() puts them; start_legacy() does so with queues of 256.
   static u64 avail(unsigned queue) { return desc(queue) + 0x1000; }
   static u64 used(unsigned queue) { return desc(queue) + 0x2000; }
+  u64 avail_of(unsigned queue) const { return legacy_ ? desc(queue) + 16u * size_ : avail(queue); }
+  u64 used_of(unsigned queue) const {
+    return legacy_ ? align_up(avail_of(queue) + 6 + 2u * size_, 4096) : used(queue);
+  }
   static u64 indirect(unsigned queue) { return desc(queue) + 0x3000; }
-  u64 used_event(unsigned queue) const { return avail(queue) + 4 + 2 * size_; }
-  u64 avail_event(unsigned queue) const { return used(queue) + 4 + 8 * size_; }
+  u64 used_event(unsigned queue) const { return avail_of(queue) + 4 + 2 * size_; }
+  u64 avail_event(unsigned queue) const { return used_of(queue) + 4 + 8 * size_; }
 
   void put_descriptor(u64 table, u16 index, u64 phys, u32 bytes, u16 flags, u16 next) {
     const u64 at = table + 16 * index;
@@ -162,10 +190,13 @@ class VirtioDriver {
   }
   void offer(unsigned queue, u16 head) {
     u16& next = next_[queue];
-    memory_.put<u16>(avail(queue) + 4 + 2 * (next % size_), head);
-    memory_.put<u16>(avail(queue) + 2, ++next);
+    memory_.put<u16>(avail_of(queue) + 4 + 2 * (next % size_), head);
+    memory_.put<u16>(avail_of(queue) + 2, ++next);
   }
-  void kick(unsigned queue) { write(kNotify + 4 * queue, Width::Word, queue); }
+  void kick(unsigned queue) {
+    if (legacy_) return device_.bar(0).ports->pio_write(0x10, Width::Word, queue);
+    write(kNotify + 4 * queue, Width::Word, queue);
+  }
   /// Descriptors from `first` on, the request, the notification.
   void send(unsigned queue, const std::vector<Buffer>& buffers, u16 first = 0) {
     put_chain(desc(queue), first, buffers);
@@ -179,7 +210,7 @@ class VirtioDriver {
     offer(queue, head);
     kick(queue);
   }
-  u16 used_index(unsigned queue) const { return memory_.get<u16>(used(queue) + 2); }
+  u16 used_index(unsigned queue) const { return memory_.get<u16>(used_of(queue) + 2); }
   struct Used {
     u32 head;
     u32 bytes;
@@ -188,7 +219,7 @@ class VirtioDriver {
   Used take(unsigned queue) {
     u16& seen = seen_[queue];
     EXPECT_NE(seen, used_index(queue)) << "nothing was completed";
-    const u64 at = used(queue) + 4 + 8 * (seen++ % size_);
+    const u64 at = used_of(queue) + 4 + 8 * (seen++ % size_);
     return {memory_.get<u32>(at), memory_.get<u32>(at + 4)};
   }
 
@@ -196,18 +227,20 @@ class VirtioDriver {
   VirtioPci& device_;
   FakeMemory& memory_;
   u16 size_ = 16;
+  bool legacy_ = false;
   bool event_index_ = false;
   std::map<unsigned, u16> next_;
   std::map<unsigned, u16> seen_;
 };
 
-/// Noise on everything a guest can reach: configuration space, both BARs, and the rings' memory.
+/// Noise on everything a guest can reach: configuration space, all BARs, and the rings' memory.
 inline void virtio_noise(VirtioPci& device, VirtioTestBoard& test, u32 seed, int steps, u64 features,
                          unsigned queues) {
   Noise noise(seed);
   VirtioDriver driver(device, test.memory);
   for (int i = 0; i < steps; ++i) {
-    switch (noise.below(16)) {
+    switch (noise.below(17)) {
+      case 16: noise.ports(*device.bar(0).ports, 0x40, Width::Dword); break;
       case 0: device.config_write(static_cast<u8>(noise.below(256)), Width::Dword, noise.value()); break;
       case 1: device.config_read(static_cast<u8>(noise.below(256)), Width::Word); break;
       case 2: noise.page(driver.msix(), 0x1000); break;
@@ -246,10 +279,13 @@ inline void virtio_noise(VirtioPci& device, VirtioTestBoard& test, u32 seed, int
         break;
       }
     }
-    const bool dead = driver.status() != 0xf || !device.bus_master();
+    const bool dead = (driver.status() != 0xf && driver.status() != 7) || !device.bus_master();
     if (noise.below(dead ? 4 : 400) == 0) {
       device.reset(ResetKind::Warm);
-      driver.start(features, queues);
+      if (noise.below(2) == 0)
+        driver.start(features, queues);
+      else
+        driver.start_legacy(static_cast<u32>(features), queues);
     }
     test.messages.sent.clear();
   }

@@ -48,6 +48,26 @@ void start(Board& board, Random& random, const Card& card, unsigned queues) {
   board.write(base + 0x14, 0xf, Width::Byte);
 }
 
+/// The same through the legacy interface.
+void start_legacy(Board& board, Random& random, const Card& card, unsigned queues) {
+  const u16 ports = static_cast<u16>(card.bars[0]);
+  board.out(ports + 0x12, 0);
+  board.out(ports + 0x12, 1);
+  board.out(ports + 0x12, random.chance(95) ? 3 : noisy_value(random));
+  const u64 features = board.in(ports, Width::Dword);
+  board.out(ports + 4, random.chance(95) ? features & random.next() : noisy_value(random), Width::Dword);
+  for (unsigned queue = 0; queue < queues; ++queue) {
+    const u64 rings = queue_phys(card, queue);
+    for (u64 at = 0; at < 0x6000; at += 8) board.put<u64>(rings + at, 0);
+    board.out(ports + 0xe, queue, Width::Word);
+    board.in(ports + 0xc, Width::Word);
+    board.out(ports + 8, random.chance(97) ? rings >> 12 : noisy_value(random), Width::Dword);
+    if (random.chance(30))
+      board.out(ports + 0x16, random.chance(50) ? queue : noisy_value(random), Width::Word);
+  }
+  if (random.chance(80)) board.out(ports + 0x12, 7);
+}
+
 void put_descriptor(Board& board, Random& random, u64 phys, u64 address, u32 bytes, u64 flags, u64 next) {
   const bool wild = random.below(200) == 0;
   board.put<u64>(phys, address);
@@ -87,23 +107,33 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
   const u64 head = random.below(200) != 0 ? first : noisy_value(random);
   if (indirect)
     put_descriptor(board, random, rings + 16 * (first % size), table, static_cast<u32>(16 * count), 4, 0);
-  const u64 driver_ring = rings + 0x2000;
+  // Where the device believes it, if that is one of the places where we put it.
+  const u64 legacy_ring = rings + 16 * size;
+  const u64 driver_ring = board.read(base + 0x28) == legacy_ring ? legacy_ring : rings + 0x2000;
   const u16 next = board.get<u16>(driver_ring + 2);
   board.put<u16>(driver_ring, static_cast<u16>(random.below(2)));
   board.put<u16>(driver_ring + 4 + 2 * (next % size), static_cast<u16>(head));
   board.put<u16>(driver_ring + 4 + 2 * size,
                  static_cast<u16>(random.chance(50) ? next : noisy_value(random)));
   board.put<u16>(driver_ring + 2, static_cast<u16>(next + (random.chance(99) ? 1 : random.below(2000))));
-  board.write(base + kNotify + 4 * queue, queue, Width::Word);
+  if (random.chance(50))
+    board.out(static_cast<u16>(card.bars[0] + 0x10), queue, Width::Word);
+  else
+    board.write(base + kNotify + 4 * queue, queue, Width::Word);
 }
 
 /// What all kinds have in common. `header`: of a request.
 void play(Board& board, Random& random, const Card& card, unsigned queues, std::span<const u8> header) {
   const u64 base = card.bars[4];
   if (random.below(2000) == 0) return board.enumerate();
-  const bool dead = random.chance(50) && (board.read(base + 0x14, Width::Byte) & 0x4f) != 0x0f;
-  if (dead || random.below(300) == 0) return start(board, random, card, queues);
-  switch (random.below(16)) {
+  const u64 status = board.read(base + 0x14, Width::Byte) & 0x4f;
+  const bool dead = random.chance(50) && status != 0x0f && status != 0x07;
+  if (dead || random.below(300) == 0)
+    return random.chance(50) ? start(board, random, card, queues) : start_legacy(board, random, card, queues);
+  switch (random.below(17)) {
+    case 16:
+      if (random.chance(30)) board.port_noise(random, static_cast<u16>(card.bars[0]), 0x40);
+      return;
     case 0: return board.memory_noise(random, base + (random.chance(80) ? 0x1000 : 0), 0x3000);
     case 1:
       if (random.chance(20)) board.memory_noise(random, base, 0x40);
@@ -146,7 +176,7 @@ void play_virtio_blk(Board& board, Random& random) {
   write_unaligned<u32>(header,
                        random.chance(90) ? kTypes[random.below(6)] : static_cast<u32>(noisy_value(random)));
   write_unaligned<u64>(header + 8, random.chance(90) ? random.below(64) : noisy_value(random));
-  play(board, random, board.card(kVendor, 0x1042, random.chance(70) ? 0 : 1), 1, header);
+  play(board, random, board.card(kVendor, 0x1001, random.chance(70) ? 0 : 1), 1, header);
 }
 
 void play_virtio_console(Board& board, Random& random) {
@@ -156,11 +186,11 @@ void play_virtio_console(Board& board, Random& random) {
     console->receive(bytes);
     board.wait(1);
   }
-  play(board, random, board.card(kVendor, 0x1043), 2, {});
+  play(board, random, board.card(kVendor, 0x1003), 2, {});
 }
 
 void play_virtio_rng(Board& board, Random& random) {
-  play(board, random, board.card(kVendor, 0x1044), 1, {});
+  play(board, random, board.card(kVendor, 0x1005), 1, {});
 }
 
 }  // namespace reprise::noise
