@@ -132,6 +132,8 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
   }
 
+  pc_.change_power();
+  if (pc_.asleep()) return idle(limits);
   switch (pc_.processors().run(slice(limits))) {
     case cpu::VcpuExit::Budget:
     case cpu::VcpuExit::Attention: return std::nullopt;

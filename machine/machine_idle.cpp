@@ -16,7 +16,7 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   Scheduler& scheduler = pc_.scheduler();
   if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
-  if (!pc_.processors().interruptible() && !pc_.watchdog_runs()) {
+  if (!pc_.processors().interruptible() && !pc_.watchdog_runs() && !pc_.asleep()) {
     return hang("the guest halted its processor with interrupts off");
   }
   if (retired() != idle_retired_) {

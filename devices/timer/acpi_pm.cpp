@@ -42,12 +42,14 @@ constexpr u16 kApmCommand = 0;
 
 }  // namespace
 
-AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control)
+AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control,
+               IrqLine power_changes)
     : config_(config),
       clock_(clock),
       sci_(sci),
       smi_(smi),
       control_(control),
+      power_changes_(power_changes),
       event_(clock.create_timer("acpi_pm", [this] { update_irq(); })),
       pm_ports_(*this, &AcpiPm::read_pm, &AcpiPm::write_pm),
       smi_ports_(*this, &AcpiPm::read_smi, &AcpiPm::write_smi) {}
@@ -57,7 +59,7 @@ u64 AcpiPm::timer_clocks() const { return ns_to_clocks(clock_.now_ns(), kTimerHz
 u16 AcpiPm::status() const { return timer_toggles() != toggles_seen_ ? status_ | kTimerEvent : status_; }
 
 void AcpiPm::update_irq() {
-  const bool active = (status() & enable_) != 0;
+  const bool active = power_ == Power::Awake && (status() & enable_) != 0;
   sci_.set(active && (pm_control_ & kSciEnable));
   if ((enable_ & kTimerEvent) && !(status() & kTimerEvent))
     clock_.arm(event_, clocks_to_ns((timer_toggles() + 1) << timer_top_bit(), kTimerHz));
@@ -67,6 +69,47 @@ void AcpiPm::update_irq() {
 
 void AcpiPm::press_power_button() {
   status_ |= kPowerButtonEvent;
+  update_irq();
+  look_for_wake_event();
+}
+
+// PIIX4 datasheet 7.2.1, RTC_STS: set when the alarm asserts IRQ8.
+void AcpiPm::set_rtc_alarm(bool level) {
+  const bool rises = level && !rtc_alarm_;
+  rtc_alarm_ = level;
+  if (!rises) return;
+  status_ |= kRtcEvent;
+  update_irq();
+  look_for_wake_event();
+}
+
+// The power button needs no permission: ACPI 4.8.3.2, "PWRBTN_STS".
+void AcpiPm::look_for_wake_event() {
+  if (power_ == Power::Asleep && (status_ & (kPowerButtonEvent | (enable_ & kRtcEvent))))
+    change_power(Power::WakesUp);
+}
+
+void AcpiPm::change_power(Power power) {
+  power_ = power;
+  power_changes_.pulse();
+}
+
+void AcpiPm::fall_asleep() {
+  const u16 status = status_;
+  const u16 enable = enable_;
+  const u16 sci = pm_control_ & kSciEnable;
+  reset(ResetKind::Warm);
+  status_ = status & (kPowerButtonEvent | kRtcEvent);
+  enable_ = enable & (kPowerButtonEvent | kRtcEvent);
+  pm_control_ = sci;  // firmware is to leave it as it was: ACPI 16.3.2
+  power_ = Power::Asleep;
+  update_irq();
+  look_for_wake_event();
+}
+
+void AcpiPm::wake_up() {
+  power_ = Power::Awake;
+  status_ |= kWakeStatus;
   update_irq();
 }
 
@@ -117,6 +160,8 @@ void AcpiPm::write_control(u16 value) {
   if (!(value & kSleepEnable)) return;
   if (field(value, 10, 3) == config_.s5_sleep_type)
     control_.request(MachineRequest::PowerOff);
+  else if (field(value, 10, 3) == config_.s3_sleep_type)
+    change_power(Power::FallsAsleep);
   else
     status_ |= kWakeStatus;
 }
@@ -169,6 +214,7 @@ void AcpiPm::raise_apm_smi() {
 }
 
 void AcpiPm::reset(ResetKind) {
+  power_ = Power::Awake;
   status_ = enable_ = pm_control_ = 0;
   gpe_enable_ = 0;
   global_status_ = 0;
@@ -180,6 +226,8 @@ void AcpiPm::reset(ResetKind) {
 
 void AcpiPm::serialize(Archive& archive) {
   archive.tag("acpi_pm");
+  archive.at_most(power_, Power::WakesUp);
+  archive.value(rtc_alarm_);
   archive.value(status_);
   archive.value(enable_);
   archive.value(pm_control_);
@@ -194,10 +242,10 @@ void AcpiPm::serialize(Archive& archive) {
 
 std::string AcpiPm::debug_dump() const {
   return fmt::format(
-      "pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_en={:04x} apmc={:02x} "
+      "{}pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_en={:04x} apmc={:02x} "
       "apms={:02x} glbsts={:04x} glbctl={:08x}\n",
-      status(), enable_, pm_control_, timer(), gpe_enable_, apm_command_, apm_status_, global_status_,
-      global_control_);
+      power_ == Power::Awake ? "" : "asleep ", status(), enable_, pm_control_, timer(), gpe_enable_,
+      apm_command_, apm_status_, global_status_, global_control_);
 }
 
 }  // namespace reprise::devices

@@ -2,8 +2,9 @@
 // ports with their SMI. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM); ACPI specification 6.4, 4.8.3.
 // The commands that the FADT names switch ACPI on and off here and raise no SMI: firmware for virtual machines leaves
 // them to the board.
-// Missing: processor control, thermal and device activity registers (they read as zero), sleep states other than S5
-// (a request for one wakes up at once), SMI from anything but the APM control port. GLBCTL.EOS is kept, but not asked
+// S3 (suspend to RAM) ends by the RTC's alarm, if RTC_EN is set, or by the power button.
+// Missing: processor control, thermal and device activity registers (they read as zero), sleep states other than S3 and
+// S5 (a request for one wakes up at once), SMI from anything but the APM control port. GLBCTL.EOS is kept, but not asked
 // for: SMI# is a pulse.
 #pragma once
 
@@ -18,6 +19,8 @@ struct AcpiPmConfig {
   bool timer_32_bit = false;
   /// SLP_TYP of S5 in the DSDT.
   u8 s5_sleep_type = 0;
+  /// SLP_TYP of S3.
+  u8 s3_sleep_type = 1;
   /// FADT ACPI_ENABLE and ACPI_DISABLE, written to the SMI command port.
   u8 acpi_enable = 0xf1;
   u8 acpi_disable = 0xf0;
@@ -28,8 +31,12 @@ class AcpiPm final : public Device {
   static constexpr u32 kPorts = 64;
   static constexpr u64 kTimerHz = 3'579'545;
 
-  /// `smi` is pulsed.
-  AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control);
+  /// Of the machine around it. FallsAsleep and WakesUp wait for the machine, between two instructions.
+  enum class Power : u8 { Awake, FallsAsleep, Asleep, WakesUp };
+
+  /// `smi` is pulsed, and `power_changes` when power() becomes FallsAsleep or WakesUp.
+  AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control,
+         IrqLine power_changes = {});
 
   /// The 64 ports at PMBASE, up to dword wide.
   PioHandler& pm_ports() { return pm_ports_; }
@@ -41,6 +48,14 @@ class AcpiPm final : public Device {
 
   /// The user pressed the power button: the guest decides what happens.
   void press_power_button();
+  /// The RTC's alarm interrupt, by level.
+  void set_rtc_alarm(bool level);
+
+  Power power() const { return power_; }
+  /// From FallsAsleep to Asleep: the wake logic is on, everything else off. It may be WakesUp at once.
+  void fall_asleep();
+  /// From WakesUp to Awake.
+  void wake_up();
 
   std::string_view name() const override { return "acpi_pm"; }
   void reset(ResetKind kind) override;
@@ -58,6 +73,9 @@ class AcpiPm final : public Device {
   void write_register(u16 offset, u16 value, u16 mask);
   void write_control(u16 value);
   void raise_apm_smi();
+  /// What happened counts while asleep: is it a reason to wake up?
+  void look_for_wake_event();
+  void change_power(Power power);
 
   u64 timer_clocks() const;
   u32 timer() const;
@@ -72,10 +90,13 @@ class AcpiPm final : public Device {
   IrqLine sci_;
   IrqLine smi_;
   MachineControl& control_;
+  IrqLine power_changes_;
   Clock::TimerId event_;
   PioPorts<AcpiPm> pm_ports_;
   PioPorts<AcpiPm> smi_ports_;
 
+  Power power_ = Power::Awake;
+  bool rtc_alarm_ = false;
   u16 status_ = 0;  // PM1_STS without TMR_STS
   u16 enable_ = 0;
   u16 pm_control_ = 0;

@@ -61,9 +61,10 @@ constexpr u32 kDaySeconds = 86400;
 
 }  // namespace
 
-CmosRtc::CmosRtc(RtcConfig config, Clock& clock, IrqLine irq8)
+CmosRtc::CmosRtc(RtcConfig config, Clock& clock, IrqLine irq8, IrqLine alarm)
     : clock_(clock),
       irq8_(irq8),
+      alarm_(alarm),
       event_(clock.create_timer("cmos_rtc",
                                 [this] {
                                   catch_up();
@@ -196,6 +197,7 @@ void CmosRtc::update_irq() {
   const bool interrupt = (c & registers_[kB] & kSources) != 0;
   c = static_cast<u8>((c & kSources) | (interrupt ? kInterrupt : 0));
   irq8_.set(interrupt);
+  alarm_.set((c & registers_[kB] & kAlarm) != 0);
 
   const u8 waiting = registers_[kB] & static_cast<u8>(~c) & kSources;
   u64 wait_from_phase_ns = Clock::kNever;

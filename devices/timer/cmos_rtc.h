@@ -22,7 +22,8 @@ class CmosRtc final : public Device {
  public:
   static constexpr unsigned kBytes = 128;
 
-  CmosRtc(RtcConfig config, Clock& clock, IrqLine irq8);
+  /// `alarm` is up while the alarm interrupts: for those that wake up by it.
+  CmosRtc(RtcConfig config, Clock& clock, IrqLine irq8, IrqLine alarm = {});
 
   /// 70h-71h, byte wide.
   PioHandler& ports() { return ports_; }
@@ -65,6 +66,7 @@ class CmosRtc final : public Device {
 
   Clock& clock_;
   IrqLine irq8_;
+  IrqLine alarm_;
   Clock::TimerId event_;
   PioPorts<CmosRtc> ports_;
 

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -99,6 +100,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   /// Registers what takes events from outside: consoles, keyboard, power button.
   void add_sinks(Outside& outside);
+
+  /// Carries out what the guest or a wake event asked for: falling asleep (S3), waking up. Between instructions.
+  void change_power();
+  /// Processors do not run.
+  bool asleep() const { return acpi_pm_.power() != devices::AcpiPm::Power::Awake; }
 
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
@@ -208,7 +214,13 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::array<FloppyType, 2> add_floppies();
 
   // --- pc_start.cpp ---
-  AcpiImage acpi_image() const;
+  enum class Suspend : u8 { No, Yes };
+  AcpiImage acpi_image(Suspend suspend) const;
+  /// RESET# for all but the `kept`.
+  void reset_devices(std::initializer_list<const devices::Device*> kept);
+  void reset_processors();
+  void fall_asleep();
+  void wake_up();
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
   void enter_virtual_wire_mode();
@@ -233,6 +245,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Wire intr_wire_;
   Wire smi_wire_;
   Wire a20_wire_;
+  Wire rtc_alarm_wire_;
+  Wire power_wire_;
   bool a20_[2] = {true, true};  // port 92h, i8042
 
   // Interrupt controllers
@@ -278,6 +292,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Placement placed_;
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
+  std::optional<u64> facs_phys_;  // of a kernel that was started directly: there is its waking vector
   BoardServices services_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };

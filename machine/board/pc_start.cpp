@@ -1,5 +1,7 @@
-// How the machine starts: a loaded kernel, or firmware at the reset vector; and RESET#.
+// How the machine starts: a loaded kernel, or firmware at the reset vector; RESET#; sleeping (S3) and waking up.
 #include "machine/board/pc.h"
+
+#include <algorithm>
 
 #include "common/check.h"
 #include "machine/boot/entry.h"
@@ -14,11 +16,12 @@ constexpr u32 kHpetBlockId = 0x8086'a201;
 
 }  // namespace
 
-AcpiImage Pc::acpi_image() const {
+AcpiImage Pc::acpi_image(Suspend suspend) const {
   AcpiConfig acpi{.apic_ids = {},
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
                   .floppy = floppy_.has_value(),
+                  .suspend = suspend == Suspend::Yes,
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
@@ -26,7 +29,8 @@ AcpiImage Pc::acpi_image() const {
 }
 
 Result<Done> Pc::boot(const boot::BootRequest& request) {
-  const AcpiTables tables = place_acpi_tables(acpi_image(), kAcpiTablesPhys);
+  const AcpiTables tables = place_acpi_tables(acpi_image(Suspend::Yes), kAcpiTablesPhys);
+  facs_phys_ = tables.facs_phys;
   phys_map_.write_bytes(tables.phys, tables.bytes);
 
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
@@ -90,7 +94,8 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .cpus = processors_.count(),
-                        .acpi = acpi_image(),
+                        // OVMF would have to save what it needs for a resume, and is not told to.
+                        .acpi = acpi_image(image.uefi ? Suspend::No : Suspend::Yes),
                         .vga_bios = std::move(vga_bios),
                         .boot_order = order});
   return Done{};
@@ -105,18 +110,63 @@ Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::strin
   return paths;
 }
 
-bool Pc::reset() {
-  if (!rom_shadow_) return false;
-  for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::Warm); });
+void Pc::reset_devices(std::initializer_list<const devices::Device*> kept) {
+  for_each_device([&](devices::Device& device) {
+    if (std::ranges::find(kept, &device) == kept.end()) device.reset(devices::ResetKind::Warm);
+  });
+}
+
+void Pc::reset_processors() {
   for (const auto& processor : processors_) {
     processor->reset(processor->cpu.state.rng_state);
     processor->place_lapic();
   }
+}
+
+bool Pc::reset() {
+  if (!rom_shadow_) return false;
+  reset_devices({});
+  reset_processors();
   place_windows();
   arrange_smram();
   rom_shadow_->update(host_bridge_);
   memory_map_changed();
   return true;
+}
+
+void Pc::change_power() {
+  using Power = devices::AcpiPm::Power;
+  if (acpi_pm_.power() == Power::FallsAsleep) fall_asleep();
+  if (acpi_pm_.power() == Power::WakesUp) wake_up();
+}
+
+// The RTC and the wake logic live on; the bridges keep what firmware would have to put back: shadowed memory, and the
+// interrupt routes.
+void Pc::fall_asleep() {
+  constexpr u8 kShutdownStatus = 0x0f;
+  constexpr u8 kResume = 0xfe;  // by the convention of firmware for virtual machines
+  reset_devices({&rtc_, &acpi_pm_, &host_bridge_, &isa_bridge_});
+  reset_processors();
+  place_windows();
+  memory_map_changed();
+  if (rom_shadow_) rtc_.set_memory(kShutdownStatus, kResume);
+  acpi_pm_.fall_asleep();
+}
+
+void Pc::wake_up() {
+  acpi_pm_.wake_up();
+  if (!facs_phys_) return;  // firmware is at the reset vector
+  // ACPI 5.2.10, "Firmware Waking Vector": entered in real mode.
+  constexpr u64 kWakingVector = 12;
+  const u32 vector = static_cast<u32>(phys_map_.read(*facs_phys_ + kWakingVector, Width::Dword));
+  if (vector == 0 || vector >= kHighMemoryPhys) return control_.request(MachineRequest::Reset);
+  cpu::Cpu& cpu = processors_.boot().cpu;
+  boot::enter_real_mode(vector, cpu.profile.physical_address_bits, cpu.state);
+  cpu.state_replaced();
+  enter_virtual_wire_mode();
+  configure_chipset();
+  vga_.enter_text_mode();
+  dma_.enter_cascade_mode();
 }
 
 }  // namespace reprise::machine

@@ -53,6 +53,14 @@ void set_memory_types(cpu::CpuState& state, unsigned physical_address_bits) {
 
 }  // namespace
 
+void enter_real_mode(u32 phys, unsigned physical_address_bits, cpu::CpuState& state) {
+  Segment& code = state.seg[cpu::CS];
+  code.selector = static_cast<u16>(phys >> 4);
+  code.base = phys & ~u32{0xf};
+  state.rip = phys & 0xf;
+  set_memory_types(state, physical_address_bits);
+}
+
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state) {
   const bool long64 = entry.mode == EntryMode::Long64;
   const u16 code_size = long64 ? Segment::kLong : Segment::kDb;

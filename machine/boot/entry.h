@@ -10,4 +10,7 @@ namespace reprise::machine::boot {
 /// accordingly. Also does what firmware would have done: memory types (write-back, PCI window uncached).
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state);
 
+/// From the reset state: the next instruction is that at `phys`, below 1 MiB, in real mode. Memory types as above.
+void enter_real_mode(u32 phys, unsigned physical_address_bits, cpu::CpuState& state);
+
 }  // namespace reprise::machine::boot

@@ -19,6 +19,9 @@ inline constexpr u8 kAcpiDisable = 0xf0;
 /// SLP_TYP of \_S5: soft off. Datasheet 7.2.3, PMCNTRL bits 12:10.
 inline constexpr u8 kSleepTypeSoftOff = 0;
 
+/// SLP_TYP of \_S3: suspend to RAM.
+inline constexpr u8 kSleepTypeSuspend = 1;
+
 inline constexpr u16 kResetControlPort = 0xcf9;
 inline constexpr u8 kResetControlValue = 0x0e;  // full reset
 inline constexpr u16 kPort92 = 0x92;

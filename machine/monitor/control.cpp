@@ -14,6 +14,7 @@ namespace {
 
 std::string_view state_name(Machine& machine) {
   if (machine.stopped()) return "stopped";
+  if (machine.pc().asleep()) return "asleep";
   using cpu::Activity;
   // What one of them does, the first of these.
   constexpr std::pair<Activity, std::string_view> kNames[] = {{Activity::Shutdown, "shutdown"},

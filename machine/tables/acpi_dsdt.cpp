@@ -125,15 +125,18 @@ std::vector<Bytes> processors(const AcpiConfig& config) {
 std::vector<u8> dsdt_aml(const AcpiConfig& config) {
   std::vector<Bytes> system_bus = {pci_root(config), hpet()};
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
-  // \_S5, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
-  const Bytes soft_off =
-      aml::name("\\_S5", aml::package({aml::integer(kSleepTypeSoftOff), aml::integer(kSleepTypeSoftOff),
-                                       aml::integer(0), aml::integer(0)}));
+  // \_Sx, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
+  const auto sleep_state = [](std::string_view name, u8 type) {
+    return aml::name(
+        name, aml::package({aml::integer(type), aml::integer(type), aml::integer(0), aml::integer(0)}));
+  };
+  const Bytes sleep_states = aml::concat({config.suspend ? sleep_state("\\_S3", kSleepTypeSuspend) : Bytes{},
+                                          sleep_state("\\_S5", kSleepTypeSoftOff)});
   const Bytes interrupt_model = aml::concat({
       aml::name(kInterruptModel, aml::integer(0)),
       aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),
   });
-  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), soft_off});
+  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), sleep_states});
 }
 
 }  // namespace reprise::machine

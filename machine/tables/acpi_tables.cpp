@@ -68,7 +68,6 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   constexpr u32 kFlagWbinvd = 1u << 0;
   constexpr u32 kFlagProcC1 = 1u << 2;
   constexpr u32 kFlagSleepButtonIsDevice = 1u << 5;
-  constexpr u32 kFlagFixedRtcWakeAbsent = 1u << 6;
   constexpr u32 kFlagResetRegister = 1u << 10;
   constexpr u16 kNoCState = 0xffff;
   using Space = TableWriter::Space;
@@ -87,8 +86,8 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
   w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
   w.le(kBootLegacyDevices | kBoot8042 | (config.vga ? 0 : kBootNoVga), 2).u8s({0});
-  w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagFixedRtcWakeAbsent | kFlagResetRegister,
-       4);
+  // The RTC's alarm wakes by the fixed register (RTC_STS).
+  w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagResetRegister, 4);
   w.address(Space::Io, 8, kResetControlPort).u8s({kResetControlValue}).zeros(3);
   w.le(0, 8).le(dsdt_offset, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
   w.address(Space::Io, 32, kPm1EventPort).address(Space::Io, 0, 0);
@@ -180,7 +179,7 @@ AcpiImage build_acpi_image(const AcpiConfig& config) {
   };
   const auto point = [&](u32 offset, u8 bytes) { image.pointers.push_back({Part::Tables, offset, bytes}); };
 
-  const u32 facs_offset = place(facs());
+  const u32 facs_offset = image.facs_offset = place(facs());
   const u32 dsdt_offset = place_summed(table("DSDT", 2, dsdt_aml(config)));
   const u32 fadt_offset = place_summed(fadt(config, facs_offset, dsdt_offset));
   point(fadt_offset + kFadtFacs, 4);
@@ -213,7 +212,8 @@ AcpiTables place_acpi_tables(AcpiImage image, u64 phys) {
     const auto range = part(sum.part).subspan(sum.first, sum.bytes);
     part(sum.part)[sum.offset] = static_cast<u8>(-std::accumulate(range.begin(), range.end(), 0));
   }
-  AcpiTables placed{.phys = phys, .bytes = std::move(image.rsdp)};
+  AcpiTables placed{
+      .phys = phys, .bytes = std::move(image.rsdp), .facs_phys = tables_phys + image.facs_offset};
   placed.bytes.resize(tables_phys - phys);
   placed.bytes.insert(placed.bytes.end(), image.tables.begin(), image.tables.end());
   return placed;

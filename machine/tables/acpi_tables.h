@@ -1,6 +1,6 @@
 // The ACPI tables of the PC: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET and DSDT. ACPI specification 6.4,
 // chapter 5. Missing: SRAT, SLIT and MCFG (one node, configuration mechanism 1 only); sleep states other than
-// S5.
+// S3 and S5.
 #pragma once
 
 #include <vector>
@@ -18,6 +18,8 @@ struct AcpiConfig {
   bool vga = false;
   /// There is a floppy controller.
   bool floppy = false;
+  /// The machine can resume from S3.
+  bool suspend = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.
   u32 pci_window_phys = 0;
 };
@@ -44,6 +46,7 @@ struct AcpiImage {
 
   std::vector<u8> rsdp;
   std::vector<u8> tables;
+  u32 facs_offset = 0;  // in `tables`
   std::vector<Pointer> pointers;
   std::vector<Checksum> checksums;
 };
@@ -53,6 +56,7 @@ AcpiImage build_acpi_image(const AcpiConfig& config);
 struct AcpiTables {
   u64 phys = 0;
   std::vector<u8> bytes;
+  u64 facs_phys = 0;
   u64 rsdp_phys() const { return phys; }
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A Debian disk image from firmware to `login:` and back: GRUB, systemd, a login on the serial port, work on processor
-and disk, swapping under memory pressure, user-mode Linux inside, floppies changed by the monitor, and a clean file system
+and disk, sleep (ACPI S3) and waking up, swapping under memory pressure, user-mode Linux inside, floppies changed by the monitor, and a clean file system
 after `poweroff`, after the power button, and after a reset in the middle of writing."""
 
 import hashlib
@@ -163,6 +163,26 @@ def address_space(guest):
     guest.command("kill %1; wait 2>/dev/null")
 
 
+def suspend(guest):
+    """To memory and to idle, and back by the RTC's alarm."""
+    runner.expect("deep" in (text := guest.command("cat /sys/power/mem_sleep")), f"no suspend to RAM: {text}")
+    for number, mode in enumerate(("mem", "freeze", "mem"), 1):
+        before = int(re.search(r"T(\d+)", guest.command("echo T$(date +%s)"))[1])
+        guest.command(f"rtcwake -m {mode} -s 3", 120)
+        text = guest.command("echo T$(date +%s) successes $(cat /sys/power/suspend_stats/success); sha256sum /root/numbers | cut -c1-16")
+        runner.expect(f"successes {number}" in text, f"rtcwake -m {mode}: {text}")
+        passed = int(re.search(r"T(\d+)", text)[1]) - before
+        runner.expect(2 <= passed <= 20, f"rtcwake -m {mode} -s 3 took {passed} s of the guest's time")
+    guest.terminal.write(b"echo deep >/sys/power/mem_sleep; echo mem >/sys/power/state\r")
+    while guest.monitor.ask("status")["state"] != "asleep":
+        time.sleep(0.1)
+    guest.monitor.ask("powerdown")
+    guest.terminal.wait_for(PROMPT, 120)
+    runner.expect("successes 4" in guest.command("echo successes $(cat /sys/power/suspend_stats/success)"),
+                  "the power button did not wake the guest")
+    work(guest)
+
+
 def reset_button(guest):
     """In the middle of writing; what was synced before is there afterwards."""
     guest.command("echo kept >/root/kept; sync")
@@ -200,8 +220,8 @@ def swap_a_lot(guest):
 # Name: image, options of the disk, memory, other options, what is done in the guest, how it ends, where the root file system
 # begins. UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
 DISKS = {
-    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, reset_button, floppies], Guest.power_button, 1 << 20),
-    "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
+    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, suspend, reset_button, floppies], Guest.power_button, 1 << 20),
+    "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, suspend, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
                1 << 20),
     "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work], Guest.reboot, None),
 }

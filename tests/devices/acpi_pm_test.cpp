@@ -10,7 +10,8 @@ using namespace testing;
 constexpr u16 kStatus = 0, kEnable = 2, kControl = 4, kTimer = 8, kGpeStatus = 12, kGpeEnable = 14;
 
 struct Board {
-  explicit Board(AcpiPmConfig config = {}) : pm(config, clock, wires.line(9), wires.line(1), control) {}
+  explicit Board(AcpiPmConfig config = {})
+      : pm(config, clock, wires.line(9), wires.line(1), control, wires.line(2)) {}
   FakeClock clock;
   FakeWires wires;
   FakeControl control;
@@ -95,6 +96,62 @@ TEST_F(AcpiPmTest, NoGeneralPurposeEventEverHappens) {
   write(kGpeStatus, 0xffff);
   EXPECT_EQ(read(kGpeStatus), 0);
   EXPECT_FALSE(sci());
+}
+
+TEST_F(AcpiPmTest, SuspendToRamAndItsWakeEvents) {
+  using Power = AcpiPm::Power;
+  constexpr u16 kRtc = 0x400, kButton = 0x100, kWake = 0x8000;
+  struct Way {
+    u16 enabled;
+    bool button, alarm, wakes;
+  };
+  for (const auto& [enabled, button, alarm, wakes] : {Way{0, false, true, false},
+                                                      {kRtc, false, true, true},
+                                                      {0, true, false, true},
+                                                      {kRtc, false, false, false}}) {
+    Board board;
+    const auto word = [&](u16 offset) { return board.pm.pm_ports().pio_read(offset, Width::Word); };
+    board.pm.pm_ports().pio_write(kEnable, Width::Word, enabled | kButton | 1u);
+    board.pm.pm_ports().pio_write(kControl, Width::Word, 0x2401);
+    EXPECT_EQ(board.pm.power(), Power::FallsAsleep);
+    EXPECT_EQ(board.wires.rises(2), 1);
+    EXPECT_TRUE(board.control.requests.empty());
+    board.pm.fall_asleep();
+    EXPECT_EQ(board.pm.power(), Power::Asleep);
+    board.clock.step(10'000'000'000);
+    EXPECT_EQ(board.pm.power(), Power::Asleep) << "the timer does not wake";
+    if (button) board.pm.press_power_button();
+    board.pm.set_rtc_alarm(alarm);
+    EXPECT_EQ(board.pm.power(), wakes ? Power::WakesUp : Power::Asleep);
+    EXPECT_FALSE(board.wires.level(9)) << "no SCI while asleep";
+    if (!wakes) continue;
+    EXPECT_EQ(board.wires.rises(2), 2);
+    Board other;
+    other.clock.run_until(board.clock.now_ns());
+    ASSERT_TRUE(load(other.pm, saved(board.pm)));
+    EXPECT_EQ(other.pm.power(), Power::WakesUp);
+    board.pm.wake_up();
+    EXPECT_EQ(board.pm.power(), Power::Awake);
+    EXPECT_EQ(word(kStatus) & ~1u, kWake | (button ? kButton : kRtc));
+    EXPECT_EQ(word(kControl) & 1, 1) << "SCI_EN is as it was";
+    EXPECT_TRUE(board.wires.level(9));
+  }
+}
+
+TEST_F(AcpiPmTest, AnEventThatIsThereAlreadyWakesAtOnce) {
+  write(kEnable, 0x400);
+  pm.set_rtc_alarm(true);
+  EXPECT_EQ(read(kStatus), 0x400) << "RTC_STS, awake too";
+  pm.set_rtc_alarm(true);
+  write(kStatus, 0x400);
+  EXPECT_EQ(read(kStatus), 0) << "an alarm counts once";
+  pm.set_rtc_alarm(false);
+  pm.set_rtc_alarm(true);
+  write(kControl, 0x2400);
+  pm.fall_asleep();
+  EXPECT_EQ(pm.power(), AcpiPm::Power::WakesUp);
+  pm.reset(ResetKind::Warm);
+  EXPECT_EQ(pm.power(), AcpiPm::Power::Awake);
 }
 
 TEST_F(AcpiPmTest, SleepType) {

@@ -14,7 +14,7 @@ constexpr u64 kUpdateNs = 2'228'000;
 constexpr i64 kBase = 1'709'251'196;  // Thursday, 2024-02-29 23:59:56 UTC
 
 struct Board {
-  explicit Board(i64 base = kBase) : rtc({.base_unix_seconds = base}, clock, wires.line(8)) {}
+  explicit Board(i64 base = kBase) : rtc({.base_unix_seconds = base}, clock, wires.line(8), wires.line(9)) {}
   FakeClock clock;
   FakeWires wires;
   CmosRtc rtc;

@@ -102,6 +102,14 @@ TEST(AcpiTables, DsdtHasSoftOff) {
   EXPECT_NE(std::search(dsdt.begin(), dsdt.end(), s5.begin(), s5.end()), dsdt.end());
 }
 
+TEST(AcpiTables, DsdtHasSuspendToRamWhereItCanEnd) {
+  const aml::Bytes s3 = aml::path("\\_S3");
+  for (const bool suspend : {false, true}) {
+    const std::vector<u8> dsdt = dsdt_aml({.apic_ids = {0}, .suspend = suspend});
+    EXPECT_EQ(std::search(dsdt.begin(), dsdt.end(), s3.begin(), s3.end()) != dsdt.end(), suspend);
+  }
+}
+
 TEST(Aml, PackageLengthsOfEverySize) {
   EXPECT_EQ(aml::buffer({}), (aml::Bytes{0x11, 2, 0x00}));
   for (const std::size_t size : {10u, 59u, 60u, 61u, 62u, 63u, 64u, 4000u, 4090u, 4100u, 70000u}) {

@@ -138,6 +138,22 @@ TEST(Machine, SameGuestSameHashesWhateverTheSlices) {
   EXPECT_NE(plain.state_hash, run(0, 2).state_hash) << "the seed is part of the state";
 }
 
+TEST(Machine, SleepsUntilTheAlarmAndIsWokenInRealMode) {
+  Guest guest(sleeper(0x400));
+  const RunResult result = guest.run();
+  EXPECT_EQ(result.reason, ExitReason::PowerOff) << result.message;
+  EXPECT_EQ(guest.com1.text, "W");
+  EXPECT_GT(result.virtual_ns, 900'000'000u);
+  EXPECT_LT(result.retired, 1000u);
+  EXPECT_EQ(guest.machine->pc().port_read(kPm1EventPort, Width::Word), 0x8400u);
+}
+
+TEST(Machine, ASleepThatNothingEndsIsAHang) {
+  Guest guest(sleeper(0));
+  EXPECT_EQ(guest.run(kADay).reason, ExitReason::Hang);
+  EXPECT_EQ(guest.com1.text, "");
+}
+
 TEST(Machine, InputIsStampedAndReachesTheGuest) {
   // Poll LSR until data is ready, echo it, power off.
   const Code echo =

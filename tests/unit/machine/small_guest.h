@@ -74,4 +74,30 @@ struct Guest {
   std::unique_ptr<Machine> machine;
 };
 
+inline Code store32(u32 address, u32 value) {
+  Code code = {0xc7, 0x05};  // mov dword [address], value
+  for (const u32 word : {address, value})
+    for (unsigned i = 0; i < 4; ++i) code.push_back(static_cast<u8>(word >> (8 * i)));
+  return code;
+}
+
+/// A guest that sleeps (S3) and says W when it is woken in real mode. `enabled`: of PM1_EN.
+inline Code sleeper(u16 enabled) {
+  Guest probe(kSpin);
+  u32 facs = 0;
+  for (u32 at = 0xe0000; at < 0x100000; at += 64)
+    if (probe.machine->pc().phys_map().read(at, Width::Dword) == 0x53434146) facs = at;
+  EXPECT_NE(facs, 0u);
+  constexpr u32 kVector = 0x8013;  // 800h:13h
+  // mov dx, 3F8h; mov al, 'W'; out dx, al; mov dx, 604h; mov ax, 2000h; out dx, ax
+  const Code woken = {0xba, 0xf8, 0x03, 0xb0, 'W', 0xee, 0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0, 0, 0};
+  Code code = store32(facs + 12, kVector);
+  for (u32 i = 0; i < woken.size(); i += 4)
+    code = code + store32(kVector + i, read_unaligned<u32>(&woken[i]));
+  const auto rtc = [](u8 index, u8 value) { return out8(0x70, index) + out8(0x71, value); };
+  for (const u8 alarm : {1, 3, 5}) code = code + rtc(alarm, 0xff);  // every second
+  return code + rtc(0x0b, 0x22) + out16(kPm1EventPort + 2, enabled) + out16(kPm1ControlPort, 0x2400) +
+         print("still awake") + kPowerOff;
+}
+
 }  // namespace reprise::machine

@@ -103,6 +103,26 @@ TEST(State, WhatWaitsIsSaved) {
   EXPECT_GT(state.size(), 100'000u - 20'000u);
 }
 
+TEST(State, ASleepingMachineIsSaved) {
+  const boot::TemporaryFile file(Guest::image(sleeper(0x400)));
+  Guest original(file, {});
+  RunLimits limits;
+  limits.virtual_timeout_ns = 500'000'000;
+  EXPECT_EQ(original.run(limits).reason, ExitReason::Timeout);
+  EXPECT_TRUE(original.machine->pc().asleep());
+  const std::vector<u8> state = saved(*original.machine);
+  const RunResult wanted = original.run();
+  EXPECT_EQ(wanted.reason, ExitReason::PowerOff);
+  Guest copy(file, {});
+  ASSERT_EQ(load(*copy.machine, state), "");
+  EXPECT_TRUE(copy.machine->pc().asleep());
+  const RunResult result = copy.run();
+  EXPECT_EQ(result.reason, ExitReason::PowerOff);
+  EXPECT_EQ(copy.com1.text, "W");
+  EXPECT_EQ(result.state_hash, wanted.state_hash);
+  EXPECT_EQ(result.virtual_ns, wanted.virtual_ns);
+}
+
 TEST(State, RefusesWhatIsNoneOrAnotherMachines) {
   const boot::TemporaryFile file(Guest::image(kBusy));
   Guest original(file, {});
