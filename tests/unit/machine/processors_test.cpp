@@ -145,32 +145,37 @@ TEST_F(ProcessorsTest, InitAndSipiStartAnother) {
     board.write(0, kLapicPhys + 0x310, 1u << 24);
     board.write(0, kLapicPhys + 0x300, icr);
   };
+  // A write of the ICR takes its time, and has the processors stop for that.
+  const auto run = [&board] {
+    while (board.pc.processors().run(50'000) == cpu::VcpuExit::Attention) {
+    }
+  };
   constexpr u32 kInit = 0x4500, kStartUp = 0x4608;
 
-  board.pc.processors().run(50'000);
+  run();
   EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi);
   send(kInit);
   send(kStartUp);
   EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi) << "it acts when it runs";
-  board.pc.processors().run(50'000);
-  board.pc.processors().run(50'000);
+  run();
+  run();
   EXPECT_EQ(other.activity, cpu::Activity::Running);
   EXPECT_EQ(other.seg[cpu::CS].base, 0x8000u);
   EXPECT_GT(board.counter(1), 1000u);
   constexpr u32 kStartUpElsewhere = 0x4609;
   send(kStartUpElsewhere);
-  board.pc.processors().run(50'000);
+  run();
   EXPECT_EQ(other.seg[cpu::CS].base, 0x8000u) << "SIPI to one that runs is ignored";
 
   board.write(1, kTpr, 0x50);
   send(kInit);
   EXPECT_EQ(board.read(1, kTpr), 0x50u);
-  board.pc.processors().run(50'000);
-  board.pc.processors().run(50'000);
+  run();
+  run();
   EXPECT_EQ(other.activity, cpu::Activity::WaitForSipi);
   EXPECT_EQ(board.read(1, kTpr), 0u);
   const u32 counter = board.counter(1);
-  board.pc.processors().run(50'000);
+  run();
   EXPECT_EQ(board.counter(1), counter);
 }
 
