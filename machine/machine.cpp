@@ -52,7 +52,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (config.boot.kernel_path.empty()) {
     TRY(machine->pc_.boot_firmware(config.firmware));
   } else {
-    TRY(machine->pc_.boot(config.boot));
+    TRY(machine->pc_.boot(config.boot, config.firmware));
   }
   return machine;
 }

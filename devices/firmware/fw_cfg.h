@@ -26,6 +26,10 @@ class FwCfg final : public Device {
     Cpus = 0x05,
     BootMenu = 0x0e,
     MaxCpus = 0x0f,
+    KernelData = 0x11,
+    InitrdData = 0x12,
+    CommandLineData = 0x15,
+    SetupData = 0x18,
     FileDirectory = 0x19,
   };
   static constexpr std::size_t kMaxNameBytes = 55;

@@ -49,6 +49,7 @@ inline constexpr u8 kDeviceId = 0x02;
 inline constexpr u8 kCommand = 0x04;
 inline constexpr u8 kStatus = 0x06;
 inline constexpr u8 kRevision = 0x08;
+inline constexpr u8 kClass = 0x0a;  // subclass, class
 inline constexpr u8 kHeaderType = 0x0e;
 inline constexpr u8 kBar0 = 0x10;
 inline constexpr u8 kSubsystemVendorId = 0x2c;

@@ -10,8 +10,8 @@ Piix4Pm::Piix4Pm(u16 initial_base)
   define32(kPmBase, (initial_base & 0xffc0u) | 1, 0xffc0);
   for (unsigned offset = 0x44; offset < 0x80; offset += 4) define32(offset, 0, ~u32{0});  // CNTA to DEVRESJ
   define8(kPmRegMisc, initial_base ? 1 : 0, 1);
-  define32(0x90, 1, 0xfff0);  // SMBBA
-  define8(0xd2, 0, 0x0f);     // SMBHSTCFG
+  define32(kSmbusBase, 1, 0xfff0);
+  define8(kSmbusConfig, 0, 0x0f);
   define8(0xd3, 0, 0xff);     // SMBSLVC
   define8(0xd4, 0, 0xff);     // SMBSHDW1
   define8(0xd5, 0, 0xff);     // SMBSHDW2

@@ -7,8 +7,8 @@ namespace {
 constexpr RunOption kBootRows[] = {
     {.name = "--kernel",
      .value = "FILE",
-     .help = "bzImage, ELF kernel with a PVH entry (vmlinux), or Multiboot 1 kernel",
-     .more = "It is started without firmware.",
+     .help = "bzImage or zImage, ELF kernel with a PVH entry (vmlinux), or Multiboot kernel",
+     .more = "It is started without firmware, but for kernels of Linux boot protocols before 2.10.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.kernel_path = given.value; }},
     {.name = "--initrd",
      .value = "FILE",

@@ -124,6 +124,7 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   if (floppy_) part(*floppy_);
   part(debug_port_);
   part(pvpanic_);
+  part(smbus_);
   part(vga_);
   part(fw_cfg_);
   if (variables_) part(*variables_);

@@ -35,6 +35,7 @@
 #include "devices/misc/port92.h"
 #include "devices/misc/pvpanic.h"
 #include "devices/misc/reset_control.h"
+#include "devices/misc/smbus_host.h"
 #include "devices/pci/config_mechanism1.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pci/isa_bridge.h"
@@ -52,6 +53,8 @@
 #include "machine/board/smram_window.h"
 #include "machine/board/traced_mmio.h"
 #include "machine/board/wire.h"
+#include "machine/boot/bios_area.h"
+#include "machine/boot/real_mode.h"
 #include "machine/clock/scheduler.h"
 #include "machine/firmware/rom_shadow.h"
 #include "machine/layout/cmos_layout.h"
@@ -86,8 +89,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
      const Log& log);
   ~Pc() override;
 
-  /// Loads the kernel and puts the boot processor at its entry.
-  Result<Done> boot(const boot::BootRequest& request);
+  /// Loads the kernel and puts the boot processor at its entry; the rest of the machine is as firmware would have left
+  /// it. A kernel that starts in real mode gets there through firmware, as `firmware` says.
+  Result<Done> boot(const boot::BootRequest& request, const FirmwareConfig& firmware);
   /// Puts firmware at the reset vector and tells it about the machine.
   Result<Done> boot_firmware(const FirmwareConfig& config);
   /// RESET#: processors and devices start again, RAM keeps its content. Between instructions. False when
@@ -180,6 +184,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   struct Placement {
     std::vector<std::optional<u64>> windows;  // PCI base address registers
     std::optional<u16> pm_base;
+    std::optional<u16> smbus_base;
     std::array<bool, 2> ide{};
     bool operator==(const Placement&) const = default;
   };
@@ -221,8 +226,15 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void reset_processors();
   void fall_asleep();
   void wake_up();
+  Result<Done> boot_in_real_mode(boot::RealModeBoot kernel, const FirmwareConfig& firmware);
+  /// `first`: the path of what firmware boots before any drive; empty: nothing.
+  Result<Done> start_firmware(const FirmwareConfig& config, const std::string& first);
+  u8 cmos_byte(u8 index);
+  /// The BIOS's tables, data and services, for a kernel that is started without it.
+  boot::BiosFacts bios_facts();
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
+  void start_timer_interrupt();
   void enter_virtual_wire_mode();
   /// The drives as firmware knows them, in the order in which it is to try them.
   Result<std::vector<std::string>> firmware_order(const std::vector<std::string>& wanted) const;
@@ -272,6 +284,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::optional<devices::FloppyController> floppy_;  // when there are drives
   devices::DebugPort debug_port_;
   devices::Pvpanic pvpanic_;
+  devices::SmbusHost smbus_;
   devices::Vga vga_;
   devices::FwCfg fw_cfg_;
   SmramWindow smram_window_;

@@ -26,7 +26,8 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
   namespace pci = devices::pci;
   const bool moves_pm = &function == &piix4_pm_ &&
                         (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
-                         change.touches(Piix4Pm::kDevActB, 4));
+                         change.touches(Piix4Pm::kDevActB, 4) || change.touches(Piix4Pm::kSmbusBase, 4) ||
+                         change.touches(Piix4Pm::kSmbusConfig, 1));
   const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
   if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
     place_windows();
@@ -40,6 +41,7 @@ Pc::Placement Pc::wanted_placement() const {
   Placement wanted;
   wanted.windows = pci_windows_.wanted();
   if (piix4_pm_.pm_enabled()) wanted.pm_base = piix4_pm_.pm_base();
+  if (piix4_pm_.smbus_enabled() && piix4_pm_.smbus_base() != 0) wanted.smbus_base = piix4_pm_.smbus_base();
   for (unsigned i = 0; i < wanted.ide.size(); ++i) wanted.ide[i] = ide_.decodes(i);
   return wanted;
 }
@@ -53,6 +55,7 @@ void Pc::place_windows() {
   if (wanted == placed_) return;
   pci_windows_.unmap_all();
   ports_.unmap(acpi_pm_.pm_ports());
+  ports_.unmap(smbus_);
   for (unsigned i = 0; i < IdeController::kChannels; ++i) {
     ports_.unmap(ide_.channel(i));
     ports_.unmap(ide_.channel(i).control_port());
@@ -69,6 +72,8 @@ void Pc::place_windows() {
   }
   if (wanted.pm_base)
     (void)ports_.map({*wanted.pm_base, devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+  if (wanted.smbus_base)
+    (void)ports_.map({*wanted.smbus_base, devices::SmbusHost::kPorts, Width::Byte}, smbus_);
   pci_windows_.map_all();
   if (wanted.windows != placed_.windows) memory_map_changed();
   placed_ = wanted;

@@ -37,8 +37,8 @@ void Pc::map_ports() {
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
   map(kPvpanicPort, 1, Width::Byte, pvpanic_);
-  map(0x510, 2, Width::Word, fw_cfg_.selector_ports());
-  map(0x514, 8, Width::Dword, fw_cfg_.dma_ports());
+  map(kFwCfgPort, 2, Width::Word, fw_cfg_.selector_ports());
+  map(kFwCfgPort + 4, 8, Width::Dword, fw_cfg_.dma_ports());
 }
 
 u32 Pc::port_read(u16 port, Width width) {

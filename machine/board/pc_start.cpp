@@ -1,10 +1,14 @@
 // How the machine starts: a loaded kernel, or firmware at the reset vector; RESET#; sleeping (S3) and waking up.
 #include "machine/board/pc.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "common/check.h"
 #include "machine/boot/entry.h"
+#include "machine/boot/linux.h"
+#include "machine/boot/pci_setup.h"
 #include "machine/firmware/boot_order.h"
 
 namespace reprise::machine {
@@ -28,26 +32,68 @@ AcpiImage Pc::acpi_image(Suspend suspend) const {
   return build_acpi_image(acpi);
 }
 
-Result<Done> Pc::boot(const boot::BootRequest& request) {
-  const AcpiTables tables = place_acpi_tables(acpi_image(Suspend::Yes), kAcpiTablesPhys);
+Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& firmware) {
+  const std::vector<u8> image = TRY(boot::read_kernel(request, memory_));
+  if (boot::is_bzimage(image) && boot::needs_real_mode(image))
+    return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_)), firmware);
+
+  const AcpiImage acpi = acpi_image(Suspend::Yes);
+  const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
   facs_phys_ = tables.facs_phys;
   phys_map_.write_bytes(tables.phys, tables.bytes);
-
+  boot::write_bios_area(phys_map_, bios_facts());
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
                                    processors_.boot().cpu.profile.physical_address_bits};
-  const boot::EntryState entry = TRY(boot::load(request, target));
+  const boot::EntryState entry = TRY(boot::load_image(image, request, target));
   cpu::Cpu& cpu = processors_.boot().cpu;
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();
   enter_virtual_wire_mode();
   configure_chipset();
+  fill_fw_cfg(
+      fw_cfg_,
+      {.config = firmware, .memory = memory_, .cpus = processors_.count(), .acpi = acpi, .vga_bios = {}});
   vga_.enter_text_mode();
   dma_.enter_cascade_mode();
   return Done{};
 }
 
+Result<Done> Pc::boot_in_real_mode(boot::RealModeBoot kernel, const FirmwareConfig& firmware) {
+  constexpr const char* kRomFile = "genroms/kernel.bin";
+  TRY(start_firmware(firmware, fmt::format("/rom@{}", kRomFile)));
+  for (boot::RealModeBoot::Item& item : kernel.items) fw_cfg_.set(item.key, std::move(item.bytes));
+  fw_cfg_.set_file(kRomFile, std::move(kernel.rom));
+  return Done{};
+}
+
+u8 Pc::cmos_byte(u8 index) {
+  rtc_.ports().pio_write(0, Width::Byte, index);
+  return static_cast<u8>(rtc_.ports().pio_read(1, Width::Byte));
+}
+
+boot::BiosFacts Pc::bios_facts() {
+  constexpr u8 kSeconds = 0x00, kMinutes = 0x02, kHours = 0x04;
+  constexpr u8 kEquipment = 0x14;
+  const auto decimal = [this](u8 index) {
+    const u8 digits = cmos_byte(index);
+    return (digits >> 4) * 10u + (digits & 15);
+  };
+  const cpu::CpuProfile& profile = processors_.boot().cpu.profile;
+  const cpu::CpuidResult identity = cpu::cpuid(profile, processors_.boot().cpu.state, {}, 1, 0);
+  boot::BiosFacts facts{
+      .memory = memory_,
+      .processors = {.apic_ids = {}, .cpu_signature = identity.eax, .cpu_features = identity.edx},
+      .cmos_equipment = cmos_byte(kEquipment),
+      .hard_disks = 0,
+      .second_of_day = (decimal(kHours) * 60 + decimal(kMinutes)) * 60 + decimal(kSeconds)};
+  for (const auto& processor : processors_) facts.processors.apic_ids.push_back(processor->lapic.apic_id());
+  for (const Drive& drive : drives_) facts.hard_disks += drive.disk.media == DiskMedia::Disk ? 1 : 0;
+  return facts;
+}
+
 void Pc::configure_chipset() {
   using devices::HostBridge;
+  using devices::Piix4Pm;
   constexpr u8 kAllRam = 0x33;
   host_bridge_.config_write(HostBridge::kPam0, Width::Byte, kAllRam & 0xf0);
   for (u8 i = 1; i < HostBridge::kPamBytes; ++i)
@@ -60,6 +106,31 @@ void Pc::configure_chipset() {
   }
   pic_.elcr_ports().pio_write(0, Width::Byte, level_triggered & 0xff);
   pic_.elcr_ports().pio_write(1, Width::Byte, level_triggered >> 8);
+  boot::set_up_pci(pci_config_);
+  piix4_pm_.config_write(devices::pci::kInterruptLine, Width::Byte, kIrqSci);
+  piix4_pm_.config_write(Piix4Pm::kSmbusBase, Width::Dword, kSmbusPort);
+  piix4_pm_.config_write(Piix4Pm::kSmbusConfig, Width::Byte,
+                         Piix4Pm::kSmbusHostEnable | Piix4Pm::kSmbusInterruptIrq9);
+  place_windows();
+  start_timer_interrupt();
+}
+
+/// The 8259 pair and the timer of a PC that has started: interrupts at 08h and 70h, 18.2 ticks a second, and the lines
+/// open that the BIOS uses.
+void Pc::start_timer_interrupt() {
+  constexpr u8 kEdgeCascadedIcw4 = 0x11;
+  constexpr u8 k8086 = 0x01;
+  constexpr u8 kMasterClosed = 0xb8;  // all but 0, 1, 2 and 6
+  constexpr u8 kSlaveClosed = 0x8e;   // all but 8, 12, 13 and 14
+  const auto initialize = [](PioHandler& ports, u8 vector, u8 cascade, u8 closed) {
+    ports.pio_write(0, Width::Byte, kEdgeCascadedIcw4);
+    for (const u8 word : {vector, cascade, k8086, closed}) ports.pio_write(1, Width::Byte, word);
+  };
+  initialize(pic_.master_ports(), 0x08, 1 << 2, kMasterClosed);
+  initialize(pic_.slave_ports(), 0x70, 2, kSlaveClosed);
+  constexpr u8 kCounter0Mode2 = 0x34;
+  pit_.counter_ports().pio_write(3, Width::Byte, kCounter0Mode2);
+  for (unsigned i = 0; i < 2; ++i) pit_.counter_ports().pio_write(0, Width::Byte, 0);  // 65536
 }
 
 /// As firmware leaves the boot processor's local APIC: the 8259 pair through LINT0, NMI through LINT1.
@@ -69,15 +140,17 @@ void Pc::enter_virtual_wire_mode() {
   constexpr u64 kLvtLint0 = 0x350;
   constexpr u64 kLvtLint1 = 0x360;
   constexpr u64 kApicEnabledSpuriousFf = 0x1ff;
-  constexpr u64 kExtInt = 0x700;
-  constexpr u64 kNmi = 0x400;
+  constexpr u64 kExtInt = 0x8700;  // both level-triggered
+  constexpr u64 kNmi = 0x8400;
   devices::Lapic& lapic = processors_.boot().lapic;
   lapic.mmio_write(kSvr, Width::Dword, kApicEnabledSpuriousFf);
   lapic.mmio_write(kLvtLint0, Width::Dword, kExtInt);
   lapic.mmio_write(kLvtLint1, Width::Dword, kNmi);
 }
 
-Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
+Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firmware(config, {}); }
+
+Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
   FirmwareImage image = TRY(load_firmware(config));
   std::vector<u8> vga_bios;
   if (!image.uefi) vga_bios = TRY(load_vga_bios());
@@ -90,7 +163,8 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) {
     CHECK(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
   }
   memory_map_changed();
-  const std::vector<std::string> order = TRY(firmware_order(config.boot_order));
+  std::vector<std::string> order = TRY(firmware_order(config.boot_order));
+  if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .cpus = processors_.count(),
@@ -161,7 +235,7 @@ void Pc::wake_up() {
   const u32 vector = static_cast<u32>(phys_map_.read(*facs_phys_ + kWakingVector, Width::Dword));
   if (vector == 0 || vector >= kHighMemoryPhys) return control_.request(MachineRequest::Reset);
   cpu::Cpu& cpu = processors_.boot().cpu;
-  boot::enter_real_mode(vector, cpu.profile.physical_address_bits, cpu.state);
+  boot::enter_real_mode(vector, memory_, cpu.profile.physical_address_bits, cpu.state);
   cpu.state_replaced();
   enter_virtual_wire_mode();
   configure_chipset();

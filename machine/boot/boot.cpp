@@ -7,30 +7,41 @@
 
 #include "machine/boot/linux.h"
 #include "machine/boot/multiboot.h"
+#include "machine/boot/multiboot2.h"
 #include "machine/boot/pvh.h"
+#include "machine/boot/real_mode.h"
 #include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 
-Result<EntryState> load(const BootRequest& request, const BootTarget& target) {
-  const std::vector<u8> image = TRY(read_host_file("kernel", request.kernel_path, target.memory.ram_bytes()));
-  return load_image(image, request, target);
+Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory) {
+  return read_host_file("kernel", request.kernel_path, memory.ram_bytes());
 }
 
 Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,
                               const BootTarget& target) {
-  if (is_bzimage(image)) return load_linux(image, request, target);
+  if (is_bzimage(image)) {
+    if (needs_real_mode(image))
+      return Error{fmt::format("kernel '{}' starts in real mode: it needs firmware.", request.kernel_path)};
+    return load_linux(image, request, target);
+  }
   if (find_multiboot_header(image)) return load_multiboot(image, request, target);
+  if (find_multiboot2_header(image)) return load_multiboot2(image, request, target);
   if (is_elf(image)) return load_pvh(image, request, target);
-  return Error{
-      fmt::format("kernel '{}' is none of bzImage, ELF with a PVH entry, or Multiboot: give the kernel's "
-                  "bzImage (vmlinuz).",
-                  request.kernel_path)};
+  return Error{fmt::format(
+      "kernel '{}' is none of bzImage, zImage, Multiboot 1 or 2, or ELF with a PVH entry: give the "
+      "kernel's bzImage (vmlinuz).",
+      request.kernel_path)};
 }
 
 bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes) {
   const u64 end = target.memory.low_ram_end_phys();
   return phys >= kHighMemoryPhys && phys <= end && bytes <= end - phys;
+}
+
+bool fits_ram(const BootTarget& target, u64 phys, u64 bytes) {
+  if (phys >= kHighMemoryPhys) return fits_low_ram(target, phys, bytes);
+  return phys >= kConventionalPhys && phys <= kConventionalEndPhys && bytes <= kConventionalEndPhys - phys;
 }
 
 void write_phys(const BootTarget& target, u64 phys, std::span<const u8> bytes) {

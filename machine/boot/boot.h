@@ -1,5 +1,5 @@
 // Direct boot: puts a kernel into guest memory and says in which state the boot processor starts.
-// Formats are told apart by content, in this order: bzImage, Multiboot 1, PVH ELF.
+// Formats are told apart by content, in this order: bzImage and zImage, Multiboot 1, Multiboot 2, PVH ELF.
 #pragma once
 
 #include <optional>
@@ -29,34 +29,36 @@ struct BootTarget {
 };
 
 /// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat
-/// segments, interrupts off, and the GDT at kGdtPhys.
+/// segments, interrupts off, and the GDT in the BIOS's area.
 enum class EntryMode : u8 { Long64, Flat32 };
 
 struct EntryState {
   EntryMode mode = EntryMode::Flat32;
+  u16 code_selector = 0x08;  // the data segments' is the next, the TSS's the one behind it
   u64 rip = 0;
   u64 rax = 0;
   u64 rbx = 0;
   u64 rsi = 0;
 };
 
-/// Reads the files and loads them.
-Result<EntryState> load(const BootRequest& request, const BootTarget& target);
+/// The kernel file's content.
+Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory);
 
-/// Loads a kernel image that is in memory already. Never reads past `image`, whatever it says of itself.
+/// Loads a kernel image, and the other files of `request`. Never reads past `image`, whatever it says of itself.
+/// Not for kernels that start in real mode (machine/boot/real_mode.h).
 Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,
                               const BootTarget& target);
 
 // --- For the loaders ---
 
-// Conventional memory that loaders use for their tables; kernels load at 1 MiB or above.
-inline constexpr u64 kGdtPhys = 0x1000;
-inline constexpr u64 kBootInfoPhys = 0x2000;    // zero page, hvm_start_info or Multiboot information
+// Conventional memory that loaders use for their tables, when kernels load at 1 MiB or above.
+inline constexpr u64 kBootInfoPhys = 0x2000;    // zero page or hvm_start_info
 inline constexpr u64 kPageTablesPhys = 0x4000;  // PML4, PDPT, four page directories
 inline constexpr u64 kCommandLinePhys = 0x20000;
 inline constexpr u64 kMaxCommandLineBytes = 0x10000;  // with its terminating zero
-inline constexpr u64 kModuleStringsPhys = 0x30000;
-inline constexpr u64 kBootTablesEndPhys = 0x80000;
+// Conventional memory that a kernel may lie in: between the BIOS's data areas.
+inline constexpr u64 kConventionalPhys = 0x500;
+inline constexpr u64 kConventionalEndPhys = kEbdaPhys;
 
 /// Little-endian field of `image` at `offset`, or nullopt when it does not lie inside.
 template <class T>
@@ -77,6 +79,8 @@ struct PhysRange {
 
 /// True when [phys, phys+bytes) is RAM that a kernel image may occupy: from 1 MiB to the end of low memory.
 bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes);
+/// Or in conventional memory.
+bool fits_ram(const BootTarget& target, u64 phys, u64 bytes);
 
 /// Copies `bytes` to `phys` and clears up to `phys + zero_to`. The caller has checked that it is RAM.
 void write_phys(const BootTarget& target, u64 phys, std::span<const u8> bytes);

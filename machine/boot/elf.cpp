@@ -19,13 +19,13 @@ constexpr unsigned kMaxProgramHeaders = 1024;
 
 /// Where the two classes keep what we read.
 struct Layout {
-  u64 entry, phoff, phentsize, phnum;        // in the file header
-  u64 p_offset, p_paddr, p_filesz, p_memsz;  // in a program header
+  u64 entry, phoff, phentsize, phnum;                 // in the file header
+  u64 p_offset, p_vaddr, p_paddr, p_filesz, p_memsz;  // in a program header
   u64 program_header_bytes;
   unsigned word;  // bytes of an address
 };
-constexpr Layout kLayout32 = {24, 28, 42, 44, 4, 12, 16, 20, 32, 4};
-constexpr Layout kLayout64 = {24, 32, 54, 56, 8, 24, 32, 40, 56, 8};
+constexpr Layout kLayout32 = {24, 28, 42, 44, 4, 8, 12, 16, 20, 32, 4};
+constexpr Layout kLayout64 = {24, 32, 54, 56, 8, 16, 24, 32, 40, 56, 8};
 
 u64 word_at(std::span<const u8> image, u64 offset, unsigned bytes) {
   return bytes == 8 ? field_at<u64>(image, offset).value_or(0) : field_at<u32>(image, offset).value_or(0);
@@ -65,6 +65,7 @@ Result<ElfImage> parse_elf(std::span<const u8> image) {
     if (type != kPtLoad && type != kPtNote) continue;
     const ElfSegment segment = {.offset = word_at(image, at + layout.p_offset, layout.word),
                                 .file_bytes = word_at(image, at + layout.p_filesz, layout.word),
+                                .linear = word_at(image, at + layout.p_vaddr, layout.word),
                                 .phys = word_at(image, at + layout.p_paddr, layout.word),
                                 .memory_bytes = word_at(image, at + layout.p_memsz, layout.word)};
     if (segment.offset > image.size() || segment.file_bytes > image.size() - segment.offset) {
@@ -83,15 +84,21 @@ Result<ElfImage> parse_elf(std::span<const u8> image) {
   return elf;
 }
 
-Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> image,
-                                    const BootRequest& request, const BootTarget& target) {
+Result<std::vector<PhysRange>> load_elf_segments(const ElfImage& elf, ElfPlace place,
+                                                 std::span<const u8> image, const BootRequest& request,
+                                                 const BootTarget& target) {
+  const auto fits = place == ElfPlace::Anywhere ? fits_ram : fits_low_ram;
   std::vector<PhysRange> used;
   for (const ElfSegment& segment : elf.load) {
-    if (!fits_low_ram(target, segment.phys, segment.memory_bytes)) {
+    if (!fits(target, segment.phys, segment.memory_bytes)) {
       return Error{fmt::format(
           "kernel '{}' does not fit into memory: it wants {:#x} bytes at {:#x}, and memory from "
-          "1 MiB to {:#x} is there. Give a larger --memory.",
-          request.kernel_path, segment.memory_bytes, segment.phys, target.memory.low_ram_end_phys())};
+          "{} to {:#x} is there. Give a larger --memory.",
+          request.kernel_path, segment.memory_bytes, segment.phys,
+          place == ElfPlace::Anywhere
+              ? fmt::format("{:#x} to {:#x} and from 1 MiB", kConventionalPhys, kConventionalEndPhys)
+              : "1 MiB",
+          target.memory.low_ram_end_phys())};
     }
     const PhysRange range = {segment.phys, segment.phys + segment.memory_bytes};
     for (const PhysRange& other : used) {
@@ -102,13 +109,18 @@ Result<PhysRange> load_elf_segments(const ElfImage& elf, std::span<const u8> ima
     }
     used.push_back(range);
   }
-  PhysRange all = used.front();
   for (const ElfSegment& segment : elf.load) {
     write_phys(target, segment.phys, image.subspan(segment.offset, segment.file_bytes));
     zero_phys(target, segment.phys + segment.file_bytes, segment.memory_bytes - segment.file_bytes);
-    all = {std::min(all.begin, segment.phys), std::max(all.end, segment.phys + segment.memory_bytes)};
   }
-  return all;
+  return used;
+}
+
+u64 entry_phys(const ElfImage& elf) {
+  for (const ElfSegment& segment : elf.load)
+    if (elf.entry >= segment.linear && elf.entry - segment.linear < segment.memory_bytes)
+      return elf.entry - segment.linear + segment.phys;
+  return elf.entry;
 }
 
 std::span<const u8> find_elf_note(const ElfImage& elf, std::span<const u8> image, std::string_view owner,

@@ -1,5 +1,6 @@
 #include "machine/boot/entry.h"
 
+#include "machine/boot/bios_area.h"
 #include "mmu/paging_bits.h"
 
 namespace reprise::machine::boot {
@@ -7,11 +8,6 @@ namespace {
 
 using cpu::Segment;
 
-// Selectors: boot.rst wants CS 10h and DS 18h; PVH and Multiboot leave them open.
-constexpr u16 kCodeSelector = 0x10;
-constexpr u16 kDataSelector = 0x18;
-constexpr u16 kTssSelector = 0x20;
-constexpr u16 kGdtEntries = 5;
 constexpr u32 kTssLimit = 0x67;
 
 constexpr u16 kPresentCode = 0x9b;  // execute, read, accessed; S, P
@@ -41,40 +37,55 @@ void write_identity_map(const BootTarget& target) {
   }
 }
 
-/// Default write-back, 3 to 4 GiB uncached. SDM 3A 11.11.2.
-void set_memory_types(cpu::CpuState& state, unsigned physical_address_bits) {
-  constexpr u64 kEnabledWriteBack = 1u << 11 | 6;
-  const u64 phys_mask = (u64{1} << physical_address_bits) - 1;
+/// As SeaBIOS leaves them: write-back, but for the VGA window, the BIOS's area (write-protected) and PCI memory.
+/// SDM 3A 11.11.2.
+void set_memory_types(cpu::CpuState& state, const MemoryMap& memory, unsigned physical_address_bits) {
+  constexpr u64 kWriteBack = 6;
+  constexpr u64 kEnabled = 1u << 11;
+  constexpr u64 kFixedEnabled = 1u << 10;
   constexpr u64 kMaskValid = 1u << 11;
-  state.mtrr_def_type = kEnabledWriteBack;
-  state.mtrr_phys[0] = kLowRamLimitPhys;
-  state.mtrr_phys[1] = (phys_mask & ~(kGiB - 1)) | kMaskValid;
+  constexpr u64 kAllWriteBack = 0x0606'0606'0606'0606;
+  constexpr u64 kAllUncached = 0;
+  constexpr u64 kAllWriteProtected = 0x0505'0505'0505'0505;
+  const u64 phys_mask = (u64{1} << physical_address_bits) - 1;
+  const u64 pci_phys = memory.pci_window_phys();
+  state.mtrr_def_type = kEnabled | kFixedEnabled | kWriteBack;
+  state.mtrr_fixed[0] = kAllWriteBack;  // 0 to 7FFFFh
+  state.mtrr_fixed[1] = kAllWriteBack;  // to 9FFFFh
+  state.mtrr_fixed[2] = kAllUncached;   // to BFFFFh
+  for (unsigned i = 3; i < std::size(state.mtrr_fixed); ++i) state.mtrr_fixed[i] = kAllWriteProtected;
+  state.mtrr_phys[0] = pci_phys;
+  state.mtrr_phys[1] = (phys_mask & ~(kAbove4GPhys - pci_phys - 1)) | kMaskValid;
 }
 
 }  // namespace
 
-void enter_real_mode(u32 phys, unsigned physical_address_bits, cpu::CpuState& state) {
+void enter_real_mode(u32 phys, const MemoryMap& memory, unsigned physical_address_bits,
+                     cpu::CpuState& state) {
   Segment& code = state.seg[cpu::CS];
   code.selector = static_cast<u16>(phys >> 4);
   code.base = phys & ~u32{0xf};
   state.rip = phys & 0xf;
-  set_memory_types(state, physical_address_bits);
+  set_memory_types(state, memory, physical_address_bits);
 }
 
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state) {
   const bool long64 = entry.mode == EntryMode::Long64;
   const u16 code_size = long64 ? Segment::kLong : Segment::kDb;
-  const Segment code = {0, 0xffffffff, kCodeSelector,
+  const u16 code_selector = entry.code_selector;
+  const auto data_selector = static_cast<u16>(code_selector + 8);
+  const auto tss_selector = static_cast<u16>(code_selector + 16);
+  const Segment code = {0, 0xffffffff, code_selector,
                         static_cast<u16>(kPresentCode | code_size | Segment::kGranularity)};
-  const Segment data = {0, 0xffffffff, kDataSelector,
+  const Segment data = {0, 0xffffffff, data_selector,
                         static_cast<u16>(kPresentData | Segment::kDb | Segment::kGranularity)};
-  const Segment tss = {0, kTssLimit, kTssSelector, kBusyTss};
-  zero_phys(target, kGdtPhys, kGdtEntries * 8);
+  const Segment tss = {0, kTssLimit, tss_selector, kBusyTss};
+  zero_phys(target, kGdtPhys, tss_selector + 8u);
   for (const Segment& segment : {code, data, tss}) {
     target.phys_map.write(kGdtPhys + segment.selector, Width::Qword, descriptor(segment));
   }
-  state.gdtr = {kGdtPhys, kGdtEntries * 8 - 1};
-  state.idtr = {0, 0};
+  state.gdtr = {kGdtPhys, static_cast<u16>(tss_selector + 7)};
+  state.idtr = {0, 0x3ff};  // as in real mode
   state.seg[cpu::CS] = code;
   for (const cpu::SegmentIndex index : {cpu::ES, cpu::SS, cpu::DS, cpu::FS, cpu::GS}) state.seg[index] = data;
   state.tr = tss;
@@ -88,7 +99,7 @@ void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& sta
     state.cr4 = mmu::kCr4Pae;
     state.efer = kEferLmeLma;
   }
-  set_memory_types(state, target.physical_address_bits);
+  set_memory_types(state, target.memory, target.physical_address_bits);
   state.cpl = 0;
   state.rflags = 2;
   state.rip = entry.rip;

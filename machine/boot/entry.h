@@ -11,6 +11,6 @@ namespace reprise::machine::boot {
 void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state);
 
 /// From the reset state: the next instruction is that at `phys`, below 1 MiB, in real mode. Memory types as above.
-void enter_real_mode(u32 phys, unsigned physical_address_bits, cpu::CpuState& state);
+void enter_real_mode(u32 phys, const MemoryMap& memory, unsigned physical_address_bits, cpu::CpuState& state);
 
 }  // namespace reprise::machine::boot

@@ -5,31 +5,14 @@
 #include <algorithm>
 
 #include "common/bits.h"
+#include "machine/boot/setup_header.h"
 #include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 namespace {
 
-// Setup header, at the same offsets in the image and in the zero page. boot.rst, "The Real-Mode Kernel
-// Header".
-constexpr u64 kSetupSects = 0x1f1;
-constexpr u64 kSysSize = 0x1f4;        // of the protected-mode part, in 16-byte units
-constexpr u64 kBootFlag = 0x1fe;       // AA55h
-constexpr u64 kHeaderEndByte = 0x201;  // the header ends at 202h plus this
-constexpr u64 kHeaderMagic = 0x202;    // "HdrS"
-constexpr u64 kVersion = 0x206;
-constexpr u64 kTypeOfLoader = 0x210;
-constexpr u64 kLoadFlags = 0x211;
-constexpr u64 kRamdiskImage = 0x218;
-constexpr u64 kRamdiskSize = 0x21c;
-constexpr u64 kCmdLinePtr = 0x228;
-constexpr u64 kInitrdAddrMax = 0x22c;
-constexpr u64 kKernelAlignment = 0x230;
-constexpr u64 kRelocatableKernel = 0x234;
-constexpr u64 kXloadFlags = 0x236;
-constexpr u64 kCmdlineSize = 0x238;
-constexpr u64 kPrefAddress = 0x258;
-constexpr u64 kInitSize = 0x260;
+using namespace setup;
+
 // Zero page only. zero-page.rst.
 constexpr u64 kScreenMode = 0x006;  // screen_info
 constexpr u64 kScreenColumns = 0x007;
@@ -42,13 +25,9 @@ constexpr u64 kAltMemK = 0x1e0;
 constexpr u64 kE820Entries = 0x1e8;
 constexpr u64 kE820Table = 0x2d0;
 
-constexpr u32 kMagicHdrS = 0x53726448;
-constexpr u16 kVersion2_10 = 0x020a;  // pref_address and init_size
-constexpr u16 kVersion2_12 = 0x020c;  // xloadflags
-constexpr u8 kLoadedHigh = 1u << 0;
 constexpr u16 kXlfKernel64 = 1u << 0;
-constexpr u8 kLoaderUndefined = 0xff;
 constexpr u64 kEntry64Offset = 0x200;
+constexpr u16 kBootCs = 0x10;  // __BOOT_CS; __BOOT_DS is 18h
 
 struct Header {
   u64 setup_bytes;
@@ -75,14 +54,7 @@ Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
 
   Header header{};
   header.version = get16(kVersion);
-  if (header.version < kVersion2_10) {
-    return refuse(request,
-                  fmt::format("uses Linux boot protocol {}.{:02}: 2.10 (Linux 2.6.31) or later is needed.",
-                              header.version >> 8, header.version & 0xff));
-  }
-  if ((get8(kLoadFlags) & kLoadedHigh) == 0) return refuse(request, "is a zImage: a bzImage is needed.");
-  const u64 sectors = get8(kSetupSects) == 0 ? 4 : get8(kSetupSects);
-  header.setup_bytes = (sectors + 1) * 512;
+  header.setup_bytes = setup_bytes(get8(kSetupSects));
   header.header_end = kHeaderMagic + get8(kHeaderEndByte);
   if (image.size() <= header.setup_bytes + kEntry64Offset || image.size() < header.header_end ||
       image.size() - header.setup_bytes + 15 < u64{get32(kSysSize)} * 16) {
@@ -209,6 +181,7 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   write_phys(target, kBootInfoPhys, zero_page.bytes());
   return EntryState{
       .mode = header.entry64 ? EntryMode::Long64 : EntryMode::Flat32,
+      .code_selector = kBootCs,
       .rip = header.entry64 ? kernel_phys + kEntry64Offset : kernel_phys,
       .rsi = kBootInfoPhys,
   };

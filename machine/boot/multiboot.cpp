@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/bits.h"
-#include "machine/storage/host_file.h"
+#include "machine/boot/multiboot_modules.h"
 
 namespace reprise::machine::boot {
 namespace {
@@ -15,21 +15,18 @@ constexpr u32 kBootMagic = 0x2badb002;
 constexpr u64 kSearchBytes = 8192;
 // Header flags, 3.1.2: bits 0 to 15 must be understood.
 constexpr u32 kMustUnderstand = 0xffff;
-// Page-aligned modules, memory information, video mode (which may be refused).
+// Page-aligned modules, memory information, information about the screen (its mode is a wish).
 constexpr u32 kUnderstood = 0x7;
+constexpr u32 kWantsScreen = 1u << 2;
 // Information flags, 3.3.
 constexpr u32 kInfoMemory = 1u << 0;
 constexpr u32 kInfoCommandLine = 1u << 2;
 constexpr u32 kInfoModules = 1u << 3;
 constexpr u32 kInfoMemoryMap = 1u << 6;
 constexpr u32 kInfoLoaderName = 1u << 9;
+constexpr u32 kInfoFramebuffer = 1u << 12;
 constexpr u64 kInfoBytes = 0x80;
-constexpr u64 kMaxModules = 64;
-
-struct Module {
-  PhysRange range;
-  u64 string_phys;
-};
+constexpr u64 kModuleBytes = 16;
 
 Error refuse(const BootRequest& request, std::string_view why) {
   return Error{fmt::format("kernel '{}' {}", request.kernel_path, why)};
@@ -40,51 +37,8 @@ void put32(std::vector<u8>& bytes, u64 offset, u64 value) {
   for (unsigned i = 0; i < 4; ++i) bytes[offset + i] = static_cast<u8>(value >> (8 * i));
 }
 
-/// "a x,b,,c" -> {"a x", "b,c"}.
-std::vector<std::string> split_modules(std::string_view text) {
-  std::vector<std::string> out(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != ',')
-      out.back() += text[i];
-    else if (i + 1 < text.size() && text[i + 1] == ',')
-      out.back() += text[++i];
-    else
-      out.emplace_back();
-  }
-  std::erase(out, "");
-  return out;
-}
-
-/// The image by the header's own addresses, 3.1.3.
-Result<PhysRange> load_by_header(const MultibootHeader& header, std::span<const u8> image,
-                                 const BootRequest& request, const BootTarget& target) {
-  const u64 back = u64{header.header_phys} - header.load_phys;
-  if (header.load_phys > header.header_phys || back > header.offset) {
-    return refuse(request, "has a damaged Multiboot header: its load address lies before the file's start.");
-  }
-  const u64 offset = header.offset - back;
-  const u64 available = image.size() - offset;
-  u64 file_bytes = available;
-  if (header.load_end_phys != 0) {
-    if (header.load_end_phys < header.load_phys || header.load_end_phys - header.load_phys > available) {
-      return refuse(request, "is truncated: its Multiboot header asks for more than the file holds.");
-    }
-    file_bytes = header.load_end_phys - header.load_phys;
-  }
-  const u64 load_end = header.load_phys + file_bytes;
-  const u64 end = std::max<u64>(load_end, header.bss_end_phys);
-  if (!fits_low_ram(target, header.load_phys, end - header.load_phys)) {
-    return refuse(request,
-                  fmt::format("does not fit into memory: it wants {:#x} to {:#x}. Give a larger --memory.",
-                              header.load_phys, end));
-  }
-  write_phys(target, header.load_phys, image.subspan(offset, file_bytes));
-  zero_phys(target, load_end, end - load_end);
-  return PhysRange{header.load_phys, end};
-}
-
-Result<PhysRange> load_elf32(std::span<const u8> image, const BootRequest& request, const BootTarget& target,
-                             u64& entry_phys) {
+Result<std::vector<PhysRange>> load_elf32(std::span<const u8> image, const BootRequest& request,
+                                          const BootTarget& target, u64& entry) {
   if (!is_elf(image))
     return refuse(request, "has a Multiboot header but neither load addresses nor an ELF header.");
   const Result<ElfImage> parsed = parse_elf(image);
@@ -94,73 +48,90 @@ Result<PhysRange> load_elf32(std::span<const u8> image, const BootRequest& reque
                   "is a 64-bit ELF file with a Multiboot header: Multiboot takes 32-bit ones "
                   "(objcopy -O elf32-i386).");
   }
-  entry_phys = parsed.value().entry;
-  return load_elf_segments(parsed.value(), image, request, target);
+  entry = entry_phys(parsed.value());
+  return load_elf_segments(parsed.value(), ElfPlace::Anywhere, image, request, target);
 }
 
-Result<std::vector<Module>> load_modules(u64 first_phys, const BootRequest& request,
-                                         const BootTarget& target) {
-  std::vector<Module> modules;
-  u64 next_phys = align_up(first_phys, kPageBytes);
-  u64 string_phys = kModuleStringsPhys;
-  for (const std::string& text : split_modules(request.initrd_path)) {
-    if (modules.size() == kMaxModules) {
-      return Error{fmt::format("--initrd lists more than {} modules: join some of them.", kMaxModules)};
-    }
-    const std::string path = text.substr(0, text.find(' '));
-    const std::vector<u8> bytes = TRY(read_host_file("module", path, target.memory.ram_bytes()));
-    if (!fits_low_ram(target, next_phys, bytes.size())) {
-      return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: give at least --memory {}M.",
-                               path, bytes.size(), mib_needed(next_phys + bytes.size()))};
-    }
-    if (string_phys + text.size() + 1 > kBootTablesEndPhys) {
-      return Error{"the module command lines are too long: shorten --initrd."};
-    }
-    write_phys(target, next_phys, bytes);
-    write_phys(target, string_phys, {reinterpret_cast<const u8*>(text.c_str()), text.size() + 1});
-    modules.push_back({{next_phys, next_phys + bytes.size()}, string_phys});
-    string_phys += text.size() + 1;
-    next_phys = align_up(next_phys + bytes.size(), kPageBytes);
-  }
-  return modules;
-}
+/// What the kernel is told: a structure with lists and strings behind it, for `phys`.
+class Information {
+ public:
+  explicit Information(u64 phys) : phys_(phys), bytes_(kInfoBytes) {}
 
-/// Information structure, then module list, memory map and loader name, for kBootInfoPhys.
-std::vector<u8> information(const std::vector<Module>& modules, const MemoryMap& memory) {
-  std::vector<u8> bytes(kInfoBytes);
-  u32 flags = kInfoMemory | kInfoCommandLine | kInfoMemoryMap | kInfoLoaderName;
-  put32(bytes, 4, kEbdaPhys / kKiB);
-  put32(bytes, 8, (memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB);
-  put32(bytes, 16, kCommandLinePhys);
-  if (!modules.empty()) {
-    flags |= kInfoModules;
-    put32(bytes, 20, modules.size());
-    put32(bytes, 24, kBootInfoPhys + bytes.size());
-    for (const Module& module : modules) {
-      const u64 at = bytes.size();
-      put32(bytes, at, module.range.begin);
-      put32(bytes, at + 4, module.range.end);
-      put32(bytes, at + 8, module.string_phys);
-      put32(bytes, at + 12, 0);
+  void memory(const MemoryMap& memory) {
+    flags_ |= kInfoMemory | kInfoMemoryMap;
+    put32(bytes_, 4, kEbdaPhys / kKiB);
+    put32(bytes_, 8, (memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB);
+    const u64 map_at = bytes_.size();
+    for (const E820Entry& entry : memory.e820()) {
+      const u64 at = bytes_.size();
+      put32(bytes_, at, 20);  // size of what follows
+      put32(bytes_, at + 4, entry.phys);
+      put32(bytes_, at + 8, entry.phys >> 32);
+      put32(bytes_, at + 12, entry.bytes);
+      put32(bytes_, at + 16, entry.bytes >> 32);
+      put32(bytes_, at + 20, static_cast<u32>(entry.type));
+    }
+    put32(bytes_, 44, bytes_.size() - map_at);
+    put32(bytes_, 48, phys_ + map_at);
+  }
+  void modules(const std::vector<MultibootModule>& modules) {
+    if (modules.empty()) return;
+    flags_ |= kInfoModules;
+    const u64 list_at = bytes_.size();
+    put32(bytes_, 20, modules.size());
+    put32(bytes_, 24, phys_ + list_at);
+    bytes_.resize(list_at + modules.size() * kModuleBytes);
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+      const u64 at = list_at + i * kModuleBytes;
+      put32(bytes_, at, modules[i].range.begin);
+      put32(bytes_, at + 4, modules[i].range.end);
+      put32(bytes_, at + 8, string(modules[i].text));
     }
   }
-  const u64 map_at = bytes.size();
-  for (const E820Entry& entry : memory.e820()) {
-    const u64 at = bytes.size();
-    put32(bytes, at, 20);  // size of what follows
-    put32(bytes, at + 4, entry.phys);
-    put32(bytes, at + 8, entry.phys >> 32);
-    put32(bytes, at + 12, entry.bytes);
-    put32(bytes, at + 16, entry.bytes >> 32);
-    put32(bytes, at + 20, static_cast<u32>(entry.type));
+  void names(std::string_view command_line) {
+    flags_ |= kInfoCommandLine | kInfoLoaderName;
+    put32(bytes_, 16, string(command_line));
+    put32(bytes_, 64, string("reprise"));
   }
-  put32(bytes, 44, bytes.size() - map_at);
-  put32(bytes, 48, kBootInfoPhys + map_at);
-  put32(bytes, 64, kBootInfoPhys + bytes.size());
-  for (const char c : std::string_view("reprise")) bytes.push_back(static_cast<u8>(c));
-  bytes.push_back(0);
-  put32(bytes, 0, flags);
-  return bytes;
+  /// 80x25 characters at B8000h.
+  void text_screen() {
+    flags_ |= kInfoFramebuffer;
+    constexpr u8 kEgaText = 2;
+    put32(bytes_, 88, kTextScreenPhys);
+    put32(bytes_, 96, 160);
+    put32(bytes_, 100, 80);
+    put32(bytes_, 104, 25);
+    bytes_[108] = 16;
+    bytes_[109] = kEgaText;
+  }
+  std::vector<u8> take() {
+    put32(bytes_, 0, flags_);
+    return std::move(bytes_);
+  }
+
+ private:
+  /// Where it will be.
+  u64 string(std::string_view text) {
+    const u64 at = bytes_.size();
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+    bytes_.resize(align_up(bytes_.size() + 1, 4));
+    return phys_ + at;
+  }
+
+  const u64 phys_;
+  std::vector<u8> bytes_;
+  u32 flags_ = 0;
+};
+
+std::vector<u8> information(u64 phys, const MultibootHeader& header,
+                            const std::vector<MultibootModule>& modules, const BootRequest& request,
+                            const MemoryMap& memory) {
+  Information info(phys);
+  info.memory(memory);
+  info.modules(modules);
+  info.names(multiboot_command_line(request));
+  if ((header.flags & kWantsScreen) != 0) info.text_screen();
+  return info.take();
 }
 
 }  // namespace
@@ -176,6 +147,34 @@ std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image) 
   return std::nullopt;
 }
 
+/// 3.1.3.
+Result<std::vector<PhysRange>> load_by_addresses(const MultibootHeader& header, std::span<const u8> image,
+                                                 const BootRequest& request, const BootTarget& target) {
+  const u64 back = u64{header.header_phys} - header.load_phys;
+  if (header.load_phys > header.header_phys || back > header.offset) {
+    return refuse(request, "has a damaged Multiboot header: its load address lies before the file's start.");
+  }
+  const u64 offset = header.offset - back;
+  const u64 available = image.size() - offset;
+  u64 file_bytes = available;
+  if (header.load_end_phys != 0) {
+    if (header.load_end_phys < header.load_phys || header.load_end_phys - header.load_phys > available) {
+      return refuse(request, "is truncated: its Multiboot header asks for more than the file holds.");
+    }
+    file_bytes = header.load_end_phys - header.load_phys;
+  }
+  const u64 load_end = header.load_phys + file_bytes;
+  const u64 end = std::max<u64>(load_end, header.bss_end_phys);
+  if (!fits_ram(target, header.load_phys, end - header.load_phys)) {
+    return refuse(request,
+                  fmt::format("does not fit into memory: it wants {:#x} to {:#x}. Give a larger --memory.",
+                              header.load_phys, end));
+  }
+  write_phys(target, header.load_phys, image.subspan(offset, file_bytes));
+  zero_phys(target, load_end, end - load_end);
+  return std::vector<PhysRange>{{header.load_phys, end}};
+}
+
 Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request,
                                   const BootTarget& target) {
   const std::optional<MultibootHeader> header = find_multiboot_header(image);
@@ -185,16 +184,15 @@ Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& 
     return refuse(request,
                   fmt::format("needs Multiboot features that are not there (header flags {:#x}).", unknown));
   }
-  u64 entry_phys = header->entry_phys;
+  u64 entry = header->entry_phys;
   const bool by_header = (header->flags & MultibootHeader::kAddressFields) != 0;
-  const PhysRange kernel = TRY(by_header ? load_by_header(*header, image, request, target)
-                                         : load_elf32(image, request, target, entry_phys));
-  const std::vector<Module> modules = TRY(load_modules(kernel.end, request, target));
-  std::string command_line = request.kernel_path;
-  if (!request.command_line.empty()) command_line += " " + request.command_line;
-  TRY(write_command_line(target, command_line, kMaxCommandLineBytes));
-  write_phys(target, kBootInfoPhys, information(modules, target.memory));
-  return EntryState{.mode = EntryMode::Flat32, .rip = entry_phys, .rax = kBootMagic, .rbx = kBootInfoPhys};
+  const std::vector<PhysRange> kernel = TRY(by_header ? load_by_addresses(*header, image, request, target)
+                                                      : load_elf32(image, request, target, entry));
+  const std::vector<MultibootModule> modules = TRY(load_modules(kernel, request, target));
+  const u64 info_bytes = information(0, *header, modules, request, target.memory).size();
+  const u64 info_phys = TRY(free_place(info_bytes, with_modules(kernel, modules), target));
+  write_phys(target, info_phys, information(info_phys, *header, modules, request, target.memory));
+  return EntryState{.mode = EntryMode::Flat32, .rip = entry, .rax = kBootMagic, .rbx = info_phys};
 }
 
 }  // namespace reprise::machine::boot

@@ -1,7 +1,7 @@
 // Multiboot 1 kernels: Multiboot Specification 0.6.96. 32-bit ELF, and images with the address fields of the
-// header ("a.out kludge"). Command line and modules are passed as QEMU does: the kernel's path comes first on
-// its command line, and the initrd option lists modules as "file arguments,file arguments" (",," is a comma).
-// Missing: video modes, drives, APM, boot device, symbol tables.
+// header ("a.out kludge"). The kernel's path comes first on its command line, as QEMU has it; modules:
+// machine/boot/multiboot_modules.h. The screen is in text mode, whatever mode the header prefers. Missing: drives, APM, boot device,
+// symbol tables.
 #pragma once
 
 #include "machine/boot/elf.h"
@@ -17,6 +17,10 @@ struct MultibootHeader {
 
 /// The header in the first 8 KiB of `image`, 4-byte aligned and with a right checksum.
 std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image);
+
+/// Loads the image by the addresses of `header`. Returns the range used.
+Result<std::vector<PhysRange>> load_by_addresses(const MultibootHeader& header, std::span<const u8> image,
+                                                 const BootRequest& request, const BootTarget& target);
 
 Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& request,
                                   const BootTarget& target);

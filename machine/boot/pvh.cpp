@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/bits.h"
 #include "machine/storage/host_file.h"
 
@@ -76,9 +78,11 @@ Result<EntryState> load_pvh(std::span<const u8> image, const BootRequest& reques
         "its bzImage (arch/x86/boot/bzImage, vmlinuz) instead.",
         request.kernel_path)};
   }
-  const PhysRange kernel = TRY(load_elf_segments(elf, image, request, target));
+  u64 kernel_end_phys = 0;
+  for (const PhysRange& range : TRY(load_elf_segments(elf, ElfPlace::High, image, request, target)))
+    kernel_end_phys = std::max(kernel_end_phys, range.end);
   TRY(write_command_line(target, request.command_line, kMaxCommandLineBytes));
-  const PhysRange initrd = TRY(load_initrd(kernel.end, request, target));
+  const PhysRange initrd = TRY(load_initrd(kernel_end_phys, request, target));
   write_phys(target, kBootInfoPhys, start_info(target, initrd));
   return EntryState{.mode = EntryMode::Flat32, .rip = *entry, .rbx = kBootInfoPhys};
 }

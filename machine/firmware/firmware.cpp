@@ -24,9 +24,8 @@ Result<std::vector<u8>> load_packaged(const char* what, const char* path, const 
                                       u64 max_bytes) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    return Error{fmt::format(
-        "{} is needed to boot without --kernel, and '{}' is missing: install Debian's package {}.", what,
-        path, package)};
+    return Error{fmt::format("{} is needed for this boot, and '{}' is missing: install Debian's package {}.",
+                             what, path, package)};
   }
   return read_host_file(what, path, max_bytes);
 }

@@ -50,7 +50,8 @@ void set_memory_sizes(CmosBytes& cmos, const MemoryMap& memory) {
 void set_drives(CmosBytes& cmos, const CmosFacts& facts) {
   const auto [a, b] = facts.floppies;
   cmos.set(kFloppyTypes, static_cast<u64>(a) << 4 | static_cast<u64>(b));
-  u8 equipment = kHasFpu | kHasPs2Mouse;
+  u8 equipment = kHasFpu;
+  if (facts.ps2_mouse) equipment |= kHasPs2Mouse;
   const unsigned floppies = (a != FloppyType::None) + (b != FloppyType::None);
   if (floppies != 0) equipment |= kHasFloppies;
   if (floppies == 2) equipment |= kTwoFloppies;

@@ -20,6 +20,7 @@ struct CmosFacts {
   const MemoryMap& memory;
   unsigned cpus = 1;
   std::array<FloppyType, 2> floppies{};
+  bool ps2_mouse = false;
   std::array<BootDevice, 3> boot_order{BootDevice::HardDisk, BootDevice::Floppy, BootDevice::Cdrom};
 };
 

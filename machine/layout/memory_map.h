@@ -21,6 +21,7 @@ inline constexpr u64 kGiB = 1024 * kMiB;
 
 inline constexpr u64 kEbdaPhys = 0x9fc00;
 inline constexpr u64 kVgaWindowPhys = 0xa0000;
+inline constexpr u64 kTextScreenPhys = 0xb8000;
 inline constexpr u64 kUpperAreaPhys = 0xc0000;
 inline constexpr u64 kAcpiTablesPhys = 0xe0000;
 inline constexpr u64 kHighMemoryPhys = 0x100000;

@@ -13,6 +13,8 @@ inline constexpr u16 kPm1ControlPort = kPmBasePort + 0x04;
 inline constexpr u16 kPmTimerPort = kPmBasePort + 0x08;
 inline constexpr u16 kGpe0Port = kPmBasePort + 0x0c;
 inline constexpr u16 kPmBlockPorts = 0x40;
+/// The SMBus host's ports, where direct boot finds them.
+inline constexpr u16 kSmbusPort = 0x700;
 inline constexpr u16 kSmiCommandPort = 0xb2;
 inline constexpr u8 kAcpiEnable = 0xf1;
 inline constexpr u8 kAcpiDisable = 0xf0;
@@ -39,6 +41,9 @@ inline constexpr u16 kBochsDebugPort = 0xe9;
 inline constexpr u16 kFirmwareDebugPort = 0x402;
 
 inline constexpr u16 kPvpanicPort = 0x505;
+// The configuration device: selector and data, and 4 ports further on, DMA.
+inline constexpr u16 kFwCfgPort = 0x510;
+inline constexpr u16 kFwCfgPorts = 12;
 
 // ISA interrupt lines.
 inline constexpr unsigned kIrqPit = 0;

@@ -65,6 +65,14 @@ Bytes pvpanic() {
                      {aml::name("_HID", aml::string("QEMU0001")), resources({aml::io(kPvpanicPort, 1)})});
 }
 
+/// The configuration device, as QEMU describes it. Nobody needs to show it to a user.
+Bytes fw_cfg() {
+  constexpr u64 kPresentWorkingHidden = 0xb;
+  return aml::device("FWCF", {aml::name("_HID", aml::string("QEMU0002")),
+                              aml::name("_STA", aml::integer(kPresentWorkingHidden)),
+                              resources({aml::io(kFwCfgPort, kFwCfgPorts)})});
+}
+
 Bytes floppy_controller() {
   return isa_device("FDC0", "PNP0700", 0,
                     {aml::io(kFloppyPort + 2, kFloppyPorts - 2), aml::io(kFloppyPort7, 1),
@@ -78,13 +86,14 @@ Bytes isa_bridge(const AcpiConfig& config) {
       isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
       isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
       isa_device("KBD", "PNP0303", 0, {aml::io(0x60, 1), aml::io(0x64, 1), aml::irq(kIrqKeyboard)}),
-      isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}),
       isa_device("COM1", "PNP0501", 1, {aml::io(kCom1Port, 8), aml::irq(kIrqCom1)}),
       isa_device("COM2", "PNP0501", 2, {aml::io(kCom2Port, 8), aml::irq(kIrqCom2)}),
       pvpanic(),
+      fw_cfg(),
       isa_device("MBRD", "PNP0C02", 0,
                  {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
   };
+  if (config.ps2_mouse) parts.push_back(isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}));
   if (config.floppy) parts.push_back(floppy_controller());
   return aml::device("ISA", parts);
 }

@@ -1,54 +1,22 @@
 #include "machine/tables/acpi_tables.h"
 
-#include <algorithm>
-#include <initializer_list>
-#include <numeric>
 #include <span>
 #include <string_view>
 
 #include "common/bits.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/tables/table_bytes.h"
 
 namespace reprise::machine {
 namespace {
-
-/// Table bytes, written field after field.
-class TableWriter {
- public:
-  TableWriter& u8s(std::initializer_list<u8> values) {
-    bytes_.insert(bytes_.end(), values);
-    return *this;
-  }
-  TableWriter& le(u64 value, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; ++i) bytes_.push_back(static_cast<u8>(value >> (8 * i)));
-    return *this;
-  }
-  TableWriter& text(std::string_view value) {
-    bytes_.insert(bytes_.end(), value.begin(), value.end());
-    return *this;
-  }
-  TableWriter& zeros(std::size_t count) {
-    bytes_.insert(bytes_.end(), count, 0);
-    return *this;
-  }
-  /// Generic address structure, 5.2.3.2.
-  enum class Space : u8 { Memory = 0, Io = 1 };
-  TableWriter& address(Space space, u8 bit_width, u64 address) {
-    return u8s({static_cast<u8>(space), bit_width, 0, 0}).le(address, 8);
-  }
-  std::vector<u8> take() { return std::move(bytes_); }
-
- private:
-  std::vector<u8> bytes_;
-};
 
 constexpr u32 kChecksumOffset = 9;  // in every table with a standard header
 constexpr u32 kBodyOffset = 36;
 
 /// System description table header (5.2.6) without its checksum, and `body`.
 std::vector<u8> table(std::string_view signature, u8 revision, const std::vector<u8>& body) {
-  TableWriter writer;
+  TableBytes writer;
   writer.text(signature).le(kBodyOffset + body.size(), 4).u8s({revision, 0});
   writer.text("REPRIS").text("REPRISPC").le(1, 4);  // OEM id, OEM table id and revision
   writer.text("RPRS").le(1, 4);                     // creator id and revision
@@ -70,9 +38,9 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   constexpr u32 kFlagSleepButtonIsDevice = 1u << 5;
   constexpr u32 kFlagResetRegister = 1u << 10;
   constexpr u16 kNoCState = 0xffff;
-  using Space = TableWriter::Space;
+  using Space = TableBytes::Space;
 
-  TableWriter w;
+  TableBytes w;
   w.le(facs_offset, 4).le(dsdt_offset, 4);
   w.u8s({0, 0});     // reserved; preferred profile: unspecified
   w.le(kIrqSci, 2);  // SCI_INT
@@ -99,7 +67,7 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
 
 /// 5.2.10. No checksum, no standard header.
 std::vector<u8> facs() {
-  TableWriter w;
+  TableBytes w;
   w.text("FACS").le(64, 4).zeros(56);
   return w.take();
 }
@@ -111,7 +79,7 @@ std::vector<u8> madt(const AcpiConfig& config) {
   constexpr u16 kConforms = 0;
   constexpr u16 kActiveHighLevel = 1 | 3 << 2;
   constexpr u8 kAllProcessors = 0xff;
-  TableWriter w;
+  TableBytes w;
   w.le(kLapicPhys, 4).le(kPcAtCompatible, 4);
   for (std::size_t i = 0; i < config.apic_ids.size(); ++i) {
     w.u8s({0, 8, static_cast<u8>(i), config.apic_ids[i]}).le(kEnabled, 4);
@@ -125,8 +93,8 @@ std::vector<u8> madt(const AcpiConfig& config) {
 
 /// IA-PC HPET specification 1.0a, 3.2.4.
 std::vector<u8> hpet(const AcpiConfig& config) {
-  TableWriter w;
-  w.le(config.hpet_block_id, 4).address(TableWriter::Space::Memory, 64, kHpetPhys);
+  TableBytes w;
+  w.le(config.hpet_block_id, 4).address(TableBytes::Space::Memory, 64, kHpetPhys);
   w.u8s({0}).le(0x80, 2).u8s({0});  // number, minimum tick of periodic mode, no page protection
   return table("HPET", 1, w.take());
 }
@@ -134,7 +102,7 @@ std::vector<u8> hpet(const AcpiConfig& config) {
 /// RSDT, 5.2.7, and XSDT, 5.2.8.
 std::vector<u8> root_table(std::string_view signature, unsigned entry_bytes,
                            const std::vector<u32>& entries) {
-  TableWriter w;
+  TableBytes w;
   for (const u32 offset : entries) w.le(offset, entry_bytes);
   return table(signature, 1, w.take());
 }
@@ -144,7 +112,7 @@ constexpr u32 kRsdpBytes = 36;
 constexpr u32 kRsdpRsdt = 16;
 constexpr u32 kRsdpXsdt = 24;
 std::vector<u8> rsdp(u32 rsdt_offset, u32 xsdt_offset) {
-  TableWriter w;
+  TableBytes w;
   w.text("RSD PTR ").u8s({0}).text("REPRIS").u8s({2}).le(rsdt_offset, 4);
   w.le(kRsdpBytes, 4).le(xsdt_offset, 8).u8s({0}).zeros(3);
   return w.take();
@@ -209,8 +177,7 @@ AcpiTables place_acpi_tables(AcpiImage image, u64 phys) {
   for (const AcpiImage::Pointer& pointer : image.pointers)
     add_to_field(part(pointer.part).subspan(pointer.offset, pointer.bytes), tables_phys);
   for (const AcpiImage::Checksum& sum : image.checksums) {
-    const auto range = part(sum.part).subspan(sum.first, sum.bytes);
-    part(sum.part)[sum.offset] = static_cast<u8>(-std::accumulate(range.begin(), range.end(), 0));
+    make_sum_zero(part(sum.part).subspan(sum.first, sum.bytes), sum.offset - sum.first);
   }
   AcpiTables placed{
       .phys = phys, .bytes = std::move(image.rsdp), .facs_phys = tables_phys + image.facs_offset};

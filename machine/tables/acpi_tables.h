@@ -20,6 +20,8 @@ struct AcpiConfig {
   bool floppy = false;
   /// The machine can resume from S3.
   bool suspend = false;
+  /// There is a mouse at the keyboard controller.
+  bool ps2_mouse = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.
   u32 pci_window_phys = 0;
 };

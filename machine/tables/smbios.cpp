@@ -4,7 +4,9 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "common/bits.h"
 #include "machine/layout/memory_map.h"
+#include "machine/tables/table_bytes.h"
 
 namespace reprise::machine {
 namespace {
@@ -190,6 +192,19 @@ SmbiosTables build_smbios(const SmbiosConfig& config) {
   out.tables = s.take();
   out.anchor = anchor(s, out.tables.size());
   return out;
+}
+
+std::vector<u8> place_smbios(const SmbiosTables& smbios, u64 phys) {
+  constexpr u64 kAlignment = 16;
+  constexpr std::size_t kIntermediateAnchor = 16;  // "_DMI_", with a checksum of its own
+  std::vector<u8> bytes = smbios.anchor;
+  const u64 tables_phys = align_up(phys + bytes.size(), kAlignment);
+  for (unsigned i = 0; i < 4; ++i) bytes[24 + i] = static_cast<u8>(tables_phys >> (8 * i));
+  make_sum_zero(std::span(bytes).subspan(kIntermediateAnchor), 5);
+  make_sum_zero(bytes, 4);
+  bytes.resize(tables_phys - phys);
+  bytes.insert(bytes.end(), smbios.tables.begin(), smbios.tables.end());
+  return bytes;
 }
 
 }  // namespace reprise::machine

@@ -21,4 +21,8 @@ struct SmbiosTables {
 
 SmbiosTables build_smbios(const SmbiosConfig& config);
 
+/// The entry point structure with the tables behind it, for guest-physical address `phys`: 16-byte aligned, in the
+/// area that guests search (F0000h to FFFFFh).
+std::vector<u8> place_smbios(const SmbiosTables& smbios, u64 phys);
+
 }  // namespace reprise::machine

@@ -4,6 +4,7 @@
 #include "devices/misc/debug_port.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
+#include "devices/misc/smbus_host.h"
 #include "devices/misc/test_device.h"
 #include "tests/devices/test_board.h"
 
@@ -164,6 +165,25 @@ TEST(MiscNoise, EveryPortTakesAnything) {
     control.requests.clear();
   }
   EXPECT_FALSE(host.text.empty());
+}
+
+TEST(SmbusHostTest, ACommandEndsAsNobodyAnswers) {
+  SmbusHost host;
+  EXPECT_EQ(in8(host, 0), 0x00) << "idle";
+  out8(host, 4, 0xa1);
+  out8(host, 3, 0x05);
+  out8(host, 2, 0x48);  // byte data, start
+  EXPECT_EQ(in8(host, 0), 0x04) << "device error, not busy";
+  EXPECT_EQ(in8(host, 2), 0x08) << "start reads as 0";
+  EXPECT_EQ(in8(host, 4), 0xa1);
+  SmbusHost other;
+  ASSERT_TRUE(load(other, saved(host)));
+  EXPECT_EQ(in8(other, 0), 0x04);
+  out8(host, 0, 0x04);
+  EXPECT_EQ(in8(host, 0), 0x00);
+  other.reset(ResetKind::Warm);
+  EXPECT_EQ(in8(other, 0), 0x00);
+  EXPECT_EQ(in8(other, 4), 0x00);
 }
 
 }  // namespace

@@ -130,5 +130,15 @@ TEST(Aml, NamesIntegersAndIds) {
   EXPECT_EQ(aml::eisa_id("PNP0A03"), (aml::Bytes{0x0c, 0x41, 0xd0, 0x0a, 0x03}));
 }
 
+TEST(AcpiTables, AMouseIsNamedWhenThereIsOne) {
+  const auto names_mouse = [](bool mouse) {
+    const std::vector<u8> aml = dsdt_aml({.apic_ids = {0}, .ps2_mouse = mouse});
+    const std::vector<u8> name = {'M', 'O', 'U', '_'};
+    return !std::ranges::search(aml, name).empty();
+  };
+  EXPECT_FALSE(names_mouse(false));
+  EXPECT_TRUE(names_mouse(true));
+}
+
 }  // namespace
 }  // namespace reprise::machine

@@ -53,6 +53,7 @@ TEST_F(BootMultiboot, LoadsElf) {
   EXPECT_EQ(result.value().mode, EntryMode::Flat32);
   EXPECT_EQ(result.value().rip, 0x10000cu);
   EXPECT_EQ(result.value().rax, 0x2badb002u);
+  EXPECT_EQ(result.value().code_selector, 0x08);
   EXPECT_EQ(read32(0x100000), kMagic);
   EXPECT_EQ(read32(0x100020), 0u);
 
@@ -92,6 +93,51 @@ TEST_F(BootMultiboot, PassesModulesWithTheirArguments) {
   EXPECT_EQ(read_string(read32(modules + 8)), one.path() + " a=1,b");
   EXPECT_EQ(read_string(read32(modules + 16)), "second");
   EXPECT_EQ(read_string(read32(modules + 24)), two.path());
+}
+
+TEST_F(BootMultiboot, SegmentsBelow1MiBLoadAndWhatIsToldKeepsClear) {
+  std::vector<u8> image = elf32();
+  put<u32>(image, 52 + 12, 0x8000);
+  put<u32>(image, 52 + 20, 0x2800);
+  const TemporaryFile module("module");
+  request.initrd_path = module.path();
+  const Result<EntryState> result = load_image(image, request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(read32(0x8000), kMagic);
+  const u64 info = result.value().rbx;
+  EXPECT_EQ(info, 0xb000u);
+  EXPECT_EQ(read32(read32(info + 24)), kHighMemoryPhys);
+}
+
+TEST_F(BootMultiboot, SegmentsStayOutOfTheBiosDataAreas) {
+  for (const u32 phys : {0x0u, 0x4ffu, 0x9fc00u, 0xa0000u, 0xf0000u}) {
+    std::vector<u8> image = elf32();
+    put<u32>(image, 52 + 12, phys);
+    expect_refused(image, "does not fit into memory");
+  }
+}
+
+TEST_F(BootMultiboot, TheEntryOfAKernelThatIsLinkedHighIsWhereItWasLoaded) {
+  std::vector<u8> image = elf32();
+  put<u32>(image, 24, 0xc010000c);
+  put<u32>(image, 52 + 8, 0xc0100000);
+  const Result<EntryState> result = load_image(image, request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result.value().rip, 0x10000cu);
+}
+
+TEST_F(BootMultiboot, AKernelThatAsksForAModeIsToldOfTheTextScreen) {
+  std::vector<u8> image = elf32();
+  put_header(image, 0x80, 7);
+  const Result<EntryState> result = load_image(image, request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  const u64 info = result.value().rbx;
+  EXPECT_EQ(read32(info) >> 12 & 1, 1u);
+  EXPECT_EQ(read64(info + 88), 0xb8000u);
+  EXPECT_EQ(read32(info + 96), 160u);
+  EXPECT_EQ(read32(info + 100), 80u);
+  EXPECT_EQ(read32(info + 104), 25u);
+  EXPECT_EQ(read(info + 109, Width::Byte), 2u) << "text";
 }
 
 TEST_F(BootMultiboot, RefusesWhatItCannotBoot) {

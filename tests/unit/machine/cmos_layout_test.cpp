@@ -16,7 +16,7 @@ class StoppedClock final : public Clock {
 
 struct Cmos {
   explicit Cmos(u64 ram_bytes, CmosFacts facts) : memory(ram_bytes) {
-    const CmosFacts with_memory{memory, facts.cpus, facts.floppies, facts.boot_order};
+    const CmosFacts with_memory{memory, facts.cpus, facts.floppies, facts.ps2_mouse, facts.boot_order};
     fill_cmos(rtc, with_memory);
   }
   unsigned operator[](u8 index) {
@@ -52,12 +52,13 @@ TEST(CmosLayout, LargeMemory) {
 TEST(CmosLayout, DrivesAndBootOrder) {
   Cmos none(8 * kMiB, {kAnyMemory});
   EXPECT_EQ(none[0x10], 0x00u);
-  EXPECT_EQ(none[0x14], 0x06u);
+  EXPECT_EQ(none[0x14], 0x02u);
   EXPECT_EQ(none[0x3d], 0x12u) << "hard disk, then floppy";
   EXPECT_EQ(none[0x38], 0x30u) << "then CD-ROM";
   Cmos two(8 * kMiB, {.memory = kAnyMemory,
                       .cpus = 4,
                       .floppies = {FloppyType::K1440, FloppyType::K360},
+                      .ps2_mouse = true,
                       .boot_order = {BootDevice::Floppy, BootDevice::None, BootDevice::None}});
   EXPECT_EQ(two[0x10], 0x41u);
   EXPECT_EQ(two[0x14], 0x47u);
