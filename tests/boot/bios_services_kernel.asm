@@ -1,12 +1,24 @@
-; A Multiboot kernel that goes back to real mode and prints on COM1 what the BIOS's data and services say; it ends by
-; jumping to the reset vector.
+; A Multiboot kernel (with -DMULTIBOOT2, of the second) that goes back to real mode and prints on COM1 what the BIOS's data
+; and services say; it ends by jumping to the reset vector.
 org 0x8000
 bits 32
 header:
+%ifdef MULTIBOOT2
+  dd 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
+  dw 2, 0                       ; addresses
+  dd 24, header, header, 0, 0
+  dw 3, 0                       ; entry
+  dd 12, start, 0
+  dw 0, 0                       ; end
+  dd 8
+%else
   dd 0x1badb002, 0x00010003, -(0x1badb002 + 0x00010003)
   dd header, header, 0, 0, start
+%endif
+header_end:
 
 start:
+  mov edi, eax
   mov ebp, cs
   mov ebx, ds
   mov esp, 0x8000
@@ -28,6 +40,14 @@ bits 16
   mov es, ax
   mov ss, ax
   lidt [idt_pointer]
+
+  mov si, magic
+  call print
+  mov eax, edi
+  shr eax, 16
+  call hex
+  mov ax, di
+  call line
 
   mov si, selectors
   call print
@@ -128,6 +148,7 @@ hex:                            ; AX as four digits
   pop cx
   ret
 
+magic: db 'magic ', 0
 selectors: db 'selectors ', 0
 blank: db ' ', 0
 base: db 'base ', 0

@@ -52,12 +52,13 @@ def old_protocols(options, folder):
 def services(options, folder):
     """A Multiboot kernel goes back to real mode and asks the BIOS."""
     kernel = folder / "kernel"
-    assemble("bios_services_kernel.asm", kernel)
-    code, console, messages = run(options, ["--kernel", kernel, "--memory", "64M"], folder)
-    want = ["selectors 0008 0010", "base 027f", "equipment 0422", "extended fc00", "entries 0006", "ticks run", "vector 21 returns",
-            "reset"]
-    lines = [line for line in console.replace("\r", "").split("\n") if line]
-    runner.expect(lines == want and "reset" in messages, f"code {code}: {messages}{lines}")
+    for magic, defines in (("2badb002", ()), ("36d76289", ("-DMULTIBOOT2",))):
+        assemble("bios_services_kernel.asm", kernel, *defines)
+        code, console, messages = run(options, ["--kernel", kernel, "--memory", "64M"], folder)
+        want = [f"magic {magic}", "selectors 0008 0010", "base 027f", "equipment 0422", "extended fc00", "entries 0006",
+                "ticks run", "vector 21 returns", "reset"]
+        lines = [line for line in console.replace("\r", "").split("\n") if line]
+        runner.expect(lines == want and "reset" in messages, f"code {code}: {messages}{lines}")
 
 
 def disks_without_acpi(options, folder):
