@@ -38,8 +38,8 @@ u64 first_line_reaching(u64 offset) {
 
 }  // namespace
 
-BlockCache::BlockCache(mmu::CodePages& code_pages)
-    : code_pages_(code_pages), buckets_(kFirstBuckets, nullptr) {
+BlockCache::BlockCache(mmu::CodePages& code_pages, u64 max_bytes)
+    : code_pages_(code_pages), max_bytes_(max_bytes), buckets_(kFirstBuckets, nullptr) {
   code_pages.add_listener(*this);
 }
 
@@ -67,8 +67,14 @@ void BlockCache::link(Block* block, unsigned which, u64 phys) {
 }
 
 Block* BlockCache::insert(Block* block) {
-  if (cached_insns_ + block->count > kMaxCachedInsns) flush();
-  cached_insns_ += block->count;
+  if (generation_bytes_ > max_bytes_ / kGenerations) {
+    ++generation_;
+    generation_bytes_ = 0;
+  }
+  while (cached_bytes_ + bytes_of(*block) > max_bytes_ && count_ != 0) drop_oldest();
+  block->generation = generation_;
+  generation_bytes_ += bytes_of(*block);
+  cached_bytes_ += bytes_of(*block);
   if (++count_ * 2 > buckets_.size()) grow();
   Block*& head = buckets_[bucket(block->phys, block->mode)];
   block->next = head;
@@ -118,13 +124,28 @@ void BlockCache::bury(Block* block) {
   if (listener_ != nullptr) listener_->block_removed(*block);
   block->next = removed_;
   removed_ = block;
-  cached_insns_ -= block->count;
+  cached_bytes_ -= bytes_of(*block);
   --count_;
 }
 
 void BlockCache::remove(Block* block) {
   unlink(block);
   bury(block);
+}
+
+void BlockCache::drop_oldest() {
+  const auto age = [this](const Block& block) { return static_cast<u16>(generation_ - block.generation); };
+  u16 oldest = 0;
+  for (const Block* bucket : buckets_)
+    for (const Block* block = bucket; block != nullptr; block = block->next)
+      oldest = std::max(oldest, age(*block));
+  for (Block* bucket : buckets_) {
+    for (Block* block = bucket; block != nullptr;) {
+      Block* const next = block->next;
+      if (age(*block) == oldest) remove(block);
+      block = next;
+    }
+  }
 }
 
 void BlockCache::free_removed() {
@@ -137,12 +158,12 @@ void BlockCache::free_removed() {
 
 void BlockCache::suspend(Block* block) {
   unlink(block);
-  cached_insns_ -= block->count;
+  cached_bytes_ -= bytes_of(*block);
   --count_;
   if (listener_ != nullptr) listener_->block_suspended(*block);
   dormant_.put(block, [this](Block* given_up) {
     // It counts as cached until it is buried.
-    cached_insns_ += given_up->count;
+    cached_bytes_ += bytes_of(*given_up);
     ++count_;
     bury(given_up);
   });
@@ -204,7 +225,7 @@ void BlockCache::flush() {
     }
   }
   dormant_.clear([this](Block* block) {
-    cached_insns_ += block->count;
+    cached_bytes_ += bytes_of(*block);
     ++count_;
     bury(block);
   });

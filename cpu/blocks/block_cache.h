@@ -4,7 +4,8 @@
 // is a block of its own. Blocks are found through a hash table that grows with them, and by page through
 // lists for each 64-byte line of it. A store into a block (CodePages tells us) unlinks it at once; its memory
 // stays until the engine next asks for a block, so the running block may overwrite itself. In pages where
-// that happens, blocks are kept for the case that their bytes come back (dormant_blocks.h).
+// that happens, blocks are kept for the case that their bytes come back (dormant_blocks.h). When memory for
+// blocks is full those that were decoded first go.
 #pragma once
 
 #include <array>
@@ -30,7 +31,9 @@ class BlockListener {
 
 class BlockCache final : public mmu::CodeListener {
  public:
-  explicit BlockCache(mmu::CodePages& code_pages);
+  /// Memory for blocks, at most.
+  static constexpr u64 kMaxBytes = u64{320} << 20;
+  explicit BlockCache(mmu::CodePages& code_pages, u64 max_bytes = kMaxBytes);
 
   /// At most one; outlives the cache's use.
   void set_listener(BlockListener& listener) { listener_ = &listener; }
@@ -62,12 +65,14 @@ class BlockCache final : public mmu::CodeListener {
   void remember(Block* block, std::span<const u8> bytes);
 
   u64 blocks() const { return count_; }
+  /// Of memory that they take.
+  u64 bytes() const { return cached_bytes_; }
   u64 invalidations() const { return invalidations_; }
   u64 revivals() const { return revivals_; }
 
  private:
-  /// Decoded instructions kept at most; beyond it the whole cache starts anew.
-  static constexpr u64 kMaxCachedInsns = 4u << 20;
+  /// Into so many parts the memory is divided by the time of insertion.
+  static constexpr u64 kGenerations = 8;
   static constexpr u64 kFirstBuckets = 1u << 14;
 
   /// The blocks in a page, by the line of their first byte there.
@@ -91,8 +96,11 @@ class BlockCache final : public mmu::CodeListener {
   /// Unlinks a block whose bytes are written, and keeps it.
   void suspend(Block* block);
   void free_removed();
+  void drop_oldest();
+  static u64 bytes_of(const Block& block) { return sizeof(Block) + block.count * sizeof(Insn); }
 
   mmu::CodePages& code_pages_;
+  const u64 max_bytes_;
   BlockListener* listener_ = nullptr;
   BlockPool pool_;
   std::vector<Block*> buckets_;  // a power of two, at least twice the blocks
@@ -100,7 +108,9 @@ class BlockCache final : public mmu::CodeListener {
   DormantBlocks dormant_;
   Block* removed_ = nullptr;
   u64 count_ = 0;
-  u64 cached_insns_ = 0;
+  u64 cached_bytes_ = 0;
+  u16 generation_ = 0;        // of new blocks
+  u64 generation_bytes_ = 0;  // inserted in this one
   u64 invalidations_ = 0;
   u64 revivals_ = 0;
 };

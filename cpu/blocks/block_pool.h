@@ -38,6 +38,7 @@ struct Block {
   u64 second_phys = ~u64{0};  // of the second page, for an instruction that crosses pages
   u32 bytes = 0;
   bool remembered = false;  // DormantBlocks has a copy of its bytes
+  u16 generation = 0;       // BlockCache: when it was inserted
   u32 uses = 0;             // for an engine that translates: how often it asked for the block
   BlockInsns insns;
 

@@ -197,6 +197,31 @@ TEST_F(BlockCacheTest, MemoryOfRemovedBlocksServesNewOnesAfterCollect) {
   EXPECT_EQ(add(0x2000, 3), old);
 }
 
+TEST_F(BlockCacheTest, TheOldestGoWhenThereAreTooMany) {
+  constexpr u64 kMaxBytes = 1u << 20;
+  mmu::CodePages own_pages;
+  BlockCache small(own_pages, kMaxBytes);
+  u64 added = 0;
+  const auto add_one = [&] {
+    Block* block = small.make(1);
+    block->phys = 0x10 * added++;
+    block->bytes = 1;
+    small.insert(block);
+  };
+  const auto there = [&](u64 index) { return small.find(0x10 * index, ModeKey{}) != nullptr; };
+  do {
+    add_one();
+  } while (there(0));
+  u64 first = 0;
+  while (!there(first)) ++first;
+  EXPECT_LT(first, added / 4);
+  for (u64 i = first; i < added; ++i) ASSERT_TRUE(there(i)) << i;
+  for (u64 i = 10 * added; i > 0; --i) add_one();
+  EXPECT_EQ(small.blocks() * (sizeof(Block) + sizeof(Insn)), small.bytes());
+  EXPECT_LE(small.bytes(), kMaxBytes);
+  EXPECT_GT(small.bytes(), kMaxBytes * 3 / 4);
+}
+
 TEST_F(BlockCacheTest, FlushForgetsEverything) {
   for (u64 i = 0; i < 1000; ++i) add(i * 0x40, 5);
   cache.flush();
