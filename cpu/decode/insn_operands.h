@@ -14,6 +14,10 @@ enum class Access : u8 { None, Read, Write, ReadWrite, Immediate, Address };
 constexpr bool reads(Access access) { return access == Access::Read || access == Access::ReadWrite; }
 constexpr bool writes(Access access) { return access == Access::Write || access == Access::ReadWrite; }
 
+/// What becomes of operand 0 as a general register, where it is a sum with what it was: of one or less one, of operand 1, or
+/// (LEA) of the parts of an address.
+enum class Sum : u8 { None, Increment, Decrement, Add, Subtract, Address };
+
 /// Bit n for general register n in encoding order, and some more.
 using RegisterSet = u32;
 inline constexpr RegisterSet kRegisterXmm0 = 1u << 16;
@@ -22,11 +26,12 @@ inline constexpr RegisterSet kRegisterSt0 = 1u << 18;      // as numbered before
 inline constexpr RegisterSet kRegisterSt1 = 1u << 19;
 
 struct Operands {
-  Access access[4] = {};              // by explicit operand; forms may have fewer
-  Access alone = Access::None;        // of operand 0 when there is no other; None: as in `access`
-  Access before_two = Access::None;   // of operand 0 when two more follow; None: as in `access`
-  u8 third_bytes = 0;                 // of operand 2 in memory when that is no whole vector: M8 to M128
-  u16 traits = 0;                     // bits below
+  Access access[4] = {};             // by explicit operand; forms may have fewer
+  Access alone = Access::None;       // of operand 0 when there is no other; None: as in `access`
+  Access before_two = Access::None;  // of operand 0 when two more follow; None: as in `access`
+  u8 third_bytes = 0;                // of operand 2 in memory when that is no whole vector: M8 to M128
+  u16 traits = 0;                    // bits below
+  Sum sum = Sum::None;
   RegisterSet reads = 0, writes = 0;  // implicitly: all of a register or a part; a form may touch fewer
   RegisterSet loads = 0, stores = 0;  // general registers that address implicit memory operands
 
@@ -39,6 +44,10 @@ struct Operands {
   static constexpr u16 kImplicitIfAlone = 1u << 6;
   static constexpr u16 kSystem = 1u << 7;
   static constexpr u16 kX87Control = 1u << 8;
+  static constexpr u16 kRelative = 1u << 9;
+  static constexpr u16 kMayKeepFlags = 1u << 10;
+  static constexpr u16 kMayFault = 1u << 11;
+  static constexpr u16 kVendor = 1u << 12;
 
   constexpr bool has(u16 trait) const { return (traits & trait) != 0; }
 
@@ -47,6 +56,7 @@ struct Operands {
       if (a.access[i] == Access::None) a.access[i] = b.access[i];
     a.third_bytes |= b.third_bytes;
     a.traits |= b.traits;
+    if (a.sum == Sum::None) a.sum = b.sum;
     a.reads |= b.reads;
     a.writes |= b.writes;
     a.loads |= b.loads;
@@ -110,6 +120,17 @@ constexpr Operands by_count(const Operands& one, const Operands& two, const Oper
 }
 constexpr Operands by_count(const Operands& one, const Operands& two) { return by_count(one, two, two); }
 
+constexpr Operands sum(Sum kind) {
+  Operands operands;
+  operands.sum = kind;
+  return operands;
+}
+inline constexpr Operands INCREMENTS = sum(Sum::Increment), DECREMENTS = sum(Sum::Decrement),
+                          ADDS = sum(Sum::Add), SUBTRACTS = sum(Sum::Subtract), ADDRESS = sum(Sum::Address);
+
+/// Operand 0 as an immediate is where a jump or call leads to, relative to the next instruction.
+inline constexpr Operands RELATIVE = trait(Operands::kRelative);
+
 // --- Memory -----------------------------------------------------------------------------------------------------
 // Decoding knows the sizes of operands 0 and 1. Operand 2 in memory has the size of the vector, or where registers are
 // general the operand size, unless the row says otherwise. A register in its place is an XMM one then.
@@ -167,6 +188,12 @@ inline constexpr Operands POPS = in(SP) | out(SP) | loads(SP);
 /// Acts on, or depends on, what no column names: segment, control and debug registers, modes, translations, MSRs, the
 /// clock, ports.
 inline constexpr Operands SYSTEM = trait(Operands::kSystem);
+/// Some operands (a count of 0) leave all status flags as they are.
+inline constexpr Operands MAY_KEEP_FLAGS = trait(Operands::kMayKeepFlags);
+/// Raises exceptions that no check of the row tells of, by the values of operands or by the mode.
+inline constexpr Operands MAY_FAULT = trait(Operands::kMayFault);
+/// Results in special cases are those of Intel processors, where those of other vendors differ: docs/undefined.md.
+inline constexpr Operands VENDOR = trait(Operands::kVendor);
 /// x87 instructions that are not the last one FIP, FDP and FOP tell of. SDM 1 8.1.8.
 inline constexpr Operands CONTROL = trait(Operands::kX87Control);
 

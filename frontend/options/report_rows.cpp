@@ -46,7 +46,7 @@ constexpr RunOption kReportRows[] = {
     {.name = "--count-host-insns",
      .shown = Shown::Name,
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",
-     .more = "Generated code is slower then. jit/host_insn_counts.h says what is counted.",
+     .more = "Generated code is slower then. jit/host/host_insn_counts.h says what is counted.",
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
     {.name = "--dump-screen",
      .value = "FILE",

@@ -1,4 +1,4 @@
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include "cpu/decode/insn_table.h"
 #include "cpu/decode/mnemonic.h"
 #include "cpu/engine/interpret.h"
-#include "jit/resolve_jump.h"
-#include "jit/translation_unit.h"
+#include "jit/engine/resolve_jump.h"
+#include "jit/host/translation_unit.h"
 
 namespace reprise::jit {
 
@@ -202,7 +202,7 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   const bool noted = notes_.wants_listing(block, linear);
   Listing listing;
   auto region = std::make_unique<Region>(block);
-  TranslationUnit unit = make_unit(block, source_.cache(), options_.passes);
+  TranslationUnit unit = make_unit(block, source_.cache(), options_.passes, *host_);
   unit.region = region.get();
   std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
   translating_ += std::chrono::steady_clock::now() - begun;

@@ -58,11 +58,11 @@
 
 #include "cpu/blocks/block_source.h"
 #include "cpu/engine/engine.h"
-#include "jit/host_backend.h"
+#include "jit/engine/jump_tables.h"
+#include "jit/engine/translation_notes.h"
+#include "jit/engine/translation_pace.h"
+#include "jit/host/host_backend.h"
 #include "jit/jit_options.h"
-#include "jit/jump_tables.h"
-#include "jit/translation_notes.h"
-#include "jit/translation_pace.h"
 
 namespace reprise::jit {
 

@@ -1,4 +1,4 @@
-#include "jit/jump_tables.h"
+#include "jit/engine/jump_tables.h"
 
 #include "common/check.h"
 

@@ -1,9 +1,9 @@
 // Compiled without vector registers (CMakeLists.txt).
-#include "jit/resolve_jump.h"
+#include "jit/engine/resolve_jump.h"
 
 #include "cpu/blocks/block_cache.h"
 #include "cpu/core/cpu.h"
-#include "jit/jump_tables.h"
+#include "jit/engine/jump_tables.h"
 
 namespace reprise::jit {
 

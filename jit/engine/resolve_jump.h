@@ -1,7 +1,7 @@
 // What generated code calls on the host's vector registers as they are.
 #pragma once
 
-#include "jit/jit_context.h"
+#include "jit/host/jit_context.h"
 #include "mmu/tlb.h"
 
 namespace reprise::jit {

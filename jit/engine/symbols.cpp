@@ -1,4 +1,4 @@
-#include "jit/symbols.h"
+#include "jit/engine/symbols.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "jit/translation_notes.h"
+#include "jit/engine/translation_notes.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

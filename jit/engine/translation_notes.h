@@ -6,9 +6,9 @@
 #include <span>
 
 #include "cpu/blocks/block_cache.h"
+#include "jit/engine/symbols.h"
+#include "jit/host/listing.h"
 #include "jit/jit_options.h"
-#include "jit/listing.h"
-#include "jit/symbols.h"
 
 namespace reprise::jit {
 

@@ -6,17 +6,15 @@
 #include <optional>
 #include <span>
 
-#include "jit/jit_context.h"
+#include "jit/host/jit_context.h"
+#include "jit/host/listing.h"
+#include "jit/host/translation_unit.h"
 #include "jit/jit_options.h"
-#include "jit/listing.h"
-#include "jit/translation_unit.h"
 
 namespace reprise::jit {
 
-class HostBackend {
+class HostBackend : public HostTraits {
  public:
-  virtual ~HostBackend() = default;
-
   /// Before everything below: makes the code that all regions share, which it returns. `calls` stay what they
   /// are; the layout of `cpu` holds for every processor.
   virtual std::span<const u8> prepare(cpu::Cpu& cpu, const HostCalls& calls) = 0;

@@ -1,4 +1,4 @@
-#include "jit/host_insn_counts.h"
+#include "jit/host/host_insn_counts.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cpu/blocks/block_cache.h"
-#include "jit/host_insn_counts.h"
+#include "jit/host/host_insn_counts.h"
 
 namespace reprise::jit {
 

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "cpu/blocks/block_cache.h"
-#include "jit/plan.h"
+#include "jit/jit_options.h"
+#include "jit/plan/plan.h"
 #include "mmu/tlb.h"
 
 namespace reprise::jit {
@@ -30,7 +31,7 @@ inline bool segmented_code(cpu::ModeKey mode) {
 struct SuccessorHint {
   u64 page_offset = 0;
   u32 insns = 0;
-  bool flags_dead = false;  // flags_dead_at_entry()
+  bool flags_dead = false;  // as TranslationUnit::flags_dead_at_entry
 };
 
 struct TranslationUnit {
@@ -42,6 +43,7 @@ struct TranslationUnit {
   /// Physical address of the page after that of the first byte, when the code, a single instruction then,
   /// crosses into it.
   std::optional<u64> second_page;
+  /// Nobody sees the status flags that the code is entered with.
   bool flags_dead_at_entry = false;
   Plan plan;
   std::vector<SuccessorHint> successors;  // of the ends of conditional jumps, what is known
@@ -50,7 +52,17 @@ struct TranslationUnit {
   const SuccessorHint* successor(u64 page_offset) const;
 };
 
-/// The unit for `block`, whose neighbours are in `blocks`.
-TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes);
+/// What is asked about a kind of host before there is a unit.
+class HostTraits {
+ public:
+  virtual ~HostTraits() = default;
+  /// Whether code for `block` begins with checks that may leave it, behind which the flags it was entered with must be
+  /// there.
+  virtual bool checks_at_head(const cpu::Block& block) const = 0;
+};
+
+/// The unit for `block`, whose neighbours are in `blocks`, for `host`.
+TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes,
+                          const HostTraits& host);
 
 }  // namespace reprise::jit

@@ -1,20 +1,14 @@
 // Dead flags: where the status flags need not be what they should, because instructions that touch registers
 // only and cannot fail come next, and one of them writes all of them before any reads one. Whoever jumps
 // there need not save them.
-#include <algorithm>
-
 #include "cpu/decode/insn_table.h"
-#include "jit/insn_effects.h"
-#include "jit/insn_forms.h"
 #include "jit/passes/passes.h"
-#include "jit/translation_unit.h"
+#include "jit/plan/insn_effects.h"
 
 namespace reprise::jit {
 namespace {
 
-using cpu::Form;
 using cpu::Insn;
-using cpu::Mnemonic;
 
 enum class Effect : u8 {
   None,        // reads none, and nobody looks at them
@@ -22,50 +16,13 @@ enum class Effect : u8 {
   Unknown
 };
 
-/// The form is one of general registers, with an immediate or without.
-bool registers_only(const Insn& in) {
-  switch (in.form) {
-    case Form::R:
-    case Form::RI: return general_operand(in, 0);
-    case Form::RR: return general_operand(in, 0) && general_operand(in, 1);
-    default: return false;
-  }
-}
-
-/// Emitted for certain, as instructions on registers that cannot fail.
-bool certain(const Insn& in) {
-  if (raises(in)) return false;
-  switch (in.mnemonic) {
-    case Mnemonic::ADD:
-    case Mnemonic::SUB:
-    case Mnemonic::CMP:
-    case Mnemonic::TEST:
-    case Mnemonic::AND:
-    case Mnemonic::OR:
-    case Mnemonic::XOR: return registers_only(in) && (in.form != Form::RI || immediate_fits(in, in.size0));
-    case Mnemonic::MOV:
-    case Mnemonic::MOVZX:
-    case Mnemonic::MOVSX:
-    case Mnemonic::MOVSXD:
-    case Mnemonic::INC:
-    case Mnemonic::DEC: return registers_only(in);
-    case Mnemonic::LEA: return in.size0 >= 4 && plain_address(in) && general_operand(in, 0);
-    case Mnemonic::NOP: return true;
-    default: return false;
-  }
-}
-
+// That an instruction is left to its handler does not matter: it neither reads flags nor ends the run, and what it finds
+// of them is overwritten behind it all the same.
 Effect effect_of(const Insn& in) {
   const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
-  if (!certain(in) || (row.tested & cpu::kRflagsStatus) != 0) return Effect::Unknown;
+  if (!registers_only(in) || (row.tested & cpu::kRflagsStatus) != 0) return Effect::Unknown;
   const bool all = ((row.written | row.undefined) & cpu::kRflagsStatus) == cpu::kRflagsStatus;
-  return all ? Effect::Overwrites : Effect::None;
-}
-
-/// Code for it may need registers besides the general ones, which may be refused at the block's head.
-bool needs_host_registers(const Insn& in, PassSet passes) {
-  return (passes.has(Pass::Vectors) && on_vector_registers(in)) ||
-         (passes.has(Pass::X87) && x87_row(in.mnemonic));
+  return all && !row.operands.has(cpu::Operands::kMayKeepFlags) ? Effect::Overwrites : Effect::None;
 }
 
 }  // namespace
@@ -79,11 +36,7 @@ void find_dead_flags(std::span<const Insn> insns, Plan& plan) {
   }
 }
 
-bool flags_dead_at_entry(const cpu::Block& block, PassSet passes) {
-  if (block.crosses_page() || segmented_code(block.mode)) return false;
-  const std::span<const Insn> insns(block.insns.get(), block.count);
-  if (std::ranges::any_of(insns, [&](const Insn& in) { return needs_host_registers(in, passes); }))
-    return false;
+bool flags_dead_at_entry(std::span<const Insn> insns) {
   for (const Insn& in : insns) {
     const Effect effect = effect_of(in);
     if (effect != Effect::None) return effect == Effect::Overwrites;

@@ -1,5 +1,3 @@
-#include "jit/plan.h"
-
 #include "jit/passes/passes.h"
 
 namespace reprise::jit {

@@ -2,18 +2,23 @@
 // entry for each of them; they know nothing of the host, and each can be left out (--no-pass).
 #pragma once
 
-#include "cpu/blocks/block_pool.h"
-#include "jit/plan.h"
+#include <span>
+
+#include "jit/jit_options.h"
+#include "jit/plan/plan.h"
 
 namespace reprise::jit {
+
+/// The plan for instructions that run one after the other, of 64-bit or 32-bit code; by the passes that
+/// `passes` has.
+Plan make_plan(std::span<const cpu::Insn> insns, PassSet passes);
 
 /// Plan::groups, and which access is in which.
 void find_probe_groups(std::span<const cpu::Insn> insns, Plan& plan);
 
 /// PlannedInsn::flags_dead.
 void find_dead_flags(std::span<const cpu::Insn> insns, Plan& plan);
-/// Whether that is so for the first instruction of `block`, and code for the block certainly gets that far:
-/// it has no checks at its head that may leave it.
-bool flags_dead_at_entry(const cpu::Block& block, PassSet passes);
+/// Whether that is so for the first of them.
+bool flags_dead_at_entry(std::span<const cpu::Insn> insns);
 
 }  // namespace reprise::jit

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "jit/insn_effects.h"
 #include "jit/passes/passes.h"
+#include "jit/plan/insn_effects.h"
 
 namespace reprise::jit {
 namespace {

@@ -1,8 +1,9 @@
-#include "jit/insn_effects.h"
+#include "jit/plan/insn_effects.h"
 
 #include "cpu/decode/insn_facts.h"
 #include "cpu/decode/mnemonic.h"
 #include "cpu/state/state.h"
+#include "jit/plan/insn_forms.h"
 
 namespace reprise::jit {
 namespace {
@@ -15,6 +16,7 @@ using cpu::Mnemonic;
 using cpu::OperandKind;
 using cpu::Operands;
 using cpu::RegClass;
+using cpu::Sum;
 
 constexpr u32 kStackPointer = 1u << cpu::RSP;
 constexpr u32 kFramePointer = 1u << cpu::RBP;
@@ -47,21 +49,18 @@ std::optional<i32> add_constant(const Insn& in, i64 amount) {
 
 /// What an instruction that writes operand 0, general register `gpr`, adds to it.
 std::optional<i32> added_to_first(const Insn& in, unsigned gpr) {
-  switch (in.mnemonic) {
-    case Mnemonic::INC: return add_constant(in, 1);
-    case Mnemonic::DEC: return add_constant(in, -1);
-    case Mnemonic::ADD:
-      if (in.form != Form::RI) return std::nullopt;
-      return add_constant(in, static_cast<i64>(in.imm));
-    case Mnemonic::SUB:
-      if (in.form != Form::RI) return std::nullopt;
-      return add_constant(in, -static_cast<i64>(in.imm));
-    case Mnemonic::LEA:
-      if (in.base / 8 != gpr || in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in))
-        return std::nullopt;
-      return add_constant(in, in.disp);
-    default: return std::nullopt;
+  const bool immediate = in.form == Form::RI;
+  switch (row_of(in).operands.sum) {
+    case Sum::None: return std::nullopt;
+    case Sum::Increment: return add_constant(in, 1);
+    case Sum::Decrement: return add_constant(in, -1);
+    case Sum::Add: return immediate ? add_constant(in, static_cast<i64>(in.imm)) : std::nullopt;
+    case Sum::Subtract: return immediate ? add_constant(in, -static_cast<i64>(in.imm)) : std::nullopt;
+    case Sum::Address: break;
   }
+  if (in.base / 8 != gpr || in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in))
+    return std::nullopt;
+  return add_constant(in, in.disp);
 }
 
 /// What a push or a pop adds to rSP. RET ends its block: nothing asks.
@@ -103,6 +102,17 @@ bool effects_known(const Insn& in) {
   return row.jit != cpu::Jit::Body && !row.operands.has(Operands::kSystem) &&
          (memory & ~(kStackPointer | kFramePointer)) == 0 &&
          registers_are(in, [](RegClass each) { return each == RegClass::Gpr; });
+}
+
+bool registers_only(const Insn& in) {
+  const InsnRow& row = row_of(in);
+  if (raises(in) || row.checks != cpu::kCheckNone || !effects_known(in)) return false;
+  if ((row.operands.loads | row.operands.stores) != 0 || row.operands.has(Operands::kMayFault)) return false;
+  for (unsigned i = 0; i < 4; ++i) {
+    const Access access = cpu::operand_access(in, i);
+    if (cpu::operand_kind(in, i) == OperandKind::Mem && (reads(access) || writes(access))) return false;
+  }
+  return true;
 }
 
 std::optional<i32> change_of(const Insn& in, unsigned gpr) {

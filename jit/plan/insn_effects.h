@@ -30,6 +30,10 @@ bool x87_row(cpu::Mnemonic mnemonic);
 /// instruction nor one that touches translations, modes or the outside.
 bool effects_known(const cpu::Insn& in);
 
+/// `in` touches general registers and status flags only, and does not fail: it always goes on behind it, and nobody can look
+/// at the guest in between.
+bool registers_only(const cpu::Insn& in);
+
 /// What `in`, whose effects are known, does to register `gpr`: adds a constant, or makes it unknown (no value).
 std::optional<i32> change_of(const cpu::Insn& in, unsigned gpr);
 

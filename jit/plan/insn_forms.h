@@ -35,26 +35,14 @@ inline bool immediate_fits(const cpu::Insn& in, unsigned bytes) {
   return value == static_cast<i32>(value);
 }
 
-inline bool in_run(const cpu::Insn& in, cpu::Mnemonic first, cpu::Mnemonic last) {
-  return in.mnemonic >= first && in.mnemonic <= last;
-}
-inline bool conditional_jump(const cpu::Insn& in) {
-  return in_run(in, cpu::Mnemonic::JO, cpu::Mnemonic::JNLE);
-}
-
 /// Jumps and calls with a target relative to the next instruction, which Insn::imm is.
 inline bool relative_branch(const cpu::Insn& in) {
-  if (in.form != cpu::Form::I) return false;
-  switch (in.mnemonic) {
-    case cpu::Mnemonic::JMP:
-    case cpu::Mnemonic::CALL:
-    case cpu::Mnemonic::JECXZ:
-    case cpu::Mnemonic::JRCXZ:
-    case cpu::Mnemonic::LOOP:
-    case cpu::Mnemonic::LOOPE:
-    case cpu::Mnemonic::LOOPNE: return true;
-    default: return conditional_jump(in);
-  }
+  return in.form == cpu::Form::I && cpu::insn_row(in.mnemonic).operands.has(cpu::Operands::kRelative);
+}
+/// Those that look at status flags only.
+inline bool conditional_jump(const cpu::Insn& in) {
+  const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
+  return relative_branch(in) && row.tested != 0 && row.operands.reads == 0;
 }
 
 }  // namespace reprise::jit

@@ -2,11 +2,9 @@
 // the host; made by the passes of jit/passes/.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "cpu/core/insn.h"
-#include "jit/jit_options.h"
 
 namespace reprise::jit {
 
@@ -34,9 +32,5 @@ struct Plan {
   std::vector<PlannedInsn> insns;
   std::vector<ProbeGroup> groups;
 };
-
-/// The plan for instructions that run one after the other, of 64-bit or 32-bit code; by the passes that
-/// `passes` has.
-Plan make_plan(std::span<const cpu::Insn> insns, PassSet passes);
 
 }  // namespace reprise::jit

@@ -1,4 +1,4 @@
-#include "jit/plan_text.h"
+#include "jit/plan/plan_text.h"
 
 #include <fmt/format.h>
 

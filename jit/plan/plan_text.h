@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "jit/plan.h"
+#include "jit/plan/plan.h"
 
 namespace reprise::jit {
 

@@ -2,11 +2,19 @@
 
 #include <algorithm>
 
+#include "jit/plan/insn_forms.h"
 #include "jit/x64/emitter.h"
+#include "jit/x64/vector.h"
+#include "jit/x64/x87.h"
 
 namespace reprise::jit {
 namespace x64 {
 namespace {
+
+/// Code for `in` is on registers that the block's head has to acquire.
+bool needs_registers(const cpu::Insn& in, PassSet passes) {
+  return !raises(in) && (vector_registers(in, passes) != HostRegisters::General || takes_x87(in, passes));
+}
 
 /// More than any region takes.
 constexpr std::size_t kRoomForARegion = 64u << 10;
@@ -28,6 +36,12 @@ void Backend::enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view)
 }
 
 bool Backend::has_room() const { return std::min(arena_.room(), arena_.room_cold()) >= kRoomForARegion; }
+
+bool Backend::checks_at_head(const cpu::Block& block) const {
+  if (block.crosses_page() || segmented_code(block.mode)) return true;
+  return std::any_of(block.insns.get(), block.insns.get() + block.count,
+                     [&](const cpu::Insn& in) { return needs_registers(in, options_.passes); });
+}
 
 u32 Backend::enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) {
   using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget);

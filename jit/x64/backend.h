@@ -1,7 +1,7 @@
 // Backend: the HostBackend of x86-64 hosts.
 #pragma once
 
-#include "jit/host_backend.h"
+#include "jit/host/host_backend.h"
 #include "jit/x64/code_arena.h"
 #include "jit/x64/stubs.h"
 #include "jit/x64/translator.h"
@@ -25,6 +25,7 @@ class Backend final : public HostBackend {
   unsigned part() const override { return arena_.part(); }
   void begin_part(unsigned part) override { arena_.begin_part(part); }
   bool has_room() const override;
+  bool checks_at_head(const cpu::Block& block) const override;
   std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing) override {
     return translator_->translate(unit, listing);
   }

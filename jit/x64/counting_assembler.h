@@ -1,7 +1,7 @@
 // An assembler that counts what it emits: by what it is for, in the piece of code that it belongs to.
 #pragma once
 
-#include "jit/host_insn_counts.h"
+#include "jit/host/host_insn_counts.h"
 #include "jit/x64/emitter.h"
 
 namespace reprise::jit::x64 {

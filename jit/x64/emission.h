@@ -1,8 +1,8 @@
 // Emission: what all parts of the emission of one region share.
 #pragma once
 
+#include "jit/host/translation_unit.h"
 #include "jit/jit_options.h"
-#include "jit/translation_unit.h"
 #include "jit/x64/counting_assembler.h"
 #include "jit/x64/host_flags.h"
 #include "jit/x64/stubs.h"

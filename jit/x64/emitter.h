@@ -2,7 +2,7 @@
 //
 //     rsp  a Frame                     rbp  the Cpu, plus kCpuBias
 //     r10  instructions left           rax  guest status flags, as `lahf; seto al` leaves them
-//     r14, r15  scratch                r9   of the open probe group (jit/plan.h)
+//     r14, r15  scratch                r9   of the open probe group (jit/plan/plan.h)
 //     xmm0 to xmm15 or ymm0 to ymm15, MXCSR, x87: the guest's while Frame::owned_* say so (vector_state.h)
 //     rcx rdx rbx rsi rdi r8           the guest's registers of the same name
 //     r12 r13 r11                      guest rax, rsp, rbp

@@ -53,7 +53,7 @@ void Exits::look_up(const Label& miss) {
   } else {
     a_.jae(miss);
   }
-  // Tables of code addresses by offset in the page: jit/jump_tables.h.
+  // Tables of code addresses by offset in the page: jit/engine/jump_tables.h.
   a_.mov(kScratch1, tlb_.entry(Access::Fetch, offsetof(TlbEntry, delta)));
   a_.mov(kScratch1.r32(), x86::dword_ptr(kScratch1, kScratch0, 2));
   flags_.lost();

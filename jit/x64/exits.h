@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "jit/region.h"
+#include "jit/host/region.h"
 #include "jit/x64/emission_parts.h"
 
 namespace reprise::jit::x64 {

@@ -110,34 +110,54 @@ bool crc32(BlockEmitter& e, const Insn& in) {
   return true;
 }
 
+using Emit = bool (*)(BlockEmitter& e, const Insn& in);
+
+template <InstId Id, Flags Effect>
+bool three_operands(BlockEmitter& e, const Insn& in) {
+  return three(e, in, Id, Effect);
+}
+template <InstId Id>
+bool two_operands(BlockEmitter& e, const Insn& in) {
+  return two(e, in, Id);
+}
+template <InstId Id>
+bool add_with_carry(BlockEmitter& e, const Insn& in) {
+  return emit_binary(e, in, Id, Flags::Merged, true);
+}
+
+struct BmiRow {
+  Mnemonic mnemonic;
+  Features::Id feature;  // of the host
+  Emit emit;
+};
+constexpr BmiRow kRows[] = {
+    {Mnemonic::ANDN, Features::kBMI, three_operands<Inst::kIdAndn, Flags::Made>},
+    {Mnemonic::BEXTR, Features::kBMI, three_operands<Inst::kIdBextr, Flags::Made>},
+    {Mnemonic::BLSI, Features::kBMI, two_operands<Inst::kIdBlsi>},
+    {Mnemonic::BLSMSK, Features::kBMI, two_operands<Inst::kIdBlsmsk>},
+    {Mnemonic::BLSR, Features::kBMI, two_operands<Inst::kIdBlsr>},
+    {Mnemonic::TZCNT, Features::kBMI, two_operands<Inst::kIdTzcnt>},
+    {Mnemonic::LZCNT, Features::kLZCNT, two_operands<Inst::kIdLzcnt>},
+    {Mnemonic::POPCNT, Features::kPOPCNT, two_operands<Inst::kIdPopcnt>},
+    {Mnemonic::BZHI, Features::kBMI2, three_operands<Inst::kIdBzhi, Flags::Made>},
+    {Mnemonic::MULX, Features::kBMI2, mulx},
+    {Mnemonic::PDEP, Features::kBMI2, three_operands<Inst::kIdPdep, Flags::Untouched>},
+    {Mnemonic::PEXT, Features::kBMI2, three_operands<Inst::kIdPext, Flags::Untouched>},
+    {Mnemonic::RORX, Features::kBMI2, three_operands<Inst::kIdRorx, Flags::Untouched>},
+    {Mnemonic::SARX, Features::kBMI2, three_operands<Inst::kIdSarx, Flags::Untouched>},
+    {Mnemonic::SHLX, Features::kBMI2, three_operands<Inst::kIdShlx, Flags::Untouched>},
+    {Mnemonic::SHRX, Features::kBMI2, three_operands<Inst::kIdShrx, Flags::Untouched>},
+    {Mnemonic::ADCX, Features::kADX, add_with_carry<Inst::kIdAdcx>},
+    {Mnemonic::ADOX, Features::kADX, add_with_carry<Inst::kIdAdox>},
+    {Mnemonic::MOVBE, Features::kMOVBE, movbe},
+    {Mnemonic::CRC32, Features::kSSE4_2, crc32},
+};
+
 }  // namespace
 
 bool emit_bmi(BlockEmitter& e, const Insn& in) {
-  switch (in.mnemonic) {
-    case Mnemonic::ANDN: return host_has(Features::kBMI) && three(e, in, Inst::kIdAndn, Flags::Made);
-    case Mnemonic::BEXTR: return host_has(Features::kBMI) && three(e, in, Inst::kIdBextr, Flags::Made);
-    case Mnemonic::BLSI: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsi);
-    case Mnemonic::BLSMSK: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsmsk);
-    case Mnemonic::BLSR: return host_has(Features::kBMI) && two(e, in, Inst::kIdBlsr);
-    case Mnemonic::TZCNT: return host_has(Features::kBMI) && two(e, in, Inst::kIdTzcnt);
-    case Mnemonic::LZCNT: return host_has(Features::kLZCNT) && two(e, in, Inst::kIdLzcnt);
-    case Mnemonic::POPCNT: return host_has(Features::kPOPCNT) && two(e, in, Inst::kIdPopcnt);
-    case Mnemonic::BZHI: return host_has(Features::kBMI2) && three(e, in, Inst::kIdBzhi, Flags::Made);
-    case Mnemonic::MULX: return host_has(Features::kBMI2) && mulx(e, in);
-    case Mnemonic::PDEP: return host_has(Features::kBMI2) && three(e, in, Inst::kIdPdep, Flags::Untouched);
-    case Mnemonic::PEXT: return host_has(Features::kBMI2) && three(e, in, Inst::kIdPext, Flags::Untouched);
-    case Mnemonic::RORX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdRorx, Flags::Untouched);
-    case Mnemonic::SARX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdSarx, Flags::Untouched);
-    case Mnemonic::SHLX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdShlx, Flags::Untouched);
-    case Mnemonic::SHRX: return host_has(Features::kBMI2) && three(e, in, Inst::kIdShrx, Flags::Untouched);
-    case Mnemonic::ADCX:
-      return host_has(Features::kADX) && emit_binary(e, in, Inst::kIdAdcx, Flags::Merged, true);
-    case Mnemonic::ADOX:
-      return host_has(Features::kADX) && emit_binary(e, in, Inst::kIdAdox, Flags::Merged, true);
-    case Mnemonic::MOVBE: return host_has(Features::kMOVBE) && movbe(e, in);
-    case Mnemonic::CRC32: return host_has(Features::kSSE4_2) && crc32(e, in);
-    default: return false;
-  }
+  const BmiRow* const row = find_row(kRows, in.mnemonic);
+  return row != nullptr && host_has(row->feature) && row->emit(e, in);
 }
 
 }  // namespace reprise::jit::x64

@@ -4,7 +4,7 @@
 #include "common/bits.h"
 #include "cpu/decode/mnemonic.h"
 #include "cpu/system/segments.h"
-#include "jit/insn_forms.h"
+#include "jit/plan/insn_forms.h"
 #include "jit/x64/block_emitter.h"
 
 namespace reprise::jit::x64 {
@@ -31,6 +31,18 @@ bool emit_branch(BlockEmitter& e, const Insn& in);
 bool emit_bmi(BlockEmitter& e, const Insn& in);
 bool emit_misc(BlockEmitter& e, const Insn& in);
 bool emit_string(BlockEmitter& e, const Insn& in);
+
+inline bool in_run(const Insn& in, Mnemonic first, Mnemonic last) {
+  return in.mnemonic >= first && in.mnemonic <= last;
+}
+
+/// The row of a table of rows that each begin with their mnemonic; nullptr: none.
+template <class Row, std::size_t kRows>
+const Row* find_row(const Row (&rows)[kRows], Mnemonic mnemonic) {
+  for (const Row& row : rows)
+    if (row.mnemonic == mnemonic) return &row;
+  return nullptr;
+}
 
 inline bool word_to_qword(unsigned bytes) { return bytes == 2 || bytes == 4 || bytes == 8; }
 

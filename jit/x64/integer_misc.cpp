@@ -9,7 +9,7 @@ namespace {
 constexpr u32 kFlagsInRax = 0xd500;
 constexpr u32 kFixedInRax = 0x0200;
 
-bool lahf(BlockEmitter& e) {
+bool lahf(BlockEmitter& e, const Insn&) {
   if (!host_has(asmjit::CpuFeatures::X86::kBMI2)) return false;
   const Gp accumulator = e.regs.reg(cpu::RAX, 8);
   e.flags.save();
@@ -20,7 +20,7 @@ bool lahf(BlockEmitter& e) {
   return true;
 }
 
-bool sahf(BlockEmitter& e) {
+bool sahf(BlockEmitter& e, const Insn&) {
   e.flags.save();
   e.a.mov(scratch0(4), e.regs.reg(cpu::RAX, 4));
   e.a.and_(scratch0(4), kFlagsInRax);
@@ -42,72 +42,96 @@ void read_tsc(BlockEmitter& e) {
   e.flags.lost();
 }
 
-bool rdtsc(BlockEmitter& e, bool with_aux) {
+enum class TscAux : u8 { No, Yes };
+
+template <TscAux Aux>
+bool rdtsc(BlockEmitter& e, const Insn&) {
   if (e.mode().has(cpu::ModeKey::kTsd)) return false;
   read_tsc(e);
   e.a.mov(e.regs.reg(cpu::RAX, 4), kScratch0.r32());
   e.a.mov(e.regs.reg(cpu::RDX, 8), kScratch0);
   e.a.shr(e.regs.reg(cpu::RDX, 8), 32);
-  if (with_aux) e.a.mov(e.regs.reg(cpu::RCX, 4), e.regs.field(&e.context.cpu.state.tsc_aux, 4));
+  if (Aux == TscAux::Yes) e.a.mov(e.regs.reg(cpu::RCX, 4), e.regs.field(&e.context.cpu.state.tsc_aux, 4));
   return true;
 }
 
-bool read_segment_base(BlockEmitter& e, const Insn& in, cpu::SegmentIndex seg) {
+template <cpu::SegmentIndex Seg>
+bool read_segment_base(BlockEmitter& e, const Insn& in) {
   const unsigned bytes = in.size0;
   if (!e.mode().has(cpu::ModeKey::kFsgsbase) || in.form != Form::R || bytes < 4 || !operands_ok(in))
     return false;
   const unsigned dst = gpr_of(in, 0);
   const Gp host = e.regs.result(dst, bytes);
-  Mem base = e.regs.segment_base(seg);
+  Mem base = e.regs.segment_base(Seg);
   base.setSize(bytes);
   e.a.mov(host, base);
   e.regs.assign_result(dst, bytes, host);
   return true;
 }
 
+/// CLC, STC, CMC: on flags that are in the host's.
+template <InstId Id>
+bool carry(BlockEmitter& e, const Insn&) {
+  e.flags.need();
+  e.a.emit(Id);
+  e.flags.made();
+  return true;
+}
+
+/// A bit of RFLAGS that the host's flags do not have.
+template <u64 Bit, bool Value>
+bool assign_bit(BlockEmitter& e, const Insn&) {
+  e.flags.save();
+  if (Value)
+    e.a.or_(e.regs.rflags(), static_cast<i32>(Bit));
+  else
+    e.a.and_(e.regs.rflags(), ~static_cast<i32>(Bit));
+  e.flags.lost();
+  return true;
+}
+
+bool cli(BlockEmitter& e, const Insn& in) {
+  return e.mode().has(cpu::ModeKey::kIoplOk) && assign_bit<cpu::kRflagsIf, false>(e, in);
+}
+
+bool nothing(BlockEmitter&, const Insn&) { return true; }
+
+struct MiscRow {
+  Mnemonic mnemonic;
+  bool (*emit)(BlockEmitter& e, const Insn& in);
+};
+constexpr MiscRow kRows[] = {
+    {Mnemonic::CLC, carry<Inst::kIdClc>},
+    {Mnemonic::STC, carry<Inst::kIdStc>},
+    {Mnemonic::CMC, carry<Inst::kIdCmc>},
+    {Mnemonic::CLD, assign_bit<cpu::kRflagsDf, false>},
+    {Mnemonic::STD, assign_bit<cpu::kRflagsDf, true>},
+    {Mnemonic::CLI, cli},
+    {Mnemonic::RDTSC, rdtsc<TscAux::No>},
+    {Mnemonic::RDTSCP, rdtsc<TscAux::Yes>},
+    {Mnemonic::LAHF, lahf},
+    {Mnemonic::SAHF, sahf},
+    {Mnemonic::RDFSBASE, read_segment_base<cpu::FS>},
+    {Mnemonic::RDGSBASE, read_segment_base<cpu::GS>},
+    {Mnemonic::NOP, nothing},
+    {Mnemonic::PAUSE, nothing},
+    {Mnemonic::SERIALIZE, nothing},
+    {Mnemonic::LFENCE, nothing},
+    {Mnemonic::MFENCE, nothing},
+    {Mnemonic::SFENCE, nothing},
+    {Mnemonic::PREFETCH, nothing},
+    {Mnemonic::PREFETCHW, nothing},
+    {Mnemonic::PREFETCHNTA, nothing},
+    {Mnemonic::PREFETCHT0, nothing},
+    {Mnemonic::PREFETCHT1, nothing},
+    {Mnemonic::PREFETCHT2, nothing},
+};
+
 }  // namespace
 
 bool emit_misc(BlockEmitter& e, const Insn& in) {
-  switch (in.mnemonic) {
-    case Mnemonic::CLC: e.flags.need(), e.a.clc(), e.flags.made(); return true;
-    case Mnemonic::STC: e.flags.need(), e.a.stc(), e.flags.made(); return true;
-    case Mnemonic::CMC: e.flags.need(), e.a.cmc(), e.flags.made(); return true;
-    case Mnemonic::CLD:
-      e.flags.save();
-      e.a.and_(e.regs.rflags(), ~static_cast<i32>(cpu::kRflagsDf));
-      e.flags.lost();
-      return true;
-    case Mnemonic::STD:
-      e.flags.save();
-      e.a.or_(e.regs.rflags(), static_cast<i32>(cpu::kRflagsDf));
-      e.flags.lost();
-      return true;
-    case Mnemonic::CLI:
-      if (!e.mode().has(cpu::ModeKey::kIoplOk)) return false;
-      e.flags.save();
-      e.a.and_(e.regs.rflags(), ~static_cast<i32>(cpu::kRflagsIf));
-      e.flags.lost();
-      return true;
-    case Mnemonic::RDTSC: return rdtsc(e, false);
-    case Mnemonic::RDTSCP: return rdtsc(e, true);
-    case Mnemonic::LAHF: return lahf(e);
-    case Mnemonic::SAHF: return sahf(e);
-    case Mnemonic::RDFSBASE: return read_segment_base(e, in, cpu::FS);
-    case Mnemonic::RDGSBASE: return read_segment_base(e, in, cpu::GS);
-    case Mnemonic::NOP:
-    case Mnemonic::PAUSE:
-    case Mnemonic::SERIALIZE:
-    case Mnemonic::LFENCE:
-    case Mnemonic::MFENCE:
-    case Mnemonic::SFENCE:
-    case Mnemonic::PREFETCH:
-    case Mnemonic::PREFETCHW:
-    case Mnemonic::PREFETCHNTA:
-    case Mnemonic::PREFETCHT0:
-    case Mnemonic::PREFETCHT1:
-    case Mnemonic::PREFETCHT2: return true;
-    default: return false;
-  }
+  const MiscRow* const row = find_row(kRows, in.mnemonic);
+  return row != nullptr && row->emit(e, in);
 }
 
 }  // namespace reprise::jit::x64

@@ -1,8 +1,8 @@
 // Operands: memory operands of the guest's instructions as host operands, with the probes that make them so:
-// one for each access, or one for a group of them (jit/plan.h).
+// one for each access, or one for a group of them (jit/plan/plan.h).
 #pragma once
 
-#include "jit/insn_forms.h"
+#include "jit/plan/insn_forms.h"
 #include "jit/x64/emission_parts.h"
 
 namespace reprise::jit::x64 {

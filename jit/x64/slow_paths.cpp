@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "common/check.h"
-#include "jit/insn_effects.h"
+#include "jit/plan/insn_effects.h"
 
 namespace reprise::jit::x64 {
 

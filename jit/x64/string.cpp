@@ -188,59 +188,42 @@ void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
 static_assert(kHostOfGuest[cpu::RCX] == Gp::kIdCx && kHostOfGuest[cpu::RSI] == Gp::kIdSi &&
               kHostOfGuest[cpu::RDI] == Gp::kIdDi);
 
-enum class Operation : u8 { Movs, Stos, Lods, Scas, Cmps };
+using Emit = void (*)(BlockEmitter& e, const Insn& in, unsigned bytes);
 
-bool string(BlockEmitter& e, const Insn& in, Operation operation, unsigned bytes) {
-  if (!plain_string(in)) return false;
-  const bool many = in.has(kAnyRep);
-  // A segment with a base would have other page offsets.
-  const bool emitted =
-      operation == Operation::Stos || (operation == Operation::Movs && in.seg == cpu::kSegFlat);
-  if (many && !emitted) return false;
-  check_upper_halves(e, in);
-  if (many) {
-    if (operation == Operation::Movs)
-      rep_movs(e, in, bytes);
-    else
-      rep_stos(e, in, bytes);
-    return true;
-  }
-  switch (operation) {
-    case Operation::Movs: movs(e, in, bytes); break;
-    case Operation::Stos: stos(e, in, bytes); break;
-    case Operation::Lods: lods(e, in, bytes); break;
-    case Operation::Scas: scas(e, in, bytes); break;
-    case Operation::Cmps: cmps(e, in, bytes); break;
-  }
-  return true;
+struct StringRow {
+  Mnemonic mnemonic;
+  u8 bytes;
+  Emit one;
+  Emit many;  // with REP; nullptr: the handler's
+};
+constexpr StringRow kRows[] = {
+    {Mnemonic::MOVSB, 1, movs, rep_movs},        {Mnemonic::MOVSW, 2, movs, rep_movs},
+    {Mnemonic::MOVSD_STRING, 4, movs, rep_movs}, {Mnemonic::MOVSQ, 8, movs, rep_movs},
+    {Mnemonic::STOSB, 1, stos, rep_stos},        {Mnemonic::STOSW, 2, stos, rep_stos},
+    {Mnemonic::STOSD, 4, stos, rep_stos},        {Mnemonic::STOSQ, 8, stos, rep_stos},
+    {Mnemonic::LODSB, 1, lods, nullptr},         {Mnemonic::LODSW, 2, lods, nullptr},
+    {Mnemonic::LODSD, 4, lods, nullptr},         {Mnemonic::LODSQ, 8, lods, nullptr},
+    {Mnemonic::SCASB, 1, scas, nullptr},         {Mnemonic::SCASW, 2, scas, nullptr},
+    {Mnemonic::SCASD, 4, scas, nullptr},         {Mnemonic::SCASQ, 8, scas, nullptr},
+    {Mnemonic::CMPSB, 1, cmps, nullptr},         {Mnemonic::CMPSW, 2, cmps, nullptr},
+    {Mnemonic::CMPSD_STRING, 4, cmps, nullptr},  {Mnemonic::CMPSQ, 8, cmps, nullptr},
+};
+
+/// The source's segment is flat, or there is no source: one with a base would have other page offsets.
+bool flat_source(const Insn& in) {
+  return (cpu::insn_row(in.mnemonic).operands.loads & 1u << cpu::RSI) == 0 || in.seg == cpu::kSegFlat;
 }
 
 }  // namespace
 
 bool emit_string(BlockEmitter& e, const Insn& in) {
-  switch (in.mnemonic) {
-    case Mnemonic::MOVSB: return string(e, in, Operation::Movs, 1);
-    case Mnemonic::MOVSW: return string(e, in, Operation::Movs, 2);
-    case Mnemonic::MOVSD_STRING: return string(e, in, Operation::Movs, 4);
-    case Mnemonic::MOVSQ: return string(e, in, Operation::Movs, 8);
-    case Mnemonic::STOSB: return string(e, in, Operation::Stos, 1);
-    case Mnemonic::STOSW: return string(e, in, Operation::Stos, 2);
-    case Mnemonic::STOSD: return string(e, in, Operation::Stos, 4);
-    case Mnemonic::STOSQ: return string(e, in, Operation::Stos, 8);
-    case Mnemonic::LODSB: return string(e, in, Operation::Lods, 1);
-    case Mnemonic::LODSW: return string(e, in, Operation::Lods, 2);
-    case Mnemonic::LODSD: return string(e, in, Operation::Lods, 4);
-    case Mnemonic::LODSQ: return string(e, in, Operation::Lods, 8);
-    case Mnemonic::SCASB: return string(e, in, Operation::Scas, 1);
-    case Mnemonic::SCASW: return string(e, in, Operation::Scas, 2);
-    case Mnemonic::SCASD: return string(e, in, Operation::Scas, 4);
-    case Mnemonic::SCASQ: return string(e, in, Operation::Scas, 8);
-    case Mnemonic::CMPSB: return string(e, in, Operation::Cmps, 1);
-    case Mnemonic::CMPSW: return string(e, in, Operation::Cmps, 2);
-    case Mnemonic::CMPSD_STRING: return string(e, in, Operation::Cmps, 4);
-    case Mnemonic::CMPSQ: return string(e, in, Operation::Cmps, 8);
-    default: return false;
-  }
+  const StringRow* const row = find_row(kRows, in.mnemonic);
+  if (row == nullptr || !plain_string(in)) return false;
+  const bool many = in.has(kAnyRep);
+  if (many && (row->many == nullptr || !flat_source(in))) return false;
+  check_upper_halves(e, in);
+  (many ? row->many : row->one)(e, in, row->bytes);
+  return true;
 }
 
 }  // namespace reprise::jit::x64

@@ -1,7 +1,7 @@
 // The code that all blocks share: the way in, the ways out, calls of handlers, the search for the next block.
 #pragma once
 
-#include "jit/jit_context.h"
+#include "jit/host/jit_context.h"
 #include "jit/x64/code_arena.h"
 #include "mmu/tlb.h"
 

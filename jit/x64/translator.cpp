@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "common/check.h"
-#include "jit/insn_forms.h"
-#include "jit/plan_text.h"
+#include "jit/plan/insn_forms.h"
+#include "jit/plan/plan_text.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
 #include "jit/x64/vector.h"

@@ -10,10 +10,10 @@
 #include <memory>
 #include <optional>
 
+#include "jit/host/listing.h"
+#include "jit/host/region.h"
+#include "jit/host/translation_unit.h"
 #include "jit/jit_options.h"
-#include "jit/listing.h"
-#include "jit/region.h"
-#include "jit/translation_unit.h"
 #include "jit/x64/code_arena.h"
 #include "jit/x64/stubs.h"
 

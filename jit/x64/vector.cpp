@@ -1,7 +1,7 @@
 #include "jit/x64/vector.h"
 
 #include "cpu/decode/insn_facts.h"
-#include "jit/insn_effects.h"
+#include "jit/plan/insn_effects.h"
 #include "jit/x64/vector_table.h"
 
 namespace reprise::jit::x64 {

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "cpu/state/xsave.h"
-#include "jit/jit_context.h"
+#include "jit/host/jit_context.h"
 
 namespace reprise::jit::x64 {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "cpu/decode/insn_table.h"
 #include "cpu/decode/mnemonic.h"
-#include "jit/insn_effects.h"
+#include "jit/plan/insn_effects.h"
 
 namespace reprise::jit::x64 {
 namespace {
@@ -53,17 +53,11 @@ Feature wide_feature(Feature feature) {
   return feature;
 }
 
-/// Which of several NaNs is the result of these is the choice of Intel processors.
-bool dot_product(Mnemonic mnemonic) {
-  return mnemonic == Mnemonic::DPPS || mnemonic == Mnemonic::DPPD || mnemonic == Mnemonic::VDPPS ||
-         mnemonic == Mnemonic::VDPPD;
-}
-
 HostRow make_row(Mnemonic mnemonic) {
   const cpu::InsnRow& row = cpu::insn_row(mnemonic);
   const bool vex = (row.checks & cpu::kCheckAvx) != 0;
   if (!vector_row(mnemonic) || !host_has(row.feature) || (vex && !host_has(Feature::Avx))) return {};
-  if (dot_product(mnemonic) && !asmjit::CpuInfo::host().isVendor("INTEL")) return {};
+  if (!host_agrees(mnemonic)) return {};
   HostRow result;
   result.narrow = host_instruction(mnemonic);
   if (host_has(wide_feature(row.feature))) result.wide = result.narrow;
@@ -77,6 +71,11 @@ std::array<HostRow, kRows> make_table() {
 }
 
 }  // namespace
+
+bool host_agrees(Mnemonic mnemonic) {
+  return !cpu::insn_row(mnemonic).operands.has(cpu::Operands::kVendor) ||
+         asmjit::CpuInfo::host().isVendor("INTEL");
+}
 
 InstId host_instruction(Mnemonic mnemonic) {
   std::string name(cpu::insn_row(mnemonic).name);

@@ -5,7 +5,7 @@
 
 #include "cpu/decode/insn_facts.h"
 #include "cpu/decode/mnemonic.h"
-#include "jit/insn_effects.h"
+#include "jit/plan/insn_effects.h"
 #include "jit/x64/vector_state.h"
 #include "jit/x64/vector_table.h"
 
@@ -25,35 +25,19 @@ constexpr i32 kFcwMasks = 0x3f;
 
 constexpr auto kRows = static_cast<std::size_t>(Mnemonic::Count);
 
-/// Results in special cases are those of Intel processors.
-bool intel_only(Mnemonic mnemonic) {
-  return mnemonic == Mnemonic::FSCALE || mnemonic == Mnemonic::FXTRACT || mnemonic == Mnemonic::FBSTP ||
-         mnemonic == Mnemonic::FXAM;
-}
-
 std::array<InstId, kRows> make_table() {
-  const bool intel_host = asmjit::CpuInfo::host().isVendor("INTEL");
   std::array<InstId, kRows> table{};
   if (!host_keeps_x87()) return table;
   for (std::size_t i = 1; i < kRows; ++i) {
     const auto mnemonic = static_cast<Mnemonic>(i);
-    if (x87_row(mnemonic) && (intel_host || !intel_only(mnemonic))) table[i] = host_instruction(mnemonic);
+    if (x87_row(mnemonic) && host_agrees(mnemonic)) table[i] = host_instruction(mnemonic);
   }
   return table;
 }
 
-/// Either register may be the destination.
+/// Either register may be the destination: so it is where a form with one operand is another matter.
 bool names_both_registers(const Insn& in) {
-  if (in.form != Form::RR) return false;
-  switch (in.mnemonic) {
-    case Mnemonic::FADD:
-    case Mnemonic::FSUB:
-    case Mnemonic::FSUBR:
-    case Mnemonic::FMUL:
-    case Mnemonic::FDIV:
-    case Mnemonic::FDIVR: return true;
-    default: return false;
-  }
+  return in.form == Form::RR && cpu::insn_row(in.mnemonic).operands.alone != cpu::Access::None;
 }
 
 /// 0: not emitted.

@@ -2,7 +2,7 @@
 
 #include "cpu/engine/interp_engine.h"
 #ifdef REPRISE_HAVE_JIT
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #endif
 
 namespace reprise::machine {

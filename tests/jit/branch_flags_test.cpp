@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cpu/engine/interp_engine.h"
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "tests/jit/small_machine.h"
 
 namespace reprise {

@@ -1,8 +1,8 @@
 // Memory for generated code that is full: the oldest goes, and translating again is paid for by running.
 #include <gtest/gtest.h>
 
-#include "jit/jit_engine.h"
-#include "jit/translation_pace.h"
+#include "jit/engine/jit_engine.h"
+#include "jit/engine/translation_pace.h"
 #include "tests/jit/small_machine.h"
 
 namespace reprise {

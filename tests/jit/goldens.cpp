@@ -12,7 +12,7 @@
 
 #include "common/check.h"
 #include "common/log.h"
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "mmu/paging_bits.h"
 #include "tests/jit/small_machine.h"
 

@@ -1,11 +1,11 @@
 // What --count-host-insns counts, against a loop whose host code is known: goldens.txt.
-#include "jit/host_insn_counts.h"
+#include "jit/host/host_insn_counts.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "tests/jit/small_machine.h"
 
 namespace reprise {

@@ -14,7 +14,7 @@
 #include "common/archive.h"
 #include "common/check.h"
 #include "cpu/engine/interp_engine.h"
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "tests/jit/small_machine.h"
 #include "tests/native/random.h"
 

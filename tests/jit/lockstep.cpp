@@ -2,7 +2,7 @@
 // every bit.
 #include <fmt/format.h>
 
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"

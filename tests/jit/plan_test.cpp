@@ -1,5 +1,5 @@
 // The passes of jit/passes/, each as text: instructions before, what is planned for them after.
-#include "jit/plan.h"
+#include "jit/plan/plan.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,8 @@
 
 #include "cpu/decode/decode.h"
 #include "cpu/decode/disassemble.h"
-#include "jit/plan_text.h"
+#include "jit/passes/passes.h"
+#include "jit/plan/plan_text.h"
 #include "tests/jit/small_machine.h"
 
 namespace reprise {
@@ -161,6 +162,25 @@ TEST(DeadFlags, SurviveInstructionsThatWriteSome) {
                        "inc eax | flags dead\n"
                        "add eax, ecx | flags dead\n"
                        "dec ecx\n"});
+}
+
+// A count of 0 would leave them.
+TEST(DeadFlags, AreNotOverwrittenByShifts) {
+  expect(Pass::Flags, {{0xd3, 0xe0, 0x01, 0xc8, 0xd3, 0xe0},
+                       "shl eax, cl\n"
+                       "add eax, ecx\n"
+                       "shl eax, cl\n",
+                       "shl eax, cl | flags dead\n"
+                       "add eax, ecx | flags dead\n"
+                       "shl eax, cl\n"});
+}
+
+TEST(DeadFlags, AreSeenByTheHandlerOfADivideError) {
+  expect(Pass::Flags, {{0xf7, 0xf1, 0x31, 0xc9},
+                       "div ecx\n"
+                       "xor ecx, ecx\n",
+                       "div ecx\n"
+                       "xor ecx, ecx | flags dead\n"});
 }
 
 }  // namespace

@@ -18,7 +18,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "cpu/engine/interp_engine.h"
-#include "jit/jit_engine.h"
+#include "jit/engine/jit_engine.h"
 #include "mmu/paging_bits.h"
 #include "tests/jit/small_machine.h"
 #include "tests/native/random.h"

@@ -1,5 +1,5 @@
 // Names of guest addresses, and lists of passes and dumps.
-#include "jit/symbols.h"
+#include "jit/engine/symbols.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // What a back end is told about a block and those after it.
-#include "jit/translation_unit.h"
+#include "jit/host/translation_unit.h"
 
 #include <gtest/gtest.h>
 
 #include "cpu/blocks/block_source.h"
-#include "jit/passes/passes.h"
+#include "jit/host/host_backend.h"
 #include "tests/jit/small_machine.h"
 
 namespace reprise {
@@ -23,6 +23,16 @@ constexpr u8 kCode[] = {
     0xeb, 0xf3,        // 11: jmp 0
 };
 
+/// A host whose code for a block begins with a check if the test says so.
+class Host final : public jit::HostTraits {
+ public:
+  explicit Host(bool checks = false) : checks_(checks) {}
+  bool checks_at_head(const cpu::Block&) const override { return checks_; }
+
+ private:
+  bool checks_;
+};
+
 class TranslationUnit : public testing::Test {
  protected:
   /// The block at `offset`, decoded when it is not there yet.
@@ -33,9 +43,10 @@ class TranslationUnit : public testing::Test {
     return *block;
   }
   jit::TranslationUnit unit_at(u64 offset) {
-    return jit::make_unit(block_at(offset), source_.cache(), PassSet::all());
+    return jit::make_unit(block_at(offset), source_.cache(), PassSet::all(), host_);
   }
 
+  const Host host_;
   SmallMachine machine_{kCode};
   cpu::BlockSource source_{cpu::default_profile(), machine_.code_pages, 0};
 };
@@ -69,17 +80,25 @@ TEST_F(TranslationUnit, IsACopy) {
   EXPECT_TRUE(unit_at(4).flags_dead_at_entry);
 }
 
-TEST_F(TranslationUnit, AHeadThatMayBeRefusedKeepsTheFlags) {
+TEST_F(TranslationUnit, AHeadThatMayLeaveKeepsTheFlags) {
+  const cpu::Block& block = block_at(4);
+  EXPECT_TRUE(jit::make_unit(block, source_.cache(), PassSet::all(), Host(false)).flags_dead_at_entry);
+  EXPECT_FALSE(jit::make_unit(block, source_.cache(), PassSet::all(), Host(true)).flags_dead_at_entry);
+}
+
+TEST_F(TranslationUnit, TheBackEndChecksAtTheHeadForVectorRegisters) {
   // add ecx, 1; addps xmm0, xmm0; jmp
   constexpr u8 kVector[] = {0x83, 0xc1, 0x01, 0x0f, 0x58, 0xc0, 0xeb, 0x00};
   SmallMachine machine(kVector);
   cpu::BlockSource source(cpu::default_profile(), machine.code_pages, 0);
   const cpu::Block* const block = source.block_at(*machine.cpu, SmallMachine::kCode);
   ASSERT_NE(block, nullptr);
-  PassSet passes = PassSet::all();
-  EXPECT_FALSE(jit::flags_dead_at_entry(*block, passes));
-  passes.remove(Pass::Vectors);
-  EXPECT_TRUE(jit::flags_dead_at_entry(*block, passes));
+  jit::JitOptions options;
+  const std::unique_ptr<jit::HostBackend> host = jit::make_host_backend(options);
+  ASSERT_NE(host, nullptr);
+  EXPECT_TRUE(host->checks_at_head(*block));
+  options.passes.remove(Pass::Vectors);
+  EXPECT_FALSE(host->checks_at_head(*block));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ LAYERS = {
 # Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
+    "jit": ["", "plan", "passes", "host", "x64", "engine"],
     "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "lockstep", "board", "",
                 "monitor"],
 }
@@ -102,7 +103,9 @@ SELF_TEST = [
     ("cpu/decode/decode.cpp", "#include <Zydis/Zydis.h>", 0),
     ("cpu/state/state.h", "#include <Zydis/Zydis.h>", 1),
     ("common/bits.h", "#include <xxhash.h>", 1),
-    ("jit/jit_engine.cpp", '#include "jit/x64/stubs.h"', 1),
+    ("jit/engine/jit_engine.cpp", '#include "jit/x64/stubs.h"', 1),
+    ("jit/passes/dead_flags.cpp", '#include "jit/plan/plan.h"', 0),
+    ("jit/passes/dead_flags.cpp", '#include "jit/host/translation_unit.h"', 1),
     ("jit/x64/backend.cpp", '#include "jit/x64/stubs.h"', 0),
     ("cpu/state/state.h", '#include "state.h"', 1),
     ("cpu/state/state.h", '#include "../mmu/tlb.h"', 1),
