@@ -10,16 +10,19 @@
 
 namespace reprise::test {
 
-inline bool host_is_intel() {
+enum class HostVendor { Intel, Amd, Other };
+
+inline HostVendor host_vendor() {
 #if defined(__x86_64__)
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return false;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return HostVendor::Other;
   const unsigned words[] = {ebx, edx, ecx};
-  return std::memcmp(words, "GenuineIntel", sizeof words) == 0;
-#else
-  return false;
+  if (std::memcmp(words, "GenuineIntel", sizeof words) == 0) return HostVendor::Intel;
+  if (std::memcmp(words, "AuthenticAMD", sizeof words) == 0) return HostVendor::Amd;
 #endif
+  return HostVendor::Other;
 }
+inline bool host_is_intel() { return host_vendor() == HostVendor::Intel; }
 
 }  // namespace reprise::test
 

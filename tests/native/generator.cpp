@@ -102,7 +102,7 @@ constexpr SkippedRow kSkipped[] = {
 /// Rows whose faults leave more traces on the host than here.
 struct TolerantRow {
   Mnemonic mnemonic;
-  u8 tolerance;
+  u32 tolerance;
 };
 constexpr TolerantRow kTolerant[] = {
     {Mnemonic::CALL, kMemoryOnFault},     {Mnemonic::ENTER, kMemoryOnFault},
@@ -116,13 +116,29 @@ constexpr TolerantRow kTolerant[] = {
     {Mnemonic::MOVD, kX87OnFault},        {Mnemonic::MOVQ, kX87OnFault},
 };
 
-u8 tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
-  u8 bits = kExact;
+u32 tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
+  u32 bits = kExact;
   for (const TolerantRow& row : kTolerant) {
     if (row.mnemonic == mnemonic) bits |= row.tolerance;
   }
   if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP && zydis.address_width == 32) bits |= kHighHalvesOnFault;
   return bits;
+}
+
+/// The same on a host of AMD, in addition.
+u32 amd_case_tolerance(Mnemonic mnemonic, const ZydisDecodedInstruction& zydis) {
+  u32 bits = amd_tolerance(mnemonic);
+  if (zydis.meta.category == ZYDIS_CATEGORY_STRINGOP && zydis.address_width == 32) bits |= kHighHalves;
+  // Words that are shifted by more than 16 bits.
+  const bool double_shift = mnemonic == Mnemonic::SHLD || mnemonic == Mnemonic::SHRD;
+  if (double_shift && zydis.operand_width == 16) bits |= kResult;
+  return bits;
+}
+
+/// What is #UD on AMD and a NOP elsewhere: PREFETCHW of a register.
+bool undefined_on_amd(const ZydisDecodedInstruction& zydis) {
+  return zydis.mnemonic == ZYDIS_MNEMONIC_NOP && zydis.opcode_map == ZYDIS_OPCODE_MAP_0F &&
+         zydis.opcode == 0x0d;
 }
 
 bool last_bits_differ(Mnemonic mnemonic) {
@@ -449,7 +465,7 @@ std::string_view skip_reason(Mnemonic mnemonic) {
 }
 
 struct Generator::Impl {
-  Impl() {
+  explicit Impl(Vendor host_vendor) : vendor(host_vendor) {
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
     ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
@@ -661,6 +677,11 @@ struct Generator::Impl {
       draw_bit_offset(random, zydis, operands, draw, *in);
       draw_equal_comparison(random, zydis, draw, memory_linear, *test);
       test->tolerance |= tolerance(mnemonic, zydis);
+      if (vendor == Vendor::Amd) {
+        if (undefined_on_amd(zydis)) return 0;
+        test->tolerance |= amd_case_tolerance(mnemonic, zydis);
+        if (test->tolerance & kVectorAlignment) in->rflags &= ~cpu::kRflagsAc;
+      }
     }
     // A relative branch into itself would never end.
     if (operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && operands[0].imm.is_relative) {
@@ -676,6 +697,7 @@ struct Generator::Impl {
     return kCodeLinear + offset;
   }
 
+  const Vendor vendor;
   ZydisDecoder decoder;
   struct Row {
     bool searched = false;
@@ -686,7 +708,7 @@ struct Generator::Impl {
   std::vector<Usable> usable_rows;
 };
 
-Generator::Generator() : impl_(std::make_unique<Impl>()) {}
+Generator::Generator(Vendor vendor) : impl_(std::make_unique<Impl>(vendor)) {}
 Generator::~Generator() = default;
 
 unsigned Generator::forms(Mnemonic mnemonic) const {
@@ -762,6 +784,7 @@ std::optional<Case> Generator::make_undefined(u64 seed, u64 index) const {
   if (ZYAN_SUCCESS(status)) return std::nullopt;
   test.code_bytes = static_cast<u8>(1 + random.below(sizeof bytes));
   std::memcpy(test.code, bytes, test.code_bytes);
+  if (impl_->vendor == Vendor::Amd) test.tolerance |= kFetch;
   test.rip = kCodeLinear + kCodePages * kPageBytes - test.code_bytes;
   return test;
 }

@@ -9,6 +9,7 @@
 
 #include "cpu/core/insn.h"
 #include "tests/native/case.h"
+#include "tests/native/vendor.h"
 
 namespace reprise::native {
 
@@ -17,7 +18,8 @@ std::string_view skip_reason(cpu::Mnemonic mnemonic);
 
 class Generator {
  public:
-  Generator();
+  /// Cases for a host of `vendor`: what they may differ in.
+  explicit Generator(Vendor vendor = Vendor::Intel);
   ~Generator();
 
   /// Number of operand forms found for a row; 0 when the encoder has none.

@@ -4,16 +4,23 @@
 //
 // Every difference prints a line that reproduces it. Exit code 1 when there is one, or when a row that is not in
 // the skip list has no case.
+#include <cpuid.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
+#include "cpu/decode/insn_table.h"
+#include "cpu/decode/mnemonic.h"
+#include "cpu/profile/cpuid.h"
+#include "cpu/state/state.h"
 #include "tests/host_vendor.h"
 #include "tests/native/case_options.h"
 #include "tests/native/emulator_runner.h"
 #include "tests/native/generator.h"
 #include "tests/native/host_runner.h"
+#include "tests/native/vendor.h"
 
 namespace reprise::native {
 namespace {
@@ -29,17 +36,57 @@ struct Options : CaseOptions {
   u64 show = 3;
   bool list = false;
   bool exact = false;
-  bool intel_only = false;
 };
+
+/// Whether the host offers `feature`: the bits of CPUID that announce it are the guest's.
+bool host_offers(cpu::Feature feature) {
+  struct Leaf {
+    u32 number, subleaf;
+  };
+  constexpr Leaf kLeaves[] = {{1, 0}, {7, 0}, {0xd, 1}, {0x80000001, 0}, {0x80000008, 0}};
+  cpu::CpuProfile without{};
+  without.vendor = cpu::kVendorIntel;
+  cpu::CpuProfile with = without;
+  if (feature == cpu::Feature::Base) return true;
+  with.features.set(static_cast<std::size_t>(feature));
+  for (const Leaf& leaf : kLeaves) {
+    const cpu::CpuidResult absent = cpu::cpuid(without, {}, {}, leaf.number, leaf.subleaf);
+    const cpu::CpuidResult there = cpu::cpuid(with, {}, {}, leaf.number, leaf.subleaf);
+    cpu::CpuidResult host{};
+    __get_cpuid_count(leaf.number, leaf.subleaf, &host.eax, &host.ebx, &host.ecx, &host.edx);
+    const auto lacks = [](u32 with_it, u32 without_it, u32 on_host) {
+      return (with_it & ~without_it & ~on_host) != 0;
+    };
+    // EAX has feature bits in leaf DH only.
+    if ((leaf.number == 0xd && lacks(there.eax, absent.eax, host.eax)) ||
+        lacks(there.ebx, absent.ebx, host.ebx) || lacks(there.ecx, absent.ecx, host.ecx) ||
+        lacks(there.edx, absent.edx, host.edx))
+      return false;
+  }
+  return true;
+}
+
+bool host_has(Mnemonic mnemonic) {
+  static const auto table = [] {
+    std::array<bool, static_cast<std::size_t>(cpu::Feature::Count)> offered{};
+    for (std::size_t i = 0; i < offered.size(); ++i) offered[i] = host_offers(static_cast<cpu::Feature>(i));
+    return offered;
+  }();
+  return table[static_cast<std::size_t>(cpu::insn_row(mnemonic).feature)];
+}
+bool host_has_alike(Mnemonic mnemonic) { return host_has(mnemonic) && amd_in_sequences(mnemonic); }
 
 class Oracle {
  public:
-  explicit Oracle(const Options& options) : options_(options) {}
+  Oracle(const Options& options, Vendor vendor)
+      : options_(options), generator_(vendor), amd_(vendor == Vendor::Amd) {}
 
   int run() {
     unsigned rows = 0;
     for_each_row(options_, [&](Mnemonic mnemonic, const std::string& name) {
-      if (const std::string_view reason = skip_reason(mnemonic); !reason.empty()) {
+      std::string_view reason = skip_reason(mnemonic);
+      if (reason.empty() && !host_has(mnemonic)) reason = "the host does not have it";
+      if (!reason.empty()) {
         if (options_.list) fmt::print("{:<16} skipped: {}\n", name, reason);
         ++skipped_;
         return;
@@ -47,7 +94,9 @@ class Oracle {
       ++rows;
       run_row(mnemonic, name);
     });
-    run_others("SEQUENCE", [this](u64 index) { return generator_.make_sequence(options_.seed, index, 8); });
+    run_others("SEQUENCE", [this](u64 index) {
+      return generator_.make_sequence(options_.seed, index, 8, amd_ ? host_has_alike : host_has);
+    });
     run_others("UNDEFINED", [this](u64 index) { return generator_.make_undefined(options_.seed, index); });
     fmt::print(
         "native oracle: seed {}, {} rows, {} skipped, {} cases, {} differences, {} rows without a case\n",
@@ -133,6 +182,7 @@ class Oracle {
 
   Options options_;
   Generator generator_;
+  const bool amd_;
   EmulatorRunner emulator_;
   std::vector<Pending> batch_;
   std::vector<Outcome> host_;
@@ -151,12 +201,13 @@ int main(int argc, char** argv) {
   app.add_option("--show", options.show, "differences printed in full per row");
   app.add_flag("--exact", options.exact, "also what a row is allowed to differ in");
   app.add_flag("--list", options.list, "print every row");
-  app.add_flag("--intel-only", options.intel_only, "exit code 77 where the host's processor is not Intel's");
   CLI11_PARSE(app, argc, argv);
-  if (options.intel_only && !reprise::test::host_is_intel()) {
-    fmt::print(
-        "skipped: the host's processor is not Intel's; without --intel-only the differences are shown\n");
-    return 77;
+  using reprise::native::Vendor;
+  switch (reprise::test::host_vendor()) {
+    case reprise::test::HostVendor::Intel: return reprise::native::Oracle(options, Vendor::Intel).run();
+    case reprise::test::HostVendor::Amd: return reprise::native::Oracle(options, Vendor::Amd).run();
+    case reprise::test::HostVendor::Other: break;
   }
-  return reprise::native::Oracle(options).run();
+  fmt::print("skipped: the host's processor is neither Intel's nor AMD's\n");
+  return 77;
 }
