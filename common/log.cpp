@@ -17,6 +17,8 @@ std::optional<LogLevel> parse_level(std::string_view text) {
 
 }  // namespace
 
+bool is_log_level(std::string_view text) { return parse_level(text).has_value(); }
+
 bool Log::configure(std::string_view spec) {
   LogLevel default_level = default_level_;
   std::vector<Rule> rules = rules_;

@@ -8,10 +8,16 @@
 
 namespace reprise {
 
+/// Whose fault: of a file, memory or device of the host, or of the command that asked for what cannot be.
+enum class ErrorKind : unsigned char { Host, Usage };
+
 /// One clear sentence for the user, naming the file or value at fault and what to do.
 struct Error {
   std::string message;
+  ErrorKind kind = ErrorKind::Host;
 };
+
+inline Error wrong_usage(std::string message) { return {std::move(message), ErrorKind::Usage}; }
 
 template <class T, class E = Error>
 class [[nodiscard]] Result {

@@ -14,6 +14,7 @@ std::string_view exit_reason_name(ExitReason reason) {
     case ExitReason::Timeout: return "timeout";
     case ExitReason::TripleFault: return "triple-fault";
     case ExitReason::HostError: return "host-error";
+    case ExitReason::Usage: return "usage";
     case ExitReason::WallTimeout: return "wall-timeout";
     case ExitReason::EnginesDiffer: return "engines-differ";
     case ExitReason::Signal: return "signal";
@@ -28,6 +29,7 @@ int exit_code_of(ExitReason reason) {
     case ExitReason::StopAt:
     case ExitReason::Quit: return 0;
     case ExitReason::DebugExit: return 1;
+    case ExitReason::Usage: return 2;
     case ExitReason::Panic: return 10;
     case ExitReason::Hang: return 11;
     case ExitReason::Timeout: return 12;

@@ -21,6 +21,7 @@ enum class ExitReason : u8 {
   Timeout,    // virtual time limit
   TripleFault,
   HostError,
+  Usage,          // the command asked for a machine that cannot be
   WallTimeout,    // host time limit
   EnginesDiffer,  // --engine lockstep found a difference
   Signal,         // SIGINT, SIGTERM, SIGHUP

@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "common/nearest.h"
+
 namespace reprise::cpu {
 namespace {
 
@@ -238,35 +240,13 @@ const Model* find_model(std::string_view name) {
   return nullptr;
 }
 
-/// How many letters must be added, left out or changed to make one of the other. Levenshtein 1966.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 /// ", did you mean NAME?" or ": --cpu help lists them".
 template <class Rows>
 std::string suggestion(std::string_view wrong, const Rows& rows) {
   const std::string name = normalised(wrong);
-  std::string_view best;
-  std::size_t best_distance = 1 + name.size() / 4;
-  for (const auto& row : rows) {
-    const std::size_t d = distance(name, row.name);
-    if (d <= best_distance && (best.empty() || d < best_distance)) {
-      best = row.name;
-      best_distance = d;
-    }
-  }
+  Nearest nearest(name);
+  for (const auto& row : rows) nearest.offer(row.name);
+  const std::string_view best = nearest.name();
   return best.empty() ? std::string("; --cpu help lists them") : fmt::format("; did you mean {}?", best);
 }
 
@@ -347,9 +327,12 @@ Result<CpuProfile> parse_cpu_model(std::string_view text) {
   }
   CpuProfile profile = profile_of(*model);
   std::vector<Wish> wishes;
+  constexpr std::string_view kVendor = "vendor=";
+  constexpr std::string_view kTlb = "tlb=";
+  for (const std::string_view key : {kVendor, kTlb})
+    if (std::ranges::count_if(words, [&](std::string_view word) { return word.starts_with(key); }) > 1)
+      return Error{fmt::format("{} was given twice", key)};
   for (const std::string_view word : words) {
-    constexpr std::string_view kVendor = "vendor=";
-    constexpr std::string_view kTlb = "tlb=";
     if (word.starts_with(kTlb)) {
       profile.tlb = TRY(parse_tlb(word.substr(kTlb.size())));
     } else if (word.starts_with(kVendor)) {
@@ -358,7 +341,12 @@ Result<CpuProfile> parse_cpu_model(std::string_view text) {
       wishes.push_back(TRY(parse_wish(word)));
     }
   }
-  for (const Wish& wish : wishes) change(profile.features, wish.feature, wish.on);
+  for (const Wish& wish : wishes) {
+    if (std::ranges::any_of(
+            wishes, [&](const Wish& other) { return other.feature == wish.feature && other.on != wish.on; }))
+      return Error{fmt::format("{} is both asked for and left out", name_of(wish.feature))};
+    change(profile.features, wish.feature, wish.on);
+  }
   TRY(check_needs(profile));
   return profile;
 }
@@ -366,6 +354,13 @@ Result<CpuProfile> parse_cpu_model(std::string_view text) {
 const CpuProfile& default_profile() {
   static const CpuProfile profile = profile_of(*find_model(kDefaultModel));
   return profile;
+}
+
+std::string words_behind_model() {
+  std::string words;
+  for (const FeatureRow& row : kFeatures)
+    if (row.choice == Choice::Free) words += fmt::format("+{0} -{0} ", row.name);
+  return words + "vendor= tlb=";
 }
 
 std::string cpu_model_help() {

@@ -14,6 +14,9 @@ namespace reprise::cpu {
 /// default one.
 Result<CpuProfile> parse_cpu_model(std::string_view text);
 
+/// What may stand behind a model, for completion: "+aes -aes ... vendor=intel".
+std::string words_behind_model();
+
 /// The models and features there are, for a person.
 std::string cpu_model_help();
 
