@@ -1,5 +1,6 @@
 // cpu/profile/cpu_model.cpp: processors by name; cpu/profile/cpuid.cpp: what they say.
 #include "cpu/profile/cpu_model.h"
+#include "cpu/profile/cpu_names.h"
 
 #include <gtest/gtest.h>
 
@@ -68,6 +69,56 @@ TEST(CpuModel, UnknownNamesGetASuggestion) {
   EXPECT_EQ(problem("default,+"), "there is no feature ''; --cpu help lists them");
   EXPECT_EQ(problem("vendor=via"), "vendor 'via' is neither intel (GenuineIntel) nor amd (AuthenticAMD)");
   EXPECT_NE(problem(""), "");
+}
+
+TEST(CpuModel, WhatContradictsItselfIsRefused) {
+  EXPECT_EQ(problem("default,+aes,-aes"), "aes is both asked for and left out");
+  EXPECT_EQ(problem("default,vendor=amd,vendor=intel"), "vendor= was given twice");
+  EXPECT_EQ(problem("default,tlb=512,tlb=512"), "tlb= was given twice");
+}
+
+TEST(CpuModel, NamesOfQemuLeadToTheNearestSet) {
+  EXPECT_EQ(with_nearest_model("host"), "default");
+  EXPECT_EQ(with_nearest_model("EPYC-v2,-smap"), "default,vendor=amd,-smap");
+  EXPECT_EQ(with_nearest_model("EPYC-Rome,vendor=intel"), "default,vendor=intel");
+  EXPECT_EQ(with_nearest_model("Westmere-IBRS,-aes"), "x86-64-v2,+pclmulqdq,-aes");
+  EXPECT_EQ(with_nearest_model("Haswell-noTSX-IBRS")->find("x86-64-v3,"), 0u);
+  for (const char* ours : {"x86-64-v2", "x86-64", "default", "max", "", "+aes", "-v2", "vendor=amd"})
+    EXPECT_EQ(with_nearest_model(ours), std::nullopt) << ours;
+  for (const char* name : {"486-v1",
+                           "qemu64",
+                           "kvm64",
+                           "core2duo",
+                           "Conroe",
+                           "Penryn",
+                           "phenom",
+                           "Opteron_G1",
+                           "Opteron_G3",
+                           "Nehalem-v2",
+                           "Westmere",
+                           "Denverton",
+                           "Snowridge",
+                           "SandyBridge",
+                           "IvyBridge-IBRS",
+                           "Opteron_G4",
+                           "Opteron_G5",
+                           "Haswell-v4",
+                           "Broadwell-noTSX",
+                           "Skylake-Client",
+                           "Skylake-Server-noTSX-IBRS",
+                           "Cascadelake-Server-v5",
+                           "Cooperlake",
+                           "Icelake-Server",
+                           "SapphireRapids",
+                           "EPYC",
+                           "EPYC-IBPB",
+                           "EPYC-Milan-v2",
+                           "EPYC-Genoa",
+                           "Dhyana"}) {
+    const auto nearest = with_nearest_model(name);
+    ASSERT_TRUE(nearest) << name;
+    EXPECT_TRUE(parse_cpu_model(*nearest)) << name;
+  }
 }
 
 TEST(CpuModel, HelpNamesEverything) {

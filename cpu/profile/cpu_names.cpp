@@ -1,0 +1,85 @@
+// Names: QEMU, "CPU models" in its manual, and `qemu-system-x86_64 -cpu help`. What each has: the manuals of its vendor,
+// as far as it is there to be chosen.
+#include "cpu/profile/cpu_names.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
+namespace reprise::cpu {
+namespace {
+
+struct Names {
+  std::string_view names;  // in small letters, with spaces around each
+  std::string_view nearest;
+};
+
+// clang-format off
+constexpr Names kNames[] = {
+    {" 486 pentium pentium2 pentium3 athlon qemu32 kvm32 coreduo n270 base ", "x86-64"},
+    {" qemu64 kvm64 ", "x86-64,+sse3,+cx16"},
+    {" core2duo conroe ", "x86-64,+sse3,+ssse3,+cx16,+lahf-lm"},
+    {" penryn ", "x86-64,+sse3,+ssse3,+sse4-1,+cx16,+lahf-lm"},
+    {" phenom opteron-g1 opteron-g2 opteron-g3 ", "x86-64,+sse3,+cx16,+lahf-lm,vendor=amd"},
+    {" nehalem ", "x86-64-v2"},
+    {" westmere denverton snowridge ", "x86-64-v2,+aes,+pclmulqdq"},
+    {" sandybridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx"},
+    {" ivybridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,+f16c,+rdrand,+fsgsbase,+smep,+erms"},
+    {" opteron-g4 opteron-g5 ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,vendor=amd"},
+    {" haswell ", "x86-64-v3,+aes,+pclmulqdq,+rdrand,+fsgsbase,+smep,+erms,+pcid,+invpcid"},
+    {" broadwell knightsmill skylake-client skylake-server cascadelake-server cooperlake icelake-client icelake-server "
+     "tigerlake alderlake sapphirerapids graniterapids sierraforest clearwaterforest host ", "default"},
+    {" epyc epyc-rome epyc-milan epyc-genoa epyc-bergamo epyc-turin dhyana ", "default,vendor=amd"},
+};
+// clang-format on
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    words.push_back(text.substr(0, text.find(',')));
+    text.remove_prefix(std::min(words.back().size() + 1, text.size()));
+  }
+  return words;
+}
+
+/// In small letters, without what QEMU puts behind a name: "-v2", "-noTSX-IBRS".
+std::string core_of(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = '-';
+  }
+  const std::size_t version = out.rfind("-v");
+  if (version != out.npos && version + 2 < out.size() &&
+      out.find_first_not_of("0123456789", version + 2) == out.npos)
+    out.resize(version);
+  for (const std::string_view ending : {"-ibrs", "-ibpb", "-notsx"})
+    if (out.ends_with(ending)) out.resize(out.size() - ending.size());
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> with_nearest_model(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find(','));
+  const std::string_view rest = text.substr(name.size());
+  const std::string wanted = ' ' + core_of(name) + ' ';
+  const auto* row = std::ranges::find_if(
+      kNames, [&](const Names& names) { return names.names.find(wanted) != std::string_view::npos; });
+  if (row == std::end(kNames) || name.empty()) return std::nullopt;
+  // What the user says of a word of ours counts.
+  std::string out;
+  for (const std::string_view word : words_of(row->nearest)) {
+    const bool feature = word.starts_with('+');
+    const std::string_view bare = feature ? word.substr(1) : word.substr(0, word.find('='));
+    const auto overrules = [&](std::string_view given) {
+      return feature ? given == std::string("-").append(bare) || given == std::string(bare).append("=off")
+                     : given.starts_with(std::string(bare).append("="));
+    };
+    if (std::ranges::any_of(words_of(rest), overrules)) continue;
+    out += (out.empty() ? "" : ",") + std::string(word);
+  }
+  return out + std::string(rest);
+}
+
+}  // namespace reprise::cpu
