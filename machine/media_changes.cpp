@@ -58,7 +58,7 @@ void MediaChanges::carry_out() {
   if (change.kind == Kind::Eject)
     pc_.eject(change.drive);
   else
-    pc_.insert(change.drive, *disks_.attached()[change.drive].medium);
+    pc_.insert(change.drive, disks_.attached()[change.drive]);
   // Nobody can do more about an error: the drive no longer has it.
   (void)before->flush();
 }

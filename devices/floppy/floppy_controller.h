@@ -42,7 +42,10 @@ class FloppyController final : public Device {
 
   const FloppyDrive& drive(unsigned index) const { return drives_.at(index); }
   /// Puts a disk into a present drive, or takes it out.
-  void insert(unsigned drive, BlockBackend* medium) { drives_.at(drive).insert(medium); }
+  void insert(unsigned drive, BlockBackend* medium) { insert(drive, medium, floppy_geometry(medium)); }
+  void insert(unsigned drive, BlockBackend* medium, std::optional<FloppyGeometry> geometry) {
+    drives_.at(drive).insert(medium, geometry);
+  }
 
   std::string_view name() const override { return "floppy"; }
   void reset(ResetKind kind) override;

@@ -6,31 +6,21 @@
 #include "common/archive.h"
 #include "common/types.h"
 #include "devices/backend.h"
+#include "devices/floppy/floppy_geometry.h"
 
 namespace reprise::devices {
 
 /// Data rates as DSR and CCR select them, bits 1:0.
 enum class FloppyRate : u8 { Kbps500 = 0, Kbps300 = 1, Kbps250 = 2, Kbps1000 = 3 };
 
-struct FloppyGeometry {
-  u8 tracks = 0;
-  u8 heads = 0;
-  u8 sectors = 0;    // a track, of 512 bytes
-  u8 bios_type = 0;  // of the drive that takes it: 1 360K, 2 1.2M, 3 720K, 4 1.44M, 5 2.88M
-
-  u64 bytes() const { return u64{tracks} * heads * sectors * BlockBackend::kSectorBytes; }
-};
-
-/// The format of an image of so many bytes: a standard size, else the smallest format that holds it. Nothing
-/// when none does (or there is nothing to hold).
-std::optional<FloppyGeometry> floppy_geometry(u64 image_bytes);
-
 class FloppyDrive {
  public:
   /// There is no drive.
   FloppyDrive() = default;
   /// A drive; `medium` may be nullptr or empty: no disk is in it. It outlives the drive.
-  explicit FloppyDrive(BlockBackend* medium);
+  explicit FloppyDrive(BlockBackend* medium) : FloppyDrive(medium, floppy_geometry(medium)) {}
+  /// The same, for a disk whose format is known.
+  FloppyDrive(BlockBackend* medium, std::optional<FloppyGeometry> geometry);
 
   bool present() const { return present_; }
   bool has_disk() const { return geometry_.has_value(); }
@@ -43,7 +33,7 @@ class FloppyDrive {
   bool takes_rate(u8 rate) const;
 
   /// Puts a disk in or (nullptr) takes it out: the change line rises until the head steps.
-  void insert(BlockBackend* medium);
+  void insert(BlockBackend* medium, std::optional<FloppyGeometry> geometry);
   bool changed() const { return changed_; }
 
   u8 track() const { return track_; }

@@ -117,8 +117,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   const std::vector<Drive>& drives() const { return drives_; }
   void request_eject(std::size_t drive);
   void eject(std::size_t drive);
-  /// `medium` outlives its stay.
-  void insert(std::size_t drive, devices::BlockBackend& medium);
+  /// The medium of `disk` outlives its stay.
+  void insert(std::size_t drive, const AttachedDisk& disk);
 
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }

@@ -11,7 +11,7 @@ std::array<FloppyType, 2> Pc::add_floppies() {
   bool any = false;
   for (const Drive& drive : drives_) {
     if (drive.disk.bus != DiskBus::Floppy) continue;
-    drives.at(drive.place) = devices::FloppyDrive(drive.disk.medium);
+    drives.at(drive.place) = devices::FloppyDrive(drive.disk.medium, drive.disk.floppy);
     types.at(drive.place) = static_cast<FloppyType>(drives[drive.place].bios_type());
     any = true;
   }
@@ -37,14 +37,15 @@ void Pc::eject(std::size_t drive) {
     floppy_->insert(one.place, nullptr);
 }
 
-void Pc::insert(std::size_t drive, devices::BlockBackend& medium) {
+void Pc::insert(std::size_t drive, const AttachedDisk& disk) {
   Drive& one = drives_.at(drive);
   CHECK(one.removable());
-  one.disk.medium = &medium;
+  one.disk.medium = disk.medium;
+  one.disk.floppy = disk.floppy;
   if (one.cdrom != nullptr)
-    one.cdrom->insert(medium);
+    one.cdrom->insert(*disk.medium);
   else
-    floppy_->insert(one.place, &medium);
+    floppy_->insert(one.place, disk.medium, disk.floppy);
 }
 
 }  // namespace reprise::machine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "devices/backend.h"
+#include "devices/floppy/floppy_geometry.h"
 
 namespace reprise::machine {
 
@@ -35,8 +36,9 @@ struct AttachedDisk {
   DiskBus bus = DiskBus::Virtio;            // never Auto
   DiskMedia media = DiskMedia::Disk;
   std::string serial;
-  std::string name = {};               // by kind and position: "disk0", "cdrom0", "floppy1"
-  std::optional<unsigned> place = {};  // as in DiskConfig
+  std::string name = {};                               // by kind and position: "disk0", "cdrom0", "floppy1"
+  std::optional<unsigned> place = {};                  // as in DiskConfig
+  std::optional<devices::FloppyGeometry> floppy = {};  // how a floppy in it is formatted
 };
 
 }  // namespace reprise::machine

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "devices/floppy/floppy_drive.h"
+#include "devices/floppy/floppy_geometry.h"
 #include "machine/layout/memory_map.h"
 #include "machine/storage/partitions.h"
 
@@ -34,9 +34,16 @@ std::string next_name(const std::vector<AttachedDisk>& before, DiskMedia media) 
 }
 
 Result<Done> check_floppy(const DiskConfig& config, const OpenedImage& image) {
-  if (image.medium->bytes() == 0 || devices::floppy_geometry(image.medium->bytes())) return Done{};
-  return Error{
-      fmt::format("floppy image '{}' is larger than a floppy of 2880K: give it as --disk.", config.path)};
+  constexpr u64 kLargestFloppyBytes = 3840 * kKiB;
+  const u64 bytes = image.medium->bytes();
+  if (bytes == 0 || devices::floppy_geometry(image.medium.get())) return Done{};
+  if (bytes > kLargestFloppyBytes)
+    return Error{
+        fmt::format("floppy image '{}' is larger than a floppy can be: give it as --disk.", config.path)};
+  return Error{fmt::format(
+      "floppy image '{}' has {} bytes, which no floppy has, and its boot sector does not say how it is "
+      "formatted: make it as large as one (truncate -s 2880K), or give it as --disk.",
+      config.path, bytes)};
 }
 
 struct BusChoice {
@@ -76,8 +83,12 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     for (const AttachedDisk& other : set.attached_) before += other.bus == choice.bus ? 1 : 0;
     for (const Place& place : kPlaces) {
       if (place.bus != choice.bus || before < place.units) continue;
-      return Error{fmt::format("{} '{}' has no place: bus {} takes {} drives; give another bus=.",
-                               name_of(image.media), config.path, bus_name(choice.bus), place.units)};
+      const std::string which = config.path.empty()
+                                    ? fmt::format("another {} drive", name_of(image.media))
+                                    : fmt::format("{} '{}'", name_of(image.media), config.path);
+      return wrong_usage(fmt::format("{} has no place: bus {} takes {} drives; {}.", which,
+                                     bus_name(choice.bus), place.units,
+                                     choice.bus == DiskBus::Floppy ? "leave one out" : "give another bus="));
     }
     AttachedDisk disk;
     disk.bus = choice.bus;
@@ -102,6 +113,8 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
 
 void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medium) {
   Owned& owned = owned_.at(drive);
+  if (medium.media == DiskMedia::Floppy)
+    attached_.at(drive).floppy = devices::floppy_geometry(medium.medium.get());
   owned.config = config;
   owned.format = std::move(medium.format);
   owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,

@@ -10,7 +10,11 @@ import runner
 
 BOOT_SECTOR = pathlib.Path(__file__).with_name("floppy_boot.asm")
 SECTOR = 512
-SHAPES = {360: (40, 2, 9), 720: (80, 2, 9), 1200: (80, 2, 15), 1440: (80, 2, 18), 2880: (80, 2, 36)}
+SHAPES = {360: (40, 2, 9), 720: (80, 2, 9), 880: (80, 2, 11), 1120: (80, 2, 14), 1200: (80, 2, 15), 1440: (80, 2, 18),
+          1680: (80, 2, 21), 1920: (80, 2, 24), 2880: (80, 2, 36)}
+
+# What SeaBIOS takes the drive for, where that is not the disk's shape.
+DRIVES = {880: (80, 2, 18), 1120: (80, 2, 18), 1680: (80, 2, 36), 1920: (80, 2, 36)}
 
 
 def sector_text(number):
@@ -41,14 +45,14 @@ def run(options, image, write, folder):
 
 
 def check(options, kib, folder):
-    tracks, heads, sectors = SHAPES[kib]
+    sectors, drive = SHAPES[kib][2], DRIVES.get(kib, SHAPES[kib])
     image = folder / f"{kib}.img"
     make_image(image, kib)
     before = image.read_bytes()
     last = kib * 1024 // SECTOR - 1
     lines, first_hash = run(options, image, False, folder)
     want = ["hello from the floppy", "sector 1", f"sector {sectors - 1}", f"sector {last}",
-            f"{tracks - 1:02x}{sectors:02x}{heads - 1:02x} done"]
+            f"{drive[0] - 1:02x}{drive[2]:02x}{drive[1] - 1:02x} done"]
     runner.expect([line for line in lines if line][-len(want):] == want, f"{kib}K: the screen shows {lines}")
     runner.expect(image.read_bytes() == before, f"{kib}K: the image was written without write=yes")
     runner.expect(run(options, image, False, folder)[1] == first_hash, f"{kib}K: two runs differ")

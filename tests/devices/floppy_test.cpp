@@ -374,25 +374,78 @@ TEST_F(FloppyTest, ChangeLineFallsWithAStep) {
   EXPECT_EQ(in8(fdc.port7(), 0), 0x00) << "no motor";
 }
 
+/// Tracks, heads, sectors, drive type.
+using Shape = std::array<int, 4>;
+Shape shape_of(std::optional<FloppyGeometry> g) {
+  return g ? Shape{g->tracks, g->heads, g->sectors, g->bios_type()} : Shape{};
+}
+
 TEST(FloppyGeometryTest, FromTheImageSize) {
-  const auto shape = [](u64 kib) {
-    const auto g = floppy_geometry(kib * 1024);
-    return g ? std::array<int, 4>{g->tracks, g->heads, g->sectors, g->bios_type} : std::array<int, 4>{};
-  };
-  using Shape = std::array<int, 4>;
+  const auto shape = [](u64 kib) { return shape_of(floppy_geometry(kib * 1024, {})); };
   EXPECT_EQ(shape(160), (Shape{40, 1, 8, 1}));
   EXPECT_EQ(shape(180), (Shape{40, 1, 9, 1}));
   EXPECT_EQ(shape(320), (Shape{40, 2, 8, 1}));
   EXPECT_EQ(shape(360), (Shape{40, 2, 9, 1}));
+  EXPECT_EQ(shape(410), (Shape{41, 2, 10, 1}));
+  EXPECT_EQ(shape(420), (Shape{42, 2, 10, 1}));
+  EXPECT_EQ(shape(640), (Shape{80, 2, 8, 3}));
   EXPECT_EQ(shape(720), (Shape{80, 2, 9, 3}));
+  EXPECT_EQ(shape(800), (Shape{80, 2, 10, 4}));
+  EXPECT_EQ(shape(820), (Shape{82, 2, 10, 4}));
+  EXPECT_EQ(shape(830), (Shape{83, 2, 10, 4}));
+  EXPECT_EQ(shape(880), (Shape{80, 2, 11, 4}));
+  EXPECT_EQ(shape(1040), (Shape{80, 2, 13, 4}));
+  EXPECT_EQ(shape(1120), (Shape{80, 2, 14, 4}));
   EXPECT_EQ(shape(1200), (Shape{80, 2, 15, 2}));
   EXPECT_EQ(shape(1440), (Shape{80, 2, 18, 4}));
-  EXPECT_EQ(shape(1680), (Shape{80, 2, 21, 4}));
+  EXPECT_EQ(shape(1476), (Shape{82, 2, 18, 4}));
+  EXPECT_EQ(shape(1494), (Shape{83, 2, 18, 4}));
+  EXPECT_EQ(shape(1520), (Shape{80, 2, 19, 5}));
+  EXPECT_EQ(shape(1600), (Shape{80, 2, 20, 5}));
+  EXPECT_EQ(shape(1680), (Shape{80, 2, 21, 5}));
+  EXPECT_EQ(shape(1722), (Shape{82, 2, 21, 5}));
+  EXPECT_EQ(shape(1743), (Shape{83, 2, 21, 5}));
+  EXPECT_EQ(shape(1760), (Shape{80, 2, 22, 5}));
+  EXPECT_EQ(shape(1840), (Shape{80, 2, 23, 5}));
+  EXPECT_EQ(shape(1920), (Shape{80, 2, 24, 5}));
   EXPECT_EQ(shape(2880), (Shape{80, 2, 36, 5}));
+  EXPECT_EQ(shape(3840), (Shape{80, 2, 48, 5}));
   EXPECT_EQ(shape(100), (Shape{80, 2, 18, 4})) << "a short image";
-  EXPECT_EQ(shape(1441), (Shape{80, 2, 21, 4}));
-  EXPECT_EQ(shape(2881), Shape{});
+  EXPECT_EQ(shape(1441), Shape{}) << "nothing says what it is";
+  EXPECT_EQ(shape(3841), Shape{});
   EXPECT_EQ(shape(0), Shape{});
+}
+
+/// A boot sector whose parameter block says so.
+Bytes boot_sector(unsigned sectors, unsigned heads, unsigned total, unsigned sector_bytes = 512) {
+  Bytes bytes(512);
+  const auto put = [&](std::size_t offset, unsigned value) {
+    bytes[offset] = static_cast<u8>(value);
+    bytes[offset + 1] = static_cast<u8>(value >> 8);
+  };
+  put(11, sector_bytes);
+  put(19, total);
+  put(24, sectors);
+  put(26, heads);
+  return bytes;
+}
+
+TEST(FloppyGeometryTest, FromTheParameterBlock) {
+  const auto shape = [](u64 kib, const Bytes& sector) {
+    return shape_of(floppy_geometry(kib * 1024, sector));
+  };
+  EXPECT_EQ(shape(1743, boot_sector(21, 2, 3486)), (Shape{83, 2, 21, 5}));
+  EXPECT_EQ(shape(1520, boot_sector(20, 2, 3040)), (Shape{76, 2, 20, 5})) << "it knows better than the size";
+  EXPECT_EQ(shape(360, boot_sector(9, 1, 720)), (Shape{80, 1, 9, 3})) << "one side of a 3.5-inch disk";
+  EXPECT_EQ(shape(64, boot_sector(36, 2, 5760)), (Shape{80, 2, 36, 5})) << "a short image";
+  EXPECT_EQ(shape(1441, boot_sector(18, 2, 2880)), (Shape{81, 2, 18, 4})) << "bytes behind the file system";
+  // What cannot be a floppy's: a hard disk's geometry, other sectors, too many tracks, nonsense.
+  EXPECT_EQ(shape(1440, boot_sector(63, 255, 2880)), (Shape{80, 2, 18, 4}));
+  EXPECT_EQ(shape(1440, boot_sector(9, 2, 2880, 1024)), (Shape{80, 2, 18, 4}));
+  EXPECT_EQ(shape(2880, boot_sector(18, 2, 2880)), (Shape{80, 2, 36, 5}));
+  EXPECT_EQ(shape(1440, boot_sector(18, 0, 2880)), (Shape{80, 2, 18, 4}));
+  EXPECT_EQ(shape(1440, Bytes(512, 0xff)), (Shape{80, 2, 18, 4}));
+  EXPECT_EQ(shape(1440, Bytes(100)), (Shape{80, 2, 18, 4}));
 }
 
 TEST(FloppyGeometryTest, ShortImagesReadAsZerosBehindTheirEnd) {
