@@ -10,12 +10,17 @@
 #include "machine/boot/multiboot2.h"
 #include "machine/boot/pvh.h"
 #include "machine/boot/real_mode.h"
+#include "machine/storage/file_kind.h"
 #include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
 
 Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory) {
-  return read_host_file("kernel", request.kernel_path, memory.ram_bytes());
+  const u64 bytes = TRY(host_file_bytes("kernel", request.kernel_path));
+  if (bytes > memory.low_ram_end_phys())
+    return Error{fmt::format("kernel '{}' ({} bytes) does not fit into memory: {}.", request.kernel_path,
+                             bytes, room_advice(kHighMemoryPhys + bytes))};
+  return read_host_file("kernel", request.kernel_path, bytes);
 }
 
 Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,
@@ -28,6 +33,8 @@ Result<EntryState> load_image(std::span<const u8> image, const BootRequest& requ
   if (find_multiboot_header(image)) return load_multiboot(image, request, target);
   if (find_multiboot2_header(image)) return load_multiboot2(image, request, target);
   if (is_elf(image)) return load_pvh(image, request, target);
+  if (const FileKind* kind = misplaced_file(image, FileUse::Kernel))
+    return Error{fmt::format("kernel '{}' is {}: {}.", request.kernel_path, kind->what, kind->advice)};
   return Error{fmt::format(
       "kernel '{}' is none of bzImage, zImage, Multiboot 1 or 2, or ELF with a PVH entry: give the "
       "kernel's bzImage (vmlinuz).",
@@ -67,6 +74,13 @@ Result<Done> write_command_line(const BootTarget& target, const std::string& com
   const u8* text = reinterpret_cast<const u8*>(command_line.c_str());
   write_phys(target, kCommandLinePhys, {text, command_line.size() + 1});
   return Done{};
+}
+
+std::string room_advice(u64 end_phys, u64 limit_phys) {
+  const u64 limit = std::min(limit_phys, kLowRamLimitPhys);
+  if (end_phys > limit)
+    return fmt::format("it must end below {}M, whatever --memory is: give a smaller one", limit / kMiB);
+  return fmt::format("give at least --memory {}M", mib_needed(end_phys));
 }
 
 u64 mib_needed(u64 end_phys) { return (end_phys + kMiB - 1) / kMiB; }

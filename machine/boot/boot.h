@@ -89,6 +89,10 @@ void zero_phys(const BootTarget& target, u64 phys, u64 bytes);
 /// Writes the command line with its terminating zero; an error names the limit.
 Result<Done> write_command_line(const BootTarget& target, const std::string& command_line, u64 max_bytes);
 
+/// What to do about something whose end would lie at `end_phys`, but must lie below `limit_phys` and in RAM below 4 GiB:
+/// "give at least --memory 600M".
+std::string room_advice(u64 end_phys, u64 limit_phys = kLowRamLimitPhys);
+
 /// The size in MiB, rounded up, for "give at least --memory NM".
 u64 mib_needed(u64 end_phys);
 

@@ -6,6 +6,7 @@
 
 #include "common/bits.h"
 #include "machine/boot/setup_header.h"
+#include "machine/storage/file_kind.h"
 #include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
@@ -88,21 +89,23 @@ Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& r
 }
 
 /// The initrd goes as high as it may, page-aligned, above the kernel.
-Result<u64> place_initrd(std::span<const u8> initrd, const Header& header, u64 kernel_end_phys,
-                         const BootRequest& request, const BootTarget& target) {
-  const u64 top = std::min(header.initrd_max_phys + 1, target.memory.low_ram_end_phys());
+Result<u64> place_initrd(u64 bytes, const Header& header, u64 kernel_end_phys, const BootRequest& request,
+                         const BootTarget& target) {
+  const u64 limit = header.initrd_max_phys + 1;
+  const u64 top = std::min(limit, target.memory.low_ram_end_phys());
   const u64 lowest = align_up(kernel_end_phys, kPageBytes);
-  if (top < lowest || initrd.size() > top - lowest) {
-    return Error{fmt::format(
-        "initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
-        request.initrd_path, initrd.size(), mib_needed(lowest + initrd.size() + kMiB))};
+  if (top < lowest || bytes > top - lowest || align_down(top - bytes, kPageBytes) < lowest) {
+    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",
+                             request.initrd_path, bytes, room_advice(lowest + bytes + kMiB, limit))};
   }
-  const u64 phys = align_down(top - initrd.size(), kPageBytes);
-  if (phys < lowest) {
-    return Error{fmt::format("initrd '{}' does not fit into memory above the kernel: give a larger --memory.",
-                             request.initrd_path)};
-  }
-  return phys;
+  return align_down(top - bytes, kPageBytes);
+}
+
+/// What must be wrong, although a kernel would only find out that it is no initramfs.
+Result<Done> check_initrd(std::span<const u8> initrd, const BootRequest& request) {
+  const FileKind* kind = misplaced_file(initrd, FileUse::LinuxInitrd);
+  if (kind == nullptr) return Done{};
+  return Error{fmt::format("initrd '{}' is {}: {}.", request.initrd_path, kind->what, kind->advice)};
 }
 
 class ZeroPage {
@@ -169,9 +172,12 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   zero_page.set<u32>(kRamdiskImage, 0);
   zero_page.set<u32>(kRamdiskSize, 0);
   if (!request.initrd_path.empty()) {
-    const std::vector<u8> initrd =
-        TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
-    const u64 initrd_phys = TRY(place_initrd(initrd, header, kernel_phys + kernel_bytes, request, target));
+    // Its size first: reading a large one takes a while.
+    const u64 initrd_bytes = TRY(host_file_bytes("initrd", request.initrd_path));
+    const u64 initrd_phys =
+        TRY(place_initrd(initrd_bytes, header, kernel_phys + kernel_bytes, request, target));
+    const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, initrd_bytes));
+    TRY(check_initrd(initrd, request));
     write_phys(target, initrd_phys, initrd);
     zero_page.set<u32>(kRamdiskImage, static_cast<u32>(initrd_phys));
     zero_page.set<u32>(kRamdiskSize, static_cast<u32>(initrd.size()));

@@ -50,15 +50,14 @@ std::vector<u8> start_info(const BootTarget& target, PhysRange initrd) {
 
 Result<PhysRange> load_initrd(u64 kernel_end_phys, const BootRequest& request, const BootTarget& target) {
   if (request.initrd_path.empty()) return PhysRange{0, 0};
-  const std::vector<u8> initrd =
-      TRY(read_host_file("initrd", request.initrd_path, target.memory.ram_bytes()));
+  const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
   const u64 top = target.memory.low_ram_end_phys();
-  if (initrd.size() > top || align_down(top - initrd.size(), kPageBytes) < kernel_end_phys) {
-    return Error{fmt::format(
-        "initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
-        request.initrd_path, initrd.size(), mib_needed(kernel_end_phys + initrd.size() + kMiB))};
+  if (bytes > top || align_down(top - bytes, kPageBytes) < kernel_end_phys) {
+    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",
+                             request.initrd_path, bytes, room_advice(kernel_end_phys + bytes + kMiB))};
   }
-  const u64 phys = align_down(top - initrd.size(), kPageBytes);
+  const u64 phys = align_down(top - bytes, kPageBytes);
+  const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes));
   write_phys(target, phys, initrd);
   return PhysRange{phys, phys + initrd.size()};
 }

@@ -24,9 +24,9 @@ Result<std::vector<std::size_t>> boot_order(const std::vector<std::string>& want
     if (found) continue;
     std::vector<std::string> names;
     for (const Drive& drive : drives) names.push_back(drive.disk.name);
-    return Error{
+    return wrong_usage(
         fmt::format("--boot {}: there is no such drive; there {} {}.", word, names.size() == 1 ? "is" : "are",
-                    names.empty() ? std::string("none") : fmt::format("{}", fmt::join(names, ", ")))};
+                    names.empty() ? std::string("none") : fmt::format("{}", fmt::join(names, ", "))));
   }
   for (std::size_t i = 0; i < drives.size(); ++i) take(i);
   return order;

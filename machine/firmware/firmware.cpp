@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "machine/firmware/variable_store.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/storage/file_kind.h"
 #include "machine/storage/host_file.h"
+#include "machine/storage/near_name.h"
 
 namespace reprise::machine {
 namespace {
@@ -44,16 +47,29 @@ Result<FirmwareImage> load_ovmf(const FirmwareConfig& config) {
 
 Result<FirmwareImage> load_bios_file(const std::string& path) {
   std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    const bool name = path.find('/') == path.npos && path.find('.') == path.npos;
+    return Error{fmt::format("firmware '{}' does not exist{}{}.", path, near_name(path),
+                             name ? ": --bios takes seabios, ovmf or the name of a file" : "")};
+  }
   if (const auto size = std::filesystem::file_size(path, error); !error && size > kMaxBiosBytes) {
     return Error{fmt::format("firmware '{}' has {} bytes, and there is room for {}: give a BIOS image.", path,
                              size, kMaxBiosBytes)};
   }
   FirmwareImage image;
   image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes));
+  if (const FileKind* kind = misplaced_file(image.rom, FileUse::Firmware))
+    return Error{fmt::format("firmware '{}' is {}: {}.", path, kind->what, kind->advice)};
   if (image.rom.size() % kPageBytes != 0 || image.rom.size() < 64 * kKiB) {
     return Error{fmt::format(
         "firmware '{}' has {} bytes, which is not 64K or more in whole pages: give an uncut BIOS image.",
         path, image.rom.size())};
+  }
+  // The first instruction is 16 bytes before the end: an empty place has none.
+  const auto start = std::span(image.rom).last(16);
+  if (std::ranges::all_of(start, [&](u8 byte) { return byte == start[0]; })) {
+    return Error{
+        fmt::format("firmware '{}' has no code where a processor starts: give a whole BIOS image.", path)};
   }
   return image;
 }

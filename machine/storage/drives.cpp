@@ -57,16 +57,17 @@ Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
     for (const AttachedDisk& disk : disks) {
       if (disk.bus != bus.bus || !disk.place) continue;
       if (*disk.place >= bus.places)
-        return Error{fmt::format("unit={} was given for the {} bus, which has units 0 to {}.", *disk.place,
-                                 bus.name, bus.places - 1)};
+        return wrong_usage(fmt::format("unit={} was given for the {} bus, which has units 0 to {}.",
+                                       *disk.place, bus.name, bus.places - 1));
       if (taken[*disk.place])
-        return Error{fmt::format("two drives were given for unit={} of the {} bus.", *disk.place, bus.name)};
+        return wrong_usage(
+            fmt::format("two drives were given for unit={} of the {} bus.", *disk.place, bus.name));
       taken[*disk.place] = true;
     }
     const auto count = std::ranges::count(disks, bus.bus, &AttachedDisk::bus);
     if (count > bus.places)
-      return Error{fmt::format("{} drives were given for the {} bus, which takes {}: {}.", count, bus.name,
-                               bus.places, bus.instead)};
+      return wrong_usage(fmt::format("{} drives were given for the {} bus, which takes {}: {}.", count,
+                                     bus.name, bus.places, bus.instead));
   }
   return Done{};
 }

@@ -1,12 +1,14 @@
 #include "machine/storage/host_fd.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace reprise::machine {
@@ -79,9 +81,21 @@ BlockStatus host_zero(int fd, u64 offset, u64 bytes) {
   return BlockStatus::Ok;
 }
 
-HostFd open_unnamed_file() {
+const char* temporary_folder() {
   const char* folder = std::getenv("TMPDIR");
-  if (folder == nullptr || *folder == '\0') folder = "/tmp";
+  return folder == nullptr || *folder == '\0' ? "/tmp" : folder;
+}
+
+Error temporary_file_error(std::string_view what) {
+  const char* const why = std::strerror(errno);
+  return Error{fmt::format(
+      "{} needs a file for the run, which cannot be made in '{}' ({}): set TMPDIR to a folder that "
+      "can be written.",
+      what, temporary_folder(), why)};
+}
+
+HostFd open_unnamed_file() {
+  const char* const folder = temporary_folder();
 #ifdef O_TMPFILE
   if (const int fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600); fd >= 0) return HostFd(fd);
 #endif

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "common/result.h"
 #include "common/types.h"
 #include "devices/backend.h"
 
@@ -40,7 +41,12 @@ devices::BlockStatus host_zero(int fd, u64 offset, u64 bytes);
 /// What `error` (an errno of a write) means to a guest.
 devices::BlockStatus write_status_of(int error);
 
-/// A file without a name in TMPDIR (or /tmp), for reading and writing; it is gone when it is closed. Without
+/// TMPDIR, or /tmp.
+const char* temporary_folder();
+/// "WHAT needs a file for the run, ...": why errno says there can be none.
+Error temporary_file_error(std::string_view what);
+
+/// A file without a name in temporary_folder(), for reading and writing; it is gone when it is closed. Without
 /// a descriptor and with errno set when that is not possible.
 HostFd open_unnamed_file();
 

@@ -7,20 +7,29 @@
 #include <filesystem>
 #include <fstream>
 
+#include "machine/storage/near_name.h"
+
 namespace reprise::machine {
 
-Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes) {
+Result<u64> host_file_bytes(const std::string& what, const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found)
-    return Error{fmt::format("{} '{}' does not exist.", what, path)};
+    return Error{fmt::format("{} '{}' does not exist{}.", what, path, near_name(path))};
   if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
+  if (status.type() == fs::file_type::directory)
+    return Error{fmt::format("{} '{}' is a folder.", what, path)};
   if (status.type() != fs::file_type::regular)
     return Error{fmt::format("{} '{}' is not a regular file.", what, path)};
   const u64 size = fs::file_size(path, error);
   if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
   if (size == 0) return Error{fmt::format("{} '{}' is empty.", what, path)};
+  return size;
+}
+
+Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes) {
+  const u64 size = TRY(host_file_bytes(what, path));
   if (size > max_bytes) {
     return Error{fmt::format(
         "{} '{}' is too big for the guest's memory ({} bytes, {} available): give a larger --memory.", what,

@@ -14,4 +14,7 @@ namespace reprise::machine {
 /// it says why).
 Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes);
 
+/// The size of the regular file at `path`, which is not empty; errors as above.
+Result<u64> host_file_bytes(const std::string& what, const std::string& path);
+
 }  // namespace reprise::machine

@@ -128,8 +128,7 @@ std::string content_of(int fd) {
 Result<ProgramResult> run_program(const std::vector<std::string>& words, Output output) {
   const HostFd out = open_unnamed_file();
   const HostFd errors = open_unnamed_file();
-  if (!out || !errors)
-    return Error{fmt::format("no file could be made in TMPDIR (else /tmp): {}.", std::strerror(errno))};
+  if (!out || !errors) return temporary_file_error(words[0]);
   const bool captured = output == Output::Captured;
   const pid_t pid = TRY(start_program(words, -1, captured ? out.get() : STDOUT_FILENO, errors.get()));
   ProgramResult result;

@@ -12,13 +12,15 @@
 #include <cstring>
 #include <filesystem>
 
+#include "machine/storage/near_name.h"
+
 namespace reprise::machine {
 namespace {
 
 constexpr std::size_t kMaxBackingDepth = 64;
 
 Error access_error(const std::string& what, const std::string& path, FileAccess access, int error) {
-  if (error == ENOENT) return Error{fmt::format("{} '{}' does not exist.", what, path)};
+  if (error == ENOENT) return Error{fmt::format("{} '{}' does not exist{}.", what, path, near_name(path))};
   if (access == FileAccess::ReadWrite &&
       (error == EACCES || error == EPERM || error == EROFS || error == ETXTBSY))
     return Error{fmt::format("{} '{}' cannot be written ({}): leave out write=yes, or make it writable.",
@@ -79,11 +81,12 @@ Result<Qcow2Header> read_qcow2_header(const ImageFile& file) {
   return header;
 }
 
-Error foreign_format_error(const std::string& what, const ImageFile& file) {
+Error foreign_format_error(const std::string& what, const ImageFile& file, FormatKey key) {
+  const bool takes_raw = key == FormatKey::Taken;
   if (const std::string_view unpacker = unpacker_of(file.kind); !unpacker.empty()) {
-    return Error{fmt::format(
-        "{} '{}' is packed with {}: unpack it first ({}), or give format=raw if it is a raw disk.", what,
-        file.path, name_of(file.kind), unpacker)};
+    return Error{fmt::format("{} '{}' is packed with {}: unpack it first ({}){}.", what, file.path,
+                             name_of(file.kind), unpacker,
+                             takes_raw ? ", or give format=raw if it is a raw disk" : "")};
   }
   if (const std::string_view format = qemu_name_of(file.kind); !format.empty()) {
     return Error{fmt::format(
@@ -91,10 +94,18 @@ Error foreign_format_error(const std::string& what, const ImageFile& file) {
         "(Debian's package qemu-utils).",
         what, file.path, name_of(file.kind), format)};
   }
-  return Error{
-      fmt::format("{} '{}' is a {} volume: unlock it on the host and give the unlocked block device, or give "
-                  "format=raw for its encrypted bytes.",
-                  what, file.path, name_of(file.kind))};
+  return Error{fmt::format(
+      "{} '{}' is a {} volume: unlock it on the host and give the unlocked block device{}.", what, file.path,
+      name_of(file.kind), takes_raw ? ", or give format=raw for its encrypted bytes" : "")};
+}
+
+Result<Done> check_is_medium(const std::string& what, const ImageFile& file, FileUse use, FormatKey key) {
+  std::vector<u8> head(std::min(file.file_bytes, kFileKindBytes));
+  const HostRead done = host_read(file.fd.get(), 0, head);
+  const FileKind* kind = misplaced_file(std::span(head).first(done.bytes), use);
+  if (kind == nullptr) return Done{};
+  return Error{fmt::format("{} '{}' is {}: {}{}.", what, file.path, kind->what, kind->advice,
+                           key == FormatKey::Taken ? ", or add format=raw to use its bytes as a disk" : "")};
 }
 
 Result<std::string> backing_path_of(const std::string& image_path, const std::string& backing) {

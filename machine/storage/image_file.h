@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "machine/storage/file_kind.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/image_probe.h"
 #include "machine/storage/qcow2_header.h"
@@ -29,8 +30,13 @@ Result<ImageFile> open_image_file(const std::string& what, const std::string& pa
 /// The header of an image whose kind is Qcow2. The error names the file.
 Result<Qcow2Header> read_qcow2_header(const ImageFile& file);
 
+/// Whether the user can say format= of it.
+enum class FormatKey : u8 { Taken, Unknown };
+
 /// An image with a format that cannot be used: one sentence that says which it is and what to do.
-Error foreign_format_error(const std::string& what, const ImageFile& file);
+Error foreign_format_error(const std::string& what, const ImageFile& file, FormatKey key);
+/// An error when a raw image begins as something that no disk begins as: a kernel, an archive.
+Result<Done> check_is_medium(const std::string& what, const ImageFile& file, FileUse use, FormatKey key);
 
 /// The path of `backing`, as written in `image_path`'s header. An error when it is no local file.
 Result<std::string> backing_path_of(const std::string& image_path, const std::string& backing);

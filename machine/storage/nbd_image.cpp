@@ -38,12 +38,11 @@ Error socket_error() {
 
 /// A listening socket and a connection to it that waits to be accepted. Both have no name any more.
 Result<SocketPair> connected_listener() {
-  const char* base = std::getenv("TMPDIR");
-  std::string folder = fmt::format("{}/reprise-XXXXXX", base != nullptr && *base != '\0' ? base : "/tmp");
+  std::string folder = fmt::format("{}/reprise-XXXXXX", temporary_folder());
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (folder.size() + 8 > sizeof address.sun_path) folder = "/tmp/reprise-XXXXXX";
-  if (mkdtemp(folder.data()) == nullptr) return socket_error();
+  if (mkdtemp(folder.data()) == nullptr) return temporary_file_error("qemu-nbd");
   const std::string path = folder + "/nbd";
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   const auto* name = reinterpret_cast<const sockaddr*>(&address);

@@ -50,8 +50,10 @@ Result<Done> lock(const std::string& what, const ImageFile& file, ImageUse use) 
 }
 
 /// True: through qemu-nbd. False: raw.
-Result<bool> is_qcow2(const std::string& what, const ImageFile& file, DiskFormat format) {
-  switch (format) {
+Result<bool> is_qcow2(const std::string& what, const ImageFile& file, const DiskConfig& config) {
+  const bool floppy = config.media == DiskMedia::Floppy;
+  const FormatKey key = floppy || config.media == DiskMedia::Cdrom ? FormatKey::Unknown : FormatKey::Taken;
+  switch (config.format) {
     case DiskFormat::Raw: return false;
     case DiskFormat::Qcow2:
       if (file.kind == ImageKind::Qcow2) return true;
@@ -59,8 +61,9 @@ Result<bool> is_qcow2(const std::string& what, const ImageFile& file, DiskFormat
     case DiskFormat::Auto: break;
   }
   if (file.kind == ImageKind::Qcow2) return true;
-  if (file.kind == ImageKind::Raw) return false;
-  return foreign_format_error(what, file);
+  if (file.kind != ImageKind::Raw) return foreign_format_error(what, file, key);
+  TRY(check_is_medium(what, file, floppy ? FileUse::Floppy : FileUse::Disk, key));
+  return false;
 }
 
 /// What qemu-nbd would refuse in words of its own.
@@ -130,7 +133,7 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
   const std::string what = what_of(config);
   const FileAccess access = config.write_through ? FileAccess::ReadWrite : FileAccess::Read;
   ImageFile file = TRY(open_image_file(what, config.path, access));
-  const bool qcow2 = TRY(is_qcow2(what, file, config.format));
+  const bool qcow2 = TRY(is_qcow2(what, file, config));
   out.format = qcow2 ? "qcow2" : "raw";
   if (!qcow2 && file.iso9660) {
     out.format = "ISO 9660";

@@ -1,10 +1,7 @@
 #include "machine/storage/overlay_image.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "machine/storage/raw_image.h"
 
@@ -14,11 +11,7 @@ using devices::BlockStatus;
 
 Result<std::unique_ptr<OverlayImage>> OverlayImage::create(std::unique_ptr<devices::BlockBackend> base) {
   HostFd fd = open_unnamed_file();
-  if (!fd) {
-    return Error{
-        fmt::format("no file for what the guest writes to its disks could be made in TMPDIR (else /tmp): {}.",
-                    std::strerror(errno))};
-  }
+  if (!fd) return temporary_file_error("what the guest writes to its disks");
   return std::unique_ptr<OverlayImage>(new OverlayImage(std::move(base), std::move(fd)));
 }
 

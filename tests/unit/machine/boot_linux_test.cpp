@@ -126,7 +126,7 @@ TEST_F(BootLinux, RefusesBadInitrds) {
   request.initrd_path = "/nonexistent/initrd";
   EXPECT_NE(message().find("'/nonexistent/initrd' does not exist"), std::string::npos);
   request.initrd_path = "/tmp";
-  EXPECT_NE(message().find("not a regular file"), std::string::npos);
+  EXPECT_NE(message().find("is a folder"), std::string::npos);
   const TemporaryFile empty("");
   request.initrd_path = empty.path();
   EXPECT_NE(message().find("is empty"), std::string::npos);
