@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/numbers.h"
+#include "machine/monitor/qemu_names.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -42,8 +43,8 @@ std::optional<u64> register_value(const cpu::CpuState& state, std::string_view n
   static constexpr std::string_view kGpr[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                               "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
   if (name.starts_with('$')) name.remove_prefix(1);
-  if (name == "rip") return state.rip + state.seg[cpu::CS].base;
-  if (name == "rsp") return state.gpr[cpu::RSP] + state.seg[cpu::SS].base;
+  if (name == "rip" || name == "pc" || name == "eip") return state.rip + state.seg[cpu::CS].base;
+  if (name == "rsp" || name == "sp" || name == "esp") return state.gpr[cpu::RSP] + state.seg[cpu::SS].base;
   if (name == "cr2") return state.cr2;
   const auto* gpr = std::ranges::find(kGpr, name);
   if (gpr == std::end(kGpr)) return std::nullopt;
@@ -123,7 +124,8 @@ Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
 }
 
 Outcome Monitor::execute(std::string_view name, const Json& given) {
-  const Command* command = find(name);
+  const auto qemu = std::ranges::find(qemu_names(), name, &QemuName::qemu);
+  const Command* command = find(qemu == qemu_names().end() ? name : qemu->ours);
   if (command == nullptr) return unknown(name);
   Arguments arguments;
   if (!given.is_null() && !given.is_object())
@@ -146,7 +148,9 @@ Outcome Monitor::execute(std::string_view name, const Json& given) {
 }
 
 Outcome Monitor::execute_line(std::string_view line) {
-  std::vector<std::string_view> words = words_of(line);
+  const auto understood = in_our_words(words_of(line));
+  if (!understood) return understood.error();
+  const std::vector<std::string>& words = understood.value();
   if (words.empty()) return Answer{};
   const Command* command = nullptr;
   std::size_t used = 0;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "machine/monitor/json_protocol.h"
+#include "machine/monitor/qemu_names.h"
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine::monitor {
@@ -208,6 +209,38 @@ TEST_F(Machines, Completions) {
   EXPECT_EQ(Monitor::completions("info pa"), std::vector<std::string>{"info pagewalk"});
   EXPECT_GT(Monitor::completions("").size(), 15u);
   EXPECT_TRUE(Monitor::completions("xyz").empty());
+}
+
+TEST_F(Machines, NamesOfQemuAreUnderstood) {
+  constexpr std::pair<const char*, const char*> kSame[] = {{"info status", "status"},
+                                                           {"info block", "info disks"},
+                                                           {"info mtree", "info phys-map"},
+                                                           {"info version", "version"},
+                                                           {"x/4xb 0x100020", "memory 0x100020 4"},
+                                                           {"x /2xw $pc", "memory rip 8"},
+                                                           {"x 0x100020", "memory 0x100020 4"},
+                                                           {"xp/8xb 0x100020", "memory 0x100020 8 phys"},
+                                                           {"x/2i $pc", "disassemble rip 2"},
+                                                           {"x/i rip", "disassemble rip 1"},
+                                                           {"help info block", "help info block"}};
+  for (const auto& [qemu, ours] : kSame) {
+    const Outcome one = monitor.execute_line(qemu);
+    const Outcome other = monitor.execute_line(ours);
+    ASSERT_TRUE(one.ok()) << qemu << ": " << one.error().message;
+    EXPECT_EQ(one.value().json, other.value().json) << qemu;
+  }
+  for (const char* bad :
+       {"x", "x/", "x/0x 1", "x/4q 1", "x/4xb", "x/4xb 1 2", "xp/i 0x100020", "x/99999999999999999999b 1"})
+    EXPECT_FALSE(monitor.execute_line(bad).ok()) << bad;
+  for (const QemuName& name : qemu_names()) {
+    EXPECT_TRUE(std::ranges::any_of(commands(), [&](const Command& command) {
+      return command.name == name.ours;
+    })) << name.ours;
+    EXPECT_FALSE(std::ranges::any_of(commands(), [&](const Command& command) {
+      return command.name == name.qemu;
+    })) << name.qemu;
+  }
+  EXPECT_TRUE(ask(R"({"execute": "info status"})").contains("return"));
 }
 
 TEST_F(Machines, MistakesAreOneSentence) {

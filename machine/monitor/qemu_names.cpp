@@ -1,0 +1,122 @@
+// QEMU, "QEMU Monitor" in its manual.
+#include "machine/monitor/qemu_names.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/numbers.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+constexpr QemuName kNames[] = {
+    {"?", "help"},
+    {"c", "cont"},
+    {"q", "quit"},
+    {"system_powerdown", "powerdown"},
+    {"system_reset", "reset"},
+    {"gva2gpa", "info pagewalk"},
+    {"info block", "info disks"},
+    {"info cpus", "status"},
+    {"info jit", "info stats"},
+    {"info mem", "info memory-map"},
+    {"info mtree", "info phys-map"},
+    {"info pic", "info irq"},
+    {"info qtree", "info devices"},
+    {"info status", "status"},
+    {"info version", "version"},
+};
+
+/// "/COUNT FORMAT SIZE" of x and xp, without blanks: "/10xw".
+struct Format {
+  u64 count = 1;
+  bool code = false;
+  u64 unit_bytes = 4;
+};
+
+std::optional<Format> parse_format(std::string_view text) {
+  Format format;
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits != 0) {
+    const auto count = parse_number(text.substr(0, digits));
+    constexpr u64 kMostUnits = 65536;
+    if (!count || *count == 0 || *count > kMostUnits) return std::nullopt;
+    format.count = *count;
+  }
+  for (const char letter : text.substr(digits)) {
+    switch (letter) {
+      case 'i': format.code = true; break;
+      case 'x':
+      case 'd':
+      case 'u':
+      case 'o':
+      case 'c': break;  // memory is shown as it is shown
+      case 'b': format.unit_bytes = 1; break;
+      case 'h': format.unit_bytes = 2; break;
+      case 'w': format.unit_bytes = 4; break;
+      case 'g': format.unit_bytes = 8; break;
+      default: return std::nullopt;
+    }
+  }
+  return format;
+}
+
+/// x and xp, whose format may stand at the name or be the next word.
+Result<std::vector<std::string>, CommandError> examine(std::span<const std::string_view> words) {
+  std::string_view name = words[0];
+  std::string_view format_text;
+  std::size_t used = 1;
+  if (const std::size_t slash = name.find('/'); slash != name.npos) {
+    format_text = name.substr(slash + 1);
+    name = name.substr(0, slash);
+  } else if (words.size() > 1 && words[1].starts_with('/')) {
+    format_text = words[1].substr(1);
+    used = 2;
+  }
+  const auto bad = [](std::string message) {
+    return CommandError{CommandError::Kind::BadArgument, std::move(message)};
+  };
+  const bool phys = name == "xp";
+  const std::optional<Format> format = parse_format(format_text);
+  if (!format)
+    return bad(fmt::format("'/{}' is no format such as /10i or /16xb.", format_text.substr(0, 60)));
+  if (words.size() != used + 1) return bad(fmt::format("Say {} [/FORMAT] ADDRESS.", name));
+  const std::string address(words[used]);
+  if (!format->code)
+    return std::vector<std::string>{"memory", address, fmt::format("{}", format->count * format->unit_bytes),
+                                    phys ? "phys" : "linear"};
+  if (phys) return bad("Instructions are shown at linear addresses: x/i ADDRESS.");
+  return std::vector<std::string>{"disassemble", address, fmt::format("{}", format->count)};
+}
+
+void add_words(std::vector<std::string>& out, std::string_view text) {
+  while (!text.empty()) {
+    out.emplace_back(text.substr(0, text.find(' ')));
+    text.remove_prefix(std::min(out.back().size() + 1, text.size()));
+  }
+}
+
+}  // namespace
+
+std::span<const QemuName> qemu_names() { return kNames; }
+
+Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std::string_view> words) {
+  std::vector<std::string> out;
+  if (words.empty()) return out;
+  const std::string_view name = words[0].substr(0, words[0].find('/'));
+  if (name == "x" || name == "xp") return examine(words);
+  for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {
+    const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);
+    const auto* known = std::ranges::find(kNames, first, &QemuName::qemu);
+    if (known == std::end(kNames)) continue;
+    add_words(out, known->ours);
+    out.insert(out.end(), words.begin() + static_cast<std::ptrdiff_t>(count), words.end());
+    return out;
+  }
+  out.assign(words.begin(), words.end());
+  return out;
+}
+
+}  // namespace reprise::machine::monitor

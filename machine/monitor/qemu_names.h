@@ -1,0 +1,24 @@
+// Commands of QEMU's monitor under their names there.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "machine/monitor/command.h"
+
+namespace reprise::machine::monitor {
+
+struct QemuName {
+  std::string_view qemu;
+  std::string_view ours;
+};
+/// One command for another.
+std::span<const QemuName> qemu_names();
+
+/// The words of a line in our language: "system_reset" is "reset", "x/2i $pc" is "disassemble $pc 2". What is no
+/// command of QEMU's stays as it is. Error: a format of x that is not there.
+Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std::string_view> words);
+
+}  // namespace reprise::machine::monitor
