@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "common/nearest.h"
 #include "frontend/manual/formats.h"
 #include "frontend/options/manual_rows.h"
+#include "frontend/options/qemu_words.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/take_words.h"
 #include "frontend/version.h"
@@ -30,7 +32,7 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
   RunDraft draft;
   draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
   try {
-    draft.given = apply_words(run_option_groups(), words, draft);
+    draft.given = apply_words(run_option_groups(), words, draft, instead_of_qemu_word);
     if (!draft.answer.empty()) return EarlyExit{0, draft.answer};
     check_together(draft);
   } catch (const BadValue& bad) {
@@ -48,6 +50,20 @@ EarlyExit describe(const std::vector<std::string>& words) {
     return usage_error(bad.message, "manual");
   }
   return {0, request.form()};
+}
+
+EarlyExit unknown_command(std::string_view word) {
+  if (word.starts_with('-'))
+    return {2,
+            fmt::format(
+                "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
+                word)};
+  Nearest nearest(word);
+  for (const std::string_view command : {"run", "image", "manual"}) nearest.offer(command);
+  std::string hint = "there are run, image and manual.";
+  if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
+  if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
+  return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", word, hint)};
 }
 
 }  // namespace
@@ -69,7 +85,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};
   if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};
-  return usage_error(fmt::format("unknown command '{}'", command), "run");
+  return unknown_command(command);
 }
 
 }  // namespace reprise::frontend

@@ -45,19 +45,39 @@ std::string human(u64 bytes) {
   return fmt::format("{:.4g} {} ({} bytes)", value, kUnits[unit], bytes);
 }
 
+/// The ending of `path` in small letters: "vmdk".
+std::string ending_of(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::size_t dot = name.rfind('.');
+  std::string ending(dot == name.npos ? std::string_view() : name.substr(dot + 1));
+  for (char& c : ending)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return ending;
+}
+
+/// Endings of what is neither raw nor qcow2.
+constexpr std::string_view kForeignEndings[] = {"vmdk", "vdi", "vhd", "vhdx", "vpc", "qed",
+                                                "qcow", "hdd", "dmg", "ova",  "iso", "gz",
+                                                "xz",   "zst", "bz2", "zip",  "7z",  "tar"};
+
 int create(const ImageRequest& request) {
+  const std::string ending = ending_of(request.file);
   std::string format = request.format;
-  if (format.empty()) format = request.file.ends_with(".qcow2") || !request.backing.empty() ? "qcow2" : "raw";
+  if (format.empty() && std::ranges::find(kForeignEndings, ending) != std::end(kForeignEndings))
+    return usage(
+        fmt::format("'{}' is named as no raw or qcow2 image is: give another name, or --format raw or qcow2",
+                    request.file));
+  if (format.empty()) format = ending == "qcow2" || !request.backing.empty() ? "qcow2" : "raw";
   if (format != "raw" && format != "qcow2")
     return usage(fmt::format("--format '{}' is none of raw, qcow2", format));
   std::optional<u64> bytes;
   if (!request.size.empty()) {
     bytes = parse_size(request.size);
-    if (!bytes) return usage(fmt::format("size '{}' is not a size such as 512M or 20G", request.size));
+    if (!bytes) return usage(fmt::format("size '{}' is not a size such as 512M or 1.5G", request.size));
     constexpr u64 kMaxBytes = u64{1} << 60;
     if (*bytes == 0 || *bytes % 512 != 0 || *bytes > kMaxBytes)
-      return usage(
-          fmt::format("size '{}' is not a multiple of 512 bytes above 0 and below 1024P", request.size));
+      return usage(fmt::format(
+          "size '{}' is not a multiple of 512 bytes above 0 and below 1024P; 20G has a unit", request.size));
   }
   if (request.backing.empty() && !bytes) return usage("no size was given: reprise image create FILE SIZE");
   if (format == "raw") {

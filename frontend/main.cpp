@@ -24,17 +24,19 @@ namespace {
 /// One sentence about a problem on the host; a reader that closed stderr must not matter.
 void say(std::string_view text) { fmt::print(stderr, "reprise: {}\n", text); }
 
-machine::RunResult host_error(const std::string& message) {
+/// The result of a run that could not begin.
+machine::RunResult not_begun(const Error& error) {
   machine::RunResult result;
-  result.reason = machine::ExitReason::HostError;
+  result.reason =
+      error.kind == ErrorKind::Usage ? machine::ExitReason::Usage : machine::ExitReason::HostError;
   result.exit_code = machine::exit_code_of(result.reason);
-  result.message = message;
+  result.message = error.message;
   return result;
 }
 
 Log make_log(const RunOptions& options) {
   Log log([](std::string_view line) { fmt::print(stderr, "{}{}", line, Terminal::line_end()); });
-  if (options.verbose) log.configure("disk:info,boot:info");
+  if (options.verbose) log.configure("disk:info");
   log.configure(options.log_spec);
   for (const std::string& category : options.trace) log.configure(category + ":trace");
   return log;
@@ -43,6 +45,13 @@ Log make_log(const RunOptions& options) {
 machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
   if (choice == ClockChoice::Auto) return interactive ? machine::ClockMode::Paced : machine::ClockMode::Free;
   return choice == ClockChoice::Paced ? machine::ClockMode::Paced : machine::ClockMode::Free;
+}
+
+/// Whether a silent guest may be one whose kernel does not know where its console is.
+bool hint_at_console(const RunOptions& options) {
+  const machine::boot::BootRequest& boot = options.config.boot;
+  return !boot.kernel_path.empty() && options.com1.kind != SerialTarget::Kind::Null &&
+         boot.command_line.find("ttyS") == std::string::npos;
 }
 
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
@@ -74,6 +83,16 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
   machine->on_hash([](const machine::HashPoint& point) {
     fmt::print(stderr, "state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end());
   });
+
+  if (hint_at_console(options)) {
+    machine->on_silence([] {
+      fmt::print(stderr,
+                 "reprise: the guest has printed nothing on its serial ports for {} s of its time: Linux "
+                 "does with --append "
+                 "console=ttyS0; the VGA's text shows by screen in the monitor, or --dump-screen.{}",
+                 machine::Machine::kSilenceNs / 1'000'000'000, Terminal::line_end());
+    });
+  }
 
   machine::RunResult result;
   {
@@ -124,8 +143,9 @@ int run(RunOptions options) {
     say(report.error().message);
     return machine::exit_code_of(machine::ExitReason::HostError);
   }
+  for (const std::string& remark : options.remarks) say(remark);
   Result<machine::RunResult> ran = run_machine(options);
-  const machine::RunResult result = ran ? ran.value() : host_error(ran.error().message);
+  const machine::RunResult result = ran ? ran.value() : not_begun(ran.error());
   if (worth_saying(result.reason)) say(result.message);
   fmt::print(stderr, "{}", result.details);
   if (!report.value().write(report_text(options, result))) {

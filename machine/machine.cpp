@@ -27,18 +27,18 @@ void crash_dump(void* context) {
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends,
                                                  const Log& log) {
   if (config.cpus != 1) {
-    return Error{
-        fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus)};
+    return wrong_usage(
+        fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus));
   }
   if (config.ram_bytes < kMinRamBytes || config.ram_bytes > kMaxRamBytes ||
       config.ram_bytes % kPageBytes != 0) {
-    return Error{
+    return wrong_usage(
         fmt::format("memory of {} bytes is not possible: give --memory between {}M and {}G, in whole pages.",
-                    config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB)};
+                    config.ram_bytes, kMinRamBytes / kMiB, kMaxRamBytes / kGiB));
   }
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   if (const auto checked = check_devices(config.devices); !checked)
-    return Error{fmt::format("{}.", checked.error().message)};
+    return wrong_usage(fmt::format("{}.", checked.error().message));
   const bool has_console = std::ranges::find(config.devices, kVirtioConsoleRow.driver,
                                              &DeviceConfig::driver) != config.devices.end();
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
@@ -120,6 +120,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl()))
     return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch->message()};
   take_hash_if_due(limits);
+  if (silence_listener_) tell_of_silence();
   if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
     events_done_ = true;
     return Ending{ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
@@ -194,6 +195,12 @@ void Machine::take_hash_if_due(const RunLimits& limits) {
     if (hash_listener_) hash_listener_(hashes_.back());
   }
   next_hash_retired_ += limits.hash_every_retired;
+}
+
+void Machine::tell_of_silence() {
+  if (panic_.bytes_printed() == 0 && virtual_ns() < kSilenceNs) return;
+  if (panic_.bytes_printed() == 0) silence_listener_();
+  silence_listener_ = nullptr;
 }
 
 void Machine::request(MachineRequest request, int code) {

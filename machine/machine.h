@@ -81,6 +81,10 @@ class Machine final : private MachineControl {
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
 
+  /// Called once, when the guest has printed nothing on any console in its first kSilenceNs.
+  void on_silence(std::function<void()> listener) { silence_listener_ = std::move(listener); }
+  static constexpr u64 kSilenceNs = 5'000'000'000;
+
   /// Registers and devices, for a person.
   std::string dump() { return pc_.dump(); }
   /// What the run cost, as lines of text.
@@ -115,6 +119,7 @@ class Machine final : private MachineControl {
   /// How many instructions may retire before something other than the guest wants a say.
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
+  void tell_of_silence();
 
   // --- machine_host.cpp ---
   std::optional<Ending> check_host(const RunLimits& limits);
@@ -166,6 +171,7 @@ class Machine final : private MachineControl {
   u64 next_hash_retired_ = 0;
   std::vector<HashPoint> hashes_;
   std::function<void(const HashPoint&)> hash_listener_;
+  std::function<void()> silence_listener_;
 
   // Since when, and after which instruction, every processor has been halted.
   u64 idle_retired_ = ~u64{0};

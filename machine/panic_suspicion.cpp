@@ -18,6 +18,12 @@ const PanicWatch* PanicSuspicion::suspected() const {
   return nullptr;
 }
 
+u64 PanicSuspicion::bytes_printed() const {
+  u64 bytes = 0;
+  for (const PanicWatch& watch : watches_) bytes += watch.bytes();
+  return bytes;
+}
+
 void PanicSuspicion::refute() {
   for (PanicWatch& watch : watches_) watch.refute();
 }
@@ -29,9 +35,7 @@ const PanicWatch* PanicSuspicion::confirmed(u64 now_ns, unsigned cpl) {
     watches_[static_cast<std::size_t>(watch - watches_.data())].refute();
     return nullptr;
   }
-  u64 bytes = 0;
-  for (const PanicWatch& one : watches_) bytes += one.bytes();
-  if (bytes != bytes_seen_) {
+  if (const u64 bytes = bytes_printed(); bytes != bytes_seen_) {
     bytes_seen_ = bytes;
     quiet_until_ns_ = now_ns + kPanicQuietNs;
   }

@@ -18,6 +18,8 @@ class PanicSuspicion {
   devices::CharBackend& com2() { return watches_[1]; }
   devices::CharBackend& console() { return watches_[2]; }
 
+  /// What all consoles have printed so far.
+  u64 bytes_printed() const;
   /// The console on which a panic seems to have been printed, or nullptr.
   const PanicWatch* suspected() const;
   /// The guest does what no dead one does.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "frontend/manual/formats.h"
+#include "machine/plug/device_registry.h"
 
 namespace reprise::frontend {
 namespace {
@@ -16,7 +17,7 @@ _reprise_offer() {
   mapfile -t COMPREPLY < <(compgen -P "$head" -W "$1" -- "${current##*,}")
   if ((${#COMPREPLY[@]} == 0)); then
     compopt -o default 2>/dev/null
-  elif [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]]; then
+  elif [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=] ]]; then
     compopt -o nospace 2>/dev/null
   fi
 }
@@ -26,21 +27,41 @@ _reprise_files() {
   mapfile -t COMPREPLY < <(compgen -f -- "$current")
 }
 
-_reprise() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local command=${COMP_WORDS[1]}
+)";
+
+constexpr std::string_view kBody = R"(_reprise() {
+  local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} at=$COMP_CWORD whole option= value=
   COMPREPLY=()
-  # bash takes --option=value and file:PATH apart.
-  if [[ $current == = ]]; then
+  if ((COMP_CWORD == 1)); then
+)";
+
+/// Behind the commands.
+constexpr std::string_view kSplit =
+    R"(  # bash takes words apart at = and :. `whole` is the word as it was typed, `current` what is to be completed of it.
+  whole=$current
+  if [[ $current == [=:] ]]; then
     current=
-  elif [[ $previous == = ]]; then
-    previous=${COMP_WORDS[COMP_CWORD - 2]}
-  elif [[ $current == : || $previous == : ]]; then
-    current=${current#:}
+    ((at--))
+    whole=${COMP_WORDS[at]}$whole
+  fi
+  while ((at > 2)) && [[ ${COMP_WORDS[at - 1]} == [=:] ]]; do
+    whole=${COMP_WORDS[at - 2]}${COMP_WORDS[at - 1]}$whole
+    ((at -= 2))
+  done
+  if [[ $whole == --*=* ]]; then
+    option=${whole%%=*} value=${whole#*=}
+  elif [[ $whole != -* && ${COMP_WORDS[at - 1]} == --* ]]; then
+    option=${COMP_WORDS[at - 1]} value=$whole
+  fi
+  # Behind NAME= and KIND: in a value.
+  local element=${value##*,}
+  if [[ $element == *:* ]]; then
     _reprise_files
     return
+  elif [[ $element == *=* ]]; then
+    _reprise_key "${element%%=*}"
+    return
   fi
-  if ((COMP_CWORD == 1)); then
 )";
 
 constexpr std::string_view kTail = R"(  esac
@@ -50,12 +71,28 @@ complete -F _reprise reprise
 
 std::string first_word(std::string_view text) { return std::string(text.substr(0, text.find(' '))); }
 
-/// What may stand at the place of `previous` inside `command`.
+/// What the value of `option` may be, and what may stand behind its commas.
 std::string value_case(const OptionText& option) {
-  if (!option.words.empty())
-    return fmt::format("        {}) _reprise_offer '{}' ;;\n", option.name, option.words);
-  if (option.takes_file()) return fmt::format("        {}) _reprise_files ;;\n", option.name);
-  return fmt::format("        {}) ;;\n", option.name);
+  const std::string first = !option.words.empty() ? fmt::format("_reprise_offer '{}'", option.words)
+                            : option.takes_file() ? "_reprise_files"
+                                                  : "";
+  if (option.behind == nullptr) return fmt::format("        {}) {} ;;\n", option.name, first);
+  std::string text = fmt::format("        {})\n          case $value in\n", option.name);
+  for (const WordsBehind& behind : option.behind())
+    text += fmt::format("            {},*) _reprise_offer '{}' ;;\n", behind.first, behind.words);
+  return text + fmt::format("            *) {} ;;\n          esac ;;\n", first);
+}
+
+/// A function for what stands behind "NAME=" of a property.
+std::string key_function() {
+  std::string text = "_reprise_key() {\n  case $1 in\n";
+  for (const machine::PropertyValues& values : machine::property_values()) {
+    if (values.type == machine::PropertyType::File)
+      text += fmt::format("    {}) _reprise_files ;;\n", values.name);
+    else if (!values.words.empty())
+      text += fmt::format("    {}) _reprise_offer '{}' ;;\n", values.name, values.words);
+  }
+  return text + "    vendor) _reprise_offer 'intel amd' ;;\n  esac\n}\n\n";
 }
 
 /// The cases of one command: values of its options, and else its options and arguments.
@@ -74,9 +111,9 @@ std::string command_cases(const CommandManual& command) {
     }
   }
   if (names.find("--help") == std::string::npos) names += names.empty() ? "--help" : " --help";
-  std::string text = "      case $previous in\n" + values;
+  std::string text = "      case $option in\n" + values;
   text +=
-      fmt::format("        *)\n          if [[ $current == -* ]]; then _reprise_offer '{}'; {}fi ;;\n", names,
+      fmt::format("        *)\n          if [[ $whole == -* ]]; then _reprise_offer '{}'; {}fi ;;\n", names,
                   files                     ? "else _reprise_files; "
                   : !argument_words.empty() ? fmt::format("else _reprise_offer '{}'; ", argument_words)
                                             : "");
@@ -96,14 +133,14 @@ std::string bash_completion() {
           fmt::format("{}{}", image_commands.empty() ? "" : " ", command.name.substr(first.size() + 1));
     cases += fmt::format("    '{}')\n{}", command.name, command_cases(command));
   }
-  std::string text(kHead);
+  std::string text = std::string(kHead) + key_function() + std::string(kBody);
   text += fmt::format("    _reprise_offer '{} --help --version'\n    return\n  fi\n", commands);
   text += fmt::format(
       "  if [[ $command == image ]]; then\n    if ((COMP_CWORD == 2)); then\n      _reprise_offer '{} "
       "--help'\n      return\n"
       "    fi\n    command=\"image ${{COMP_WORDS[2]}}\"\n  fi\n",
       image_commands);
-  text += "  case $command in\n" + cases;
+  text += std::string(kSplit) + "  case $command in\n" + cases;
   return text + std::string(kTail);
 }
 

@@ -1,4 +1,6 @@
 // What options demand of each other.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "frontend/options/run_rows.h"
@@ -17,14 +19,22 @@ bool is_stdio(const SerialTarget& target) { return target.kind == SerialTarget::
 void check_boot(const RunDraft& draft) {
   const machine::MachineConfig& config = draft.options.config;
   const bool kernel = draft.has("--kernel");
-  if (!kernel && !draft.has("--bios") && machine::disk_configs(config.devices).empty())
-    throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
+  for (const std::string_view option : {"--initrd", "--append"})
+    if (!kernel && draft.has(option))
+      throw BadValue{fmt::format("{} is for a kernel: add --kernel FILE", option)};
   if (kernel && draft.has("--bios"))
     throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
   if (draft.has("--bios-vars") && config.firmware.bios != "ovmf")
     throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   if (kernel && draft.has("--boot"))
     throw BadValue{"--boot is for firmware: it and --kernel exclude each other"};
+}
+
+/// The last thing to be missed: who made another mistake hears of that one.
+void check_something_boots(const RunDraft& draft) {
+  const std::vector<DeviceConfig>& devices = draft.options.config.devices;
+  if (!draft.has("--kernel") && !draft.has("--bios") && machine::disk_configs(devices).empty())
+    throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
 }
 
 DeviceConfig* find_device(RunDraft& draft, std::string_view driver) {
@@ -63,6 +73,8 @@ void check_together(RunDraft& draft) {
   share_terminal(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};
+  check_files(draft);
+  check_something_boots(draft);
 }
 
 }  // namespace reprise::frontend

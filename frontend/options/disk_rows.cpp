@@ -1,6 +1,8 @@
 // Drives and their media.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "frontend/options/run_rows.h"
 #include "frontend/options/want.h"
 #include "machine/plug/device_registry.h"
@@ -27,12 +29,24 @@ void set_boot_order(RunDraft& draft, const Given& given) {
 /// A file named without an option: its name is taken as it is, properties need --disk.
 void add_image(RunDraft& draft, const Given& given) {
   if (given.value.empty()) throw BadValue{"the name of a disk image is empty"};
+  const std::size_t comma = given.value.find(',');
+  const std::string_view key = std::string_view(given.value).substr(std::min(comma, given.value.size()));
+  if (key.find('=') != key.npos &&
+      machine::find_device_row("disk")->find(key.substr(1, key.find('=') - 1)) != nullptr &&
+      !std::filesystem::exists(given.value))
+    throw BadValue{fmt::format("'{}' is the name of no file, and keys need an option: --disk {}", given.value,
+                               given.value)};
   draft.options.config.devices.push_back({.driver = "disk", .properties = {{"file", given.value}}});
 }
 
 /// "FILE[,PROPERTY=VALUE...]" for a drive.
 void add_drive(RunDraft& draft, const Given& given, std::string_view driver) {
   draft.options.config.devices.push_back(want(machine::parse_drive(given.name, driver, given.value)));
+}
+
+/// The keys behind a file's name.
+std::vector<WordsBehind> words_behind_file(std::string_view driver) {
+  return {{"*", machine::property_words(*machine::find_device_row(driver))}};
 }
 
 constexpr RunOption kDiskRows[] = {
@@ -42,12 +56,13 @@ constexpr RunOption kDiskRows[] = {
      .counts = Counts::Each,
      .set = add_image},
     {.name = "--disk",
-     .value = "FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,serial=TEXT]",
+     .value = "FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,media=cdrom][,"
+              "serial=TEXT]",
      .shown = Shown::Name,
      .help = "a disk image",
      .more = "write=yes lets the guest's writes go to it; overlay=FILE keeps them in a qcow2 image over it, "
-             "made when "
-             "missing; media=cdrom makes it a CD-ROM. A comma in a name is doubled.",
+             "made when missing; media=cdrom makes it a CD-ROM. A comma in a name is doubled.",
+     .behind = [] { return words_behind_file("disk"); },
      .counts = Counts::Each,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "disk"); }},
     {.name = "--cdrom",
@@ -55,12 +70,14 @@ constexpr RunOption kDiskRows[] = {
      .shown = Shown::NameLine,
      .help = "a CD-ROM; an empty name is an empty drive",
      .more = "bus=ahci behind a comma puts it there instead of on IDE.",
+     .behind = [] { return words_behind_file("ide-cd"); },
      .counts = Counts::Each,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "ide-cd"); }},
     {.name = "--floppy",
      .value = "FILE[,write=yes]",
      .shown = Shown::Name,
      .help = "a floppy; an empty name is an empty drive",
+     .behind = [] { return words_behind_file("floppy"); },
      .counts = Counts::Each,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "floppy"); }},
     {.name = "--boot",

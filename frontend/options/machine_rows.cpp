@@ -1,7 +1,10 @@
 // The machine: RAM, processor, ports, devices, what it starts from.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cpu/profile/cpu_model.h"
+#include "cpu/profile/cpu_names.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
@@ -15,7 +18,7 @@ constexpr std::string_view kWantTarget = "one of stdio, null, file:PATH";
 constexpr std::string_view kTargets = "stdio null file:";
 
 void set_memory(RunDraft& draft, const Given& given) {
-  const u64 bytes = want(given, parse_size(given.value), "a size such as 512M or 2G");
+  const u64 bytes = want(given, parse_memory(given.value), "a size such as 512M or 2G");
   if (bytes < machine::kMinRamBytes || bytes > machine::kMaxRamBytes || bytes % kPageBytes != 0) {
     throw BadValue{fmt::format("{} {} is not between {}M and {}G in steps of 4K", given.name, given.value,
                                machine::kMinRamBytes / machine::kMiB, machine::kMaxRamBytes / machine::kGiB)};
@@ -30,10 +33,15 @@ void set_cpus(RunDraft&, const Given& given) {
 }
 
 void set_cpu(RunDraft& draft, const Given& given) {
-  if (given.value == "help")
+  if (given.value == "help") {
     draft.answer = cpu::cpu_model_help();
-  else
-    draft.options.config.cpu = want(given, cpu::parse_cpu_model(given.value));
+    return;
+  }
+  const std::optional<std::string> nearest = cpu::with_nearest_model(given.value);
+  draft.options.config.cpu = want(given, cpu::parse_cpu_model(nearest.value_or(given.value)));
+  if (nearest)
+    draft.options.remarks.push_back(
+        fmt::format("{} {}: the nearest processor here is {}.", given.name, given.value, *nearest));
 }
 
 void set_serial(RunDraft& draft, const Given& given) {
@@ -50,13 +58,11 @@ void add_console(RunDraft& draft, const Given& given) {
 }
 
 void add_device(RunDraft& draft, const Given& given) {
-  constexpr std::string_view kHelp = ",help";
+  const std::vector<std::string> words = words_of_list(given.value);
   if (given.value == "help") {
     draft.answer = machine::device_help();
-  } else if (given.value.ends_with(kHelp)) {
-    const std::string_view driver =
-        std::string_view(given.value).substr(0, given.value.size() - kHelp.size());
-    draft.answer = machine::device_help(*want(machine::want_device_row(given.name, driver)));
+  } else if (std::ranges::find(words, "help") != words.end()) {
+    draft.answer = machine::device_help(*want(machine::want_device_row(given.name, words[0])));
   } else {
     draft.options.config.devices.push_back(want(machine::parse_device(given.name, given.value)));
   }
@@ -85,10 +91,20 @@ void add_debug_exit(RunDraft& draft, const Given& given) {
       {.driver = "isa-debug-exit", .properties = {{"iobase", given.value}, {"iosize", "4"}}});
 }
 
+std::vector<WordsBehind> words_behind_cpu() { return {{"*", cpu::words_behind_model()}}; }
+
+std::vector<WordsBehind> words_behind_device() {
+  std::vector<WordsBehind> out;
+  for (const machine::DeviceRow* row : machine::device_rows())
+    out.push_back({std::string(row->driver), machine::property_words(*row) + " help"});
+  return out;
+}
+
 constexpr RunOption kMachineRows[] = {
     {.name = "--memory",
      .value = "SIZE",
-     .help = "RAM, for example 512M or 2G (default 512M)",
+     .help = "RAM, for example 512M or 1.5G (default 512M)",
+     .more = "A number alone counts MiB.",
      .set = set_memory},
     {.name = "--cpus",
      .value = "N",
@@ -98,9 +114,12 @@ constexpr RunOption kMachineRows[] = {
      .set = set_cpus},
     {.name = "--cpu",
      .value = "MODEL",
-     .help = "what the processor can do, for example x86-64-v2,+aes; --cpu help lists models",
-     .more = "MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd]; see \"The processor\" in docs/command.md.",
+     .help = "what the processor can do, for example x86-64-v2,+aes,tlb=512; --cpu help lists models",
+     .more = "MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd][,tlb=ENTRIES]; names of QEMU's lead to the "
+             "nearest. See "
+             "\"The processor\" in docs/command.md.",
      .words = "default max x86-64 x86-64-v2 x86-64-v3 help",
+     .behind = words_behind_cpu,
      .set = set_cpu},
     {.name = "--serial",
      .value = "TARGET",
@@ -119,6 +138,7 @@ constexpr RunOption kMachineRows[] = {
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
               "isa-debug-exit pc-testdev",
+     .behind = words_behind_device,
      .counts = Counts::Each,
      .set = add_device},
     {.name = "--watchdog-action",
@@ -140,11 +160,14 @@ constexpr RunOption kMachineRows[] = {
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.seed = want_number(given); }},
     {.name = "--rtc",
      .value = "TIME",
-     .help = "clock at power-on, UTC: 2025-01-01T00:00:00 (default), or seconds since 1970",
+     .help = "clock at power-on, UTC: 2025-01-01T00:00:00 (default), seconds since 1970, or now",
+     .more = "now is another time in each run: rtc_unix_s in the report of --json is what repeats it.",
+     .words = "now",
      .set =
          [](RunDraft& draft, const Given& given) {
            draft.options.config.rtc_unix_s =
-               want(given, parse_time(given.value), "a time such as 2024-02-29T12:00:00");
+               want(given, parse_time(given.value),
+                    "now, seconds since 1970, or a time such as 2024-02-29T12:00:00");
          }},
     {.name = "--debug-exit",
      .value = "PORT",

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/types.h"
 
@@ -21,14 +22,22 @@ enum class Shown : u8 {
 /// How often an option counts that is given several times.
 enum class Counts : u8 { Last, Each };
 
+/// What completion offers behind a comma of a value that begins with `first`; "*": with anything. `words` have spaces
+/// between them.
+struct WordsBehind {
+  std::string first;
+  std::string words;
+};
+
 /// What a row says to people.
 struct OptionText {
   std::string_view name;   // "--memory"; without dashes it is an argument, known by its position
   std::string_view value;  // "SIZE"; empty: the option takes none. FILE: completion offers files
   Shown shown;
-  std::string_view help;   // a phrase
-  std::string_view more;   // sentences for the manual, behind the phrase
-  std::string_view words;  // what completion offers for the value, with spaces between
+  std::string_view help;                 // a phrase
+  std::string_view more;                 // sentences for the manual, behind the phrase
+  std::string_view words;                // what completion offers for the value, with spaces between
+  std::vector<WordsBehind> (*behind)();  // nullptr: the same as `words`
   Counts counts;
   bool required;
 
@@ -57,11 +66,12 @@ struct Option {
   std::string_view help;
   std::string_view more = {};
   std::string_view words = {};
+  std::vector<WordsBehind> (*behind)() = nullptr;
   Counts counts = Counts::Last;
   bool required = false;
   void (*set)(Target& target, const Given& given);
 
-  OptionText text() const { return {name, value, shown, help, more, words, counts, required}; }
+  OptionText text() const { return {name, value, shown, help, more, words, behind, counts, required}; }
 };
 
 template <class Target>

@@ -1,5 +1,8 @@
 // What a run tells beside the guest's own output.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "common/log.h"
 #include "frontend/options/run_rows.h"
@@ -9,12 +12,26 @@
 namespace reprise::frontend {
 namespace {
 
+/// The categories of "disk:info,warn", each with what it was written for.
+void check_categories(const Given& given) {
+  for (const std::string& word : words_of_list(given.value)) {
+    const std::string category = word.substr(0, word.find(':'));
+    const bool level_alone = category == word && is_log_level(word);
+    if (level_alone || category == "all" ||
+        std::ranges::find(kLogCategories, category) != kLogCategories.end())
+      continue;
+    throw BadValue{fmt::format("{} '{}' is no category: there are all, {}", given.name, category,
+                               fmt::join(kLogCategories, ", "))};
+  }
+}
+
 void set_log(RunDraft& draft, const Given& given) {
   if (!Log().configure(given.value)) {
     throw BadValue{
         fmt::format("{} '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
                     given.name, given.value)};
   }
+  check_categories(given);
   draft.options.log_spec = given.value;
 }
 
@@ -55,6 +72,8 @@ constexpr RunOption kReportRows[] = {
     {.name = "--log",
      .value = "SPEC",
      .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
+     .more = "Categories: cpu, disk, guest (what it writes to the debug ports), mmio, msr, pio, watchdog.",
+     .words = "all cpu disk guest mmio msr pio watchdog",
      .set = set_log},
     {.name = "--trace",
      .value = "LIST",

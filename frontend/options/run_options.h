@@ -28,7 +28,8 @@ struct RunOptions {
   std::string json_path;                // empty: none
   std::string screen_path;              // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
-  std::vector<std::string> trace;  // event categories
+  std::vector<std::string> trace;    // event categories
+  std::vector<std::string> remarks;  // what the user should hear of before the run: sentences
   bool stats = false;
   bool verbose = false;
 };

@@ -35,6 +35,9 @@ std::span<const RunOption> report_rows();
 /// All of them, in the order of `--help`.
 std::span<const OptionGroup<RunDraft>> run_option_groups();
 
+/// That no file is written by one option and used by another. Throws BadValue.
+void check_files(RunDraft& draft);
+
 /// What options demand of each other, once all are in `draft`. Throws BadValue.
 void check_together(RunDraft& draft);
 

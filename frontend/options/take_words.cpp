@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "common/nearest.h"
+
 namespace reprise::frontend {
 namespace {
 
@@ -40,10 +42,25 @@ void declare(CLI::App& app, const OptionText& text, std::size_t row, std::vector
   found.option->required(text.required);
 }
 
+Error unknown_word(std::span<const OptionText> rows, const std::string& word, Instead instead) {
+  const std::string known = instead == nullptr ? std::string() : instead(word);
+  if (!known.empty()) return Error{fmt::format("{} is an option of QEMU's: {}", word, known)};
+  Nearest nearest(word.substr(0, word.find('=')));
+  for (const OptionText& row : rows)
+    if (!row.is_argument()) nearest.offer(row.name);
+  return Error{fmt::format("unknown option or argument '{}'{}", word,
+                           nearest.name().empty() ? "" : fmt::format("; did you mean {}?", nearest.name()))};
+}
+
 }  // namespace
 
 Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
-                                            const std::vector<std::string>& words) {
+                                            const std::vector<std::string>& words, Instead instead) {
+  for (const OptionText& row : rows)
+    for (const std::string& word : words)
+      if (!row.is_argument() && row.value.empty() && word.starts_with(std::string(row.name) + '='))
+        return Error{
+            fmt::format("{} takes no value: leave out '{}'", row.name, word.substr(row.name.size()))};
   CLI::App app;
   app.set_help_flag();
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -54,7 +71,13 @@ Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
     // CLI11 takes the words last first.
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::ExtrasError&) {
-    return Error{fmt::format("unknown option or argument '{}'", app.remaining().at(0))};
+    return unknown_word(rows, app.remaining().at(0), instead);
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string message = in_one_line(error.what());
+    const std::string_view name = std::string_view(message).substr(0, message.find(':'));
+    const auto row = std::ranges::find(rows, name, &OptionText::name);
+    if (row == rows.end() || row->value.empty()) return Error{message};
+    return Error{fmt::format("{} needs a value: {} {}", name, name, row->value)};
   } catch (const CLI::ParseError& error) {
     return Error{in_one_line(error.what())};
   }

@@ -17,17 +17,21 @@ struct TakenOption {
   std::string value;
 };
 
+/// What to write instead of a word that is no option; empty when that is not known.
+using Instead = std::string (*)(std::string_view word);
+
 /// Arguments first, then options without a value, then those with one in the order of `words`; of one that counts once,
-/// only the last. An error is a
-/// sentence without a full stop.
+/// only the last. `instead` is asked about
+/// unknown words. An error is a sentence without a full stop.
 Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
-                                            const std::vector<std::string>& words);
+                                            const std::vector<std::string>& words, Instead instead = nullptr);
 
 /// take_words and the rows' setters. Returns the names that were given. Throws BadValue for what is wrong with
 /// `words`.
 template <class Target>
 std::set<std::string_view> apply_words(std::span<const OptionGroup<Target>> groups,
-                                       const std::vector<std::string>& words, Target& target) {
+                                       const std::vector<std::string>& words, Target& target,
+                                       Instead instead = nullptr) {
   std::vector<OptionText> texts;
   std::vector<const Option<Target>*> rows;
   for (const OptionGroup<Target>& group : groups) {
@@ -36,7 +40,7 @@ std::set<std::string_view> apply_words(std::span<const OptionGroup<Target>> grou
       rows.push_back(&row);
     }
   }
-  auto taken = take_words(texts, words);
+  auto taken = take_words(texts, words, instead);
   if (!taken) throw BadValue{taken.error().message};
   std::set<std::string_view> given;
   for (TakenOption& option : taken.value()) {

@@ -1,5 +1,6 @@
 #include "frontend/options/values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -18,28 +19,42 @@ std::optional<T> whole(std::string_view text) {
 }  // namespace
 
 std::optional<u64> parse_size(std::string_view text) {
-  const std::size_t digits = text.find_first_not_of("0123456789");
-  const std::string_view unit = digits == std::string_view::npos ? std::string_view{} : text.substr(digits);
-  const std::optional<u64> count = whole<u64>(text.substr(0, digits));
+  const std::size_t unit_at = std::min(text.find_first_not_of("0123456789."), text.size());
+  const std::string_view unit = text.substr(unit_at);
+  const std::string_view number = text.substr(0, unit_at);
+  const std::size_t point = number.find('.');
+  const std::optional<u64> count = whole<u64>(number.substr(0, point));
   if (!count) return std::nullopt;
   unsigned shift = 0;
   if (!unit.empty()) {
-    switch (unit[0]) {
-      case 'k':
-      case 'K': shift = 10; break;
-      case 'm':
-      case 'M': shift = 20; break;
-      case 'g':
-      case 'G': shift = 30; break;
-      case 't':
-      case 'T': shift = 40; break;
-      default: return std::nullopt;
-    }
+    constexpr std::string_view kUnits = "KMGT";
+    const std::size_t index = kUnits.find(unit[0] >= 'a' ? static_cast<char>(unit[0] - 'a' + 'A') : unit[0]);
     const std::string_view rest = unit.substr(1);
-    if (!rest.empty() && rest != "iB" && rest != "B") return std::nullopt;
+    if (index == kUnits.npos || (!rest.empty() && rest != "iB" && rest != "B")) return std::nullopt;
+    shift = 10 * static_cast<unsigned>(index + 1);
   }
   if (*count > (~u64{0} >> shift)) return std::nullopt;
-  return *count << shift;
+  u64 bytes = *count << shift;
+  if (point != number.npos) {
+    constexpr std::size_t kMostDigits = 6;
+    const std::string_view digits = number.substr(point + 1);
+    const std::optional<u64> parts = whole<u64>(digits);
+    if (!parts || digits.size() > kMostDigits || shift == 0) return std::nullopt;
+    u64 whole_parts = 1;
+    for (std::size_t i = 0; i < digits.size(); ++i) whole_parts *= 10;
+    const u64 more = (static_cast<u64>(*parts) << shift) / whole_parts;
+    bytes += more;
+    if (bytes < more) return std::nullopt;
+    bytes -= bytes % kPageBytes;
+  }
+  return bytes;
+}
+
+std::optional<u64> parse_memory(std::string_view text) {
+  const std::optional<u64> bytes = parse_size(text);
+  const bool no_unit = text.find_first_not_of("0123456789") == std::string_view::npos;
+  // Nobody means so few bytes.
+  return bytes && no_unit && *bytes < machine::kMinRamBytes ? *bytes * machine::kMiB : bytes;
 }
 
 std::optional<double> parse_seconds(std::string_view text) {
@@ -53,6 +68,7 @@ std::optional<double> parse_seconds(std::string_view text) {
 
 std::optional<i64> parse_time(std::string_view text) {
   using namespace std::chrono;
+  if (text == "now") return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
   if (const std::optional<i64> unix_seconds = whole<i64>(text)) {
     constexpr i64 kYear10000 = 253'402'300'800;
     if (*unix_seconds < 0 || *unix_seconds >= kYear10000) return std::nullopt;

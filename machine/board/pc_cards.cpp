@@ -104,7 +104,7 @@ Result<Done> Pc::reserve_slots(const std::vector<Arrival>& arrivals) {
   for (const Arrival& arrival : arrivals) {
     if (arrival.row->card == nullptr || !arrival.place()) continue;
     bool& taken = slot_taken_.at(*arrival.place());
-    if (taken) return Error{fmt::format("two cards were given for addr={}.", *arrival.place())};
+    if (taken) return wrong_usage(fmt::format("two cards were given for addr={}.", *arrival.place()));
     taken = true;
   }
   return Done{};
@@ -117,7 +117,7 @@ Result<unsigned> Pc::slot_for(const Arrival& arrival) {
     slot_taken_[slot] = true;
     return slot;
   }
-  return Error{fmt::format("there is no PCI slot left for {}.", arrival.row->driver)};
+  return wrong_usage(fmt::format("there is no PCI slot left for {}.", arrival.row->driver));
 }
 
 Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {

@@ -16,8 +16,8 @@ constexpr PropertySpec kDebugExit[] = {
 Result<Done> map_ports(const DeviceSite& site, u16 first, u32 count, Width widest, PioHandler& handler) {
   const auto mapped = site.board.ports.map({first, count, widest}, handler);
   if (mapped) return Done{};
-  return Error{fmt::format("{} at port {:#x}: {}; 0xf4 and 0x501 are free.", site.row.driver, first,
-                           devices::describe(mapped.error()))};
+  return wrong_usage(fmt::format("{} at port {:#x}: {}; 0xf4 and 0x501 are free.", site.row.driver, first,
+                                 devices::describe(mapped.error())));
 }
 
 Result<std::unique_ptr<devices::Device>> make_debug_exit(const DeviceSite& site) {

@@ -1,4 +1,4 @@
-// A device of the configuration: what --device and its kin say. The rows it is checked by: machine/plug/device_registry.h.
+// A device of the configuration: what --device and its kin say. Rows check it: machine/plug/device_registry.h.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,8 @@ struct DeviceProperty {
 struct DeviceConfig {
   std::string driver;   // of a row: "virtio-rng"
   std::string id = {};  // unique; empty: it has none
-  std::optional<unsigned> place =
-      {};  // what that is says the row: a PCI slot, a drive's unit; nullopt: the next free
+  /// What that is says the row: a PCI slot, a drive's unit; nullopt: the next free.
+  std::optional<unsigned> place = {};
   std::vector<DeviceProperty> properties = {};  // those that were given; the row has defaults for others
 
   /// nullptr: it was not given.

@@ -1,10 +1,24 @@
 // The registry for people.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "machine/plug/device_registry.h"
 
 namespace reprise::machine {
 namespace {
+
+/// The words that `property` can be, if they can be listed.
+std::vector<std::string> words_of(const PropertySpec& property) {
+  if (property.type == PropertyType::Target) return {"stdio", "null", "file:"};
+  if (property.type != PropertyType::Choice && property.type != PropertyType::Switch) return {};
+  std::vector<std::string> words;
+  for (std::string_view rest = property.values; !rest.empty();) {
+    words.emplace_back(rest.substr(0, rest.find(", ")));
+    rest.remove_prefix(std::min(words.back().size() + 2, rest.size()));
+  }
+  return words;
+}
 
 std::string line(std::string_view name, std::string_view text) {
   return fmt::format("  {:9}{}\n", fmt::format("{}=", name), text);
@@ -21,6 +35,27 @@ std::string device_help() {
                         other_name ? fmt::format(" (QEMU: {})", row->qemu_name) : "");
   }
   return text;
+}
+
+std::string property_words(const DeviceRow& row) {
+  std::string words;
+  for (const PropertySpec& property : row.properties) words += fmt::format("{}= ", property.name);
+  if (!row.place.name.empty()) words += fmt::format("{}= ", row.place.name);
+  return words + "id=";
+}
+
+std::vector<PropertyValues> property_values() {
+  std::vector<PropertyValues> all;
+  for (const DeviceRow* row : device_rows()) {
+    for (const PropertySpec& property : row->properties) {
+      auto known = std::ranges::find(all, property.name, &PropertyValues::name);
+      if (known == all.end()) known = all.insert(all.end(), {property.name, property.type, {}});
+      for (const std::string& word : words_of(property))
+        if ((' ' + known->words + ' ').find(' ' + word + ' ') == std::string::npos)
+          known->words += (known->words.empty() ? "" : " ") + word;
+    }
+  }
+  return all;
 }
 
 std::string describe(const PropertySpec& property) {

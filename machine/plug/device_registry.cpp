@@ -21,8 +21,7 @@ Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
     const PropertySpec* spec = row.find(property.name);
     if (spec == nullptr) return Error{fmt::format("{} has no property {}", row.driver, property.name)};
     if (!is_value_of(*spec, property.value))
-      return Error{
-          fmt::format("{}: {}={} is not {}", row.driver, property.name, property.value, spec->values)};
+      return Error{fmt::format("{}: {}", row.driver, why_not(*spec, property.value))};
   }
   if (device.place &&
       (row.place.name.empty() || *device.place < row.place.first || *device.place > row.place.last))

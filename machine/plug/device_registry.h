@@ -32,6 +32,15 @@ Result<Done> check_devices(const std::vector<DeviceConfig>& devices);
 /// Drivers with what they are, one a line; a driver with its properties.
 std::string device_help();
 std::string device_help(const DeviceRow& row);
+/// "file= bus= unit= id=", for completion.
+std::string property_words(const DeviceRow& row);
+/// What may stand behind "NAME=" for some row, with spaces between: "ide ahci virtio"; empty: anything.
+struct PropertyValues {
+  std::string_view name;
+  PropertyType type;
+  std::string words;
+};
+std::vector<PropertyValues> property_values();
 /// "what it does when it expires: reset, shutdown (default: reset)".
 std::string describe(const PropertySpec& property);
 std::string describe(const PlaceSpec& place);

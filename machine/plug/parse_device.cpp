@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/nearest.h"
 #include "common/numbers.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
@@ -42,24 +43,22 @@ std::string property_names(const DeviceRow& row) {
   return names + "id=";
 }
 
-bool is_id(std::string_view text) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-  return !text.empty() && text.find_first_not_of(kAllowed) == text.npos;
-}
-
 /// "NAME=VALUE" into `device`.
 Result<Done> take_property(const Source& source, const DeviceRow& row, const std::string& word,
                            DeviceConfig& device) {
   const std::size_t equals = word.find('=');
   const std::string name = word.substr(0, equals);
   const std::string value = equals == word.npos ? "" : word.substr(equals + 1);
+  const auto twice = [&] { return source.error(fmt::format("{}= was given twice", name)); };
   if (name == "id" && equals != word.npos) {
-    if (!is_id(value))
+    if (!device.id.empty()) return twice();
+    if (!is_plain_name(value))
       return source.error(fmt::format("id={} is not made of letters, digits, '-', '.' and '_'", value));
     device.id = value;
     return Done{};
   }
   if (!row.place.name.empty() && name == row.place.name && equals != word.npos) {
+    if (device.place) return twice();
     const auto place = parse_number(value);
     if (!place || *place < row.place.first || *place > row.place.last)
       return source.error(fmt::format("{} is not from {} to {}", word, row.place.first, row.place.last));
@@ -71,10 +70,8 @@ Result<Done> take_property(const Source& source, const DeviceRow& row, const std
     return source.error(fmt::format("'{}' is none of {}{}", word, property_names(row),
                                     row.is_drive() ? " (a comma in a file's name is doubled)" : ""));
   }
-  if (!is_value_of(*property, value)) {
-    const bool words = property->type != PropertyType::File && property->type != PropertyType::Number;
-    return source.error(fmt::format("{} is {} {}", word, words ? "none of" : "not", property->values));
-  }
+  if (device.find(name) != nullptr) return twice();
+  if (!is_value_of(*property, value)) return source.error(why_not(*property, value));
   device.set(name, value);
   return Done{};
 }
@@ -97,8 +94,13 @@ Result<DeviceConfig> take_properties(const Source& source, const DeviceRow& row,
 Result<const DeviceRow*> want_device_row(std::string_view option, std::string_view driver) {
   if (const DeviceRow* row = find_device_row(driver)) return row;
   std::string drivers;
-  for (const DeviceRow* known : device_rows())
+  Nearest nearest(driver);
+  for (const DeviceRow* known : device_rows()) {
     drivers += fmt::format("{}{}", drivers.empty() ? "" : ", ", known->driver);
+    nearest.offer(known->driver);
+  }
+  if (!nearest.name().empty())
+    return Error{fmt::format("{} '{}' is unknown; did you mean {}?", option, driver, nearest.name())};
   return Error{fmt::format("{} '{}' is unknown: there are {}", option, driver, drivers)};
 }
 

@@ -1,15 +1,13 @@
 #include "machine/plug/property.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "common/numbers.h"
 
 namespace reprise::machine {
 namespace {
-
-bool is_printable(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-}
 
 /// Whether `word` is one of "a, b, c".
 bool is_among(std::string_view word, std::string_view words) {
@@ -23,10 +21,15 @@ bool is_among(std::string_view word, std::string_view words) {
 
 }  // namespace
 
+bool is_plain_name(std::string_view text) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  return !text.empty() && text.find_first_not_of(kAllowed) == text.npos;
+}
+
 bool is_value_of(const PropertySpec& property, std::string_view value) {
   switch (property.type) {
     case PropertyType::File: return !value.empty();
-    case PropertyType::Text: return !value.empty() && value.size() <= property.max && is_printable(value);
+    case PropertyType::Serial: return value.size() <= property.max && is_plain_name(value);
     case PropertyType::Choice: return is_among(value, property.values);
     case PropertyType::Switch: return is_among(value, "yes, no, on, off");
     case PropertyType::Number: {
@@ -37,6 +40,24 @@ bool is_value_of(const PropertySpec& property, std::string_view value) {
       return value == "stdio" || value == "null" || (value.starts_with("file:") && value.size() > 5);
   }
   return false;
+}
+
+std::string why_not(const PropertySpec& property, std::string_view value) {
+  const std::string given = fmt::format("{}={}", property.name, value);
+  switch (property.type) {
+    case PropertyType::File: return fmt::format("{} names no file", given);
+    case PropertyType::Serial:
+      if (value.size() > property.max)
+        return fmt::format("{} has {} characters, and there is room for {}", given, value.size(),
+                           property.max);
+      return value.empty() ? fmt::format("{} is empty: leave it out, or give {}", given, property.values)
+                           : fmt::format("{} is not made of letters, digits, '-', '.' and '_'", given);
+    case PropertyType::Number: return fmt::format("{} is not {}", given, property.values);
+    case PropertyType::Choice:
+    case PropertyType::Switch:
+    case PropertyType::Target: break;
+  }
+  return fmt::format("{} is none of {}", given, property.values);
 }
 
 }  // namespace reprise::machine

@@ -10,7 +10,7 @@ namespace reprise::machine {
 
 enum class PropertyType : u8 {
   File,    // a name
-  Text,    // up to `max` printable characters
+  Serial,  // up to `max` letters, digits, '-', '.' and '_': names of /dev/disk/by-id are then as they are here
   Choice,  // one of `values`
   Switch,  // yes or no; on and off are the same
   Number,  // up to `max`
@@ -28,5 +28,10 @@ struct PropertySpec {
 };
 
 bool is_value_of(const PropertySpec& property, std::string_view value);
+/// Why it is not: a sentence without a full stop.
+std::string why_not(const PropertySpec& property, std::string_view value);
+
+/// Letters, digits, '-', '.' and '_'.
+bool is_plain_name(std::string_view text);
 
 }  // namespace reprise::machine

@@ -42,6 +42,26 @@ def cases(options, folder):
     yield "missing CD-ROM", [*run, "--cdrom", missing], HOST_ERROR, "missing"
     yield "missing floppy", [*run, "--floppy", missing], HOST_ERROR, "missing"
     yield "unknown bus", [*run, "--disk", f"{text},bus=scsi"], USAGE, "bus=scsi"
+    yield from misplaced_files(run, file, kernel, initrd)
+    yield "address given to two cards", ["run", "--bios", "seabios", "--device", "virtio-rng,addr=5", "--device",
+                                         "i6300esb,addr=5"], USAGE, "addr=5"
+    yield "unit given to two drives", [*run, "--device", f"ide-hd,file={zeros},unit=1", "--device",
+                                       f"ide-cd,file={text},unit=1"], USAGE, "unit=1"
+    yield "unit that the bus lacks", [*run, "--device", f"ide-hd,file={zeros},unit=5"], USAGE, "unit=5"
+    yield "ports that are taken", [*run, "--device", "isa-debug-exit,iobase=0x60"], USAGE, "0x60"
+    yield "boot from a disk that is missing", ["run", "--bios", "seabios", "--boot", "disk3"], USAGE, "disk3"
+    yield "three floppies", [*run, "--floppy", "", "--floppy", "", "--floppy", ""], USAGE, "leave one out"
+    yield "five disks on IDE", [*run, *[word for _ in range(5) for word in ("--device", f"ide-cd")]], USAGE, "IDE"
+    yield "image that is written and used twice", [*run, "--disk", f"{zeros},write=yes", "--disk", zeros], USAGE, "zeros"
+    yield "report over a disk", [*run, "--disk", zeros, "--json", zeros], USAGE, "zeros"
+    yield "missing file with a near name", [*run, "--disk", zeros[:-1]], HOST_ERROR, "(there is"
+    yield "floppy of an unknown size", [*run, "--floppy", file("odd-floppy", bytes(1500 * 1024))], HOST_ERROR, "odd-floppy"
+    yield "floppy of a disk's size", [*run, "--floppy", file("large-floppy", bytes(4 << 20))], HOST_ERROR, "large-floppy"
+    yield "image by a foreign ending", ["image", "create", "new.vmdk", "1M"], USAGE, "new.vmdk"
+    yield "keys behind an image without an option", ["run", f"{zeros},bus=ide"], USAGE, "--disk"
+    yield "initrd without a kernel", ["run", zeros, "--initrd", initrd], USAGE, "--kernel"
+    yield "QEMU's option", [*run, "-m", "512"], USAGE, "--memory"
+    yield "unknown log category", [*run, "--log", "everything"], USAGE, "everything"
     yield "unknown key of a disk", [*run, "--disk", f"{text},size=1"], USAGE, "size=1"
     yield "overlay of another disk", [*run, "--disk", f"{text},overlay={zeros}"], HOST_ERROR, "zeros"
     yield "image command without a file", ["image", "info"], USAGE, "FILE"
@@ -86,6 +106,27 @@ def cases(options, folder):
     yield "debug-exit port out of range", [*run, "--debug-exit", "0x10000"], USAGE, "0x10000"
     yield "log with a wrong level", [*run, "--log", "mmu:shout"], USAGE, "mmu:shout"
     yield "option without its value", [*run, "--memory"], USAGE, "memory"
+
+
+def misplaced_files(run, file, kernel, initrd):
+    """Each kind of file at each place where another is wanted."""
+    image = pathlib.Path(kernel).read_bytes()
+    kinds = {
+        "linux": image[:1 << 16], "cpio": b"070701" + bytes(1 << 16), "elf": b"\x7fELF\x02\x01\x01" + bytes(1 << 16),
+        "gz": b"\x1f\x8b\x08" + bytes(1 << 16), "zst": b"\x28\xb5\x2f\xfd" + bytes(1 << 16),
+        "tar": b"a/b".ljust(257, b"\0") + b"ustar" + bytes(1 << 16), "ova": b"a.ovf".ljust(257, b"\0") + b"ustar" + bytes(1 << 16),
+        "efi": b"MZ".ljust(0x3c, b"\0") + b"\x80\0\0\0".ljust(0x44, b"\0") + b"PE\0\0" + bytes(1 << 16),
+        "vmdk": b"KDMV" + bytes(1 << 16), "vdi": bytes(64) + b"\x7f\x10\xda\xbe" + bytes(1 << 16), "vhdx": b"vhdxfile" + bytes(1 << 16),
+        "html": b"<!DOCTYPE html>" + bytes(1 << 16),
+    }
+    right = {"--kernel": (), "--initrd": ("cpio", "gz", "zst"), "--bios": (), "--disk": (), "--cdrom": (), "--floppy": ()}
+    for kind, content in kinds.items():
+        path = file(f"misplaced.{kind}", content.ljust(1 << 16, b"\0")[:1 << 16])
+        for option, fine in right.items():
+            if kind in fine or (kind, option) == ("linux", "--kernel"):
+                continue
+            others = ["run"] if option in ("--kernel", "--bios") else run
+            yield f"{kind} at {option}", [*others, option, path], HOST_ERROR, f"misplaced.{kind}"
 
 
 def wild_elf():

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
 #include <set>
 #include <sstream>
 
+#include "common/log.h"
 #include "frontend/manual/formats.h"
 #include "frontend/version.h"
 #include "machine/plug/device_registry.h"
@@ -75,7 +78,7 @@ TEST(Options, EveryOptionArrives) {
                                      "--json",
                                      "out.json",
                                      "--log",
-                                     "pic:debug",
+                                     "disk:debug",
                                      "--trace",
                                      "pio,mmio",
                                      "--stats",
@@ -158,6 +161,9 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--cdrom", "a,bus=virtio"}).find("bus=virtio"), std::string::npos);
   EXPECT_NE(refused({"--memory", "lots"}).find("lots"), std::string::npos);
   EXPECT_NE(refused({"--memory", "1"}).find("--memory"), std::string::npos);
+  EXPECT_NE(refused({"--log", "pic:debug"}).find("'pic' is no category: there are all, cpu"),
+            std::string::npos);
+  EXPECT_NE(refused({"--log", "disk,loud:info"}).find("'loud' is no category"), std::string::npos);
   EXPECT_NE(refused({"--memory"}).find("--memory"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "2"}).find("only one processor"), std::string::npos);
   EXPECT_NE(refused({"--serial", "stdio", "--serial", "stdio"}).find("twice"), std::string::npos);
@@ -266,7 +272,7 @@ TEST(Options, Disks) {
   using namespace machine;
   const auto disks = disk_configs(
       parsed({"first,name.img", "--floppy", "f.img,write=yes", "--cdrom", "", "--disk",
-              "a,,b.img,bus=ahci,format=raw,write=yes,serial=S,,1", "--disk", "c,overlay=o.qcow2"})
+              "a,,b.img,bus=ahci,format=raw,write=yes,serial=S-1", "--disk", "c,overlay=o.qcow2"})
           .config.devices);
   ASSERT_EQ(disks.size(), 5u);
   EXPECT_EQ(disks[0].path, "first,name.img");
@@ -282,7 +288,7 @@ TEST(Options, Disks) {
   EXPECT_EQ(disks[3].bus, DiskBus::Ahci);
   EXPECT_EQ(disks[3].format, DiskFormat::Raw);
   EXPECT_TRUE(disks[3].write_through);
-  EXPECT_EQ(disks[3].serial, "S,1");
+  EXPECT_EQ(disks[3].serial, "S-1");
   EXPECT_EQ(disks[4].overlay_path, "o.qcow2");
 }
 
@@ -307,6 +313,7 @@ TEST(Options, DeviceErrorsSayWhatThereIs) {
   };
   EXPECT_TRUE(has(refused({"--device", "e1000"}), "--device 'e1000' is unknown: there are ahci, "));
   EXPECT_TRUE(has(refused({"--device", "e1000,help"}), "--device 'e1000' is unknown"));
+  EXPECT_EQ(std::get<EarlyExit>(parse_options({"run", "--device", "ide-hd,file,help"})).exit_code, 0);
   EXPECT_TRUE(has(refused({"--device", "virtio-rng,rate=1"}), "'rate=1' is none of addr=, id="));
   EXPECT_TRUE(has(refused({"--device", "i6300esb,action=bark"}), "action=bark is none of reset, shutdown"));
   EXPECT_TRUE(has(refused({"--device", "i6300esb,action"}), "'action' is none of action="));
@@ -321,6 +328,80 @@ TEST(Options, DeviceErrorsSayWhatThereIs) {
   EXPECT_TRUE(has(refused({"--console", "null", "--device", "virtio-console"}), "a machine has 1 at most"));
 }
 
+TEST(Options, PropertiesAreGivenOnceAndChecked) {
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos ? "" : text;
+  };
+  EXPECT_EQ(has(refused({"--disk", "a,write=yes,write=no"}), "write= was given twice"), "");
+  EXPECT_EQ(has(refused({"--disk", "a,file=b"}), "file= was given twice"), "");
+  EXPECT_EQ(has(refused({"--device", "virtio-rng,addr=4,addr=5"}), "addr= was given twice"), "");
+  EXPECT_EQ(has(refused({"--device", "virtio-rng,id=a,id=a"}), "id= was given twice"), "");
+  EXPECT_EQ(has(refused({"--disk", "a,serial=123456789012345678901"}),
+                "has 21 characters, and there is room for 20"),
+            "");
+  EXPECT_EQ(has(refused({"--disk", "a,serial=a b"}), "serial=a b is not made of letters"), "");
+  EXPECT_EQ(has(refused({"--disk", "a,serial="}), "serial= is empty"), "");
+  EXPECT_EQ(has(refused({"--disk", "a,overlay="}), "overlay= names no file"), "");
+  EXPECT_EQ(has(refused({"--disk", "a,bus="}), "bus= is none of ide"), "");
+  EXPECT_EQ(has(refused({"--device", "virtio-rnd"}), "did you mean virtio-rng?"), "");
+}
+
+TEST(Options, MistakesOfEveryDay) {
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos ? "" : text;
+  };
+  const auto alone = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "run");
+    const auto result = parse_options(words);
+    const EarlyExit* exit = std::get_if<EarlyExit>(&result);
+    return exit == nullptr ? std::string("accepted") : exit->text;
+  };
+  EXPECT_EQ(has(refused({"--mem", "1G"}), "did you mean --memory?"), "");
+  EXPECT_EQ(has(refused({"--memory"}), "--memory needs a value: --memory SIZE"), "");
+  EXPECT_EQ(has(refused({"-m", "512"}), "-m is an option of QEMU's: give --memory SIZE"), "");
+  EXPECT_EQ(has(refused({"-hda", "a.img"}), "give --disk FILE"), "");
+  EXPECT_EQ(has(refused({"-nographic"}), "leave it out"), "");
+  EXPECT_EQ(has(refused({"-append", "quiet"}), "give --append TEXT"), "");
+  EXPECT_EQ(has(refused({"-s"}), "use the monitor"), "");
+  EXPECT_EQ(has(refused({"--enable-kvm"}), "leave it out"), "");
+  EXPECT_EQ(has(refused({"-frobnicate"}), "unknown option or argument '-frobnicate'"), "");
+  EXPECT_EQ(has(alone({"--append", "quiet"}), "--append is for a kernel: add --kernel FILE"), "");
+  EXPECT_EQ(has(alone({"--bios", "ovmf", "--initrd", "i"}), "--initrd is for a kernel"), "");
+  EXPECT_EQ(has(alone({"a.img,bus=ide"}), "keys need an option: --disk a.img,bus=ide"), "");
+  EXPECT_EQ(has(alone({"--memory", "lots"}), "'lots'"), "") << "before: nothing to boot";
+  EXPECT_EQ(has(alone({"--at", "1"}), "add --dump"), "") << "before: nothing to boot";
+  EXPECT_EQ(has(std::get<EarlyExit>(parse_options({"debian.img"})).text, "reprise run debian.img"), "");
+  EXPECT_EQ(has(std::get<EarlyExit>(parse_options({"rum"})).text, "did you mean run?"), "");
+  EXPECT_EQ(parsed({"--cpu", "Nehalem"}).remarks,
+            std::vector<std::string>{"--cpu Nehalem: the nearest processor here is x86-64-v2."});
+  EXPECT_EQ(parsed({"--cpu", "x86-64-v2"}).remarks, std::vector<std::string>());
+}
+
+TEST(Options, WhatOneOptionWritesNoOtherUses) {
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos ? "" : text;
+  };
+  const std::string image = testing::TempDir() + "options_test.img";
+  std::ofstream(image) << "image";
+  EXPECT_EQ(has(refused({"--disk", image, "--json", image}), "was given as a disk and as the report"), "");
+  EXPECT_EQ(has(refused({"--disk", image, "--serial", "file:" + image}), "a disk and as the first serial"),
+            "");
+  EXPECT_EQ(has(refused({"--disk", image + ",write=yes", "--disk", image}), "as a disk and as a disk"), "");
+  EXPECT_EQ(has(refused({"--disk", image, "--disk", "b,overlay=" + image}), "as a disk and as an overlay"),
+            "");
+  EXPECT_EQ(
+      has(refused({"--disk", "a,overlay=o", "--disk", "b,overlay=./o"}), "an overlay and as an overlay"), "");
+  EXPECT_EQ(has(refused({"--json", "vmlinuz"}), "as the kernel and as the report"), "");
+  EXPECT_EQ(has(refused({"--serial", "file:s", "--serial", "file:s"}), "the second serial port's output"),
+            "");
+  EXPECT_EQ(parsed({"--serial", "file:/dev/null", "--serial", "file:/dev/null"}).remarks.size(), 0u);
+  EXPECT_EQ(parsed({"--json", "/dev/stdout", "--dump-screen", "-"}).remarks.size(), 0u);
+  const auto twice = parsed({"--disk", image, "--cdrom", image}).remarks;
+  ASSERT_EQ(twice.size(), 1u);
+  EXPECT_EQ(has(twice[0], "was given twice, as a disk and as a CD-ROM"), "");
+  std::remove(image.c_str());
+}
+
 TEST(Options, DeviceHelpIsTheRows) {
   const std::string all = std::get<EarlyExit>(parse_options({"run", "--device", "help"})).text;
   for (const machine::DeviceRow* row : machine::device_rows()) {
@@ -331,6 +412,18 @@ TEST(Options, DeviceHelpIsTheRows) {
     for (const machine::PropertySpec& property : row->properties)
       EXPECT_NE(exit.text.find(fmt::format("  {}=", property.name)), std::string::npos) << exit.text;
   }
+}
+
+TEST(OptionRows, LogCategoriesAreThoseThatThereAre) {
+  std::string words = "all";
+  for (const std::string_view category : kLogCategories) words += ' ' + std::string(category);
+  for (const ManualGroup& group : run_manual().groups)
+    for (const OptionText& option : group.options) {
+      if (option.name != "--log") continue;
+      EXPECT_EQ(option.words, words);
+      for (const std::string_view category : kLogCategories)
+        EXPECT_NE(option.more.find(category), std::string::npos) << category;
+    }
 }
 
 TEST(OptionRows, CompletionKnowsEveryDriver) {
@@ -379,10 +472,21 @@ TEST(Values, Sizes) {
   EXPECT_EQ(parse_size("512m"), u64{512} << 20);
   EXPECT_EQ(parse_size("2GiB"), u64{2} << 30);
   EXPECT_EQ(parse_size("1T"), u64{1} << 40);
-  for (const char* bad :
-       {"", "G", "1X", "1GG", "-1G", " 1G", "1.5G", "99999999999999999999", "99999999999T"}) {
+  for (const char* bad : {"", "G", "1X", "1GG", "-1G", " 1G", "1.5", "1.G", ".5G", "1.5.5G", "1.0000001G",
+                          "99999999999999999999", "99999999999T", "1e3M"}) {
     EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
   }
+  EXPECT_EQ(parse_size("1.5G"), u64{3} << 29);
+  EXPECT_EQ(parse_size("0.5M"), u64{1} << 19);
+  EXPECT_EQ(parse_size("1.3G"), 1'395'863'552u) << "whole pages";
+}
+
+TEST(Values, MemoryWithoutAUnitIsInMib) {
+  EXPECT_EQ(parse_memory("512"), u64{512} << 20);
+  EXPECT_EQ(parse_memory("4096"), u64{4} << 30);
+  EXPECT_EQ(parse_memory("536870912"), u64{512} << 20) << "bytes";
+  EXPECT_EQ(parse_memory("2K"), 2048u);
+  EXPECT_EQ(parse_memory("lots"), std::nullopt);
 }
 
 TEST(Values, Numbers) {
@@ -402,6 +506,7 @@ TEST(Values, Times) {
   EXPECT_EQ(parse_time("2024-02-29T12:34:56"), 1709210096);
   EXPECT_EQ(parse_time("2025-01-01"), 1735689600);
   EXPECT_EQ(parse_time("0"), 0);
+  EXPECT_GT(parse_time("now"), 1'700'000'000);
   for (const char* bad :
        {"", "2023-02-29", "2024-13-01", "2024-02-29T24:00:00", "teatime", "-5", "2024/02/29"}) {
     EXPECT_EQ(parse_time(bad), std::nullopt) << bad;

@@ -41,9 +41,9 @@ TEST(DeviceRegistry, ValuesByType) {
   const PropertySpec number = {"n", PropertyType::Number, "", "", "", 16};
   EXPECT_TRUE(is_value_of(number, "0x10") && is_value_of(number, "0"));
   for (const char* bad : {"", "17", "-1", "x"}) EXPECT_FALSE(is_value_of(number, bad)) << bad;
-  const PropertySpec text = {"t", PropertyType::Text, "", "", "", 3};
-  EXPECT_TRUE(is_value_of(text, "a b"));
-  for (const char* bad : {"", "abcd", "a\n"}) EXPECT_FALSE(is_value_of(text, bad)) << bad;
+  const PropertySpec serial = {"s", PropertyType::Serial, "", "", "", 3};
+  EXPECT_TRUE(is_value_of(serial, "a-1"));
+  for (const char* bad : {"", "abcd", "a\n", "a b", "a,b"}) EXPECT_FALSE(is_value_of(serial, bad)) << bad;
   const PropertySpec target = {"t", PropertyType::Target, "", "", ""};
   EXPECT_TRUE(is_value_of(target, "stdio") && is_value_of(target, "file:x"));
   for (const char* bad : {"", "file:", "tcp:1"}) EXPECT_FALSE(is_value_of(target, bad)) << bad;
@@ -58,7 +58,7 @@ TEST(DeviceRegistry, ConfigurationsThatNobodyParsedAreCheckedToo) {
   EXPECT_EQ(refused({.driver = "warp"}), "there is no device 'warp'");
   EXPECT_EQ(refused({.driver = "virtio-rng", .properties = {{"x", "1"}}}), "virtio-rng has no property x");
   EXPECT_EQ(
-      refused({.driver = "i6300esb", .properties = {{"action", "x"}}}).find("i6300esb: action=x is not "),
+      refused({.driver = "i6300esb", .properties = {{"action", "x"}}}).find("i6300esb: action=x is none of "),
       0u);
   EXPECT_EQ(refused({.driver = "virtio-rng", .place = 1}), "virtio-rng cannot be at place 1");
   EXPECT_EQ(refused({.driver = "pc-testdev", .place = 1}), "pc-testdev cannot be at place 1");

@@ -1,0 +1,91 @@
+// One file named by several options: what one of them writes, no other may use.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <vector>
+
+#include "frontend/options/run_rows.h"
+#include "machine/plug/disk_device.h"
+
+namespace reprise::frontend {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Use {
+  std::string what;  // "the kernel"
+  std::string path;
+  bool written;
+  bool disk = false;
+};
+
+void add(std::vector<Use>& uses, std::string_view what, const std::string& path, bool written) {
+  if (!path.empty()) uses.push_back({std::string(what), path, written});
+}
+
+void add(std::vector<Use>& uses, std::string_view what, const SerialTarget& target) {
+  if (target.kind == SerialTarget::Kind::File) add(uses, what, target.path, true);
+}
+
+/// "a disk", "a floppy", "a CD-ROM", as far as that is known.
+std::string_view kind_of(const machine::DiskConfig& disk) {
+  if (disk.media == machine::DiskMedia::Floppy) return "a floppy";
+  return disk.media == machine::DiskMedia::Cdrom ? "a CD-ROM" : "a disk";
+}
+
+std::vector<Use> uses_of(const RunOptions& options) {
+  std::vector<Use> uses;
+  const machine::MachineConfig& config = options.config;
+  for (const machine::DiskConfig& disk : machine::disk_configs(config.devices)) {
+    add(uses, kind_of(disk), disk.path, disk.write_through);
+    if (!disk.path.empty()) uses.back().disk = true;
+    add(uses, "an overlay", disk.overlay_path, true);
+  }
+  add(uses, "the kernel", config.boot.kernel_path, false);
+  add(uses, "the initrd", config.boot.initrd_path, false);
+  add(uses, "the firmware", config.firmware.bios, false);
+  add(uses, "the variables of firmware", config.firmware.variables_path, true);
+  add(uses, "the symbols", config.jit.symbols_path, false);
+  add(uses, "the first serial port's output", options.com1);
+  add(uses, "the second serial port's output", options.com2);
+  if (options.console) add(uses, "the virtio console's output", *options.console);
+  add(uses, "the report", options.json_path, true);
+  if (options.screen_path != "-") add(uses, "the screen dump", options.screen_path, true);
+  return uses;
+}
+
+/// Terminals, pipes and /dev/null can be shared.
+bool holds_content(const std::string& path) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  return type == fs::file_type::regular || type == fs::file_type::block || type == fs::file_type::not_found;
+}
+
+bool are_one(const std::string& a, const std::string& b) {
+  std::error_code error;
+  if (!holds_content(a) || !holds_content(b)) return false;
+  if (fs::exists(a, error) && fs::exists(b, error)) return fs::equivalent(a, b, error) && !error;
+  return fs::absolute(a, error).lexically_normal() == fs::absolute(b, error).lexically_normal();
+}
+
+}  // namespace
+
+void check_files(RunDraft& draft) {
+  const std::vector<Use> uses = uses_of(draft.options);
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const Use& one = uses[j];
+      const Use& other = uses[i];
+      if (!one.written && !other.written && !(one.disk && other.disk)) continue;
+      if (!are_one(one.path, other.path)) continue;
+      if (one.written || other.written)
+        throw BadValue{
+            fmt::format("'{}' was given as {} and as {}, and the run would write to it: give two files",
+                        other.path, one.what, other.what)};
+      draft.options.remarks.push_back(fmt::format(
+          "'{}' was given twice, as {} and as {}: the guest has both.", other.path, one.what, other.what));
+    }
+  }
+}
+
+}  // namespace reprise::frontend
