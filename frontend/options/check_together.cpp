@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
@@ -37,6 +38,20 @@ void check_something_boots(const RunDraft& draft) {
     throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
 }
 
+/// Words of a kernel command line that stand outside of its quotes are taken for images.
+void check_append(const RunDraft& draft) {
+  if (!draft.has("--append")) return;
+  for (const DeviceConfig& device : draft.options.config.devices) {
+    const std::string* file = device.find("file");
+    std::error_code error;
+    if (device.driver != "disk" || file == nullptr || device.properties.size() != 1 ||
+        file->find('/') != file->npos || std::filesystem::exists(*file, error))
+      continue;
+    throw BadValue{
+        fmt::format("there is no disk image '{}': several words of --append stand in quotes", *file)};
+  }
+}
+
 DeviceConfig* find_device(RunDraft& draft, std::string_view driver) {
   std::vector<DeviceConfig>& devices = draft.options.config.devices;
   const auto found = std::ranges::find(devices, driver, &DeviceConfig::driver);
@@ -70,6 +85,7 @@ void share_terminal(RunDraft& draft) {
 void check_together(RunDraft& draft) {
   check_devices(draft);
   check_boot(draft);
+  check_append(draft);
   share_terminal(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};

@@ -366,6 +366,8 @@ TEST(Options, MistakesOfEveryDay) {
   EXPECT_EQ(has(refused({"--enable-kvm"}), "leave it out"), "");
   EXPECT_EQ(has(refused({"-frobnicate"}), "unknown option or argument '-frobnicate'"), "");
   EXPECT_EQ(has(alone({"--append", "quiet"}), "--append is for a kernel: add --kernel FILE"), "");
+  EXPECT_EQ(has(refused({"--append", "console=ttyS0", "quiet"}), "several words of --append stand in quotes"),
+            "");
   EXPECT_EQ(has(alone({"--bios", "ovmf", "--initrd", "i"}), "--initrd is for a kernel"), "");
   EXPECT_EQ(has(alone({"a.img,bus=ide"}), "keys need an option: --disk a.img,bus=ide"), "");
   EXPECT_EQ(has(alone({"--memory", "lots"}), "'lots'"), "") << "before: nothing to boot";
