@@ -46,11 +46,12 @@ Result<std::vector<MultibootModule>> load_modules(const std::vector<PhysRange>& 
       return Error{fmt::format("--initrd lists more than {} modules: join some of them.", kMaxModules)};
     }
     const std::string path = text.substr(0, text.find(' '));
-    const std::vector<u8> bytes = TRY(read_host_file("module", path, target.memory.ram_bytes()));
-    if (!fits_low_ram(target, next_phys, bytes.size())) {
-      return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: give at least --memory {}M.",
-                               path, bytes.size(), mib_needed(next_phys + bytes.size()))};
+    const u64 size = TRY(host_file_bytes("module", path));
+    if (!fits_low_ram(target, next_phys, size)) {
+      return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: {}.", path, size,
+                               room_advice(next_phys + size))};
     }
+    const std::vector<u8> bytes = TRY(read_host_file("module", path, size));
     write_phys(target, next_phys, bytes);
     modules.push_back({{next_phys, next_phys + bytes.size()}, text});
     next_phys = align_up(next_phys + bytes.size(), kPageBytes);

@@ -98,9 +98,9 @@ Result<u64> place_initrd(const Kernel& kernel, std::span<const u8> image, u64 by
   const u64 kernel_end = kHighMemoryPhys + (kernel.high ? image.size() : 0);
   const u64 lowest = align_up(kernel_end, kPageBytes);
   if (top < lowest || align_down(top, kPageBytes) - lowest < align_up(bytes, kPageBytes)) {
-    return Error{fmt::format(
-        "initrd '{}' ({} bytes) does not fit into memory above the kernel: give at least --memory {}M.",
-        request.initrd_path, bytes, mib_needed(lowest + bytes + kFirmwareTablesBytes + kMiB))};
+    return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",
+                             request.initrd_path, bytes,
+                             room_advice(lowest + bytes + kFirmwareTablesBytes + kMiB, max_phys + 1))};
   }
   return align_down(top - bytes, kPageBytes);
 }
@@ -173,8 +173,9 @@ Result<RealModeBoot> prepare_real_mode(std::span<const u8> image, const BootRequ
     boot.items.push_back({key, std::move(bytes)});
   };
   if (!request.initrd_path.empty()) {
-    std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, memory.ram_bytes()));
-    const u64 phys = TRY(place_initrd(kernel, image, initrd.size(), request, memory));
+    const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
+    const u64 phys = TRY(place_initrd(kernel, image, bytes, request, memory));
+    std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes));
     put<u32>(setup, kRamdiskImage, static_cast<u32>(phys));
     put<u32>(setup, kRamdiskSize, static_cast<u32>(initrd.size()));
     hand_over(FwCfg::Key::InitrdData, std::move(initrd), phys);
