@@ -52,17 +52,23 @@ void Pic8259::set_input(unsigned input, bool level) {
   if (level) {
     lines_ |= mask;
     if (!was || (elcr_ & mask)) irr_ |= mask;
+    if (winner() != kNone) withdrawn_ = 0;
     return;
   }
   const bool asserted = winner() != kNone;
+  drop_input(input);
+  if (asserted && winner() == kNone) withdrawn_ |= mask;
+}
+
+void Pic8259::drop_input(unsigned input) {
+  const u8 mask = one(input & 7);
   lines_ &= static_cast<u8>(~mask);
   irr_ &= static_cast<u8>(~mask);
-  if (asserted && winner() == kNone) withdrawn_ = true;
 }
 
 unsigned Pic8259::acknowledge() {
   const unsigned input = winner();
-  withdrawn_ = false;
+  withdrawn_ = 0;
   if (input == kNone) return 7;
   const u8 mask = one(input);
   if (!(elcr_ & mask)) irr_ &= static_cast<u8>(~mask);
@@ -78,7 +84,7 @@ u8 Pic8259::read(unsigned a0) {
   if (poll_) {
     poll_ = false;
     if (winner() != kNone) return static_cast<u8>(kPollRequest | acknowledge());
-    withdrawn_ = false;
+    withdrawn_ = 0;
     return 0;
   }
   if (a0 & 1) return imr_;
@@ -96,7 +102,10 @@ void Pic8259::write(unsigned a0, u8 value) {
     return;
   }
   switch (expect_) {
-    case Expect::Ocw1: imr_ = value; break;
+    case Expect::Ocw1:
+      imr_ = value;
+      withdrawn_ &= static_cast<u8>(~imr_);
+      break;
     case Expect::Icw2:
       vector_base_ = value & 0xf8;
       if (!single_)
@@ -118,7 +127,7 @@ void Pic8259::write(unsigned a0, u8 value) {
 // Datasheet, "Initialization Command Words 1 and 2": what ICW1 does by itself.
 void Pic8259::write_icw1(u8 value) {
   irr_ = lines_ & elcr_;  // edge sense starts over
-  withdrawn_ = false;
+  withdrawn_ = 0;
   isr_ = 0;
   imr_ = 0;
   first_input_ = 0;
@@ -215,7 +224,10 @@ Pic8259Pair::Pic8259Pair(IrqLine intr)
       elcr_ports_(*this, &Pic8259Pair::read_elcr, &Pic8259Pair::write_elcr) {}
 
 void Pic8259Pair::update_irq() {
-  master_.set_input(kCascadeInput, slave_.output());
+  if (slave_.output())
+    master_.set_input(kCascadeInput, true);
+  else
+    master_.drop_input(kCascadeInput);  // what is withdrawn there still holds its INT
   intr_.set(master_.output());
 }
 
@@ -233,8 +245,8 @@ u8 Pic8259Pair::acknowledge_ext_int() {
   u8 vector = master_.vector(input);
   if (input == kCascadeInput) {
     vector = slave_.vector(slave_.acknowledge());
-    master_.set_input(kCascadeInput,
-                      false);  // INT of the slave falls with INTA, and rises again for the next request
+    // INT of the slave falls with INTA, and rises again for the next request.
+    master_.drop_input(kCascadeInput);
   }
   update_irq();
   return vector;

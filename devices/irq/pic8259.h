@@ -2,7 +2,9 @@
 // Intel 8259A datasheet (231468-003); 82371SB (PIIX3) datasheet 4.3 for ELCR.
 // A request whose line drops before INTA is withdrawn, edge or level; INT stays, and INTA gets the "default IR7" of the
 // datasheet ("Edge and Level Triggered Modes"): IRQ7 or 15 with nothing in service.
-// Differs from hardware: INT does fall when a request is masked, or outranked by what comes into service.
+// INT stands no longer when a real request is there instead.
+// Differs from hardware: INT does fall when the request, or the withdrawn one, is masked or outranked by what comes into
+// service.
 // Missing: 8080 mode, buffered mode, cascades beyond one slave.
 #pragma once
 
@@ -20,8 +22,10 @@ class Pic8259 {
   Pic8259(Role role, u8 elcr_mask) : role_(role), elcr_mask_(elcr_mask) {}
 
   void set_input(unsigned input, bool level);
+  /// The input falls, and its request is forgotten as if it had been masked.
+  void drop_input(unsigned input);
   /// INT.
-  bool output() const { return winner() != kNone || withdrawn_; }
+  bool output() const { return winner() != kNone || (withdrawn_ & ~imr_) != 0; }
   /// First INTA: the input that won, or 7 without any state change when no request is left (spurious).
   unsigned acknowledge();
   u8 vector(unsigned input) const { return static_cast<u8>(vector_base_ | input); }
@@ -55,7 +59,7 @@ class Pic8259 {
   u8 elcr_mask_;
   u8 lines_ = 0;
   u8 irr_ = 0;
-  bool withdrawn_ = false;  // INT stands, although its request is gone
+  u8 withdrawn_ = 0;  // inputs for which INT stands, although their request is gone
   u8 isr_ = 0;
   u8 imr_ = 0;
   u8 elcr_ = 0;

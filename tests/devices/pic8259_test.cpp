@@ -163,6 +163,30 @@ TEST_F(Pic8259Test, AMaskedOrOutrankedRequestIsWithdrawnWithoutATrace) {
   EXPECT_FALSE(intr());
 }
 
+// The timer's line falls for a clock before each tick; a kernel that starts masks everything some time later.
+TEST_F(Pic8259Test, MaskingForgetsAWithdrawnRequest) {
+  initialize();
+  for (const unsigned line : {0u, 8u}) {
+    pic.set_irq(line, true);
+    pic.set_irq(line, false);
+    EXPECT_TRUE(intr());
+    pic.set_irq(line, true);
+    out8(pic.slave_ports(), 1, 0xff);
+    EXPECT_EQ(intr(), line < 8) << "and leaves nothing of it in the cascade";
+    out8(pic.master_ports(), 1, 0xff);
+    EXPECT_FALSE(intr());
+    pic.set_irq(line, false);
+    out8(pic.master_ports(), 1, 0x00);
+    out8(pic.slave_ports(), 1, 0x00);
+    EXPECT_FALSE(intr());
+    IrqLine(pic, line).pulse();
+    out8(line < 8 ? pic.master_ports() : pic.slave_ports(), 1, 0xff);
+    EXPECT_FALSE(intr());
+    out8(line < 8 ? pic.master_ports() : pic.slave_ports(), 1, 0x00);
+    EXPECT_FALSE(intr()) << "once masked, forgotten";
+  }
+}
+
 TEST_F(Pic8259Test, InitializationAndPollsForgetAWithdrawnRequest) {
   initialize();
   IrqLine(pic, 3).pulse();
