@@ -181,6 +181,21 @@ TEST(Machine, IdleTimeIsSkippedOnTheVirtualClock) {
   EXPECT_LT(result.wall_s, 5.0);
 }
 
+TEST(Machine, SilenceIsToldOnceAndOnlyOfAGuestThatPrintsNothing) {
+  const auto told = [](const Code& code) {
+    Guest guest(code);
+    int times = 0;
+    guest.machine->on_silence([&] { ++times; });
+    RunLimits limits;
+    limits.virtual_timeout_ns = 4 * Machine::kSilenceNs;
+    guest.run(limits);
+    return times;
+  };
+  EXPECT_EQ(told(kMaskPics + kSti + kHlt + kSpin), 1);
+  EXPECT_EQ(told(print("x") + kMaskPics + kSti + kHlt + kSpin), 0);
+  EXPECT_EQ(told(kPowerOff), 0);
+}
+
 TEST(Machine, RefusesImpossibleConfigurations) {
   Capture sink;
   Log log;
