@@ -224,7 +224,7 @@ bool takes_binary64(SseConversion c) {
 }
 
 TEST(SoftfloatSse, Conversions) {
-  REPRISE_ON_INTEL_ONLY();
+  const bool amd = reprise::test::host_vendor() == reprise::test::HostVendor::Amd;
   const auto edges32 = edge_values<Binary32>();
   const auto edges64 = edge_values<Binary64>();
   for (int c = 0; c <= static_cast<int>(SseConversion::RoundSd); ++c) {
@@ -250,8 +250,11 @@ TEST(SoftfloatSse, Conversions) {
         a = (a & 0x800fffffffffffff) | ((1023 - 152 + random.below(282)) << 52);
       FpEnv env = random_env(random);
       const bool suppress = random.chance(2);
-      const SseResult want = host_sse_convert(conversion, a, env, suppress);
+      SseResult want = host_sse_convert(conversion, a, env, suppress);
       const u64 got = soft_convert(conversion, a, env, suppress);
+      // AMD: an unmasked UE of VCVTPS2PH keeps PE out of MXCSR.
+      constexpr u8 kPe = 0x20;
+      if (amd && conversion == SseConversion::Ps2Ph && want.faulted) want.flags |= env.flags & kPe;
       if (!agree(want, got, env) && reports++ < kMaxReports)
         ADD_FAILURE() << describe("convert", c, env, a, suppress, 0, want, got);
     }

@@ -181,7 +181,16 @@ bool pops(X87Op op) {
   return op == X87Op::Ist64 || (op >= X87Op::Istt16 && op <= X87Op::Istt64) || op == X87Op::Bstp;
 }
 
+/// AMD: remainders and scaling of a denormal with UE unmasked report an underflow whatever the result.
+bool host_underflows(const Case& c, const FpEnv& env) {
+  constexpr u8 kUe = 0x10;
+  const bool denormal = (c.a.sign_exponent & 0x7fff) == 0 && c.a.significand != 0;
+  return reprise::test::host_vendor() == reprise::test::HostVendor::Amd && denormal &&
+         (env.masks & kUe) == 0 && (c.op == X87Op::Prem || c.op == X87Op::Prem1 || c.op == X87Op::Scale);
+}
+
 bool check(const Case& c, FpEnv env, int& reports) {
+  if (host_underflows(c, env)) return true;
   const X87Result want = host_x87(c.op, c.a, c.b, env, c.memory, c.memory_high);
   const Outcome got = soft(c, env);
   u8 memory[16];
@@ -268,14 +277,8 @@ TEST(SoftfloatX87, Add) { run({X87Op::Add, X87Op::Sub, X87Op::AddM32, X87Op::Add
 TEST(SoftfloatX87, Mul) { run({X87Op::Mul}); }
 TEST(SoftfloatX87, Div) { run({X87Op::Div, X87Op::DivM32, X87Op::DivM64, X87Op::DivrM32}); }
 TEST(SoftfloatX87, Sqrt) { run({X87Op::Sqrt}); }
-TEST(SoftfloatX87, Remainder) {
-  REPRISE_ON_INTEL_ONLY();
-  run({X87Op::Prem, X87Op::Prem1});
-}
-TEST(SoftfloatX87, RoundAndScale) {
-  REPRISE_ON_INTEL_ONLY();
-  run({X87Op::Rndint, X87Op::Scale, X87Op::Xtract});
-}
+TEST(SoftfloatX87, Remainder) { run({X87Op::Prem, X87Op::Prem1}); }
+TEST(SoftfloatX87, RoundAndScale) { run({X87Op::Rndint, X87Op::Scale, X87Op::Xtract}); }
 TEST(SoftfloatX87, Compare) { run({X87Op::Com, X87Op::Ucom, X87Op::Tst, X87Op::ComM32}); }
 TEST(SoftfloatX87, Load) { run({X87Op::LdM32, X87Op::LdM64, X87Op::Ild64, X87Op::Bld}); }
 TEST(SoftfloatX87, Store) { run({X87Op::StM32, X87Op::StM64}); }
