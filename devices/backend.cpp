@@ -10,6 +10,7 @@ std::string_view describe(BlockStatus status) {
     case BlockStatus::NoSpace: return "the host's disk is full";
     case BlockStatus::ReadOnly: return "the image is read-only";
     case BlockStatus::OutOfRange: return "beyond the end of the image";
+    case BlockStatus::Refused: return "the image would be taken for one of another format";
   }
   return "";
 }

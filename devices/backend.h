@@ -19,7 +19,8 @@ class CharBackend {
   virtual void write(std::span<const u8> bytes) = 0;
 };
 
-enum class BlockStatus : u8 { Ok, ReadError, WriteError, NoSpace, ReadOnly, OutOfRange };
+/// Refused: the image would be taken for one of another format the next time.
+enum class BlockStatus : u8 { Ok, ReadError, WriteError, NoSpace, ReadOnly, OutOfRange, Refused };
 std::string_view describe(BlockStatus status);
 
 /// A disk's content on the host. Calls may block on the host's disk: they take no time of the guest's, whose

@@ -1,4 +1,6 @@
 // Who of the machine takes events from outside: the board's devices, the drives, the reset button.
+#include <fmt/format.h>
+
 #include "machine/machine.h"
 #include "machine/outside/sink_names.h"
 
@@ -15,8 +17,13 @@ void Machine::add_sinks() {
                        reset_ending_ = Ending{ExitReason::Reset, exit_code_of(ExitReason::Reset),
                                               "the user reset the machine"};
                      }});
-  disks_.on_host_error([this](std::string_view drive, std::string question, devices::BlockStatus answer) {
-    outside_.answered(drive, std::move(question), {static_cast<u8>(answer)});
+  disks_.on_error([this](const DiskError& error) {
+    if (error.status != devices::BlockStatus::Refused)
+      outside_.answered(error.drive, fmt::format("{} {} at {}", error.what, error.bytes, error.offset),
+                        {static_cast<u8>(error.status)});
+    if (!error.first) return;
+    for (const DiskInfo& disk : disks_.info())
+      if (disk.name == error.drive) log_.write("disk", LogLevel::Warn, "{}", describe(error, disk));
   });
 }
 

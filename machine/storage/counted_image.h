@@ -1,17 +1,35 @@
-// CountedImage: a medium whose accesses are counted, for people: the guest cannot see the counters. Errors of the host,
-// which it can see, are told of.
+// CountedImage: a medium whose accesses are counted, for people: the guest cannot see the counters. Requests that the host
+// did not carry out are told of.
 #pragma once
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "devices/backend.h"
 
 namespace reprise::machine {
+
+/// A request of a drive's that failed although the drive did nothing wrong.
+struct DiskError {
+  std::string_view drive;  // "disk0"
+  std::string_view what;   // "read", "write", "flush", "discard"
+  u64 offset = 0;
+  u64 bytes = 0;
+  devices::BlockStatus status = devices::BlockStatus::Ok;
+  bool first = false;  // of this kind at this drive
+};
+
+/// The same by kind, for a report.
+struct DiskProblem {
+  std::string what;
+  devices::BlockStatus status = devices::BlockStatus::Ok;
+  u64 times = 0;
+  u64 first_offset = 0;
+};
 
 /// Accesses of a drive to its images. A large request of the guest's may take several.
 struct DiskCounters {
@@ -23,21 +41,18 @@ struct DiskCounters {
   u64 discards = 0;
   u64 bytes_discarded = 0;
   u64 errors = 0;  // of any of them
+  std::vector<DiskProblem> problems = {};
 };
 
-/// Told of each answer of the host's that a drive could not have known: what it asked, and the error it got.
-using HostErrorListener =
-    std::function<void(std::string_view drive, std::string question, devices::BlockStatus answer)>;
+/// Told of each.
+using DiskErrorListener = std::function<void(const DiskError& error)>;
 
 class CountedImage final : public devices::BlockBackend {
  public:
-  /// `counters` and `on_host_error` outlive this.
+  /// `counters` and `on_error` outlive this.
   CountedImage(std::unique_ptr<devices::BlockBackend> image, DiskCounters& counters, std::string drive,
-               const HostErrorListener& on_host_error)
-      : image_(std::move(image)),
-        counters_(counters),
-        drive_(std::move(drive)),
-        on_host_error_(on_host_error) {}
+               const DiskErrorListener& on_error)
+      : image_(std::move(image)), counters_(counters), drive_(std::move(drive)), on_error_(on_error) {}
 
   u64 bytes() const override { return image_->bytes(); }
   bool read_only() const override { return image_->read_only(); }
@@ -67,18 +82,25 @@ class CountedImage final : public devices::BlockBackend {
     using devices::BlockStatus;
     if (status == BlockStatus::Ok) return status;
     ++counters_.errors;
-    // The others follow from the request and the image.
-    const bool of_host = status == BlockStatus::ReadError || status == BlockStatus::WriteError ||
-                         status == BlockStatus::NoSpace;
-    if (of_host && on_host_error_)
-      on_host_error_(drive_, fmt::format("{} {} at {}", what, bytes, offset), status);
+    // These follow from the request and the medium: the drive asked for what cannot be.
+    if (status == BlockStatus::OutOfRange || (status == BlockStatus::ReadOnly && image_->read_only()))
+      return status;
+    const auto known = std::ranges::find_if(counters_.problems, [&](const DiskProblem& problem) {
+      return problem.what == what && problem.status == status;
+    });
+    const bool first = known == counters_.problems.end();
+    if (first)
+      counters_.problems.push_back({std::string(what), status, 1, offset});
+    else
+      ++known->times;
+    if (on_error_) on_error_({drive_, what, offset, bytes, status, first});
     return status;
   }
 
   std::unique_ptr<devices::BlockBackend> image_;
   DiskCounters& counters_;
   const std::string drive_;
-  const HostErrorListener& on_host_error_;
+  const DiskErrorListener& on_error_;
 };
 
 }  // namespace reprise::machine

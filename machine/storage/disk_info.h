@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "machine/storage/counted_image.h"
+#include "machine/storage/digested_image.h"
 #include "machine/storage/disk_config.h"
 
 namespace reprise::machine {
@@ -21,7 +22,16 @@ struct DiskInfo {
   std::string writes;   // what becomes of the guest's writes
   std::string overlay;  // file of a kept overlay, or empty
   DiskCounters counters;
+  u64 file_bytes = 0;
+  i64 modified_unix_ns = 0;  // the file, when it was opened
+  ReadDigest read;           // of what was read from it
 };
+
+/// What happened to a request of the drive's, and what to do: a sentence without a full stop.
+std::string describe(const DiskError& error, const DiskInfo& disk);
+
+/// DiskInfo::writes of a disk whose writes die with the run.
+inline constexpr std::string_view kWritesAreTemporary = "gone with the run";
 
 std::string_view bus_name(DiskBus bus);
 

@@ -117,8 +117,11 @@ void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medi
     attached_.at(drive).floppy = devices::floppy_geometry(medium.medium.get());
   owned.config = config;
   owned.format = std::move(medium.format);
+  owned.file_bytes = medium.file_bytes;
+  owned.modified_unix_ns = medium.modified_unix_ns;
+  owned.read = std::move(medium.read);
   owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,
-                                                attached_.at(drive).name, *on_host_error_);
+                                                attached_.at(drive).name, *on_error_);
   attached_.at(drive).medium = owned.medium.get();
 }
 
@@ -138,6 +141,18 @@ Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& co
   return image;
 }
 
+u64 DiskSet::requests() const {
+  u64 sum = writes();
+  for (const Owned& owned : owned_) sum += owned.counters->reads + owned.counters->flushes;
+  return sum;
+}
+
+u64 DiskSet::writes() const {
+  u64 sum = 0;
+  for (const Owned& owned : owned_) sum += owned.counters->writes + owned.counters->discards;
+  return sum;
+}
+
 std::vector<DiskInfo> DiskSet::info() const {
   std::vector<DiskInfo> list;
   for (std::size_t i = 0; i < owned_.size(); ++i) {
@@ -153,9 +168,12 @@ std::vector<DiskInfo> DiskSet::info() const {
                   .writes = config.write_through           ? "written through"
                             : !config.overlay_path.empty() ? "kept in an overlay"
                             : disk.medium->read_only()     ? "refused"
-                                                           : "gone with the run",
+                                                           : std::string(kWritesAreTemporary),
                   .overlay = config.overlay_path,
-                  .counters = *owned_[i].counters};
+                  .counters = *owned_[i].counters,
+                  .file_bytes = owned_[i].file_bytes,
+                  .modified_unix_ns = owned_[i].modified_unix_ns,
+                  .read = *owned_[i].read};
     list.push_back(std::move(info));
   }
   return list;

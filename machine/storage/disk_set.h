@@ -23,6 +23,9 @@ class DiskSet {
   /// In the order of the configuration. The media live as long as this, or until they are replaced.
   const std::vector<AttachedDisk>& attached() const { return attached_; }
   std::vector<DiskInfo> info() const;
+  /// Requests of all drives so far, and those that changed a medium.
+  u64 requests() const;
+  u64 writes() const;
 
   /// Opens another medium for a CD-ROM or floppy drive. An empty path: none.
   Result<OpenedImage> open_medium(std::size_t drive, const DiskConfig& config) const;
@@ -30,20 +33,23 @@ class DiskSet {
   std::unique_ptr<devices::BlockBackend> replace(std::size_t drive, const DiskConfig& config,
                                                  OpenedImage medium);
 
-  /// Errors of the host that drives get from now on.
-  void on_host_error(HostErrorListener listener) { *on_host_error_ = std::move(listener); }
+  /// Requests that fail from now on although the drive did nothing wrong.
+  void on_error(DiskErrorListener listener) { *on_error_ = std::move(listener); }
 
  private:
   struct Owned {
     DiskConfig config;
     std::string format;
+    u64 file_bytes = 0;
+    i64 modified_unix_ns = 0;
+    std::shared_ptr<ReadDigest> read = {};
     std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
     std::unique_ptr<devices::BlockBackend> medium = nullptr;
   };
   void take(std::size_t drive, const DiskConfig& config, OpenedImage medium);
 
   std::vector<Owned> owned_;
-  std::unique_ptr<HostErrorListener> on_host_error_ = std::make_unique<HostErrorListener>();
+  std::unique_ptr<DiskErrorListener> on_error_ = std::make_unique<DiskErrorListener>();
   std::vector<AttachedDisk> attached_;  // like owned_
 };
 

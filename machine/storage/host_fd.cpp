@@ -17,9 +17,9 @@ using devices::BlockStatus;
 
 HostFd::~HostFd() { close(); }
 
-void HostFd::close() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
+int HostFd::close() {
+  const int fd = std::exchange(fd_, -1);
+  return fd >= 0 && ::close(fd) != 0 ? errno : 0;
 }
 
 HostRead host_read(int fd, u64 offset, std::span<u8> into) {

@@ -23,7 +23,8 @@ class HostFd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  void close();
+  /// 0, or what the host said (an errno).
+  int close();
 
  private:
   int fd_ = -1;

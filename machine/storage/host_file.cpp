@@ -1,12 +1,14 @@
 #include "machine/storage/host_file.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "common/hash.h"
 #include "machine/storage/near_name.h"
 
 namespace reprise::machine {
@@ -28,7 +30,8 @@ Result<u64> host_file_bytes(const std::string& what, const std::string& path) {
   return size;
 }
 
-Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes) {
+Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes,
+                                       std::vector<FileRead>* files) {
   const u64 size = TRY(host_file_bytes(what, path));
   if (size > max_bytes) {
     return Error{fmt::format(
@@ -42,6 +45,12 @@ Result<std::vector<u8>> read_host_file(const std::string& what, const std::strin
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   if (static_cast<u64>(file.gcount()) != size) {
     return Error{fmt::format("{} '{}' cannot be read to its end.", what, path)};
+  }
+  if (files != nullptr) {
+    struct stat info = {};
+    const i64 modified =
+        stat(path.c_str(), &info) == 0 ? i64{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec : 0;
+    files->push_back({what, path, size, modified, hash64(bytes)});
   }
   return bytes;
 }

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/check.h"
 #include "machine/storage/near_name.h"
 
 namespace reprise::machine {
@@ -52,6 +53,7 @@ Result<ImageFile> open_image_file(const std::string& what, const std::string& pa
   const off_t end = lseek(file.fd.get(), 0, SEEK_END);
   if (end < 0) return access_error(what, path, access, errno);
   file.file_bytes = static_cast<u64>(end);
+  file.modified_unix_ns = i64{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   file.allocated_bytes = file.block_device ? file.file_bytes : static_cast<u64>(status.st_blocks) * 512;
   if (file.file_bytes == 0) return Error{fmt::format("{} '{}' is empty.", what, path)};
 
@@ -94,9 +96,7 @@ Error foreign_format_error(const std::string& what, const ImageFile& file, Forma
         "(Debian's package qemu-utils).",
         what, file.path, name_of(file.kind), format)};
   }
-  return Error{fmt::format(
-      "{} '{}' is a {} volume: unlock it on the host and give the unlocked block device{}.", what, file.path,
-      name_of(file.kind), takes_raw ? ", or give format=raw for its encrypted bytes" : "")};
+  UNREACHABLE();
 }
 
 Result<Done> check_is_medium(const std::string& what, const ImageFile& file, FileUse use, FormatKey key) {

@@ -19,6 +19,7 @@ struct ImageFile {
   HostFd fd;
   u64 file_bytes = 0;       // size of the file or block device
   u64 allocated_bytes = 0;  // what it takes on the host's disk
+  i64 modified_unix_ns = 0;
   bool block_device = false;
   ImageKind kind = ImageKind::Raw;
   bool iso9660 = false;

@@ -92,6 +92,7 @@ ImageKind probe_image(std::span<const u8> head) {
 
 std::string_view name_of(ImageKind kind) { return facts_of(kind).name; }
 std::string_view qemu_name_of(ImageKind kind) { return facts_of(kind).qemu_name; }
+bool is_disk_format(ImageKind kind) { return kind != ImageKind::Raw && !qemu_name_of(kind).empty(); }
 std::string_view unpacker_of(ImageKind kind) { return facts_of(kind).unpacker; }
 
 bool is_iso9660(std::span<const u8> descriptor) {

@@ -35,6 +35,8 @@ ImageKind probe_image(std::span<const u8> head);
 std::string_view name_of(ImageKind kind);
 /// qemu-img's name for it; empty when qemu-img cannot read it.
 std::string_view qemu_name_of(ImageKind kind);
+/// Whether it is a format of disk images, whose header says what the disk holds and which other files belong to it.
+bool is_disk_format(ImageKind kind);
 /// The command that unpacks it; empty when it is no compressed file.
 std::string_view unpacker_of(ImageKind kind);
 

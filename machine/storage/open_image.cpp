@@ -61,7 +61,9 @@ Result<bool> is_qcow2(const std::string& what, const ImageFile& file, const Disk
     case DiskFormat::Auto: break;
   }
   if (file.kind == ImageKind::Qcow2) return true;
-  if (file.kind != ImageKind::Raw) return foreign_format_error(what, file, key);
+  // What a guest has encrypted as a whole is its own affair.
+  if (file.kind != ImageKind::Raw && file.kind != ImageKind::Luks)
+    return foreign_format_error(what, file, key);
   TRY(check_is_medium(what, file, floppy ? FileUse::Floppy : FileUse::Disk, key));
   return false;
 }
@@ -135,6 +137,8 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
   ImageFile file = TRY(open_image_file(what, config.path, access));
   const bool qcow2 = TRY(is_qcow2(what, file, config));
   out.format = qcow2 ? "qcow2" : "raw";
+  out.file_bytes = file.file_bytes;
+  out.modified_unix_ns = file.modified_unix_ns;
   if (!qcow2 && file.iso9660) {
     out.format = "ISO 9660";
     // An image that a disk's options were given for is to be a disk.
@@ -145,7 +149,7 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
 
   if (!config.overlay_path.empty()) {
     if (qcow2) TRY(check_qcow2(file, FileAccess::Read));
-    out.medium = TRY(open_kept_overlay(config, file, qcow2));
+    out.medium = std::make_unique<DigestedImage>(TRY(open_kept_overlay(config, file, qcow2)), out.read);
     out.writes = fmt::format("writes go to '{}'", config.overlay_path);
     return out;
   }
@@ -160,6 +164,7 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
         config.write_through ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly,
         config.format == DiskFormat::Raw ? RawImage::FirstSector::Free : RawImage::FirstSector::Guarded);
   }
+  out.medium = std::make_unique<DigestedImage>(std::move(out.medium), out.read);
   if (out.media == DiskMedia::Cdrom) {
     out.writes = "read-only";
   } else if (config.write_through) {

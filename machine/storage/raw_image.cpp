@@ -45,8 +45,8 @@ BlockStatus RawImage::write(u64 offset, std::span<const u8> from) {
   BlockStatus status = check_write(offset, from.size());
   if (status != BlockStatus::Ok) return status;
   if (offset == 0 && !from.empty() && first_sector_ == FirstSector::Guarded &&
-      probe_image(from.first(kSectorBytes)) != ImageKind::Raw)
-    return BlockStatus::WriteError;
+      is_disk_format(probe_image(from.first(kSectorBytes))))
+    return BlockStatus::Refused;
   status = host_write(fd_.get(), offset, from);
   if (status == BlockStatus::Ok) file_bytes_ = std::max(file_bytes_, offset + from.size());
   return status;

@@ -13,8 +13,8 @@ namespace reprise::machine {
 class RawImage final : public devices::BlockBackend {
  public:
   enum class Access : u8 { ReadOnly, ReadWrite };
-  /// Guarded: the guest may not write a first sector by which the image would be taken for another format
-  /// the next time it is opened.
+  /// Guarded: the guest may not write a first sector by which the image would be taken for another disk format the
+  /// next time it is opened (BlockStatus::Refused).
   enum class FirstSector : u8 { Guarded, Free };
 
   /// `fd` is open and locked, `file_bytes` its size; what the last `multiple_bytes` lack reads as zeros.

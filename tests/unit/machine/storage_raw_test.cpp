@@ -121,10 +121,16 @@ TEST_F(StorageRaw, TheGuestCannotMakeItLookLikeAnotherFormat) {
   RawImage guarded = image(name, Access::ReadWrite, 512, FirstSector::Guarded);
   std::vector<u8> sector(1024);
   sector[0] = 'Q', sector[1] = 'F', sector[2] = 'I', sector[3] = 0xfb;
-  EXPECT_EQ(guarded.write(0, sector), BlockStatus::WriteError);
+  EXPECT_EQ(guarded.write(0, sector), BlockStatus::Refused);
   EXPECT_EQ(content_of_file(name), pattern(4096));
   EXPECT_EQ(guarded.write(512, sector), BlockStatus::Ok);
   EXPECT_EQ(guarded.write(0, pattern(512, 5)), BlockStatus::Ok);
+  // What no later start takes for a disk of another kind: an encrypted disk, an archive.
+  for (const std::string_view magic : {"LUKS\xba\xbe", "\x1f\x8b\x08", "PK\3\4"}) {
+    std::vector<u8> other(512);
+    std::ranges::copy(magic, other.begin());
+    EXPECT_EQ(guarded.write(0, other), BlockStatus::Ok) << magic;
+  }
   EXPECT_EQ(image(name).write(0, sector), BlockStatus::Ok) << "the user said format=raw";
 }
 
