@@ -5,11 +5,14 @@ disks, CD-ROM drives and ext4, and with e2fsprogs.
     build_storage_guest.py --out build/storage [--kernel-deb FILE]
 
 Outputs vmlinuz and initramfs.img, as build_guests.py does; `reprise.exec=/bin/storage` runs the work (STORAGE below).
+Does nothing if its outputs are there and what they are made by is unchanged (stamp), unless --refresh.
 """
 
 import argparse
+import hashlib
 import pathlib
 import re
+import shutil
 import subprocess
 
 import build_guests
@@ -19,6 +22,7 @@ MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "
 TOOLS = {"e2fsprogs": ["sbin/mke2fs", "sbin/e2fsck"], "libext2fs2": [], "libcom-err2": [], "libss2": [], "libuuid1": [],
          "libblkid1": []}
 LIBRARIES = "lib/x86_64-linux-gnu"
+OUTPUTS = ["vmlinuz", "initramfs.img"]
 
 STORAGE = """#!/bin/sh
 # Works every disk and CD-ROM drive: patterns and checksums on the raw disk, then a file system made, filled, checked and
@@ -94,13 +98,27 @@ def module_order(root):
     return order
 
 
+def stamp_of(kernel_deb):
+    """What the outputs are made by; the common part of the initramfs is build_guests'."""
+    digest = hashlib.sha256(build_guests.stamp_of(str(kernel_deb)).encode())
+    digest.update(pathlib.Path(__file__).read_bytes())
+    return digest.hexdigest()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--kernel-deb", type=pathlib.Path, help="a linux-image package that is already there")
+    parser.add_argument("--refresh", action="store_true", help="fetch again even if nothing changed")
     options = parser.parse_args()
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
+    stamp = out / "stamp"
+    wanted = stamp_of(options.kernel_deb)
+    made = stamp.exists() and stamp.read_text() == wanted and all((out / name).exists() for name in OUTPUTS)
+    if made and not options.refresh:
+        return
+    stamp.unlink(missing_ok=True)
 
     if options.kernel_deb:
         kernel = out / "packages" / "kernel"
@@ -126,6 +144,8 @@ def main():
     # The kernel unpacks archives that follow each other.
     (out / "initramfs.img").write_bytes(build_guests.build_initramfs(folders) + archive.bytes())
     (out / "vmlinuz").write_bytes(next((kernel / "boot").glob("vmlinuz-*")).read_bytes())
+    shutil.rmtree(out / "packages", ignore_errors=True)
+    stamp.write_text(wanted)
     build_guests.say(f"{out / 'vmlinuz'} and initramfs.img are ready, with {len(modules)} modules")
 
 
