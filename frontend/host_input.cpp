@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 namespace reprise::frontend {
@@ -19,8 +18,8 @@ constexpr const char* kKeysHelp =
 }  // namespace
 
 HostInput::HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
-                     std::function<void()> quit)
-    : inbox_(inbox), sink_(sink), keys_(keys), prompt_(prompt), quit_(std::move(quit)) {
+                     std::function<void()> quit, Output& help)
+    : inbox_(inbox), sink_(sink), keys_(keys), prompt_(prompt), quit_(std::move(quit)), help_(help) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();
   if (keys_ == Keys::Plain) {
@@ -73,7 +72,7 @@ void HostInput::take_keys(std::span<const u8> typed) {
   std::vector<u8> to_guest;
   for (const u8 key : typed) {
     const EscapeKeys::Outcome outcome = escapes_.take({&key, 1});
-    if (outcome.help) std::fputs(kKeysHelp, stderr);
+    if (outcome.help) help_.write(std::string_view(kKeysHelp));
     if (outcome.quit) quit_();
     if (outcome.monitor) prompt_.toggle();
     if (outcome.line_break) {

@@ -8,6 +8,7 @@
 
 #include "frontend/escape_keys.h"
 #include "frontend/monitor_prompt.h"
+#include "frontend/output/output.h"
 #include "machine/outside/inbox.h"
 
 namespace reprise::frontend {
@@ -18,10 +19,11 @@ class HostInput {
 
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
-  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, which outlives this; Ctrl-A b is a break on the line of `sink`. What was
+  /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, Ctrl-A h explains itself on `help`; both outlive this. Ctrl-A b is a
+  /// break on the line of `sink`. What was
   /// typed goes to `sink` (machine/outside/sink_names.h).
   HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
-            std::function<void()> quit);
+            std::function<void()> quit, Output& help);
   ~HostInput();
   HostInput(const HostInput&) = delete;
   HostInput& operator=(const HostInput&) = delete;
@@ -38,6 +40,7 @@ class HostInput {
   Keys keys_;
   MonitorPrompt& prompt_;
   std::function<void()> quit_;
+  Output& help_;
   int stop_pipe_[2] = {-1, -1};
   EscapeKeys escapes_;
   std::thread thread_;

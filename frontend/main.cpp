@@ -1,15 +1,20 @@
 // `reprise`: words to a machine, its run, and the exit code.
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
+#include <new>
+#include <system_error>
 
 #include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
+#include "frontend/output/memory_end.h"
+#include "frontend/output/standard_descriptors.h"
+#include "frontend/output/terminal_filter.h"
 #include "frontend/report.h"
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
@@ -21,10 +26,7 @@
 namespace reprise::frontend {
 namespace {
 
-/// One sentence about a problem on the host; a reader that closed stderr must not matter.
-void say(std::string_view text) { fmt::print(stderr, "reprise: {}\n", text); }
-
-/// The result of a run that could not begin.
+/// The result of a run that could not begin, or go on.
 machine::RunResult not_begun(const Error& error) {
   machine::RunResult result;
   result.reason =
@@ -34,8 +36,8 @@ machine::RunResult not_begun(const Error& error) {
   return result;
 }
 
-Log make_log(const RunOptions& options) {
-  Log log([](std::string_view line) { fmt::print(stderr, "{}{}", line, Terminal::line_end()); });
+Log make_log(const RunOptions& options, Output& err) {
+  Log log([&err](std::string_view line) { err.write(fmt::format("{}{}", line, Terminal::line_end())); });
   if (options.verbose) log.configure("disk:info");
   log.configure(options.log_spec);
   for (const std::string& category : options.trace) log.configure(category + ":trace");
@@ -54,43 +56,58 @@ bool hint_at_console(const RunOptions& options) {
          boot.command_line.find("ttyS") == std::string::npos;
 }
 
+unsigned terminal_rows() {
+  winsize size = {};
+  constexpr unsigned kUsualRows = 24;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : kUsualRows;
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
-Result<machine::RunResult> run_machine(RunOptions& options) {
-  const auto com1 = TRY(open_serial_output(options.com1));
-  const auto com2 = TRY(open_serial_output(options.com2));
-  std::unique_ptr<devices::CharBackend> virtio_console;
-  if (options.console) virtio_console = TRY(open_serial_output(*options.console));
+Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs) {
+  const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs));
+  const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs));
+  SerialOutput virtio_console;
+  if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs));
   const bool screen_to_stdout = options.screen_path == "-";
   ReportFile screen = TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path));
-  const Log log = make_log(options);
+  const Log log = make_log(options, outputs.err);
+  options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
   const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
   const bool virtio_stdio = options.console && options.console->kind == SerialTarget::Kind::Stdio;
   // What has the terminal shares it with the monitor's prompt.
-  devices::CharBackend& stdio_output = virtio_stdio ? *virtio_console : com2_stdio ? *com2 : *com1;
+  std::optional<TerminalFilter> filter;
+  if (isatty(STDOUT_FILENO)) filter.emplace(terminal_rows);
   Console console([&](std::string_view text) {
-    stdio_output.write({reinterpret_cast<const u8*>(text.data()), text.size()});
+    if (!filter) return outputs.out.write(text);
+    outputs.out.write(filter->take(text));
+    Terminal::guest_changed_modes(filter->changed());
   });
   const auto machine =
       TRY(machine::Machine::create(options.config,
-                                   {.com1 = com1_stdio ? console : *com1,
-                                    .com2 = com2_stdio ? console : *com2,
-                                    .console = virtio_stdio ? &console : virtio_console.get()},
+                                   {.com1 = com1_stdio ? console : *com1.backend,
+                                    .com2 = com2_stdio ? console : *com2.backend,
+                                    .console = virtio_stdio ? &console : virtio_console.backend.get()},
                                    log));
+  const MemoryEndGuard memory_end(*machine);
+  const auto hurried = [&] { return machine->host_wants_end(options.limits); };
+  for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file})
+    if (output != nullptr) output->give_up_when(hurried);
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
-  machine->on_hash([](const machine::HashPoint& point) {
-    fmt::print(stderr, "state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end());
+  machine->on_hash([&](const machine::HashPoint& point) {
+    outputs.err.write(
+        fmt::format("state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end()));
   });
 
   if (hint_at_console(options)) {
-    machine->on_silence([] {
-      fmt::print(stderr,
-                 "reprise: the guest has printed nothing on its serial ports for {} s of its time: Linux "
-                 "does with --append "
-                 "console=ttyS0; the VGA's text shows by screen in the monitor, or --dump-screen.{}",
-                 machine::Machine::kSilenceNs / 1'000'000'000, Terminal::line_end());
+    machine->on_silence([&] {
+      outputs.err.write(fmt::format(
+          "reprise: the guest has printed nothing on its serial ports for {} s of its time: Linux "
+          "does with --append "
+          "console=ttyS0; the VGA's text shows by screen in the monitor, or --dump-screen.{}",
+          machine::Machine::kSilenceNs / 1'000'000'000, Terminal::line_end()));
     });
   }
 
@@ -106,14 +123,17 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
       options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
       // A background job must not touch the terminal.
       if (raw || !isatty(STDIN_FILENO)) {
-        input.emplace(machine->inbox(),
-                      com1_stdio   ? machine::kCom1Sink
-                      : com2_stdio ? machine::kCom2Sink
-                                   : machine::kConsoleSink,
-                      raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt, [&] {
-                        machine->request_end(machine::ExitReason::Quit, 0);
-                        machine->inbox().wake();
-                      });
+        input.emplace(
+            machine->inbox(),
+            com1_stdio   ? machine::kCom1Sink
+            : com2_stdio ? machine::kCom2Sink
+                         : machine::kConsoleSink,
+            raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt,
+            [&] {
+              machine->request_end(machine::ExitReason::Quit, 0);
+              machine->inbox().wake();
+            },
+            outputs.err);
       }
     } else {
       options.limits.clock = clock_mode(options.clock_choice, false);
@@ -121,13 +141,24 @@ Result<machine::RunResult> run_machine(RunOptions& options) {
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();
+    if (filter) {
+      outputs.out.write(filter->restore());
+      Terminal::guest_changed_modes(false);
+    }
   }
   socket.reset();
   const std::string screen_text = machine->pc().vga().text_screen();
-  if (screen_to_stdout) fmt::print("{}", screen_text);
-  if (!screen.write(screen_text))
-    say(fmt::format("screen dump '{}' could not be written.", options.screen_path));
-  if (options.stats) fmt::print(stderr, "{}", machine->stats(result));
+  if (screen_to_stdout) outputs.out.write(screen_text);
+  if (const auto written = screen.write(screen_text); !written)
+    outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
+                       screen_text.size());
+  if (options.stats) outputs.err.write(machine->stats(result));
+  if (result.lost_variable_saves != 0)
+    outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),
+                       "a change could not be stored", 0);
+  // A reader that takes its time over a run that is done gets all the time it wants.
+  const bool cut_off = machine->host_wants_end(options.limits);
+  for (Output* output : {&outputs.out, &outputs.err}) output->give_up_when([cut_off] { return cut_off; });
   return result;
 }
 
@@ -137,22 +168,73 @@ bool worth_saying(machine::ExitReason reason) {
   return reason != ExitReason::PowerOff && reason != ExitReason::Quit && reason != ExitReason::DebugExit;
 }
 
-int run(RunOptions options) {
-  Result<ReportFile> report = ReportFile::open("report", options.json_path);
+/// As run_machine, whatever the host has less of than is needed.
+machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs) {
+  try {
+    Result<machine::RunResult> ran = run_machine(options, outputs);
+    return ran ? ran.take() : not_begun(ran.error());
+  } catch (const std::bad_alloc&) {
+    return not_begun(Error{kOutOfMemory});
+  } catch (const std::system_error& problem) {
+    return not_begun(Error{fmt::format("the host refused something that a run needs: {}.", problem.what())});
+  }
+}
+
+/// What the exit code says when a script has said which end it wants.
+int expected_code(const ExpectedEnd& expected, const machine::RunResult& result) {
+  constexpr int kUnexpected = 16;
+  const bool as_expected =
+      result.reason == expected.reason &&
+      (!expected.debug_value || result.exit_code == ((*expected.debug_value << 1 | 1) & 0xff));
+  if (as_expected) return 0;
+  return result.exit_code == 0 ? kUnexpected : result.exit_code;
+}
+
+int run(RunOptions options, StandardOutputs& outputs) {
+  const bool report_to_stdout = options.json_path == "-";
+  Result<ReportFile> report = ReportFile::open("report", report_to_stdout ? "" : options.json_path);
   if (!report) {
-    say(report.error().message);
+    outputs.say(report.error().message);
     return machine::exit_code_of(machine::ExitReason::HostError);
   }
-  for (const std::string& remark : options.remarks) say(remark);
-  Result<machine::RunResult> ran = run_machine(options);
-  const machine::RunResult result = ran ? ran.value() : not_begun(ran.error());
-  if (worth_saying(result.reason)) say(result.message);
-  fmt::print(stderr, "{}", result.details);
-  if (!report.value().write(report_text(options, result))) {
-    say(fmt::format("report '{}' could not be written.", options.json_path));
-    return machine::exit_code_of(machine::ExitReason::HostError);
+  for (const std::string& remark : options.remarks) outputs.say(remark);
+  report.value().write_for_now(unfinished_report_text());
+  machine::RunResult result = try_to_run(options, outputs);
+  if (options.expected) result.exit_code = expected_code(*options.expected, result);
+  if (worth_saying(result.reason) || (options.expected && result.exit_code != 0)) outputs.say(result.message);
+  outputs.err.write(result.details);
+  // A run that a signal cut off has lost something anyway.
+  const auto code_now = [&] {
+    return result.reason == machine::ExitReason::Signal ? result.exit_code
+                                                        : outputs.code_after_losses(result.exit_code);
+  };
+  result.exit_code = code_now();
+  const std::string text = report_text(options, result, outputs.losses.list());
+  if (report_to_stdout) outputs.out.write(text);
+  if (const auto written = report.value().write(text); !written) {
+    outputs.losses.add(fmt::format("report '{}'", options.json_path), written.error().message, text.size());
+    result.exit_code = code_now();
+    [[maybe_unused]] const auto fallback =
+        report.value().write(short_report_text(result, outputs.losses.list()));
   }
-  return result.exit_code;
+  return code_now();
+}
+
+int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs) {
+  if (!words.empty() && words[0] == "image")
+    return outputs.code_after_losses(
+        image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));
+  auto parsed = parse_options(words);
+  if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
+    if (exit->exit_code == 0)
+      outputs.out.write(exit->text);
+    else
+      outputs.err.tell(exit->text);
+    return outputs.code_after_losses(exit->exit_code);
+  }
+  RunOptions options = std::get<RunOptions>(std::move(parsed));
+  options.command = words;
+  return run(std::move(options), outputs);
 }
 
 }  // namespace
@@ -160,15 +242,20 @@ int run(RunOptions options) {
 
 int main(int argc, char** argv) {
   using namespace reprise::frontend;
-  const std::vector<std::string> words(argv + 1, argv + argc);
-  // A file that grows beyond a limit of the host's is an error of the write, not the end of the process.
+  open_standard_descriptors();
+  // A file that grows beyond a limit of the host's and a reader that has gone are errors of the write, not the end of
+  // the process.
   std::signal(SIGXFSZ, SIG_IGN);
-  if (!words.empty() && words[0] == "image")
-    return image_command(std::vector<std::string>(words.begin() + 1, words.end()));
-  auto parsed = parse_options(words);
-  if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
-    std::fputs(exit->text.c_str(), exit->exit_code == 0 ? stdout : stderr);
-    return exit->exit_code;
+  std::signal(SIGPIPE, SIG_IGN);
+  prepare_for_memory_end();
+  StandardOutputs outputs;
+  int exit_code = 0;
+  try {
+    exit_code = carry_out(std::vector<std::string>(argv + 1, argv + argc), outputs);
+  } catch (const std::bad_alloc&) {
+    outputs.say(kOutOfMemory);
+    exit_code = reprise::machine::exit_code_of(reprise::machine::ExitReason::HostError);
   }
-  return run(std::get<RunOptions>(std::move(parsed)));
+  outputs.tell_losses();
+  return exit_code;
 }

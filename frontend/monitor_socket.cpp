@@ -93,7 +93,7 @@ MonitorSocket::~MonitorSocket() {
   if (thread_.joinable()) thread_.join();
   if (stop_pipe_[0] >= 0) close(stop_pipe_[0]);
   monitor_.machine().inbox().remove_source();
-  for (const Client& client : clients_) close(client.descriptor);
+  for (const Client& client : clients_) drop(client);
   close(listener_);
   struct stat status = {};
   if (lstat(path_.c_str(), &status) == 0 && status.st_ino == path_inode_) unlink(path_.c_str());
@@ -114,7 +114,7 @@ void MonitorSocket::loop() {
       if (ready & (POLLHUP | POLLERR)) clients_[i].open = clients_[i].open && ready & POLLIN;
     }
     for (const Client& client : clients_)
-      if (!client.open) close(client.descriptor);
+      if (!client.open) drop(client);
     std::erase_if(clients_, [](const Client& client) { return !client.open; });
     if (files[1].revents & POLLIN) accept_client();
     if (files[0].revents != 0) return;
@@ -130,8 +130,14 @@ void MonitorSocket::accept_client() {
     return;
   }
   Client& client = clients_.emplace_back(Client{.descriptor = descriptor});
+  monitor_.machine().inbox().add_companion();
   client.to_send = machine::monitor::greeting(monitor_) + '\n';
   send_to(client);
+}
+
+void MonitorSocket::drop(const Client& client) {
+  close(client.descriptor);
+  monitor_.machine().inbox().remove_companion();
 }
 
 void MonitorSocket::read_from(Client& client) {

@@ -37,6 +37,7 @@ class MonitorSocket {
 
   void loop();
   void accept_client();
+  void drop(const Client& client);
   void read_from(Client& client);
   /// Answers the requests that `received` holds, until the client must first take an answer.
   void answer(Client& client);

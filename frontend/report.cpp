@@ -1,10 +1,16 @@
 #include "frontend/report.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+
+#include "frontend/version.h"
+#include "machine/board/engine_factory.h"
 
 namespace reprise::frontend {
 namespace {
@@ -19,14 +25,49 @@ nlohmann::ordered_json device_json(const machine::DeviceConfig& device) {
   return json;
 }
 
+std::string firmware_name(const machine::FirmwareConfig& firmware) {
+  return firmware.bios.empty() ? "seabios" : firmware.bios;
+}
+
+nlohmann::ordered_json file_json(const machine::FileRead& file) {
+  return {{"what", file.what},
+          {"file", file.path},
+          {"bytes", file.bytes},
+          {"modified_unix_ns", file.modified_unix_ns},
+          {"digest", fmt::format("{:016x}", file.digest)}};
+}
+
+/// How the run ended.
+nlohmann::ordered_json ending_json(const machine::RunResult& result, const std::vector<Loss>& lost) {
+  nlohmann::ordered_json json = {{"exit_reason", machine::exit_reason_name(result.reason)},
+                                 {"exit_code", result.exit_code},
+                                 {"message", result.message}};
+  json["lost"] = nlohmann::ordered_json::array();
+  for (const Loss& loss : lost)
+    json["lost"].push_back({{"output", loss.output}, {"bytes", loss.bytes}, {"why", loss.why}});
+  return json;
+}
+
+std::string text_of(const nlohmann::ordered_json& json) {
+  // Guest text (a panic message) may hold any bytes.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
-std::string report_text(const RunOptions& options, const machine::RunResult& result) {
+std::string report_text(const RunOptions& options, const machine::RunResult& result,
+                        const std::vector<Loss>& lost) {
   const auto hex = [](u64 value) { return fmt::format("{:016x}", value); };
-  nlohmann::ordered_json report;
-  report["exit_reason"] = machine::exit_reason_name(result.reason);
-  report["exit_code"] = result.exit_code;
-  report["message"] = result.message;
+  nlohmann::ordered_json report = ending_json(result, lost);
+  report["version"] = version_text();
+  report["command"] = options.command;
+  report["engine"] = machine::name_of_engine(options.config.engine);
+  report["clock"] = options.limits.clock == machine::ClockMode::Paced ? "paced" : "free";
+  report["processor"] = options.config.cpu.name;
+  report["firmware"] = options.config.boot.kernel_path.empty() ? firmware_name(options.config.firmware) : "";
+  report["machine"] = result.shape;
+  report["files"] = nlohmann::ordered_json::array();
+  for (const machine::FileRead& file : result.files) report["files"].push_back(file_json(file));
   report["instructions"] = result.retired;
   report["virtual_ns"] = result.virtual_ns;
   report["idle_ns"] = result.idle_ns;
@@ -50,27 +91,50 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
     }
     report["hashes"] = std::move(chain);
   }
-  // Guest text (a panic message) may hold any bytes.
-  return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return text_of(report);
+}
+
+std::string short_report_text(const machine::RunResult& result, const std::vector<Loss>& lost) {
+  return text_of(ending_json(result, lost));
+}
+
+std::string unfinished_report_text() {
+  return text_of({{"exit_reason", "unfinished"},
+                  {"exit_code", nullptr},
+                  {"message", "the run has not ended; if its process has, it was killed"},
+                  {"process", getpid()}});
 }
 
 Result<ReportFile> ReportFile::open(std::string_view what, const std::string& path) {
   if (path.empty()) return ReportFile();
-  std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr)
-    return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(errno))};
-  return ReportFile(file);
+  machine::HostFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file) return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(errno))};
+  return ReportFile(std::move(file));
 }
 
-bool ReportFile::write(const std::string& text) {
-  if (file_ == nullptr) return true;
-  const bool stored = std::fwrite(text.data(), 1, text.size(), file_) == text.size();
-  return close() && stored;
+ReportFile::ReportFile(machine::HostFd file) : file_(std::move(file)) {
+  struct stat status = {};
+  regular_ = fstat(file_.get(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-bool ReportFile::close() {
-  if (file_ == nullptr) return true;
-  return std::fclose(std::exchange(file_, nullptr)) == 0;
+void ReportFile::write_for_now(std::string_view text) {
+  if (!file_ || !regular_) return;
+  [[maybe_unused]] const ssize_t stored = pwrite(file_.get(), text.data(), text.size(), 0);
+}
+
+Result<Done> ReportFile::write(std::string_view text) {
+  if (!file_) return Done{};
+  for (std::size_t done = 0; done < text.size();) {
+    const std::string_view left = text.substr(done);
+    const ssize_t count = regular_ ? pwrite(file_.get(), left.data(), left.size(), static_cast<off_t>(done))
+                                   : ::write(file_.get(), left.data(), left.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return Error{std::strerror(count == 0 ? ENOSPC : errno)};
+    done += static_cast<std::size_t>(count);
+  }
+  if (regular_ && ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0)
+    return Error{std::strerror(errno)};
+  return Done{};
 }
 
 }  // namespace reprise::frontend

@@ -1,36 +1,42 @@
 // The --json report: one object about how the run ended.
 #pragma once
 
-#include <cstdio>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "common/losses.h"
 #include "common/result.h"
 #include "frontend/options/run_options.h"
 #include "machine/run_result.h"
+#include "machine/storage/host_fd.h"
 
 namespace reprise::frontend {
 
-/// The object as text.
-std::string report_text(const RunOptions& options, const machine::RunResult& result);
+/// The object as text. `lost` is what the host did not take of other outputs.
+std::string report_text(const RunOptions& options, const machine::RunResult& result,
+                        const std::vector<Loss>& lost);
+/// Only how the run ended, in a few hundred bytes: there is room for it where the whole has none.
+std::string short_report_text(const machine::RunResult& result, const std::vector<Loss>& lost);
+/// What the file says while the run goes on, and for ever if the process is killed.
+std::string unfinished_report_text();
 
-/// A file about the run: opened before the run, so that a wrong path is known then, and written once at the end.
+/// A file about the run: opened before the run, so that a wrong path is known then, and written at the end.
 class ReportFile {
  public:
   ReportFile() = default;
-  ~ReportFile() { close(); }
-  ReportFile(ReportFile&& other) noexcept : file_(std::exchange(other.file_, nullptr)) {}
-  ReportFile& operator=(ReportFile&&) = delete;
-
   /// `what` it is, for the error. An empty path: nothing is wanted.
   static Result<ReportFile> open(std::string_view what, const std::string& path);
-  /// False when the host could not store it.
-  bool write(const std::string& text);
+  /// What stands in the file until write(). Nothing where it could not be taken back: a pipe.
+  void write_for_now(std::string_view text);
+  /// The content. An error says why the host could not store it.
+  Result<Done> write(std::string_view text);
 
  private:
-  explicit ReportFile(std::FILE* file) : file_(file) {}
-  bool close();
+  explicit ReportFile(machine::HostFd file);
 
-  std::FILE* file_ = nullptr;
+  machine::HostFd file_;
+  bool regular_ = false;
 };
 
 }  // namespace reprise::frontend

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,52 +9,40 @@
 namespace reprise::frontend {
 namespace {
 
-/// Bytes go out as they come: what the guest said before a crash is there. A reader that went away is not our
-/// failure.
-class DescriptorOutput final : public devices::CharBackend {
- public:
-  enum class Owned : u8 { No, Yes };
-  DescriptorOutput(int descriptor, Owned owned) : descriptor_(descriptor), owned_(owned) {}
-  ~DescriptorOutput() override {
-    if (owned_ == Owned::Yes) close(descriptor_);
-  }
-  DescriptorOutput(const DescriptorOutput&) = delete;
-  DescriptorOutput& operator=(const DescriptorOutput&) = delete;
-
-  void write(std::span<const u8> bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return;
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-  }
-
- private:
-  int descriptor_;
-  Owned owned_;
-};
-
 class NullOutput final : public devices::CharBackend {
  public:
   void write(std::span<const u8>) override {}
 };
 
+/// Bytes go out as they come: what the guest said before a crash is there.
+class StandardOutput final : public devices::CharBackend {
+ public:
+  explicit StandardOutput(Output& out) : out_(out) {}
+  void write(std::span<const u8> bytes) override { out_.write(bytes); }
+
+ private:
+  Output& out_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<devices::CharBackend>> open_serial_output(const SerialTarget& target) {
-  using Output = std::unique_ptr<devices::CharBackend>;
+Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs) {
+  SerialOutput opened;
   switch (target.kind) {
-    case SerialTarget::Kind::Null: return Output(std::make_unique<NullOutput>());
+    case SerialTarget::Kind::Null: opened.backend = std::make_unique<NullOutput>(); return opened;
     case SerialTarget::Kind::Stdio:
-      return Output(std::make_unique<DescriptorOutput>(STDOUT_FILENO, DescriptorOutput::Owned::No));
+      opened.backend = std::make_unique<StandardOutput>(outputs.out);
+      return opened;
     case SerialTarget::Kind::File: break;
   }
-  const int descriptor = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) {
+  machine::HostFd file(open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file)
     return Error{fmt::format("serial file '{}' cannot be written: {}.", target.path, std::strerror(errno))};
-  }
-  return Output(std::make_unique<DescriptorOutput>(descriptor, DescriptorOutput::Owned::Yes));
+  auto output =
+      std::make_unique<Output>(fmt::format("serial file '{}'", target.path), std::move(file), outputs.losses);
+  opened.file = output.get();
+  opened.backend = std::move(output);
+  return opened;
 }
 
 }  // namespace reprise::frontend

@@ -6,10 +6,17 @@
 #include "common/result.h"
 #include "devices/backend.h"
 #include "frontend/options/run_options.h"
+#include "frontend/output/standard_descriptors.h"
 
 namespace reprise::frontend {
 
-/// Opens (and empties) the file of a File target now, so that a wrong path is known before the run.
-Result<std::unique_ptr<devices::CharBackend>> open_serial_output(const SerialTarget& target);
+struct SerialOutput {
+  std::unique_ptr<devices::CharBackend> backend;
+  Output* file = nullptr;  // the same, if it is a file
+};
+
+/// Opens (and empties) the file of a File target now, so that a wrong path is known before the run. `outputs` outlives
+/// what is returned.
+Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs);
 
 }  // namespace reprise::frontend

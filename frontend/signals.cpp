@@ -38,7 +38,6 @@ void install(int signal, void (*handler)(int)) {
 
 SignalGuard::SignalGuard(machine::Machine& machine) {
   running.store(&machine);
-  std::signal(SIGPIPE, SIG_IGN);
   for (const int signal : kEndSignals) install(signal, on_end);
   for (const int signal : kCrashSignals) install(signal, die);
 }

@@ -8,10 +8,11 @@
 namespace reprise::frontend {
 namespace {
 
-// A process has one terminal, and a signal handler has no argument: these two are the process's, not a
+// A process has one terminal, and a signal handler has no argument: these are the process's, not a
 // machine's.
 termios saved_settings;
 std::atomic<bool> changed{false};
+std::atomic<bool> modes_changed{false};
 
 }  // namespace
 
@@ -38,7 +39,13 @@ Terminal::Terminal() {
 
 Terminal::~Terminal() { restore(); }
 
+void Terminal::guest_changed_modes(bool changed) { modes_changed.store(changed); }
+
 void Terminal::restore() {
+  if (modes_changed.exchange(false)) {
+    constexpr char kUsual[] = "\x1b[m\x1b[?7h\x1b[?25h";
+    [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, kUsual, sizeof kUsual - 1);
+  }
   if (changed.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
 }
 

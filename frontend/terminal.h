@@ -18,6 +18,10 @@ class Terminal {
   /// to the left.
   static const char* line_end();
 
+  /// The guest has (or no longer has) changed modes, colours or the cursor of the terminal of standard output: restore()
+  /// sets the usual ones back.
+  static void guest_changed_modes(bool changed);
+
   /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.
   static void restore();
 

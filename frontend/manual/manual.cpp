@@ -15,16 +15,19 @@ namespace {
 constexpr std::size_t kMaxNamedOptions = 4;
 
 constexpr ExitCode kExitCodes[] = {
-    {"0", "the guest powered off or reset, or --stop-at"},
+    {"0", "power-off, --stop-at, quit"},
     {"2", "wrong usage"},
-    {"10", "guest panic"},
+    {"10", "panic"},
     {"11", "hang"},
     {"12", "--timeout"},
     {"13", "triple fault"},
-    {"20", "host error"},
+    {"14", "reset"},
+    {"15", "no boot"},
+    {"16", "not as --expect"},
+    {"20", "host error or lost output"},
     {"21", "--wall-timeout"},
-    {"23", "lockstep found a difference"},
-    {"128+N", "ended by signal N"},
+    {"23", "lockstep"},
+    {"128+N", "signal N"},
 };
 
 template <class Target>

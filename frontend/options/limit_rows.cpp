@@ -1,6 +1,9 @@
 // The run: its clock, and what ends or interrupts it.
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "common/numbers.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/want.h"
 
@@ -25,6 +28,42 @@ void set_hash_every(RunDraft& draft, const Given& given) {
     throw BadValue{fmt::format("{} 0 is not possible: give a number of instructions", given.name)};
 }
 
+void set_on_panic(RunDraft& draft, const Given& given) {
+  using machine::OnPanic;
+  constexpr std::pair<std::string_view, OnPanic> kChoices[] = {
+      {"end", OnPanic::End}, {"wait", OnPanic::Wait}, {"continue", OnPanic::Continue}};
+  for (const auto& [name, choice] : kChoices) {
+    if (given.value != name) continue;
+    draft.options.limits.on_panic = choice;
+    return;
+  }
+  throw BadValue{fmt::format("{} '{}' is none of end, wait, continue", given.name, given.value)};
+}
+
+void set_expect(RunDraft& draft, const Given& given) {
+  using machine::ExitReason;
+  const std::string reason = given.value.substr(0, given.value.find('='));
+  ExpectedEnd expected;
+  expected.reason = machine::exit_reason_of_name(reason).value_or(ExitReason::HostError);
+  switch (expected.reason) {
+    case ExitReason::PowerOff:
+    case ExitReason::Reset:
+    case ExitReason::Panic:
+    case ExitReason::DebugExit: break;
+    default:
+      throw BadValue{fmt::format("{} '{}' is none of poweroff, reset, panic, debug-exit, debug-exit=V",
+                                 given.name, given.value)};
+  }
+  if (reason.size() != given.value.size()) {
+    const std::optional<u64> value = parse_number(std::string_view(given.value).substr(reason.size() + 1));
+    if (expected.reason != ExitReason::DebugExit || !value || *value > 0xff)
+      throw BadValue{
+          fmt::format("{} '{}': only debug-exit takes a value, 0 to 255", given.name, given.value)};
+    expected.debug_value = static_cast<u8>(*value);
+  }
+  draft.options.expected = expected;
+}
+
 constexpr RunOption kLimitRows[] = {
     {.name = "--clock",
      .value = "MODE",
@@ -43,16 +82,34 @@ constexpr RunOption kLimitRows[] = {
      .set = [](RunDraft& draft, const Given&) { draft.options.config.reboot = false; }},
     {.name = "--timeout",
      .value = "SECONDS",
-     .help = "end after so much time of the guest's clock, exit code 12",
+     .help = "end after so much of the guest's time, exit code 12",
      .set =
          [](RunDraft& draft, const Given& given) {
            draft.options.limits.virtual_timeout_ns = static_cast<u64>(want_seconds(given) * 1e9);
          }},
     {.name = "--wall-timeout",
      .value = "SECONDS",
-     .help = "end after so much time on this host, exit code 21",
+     .shown = Shown::SameLine,
+     .help = "of this host's, 21",
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.limits.wall_timeout_s = want_seconds(given); }},
+    {.name = "--on-panic",
+     .value = "ACTION",
+     .help = "when the kernel panics: end (default), wait, continue",
+     .more = "end, with exit code 10, lets a crash kernel run that the guest has loaded. wait: the guest "
+             "stands still, for a "
+             "look with "
+             "the monitor. continue: what the guest does next is its own affair.",
+     .words = "end wait continue",
+     .set = set_on_panic},
+    {.name = "--expect",
+     .value = "END",
+     .shown = Shown::SameLine,
+     .help = "exit code 0 for that end",
+     .more = "poweroff, reset, panic, debug-exit, or debug-exit=V with what the guest is to write. Another "
+             "end that has exit code 0 gets 16.",
+     .words = "poweroff reset panic debug-exit",
+     .set = set_expect},
     {.name = "--hash-every",
      .value = "N",
      .help = "print a digest of the whole state every N instructions",

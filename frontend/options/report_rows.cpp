@@ -55,6 +55,7 @@ constexpr RunOption kReportRows[] = {
     {.name = "--json",
      .value = "FILE",
      .help = "at the end: a report of the run",
+     .more = "- is standard output. It has all that repeats the run; docs/command.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.json_path = given.value; }},
     {.name = "--stats",
      .shown = Shown::SameLine,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "machine/board/config.h"
+#include "machine/run_result.h"
 
 namespace reprise::frontend {
 
@@ -17,10 +18,18 @@ struct SerialTarget {
 
 enum class ClockChoice : u8 { Auto, Paced, Free };
 
+/// How a script wants the run to end.
+struct ExpectedEnd {
+  machine::ExitReason reason = machine::ExitReason::PowerOff;
+  std::optional<u8> debug_value;  // of a debug exit: what the guest is to write
+};
+
 struct RunOptions {
   machine::MachineConfig config;
   machine::RunLimits limits;  // `clock` is decided by `clock_choice` and the terminal
   ClockChoice clock_choice = ClockChoice::Auto;
+  std::optional<ExpectedEnd> expected;
+  std::vector<std::string> command;  // the words after "reprise"
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "cpu/decode/disassemble.h"
 
@@ -26,11 +28,19 @@ TranslationNotes::TranslationNotes(const JitOptions& options) : options_(options
   if (Result<Symbols> symbols = Symbols::load(options.symbols_path); symbols.ok())
     symbols_ = symbols.take();
   else
-    fmt::print(stderr, "reprise: {}\n", symbols.error().message);
+    tell(fmt::format("reprise: {}\n", symbols.error().message));
   if (!options.perf_map) return;
   const std::string path = fmt::format("/tmp/perf-{}.map", getpid());
   perf_map_.reset(std::fopen(path.c_str(), "we"));
-  if (perf_map_ == nullptr) fmt::print(stderr, "reprise: '{}' cannot be written\n", path);
+  if (perf_map_ == nullptr)
+    tell(fmt::format("reprise: '{}' cannot be written: {}\n", path, std::strerror(errno)));
+}
+
+void TranslationNotes::tell(const std::string& text) const {
+  if (options_.dump_sink)
+    options_.dump_sink(text);
+  else
+    std::fputs(text.c_str(), stderr);
 }
 
 TranslationNotes::~TranslationNotes() = default;
@@ -54,8 +64,13 @@ void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span
 
 void TranslationNotes::shared_code(std::span<const u8> host, std::string_view name) {
   if (perf_map_ == nullptr) return;
-  fmt::print(perf_map_.get(), "{:x} {:x} {}\n", reinterpret_cast<u64>(host.data()), host.size(), name);
-  std::fflush(perf_map_.get());  // the process may be ended by a signal
+  const std::string line =
+      fmt::format("{:x} {:x} {}\n", reinterpret_cast<u64>(host.data()), host.size(), name);
+  std::fputs(line.c_str(), perf_map_.get());
+  // Now: the process may be ended by a signal.
+  if (std::fflush(perf_map_.get()) == 0) return;
+  tell(fmt::format("reprise: the perf map ends here: {}\n", std::strerror(errno)));
+  perf_map_.reset();
 }
 
 void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const u8> guest,
@@ -88,10 +103,7 @@ void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const
     text += "  slow paths and exits\n";
     append_host(text, cold, 0, static_cast<u32>(cold.size()));
   }
-  if (options_.dump_sink)
-    options_.dump_sink(text);
-  else
-    fmt::print(stderr, "{}", text);
+  tell(text);
 }
 
 }  // namespace reprise::jit

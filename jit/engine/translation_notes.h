@@ -14,7 +14,7 @@ namespace reprise::jit {
 
 class TranslationNotes {
  public:
-  /// Opens what the options ask for. What cannot be opened is left out, with a line on stderr.
+  /// Opens what the options ask for. What cannot be opened is left out, with a line where dumps go.
   explicit TranslationNotes(const JitOptions& options);
   ~TranslationNotes();
   TranslationNotes(const TranslationNotes&) = delete;
@@ -34,6 +34,7 @@ class TranslationNotes {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
 
+  void tell(const std::string& text) const;
   void dump(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
             std::span<const u8> cold, const Listing& listing) const;
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace reprise::frontend {
@@ -22,9 +23,12 @@ TEST(Report, HasEveryPromisedField) {
   disk.bus = machine::DiskBus::Ahci;
   disk.counters.reads = 5;
   result.disks = {disk};
-  const auto report = nlohmann::json::parse(report_text({}, result));
+  const auto report =
+      nlohmann::json::parse(report_text({}, result, {{"standard output", "it was closed", 3}}));
   EXPECT_EQ(report["exit_reason"], "panic");
   EXPECT_EQ(report["exit_code"], 10);
+  EXPECT_EQ(report["lost"][0]["output"], "standard output");
+  EXPECT_EQ(report["lost"][0]["bytes"], 3);
   EXPECT_EQ(report["instructions"], 12);
   EXPECT_EQ(report["virtual_ns"], 34);
   EXPECT_TRUE(report.contains("wall_s"));
@@ -39,6 +43,23 @@ TEST(Report, HasEveryPromisedField) {
 TEST(Report, AWrongPathIsKnownAtOnce) {
   EXPECT_FALSE(ReportFile::open("report", "/nonexistent/report.json").ok());
   EXPECT_TRUE(ReportFile::open("report", "").ok());
+}
+
+TEST(Report, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
+  const std::string path = testing::TempDir() + "/report.json";
+  {
+    Result<ReportFile> file = ReportFile::open("report", path);
+    ASSERT_TRUE(file.ok());
+    file.value().write_for_now(unfinished_report_text() + std::string(100, ' '));
+    std::ifstream meanwhile(path);
+    EXPECT_EQ(nlohmann::json::parse(meanwhile)["exit_reason"], "unfinished");
+    EXPECT_TRUE(file.value().write("{}").ok());
+  }
+  std::ifstream stored(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(stored), {}), "{}");
+  Result<ReportFile> full = ReportFile::open("report", "/dev/full");
+  ASSERT_TRUE(full.ok());
+  EXPECT_EQ(full.value().write("{}").error().message, "No space left on device");
 }
 
 }  // namespace

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The program with its outputs closed, full, hung up and slow: the run goes on, the report is written, the end names what was
+lost, and the exit code is 20. No file of the user's gets what was meant for another."""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import tempfile
+import time
+
+import runner
+
+LOST = 20
+STOP = 300_000_000
+
+
+class Case:
+    def __init__(self, options, folder):
+        self.folder = pathlib.Path(folder)
+        self.report_path = self.folder / "report.json"
+        self.words = [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--memory", "256M",
+                      "--engine", options.engine, "--append", "console=ttyS0", "--json", self.report_path]
+
+    def command(self, *more):
+        return [str(word) for word in (*self.words, *more)]
+
+    def report(self):
+        return json.loads(self.report_path.read_text())
+
+    def lost(self):
+        return {loss["output"]: loss["why"] for loss in self.report()["lost"]}
+
+    def run(self, *more, stop=True, **how):
+        how.setdefault("stdin", subprocess.DEVNULL)
+        how.setdefault("stdout", subprocess.DEVNULL)
+        how.setdefault("stderr", subprocess.PIPE)
+        words = self.command(*(["--stop-at", STOP] if stop else []), *more)
+        return subprocess.run(words, timeout=300, text=True, **how)
+
+
+def check(case, run, output, why):
+    report = case.report()
+    runner.expect(run.returncode == LOST, f"exit code {run.returncode} instead of {LOST}")
+    runner.expect(report["exit_reason"] == "stop-at" and report["exit_code"] == LOST,
+                  f"the report says {report['exit_reason']}, {report['exit_code']}")
+    runner.expect(case.lost().get(output) == why, f"lost: {case.lost()}")
+
+
+def full_disk(case):
+    with open("/dev/full", "w") as full:
+        run = case.run(stdout=full)
+        check(case, run, "standard output", "No space left on device")
+        runner.expect("standard output lost" in run.stderr, run.stderr)
+        check(case, case.run("--hash-every", 50_000_000, stderr=full), "standard error", "No space left on device")
+        check(case, case.run("--stats", stderr=full), "standard error", "No space left on device")
+        check(case, case.run("--trace", "pio", stderr=full), "standard error", "No space left on device")
+        check(case, case.run("--dump-screen", "-", "--serial", "null", stdout=full), "standard output",
+              "No space left on device")
+    check(case, case.run("--serial", "file:/dev/full"), "serial file '/dev/full'", "No space left on device")
+    check(case, case.run("--dump-screen", "/dev/full"), "screen dump '/dev/full'", "No space left on device")
+    run = case.run("--json", "/dev/full")
+    runner.expect(run.returncode == LOST and "report '/dev/full' lost" in run.stderr, run.stderr)
+
+
+def closed_descriptors(case):
+    image = case.folder / "disk.img"
+    content = bytes(range(256)) * 4096
+    image.write_bytes(content)
+
+    def close_all():
+        for descriptor in range(3):
+            os.close(descriptor)
+
+    run = subprocess.run(case.command("--stop-at", STOP, "--disk", f"{image},write=yes"), preexec_fn=close_all, timeout=300)
+    check(case, run, "standard output", "it was closed")
+    runner.expect(image.read_bytes() == content, "the disk image was written")
+
+
+def reader_that_leaves(case):
+    with subprocess.Popen(case.command("--stop-at", STOP, "--hash-every", "20000000"), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+        run.stderr.readline()
+        run.stderr.close()
+        run.wait(300)
+    check(case, run, "standard error", "Broken pipe")
+
+
+def reader_that_never_reads(case):
+    read, write = os.pipe()
+    begin = time.monotonic()
+    run = case.run("--wall-timeout", "3", "--trace", "pio,mmio", stop=False, stderr=write)
+    os.close(read)
+    os.close(write)
+    runner.expect(time.monotonic() - begin < 60, "it waited for the reader")
+    runner.expect(run.returncode == LOST, f"exit code {run.returncode}")
+    runner.expect(case.report()["exit_reason"] == "wall-timeout", str(case.report()["exit_reason"]))
+    runner.expect(case.lost() == {"standard error": "nobody reads it"}, str(case.lost()))
+
+
+def reader_that_is_slow(case):
+    plain = case.run(stdout=subprocess.PIPE)
+    with subprocess.Popen(case.command("--stop-at", STOP), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, pipesize=4096, text=True) as run:
+        time.sleep(4)
+        slow = run.stdout.read()
+        run.wait(300)
+    runner.expect(run.returncode == 0 and slow == plain.stdout and len(slow) > 4096, "not all of it arrived")
+
+
+def texts_on_request(case):
+    for words in (["--help"], ["run", "--help"], ["--version"], ["image", "--help"], ["manual", "man"]):
+        with open("/dev/full", "w") as full:
+            run = subprocess.run([case.words[0], *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        runner.expect(run.returncode == LOST and "standard output lost" in run.stderr, f"{words}: {run.stderr}")
+
+
+def killed(case):
+    with subprocess.Popen(case.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as run:
+        time.sleep(2)
+        runner.expect(case.report()["exit_reason"] == "unfinished", "the report does not say that the run goes on")
+        run.kill()
+        run.wait(60)
+    runner.expect(case.report()["exit_reason"] == "unfinished", "the report says more than is known")
+    with subprocess.Popen(case.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as run:
+        time.sleep(2)
+        run.terminate()
+        said = run.stderr.read()
+        run.wait(60)
+    runner.expect(run.returncode == 128 + signal.SIGTERM and "SIGTERM" in said, f"{run.returncode}: {said}")
+    runner.expect(case.report()["exit_reason"] == "signal", str(case.report()["exit_reason"]))
+
+
+def out_of_memory(case):
+    """Address space is taken away in steps, so that it ends before the guest has its memory, and while it runs."""
+    codes = set()
+    for mib in (100, 300, 400, 420, 440, 460, 480, 520, 560, 600, 800):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+
+        run = case.run("--serial", "null", preexec_fn=limit)
+        codes.add(run.returncode)
+        runner.expect(run.returncode in (0, LOST), f"exit code {run.returncode} with {mib} MiB: {run.stderr}")
+        runner.expect("memory" in run.stderr or run.returncode == 0, f"{mib} MiB: {run.stderr}")
+        runner.expect(case.report()["exit_code"] == run.returncode, f"{mib} MiB: the report says {case.report()['exit_code']}")
+    runner.expect(codes == {0, LOST}, f"exit codes {codes}")
+
+
+def ends_as_expected(case):
+    halt = ["--append", "console=ttyS0 reprise.exec=/bin/true"]
+    runner.expect(case.run(*halt, "--expect", "poweroff", stop=False).returncode == 0, "a power-off that was expected")
+    run = case.run(*halt, "--expect", "reset", stop=False)
+    runner.expect(run.returncode == 16 and "switched itself off" in run.stderr, f"{run.returncode}: {run.stderr}")
+    reboot = ["--append", "console=ttyS0 reprise.exec=/bin/reboot reboot=t"]
+    runner.expect(case.run(*reboot, "--expect", "reset", stop=False).returncode != 0, "a triple fault is no reset")
+    panic = ["--append", "panic=-1 reprise.exec=/none init=/none rdinit=/none root=/dev/none"]
+    run = case.run(*panic, stop=False)
+    runner.expect(run.returncode == 10 and "Kernel panic" in run.stderr,
+                  f"a panic without a serial console: {run.returncode}: {run.stderr}")
+    runner.expect(case.run(*panic, "--expect", "panic", stop=False).returncode == 0, "a panic that was expected")
+
+
+def test(options):
+    for body in (full_disk, closed_descriptors, reader_that_leaves, reader_that_never_reads, reader_that_is_slow,
+                 texts_on_request, killed, out_of_memory, ends_as_expected):
+        print(body.__name__, flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            body(Case(options, folder))
+
+
+runner.main(test, __doc__)
