@@ -60,6 +60,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
 Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu::Ram> ram,
                  PcBackends backends, const Log& log)
     : config_(config),
+      log_(log),
       disks_(std::move(disks)),
       ram_(std::move(ram)),
       panic_(backends.com1, backends.com2, backends.console),
@@ -97,6 +98,9 @@ RunResult Machine::run(const RunLimits& limits) {
   result.state_hash = state_hash();
   result.hashes = hashes_;
   result.disks = disks_.info();
+  result.files = pc_.files_read();
+  result.shape = pc_.shape();
+  result.lost_variable_saves = pc_.failed_variable_saves();
   return result;
 }
 
@@ -116,9 +120,14 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     return std::nullopt;
   }
   if (!std::exchange(events_done_, false)) pc_.scheduler().run_due();
-  if (auto ending = check_request()) return ending;
-  if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl()))
-    return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), watch->message()};
+  if (auto ending = check_request(limits)) return ending;
+  if (auto ending = check_firmware(limits)) return ending;
+  if (limits.on_panic != OnPanic::Continue) {
+    if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl())) {
+      if (auto ending = panicked(limits, watch->message())) return ending;
+      return std::nullopt;
+    }
+  }
   take_hash_if_due(limits);
   if (silence_listener_) tell_of_silence();
   if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
@@ -141,17 +150,28 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     case cpu::VcpuExit::Halted:
     case cpu::VcpuExit::WaitForSipi: return idle(limits);
     case cpu::VcpuExit::Shutdown:
-      if (panic_.suspected() != nullptr) request(MachineRequest::Panic, 0);
       if (pending_.request != MachineRequest::None) return std::nullopt;
-      if (config_.reboot && pc_.reset()) return std::nullopt;
-      return Ending{
-          ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
-          fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())};
+      return restart(
+          limits,
+          {ExitReason::TripleFault, exit_code_of(ExitReason::TripleFault),
+           fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())});
   }
   return std::nullopt;
 }
 
-std::optional<Machine::Ending> Machine::check_request() {
+std::optional<Machine::Ending> Machine::panicked(const RunLimits& limits, std::string message) {
+  // Standing still makes sense only for somebody who looks.
+  if (limits.on_panic == OnPanic::Wait && !inbox_.closed()) {
+    log_.write("guest", LogLevel::Warn, "{}: the guest stands still; 'cont' in the monitor lets it go on",
+               message);
+    panic_.refute();
+    stop();
+    return std::nullopt;
+  }
+  return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(message)};
+}
+
+std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
   const PendingRequest pending = std::exchange(pending_, {});
   const auto end = [](ExitReason reason, std::string message) {
     return Ending{reason, exit_code_of(reason), std::move(message)};
@@ -159,14 +179,20 @@ std::optional<Machine::Ending> Machine::check_request() {
   switch (pending.request) {
     case MachineRequest::None: return std::nullopt;
     case MachineRequest::PowerOff: return end(ExitReason::PowerOff, "the guest switched itself off");
-    case MachineRequest::Panic: break;
+    case MachineRequest::Panic: {
+      if (limits.on_panic == OnPanic::Continue) return std::nullopt;
+      const PanicWatch* watch = panic_.suspected();
+      return panicked(limits, watch != nullptr ? watch->message() : "the guest reported a panic");
+    }
     case MachineRequest::Reset:
-      if (panic_.suspected() != nullptr) break;
-      if (config_.reboot && pc_.reset()) return std::nullopt;
-      return end(ExitReason::Reset, "the guest asked for a reset");
+      return restart(limits,
+                     {ExitReason::Reset, exit_code_of(ExitReason::Reset),
+                      fmt::format("the guest asked for a reset, {}: --expect reset takes it for success",
+                                  config_.reboot ? "and there is no firmware that could start it again"
+                                                 : "which ends the run by --no-reboot")});
     case MachineRequest::WatchdogReset:
-      if (config_.reboot && pc_.reset()) return std::nullopt;
-      return end(ExitReason::Hang, "the guest no longer reset its watchdog");
+      return restart(limits, {ExitReason::Hang, exit_code_of(ExitReason::Hang),
+                              "the guest no longer reset its watchdog"});
     case MachineRequest::EnginesDiffer: {
       const std::string report = pc_.processors().failure();
       details_ = report.substr(std::min(report.find('\n') + 1, report.size()));
@@ -175,8 +201,7 @@ std::optional<Machine::Ending> Machine::check_request() {
     case MachineRequest::DebugExit:
       return Ending{ExitReason::DebugExit, pending.code & 0xff, "the guest wrote to the debug-exit port"};
   }
-  const PanicWatch* watch = panic_.suspected();
-  return end(ExitReason::Panic, watch != nullptr ? watch->message() : "the guest reported a panic");
+  return std::nullopt;
 }
 
 u64 Machine::slice(const RunLimits& limits) {

@@ -57,6 +57,10 @@ class Machine final : private MachineControl {
     end_reason_.store(static_cast<int>(reason), std::memory_order_release);
   }
 
+  /// Whether the run is to end for a reason that has nothing to do with the guest: nothing should wait any more. Any
+  /// thread, during run().
+  bool host_wants_end(const RunLimits& limits) const;
+
   /// Digest of processors, RAM and devices. Does not disturb the guest.
   u64 state_hash();
 
@@ -115,7 +119,9 @@ class Machine final : private MachineControl {
 
   /// One turn: input, events, then execution or idling. An ending when the run is over.
   std::optional<Ending> turn(const RunLimits& limits);
-  std::optional<Ending> check_request();
+  std::optional<Ending> check_request(const RunLimits& limits);
+  /// A panic is certain: ends the run, or not, as the user wants it.
+  std::optional<Ending> panicked(const RunLimits& limits, std::string message);
   /// How many instructions may retire before something other than the guest wants a say.
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
@@ -129,8 +135,21 @@ class Machine final : private MachineControl {
   /// Sleeps until a message comes, for at most `longest` and kMaxSleep. The next turn looks at the host.
   void wait_on_host(std::chrono::nanoseconds longest);
 
+  // --- machine_restart.cpp ---
+  /// Starts the machine again, or ends the run as `otherwise` where nothing can, or where it leads to nothing.
+  std::optional<Ending> restart(const RunLimits& limits, Ending otherwise);
+  std::optional<Ending> check_firmware(const RunLimits& limits);
+  /// Nobody is there who could help a guest that waits.
+  bool unattended(const RunLimits& limits) const {
+    return limits.clock == ClockMode::Free && !inbox_.accompanied();
+  }
+
   // --- machine_idle.cpp ---
   std::optional<Ending> idle(const RunLimits& limits);
+  /// Begins a new stretch without signs of life, if there was one.
+  void note_signs_of_life();
+  /// Grows whenever the guest prints, uses a drive or gets something from outside.
+  u64 signs_of_life() const { return panic_.bytes_printed() + disks_.requests() + outside_.events(); }
   Ending hang(std::string_view why);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
@@ -147,6 +166,7 @@ class Machine final : private MachineControl {
   void serialize(Archive& archive);
 
   const MachineConfig config_;
+  const Log& log_;
   DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
   PanicSuspicion panic_;
@@ -176,6 +196,13 @@ class Machine final : private MachineControl {
   // Since when, and after which instruction, every processor has been halted.
   u64 idle_retired_ = ~u64{0};
   u64 idle_from_ns_ = 0;
+  // The stretch without a sign of life: since when, from which instruction, and the signs before it.
+  u64 quiet_from_ns_ = 0;
+  u64 quiet_from_retired_ = 0;
+  u64 signs_before_quiet_ = 0;
+  // Restarts since a disk was written or something came from outside.
+  u32 restarts_ = 0;
+  u64 changes_before_restarts_ = 0;
 
   // Host time; no part of any guest-visible decision.
   HostClock::time_point started_;

@@ -4,12 +4,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace reprise::machine {
 namespace {
 
 /// Device accesses make many short turns: a look at the host's clock for each would show in the profile.
 constexpr unsigned kTurnsBetweenHostChecks = 256;
+
+/// Who asked for the end, as a sentence.
+std::string why_requested(ExitReason reason, int exit_code) {
+  switch (reason) {
+    case ExitReason::Quit: return "ended by the user";
+    case ExitReason::HostError:
+      return "this process got no more memory from the host: give the guest less (--memory), or the process "
+             "more.";
+    default: break;
+  }
+  const char* const name = sigabbrev_np(exit_code - exit_code_of(ExitReason::Signal));
+  return name != nullptr ? fmt::format("ended by SIG{}", name) : "ended by a signal";
+}
 
 }  // namespace
 
@@ -21,8 +35,8 @@ void Machine::wait_on_host(std::chrono::nanoseconds longest) {
 std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
   if (const int reason = end_reason_.load(std::memory_order_acquire); reason >= 0) {
     const auto why = static_cast<ExitReason>(reason);
-    return Ending{why, end_code_.load(std::memory_order_relaxed),
-                  why == ExitReason::Quit ? "ended by the user" : "ended by a signal"};
+    const int code = end_code_.load(std::memory_order_relaxed);
+    return Ending{why, code, why_requested(why, code)};
   }
   if (!limits.wall_timeout_s) return std::nullopt;
   if (++turns_since_host_check_ < kTurnsBetweenHostChecks &&
@@ -36,6 +50,10 @@ std::optional<Machine::Ending> Machine::check_host(const RunLimits& limits) {
       fmt::format("the guest was still running after {} s (--wall-timeout)", *limits.wall_timeout_s)};
 }
 
+bool Machine::host_wants_end(const RunLimits& limits) const {
+  return end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
+}
+
 bool Machine::wall_time_is_up(const RunLimits& limits) const {
   return limits.wall_timeout_s && wall_s() >= *limits.wall_timeout_s;
 }
@@ -43,7 +61,7 @@ bool Machine::wall_time_is_up(const RunLimits& limits) const {
 double Machine::wall_s() const { return std::chrono::duration<double>(HostClock::now() - started_).count(); }
 
 bool Machine::disturbed(const RunLimits& limits) const {
-  return inbox_.has_messages() || end_reason_.load(std::memory_order_acquire) >= 0 || wall_time_is_up(limits);
+  return inbox_.has_messages() || host_wants_end(limits);
 }
 
 }  // namespace reprise::machine

@@ -117,6 +117,7 @@ Result<Done> Machine::load(StateReader& reader) {
     if (devices::BlockGenerations* const overlay = disk.medium->generations(); overlay != nullptr)
       load_overlay(reader, *disk.medium, *overlay);
   reader.end();
+  reader.finish();
   TRY(reader.result());
   Archive archive(board);
   pc_.serialize(archive);
@@ -152,8 +153,20 @@ void Machine::serialize(Archive& archive) {
   outside_.serialize(archive);
   archive.value(idle_retired_);
   archive.at_most(idle_from_ns_, kMaxNs);
+  archive.at_most(quiet_from_ns_, kMaxNs);
+  archive.value(quiet_from_retired_);
+  archive.value(restarts_);
   archive.value(events_done_);
   panic_.serialize(archive);
+  pc_.debug_log().serialize(archive);
+  // What is counted for them begins anew with each process.
+  bool sign_since = signs_of_life() != signs_before_quiet_;
+  bool change_since = disks_.writes() + outside_.events() != changes_before_restarts_;
+  archive.value(sign_since);
+  archive.value(change_since);
+  if (!archive.loading()) return;
+  signs_before_quiet_ = signs_of_life() - (sign_since ? 1 : 0);
+  changes_before_restarts_ = disks_.writes() + outside_.events() - (change_since ? 1 : 0);
 }
 
 }  // namespace reprise::machine

@@ -43,6 +43,7 @@ std::string Machine::stats(const RunResult& result) {
   text +=
       fmt::format("port reads {}, writes {}, of which unclaimed {} and {}\n", pc_.counters().port_reads,
                   pc_.counters().port_writes, pc_.ports().unmapped_reads(), pc_.ports().unmapped_writes());
+  text += fmt::format("pages read for state hashes {}\n", ram_hash_.pages_hashed());
   return text;
 }
 

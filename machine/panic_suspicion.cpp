@@ -3,8 +3,11 @@
 namespace reprise::machine {
 namespace {
 
-/// A panicked kernel that has printed nothing for this long has said everything.
+/// A panicked kernel that has printed nothing for this long, and has said that it is at its end, has said everything.
 constexpr u64 kPanicQuietNs = 50'000'000;
+/// Long enough to check the digest of a crash kernel with its initramfs and to unpack it, some seconds (measured: 1.5 s
+/// for 45 MB), before it prints or runs programs.
+constexpr u64 kCrashKernelQuietNs = 10'000'000'000;
 
 }  // namespace
 
@@ -37,15 +40,16 @@ const PanicWatch* PanicSuspicion::confirmed(u64 now_ns, unsigned cpl) {
   }
   if (const u64 bytes = bytes_printed(); bytes != bytes_seen_) {
     bytes_seen_ = bytes;
-    quiet_until_ns_ = now_ns + kPanicQuietNs;
+    quiet_from_ns_ = now_ns;
   }
-  return now_ns < quiet_until_ns_ ? nullptr : watch;
+  const u64 quiet_ns = watch->ended() ? kPanicQuietNs : kCrashKernelQuietNs;
+  return now_ns - quiet_from_ns_ < quiet_ns ? nullptr : watch;
 }
 
 void PanicSuspicion::serialize(Archive& archive) {
   archive.tag("panic");
   for (PanicWatch& watch : watches_) watch.serialize(archive);
-  archive.value(quiet_until_ns_);
+  archive.value(quiet_from_ns_);
   archive.value(bytes_seen_);
 }
 

@@ -24,8 +24,9 @@ class PanicSuspicion {
   const PanicWatch* suspected() const;
   /// The guest does what no dead one does.
   void refute();
-  /// Certain at `now_ns`: no program runs (else `cpl` were 3), and nothing was printed for long. To be asked often
-  /// while suspected(). Returns as suspected().
+  /// Certain at `now_ns`: no program runs (else `cpl` were 3), and nothing was printed for long; without a word that the
+  /// kernel has ended, for so long that a crash kernel would have been unpacked. To be asked often while suspected().
+  /// Returns as suspected().
   const PanicWatch* confirmed(u64 now_ns, unsigned cpl);
 
   void serialize(Archive& archive);
@@ -38,7 +39,7 @@ class PanicSuspicion {
 
   NoOutput no_output_;
   std::array<PanicWatch, 3> watches_;
-  u64 quiet_until_ns_ = 0;
+  u64 quiet_from_ns_ = 0;
   u64 bytes_seen_ = 0;
 };
 

@@ -8,7 +8,6 @@
 namespace reprise::machine {
 
 u64 RamHash::update() {
-  pages_hashed_ = 0;
   const u64 ended = ram_.end_epoch();
   ram_.for_each_written_since(hashed_epoch_, [&](u64 page) {
     const std::span<const u8> bytes(ram_.host() + page * kPageBytes, kPageBytes);

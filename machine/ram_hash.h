@@ -19,7 +19,7 @@ class RamHash {
   /// The digest of RAM as it is. Ends an epoch.
   u64 update();
 
-  /// Pages hashed by the last update().
+  /// Pages hashed by all of them: what digests cost.
   u64 pages_hashed() const { return pages_hashed_; }
 
  private:

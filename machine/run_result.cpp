@@ -18,14 +18,21 @@ std::string_view exit_reason_name(ExitReason reason) {
     case ExitReason::WallTimeout: return "wall-timeout";
     case ExitReason::EnginesDiffer: return "engines-differ";
     case ExitReason::Signal: return "signal";
+    case ExitReason::NoBoot: return "no-boot";
   }
   return "unknown";
+}
+
+std::optional<ExitReason> exit_reason_of_name(std::string_view name) {
+  for (auto reason = ExitReason::PowerOff; reason <= ExitReason::NoBoot;
+       reason = static_cast<ExitReason>(static_cast<u8>(reason) + 1))
+    if (exit_reason_name(reason) == name) return reason;
+  return std::nullopt;
 }
 
 int exit_code_of(ExitReason reason) {
   switch (reason) {
     case ExitReason::PowerOff:
-    case ExitReason::Reset:
     case ExitReason::StopAt:
     case ExitReason::Quit: return 0;
     case ExitReason::DebugExit: return 1;
@@ -34,6 +41,8 @@ int exit_code_of(ExitReason reason) {
     case ExitReason::Hang: return 11;
     case ExitReason::Timeout: return 12;
     case ExitReason::TripleFault: return 13;
+    case ExitReason::Reset: return 14;
+    case ExitReason::NoBoot: return 15;
     case ExitReason::HostError: return 20;
     case ExitReason::WallTimeout: return 21;
     case ExitReason::EnginesDiffer: return 23;

@@ -1,12 +1,14 @@
 // How a run ended.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/types.h"
 #include "machine/storage/disk_info.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::machine {
 
@@ -25,10 +27,14 @@ enum class ExitReason : u8 {
   WallTimeout,    // host time limit
   EnginesDiffer,  // --engine lockstep found a difference
   Signal,         // SIGINT, SIGTERM, SIGHUP
+  NoBoot,         // firmware found nothing to boot
 };
 
 /// The name in JSON output: "poweroff", "reset", ...
 std::string_view exit_reason_name(ExitReason reason);
+
+/// The reason of that name.
+std::optional<ExitReason> exit_reason_of_name(std::string_view name);
 
 /// The process exit code, docs/command.md. DebugExit and Signal carry their own.
 int exit_code_of(ExitReason reason);
@@ -50,6 +56,9 @@ struct RunResult {
   u64 state_hash = 0;
   std::vector<HashPoint> hashes;
   std::vector<DiskInfo> disks;
+  std::vector<FileRead> files;     // kernel, initrd, firmware, as they were read
+  std::vector<std::string> shape;  // what the machine consists of, line by line
+  u64 lost_variable_saves = 0;     // changes of firmware's variables that their file does not have
 };
 
 }  // namespace reprise::machine

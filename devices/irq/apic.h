@@ -12,6 +12,11 @@ enum class DeliveryMode : u8 { Fixed, LowestPriority, Smi, RemoteRead, Nmi, Init
 enum class DestinationMode : u8 { Physical, Logical };
 enum class TriggerMode : u8 { Edge, Level };
 
+/// What a processor takes even while RFLAGS.IF = 0.
+constexpr bool is_unmaskable(DeliveryMode mode) {
+  return mode == DeliveryMode::Smi || mode == DeliveryMode::Nmi || mode == DeliveryMode::Init;
+}
+
 /// Reaches every LAPIC, in both destination modes.
 inline constexpr u32 kApicBroadcast = 0xffff'ffff;
 

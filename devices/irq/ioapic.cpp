@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/bits.h"
 
 namespace reprise::devices {
@@ -38,6 +40,12 @@ void IoApic::reset(ResetKind) {
   entries_.fill(kMasked);
   select_ = 0;
   id_ = 0;
+}
+
+bool IoApic::may_send_unmaskable() const {
+  return std::ranges::any_of(entries_, [](u64 entry) {
+    return (entry & kMasked) == 0 && is_unmaskable(static_cast<DeliveryMode>(field(entry, 8, 3)));
+  });
 }
 
 void IoApic::set_irq(unsigned line, bool level) {

@@ -28,6 +28,9 @@ class IoApic final : public Device, public MmioHandler, public IrqSink, public E
   void set_irq(unsigned line, bool level) override;
   void end_of_interrupt(u8 vector) override;
 
+  /// Could a pin send what a processor takes even while it masks interrupts: SMI, NMI, INIT?
+  bool may_send_unmaskable() const;
+
  private:
   u32 read_register() const;
   void write_register(u32 value);

@@ -449,6 +449,10 @@ void Lapic::set_irq(unsigned line, bool level) {
   update_irq();
 }
 
+bool Lapic::may_raise_unmaskable() const {
+  return !(lvt_[kLvtLint0] & kLvtMasked) && is_unmaskable(delivery_mode(lvt_[kLvtLint0]));
+}
+
 bool Lapic::ext_int_pending() const {
   if (ext_int_message_) return true;
   if (!lint_level_[0]) return false;

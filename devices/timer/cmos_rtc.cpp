@@ -132,6 +132,8 @@ void CmosRtc::advance(u64 seconds) {
   registers_[kCentury] = encode(year_then / 100);
 }
 
+bool CmosRtc::alarm_is_set() const { return (registers_[kB] & kAlarmEnable) != 0 && seconds_to_alarm() != 0; }
+
 u32 CmosRtc::seconds_to_alarm() const {
   const auto care = [&](u8 index) { return (registers_[index] & kAlarmDontCare) != kAlarmDontCare; };
   bool second_exists = !care(kSecondsAlarm);

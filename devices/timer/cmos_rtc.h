@@ -36,6 +36,9 @@ class CmosRtc final : public Device {
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
 
+  /// The alarm will interrupt, within a day.
+  bool alarm_is_set() const;
+
  private:
   u32 read_port(u16 offset, Width width);
   void write_port(u16 offset, Width width, u32 value);

@@ -35,12 +35,16 @@ struct MachineConfig {
   bool reboot = true;              // RESET starts firmware again; else it ends the run
 };
 
+/// End: a panic ends the run. Wait: the guest stands still, for somebody who looks. Continue: as if nothing had happened.
+enum class OnPanic : u8 { End, Wait, Continue };
+
 /// How one call of Machine::run ends and what it does on the way. None of it is visible to the guest.
 struct RunLimits {
   ClockMode clock = ClockMode::Free;
   std::optional<u64> stop_at_retired;
   std::optional<u64> virtual_timeout_ns;
   std::optional<double> wall_timeout_s;
+  OnPanic on_panic = OnPanic::End;
   u64 hash_every_retired = 0;  // 0: never
 };
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "common/archive.h"
 #include "common/log.h"
 #include "devices/backend.h"
 
@@ -14,9 +15,17 @@ class DebugLog final : public devices::CharBackend {
   explicit DebugLog(const Log& log) : log_(log) {}
   void write(std::span<const u8> bytes) override;
 
+  /// SeaBIOS or OVMF said so there.
+  bool found_nothing_to_boot() const { return found_nothing_to_boot_; }
+  void reset() { found_nothing_to_boot_ = false; }
+  void serialize(Archive& archive);
+
  private:
+  static constexpr std::size_t kMaxLine = 4096;
+
   const Log& log_;
   std::string line_;
+  bool found_nothing_to_boot_ = false;
 };
 
 }  // namespace reprise::machine

@@ -7,6 +7,15 @@
 
 namespace reprise::machine {
 
+std::string_view name_of_engine(EngineKind kind) {
+  switch (kind) {
+    case EngineKind::Interp: return "interp";
+    case EngineKind::Jit: return "jit";
+    case EngineKind::Lockstep: return "lockstep";
+  }
+  return "unknown";
+}
+
 #ifdef REPRISE_HAVE_JIT
 
 std::string_view engine_names() { return "interp, jit, lockstep"; }

@@ -62,6 +62,7 @@
 #include "machine/plug/board_services.h"
 #include "machine/plug/device_row.h"
 #include "machine/storage/drives.h"
+#include "machine/storage/host_file.h"
 #include "machine/tables/acpi_tables.h"
 #include "mmu/phys_map.h"
 
@@ -113,6 +114,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
 
+  /// Files that were loaded: kernel, initrd, modules, firmware.
+  const std::vector<FileRead>& files_read() const { return files_read_; }
+  /// Changes of firmware's variables that the host did not store.
+  u64 failed_variable_saves() const { return variables_ ? variables_->failed_saves() : 0; }
+
   /// In the order of PcBackends::disks; those that are removable() take other media.
   const std::vector<Drive>& drives() const { return drives_; }
   void request_eject(std::size_t drive);
@@ -129,6 +135,16 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::VirtioConsole* virtio_console() { return services_.virtio_console; }
   /// A watchdog will do something if nothing else happens.
   bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
+  /// An interrupt controller would pass on what a processor takes even with interrupts off.
+  bool unmaskable_may_come() const {
+    return ioapic_.may_send_unmaskable() || processors_.at(0).lapic.may_raise_unmaskable();
+  }
+  /// The RTC's alarm will interrupt or wake the machine, within a day.
+  bool alarm_is_set() const { return rtc_.alarm_is_set(); }
+  /// The firmware has said since the last RESET that it found nothing to boot.
+  bool found_nothing_to_boot() const { return debug_log_.found_nothing_to_boot(); }
+  /// What it says is no state of a device's: a saved state has it, a hash does not.
+  DebugLog& debug_log() { return debug_log_; }
   Processors& processors() { return processors_; }
   const Processors& processors() const { return processors_; }
   const PcCounters& counters() const { return counters_; }
@@ -307,6 +323,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   std::optional<u64> facs_phys_;  // of a kernel that was started directly: there is its waking vector
   BoardServices services_;
+  std::vector<FileRead> files_read_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };
 

@@ -33,9 +33,9 @@ AcpiImage Pc::acpi_image(Suspend suspend) const {
 }
 
 Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& firmware) {
-  const std::vector<u8> image = TRY(boot::read_kernel(request, memory_));
+  const std::vector<u8> image = TRY(boot::read_kernel(request, memory_, &files_read_));
   if (boot::is_bzimage(image) && boot::needs_real_mode(image))
-    return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_)), firmware);
+    return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_, &files_read_)), firmware);
 
   const AcpiImage acpi = acpi_image(Suspend::Yes);
   const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
@@ -43,7 +43,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   phys_map_.write_bytes(tables.phys, tables.bytes);
   boot::write_bios_area(phys_map_, bios_facts());
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
-                                   processors_.boot().cpu.profile.physical_address_bits};
+                                   processors_.boot().cpu.profile.physical_address_bits, &files_read_};
   const boot::EntryState entry = TRY(boot::load_image(image, request, target));
   cpu::Cpu& cpu = processors_.boot().cpu;
   boot::enter(entry, target, cpu.state);
@@ -152,8 +152,9 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firm
 
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
   FirmwareImage image = TRY(load_firmware(config));
+  files_read_.insert(files_read_.end(), image.files.begin(), image.files.end());
   std::vector<u8> vga_bios;
-  if (!image.uefi) vga_bios = TRY(load_vga_bios());
+  if (!image.uefi) vga_bios = TRY(load_vga_bios(files_read_));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
   if (!image.variables.empty()) {
@@ -185,6 +186,7 @@ Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::strin
 }
 
 void Pc::reset_devices(std::initializer_list<const devices::Device*> kept) {
+  debug_log_.reset();
   for_each_device([&](devices::Device& device) {
     if (std::ranges::find(kept, &device) == kept.end()) device.reset(devices::ResetKind::Warm);
   });

@@ -15,12 +15,13 @@
 
 namespace reprise::machine::boot {
 
-Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory) {
+Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory,
+                                    std::vector<FileRead>* files) {
   const u64 bytes = TRY(host_file_bytes("kernel", request.kernel_path));
   if (bytes > memory.low_ram_end_phys())
     return Error{fmt::format("kernel '{}' ({} bytes) does not fit into memory: {}.", request.kernel_path,
                              bytes, room_advice(kHighMemoryPhys + bytes))};
-  return read_host_file("kernel", request.kernel_path, bytes);
+  return read_host_file("kernel", request.kernel_path, bytes, files);
 }
 
 Result<EntryState> load_image(std::span<const u8> image, const BootRequest& request,

@@ -9,6 +9,7 @@
 
 #include "common/result.h"
 #include "machine/layout/memory_map.h"
+#include "machine/storage/host_file.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine::boot {
@@ -25,7 +26,8 @@ struct BootTarget {
   mmu::PhysMap& phys_map;
   const MemoryMap& memory;
   u64 rsdp_phys;
-  unsigned physical_address_bits;  // of the processor
+  unsigned physical_address_bits;          // of the processor
+  std::vector<FileRead>* files = nullptr;  // gets what was read
 };
 
 /// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat
@@ -41,8 +43,9 @@ struct EntryState {
   u64 rsi = 0;
 };
 
-/// The kernel file's content.
-Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory);
+/// The kernel file's content. `files`, if any, gets what was read.
+Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory,
+                                    std::vector<FileRead>* files = nullptr);
 
 /// Loads a kernel image, and the other files of `request`. Never reads past `image`, whatever it says of itself.
 /// Not for kernels that start in real mode (machine/boot/real_mode.h).

@@ -176,7 +176,8 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
     const u64 initrd_bytes = TRY(host_file_bytes("initrd", request.initrd_path));
     const u64 initrd_phys =
         TRY(place_initrd(initrd_bytes, header, kernel_phys + kernel_bytes, request, target));
-    const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, initrd_bytes));
+    const std::vector<u8> initrd =
+        TRY(read_host_file("initrd", request.initrd_path, initrd_bytes, target.files));
     TRY(check_initrd(initrd, request));
     write_phys(target, initrd_phys, initrd);
     zero_page.set<u32>(kRamdiskImage, static_cast<u32>(initrd_phys));

@@ -51,7 +51,7 @@ Result<std::vector<MultibootModule>> load_modules(const std::vector<PhysRange>& 
       return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: {}.", path, size,
                                room_advice(next_phys + size))};
     }
-    const std::vector<u8> bytes = TRY(read_host_file("module", path, size));
+    const std::vector<u8> bytes = TRY(read_host_file("module", path, size, target.files));
     write_phys(target, next_phys, bytes);
     modules.push_back({{next_phys, next_phys + bytes.size()}, text});
     next_phys = align_up(next_phys + bytes.size(), kPageBytes);

@@ -57,7 +57,7 @@ Result<PhysRange> load_initrd(u64 kernel_end_phys, const BootRequest& request, c
                              request.initrd_path, bytes, room_advice(kernel_end_phys + bytes + kMiB))};
   }
   const u64 phys = align_down(top - bytes, kPageBytes);
-  const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes));
+  const std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes, target.files));
   write_phys(target, phys, initrd);
   return PhysRange{phys, phys + initrd.size()};
 }

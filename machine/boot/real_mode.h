@@ -23,9 +23,9 @@ struct RealModeBoot {
   std::vector<u8> rom;
 };
 
-/// For images that is_bzimage() knows.
+/// For images that is_bzimage() knows. `files`, if any, gets what is read.
 bool needs_real_mode(std::span<const u8> image);
 Result<RealModeBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
-                                       const MemoryMap& memory);
+                                       const MemoryMap& memory, std::vector<FileRead>* files = nullptr);
 
 }  // namespace reprise::machine::boot

@@ -23,21 +23,21 @@ constexpr const char* kOvmfCodePath = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 constexpr const char* kOvmfVariablesPath = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// A file of one of the distribution's packages.
-Result<std::vector<u8>> load_packaged(const char* what, const char* path, const char* package,
-                                      u64 max_bytes) {
+Result<std::vector<u8>> load_packaged(const char* what, const char* path, const char* package, u64 max_bytes,
+                                      std::vector<FileRead>& files) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     return Error{fmt::format("{} is needed for this boot, and '{}' is missing: install Debian's package {}.",
                              what, path, package)};
   }
-  return read_host_file(what, path, max_bytes);
+  return read_host_file(what, path, max_bytes, &files);
 }
 
 Result<FirmwareImage> load_ovmf(const FirmwareConfig& config) {
   FirmwareImage image;
   image.uefi = true;
-  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes));
-  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes));
+  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes, image.files));
+  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes, image.files));
   if (config.variables_path.empty()) return image;
   VariableStore store = TRY(open_variable_store(config.variables_path, image.variables));
   image.variables = std::move(store.bytes);
@@ -57,7 +57,7 @@ Result<FirmwareImage> load_bios_file(const std::string& path) {
                              size, kMaxBiosBytes)};
   }
   FirmwareImage image;
-  image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes));
+  image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes, &image.files));
   if (const FileKind* kind = misplaced_file(image.rom, FileUse::Firmware))
     return Error{fmt::format("firmware '{}' is {}: {}.", path, kind->what, kind->advice)};
   if (image.rom.size() % kPageBytes != 0 || image.rom.size() < 64 * kKiB) {
@@ -80,12 +80,12 @@ Result<FirmwareImage> load_firmware(const FirmwareConfig& config) {
   if (config.bios == "ovmf") return load_ovmf(config);
   if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios);
   FirmwareImage image;
-  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes));
+  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, image.files));
   return image;
 }
 
-Result<std::vector<u8>> load_vga_bios() {
-  return load_packaged("A VGA BIOS", kVgaBiosPath, "seabios", kMaxVgaBiosBytes);
+Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files) {
+  return load_packaged("A VGA BIOS", kVgaBiosPath, "seabios", kMaxVgaBiosBytes, files);
 }
 
 }  // namespace reprise::machine

@@ -9,6 +9,7 @@
 #include "devices/firmware/fw_cfg.h"
 #include "devices/firmware/pflash.h"
 #include "machine/layout/memory_map.h"
+#include "machine/storage/host_file.h"
 #include "machine/tables/acpi_tables.h"
 
 namespace reprise::machine {
@@ -30,12 +31,13 @@ struct FirmwareImage {
   std::vector<u8> variables;             // content of the flash right below the ROM; empty: there is none
   devices::Pflash::Save save_variables;  // empty: nobody keeps them
   bool uefi = false;
+  std::vector<FileRead> files;
 };
 /// The error names the package to install or what is wrong with the file.
 Result<FirmwareImage> load_firmware(const FirmwareConfig& config);
 
-/// The VGA BIOS for a VGA that is no PCI function.
-Result<std::vector<u8>> load_vga_bios();
+/// The VGA BIOS for a VGA that is no PCI function. `files` gets what was read.
+Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);
 
 /// What firmware asks the configuration device for.
 struct FirmwareFacts {

@@ -62,7 +62,12 @@ Result<VariableStore> open_variable_store(const std::string& path, const std::ve
   if (::fstat(file->fd(), &info) != 0 || !S_ISREG(info.st_mode)) return problem("is not a regular file");
   VariableStore store;
   if (info.st_size == 0) {
-    if (!file->write(0, initial)) return problem(fmt::format("cannot be written: {}", std::strerror(errno)));
+    if (!file->write(0, initial)) {
+      const int error = errno;
+      // A piece of a store would be refused the next time.
+      [[maybe_unused]] const int emptied = ::ftruncate(file->fd(), 0);
+      return problem(fmt::format("cannot be written: {}", std::strerror(error)));
+    }
     store.bytes = initial;
   } else if (static_cast<u64>(info.st_size) != initial.size()) {
     return problem(

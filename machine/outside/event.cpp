@@ -15,13 +15,6 @@ void serialize_content(Archive& archive, BytesEvent& event) { archive.value(even
 void serialize_content(Archive& archive, KeyEvent& event) {
   archive.value(event.scan_codes, kMaxContentBytes);
 }
-void serialize_content(Archive& archive, PointerEvent& event) {
-  archive.value(event.right);
-  archive.value(event.down);
-  archive.value(event.wheel);
-  archive.value(event.buttons);
-}
-void serialize_content(Archive& archive, PacketEvent& event) { archive.value(event.frame, kMaxContentBytes); }
 void serialize_content(Archive& archive, MediumEvent& event) { serialize_text(archive, event.change); }
 void serialize_content(Archive&, ButtonEvent&) {}
 void serialize_content(Archive& archive, AnswerEvent& event) {
@@ -34,8 +27,6 @@ Event empty_event(EventType type) {
   switch (type) {
     case EventType::Bytes: return BytesEvent{};
     case EventType::Key: return KeyEvent{};
-    case EventType::Pointer: return PointerEvent{};
-    case EventType::Packet: return PacketEvent{};
     case EventType::Medium: return MediumEvent{};
     case EventType::Button: return ButtonEvent{};
     case EventType::Answer: return AnswerEvent{};
@@ -49,13 +40,22 @@ std::string_view name_of(EventType type) {
   switch (type) {
     case EventType::Bytes: return "bytes";
     case EventType::Key: return "key";
-    case EventType::Pointer: return "pointer";
-    case EventType::Packet: return "packet";
     case EventType::Medium: return "medium";
     case EventType::Button: return "button";
     case EventType::Answer: return "answer";
   }
   return "unknown";
+}
+
+u64 size_of(const Event& event) {
+  struct Content {
+    u64 operator()(const BytesEvent& event) const { return event.bytes.size(); }
+    u64 operator()(const KeyEvent& event) const { return event.scan_codes.size(); }
+    u64 operator()(const MediumEvent& event) const { return event.change.size(); }
+    u64 operator()(const ButtonEvent&) const { return 0; }
+    u64 operator()(const AnswerEvent& event) const { return event.question.size() + event.answer.size(); }
+  };
+  return sizeof event + std::visit(Content{}, event);
 }
 
 void serialize_event(Archive& archive, Event& event) {

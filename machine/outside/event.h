@@ -19,17 +19,6 @@ struct BytesEvent {
 struct KeyEvent {
   std::vector<u8> scan_codes;
 };
-/// A pointing device moved, or a button of it (bit 0: the first) went down or up.
-struct PointerEvent {
-  i32 right = 0;
-  i32 down = 0;
-  i32 wheel = 0;
-  u8 buttons = 0;
-};
-/// A frame for a network card.
-struct PacketEvent {
-  std::vector<u8> frame;
-};
 /// A person's hand at a drive, in words: "insert FILE", "eject", "request-eject".
 struct MediumEvent {
   std::string change;
@@ -42,13 +31,15 @@ struct AnswerEvent {
   std::vector<u8> answer;
 };
 
-using Event =
-    std::variant<BytesEvent, KeyEvent, PointerEvent, PacketEvent, MediumEvent, ButtonEvent, AnswerEvent>;
+using Event = std::variant<BytesEvent, KeyEvent, MediumEvent, ButtonEvent, AnswerEvent>;
 /// In the order of Event's alternatives.
-enum class EventType : u8 { Bytes, Key, Pointer, Packet, Medium, Button, Answer };
+enum class EventType : u8 { Bytes, Key, Medium, Button, Answer };
 inline EventType type_of(const Event& event) { return static_cast<EventType>(event.index()); }
 /// "bytes", "key", ...
 std::string_view name_of(EventType type);
+
+/// How much of the host's memory it takes, about.
+u64 size_of(const Event& event);
 
 /// Its type and content.
 void serialize_event(Archive& archive, Event& event);

@@ -31,6 +31,12 @@ class Inbox {
   /// Any thread. A source has ended.
   void remove_source();
 
+  /// Any thread. Somebody outside waits for what the machine does (a client of the monitor): idle time must not pass
+  /// faster than theirs.
+  void add_companion() { companions_.fetch_add(1, std::memory_order_relaxed); }
+  void remove_companion() { companions_.fetch_sub(1, std::memory_order_relaxed); }
+  bool accompanied() const { return companions_.load(std::memory_order_relaxed) != 0; }
+
   /// Any thread; one relaxed load.
   bool has_messages() const { return waiting_.load(std::memory_order_acquire); }
   /// No message is left and no source that could post one.
@@ -48,6 +54,7 @@ class Inbox {
   unsigned sources_ = 0;                // under mutex_
   bool woken_ = false;                  // under mutex_
   std::atomic<bool> waiting_{false};
+  std::atomic<unsigned> companions_{0};
 };
 
 }  // namespace reprise::machine

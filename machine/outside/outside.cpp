@@ -75,6 +75,14 @@ void Outside::answered(std::string_view who, std::string question, std::vector<u
 }
 
 void Outside::add_to_log(std::string_view sink, Event event) {
+  ++events_;
+  if (!log_complete_) return;
+  log_bytes_ += sizeof(LoggedEvent) + sink.size() + size_of(event);
+  if (log_bytes_ > kMaxLogBytes) {
+    log_complete_ = false;
+    log_ = {};
+    return;
+  }
   const Position at = now_();
   log_.push_back({at.retired, at.virtual_ns, std::string(sink), std::move(event)});
 }

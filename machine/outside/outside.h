@@ -6,7 +6,8 @@
 // An event has a type and goes to a named sink that registered for it; what a sink has no room for waits here. The log
 // holds, in one order, the events that arrived and the answers that devices got from the host in the middle of an
 // access, each stamped with when the guest could first see it. With configuration and images it is all that a second
-// run needs. Nobody else knows of it.
+// run needs. Nobody else knows of it. A log with a hole is worth nothing, so one that grows beyond kMaxLogBytes is given
+// up as a whole.
 #pragma once
 
 #include <deque>
@@ -62,7 +63,13 @@ class Outside {
   /// `who`, in the middle of an access, asked the host `question` and got `answer`.
   void answered(std::string_view who, std::string question, std::vector<u8> answer);
 
+  /// Enough for days of typing; a disk whose every request fails, or a pipe of input, can fill it.
+  static constexpr u64 kMaxLogBytes = 16 << 20;
+  /// Everything so far; empty once log_complete() is false.
   const std::vector<LoggedEvent>& log() const { return log_; }
+  bool log_complete() const { return log_complete_; }
+  /// Events and answers so far, in the log or not.
+  u64 events() const { return events_; }
 
   /// What waits, by sink. The log is not state: one begins with each run.
   void serialize(Archive& archive);
@@ -85,6 +92,9 @@ class Outside {
   Inbox inbox_;
   std::vector<Registered> sinks_;
   std::vector<LoggedEvent> log_;
+  u64 log_bytes_ = 0;
+  bool log_complete_ = true;
+  u64 events_ = 0;
 };
 
 }  // namespace reprise::machine

@@ -169,6 +169,11 @@ void StateReader::end() {
   if (ok() && (position_ != chunk_.size() || next_chunk())) fail("A section of it is too long.");
 }
 
+void StateReader::finish() {
+  std::array<u8, 1> more{};
+  if (ok() && source_.read(more)) fail("It is damaged: something follows its end.");
+}
+
 std::vector<u8> StateReader::rest(u64 limit) {
   std::vector<u8> all;
   while (ok() && (position_ < chunk_.size() || next_chunk())) {

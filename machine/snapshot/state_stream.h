@@ -74,6 +74,9 @@ class StateReader {
   /// All that is left of the section, at most `limit` bytes.
   std::vector<u8> rest(u64 limit);
 
+  /// Nothing may follow the last section.
+  void finish();
+
   bool ok() const { return problem_.empty(); }
   /// What is wrong, from somebody who looked at the content. The first word counts.
   void fail(std::string problem);

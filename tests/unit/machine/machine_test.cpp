@@ -23,7 +23,8 @@ TEST(Machine, ResetIsWhatARebootIs) {
   for (const Code& code : {out8(kResetControlPort, 0x06), out8(kPort92, 0x01), out8(0x64, 0xfe)}) {
     const RunResult result = Guest(code + kSpin).run();
     EXPECT_EQ(result.reason, ExitReason::Reset);
-    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.exit_code, 14);
+    EXPECT_NE(result.message.find("--expect reset"), std::string::npos);
   }
 }
 
@@ -62,6 +63,63 @@ TEST(Machine, HaltsThatNothingEndsAreHangs) {
   EXPECT_LT(masked.virtual_ns, 3'700'000'000'000u);
 }
 
+TEST(Machine, AHaltThatAnNmiCanEndIsNoHangAtOnce) {
+  // LINT0 as NMI, by the local APIC's register page: mov dword [fee00350h], 400h.
+  const Code nmi = {0xc7, 0x05, 0x50, 0x03, 0xe0, 0xfe, 0x00, 0x04, 0x00, 0x00};
+  // The PIT runs, so that something is to come.
+  const Code pit = out8(0x43, 0x34) + out8(0x40, 0xff) + out8(0x40, 0xff);
+  const RunResult result = Guest(kMaskPics + pit + nmi + kCli + kHlt + kSpin).run(kADay);
+  EXPECT_EQ(result.reason, ExitReason::Hang);
+  EXPECT_GT(result.virtual_ns, 3'500'000'000'000u);
+}
+
+TEST(Machine, AWaitThatOnlyTimersInterruptIsAHangInTheEnd) {
+  // A local APIC timer that wakes it every 2^31 ns * 16 (34 s), whose handler is an IRET: an IDT with one gate.
+  // mov dword [addr], value
+  const auto store = [](u32 phys, u32 value) {
+    Code code = {0xc7, 0x05};
+    for (const u32 word : {phys, value})
+      for (unsigned i = 0; i < 4; ++i) code.push_back(static_cast<u8>(word >> 8 * i));
+    return code;
+  };
+  constexpr u32 kGate = 0x200000 + 0x40 * 8, kHandler = 0x210000;
+  const Code idt = store(kGate, kHandler & 0xffff) + store(kGate + 4, (kHandler & 0xffff0000) | 0x8e00) +
+                   store(0x220000, 0x0000'07ff) + store(0x220002, 0x200000) +
+                   // EOI: mov dword [fee000b0h], 0; iret
+                   store(kHandler, 0x00b005c7) + store(kHandler + 4, 0x0000fee0) +
+                   store(kHandler + 8, 0x00cf0000) +
+                   // mov esp, 230000h; mov [gate's selector], cs; lidt [220000h]
+                   Code{0xbc, 0x00, 0x00, 0x23, 0x00, 0x8c, 0x0d, 0x02, 0x02,
+                        0x20, 0x00, 0x0f, 0x01, 0x1d, 0x00, 0x00, 0x22, 0x00};
+  const Code timer = store(0xfee003e0, 0x3) + store(0xfee00320, 0x20040) + store(0xfee00380, 0x7fffffff);
+  const Code loop = {0xf4, 0xeb, 0xfd};  // hlt; jmp
+  RunLimits limits;
+  limits.virtual_timeout_ns = 2 * *kADay.virtual_timeout_ns;
+  const RunResult result = Guest(kMaskPics + idt + timer + kSti + loop).run(limits);
+  EXPECT_EQ(result.reason, ExitReason::Hang) << result.message;
+  EXPECT_NE(result.message.find("does nothing but wait"), std::string::npos);
+  EXPECT_GE(result.virtual_ns, *kADay.virtual_timeout_ns);
+}
+
+TEST(Machine, ASignalIsNamed) {
+  Guest guest(kSpin);
+  guest.machine->request_end(ExitReason::Signal, 128 + 15);
+  EXPECT_EQ(guest.run().message, "ended by SIGTERM");
+}
+
+TEST(Machine, IdleTimeOfAGuestInCompanyIsTheHosts) {
+  // The timer's interrupt comes after 55 ms, as in IdleTimeIsSkippedOnTheVirtualClock.
+  const Code program = out8(0x20, 0x11) + out8(0x21, 0x20) + out8(0x21, 4) + out8(0x21, 1) +
+                       out8(0x21, 0xfe) + out8(0x43, 0x30) + out8(0x40, 0xff) + out8(0x40, 0xff) + kSti +
+                       kHlt + kSpin;
+  Guest guest(program);
+  guest.machine->inbox().add_companion();
+  const RunResult result = guest.run();
+  EXPECT_EQ(result.reason, ExitReason::TripleFault);
+  EXPECT_GT(result.wall_s, 0.05);
+  EXPECT_NEAR(static_cast<double>(result.virtual_ns), 54.9e6, 0.2e6);
+}
+
 TEST(Machine, StopAtAndTimeoutAreExact) {
   RunLimits limits;
   limits.stop_at_retired = 1'234'567;
@@ -94,10 +152,60 @@ TEST(Machine, EndsOnRequest) {
 }
 
 TEST(Machine, PanicIsSeenOnTheConsole) {
-  const RunResult result = Guest(print("[ 0.1] Kernel panic - not syncing: test\n") + kSpin).run();
+  const RunResult result =
+      Guest(print("[ 0.1] Kernel panic - not syncing: test\n---[ end Kernel panic\n") + kSpin).run();
   EXPECT_EQ(result.reason, ExitReason::Panic);
   EXPECT_EQ(result.exit_code, 10);
   EXPECT_EQ(result.message, "Kernel panic - not syncing: test");
+  EXPECT_LT(result.virtual_ns, 100'000'000u);
+}
+
+TEST(Machine, APanicThatIsNotAtItsEndMayBeACrashKernel) {
+  // in al, 80h; jmp: a microsecond each, so that seconds pass quickly
+  const Code wait = {0xe4, 0x80, 0xeb, 0xfc};
+  RunLimits limits;
+  limits.virtual_timeout_ns = 9'000'000'000;
+  Guest guest(print("Kernel panic - not syncing: x\n") + wait);
+  EXPECT_EQ(guest.run(limits).reason, ExitReason::Timeout) << "it is unpacking";
+  limits.virtual_timeout_ns = 11'000'000'000;
+  EXPECT_EQ(guest.run(limits).reason, ExitReason::Panic) << "it is not";
+}
+
+TEST(Machine, OnPanicTheRunGoesOnIfTheUserWantsIt) {
+  RunLimits limits;
+  limits.virtual_timeout_ns = 100'000'000;
+  const Code panic = print("Kernel panic - not syncing: x\n---[ end Kernel panic\n");
+  limits.on_panic = OnPanic::Continue;
+  EXPECT_EQ(Guest(panic + kSpin).run(limits).reason, ExitReason::Timeout);
+  EXPECT_EQ(Guest(out8(0x505, 1) + kSpin).run(limits).reason, ExitReason::Timeout) << "pvpanic";
+  limits.on_panic = OnPanic::Wait;
+  EXPECT_EQ(Guest(panic + kSpin).run(limits).reason, ExitReason::Panic) << "nobody is there who could look";
+  limits.wall_timeout_s = 3;
+  Guest watched(panic + kSpin);
+  watched.machine->inbox().add_source();
+  EXPECT_EQ(watched.run(limits).reason, ExitReason::WallTimeout);
+  EXPECT_TRUE(watched.machine->stopped());
+  EXPECT_LT(watched.machine->virtual_ns(), 100'000'000u);
+}
+
+TEST(Machine, APanicOnTheScreenIsSeenWhenItResets) {
+  // Characters at the beginning of text memory, without attributes.
+  Code code;
+  const std::string_view line = "Kernel panic - not syncing: x";
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const u32 phys = 0xb8000 + 2 * static_cast<u32>(i);
+    const Code store = {0xc6,
+                        0x05,
+                        static_cast<u8>(phys),
+                        static_cast<u8>(phys >> 8),
+                        static_cast<u8>(phys >> 16),
+                        0,
+                        static_cast<u8>(line[i])};
+    code = code + store;
+  }
+  const RunResult result = Guest(code + out8(kResetControlPort, 0x06) + kSpin).run();
+  EXPECT_EQ(result.reason, ExitReason::Panic);
+  EXPECT_EQ(result.message, line);
 }
 
 TEST(Machine, AResetDuringAPanicIsAPanic) {

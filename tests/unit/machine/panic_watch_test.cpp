@@ -40,6 +40,25 @@ TEST_F(PanicWatchTest, SeesAPanicLineWithAndWithoutTimeStamp) {
   EXPECT_TRUE(bare.suspected());
 }
 
+TEST_F(PanicWatchTest, KnowsWhenTheKernelHasNothingLeftToDo) {
+  print("[ 1.0] ---[ end Kernel panic - not syncing: of a program ]---\n");
+  EXPECT_FALSE(watch.ended());
+  print("[ 1.0] Kernel panic - not syncing: x\n[ 1.1] CPU: 0 PID: 1\n");
+  EXPECT_FALSE(watch.ended());
+  print("[ 1.2] ---[ end Kernel panic - not syncing: x ]---\n");
+  EXPECT_TRUE(watch.ended());
+  watch.refute();
+  EXPECT_FALSE(watch.ended());
+  print("Kernel panic: 2.4\nRebooting in 5 seconds..\n");
+  EXPECT_TRUE(watch.ended());
+}
+
+TEST(PanicOnScreen, IsTheLineThatSaysSo) {
+  EXPECT_EQ(panic_line_on_screen("text 80x25\n[    1.2] Kernel panic - not syncing: VFS\n[ 1.3] CPU: 0\n"),
+            "Kernel panic - not syncing: VFS");
+  EXPECT_EQ(panic_line_on_screen("text\ngrep 'Kernel panic - not syncing'\n"), "");
+}
+
 TEST_F(PanicWatchTest, IgnoresTheWordsInsideALine) {
   print("grep: Kernel panic - not syncing\n");
   print("[x] y Kernel panic - not syncing\n");

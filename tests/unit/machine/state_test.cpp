@@ -148,6 +148,17 @@ TEST(State, RefusesWhatIsNoneOrAnotherMachines) {
   EXPECT_EQ(original.run(until(400'000)).reason, ExitReason::StopAt);
 }
 
+TEST(State, RefusesWhatFollowsItsEnd) {
+  const boot::TemporaryFile file(Guest::image(kBusy));
+  Guest original(file, {});
+  original.run(until(200'000));
+  std::vector<u8> state = saved(*original.machine);
+  state.push_back(0);
+  Guest copy(file, {});
+  EXPECT_NE(load(*copy.machine, state).find("follows its end"), std::string::npos);
+  EXPECT_EQ(copy.run(until(400'000)).reason, ExitReason::HostError);
+}
+
 TEST(State, RefusesDamage) {
   const boot::TemporaryFile file(Guest::image(kBusy));
   Guest original(file, {});

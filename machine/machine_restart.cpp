@@ -1,0 +1,44 @@
+// What becomes of a machine that is reset: another start, or the end of the run.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "machine/machine.h"
+#include "machine/panic_watch.h"
+
+namespace reprise::machine {
+namespace {
+
+/// A guest that starts so often without writing to a disk or being given anything does the same each time.
+constexpr u32 kMaxRestarts = 100;
+
+}  // namespace
+
+std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending otherwise) {
+  const PanicWatch* const watch = panic_.suspected();
+  std::string panic = watch != nullptr ? watch->message() : panic_line_on_screen(pc_.vga().text_screen());
+  const bool has_panicked = !panic.empty() && otherwise.reason != ExitReason::Hang;
+  // It did not even wait (panic=-1).
+  if (has_panicked) otherwise = {ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(panic)};
+  if (!config_.reboot || (has_panicked && limits.on_panic != OnPanic::Continue)) return otherwise;
+
+  const u64 changes = disks_.writes() + outside_.events();
+  if (std::exchange(changes_before_restarts_, changes) != changes) restarts_ = 0;
+  if (unattended(limits) && ++restarts_ > kMaxRestarts)
+    return Ending{
+        ExitReason::Reset, exit_code_of(ExitReason::Reset),
+        fmt::format("the guest has been restarted {} times without writing to a disk or being given "
+                    "anything: it will not get further",
+                    kMaxRestarts)};
+  if (!pc_.reset()) return otherwise;
+  panic_.refute();
+  return std::nullopt;
+}
+
+std::optional<Machine::Ending> Machine::check_firmware(const RunLimits& limits) {
+  if (!pc_.found_nothing_to_boot() || !unattended(limits)) return std::nullopt;
+  return Ending{ExitReason::NoBoot, exit_code_of(ExitReason::NoBoot),
+                "the firmware found nothing to boot on the drives that were given"};
+}
+
+}  // namespace reprise::machine
