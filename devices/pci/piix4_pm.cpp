@@ -12,9 +12,9 @@ Piix4Pm::Piix4Pm(u16 initial_base)
   define8(kPmRegMisc, initial_base ? 1 : 0, 1);
   define32(kSmbusBase, 1, 0xfff0);
   define8(kSmbusConfig, 0, 0x0f);
-  define8(0xd3, 0, 0xff);     // SMBSLVC
-  define8(0xd4, 0, 0xff);     // SMBSHDW1
-  define8(0xd5, 0, 0xff);     // SMBSHDW2
+  define8(0xd3, 0, 0xff);  // SMBSLVC
+  define8(0xd4, 0, 0xff);  // SMBSHDW1
+  define8(0xd5, 0, 0xff);  // SMBSHDW2
   apply_reset_values();
 }
 

@@ -322,7 +322,8 @@ static void test_events(void) {
   in.flags |= kEflagsAc;
   EXPECT(kAC, 0, "les edi, [2]", "far pointer 16:32 at 2: #AC(0)");
   in.flags |= kEflagsAc;
-  EXPECT(kAC, 0, "les edi, [0xfffb]", "far pointer whose selector crosses the end: its offset's #AC(0) first");
+  EXPECT(kAC, 0, "les edi, [0xfffb]",
+         "far pointer whose selector crosses the end: its offset's #AC(0) first");
   in.flags |= kEflagsAc;
   EXPECT(kGP, 0, "les edi, [0xfffd]", "far pointer whose offset crosses the end: #GP(0)");
   LOW16(kDataLinear + 2) = 0, LOW32(kDataLinear + 4) = 0x20, LOW32(kDataLinear + 8) = 0x30;
