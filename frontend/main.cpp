@@ -138,6 +138,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     } else {
       options.limits.clock = clock_mode(options.clock_choice, false);
     }
+    options.limits.attended = socket != nullptr;
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();

@@ -139,9 +139,9 @@ class Machine final : private MachineControl {
   /// Starts the machine again, or ends the run as `otherwise` where nothing can, or where it leads to nothing.
   std::optional<Ending> restart(const RunLimits& limits, Ending otherwise);
   std::optional<Ending> check_firmware(const RunLimits& limits);
-  /// Nobody is there who could help a guest that waits.
+  /// Nobody is there, or may come, who could help a guest that waits.
   bool unattended(const RunLimits& limits) const {
-    return limits.clock == ClockMode::Free && !inbox_.accompanied();
+    return limits.clock == ClockMode::Free && !limits.attended;
   }
 
   // --- machine_idle.cpp ---
