@@ -106,10 +106,10 @@ TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
     devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
     devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::Ok; }
   } disk;
-  pc = board(
-      {sink,
-       sink,
-       {{&disk, DiskBus::Floppy, DiskMedia::Floppy, ""}, {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}});
+  pc = board({sink,
+              sink,
+              {{&disk, DiskBus::Floppy, DiskMedia::Floppy, "", {}, {}, devices::FloppyGeometry{80, 2, 18}},
+               {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}});
   out8(0x70, 0x10);
   EXPECT_EQ(in8(0x71), 0x44) << "two drives of 1.44M";
   const std::initializer_list<std::pair<u16, u8>> kProgram = {
