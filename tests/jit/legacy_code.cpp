@@ -281,6 +281,7 @@ int run(const Options& options) {
   Runner jit([&](mmu::CodePages& pages) {
     jit::JitOptions jit_options;
     jit_options.threshold = 1;
+    jit_options.pace = 0;
     if (!options.dump.empty()) jit_options.dump = jit::parse_dump(options.dump).take();
     return std::make_unique<jit::JitEngine>(cpu::default_profile(), pages, jit_options);
   });

@@ -24,6 +24,7 @@ EmulatorRunner::MakeEngine make_jit(jit::PassSet passes) {
   return [passes](const cpu::CpuProfile& profile, mmu::CodePages& code_pages) {
     jit::JitOptions options;
     options.threshold = 1;
+    options.pace = 0;
     options.passes = passes;
     return std::make_unique<jit::JitEngine>(profile, code_pages, options);
   };
