@@ -14,13 +14,23 @@
 #include "machine/storage/host_file.h"
 
 namespace reprise::machine::boot {
+namespace {
+
+Error misplaced(const BootRequest& request, const FileKind& kind) {
+  return Error{fmt::format("kernel '{}' is {}: {}.", request.kernel_path, kind.what, kind.advice)};
+}
+
+}  // namespace
 
 Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory,
                                     std::vector<FileRead>* files) {
   const u64 bytes = TRY(host_file_bytes("kernel", request.kernel_path));
-  if (bytes > memory.low_ram_end_phys())
+  if (bytes > memory.low_ram_end_phys()) {
+    const std::vector<u8> head = TRY(read_host_head("kernel", request.kernel_path, kFileKindBytes));
+    if (const FileKind* kind = misplaced_file(head, FileUse::Kernel)) return misplaced(request, *kind);
     return Error{fmt::format("kernel '{}' ({} bytes) does not fit into memory: {}.", request.kernel_path,
                              bytes, room_advice(kHighMemoryPhys + bytes))};
+  }
   return read_host_file("kernel", request.kernel_path, bytes, files);
 }
 
@@ -34,8 +44,7 @@ Result<EntryState> load_image(std::span<const u8> image, const BootRequest& requ
   if (find_multiboot_header(image)) return load_multiboot(image, request, target);
   if (find_multiboot2_header(image)) return load_multiboot2(image, request, target);
   if (is_elf(image)) return load_pvh(image, request, target);
-  if (const FileKind* kind = misplaced_file(image, FileUse::Kernel))
-    return Error{fmt::format("kernel '{}' is {}: {}.", request.kernel_path, kind->what, kind->advice)};
+  if (const FileKind* kind = misplaced_file(image, FileUse::Kernel)) return misplaced(request, *kind);
   return Error{fmt::format(
       "kernel '{}' is none of bzImage, zImage, Multiboot 1 or 2, or ELF with a PVH entry: give the "
       "kernel's bzImage (vmlinuz).",

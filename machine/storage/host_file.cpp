@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -30,6 +31,18 @@ Result<u64> host_file_bytes(const std::string& what, const std::string& path) {
   return size;
 }
 
+Result<std::vector<u8>> read_host_head(const std::string& what, const std::string& path, u64 max_bytes) {
+  const u64 size = std::min(TRY(host_file_bytes(what, path)), max_bytes);
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, std::strerror(errno))};
+  std::vector<u8> bytes(size);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
+  if (static_cast<u64>(file.gcount()) != size)
+    return Error{fmt::format("{} '{}' cannot be read to its end.", what, path)};
+  return bytes;
+}
+
 Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes,
                                        std::vector<FileRead>* files) {
   const u64 size = TRY(host_file_bytes(what, path));
@@ -38,14 +51,8 @@ Result<std::vector<u8>> read_host_file(const std::string& what, const std::strin
         "{} '{}' is too big for the guest's memory ({} bytes, {} available): give a larger --memory.", what,
         path, size, max_bytes)};
   }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, std::strerror(errno))};
-  std::vector<u8> bytes(size);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  if (static_cast<u64>(file.gcount()) != size) {
-    return Error{fmt::format("{} '{}' cannot be read to its end.", what, path)};
-  }
+  std::vector<u8> bytes = TRY(read_host_head(what, path, size));
+  if (bytes.size() != size) return Error{fmt::format("{} '{}' changed while it was read.", what, path)};
   if (files != nullptr) {
     struct stat info = {};
     const i64 modified =

@@ -25,6 +25,9 @@ struct FileRead {
 Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes,
                                        std::vector<FileRead>* files = nullptr);
 
+/// Its first `max_bytes` bytes, or all; errors as above.
+Result<std::vector<u8>> read_host_head(const std::string& what, const std::string& path, u64 max_bytes);
+
 /// The size of the regular file at `path`, which is not empty; errors as above.
 Result<u64> host_file_bytes(const std::string& what, const std::string& path);
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Wrong files and wrong options: one clear sentence on stderr that names the culprit, the right exit code, no crash."""
 
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -58,6 +59,9 @@ def cases(options, folder):
     yield "floppy of an unknown size", [*run, "--floppy", file("odd-floppy", bytes(1500 * 1024))], HOST_ERROR, "odd-floppy"
     yield "floppy of a disk's size", [*run, "--floppy", file("large-floppy", bytes(4 << 20))], HOST_ERROR, "large-floppy"
     yield "image by a foreign ending", ["image", "create", "new.vmdk", "1M"], USAGE, "new.vmdk"
+    big = file("big.vmdk", b"KDMV" + bytes(4092))
+    os.truncate(big, 8 << 30)
+    yield "disk image larger than memory as kernel", ["run", "--kernel", big], HOST_ERROR, "--disk"
     yield "keys behind an image without an option", ["run", f"{zeros},bus=ide"], USAGE, "--disk"
     yield "initrd without a kernel", ["run", zeros, "--initrd", initrd], USAGE, "--kernel"
     yield "QEMU's option", [*run, "-m", "512"], USAGE, "--memory"
