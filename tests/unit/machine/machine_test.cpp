@@ -172,16 +172,19 @@ TEST(Machine, APanicThatIsNotAtItsEndMayBeACrashKernel) {
 }
 
 TEST(Machine, OnPanicTheRunGoesOnIfTheUserWantsIt) {
+  // A microsecond of guest time each: on any host soon enough.
+  const Code slow_spin = {0xe4, 0x80, 0xeb, 0xfc};  // in al, 80h; jmp back
   RunLimits limits;
   limits.virtual_timeout_ns = 100'000'000;
   const Code panic = print("Kernel panic - not syncing: x\n---[ end Kernel panic\n");
   limits.on_panic = OnPanic::Continue;
-  EXPECT_EQ(Guest(panic + kSpin).run(limits).reason, ExitReason::Timeout);
-  EXPECT_EQ(Guest(out8(0x505, 1) + kSpin).run(limits).reason, ExitReason::Timeout) << "pvpanic";
+  EXPECT_EQ(Guest(panic + slow_spin).run(limits).reason, ExitReason::Timeout);
+  EXPECT_EQ(Guest(out8(0x505, 1) + slow_spin).run(limits).reason, ExitReason::Timeout) << "pvpanic";
   limits.on_panic = OnPanic::Wait;
-  EXPECT_EQ(Guest(panic + kSpin).run(limits).reason, ExitReason::Panic) << "nobody is there who could look";
+  EXPECT_EQ(Guest(panic + slow_spin).run(limits).reason, ExitReason::Panic)
+      << "nobody is there who could look";
   limits.wall_timeout_s = 3;
-  Guest watched(panic + kSpin);
+  Guest watched(panic + slow_spin);
   watched.machine->inbox().add_source();
   EXPECT_EQ(watched.run(limits).reason, ExitReason::WallTimeout);
   EXPECT_TRUE(watched.machine->stopped());
