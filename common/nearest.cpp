@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/words.h"
+
 namespace reprise {
-namespace {
-
-std::string in_small_letters(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
-}  // namespace
-
 // Levenshtein 1966.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/words.h"
 #include "frontend/command_line.h"
 #include "frontend/manual/formats.h"
 #include "frontend/options/image_rows.h"
@@ -47,10 +48,7 @@ std::string human(u64 bytes) {
 std::string ending_of(std::string_view path) {
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const std::size_t dot = name.rfind('.');
-  std::string ending(dot == name.npos ? std::string_view() : name.substr(dot + 1));
-  for (char& c : ending)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return ending;
+  return in_small_letters(dot == name.npos ? std::string_view() : name.substr(dot + 1));
 }
 
 /// Endings of what is neither raw nor qcow2.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/nearest.h"
+#include "common/words.h"
 
 namespace reprise::cpu {
 namespace {
@@ -197,29 +198,18 @@ void make_amd(CpuProfile& profile) {
 // --- Names ---
 
 std::string normalised(std::string_view name) {
-  std::string out(name);
-  for (char& c : out) {
+  std::string out = in_small_letters(name);
+  for (char& c : out)
     if (c == '_' || c == '.') c = '-';
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
   return out;
-}
-
-template <class Function>
-void for_each_word(std::string_view text, char separator, Function function) {
-  while (!text.empty()) {
-    const std::string_view word = text.substr(0, text.find(separator));
-    function(word);
-    text.remove_prefix(std::min(word.size() + 1, text.size()));
-  }
 }
 
 const FeatureRow* find_feature(std::string_view name) {
   const std::string wanted = normalised(name);
   for (const FeatureRow& row : kFeatures) {
     bool found = wanted == row.name;
-    for_each_word(row.other_names, ' ',
-                  [&](std::string_view other) { found |= wanted == normalised(other); });
+    for (const std::string_view other : words_between(row.other_names, " "))
+      found |= wanted == normalised(other);
     if (found) return &row;
   }
   return nullptr;
@@ -312,8 +302,7 @@ Result<Done> check_needs(const CpuProfile& profile) {
 }  // namespace
 
 Result<CpuProfile> parse_cpu_model(std::string_view text) {
-  std::vector<std::string_view> words;
-  for_each_word(text, ',', [&](std::string_view word) { words.push_back(word); });
+  std::vector<std::string_view> words = words_between(text, ",");
   if (words.empty()) return Error{"no processor was named; --cpu help lists them"};
 
   const Model* model = find_model(kDefaultModel);

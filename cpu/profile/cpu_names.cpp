@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <vector>
+
+#include "common/words.h"
 
 namespace reprise::cpu {
 namespace {
@@ -33,22 +34,10 @@ constexpr Names kNames[] = {
 };
 // clang-format on
 
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    words.push_back(text.substr(0, text.find(',')));
-    text.remove_prefix(std::min(words.back().size() + 1, text.size()));
-  }
-  return words;
-}
-
 /// In small letters, without what QEMU puts behind a name: "-v2", "-noTSX-IBRS".
 std::string core_of(std::string_view name) {
-  std::string out(name);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '_') c = '-';
-  }
+  std::string out = in_small_letters(name);
+  std::ranges::replace(out, '_', '-');
   const std::size_t version = out.rfind("-v");
   if (version != out.npos && version + 2 < out.size() &&
       out.find_first_not_of("0123456789", version + 2) == out.npos)
@@ -69,14 +58,14 @@ std::optional<std::string> with_nearest_model(std::string_view text) {
   if (row == std::end(kNames) || name.empty()) return std::nullopt;
   // What the user says of a word of ours counts.
   std::string out;
-  for (const std::string_view word : words_of(row->nearest)) {
+  for (const std::string_view word : words_between(row->nearest, ",")) {
     const bool feature = word.starts_with('+');
     const std::string_view bare = feature ? word.substr(1) : word.substr(0, word.find('='));
     const auto overrules = [&](std::string_view given) {
       return feature ? given == std::string("-").append(bare) || given == std::string(bare).append("=off")
                      : given.starts_with(std::string(bare).append("="));
     };
-    if (std::ranges::any_of(words_of(rest), overrules)) continue;
+    if (std::ranges::any_of(words_between(rest, ","), overrules)) continue;
     out += (out.empty() ? "" : ",") + std::string(word);
   }
   return out + std::string(rest);

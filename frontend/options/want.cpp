@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/words.h"
 #include "frontend/options/values.h"
 
 namespace reprise::frontend {
@@ -24,13 +25,8 @@ double want_seconds(const Given& given) {
 }
 
 std::vector<std::string> words_of_list(std::string_view text) {
-  std::vector<std::string> words;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    words.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return words;
+  const std::vector<std::string_view> words = words_between(text, ",");
+  return {words.begin(), words.end()};
 }
 
 }  // namespace reprise::frontend

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/words.h"
+
 namespace reprise::frontend {
 namespace {
 
@@ -84,13 +86,10 @@ void TerminalFilter::control_sequence(std::string& out, char final, std::string_
   const bool is_private = parameters.starts_with('?');
   if (is_private && (final == 'h' || final == 'l')) {
     std::string kept;
-    std::string_view left = parameters.substr(1);
-    while (!left.empty()) {
-      const std::string mode(left.substr(0, left.find(';')));
-      left.remove_prefix(std::min(mode.size() + 1, left.size()));
+    for (const std::string_view mode : words_between(parameters.substr(1), ";")) {
       if (mode == "7" && final == 'l') continue;
-      modes_[mode] = final == 'h';
-      kept += (kept.empty() ? "" : ";") + mode;
+      modes_[std::string(mode)] = final == 'h';
+      kept += fmt::format("{}{}", kept.empty() ? "" : ";", mode);
     }
     if (!kept.empty()) out += fmt::format("\x1b[?{}{}", kept, final);
     return;

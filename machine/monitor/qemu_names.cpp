@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "common/numbers.h"
+#include "common/words.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -91,13 +92,6 @@ Result<std::vector<std::string>, CommandError> examine(std::span<const std::stri
   return std::vector<std::string>{"disassemble", address, fmt::format("{}", format->count)};
 }
 
-void add_words(std::vector<std::string>& out, std::string_view text) {
-  while (!text.empty()) {
-    out.emplace_back(text.substr(0, text.find(' ')));
-    text.remove_prefix(std::min(out.back().size() + 1, text.size()));
-  }
-}
-
 }  // namespace
 
 std::span<const QemuName> qemu_names() { return kNames; }
@@ -111,7 +105,7 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
     const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);
     const auto* known = std::ranges::find(kNames, first, &QemuName::qemu);
     if (known == std::end(kNames)) continue;
-    add_words(out, known->ours);
+    for (const std::string_view word : words_between(known->ours, " ")) out.emplace_back(word);
     out.insert(out.end(), words.begin() + static_cast<std::ptrdiff_t>(count), words.end());
     return out;
   }

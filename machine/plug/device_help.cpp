@@ -3,21 +3,17 @@
 
 #include <algorithm>
 
+#include "common/words.h"
 #include "machine/plug/device_registry.h"
 
 namespace reprise::machine {
 namespace {
 
 /// The words that `property` can be, if they can be listed.
-std::vector<std::string> words_of(const PropertySpec& property) {
+std::vector<std::string_view> words_of(const PropertySpec& property) {
   if (property.type == PropertyType::Target) return {"stdio", "null", "file:"};
   if (property.type != PropertyType::Choice && property.type != PropertyType::Switch) return {};
-  std::vector<std::string> words;
-  for (std::string_view rest = property.values; !rest.empty();) {
-    words.emplace_back(rest.substr(0, rest.find(", ")));
-    rest.remove_prefix(std::min(words.back().size() + 2, rest.size()));
-  }
-  return words;
+  return words_between(property.values, ", ");
 }
 
 std::string line(std::string_view name, std::string_view text) {
@@ -50,9 +46,9 @@ std::vector<PropertyValues> property_values() {
     for (const PropertySpec& property : row->properties) {
       auto known = std::ranges::find(all, property.name, &PropertyValues::name);
       if (known == all.end()) known = all.insert(all.end(), {property.name, property.type, {}});
-      for (const std::string& word : words_of(property))
-        if ((' ' + known->words + ' ').find(' ' + word + ' ') == std::string::npos)
-          known->words += (known->words.empty() ? "" : " ") + word;
+      for (const std::string_view word : words_of(property))
+        if (std::ranges::count(words_between(known->words, " "), word) == 0)
+          known->words += fmt::format("{}{}", known->words.empty() ? "" : " ", word);
     }
   }
   return all;

@@ -1,0 +1,17 @@
+// Words as people write them: in lists, in any letters.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace reprise {
+
+/// The parts of `text` between each `separator`, which is not empty. None for an empty text, and none behind a separator
+/// at its end. They lie in `text`.
+std::vector<std::string_view> words_between(std::string_view text, std::string_view separator);
+
+/// With a to z for A to Z.
+std::string in_small_letters(std::string_view text);
+
+}  // namespace reprise
