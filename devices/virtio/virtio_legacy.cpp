@@ -11,6 +11,7 @@
 #include <bit>
 
 #include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_status.h"
 
 namespace reprise::devices {
 namespace {
@@ -30,12 +31,7 @@ constexpr unsigned kHeaderEndWithMsix = 0x18;
 
 constexpr u64 kQueuePageBytes = 4096;
 
-// Device status, 2.1.
-constexpr u8 kAcknowledge = 0x01;
-constexpr u8 kDriver = 0x02;
-constexpr u8 kDriverOk = 0x04;
-constexpr u8 kFailed = 0x80;
-constexpr u8 kNeedsReset = 0x40;
+using namespace virtio_status;
 constexpr u8 kStatusBits = kAcknowledge | kDriver | kDriverOk | kFailed;
 
 /// Only this interface offers it, 6.3: descriptors may be cut as the driver likes, as always with us.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "devices/virtio/virtio_status.h"
+
 namespace reprise::devices {
 namespace {
 
@@ -53,11 +55,8 @@ constexpr u64 kQueueDescriptors = 0x20;
 constexpr u64 kQueueDriver = 0x28;
 constexpr u64 kQueueDevice = 0x30;
 
-// Device status, 2.1.
-constexpr u8 kDriverOk = 0x04;
-constexpr u8 kFeaturesOk = 0x08;
-constexpr u8 kNeedsReset = 0x40;
-constexpr u8 kDriverStatusBits = 0x8f;
+using namespace virtio_status;
+constexpr u8 kDriverStatusBits = kAcknowledge | kDriver | kDriverOk | kFeaturesOk | kFailed;
 
 // ISR status, 4.1.4.5.
 constexpr u8 kIsrQueue = 1;

@@ -87,7 +87,6 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {
   void pio_write(u16 offset, Width width, u32 value) override;
   u32 legacy_ports() const;
   u8 read_legacy(unsigned offset);
-  bool write_legacy(unsigned offset, u32 value);
   void write_legacy_status(u8 value);
   void write_legacy_queue_page(u32 page);
   /// Where the device configuration begins.
