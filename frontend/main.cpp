@@ -175,7 +175,7 @@ machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs) {
     Result<machine::RunResult> ran = run_machine(options, outputs);
     return ran ? ran.take() : not_begun(ran.error());
   } catch (const std::bad_alloc&) {
-    return not_begun(Error{kOutOfMemory});
+    return not_begun(Error{machine::kOutOfMemory});
   } catch (const std::system_error& problem) {
     return not_begun(Error{fmt::format("the host refused something that a run needs: {}.", problem.what())});
   }
@@ -254,7 +254,7 @@ int main(int argc, char** argv) {
   try {
     exit_code = carry_out(std::vector<std::string>(argv + 1, argv + argc), outputs);
   } catch (const std::bad_alloc&) {
-    outputs.say(kOutOfMemory);
+    outputs.say(reprise::machine::kOutOfMemory);
     exit_code = reprise::machine::exit_code_of(reprise::machine::ExitReason::HostError);
   }
   outputs.tell_losses();

@@ -16,9 +16,7 @@ constexpr unsigned kTurnsBetweenHostChecks = 256;
 std::string why_requested(ExitReason reason, int exit_code) {
   switch (reason) {
     case ExitReason::Quit: return "ended by the user";
-    case ExitReason::HostError:
-      return "this process got no more memory from the host: give the guest less (--memory), or the process "
-             "more.";
+    case ExitReason::HostError: return kOutOfMemory;
     default: break;
   }
   const char* const name = sigabbrev_np(exit_code - exit_code_of(ExitReason::Signal));

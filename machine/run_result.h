@@ -30,6 +30,10 @@ enum class ExitReason : u8 {
   NoBoot,         // firmware found nothing to boot
 };
 
+/// Of a run that HostError ends because this process got no more memory.
+inline constexpr const char* kOutOfMemory =
+    "this process got no more memory from the host: give the guest less (--memory), or the process more.";
+
 /// The name in JSON output: "poweroff", "reset", ...
 std::string_view exit_reason_name(ExitReason reason);
 

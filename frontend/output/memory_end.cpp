@@ -40,15 +40,12 @@ void on_exhausted() {
 void on_terminate() {
   Terminal::restore();
   if (!exhausted.load()) usual_terminate();
-  for (const char* text : {"reprise: ", kOutOfMemory, "\n"})
+  for (const char* text : {"reprise: ", machine::kOutOfMemory, "\n"})
     [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, text, std::strlen(text));
   _exit(machine::exit_code_of(machine::ExitReason::HostError));
 }
 
 }  // namespace
-
-const char* const kOutOfMemory =
-    "this process got no more memory from the host: give the guest less (--memory), or the process more.";
 
 void prepare_for_memory_end() {
   void* const memory =

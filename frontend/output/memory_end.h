@@ -1,14 +1,9 @@
 // What happens when this process gets no more memory: the run ends in good order, with a sentence and its report.
 #pragma once
 
-#include <string>
-
 #include "machine/machine.h"
 
 namespace reprise::frontend {
-
-/// The sentence.
-extern const char* const kOutOfMemory;
 
 /// Lays a reserve aside. The first time memory ends, it is set free and the machine that runs is asked to end; the
 /// second time std::bad_alloc is thrown, and where nothing can catch it (under generated code, on a thread of ours) the
