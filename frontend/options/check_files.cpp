@@ -61,11 +61,21 @@ bool holds_content(const std::string& path) {
   return type == fs::file_type::regular || type == fs::file_type::block || type == fs::file_type::not_found;
 }
 
+/// The file that opening `path` makes or opens: links are followed, also one that leads to nothing yet.
+fs::path target_of(const std::string& path) {
+  constexpr unsigned kMaxLinks = 40;
+  std::error_code error;
+  fs::path target = fs::absolute(path, error);
+  for (unsigned i = 0; i < kMaxLinks && fs::is_symlink(target, error); ++i)
+    target = target.parent_path() / fs::read_symlink(target, error);
+  return fs::weakly_canonical(target, error);
+}
+
 bool are_one(const std::string& a, const std::string& b) {
   std::error_code error;
   if (!holds_content(a) || !holds_content(b)) return false;
   if (fs::exists(a, error) && fs::exists(b, error)) return fs::equivalent(a, b, error) && !error;
-  return fs::absolute(a, error).lexically_normal() == fs::absolute(b, error).lexically_normal();
+  return target_of(a) == target_of(b);
 }
 
 }  // namespace

@@ -54,6 +54,10 @@ def cases(options, folder):
     yield "three floppies", [*run, "--floppy", "", "--floppy", "", "--floppy", ""], USAGE, "leave one out"
     yield "five disks on IDE", [*run, *[word for _ in range(5) for word in ("--device", f"ide-cd")]], USAGE, "IDE"
     yield "image that is written and used twice", [*run, "--disk", f"{zeros},write=yes", "--disk", zeros], USAGE, "zeros"
+    link = str(pathlib.Path(folder, "link"))
+    os.symlink("not-there-yet", link)
+    not_there_yet = str(pathlib.Path(folder, "not-there-yet"))
+    yield "report and serial output in one file by a link", [*run, "--json", link, "--serial", f"file:{not_there_yet}"], USAGE, "two files"
     yield "report over a disk", [*run, "--disk", zeros, "--json", zeros], USAGE, "zeros"
     yield "missing file with a near name", [*run, "--disk", zeros[:-1]], HOST_ERROR, "(there is"
     yield "floppy of an unknown size", [*run, "--floppy", file("odd-floppy", bytes(1500 * 1024))], HOST_ERROR, "odd-floppy"
