@@ -64,9 +64,9 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   void accept(DeliveryMode mode, u8 vector, TriggerMode trigger);
   /// For lowest-priority delivery: the LAPIC with the least value wins.
   u8 arbitration_priority() const { return processor_priority(); }
-  /// Can it take a fixed interrupt at all? False while disabled in either way.
   /// Could LINT0, which is wired, raise what the processor takes even while it masks interrupts?
   bool may_raise_unmaskable() const;
+  /// Can it take a fixed interrupt at all? False while disabled in either way.
   bool accepts_fixed() const { return enabled() && software_enabled(); }
 
  private:

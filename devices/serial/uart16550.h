@@ -112,8 +112,8 @@ class Uart16550 final : public Device, public PioHandler {
   u8 shift_register_ = 0;
   ByteFifo<kFifoBytes> transmit_fifo_;
   ByteFifo<kFifoBytes> receive_fifo_;
-  ByteFifo<kFifoBytes>
-      receive_errors_;  // PE, FE, BI of each byte in receive_fifo_; bit 0: it came from the line
+  // PE, FE, BI of each byte in receive_fifo_; bit 0: it came from the line.
+  ByteFifo<kFifoBytes> receive_errors_;
   // Of the sender, with room for what comes back.
   ByteFifo<kBacklogBytes + kFifoBytes> backlog_;
   ByteFifo<kBacklogBytes + kFifoBytes> backlog_errors_;  // of each byte in backlog_

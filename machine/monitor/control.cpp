@@ -104,6 +104,7 @@ Outcome quit(Machine& machine, const Arguments&) {
 }
 
 Outcome reset(Machine& machine, const Arguments&) { return press(machine, kResetButtonSink); }
+
 Outcome send_break(Machine& machine, const Arguments& arguments) {
   const std::string_view port = arguments.word("port");
   if (port.empty() || port == kCom1Sink) return press(machine, kCom1BreakSink);

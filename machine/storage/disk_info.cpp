@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include "machine/storage/host_fd.h"
 
 namespace reprise::machine {
 
@@ -38,11 +38,10 @@ std::string describe(const DiskError& error, const DiskInfo& disk) {
   if (error.bytes != 0) text += fmt::format(" of {} bytes at {}", error.bytes, error.offset);
   text += " failed";
   if (error.what == "read" || error.status == BlockStatus::ReadOnly) return text;
-  const char* const folder = std::getenv("TMPDIR");
   if (!disk.overlay.empty()) return text + fmt::format("; what it writes goes to '{}'", disk.overlay);
   if (disk.writes == kWritesAreTemporary)
     return text + fmt::format("; what it writes is kept in {} during the run: TMPDIR chooses another place",
-                              folder != nullptr && *folder != '\0' ? folder : "/tmp");
+                              temporary_folder());
   return text;
 }
 

@@ -51,9 +51,7 @@ bool is_ova(Head head) {
   return is_tar(head) && end > 4 && has(head, end - 4, ".ovf");
 }
 
-bool is_foreign_disk(Head head) {
-  return !qemu_name_of(probe_image(head)).empty() && probe_image(head) != ImageKind::Raw;
-}
+bool is_foreign_disk(Head head) { return is_disk_format(probe_image(head)); }
 bool is_boot_disk(Head head) { return has(head, 510, "\x55\xaa") && !is_bzimage(head); }
 bool is_web_page(Head head) {
   return has(head, 0, "<!DOCTYPE") || has(head, 0, "<!doctype") || has(head, 0, "<html");

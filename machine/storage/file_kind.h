@@ -17,7 +17,7 @@ struct FileKind {
 };
 
 /// How many bytes misplaced_file wants to see; fewer are fine when the file is shorter.
-inline constexpr u64 kFileKindBytes = 4096;
+inline constexpr u64 kFileKindBytes = u64{36} << 10;  // up to the volume descriptor of an ISO 9660 image
 
 /// What the file that begins with `head` is, if that is known and cannot be right for `use`; else nullptr.
 const FileKind* misplaced_file(std::span<const u8> head, FileUse use);

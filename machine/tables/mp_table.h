@@ -17,8 +17,7 @@ struct MpConfig {
 };
 
 /// The floating pointer structure, with the configuration table behind it, for guest-physical address `phys`:
-/// 16-byte aligned, in the area that guests search (F0000h to FFFFFh). Without the I/O APIC's bus 0 there is
-/// nothing to say, so the result is never empty.
+/// 16-byte aligned, in the area that guests search (F0000h to FFFFFh).
 std::vector<u8> build_mp_table(const MpConfig& config, u64 phys);
 
 }  // namespace reprise::machine
