@@ -26,10 +26,6 @@ void crash_dump(void* context) {
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends,
                                                  const Log& log) {
-  if (config.cpus != 1) {
-    return wrong_usage(
-        fmt::format("{} processors were asked for, but only one can run: give --cpus 1.", config.cpus));
-  }
   if (config.ram_bytes < kMinRamBytes || config.ram_bytes > kMaxRamBytes ||
       config.ram_bytes % kPageBytes != 0) {
     return wrong_usage(
@@ -146,6 +142,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (pc_.asleep()) return idle(limits);
   switch (pc_.processors().run(slice(limits))) {
     case cpu::VcpuExit::Budget:
+    case cpu::VcpuExit::Pausing:
     case cpu::VcpuExit::Attention: return std::nullopt;
     case cpu::VcpuExit::Halted:
     case cpu::VcpuExit::WaitForSipi: return idle(limits);
@@ -194,7 +191,7 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
       return restart(limits, {ExitReason::Hang, exit_code_of(ExitReason::Hang),
                               "the guest no longer reset its watchdog"});
     case MachineRequest::EnginesDiffer: {
-      const std::string report = pc_.processors().failure();
+      const std::string report = pc_.engines().failure();
       details_ = report.substr(std::min(report.find('\n') + 1, report.size()));
       return end(ExitReason::EnginesDiffer, report.substr(0, report.find('\n')));
     }

@@ -16,11 +16,14 @@ std::string Machine::stats(const RunResult& result) {
       "the host\n",
       result.retired, static_cast<double>(result.retired) / seconds / 1e6,
       static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9, result.wall_s);
+  const cpu::BlockCache& cache = pc_.engines().cache();
+  text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(), cache.invalidations(),
+                      cache.revivals());
+  text += pc_.engines().stats();
   for (const auto& processor : pc_.processors()) {
-    const cpu::BlockCache& cache = processor->engine->cache();
+    if (pc_.processors().count() != 1)
+      text += fmt::format("processor {}: instructions {}\n", processor->index(), processor->cpu.state.retired);
     const mmu::MmuStats& mmu = processor->cpu.mmu.stats();
-    text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(),
-                        cache.invalidations(), cache.revivals());
     text += fmt::format(
         "first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page "
         "faults {}\n",
@@ -30,7 +33,6 @@ std::string Machine::stats(const RunResult& result) {
         "pages {}, and {} beside code\n",
         mmu.flushes_all, mmu.flushes_nonglobal, mmu.flushes_page, mmu.flushes_pcid, mmu.page_crossings,
         mmu.code_page_stores, mmu.stores_beside_code);
-    text += processor->engine->stats();
     const cpu::VcpuCounts& counts = processor->vcpu.counts();
     const std::vector<PageFaultKind> faults = page_fault_kinds(counts);
     for (std::size_t k = 0; k < faults.size(); ++k)

@@ -13,6 +13,7 @@ VcpuExit Vcpu::run(u64 budget) {
       cpu_.stop_requested = false;
       return VcpuExit::Attention;
     }
+    if (state.pauses_left == 0) return VcpuExit::Pausing;
     switch (state.activity) {
       case Activity::Running: break;
       case Activity::Halted:
@@ -151,9 +152,11 @@ void Vcpu::run_engine(u64 budget) {
 void Vcpu::reset(u64 rng_seed, Activity after) {
   const u64 retired = cpu_.state.retired;
   const bool a20_pin = cpu_.state.a20_pin;
+  const u32 pauses_left = cpu_.state.pauses_left;
   cpu_.state = reset_state(cpu_.profile.signature(), rng_seed);
   cpu_.state.retired = retired;
   cpu_.state.a20_pin = a20_pin;
+  cpu_.state.pauses_left = pauses_left;
   cpu_.state.activity = after;
   cpu_.state_replaced();
 }

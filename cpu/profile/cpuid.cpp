@@ -166,13 +166,18 @@ constexpr u32 kTscHz = 1'000'000'000;
 
 CpuidResult leaf_1(const CpuProfile& profile, const CpuState& state, u32 apic_id) {
   constexpr u32 kClflushQwords = 8;
-  CpuidResult result{profile.signature(), apic_id << 24 | 1u << 16 | kClflushQwords << 8, 0, 0};
+  // Not the processors of a package but the APIC ids that it has room for.
+  const u32 ids = 1u << profile.topology.socket_bits();
+  CpuidResult result{profile.signature(), apic_id << 24 | ids << 16 | kClflushQwords << 8, 0, 0};
+  constexpr u32 kHyperThreading = 1u << 28;  // more than one processor in a package
+  if (profile.topology.per_socket() > 1) result.edx |= kHyperThreading;
   if (state.cr4 & mmu::kCr4Osxsave) result.ecx |= 1u << 27;
   return result;
 }
 
-/// Deterministic cache parameters: type, level, ways, sets; 64-byte lines. Leaf 4, and 8000001D of AMD.
-CpuidResult cache_parameters(u32 subleaf) {
+/// Deterministic cache parameters: type, level, ways, sets; 64-byte lines. The last level belongs to the package, the
+/// others to a core. Leaf 4, and 8000001D of AMD.
+CpuidResult cache_parameters(const CpuProfile& profile, u32 subleaf) {
   struct Cache {
     u32 type, level, ways, sets;
   };
@@ -185,14 +190,22 @@ CpuidResult cache_parameters(u32 subleaf) {
   if (subleaf >= std::size(kCaches)) return {};
   const Cache& cache = kCaches[subleaf];
   constexpr u32 kSelfInitialising = 1u << 8;
-  return {cache.type | cache.level << 5 | kSelfInitialising, (cache.ways - 1) << 22 | 63, cache.sets - 1, 0};
+  constexpr u32 kPackageLevel = 3;
+  // APIC ids that share it, and on Intel's those of cores in a package; both less one.
+  const Topology& topology = profile.topology;
+  const bool whole_package = cache.level == kPackageLevel;
+  const u32 sharing = profile.amd() ? (whole_package ? topology.per_socket() : topology.threads)
+                                    : 1u << (whole_package ? topology.socket_bits() : topology.thread_bits());
+  const u32 core_ids = profile.amd() ? 1 : 1u << (topology.socket_bits() - topology.thread_bits());
+  return {cache.type | cache.level << 5 | kSelfInitialising | (sharing - 1) << 14 | (core_ids - 1) << 26,
+          (cache.ways - 1) << 22 | 63, cache.sets - 1, 0};
 }
 
-/// Extended topology: one thread in a core, cores one by one.
-CpuidResult leaf_b(u32 subleaf, u32 apic_id) {
+/// Extended topology: threads of a core, then cores of a package.
+CpuidResult leaf_b(const Topology& topology, u32 subleaf, u32 apic_id) {
   switch (subleaf) {
-    case 0: return {0, 1, 1u << 8, apic_id};
-    case 1: return {0, 1, 2u << 8 | 1, apic_id};
+    case 0: return {topology.thread_bits(), topology.threads, 1u << 8, apic_id};
+    case 1: return {topology.socket_bits(), topology.per_socket(), 2u << 8 | 1, apic_id};
     default: return {0, 0, subleaf & 0xff, apic_id};
   }
 }
@@ -223,14 +236,18 @@ CpuidResult leaf_80000001(const CpuProfile& profile, const CpuState& state, u32 
   add_features(profile, 1, 0, basic);
   constexpr u32 kRepeated = 0x0183f3ff;
   constexpr u32 kTopologyExtensions = 1u << 22;
-  return {basic.eax, 0, kTopologyExtensions, (basic.edx & kRepeated) | kSyscall};
+  constexpr u32 kCmpLegacy = 1u << 1;
+  const u32 cmp_legacy = profile.topology.per_socket() > 1 ? kCmpLegacy : 0;
+  return {basic.eax, 0, kTopologyExtensions | cmp_legacy, (basic.edx & kRepeated) | kSyscall};
 }
 
 CpuidResult leaf_80000008(const CpuProfile& profile) {
   CpuidResult result{profile.physical_address_bits | profile.linear_address_bits() << 8, 0, 0, 0};
   // AMD: FXSAVE and XSAVE always save the x87 error pointers; stores do not forward speculatively.
   constexpr u32 kErrorPointers = 1u << 2, kSsbNo = 1u << 26;
-  if (profile.amd()) result.ebx = kErrorPointers | kSsbNo;
+  if (!profile.amd()) return result;
+  result.ebx = kErrorPointers | kSsbNo;
+  result.ecx = (profile.topology.per_socket() - 1) | profile.topology.socket_bits() << 12;
   return result;
 }
 
@@ -246,10 +263,10 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
     case 1: return leaf_1(profile, state, apic_id);
     case 2:  // no TLB information here; caches are in leaf 4
       return profile.amd() ? CpuidResult{} : CpuidResult{0x00feff01, 0, 0, 0};
-    case 4: return profile.amd() ? CpuidResult{} : cache_parameters(subleaf);
+    case 4: return profile.amd() ? CpuidResult{} : cache_parameters(profile, subleaf);
     case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
     case 0xb:
-    case 0x1f: return leaf_b(subleaf, apic_id);
+    case 0x1f: return leaf_b(profile.topology, subleaf, apic_id);
     case 0xd: return leaf_d(profile, state, subleaf);
     case 0x15: return {1, 1, kTscHz, 0};  // the TSC counts the crystal clock itself
     case 0x16: return {kTscHz / 1'000'000, kTscHz / 1'000'000, 100, 0};
@@ -275,8 +292,12 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
     case 0x80000006:  // L2: 64-byte lines, 16 ways, 1 MiB; AMD: L3 in steps of 512 KiB
       return {0, 0, 64 | 8u << 12 | 1024u << 16, profile.amd() ? 64u | 8u << 12 | 32u << 18 : 0};
     case 0x80000008: return leaf_80000008(profile);
-    case 0x8000001d: return profile.amd() ? cache_parameters(subleaf) : CpuidResult{};
-    case 0x8000001e: return {apic_id, apic_id & 0xff, 0, 0};  // one thread in a core, one node
+    case 0x8000001d: return profile.amd() ? cache_parameters(profile, subleaf) : CpuidResult{};
+    case 0x8000001e: {  // a node is a package
+      const Topology& topology = profile.topology;
+      const u32 core = (apic_id & field(~u32{0}, 0, topology.socket_bits())) >> topology.thread_bits();
+      return {apic_id, core | (topology.threads - 1) << 8, apic_id >> topology.socket_bits(), 0};
+    }
     case 0x80000021: {
       // SDM of AMD, APM 3 E.4.20: LFENCE always serialises; null selectors clear the base.
       constexpr u32 kLfenceSerialises = 1u << 2, kNullSelectorClearsBase = 1u << 6;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/types.h"
+#include "cpu/profile/topology.h"
 #include "mmu/tlb_geometry.h"
 
 namespace reprise::cpu {
@@ -40,6 +41,7 @@ struct CpuProfile {
   u8 physical_address_bits;
   mmu::TlbGeometry tlb;
   std::bitset<static_cast<std::size_t>(Feature::Count)> features;
+  Topology topology = {};  // of the machine that it is in
 
   /// CPUID leaf 1 EAX, and EDX at reset.
   u32 signature() const;

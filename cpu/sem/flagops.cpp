@@ -67,6 +67,12 @@ Status sem_sign_to_d(Cpu& cpu, const Insn&) {
 
 Status sem_hint(Cpu&, const Insn&) { return Status::Next; }
 
+/// A spin loop: others run sooner when there are others.
+Status sem_pause(Cpu& cpu, const Insn&) {
+  if (cpu.profile.topology.count() == 1) return Status::Next;
+  return --cpu.state.pauses_left == 0 ? Status::Stop : Status::Next;
+}
+
 Status sem_clflush(Cpu& cpu, const Insn& in) {
   u64 linear;
   if (!data_linear(cpu, in, 1, mmu::Access::Read, linear)) return Status::Fault;

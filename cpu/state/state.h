@@ -112,6 +112,9 @@ struct X87 {
 /// Why the vCPU does not execute instructions.
 enum class Activity : u8 { Running, Halted, WaitForSipi, Shutdown };
 
+/// So many PAUSEs of one turn say that it is spent on waiting.
+inline constexpr u32 kPausesOfATurn = 8;
+
 /// SMBASE after RESET. INIT leaves it alone. SDM 3C 31.11
 inline constexpr u32 kResetSmbase = 0x30000;
 
@@ -153,6 +156,7 @@ struct CpuState {
   // Level of A20M#, inverted: the MMU follows at the next boundary. No reset changes a pin.
   bool a20_pin = true;
   u32 smbase = kResetSmbase;
+  u32 pauses_left = kPausesOfATurn;  // that a processor which shares the host may execute before others have a turn
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
   // MSRs

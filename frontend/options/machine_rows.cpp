@@ -1,10 +1,8 @@
-// The machine: RAM, processor, ports, devices, what it starts from.
+// The machine: RAM, ports, devices, what it starts from.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "cpu/profile/cpu_model.h"
-#include "cpu/profile/cpu_names.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
@@ -24,24 +22,6 @@ void set_memory(RunDraft& draft, const Given& given) {
                                machine::kMinRamBytes / machine::kMiB, machine::kMaxRamBytes / machine::kGiB)};
   }
   draft.options.config.ram_bytes = bytes;
-}
-
-void set_cpus(RunDraft&, const Given& given) {
-  if (want_number(given) != 1)
-    throw BadValue{
-        fmt::format("{} {}: only one processor can run, so give --cpus 1", given.name, given.value)};
-}
-
-void set_cpu(RunDraft& draft, const Given& given) {
-  if (given.value == "help") {
-    draft.answer = cpu::cpu_model_help();
-    return;
-  }
-  const std::optional<std::string> nearest = cpu::with_nearest_model(given.value);
-  draft.options.config.cpu = want(given, cpu::parse_cpu_model(nearest.value_or(given.value)));
-  if (nearest)
-    draft.options.remarks.push_back(
-        fmt::format("{} {}: the nearest processor here is {}.", given.name, given.value, *nearest));
 }
 
 void set_serial(RunDraft& draft, const Given& given) {
@@ -91,8 +71,6 @@ void add_debug_exit(RunDraft& draft, const Given& given) {
       {.driver = "isa-debug-exit", .properties = {{"iobase", given.value}, {"iosize", "4"}}});
 }
 
-std::vector<WordsBehind> words_behind_cpu() { return {{"*", cpu::words_behind_model()}}; }
-
 std::vector<WordsBehind> words_behind_device() {
   std::vector<WordsBehind> out;
   for (const machine::DeviceRow* row : machine::device_rows())
@@ -106,21 +84,6 @@ constexpr RunOption kMachineRows[] = {
      .help = "RAM, for example 512M or 1.5G (default 512M)",
      .more = "A number alone counts MiB.",
      .set = set_memory},
-    {.name = "--cpus",
-     .value = "N",
-     .shown = Shown::SameLine,
-     .help = "processors, of which only 1 can run",
-     .words = "1",
-     .set = set_cpus},
-    {.name = "--cpu",
-     .value = "MODEL",
-     .help = "what the processor can do, for example x86-64-v2,+aes,tlb=512; --cpu help lists models",
-     .more = "MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd][,tlb=ENTRIES]; names of QEMU's lead to the "
-             "nearest. See "
-             "\"The processor\" in docs/command.md.",
-     .words = "default max x86-64 x86-64-v2 x86-64-v3 help",
-     .behind = words_behind_cpu,
-     .set = set_cpu},
     {.name = "--serial",
      .value = "TARGET",
      .help = "stdio (default), file:PATH or null; given twice, the second is COM2",

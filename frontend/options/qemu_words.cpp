@@ -20,7 +20,7 @@ constexpr QemuWord kQemuWords[] = {
     {" drive blockdev ", "give --disk FILE[,KEY=VALUE...]"},
     {" fda fdb ", "give --floppy FILE"},
     {" pflash ", "give --bios ovmf and --bios-vars FILE"},
-    {" smp ", "give --cpus 1, since only one processor can run"},
+    {" smp ", "give --cpus N,sockets=S,cores=C,threads=T"},
     {" accel enable-kvm no-kvm ", "leave it out, since the guest's code is always translated (--engine)"},
     {" machine M ", "leave it out, since there is one machine, a PC with an i440FX"},
     {" nographic curses display vga spice vnc sdl full-screen g ",

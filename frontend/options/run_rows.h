@@ -28,6 +28,7 @@ using RunOption = Option<RunDraft>;
 std::span<const RunOption> boot_rows();
 std::span<const RunOption> disk_rows();
 std::span<const RunOption> machine_rows();
+std::span<const RunOption> processor_rows();
 std::span<const RunOption> limit_rows();
 std::span<const RunOption> jit_rows();
 std::span<const RunOption> report_rows();

@@ -83,18 +83,31 @@ void JitEngine::prepare_host(Cpu& cpu) {
 
 void JitEngine::enter_mode(Cpu& cpu) {
   const mmu::View view = data_view(cpu.mode);
-  EnteredMode& entered = entered_[static_cast<unsigned>(view)];
-  if (noted_cpu_ != &cpu || entered.bits != cpu.mode.bits || entered.number == 0) [[unlikely]] {
+  EnteredMode& entered = runners_[runner_].entered[static_cast<unsigned>(view)];
+  if (entered.bits != cpu.mode.bits || entered.number == 0) [[unlikely]] {
     // Jump tables in the fetch TLBs are those of one mode for each view.
-    if (noted_cpu_ != &cpu) std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
-    if (noted_cpu_ != &cpu || entered.number != 0)
-      cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
-    noted_cpu_ = &cpu;
+    if (entered.number != 0) note_no_tables(cpu);
     entered = {cpu.mode.bits, jump_tables_.mode_number(cpu.mode)};
   }
   context_.mode_bits = cpu.mode.bits;
   context_.mode_number = entered.number;
   host_->enter_mode(context_, cpu.mode, view);
+}
+
+void JitEngine::set_runner(Cpu& cpu) {
+  context_.cpu = &cpu;
+  if (runner_ < runners_.size() && runners_[runner_].cpu == &cpu) [[likely]]
+    return;
+  const auto known = std::ranges::find(runners_, &cpu, &Runner::cpu);
+  runner_ = static_cast<std::size_t>(known - runners_.begin());
+  if (known != runners_.end()) return;
+  runners_.push_back({&cpu, {}});
+  note_no_tables(cpu);
+}
+
+/// Jumps of `cpu` into other pages come to this engine first.
+void JitEngine::note_no_tables(Cpu& cpu) {
+  cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
 }
 
 /// The block is what jumps to where the guest is now lead to.
@@ -115,7 +128,7 @@ bool JitEngine::forget_old_tables(Cpu& cpu) {
                       ran(cpu)))
     return false;
   const auto gone = jump_tables_.take_oldest();
-  cpu.mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  for (const Runner& runner : runners_) note_no_tables(*runner.cpu);
   for (const std::unique_ptr<Region>& region : live_) {
     const auto at = std::ranges::lower_bound(gone, region->jump_table, {},
                                              [](const auto& table) { return table->data(); });
@@ -136,11 +149,11 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
   const u64 target = state.retired + budget;
   cpu.extra_retired = 0;
   cpu.current = cpu.block_begin = nullptr;
-  context_.cpu = &cpu;
+  if (host_ != nullptr && !host_->prepared()) prepare_host(cpu);
+  set_runner(cpu);
   context_.target = target;
   context_.target_ns = cpu.bus.virtual_ns(target);
   context_.edge = nullptr;
-  if (host_ != nullptr && !host_->prepared()) prepare_host(cpu);
 
   bool interpret_next = false;
   bool jumped = false;  // generated code was left by a jump that is not an Edge
@@ -325,10 +338,12 @@ void JitEngine::drop_part(unsigned part) {
 }
 
 void JitEngine::drop_all_code() {
-  context_.cpu->mmu.set_fetch_notes(reinterpret_cast<u64>(&jump_tables_.empty()));
+  for (Runner& runner : runners_) {
+    note_no_tables(*runner.cpu);
+    std::ranges::fill(runner.entered, EnteredMode{});
+  }
   for (unsigned part = host_->parts(); part-- > 0;) drop_part(part);
   jump_tables_.clear();
-  std::fill(std::begin(entered_), std::end(entered_), EnteredMode{});
 }
 
 void JitEngine::add_counts(const Region& region, HostInsnsByWho& sums) {

@@ -113,13 +113,20 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   TranslationPace pace_;
   JumpTables jump_tables_;
   JitContext context_;
-  // The modes and the processor whose jump tables the fetch TLBs hold, by view. Number 0: none.
+  // The modes whose jump tables the fetch TLBs of a processor hold, by view. Number 0: none.
   struct EnteredMode {
     u32 bits = 0;
     u64 number = 0;  // JumpTables::mode_number
   };
-  const cpu::Cpu* noted_cpu_ = nullptr;
-  EnteredMode entered_[mmu::kViews];
+  struct Runner {
+    cpu::Cpu* cpu;
+    EnteredMode entered[mmu::kViews];
+  };
+  /// `cpu` is what runs from here on.
+  void set_runner(cpu::Cpu& cpu);
+  void note_no_tables(cpu::Cpu& cpu);
+  std::vector<Runner> runners_;  // every processor that came by
+  std::size_t runner_ = 0;       // the last one
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<Region>> live_;
   std::vector<std::unique_ptr<Region>> removed_;  // since the engine last looked for a block

@@ -96,6 +96,9 @@ bool cli(BlockEmitter& e, const Insn& in) {
 
 bool nothing(BlockEmitter&, const Insn&) { return true; }
 
+/// Where others could run, it may end the turn.
+bool pause(BlockEmitter& e, const Insn&) { return e.context.cpu.profile.topology.count() == 1; }
+
 struct MiscRow {
   Mnemonic mnemonic;
   bool (*emit)(BlockEmitter& e, const Insn& in);
@@ -114,7 +117,7 @@ constexpr MiscRow kRows[] = {
     {Mnemonic::RDFSBASE, read_segment_base<cpu::FS>},
     {Mnemonic::RDGSBASE, read_segment_base<cpu::GS>},
     {Mnemonic::NOP, nothing},
-    {Mnemonic::PAUSE, nothing},
+    {Mnemonic::PAUSE, pause},
     {Mnemonic::SERIALIZE, nothing},
     {Mnemonic::LFENCE, nothing},
     {Mnemonic::MFENCE, nothing},

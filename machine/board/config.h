@@ -8,6 +8,7 @@
 #include "common/types.h"
 #include "cpu/profile/cpuid.h"
 #include "jit/jit_options.h"
+#include "machine/board/schedule.h"
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
 #include "machine/plug/device_config.h"
@@ -22,15 +23,14 @@ enum class ClockMode : u8 { Free, Paced };
 
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
-  unsigned cpus = 1;
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
-  cpu::CpuProfile cpu = cpu::default_profile();
+  cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;             // no part of what the guest sees
   u64 seed = 1;                    // of RDRAND and RDSEED
-  u64 schedule_seed = 1;           // of the lengths of the processors' turns
+  Schedule schedule;               // of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   bool reboot = true;              // RESET starts firmware again; else it ends the run
 };

@@ -19,7 +19,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
       memory_(ram.bytes()),
       phys_map_(ram),
-      processors_(config.cpus, config.schedule_seed),
+      engines_(config, code_pages_, control),
+      processors_(config.cpu.topology.count(), config.schedule),
       scheduler_(processors_, [this] { processors_.request_stop(); }),
       debug_log_(log),
       intr_wire_([this](unsigned, bool level) {
@@ -76,7 +77,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       services_(board_services(config, backends)) {
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
-  for (unsigned i = 0; i < config.cpus; ++i) {
+  for (unsigned i = 0; i < config.cpu.topology.count(); ++i) {
     processors_.add(std::make_unique<Processor>(processor_socket(), i, config, derive_seed(config.seed, i)));
   }
   apic_bus_.attach(ioapic_);
@@ -96,7 +97,7 @@ ProcessorSocket Pc::processor_socket() {
           .pic = pic_,
           .phys_map = phys_map_,
           .code_pages = code_pages_,
-          .control = control_,
+          .engines = engines_,
           .log = log_};
 }
 
@@ -163,7 +164,7 @@ void Pc::serialize(Archive& archive) {
 
 void Pc::state_replaced() {
   if (variables_) variables_->keep_loaded();
-  for (const auto& processor : processors_) processor->engine->state_replaced();
+  engines_.state_replaced();
 }
 
 std::string Pc::dump() {

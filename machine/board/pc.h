@@ -147,6 +147,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   DebugLog& debug_log() { return debug_log_; }
   Processors& processors() { return processors_; }
   const Processors& processors() const { return processors_; }
+  const Engines& engines() const { return engines_; }
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
   const devices::Vga& vga() const { return vga_; }
@@ -263,6 +264,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
+  Engines engines_;
   devices::PioBus ports_;
   Processors processors_;
   Scheduler scheduler_;

@@ -26,11 +26,20 @@ u64 cpuid_digest(const cpu::CpuProfile& profile) {
   return digest;
 }
 
+std::string schedule_line(const Schedule& schedule) {
+  if (schedule.policy == Schedule::Policy::Pct)
+    return fmt::format("schedule pct {} {} seed {}", schedule.depth, schedule.length, schedule.seed);
+  return fmt::format("schedule turns {} to {} seed {}", schedule.shortest, schedule.longest, schedule.seed);
+}
+
 }  // namespace
 
 std::vector<std::string> Pc::shape() {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("processors {}", processors_.count()));
+  const cpu::Topology& topology = processors_.boot().cpu.profile.topology;
+  lines.push_back(fmt::format("processors {} of {} cores with {} threads", processors_.count(), topology.cores,
+                              topology.threads));
+  if (processors_.count() != 1) lines.push_back(schedule_line(processors_.schedule()));
   lines.push_back(fmt::format("cpuid {:016x}", cpuid_digest(processors_.boot().cpu.profile)));
   const mmu::TlbGeometry& tlb = processors_.boot().cpu.profile.tlb;
   lines.push_back(fmt::format("tlb sets {} and {} spaces {}", tlb.sets, tlb.large_sets, tlb.spaces));

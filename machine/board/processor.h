@@ -12,9 +12,9 @@
 #include "devices/irq/apic.h"
 #include "devices/irq/lapic.h"
 #include "machine/board/config.h"
+#include "machine/board/engines.h"
 #include "machine/board/traced_mmio.h"
 #include "machine/clock/scheduler.h"
-#include "machine/lockstep/lockstep_engine.h"
 #include "mmu/phys_map.h"
 
 namespace reprise::machine {
@@ -39,7 +39,7 @@ struct ProcessorSocket {
   devices::ExtIntSource& pic;
   mmu::PhysMap& phys_map;
   mmu::CodePages& code_pages;
-  MachineControl& control;
+  Engines& engines;
   const Log& log;
 };
 
@@ -81,7 +81,6 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   cpu::Activity after_reset() const {
     return index_ == 0 ? cpu::Activity::Running : cpu::Activity::WaitForSipi;
   }
-  std::unique_ptr<cpu::Engine> new_engine(const MachineConfig& config);
 
   const ProcessorSocket socket_;
   const unsigned index_;
@@ -93,9 +92,8 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   std::optional<TracedMmio> traced_lapic_;  // if --trace mmio asks for it
 
  public:
-  std::unique_ptr<LockstepTap> tap;  // nullptr: the engine runs alone
+  const std::unique_ptr<Tap> tap;  // nullptr: the engine runs alone
   cpu::Cpu cpu;
-  std::unique_ptr<cpu::Engine> engine;
   cpu::Vcpu vcpu;
 };
 

@@ -11,18 +11,22 @@ using cpu::VcpuExit;
 
 VcpuExit Processors::run(u64 budget) {
   const u64 end = retired_now() + budget;
-  const auto wants = [this](unsigned index) { return all_[index]->vcpu.runnable(); };
   for (;;) {
     const u64 position = retired_now();
-    if (turns_.left(position) == 0) turns_.pass(position, wants);
+    if (turns_.left(position) == 0) pass();
     const VcpuExit exit = running().vcpu.run(std::min(end - position, turns_.left(position)));
     switch (exit) {
       case VcpuExit::Budget:
         if (retired_now() >= end) return exit;
         break;
+      case VcpuExit::Pausing:
+        turns_.waits(true);
+        pass();
+        break;
       case VcpuExit::Halted:
       case VcpuExit::WaitForSipi:
-        if (!turns_.pass(retired_now(), wants)) return exit;
+        turns_.waits(false);
+        if (!pass()) return exit;
         break;
       case VcpuExit::Shutdown:
       case VcpuExit::Attention: return exit;
@@ -30,10 +34,18 @@ VcpuExit Processors::run(u64 budget) {
   }
 }
 
-u64 Processors::retired_now() const {
-  u64 total = 0;
-  for (const auto& processor : all_) total += processor->cpu.retired_now();
-  return total;
+u64 Processors::wanting() const {
+  u64 wanting = 0;
+  for (unsigned i = 0; i < count(); ++i) wanting |= u64{all_[i]->vcpu.runnable()} << i;
+  return wanting;
+}
+
+bool Processors::pass() {
+  const u64 position = retired_now();
+  if (!turns_.pass(position, wanting())) return false;
+  others_retired_ = position - running().cpu.retired_now();
+  running().cpu.state.pauses_left = cpu::kPausesOfATurn;
+  return true;
 }
 
 bool Processors::interruptible() const {
@@ -49,12 +61,6 @@ unsigned Processors::highest_cpl() const {
   return highest;
 }
 
-std::string Processors::failure() const {
-  for (const auto& processor : all_)
-    if (std::string why = processor->engine->failure(); !why.empty()) return why;
-  return {};
-}
-
 void Processors::serialize(Archive& archive) {
   turns_.serialize(archive);
   for (const auto& processor : all_) {
@@ -67,6 +73,10 @@ void Processors::serialize(Archive& archive) {
     }
     processor->cpu.state_replaced();
   }
+  if (!archive.loading()) return;
+  others_retired_ = 0;
+  for (const auto& processor : all_)
+    if (processor->index() != turns_.current()) others_retired_ += processor->cpu.state.retired;
 }
 
 void Processors::serialize_mmus(Archive& archive) {

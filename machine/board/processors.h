@@ -14,8 +14,7 @@ namespace reprise::machine {
 class Processors final : public RetiredCounter {
  public:
   /// There will be `count`, at least 1.
-  Processors(unsigned count, u64 schedule_seed)
-      : turns_(count, VcpuTurns::Policy::RoundRobin, schedule_seed) {}
+  Processors(unsigned count, const Schedule& schedule) : turns_(count, schedule) {}
   /// During construction of the board only.
   void add(std::unique_ptr<Processor> processor) { all_.push_back(std::move(processor)); }
 
@@ -30,6 +29,7 @@ class Processors final : public RetiredCounter {
   /// The one whose turn it is, and its index.
   Processor& running() { return *all_[turns_.current()]; }
   unsigned running_index() const { return turns_.current(); }
+  const Schedule& schedule() const { return turns_.schedule(); }
 
   /// Lets them retire at most `budget` instructions together; ends as Vcpu::run() of the one that ran last does. Halted
   /// and WaitForSipi: none of them has anything to do.
@@ -40,13 +40,13 @@ class Processors final : public RetiredCounter {
   }
 
   /// Instructions that all of them have retired before the current one.
-  u64 retired_now() const override;
+  u64 retired_now() const override {
+    return all_.empty() ? 0 : others_retired_ + all_[turns_.current()]->cpu.retired_now();
+  }
   /// Does one of them wait for an interrupt that it would take?
   bool interruptible() const;
   /// The least privilege with which one of them runs.
   unsigned highest_cpl() const;
-  /// What an engine has to say about why the run must end; empty: nothing.
-  std::string failure() const;
 
   /// Their turns and states; their local APICs are devices.
   void serialize(Archive& archive);
@@ -54,8 +54,14 @@ class Processors final : public RetiredCounter {
   void serialize_mmus(Archive& archive);
 
  private:
+  /// Bit i: processor i could run.
+  u64 wanting() const;
+  /// The next one that could run gets a turn; false when none could.
+  bool pass();
+
   std::vector<std::unique_ptr<Processor>> all_;
   VcpuTurns turns_;
+  u64 others_retired_ = 0;  // by all but the running one
 };
 
 }  // namespace reprise::machine

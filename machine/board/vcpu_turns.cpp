@@ -1,12 +1,25 @@
 #include "machine/board/vcpu_turns.h"
 
+#include <algorithm>
+#include <bit>
+#include <functional>
+
 #include "machine/plug/seeds.h"
 
 namespace reprise::machine {
 
-VcpuTurns::VcpuTurns(unsigned processors, Policy policy, u64 seed)
-    : processors_(processors), policy_(policy), random_(seed) {
-  begin(0, 0);
+VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
+    : processors_(processors), schedule_(schedule), random_(schedule.seed) {
+  if (processors == 1) return;
+  if (schedule.policy == Schedule::Policy::RoundRobin) {
+    pass(0, 1);
+    return;
+  }
+  for (unsigned i = 0; i < processors; ++i) priorities_.push_back(i);
+  for (unsigned i = processors; i > 1; --i) std::swap(priorities_[i - 1], priorities_[draw() % i]);
+  for (u64 i = 1; i < schedule.depth; ++i) changes_.push_back(draw() % schedule.length);
+  std::ranges::sort(changes_, std::greater());
+  end_ = kPctLook;
 }
 
 u64 VcpuTurns::left(u64 position) const {
@@ -14,19 +27,66 @@ u64 VcpuTurns::left(u64 position) const {
   return position < end_ ? end_ - position : 0;
 }
 
-void VcpuTurns::begin(unsigned processor, u64 position) {
-  current_ = processor;
-  if (processors_ != 1) end_ = position + kShortestTurn + draw() % (kLongestTurn - kShortestTurn + 1);
+unsigned VcpuTurns::next_in_turn(u64 wanting) const {
+  const u64 behind = current_ == 63 ? 0 : wanting >> (current_ + 1) << (current_ + 1);
+  return static_cast<unsigned>(std::countr_zero(behind != 0 ? behind : wanting));
+}
+
+unsigned VcpuTurns::most_urgent(u64 wanting) const {
+  unsigned best = processors_;
+  for (unsigned i = 0; i < processors_; ++i) {
+    if ((wanting >> i & 1) != 0 && (best == processors_ || priorities_[i] > priorities_[best])) best = i;
+  }
+  return best;
+}
+
+bool VcpuTurns::pass(u64 position, u64 wanting) {
+  if (wanting == 0) return false;
+  if (processors_ == 1) return true;
+  if (schedule_.policy == Schedule::Policy::RoundRobin) {
+    current_ = next_in_turn(wanting);
+    end_ = position + schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
+    return true;
+  }
+  const bool others = (wanting & ~(u64{1} << current_)) != 0;
+  if (!others) since_ = position;
+  bool falls = position - since_ >= kPctBound;
+  for (; !changes_.empty() && changes_.back() <= position; changes_.pop_back()) falls = true;
+  if (falls) fall(current_);
+  const unsigned next = most_urgent(wanting);
+  if (next != current_ || falls) since_ = position;
+  current_ = next;
+  end_ = position + kPctLook;
+  if (!changes_.empty()) end_ = std::min(end_, changes_.back());
+  return true;
+}
+
+void VcpuTurns::waits(bool by_pausing) {
+  if (processors_ == 1 || schedule_.policy != Schedule::Policy::Pct) return;
+  if (by_pausing) fall(current_);
 }
 
 u64 VcpuTurns::draw() { return derive_seed(random_++, 0); }
 
 void VcpuTurns::serialize(Archive& archive) {
   archive.tag("turns");
-  archive.at_most(policy_, Policy::RoundRobin);
   archive.value(random_);
   archive.at_most(current_, processors_ - 1);
   archive.value(end_);
+  archive.value(since_);
+  archive.value(lowest_);
+  const std::size_t processors = priorities_.size();
+  archive.value(priorities_, processors);
+  if (priorities_.size() != processors) {
+    priorities_.resize(processors);
+    archive.fail();
+  }
+  archive.value(changes_, schedule_.depth);
+  constexpr i64 kImpossible = i64{-1} << 62;
+  if (lowest_ < kImpossible || lowest_ > 0) {
+    lowest_ = 0;
+    archive.fail();
+  }
 }
 
 }  // namespace reprise::machine

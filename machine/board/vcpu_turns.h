@@ -2,56 +2,62 @@
 // the number of instructions that all of them have retired, and a turn ends at a position.
 //
 // State of the machine: the guest sees who came first.
+//
+// PCT, "probabilistic concurrency testing" (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): of the processors
+// that want to run, the one of the highest priority does. Priorities are drawn at first; at each of depth - 1 drawn
+// positions the running one falls below all others. A bug that takes `depth` ordered events is hit with a probability of
+// at least 1 / (processors * length^(depth - 1)), whatever else the guest does. Since guests wait for each other by
+// spinning, one that says so by PAUSE, and one that did not stop by itself for long, fall below the others, too.
 #pragma once
 
-#include <concepts>
+#include <vector>
 
 #include "common/archive.h"
 #include "common/types.h"
+#include "machine/board/schedule.h"
 
 namespace reprise::machine {
 
 class VcpuTurns {
  public:
-  enum class Policy : u8 {
-    RoundRobin,  // in the order of the processors, for turns of drawn lengths
-  };
   static constexpr u64 kNever = ~u64{0};
-  /// Instructions of a turn.
-  static constexpr u64 kShortestTurn = 1'000;
-  static constexpr u64 kLongestTurn = 20'000;
+  /// Pct: a processor that wants to run again is looked at so often, in instructions.
+  static constexpr u64 kPctLook = 1'000;
+  /// Pct: so many instructions without a pause are too many, as long as others want to run.
+  static constexpr u64 kPctBound = 2'000'000;
 
-  /// The first of `processors`, at least 1, begins. All random numbers come from `seed`.
-  VcpuTurns(unsigned processors, Policy policy, u64 seed);
+  /// The first of `processors`, from 1 to 64, begins.
+  VcpuTurns(unsigned processors, const Schedule& schedule);
 
+  const Schedule& schedule() const { return schedule_; }
   unsigned current() const { return current_; }
   /// How many instructions are left of its turn at `position`; kNever when there is nobody else.
   u64 left(u64 position) const;
 
-  /// The next processor that `wants` (index) to run, the current one last, gets a turn from `position` on. False when
-  /// none does: nothing changes.
-  template <std::predicate<unsigned> Wants>
-  bool pass(u64 position, Wants wants) {
-    for (unsigned i = 1; i <= processors_; ++i) {
-      const unsigned next = (current_ + i) % processors_;
-      if (!wants(next)) continue;
-      begin(next, position);
-      return true;
-    }
-    return false;
-  }
+  /// Whoever is next of those that want to run (`wanting`: bit i for processor i) gets a turn from `position` on. None
+  /// does: false, and nothing changes.
+  bool pass(u64 position, u64 wanting);
+  /// The current one waits for others: halted, or by PAUSE. Before pass().
+  void waits(bool by_pausing);
 
   void serialize(Archive& archive);
 
  private:
-  void begin(unsigned processor, u64 position);
+  unsigned next_in_turn(u64 wanting) const;
+  unsigned most_urgent(u64 wanting) const;
+  void fall(unsigned processor) { priorities_[processor] = --lowest_; }
   u64 draw();
 
   const unsigned processors_;
-  Policy policy_;
+  const Schedule schedule_;
   u64 random_;
   unsigned current_ = 0;
   u64 end_ = 0;  // of the turn: a position
+  // Pct
+  std::vector<i64> priorities_;  // by processor, all different
+  i64 lowest_ = 0;
+  std::vector<u64> changes_;  // positions, the last one comes first
+  u64 since_ = 0;             // when the current one began to run without waiting: a position
 };
 
 }  // namespace reprise::machine

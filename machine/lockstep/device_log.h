@@ -54,8 +54,9 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
  public:
   enum class Mode : u8 { Record, Replay };
 
-  Tap(Mode mode, cpu::CpuBus& bus, InterruptSource& interrupts, std::vector<DeviceEvent>& log)
-      : mode_(mode), bus_(bus), interrupts_(interrupts), log_(log) {}
+  /// `next`: the first event of `log` that was not replayed. Taps of several processors that take turns share both.
+  Tap(Mode mode, cpu::CpuBus& bus, InterruptSource& interrupts, std::vector<DeviceEvent>& log, std::size_t& next)
+      : mode_(mode), bus_(bus), interrupts_(interrupts), log_(log), next_(next) {}
   /// Once, before anything else: whose tap it is.
   void attach(cpu::Cpu& cpu) { cpu_ = &cpu; }
 
@@ -108,8 +109,8 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   cpu::CpuBus& bus_;
   InterruptSource& interrupts_;
   std::vector<DeviceEvent>& log_;
+  std::size_t& next_;
   cpu::Cpu* cpu_ = nullptr;
-  std::size_t next_ = 0;
   bool interrupt_pending_ = false;
   std::string difference_;
 };

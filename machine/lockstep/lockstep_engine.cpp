@@ -50,77 +50,77 @@ void forget_resume_flag(CpuState& state) { state.rflags &= ~cpu::kRflagsRf; }
 
 /// The second processor.
 struct LockstepEngine::Shadow {
-  Shadow(const Cpu& real, LockstepTap& real_tap, std::unique_ptr<mmu::Ram> ram_block, u32 max_block_insns)
-      : ram(std::move(ram_block)),
-        map(*ram),
-        tap(Tap::Mode::Replay, real_tap.tap, real_tap.tap, real_tap.log),
-        processor(tap, tap, map, code_pages, real.profile, log),
-        interp(real.profile, code_pages, max_block_insns) {
+  Shadow(LockstepRoom& room, const Cpu& real, Tap& real_tap)
+      : tap(Tap::Mode::Replay, real_tap, real_tap, room.log, room.next_second),
+        processor(tap, tap, room.second->map, room.second->code_pages, real.profile, room.second->log) {
     tap.attach(processor);
-    map.set_tap(&tap);
     processor.apic_id = real.apic_id;
   }
 
-  std::unique_ptr<mmu::Ram> ram;
-  mmu::PhysMap map;
-  mmu::CodePages code_pages;
-  Log log;
   Tap tap;
   Cpu processor;
-  cpu::InterpEngine interp;
-  u64 map_version = ~u64{0};
 };
 
-LockstepEngine::LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, Cpu& cpu,
-                               LockstepTap& tap, MachineControl& control)
-    : make_tested_(std::move(make_tested)),
-      options_(options),
-      cpu_(cpu),
-      tap_(tap),
-      control_(control),
-      tested_(make_tested_(options)),
-      random_(options.lockstep_seed * 0x9e37'79b9'7f4a'7c15 + 1) {
-  tap_.tap.attach(cpu);
+u64 LockstepRoom::slice() {
+  random ^= random << 13;
+  random ^= random >> 7;
+  random ^= random << 17;
+  constexpr u64 kLongest[8] = {8, 64, 1000, 1000, 6000, 6000, 6000, 60000};
+  return 1 + (random >> 8) % kLongest[random & 7];
 }
 
-LockstepEngine::~LockstepEngine() {
-  if (shadow_ != nullptr) cpu_.mmu.phys_map().set_tap(nullptr);
+LockstepEngine::LockstepEngine(LockstepRoom& room, Cpu& cpu, Tap& tap) : room_(room), cpu_(cpu), tap_(tap) {
+  tap_.attach(cpu);
+  room_.engines.push_back(this);
 }
 
-/// The first time: everything that was loaded into the machine is copied.
+LockstepEngine::~LockstepEngine() = default;
+
+/// The first time: a second processor, and for the first of them its memory.
 void LockstepEngine::start() {
+  if (room_.second == nullptr) copy_memory();
+  shadow_ = std::make_unique<Shadow>(room_, cpu_, tap_);
+  shadow_->processor.mmu.adopt_second_level(cpu_.mmu.second_level());
+  flushes_apart_ = ~u64{0};
+  adopt_map();
+}
+
+/// Everything that was loaded into the machine.
+void LockstepEngine::copy_memory() {
   const mmu::Ram& ram = cpu_.mmu.phys_map().ram();
   Result<std::unique_ptr<mmu::Ram>> copy = mmu::Ram::create(ram.bytes());
   CHECK(copy.ok());
-  shadow_ = std::make_unique<Shadow>(cpu_, tap_, copy.take(), options_.max_block_insns);
+  room_.second =
+      std::make_unique<LockstepRoom::SecondMachine>(copy.take(), cpu_.profile, room_.options.max_block_insns);
   for (u64 at = 0; at < ram.bytes(); at += kPageBytes) {
     const u8* page = ram.host() + at;
     const bool zero = std::all_of(page, page + kPageBytes, [](u8 byte) { return byte == 0; });
-    if (!zero) std::memcpy(shadow_->ram->host() + at, page, kPageBytes);
+    if (!zero) std::memcpy(room_.second->ram->host() + at, page, kPageBytes);
   }
-  shadow_->processor.mmu.adopt_second_level(cpu_.mmu.second_level());
-  base_pages_.emplace(ram.bytes());
-  cpu_.mmu.phys_map().set_tap(&tap_.tap);
-  tap_.log.clear();
-  flushes_apart_ = ~u64{0};
+  room_.base_pages.emplace(ram.bytes());
+  room_.log.clear();
+  room_.next_second = 0;
 }
 
 void LockstepEngine::flush() {
-  tested_->flush();
-  if (shadow_ != nullptr) shadow_->interp.flush();
+  room_.tested->flush();
+  if (room_.second != nullptr) room_.second->interp.flush();
 }
 
 /// The next run() begins with another copy of memory.
 void LockstepEngine::state_replaced() {
-  tested_->state_replaced();
-  pending_event_.reset();
-  if (shadow_ == nullptr) return;
+  room_.tested->state_replaced();
   cpu_.mmu.phys_map().set_tap(nullptr);
-  shadow_.reset();
+  for (LockstepEngine* engine : room_.engines) {
+    engine->pending_event_.reset();
+    engine->shadow_.reset();
+  }
+  room_.second.reset();
 }
 
 void LockstepEngine::delivering(Cpu& cpu, const cpu::Fault& event) {
-  if (shadow_ == nullptr || !report_.empty()) return;
+  if (room_.second == nullptr || !room_.report.empty()) return;
+  if (shadow_ == nullptr) start();
   deliver_pending();
   state_before_event_ = cpu.state;
   pending_event_ = event;
@@ -129,6 +129,7 @@ void LockstepEngine::delivering(Cpu& cpu, const cpu::Fault& event) {
 void LockstepEngine::deliver_pending() {
   if (!pending_event_) return;
   Cpu& shadow = shadow_->processor;
+  room_.second->map.set_tap(&shadow_->tap);
   shadow_->tap.replay_ram_writes();
   shadow.state = state_before_event_;
   shadow.sync_mode();
@@ -137,10 +138,11 @@ void LockstepEngine::deliver_pending() {
   pending_event_.reset();
 }
 
-/// What happened to the machine since the last slice, outside of the engine.
+/// What happened to the machine since the last slice, outside of the engine. The others wrote memory, too, when they
+/// took events and did not run since.
 void LockstepEngine::follow_outside() {
   Cpu& shadow = shadow_->processor;
-  deliver_pending();
+  for (LockstepEngine* engine : room_.engines) engine->deliver_pending();
   shadow_->tap.replay_ram_writes();
   forget_events();
   adopt_map();
@@ -154,14 +156,14 @@ void LockstepEngine::adopt_map() {
   Cpu& shadow = shadow_->processor;
   mmu::PhysMap& map = cpu_.mmu.phys_map();
   const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
-  if (apart == flushes_apart_ && map.version() == shadow_->map_version) return;
+  if (apart == flushes_apart_ && map.version() == room_.second->map_version) return;
   shadow.mmu.set_local_page(cpu_.mmu.local_page());
-  if (map.version() != shadow_->map_version || cpu_.mmu.smram() != shadow.mmu.smram()) {
+  if (map.version() != room_.second->map_version || cpu_.mmu.smram() != shadow.mmu.smram()) {
     // The same addresses may mean other memory, and its own code pages heard nothing of it.
-    shadow_->map.mirror(map);
-    shadow_->map_version = map.version();
+    room_.second->map.mirror(map);
+    room_.second->map_version = map.version();
     shadow.mmu.set_smram(cpu_.mmu.smram());
-    shadow_->interp.flush();
+    room_.second->interp.flush();
   }
   shadow.state = cpu_.state;
   shadow.mmu.restore_paging(cpu_.mmu.context(), cpu_.mmu.a20_enabled());
@@ -172,16 +174,8 @@ void LockstepEngine::adopt_map() {
 }
 
 void LockstepEngine::forget_events() {
-  tap_.log.clear();
-  shadow_->tap.rewind(0, tap_.tap.interrupt_pending());
-}
-
-u64 LockstepEngine::slice() {
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
-  constexpr u64 kLongest[8] = {8, 64, 1000, 1000, 6000, 6000, 6000, 60000};
-  return 1 + (random_ >> 8) % kLongest[random_ & 7];
+  room_.log.clear();
+  shadow_->tap.rewind(0, tap_.interrupt_pending());
 }
 
 void LockstepEngine::begin_slice() {
@@ -191,7 +185,7 @@ void LockstepEngine::begin_slice() {
            cpu_.mmu.a20_enabled(),
            cpu_.single_step,
            cpu_.stop_requested,
-           tap_.tap.interrupt_pending(),
+           tap_.interrupt_pending(),
            0};
   shadow_->processor.single_step = cpu_.single_step;
   shadow_->processor.stop_requested = cpu_.stop_requested;
@@ -203,37 +197,39 @@ void LockstepEngine::begin_slice() {
 
 /// Both memories are as they are at the base. What is written from now on is known.
 void LockstepEngine::mark_base() {
-  base_pages_->clear();
+  room_.base_pages->clear();
   forget_writes();
 }
 
 void LockstepEngine::forget_writes() {
-  real_epoch_ = cpu_.mmu.phys_map().ram().end_epoch();
-  shadow_epoch_ = shadow_->ram->end_epoch();
+  room_.real_epoch = cpu_.mmu.phys_map().ram().end_epoch();
+  room_.second_epoch = room_.second->ram->end_epoch();
 }
 
 /// The real processor has run since the base and the shadow has not.
 void LockstepEngine::keep_base_pages() {
   cpu_.mmu.phys_map().ram().for_each_written_since(
-      real_epoch_, [&](u64 page) { base_pages_->keep(page, shadow_->ram->host() + page * kPageBytes); });
+      room_.real_epoch, [&](u64 page) { room_.base_pages->keep(page, room_.second->ram->host() + page * kPageBytes); });
 }
 
 RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
-  if (!report_.empty()) return tested_->run(cpu, budget);
+  if (!room_.report.empty()) return room_.tested->run(cpu, budget);
   if (shadow_ == nullptr) start();
+  cpu_.mmu.phys_map().set_tap(&tap_);
   follow_outside();
+  room_.second->map.set_tap(&shadow_->tap);
   const u64 target = cpu.state.retired + budget;
   for (;;) {
     begin_slice();
-    const RunExit exit = tested_->run(cpu, std::min(slice(), target - cpu.state.retired));
+    const RunExit exit = room_.tested->run(cpu, std::min(room_.slice(), target - cpu.state.retired));
     keep_base_pages();
     const u64 instructions = cpu.state.retired - base_.state.retired;
-    ++slices_;
-    instructions_ += instructions;
+    ++room_.slices;
+    room_.instructions += instructions;
     const std::string difference = follow(exit);
     if (!difference.empty()) {
       investigate(difference, instructions + (exit == RunExit::Fault ? 1 : 0));
-      control_.request(MachineRequest::EnginesDiffer, 0);
+      room_.control.request(MachineRequest::EnginesDiffer, 0);
       return RunExit::Event;
     }
     adopt_map();
@@ -249,7 +245,7 @@ std::string LockstepEngine::follow(RunExit exit) {
   const u64 target = cpu_.state.retired;
   RunExit shadow_exit = RunExit::Budget;
   while (state.retired < target && !ends_with_fault(shadow_exit)) {
-    shadow_exit = shadow_->interp.run(shadow, target - state.retired);
+    shadow_exit = room_.second->interp.run(shadow, target - state.retired);
     if (state.retired == target || ends_with_fault(shadow_exit)) break;
     // With breakpoints set a store into code stops an engine, which depends on what it has decoded.
     if ((state.dr7 & 0xff) == 0 && !cpu::pass_boundary(shadow)) {
@@ -262,7 +258,7 @@ std::string LockstepEngine::follow(RunExit exit) {
     // The shadow's budget ended at the instruction before, where the engine went on.
     (void)cpu::pass_boundary(shadow);
     forget_resume_flag(shadow.state);
-    shadow_exit = shadow_->interp.run(shadow, 1);
+    shadow_exit = room_.second->interp.run(shadow, 1);
   }
   return compare(exit, shadow_exit);
 }
@@ -275,7 +271,7 @@ std::string LockstepEngine::compare(RunExit exit, RunExit shadow_exit) {
     return fmt::format("access to a device: the interpreter made {}", tap.difference());
   if (!tap.at_end()) {
     return fmt::format("access to a device that the interpreter does not make: {}",
-                       tap_.log[tap.replayed()].text());
+                       room_.log[tap.replayed()].text());
   }
   const bool faults = ends_with_fault(exit) || ends_with_fault(shadow_exit);
   if (faults && (exit != shadow_exit || !same_fault(cpu_.fault, shadow.fault))) {
@@ -293,7 +289,7 @@ std::string LockstepEngine::compare(RunExit exit, RunExit shadow_exit) {
     return fmt::format("the engine's mode key is {:#x} instead of {:#x}", cpu_.mode.bits, shadow.mode.bits);
   // When a device has changed what lies at an address, the real MMU alone has been flushed: adopt_map() follows.
   const u64 apart = cpu_.mmu.stats().flushes_all - shadow.mmu.stats().flushes_all;
-  const bool map_changed = !tap_.log.empty() && apart != flushes_apart_;
+  const bool map_changed = !room_.log.empty() && apart != flushes_apart_;
   if (!map_changed && cpu_.mmu.second_level().history() != shadow.mmu.second_level().history())
     return compare_tlbs();
   return compare_pages();
@@ -330,9 +326,9 @@ std::string LockstepEngine::compare_pages() {
   std::string text;
   const mmu::Ram& real_ram = cpu_.mmu.phys_map().ram();
   const u8* const real = real_ram.host();
-  const u8* const other = shadow_->ram->host();
+  const u8* const other = room_.second->ram->host();
   const auto compare_page = [&](u64 page) {
-    ++pages_compared_;
+    ++room_.pages_compared;
     const u64 at = page * kPageBytes;
     if (std::memcmp(real + at, other + at, kPageBytes) == 0) return;
     unsigned shown = 0;
@@ -341,12 +337,12 @@ std::string LockstepEngine::compare_pages() {
       if (one == two) continue;
       ++shown;
       text += fmt::format("  physical {:#x}  {:016x}  {:016x}\n",
-                          shadow_->map.phys_of_ram(at + i).value_or(0), one, two);
+                          room_.second->map.phys_of_ram(at + i).value_or(0), one, two);
     }
   };
-  real_ram.for_each_written_since(real_epoch_, compare_page);
-  shadow_->ram->for_each_written_since(shadow_epoch_, [&](u64 page) {
-    if (!real_ram.written_since(real_epoch_, page * kPageBytes)) compare_page(page);
+  real_ram.for_each_written_since(room_.real_epoch, compare_page);
+  room_.second->ram->for_each_written_since(room_.second_epoch, [&](u64 page) {
+    if (!real_ram.written_since(room_.real_epoch, page * kPageBytes)) compare_page(page);
   });
   return text.empty() ? text : fmt::format("memory (engine, interpreter):\n{}", text);
 }
@@ -383,17 +379,17 @@ void LockstepEngine::roll_back() {
   mmu::Ram& real_ram = cpu_.mmu.phys_map().ram();
   const auto put_back = [&](u64 page) {
     // Only the shadow wrote what is not kept: the real page is as it was.
-    const u8* const before = base_pages_->find(page);
+    const u8* const before = room_.base_pages->find(page);
     const u8* const bytes = before != nullptr ? before : real_ram.host() + page * kPageBytes;
     put_page(cpu_, page, bytes);
     put_page(shadow_->processor, page, bytes);
   };
-  real_ram.for_each_written_since(real_epoch_, put_back);
-  shadow_->ram->for_each_written_since(shadow_epoch_, put_back);
+  real_ram.for_each_written_since(room_.real_epoch, put_back);
+  room_.second->ram->for_each_written_since(room_.second_epoch, put_back);
   restore(cpu_);
   restore(shadow_->processor);
   forget_writes();
-  tap_.tap.rewind(base_.events, base_.interrupt_pending);
+  tap_.rewind(base_.events, base_.interrupt_pending);
   shadow_->tap.rewind(base_.events, base_.interrupt_pending);
 }
 
@@ -410,13 +406,13 @@ std::string LockstepEngine::attempt(cpu::Engine& engine, u64 instructions) {
     standstills += cpu_.state.retired == before ? 1 : 0;
   }
   keep_base_pages();
-  if (!tap_.tap.difference().empty()) return fmt::format("access to a device: {}", tap_.tap.difference());
+  if (!tap_.difference().empty()) return fmt::format("access to a device: {}", tap_.difference());
   // What the interpreter does beyond is none of the engine's.
-  std::vector<DeviceEvent> beyond(tap_.log.begin() + static_cast<std::ptrdiff_t>(tap_.tap.replayed()),
-                                  tap_.log.end());
-  tap_.log.resize(tap_.tap.replayed());
+  std::vector<DeviceEvent> beyond(room_.log.begin() + static_cast<std::ptrdiff_t>(tap_.replayed()),
+                                  room_.log.end());
+  room_.log.resize(tap_.replayed());
   std::string difference = follow(exit);
-  tap_.log.insert(tap_.log.end(), beyond.begin(), beyond.end());
+  room_.log.insert(room_.log.end(), beyond.begin(), beyond.end());
   return difference;
 }
 
@@ -427,7 +423,7 @@ std::vector<LockstepEngine::Step> LockstepEngine::trace(u64 instructions) {
   for (u64 i = 0; i < instructions; ++i) {
     forget_resume_flag(shadow.state);
     steps.push_back({shadow.state.rip, cpu::fetch_linear(shadow)});
-    if (ends_with_fault(shadow_->interp.run(shadow, 1))) break;
+    if (ends_with_fault(room_.second->interp.run(shadow, 1))) break;
   }
   return steps;
 }
@@ -438,10 +434,10 @@ void LockstepEngine::advance_base(u64 instructions) {
   roll_back();
   for (u64 i = 0; i < instructions; ++i) {
     forget_resume_flag(shadow.state);
-    (void)shadow_->interp.run(shadow, 1);
+    (void)room_.second->interp.run(shadow, 1);
   }
-  shadow_->ram->for_each_written_since(
-      shadow_epoch_, [&](u64 page) { put_page(cpu_, page, shadow_->ram->host() + page * kPageBytes); });
+  room_.second->ram->for_each_written_since(
+      room_.second_epoch, [&](u64 page) { put_page(cpu_, page, room_.second->ram->host() + page * kPageBytes); });
   mark_base();
   base_ = {shadow.state,
            shadow.mmu.context(),
@@ -465,7 +461,7 @@ std::string LockstepEngine::disassembly(const std::vector<Step>& steps, std::siz
     for (u64 k = 0; k < 15; ++k) {
       u64 phys = 0;
       if (!shadow.mmu.peek_translate(steps[i].linear + k, phys)) break;
-      const u8* host = shadow_->map.find(phys).host;
+      const u8* host = room_.second->map.find(phys).host;
       if (host == nullptr) break;
       bytes.push_back(*host);
     }
@@ -476,20 +472,20 @@ std::string LockstepEngine::disassembly(const std::vector<Step>& steps, std::siz
 }
 
 void LockstepEngine::investigate(const std::string& difference, u64 instructions) {
-  tap_.tap.set_mode(Tap::Mode::Replay);
+  tap_.set_mode(Tap::Mode::Replay);
   search(difference, instructions);
-  tap_.tap.set_mode(Tap::Mode::Record);
+  tap_.set_mode(Tap::Mode::Record);
 }
 
 void LockstepEngine::search(const std::string& difference, u64 instructions) {
   const u64 first = base_.state.retired;
-  report_ = fmt::format(
+  room_.report = fmt::format(
       "the engines differ between instructions {} and {} (--lockstep-seed {})\nat the end of the slice: {}\n",
-      first, first + instructions, options_.lockstep_seed, difference);
+      first, first + instructions, room_.options.lockstep_seed, difference);
 
-  if (attempt(*tested_, instructions).empty()) {
+  if (attempt(*room_.tested, instructions).empty()) {
     const std::vector<Step> steps = trace(instructions);
-    report_ += fmt::format(
+    room_.report += fmt::format(
         "It does not happen again from the beginning of the slice with empty TLBs: look for stale "
         "translations or "
         "tags.\nThe interpreter's last instructions:\n{}",
@@ -500,9 +496,9 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
   u64 right = 0, wrong = instructions;
   while (wrong - right > 1) {
     const u64 middle = right + (wrong - right) / 2;
-    (attempt(*tested_, middle).empty() ? right : wrong) = middle;
+    (attempt(*room_.tested, middle).empty() ? right : wrong) = middle;
   }
-  const std::string at_block = attempt(*tested_, wrong);
+  const std::string at_block = attempt(*room_.tested, wrong);
   const std::vector<Step> steps = trace(wrong);
 
   // The straight run of instructions that ends with the last.
@@ -513,14 +509,14 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
     if (distance == 0 || distance > 15 || !same_page) break;
     --begin;
   }
-  report_ += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong,
+  room_.report += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong,
                          at_block, disassembly(steps, begin));
 
   advance_base(begin);
   const std::size_t count = steps.size() - begin;
   std::string dump;
   for (std::size_t length = 1; length <= count; ++length) {
-    jit::JitOptions options = options_;
+    jit::JitOptions options = room_.options;
     options.max_block_insns = static_cast<u32>(length);
     options.threshold = 1;
     options.code_cache_bytes = jit::JitOptions::kMinCodeCacheBytes;
@@ -530,20 +526,20 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
     options.dump_sink = [&dump](std::string_view text) { dump += text; };
     options.perf_map = false;
     dump.clear();
-    retired_engines_.push_back(make_tested_(options));
-    const std::string wrong_here = attempt(*retired_engines_.back(), length);
+    room_.retired_engines.push_back(room_.make_tested(options));
+    const std::string wrong_here = attempt(*room_.retired_engines.back(), length);
     if (wrong_here.empty()) continue;
     const std::vector<Step> culprit = {steps[begin + length - 1]};
-    report_ +=
+    room_.report +=
         fmt::format("The first wrong instruction:\n{}{}\n{}", disassembly(culprit, 0), wrong_here, dump);
     return;
   }
-  report_ += "In blocks that are cut off earlier every instruction is right.\n" + dump;
+  room_.report += "In blocks that are cut off earlier every instruction is right.\n" + dump;
 }
 
-std::string LockstepEngine::stats() const {
-  return fmt::format("lockstep: {} slices, {} instructions, {} pages compared\n{}", slices_, instructions_,
-                     pages_compared_, tested_->stats());
+std::string LockstepRoom::stats() const {
+  return fmt::format("lockstep: {} slices, {} instructions, {} pages compared\n", slices, instructions,
+                     pages_compared);
 }
 
 }  // namespace reprise::machine

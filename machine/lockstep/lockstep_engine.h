@@ -5,43 +5,30 @@
 // second processor gets the answers from the record, so devices see each access once. Events are delivered on
 // both. At the first difference both go back to the beginning of the slice, and halving finds the first
 // instruction that goes wrong.
+//
+// Several processors have an engine each and share the room: one engine under test, one second memory.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 
-#include "cpu/engine/interp_engine.h"
-#include "jit/jit_options.h"
-#include "machine/lockstep/base_pages.h"
-#include "machine/lockstep/device_log.h"
+#include "machine/lockstep/lockstep_room.h"
 
 namespace reprise::machine {
 
-/// What stands between a processor and the board. Constructed before the processor.
-struct LockstepTap {
-  LockstepTap(cpu::CpuBus& bus, InterruptSource& interrupts) : tap(Tap::Mode::Record, bus, interrupts, log) {}
-  std::vector<DeviceEvent> log;
-  Tap tap;
-};
-
 class LockstepEngine final : public cpu::Engine {
  public:
-  using MakeTested = std::function<std::unique_ptr<cpu::Engine>(const jit::JitOptions& options)>;
-
-  /// `cpu` was built on `tap`. All outlive the engine.
-  LockstepEngine(MakeTested make_tested, const jit::JitOptions& options, cpu::Cpu& cpu, LockstepTap& tap,
-                 MachineControl& control);
+  /// `cpu` was built on `tap`, which records into the room's log. All outlive the engine.
+  LockstepEngine(LockstepRoom& room, cpu::Cpu& cpu, Tap& tap);
   ~LockstepEngine() override;
 
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override;
   void delivering(cpu::Cpu& cpu, const cpu::Fault& event) override;
   void flush() override;
   void state_replaced() override;
-  const cpu::BlockCache& cache() const override { return tested_->cache(); }
-  std::string stats() const override;
+  const cpu::BlockCache& cache() const override { return room_.tested->cache(); }
   /// Empty while the engines agree; else the report, its first line one sentence.
-  std::string failure() const override { return report_; }
+  std::string failure() const override { return room_.report; }
 
  private:
   struct Shadow;
@@ -61,6 +48,7 @@ class LockstepEngine final : public cpu::Engine {
   };
 
   void start();
+  void copy_memory();
   void follow_outside();
   void forget_events();
   void deliver_pending();
@@ -69,7 +57,6 @@ class LockstepEngine final : public cpu::Engine {
   void mark_base();
   void forget_writes();
   void keep_base_pages();
-  u64 slice();
 
   /// Lets the shadow run what the real processor did since they were equal. Empty: no difference.
   std::string follow(cpu::RunExit exit);
@@ -88,27 +75,15 @@ class LockstepEngine final : public cpu::Engine {
   void advance_base(u64 instructions);
   std::string disassembly(const std::vector<Step>& steps, std::size_t from) const;
 
-  MakeTested make_tested_;
-  const jit::JitOptions options_;
+  LockstepRoom& room_;
   cpu::Cpu& cpu_;
-  LockstepTap& tap_;
-  MachineControl& control_;
-  std::unique_ptr<cpu::Engine> tested_;
-  std::vector<std::unique_ptr<cpu::Engine>> retired_engines_;  // code listeners cannot leave
+  Tap& tap_;
   std::unique_ptr<Shadow> shadow_;
-  std::optional<BasePages> base_pages_;
-  u64 real_epoch_ = 0;    // of the real memory, and of the shadow's: what was written later was written since
-  u64 shadow_epoch_ = 0;  // the base
   Base base_;
   mmu::SecondLevelTlb base_tlb_;  // of both, at the base
   std::optional<cpu::Fault> pending_event_;
   cpu::CpuState state_before_event_;
   u64 flushes_apart_ = 0;  // flushes of the real MMU beyond those of the shadow's
-  u64 random_;
-  u64 slices_ = 0;
-  u64 instructions_ = 0;
-  u64 pages_compared_ = 0;
-  std::string report_;
 };
 
 }  // namespace reprise::machine

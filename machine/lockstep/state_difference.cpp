@@ -40,6 +40,7 @@ std::vector<Named> list(const cpu::CpuState& state) {
   add("in_smm", state.in_smm), add("smi_pending", state.smi_pending), add("smbase", state.smbase);
   add("init_pending", state.init_pending), add("sipi_pending", state.sipi_pending);
   add("a20_pin", state.a20_pin);
+  add("pauses_left", state.pauses_left);
   add("pending_debug", state.pending_debug);
   for (unsigned i = 0; i < 16; ++i)
     for (unsigned lane = 0; lane < 4; ++lane)

@@ -174,8 +174,8 @@ Outcome info_stats(Machine& machine, const Arguments&) {
          {"page_crossings", mmu.page_crossings},
          {"code_page_stores", mmu.code_page_stores},
          {"stores_beside_code", mmu.stores_beside_code},
-         {"blocks", processor->engine->cache().blocks()},
-         {"blocks_invalidated", processor->engine->cache().invalidations()}});
+         {"blocks", machine.pc().engines().cache().blocks()},
+         {"blocks_invalidated", machine.pc().engines().cache().invalidations()}});
   }
   answer.json = {{"instructions", so_far.retired},
                  {"virtual_ns", so_far.virtual_ns},

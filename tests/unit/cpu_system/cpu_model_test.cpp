@@ -54,6 +54,37 @@ TEST(CpuModel, AbsentFeaturesVanishFromCpuid) {
   EXPECT_EQ(leaf(profile("-xsavec,-xsaves"), 0xd, 1).ebx, 0u);
 }
 
+TEST(CpuModel, LeavesTellTheTopology) {
+  CpuProfile intel = profile("default,vendor=intel");
+  EXPECT_EQ(leaf(intel, 1).ebx >> 16 & 0xff, 1u);
+  EXPECT_EQ(leaf(intel, 1).edx >> 28 & 1, 0u);
+  EXPECT_EQ(leaf(intel, 4, 3).eax >> 14, 0u);
+  intel.topology = {.sockets = 2, .cores = 3, .threads = 2};
+  EXPECT_EQ(leaf(intel, 1).ebx >> 16 & 0xff, 8u) << "APIC ids of a package";
+  EXPECT_EQ(leaf(intel, 1).edx >> 28 & 1, 1u);
+  EXPECT_EQ(leaf(intel, 4, 0).eax >> 14 & 0xfff, 1u) << "a core shares its first level";
+  EXPECT_EQ(leaf(intel, 4, 3).eax >> 14 & 0xfff, 7u) << "a package shares its last";
+  EXPECT_EQ(leaf(intel, 4, 0).eax >> 26, 3u);
+  for (const u32 number : {0xbu, 0x1fu}) {
+    EXPECT_EQ(leaf(intel, number, 0).eax, 1u);
+    EXPECT_EQ(leaf(intel, number, 0).ebx, 2u);
+    EXPECT_EQ(leaf(intel, number, 1).eax, 3u);
+    EXPECT_EQ(leaf(intel, number, 1).ebx, 6u);
+    EXPECT_EQ(leaf(intel, number, 2).ecx, 2u) << "no further level";
+    EXPECT_EQ(cpuid(intel, CpuState{}, {.id = 13}, number, 0).edx, 13u);
+  }
+  CpuProfile amd = profile("default,vendor=amd");
+  amd.topology = intel.topology;
+  EXPECT_EQ(leaf(amd, 0x8000'0001).ecx >> 1 & 1, 1u);
+  EXPECT_EQ(leaf(amd, 0x8000'0008).ecx, 5u | 3u << 12);
+  EXPECT_EQ(leaf(amd, 0x8000'001d, 0).eax >> 14 & 0xfff, 1u);
+  EXPECT_EQ(leaf(amd, 0x8000'001d, 3).eax >> 14 & 0xfff, 5u);
+  const CpuidResult last = cpuid(amd, CpuState{}, {.id = 13}, 0x8000'001e, 0);
+  EXPECT_EQ(last.eax, 13u);
+  EXPECT_EQ(last.ebx, 2u | 1u << 8) << "core 2, of two threads";
+  EXPECT_EQ(last.ecx, 1u) << "in the second package";
+}
+
 TEST(CpuModel, ImpossibleSetsAreRefused) {
   EXPECT_EQ(problem("x86-64,+ssse3"), "ssse3 needs sse3: add +sse3, or -ssse3");
   EXPECT_EQ(problem("default,-pcid"), "invpcid needs pcid: add +pcid, or -invpcid");

@@ -48,6 +48,26 @@ TEST(Options, Processors) {
   EXPECT_EQ(std::get<EarlyExit>(help).exit_code, 0);
 }
 
+TEST(Options, ProcessorsAndTheirSchedule) {
+  const auto topology = [](const char* value) { return parsed({"--cpus", value}).config.cpu.topology; };
+  EXPECT_EQ(topology("6"), (cpu::Topology{1, 6, 1}));
+  EXPECT_EQ(topology("4,sockets=2"), (cpu::Topology{2, 2, 1}));
+  EXPECT_EQ(topology("8,threads=2"), (cpu::Topology{1, 4, 2}));
+  EXPECT_EQ(topology("8,sockets=1,cores=2,threads=4"), (cpu::Topology{1, 2, 4}));
+  EXPECT_EQ(topology("8,cores=2"), (cpu::Topology{4, 2, 1}));
+  const RunOptions both = parsed({"--cpus", "2", "--cpu", "x86-64-v2", "--sched-seed", "9", "--quantum", "100-200"});
+  EXPECT_EQ(both.config.cpu.name, "x86-64-v2");
+  EXPECT_EQ(both.config.cpu.topology.count(), 2u);
+  EXPECT_EQ(both.config.schedule.seed, 9u);
+  EXPECT_EQ(both.config.schedule.shortest, 100u);
+  EXPECT_EQ(both.config.schedule.longest, 200u);
+  EXPECT_EQ(parsed({"--quantum", "70"}).config.schedule.longest, 70u);
+  const machine::Schedule pct = parsed({"--schedule", "pct:4,5000000"}).config.schedule;
+  EXPECT_EQ(pct.policy, machine::Schedule::Policy::Pct);
+  EXPECT_EQ(pct.depth, 4u);
+  EXPECT_EQ(pct.length, 5'000'000u);
+}
+
 TEST(Options, EveryOptionArrives) {
   const RunOptions options = parsed({"--initrd",
                                      "initrd.img",
@@ -165,7 +185,18 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
             std::string::npos);
   EXPECT_NE(refused({"--log", "disk,loud:info"}).find("'loud' is no category"), std::string::npos);
   EXPECT_NE(refused({"--memory"}).find("--memory"), std::string::npos);
-  EXPECT_NE(refused({"--cpus", "2"}).find("only one processor"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "0"}).find("not between 1 and 64"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "65"}).find("not between 1 and 64"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "many"}).find("--cpus 'many'"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "4,cores=3"}).find("1 sockets of 3 cores with 1 threads are 3 processors, not 4"),
+            std::string::npos);
+  EXPECT_NE(refused({"--cpus", "4,dies=2"}).find("'dies=2'"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "4,cores=2,cores=2"}).find("cores= twice"), std::string::npos);
+  EXPECT_NE(refused({"--cpus", "4,threads="}).find("'threads='"), std::string::npos);
+  EXPECT_NE(refused({"--quantum", "9-3"}).find("'9-3'"), std::string::npos);
+  EXPECT_NE(refused({"--quantum", "long"}).find("'long'"), std::string::npos);
+  EXPECT_NE(refused({"--schedule", "pct:3"}).find("pct:DEPTH,LENGTH"), std::string::npos);
+  EXPECT_NE(refused({"--schedule", "pct:0,5"}).find("the depth is from 1"), std::string::npos);
   EXPECT_NE(refused({"--serial", "stdio", "--serial", "stdio"}).find("twice"), std::string::npos);
   EXPECT_NE(refused({"--hash-every", "0"}).find("--hash-every 0"), std::string::npos);
   EXPECT_NE(refused({"--trace", "pio,everything"}).find("everything"), std::string::npos);

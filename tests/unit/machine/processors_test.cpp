@@ -24,8 +24,8 @@ constexpr u64 kCounters = 0x2000;  // a dword each
 struct ProcessorsTest : testing::Test {
   static MachineConfig two(u64 schedule_seed) {
     MachineConfig config;
-    config.cpus = 2;
-    config.schedule_seed = schedule_seed;
+    config.cpu.topology.cores = 2;
+    config.schedule.seed = schedule_seed;
     return config;
   }
   struct Board {
@@ -113,6 +113,36 @@ TEST_F(ProcessorsTest, AHaltedOneGivesItsTurnAway) {
   EXPECT_EQ(board.pc.processors().run(100'000), cpu::VcpuExit::Budget);
   EXPECT_GE(board.counter(1), 49'900u);
   EXPECT_EQ(board.pc.processors().running().index(), 1u);
+}
+
+TEST_F(ProcessorsTest, OneThatPausesGivesItsTurnAway) {
+  static constexpr u64 kBudget = 1'000'000;
+  const auto counted = [](std::span<const u8> waiting) {
+    Board board(two(1));
+    board.start(0, waiting);
+    board.count(1);
+    EXPECT_EQ(board.pc.processors().run(kBudget), cpu::VcpuExit::Budget);
+    EXPECT_EQ(board.pc.processors().retired_now(), kBudget);
+    return board.counter(1);
+  };
+  const u8 spin[] = {0xeb, 0xfe};              // jmp back
+  const u8 pause[] = {0xf3, 0x90, 0xeb, 0xfc};  // pause; jmp back
+  EXPECT_LT(counted(spin), kBudget / 3);
+  EXPECT_GT(counted(pause), kBudget * 49 / 100) << "two instructions count once";
+
+  Board alone(two(1));
+  alone.start(0, pause);
+  EXPECT_EQ(alone.pc.processors().run(kBudget), cpu::VcpuExit::Budget) << "with nobody to wait for";
+  EXPECT_EQ(alone.pc.processors().retired_now(), kBudget);
+}
+
+TEST_F(ProcessorsTest, ApicIdsFollowTheTopology) {
+  MachineConfig config;
+  config.cpu.topology = {.sockets = 2, .cores = 3, .threads = 2};
+  Board board(config);
+  const u32 ids[] = {0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13};
+  ASSERT_EQ(board.pc.processors().count(), std::size(ids));
+  for (unsigned i = 0; i < std::size(ids); ++i) EXPECT_EQ(board.read(i, kId), ids[i] << 24);
 }
 
 TEST_F(ProcessorsTest, ASaveInTheMiddleOfATurnGoesOnAlike) {

@@ -8,46 +8,49 @@
 namespace reprise::machine {
 namespace {
 
-constexpr auto kAll = [](unsigned) { return true; };
+Schedule seeded(u64 seed) { return {.seed = seed}; }
+Schedule pct(u64 seed, u64 depth, u64 length) {
+  return {.policy = Schedule::Policy::Pct, .seed = seed, .depth = depth, .length = length};
+}
 
 TEST(VcpuTurns, ALoneProcessorNeverEndsItsTurn) {
-  VcpuTurns turns(1, VcpuTurns::Policy::RoundRobin, 1);
+  VcpuTurns turns(1, seeded(1));
   EXPECT_EQ(turns.left(~u64{0} - 1), VcpuTurns::kNever);
-  EXPECT_TRUE(turns.pass(5, kAll));
+  EXPECT_TRUE(turns.pass(5, 1));
   EXPECT_EQ(turns.current(), 0u);
   EXPECT_EQ(turns.left(5), VcpuTurns::kNever);
 }
 
 TEST(VcpuTurns, TurnsGoRoundAndAreAsLongAsPromised) {
-  VcpuTurns turns(3, VcpuTurns::Policy::RoundRobin, 1);
+  VcpuTurns turns(3, seeded(1));
   u64 position = 0;
   std::vector<u64> lengths;
   for (unsigned i = 0; i < 300; ++i) {
     EXPECT_EQ(turns.current(), i % 3);
     const u64 length = turns.left(position);
-    EXPECT_GE(length, VcpuTurns::kShortestTurn);
-    EXPECT_LE(length, VcpuTurns::kLongestTurn);
+    EXPECT_GE(length, Schedule().shortest);
+    EXPECT_LE(length, Schedule().longest);
     EXPECT_EQ(turns.left(position + 1), length - 1);
     EXPECT_EQ(turns.left(position + length), 0u);
     EXPECT_EQ(turns.left(position + length + 7), 0u);
     lengths.push_back(length);
     position += length;
-    ASSERT_TRUE(turns.pass(position, kAll));
+    ASSERT_TRUE(turns.pass(position, 0b111));
   }
   std::ranges::sort(lengths);
-  EXPECT_LT(lengths.front(), 3'000u);
-  EXPECT_GT(lengths.back(), 18'000u);
+  EXPECT_LT(lengths.front(), 6'000u);
+  EXPECT_GT(lengths.back(), 48'000u);
 }
 
 TEST(VcpuTurns, OneThatWaitsIsLeftOut) {
-  VcpuTurns turns(3, VcpuTurns::Policy::RoundRobin, 1);
-  ASSERT_TRUE(turns.pass(10, [](unsigned i) { return i != 1; }));
+  VcpuTurns turns(3, seeded(1));
+  ASSERT_TRUE(turns.pass(10, 0b101));
   EXPECT_EQ(turns.current(), 2u);
-  ASSERT_TRUE(turns.pass(20, [](unsigned i) { return i == 2; }));
+  ASSERT_TRUE(turns.pass(20, 0b100));
   EXPECT_EQ(turns.current(), 2u) << "there is nobody else: another turn";
-  EXPECT_GE(turns.left(20), VcpuTurns::kShortestTurn);
+  EXPECT_GE(turns.left(20), Schedule().shortest);
   const u64 left = turns.left(21);
-  EXPECT_FALSE(turns.pass(21, [](unsigned) { return false; }));
+  EXPECT_FALSE(turns.pass(21, 0));
   EXPECT_EQ(turns.current(), 2u);
   EXPECT_EQ(turns.left(21), left);
 }
@@ -56,19 +59,19 @@ TEST(VcpuTurns, TheSeedDecidesAndASaveGoesOnAlike) {
   const auto lengths = [](VcpuTurns& turns) {
     std::vector<u64> all;
     for (u64 position = 1'000'000; all.size() < 20; position += all.back()) {
-      turns.pass(position, kAll);
+      turns.pass(position, 0b11);
       all.push_back(turns.left(position));
     }
     return all;
   };
-  VcpuTurns one(2, VcpuTurns::Policy::RoundRobin, 7);
-  VcpuTurns same(2, VcpuTurns::Policy::RoundRobin, 7);
-  VcpuTurns other(2, VcpuTurns::Policy::RoundRobin, 8);
+  VcpuTurns one(2, seeded(7));
+  VcpuTurns same(2, seeded(7));
+  VcpuTurns other(2, seeded(8));
   const std::vector<u64> first = lengths(one);
   EXPECT_EQ(first, lengths(same));
   EXPECT_NE(first, lengths(other));
 
-  one.pass(5, kAll);
+  one.pass(5, 0b11);
   Archive saved;
   one.serialize(saved);
   Archive load(saved.bytes());
@@ -77,6 +80,68 @@ TEST(VcpuTurns, TheSeedDecidesAndASaveGoesOnAlike) {
   EXPECT_EQ(other.current(), one.current());
   EXPECT_EQ(other.left(6), one.left(6));
   EXPECT_EQ(lengths(other), lengths(one));
+}
+
+TEST(VcpuTurns, TheLastOfSixtyFourHasItsTurn) {
+  VcpuTurns turns(64, seeded(1));
+  ASSERT_TRUE(turns.pass(1, u64{1} << 63));
+  EXPECT_EQ(turns.current(), 63u);
+  ASSERT_TRUE(turns.pass(2, ~u64{0}));
+  EXPECT_EQ(turns.current(), 0u);
+}
+
+TEST(VcpuTurns, TheMostUrgentRunsUntilItWaits) {
+  VcpuTurns turns(3, pct(1, 1, 1'000'000));
+  turns.pass(0, 0b111);
+  const unsigned first = turns.current();
+  u64 position = 0;
+  for (unsigned i = 0; i < 100; ++i) {
+    EXPECT_LE(turns.left(position), VcpuTurns::kPctLook);
+    position += turns.left(position);
+    turns.pass(position, 0b111);
+    EXPECT_EQ(turns.current(), first);
+  }
+  turns.waits(true);
+  turns.pass(position, 0b111);
+  const unsigned second = turns.current();
+  EXPECT_NE(second, first);
+  turns.pass(position, 0b111 & ~(1u << second));
+  const unsigned third = turns.current();
+  EXPECT_NE(third, first) << "one that paused is behind all others";
+  turns.pass(position, 0b111);
+  EXPECT_EQ(turns.current(), second) << "back from its wait";
+}
+
+TEST(VcpuTurns, PrioritiesChangeAtDrawnPositionsOnly) {
+  constexpr u64 kLength = 1'000'000;
+  const auto changes = [](u64 seed) {
+    VcpuTurns turns(2, pct(seed, 3, kLength));
+    turns.pass(0, 0b11);
+    std::vector<u64> positions;
+    for (u64 position = 0; position < kLength;) {
+      position += turns.left(position);
+      const unsigned before = turns.current();
+      turns.pass(position, 0b11);
+      if (turns.current() != before) positions.push_back(position);
+    }
+    return positions;
+  };
+  EXPECT_EQ(changes(1).size(), 2u);
+  EXPECT_EQ(changes(1), changes(1));
+  EXPECT_NE(changes(1), changes(2));
+}
+
+TEST(VcpuTurns, OneThatNeverWaitsFallsBehindAfterTheBound) {
+  VcpuTurns turns(2, pct(1, 1, 1'000'000));
+  turns.pass(0, 0b11);
+  const unsigned first = turns.current();
+  u64 position = 0;
+  while (turns.current() == first && position < 10 * VcpuTurns::kPctBound) {
+    position += turns.left(position);
+    turns.pass(position, 0b11);
+  }
+  EXPECT_GE(position, VcpuTurns::kPctBound);
+  EXPECT_LE(position, VcpuTurns::kPctBound + VcpuTurns::kPctLook);
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// Schedule: how the turns of several processors are dealt out. Part of what a run is.
+#pragma once
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+struct Schedule {
+  enum class Policy : u8 {
+    RoundRobin,  // in the order of the processors, for turns of drawn lengths
+    Pct,         // the one with the highest of random priorities runs: to find races
+  };
+  Policy policy = Policy::RoundRobin;
+  u64 seed = 1;  // all random numbers of the schedule come from it
+  // RoundRobin: instructions of a turn, 1 <= shortest <= longest.
+  u64 shortest = 5'000;
+  u64 longest = 50'000;
+  // Pct: the priorities change `depth` - 1 times, at random instructions of the first `length`; both at least 1.
+  u64 depth = 3;
+  u64 length = 1'000'000'000;
+};
+
+}  // namespace reprise::machine
