@@ -17,12 +17,13 @@ std::string Machine::stats(const RunResult& result) {
       result.retired, static_cast<double>(result.retired) / seconds / 1e6,
       static_cast<double>(result.virtual_ns) / 1e9, static_cast<double>(result.idle_ns) / 1e9, result.wall_s);
   const cpu::BlockCache& cache = pc_.engines().cache();
-  text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(), cache.invalidations(),
-                      cache.revivals());
+  text += fmt::format("blocks {}, invalidated {}, of which revived {}\n", cache.blocks(),
+                      cache.invalidations(), cache.revivals());
   text += pc_.engines().stats();
   for (const auto& processor : pc_.processors()) {
     if (pc_.processors().count() != 1)
-      text += fmt::format("processor {}: instructions {}\n", processor->index(), processor->cpu.state.retired);
+      text +=
+          fmt::format("processor {}: instructions {}\n", processor->index(), processor->cpu.state.retired);
     const mmu::MmuStats& mmu = processor->cpu.mmu.stats();
     text += fmt::format(
         "first-level TLB misses: read {}, write {}, fetch {}; second-level hits {}; page walks {}; page "

@@ -24,7 +24,8 @@ struct Topology {
   }
   /// That of processor `index`, below count(): threads first, then cores. At most 127 for kMaxProcessors.
   constexpr u32 apic_id(unsigned index) const {
-    return (index / per_socket()) << socket_bits() | (index / threads % cores) << thread_bits() | index % threads;
+    return (index / per_socket()) << socket_bits() | (index / threads % cores) << thread_bits() |
+           index % threads;
   }
 
   bool operator==(const Topology&) const = default;

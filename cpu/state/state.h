@@ -156,7 +156,8 @@ struct CpuState {
   // Level of A20M#, inverted: the MMU follows at the next boundary. No reset changes a pin.
   bool a20_pin = true;
   u32 smbase = kResetSmbase;
-  u32 pauses_left = kPausesOfATurn;  // that a processor which shares the host may execute before others have a turn
+  u32 pauses_left =
+      kPausesOfATurn;     // that a processor which shares the host may execute before others have a turn
   u64 pending_debug = 0;  // DR6 bits of debug traps to be delivered at this instruction boundary
 
   // MSRs

@@ -27,13 +27,14 @@ void set_cpus(RunDraft& draft, const Given& given) {
     const std::string_view key = word.substr(0, word.find('='));
     const auto level = std::ranges::find(kLevels, key);
     if (level == std::end(kLevels))
-      throw BadValue{fmt::format("{} '{}': '{}' is none of sockets=, cores=, threads=", given.name, given.value, word)};
+      throw BadValue{
+          fmt::format("{} '{}': '{}' is none of sockets=, cores=, threads=", given.name, given.value, word)};
     std::optional<u64>& number = numbers[level - kLevels];
     if (number) throw BadValue{fmt::format("{} '{}' has {}= twice", given.name, given.value, key)};
     number = parse_number(word.substr(std::min(word.size(), key.size() + 1)));
     if (!number || *number < 1 || *number > cpu::kMaxProcessors)
-      throw BadValue{
-          fmt::format("{} '{}': '{}' is not a number from 1 to {}", given.name, given.value, word, cpu::kMaxProcessors)};
+      throw BadValue{fmt::format("{} '{}': '{}' is not a number from 1 to {}", given.name, given.value, word,
+                                 cpu::kMaxProcessors)};
   }
   auto& [sockets, cores, threads] = numbers;
   const auto rest = [&](std::optional<u64> one, std::optional<u64> other) {
@@ -43,8 +44,9 @@ void set_cpus(RunDraft& draft, const Given& given) {
   if (!sockets) sockets = rest(cores, threads);
   if (!threads) threads = rest(sockets, cores);
   if (*sockets * *cores * *threads != *count) {
-    throw BadValue{fmt::format("{} '{}': {} sockets of {} cores with {} threads are {} processors, not {}", given.name,
-                               given.value, *sockets, *cores, *threads, *sockets * *cores * *threads, *count)};
+    throw BadValue{fmt::format("{} '{}': {} sockets of {} cores with {} threads are {} processors, not {}",
+                               given.name, given.value, *sockets, *cores, *threads,
+                               *sockets * *cores * *threads, *count)};
   }
   draft.options.config.cpu.topology = {.sockets = static_cast<unsigned>(*sockets),
                                        .cores = static_cast<unsigned>(*cores),
@@ -77,7 +79,8 @@ void set_quantum(RunDraft& draft, const Given& given) {
   constexpr u64 kMost = 1'000'000'000;
   if (!shortest || !longest) throw is_not(given, "a number of instructions such as 10000 or 5000-50000");
   if (*shortest < 1 || *longest < *shortest || *longest > kMost)
-    throw BadValue{fmt::format("{} '{}': turns are of 1 to {} instructions, the shorter bound first", given.name, text, kMost)};
+    throw BadValue{fmt::format("{} '{}': turns are of 1 to {} instructions, the shorter bound first",
+                               given.name, text, kMost)};
   draft.options.config.schedule.shortest = *shortest;
   draft.options.config.schedule.longest = *longest;
 }
@@ -99,8 +102,8 @@ void set_schedule(RunDraft& draft, const Given& given) {
   constexpr u64 kMaxDepth = 1000;
   constexpr u64 kMaxLength = 1'000'000'000'000'000;
   if (*depth < 1 || *depth > kMaxDepth || *length < 1 || *length > kMaxLength)
-    throw BadValue{fmt::format("{} '{}': the depth is from 1 to {}, the length from 1 to {} instructions", given.name, text,
-                               kMaxDepth, kMaxLength)};
+    throw BadValue{fmt::format("{} '{}': the depth is from 1 to {}, the length from 1 to {} instructions",
+                               given.name, text, kMaxDepth, kMaxLength)};
   schedule.policy = Schedule::Policy::Pct;
   schedule.depth = *depth;
   schedule.length = *length;

@@ -5,7 +5,8 @@
 namespace reprise::machine {
 
 Engines::Engines(const MachineConfig& config, mmu::CodePages& code_pages, MachineControl& control) {
-  const auto make = [&code_pages, kind = config.engine, profile = &config.cpu](const jit::JitOptions& options) {
+  const auto make = [&code_pages, kind = config.engine,
+                     profile = &config.cpu](const jit::JitOptions& options) {
     return make_engine(kind, options, *profile, code_pages);
   };
   if (config.engine == EngineKind::Lockstep)

@@ -27,8 +27,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
         if (processors_.count() != 0) processors_.boot().lapic.set_irq(0, level);
       }),
       smi_wire_([this](unsigned, bool level) {
-        if (!level) return;
-        for (const auto& processor : processors_) processor->smi();
+        // As firmware for QEMU's PC expects: it sets up no other processor for SMM.
+        if (level) processors_.boot().smi();
       }),
       a20_wire_([this](unsigned source, bool level) { set_a20(source, level); }),
       rtc_alarm_wire_([this](unsigned, bool level) { acpi_pm_.set_rtc_alarm(level); }),

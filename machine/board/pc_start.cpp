@@ -48,6 +48,13 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   cpu::Cpu& cpu = processors_.boot().cpu;
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();
+  // Firmware sets up all processors alike, which INIT leaves. SDM 3A 11.11.5
+  for (const auto& processor : processors_) {
+    cpu::CpuState& state = processor->cpu.state;
+    state.mtrr_def_type = cpu.state.mtrr_def_type;
+    std::ranges::copy(cpu.state.mtrr_fixed, state.mtrr_fixed);
+    std::ranges::copy(cpu.state.mtrr_phys, state.mtrr_phys);
+  }
   enter_virtual_wire_mode();
   configure_chipset();
   fill_fw_cfg(

@@ -7,7 +7,9 @@ namespace reprise::machine {
 Processor::Processor(ProcessorSocket socket, unsigned index, const MachineConfig& config, u64 rng_seed)
     : socket_(socket),
       index_(index),
-      lapic({.apic_id = config.cpu.topology.apic_id(index), .bootstrap = index == 0, .phys_bits = config.cpu.physical_address_bits},
+      lapic({.apic_id = config.cpu.topology.apic_id(index),
+             .bootstrap = index == 0,
+             .phys_bits = config.cpu.physical_address_bits},
             socket.scheduler, socket.apic_bus, *this, socket.pic),
       tap(socket.engines.make_tap(*this, lapic)),
       cpu(tap ? *tap : static_cast<cpu::CpuBus&>(*this), tap ? *tap : static_cast<InterruptSource&>(lapic),

@@ -55,7 +55,8 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   enum class Mode : u8 { Record, Replay };
 
   /// `next`: the first event of `log` that was not replayed. Taps of several processors that take turns share both.
-  Tap(Mode mode, cpu::CpuBus& bus, InterruptSource& interrupts, std::vector<DeviceEvent>& log, std::size_t& next)
+  Tap(Mode mode, cpu::CpuBus& bus, InterruptSource& interrupts, std::vector<DeviceEvent>& log,
+      std::size_t& next)
       : mode_(mode), bus_(bus), interrupts_(interrupts), log_(log), next_(next) {}
   /// Once, before anything else: whose tap it is.
   void attach(cpu::Cpu& cpu) { cpu_ = &cpu; }

@@ -208,8 +208,9 @@ void LockstepEngine::forget_writes() {
 
 /// The real processor has run since the base and the shadow has not.
 void LockstepEngine::keep_base_pages() {
-  cpu_.mmu.phys_map().ram().for_each_written_since(
-      room_.real_epoch, [&](u64 page) { room_.base_pages->keep(page, room_.second->ram->host() + page * kPageBytes); });
+  cpu_.mmu.phys_map().ram().for_each_written_since(room_.real_epoch, [&](u64 page) {
+    room_.base_pages->keep(page, room_.second->ram->host() + page * kPageBytes);
+  });
 }
 
 RunExit LockstepEngine::run(Cpu& cpu, u64 budget) {
@@ -436,8 +437,9 @@ void LockstepEngine::advance_base(u64 instructions) {
     forget_resume_flag(shadow.state);
     (void)room_.second->interp.run(shadow, 1);
   }
-  room_.second->ram->for_each_written_since(
-      room_.second_epoch, [&](u64 page) { put_page(cpu_, page, room_.second->ram->host() + page * kPageBytes); });
+  room_.second->ram->for_each_written_since(room_.second_epoch, [&](u64 page) {
+    put_page(cpu_, page, room_.second->ram->host() + page * kPageBytes);
+  });
   mark_base();
   base_ = {shadow.state,
            shadow.mmu.context(),
@@ -510,7 +512,7 @@ void LockstepEngine::search(const std::string& difference, u64 instructions) {
     --begin;
   }
   room_.report += fmt::format("The block that goes wrong ends after instruction {}: {}\n{}", first + wrong,
-                         at_block, disassembly(steps, begin));
+                              at_block, disassembly(steps, begin));
 
   advance_base(begin);
   const std::size_t count = steps.size() - begin;

@@ -56,7 +56,8 @@ struct LockstepRoom {
   std::vector<LockstepEngine*> engines;
   std::unique_ptr<SecondMachine> second;
   std::optional<BasePages> base_pages;
-  u64 real_epoch = 0;    // of the real memory, and of the second one's: what was written later was written since
+  u64 real_epoch =
+      0;  // of the real memory, and of the second one's: what was written later was written since
   u64 second_epoch = 0;  // the base
   u64 random;
   u64 slices = 0;

@@ -55,7 +55,8 @@ TEST(Options, ProcessorsAndTheirSchedule) {
   EXPECT_EQ(topology("8,threads=2"), (cpu::Topology{1, 4, 2}));
   EXPECT_EQ(topology("8,sockets=1,cores=2,threads=4"), (cpu::Topology{1, 2, 4}));
   EXPECT_EQ(topology("8,cores=2"), (cpu::Topology{4, 2, 1}));
-  const RunOptions both = parsed({"--cpus", "2", "--cpu", "x86-64-v2", "--sched-seed", "9", "--quantum", "100-200"});
+  const RunOptions both =
+      parsed({"--cpus", "2", "--cpu", "x86-64-v2", "--sched-seed", "9", "--quantum", "100-200"});
   EXPECT_EQ(both.config.cpu.name, "x86-64-v2");
   EXPECT_EQ(both.config.cpu.topology.count(), 2u);
   EXPECT_EQ(both.config.schedule.seed, 9u);
@@ -188,8 +189,9 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--cpus", "0"}).find("not between 1 and 64"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "65"}).find("not between 1 and 64"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "many"}).find("--cpus 'many'"), std::string::npos);
-  EXPECT_NE(refused({"--cpus", "4,cores=3"}).find("1 sockets of 3 cores with 1 threads are 3 processors, not 4"),
-            std::string::npos);
+  EXPECT_NE(
+      refused({"--cpus", "4,cores=3"}).find("1 sockets of 3 cores with 1 threads are 3 processors, not 4"),
+      std::string::npos);
   EXPECT_NE(refused({"--cpus", "4,dies=2"}).find("'dies=2'"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "4,cores=2,cores=2"}).find("cores= twice"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "4,threads="}).find("'threads='"), std::string::npos);

@@ -125,7 +125,7 @@ TEST_F(ProcessorsTest, OneThatPausesGivesItsTurnAway) {
     EXPECT_EQ(board.pc.processors().retired_now(), kBudget);
     return board.counter(1);
   };
-  const u8 spin[] = {0xeb, 0xfe};              // jmp back
+  const u8 spin[] = {0xeb, 0xfe};               // jmp back
   const u8 pause[] = {0xf3, 0x90, 0xeb, 0xfc};  // pause; jmp back
   EXPECT_LT(counted(spin), kBudget / 3);
   EXPECT_GT(counted(pause), kBudget * 49 / 100) << "two instructions count once";
