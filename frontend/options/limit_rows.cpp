@@ -67,8 +67,8 @@ void set_expect(RunDraft& draft, const Given& given) {
 constexpr RunOption kLimitRows[] = {
     {.name = "--clock",
      .value = "MODE",
-     .help = "free: idle time is skipped; paced: it lasts as long as on a real machine;\n"
-             "auto (default): paced on a terminal, else free",
+     .help = "idle time is skipped (free) or lasts (paced); auto (default): paced on a terminal",
+     .more = "A run that is paced waits as long as a real machine would.",
      .words = "auto free paced",
      .set = set_clock},
     {.name = "--stop-at",

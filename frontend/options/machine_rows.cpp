@@ -123,8 +123,11 @@ constexpr RunOption kMachineRows[] = {
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.seed = want_number(given); }},
     {.name = "--rtc",
      .value = "TIME",
-     .help = "clock at power-on, UTC: 2025-01-01T00:00:00 (default), seconds since 1970, or now",
-     .more = "now is another time in each run: rtc_unix_s in the report of --json is what repeats it.",
+     .shown = Shown::SameLine,
+     .help = "at power-on (default 2025-01-01T00:00:00)",
+     .more = "The clock, in UTC; or seconds since 1970, or now. now is another time in each run: rtc_unix_s "
+             "in the "
+             "report of --json is what repeats it.",
      .words = "now",
      .set =
          [](RunDraft& draft, const Given& given) {

@@ -44,21 +44,23 @@ class Board final : public cpu::CpuBus, public InterruptSource, public MachineCo
   mmu::CodePages& code_pages_;
 };
 
-using Mistake = std::function<void(cpu::Cpu& cpu)>;
+/// Made after the instruction at `victim`, from `from` on.
+struct Mistake {
+  u64 victim = 0;
+  u64 from = 0;
+  std::function<void(cpu::Cpu& cpu)> make;
+};
 
 class FaultyEngine final : public cpu::Engine {
  public:
-  FaultyEngine(mmu::CodePages& code_pages, u64 victim, u64 from, Mistake mistake)
-      : interp_(cpu::default_profile(), code_pages),
-        victim_(victim),
-        from_(from),
-        mistake_(std::move(mistake)) {}
+  FaultyEngine(mmu::CodePages& code_pages, const Mistake& mistake)
+      : interp_(cpu::default_profile(), code_pages), mistake_(mistake) {}
   cpu::RunExit run(cpu::Cpu& cpu, u64 budget) override {
     const u64 target = cpu.state.retired + budget;
     while (cpu.state.retired < target) {
       const u64 rip = cpu.state.rip;
       const cpu::RunExit exit = interp_.run(cpu, 1);
-      if (rip == victim_ && cpu.state.retired > from_) mistake_(cpu);
+      if (rip == mistake_.victim && cpu.state.retired > mistake_.from) mistake_.make(cpu);
       if (exit != cpu::RunExit::Budget) return exit;
     }
     return cpu::RunExit::Budget;
@@ -68,8 +70,7 @@ class FaultyEngine final : public cpu::Engine {
 
  private:
   cpu::InterpEngine interp_;
-  const u64 victim_, from_;
-  const Mistake mistake_;
+  const Mistake& mistake_;
 };
 
 /// An endless loop: what it adds up goes to memory, a port is read in each turn and written in some.
@@ -92,9 +93,11 @@ struct Bench {
       : ram_(mmu::Ram::create(kRamBytes).take()),
         map_(*ram_),
         board_(map_, code_pages_),
-        tap_(board_, board_),
-        cpu_(
-            std::make_unique<cpu::Cpu>(tap_.tap, tap_.tap, map_, code_pages_, cpu::default_profile(), log_)) {
+        room_(
+            [this](const jit::JitOptions&) { return std::make_unique<FaultyEngine>(code_pages_, mistake_); },
+            jit::JitOptions(), board_),
+        tap_(Tap::Mode::Record, board_, board_, room_.log, room_.next_real),
+        cpu_(std::make_unique<cpu::Cpu>(tap_, tap_, map_, code_pages_, cpu::default_profile(), log_)) {
     EXPECT_TRUE(map_.add_ram("ram", 0, kRamBytes, 0).ok());
     std::copy(std::begin(kLoop), std::end(kLoop), ram_->host() + kCode);
     cpu::CpuState& state = cpu_->state;
@@ -106,14 +109,11 @@ struct Bench {
     cpu_->state_replaced();
   }
 
-  /// Runs `instructions` in calls of `budget`, the mistake after the instruction at `victim`, from `from` on.
-  void run(u64 victim, u64 from, Mistake mistake, u64 instructions = 100'000, u64 budget = 7'001) {
-    jit::JitOptions options;
-    engine_ = std::make_unique<LockstepEngine>(
-        [=, this](const jit::JitOptions&) {
-          return std::make_unique<FaultyEngine>(code_pages_, victim, from, mistake);
-        },
-        options, *cpu_, tap_, board_);
+  /// Runs `instructions` in calls of `budget`, `mistake` after the instruction at `victim`, from `from` on.
+  void run(u64 victim, u64 from, std::function<void(cpu::Cpu& cpu)> mistake, u64 instructions = 100'000,
+           u64 budget = 7'001) {
+    mistake_ = {victim, from, std::move(mistake)};
+    engine_ = std::make_unique<LockstepEngine>(room_, *cpu_, tap_);
     while (cpu_->state.retired < instructions && engine_->failure().empty())
       (void)engine_->run(*cpu_, budget);
   }
@@ -131,7 +131,9 @@ struct Bench {
   mmu::CodePages code_pages_;
   Log log_;
   Board board_;
-  LockstepTap tap_;
+  Mistake mistake_;
+  LockstepRoom room_;
+  Tap tap_;
   std::unique_ptr<cpu::Cpu> cpu_;
   std::unique_ptr<LockstepEngine> engine_;
 };
@@ -154,7 +156,7 @@ TEST(Lockstep, TheStateIsThatOfTheEngineAlone) {
   cpu::CpuState together = bench.cpu_->state;
   const u64 retired = together.retired;
   Bench alone;
-  alone.tap_.tap.attach(*alone.cpu_);
+  alone.tap_.attach(*alone.cpu_);
   cpu::InterpEngine interp(cpu::default_profile(), alone.code_pages_);
   while (alone.cpu_->state.retired < retired)
     (void)interp.run(*alone.cpu_, retired - alone.cpu_->state.retired);
