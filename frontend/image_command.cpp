@@ -170,7 +170,6 @@ int image_command(const std::vector<std::string>& words, StandardOutputs& output
   } catch (const BadValue& bad) {
     return usage(outputs, bad.message);
   }
-  if (request.file.empty()) return usage(outputs, "the name of the image is empty");
   return words[0] == "create" ? create(outputs, request)
          : words[0] == "info" ? info(outputs, request)
                               : commit(outputs, request);

@@ -17,6 +17,7 @@ constexpr RunOption kBootRows[] = {
     {.name = "--append",
      .value = "TEXT",
      .help = "kernel command line",
+     .empty = Empty::Taken,
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.config.boot.command_line = given.value; }},
     {.name = "--bios",

@@ -54,6 +54,7 @@ constexpr RunOption kDiskRows[] = {
      .shown = Shown::NameLine,
      .help = "a disk image; as --disk, but commas are part of its name",
      .counts = Counts::Each,
+     .empty = Empty::Taken,
      .set = add_image},
     {.name = "--disk",
      .value = "FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,media=cdrom][,"
@@ -72,6 +73,7 @@ constexpr RunOption kDiskRows[] = {
      .more = "bus=ahci behind a comma puts it there instead of on IDE.",
      .behind = [] { return words_behind_file("ide-cd"); },
      .counts = Counts::Each,
+     .empty = Empty::Taken,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "ide-cd"); }},
     {.name = "--floppy",
      .value = "FILE[,write=yes]",
@@ -79,6 +81,7 @@ constexpr RunOption kDiskRows[] = {
      .help = "a floppy; an empty name is an empty drive",
      .behind = [] { return words_behind_file("floppy"); },
      .counts = Counts::Each,
+     .empty = Empty::Taken,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "floppy"); }},
     {.name = "--boot",
      .value = "LIST",

@@ -56,8 +56,11 @@ struct BadValue {
   std::string message;
 };
 
-/// A row: `set` writes what was given to where it belongs, in a Target. Not called for an empty value of an
-/// option that counts once: that is as if it had not been given.
+/// What an empty value of an option is. Refused: a script's variable without a value must not pass for an option that
+/// was not given. Taken: its setter knows what it means.
+enum class Empty : u8 { Refused, Taken };
+
+/// A row: `set` writes what was given to where it belongs, in a Target.
 template <class Target>
 struct Option {
   std::string_view name;
@@ -69,6 +72,7 @@ struct Option {
   std::vector<WordsBehind> (*behind)() = nullptr;
   Counts counts = Counts::Last;
   bool required = false;
+  Empty empty = Empty::Refused;
   void (*set)(Target& target, const Given& given);
 
   OptionText text() const { return {name, value, shown, help, more, words, behind, counts, required}; }

@@ -42,6 +42,23 @@ void declare(CLI::App& app, const OptionText& text, std::size_t row, std::vector
   found.option->required(text.required);
 }
 
+/// "--name=" as "--name" and "": CLI11 would take the next word for its value.
+std::vector<std::string> with_empty_values(std::span<const OptionText> rows,
+                                           const std::vector<std::string>& words) {
+  std::vector<std::string> out;
+  for (const std::string& word : words) {
+    const std::string_view name = std::string_view(word).substr(0, word.size() - word.ends_with('='));
+    const auto row = std::ranges::find(rows, name, &OptionText::name);
+    if (name.size() == word.size() || row == rows.end() || row->value.empty()) {
+      out.push_back(word);
+    } else {
+      out.emplace_back(name);
+      out.emplace_back();
+    }
+  }
+  return out;
+}
+
 Error unknown_word(std::span<const OptionText> rows, const std::string& word, Instead instead) {
   const std::string known = instead == nullptr ? std::string() : instead(word);
   if (!known.empty()) return Error{fmt::format("{} is an option of QEMU's: {}", word, known)};
@@ -69,7 +86,9 @@ Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
   for (std::size_t row = 0; row < rows.size(); ++row) declare(app, rows[row], row, options, found[row]);
   try {
     // CLI11 takes the words last first.
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    std::vector<std::string> all = with_empty_values(rows, words);
+    std::ranges::reverse(all);
+    app.parse(std::move(all));
   } catch (const CLI::ExtrasError&) {
     return unknown_word(rows, app.remaining().at(0), instead);
   } catch (const CLI::ArgumentMismatch& error) {

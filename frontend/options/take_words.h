@@ -1,6 +1,8 @@
 // Words of a command line to options and their values, by the rows of a command.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <set>
 #include <span>
 #include <string>
@@ -45,7 +47,12 @@ std::set<std::string_view> apply_words(std::span<const OptionGroup<Target>> grou
   std::set<std::string_view> given;
   for (TakenOption& option : taken.value()) {
     const Option<Target>& row = *rows[option.row];
-    if (option.value.empty() && !row.value.empty() && row.counts == Counts::Last) continue;
+    if (option.value.empty() && row.empty == Empty::Refused) {
+      if (row.text().is_argument()) throw BadValue{fmt::format("{} was given as an empty word", row.name)};
+      if (!row.value.empty())
+        throw BadValue{fmt::format("{} was given an empty value: give {} {}, or leave it out", row.name,
+                                   row.name, row.value)};
+    }
     row.set(target, {row.name, std::move(option.value)});
     given.insert(row.name);
   }

@@ -113,6 +113,8 @@ def cases(options, folder):
     yield "rtc that is no time", [*run, "--rtc", "teatime"], USAGE, "teatime"
     yield "debug-exit port out of range", [*run, "--debug-exit", "0x10000"], USAGE, "0x10000"
     yield "log with a wrong level", [*run, "--log", "mmu:shout"], USAGE, "mmu:shout"
+    yield "option with an empty value", [*run, "--timeout", ""], USAGE, "--timeout"
+    yield "image of an empty name", ["image", "info", ""], USAGE, "FILE"
     yield "option without its value", [*run, "--memory"], USAGE, "memory"
 
 

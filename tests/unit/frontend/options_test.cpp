@@ -297,8 +297,24 @@ TEST(Options, ManualNeedsAForm) {
   EXPECT_NE(std::get<EarlyExit>(parse_options({"manual", "html"})).text.find("'html'"), std::string::npos);
 }
 
-TEST(Options, AnEmptyValueIsAsNone) {
-  EXPECT_EQ(parsed({"--memory", "", "--append", "", "--seed", ""}).config.ram_bytes, u64{512} << 20);
+/// A script's variable without a value is not an option that was left out.
+TEST(Options, AnEmptyValueIsRefused) {
+  EXPECT_EQ(refused({"--expect", ""}),
+            "reprise: --expect was given an empty value: give --expect END, or leave it out; see reprise run "
+            "--help.\n");
+  EXPECT_EQ(parsed({"--append", ""}).config.boot.command_line, "");
+  EXPECT_EQ(parsed({"--append=", "--memory", "1G"}).config.ram_bytes, u64{1} << 30);
+  for (const ManualGroup& group : run_manual().groups) {
+    for (const OptionText& option : group.options) {
+      if (option.value.empty() || option.name == "--append" || option.name == "--cdrom" ||
+          option.name == "--floppy")
+        continue;
+      const std::string name(option.name);
+      for (const std::vector<std::string>& words : {std::vector<std::string>{name, ""}, {name + "="}})
+        EXPECT_NE(refused(words).find(name + " was given an empty value"), std::string::npos)
+            << refused(words);
+    }
+  }
 }
 
 TEST(Options, Disks) {
