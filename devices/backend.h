@@ -20,7 +20,7 @@ class CharBackend {
 };
 
 /// Refused: the image would be taken for one of another format the next time.
-enum class BlockStatus : u8 { Ok, ReadError, WriteError, NoSpace, ReadOnly, OutOfRange, Refused };
+enum class BlockStatus : u8 { Ok, ReadError, WriteError, NoSpace, ReadOnly, OutOfRange, Refused, TooLarge };
 std::string_view describe(BlockStatus status);
 
 /// A disk's content on the host. Calls may block on the host's disk: they take no time of the guest's, whose

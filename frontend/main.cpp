@@ -150,7 +150,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   socket.reset();
   const std::string screen_text = machine->pc().vga().text_screen();
   if (screen_to_stdout) outputs.out.write(screen_text);
-  if (const auto written = screen.write(screen_text); !written)
+  if (const auto written = screen.write({&screen_text, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_text.size());
   if (options.stats) outputs.err.write(machine->stats(result));
@@ -181,27 +181,44 @@ machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs) {
   }
 }
 
-/// What the exit code says when a script has said which end it wants.
-int expected_code(const ExpectedEnd& expected, const machine::RunResult& result) {
+/// The exit code and the message when a script has said which end it wants, or could have.
+void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& result) {
+  if (!expected) {
+    if (result.reason == machine::ExitReason::Reset)
+      result.message += " (--expect reset takes it for success)";
+    return;
+  }
   constexpr int kUnexpected = 16;
   const bool as_expected =
-      result.reason == expected.reason &&
-      (!expected.debug_value || result.exit_code == ((*expected.debug_value << 1 | 1) & 0xff));
-  if (as_expected) return 0;
-  return result.exit_code == 0 ? kUnexpected : result.exit_code;
+      result.reason == expected->reason &&
+      (!expected->debug_value || result.exit_code == ((*expected->debug_value << 1 | 1) & 0xff));
+  if (as_expected) {
+    result.exit_code = 0;
+    return;
+  }
+  const std::string value = expected->debug_value ? fmt::format("={}", *expected->debug_value) : "";
+  result.message +=
+      fmt::format("; --expect {}{} was given", machine::exit_reason_name(expected->reason), value);
+  if (result.exit_code == 0) result.exit_code = kUnexpected;
 }
 
 int run(RunOptions options, StandardOutputs& outputs) {
+  take_signals();
   const bool report_to_stdout = options.json_path == "-";
   Result<ReportFile> report = ReportFile::open("report", report_to_stdout ? "" : options.json_path);
   if (!report) {
     outputs.say(report.error().message);
     return machine::exit_code_of(machine::ExitReason::HostError);
   }
-  for (const std::string& remark : options.remarks) outputs.say(remark);
+  std::optional<SignalReport> signal_report;
+  if (report_to_stdout)
+    signal_report.emplace(STDOUT_FILENO, false);
+  else
+    signal_report.emplace(report.value().descriptor(), report.value().regular());
   report.value().write_for_now(unfinished_report_text());
+  for (const std::string& remark : options.remarks) outputs.say(remark);
   machine::RunResult result = try_to_run(options, outputs);
-  if (options.expected) result.exit_code = expected_code(*options.expected, result);
+  judge(options.expected, result);
   if (worth_saying(result.reason) || (options.expected && result.exit_code != 0)) outputs.say(result.message);
   outputs.err.write(result.details);
   // A run that a signal cut off has lost something anyway.
@@ -211,13 +228,16 @@ int run(RunOptions options, StandardOutputs& outputs) {
   };
   result.exit_code = code_now();
   const std::string text = report_text(options, result, outputs.losses.list());
+  if (!report.value().regular()) signal_report.reset();
   if (report_to_stdout) outputs.out.write(text);
-  if (const auto written = report.value().write(text); !written) {
+  if (const auto written = report.value().write({&text, 1}); !written) {
     outputs.losses.add(fmt::format("report '{}'", options.json_path), written.error().message, text.size());
     result.exit_code = code_now();
-    [[maybe_unused]] const auto fallback =
-        report.value().write(short_report_text(result, outputs.losses.list()));
+    const std::string shorter[] = {short_report_text(result, outputs.losses.list()),
+                                   shortest_report_text(result)};
+    [[maybe_unused]] const auto fallback = report.value().write(shorter);
   }
+  signal_report.reset();
   return code_now();
 }
 

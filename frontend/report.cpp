@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "frontend/version.h"
@@ -48,6 +49,12 @@ nlohmann::ordered_json ending_json(const machine::RunResult& result, const std::
   return json;
 }
 
+/// What relative names of files are relative to; empty: it is gone.
+std::string working_folder() {
+  std::error_code error;
+  return std::filesystem::current_path(error).string();
+}
+
 std::string text_of(const nlohmann::ordered_json& json) {
   // Guest text (a panic message) may hold any bytes.
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -60,6 +67,7 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   const auto hex = [](u64 value) { return fmt::format("{:016x}", value); };
   nlohmann::ordered_json report = ending_json(result, lost);
   report["version"] = version_text();
+  report["cwd"] = working_folder();
   report["command"] = options.command;
   report["engine"] = machine::name_of_engine(options.config.engine);
   report["clock"] = options.limits.clock == machine::ClockMode::Paced ? "paced" : "free";
@@ -98,6 +106,12 @@ std::string short_report_text(const machine::RunResult& result, const std::vecto
   return text_of(ending_json(result, lost));
 }
 
+std::string shortest_report_text(const machine::RunResult& result) {
+  return fmt::format(R"({{"exit_reason":"{}","exit_code":{}}})", machine::exit_reason_name(result.reason),
+                     result.exit_code) +
+         "\n";
+}
+
 std::string unfinished_report_text() {
   return text_of({{"exit_reason", "unfinished"},
                   {"exit_code", nullptr},
@@ -119,22 +133,39 @@ ReportFile::ReportFile(machine::HostFd file) : file_(std::move(file)) {
 
 void ReportFile::write_for_now(std::string_view text) {
   if (!file_ || !regular_) return;
-  [[maybe_unused]] const ssize_t stored = pwrite(file_.get(), text.data(), text.size(), 0);
+  if (!put(text)) empty();
 }
 
-Result<Done> ReportFile::write(std::string_view text) {
-  if (!file_) return Done{};
+Result<Done> ReportFile::write(std::span<const std::string> texts) {
+  if (!file_ || spoilt_) return Done{};
+  std::optional<std::string> problem;
+  for (const std::string& text : texts) {
+    if (put(text)) break;
+    if (!problem) problem = machine::why_not_written(errno);
+    // What has gone into a pipe cannot be taken back.
+    if (!regular_) {
+      spoilt_ = true;
+      break;
+    }
+    empty();
+  }
+  if (problem) return Error{*problem};
+  return Done{};
+}
+
+bool ReportFile::put(std::string_view text) {
   for (std::size_t done = 0; done < text.size();) {
     const std::string_view left = text.substr(done);
     const ssize_t count = regular_ ? pwrite(file_.get(), left.data(), left.size(), static_cast<off_t>(done))
                                    : ::write(file_.get(), left.data(), left.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return Error{std::strerror(count == 0 ? ENOSPC : errno)};
+    if (count == 0) errno = ENOSPC;
+    if (count <= 0) return false;
     done += static_cast<std::size_t>(count);
   }
-  if (regular_ && ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0)
-    return Error{std::strerror(errno)};
-  return Done{};
+  return !regular_ || ftruncate(file_.get(), static_cast<off_t>(text.size())) == 0;
 }
+
+void ReportFile::empty() { [[maybe_unused]] const int emptied = ftruncate(file_.get(), 0); }
 
 }  // namespace reprise::frontend

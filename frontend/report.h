@@ -1,6 +1,7 @@
 // The --json report: one object about how the run ended.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
                         const std::vector<Loss>& lost);
 /// Only how the run ended, in a few hundred bytes: there is room for it where the whole has none.
 std::string short_report_text(const machine::RunResult& result, const std::vector<Loss>& lost);
+/// Only the reason and the code.
+std::string shortest_report_text(const machine::RunResult& result);
 /// What the file says while the run goes on, and for ever if the process is killed.
 std::string unfinished_report_text();
 
@@ -29,14 +32,24 @@ class ReportFile {
   static Result<ReportFile> open(std::string_view what, const std::string& path);
   /// What stands in the file until write(). Nothing where it could not be taken back: a pipe.
   void write_for_now(std::string_view text);
-  /// The content. An error says why the host could not store it.
-  Result<Done> write(std::string_view text);
+  /// The content: the first of `texts` for which there is room, or nothing. An error says why the host could not store the
+  /// first.
+  Result<Done> write(std::span<const std::string> texts);
+
+  /// -1: there is none.
+  int descriptor() const { return file_.get(); }
+  bool regular() const { return regular_; }
 
  private:
   explicit ReportFile(machine::HostFd file);
 
+  /// False, with errno, when not all of it could be stored.
+  bool put(std::string_view text);
+  void empty();
+
   machine::HostFd file_;
   bool regular_ = false;
+  bool spoilt_ = false;  // it is no file, and took a part
 };
 
 }  // namespace reprise::frontend

@@ -1,13 +1,40 @@
-// Signals while a machine runs: requests to end are passed on to it, crashes first give the terminal back.
+// Signals that end this process or stop it. A machine that runs is asked to end; before and after its run, and when a second
+// signal comes, the process ends at once, with the terminal, the sentence and the report that an end needs.
 #pragma once
+
+#include <array>
+#include <csignal>
+#include <string>
 
 #include "machine/machine.h"
 
 namespace reprise::frontend {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP end `machine` (a second one ends the process), and SIGSEGV,
-/// SIGBUS, SIGILL, SIGFPE and SIGABRT restore the terminal before they take their usual course. One at a
-/// time.
+/// Takes every signal whose usual action is the end of the process, other than crashes. One that was ignored when the
+/// process began stays so (nohup), but for SIGINT: shells without job control start background jobs with it ignored, so
+/// that it says nothing of what their user wants, and a script that sends it means it. Once, when a run begins.
+void take_signals();
+
+/// While it lives, an end at once writes a short report to a descriptor. One at a time.
+class SignalReport {
+ public:
+  /// `descriptor` -1: there is none. `regular`: a file whose content the report replaces, else a pipe or the like.
+  SignalReport(int descriptor, bool regular);
+  ~SignalReport();
+  SignalReport(const SignalReport&) = delete;
+  SignalReport& operator=(const SignalReport&) = delete;
+
+  /// Async-signal-safe.
+  void write(int signal) const;
+
+ private:
+  const int descriptor_;
+  const bool regular_;
+  std::array<std::string, NSIG> texts_;  // by signal
+};
+
+/// While it lives, a first signal ends `machine`. SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP and SIGABRT restore the
+/// terminal before they take their usual course, SIGTSTP lends it out until SIGCONT. One at a time.
 class SignalGuard {
  public:
   explicit SignalGuard(machine::Machine& machine);

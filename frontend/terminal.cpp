@@ -11,16 +11,26 @@ namespace {
 // A process has one terminal, and a signal handler has no argument: these are the process's, not a
 // machine's.
 termios saved_settings;
+termios raw_settings;
 std::atomic<bool> changed{false};
 std::atomic<bool> modes_changed{false};
+
+/// Whether this process may set the terminal: the shell has given it to another one while this was stopped otherwise.
+bool has_foreground() {
+  const pid_t foreground = tcgetpgrp(STDIN_FILENO);
+  // -1: a terminal without job control for us, which is as good.
+  return foreground == -1 || foreground == getpgrp();
+}
+
+void set_usual_modes() {
+  constexpr char kUsual[] = "\x1b[m\x1b[?7h\x1b[?25h";
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, kUsual, sizeof kUsual - 1);
+}
 
 }  // namespace
 
 Terminal::Terminal() {
-  if (!isatty(STDIN_FILENO)) return;
-  // -1: a terminal without job control for us, which is as good.
-  const pid_t foreground = tcgetpgrp(STDIN_FILENO);
-  if (foreground != -1 && foreground != getpgrp()) return;
+  if (!isatty(STDIN_FILENO) || !has_foreground()) return;
   if (tcgetattr(STDIN_FILENO, &saved_settings) != 0) return;
   termios settings = saved_settings;
   settings.c_iflag &=
@@ -29,6 +39,7 @@ Terminal::Terminal() {
   settings.c_cc[VMIN] = 1;
   settings.c_cc[VTIME] = 0;
   settings.c_oflag &= ~static_cast<tcflag_t>(OPOST);
+  raw_settings = settings;
   changed.store(true);
   if (tcsetattr(STDIN_FILENO, TCSANOW, &settings) != 0) {
     changed.store(false);
@@ -42,11 +53,17 @@ Terminal::~Terminal() { restore(); }
 void Terminal::guest_changed_modes(bool changed) { modes_changed.store(changed); }
 
 void Terminal::restore() {
-  if (modes_changed.exchange(false)) {
-    constexpr char kUsual[] = "\x1b[m\x1b[?7h\x1b[?25h";
-    [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, kUsual, sizeof kUsual - 1);
-  }
-  if (changed.exchange(false)) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+  if (modes_changed.exchange(false)) set_usual_modes();
+  if (changed.exchange(false) && has_foreground()) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+}
+
+void Terminal::lend() {
+  if (modes_changed.load()) set_usual_modes();
+  if (changed.load() && has_foreground()) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
+}
+
+void Terminal::take_back() {
+  if (changed.load() && has_foreground()) tcsetattr(STDIN_FILENO, TCSANOW, &raw_settings);
 }
 
 const char* Terminal::line_end() { return changed.load() ? "\r\n" : "\n"; }

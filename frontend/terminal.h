@@ -25,6 +25,10 @@ class Terminal {
   /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.
   static void restore();
 
+  /// Gives the terminal back while this process is stopped, and makes it raw again if it was. Async-signal-safe.
+  static void lend();
+  static void take_back();
+
  private:
   bool raw_ = false;
 };

@@ -184,7 +184,7 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
     case MachineRequest::Reset:
       return restart(limits,
                      {ExitReason::Reset, exit_code_of(ExitReason::Reset),
-                      fmt::format("the guest asked for a reset, {}: --expect reset takes it for success",
+                      fmt::format("the guest asked for a reset, {}",
                                   config_.reboot ? "and there is no firmware that could start it again"
                                                  : "which ends the run by --no-reboot")});
     case MachineRequest::WatchdogReset:
@@ -196,7 +196,9 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
       return end(ExitReason::EnginesDiffer, report.substr(0, report.find('\n')));
     }
     case MachineRequest::DebugExit:
-      return Ending{ExitReason::DebugExit, pending.code & 0xff, "the guest wrote to the debug-exit port"};
+      return Ending{
+          ExitReason::DebugExit, pending.code & 0xff,
+          fmt::format("the guest wrote {} to the debug-exit port", static_cast<unsigned>(pending.code) >> 1)};
   }
   return std::nullopt;
 }

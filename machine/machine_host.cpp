@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace reprise::machine {
 namespace {
@@ -17,10 +16,8 @@ std::string why_requested(ExitReason reason, int exit_code) {
   switch (reason) {
     case ExitReason::Quit: return "ended by the user";
     case ExitReason::HostError: return kOutOfMemory;
-    default: break;
+    default: return ended_by_signal(exit_code - exit_code_of(ExitReason::Signal));
   }
-  const char* const name = sigabbrev_np(exit_code - exit_code_of(ExitReason::Signal));
-  return name != nullptr ? fmt::format("ended by SIG{}", name) : "ended by a signal";
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "machine/run_result.h"
 
+#include <fmt/format.h>
+
+#include <cstring>
+
 namespace reprise::machine {
 
 std::string_view exit_reason_name(ExitReason reason) {
@@ -49,6 +53,11 @@ int exit_code_of(ExitReason reason) {
     case ExitReason::Signal: return 128;
   }
   return 20;
+}
+
+std::string ended_by_signal(int signal) {
+  const char* const name = sigabbrev_np(signal);
+  return name != nullptr ? fmt::format("ended by SIG{}", name) : fmt::format("ended by signal {}", signal);
 }
 
 }  // namespace reprise::machine

@@ -26,7 +26,7 @@ enum class ExitReason : u8 {
   Usage,          // the command asked for a machine that cannot be
   WallTimeout,    // host time limit
   EnginesDiffer,  // --engine lockstep found a difference
-  Signal,         // SIGINT, SIGTERM, SIGHUP
+  Signal,         // SIGINT, SIGTERM, ...
   NoBoot,         // firmware found nothing to boot
 };
 
@@ -42,6 +42,9 @@ std::optional<ExitReason> exit_reason_of_name(std::string_view name);
 
 /// The process exit code, docs/command.md. DebugExit and Signal carry their own.
 int exit_code_of(ExitReason reason);
+
+/// "ended by SIGTERM".
+std::string ended_by_signal(int signal);
 
 struct HashPoint {
   u64 retired;

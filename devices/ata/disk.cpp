@@ -364,6 +364,7 @@ void Disk::fail(Work& work, BlockStatus status, u64 sector) const {
     case BlockStatus::OutOfRange: work.fail(kErrorIdnf); break;
     case BlockStatus::WriteError:
     case BlockStatus::NoSpace:
+    case BlockStatus::TooLarge:
     case BlockStatus::Refused:
     case BlockStatus::ReadOnly: work.fail(kErrorAbrt); break;
   }

@@ -18,7 +18,7 @@ constexpr int kGraceMs = 500;
 /// A terminal has room when poll says so, but not for much.
 constexpr std::size_t kTerminalPieceBytes = 256;
 
-std::string why_of(int error) { return error == EBADF ? "it was closed" : std::strerror(error); }
+std::string why_of(int error) { return error == EBADF ? "it was closed" : machine::why_not_written(error); }
 
 }  // namespace
 

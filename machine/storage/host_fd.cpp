@@ -41,12 +41,16 @@ HostRead host_read(int fd, u64 offset, std::span<u8> into) {
 BlockStatus write_status_of(int error) {
   switch (error) {
     case ENOSPC:
-    case EDQUOT:
-    case EFBIG: return BlockStatus::NoSpace;
+    case EDQUOT: return BlockStatus::NoSpace;
+    case EFBIG: return BlockStatus::TooLarge;
     case EROFS:
     case EPERM: return BlockStatus::ReadOnly;
     default: return BlockStatus::WriteError;
   }
+}
+
+std::string why_not_written(int error) {
+  return error == EFBIG ? "a limit on the size of files was reached (ulimit -f)" : std::strerror(error);
 }
 
 BlockStatus host_write(int fd, u64 offset, std::span<const u8> from) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <utility>
 
 #include "common/result.h"
@@ -41,6 +42,9 @@ devices::BlockStatus host_write(int fd, u64 offset, std::span<const u8> from);
 devices::BlockStatus host_zero(int fd, u64 offset, u64 bytes);
 /// What `error` (an errno of a write) means to a guest.
 devices::BlockStatus write_status_of(int error);
+
+/// The same, for people.
+std::string why_not_written(int error);
 
 /// TMPDIR, or /tmp.
 const char* temporary_folder();

@@ -26,7 +26,12 @@ constexpr int kListenerFd = 3;  // sd_listen_fds(3): SD_LISTEN_FDS_START
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) signal(number, SIG_DFL);
+  // What is ignored stays ignored, and a file that grows too large is an error of its write there, too.
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction now;
+    if (sigaction(number, nullptr, &now) == 0 && (now.sa_handler != SIG_IGN || number == SIGPIPE))
+      signal(number, SIG_DFL);
+  }
   const int null = open("/dev/null", O_RDWR);
   // Out of the way of the numbers they are to have.
   const int high_listener = listener < 0 ? -1 : fcntl(listener, F_DUPFD_CLOEXEC, 16);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <libnbd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -60,8 +61,15 @@ Result<SocketPair> connected_listener() {
   return pair;
 }
 
+bool file_sizes_are_limited() {
+  rlimit limit = {};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 BlockStatus status_of(int error, BlockStatus otherwise) {
-  if (error == ENOSPC || error == EFBIG || error == EDQUOT) return BlockStatus::NoSpace;
+  // The protocol has no number of its own for a file that would grow too large.
+  if (error == ENOSPC && file_sizes_are_limited()) return BlockStatus::TooLarge;
+  if (error == ENOSPC || error == EDQUOT) return BlockStatus::NoSpace;
   if (error == EPERM || error == EROFS) return BlockStatus::ReadOnly;
   return otherwise;
 }

@@ -135,6 +135,52 @@ def killed(case):
     runner.expect(case.report()["exit_reason"] == "signal", str(case.report()["exit_reason"]))
 
 
+def signals(case):
+    """Each ends the run with its name in sentence, report and code, at whatever moment it comes."""
+    def sent(number, after, prepare=None):
+        case.report_path.unlink(missing_ok=True)
+        with subprocess.Popen(case.command("--serial", "null"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, preexec_fn=prepare) as run:
+            end = time.monotonic() + 60
+            while not case.report_path.exists() or case.report_path.stat().st_size == 0:
+                runner.expect(time.monotonic() < end, "no report was begun")
+            time.sleep(after)
+            run.send_signal(number)
+            said = run.stderr.read()
+            run.wait(60)
+        name = signal.Signals(number).name
+        runner.expect(run.returncode == 128 + number and f"ended by {name}" in said, f"{name}: {run.returncode}: {said}")
+        report = case.report()
+        runner.expect((report["exit_reason"], report["exit_code"]) == ("signal", 128 + number), f"{name}: {report}")
+
+    for after in (0, 0.02, 0.05, 0.1, 1):
+        sent(signal.SIGTERM, after)
+    for number in (signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGPROF):
+        sent(number, 0.5)
+    # As a shell without job control starts a background job.
+    sent(signal.SIGINT, 0.5, lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+
+    with subprocess.Popen(case.command("--stop-at", STOP), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as run:
+        time.sleep(0.3)
+        run.send_signal(signal.SIGHUP)
+        run.wait(300)
+    runner.expect(run.returncode == 0, f"a hang-up that is ignored: {run.returncode}")
+
+
+def limit_of_file_size(case):
+    def limit(count):
+        return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
+
+    run = case.run("--serial", f"file:{case.folder / 'console'}", preexec_fn=limit(4096))
+    check(case, run, f"serial file '{case.folder / 'console'}'", "a limit on the size of files was reached (ulimit -f)")
+    run = case.run("--serial", "null", preexec_fn=limit(200))
+    runner.expect(run.returncode == LOST and "report" in run.stderr and "ulimit -f" in run.stderr, run.stderr)
+    runner.expect(case.report() == {"exit_reason": "stop-at", "exit_code": LOST}, str(case.report()))
+    case.run("--serial", "null", preexec_fn=limit(20))
+    runner.expect(case.report_path.read_text() == "", "a part of a report")
+
+
 def out_of_memory(case):
     """Address space is taken away in steps, so that it ends before the guest has its memory, and while it runs."""
     codes = set()
@@ -154,7 +200,8 @@ def ends_as_expected(case):
     halt = ["--append", "console=ttyS0 reprise.exec=/bin/true"]
     runner.expect(case.run(*halt, "--expect", "poweroff", stop=False).returncode == 0, "a power-off that was expected")
     run = case.run(*halt, "--expect", "reset", stop=False)
-    runner.expect(run.returncode == 16 and "switched itself off" in run.stderr, f"{run.returncode}: {run.stderr}")
+    runner.expect(run.returncode == 16 and "switched itself off; --expect reset was given" in run.stderr,
+                  f"{run.returncode}: {run.stderr}")
     reboot = ["--append", "console=ttyS0 reprise.exec=/bin/reboot reboot=t"]
     runner.expect(case.run(*reboot, "--expect", "reset", stop=False).returncode != 0, "a triple fault is no reset")
     panic = ["--append", "panic=-1 reprise.exec=/none init=/none rdinit=/none root=/dev/none"]
@@ -166,7 +213,7 @@ def ends_as_expected(case):
 
 def test(options):
     for body in (full_disk, closed_descriptors, reader_that_leaves, reader_that_never_reads, reader_that_is_slow,
-                 texts_on_request, killed, out_of_memory, ends_as_expected):
+                 texts_on_request, killed, signals, limit_of_file_size, out_of_memory, ends_as_expected):
         print(body.__name__, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             body(Case(options, folder))

@@ -2,11 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace reprise::frontend {
 namespace {
+
+const std::string kNothing[] = {"{}"};
+
+std::string content_of(const std::string& path) {
+  std::ifstream stored(path);
+  return {std::istreambuf_iterator<char>(stored), {}};
+}
 
 TEST(Report, HasEveryPromisedField) {
   machine::RunResult result;
@@ -32,6 +43,7 @@ TEST(Report, HasEveryPromisedField) {
   EXPECT_EQ(report["instructions"], 12);
   EXPECT_EQ(report["virtual_ns"], 34);
   EXPECT_TRUE(report.contains("wall_s"));
+  EXPECT_EQ(report["cwd"], std::filesystem::current_path().string());
   EXPECT_EQ(report["state_hash"], "0000000000000abc");
   EXPECT_EQ(report["hashes"][0]["instructions"], 6);
   ASSERT_EQ(report["disks"].size(), 1u);
@@ -53,13 +65,41 @@ TEST(Report, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
     file.value().write_for_now(unfinished_report_text() + std::string(100, ' '));
     std::ifstream meanwhile(path);
     EXPECT_EQ(nlohmann::json::parse(meanwhile)["exit_reason"], "unfinished");
-    EXPECT_TRUE(file.value().write("{}").ok());
+    EXPECT_TRUE(file.value().write(kNothing).ok());
   }
-  std::ifstream stored(path);
-  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(stored), {}), "{}");
+  EXPECT_EQ(content_of(path), "{}");
   Result<ReportFile> full = ReportFile::open("report", "/dev/full");
   ASSERT_TRUE(full.ok());
-  EXPECT_EQ(full.value().write("{}").error().message, "No space left on device");
+  EXPECT_EQ(full.value().write(kNothing).error().message, "No space left on device");
+}
+
+/// Whatever there is room for, what stands in the file is a whole report or nothing.
+TEST(Report, APartOfAReportIsNone) {
+  machine::RunResult result;
+  result.reason = machine::ExitReason::Timeout;
+  result.exit_code = 20;
+  const std::string texts[] = {std::string(5000, 'x'), short_report_text(result, {}),
+                               shortest_report_text(result)};
+  ASSERT_LT(texts[2].size(), 60u);
+  const std::string path = testing::TempDir() + "/short_report.json";
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const auto written_within = [&](rlim_t bytes) {
+    Result<ReportFile> file = ReportFile::open("report", path);
+    const rlimit small{bytes, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    file.value().write_for_now(unfinished_report_text());
+    const std::string error = file.value().write(texts).error().message;
+    setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_NE(error.find("ulimit -f"), std::string::npos) << error;
+    return content_of(path);
+  };
+  EXPECT_EQ(written_within(texts[1].size()), texts[1]);
+  EXPECT_EQ(written_within(texts[1].size() - 1), texts[2]);
+  EXPECT_EQ(written_within(texts[2].size() - 1), "");
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(nlohmann::json::parse(texts[2])["exit_reason"], "timeout");
 }
 
 }  // namespace

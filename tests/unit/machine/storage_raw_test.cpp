@@ -101,7 +101,7 @@ TEST_F(StorageRaw, AFullDiskIsNoSpace) {
   EXPECT_EQ(full.write(0, std::vector<u8>(512, 1)), BlockStatus::NoSpace);
 }
 
-TEST_F(StorageRaw, ALimitOfTheFileSizeIsNoSpace) {
+TEST_F(StorageRaw, ALimitOfTheFileSizeIsNoFullDisk) {
   const std::string name = file("a.img", {1});
   ASSERT_EQ(truncate(name.c_str(), 1 << 20), 0);
   RawImage raw = image(name);
@@ -113,7 +113,8 @@ TEST_F(StorageRaw, ALimitOfTheFileSizeIsNoSpace) {
   const BlockStatus status = raw.write(524288, std::vector<u8>(512, 1));
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
-  EXPECT_EQ(status, BlockStatus::NoSpace);
+  EXPECT_EQ(status, BlockStatus::TooLarge);
+  EXPECT_NE(describe(status).find("ulimit -f"), std::string_view::npos);
 }
 
 TEST_F(StorageRaw, TheGuestCannotMakeItLookLikeAnotherFormat) {
