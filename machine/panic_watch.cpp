@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/words.h"
+
 namespace reprise::machine {
 namespace {
 
@@ -20,6 +22,19 @@ std::string_view without_timestamp(std::string_view line) {
 
 bool starts_with_one_of(std::string_view line, std::span<const std::string_view> beginnings) {
   return std::ranges::any_of(beginnings, [&](std::string_view begin) { return line.starts_with(begin); });
+}
+
+/// Of UTF-8.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+/// Whether the line that stands in `row` goes on in `next`. Blanks at the end of rows do not show: a row that lacks one
+/// goes on if lines have time stamps and the next row has none.
+bool goes_on(std::string_view row, std::string_view next, u32 columns) {
+  const std::size_t used = characters(row);
+  return used == columns ||
+         (used + 1 == columns && row.starts_with('[') && !next.starts_with('[') && !next.empty());
 }
 
 }  // namespace
@@ -57,11 +72,16 @@ void PanicWatch::end_line() {
   line_.clear();
 }
 
-std::string panic_line_on_screen(std::string_view screen) {
-  while (!screen.empty()) {
-    const std::string_view line = screen.substr(0, screen.find('\n'));
-    screen.remove_prefix(std::min(line.size() + 1, screen.size()));
-    if (starts_with_one_of(without_timestamp(line), kPanics)) return std::string(without_timestamp(line));
+std::string panic_line_on_screen(std::string_view screen, u32 columns) {
+  const std::vector<std::string_view> rows = words_between(screen, "\n");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!starts_with_one_of(without_timestamp(rows[i]), kPanics)) continue;
+    std::string line(rows[i]);
+    for (; i + 1 < rows.size() && goes_on(rows[i], rows[i + 1], columns); ++i) {
+      line.resize(line.size() + (columns - characters(rows[i])), ' ');
+      line += rows[i + 1];
+    }
+    return std::string(without_timestamp(line));
   }
   return {};
 }

@@ -46,7 +46,8 @@ class PanicWatch final : public devices::CharBackend {
   u64 bytes_ = 0;
 };
 
-/// The panic line on a text screen (lines of text), or an empty one. For guests whose console is the screen.
-std::string panic_line_on_screen(std::string_view screen);
+/// The panic line on a text screen (rows of at most `columns` characters), or an empty one; what did not fit into its row
+/// is in the next. For guests whose console is the screen.
+std::string panic_line_on_screen(std::string_view screen, u32 columns);
 
 }  // namespace reprise::machine

@@ -33,6 +33,8 @@ class Vga final : public Device, public MmioHandler {
   /// The screen for a person: a line that names the mode and says where the cursor is, then in text modes the
   /// rows as UTF-8 without trailing blanks.
   std::string text_screen() const;
+  /// Characters in a row of it.
+  u32 columns() const { return registers_.columns(); }
 
   const VgaRegisters& registers() const { return registers_; }
   const VgaMemory& memory() const { return memory_; }

@@ -45,6 +45,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
                                    processors_.boot().cpu.profile.physical_address_bits, &files_read_};
   const boot::EntryState entry = TRY(boot::load_image(image, request, target));
+  if (!entry.remark.empty()) log_.write("guest", LogLevel::Warn, "{}", entry.remark);
   cpu::Cpu& cpu = processors_.boot().cpu;
   boot::enter(entry, target, cpu.state);
   cpu.state_replaced();

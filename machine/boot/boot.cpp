@@ -93,6 +93,17 @@ std::string room_advice(u64 end_phys, u64 limit_phys) {
   return fmt::format("give at least --memory {}M", mib_needed(end_phys));
 }
 
+std::string no_room(const BootTarget& target, u64 phys, u64 bytes) {
+  if (phys < kHighMemoryPhys)
+    return fmt::format(
+        "wants {:#x} bytes at {:#x}: below 1 MiB a kernel's parts can lie from {:#x} to {:#x}, whatever "
+        "--memory is, since a PC has its BIOS's data and the VGA's memory and firmware around that.",
+        bytes, phys, kConventionalPhys, kConventionalEndPhys);
+  return fmt::format("does not fit into memory: it wants {:#x} bytes at {:#x}, and memory ends at {:#x}: {}.",
+                     bytes, phys, target.memory.low_ram_end_phys(),
+                     room_advice(std::min(phys, kMaxRamBytes) + std::min(bytes, kMaxRamBytes)));
+}
+
 u64 mib_needed(u64 end_phys) { return (end_phys + kMiB - 1) / kMiB; }
 
 }  // namespace reprise::machine::boot

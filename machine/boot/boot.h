@@ -41,6 +41,7 @@ struct EntryState {
   u64 rax = 0;
   u64 rbx = 0;
   u64 rsi = 0;
+  std::string remark = {};  // what the user should know of how the kernel starts: a sentence, or empty
 };
 
 /// The kernel file's content. `files`, if any, gets what was read.
@@ -95,6 +96,9 @@ Result<Done> write_command_line(const BootTarget& target, const std::string& com
 /// What to do about something whose end would lie at `end_phys`, but must lie below `limit_phys` and in RAM below 4 GiB:
 /// "give at least --memory 600M".
 std::string room_advice(u64 end_phys, u64 limit_phys = kLowRamLimitPhys);
+
+/// Why [phys, phys+bytes) is not RAM that a kernel's part may lie in, as the end of a sentence that begins with the kernel.
+std::string no_room(const BootTarget& target, u64 phys, u64 bytes);
 
 /// The size in MiB, rounded up, for "give at least --memory NM".
 u64 mib_needed(u64 end_phys);

@@ -91,14 +91,12 @@ Result<std::vector<PhysRange>> load_elf_segments(const ElfImage& elf, ElfPlace p
   std::vector<PhysRange> used;
   for (const ElfSegment& segment : elf.load) {
     if (!fits(target, segment.phys, segment.memory_bytes)) {
+      const bool too_low = place == ElfPlace::High && segment.phys < kHighMemoryPhys;
       return Error{fmt::format(
-          "kernel '{}' does not fit into memory: it wants {:#x} bytes at {:#x}, and memory from "
-          "{} to {:#x} is there. Give a larger --memory.",
-          request.kernel_path, segment.memory_bytes, segment.phys,
-          place == ElfPlace::Anywhere
-              ? fmt::format("{:#x} to {:#x} and from 1 MiB", kConventionalPhys, kConventionalEndPhys)
-              : "1 MiB",
-          target.memory.low_ram_end_phys())};
+          "kernel '{}' {}", request.kernel_path,
+          too_low ? fmt::format("wants {:#x} bytes at {:#x}: a PVH kernel lies at 1 MiB or above.",
+                                segment.memory_bytes, segment.phys)
+                  : no_room(target, segment.phys, segment.memory_bytes))};
     }
     const PhysRange range = {segment.phys, segment.phys + segment.memory_bytes};
     for (const PhysRange& other : used) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "common/bits.h"
 #include "machine/boot/setup_header.h"
@@ -47,6 +48,39 @@ Error refuse(const BootRequest& request, std::string_view why) {
   return Error{fmt::format("kernel '{}' {}", request.kernel_path, why)};
 }
 
+/// How a compressed payload begins, as the kernel's build names the formats, or one that is not compressed.
+bool begins_as_payload(std::span<const u8> payload) {
+  using namespace std::string_view_literals;
+  constexpr std::string_view kBeginnings[] = {"\x1f\x8b",         "BZh",         "\x5d\0\0"sv,
+                                              "\xfd\x37zXZ\0"sv,  "\x89LZO\0"sv, "\x02\x21\x4c\x18",
+                                              "\x28\xb5\x2f\xfd", "\x7f\x45LF"};
+  return std::ranges::any_of(kBeginnings, [&](std::string_view beginning) {
+    return payload.size() >= beginning.size() &&
+           std::equal(beginning.begin(), beginning.end(), payload.begin(),
+                      [](char want, u8 got) { return static_cast<u8>(want) == got; });
+  });
+}
+
+/// Fields that a kernel would follow into nowhere, seen by where they lead: the payload is where they say, and what it
+/// unpacks to, which its last four bytes say, has room. Kernels that are none of Linux's say nothing of a payload.
+Result<Done> check_payload(std::span<const u8> kernel, u64 offset, u64 bytes, u64 init_size,
+                           const BootRequest& request) {
+  if (bytes == 0) return Done{};
+  constexpr u64 kSizeBytes = 4;
+  if (bytes < kSizeBytes || offset > kernel.size() || bytes > kernel.size() - offset ||
+      !begins_as_payload(kernel.subspan(offset, bytes)))
+    return refuse(request,
+                  "is damaged: its payload is not where its header says (setup_sects, payload_offset). Copy "
+                  "or download it again.");
+  const u64 unpacked_bytes = field_at<u32>(kernel, offset + bytes - kSizeBytes).value();
+  if (init_size < unpacked_bytes)
+    return refuse(request,
+                  fmt::format("is damaged: it unpacks to {} bytes, and its header leaves room for {} "
+                              "(init_size). Copy or download it again.",
+                              unpacked_bytes, init_size));
+  return Done{};
+}
+
 Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
   const auto get8 = [&](u64 offset) { return field_at<u8>(image, offset).value_or(0); };
   const auto get16 = [&](u64 offset) { return field_at<u16>(image, offset).value_or(0); };
@@ -61,6 +95,8 @@ Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
       image.size() - header.setup_bytes + 15 < u64{get32(kSysSize)} * 16) {
     return refuse(request, "is truncated: copy or download it again.");
   }
+  if (header.header_end < kInitSize + sizeof(u32))
+    return refuse(request, "is damaged: its header ends before its last field (the jump at 200h).");
   header.relocatable = get8(kRelocatableKernel) != 0;
   header.entry64 = header.version >= kVersion2_12 && (get16(kXloadFlags) & kXlfKernel64) != 0;
   header.alignment = get32(kKernelAlignment);
@@ -68,6 +104,8 @@ Result<Header> parse(std::span<const u8> image, const BootRequest& request) {
   header.init_size = get32(kInitSize);
   header.initrd_max_phys = get32(kInitrdAddrMax);
   header.cmdline_size = get32(kCmdlineSize);
+  TRY(check_payload(image.subspan(header.setup_bytes), get32(kPayloadOffset), get32(kPayloadLength),
+                    header.init_size, request));
   if (header.relocatable && (header.alignment < kPageBytes || !std::has_single_bit(header.alignment))) {
     return refuse(request, "is damaged: its kernel_alignment is not a power of two of at least 4096.");
   }
@@ -162,8 +200,13 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   TRY(write_command_line(target, request.command_line, header.cmdline_size));
 
   ZeroPage zero_page;
-  zero_page.copy(kSetupSects, image.subspan(kSetupSects, header.header_end - kSetupSects));
+  const u64 copied_end = std::min(header.header_end, kHeaderRoomEnd);
+  zero_page.copy(kSetupSects, image.subspan(kSetupSects, copied_end - kSetupSects));
   zero_page.set<u8>(kTypeOfLoader, kLoaderUndefined);
+  // These are the loader's to write, too.
+  for (const u64 field : {kExtLoaderVer, kExtLoaderType}) zero_page.set<u8>(field, 0);
+  zero_page.set<u32>(kHardwareSubarch, 0);
+  for (const u64 field : {kHardwareSubarchData, kSetupData}) zero_page.set<u64>(field, 0);
   zero_page.set<u32>(kCmdLinePtr, static_cast<u32>(kCommandLinePhys));
   zero_page.set<u64>(kAcpiRsdpAddr, target.rsdp_phys);
   write_e820(zero_page, target.memory);

@@ -142,7 +142,11 @@ std::optional<MultibootHeader> find_multiboot_header(std::span<const u8> image) 
     const u32 flags = *field_at<u32>(image, offset + 4);
     if (kHeaderMagic + flags + *field_at<u32>(image, offset + 8) != 0) continue;
     const auto get = [&](u64 at) { return field_at<u32>(image, offset + at).value_or(0); };
-    return MultibootHeader{offset, flags, get(12), get(16), get(20), get(24), get(28)};
+    MultibootHeader header = {offset, flags, get(12), get(16), get(20), get(24), get(28)};
+    constexpr u32 kLinearGraphics = 0;
+    if ((flags & kWantsScreen) != 0 && get(32) == kLinearGraphics)
+      header.graphics = MultibootGraphics{get(36), get(40), get(44)};
+    return header;
   }
   return std::nullopt;
 }
@@ -165,11 +169,8 @@ Result<std::vector<PhysRange>> load_by_addresses(const MultibootHeader& header, 
   }
   const u64 load_end = header.load_phys + file_bytes;
   const u64 end = std::max<u64>(load_end, header.bss_end_phys);
-  if (!fits_ram(target, header.load_phys, end - header.load_phys)) {
-    return refuse(request,
-                  fmt::format("does not fit into memory: it wants {:#x} to {:#x}. Give a larger --memory.",
-                              header.load_phys, end));
-  }
+  if (!fits_ram(target, header.load_phys, end - header.load_phys))
+    return refuse(request, no_room(target, header.load_phys, end - header.load_phys));
   write_phys(target, header.load_phys, image.subspan(offset, file_bytes));
   zero_phys(target, load_end, end - load_end);
   return std::vector<PhysRange>{{header.load_phys, end}};
@@ -192,7 +193,20 @@ Result<EntryState> load_multiboot(std::span<const u8> image, const BootRequest& 
   const u64 info_bytes = information(0, *header, modules, request, target.memory).size();
   const u64 info_phys = TRY(free_place(info_bytes, with_modules(kernel, modules), target));
   write_phys(target, info_phys, information(info_phys, *header, modules, request, target.memory));
-  return EntryState{.mode = EntryMode::Flat32, .rip = entry, .rax = kBootMagic, .rbx = info_phys};
+  return EntryState{.mode = EntryMode::Flat32,
+                    .rip = entry,
+                    .rax = kBootMagic,
+                    .rbx = info_phys,
+                    .remark = header->graphics ? graphics_remark(request, *header->graphics) : std::string()};
+}
+
+std::string graphics_remark(const BootRequest& request, const MultibootGraphics& wanted) {
+  const auto number = [](u32 value) { return value == 0 ? std::string("any") : fmt::format("{}", value); };
+  return fmt::format(
+      "kernel '{}' asks for graphics ({} by {} pixels, {} bits): it starts in text mode, 80 by 25, since "
+      "there are "
+      "no VESA modes.",
+      request.kernel_path, number(wanted.width), number(wanted.height), number(wanted.bits_per_pixel));
 }
 
 }  // namespace reprise::machine::boot

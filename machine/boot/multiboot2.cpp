@@ -53,6 +53,7 @@ constexpr u64 kRsdpBytes = 36;
 struct Header {
   std::optional<MultibootHeader> addresses;
   std::optional<u32> entry_phys;
+  std::optional<MultibootGraphics> graphics;
 };
 
 Error refuse(const BootRequest& request, std::string_view why) {
@@ -99,8 +100,11 @@ Result<Header> parse(std::span<const u8> image, u64 offset, const BootRequest& r
         break;
       }
       case kEntry: header.entry_phys = get(8); break;
-      case kConsole:
       case kFramebuffer:
+        // No depth: text, or anything.
+        if (get(16) != 0) header.graphics = MultibootGraphics{get(8), get(12), get(16)};
+        break;
+      case kConsole:
       case kModuleAlignment:
       case kEfiEntry32:
       case kEfiEntry64:
@@ -188,7 +192,11 @@ Result<EntryState> load_multiboot2(std::span<const u8> image, const BootRequest&
   const std::vector<u8> info = information(modules, request, target);
   const u64 info_phys = TRY(free_place(info.size(), with_modules(kernel, modules), target));
   write_phys(target, info_phys, info);
-  return EntryState{.mode = EntryMode::Flat32, .rip = entry, .rax = kBootMagic, .rbx = info_phys};
+  return EntryState{.mode = EntryMode::Flat32,
+                    .rip = entry,
+                    .rax = kBootMagic,
+                    .rbx = info_phys,
+                    .remark = header.graphics ? graphics_remark(request, *header.graphics) : std::string()};
 }
 
 }  // namespace reprise::machine::boot

@@ -33,6 +33,19 @@ bool is_efi_program(Head head) {
   return has(head, 0, "MZ") && number(head, 0x3c, 4) < head.size() &&
          has(head, number(head, 0x3c, 4), "PE\0\0"sv);
 }
+/// Its sections, or their table, are not all there: kernels begin as EFI programs do. Only a file that `head` holds whole
+/// can be told to be cut.
+bool is_cut_efi_program(Head head) {
+  if (!is_efi_program(head) || head.size() >= kFileKindBytes) return false;
+  const u64 pe = number(head, 0x3c, 4);
+  const u64 table = pe + 24 + number(head, pe + 20, 2);
+  const u64 sections = number(head, pe + 6, 2);
+  constexpr u64 kSectionBytes = 40, kRawBytes = 16, kRawOffset = 20;
+  if (table + sections * kSectionBytes > head.size()) return true;
+  for (u64 at = table; at < table + sections * kSectionBytes; at += kSectionBytes)
+    if (number(head, at + kRawOffset, 4) + number(head, at + kRawBytes, 4) > head.size()) return true;
+  return false;
+}
 bool is_unified_kernel(Head head) {
   if (!is_efi_program(head)) return false;
   const u64 pe = number(head, 0x3c, 4);
@@ -76,6 +89,9 @@ constexpr Row kRows[] = {
     {{"a Linux kernel for AArch64", "give one for x86"},
      kNowhere,
      [](Head head) { return has(head, 0x38, "ARM\x64"); }},
+    {{"only the beginning of a kernel or another EFI program", "copy or download it again"},
+     kNowhere,
+     is_cut_efi_program},
     {{"a unified kernel image",
       "take kernel and initrd out of it (objcopy -O binary -j .linux, -j .initrd), or boot the disk that has "
       "it by "

@@ -27,6 +27,7 @@ def cases(options, folder):
     setup_only = file("setup-only", image[:2048])
     cut = file("cut", image[: len(image) // 2])
     boot_sector = file("boot-sector", image[:512])
+    cut_early = {size: file(f"cut-{size}", image[:size]) for size in (256, 450, 515, 600)}
     elf_head = file("elf-head", b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(8))
     elf_wild = file("elf-wild", wild_elf())
     multiboot_head = file("multiboot-head", b"\x7fELF\x01\x01\x01" + bytes(9))
@@ -87,6 +88,13 @@ def cases(options, folder):
         ("initramfs as kernel", initrd, HOST_ERROR),
     ]:
         yield title, ["run", "--kernel", path], code, pathlib.Path(path).name
+    for size, path in cut_early.items():
+        yield f"kernel cut at {size} bytes", ["run", "--kernel", path], HOST_ERROR, "copy or download it again"
+    for field, offset, value in [("setup_sects", 0x1f1, 20), ("init_size", 0x262, 0)]:
+        damaged = bytearray(image)
+        damaged[offset] = value
+        damaged[0x263 if offset == 0x262 else offset] = value
+        yield f"kernel with a damaged {field}", ["run", "--kernel", file(f"damaged-{field}", damaged)], HOST_ERROR, field
     yield "missing initrd", [*run, "--initrd", missing], HOST_ERROR, "missing"
     yield "folder as initrd", [*run, "--initrd", folder], HOST_ERROR, pathlib.Path(folder).name
     yield "empty initrd", [*run, "--initrd", empty], HOST_ERROR, "empty"

@@ -111,6 +111,44 @@ TEST_F(BootLinux, RefusesWhatItCannotBoot) {
   expect_refused(std::vector<u8>(5000, 0x41), "none of");
 }
 
+TEST_F(BootLinux, FieldsThatLeadNowhereAreSeenBeforeTheStart) {
+  std::vector<u8> good = bzimage();
+  put<u32>(good, 0x248, 0x100);  // a gzip payload that unpacks to 8000h bytes
+  put<u32>(good, 0x24c, 0x200);
+  put<u16>(good, kSetupBytes + 0x100, 0x8b1f);
+  put<u32>(good, kSetupBytes + 0x2fc, 0x8000);
+  EXPECT_TRUE(load_image(good, request, target).ok());
+  std::vector<u8> image = good;
+  put<u8>(image, 0x1f1, 2);
+  put<u32>(image, 0x1f4, 3584 / 16);
+  expect_refused(image, "its payload is not where its header says");
+  image = good;
+  put<u32>(image, 0x24c, 0x10000);
+  expect_refused(image, "its payload is not where its header says");
+  image = good;
+  put<u32>(image, 0x260, 0x7fff);
+  expect_refused(image, "leaves room for 32767");
+  image = good;
+  put<u8>(image, 0x201, 0x20);
+  expect_refused(image, "its header ends before");
+}
+
+TEST_F(BootLinux, FieldsThatAreTheLoadersAreWritten) {
+  std::vector<u8> image = bzimage();
+  put<u8>(image, 0x201, 0xff);
+  put<u8>(image, 0x227, 7);
+  put<u32>(image, 0x23c, 3);
+  put<u64>(image, 0x250, 0x123456789abc);
+  put<u32>(image, 0x2a0, 0xffffffff);
+  const Result<EntryState> result = load_image(image, request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  const u64 zero_page = result.value().rsi;
+  EXPECT_EQ(read(zero_page + 0x227, Width::Byte), 0u);
+  EXPECT_EQ(read32(zero_page + 0x23c), 0u);
+  EXPECT_EQ(read64(zero_page + 0x250), 0u);
+  EXPECT_EQ(read32(zero_page + 0x2a0), 0u) << "behind the header's room";
+}
+
 TEST_F(BootLinux, RefusesALongCommandLine) {
   request.command_line = std::string(256, 'x');
   const Result<EntryState> result = load_image(bzimage(), request, target);

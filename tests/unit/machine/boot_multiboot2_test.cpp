@@ -55,6 +55,17 @@ struct BootMultiboot2 : BootFixture {
   }
 };
 
+TEST_F(BootMultiboot2, AWishForGraphicsIsRemarkedUpon) {
+  const auto remark = [&](u32 depth) {
+    const Result<EntryState> result =
+        load_image(image_with({kAddresses, kEntry, {5, 0, {800, 600, depth}}, kEnd}), request, target);
+    return result.ok() ? result.value().remark : result.error().message;
+  };
+  EXPECT_NE(remark(32).find("asks for graphics (800 by 600 pixels, 32 bits)"), std::string::npos)
+      << remark(32);
+  EXPECT_EQ(remark(0), "");
+}
+
 TEST_F(BootMultiboot2, LoadsByAddressesAndTellsWhatThereIs) {
   const TemporaryFile module("module");
   request.initrd_path = module.path() + " args";

@@ -113,7 +113,7 @@ TEST_F(BootMultiboot, SegmentsStayOutOfTheBiosDataAreas) {
   for (const u32 phys : {0x0u, 0x4ffu, 0x9fc00u, 0xa0000u, 0xf0000u}) {
     std::vector<u8> image = elf32();
     put<u32>(image, 52 + 12, phys);
-    expect_refused(image, "does not fit into memory");
+    expect_refused(image, "below 1 MiB a kernel's parts can lie from 0x500 to 0x9fc00");
   }
 }
 
@@ -129,6 +129,7 @@ TEST_F(BootMultiboot, TheEntryOfAKernelThatIsLinkedHighIsWhereItWasLoaded) {
 TEST_F(BootMultiboot, AKernelThatAsksForAModeIsToldOfTheTextScreen) {
   std::vector<u8> image = elf32();
   put_header(image, 0x80, 7);
+  put<u32>(image, 0x80 + 32, 1);
   const Result<EntryState> result = load_image(image, request, target);
   ASSERT_TRUE(result.ok()) << result.error().message;
   const u64 info = result.value().rbx;
@@ -138,6 +139,21 @@ TEST_F(BootMultiboot, AKernelThatAsksForAModeIsToldOfTheTextScreen) {
   EXPECT_EQ(read32(info + 100), 80u);
   EXPECT_EQ(read32(info + 104), 25u);
   EXPECT_EQ(read(info + 109, Width::Byte), 2u) << "text";
+  EXPECT_EQ(result.value().remark, "");
+}
+
+TEST_F(BootMultiboot, AKernelThatAsksForGraphicsStartsWithARemark) {
+  std::vector<u8> image = elf32();
+  put_header(image, 0x80, 7);
+  put<u32>(image, 0x80 + 32, 0);
+  put<u32>(image, 0x80 + 36, 1024);
+  put<u32>(image, 0x80 + 40, 768);
+  put<u32>(image, 0x80 + 44, 0);
+  put<u32>(image, 52 + 16, 48);
+  const Result<EntryState> result = load_image(image, request, target);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_NE(result.value().remark.find("asks for graphics (1024 by 768 pixels, any bits)"), std::string::npos)
+      << result.value().remark;
 }
 
 TEST_F(BootMultiboot, RefusesWhatItCannotBoot) {

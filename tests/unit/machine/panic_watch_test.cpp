@@ -54,9 +54,19 @@ TEST_F(PanicWatchTest, KnowsWhenTheKernelHasNothingLeftToDo) {
 }
 
 TEST(PanicOnScreen, IsTheLineThatSaysSo) {
-  EXPECT_EQ(panic_line_on_screen("text 80x25\n[    1.2] Kernel panic - not syncing: VFS\n[ 1.3] CPU: 0\n"),
-            "Kernel panic - not syncing: VFS");
-  EXPECT_EQ(panic_line_on_screen("text\ngrep 'Kernel panic - not syncing'\n"), "");
+  EXPECT_EQ(
+      panic_line_on_screen("text 80x25\n[    1.2] Kernel panic - not syncing: VFS\n[ 1.3] CPU: 0\n", 80),
+      "Kernel panic - not syncing: VFS");
+  EXPECT_EQ(panic_line_on_screen("text\ngrep 'Kernel panic - not syncing'\n", 80), "");
+}
+
+TEST(PanicOnScreen, GoesOnInTheNextRow) {
+  EXPECT_EQ(panic_line_on_screen("Kernel panic - not syncing: a\u00fcbc\ndef\nCPU: 0\n", 32),
+            "Kernel panic - not syncing: a\u00fcbcdef");
+  EXPECT_EQ(panic_line_on_screen("[ 1.2] Kernel panic - not syncing: no\ninit\n[ 1.3] x\n", 38),
+            "Kernel panic - not syncing: no init");
+  EXPECT_EQ(panic_line_on_screen("[ 1.2] Kernel panic - not syncing: no\n[ 1.3] x\n", 38),
+            "Kernel panic - not syncing: no");
 }
 
 TEST_F(PanicWatchTest, IgnoresTheWordsInsideALine) {
