@@ -28,6 +28,9 @@ struct Topology {
            index % threads;
   }
 
+  /// One more than the highest of them.
+  constexpr u32 apic_id_limit() const { return apic_id(count() - 1) + 1; }
+
   bool operator==(const Topology&) const = default;
 };
 

@@ -247,6 +247,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// `first`: the path of what firmware boots before any drive; empty: nothing.
   Result<Done> start_firmware(const FirmwareConfig& config, const std::string& first);
   u8 cmos_byte(u8 index);
+  SmbiosConfig smbios_config();
   /// The BIOS's tables, data and services, for a kernel that is started without it.
   boot::BiosFacts bios_facts();
   /// What firmware leaves in chipset registers for the kernel.

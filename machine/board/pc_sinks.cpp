@@ -38,6 +38,16 @@ void Pc::add_sinks(Outside& outside) {
                     .type = EventType::Button,
                     .room = always_room,
                     .take = [this](const Event&) { press_power_button(); }});
+  // The NMI pins are wired to LINT1 of all processors.
+  outside.add_sink({.name = std::string(kNmiButtonSink),
+                    .type = EventType::Button,
+                    .room = always_room,
+                    .take = [this](const Event&) {
+                      for (const auto& processor : processors_) {
+                        processor->lapic.set_irq(1, true);
+                        processor->lapic.set_irq(1, false);
+                      }
+                    }});
 }
 
 }  // namespace reprise::machine

@@ -60,7 +60,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   configure_chipset();
   fill_fw_cfg(
       fw_cfg_,
-      {.config = firmware, .memory = memory_, .cpus = processors_.count(), .acpi = acpi, .vga_bios = {}});
+      {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi, .vga_bios = {}});
   vga_.enter_text_mode();
   dma_.enter_cascade_mode();
   return Done{};
@@ -72,6 +72,15 @@ Result<Done> Pc::boot_in_real_mode(boot::RealModeBoot kernel, const FirmwareConf
   for (boot::RealModeBoot::Item& item : kernel.items) fw_cfg_.set(item.key, std::move(item.bytes));
   fw_cfg_.set_file(kRomFile, std::move(kernel.rom));
   return Done{};
+}
+
+SmbiosConfig Pc::smbios_config() {
+  const cpu::Cpu& cpu = processors_.boot().cpu;
+  const cpu::CpuidResult identity = cpu::cpuid(cpu.profile, cpu.state, {}, 1, 0);
+  return {.ram_bytes = memory_.ram_bytes(),
+          .topology = cpu.profile.topology,
+          .cpu_signature = identity.eax,
+          .cpu_features = identity.edx};
 }
 
 u8 Pc::cmos_byte(u8 index) {
@@ -86,14 +95,15 @@ boot::BiosFacts Pc::bios_facts() {
     const u8 digits = cmos_byte(index);
     return (digits >> 4) * 10u + (digits & 15);
   };
-  const cpu::CpuProfile& profile = processors_.boot().cpu.profile;
-  const cpu::CpuidResult identity = cpu::cpuid(profile, processors_.boot().cpu.state, {}, 1, 0);
-  boot::BiosFacts facts{
-      .memory = memory_,
-      .processors = {.apic_ids = {}, .cpu_signature = identity.eax, .cpu_features = identity.edx},
-      .cmos_equipment = cmos_byte(kEquipment),
-      .hard_disks = 0,
-      .second_of_day = (decimal(kHours) * 60 + decimal(kMinutes)) * 60 + decimal(kSeconds)};
+  const SmbiosConfig smbios = smbios_config();
+  boot::BiosFacts facts{.memory = memory_,
+                        .processors = {.apic_ids = {},
+                                       .cpu_signature = smbios.cpu_signature,
+                                       .cpu_features = smbios.cpu_features},
+                        .smbios = smbios,
+                        .cmos_equipment = cmos_byte(kEquipment),
+                        .hard_disks = 0,
+                        .second_of_day = (decimal(kHours) * 60 + decimal(kMinutes)) * 60 + decimal(kSeconds)};
   for (const auto& processor : processors_) facts.processors.apic_ids.push_back(processor->lapic.apic_id());
   for (const Drive& drive : drives_) facts.hard_disks += drive.disk.media == DiskMedia::Disk ? 1 : 0;
   return facts;
@@ -176,7 +186,7 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
   if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
-                        .cpus = processors_.count(),
+                        .smbios = smbios_config(),
                         // OVMF would have to save what it needs for a resume, and is not told to.
                         .acpi = acpi_image(image.uefi ? Suspend::No : Suspend::Yes),
                         .vga_bios = std::move(vga_bios),

@@ -151,8 +151,7 @@ void write_bios_area(mmu::PhysMap& phys_map, const BiosFacts& facts) {
   write_reset_vector(out);
   u64 phys = out.table_at(kBiosSegmentPhys, build_pir_table());
   phys = out.table_at(phys, build_mp_table(facts.processors, phys));
-  const auto cpus = static_cast<unsigned>(facts.processors.apic_ids.size());
-  out.table_at(phys, place_smbios(build_smbios({.ram_bytes = facts.memory.ram_bytes(), .cpus = cpus}), phys));
+  out.table_at(phys, place_smbios(build_smbios(facts.smbios), phys));
 }
 
 }  // namespace reprise::machine::boot

@@ -21,6 +21,7 @@ namespace reprise::machine::boot {
 struct BiosFacts {
   const MemoryMap& memory;
   MpConfig processors;
+  SmbiosConfig smbios;
   u8 cmos_equipment = 0;  // byte 14h
   unsigned hard_disks = 0;
   u64 second_of_day = 0;  // what the RTC shows

@@ -11,6 +11,7 @@
 #include "machine/layout/memory_map.h"
 #include "machine/storage/host_file.h"
 #include "machine/tables/acpi_tables.h"
+#include "machine/tables/smbios.h"
 
 namespace reprise::machine {
 
@@ -43,7 +44,7 @@ Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);
 struct FirmwareFacts {
   const FirmwareConfig& config;
   const MemoryMap& memory;
-  unsigned cpus;
+  SmbiosConfig smbios;  // with the processors
   const AcpiImage& acpi;
   std::vector<u8> vga_bios;
   std::span<const std::string> boot_order = {};  // paths of drives, the first to be tried first

@@ -104,15 +104,15 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set(Key::Uuid, std::vector<u8>(16));
   fw_cfg.set_number(Key::RamBytes, facts.memory.ram_bytes(), 8);
   fw_cfg.set_number(Key::NoGraphic, 0, 2);
-  fw_cfg.set_number(Key::Cpus, facts.cpus, 2);
-  fw_cfg.set_number(Key::MaxCpus, facts.cpus, 2);
+  fw_cfg.set_number(Key::Cpus, facts.smbios.topology.count(), 2);
+  fw_cfg.set_number(Key::MaxCpus, facts.smbios.topology.apic_id_limit(), 2);
   fw_cfg.set_number(Key::BootMenu, facts.config.boot_menu ? 1 : 0, 2);
   if (!facts.boot_order.empty()) fw_cfg.set_file("bootorder", boot_order_file(facts.boot_order));
   fw_cfg.set_file("etc/e820", e820_file(facts.memory));
   fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
   fw_cfg.set_file(kTablesFile, facts.acpi.tables);
   fw_cfg.set_file("etc/table-loader", acpi_loader_script(facts.acpi));
-  const SmbiosTables smbios = build_smbios({.ram_bytes = facts.memory.ram_bytes(), .cpus = facts.cpus});
+  const SmbiosTables smbios = build_smbios(facts.smbios);
   fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);
   fw_cfg.set_file("etc/smbios/smbios-tables", smbios.tables);
   if (facts.config.serial_console) fw_cfg.set_file_number("etc/sercon-port", kCom1Port, 2);

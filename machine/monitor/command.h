@@ -67,7 +67,8 @@ std::span<const Command> commands();
 
 // --- For handlers ---
 
-/// The processor that argument `cpu` names; without it, the one whose turn it is.
+/// The processor that argument `cpu` names; without it, the one whose turn it is. The monitor has put the one in that
+/// was chosen by command `cpu`.
 Processor& processor_of(Machine& machine, const Arguments& arguments);
 
 std::string hex(u64 value);
@@ -82,6 +83,7 @@ Outcome step(Machine&, const Arguments&);
 Outcome quit(Machine&, const Arguments&);
 Outcome reset(Machine&, const Arguments&);
 Outcome powerdown(Machine&, const Arguments&);
+Outcome nmi(Machine&, const Arguments&);
 Outcome send_break(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
@@ -89,6 +91,7 @@ Outcome screen(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);
 
+Outcome info_cpus(Machine&, const Arguments&);
 Outcome info_registers(Machine&, const Arguments&);
 Outcome info_tlb(Machine&, const Arguments&);
 Outcome disassemble(Machine&, const Arguments&);

@@ -8,8 +8,9 @@ namespace {
 
 using Kind = Parameter::Kind;
 
-constexpr Parameter kCpu = {"cpu", Kind::Number, false,
-                            "index of the processor; by default the one whose turn it is"};
+constexpr Parameter kCpu = {
+    "cpu", Kind::Number, false,
+    "index of the processor; by default that of command 'cpu', or the one whose turn it is"};
 constexpr Parameter kCpuOnly[] = {kCpu};
 constexpr Parameter kWalk[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
                                kCpu};
@@ -22,6 +23,8 @@ constexpr Parameter kDisassemble[] = {
     {"address", Kind::Address, false, "linear address, rip by default"},
     {"count", Kind::Number, false, "instructions, 10 by default, at most 4096"},
     kCpu};
+constexpr Parameter kChoose[] = {
+    {"choice", Kind::Word, false, "index of the processor, or any: the one whose turn it is"}};
 constexpr Parameter kDrive = {"drive", Kind::Word, true, "a CD-ROM or floppy drive: cdrom0, floppy0, ..."};
 constexpr Parameter kEject[] = {
     kDrive, {"options", Kind::Word, false, "force: although the guest has locked the tray"}};
@@ -45,11 +48,14 @@ constexpr Command kCommands[] = {
     {"step", kStep, "the guest goes on for some instructions, then stops", step},
     {"reset", {}, "presses the reset button", reset},
     {"powerdown", {}, "presses the power button: the guest decides what happens", powerdown},
+    {"nmi", {}, "an NMI to all processors", nmi},
     {"break", kBreak, "a break condition on a serial line: SysRq of a Linux console", send_break},
     {"quit", {}, "ends the run", quit},
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},
     {"screen", {}, "the text on the screen", screen},
+    {"cpu", kChoose, "which processor commands are about that name none", nullptr},
+    {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
     {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},
     {"info memory-map", kFrom, "what the current address space holds", info_memory_map},

@@ -112,6 +112,8 @@ Outcome send_break(Machine& machine, const Arguments& arguments) {
   return CommandError{CommandError::Kind::BadArgument, "'port' is neither com1 nor com2."};
 }
 
+Outcome nmi(Machine& machine, const Arguments&) { return press(machine, kNmiButtonSink); }
+
 Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, kPowerButtonSink); }
 
 Outcome eject(Machine& machine, const Arguments& arguments) {
@@ -156,7 +158,8 @@ Outcome info_stats(Machine& machine, const Arguments&) {
     Json faults = Json::object();
     for (const PageFaultKind& kind : page_fault_kinds(events)) faults[kind.name] = kind.count;
     processors.push_back(
-        {{"exceptions", events.exceptions},
+        {{"instructions", processor->cpu.state.retired},
+         {"exceptions", events.exceptions},
          {"interrupts", events.interrupts},
          {"page_faults", mmu.page_faults},
          {"page_faults_by_kind", std::move(faults)},

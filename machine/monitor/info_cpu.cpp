@@ -101,6 +101,40 @@ std::vector<TlbRun> runs_of(const std::vector<mmu::SecondLevelTlb::Held>& held) 
 
 }  // namespace
 
+Outcome info_cpus(Machine& machine, const Arguments&) {
+  using cpu::Activity;
+  constexpr std::pair<Activity, std::string_view> kActivities[] = {
+      {Activity::Running, "running"},
+      {Activity::Halted, "halted"},
+      {Activity::Shutdown, "shutdown"},
+      {Activity::WaitForSipi, "waiting for SIPI"}};
+  const Processors& processors = machine.pc().processors();
+  const unsigned current = machine.pc().processors().running_index();
+  Answer answer;
+  Json list = Json::array();
+  for (const auto& processor : processors) {
+    const cpu::Cpu& cpu = processor->cpu;
+    const cpu::CpuState& state = cpu.state;
+    const auto* const activity =
+        std::ranges::find(kActivities, state.activity, &std::pair<Activity, std::string_view>::first);
+    const bool interruptible = (state.rflags & cpu::kRflagsIf) != 0;
+    list.push_back({{"index", processor->index()},
+                    {"apic_id", processor->lapic.apic_id()},
+                    {"current", processor->index() == current},
+                    {"activity", activity->second},
+                    {"mode", mode_name(cpu)},
+                    {"cpl", state.cpl},
+                    {"rip", hex(state.rip)},
+                    {"interrupts_on", interruptible},
+                    {"instructions", state.retired}});
+    line(answer.text, "{} {}: APIC id {}, {}, {} mode, cpl {}, IF {}, rip {:#x}, {} instructions",
+         processor->index() == current ? '*' : ' ', processor->index(), processor->lapic.apic_id(),
+         activity->second, mode_name(cpu), state.cpl, interruptible ? 1 : 0, state.rip, state.retired);
+  }
+  answer.json["processors"] = std::move(list);
+  return answer;
+}
+
 Outcome info_registers(Machine& machine, const Arguments& arguments) {
   static constexpr std::string_view kGpr[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                               "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};

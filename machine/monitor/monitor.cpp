@@ -99,7 +99,7 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
   }
   std::optional<u64> value = parse_number(text);
   if (!value && parameter.kind == Parameter::Kind::Address)
-    value = register_value(machine_.pc().processors().running().cpu.state, text);
+    value = register_value(processor_of(machine_, arguments).cpu.state, text);
   if (!value)
     return refuse(parameter.kind == Parameter::Kind::Address ? "an address such as 0xffffffff81000000 or rip"
                                                              : "a whole number");
@@ -107,6 +107,40 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
     return refuse("the index of a processor");
   arguments.numbers[std::string(parameter.name)] = *value;
   return Done{};
+}
+
+/// The processor first: names of registers are of that one.
+Result<Arguments, CommandError> Monitor::understand(const Command& command, std::span<const Word> given) {
+  const auto is_cpu = [](const Parameter& parameter) { return parameter.name == "cpu"; };
+  Arguments arguments;
+  for (const bool cpu : {true, false}) {
+    for (const Word& word : given) {
+      if (is_cpu(*word.parameter) == cpu) TRY(take(*word.parameter, word.text, arguments));
+    }
+    if (cpu && cpu_ && !arguments.has("cpu") && std::ranges::any_of(command.parameters, is_cpu))
+      arguments.numbers["cpu"] = *cpu_;
+  }
+  return arguments;
+}
+
+Outcome Monitor::choose_cpu(std::string_view choice) {
+  const unsigned count = machine_.pc().processors().count();
+  if (choice == "any") {
+    cpu_.reset();
+  } else if (!choice.empty()) {
+    const std::optional<u64> index = parse_number(choice);
+    if (!index || *index >= count)
+      return CommandError{
+          Kind::BadArgument,
+          fmt::format("'choice' is neither 'any' nor the index of a processor, 0 to {}: '{}'.", count - 1,
+                      choice.substr(0, 60))};
+    cpu_ = static_cast<unsigned>(*index);
+  }
+  Answer answer;
+  const unsigned cpu = cpu_.value_or(machine_.pc().processors().running_index());
+  answer.json = {{"cpu", cpu}, {"chosen", cpu_.has_value()}};
+  answer.text = fmt::format("processor {}{}\n", cpu, cpu_ ? "" : ", whose turn it is");
+  return answer;
 }
 
 Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
@@ -117,6 +151,7 @@ Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
   }
   if (command.handler != nullptr) return command.handler(machine_, arguments);
   if (command.name == "help") return help(arguments.word("command"));
+  if (command.name == "cpu") return choose_cpu(arguments.word("choice"));
   Answer answer;
   answer.json["version"] = version_;
   answer.text = fmt::format("{}\n", version_);
@@ -127,10 +162,12 @@ Outcome Monitor::execute(std::string_view name, const Json& given) {
   const auto qemu = std::ranges::find(qemu_names(), name, &QemuName::qemu);
   const Command* command = find(qemu == qemu_names().end() ? name : qemu->ours);
   if (command == nullptr) return unknown(name);
-  Arguments arguments;
   if (!given.is_null() && !given.is_object())
     return CommandError{Kind::BadArgument, "'arguments' is not an object."};
+  std::vector<std::string> texts;
+  std::vector<Word> words;
   if (given.is_object()) {
+    texts.reserve(given.size());
     for (const auto& [key, value] : given.items()) {
       const auto parameter = std::ranges::find(command->parameters, key, &Parameter::name);
       if (parameter == command->parameters.end())
@@ -140,11 +177,11 @@ Outcome Monitor::execute(std::string_view name, const Json& given) {
       if (!text)
         return CommandError{Kind::BadArgument,
                             fmt::format("'{}' is neither a string nor a whole number.", key)};
-      auto taken = take(*parameter, *text, arguments);
-      if (!taken) return taken.error();
+      texts.push_back(*text);
+      words.push_back({&*parameter, texts.back()});
     }
   }
-  return carry_out(*command, arguments);
+  return carry_out(*command, TRY(understand(*command, words)));
 }
 
 Outcome Monitor::execute_line(std::string_view line) {
@@ -166,14 +203,13 @@ Outcome Monitor::execute_line(std::string_view line) {
   // help takes a whole name: "help info pagewalk".
   if (command->name == "help" && words.size() > 1)
     return help(fmt::format("{}", fmt::join(words.begin() + 1, words.end(), " ")));
-  Arguments arguments;
+  std::vector<Word> given;
   for (std::size_t i = used; i < words.size(); ++i) {
     if (i - used >= command->parameters.size())
       return CommandError{Kind::BadArgument, fmt::format("Too many arguments: {}.", usage(*command))};
-    auto taken = take(command->parameters[i - used], words[i], arguments);
-    if (!taken) return taken.error();
+    given.push_back({&command->parameters[i - used], words[i]});
   }
-  return carry_out(*command, arguments);
+  return carry_out(*command, TRY(understand(*command, given)));
 }
 
 std::vector<std::string> Monitor::completions(std::string_view prefix) {

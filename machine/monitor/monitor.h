@@ -3,6 +3,8 @@
 // (reset, powerdown) goes through the machine's inbox and its log.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,11 +31,19 @@ class Monitor {
   static std::vector<std::string> completions(std::string_view prefix);
 
  private:
+  /// What was given for a parameter.
+  struct Word {
+    const Parameter* parameter;
+    std::string_view text;
+  };
+  Result<Arguments, CommandError> understand(const Command& command, std::span<const Word> given);
   Result<Done, CommandError> take(const Parameter& parameter, std::string_view text, Arguments& arguments);
   Outcome carry_out(const Command& command, const Arguments& arguments);
+  Outcome choose_cpu(std::string_view choice);
 
   Machine& machine_;
   const std::string version_;
+  std::optional<unsigned> cpu_;  // that commands are about; nothing: the one whose turn it is
 };
 
 }  // namespace reprise::machine::monitor

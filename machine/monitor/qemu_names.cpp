@@ -20,7 +20,6 @@ constexpr QemuName kNames[] = {
     {"system_reset", "reset"},
     {"gva2gpa", "info pagewalk"},
     {"info block", "info disks"},
-    {"info cpus", "status"},
     {"info jit", "info stats"},
     {"info mem", "info memory-map"},
     {"info mtree", "info phys-map"},

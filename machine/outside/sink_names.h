@@ -13,6 +13,7 @@ inline constexpr std::string_view kCom2BreakSink = "com2-break";
 inline constexpr std::string_view kConsoleSink = "console";  // the virtio console
 inline constexpr std::string_view kKeyboardSink = "keyboard";
 inline constexpr std::string_view kPowerButtonSink = "power-button";
+inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 inline constexpr std::string_view kResetButtonSink = "reset-button";
 
 }  // namespace reprise::machine

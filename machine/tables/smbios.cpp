@@ -1,7 +1,10 @@
 #include "machine/tables/smbios.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "common/bits.h"
@@ -95,18 +98,28 @@ void chassis(Structures& s) {
   s.end();
 }
 
-/// 7.5.
-void processor(Structures& s, unsigned index) {
+/// 7.5: a processor is what sits in a socket.
+void processor(Structures& s, unsigned socket, const SmbiosConfig& config) {
   constexpr u8 kCentral = 3;
   constexpr u8 kFamilyOther = 1;
   constexpr u8 kEnabled = 0x41;
   constexpr u8 kUpgradeOther = 1;
-  s.begin(4, static_cast<u16>(0x0400 + index));
-  s.text("CPU").bytes({kCentral, kFamilyOther}).text(kMaker).le(0, 8).text("1");
+  constexpr u16 k64Bit = 1u << 2;
+  constexpr u16 kMultiCore = 1u << 3;
+  constexpr u16 kHardwareThread = 1u << 4;
+  const cpu::Topology& topology = config.topology;
+  const auto cores = static_cast<u8>(topology.cores);
+  const auto threads = static_cast<u8>(topology.per_socket());
+  const auto characteristics =
+      static_cast<u16>(k64Bit | (cores > 1 ? kMultiCore : 0) | (topology.threads > 1 ? kHardwareThread : 0));
+  const std::string name = fmt::format("CPU {}", socket);
+  s.begin(4, static_cast<u16>(0x0400 + socket));
+  s.text(name).bytes({kCentral, kFamilyOther}).text(kMaker);
+  s.dword(config.cpu_signature).dword(config.cpu_features).text("1");
   s.bytes({0}).word(0).word(1000).word(1000);  // voltage, clocks in MHz
   s.bytes({kEnabled, kUpgradeOther});
   s.word(kNoHandle).word(kNoHandle).word(kNoHandle);  // caches
-  s.bytes({0, 0, 0, 1, 1, 1}).word(0).word(kFamilyOther);
+  s.bytes({0, 0, 0, cores, cores, threads}).word(characteristics).word(kFamilyOther);
   s.end();
 }
 
@@ -185,7 +198,7 @@ SmbiosTables build_smbios(const SmbiosConfig& config) {
   bios_information(s);
   system_information(s);
   chassis(s);
-  for (unsigned i = 0; i < config.cpus; ++i) processor(s, i);
+  for (unsigned socket = 0; socket < config.topology.sockets; ++socket) processor(s, socket, config);
   memory(s, config.ram_bytes);
   boot_status_and_end(s);
   SmbiosTables out;

@@ -1,16 +1,19 @@
-// SMBIOS tables: what the machine is called and how much memory it has. DMTF DSP0134 2.8. Types 0, 1, 3, 4,
+// SMBIOS tables: what the machine is called what processors and how much memory it has. DMTF DSP0134 2.8. Types 0, 1, 3, 4,
 // 16, 17, 19, 32, 127.
 #pragma once
 
 #include <vector>
 
 #include "common/types.h"
+#include "cpu/profile/topology.h"
 
 namespace reprise::machine {
 
 struct SmbiosConfig {
   u64 ram_bytes = 0;
-  unsigned cpus = 1;
+  cpu::Topology topology;
+  u32 cpu_signature = 0;  // CPUID.1: EAX, EDX
+  u32 cpu_features = 0;
 };
 
 struct SmbiosTables {

@@ -45,7 +45,9 @@ u64 noisy_value(Random& random) {
   }
 }
 
-Board::Board(Firmware firmware) : firmware_(firmware), ram_(mmu::Ram::create(kRamBytes).take()) {
+Board::Board(Firmware firmware, unsigned processors)
+    : firmware_(firmware), ram_(mmu::Ram::create(kRamBytes).take()) {
+  config_.cpu.topology.cores = processors;
   config_.ram_bytes = kRamBytes;
   config_.devices = {{.driver = "virtio-console"},
                      {.driver = "virtio-rng"},
@@ -128,7 +130,7 @@ void Board::out(u16 port, u64 value, Width width) {
 }
 
 u64 Board::read(u64 phys, Width width) {
-  const u64 value = pc_->processors().boot().cpu.mmu.read_phys(phys, width);
+  const u64 value = pc_->processors().at(actor_).cpu.mmu.read_phys(phys, width);
   if (value & ~width_mask(width))
     problem_ = fmt::format("address {:x} gave {:x}, which is too wide", phys, value);
   fold(value);
@@ -137,7 +139,7 @@ u64 Board::read(u64 phys, Width width) {
 }
 
 void Board::write(u64 phys, u64 value, Width width) {
-  pc_->processors().boot().cpu.mmu.write_phys(phys, width, value & width_mask(width));
+  pc_->processors().at(actor_).cpu.mmu.write_phys(phys, width, value & width_mask(width));
   step();
 }
 
@@ -164,18 +166,18 @@ void Board::out_string(u16 port, Width width, std::span<const u8> from) {
 
 void Board::read_msr(u32 msr) {
   u64 value = 0;
-  fold(pc_->processors().boot().apic_msr_read(msr, value));
+  fold(pc_->processors().at(actor_).apic_msr_read(msr, value));
   fold(value);
   step();
 }
 
 void Board::write_msr(u32 msr, u64 value) {
-  fold(pc_->processors().boot().apic_msr_write(msr, value));
+  fold(pc_->processors().at(actor_).apic_msr_write(msr, value));
   step();
 }
 
 std::optional<u8> Board::take_interrupt() {
-  InterruptSource& interrupts = pc_->processors().boot().cpu.interrupts;
+  InterruptSource& interrupts = pc_->processors().at(actor_).cpu.interrupts;
   if (!interrupts.interrupt_pending()) return std::nullopt;
   const u8 vector = interrupts.acknowledge_interrupt();
   fold(vector);

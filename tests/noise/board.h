@@ -34,8 +34,12 @@ class Board final : public MachineControl {
   static constexpr u64 kRamBytes = 16 * machine::kMiB;
   static constexpr unsigned kMaxTimers = 64;
 
-  explicit Board(Firmware firmware);
+  Board(Firmware firmware, unsigned processors);
   ~Board();
+
+  /// Whose accesses the next ones are.
+  void let_act(u64 processor) { actor_ = static_cast<unsigned>(processor); }
+  unsigned processors() const { return config_.cpu.topology.count(); }
 
   // --- A guest's accesses ---
   u32 in(u16 port, Width width = Width::Byte);
@@ -103,6 +107,7 @@ class Board final : public MachineControl {
   void step();
 
   const Firmware firmware_;
+  unsigned actor_ = 0;
   Log log_;
   machine::MachineConfig config_;
   struct Output final : devices::CharBackend {

@@ -11,6 +11,7 @@ struct BiosArea : BootFixture {
   BiosArea() {
     write_bios_area(phys_map, {.memory = memory,
                                .processors = {.apic_ids = {0, 1}},
+                               .smbios = {},
                                .cmos_equipment = 0x03,
                                .hard_disks = 2,
                                .second_of_day = 3600});

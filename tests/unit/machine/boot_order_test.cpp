@@ -65,7 +65,7 @@ TEST(BootOrder, TheFileHasALineForEachPathAndEndsWithAZero) {
     devices::FwCfg fw_cfg(memory);
     fill_fw_cfg(fw_cfg, {.config = {},
                          .memory = memory_map,
-                         .cpus = 1,
+                         .smbios = {},
                          .acpi = acpi,
                          .vga_bios = {},
                          .boot_order = any ? std::span(paths) : std::span<const std::string>()});

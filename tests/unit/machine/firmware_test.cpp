@@ -61,14 +61,22 @@ TEST(AcpiLoaderScript, GivesTheTablesThatDirectBootPlaces) {
 
 TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
   for (const u64 ram_bytes : {512 * kMiB, 4 * kGiB, 64 * kGiB}) {
-    const SmbiosTables smbios = build_smbios({.ram_bytes = ram_bytes, .cpus = 2});
+    const SmbiosTables smbios =
+        build_smbios({.ram_bytes = ram_bytes, .topology = {.sockets = 2, .cores = 3, .threads = 2}});
     unsigned count = 0;
     u8 type = 0;
     std::size_t at = 0;
     u64 mapped_kib = 0;
+    unsigned sockets = 0;
     while (at < smbios.tables.size()) {
       type = smbios.tables[at];
       const u8* structure = &smbios.tables[at];
+      if (type == 4) {
+        ++sockets;
+        EXPECT_EQ(structure[0x23], 3) << "cores";
+        EXPECT_EQ(structure[0x25], 6) << "threads";
+        EXPECT_EQ(read_unaligned<u16>(structure + 0x26), 0x1c) << "64-bit, cores, threads";
+      }
       if (type == 19) {
         const u32 first = read_unaligned<u32>(structure + 4);
         const u32 last = read_unaligned<u32>(structure + 8);
@@ -81,6 +89,7 @@ TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
     }
     EXPECT_EQ(at, smbios.tables.size());
     EXPECT_EQ(type, 127);
+    EXPECT_EQ(sockets, 2u);
     EXPECT_EQ(mapped_kib * kKiB, ram_bytes);
     ASSERT_EQ(smbios.anchor.size(), 0x1fu);
     EXPECT_EQ(read_unaligned<u16>(&smbios.anchor[0x16]), smbios.tables.size());

@@ -14,11 +14,28 @@
 namespace reprise::machine::monitor {
 namespace {
 
-const char* const kLooks[] = {
-    "status",      "screen",        "info registers", "info pagewalk rip",  "info memory-map",
-    "info tlb",    "info phys-map", "info irq",       "info pci",           "info devices",
-    "info stats",  "info hash",     "info disks",     "memory rsp 256",     "memory 0 64 phys",
-    "disassemble", "help",          "version",        "info devices lapic", "info pagewalk 0xfee00000"};
+const char* const kLooks[] = {"status",
+                              "screen",
+                              "info registers",
+                              "info pagewalk rip",
+                              "info memory-map",
+                              "info tlb",
+                              "info phys-map",
+                              "info irq",
+                              "info pci",
+                              "info devices",
+                              "info stats",
+                              "info hash",
+                              "info cpus",
+                              "cpu",
+                              "info disks",
+                              "memory rsp 256",
+                              "memory 0 64 phys",
+                              "disassemble",
+                              "help",
+                              "version",
+                              "info devices lapic",
+                              "info pagewalk 0xfee00000"};
 
 struct Machines : testing::Test {
   Guest guest{kSpin};
@@ -60,6 +77,62 @@ TEST_F(Machines, MemoryAndCodeAreReadWhereTheyAre) {
       ask(R"({"execute": "memory", "arguments": {"address": 4276092928, "bytes": 4, "space": "phys"}})")
           .at("return");
   EXPECT_EQ(device.at("bytes"), "--------");
+}
+
+MachineConfig with_processors(unsigned count) {
+  MachineConfig config;
+  config.cpu.topology.cores = count;
+  return config;
+}
+
+TEST(SeveralProcessors, CommandsAreAboutTheOneThatWasChosen) {
+  Guest guest{kSpin, with_processors(3)};
+  Monitor monitor{*guest.machine, "reprise test"};
+  for (unsigned i = 0; i < 3; ++i) {
+    cpu::CpuState& state = guest.machine->pc().processors().at(i).cpu.state;
+    state.gpr[cpu::R9] = 0x900 + i;
+    state.gpr[cpu::RBX] = 0x10'0020 + 16 * i;
+  }
+  const auto r9 = [&](std::string_view line) {
+    return monitor.execute_line(line).value().json.at("r9").get<std::string>();
+  };
+  EXPECT_EQ(r9("info registers"), "0x900") << "the one whose turn it is";
+  EXPECT_EQ(r9("info registers 1"), "0x901");
+  EXPECT_FALSE(monitor.execute_line("cpu 3").ok());
+  EXPECT_FALSE(monitor.execute_line("cpu -1").ok());
+  EXPECT_EQ(monitor.execute_line("cpu 2").value().json.at("cpu"), 2);
+  EXPECT_EQ(r9("info registers"), "0x902");
+  EXPECT_EQ(r9("info registers 1"), "0x901");
+  const auto first_address = [&](std::string_view line) {
+    return monitor.execute_line(line).value().json.at("instructions").at(0).at("address").get<std::string>();
+  };
+  EXPECT_EQ(first_address("disassemble rbx 1"), "0x100040") << "names of registers are of the chosen one";
+  EXPECT_EQ(first_address("disassemble rbx 1 1"), "0x100030") << "or of the one that is named";
+  EXPECT_TRUE(monitor.execute_line("cpu any").ok());
+  EXPECT_EQ(r9("info registers"), "0x900");
+  const Json cpus = monitor.execute_line("info cpus").value().json.at("processors");
+  ASSERT_EQ(cpus.size(), 3u);
+  EXPECT_EQ(cpus[0].at("activity"), "running");
+  EXPECT_EQ(cpus[2].at("activity"), "waiting for SIPI");
+  EXPECT_EQ(cpus[2].at("apic_id"), 2);
+}
+
+TEST(SeveralProcessors, AnNmiReachesThemAll) {
+  Guest guest{kSpin, with_processors(3)};
+  Monitor monitor{*guest.machine, "reprise test"};
+  // The boot processor's LINT1 is set up for it by the loader, the others' by the guest.
+  Processors& processors = guest.machine->pc().processors();
+  constexpr u64 kSvr = 0xf0, kLvtLint1 = 0x360;
+  processors.at(1).lapic.mmio_write(kSvr, Width::Dword, 0x1ff);
+  processors.at(1).lapic.mmio_write(kLvtLint1, Width::Dword, 0x400);
+  EXPECT_TRUE(monitor.execute_line("nmi").ok());
+  RunLimits limits;
+  limits.stop_at_retired = 1;
+  guest.run(limits);
+  EXPECT_TRUE(processors.at(1).cpu.state.nmi_pending);
+  EXPECT_FALSE(processors.at(2).cpu.state.nmi_pending) << "its LVT is masked, as after RESET";
+  EXPECT_TRUE(processors.at(0).cpu.state.nmi_pending || processors.at(0).cpu.state.nmi_blocked);
+  EXPECT_EQ(guest.machine->outside().log()[0].sink, "nmi-button");
 }
 
 TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
@@ -144,8 +217,8 @@ TEST(Monitor, LookingChangesNothing) {
       Code{0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4, 0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00, 0xeb, 0xf0};
   const boot::TemporaryFile file(Guest::image(busy));
   RunLimits limits;
-  limits.stop_at_retired = 60'000'000;
-  limits.hash_every_retired = 5'000'000;
+  limits.stop_at_retired = 12'000'000;
+  limits.hash_every_retired = 1'000'000;
   limits.virtual_timeout_ns = 1'000'000'000'000;
 
   Guest alone(file, {});
