@@ -20,14 +20,21 @@ import tempfile
 EXIT_PASS = (0x10 << 1) | 1  # what isa-debug-exit makes of the runtime's kExitPass
 DIFFERENCES = pathlib.Path(__file__).with_name("qemu_differences.md")
 
+# What an image needs of the machine: our options and QEMU's.
+MACHINES = {"testdev": (["--debug-testdev"], ["-device", "pc-testdev"]),
+            "processors": (["--cpus", "6,sockets=2,cores=3"], ["-smp", "6,sockets=2,cores=3"])}
+
+
+def machine_of(image):
+    return MACHINES.get(pathlib.Path(image).stem, ([], []))
+
 
 def run_reprise(options, screen_path):
     command = [options.reprise, "run", "--kernel", options.image, "--memory", "128M", "--serial", "stdio",
                "--engine", options.engine, "--debug-exit", "0xf4", "--timeout", "60", "--wall-timeout", "240"]
     if screen_path:
         command += ["--dump-screen", screen_path]
-    if pathlib.Path(options.image).stem == "testdev":
-        command.append("--debug-testdev")
+    command += machine_of(options.image)[0]
     print(shlex.join(command), flush=True)
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=280)
 
@@ -45,8 +52,7 @@ def run_qemu(options):
     command = ["qemu-system-x86_64", "-M", "pc", "-cpu", "max,la57=off,vendor=GenuineIntel", "-m", "128M", "-display", "none",
                "-icount", "shift=2,sleep=off", "-rtc", "clock=vm", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                "-kernel", options.image]
-    if pathlib.Path(options.image).stem == "testdev":
-        command += ["-device", "pc-testdev"]
+    command += machine_of(options.image)[1]
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60)
     except subprocess.TimeoutExpired as expired:
