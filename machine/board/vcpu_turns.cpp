@@ -9,7 +9,7 @@
 namespace reprise::machine {
 
 VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
-    : processors_(processors), schedule_(schedule), random_(schedule.seed) {
+    : processors_(processors), schedule_(schedule), random_(derive_seed(schedule.seed, 0)) {
   if (processors == 1) return;
   if (schedule.policy == Schedule::Policy::RoundRobin) {
     pass(0, 1);

@@ -50,7 +50,7 @@ class VcpuTurns {
 
   const unsigned processors_;
   const Schedule schedule_;
-  u64 random_;
+  u64 random_;  // begins elsewhere for each seed: seeds that follow each other must not give sequences that do
   unsigned current_ = 0;
   u64 end_ = 0;  // of the turn: a position
   // Pct

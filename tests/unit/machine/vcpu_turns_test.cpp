@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 namespace reprise::machine {
@@ -40,6 +41,21 @@ TEST(VcpuTurns, TurnsGoRoundAndAreAsLongAsPromised) {
   std::ranges::sort(lengths);
   EXPECT_LT(lengths.front(), 6'000u);
   EXPECT_GT(lengths.back(), 48'000u);
+}
+
+TEST(VcpuTurns, SeedsThatFollowEachOtherGiveUnlikeTurns) {
+  const auto lengths = [](u64 seed) {
+    VcpuTurns turns(2, seeded(seed));
+    std::vector<u64> all;
+    for (u64 position = 0; all.size() < 50; turns.pass(position, 0b11)) {
+      all.push_back(turns.left(position));
+      position += all.back();
+    }
+    return all;
+  };
+  const std::vector<u64> one = lengths(1), other = lengths(2);
+  for (const u64 length : std::span(one).subspan(1, 20))
+    EXPECT_EQ(std::ranges::find(other, length), other.end()) << "the same turns, one later";
 }
 
 TEST(VcpuTurns, OneThatWaitsIsLeftOut) {

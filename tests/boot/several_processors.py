@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Debian's kernel with four processors in two sockets: all come up, keep the TSC as clock, work, go offline and come back,
+answer an NMI, and start a second kernel (kexec). The whole run is the same on every engine."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guests"))
+import build_guests  # noqa: E402
+import runner  # noqa: E402
+
+# kexec_file_load(2), then reboot(2) into it.
+LOADER = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/reboot.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+  int kernel = open(argv[1], O_RDONLY), initrd = open(argv[2], O_RDONLY);
+  if (argc < 4 || syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1, argv[3], 0UL) != 0) perror("load");
+  syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0);
+  perror("kexec");
+  return 1;
+}
+"""
+LOOK = """#!/bin/sh
+cpus=/sys/devices/system/cpu
+echo "nproc $(nproc)"
+echo "packages $(cat $cpus/cpu*/topology/physical_package_id | tr '\\n' ' ')"
+echo "cores $(cat $cpus/cpu*/topology/core_cpus_list | tr '\\n' ' ')"
+echo "clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
+"""
+FIRST = LOOK + """
+for cpu in 0 1 2 3; do (taskset -c $cpu sh -c 'seq 1 20000 | sha256sum' | cut -c1-16) & done >/sums
+wait
+echo "sums $(sort -u /sums | wc -l) of $(wc -l </sums)"
+for round in 1 2 3; do
+  for cpu in 1 2 3; do echo 0 >$cpus/cpu$cpu/online || echo "cannot go offline"; done
+  echo "online $(cat $cpus/online)"
+  for cpu in 3 1 2; do echo 1 >$cpus/cpu$cpu/online || echo "cannot come back"; done
+done
+echo "online $(cat $cpus/online)"
+echo l >/proc/sysrq-trigger
+echo "backtraces $(dmesg | grep -c 'NMI backtrace for cpu')"
+dmesg | grep -E '[Ss]tall|lockup|[Uu]nstable|skew|hung|WARNING:|BUG:|Oops' && echo "complaints"
+/bin/kexec_to /kexec/vmlinuz /kexec/initrd "console=ttyS0 reprise.exec=/bin/second"
+"""
+SECOND = LOOK + """
+echo "second kernel"
+"""
+
+
+def initramfs(options, folder):
+    source, loader = folder / "loader.c", folder / "kexec_to"
+    source.write_text(LOADER)
+    subprocess.run(["cc", "-static", "-O1", "-o", loader, source], check=True)
+    base = pathlib.Path(options.initrd).read_bytes()
+    second = build_guests.Cpio()
+    second.add("bin/second", 0o100755, SECOND.encode())
+    first = build_guests.Cpio()
+    first.file("bin/kexec_to", loader)
+    first.add("bin/first", 0o100755, FIRST.encode())
+    first.folder("kexec")
+    first.file("kexec/vmlinuz", pathlib.Path(options.kernel))
+    first.add("kexec/initrd", 0o100644, base + second.bytes())
+    path = folder / "initramfs.img"
+    path.write_bytes(base + first.bytes())
+    return path
+
+
+def check_console(console):
+    topology = ["nproc 4", "packages 0 0 1 1", "cores 0 1 2 3", "clock tsc"]
+    wanted = topology + ["sums 1 of 4", "online 0\n", "online 0-3", "backtraces 4", *topology, "second kernel"]
+    at = 0
+    for text in wanted:
+        found = console.find(text, at)
+        runner.expect(found >= 0, f"'{text}' is missing behind '{console[max(0, at - 60):at]}': {console[-1500:]}")
+        at = found
+    for text in ("cannot", "complaints"):
+        runner.expect(text not in console, f"'{text}': {console[-3000:]}")
+
+
+def test(options):
+    if shutil.which("cc") is None:
+        print("SKIP: there is no C compiler")
+        sys.exit(77)
+    machine = ["--cpus", "4,sockets=2", "--hash-every", "1000000000"]
+    with tempfile.TemporaryDirectory() as folder:
+        options.initrd = initramfs(options, pathlib.Path(folder))
+        whole = runner.boot(options, "reprise.exec=/bin/first", machine)
+        runner.expect(whole.exit_code == 0 and whole.report["exit_reason"] == "poweroff", f"{whole.report} {whole.messages}")
+        check_console(whole.console.replace("\r", ""))
+
+        options.engine = "interp"
+        part = runner.boot(options, "reprise.exec=/bin/first", machine + ["--stop-at", "3000000000"])
+        runner.expect(part.report["hashes"] == whole.report["hashes"][:3], "the interpreter's run is another one")
+        options.engine = "jit"
+        other = runner.boot(options, "reprise.exec=/bin/first", machine + ["--sched-seed", "2", "--stop-at", "2000000000"])
+        runner.expect(other.report["hashes"][1] != whole.report["hashes"][1], "another schedule is the same run")
+
+
+runner.main(test, __doc__)
