@@ -73,6 +73,8 @@ class ApicCpu {
   virtual void init() = 0;
   /// Start at real-mode address vector << 12, if waiting for a start-up message.
   virtual void start_up(u8 vector) = 0;
+  /// An interrupt that it would take waits where none did before (InterruptSource::interrupt_pending).
+  virtual void interrupt() {}
   /// IA32_APIC_BASE changed: the register page is at `phys` and answers only while `mmio_enabled`.
   virtual void apic_base_changed(u64 phys, bool mmio_enabled) = 0;
 };

@@ -469,8 +469,10 @@ u8 Lapic::processor_priority() const {
 
 void Lapic::update_irq() {
   const int request = irr_.highest();
+  const bool before = interrupt_pending_;
   interrupt_pending_ =
       ext_int_pending() || (enabled() && request >= 0 && (request >> 4) > (processor_priority() >> 4));
+  if (interrupt_pending_ && !before) cpu_.interrupt();
 }
 
 u8 Lapic::acknowledge_interrupt() {

@@ -171,6 +171,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) override;
   std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) override;
   bool x87_error(cpu::X87Error error) override;
+  void woken(unsigned index) override { processors_.woken(index); }
 
   // DmaPort
   bool dma_read(u64 phys, std::span<u8> into) override;

@@ -26,6 +26,26 @@ u64 Processor::virtual_ns(u64 retired) {
   return socket_.scheduler.now_ns() - cpu.retired_now() + retired;
 }
 
+void Processor::nmi() {
+  vcpu.raise_nmi();
+  socket_.board.woken(index_);
+}
+
+void Processor::smi() {
+  vcpu.raise_smi();
+  socket_.board.woken(index_);
+}
+
+void Processor::init() {
+  vcpu.raise_init(after_reset());
+  socket_.board.woken(index_);
+}
+
+void Processor::start_up(u8 vector) {
+  vcpu.raise_start_up(vector);
+  socket_.board.woken(index_);
+}
+
 void Processor::apic_base_changed(u64 phys, bool mmio_enabled) {
   if (!mmio_enabled) return cpu.mmu.set_local_page({});
   cpu.mmu.set_local_page({phys, traced_lapic_ ? &*traced_lapic_ : static_cast<MmioHandler*>(&lapic)});

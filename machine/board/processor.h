@@ -28,6 +28,8 @@ class BoardBus {
   virtual std::size_t port_read_ahead(u16 port, Width width, std::span<u8> into) = 0;
   virtual std::size_t port_write_ahead(u16 port, Width width, std::span<const u8> from) = 0;
   virtual bool x87_error(cpu::X87Error error) = 0;
+  /// Something has come for processor `index` that may end its halt.
+  virtual void woken(unsigned index) = 0;
 };
 
 /// What a processor is plugged into. All of it outlives the processor.
@@ -70,10 +72,11 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   u64 virtual_ns(u64 retired) override;
 
   // devices::ApicCpu
-  void nmi() override { vcpu.raise_nmi(); }
-  void smi() override { vcpu.raise_smi(); }
-  void init() override { vcpu.raise_init(after_reset()); }
-  void start_up(u8 vector) override { vcpu.raise_start_up(vector); }
+  void nmi() override;
+  void smi() override;
+  void init() override;
+  void start_up(u8 vector) override;
+  void interrupt() override { socket_.board.woken(index_); }
   void apic_base_changed(u64 phys, bool mmio_enabled) override;
 
  private:

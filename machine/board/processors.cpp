@@ -28,8 +28,10 @@ VcpuExit Processors::run(u64 budget) {
         turns_.waits(false);
         if (!pass()) return exit;
         break;
-      case VcpuExit::Shutdown:
-      case VcpuExit::Attention: return exit;
+      case VcpuExit::Attention:
+        if (turns_.by_urgency()) pass();
+        return exit;
+      case VcpuExit::Shutdown: return exit;
     }
   }
 }
@@ -42,9 +44,13 @@ u64 Processors::wanting() const {
 
 bool Processors::pass() {
   const u64 position = retired_now();
+  const unsigned before = turns_.current();
   if (!turns_.pass(position, wanting())) return false;
   others_retired_ = position - running().cpu.retired_now();
-  running().cpu.state.pauses_left = cpu::kPausesOfATurn;
+  // Who is the most urgent one still goes on with its turn.
+  u32& pauses_left = running().cpu.state.pauses_left;
+  if (!turns_.by_urgency() || turns_.current() != before || pauses_left == 0)
+    pauses_left = cpu::kPausesOfATurn;
   return true;
 }
 

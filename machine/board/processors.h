@@ -39,6 +39,12 @@ class Processors final : public RetiredCounter {
     if (!all_.empty()) running().vcpu.request_stop();
   }
 
+  /// Something has come for processor `index` that may end its halt: if it can be more urgent than the one that runs,
+  /// run() looks. Also before there are any.
+  void woken(unsigned index) {
+    if (turns_.by_urgency() && index < count() && index != turns_.current()) request_stop();
+  }
+
   /// Instructions that all of them have retired before the current one.
   u64 retired_now() const override {
     return all_.empty() ? 0 : others_retired_ + all_[turns_.current()]->cpu.retired_now();

@@ -19,7 +19,7 @@ VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
   for (unsigned i = processors; i > 1; --i) std::swap(priorities_[i - 1], priorities_[draw() % i]);
   for (u64 i = 1; i < schedule.depth; ++i) changes_.push_back(draw() % schedule.length);
   std::ranges::sort(changes_, std::greater());
-  end_ = kPctLook;
+  pass(0, 1);
 }
 
 u64 VcpuTurns::left(u64 position) const {
@@ -48,21 +48,25 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
     end_ = position + schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
     return true;
   }
-  const bool others = (wanting & ~(u64{1} << current_)) != 0;
-  if (!others) since_ = position;
-  bool falls = position - since_ >= kPctBound;
+  bool falls = since_ != kNever && position - since_ >= kPctBound;
   for (; !changes_.empty() && changes_.back() <= position; changes_.pop_back()) falls = true;
   if (falls) fall(current_);
   const unsigned next = most_urgent(wanting);
-  if (next != current_ || falls) since_ = position;
+  if (next != current_ || falls) since_ = kNever;
   current_ = next;
-  end_ = position + kPctLook;
+  const bool others = (wanting & ~(u64{1} << current_)) != 0;
+  if (!others)
+    since_ = kNever;
+  else if (since_ == kNever)
+    since_ = position;
+  end_ = others ? since_ + kPctBound : kNever;
   if (!changes_.empty()) end_ = std::min(end_, changes_.back());
   return true;
 }
 
 void VcpuTurns::waits(bool by_pausing) {
-  if (processors_ == 1 || schedule_.policy != Schedule::Policy::Pct) return;
+  if (!by_urgency()) return;
+  since_ = kNever;
   if (by_pausing) fall(current_);
 }
 

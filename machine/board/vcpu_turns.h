@@ -21,8 +21,6 @@ namespace reprise::machine {
 class VcpuTurns {
  public:
   static constexpr u64 kNever = ~u64{0};
-  /// Pct: a processor that wants to run again is looked at so often, in instructions.
-  static constexpr u64 kPctLook = 1'000;
   /// Pct: so many instructions without a pause are too many, as long as others want to run.
   static constexpr u64 kPctBound = 2'000'000;
 
@@ -30,6 +28,8 @@ class VcpuTurns {
   VcpuTurns(unsigned processors, const Schedule& schedule);
 
   const Schedule& schedule() const { return schedule_; }
+  /// Pct, with several: whoever begins to want to run may be more urgent than the current one. pass() tells.
+  bool by_urgency() const { return processors_ > 1 && schedule_.policy == Schedule::Policy::Pct; }
   unsigned current() const { return current_; }
   /// How many instructions are left of its turn at `position`; kNever when there is nobody else.
   u64 left(u64 position) const;
@@ -57,7 +57,8 @@ class VcpuTurns {
   std::vector<i64> priorities_;  // by processor, all different
   i64 lowest_ = 0;
   std::vector<u64> changes_;  // positions, the last one comes first
-  u64 since_ = 0;             // when the current one began to run without waiting: a position
+  // Since when the current one has run without waiting while others wanted to: a position. kNever: none do.
+  u64 since_ = kNever;
 };
 
 }  // namespace reprise::machine

@@ -54,6 +54,17 @@ struct ProcessorsTest : testing::Test {
       cpu.state.activity = cpu::Activity::Running;
       cpu.state_replaced();
     }
+    /// Processor `index` halts, and counts the interrupts `kVector` that it gets.
+    void sleep(unsigned index) {
+      const u8 place = static_cast<u8>(4 * index);
+      const u8 code[] = {0xfb, 0xf4, 0xeb, 0xfd,                // sti; hlt; jmp hlt
+                         0x66, 0xff, 0x06, place, 0x20, 0xcf};  // inc dword [counter]; iret
+      start(index, code);
+      const u16 handler = static_cast<u16>(0x1004 + 0x2000 * index);
+      pc.phys_map().write(4 * kVector, Width::Dword, handler);
+      write(index, kLapicPhys + 0xf0, 0x1ff);
+    }
+    static constexpr u8 kVector = 0x40;
     void count(unsigned index) {
       const u8 place = static_cast<u8>(4 * index);
       const u8 code[] = {0x66, 0xff, 0x06, place, 0x20, 0xeb, 0xf9};  // inc dword [counter]; jmp back
@@ -134,6 +145,45 @@ TEST_F(ProcessorsTest, OneThatPausesGivesItsTurnAway) {
   alone.start(0, pause);
   EXPECT_EQ(alone.pc.processors().run(kBudget), cpu::VcpuExit::Budget) << "with nobody to wait for";
   EXPECT_EQ(alone.pc.processors().retired_now(), kBudget);
+}
+
+TEST_F(ProcessorsTest, ByUrgencyAWokenOneRunsAtOnce) {
+  unsigned at_once = 0;
+  for (u64 seed = 1; seed <= 20; ++seed) {
+    MachineConfig config = two(seed);
+    config.schedule.policy = Schedule::Policy::Pct;
+    config.schedule.depth = 1;
+    Board board(config);
+    board.count(0);
+    board.sleep(1);
+    board.pc.processors().run(100);
+    board.pc.processors().run(100);
+    ASSERT_EQ(board.pc.processors().running_index(), 0u);
+    // Whoever is the most urgent of the two: SIPI was not needed, since the test started both.
+    board.write(0, kLapicPhys + 0x310, 1u << 24);
+    board.write(0, kLapicPhys + 0x300, 0x4000 | Board::kVector);
+    while (board.pc.processors().run(3) == cpu::VcpuExit::Attention) {
+    }
+    const bool ran = board.counter(1) == 1;
+    EXPECT_EQ(ran, board.pc.processors().running_index() == 1);
+    at_once += ran;
+  }
+  EXPECT_GT(at_once, 4u);
+  EXPECT_LT(at_once, 16u);
+}
+
+TEST_F(ProcessorsTest, LooksInTheMiddleOfATurnGiveNoNewPauses) {
+  MachineConfig config = two(1);
+  config.schedule.policy = Schedule::Policy::Pct;
+  config.schedule.depth = 1;
+  for (unsigned waiting : {0u, 1u}) {
+    Board board(config);
+    const u8 wait[] = {0xf3, 0x90, 0xe4, 0x80, 0xeb, 0xfa};  // pause; in al, 80h, which stops it; jmp back
+    board.start(waiting, wait);
+    board.count(1 - waiting);
+    for (unsigned i = 0; i < 100; ++i) board.pc.processors().run(1000);
+    EXPECT_GT(board.counter(1 - waiting), 10'000u);
+  }
 }
 
 TEST_F(ProcessorsTest, ApicIdsFollowTheTopology) {

@@ -112,8 +112,8 @@ TEST(VcpuTurns, TheMostUrgentRunsUntilItWaits) {
   const unsigned first = turns.current();
   u64 position = 0;
   for (unsigned i = 0; i < 100; ++i) {
-    EXPECT_LE(turns.left(position), VcpuTurns::kPctLook);
-    position += turns.left(position);
+    position += 1000;
+    EXPECT_GT(turns.left(position), 0u);
     turns.pass(position, 0b111);
     EXPECT_EQ(turns.current(), first);
   }
@@ -134,8 +134,7 @@ TEST(VcpuTurns, PrioritiesChangeAtDrawnPositionsOnly) {
     VcpuTurns turns(2, pct(seed, 3, kLength));
     turns.pass(0, 0b11);
     std::vector<u64> positions;
-    for (u64 position = 0; position < kLength;) {
-      position += turns.left(position);
+    for (u64 position = turns.left(0); position < kLength; position += turns.left(position)) {
       const unsigned before = turns.current();
       turns.pass(position, 0b11);
       if (turns.current() != before) positions.push_back(position);
@@ -151,13 +150,28 @@ TEST(VcpuTurns, OneThatNeverWaitsFallsBehindAfterTheBound) {
   VcpuTurns turns(2, pct(1, 1, 1'000'000));
   turns.pass(0, 0b11);
   const unsigned first = turns.current();
-  u64 position = 0;
-  while (turns.current() == first && position < 10 * VcpuTurns::kPctBound) {
-    position += turns.left(position);
-    turns.pass(position, 0b11);
-  }
-  EXPECT_GE(position, VcpuTurns::kPctBound);
-  EXPECT_LE(position, VcpuTurns::kPctBound + VcpuTurns::kPctLook);
+  ASSERT_EQ(turns.left(0), VcpuTurns::kPctBound);
+  turns.pass(VcpuTurns::kPctBound - 1, 0b11);
+  EXPECT_EQ(turns.current(), first) << "a look in between changes nothing";
+  ASSERT_EQ(turns.left(VcpuTurns::kPctBound - 1), 1u);
+  turns.pass(VcpuTurns::kPctBound, 0b11);
+  EXPECT_NE(turns.current(), first);
+}
+
+TEST(VcpuTurns, TheBoundCountsFromWhenAnotherWantsToRun) {
+  VcpuTurns turns(2, pct(1, 1, 1'000'000));
+  turns.pass(0, 0b11);
+  const unsigned first = turns.current();
+  const u64 alone = u64{1} << first;
+  turns.pass(5, alone);
+  constexpr u64 kLater = 100 * VcpuTurns::kPctBound;
+  EXPECT_GT(turns.left(5), kLater) << "nobody else does";
+  turns.pass(kLater, 0b11);
+  EXPECT_EQ(turns.current(), first);
+  EXPECT_EQ(turns.left(kLater), VcpuTurns::kPctBound);
+  turns.waits(false);
+  turns.pass(kLater + 7, 0b11);
+  EXPECT_EQ(turns.left(kLater + 7), VcpuTurns::kPctBound) << "it waited in between";
 }
 
 }  // namespace
