@@ -12,6 +12,7 @@ class FakeCore final : public ApicCpu {
   void smi() override { ++smis; }
   void init() override { ++inits; }
   void start_up(u8 vector) override { start_ups.push_back(vector); }
+  void interrupt() override { ++interrupts; }
   void apic_base_changed(u64 phys, bool enabled) override {
     base_phys = phys;
     mmio_enabled = enabled;
@@ -20,6 +21,7 @@ class FakeCore final : public ApicCpu {
   int nmis = 0;
   int smis = 0;
   int inits = 0;
+  int interrupts = 0;
   std::vector<u8> start_ups;
   u64 base_phys = 0;
   bool mmio_enabled = true;

@@ -120,6 +120,26 @@ TEST_F(LapicTest, IrrIsrEoi) {
   EXPECT_TRUE(fabric.eois.empty()) << "edge interrupts are not broadcast";
 }
 
+TEST_F(LapicTest, TheCoreIsToldWhenAnInterruptBeginsToWait) {
+  enable();
+  EXPECT_EQ(core.interrupts, 0);
+  raise(0x51);
+  EXPECT_EQ(core.interrupts, 1);
+  raise(0x62);
+  EXPECT_EQ(core.interrupts, 1) << "one waits already";
+  EXPECT_EQ(lapic.acknowledge_interrupt(), 0x62);
+  EXPECT_EQ(core.interrupts, 1) << "the other has less priority";
+  write(kEoi, 0);
+  EXPECT_EQ(core.interrupts, 2);
+  EXPECT_EQ(lapic.acknowledge_interrupt(), 0x51);
+  write(kEoi, 0);
+  write(kTpr, 0x80);
+  raise(0x51);
+  EXPECT_EQ(core.interrupts, 2);
+  lapic.set_cr8(0);
+  EXPECT_EQ(core.interrupts, 3);
+}
+
 TEST_F(LapicTest, TaskPriorityAndCr8) {
   enable();
   raise(0x41);

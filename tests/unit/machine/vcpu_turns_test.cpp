@@ -98,6 +98,31 @@ TEST(VcpuTurns, TheSeedDecidesAndASaveGoesOnAlike) {
   EXPECT_EQ(lengths(other), lengths(one));
 }
 
+TEST(VcpuTurns, ASaveByUrgencyGoesOnAlike) {
+  const auto order = [](VcpuTurns& turns, u64 position) {
+    std::vector<u64> all;
+    for (unsigned i = 0; i < 200; ++i, position += 7'777) {
+      // Now and then the current one waits, or the others do.
+      if (i % 7 == 3) turns.waits(i % 2 == 0);
+      turns.pass(position, i % 5 == 2 ? 0b010 : i % 3 == 1 ? 0b110 : 0b111);
+      all.push_back(turns.current());
+      all.push_back(turns.left(position));
+    }
+    return all;
+  };
+  for (u64 seed = 1; seed <= 10; ++seed) {
+    VcpuTurns one(3, pct(seed, 6, 3'000'000));
+    order(one, 5);
+    Archive saved;
+    one.serialize(saved);
+    VcpuTurns other(3, pct(seed + 1, 6, 3'000'000));
+    Archive load(saved.bytes());
+    other.serialize(load);
+    ASSERT_TRUE(load.ok());
+    EXPECT_EQ(order(other, 1'600'000), order(one, 1'600'000));
+  }
+}
+
 TEST(VcpuTurns, TheLastOfSixtyFourHasItsTurn) {
   VcpuTurns turns(64, seeded(1));
   ASSERT_TRUE(turns.pass(1, u64{1} << 63));
