@@ -54,8 +54,15 @@ void FwCfg::set_number(Key key, u64 value, unsigned bytes) { set(key, little_end
 
 void FwCfg::set_file(const std::string& file_name, std::vector<u8> bytes) {
   CHECK(file_name.size() <= kMaxNameBytes);
-  files_[file_name] = std::move(bytes);
+  const u64 digest = hash64(bytes);
+  files_[file_name] = {std::move(bytes), digest};
   update_directory();
+}
+
+void FwCfg::replace_file(const std::string& file_name, std::vector<u8> bytes) {
+  const auto found = files_.find(file_name);
+  CHECK(found != files_.end() && found->second.bytes.size() == bytes.size());
+  found->second.bytes = std::move(bytes);
 }
 
 void FwCfg::set_file_number(const std::string& file_name, u64 value, unsigned bytes) {
@@ -64,7 +71,7 @@ void FwCfg::set_file_number(const std::string& file_name, u64 value, unsigned by
 
 const std::vector<u8>* FwCfg::file(const std::string& file_name) const {
   const auto found = files_.find(file_name);
-  return found == files_.end() ? nullptr : &found->second;
+  return found == files_.end() ? nullptr : &found->second.bytes;
 }
 
 /// A big-endian count, then per file: size, selector, reserved, name of 56 bytes.
@@ -72,8 +79,8 @@ void FwCfg::update_directory() {
   std::vector<u8> directory;
   put_big_endian(directory, files_.size(), 4);
   u16 key = kFirstFileKey;
-  for (const auto& [file_name, bytes] : files_) {
-    put_big_endian(directory, bytes.size(), 4);
+  for (const auto& [file_name, content] : files_) {
+    put_big_endian(directory, content.bytes.size(), 4);
     put_big_endian(directory, key++, 2);
     put_big_endian(directory, 0, 2);
     const std::size_t end = directory.size() + kMaxNameBytes + 1;
@@ -92,10 +99,8 @@ void FwCfg::reset(ResetKind) {
 u64 FwCfg::content_digest() const {
   u64 digest = 0;
   for (const auto& [key, bytes] : items_) digest = hash64(bytes, digest + key);
-  for (const auto& [name, bytes] : files_) {
-    digest = hash64({reinterpret_cast<const u8*>(name.data()), name.size()}, digest);
-    digest = hash64(bytes, digest);
-  }
+  for (const auto& [name, content] : files_)
+    digest = hash64({reinterpret_cast<const u8*>(name.data()), name.size()}, digest + content.digest);
   return digest;
 }
 
@@ -113,7 +118,7 @@ void FwCfg::select(u16 key) {
 
 const std::vector<u8>* FwCfg::selected() const {
   if (key_ >= kFirstFileKey && key_ - kFirstFileKey < static_cast<int>(files_.size()))
-    return &std::next(files_.begin(), key_ - kFirstFileKey)->second;
+    return &std::next(files_.begin(), key_ - kFirstFileKey)->second.bytes;
   const auto found = items_.find(key_);
   return found == items_.end() ? nullptr : &found->second;
 }

@@ -13,7 +13,7 @@
 
 namespace reprise::devices {
 
-/// The items are configuration: set before the run, the same after every reset.
+/// The items are configuration: set before the run, the same after every reset, but for files that are replaced.
 class FwCfg final : public Device {
  public:
   /// Selectors with a fixed meaning.
@@ -41,8 +41,10 @@ class FwCfg final : public Device {
   void set_number(Key key, u64 value, unsigned bytes);
   /// `name` is at most kMaxNameBytes long. A file of that name is replaced.
   void set_file(const std::string& name, std::vector<u8> bytes);
+  /// The content of a file that follows from the state of another device. As long as the one before.
+  void replace_file(const std::string& name, std::vector<u8> bytes);
   void set_file_number(const std::string& name, u64 value, unsigned bytes);
-  /// Of all items and files, which are no state: they are the same in every machine of one configuration.
+  /// Of all items and files as they were set, which are no state: they are the same in every machine of one configuration.
   u64 content_digest() const;
   /// nullptr when there is none.
   const std::vector<u8>* file(const std::string& name) const;
@@ -74,7 +76,11 @@ class FwCfg final : public Device {
   PioPorts<FwCfg> selector_ports_{*this, &FwCfg::read_selector, &FwCfg::write_selector};
   PioPorts<FwCfg> dma_ports_{*this, &FwCfg::read_dma, &FwCfg::write_dma};
   std::map<u16, std::vector<u8>> items_;
-  std::map<std::string, std::vector<u8>> files_;  // the directory's order is that of the names
+  struct File {
+    std::vector<u8> bytes;
+    u64 digest;  // of what was set
+  };
+  std::map<std::string, File> files_;  // the directory's order is that of the names
   u16 key_ = 0;
   u32 position_ = 0;
   u32 dma_high_ = 0;  // as written: bits 63:32 of the address

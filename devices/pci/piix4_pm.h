@@ -17,8 +17,7 @@ class Piix4Pm final : public PciFunction {
   static constexpr u8 kSmbusHostEnable = 0x01;
   static constexpr u8 kSmbusInterruptIrq9 = 0x08;  // 4 << 1; else SMI#
 
-  /// `initial_base` other than 0 enables the ports there from reset on, as firmware would.
-  explicit Piix4Pm(u16 initial_base = 0);
+  Piix4Pm();
 
   std::string_view name() const override { return "piix4_pm"; }
   u16 pm_base() const { return word(kPmBase) & 0xffc0; }

@@ -64,7 +64,6 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
-      piix4_pm_(kPmBasePort),
       drives_(place_drives(backends.disks)),
       ide_(scheduler_, {irq_router_.isa_source(kIrqIde[0]), irq_router_.isa_source(kIrqIde[1])}, *this,
            ide_units(drives_)),

@@ -238,7 +238,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   // --- pc_start.cpp ---
   enum class Suspend : u8 { No, Yes };
-  AcpiImage acpi_image(Suspend suspend) const;
+  Suspend suspend_ = Suspend::No;  // that the tables offer
+  AcpiImage acpi_image() const;
   /// RESET# for all but the `kept`.
   void reset_devices(std::initializer_list<const devices::Device*> kept);
   void reset_processors();

@@ -76,7 +76,10 @@ void Pc::place_windows() {
     (void)ports_.map({*wanted.smbus_base, devices::SmbusHost::kPorts, Width::Byte}, smbus_);
   pci_windows_.map_all();
   if (wanted.windows != placed_.windows) memory_map_changed();
+  const bool pm_moved = wanted.pm_base != placed_.pm_base;
   placed_ = wanted;
+  // Firmware chooses the place, then reads the tables that tell of it.
+  if (pm_moved) update_acpi_tables(fw_cfg_, acpi_image());
 }
 
 }  // namespace reprise::machine

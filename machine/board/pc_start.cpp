@@ -20,12 +20,13 @@ constexpr u32 kHpetBlockId = 0x8086'a201;
 
 }  // namespace
 
-AcpiImage Pc::acpi_image(Suspend suspend) const {
+AcpiImage Pc::acpi_image() const {
   AcpiConfig acpi{.apic_ids = {},
+                  .pm_base = placed_.pm_base.value_or(kPmBasePort),
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
                   .floppy = floppy_.has_value(),
-                  .suspend = suspend == Suspend::Yes,
+                  .suspend = suspend_ == Suspend::Yes,
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
@@ -37,7 +38,8 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   if (boot::is_bzimage(image) && boot::needs_real_mode(image))
     return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_, &files_read_)), firmware);
 
-  const AcpiImage acpi = acpi_image(Suspend::Yes);
+  suspend_ = Suspend::Yes;
+  const AcpiImage acpi = acpi_image();
   const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
   facs_phys_ = tables.facs_phys;
   phys_map_.write_bytes(tables.phys, tables.bytes);
@@ -126,6 +128,8 @@ void Pc::configure_chipset() {
   pic_.elcr_ports().pio_write(1, Width::Byte, level_triggered >> 8);
   boot::set_up_pci(pci_config_);
   piix4_pm_.config_write(devices::pci::kInterruptLine, Width::Byte, kIrqSci);
+  piix4_pm_.config_write(Piix4Pm::kPmBase, Width::Dword, kPmBasePort);
+  piix4_pm_.config_write(Piix4Pm::kPmRegMisc, Width::Byte, 1);
   piix4_pm_.config_write(Piix4Pm::kSmbusBase, Width::Dword, kSmbusPort);
   piix4_pm_.config_write(Piix4Pm::kSmbusConfig, Width::Byte,
                          Piix4Pm::kSmbusHostEnable | Piix4Pm::kSmbusInterruptIrq9);
@@ -182,13 +186,14 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
     CHECK(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
   }
   memory_map_changed();
+  // OVMF would have to save what it needs for a resume, and is not told to.
+  suspend_ = image.uefi ? Suspend::No : Suspend::Yes;
   std::vector<std::string> order = TRY(firmware_order(config.boot_order));
   if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .smbios = smbios_config(),
-                        // OVMF would have to save what it needs for a resume, and is not told to.
-                        .acpi = acpi_image(image.uefi ? Suspend::No : Suspend::Yes),
+                        .acpi = acpi_image(),
                         .vga_bios = std::move(vga_bios),
                         .boot_order = order});
   return Done{};

@@ -51,6 +51,9 @@ struct FirmwareFacts {
 };
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts);
 
+/// The tables of `image` in the place of those that are there, if any.
+void update_acpi_tables(devices::FwCfg& fw_cfg, const AcpiImage& image);
+
 /// The commands that make firmware place the tables of `image`, from the files etc/acpi/rsdp and
 /// etc/acpi/tables.
 std::vector<u8> acpi_loader_script(const AcpiImage& image);

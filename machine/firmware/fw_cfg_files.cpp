@@ -99,6 +99,10 @@ std::vector<u8> acpi_loader_script(const AcpiImage& image) {
   return script.take();
 }
 
+void update_acpi_tables(devices::FwCfg& fw_cfg, const AcpiImage& image) {
+  if (fw_cfg.file(kTablesFile) != nullptr) fw_cfg.replace_file(kTablesFile, image.tables);
+}
+
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   using Key = devices::FwCfg::Key;
   fw_cfg.set(Key::Uuid, std::vector<u8>(16));

@@ -5,7 +5,7 @@
 
 namespace reprise::machine {
 
-// The PM block of the 82371AB (PIIX4), which direct boot finds already configured. Datasheet
+// The PM block of the 82371AB (PIIX4), where direct boot and SeaBIOS put it; OVMF has it at B000h. Datasheet
 // (290562-001) 7.2.
 inline constexpr u16 kPmBasePort = 0x600;
 inline constexpr u16 kPm1EventPort = kPmBasePort + 0x00;

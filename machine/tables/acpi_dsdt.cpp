@@ -91,7 +91,7 @@ Bytes isa_bridge(const AcpiConfig& config) {
       pvpanic(),
       fw_cfg(),
       isa_device("MBRD", "PNP0C02", 0,
-                 {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(kPmBasePort, kPmBlockPorts)}),
+                 {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(config.pm_base, kPmBlockPorts)}),
   };
   if (config.ps2_mouse) parts.push_back(isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}));
   if (config.floppy) parts.push_back(floppy_controller());

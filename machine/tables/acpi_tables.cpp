@@ -39,17 +39,18 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   constexpr u32 kFlagResetRegister = 1u << 10;
   constexpr u16 kNoCState = 0xffff;
   using Space = TableBytes::Space;
+  const auto port = [&](u16 usual) { return config.pm_base + (usual - kPmBasePort); };
 
   TableBytes w;
   w.le(facs_offset, 4).le(dsdt_offset, 4);
   w.u8s({0, 0});     // reserved; preferred profile: unspecified
   w.le(kIrqSci, 2);  // SCI_INT
   w.le(kSmiCommandPort, 4).u8s({kAcpiEnable, kAcpiDisable, 0, 0});
-  w.le(kPm1EventPort, 4).le(0, 4);    // PM1a, PM1b event blocks
-  w.le(kPm1ControlPort, 4).le(0, 4);  // PM1a, PM1b control blocks
-  w.le(0, 4).le(kPmTimerPort, 4);     // PM2 control block, PM timer
-  w.le(kGpe0Port, 4).le(0, 4);        // GPE0, GPE1 blocks
-  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});    // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
+  w.le(port(kPm1EventPort), 4).le(0, 4);    // PM1a, PM1b event blocks
+  w.le(port(kPm1ControlPort), 4).le(0, 4);  // PM1a, PM1b control blocks
+  w.le(0, 4).le(port(kPmTimerPort), 4);     // PM2 control block, PM timer
+  w.le(port(kGpe0Port), 4).le(0, 4);        // GPE0, GPE1 blocks
+  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});  // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
   w.le(kNoCState, 2).le(kNoCState, 2);  // no C2, no C3
   w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
   w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
@@ -58,10 +59,10 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   w.le(kFlagWbinvd | kFlagProcC1 | kFlagSleepButtonIsDevice | kFlagResetRegister, 4);
   w.address(Space::Io, 8, kResetControlPort).u8s({kResetControlValue}).zeros(3);
   w.le(0, 8).le(dsdt_offset, 8);  // X_FIRMWARE_CTRL (FIRMWARE_CTRL is used), X_DSDT
-  w.address(Space::Io, 32, kPm1EventPort).address(Space::Io, 0, 0);
-  w.address(Space::Io, 16, kPm1ControlPort).address(Space::Io, 0, 0);
-  w.address(Space::Io, 0, 0).address(Space::Io, 32, kPmTimerPort);
-  w.address(Space::Io, 32, kGpe0Port).address(Space::Io, 0, 0);
+  w.address(Space::Io, 32, port(kPm1EventPort)).address(Space::Io, 0, 0);
+  w.address(Space::Io, 16, port(kPm1ControlPort)).address(Space::Io, 0, 0);
+  w.address(Space::Io, 0, 0).address(Space::Io, 32, port(kPmTimerPort));
+  w.address(Space::Io, 32, port(kGpe0Port)).address(Space::Io, 0, 0);
   return table("FACP", 4, w.take());
 }
 

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "common/types.h"
+#include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
 
 struct AcpiConfig {
   /// Local APIC id of each processor that runs.
   std::vector<u8> apic_ids;
+  /// Where the PM block's ports are.
+  u16 pm_base = kPmBasePort;
   /// Bits 31:0 of the HPET's general capabilities and id register.
   u32 hpet_block_id = 0;
   /// There is a VGA, so guests may look for one.

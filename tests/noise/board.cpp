@@ -58,6 +58,7 @@ Board::Board(Firmware firmware, unsigned processors)
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();
+  place_pm();
   enumerate();
 }
 
@@ -87,9 +88,20 @@ void Board::request(MachineRequest request, int) {
 }
 
 void Board::reset() {
-  if (pc_->reset()) return;
-  for (const devices::Device* device : pc_->devices())
-    const_cast<devices::Device*>(device)->reset(devices::ResetKind::Warm);
+  if (!pc_->reset())
+    for (const devices::Device* device : pc_->devices())
+      const_cast<devices::Device*>(device)->reset(devices::ResetKind::Warm);
+  place_pm();
+}
+
+void Board::place_pm() {
+  constexpr u32 kPm = 0x8000'0000u | u32{machine::kPciDeviceSouthBridge} << 11 | 3u << 8;
+  const auto config_write = [&](u32 offset, Width width, u32 value) {
+    pc_->port_write(0xcf8, Width::Dword, kPm | offset);
+    pc_->port_write(0xcfc, width, value);
+  };
+  config_write(devices::Piix4Pm::kPmBase, Width::Dword, machine::kPmBasePort);
+  config_write(devices::Piix4Pm::kPmRegMisc, Width::Byte, 1);
 }
 
 void Board::step() {

@@ -77,6 +77,8 @@ class Board final : public MachineControl {
 
   // --- PCI ---
   /// As firmware does: finds the functions, places their windows, enables them.
+  /// As firmware does: the PM block is nowhere from reset on.
+  void place_pm();
   void enumerate();
   /// The `nth` function of that identity.
   const Card& card(u16 vendor_id, u16 device_id, unsigned nth = 0) const;

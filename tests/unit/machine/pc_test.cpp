@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "common/bits.h"
 #include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
@@ -31,7 +32,17 @@ struct PcTest : testing::Test {
     auto made = std::make_unique<Pc>(config, *ram, backends, control, log);
     const auto plugged = made->plug_in(config.devices);
     EXPECT_TRUE(plugged.ok());
+    place_pm(*made, kPmBasePort);
     return made;
+  }
+
+  /// As firmware does.
+  static void place_pm(Pc& pc, u16 base) {
+    constexpr u32 kPm = 0x8000'0000u | 1u << 11 | 3u << 8;
+    pc.port_write(0xcf8, Width::Dword, kPm | 0x40);
+    pc.port_write(0xcfc, Width::Dword, base | 1u);
+    pc.port_write(0xcf8, Width::Dword, kPm | 0x80);
+    pc.port_write(0xcfc, Width::Byte, 1);
   }
 
   void out8(u16 port, u8 value) { pc->port_write(port, Width::Byte, value); }
@@ -150,6 +161,39 @@ TEST_F(PcTest, ThePmBlockFollowsItsBaseRegister) {
   // On top of another device: nowhere.
   config_write(0x40, 0x0000'0cc1);
   EXPECT_EQ(pc->port_read(0xb08, Width::Dword), 0xffffffffu);
+}
+
+/// OVMF leaves a PM block alone that somebody has placed before, and powers off at B004h whatever it finds.
+TEST_F(PcTest, FirmwarePlacesThePmBlockAndTheTablesTellOfIt) {
+  ASSERT_TRUE(pc->boot_firmware({}).ok());
+  const auto fw_cfg_dword = [&](u16 key, u32 offset, bool big_endian) {
+    pc->port_write(kFwCfgPort, Width::Word, key);
+    u32 value = 0;
+    for (u32 i = 0; i < offset + 4; ++i) {
+      const u32 byte = in8(kFwCfgPort + 1);
+      value = big_endian ? value << 8 | byte : value >> 8 | byte << 24;
+    }
+    return value;
+  };
+  constexpr u16 kDirectory = 0x19, kFirstFile = 0x20;
+  u16 tables = 0;
+  for (u32 file = 0; file < fw_cfg_dword(kDirectory, 0, true); ++file)
+    if (fw_cfg_dword(kDirectory, 4 + 64 * file + 8 + 9, false) == read_unaligned<u32>("tabl"))
+      tables = static_cast<u16>(kFirstFile + file);
+  ASSERT_NE(tables, 0);
+  u32 fadt = 0;
+  while (fw_cfg_dword(tables, fadt, false) != read_unaligned<u32>("FACP")) fadt += 64;
+  const auto told_at = [&] { return fw_cfg_dword(tables, fadt + 64, false) - 4; };  // PM1a_CNT_BLK
+  EXPECT_EQ(told_at(), kPmBasePort);
+  const std::vector<std::string> shape = pc->shape();
+
+  ASSERT_TRUE(pc->reset());
+  EXPECT_EQ(pc->port_read(kPmTimerPort, Width::Dword), 0xffffffffu) << "nowhere from reset on";
+  place_pm(*pc, 0xb000);
+  EXPECT_EQ(told_at(), 0xb000u);
+  EXPECT_EQ(pc->shape(), shape) << "a saved state fits any of them";
+  pc->port_write(0xb004, Width::Word, 0x2000);
+  EXPECT_EQ(control.last, MachineRequest::PowerOff);
 }
 
 /// Which of two in one place answers depends on the registers alone, so that a loaded machine agrees.
