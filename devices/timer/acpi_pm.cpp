@@ -98,10 +98,13 @@ void AcpiPm::fall_asleep() {
   const u16 status = status_;
   const u16 enable = enable_;
   const u16 sci = pm_control_ & kSciEnable;
+  const u32 smi = global_control_ & kSmiEnable;
   reset(ResetKind::Warm);
   status_ = status & (kPowerButtonEvent | kRtcEvent);
   enable_ = enable & (kPowerButtonEvent | kRtcEvent);
   pm_control_ = sci;  // firmware is to leave it as it was: ACPI 16.3.2
+  // SeaBIOS moves SMBASE by an SMI before it has placed this block's ports again.
+  global_control_ = smi;
   power_ = Power::Asleep;
   update_irq();
   look_for_wake_event();

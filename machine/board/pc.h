@@ -237,8 +237,6 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::array<FloppyType, 2> add_floppies();
 
   // --- pc_start.cpp ---
-  enum class Suspend : u8 { No, Yes };
-  Suspend suspend_ = Suspend::No;  // that the tables offer
   AcpiImage acpi_image() const;
   /// RESET# for all but the `kept`.
   void reset_devices(std::initializer_list<const devices::Device*> kept);

@@ -26,7 +26,6 @@ AcpiImage Pc::acpi_image() const {
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
                   .floppy = floppy_.has_value(),
-                  .suspend = suspend_ == Suspend::Yes,
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
@@ -38,7 +37,6 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   if (boot::is_bzimage(image) && boot::needs_real_mode(image))
     return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_, &files_read_)), firmware);
 
-  suspend_ = Suspend::Yes;
   const AcpiImage acpi = acpi_image();
   const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
   facs_phys_ = tables.facs_phys;
@@ -186,8 +184,6 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
     CHECK(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
   }
   memory_map_changed();
-  // OVMF would have to save what it needs for a resume, and is not told to.
-  suspend_ = image.uefi ? Suspend::No : Suspend::Yes;
   std::vector<std::string> order = TRY(firmware_order(config.boot_order));
   if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,

@@ -115,6 +115,10 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set_file("etc/e820", e820_file(facts.memory));
   fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
   fw_cfg.set_file(kTablesFile, facts.acpi.tables);
+  // By sleep state, S0 to S5: whether it is there, and its SLP_TYP. OVMF keeps what it needs for a resume if S3 is.
+  constexpr u8 kIsThere = 0x80;
+  fw_cfg.set_file("etc/system-states",
+                  {kIsThere, 0, 0, kIsThere | kSleepTypeSuspend, 0, kIsThere | kSleepTypeSoftOff});
   fw_cfg.set_file("etc/table-loader", acpi_loader_script(facts.acpi));
   const SmbiosTables smbios = build_smbios(facts.smbios);
   fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);

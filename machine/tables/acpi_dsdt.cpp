@@ -139,8 +139,8 @@ std::vector<u8> dsdt_aml(const AcpiConfig& config) {
     return aml::name(
         name, aml::package({aml::integer(type), aml::integer(type), aml::integer(0), aml::integer(0)}));
   };
-  const Bytes sleep_states = aml::concat({config.suspend ? sleep_state("\\_S3", kSleepTypeSuspend) : Bytes{},
-                                          sleep_state("\\_S5", kSleepTypeSoftOff)});
+  const Bytes sleep_states =
+      aml::concat({sleep_state("\\_S3", kSleepTypeSuspend), sleep_state("\\_S5", kSleepTypeSoftOff)});
   const Bytes interrupt_model = aml::concat({
       aml::name(kInterruptModel, aml::integer(0)),
       aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),

@@ -21,8 +21,6 @@ struct AcpiConfig {
   bool vga = false;
   /// There is a floppy controller.
   bool floppy = false;
-  /// The machine can resume from S3.
-  bool suspend = false;
   /// There is a mouse at the keyboard controller.
   bool ps2_mouse = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.

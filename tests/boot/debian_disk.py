@@ -224,7 +224,7 @@ DISKS = {
     "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, suspend, reset_button, floppies], Guest.power_button, 1 << 20),
     "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, suspend, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
                1 << 20),
-    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work], Guest.reboot, None),
+    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work, suspend], Guest.reboot, None),
 }
 
 

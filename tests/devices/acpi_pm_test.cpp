@@ -154,6 +154,17 @@ TEST_F(AcpiPmTest, AnEventThatIsThereAlreadyWakesAtOnce) {
   EXPECT_EQ(pm.power(), AcpiPm::Power::Awake);
 }
 
+/// SeaBIOS enables SMIs once, and moves SMBASE by one when it resumes before it has placed the ports again.
+TEST_F(AcpiPmTest, SmisStayEnabledInSleep) {
+  constexpr u16 kGlobalControl = 0x28;
+  write(kGlobalControl, 1);
+  write(kControl, 0x2400);
+  pm.fall_asleep();
+  EXPECT_EQ(read(kGlobalControl) & 1, 1);
+  pm.reset(ResetKind::Warm);
+  EXPECT_EQ(read(kGlobalControl) & 1, 0);
+}
+
 TEST_F(AcpiPmTest, SleepType) {
   write(kControl, 0x1c00 | 0x2000);
   EXPECT_TRUE(control.requests.empty());
