@@ -88,6 +88,9 @@ Outcome send_break(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
+Outcome screendump(Machine&, const Arguments&);
+Outcome sendkey(Machine&, const Arguments&);
+Outcome print(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);
 

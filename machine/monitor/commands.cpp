@@ -37,6 +37,13 @@ constexpr Parameter kChange[] = {
 constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
 constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by default"}};
 constexpr Parameter kBreak[] = {{"port", Kind::Word, false, "com1 (default) or com2"}};
+constexpr Parameter kSendkey[] = {
+    {"keys", Kind::Word, true, "as QEMU names them, with - between keys held together: ctrl-alt-f1, ret"}};
+constexpr Parameter kScreendump[] = {
+    {"file", Kind::Word, true, "what is written; with blanks in \"quotes\""}};
+constexpr Parameter kPrint[] = {
+    {"expression", Kind::Word, true, "numbers and registers with + - * / % & | ^ ~ and parentheses"},
+    {"format", Kind::Word, false, "x (default), d, u, o or c"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -53,7 +60,9 @@ constexpr Command kCommands[] = {
     {"quit", {}, "ends the run", quit},
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},
+    {"sendkey", kSendkey, "presses keys of the keyboard, and lets them go", sendkey},
     {"screen", {}, "the text on the screen", screen},
+    {"screendump", kScreendump, "writes the text on the screen to a file", screendump},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
@@ -68,6 +77,7 @@ constexpr Command kCommands[] = {
     {"info stats", {}, "counters", info_stats},
     {"info hash", {}, "digest of the whole state, as --hash-every prints it", info_hash},
     {"memory", kMemory, "content of memory", memory},
+    {"print", kPrint, "the value of an expression", print},
     {"disassemble", kDisassemble, "instructions in memory", disassemble},
 };
 

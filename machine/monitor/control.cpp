@@ -1,13 +1,20 @@
 // Commands about the run as a whole. What changes the guest goes through the inbox, like all other input.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 
 #include "machine/board/engine_factory.h"
 #include "machine/monitor/command.h"
+#include "machine/monitor/expression.h"
+#include "machine/monitor/key_names.h"
 #include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
+#include "machine/storage/host_fd.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -130,6 +137,68 @@ Outcome screen(Machine& machine, const Arguments&) {
   Answer answer;
   answer.text = machine.pc().vga().text_screen();
   answer.json["text"] = answer.text;
+  return answer;
+}
+
+Outcome screendump(Machine& machine, const Arguments& arguments) {
+  const std::string path(arguments.word("file"));
+  const auto failed = [&](std::string_view why) {
+    return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
+  };
+  for (const DiskInfo& disk : machine.disks().info()) {
+    std::error_code error;
+    for (const std::string& file : {disk.file, disk.overlay})
+      if (!file.empty() && std::filesystem::equivalent(file, path, error))
+        return failed(fmt::format("it is the image of {}", disk.name));
+  }
+  const HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file) return failed(std::strerror(errno));
+  const std::string text = machine.pc().vga().text_screen();
+  const devices::BlockStatus stored =
+      host_write(file.get(), 0, {reinterpret_cast<const u8*>(text.data()), text.size()});
+  if (stored != devices::BlockStatus::Ok) return failed(describe(stored));
+  Answer answer;
+  answer.json["bytes"] = text.size();
+  return answer;
+}
+
+Outcome sendkey(Machine& machine, const Arguments& arguments) {
+  const auto codes = scan_codes_of(arguments.word("keys"));
+  if (!codes)
+    return CommandError{
+        CommandError::Kind::BadArgument,
+        fmt::format("'{}' are no keys such as ctrl-alt-delete, shift-a, ret, spc, f1 or kp_enter.",
+                    arguments.word("keys").substr(0, 60))};
+  machine.inbox().post({std::string(kKeyboardSink), KeyEvent{*codes}});
+  return Answer{};
+}
+
+Outcome print(Machine& machine, const Arguments& arguments) {
+  const std::string_view text = arguments.word("expression");
+  const std::string_view format = arguments.has("format") ? arguments.word("format") : "x";
+  const std::optional<u64> value = evaluate(processor_of(machine, arguments).cpu.state, text);
+  if (!value)
+    return CommandError{
+        CommandError::Kind::BadArgument,
+        fmt::format("'{}' is no expression of numbers and registers, such as $rip + 4.", text.substr(0, 60))};
+  std::string shown;
+  if (format == "x")
+    shown = hex(*value);
+  else if (format == "d")
+    shown = fmt::format("{}", static_cast<i64>(*value));
+  else if (format == "u")
+    shown = fmt::format("{}", *value);
+  else if (format == "o")
+    shown = fmt::format("{:#o}", *value);
+  else if (format == "c")
+    shown = *value >= 0x20 && *value < 0x7f ? fmt::format("'{}'", static_cast<char>(*value))
+                                            : fmt::format("'\\x{:02x}'", *value & 0xff);
+  else
+    return CommandError{CommandError::Kind::BadArgument,
+                        fmt::format("'{}' is none of the formats x, d, u, o, c.", format.substr(0, 60))};
+  Answer answer;
+  answer.json["value"] = hex(*value);
+  answer.text = shown + '\n';
   return answer;
 }
 

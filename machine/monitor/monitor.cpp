@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/numbers.h"
+#include "machine/monitor/expression.h"
 #include "machine/monitor/qemu_names.h"
 
 namespace reprise::machine::monitor {
@@ -36,19 +37,6 @@ std::vector<std::string_view> words_of(std::string_view line) {
     words.push_back(line.substr(0, quoted ? line.find('"') : line.find_first_of(kBlank)));
     line.remove_prefix(std::min(words.back().size() + (quoted ? 1 : 0), line.size()));
   }
-}
-
-/// The value of a register by its name; rip and rsp with their segment's base.
-std::optional<u64> register_value(const cpu::CpuState& state, std::string_view name) {
-  static constexpr std::string_view kGpr[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                              "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-  if (name.starts_with('$')) name.remove_prefix(1);
-  if (name == "rip" || name == "pc" || name == "eip") return state.rip + state.seg[cpu::CS].base;
-  if (name == "rsp" || name == "sp" || name == "esp") return state.gpr[cpu::RSP] + state.seg[cpu::SS].base;
-  if (name == "cr2") return state.cr2;
-  const auto* gpr = std::ranges::find(kGpr, name);
-  if (gpr == std::end(kGpr)) return std::nullopt;
-  return state.gpr[gpr - std::begin(kGpr)];
 }
 
 std::string usage(const Command& command) {
@@ -99,7 +87,7 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
   }
   std::optional<u64> value = parse_number(text);
   if (!value && parameter.kind == Parameter::Kind::Address)
-    value = register_value(processor_of(machine_, arguments).cpu.state, text);
+    value = evaluate(processor_of(machine_, arguments).cpu.state, text);
   if (!value)
     return refuse(parameter.kind == Parameter::Kind::Address ? "an address such as 0xffffffff81000000 or rip"
                                                              : "a whole number");

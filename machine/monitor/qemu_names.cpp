@@ -2,6 +2,7 @@
 #include "machine/monitor/qemu_names.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -91,6 +92,30 @@ Result<std::vector<std::string>, CommandError> examine(std::span<const std::stri
   return std::vector<std::string>{"disassemble", address, fmt::format("{}", format->count)};
 }
 
+/// p and print: "/FORMAT" at the name or as the next word, then an expression of any number of words.
+std::vector<std::string> print_words(std::span<const std::string_view> words) {
+  std::string_view format;
+  std::size_t used = 1;
+  if (const std::size_t slash = words[0].find('/'); slash != std::string_view::npos) {
+    format = words[0].substr(slash + 1);
+  } else if (words.size() > 1 && words[1].starts_with('/')) {
+    format = words[1].substr(1);
+    used = 2;
+  }
+  std::vector<std::string> out = {"print"};
+  if (used < words.size()) out.push_back(fmt::format("{}", fmt::join(words.subspan(used), " ")));
+  if (!format.empty()) out.emplace_back(format);
+  return out;
+}
+
+/// eject and change, whose -f stands before the drive: ours are options behind it.
+std::vector<std::string> forced(std::span<const std::string_view> words) {
+  std::vector<std::string> out = {std::string(words[0])};
+  out.insert(out.end(), words.begin() + 2, words.end());
+  out.emplace_back("force");
+  return out;
+}
+
 }  // namespace
 
 std::span<const QemuName> qemu_names() { return kNames; }
@@ -100,6 +125,9 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
   if (words.empty()) return out;
   const std::string_view name = words[0].substr(0, words[0].find('/'));
   if (name == "x" || name == "xp") return examine(words);
+  if (name == "p" || name == "print") return print_words(words);
+  if (words.size() > 1 && (name == "eject" || name == "change") && words[1] == "-f") return forced(words);
+  if (words.size() == 1 && name == "info") return std::vector<std::string>{"help", "info"};
   for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {
     const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);
     const auto* known = std::ranges::find(kNames, first, &QemuName::qemu);

@@ -17,7 +17,8 @@ struct QemuName {
 /// One command for another.
 std::span<const QemuName> qemu_names();
 
-/// The words of a line in our language: "system_reset" is "reset", "x/2i $pc" is "disassemble $pc 2". What is no
+/// The words of a line in our language: "system_reset" is "reset", "x/2i $pc" is "disassemble $pc 2", "eject -f
+/// cdrom0" is "eject cdrom0 force". What is no
 /// command of QEMU's stays as it is. Error: a format of x that is not there.
 Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std::string_view> words);
 

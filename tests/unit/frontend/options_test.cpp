@@ -413,6 +413,14 @@ TEST(Options, MistakesOfEveryDay) {
   EXPECT_EQ(has(refused({"-append", "quiet"}), "give --append TEXT"), "");
   EXPECT_EQ(has(refused({"-s"}), "use the monitor"), "");
   EXPECT_EQ(has(refused({"--enable-kvm"}), "leave it out"), "");
+  for (const char* word : {"-debugcon",    "-watchdog",   "-parallel",        "-action",
+                           "-msg",         "-numa",       "-mem-path",        "-mem-prealloc",
+                           "-plugin",      "-singlestep", "-one-insn-per-tb", "-jitdump",
+                           "-echr",        "-win2k-hack", "-overcommit",      "-tpmdev",
+                           "-semihosting", "-qtest",      "-compat",          "-run-with",
+                           "-sd",          "-mtdblock",   "-perfmap",         "-dfilter",
+                           "-iscsi"})
+    EXPECT_EQ(has(refused({word}), fmt::format("{} is an option of QEMU's: ", word)), "");
   EXPECT_EQ(has(refused({"-frobnicate"}), "unknown option or argument '-frobnicate'"), "");
   EXPECT_EQ(has(alone({"--append", "quiet"}), "--append is for a kernel: add --kernel FILE"), "");
   EXPECT_EQ(has(refused({"--append", "console=ttyS0", "quiet"}), "several words of --append stand in quotes"),

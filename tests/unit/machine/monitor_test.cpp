@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -165,6 +166,54 @@ TEST_F(Machines, BreaksReachTheirPort) {
   }
 }
 
+TEST_F(Machines, KeysArriveAtTheKeyboard) {
+  EXPECT_TRUE(monitor.execute_line("sendkey ctrl-alt-delete").ok());
+  for (const char* bad : {"sendkey", "sendkey nokey", "sendkey a-", "sendkey -a", "sendkey a 100"})
+    EXPECT_FALSE(monitor.execute_line(bad).ok()) << bad;
+  RunLimits limits;
+  limits.virtual_timeout_ns = 100'000'000;
+  guest.run(limits);
+  ASSERT_EQ(guest.machine->outside().log().size(), 1u);
+  EXPECT_EQ(guest.machine->outside().log()[0].sink, "keyboard");
+  EXPECT_EQ(std::get<KeyEvent>(guest.machine->outside().log()[0].event).scan_codes,
+            (std::vector<u8>{0x14, 0x11, 0xe0, 0x71, 0xe0, 0xf0, 0x71, 0xf0, 0x11, 0xf0, 0x14}));
+  EXPECT_EQ(guest.machine->pc().port_read(0x64, Width::Byte) & 1, 1u);
+}
+
+TEST_F(Machines, ExpressionsAreCounted) {
+  const auto value = [&](const std::string& text) {
+    const Outcome outcome = monitor.execute_line("p/d " + text);
+    return outcome ? outcome.value().text : "none\n";
+  };
+  EXPECT_EQ(value("1 + 2 * 3"), "7\n");
+  EXPECT_EQ(value("(1 + 2)*3 - -1"), "10\n");
+  EXPECT_EQ(value("7 / 2 % 2"), "1\n");
+  EXPECT_EQ(value("0xf0 & ~0x10 | 1 ^ 3"), "226\n");
+  EXPECT_EQ(value("10 - 2 - 3"), "5\n");
+  for (const char* bad : {"1 / 0", "1 +", "(1", "1)", "nothing", "1 2", ""})
+    EXPECT_EQ(value(bad), "none\n") << bad;
+  EXPECT_EQ(value(std::string(100'000, '(') + "1"), "none\n");
+  EXPECT_EQ(monitor.execute_line("p/c 65").value().text, "'A'\n");
+  EXPECT_EQ(monitor.execute_line("p 255").value().text, "0xff\n");
+  EXPECT_FALSE(monitor.execute_line("p/q 1").ok());
+}
+
+TEST_F(Machines, TheScreenIsWrittenToAFile) {
+  const std::string path = testing::TempDir() + "/screen.txt";
+  EXPECT_TRUE(monitor.execute_line("screendump \"" + path + "\"").ok());
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
+            monitor.execute_line("screen").value().text);
+  EXPECT_FALSE(monitor.execute_line("screendump /nonexistent/screen").ok());
+  EXPECT_FALSE(monitor.execute_line("screendump /dev/full").ok());
+}
+
+TEST_F(Machines, AForcedEjectIsWrittenAsQemuDoes) {
+  const auto words = in_our_words(std::vector<std::string_view>{"eject", "-f", "cdrom0"});
+  ASSERT_TRUE(words.ok());
+  EXPECT_EQ(words.value(), (std::vector<std::string>{"eject", "cdrom0", "force"}));
+}
+
 TEST_F(Machines, ResetWithoutFirmwareEndsTheRun) {
   EXPECT_TRUE(monitor.execute_line("reset").ok());
   EXPECT_EQ(guest.run().reason, ExitReason::Reset);
@@ -294,6 +343,10 @@ TEST_F(Machines, NamesOfQemuAreUnderstood) {
                                                            {"x 0x100020", "memory 0x100020 4"},
                                                            {"xp/8xb 0x100020", "memory 0x100020 8 phys"},
                                                            {"x/2i $pc", "disassemble rip 2"},
+                                                           {"x/2i $pc+0", "disassemble rip 2"},
+                                                           {"info", "help info"},
+                                                           {"p/d $rip + 4 * (2 - 1)", "print/d rip+4"},
+                                                           {"print 0x10", "p/x 16"},
                                                            {"x/i rip", "disassemble rip 1"},
                                                            {"help info block", "help info block"}};
   for (const auto& [qemu, ours] : kSame) {
@@ -318,7 +371,7 @@ TEST_F(Machines, NamesOfQemuAreUnderstood) {
 
 TEST_F(Machines, MistakesAreOneSentence) {
   for (const std::string_view line :
-       {"frobnicate", "info", "info nothing", "info pagewalk", "info pagewalk zz", "info pagewalk 1 0 2",
+       {"frobnicate", "info nothing", "info pagewalk", "info pagewalk zz", "info pagewalk 1 0 2",
         "info pagewalk 0 7", "memory 0 0", "memory 0 65537", "memory 0 1 sideways", "disassemble 0 5000",
         "step 0", "info devices nonesuch", "info pagewalk 0x", "info pagewalk 99999999999999999999"}) {
     const Outcome outcome = monitor.execute_line(line);
