@@ -20,12 +20,11 @@ VcpuExit Processors::run(u64 budget) {
         if (retired_now() >= end) return exit;
         break;
       case VcpuExit::Pausing:
-        turns_.waits(true);
+        turns_.pauses();
         pass();
         break;
       case VcpuExit::Halted:
       case VcpuExit::WaitForSipi:
-        turns_.waits(false);
         if (!pass()) return exit;
         break;
       case VcpuExit::Attention:

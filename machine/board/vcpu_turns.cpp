@@ -15,6 +15,7 @@ VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
     pass(0, 1);
     return;
   }
+  ran_.resize(processors);
   for (unsigned i = 0; i < processors; ++i) priorities_.push_back(i);
   for (unsigned i = processors; i > 1; --i) std::swap(priorities_[i - 1], priorities_[draw() % i]);
   for (u64 i = 1; i < schedule.depth; ++i) changes_.push_back(draw() % schedule.length);
@@ -48,26 +49,22 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
     end_ = position + schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
     return true;
   }
-  bool falls = since_ != kNever && position - since_ >= kPctBound;
+  if (since_ != kNever) ran_[current_] += position - since_;
+  bool falls = ran_[current_] >= kPctBound;
   for (; !changes_.empty() && changes_.back() <= position; changes_.pop_back()) falls = true;
   if (falls) fall(current_);
-  const unsigned next = most_urgent(wanting);
-  if (next != current_ || falls) since_ = kNever;
-  current_ = next;
+  current_ = most_urgent(wanting);
   const bool others = (wanting & ~(u64{1} << current_)) != 0;
-  if (!others)
-    since_ = kNever;
-  else if (since_ == kNever)
-    since_ = position;
-  end_ = others ? since_ + kPctBound : kNever;
+  since_ = others ? position : kNever;
+  end_ = others ? position + kPctBound - ran_[current_] : kNever;
   if (!changes_.empty()) end_ = std::min(end_, changes_.back());
   return true;
 }
 
-void VcpuTurns::waits(bool by_pausing) {
+void VcpuTurns::pauses() {
   if (!by_urgency()) return;
+  fall(current_);
   since_ = kNever;
-  if (by_pausing) fall(current_);
 }
 
 u64 VcpuTurns::draw() { return derive_seed(random_++, 0); }
@@ -83,6 +80,11 @@ void VcpuTurns::serialize(Archive& archive) {
   archive.value(priorities_, processors);
   if (priorities_.size() != processors) {
     priorities_.resize(processors);
+    archive.fail();
+  }
+  if (by_urgency()) archive.value(ran_, processors);
+  if (ran_.size() != processors || std::ranges::any_of(ran_, [](u64 ran) { return ran >= kPctBound; })) {
+    ran_.assign(processors, 0);
     archive.fail();
   }
   archive.value(changes_, schedule_.depth);

@@ -7,7 +7,7 @@
 // that want to run, the one of the highest priority does. Priorities are drawn at first; at each of depth - 1 drawn
 // positions the running one falls below all others. A bug that takes `depth` ordered events is hit with a probability of
 // at least 1 / (processors * length^(depth - 1)), whatever else the guest does. Since guests wait for each other by
-// spinning, one that says so by PAUSE, and one that did not stop by itself for long, fall below the others, too.
+// spinning, one that says so by PAUSE, and one that has run for long while others wanted to, fall below them, too.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,8 @@ namespace reprise::machine {
 class VcpuTurns {
  public:
   static constexpr u64 kNever = ~u64{0};
-  /// Pct: so many instructions without a pause are too many, as long as others want to run.
+  /// Pct: so many instructions are too many while others want to run, however often it halts in between or is preempted:
+  /// one of higher priority that wakes up for short times must not keep the least urgent from ever running.
   static constexpr u64 kPctBound = 2'000'000;
 
   /// The first of `processors`, from 1 to 64, begins.
@@ -37,15 +38,18 @@ class VcpuTurns {
   /// Whoever is next of those that want to run (`wanting`: bit i for processor i) gets a turn from `position` on. None
   /// does: false, and nothing changes.
   bool pass(u64 position, u64 wanting);
-  /// The current one waits for others: halted, or by PAUSE. Before pass().
-  void waits(bool by_pausing);
+  /// The current one waits for others and says so. Before pass().
+  void pauses();
 
   void serialize(Archive& archive);
 
  private:
   unsigned next_in_turn(u64 wanting) const;
   unsigned most_urgent(u64 wanting) const;
-  void fall(unsigned processor) { priorities_[processor] = --lowest_; }
+  void fall(unsigned processor) {
+    priorities_[processor] = --lowest_;
+    ran_[processor] = 0;
+  }
   u64 draw();
 
   const unsigned processors_;
@@ -57,8 +61,8 @@ class VcpuTurns {
   std::vector<i64> priorities_;  // by processor, all different
   i64 lowest_ = 0;
   std::vector<u64> changes_;  // positions, the last one comes first
-  // Since when the current one has run without waiting while others wanted to: a position. kNever: none do.
-  u64 since_ = kNever;
+  std::vector<u64> ran_;      // by processor: instructions since it fell, while others wanted to run
+  u64 since_ = 0;             // the current one while others want to: a position. kNever: none do
 };
 
 }  // namespace reprise::machine
