@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
