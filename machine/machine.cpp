@@ -102,7 +102,7 @@ RunResult Machine::run(const RunLimits& limits) {
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
-  pc_.scheduler().settle();
+  pc_.processors().stalled(pc_.scheduler().settle());
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);

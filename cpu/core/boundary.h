@@ -8,9 +8,9 @@ namespace reprise::cpu {
 /// Between two instructions of the same budget: nothing waits for Vcpu::run(), which would only go on.
 inline bool nothing_waits(const Cpu& cpu) {
   const CpuState& state = cpu.state;
-  if (cpu.stop_requested || cpu.task_fault || cpu.single_step || cpu.debug_hits != 0 ||
-      state.pauses_left == 0 || state.activity != Activity::Running || state.pending_debug != 0 ||
-      state.nmi_pending || state.mov_ss_shadow ||
+  if (cpu.stop_requested || cpu.counters_changed || cpu.task_fault || cpu.single_step ||
+      cpu.debug_hits != 0 || state.pauses_left == 0 || state.activity != Activity::Running ||
+      state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
       ((state.smi_pending || state.init_pending) && !state.in_smm) || (state.rflags & kRflagsTf) ||
       (state.dr7 & 0xff) != 0)
     return false;

@@ -2,6 +2,7 @@
 #include "common/log.h"
 
 #include "cpu/core/breakpoints.h"
+#include "cpu/core/perf_counters.h"
 
 namespace reprise::cpu {
 
@@ -27,7 +28,9 @@ void Cpu::state_replaced() {
 
 void Cpu::sync_mode() {
   mmu.set_smm(state.in_smm);
+  const unsigned cpl_before = mode.cpl();
   mode = mode_key(state);
+  if (state.pmu.ring_filtered != 0 && mode.cpl() != cpl_before) update_counters(*this);
   if (!mode.is64()) {
     for (unsigned i = 0; i < kSegFlat; ++i) reach[i] = segment_reach(state.seg[i], mode);
     code_end = u64{state.seg[CS].limit} + 1;

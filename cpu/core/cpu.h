@@ -42,6 +42,8 @@ class CpuBus {
   virtual void stall(u64 ns) { (void)ns; }
   /// The processor takes an INIT now: so does its local APIC. SDM 3A 10.4.7.3
   virtual void init_taken() {}
+  /// A performance counter that asks for it has overflowed. Between instructions.
+  virtual void performance_interrupt() {}
   /// Virtual time at `retired` instructions (the caller passes Cpu::retired_now()).
   virtual u64 virtual_ns(u64 retired) = 0;
 };
@@ -72,6 +74,13 @@ struct Cpu final : public mmu::AccessObserver {
   /// Vcpu::run() is to return at the next instruction boundary where events are looked for.
   bool stop_requested = false;
 
+  // Performance counters: derived from `state`, by cpu/core/perf_counters.cpp.
+  static constexpr u64 kNoCounterDue = ~u64{0};
+  u64 counters_due = kNoCounterDue;  // none overflows while less has retired
+  u64 run_end = 0;                   // when the engine's budget ends
+  /// The budget is too long by now: the engine has to end as for stop_requested.
+  bool counters_changed = false;
+
   mmu::Mmu mmu;
   CpuBus& bus;
   InterruptSource& interrupts;
@@ -89,6 +98,12 @@ struct Cpu final : public mmu::AccessObserver {
 
   /// Instructions retired before the current one: what the guest's clocks show it.
   u64 retired_now() const { return state.retired + static_cast<u64>(current - block_begin) + extra_retired; }
+
+  /// A REP instruction has done `count` iterations and none of them was its last.
+  void count_iterations(u64 count) {
+    extra_retired += count;
+    state.retired_no_insn += count;
+  }
 
   /// How many iterations a REP instruction may run now; at least 1.
   u64 iterations_left(const Insn& insn) const { return block_budget - static_cast<u64>(&insn - block_begin); }

@@ -1,5 +1,8 @@
 #include "cpu/engine/vcpu.h"
 
+#include <algorithm>
+
+#include "cpu/core/perf_counters.h"
 #include "cpu/system/debug_regs.h"
 #include "cpu/system/interrupts.h"
 
@@ -8,6 +11,9 @@ namespace reprise::cpu {
 VcpuExit Vcpu::run(u64 budget) {
   CpuState& state = cpu_.state;
   const u64 target = state.retired + budget;
+  cpu_.counters_due = Cpu::kNoCounterDue;
+  // Stalls, and what other processors did.
+  if (state.pmu.running != 0) check_counters(cpu_);
   for (;;) {
     if (cpu_.stop_requested) {
       cpu_.stop_requested = false;
@@ -18,7 +24,9 @@ VcpuExit Vcpu::run(u64 budget) {
       case Activity::Running: break;
       case Activity::Halted:
         if (!wakes()) return VcpuExit::Halted;
-        if (!smi_due()) state.activity = Activity::Running;  // else the state save area tells of it
+        if (smi_due()) break;  // the state save area tells of it
+        state.activity = Activity::Running;
+        update_counters(cpu_);
         break;
       case Activity::WaitForSipi:
         if (!runnable()) return VcpuExit::WaitForSipi;
@@ -27,10 +35,13 @@ VcpuExit Vcpu::run(u64 budget) {
     }
     if (state.retired >= target) return VcpuExit::Budget;
     if (state.a20_pin != cpu_.mmu.a20_enabled()) cpu_.mmu.set_a20(state.a20_pin);
+    const Activity before = state.activity;
     if (take_event())
       count_event();
     else
-      run_engine(target - state.retired);
+      run_engine(std::min(target, cpu_.counters_due) - state.retired);
+    if (state.activity != before) update_counters(cpu_);
+    if (state.retired >= cpu_.counters_due) check_counters(cpu_);
   }
 }
 
@@ -127,6 +138,8 @@ void Vcpu::run_engine(u64 budget) {
   state.rflags &= ~kRflagsRf;
   cpu_.single_step = trap_flag;
   cpu_.debug_hits = 0;
+  cpu_.run_end = state.retired + budget;
+  cpu_.counters_changed = false;
   const u64 retired_before = state.retired;
   const RunExit exit = engine_.run(cpu_, one_by_one ? 1 : budget);
 
@@ -151,10 +164,14 @@ void Vcpu::run_engine(u64 budget) {
 
 void Vcpu::reset(u64 rng_seed, Activity after) {
   const u64 retired = cpu_.state.retired;
+  const u64 retired_no_insn = cpu_.state.retired_no_insn;
+  const u64 stalled_ns = cpu_.state.stalled_ns;
   const bool a20_pin = cpu_.state.a20_pin;
   const u32 pauses_left = cpu_.state.pauses_left;
   cpu_.state = reset_state(cpu_.profile.signature(), rng_seed);
   cpu_.state.retired = retired;
+  cpu_.state.retired_no_insn = retired_no_insn;
+  cpu_.state.stalled_ns = stalled_ns;
   cpu_.state.a20_pin = a20_pin;
   cpu_.state.pauses_left = pauses_left;
   cpu_.state.activity = after;

@@ -71,7 +71,10 @@ class Vcpu {
   void take_init();
   void take_start_up();
   void deliver(const Fault& event);
-  void count_event() { ++cpu_.state.retired; }
+  void count_event() {
+    ++cpu_.state.retired;
+    ++cpu_.state.retired_no_insn;
+  }
   void run_engine(u64 budget);
 
   Cpu& cpu_;

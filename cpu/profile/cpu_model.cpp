@@ -107,6 +107,7 @@ constexpr FeatureRow kFeatures[] = {
     {SpecCtrl, Choice::Free, "spec-ctrl", "ibrs ibpb stibp ssbd"},
     {BhiCtrl, Choice::Free, "bhi-ctrl", ""},
     {ArchCapabilities, Choice::Free, "arch-capabilities", ""},
+    {Pmu, Choice::Free, "pmu", "arch-perfmon pdcm"},
     {Monitor, Choice::Missing, "monitor", "mwait"},
     {Monitorx, Choice::Missing, "monitorx", "mwaitx"},
     {Wbnoinvd, Choice::Missing, "wbnoinvd", ""},
@@ -125,7 +126,7 @@ constexpr Need kNeeds[] = {
 // clang-format on
 
 /// What processors of AMD do not have.
-constexpr Feature kIntelOnly[] = {SpecCtrl, BhiCtrl, ArchCapabilities, Serialize};
+constexpr Feature kIntelOnly[] = {SpecCtrl, BhiCtrl, ArchCapabilities, Serialize, Pmu};
 
 // --- Models ---
 
@@ -135,12 +136,12 @@ FeatureSet missing_features() {
   return set;
 }
 
-/// x86-64 psABI levels, with what every PC of the time has for its kernel: NX, x2APIC, the TSC deadline, and the word
-/// that speculation leaks nothing.
+/// x86-64 psABI levels, with what every PC of the time has for its kernel: NX, x2APIC, the TSC deadline, performance
+/// counters, and the word that speculation leaks nothing.
 FeatureSet level1() {
-  return set_of(
-      {Fpu, Tsc,  Msr,     Cx8,      Sep, Pge,    Cmov,        Clflush,  Mmx,     Fxsr,
-       Sse, Sse2, Syscall, LongMode, Nx,  X2apic, TscDeadline, SpecCtrl, BhiCtrl, ArchCapabilities});
+  return set_of({Fpu, Tsc,  Msr,     Cx8,      Sep, Pge,    Cmov,        Clflush,  Mmx,     Fxsr,
+                 Sse, Sse2, Syscall, LongMode, Nx,  X2apic, TscDeadline, SpecCtrl, BhiCtrl, ArchCapabilities,
+                 Pmu});
 }
 FeatureSet level2() { return level1() | set_of({Sse3, Ssse3, Sse41, Sse42, Cx16, Popcnt, LahfLm}); }
 FeatureSet level3() { return level2() | set_of({Avx, Avx2, Bmi1, Bmi2, F16c, Fma, Lzcnt, Movbe, Xsave}); }

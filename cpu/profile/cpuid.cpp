@@ -30,6 +30,7 @@ constexpr FeatureBit kFeatureBits[] = {
     {Feature::Ssse3, 1, 0, Register::Ecx, 9},
     {Feature::Fma, 1, 0, Register::Ecx, 12},
     {Feature::Cx16, 1, 0, Register::Ecx, 13},
+    {Feature::Pmu, 1, 0, Register::Ecx, 15},  // IA32_PERF_CAPABILITIES
     {Feature::Pcid, 1, 0, Register::Ecx, 17},
     {Feature::Sse41, 1, 0, Register::Ecx, 19},
     {Feature::Sse42, 1, 0, Register::Ecx, 20},
@@ -201,6 +202,17 @@ CpuidResult cache_parameters(const CpuProfile& profile, u32 subleaf) {
           (cache.ways - 1) << 22 | 63, cache.sets - 1, 0};
 }
 
+/// Architectural performance monitoring, version 2.
+CpuidResult leaf_a(const CpuProfile& profile) {
+  constexpr u32 kVersion = 2, kEvents = 7;
+  // Not counted: last-level cache references and misses, branches and mispredicted ones.
+  constexpr u32 kMissing = 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6;
+  constexpr u32 kWidth = PmuState::kWidth;
+  if (!profile.has(Feature::Pmu)) return {};
+  return {kVersion | PmuState::kGeneral << 8 | kWidth << 16 | kEvents << 24, kMissing, 0,
+          PmuState::kFixed | kWidth << 5};
+}
+
 /// Extended topology: threads of a core, then cores of a package.
 CpuidResult leaf_b(const Topology& topology, u32 subleaf, u32 apic_id) {
   switch (subleaf) {
@@ -265,6 +277,7 @@ CpuidResult leaf_values(const CpuProfile& profile, const CpuState& state, u32 ap
       return profile.amd() ? CpuidResult{} : CpuidResult{0x00feff01, 0, 0, 0};
     case 4: return profile.amd() ? CpuidResult{} : cache_parameters(profile, subleaf);
     case 7: return {subleaf == 0 ? 2u : 0, 0, 0, 0};  // the last subleaf
+    case 0xa: return leaf_a(profile);
     case 0xb:
     case 0x1f: return leaf_b(profile.topology, subleaf, apic_id);
     case 0xd: return leaf_d(profile, state, subleaf);

@@ -21,7 +21,7 @@ enum class Feature : u8 {
   Sse42, X2apic, Movbe, Popcnt, TscDeadline, Aes, Xsave, Avx, F16c, Rdrand, Pcid, Fma, Fsgsbase, Bmi1, Avx2,
   Smep, Bmi2, Erms, Invpcid, Rdseed, Adx, Smap, Clflushopt, Clwb, Sha, Umip, Pku, La57, Rdpid, Fsrm, ArchCapabilities,
   Xsaveopt, Xsavec, XgetbvEcx1, Xsaves, LahfLm, Lzcnt, Prefetchw, Syscall, Nx, Pdpe1gb, Rdtscp, LongMode,
-  Monitor, Movdiri, Serialize, Vaes, Vpclmulqdq, Wbnoinvd, Monitorx, SpecCtrl, BhiCtrl,
+  Monitor, Movdiri, Serialize, Vaes, Vpclmulqdq, Wbnoinvd, Monitorx, SpecCtrl, BhiCtrl, Pmu,
   Count
 };
 // clang-format on

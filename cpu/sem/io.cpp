@@ -108,7 +108,7 @@ Status finish_iteration(Cpu& cpu, const Insn& in) {
   const u64 left = address_register(cpu.state, in, RCX) - 1;
   set_address_register(cpu.state, in, RCX, left);
   if (left == 0) return Status::Stop;
-  cpu.extra_retired += 1;
+  cpu.count_iterations(1);
   cpu.stop_after_instruction();
   return Status::Restart;
 }
@@ -142,7 +142,7 @@ template <class T>
 void advance_ahead(Cpu& cpu, const Insn& in, Gpr reg, u64 count) {
   set_address_register(cpu.state, in, reg, cpu.state.gpr[reg] + count * sizeof(T));
   set_address_register(cpu.state, in, RCX, address_register(cpu.state, in, RCX) - count);
-  cpu.extra_retired += count;
+  cpu.count_iterations(count);
   cpu.state.sti_shadow = false;
   cpu.state.rflags &= ~kRflagsRf;
 }

@@ -304,15 +304,16 @@ Status repeat(Cpu& cpu, const Insn& in) {
   if (total == 0) return Status::Next;
   const u64 rflags_before = cpu.state.rflags;
   const u64 budget = std::min(total, cpu.iterations_left(in));
-  const u64 retired_before = cpu.extra_retired;
   const bool bulk = bulk_allowed(cpu, in);
   u64 done = 0;
+  u64 counted = 0;
   bool ended = false;
   do {
     u64 now = bulk ? Op::run(cpu, in, budget - done, ended) : 0;
     if (now == 0) {
       // What the clock shows to MMIO, and what a fault leaves behind.
-      cpu.extra_retired = retired_before + done;
+      cpu.count_iterations(done - counted);
+      counted = done;
       if (!Op::step(cpu, in)) {
         cpu.state.rflags = rflags_before;
         return Status::Fault;
@@ -328,11 +329,11 @@ Status repeat(Cpu& cpu, const Insn& in) {
            !in.has(Insn::kCrossesPage));
 
   if (done < total && !ended) {
-    cpu.extra_retired = retired_before + done;
+    cpu.count_iterations(done - counted);
     cpu.state.rflags = rflags_before;
     return Status::Restart;
   }
-  cpu.extra_retired = retired_before + done - 1;
+  cpu.count_iterations(done - 1 - counted);
   if (done == 1) return Status::Next;
   // The block has used more of its budget than its length says.
   cpu.state.rip = cpu.next_rip(in);

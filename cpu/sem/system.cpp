@@ -4,6 +4,7 @@
 #include "cpu/sem/stack_ops.h"
 #include "cpu/system/control_regs.h"
 #include "cpu/system/msr.h"
+#include "cpu/system/pmu.h"
 #include "cpu/system/segments.h"
 #include "cpu/system/smm.h"
 #include "cpu/system/stack_access.h"
@@ -302,6 +303,14 @@ Status sem_wrmsr(Cpu& cpu, const Insn&) {
   const u64 value = gpr_part<u32>(cpu.state, RAX) | u64{gpr_part<u32>(cpu.state, RDX)} << 32;
   if (!write_msr(cpu, gpr_part<u32>(cpu.state, RCX), value)) return cpu.raise(kGP, 0);
   return Status::Stop;
+}
+
+Status sem_rdpmc(Cpu& cpu, const Insn&) {
+  u64 value;
+  if (cpu.state.cpl != 0 && !(cpu.state.cr4 & mmu::kCr4Pce)) return cpu.raise(kGP, 0);
+  if (!read_counter(cpu, gpr_part<u32>(cpu.state, RCX), value)) return cpu.raise(kGP, 0);
+  set_edx_eax(cpu.state, value);
+  return Status::Next;
 }
 
 Status sem_rdtsc(Cpu& cpu, const Insn&) {

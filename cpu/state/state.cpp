@@ -26,7 +26,8 @@ void CpuState::serialize(Archive& ar) {
   for (V256& reg : ymm) ar.value(reg.qword);
   ar.value(mxcsr);
   x87.serialize(ar);
-  ar.value(retired), ar.value(rng_state);
+  ar.value(retired), ar.value(retired_no_insn), ar.value(stalled_ns), ar.value(rng_state);
+  pmu.serialize(ar);
 }
 
 namespace {

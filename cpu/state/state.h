@@ -6,6 +6,7 @@
 
 #include "common/archive.h"
 #include "common/types.h"
+#include "cpu/state/pmu_state.h"
 
 namespace reprise::cpu {
 
@@ -119,9 +120,13 @@ inline constexpr u32 kPausesOfATurn = 8;
 inline constexpr u32 kResetSmbase = 0x30000;
 
 /// IA32_MISC_ENABLE: what is off or limited by it, and its value after RESET (fast strings; BTS and PEBS unavailable).
+inline constexpr u64 kMiscEnablePerfmon = u64{1} << 7;  // there are performance counters
 inline constexpr u64 kMiscEnableLimitCpuid = u64{1} << 22;
 inline constexpr u64 kMiscEnableXdDisable = u64{1} << 34;
 inline constexpr u64 kMiscEnableReset = 0x1801;
+
+/// IA32_DEBUGCTL
+inline constexpr u64 kDebugctlFreezePerfmonOnPmi = u64{1} << 12;
 
 struct CpuState {
   u64 gpr[kGprSlots] = {};
@@ -179,6 +184,8 @@ struct CpuState {
   u64 bios_sign_id = 0;
   u64 xss = 0;
 
+  PmuState pmu;
+
   // Vector and x87
   alignas(32) V256 ymm[16] = {};
   u32 mxcsr = 0x1f80;
@@ -186,7 +193,9 @@ struct CpuState {
 
   // Instructions, a REP iteration counting one, and events taken between instructions.
   u64 retired = 0;
-  u64 rng_state = 0;  // RDRAND/RDSEED stream, from the machine's seed
+  u64 retired_no_insn = 0;  // of these: events, and iterations but each REP instruction's last
+  u64 stalled_ns = 0;       // how much longer than one each these took
+  u64 rng_state = 0;        // RDRAND/RDSEED stream, from the machine's seed
 
   void serialize(Archive& ar);
 };

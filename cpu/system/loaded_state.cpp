@@ -49,7 +49,9 @@ std::string_view impossible_in(const CpuState& state, const CpuProfile& profile)
   X87 x87 = state.x87;
   x87::update_summary(x87);
   if (!only(x87.fcw, kFcwWritable | kFcwFixed) || x87.fsw != state.x87.fsw) return "x87 control and status";
-  if (state.retired > kMaxRetired) return "a number of instructions";
+  if (state.retired > kMaxRetired || state.retired_no_insn > state.retired || state.stalled_ns > kMaxRetired)
+    return "a number of instructions";
+  if (state.pmu.impossible()) return "performance counters";
   return {};
 }
 

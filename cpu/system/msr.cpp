@@ -1,5 +1,5 @@
 // Every register a stock kernel touches on a processor of this profile; anything else raises #GP(0) and leaves a
-// line in the log. SDM 4; APM 2 appendix A. Deliberately missing: performance counters, last-branch records, machine-check banks, thermal and
+// line in the log. SDM 4; APM 2 appendix A. Deliberately missing: last-branch records, machine-check banks, thermal and
 // power registers, TSX, VMX; CPUID does not announce them. IA32_DEBUGCTL keeps LBR and BTF without their effects.
 #include "cpu/system/msr.h"
 #include "common/log.h"
@@ -9,6 +9,7 @@
 
 #include "cpu/state/xsave.h"
 #include "cpu/system/control_regs.h"
+#include "cpu/system/pmu.h"
 #include "cpu/system/segments.h"
 
 namespace reprise::cpu {
@@ -255,14 +256,28 @@ bool write_efer_msr(Cpu& cpu, u32, u64 value) { return write_efer(cpu, value); }
 
 /// SDM 4 table 2-2: the bits that are architectural. Those of performance monitoring, BTS and PEBS only tell. Of the others
 /// XD disable and the limit of CPUID do something (cpu/profile/cpuid.cpp).
+bool read_misc_enable(Cpu& cpu, u32, u64& value) {
+  value = cpu.state.misc_enable | (cpu.profile.has(Feature::Pmu) ? kMiscEnablePerfmon : 0);
+  return true;
+}
+
 bool write_misc_enable(Cpu& cpu, u32, u64 value) {
-  constexpr u64 kReadOnly = u64{1} << 7 | u64{1} << 11 | u64{1} << 12;
+  constexpr u64 kReadOnly = kMiscEnablePerfmon | u64{1} << 11 | u64{1} << 12;
   constexpr u64 kWritable = u64{1} << 0 | u64{1} << 3 | u64{1} << 16 | u64{1} << 18 | kMiscEnableLimitCpuid |
                             u64{1} << 23 | kMiscEnableXdDisable;
   if ((value & ~(kWritable | kReadOnly)) != 0) return false;
   cpu.state.misc_enable = (value & kWritable) | (cpu.state.misc_enable & ~kWritable);
   // Undefined: what becomes of XD where it is in use.
   if (value & kMiscEnableXdDisable) return write_efer(cpu, cpu.state.efer & ~mmu::kEferNxe);
+  return true;
+}
+
+/// LBR and BTF; with performance counters FREEZE_LBRS_ON_PMI, of which there are none, and FREEZE_PERFMON_ON_PMI.
+bool write_debugctl(Cpu& cpu, u32, u64 value) {
+  constexpr u64 kLbr = 1u << 0, kBtf = 1u << 1, kFreezeLbrsOnPmi = 1u << 11;
+  const u64 freeze = cpu.profile.has(Feature::Pmu) ? kFreezeLbrsOnPmi | kDebugctlFreezePerfmonOnPmi : 0;
+  if ((value & ~(kLbr | kBtf | freeze)) != 0) return false;
+  cpu.state.debugctl = value;
   return true;
 }
 
@@ -293,6 +308,7 @@ constexpr MsrRow kRows[] = {
     {0x049, 0x049, "IA32_PRED_CMD", no_read, write_if<Feature::SpecCtrl, write_command>},
     {0x079, 0x079, "IA32_BIOS_UPDT_TRIG", no_read, write_intel<ignore>},
     {0x08b, 0x08b, "IA32_BIOS_SIGN_ID", read_bios_sign_id, write_field<&CpuState::bios_sign_id>},
+    {0x0c1, 0x0c4, "IA32_PMCn", read_counter_msr, write_counter_msr},
     {0x0ce, 0x0ce, "MSR_PLATFORM_INFO", read_intel<constant<kPlatformInfo>>, refuse},
     {0x0fe, 0x0fe, "IA32_MTRRCAP", constant<kMtrrCap>, refuse},
     {0x10a, 0x10a, "IA32_ARCH_CAPABILITIES", read_if<Feature::ArchCapabilities, constant<kArchCapabilities>>,
@@ -307,15 +323,20 @@ constexpr MsrRow kRows[] = {
     {0x179, 0x179, "IA32_MCG_CAP", constant<kMcgCap>, refuse},
     {0x17a, 0x17a, "IA32_MCG_STATUS", read_field<&CpuState::mcg_status>,
      write_field<&CpuState::mcg_status, 7>},
-    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_intel<read_field<&CpuState::misc_enable>>,
-     write_intel<write_misc_enable>},
-    {0x1d9, 0x1d9, "IA32_DEBUGCTL", read_field<&CpuState::debugctl>, write_field<&CpuState::debugctl, 3>},
+    {0x186, 0x189, "IA32_PERFEVTSELn", read_counter_control, write_counter_control},
+    {0x1a0, 0x1a0, "IA32_MISC_ENABLE", read_intel<read_misc_enable>, write_intel<write_misc_enable>},
+    {0x1d9, 0x1d9, "IA32_DEBUGCTL", read_field<&CpuState::debugctl>, write_debugctl},
     {0x200, 0x20f, "IA32_MTRR_PHYSBASEn, IA32_MTRR_PHYSMASKn", read_mtrr_variable, write_mtrr_variable},
     {0x250, 0x250, "IA32_MTRR_FIX64K_00000", read_mtrr_fixed, write_mtrr_fixed},
     {0x258, 0x259, "IA32_MTRR_FIX16K", read_mtrr_fixed, write_mtrr_fixed},
     {0x268, 0x26f, "IA32_MTRR_FIX4K", read_mtrr_fixed, write_mtrr_fixed},
     {0x277, 0x277, "IA32_PAT", read_field<&CpuState::pat>, write_pat},
     {0x2ff, 0x2ff, "IA32_MTRR_DEF_TYPE", read_field<&CpuState::mtrr_def_type>, write_mtrr_def_type},
+    {0x309, 0x30b, "IA32_FIXED_CTRn", read_counter_msr, write_counter_msr},
+    {0x345, 0x345, "IA32_PERF_CAPABILITIES", read_counter_control, refuse},
+    {0x38d, 0x390, "IA32_FIXED_CTR_CTRL, IA32_PERF_GLOBAL_STATUS, _CTRL, _OVF_CTRL", read_counter_control,
+     write_counter_control},
+    {0x4c1, 0x4c4, "IA32_A_PMCn", read_counter_msr, write_counter_msr},
     {0x6e0, 0x6e0, "IA32_TSC_DEADLINE", read_tsc_deadline, write_tsc_deadline},
     {0x800, 0x8ff, "x2APIC", read_if<Feature::X2apic, read_apic>, write_if<Feature::X2apic, write_apic>},
     {0xda0, 0xda0, "IA32_XSS", read_if<Feature::Xsaves, read_field<&CpuState::xss>>,

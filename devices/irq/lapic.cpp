@@ -427,6 +427,12 @@ void Lapic::deliver_local(Lvt entry) {
   }
 }
 
+void Lapic::performance_interrupt() {
+  if (!enabled()) return;
+  deliver_local(kLvtPerformance);
+  lvt_[kLvtPerformance] |= kLvtMasked;
+}
+
 // `rising` tells an edge from a mere look at the level.
 void Lapic::sample_lint(unsigned pin, bool rising) {
   const Lvt entry = pin == 0 ? kLvtLint0 : kLvtLint1;

@@ -1,6 +1,6 @@
 // Local APIC: xAPIC register page and x2APIC MSRs over one register core. SDM 3A chapter 10 (Advanced Programmable
 // Interrupt Controller), 10.12 for x2APIC. Behaves as a recent core: six LVT entries, version 14h, suppressible EOI
-// broadcast. Missing: remote read, CMCI, sources for the thermal and performance-counter entries.
+// broadcast. Missing: remote read, CMCI, a source for the thermal entry.
 #pragma once
 
 #include <array>
@@ -47,6 +47,9 @@ class Lapic final : public Device, public MmioHandler, public IrqSink, public In
   u8 acknowledge_interrupt() override;
   u8 cr8() const override { return tpr_ >> 4; }
   void set_cr8(u8 value) override;
+
+  /// The core's performance counters ask for their interrupt, which masks its entry. SDM 3A 10.5.1
+  void performance_interrupt();
 
   /// IA32_APIC_BASE, IA32_TSC_DEADLINE and 800h-83Fh. False asks for #GP(0).
   bool msr_read(u32 msr, u64& value);

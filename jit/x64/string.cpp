@@ -127,10 +127,11 @@ void check_count(BlockEmitter& e, const Label& done, unsigned bytes) {
   e.a.ja(e.slow());
 }
 
-/// Nothing can fail any more.
+/// Nothing can fail any more. Takes scratch 0.
 void charge_iterations(BlockEmitter& e) {
-  e.a.sub(kBudgetReg, e.regs.reg(cpu::RCX, 8));
-  e.a.add(kBudgetReg, 1);
+  e.a.lea(kScratch0, x86::ptr(e.regs.reg(cpu::RCX, 8), -1));
+  e.a.sub(kBudgetReg, kScratch0);
+  e.a.add(e.regs.field(&e.context.cpu.state.retired_no_insn, 8), kScratch0);
 }
 
 /// Exchanges a guest pointer for the host's in `scratch`, which becomes their distance. ADD undoes it.
@@ -172,8 +173,8 @@ void rep_movs(BlockEmitter& e, const Insn& in, unsigned bytes) {
   e.a.mov(waiting_value(), kScratch1);
   const Mem to = probe_destination(e, Access::Write, bytes, Extent::Page);
   e.a.lea(kScratch1, to);
-  e.a.mov(kScratch0, waiting_value());
   charge_iterations(e);
+  e.a.mov(kScratch0, waiting_value());
   to_host(e, source_pointer(e), kScratch0);
   to_host(e, destination_pointer(e), kScratch1);
   e.a.rep().movs(x86::ptr(x86::rdi, 0, bytes), x86::ptr(x86::rsi, 0, bytes));

@@ -69,6 +69,7 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   bool x87_error(cpu::X87Error error) override { return socket_.board.x87_error(error); }
   void stall(u64 ns) override { socket_.scheduler.stall(ns); }
   void init_taken() override { lapic.init_reset(); }
+  void performance_interrupt() override { lapic.performance_interrupt(); }
   u64 virtual_ns(u64 retired) override;
 
   // devices::ApicCpu

@@ -14,6 +14,7 @@ VcpuExit Processors::run(u64 budget) {
   for (;;) {
     const u64 position = retired_now();
     if (turns_.left(position) == 0) pass();
+    ran_last_ = turns_.current();
     const VcpuExit exit = running().vcpu.run(std::min(end - position, turns_.left(position)));
     switch (exit) {
       case VcpuExit::Budget:
@@ -68,6 +69,7 @@ unsigned Processors::highest_cpl() const {
 
 void Processors::serialize(Archive& archive) {
   turns_.serialize(archive);
+  archive.at_most(ran_last_, count() - 1);
   for (const auto& processor : all_) {
     cpu::CpuState& state = processor->cpu.state;
     state.serialize(archive);

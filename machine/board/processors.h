@@ -45,6 +45,9 @@ class Processors final : public RetiredCounter {
     if (turns_.by_urgency() && index < count() && index != turns_.current()) request_stop();
   }
 
+  /// What the one that ran last did took `ns` longer. Before the next run().
+  void stalled(u64 ns) { all_[ran_last_]->cpu.state.stalled_ns += ns; }
+
   /// Instructions that all of them have retired before the current one.
   u64 retired_now() const override {
     return all_.empty() ? 0 : others_retired_ + all_[turns_.current()]->cpu.retired_now();
@@ -68,6 +71,7 @@ class Processors final : public RetiredCounter {
   std::vector<std::unique_ptr<Processor>> all_;
   VcpuTurns turns_;
   u64 others_retired_ = 0;  // by all but the running one
+  unsigned ran_last_ = 0;   // not the running one, if it lost its turn as it stopped
 };
 
 }  // namespace reprise::machine

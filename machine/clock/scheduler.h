@@ -60,8 +60,11 @@ class Scheduler final : public Clock {
     stalled_ns_ += ns;
     deadline_moved_();
   }
-  /// Between instructions.
-  void settle() { idle_ns_ += std::exchange(stalled_ns_, 0); }
+  /// Between instructions. Returns by how much.
+  u64 settle() {
+    idle_ns_ += stalled_ns_;
+    return std::exchange(stalled_ns_, 0);
+  }
 
   /// Idle time. Before the devices, which arm their own timers when they load.
   void serialize_time(Archive& archive) {

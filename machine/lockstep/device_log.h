@@ -84,6 +84,7 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   bool x87_error(cpu::X87Error error) override;
   void stall(u64 ns) override;
   void init_taken() override { bus_.init_taken(); }
+  void performance_interrupt() override { bus_.performance_interrupt(); }
   u64 virtual_ns(u64 retired) override;
 
   // InterruptSource. Taking interrupts is the machine's part, not the instructions'.

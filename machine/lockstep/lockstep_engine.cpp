@@ -189,6 +189,8 @@ void LockstepEngine::begin_slice() {
            0};
   shadow_->processor.single_step = cpu_.single_step;
   shadow_->processor.stop_requested = cpu_.stop_requested;
+  shadow_->processor.counters_changed = cpu_.counters_changed;
+  shadow_->processor.run_end = cpu_.run_end;
   shadow_->processor.debug_hits = 0;
   shadow_->processor.task_fault = false;
   if (base_tlb_.history() != cpu_.mmu.second_level().history()) base_tlb_ = cpu_.mmu.second_level();
@@ -358,6 +360,7 @@ void LockstepEngine::restore(Cpu& cpu) const {
   cpu.sync_mode();
   cpu.single_step = base_.single_step;
   cpu.stop_requested = base_.stop_requested;
+  cpu.counters_changed = false;
   cpu.debug_hits = 0;
   cpu.task_fault = false;
 }

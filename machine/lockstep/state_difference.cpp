@@ -55,6 +55,12 @@ std::vector<Named> list(const cpu::CpuState& state) {
   add("fcs", state.x87.fcs), add("fds", state.x87.fds);
   add("xcr0", state.xcr0), add("kernel_gs_base", state.kernel_gs_base);
   add("tsc_offset", state.tsc_offset), add("rng_state", state.rng_state);
+  add("retired_no_insn", state.retired_no_insn), add("stalled_ns", state.stalled_ns);
+  for (unsigned i = 0; i < cpu::PmuState::kCounters; ++i)
+    add(fmt::format("performance counter {}", i), state.pmu.counters[i]);
+  add("performance counters running", state.pmu.running);
+  add("IA32_PERF_GLOBAL_CTRL", state.pmu.global_ctrl);
+  add("IA32_PERF_GLOBAL_STATUS", state.pmu.global_status);
   return out;
 }
 

@@ -480,6 +480,28 @@ TEST_F(LapicTest, Lint1NmiAndFixedEdges) {
   EXPECT_FALSE(lapic.interrupt_pending());
 }
 
+TEST_F(LapicTest, PerformanceInterruptMasksItsEntry) {
+  enable();
+  lapic.performance_interrupt();
+  EXPECT_FALSE(lapic.interrupt_pending());
+  write(kLvtPerf, 0x51);
+  lapic.performance_interrupt();
+  EXPECT_TRUE(irr(0x51));
+  EXPECT_EQ(read(kLvtPerf), 0x10051u);
+  lapic.acknowledge_interrupt();
+  write(kEoi, 0);
+  lapic.performance_interrupt();
+  EXPECT_FALSE(irr(0x51));
+  write(kLvtPerf, 0x400);
+  lapic.performance_interrupt();
+  lapic.performance_interrupt();
+  EXPECT_EQ(core.nmis, 1);
+  write(kLvtPerf, 0x400);
+  ASSERT_TRUE(lapic.msr_write(0x1b, kBase | kBsp));
+  lapic.performance_interrupt();
+  EXPECT_EQ(core.nmis, 1);
+}
+
 TEST_F(LapicTest, Lint0LevelRepeatsUntilTheLineFalls) {
   enable();
   write(kLvtLint0, 0x8031);

@@ -9,6 +9,7 @@ unit_test_area(cpu_system LIBRARIES reprise_cpu Zydis::Zydis SOURCES
   cpu_system/fast_call_test.cpp
   cpu_system/iret_test.cpp
   cpu_system/loaded_state_test.cpp
+  cpu_system/perf_counters_test.cpp
   cpu_system/random_test.cpp
   cpu_system/segments_test.cpp
   cpu_system/smm_test.cpp

@@ -316,7 +316,7 @@ TEST_F(Control, MsrReadsBack) {
     expect_retires(kRdmsr);
     EXPECT_NE(msr_name(msr), "?");
   }
-  for (const u32 msr : {0x49u, 0x10bu, 0x79u, 0x122u, 0x198u, 0xe7u, 0x186u, 0x210u, 0xc0010015u}) {
+  for (const u32 msr : {0x49u, 0x10bu, 0x79u, 0x122u, 0x198u, 0xe7u, 0x18au, 0x210u, 0xc0010015u}) {
     reg(RCX) = msr;
     expect_fault(kRdmsr, kGP, 0);
   }

@@ -182,7 +182,8 @@ TEST(CpuModel, LeavesOfIntel) {
   for (const u32 subleaf : {0u, 1u, 2u, 3u}) EXPECT_NE(leaf(intel, 4, subleaf).eax & 31, 0u);
   EXPECT_EQ(leaf(intel, 4, 4).eax & 31, 0u);
   EXPECT_EQ(leaf(intel, 0x1f, 1).ecx, leaf(intel, 0xb, 1).ecx);
-  EXPECT_EQ(leaf(intel, 0xa).eax, 0u);  // no performance counters
+  EXPECT_EQ(leaf(intel, 0xa).eax & 0xffff, 0x402u);  // version 2, four counters
+  EXPECT_EQ(leaf(parse_cpu_model("default,pmu=off").take(), 0xa).eax, 0u);
   EXPECT_EQ(leaf(intel, 0x80000021).eax, leaf(intel, 0x1f).eax);
 }
 

@@ -67,6 +67,11 @@ TEST(LoadedState, WhatNoneCanHaveIsNamed) {
       {"x87 control and status", [](CpuState& s) { s.x87.fsw = 0x0080; }},
       {"x87 control and status", [](CpuState& s) { s.x87.fcw = 0xffff; }},
       {"a number of instructions", [](CpuState& s) { s.retired = ~u64{0}; }},
+      {"a number of instructions", [](CpuState& s) { s.retired_no_insn = s.retired + 1; }},
+      {"performance counters", [](CpuState& s) { s.pmu.event_select[1] = 1u << 21; }},
+      {"performance counters", [](CpuState& s) { s.pmu.global_ctrl = 0x10; }},
+      {"performance counters", [](CpuState& s) { s.pmu.counters[5] = PmuState::kEnd; }},
+      {"performance counters", [](CpuState& s) { s.pmu.running = 1; }},
   };
   for (const Case& test : cases) {
     CpuState state = long_mode();

@@ -39,7 +39,7 @@ constexpr u64 kEntry = 1;
 /// The state but for what runs on.
 std::vector<u8> image(const CpuState& original) {
   CpuState state = original;
-  state.retired = 0;
+  state.retired = state.retired_no_insn = 0;
   Archive archive;
   state.serialize(archive);
   return {archive.bytes().begin(), archive.bytes().end()};

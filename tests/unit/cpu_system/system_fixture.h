@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -35,11 +36,18 @@ class FakeBus final : public cpu::CpuBus {
   }
   void stall(u64 ns) override { stalled_ns += ns; }
   void init_taken() override { ++inits; }
-  u64 virtual_ns(u64 retired) override { return retired; }
+  void performance_interrupt() override {
+    ++performance_interrupts;
+    if (on_performance_interrupt) on_performance_interrupt();
+  }
+  u64 virtual_ns(u64 retired) override { return retired + idle_ns; }
   u64 apic_base = 0xfee00900;
   u64 deadline_ns = 0;
   u64 stalled_ns = 0;
+  u64 idle_ns = 0;
   unsigned inits = 0;
+  unsigned performance_interrupts = 0;
+  std::function<void()> on_performance_interrupt;
 };
 
 class FakeInterrupts final : public InterruptSource {
