@@ -29,7 +29,7 @@ constexpr Names kNames[] = {
     {" opteron-g4 opteron-g5 ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,vendor=amd"},
     {" haswell ", "x86-64-v3,+aes,+pclmulqdq,+rdrand,+fsgsbase,+smep,+erms,+pcid,+invpcid"},
     {" broadwell knightsmill skylake-client skylake-server cascadelake-server cooperlake icelake-client icelake-server "
-     "tigerlake alderlake sapphirerapids graniterapids sierraforest clearwaterforest host ", "default"},
+     "tigerlake alderlake sapphirerapids graniterapids sierraforest clearwaterforest yongfeng host ", "default"},
     {" epyc epyc-rome epyc-milan epyc-genoa epyc-bergamo epyc-turin dhyana ", "default,vendor=amd"},
 };
 // clang-format on

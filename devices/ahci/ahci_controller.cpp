@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/bits.h"
+#include "devices/irq/apic.h"
 
 namespace reprise::devices::ahci {
 namespace {
@@ -71,12 +72,19 @@ void AhciController::config_changed(ConfigChange change) {
 
 bool AhciController::msi_enabled() const { return word(msi_capability_ + kMsiControl) & kMsiEnable; }
 
-void AhciController::send_message() {
-  if (!bus_master()) return;
+u64 AhciController::message_phys() const {
   const auto dword = [this](unsigned offset) { return u32{word(offset)} | u32{word(offset + 2)} << 16; };
-  const u64 phys = dword(msi_capability_ + kMsiAddress) | u64{dword(msi_capability_ + kMsiUpperAddress)}
-                                                              << 32;
-  msi_.send_msi(phys, word(msi_capability_ + kMsiData));
+  return dword(msi_capability_ + kMsiAddress) | u64{dword(msi_capability_ + kMsiUpperAddress)} << 32;
+}
+
+u16 AhciController::message_data() const { return word(msi_capability_ + kMsiData); }
+
+bool AhciController::may_send_unmaskable() const {
+  return msi_enabled() && bus_master() && is_unmaskable_message(message_phys(), message_data());
+}
+
+void AhciController::send_message() {
+  if (bus_master()) msi_.send_msi(message_phys(), message_data());
 }
 
 // 10.7.2: a message for every port that joins those with an interrupt.

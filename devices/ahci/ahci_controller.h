@@ -28,6 +28,7 @@ class AhciController final : public PciFunction, public MmioHandler {
   void reset(ResetKind kind) override;
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
+  bool may_send_unmaskable() const override;
 
   u64 mmio_read(u64 offset, Width width) override;
   void mmio_write(u64 offset, Width width, u64 value) override;
@@ -40,6 +41,8 @@ class AhciController final : public PciFunction, public MmioHandler {
   /// The only place that computes IS, INTA# and messages from the ports.
   void update_irq();
   bool msi_enabled() const;
+  u64 message_phys() const;
+  u16 message_data() const;
   void send_message();
 
   const IrqLine interrupt_;

@@ -17,6 +17,12 @@ constexpr bool is_unmaskable(DeliveryMode mode) {
   return mode == DeliveryMode::Smi || mode == DeliveryMode::Nmi || mode == DeliveryMode::Init;
 }
 
+/// Whether a write of `data` to `phys` by a device is a message of that kind. SDM 3A 10.11.
+constexpr bool is_unmaskable_message(u64 phys, u32 data) {
+  constexpr u64 kMessageArea = 0xfee;
+  return phys >> 20 == kMessageArea && is_unmaskable(static_cast<DeliveryMode>(data >> 8 & 7));
+}
+
 /// Reaches every LAPIC, in both destination modes.
 inline constexpr u32 kApicBroadcast = 0xffff'ffff;
 

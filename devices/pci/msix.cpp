@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/check.h"
+#include "devices/irq/apic.h"
 
 namespace reprise::devices {
 namespace {
@@ -31,6 +32,16 @@ void Msix::reset() {
 bool Msix::may_send(unsigned vector) const {
   return enabled() && bus_master_ && !(control_ & kControlFunctionMask) &&
          !(table_[vector].words[kVectorControl] & kMasked);
+}
+
+bool Msix::may_send_unmaskable() const {
+  for (unsigned vector = 0; vector < vectors(); ++vector) {
+    const auto& words = table_[vector].words;
+    if (may_send(vector) &&
+        is_unmaskable_message(u64{words[kAddressHigh]} << 32 | words[kAddressLow], words[kData]))
+      return true;
+  }
+  return false;
 }
 
 void Msix::raise(unsigned vector) {

@@ -40,6 +40,8 @@ class Msix final : public MmioHandler {
 
   /// Message control now holds `control`, and the function may (not) master the bus.
   void set_control(u16 control, bool bus_master);
+  /// Would a vector be sent, now, as an SMI, NMI or INIT?
+  bool may_send_unmaskable() const;
   /// The function wants `vector` sent: at once, or when it is unmasked. Vectors that are not there are
   /// dropped.
   void raise(unsigned vector);

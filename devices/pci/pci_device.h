@@ -84,6 +84,8 @@ class PciFunction : public Device {
   /// Where register `index` makes its handler answer: nothing while the command register disables its space
   /// or the register is in the middle of being sized or set.
   std::optional<u64> bar_base(unsigned index) const;
+  /// Could it send, by a message, what a processor takes even while it masks interrupts: SMI, NMI, INIT?
+  virtual bool may_send_unmaskable() const { return false; }
   bool bus_master() const { return word(pci::kCommand) & pci::kCommandBusMaster; }
 
   /// Sets all registers to their reset values.

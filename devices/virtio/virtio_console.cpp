@@ -25,6 +25,9 @@ constexpr u64 transfer_ns(u64 bytes) { return 2'000 + bytes; }
 
 /// From the first output to the first input.
 constexpr u64 kListensAfterNs = 100'000'000;
+/// From the first buffer for input to the first input for a guest that prints nothing: longer than a system takes to start
+/// what prints a prompt, and throws away what came before.
+constexpr u64 kListensSilentlyAfterNs = 20'000'000'000;
 
 VirtioModel model() {
   return {.device_id = 3,
@@ -64,7 +67,7 @@ void VirtioConsole::config_byte_written(u32 offset, u8 value) {
 
 void VirtioConsole::notified(unsigned queue) {
   if (queue == kReceiveQueue)
-    start_input();
+    listen_from(kListensSilentlyAfterNs);
   else if (!busy_)
     accept_output();
 }
@@ -93,10 +96,7 @@ void VirtioConsole::output_event() {
     left -= piece.size();
   }
   push(kTransmitQueue, output_, 0);
-  if (listens_from_ns_ == Clock::kNever) {
-    listens_from_ns_ = clock().now_ns() + kListensAfterNs;
-    start_input();
-  }
+  listen_from(kListensAfterNs);
   output_ = {};
   accept_output();
 }
@@ -108,6 +108,14 @@ std::size_t VirtioConsole::receive(std::span<const u8> bytes) {
   while (taken < bytes.size() && backlog_.push(bytes[taken])) ++taken;
   start_input();
   return taken;
+}
+
+void VirtioConsole::listen_from(u64 ns_from_now) {
+  if (const u64 from_ns = clock().now_ns() + ns_from_now; from_ns < listens_from_ns_) {
+    if (listens_from_ns_ != Clock::kNever) clock().cancel(input_timer_);
+    listens_from_ns_ = from_ns;
+  }
+  start_input();
 }
 
 void VirtioConsole::start_input() {

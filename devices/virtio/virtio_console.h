@@ -2,7 +2,7 @@
 //
 // Queue 0 takes host input to the driver, queue 1 the driver's output. What the host sends waits in a backlog
 // until the guest listens: drivers give buffers for input before anyone reads them, and throw away what comes
-// too early. So input begins to flow a moment after the first output, and when there are buffers for it.
+// too early. So input begins to flow a moment after the first output, or a good while after there are buffers for it.
 // Missing: several ports, the console's size.
 #pragma once
 
@@ -36,6 +36,8 @@ class VirtioConsole final : public VirtioPci {
 
   void accept_output();
   void output_event();
+  /// Input flows so long from now, unless it flows earlier.
+  void listen_from(u64 ns_from_now);
   void start_input();
   void input_event();
 

@@ -45,6 +45,7 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {
   ConfigChange config_write(u8 offset, Width width, u32 value) override;
 
   void reset(ResetKind kind) override;
+  bool may_send_unmaskable() const final { return msix_.may_send_unmaskable(); }
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
 

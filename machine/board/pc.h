@@ -9,6 +9,7 @@
 // Everything is a member, constructed in a fixed order, so timers and interrupts are the same in every run.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <initializer_list>
@@ -135,9 +136,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::VirtioConsole* virtio_console() { return services_.virtio_console; }
   /// A watchdog will do something if nothing else happens.
   bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
-  /// An interrupt controller would pass on what a processor takes even with interrupts off.
+  /// An interrupt controller would pass on, or a card send, what a processor takes even with interrupts off.
   bool unmaskable_may_come() const {
-    return ioapic_.may_send_unmaskable() || processors_.at(0).lapic.may_raise_unmaskable();
+    return ioapic_.may_send_unmaskable() || processors_.at(0).lapic.may_raise_unmaskable() ||
+           std::ranges::any_of(cards_, [](const auto& card) { return card->may_send_unmaskable(); });
   }
   /// The RTC's alarm will interrupt or wake the machine, within a day.
   bool alarm_is_set() const { return rtc_.alarm_is_set(); }

@@ -282,6 +282,33 @@ TEST_F(FloppyTest, ImpliedSeek) {
   EXPECT_EQ(sector_number(0), 7 * 36 + 1);
 }
 
+TEST(FloppyOf3840K, ItsLastSectorsAreReached) {
+  FakeDisk disk{3840 * 1024};
+  Board board(&disk);
+  out8(board.fdc.ports(), kDor, 0x1c);
+  board.clock.step(FloppyController::kResetNs);
+  const auto run = [&](std::initializer_list<u8> bytes) {
+    for (const u8 byte : bytes) out8(board.fdc.ports(), kFifo, byte);
+    board.clock.step(1'000'000'000);
+    std::vector<u8> result;
+    while ((in8(board.fdc.ports(), kMsr) & 0xd0) == 0xd0 && result.size() < 16)
+      result.push_back(in8(board.fdc.ports(), kFifo));
+    return result;
+  };
+  for (unsigned i = 0; i < 4; ++i) run({0x08});
+  out8(board.fdc.port7(), 0, 3);
+  run({0x03, 0xdf, 0x02});
+  run({0x0f, 0x04, 79});
+  run({0x08});
+  board.dma.expect(48 * 512);
+  EXPECT_EQ(run({0x46, 0x04, 79, 1, 1, 2, 48, 0x1b, 0xff}).at(0), 0x04);
+  const auto number = [&](std::size_t at) {
+    return unsigned{board.dma.memory[at]} | unsigned{board.dma.memory[at + 1]} << 8;
+  };
+  EXPECT_EQ(number(0), (79 * 2 + 1) * 48u);
+  EXPECT_EQ(number(47 * 512), 7679u);
+}
+
 TEST_F(FloppyTest, HostErrorsAreDiskErrors) {
   disk.bad_offset = 512;
   board.dma.expect(1024);

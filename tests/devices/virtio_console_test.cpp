@@ -78,6 +78,28 @@ TEST_F(VirtioConsoleTest, InputWaitsForBuffersAndForAListener) {
   EXPECT_EQ(text_at(kData + 0x200, 4), "late");
 }
 
+TEST_F(VirtioConsoleTest, AGuestThatPrintsNothingGetsItsInputInTheEnd) {
+  driver.start(0, 2);
+  driver.send(kReceive, {{kData, 64, true}});
+  console.receive(typed("silent"));
+  test.clock.step(19'900'000'000);
+  EXPECT_EQ(driver.used_index(kReceive), 0);
+  test.clock.step(200'000'000);
+  EXPECT_EQ(driver.take(kReceive).bytes, 6u);
+  EXPECT_EQ(text_at(kData, 6), "silent");
+}
+
+TEST_F(VirtioConsoleTest, OutputBringsTheInputForward) {
+  driver.start(0, 2);
+  driver.send(kReceive, {{kData, 64, true}});
+  console.receive(typed("soon"));
+  test.clock.step(5'000'000'000);
+  put_text(kData + 0x300, ">");
+  driver.send(kTransmit, {{kData + 0x300, 1, false}}, 0);
+  test.clock.step(150'000'000);
+  EXPECT_EQ(driver.take(kReceive).bytes, 4u);
+}
+
 TEST_F(VirtioConsoleTest, BacklogIsBounded) {
   const std::string much(VirtioConsole::kBacklogBytes + 100, 'x');
   EXPECT_EQ(console.receive(typed(much)), VirtioConsole::kBacklogBytes);

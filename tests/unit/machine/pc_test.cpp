@@ -222,6 +222,38 @@ TEST_F(PcTest, WindowsInOnePlaceDoNotDependOnWhichCameFirst) {
   EXPECT_NE(pc->port_read(kTable, Width::Dword), 0x12345678u) << "it is back";
 }
 
+/// An NMI by a card's message ends a HLT with interrupts off, so such a machine is not at its end.
+TEST_F(PcTest, MessagesThatNobodyCanMaskAreKnown) {
+  config.devices = {{.driver = "virtio-rng", .place = 4}};
+  pc = board({sink, sink});
+  const auto config_write = [&](u32 offset, Width width, u32 value) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | 4u << 11 | (offset & ~3u));
+    pc->port_write(static_cast<u16>(0xcfc + (offset & 3)), width, value);
+  };
+  const auto config_byte = [&](u32 offset) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | 4u << 11 | (offset & ~3u));
+    return pc->port_read(static_cast<u16>(0xcfc + (offset & 3)), Width::Byte);
+  };
+  u32 msix = config_byte(0x34);
+  while (msix != 0 && config_byte(msix) != 0x11) msix = config_byte(msix + 1);
+  ASSERT_NE(msix, 0u);
+  constexpr u64 kTable = 0xe000'0000;
+  config_write(0x14, Width::Dword, kTable);
+  config_write(0x04, Width::Word, 6);  // memory, bus master
+  mmio(kTable, 0xfee00000);
+  mmio(kTable + 8, 0x0030);  // fixed, vector 30h
+  mmio(kTable + 12, 0);
+  config_write(msix + 2, Width::Word, 0x8000);
+  EXPECT_FALSE(pc->unmaskable_may_come());
+  mmio(kTable + 8, 0x0400);  // NMI
+  EXPECT_TRUE(pc->unmaskable_may_come());
+  mmio(kTable + 12, 1);
+  EXPECT_FALSE(pc->unmaskable_may_come()) << "masked";
+  mmio(kTable + 12, 0);
+  config_write(0x04, Width::Word, 2);
+  EXPECT_FALSE(pc->unmaskable_may_come()) << "no bus master";
+}
+
 TEST_F(PcTest, ASaveInSmmGoesOnThere) {
   const auto select = [&](u32 function, u8 offset) {
     pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | function << 8 | offset);
