@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "machine/board/pc.h"
 #include "machine/layout/pc_layout.h"
 
@@ -184,6 +186,37 @@ TEST_F(ProcessorsTest, LooksInTheMiddleOfATurnGiveNoNewPauses) {
     for (unsigned i = 0; i < 100; ++i) board.pc.processors().run(1000);
     EXPECT_GT(board.counter(1 - waiting), 10'000u);
   }
+}
+
+TEST_F(ProcessorsTest, AStallIsThatOfTheOneThatMadeIt) {
+  MachineConfig config = two(1);
+  config.schedule.policy = Schedule::Policy::Pct;
+  config.schedule.depth = 500;
+  config.schedule.length = 10'000;
+  Board board(config);
+  const u8 code[] = {0xe4, 0x80, 0xeb, 0xfc};  // in al, 80h, which stops it; jmp back
+  board.start(0, code);
+  board.start(1, code);
+  Processors& processors = board.pc.processors();
+  const auto states = [&] {
+    return std::array{processors.at(0).cpu.state.retired, processors.at(1).cpu.state.retired,
+                      processors.at(0).cpu.state.stalled_ns, processors.at(1).cpu.state.stalled_ns};
+  };
+  unsigned lost_its_turn = 0;
+  for (unsigned i = 0; i < 4'000; ++i) {
+    const auto before = states();
+    processors.run(1'000);
+    processors.stalled(board.pc.scheduler().settle());
+    const auto after = states();
+    for (const unsigned who : {0u, 1u}) {
+      if (after[2 + who] == before[2 + who]) continue;
+      EXPECT_EQ(after[2 + who] - before[2 + who], 1'000u);
+      ASSERT_GT(after[who], before[who]);
+      lost_its_turn += processors.running_index() != who;
+    }
+  }
+  EXPECT_GT(lost_its_turn, 10u);
+  EXPECT_EQ(processors.at(0).cpu.state.stalled_ns + processors.at(1).cpu.state.stalled_ns, 4'000'000u);
 }
 
 TEST_F(ProcessorsTest, ApicIdsFollowTheTopology) {
