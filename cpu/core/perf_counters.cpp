@@ -27,9 +27,9 @@ void for_each(u8 counters, Visit visit) {
     if (counters >> i & 1) visit(i);
 }
 
-/// `value` is in the register of a counter that has passed its end.
-void overflow(PmuState& pmu, unsigned counter) {
-  pmu.counters[counter] -= PmuState::kEnd;
+/// The counter has got to its end, and goes on from 0.
+void overflow(PmuState& pmu, unsigned counter, u64 value) {
+  pmu.counters[counter] -= value - value % PmuState::kEnd;
   pmu.global_status |= PmuState::global_bit(counter);
   pmu.overflow_interrupt |= pmu.wants_interrupt(counter);
 }
@@ -38,8 +38,7 @@ void stop(Cpu& cpu, u8 counters) {
   PmuState& pmu = cpu.state.pmu;
   for_each(counters, [&](unsigned i) {
     pmu.counters[i] += counted(cpu, i);
-    if (pmu.counters[i] >= PmuState::kEnd) overflow(pmu, i);
-    pmu.counters[i] %= PmuState::kEnd;
+    if (pmu.counters[i] >= PmuState::kEnd) overflow(pmu, i, pmu.counters[i]);
   });
   pmu.running &= static_cast<u8>(~counters);
 }
@@ -100,7 +99,7 @@ void resume_counters(Cpu& cpu) {
 void check_counters(Cpu& cpu) {
   PmuState& pmu = cpu.state.pmu;
   for_each(pmu.running, [&](unsigned i) {
-    if (counter_value(cpu, i) >= PmuState::kEnd) overflow(pmu, i);
+    if (const u64 value = counter_value(cpu, i); value >= PmuState::kEnd) overflow(pmu, i, value);
   });
   if (std::exchange(pmu.overflow_interrupt, false)) {
     // SDM 3B 17.4.7: as versions before 4 have it, by clearing what enables.

@@ -266,6 +266,15 @@ TEST_F(PerfCounters, InitKeepsThemAndResetDoesNot) {
   EXPECT_EQ(msr(kGlobalCtrl), 0xfu);
 }
 
+TEST_F(PerfCounters, ALoadedValueBeyondTheEndOverflowsOnce) {
+  nops(20);
+  count(0, kInsns | kBoth | kInterrupt);
+  state().pmu.counters[0] = u64{0x1234} << PmuState::kWidth;
+  EXPECT_EQ(run(10), VcpuExit::Budget);
+  EXPECT_EQ(bus.performance_interrupts, 1u);
+  EXPECT_EQ(pmc(0), 10u);
+}
+
 TEST_F(PerfCounters, StateIsTheSameHoweverOftenTheProcessorStops) {
   std::vector<std::vector<u8>> seen;
   for (const u64 budget : {1u, 3u, 1000u}) {
