@@ -41,8 +41,23 @@ SCRIPTS = {
     },
     "uml": {"uml": None},
 }
-PACKAGES = ["libc6", "mawk", "libexpat1", "zlib1g"]
-LIBRARIES = ["libc.so.6", "libm.so.6", "libexpat.so.1", "libz.so.1"]
+# For guests with several processors: run_processors.py.
+PROCESSOR_SCRIPTS = {
+    "one-busy": "./integer_work hash",
+    "four-busy": "for i in 1 2 3 4; do ./integer_work hash > $TMP/sum$i & done; wait; ./busybox cat $TMP/sum?",
+    "pipe-across": "./system_work pipe-across",
+    "hackbench": f"{LOADER} ./bin/hackbench -g 4 -l 200 > /dev/null && echo done",
+    "hackbench-threads": f"{LOADER} ./bin/hackbench -g 4 -l 200 -T > /dev/null && echo done",
+    "make": f"{LOADER} ./bin/make -s -j4 -f tree.mk OUT=$TMP && ./busybox cat $TMP/tree-*.s | ./busybox md5sum",
+}
+# Eight files are compiled.
+TREE = f"""all: $(foreach n,1 2 3 4 5 6 7 8,$(OUT)/tree-$(n).s)
+$(OUT)/tree-%.s:
+\t{LOADER} ./bin/cc1 -fpreprocessed -quiet -O1 -o $@ compiled.i
+"""
+PACKAGES = ["libc6", "mawk", "libexpat1", "zlib1g", "rt-tests", "libnuma1", "make"]
+LIBRARIES = ["libc.so.6", "libm.so.6", "libexpat.so.1", "libz.so.1", "libnuma.so.1",
+             "libpthread.so.0", "libdl.so.2"]
 
 
 def make_text(words, seed=1):
@@ -68,6 +83,8 @@ def fetch_programs(folder, cache):
     (folder / "bin").mkdir()
     (folder / "lib").mkdir()
     shutil.copy(unpacked["mawk"] / "usr/bin/mawk", folder / "bin/mawk")
+    shutil.copy(unpacked["rt-tests"] / "usr/bin/hackbench", folder / "bin/hackbench")
+    shutil.copy(unpacked["make"] / "usr/bin/make", folder / "bin/make")
     python = minimal.removesuffix("-minimal")
     shutil.copy(unpacked[minimal] / "usr/bin" / python, folder / "bin/python3")
     shutil.copytree(unpacked["lib" + minimal] / "usr/lib" / python, folder / "lib" / python, symlinks=False,
@@ -100,7 +117,8 @@ def build_folder(folder, guests, cache):
     shutil.copy(guests / "busybox", folder / "busybox")
     shutil.copy(HERE / "guest_bench.sh", folder)
     fetch_programs(folder, cache)
-    for scripts in SCRIPTS.values():
+    (folder / "tree.mk").write_text(TREE)
+    for scripts in [*SCRIPTS.values(), PROCESSOR_SCRIPTS]:
         for name, script in scripts.items():
             if script is not None:
                 (folder / f"{name}.sh").write_text(f"export TMP=${{TMP:-/tmp}} PATH=/bin\n{script}\n")

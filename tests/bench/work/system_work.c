@@ -1,5 +1,5 @@
-// What the kernel does for programs: `system_work getppid|fork|exec|pipe|fault|switch|files FOLDER`. Prints one line,
-// the same on every machine. Everything runs on one processor.
+// What the kernel does for programs: `system_work getppid|fork|exec|pipe|pipe-across|fault|switch|files FOLDER`.
+// Prints one line, the same on every machine. Everything runs on one processor, but for the child of pipe-across.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -60,12 +60,21 @@ static long fork_exec(const char* self) {
   return sum;
 }
 
-static long pipe_ping_pong(void) {
+static void run_on(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  check(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
+}
+
+/// The child on `processor`.
+static long pipe_ping_pong(int processor) {
   int there[2], back[2];
   check(pipe(there) == 0 && pipe(back) == 0, "pipe");
   long sum = 0;
   char byte = 1;
   if (fork() == 0) {
+    run_on(processor);
     close(there[1]);
     while (read(there[0], &byte, 1) == 1 && write(back[1], &byte, 1) == 1) {
     }
@@ -142,10 +151,7 @@ static long small_files(const char* folder) {
 int main(int argc, char** argv) {
   const char* name = argc > 1 ? argv[1] : "";
   if (!strcmp(name, "nothing")) return 1;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  sched_setaffinity(0, sizeof one, &one);
+  run_on(0);
   long result = 0;
   if (!strcmp(name, "getppid"))
     result = getppid_loop();
@@ -154,7 +160,9 @@ int main(int argc, char** argv) {
   else if (!strcmp(name, "exec"))
     result = fork_exec(argv[0]);
   else if (!strcmp(name, "pipe"))
-    result = pipe_ping_pong();
+    result = pipe_ping_pong(0);
+  else if (!strcmp(name, "pipe-across"))
+    result = pipe_ping_pong((int)sysconf(_SC_NPROCESSORS_CONF) - 1);
   else if (!strcmp(name, "fault"))
     result = page_faults();
   else if (!strcmp(name, "switch"))

@@ -27,7 +27,7 @@ struct ProcessorsTest : testing::Test {
   static MachineConfig two(u64 schedule_seed) {
     MachineConfig config;
     config.cpu.topology.cores = 2;
-    config.schedule.seed = schedule_seed;
+    config.schedule = {.seed = schedule_seed, .shortest = 5'000, .longest = 50'000};
     return config;
   }
   struct Board {
