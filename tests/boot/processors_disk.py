@@ -13,6 +13,7 @@ import session
 
 PROMPT = b"root@debian:~# "
 WORK = r"""#!/bin/bash
+export HOME=/root
 say() { while read -r line; do echo "$line" >/dev/kmsg; done; }  # the serial port is hung up when its login starts
 echo "processors $(nproc)" | say
 for cpu in $(seq 0 $(($(nproc) - 1))); do
