@@ -16,7 +16,8 @@ constexpr u32 kMaxRestarts = 100;
 
 std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending otherwise) {
   const PanicWatch* const watch = panic_.suspected();
-  std::string panic = watch != nullptr ? watch->message() : panic_line_on_screen(pc_.vga().text_screen(), pc_.vga().columns());
+  std::string panic = watch != nullptr ? watch->message()
+                                       : panic_line_on_screen(pc_.vga().text_screen(), pc_.vga().columns());
   const bool has_panicked = !panic.empty() && otherwise.reason != ExitReason::Hang;
   // It did not even wait (panic=-1).
   if (has_panicked) otherwise = {ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(panic)};
