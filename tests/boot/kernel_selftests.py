@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the kernel's own x86 self-tests in the guest and compares with tests/guests/selftests.md.
+"""Runs the kernel's own self-tests in a guest with four processors and compares with tests/guests/selftests.md.
 
     kernel_selftests.py --reprise build/release/reprise --guests build/guests --selftests build/selftests [--engine jit]
 
@@ -22,7 +22,7 @@ def expected_statuses():
 
 
 def run(options, initrd):
-    command = [options.reprise, "run", "--kernel", options.guests / "vmlinuz", "--initrd", initrd, "--memory", "1G", "--engine",
+    command = [options.reprise, "run", "--kernel", options.guests / "vmlinuz", "--initrd", initrd, "--memory", "1G", "--cpus", "4", "--engine",
                options.engine, "--append", "console=ttyS0 quiet reprise.exec=/selftests/run", "--timeout", "600",
                "--wall-timeout", str(options.wall_timeout)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)

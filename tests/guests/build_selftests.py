@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the kernel's own x86 self-tests (tools/testing/selftests/x86) for the guest.
+"""Builds the kernel's own self-tests of x86, futexes, membarrier and rseq (tools/testing/selftests) for the guest.
 
     build_selftests.py --out build/selftests
 
@@ -30,6 +30,12 @@ EXTRA = {
     "nx_stack_32": ["-Wl,-z,noexecstack"],
     "nx_stack_64": ["-Wl,-z,noexecstack"],
 }
+# 64-bit ones beside those of x86: folder, programs (as patterns of sources), and what each is linked with.
+OTHERS = [
+    ("futex/functional", "futex_*.c", []),
+    ("membarrier", "membarrier_*.c", []),
+    ("rseq", "basic_*.c", ["rseq.c", "-I../../../include"]),
+]
 RUN = """#!/bin/sh
 # Runs every program and reports one line for each: "selftest NAME STATUS".
 cd /selftests
@@ -56,7 +62,8 @@ def unpack(out):
         top = archive.name.removesuffix(".tar.xz")
         build_guests.say(f"unpacking {PACKAGE} {version}")
         subprocess.run(["tar", "-C", out, "-xJf", archive, f"{top}/{FOLDER}/x86", f"{top}/{FOLDER}/kselftest.h",
-                        f"{top}/arch/x86/include/asm/desc_defs.h"], check=True)
+                        f"{top}/arch/x86/include/asm/desc_defs.h", f"{top}/tools/include",
+                        *(f"{top}/{FOLDER}/{name}" for name in ("futex", "membarrier", "rseq", "kselftest_harness.h"))], check=True)
         sources = list(out.glob(f"linux-source-*/{FOLDER}/x86/Makefile"))
     return sources[0].parent
 
@@ -73,6 +80,17 @@ def compile_one(folder, name, bits, out):
     return output
 
 
+def compile_other(source, parts, out):
+    output = out / "programs" / source.stem
+    command = ["gcc", "-o", output, "-static", "-O2", "-std=gnu99", "-pthread", "-w", "-D_GNU_SOURCE", "-I.", "-I../include",
+               "-I../../include", "-I../..", source.name, *parts, "-lrt"]
+    done = subprocess.run(command, cwd=source.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        print(f"selftests: {source.stem} does not build: {done.stdout.strip().splitlines()[-1]}", file=sys.stderr)
+        return None
+    return output
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -85,6 +103,9 @@ def main():
     wanted = [(name, 64) for name in both + names_in(makefile, "TARGETS_C_64BIT_ONLY")]
     wanted += [(name, 32) for name in both + names_in(makefile, "TARGETS_C_32BIT_ONLY")]
     programs = [path for path in (compile_one(folder, name, bits, out) for name, bits in wanted) if path]
+
+    programs += [path for subfolder, pattern, parts in OTHERS for source in sorted((folder.parent / subfolder).glob(pattern))
+                 if (path := compile_other(source, parts, out))]
 
     archive = build_guests.Cpio()
     archive.folder("selftests")
