@@ -6,6 +6,7 @@
 
 #include "frontend/options/run_rows.h"
 #include "machine/plug/disk_device.h"
+#include "machine/storage/image_file.h"
 
 namespace reprise::frontend {
 namespace {
@@ -33,6 +34,24 @@ std::string_view kind_of(const machine::DiskConfig& disk) {
   return disk.media == machine::DiskMedia::Cdrom ? "a CD-ROM" : "a disk";
 }
 
+/// Terminals, pipes and /dev/null can be shared.
+bool holds_content(const std::string& path) {
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  return type == fs::file_type::regular || type == fs::file_type::block || type == fs::file_type::not_found;
+}
+
+/// What a qcow2 image lies over. An image that cannot be read is told when it is opened.
+void add_backing_files(std::vector<Use>& uses, const machine::DiskConfig& disk) {
+  if (disk.path.empty() || disk.format == machine::DiskFormat::Raw || !holds_content(disk.path)) return;
+  const auto image = machine::open_image_file("disk image", disk.path, machine::FileAccess::Read);
+  if (!image.ok() || image.value().kind != machine::ImageKind::Qcow2) return;
+  const auto chain = machine::backing_chain_of(image.value());
+  if (!chain.ok()) return;
+  for (const std::string& path : chain.value())
+    add(uses, fmt::format("what the image '{}' lies over", disk.path), path, false);
+}
+
 std::vector<Use> uses_of(const RunOptions& options) {
   std::vector<Use> uses;
   const machine::MachineConfig& config = options.config;
@@ -40,6 +59,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
     add(uses, kind_of(disk), disk.path, disk.write_through);
     if (!disk.path.empty()) uses.back().disk = true;
     add(uses, "an overlay", disk.overlay_path, true);
+    add_backing_files(uses, disk);
   }
   add(uses, "the kernel", config.boot.kernel_path, false);
   add(uses, "the initrd", config.boot.initrd_path, false);
@@ -52,13 +72,6 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the report", options.json_path, true);
   if (options.screen_path != "-") add(uses, "the screen dump", options.screen_path, true);
   return uses;
-}
-
-/// Terminals, pipes and /dev/null can be shared.
-bool holds_content(const std::string& path) {
-  std::error_code error;
-  const fs::file_type type = fs::status(path, error).type();
-  return type == fs::file_type::regular || type == fs::file_type::block || type == fs::file_type::not_found;
 }
 
 /// The file that opening `path` makes or opens: links are followed, also one that leads to nothing yet.

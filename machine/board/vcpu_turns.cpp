@@ -16,8 +16,8 @@ VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
     return;
   }
   ran_.resize(processors);
-  for (unsigned i = 0; i < processors; ++i) priorities_.push_back(i);
-  for (unsigned i = processors; i > 1; --i) std::swap(priorities_[i - 1], priorities_[draw() % i]);
+  priorities_.resize(processors);
+  draw_priorities();
   for (u64 i = 1; i < schedule.depth; ++i) changes_.push_back(draw() % schedule.length);
   std::ranges::sort(changes_, std::greater());
   pass(0, 1);
@@ -46,13 +46,17 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
   if (processors_ == 1) return true;
   if (schedule_.policy == Schedule::Policy::RoundRobin) {
     current_ = next_in_turn(wanting);
-    end_ = position + schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
+    pausing_ &= wanting & ~(u64{1} << current_);
+    const u64 length = schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
+    end_ = position + (pausing_ == 0 ? length : std::max<u64>(1, length / kShortened));
     return true;
   }
   if (since_ != kNever) ran_[current_] += position - since_;
-  bool falls = ran_[current_] >= kPctBound;
-  for (; !changes_.empty() && changes_.back() <= position; changes_.pop_back()) falls = true;
-  if (falls) fall(current_);
+  bool changes = false;
+  for (; !changes_.empty() && changes_.back() <= position; changes_.pop_back()) changes = true;
+  if (changes || ran_[current_] >= kPctBound) fall(current_);
+  // It may have been drawn to be the most urgent again, which would be no change.
+  if (changes) std::swap(priorities_[current_], *std::ranges::min_element(priorities_));
   current_ = most_urgent(wanting);
   const bool others = (wanting & ~(u64{1} << current_)) != 0;
   since_ = others ? position : kNever;
@@ -62,9 +66,27 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
 }
 
 void VcpuTurns::pauses() {
-  if (!by_urgency()) return;
+  if (!by_urgency()) {
+    pausing_ |= u64{1} << current_;
+    return;
+  }
   fall(current_);
   since_ = kNever;
+}
+
+/// Once all have fallen, who is urgent would follow from the guest alone.
+void VcpuTurns::fall(unsigned processor) {
+  priorities_[processor] = --lowest_;
+  ran_[processor] = 0;
+  fallen_ |= u64{1} << processor;
+  if (std::popcount(fallen_) == static_cast<int>(processors_)) draw_priorities();
+}
+
+void VcpuTurns::draw_priorities() {
+  for (unsigned i = 0; i < processors_; ++i) priorities_[i] = i;
+  for (unsigned i = processors_; i > 1; --i) std::swap(priorities_[i - 1], priorities_[draw() % i]);
+  lowest_ = 0;
+  fallen_ = 0;
 }
 
 u64 VcpuTurns::draw() { return derive_seed(random_++, 0); }
@@ -74,6 +96,9 @@ void VcpuTurns::serialize(Archive& archive) {
   archive.value(random_);
   archive.at_most(current_, processors_ - 1);
   archive.value(end_);
+  const u64 all = ~u64{0} >> (64 - processors_);
+  archive.at_most(pausing_, all);
+  archive.at_most(fallen_, all);
   archive.value(since_);
   archive.value(lowest_);
   const std::size_t processors = priorities_.size();

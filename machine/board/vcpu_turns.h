@@ -21,6 +21,8 @@ namespace reprise::machine {
 class VcpuTurns {
  public:
   static constexpr u64 kNever = ~u64{0};
+  /// RoundRobin: so much shorter are turns while somebody waits by PAUSE.
+  static constexpr u64 kShortened = 16;
   /// Pct: so many instructions are too many while others want to run, however often it halts in between or is preempted:
   /// one of higher priority that wakes up for short times must not keep the least urgent from ever running.
   static constexpr u64 kPctBound = 2'000'000;
@@ -38,7 +40,7 @@ class VcpuTurns {
   /// Whoever is next of those that want to run (`wanting`: bit i for processor i) gets a turn from `position` on. None
   /// does: false, and nothing changes.
   bool pass(u64 position, u64 wanting);
-  /// The current one waits for others and says so. Before pass().
+  /// The current one waits for others and says so: they get shorter turns until it has another. Before pass().
   void pauses();
 
   void serialize(Archive& archive);
@@ -46,18 +48,18 @@ class VcpuTurns {
  private:
   unsigned next_in_turn(u64 wanting) const;
   unsigned most_urgent(u64 wanting) const;
-  void fall(unsigned processor) {
-    priorities_[processor] = --lowest_;
-    ran_[processor] = 0;
-  }
+  void fall(unsigned processor);
+  void draw_priorities();
   u64 draw();
 
   const unsigned processors_;
   const Schedule schedule_;
   u64 random_;  // begins elsewhere for each seed: seeds that follow each other must not give sequences that do
   unsigned current_ = 0;
-  u64 end_ = 0;  // of the turn: a position
+  u64 end_ = 0;      // of the turn: a position
+  u64 pausing_ = 0;  // RoundRobin, a bit each: gave its turn away by PAUSE and has not had another
   // Pct
+  u64 fallen_ = 0;               // a bit each: since the priorities were drawn
   std::vector<i64> priorities_;  // by processor, all different
   i64 lowest_ = 0;
   std::vector<u64> changes_;  // positions, the last one comes first

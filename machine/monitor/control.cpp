@@ -145,14 +145,10 @@ Outcome screendump(Machine& machine, const Arguments& arguments) {
   const auto failed = [&](std::string_view why) {
     return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
   };
-  for (const DiskInfo& disk : machine.disks().info()) {
-    std::error_code error;
-    for (const std::string& file : {disk.file, disk.overlay})
-      if (!file.empty() && std::filesystem::equivalent(file, path, error))
-        return failed(fmt::format("it is the image of {}", disk.name));
-  }
-  const HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file) return failed(std::strerror(errno));
+  // The run may use any file that there is, and a pipe might have no reader.
+  const HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file)
+    return failed(errno == EEXIST ? "there is one already, which is not replaced" : std::strerror(errno));
   const std::string text = machine.pc().vga().text_screen();
   const devices::BlockStatus stored =
       host_write(file.get(), 0, {reinterpret_cast<const u8*>(text.data()), text.size()});

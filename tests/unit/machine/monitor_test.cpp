@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -199,11 +202,13 @@ TEST_F(Machines, ExpressionsAreCounted) {
 }
 
 TEST_F(Machines, TheScreenIsWrittenToAFile) {
-  const std::string path = testing::TempDir() + "/screen.txt";
+  const std::string path = fmt::format("{}/screen-{}.txt", testing::TempDir(), getpid());
+  std::filesystem::remove(path);
   EXPECT_TRUE(monitor.execute_line("screendump \"" + path + "\"").ok());
   std::ifstream file(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
             monitor.execute_line("screen").value().text);
+  EXPECT_FALSE(monitor.execute_line("screendump \"" + path + "\"").ok()) << "no file is replaced";
   EXPECT_FALSE(monitor.execute_line("screendump /nonexistent/screen").ok());
   EXPECT_FALSE(monitor.execute_line("screendump /dev/full").ok());
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -124,6 +125,40 @@ TEST(VcpuTurns, ASaveByUrgencyGoesOnAlike) {
   }
 }
 
+TEST(VcpuTurns, TurnsAreShortWhileSomebodyWaitsByPausing) {
+  VcpuTurns turns(3, seeded(1));
+  turns.pauses();
+  for (u64 position = 10; position < 30; position += 10) {
+    ASSERT_TRUE(turns.pass(position, 0b111));
+    EXPECT_LE(turns.left(position), kLongest / VcpuTurns::kShortened);
+    EXPECT_GE(turns.left(position), kShortest / VcpuTurns::kShortened);
+  }
+  ASSERT_TRUE(turns.pass(30, 0b111));
+  EXPECT_EQ(turns.current(), 0u);
+  EXPECT_GE(turns.left(30), kShortest) << "its own turn again";
+  ASSERT_TRUE(turns.pass(40, 0b111));
+  EXPECT_GE(turns.left(40), kShortest);
+}
+
+TEST(VcpuTurns, TheSeedDecidesWhoIsUrgentAfterAllHaveFallen) {
+  std::set<std::vector<unsigned>> orders;
+  for (u64 seed = 1; seed <= 40; ++seed) {
+    VcpuTurns turns(4, pct(seed, 1, 1'000'000));
+    for (unsigned i = 0; i < 40; ++i) {
+      turns.pauses();
+      ASSERT_TRUE(turns.pass(100 * i, 0b1111));
+    }
+    std::vector<unsigned> order;
+    for (unsigned i = 0; i < 8; ++i) {
+      order.push_back(turns.current());
+      turns.pauses();
+      ASSERT_TRUE(turns.pass(5'000 + 100 * i, 0b1111));
+    }
+    orders.insert(order);
+  }
+  EXPECT_GT(orders.size(), 20u);
+}
+
 TEST(VcpuTurns, TheLastOfSixtyFourHasItsTurn) {
   VcpuTurns turns(64, seeded(1));
   ASSERT_TRUE(turns.pass(1, u64{1} << 63));
@@ -157,7 +192,7 @@ TEST(VcpuTurns, TheMostUrgentRunsUntilItWaits) {
 TEST(VcpuTurns, PrioritiesChangeAtDrawnPositionsOnly) {
   constexpr u64 kLength = 1'000'000;
   const auto changes = [](u64 seed) {
-    VcpuTurns turns(2, pct(seed, 3, kLength));
+    VcpuTurns turns(2, pct(seed, 5, kLength));
     turns.pass(0, 0b11);
     std::vector<u64> positions;
     for (u64 position = turns.left(0); position < kLength; position += turns.left(position)) {
@@ -167,7 +202,7 @@ TEST(VcpuTurns, PrioritiesChangeAtDrawnPositionsOnly) {
     }
     return positions;
   };
-  EXPECT_EQ(changes(1).size(), 2u);
+  EXPECT_EQ(changes(1).size(), 4u);
   EXPECT_EQ(changes(1), changes(1));
   EXPECT_NE(changes(1), changes(2));
 }
