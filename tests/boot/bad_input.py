@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -59,6 +60,11 @@ def cases(options, folder):
     os.symlink("not-there-yet", link)
     not_there_yet = str(pathlib.Path(folder, "not-there-yet"))
     yield "report and serial output in one file by a link", [*run, "--json", link, "--serial", f"file:{not_there_yet}"], USAGE, "two files"
+    if shutil.which("qemu-img"):
+        base, over = file("base.img", bytes(1 << 20)), str(pathlib.Path(folder, "over.qcow2"))
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, over], check=True)
+        yield "report over what an image lies over", ["run", over, "--json", base], USAGE, "lies over"
+        yield "what an image lies over is written", ["run", over, "--disk", f"{base},write=yes"], USAGE, "lies over"
     yield "report over a disk", [*run, "--disk", zeros, "--json", zeros], USAGE, "zeros"
     yield "missing file with a near name", [*run, "--disk", zeros[:-1]], HOST_ERROR, "(there is"
     yield "floppy of an unknown size", [*run, "--floppy", file("odd-floppy", bytes(1500 * 1024))], HOST_ERROR, "odd-floppy"
