@@ -12,7 +12,7 @@ struct Schedule {
   };
   Policy policy = Policy::RoundRobin;
   u64 seed = 1;  // all random numbers of the schedule come from it
-  // RoundRobin: instructions of a turn, 1 <= shortest <= longest. docs/decisions/0012
+  // RoundRobin: instructions of a turn, 1 <= shortest <= longest. docs/decisions/0012-turns-of-a-millisecond.md
   u64 shortest = 1'000'000;
   u64 longest = 3'000'000;
   // Pct: the priorities change `depth` - 1 times, at random instructions of the first `length`; both at least 1.
