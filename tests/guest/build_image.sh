@@ -15,7 +15,7 @@ objects=()
 for source in "$here/runtime/start$bits.asm" "$here/runtime/guest.c" "$@"; do
   object=$work/$(basename "$source").o
   case $source in
-    *.asm) nasm -f "elf$bits" -o "$object" "$source" ;;
+    *.asm) nasm -I "$here/" -f "elf$bits" -o "$object" "$source" ;;
     *.c) gcc "-m$bits" "${flags[@]}" -c -o "$object" "$source" ;;
   esac
   objects+=("$object")

@@ -2,6 +2,7 @@
 ; line, a number, chooses: race * 2 + mended. Every run is one attempt. A flat Multiboot image: nasm -f bin. See races.py.
 bits 32
 org 0x100000
+%include "runtime/flat_image.inc"
 
 LAPIC equ 0xfee00000
 EOI equ LAPIC + 0xb0
@@ -21,19 +22,7 @@ MISUSED equ 1
 ; So often the first processor looks whether the others are done: much more than what they need.
 LOOKS equ 5000
 
-header:
-  dd 0x1badb002, 0x00010000, -(0x1badb002 + 0x00010000)
-  dd header, header, end, end, start
-
-start:
-  mov esp, STACKS + 0x1000
-  lgdt [gdt_pointer]
-  jmp 8:.flat
-.flat:
-  mov eax, 0x10
-  mov ds, eax
-  mov es, eax
-  mov ss, eax
+  FLAT_START STACKS + 0x1000
   mov al, 0xff
   out 0x21, al
   out 0xa1, al
@@ -44,19 +33,7 @@ start:
   shr eax, 16
   mov [IDT + WAKE_VECTOR * 8 + 6], ax
   mov dword [SVR], 0x1ff
-  mov esi, [ebx + 16]        ; the command line
-  xor edx, edx               ; the number behind its last space
-.next:
-  movzx ecx, byte [esi]
-  inc esi
-  jecxz .chosen
-  imul edx, edx, 10
-  lea edx, [edx + ecx - '0']
-  cmp ecx, ' '
-  jne .next
-  xor edx, edx
-  jmp .next
-.chosen:
+  COMMAND_NUMBER
   mov eax, edx
   and eax, 1
   mov [mended], eax

@@ -2,6 +2,7 @@
 ; number, chooses the way. A flat Multiboot image: nasm -f bin. See serial_readers.py.
 bits 32
 org 0x100000
+%include "runtime/flat_image.inc"
 
 COM1 equ 0x3f8
 RBR equ COM1
@@ -16,32 +17,8 @@ MSR equ COM1 + 6
 STACK equ 0x90000
 IDT equ 0x92000
 
-header:
-  dd 0x1badb002, 0x00010000, -(0x1badb002 + 0x00010000)
-  dd header, header, end, end, start
-
-start:
-  mov esp, STACK
-  lgdt [gdt_pointer]
-  jmp 8:.flat
-.flat:
-  mov eax, 0x10
-  mov ds, eax
-  mov es, eax
-  mov ss, eax
-  mov esi, [ebx + 16]        ; the command line
-  xor edx, edx               ; the number behind its last space
-.next:
-  movzx ecx, byte [esi]
-  inc esi
-  jecxz .chosen
-  imul edx, edx, 10
-  lea edx, [edx + ecx - '0']
-  cmp ecx, ' '
-  jne .next
-  xor edx, edx
-  jmp .next
-.chosen:
+  FLAT_START STACK
+  COMMAND_NUMBER
   cmp edx, (ways_end - ways) / 4
   jae fail
   jmp [ways + edx * 4]

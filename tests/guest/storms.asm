@@ -2,6 +2,7 @@
 ; the command line, a number, chooses the kind. A flat Multiboot image: nasm -f bin. See storms.py.
 bits 32
 org 0x100000
+%include "runtime/flat_image.inc"
 
 LAPIC equ 0xfee00000
 EOI equ LAPIC + 0xb0
@@ -20,40 +21,16 @@ IDT equ 0x92000
 FIRST_TSS equ 0x93000
 SECOND_TSS equ 0x94000
 
-header:
-  dd 0x1badb002, 0x00010000, -(0x1badb002 + 0x00010000)
-  dd header, header, end, end, start
-
-start:
-  mov esp, STACK
-  lgdt [gdt_pointer]
-  jmp 8:.flat
-.flat:
-  mov eax, 0x10
-  mov ds, eax
-  mov es, eax
+  FLAT_START STACK
   mov fs, eax
   mov gs, eax
-  mov ss, eax
   lidt [idt_pointer]
   mov dword [SVR], 0x1ff
   mov dword [ICR + 0x10], 0
   mov al, 0xff
   out 0x21, al
   out 0xa1, al
-  mov esi, [ebx + 16]        ; the command line
-  xor edx, edx               ; the number behind its last space
-.next:
-  movzx ecx, byte [esi]
-  inc esi
-  jecxz .chosen
-  imul edx, edx, 10
-  lea edx, [edx + ecx - '0']
-  cmp ecx, ' '
-  jne .next
-  xor edx, edx
-  jmp .next
-.chosen:
+  COMMAND_NUMBER
   cmp edx, (kinds_end - kinds) / 4
   jae unknown
   jmp [kinds + edx * 4]

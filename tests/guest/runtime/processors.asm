@@ -1,4 +1,5 @@
 ; Where an application processor of the 64-bit images begins, from SIPI to C. SDM 3A 8.4.4
+%include "runtime/long_mode.inc"
 section .rodata
 global ap_begin, ap_begin_end
 bits 16
@@ -19,16 +20,7 @@ ap32:
   mov ds, eax
   mov es, eax
   mov ss, eax
-  mov eax, (1 << 5) | (1 << 9) | (1 << 10)   ; CR4: PAE, OSFXSR, OSXMMEXCPT
-  mov cr4, eax
-  mov eax, boot_pml4
-  mov cr3, eax
-  mov ecx, 0xc0000080
-  mov eax, (1 << 0) | (1 << 8) | (1 << 11)   ; EFER: SCE, LME, NXE
-  xor edx, edx
-  wrmsr
-  mov eax, 0x80010033                        ; CR0: PG, WP, NE, ET, MP, PE
-  mov cr0, eax
+  ENTER_LONG_MODE
   jmp 0x08:ap64
 
 bits 64

@@ -1,5 +1,6 @@
 ; Multiboot entry, identity map, GDT and trap stubs of the 64-bit test images.
 ; Assembled and linked as ELF64, then rewritten as ELF32, which is what Multiboot loaders take.
+%include "runtime/long_mode.inc"
 bits 32
 section .multiboot
 align 4
@@ -30,16 +31,7 @@ start:
   add edi, 8
   loop .pd
 
-  mov eax, (1 << 5) | (1 << 9) | (1 << 10)  ; CR4: PAE, OSFXSR, OSXMMEXCPT
-  mov cr4, eax
-  mov eax, boot_pml4
-  mov cr3, eax
-  mov ecx, 0xc0000080
-  mov eax, (1 << 0) | (1 << 8) | (1 << 11)  ; EFER: SCE, LME, NXE
-  xor edx, edx
-  wrmsr
-  mov eax, 0x80010033                        ; CR0: PG, WP, NE, ET, MP, PE
-  mov cr0, eax
+  ENTER_LONG_MODE
   lgdt [gdt_pointer]
   jmp 0x08:start64
 
