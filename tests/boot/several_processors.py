@@ -3,32 +3,11 @@
 answer an NMI, and start a second kernel (kexec). The whole run is the same on every engine."""
 
 import pathlib
-import shutil
-import subprocess
-import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "guests"))
-import build_guests  # noqa: E402
-import runner  # noqa: E402
+import kexec_guest
+import runner
 
-# kexec_file_load(2), then reboot(2) into it.
-LOADER = r"""
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <linux/reboot.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-int main(int argc, char** argv) {
-  int kernel = open(argv[1], O_RDONLY), initrd = open(argv[2], O_RDONLY);
-  if (argc < 4 || syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1, argv[3], 0UL) != 0) perror("load");
-  syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, 0);
-  perror("kexec");
-  return 1;
-}
-"""
 LOOK = """#!/bin/sh
 cpus=/sys/devices/system/cpu
 echo "nproc $(nproc)"
@@ -49,29 +28,11 @@ echo "online $(cat $cpus/online)"
 echo l >/proc/sysrq-trigger
 echo "backtraces $(dmesg | grep -c 'NMI backtrace for cpu')"
 dmesg | grep -E '[Ss]tall|lockup|[Uu]nstable|skew|hung|WARNING:|BUG:|Oops' && echo "complaints"
-/bin/kexec_to /kexec/vmlinuz /kexec/initrd "console=ttyS0 reprise.exec=/bin/second"
+kexec /kexec/vmlinuz /kexec/initrd "console=ttyS0 reprise.exec=/bin/second"
 """
 SECOND = LOOK + """
 echo "second kernel"
 """
-
-
-def initramfs(options, folder):
-    source, loader = folder / "loader.c", folder / "kexec_to"
-    source.write_text(LOADER)
-    subprocess.run(["cc", "-static", "-O1", "-o", loader, source], check=True)
-    base = pathlib.Path(options.initrd).read_bytes()
-    second = build_guests.Cpio()
-    second.add("bin/second", 0o100755, SECOND.encode())
-    first = build_guests.Cpio()
-    first.file("bin/kexec_to", loader)
-    first.add("bin/first", 0o100755, FIRST.encode())
-    first.folder("kexec")
-    first.file("kexec/vmlinuz", pathlib.Path(options.kernel))
-    first.add("kexec/initrd", 0o100644, base + second.bytes())
-    path = folder / "initramfs.img"
-    path.write_bytes(base + first.bytes())
-    return path
 
 
 def check_console(console):
@@ -87,12 +48,9 @@ def check_console(console):
 
 
 def test(options):
-    if shutil.which("cc") is None:
-        print("SKIP: there is no C compiler")
-        sys.exit(77)
     machine = ["--cpus", "4,sockets=2", "--hash-every", "1000000000"]
     with tempfile.TemporaryDirectory() as folder:
-        options.initrd = initramfs(options, pathlib.Path(folder))
+        options.initrd = kexec_guest.initramfs(options, pathlib.Path(folder), FIRST, SECOND)
         whole = runner.boot(options, "reprise.exec=/bin/first", machine)
         runner.expect(whole.exit_code == 0 and whole.report["exit_reason"] == "poweroff", f"{whole.report} {whole.messages}")
         check_console(whole.console.replace("\r", ""))
