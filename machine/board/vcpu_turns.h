@@ -6,8 +6,9 @@
 // PCT, "probabilistic concurrency testing" (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): of the processors
 // that want to run, the one of the highest priority does. Priorities are drawn at first; at each of depth - 1 drawn
 // positions the running one falls below all others. A bug that takes `depth` ordered events is hit with a probability of
-// at least 1 / (processors * length^(depth - 1)), whatever else the guest does. Since guests wait for each other by
-// spinning, one that says so by PAUSE, and one that has run for long while others wanted to, fall below them, too.
+// at least 1 / (processors * length^(depth - 1)) by that alone. Since guests wait for each other by spinning, one that says
+// so by PAUSE, and one that has run for long while others wanted to, fall below them, too, for which the bound does not
+// hold; once all have fallen, priorities are drawn anew, so that they still follow from the seed.
 #pragma once
 
 #include <vector>

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "common/words.h"
 #include "machine/board/engine_factory.h"
 #include "machine/monitor/command.h"
 #include "machine/monitor/expression.h"
@@ -42,12 +43,11 @@ Outcome press(Machine& machine, std::string_view button) {
 /// Words of an `options` argument; nothing when one is not among `known`.
 std::optional<std::vector<std::string_view>> options_of(const Arguments& arguments,
                                                         std::initializer_list<std::string_view> known) {
-  std::vector<std::string_view> options;
-  for (std::string_view rest = arguments.word("options"); !rest.empty();) {
-    options.push_back(rest.substr(0, rest.find(',')));
-    if (std::ranges::find(known, options.back()) == known.end()) return std::nullopt;
-    rest.remove_prefix(std::min(options.back().size() + 1, rest.size()));
-  }
+  std::vector<std::string_view> options = words_between(arguments.word("options"), ",");
+  const auto is_known = [&](std::string_view option) {
+    return std::ranges::find(known, option) != known.end();
+  };
+  if (!std::ranges::all_of(options, is_known)) return std::nullopt;
   return options;
 }
 
