@@ -7,11 +7,15 @@
 
 namespace reprise {
 
-/// The parts of `text` between each `separator`, which is not empty. None for an empty text, and none behind a separator
-/// at its end. They lie in `text`.
+/// The parts of `text` between each `separator`, which is not empty; some may be empty. None for an empty text. They lie in
+/// `text`.
 std::vector<std::string_view> words_between(std::string_view text, std::string_view separator);
 
 /// With a to z for A to Z.
 std::string in_small_letters(std::string_view text);
+
+/// With what a terminal would obey instead of show (ends of lines, ESC; names of files may hold anything) as "\n", "\x1b".
+/// Tabs stay.
+std::string in_one_line(std::string_view text);
 
 }  // namespace reprise

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/nearest.h"
+#include "common/words.h"
 #include "frontend/manual/formats.h"
 #include "frontend/options/manual_rows.h"
 #include "frontend/options/qemu_words.h"
@@ -57,19 +58,20 @@ EarlyExit unknown_command(std::string_view word) {
     return {2,
             fmt::format(
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
-                word)};
+                in_one_line(word))};
   Nearest nearest(word);
   for (const std::string_view command : {"run", "image", "manual"}) nearest.offer(command);
   std::string hint = "there are run, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
-  return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", word, hint)};
+  return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
+                         in_one_line(hint))};
 }
 
 }  // namespace
 
 EarlyExit usage_error(std::string_view problem, std::string_view command) {
-  return {2, fmt::format("reprise: {}; see reprise {} --help.\n", problem, command)};
+  return {2, fmt::format("reprise: {}; see reprise {} --help.\n", in_one_line(problem), command)};
 }
 
 bool asks_for_help(const std::vector<std::string>& words) {

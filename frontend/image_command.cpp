@@ -125,7 +125,7 @@ int info(StandardOutputs& outputs, const ImageRequest& request) {
   std::string_view indent;
   std::string text;
   for (const ImageInfo& image : chain.value()) {
-    text += fmt::format("{}{}\n", indent.empty() ? "" : "lies over ", image.path);
+    text += fmt::format("{}{}\n", indent.empty() ? "" : "lies over ", in_one_line(image.path));
     indent = "  ";
     text += fmt::format("{}format     {}\n", indent, image.format);
     text += fmt::format("{}disk size  {}\n", indent, human(image.virtual_bytes));
@@ -146,7 +146,8 @@ int commit(StandardOutputs& outputs, const ImageRequest& request) {
   const auto base =
       machine::commit_image(request.file, terminal ? machine::Progress::Shown : machine::Progress::Silent);
   if (!base) return failed(outputs, base.error());
-  outputs.out.write(fmt::format("'{}' is committed into '{}'.\n", request.file, base.value()));
+  outputs.out.write(in_one_line(fmt::format("'{}' is committed into '{}'.", request.file, base.value())) +
+                    '\n');
   return 0;
 }
 

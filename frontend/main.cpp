@@ -7,6 +7,7 @@
 #include <new>
 #include <system_error>
 
+#include "common/words.h"
 #include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/host_input.h"
@@ -37,7 +38,9 @@ machine::RunResult not_begun(const Error& error) {
 }
 
 Log make_log(const RunOptions& options, Output& err) {
-  Log log([&err](std::string_view line) { err.write(fmt::format("{}{}", line, Terminal::line_end())); });
+  Log log([&err](std::string_view line) {
+    err.write(fmt::format("{}{}", in_one_line(line), Terminal::line_end()));
+  });
   if (options.verbose) log.configure("disk:info");
   log.configure(options.log_spec);
   for (const std::string& category : options.trace) log.configure(category + ":trace");

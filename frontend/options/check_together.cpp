@@ -71,6 +71,39 @@ void check_devices(RunDraft& draft) {
   }
 }
 
+/// Options that do nothing in a run as this one: said, for a script may give them to all its runs.
+void remark_on_idle_options(RunDraft& draft) {
+  const machine::MachineConfig& config = draft.options.config;
+  struct Idle {
+    std::string_view option;
+    bool idle;
+    std::string_view why;
+  };
+  const bool alone = config.cpu.topology.count() == 1;
+  const bool interpreted = config.engine == machine::EngineKind::Interp;
+  constexpr std::string_view kAlone = "there is one processor, which has all turns";
+  constexpr std::string_view kInterpreted = "--engine interp translates nothing";
+  const Idle kOptions[] = {
+      {"--schedule", alone, kAlone},
+      {"--sched-seed", alone, kAlone},
+      {"--quantum", alone, kAlone},
+      {"--no-pass", interpreted, kInterpreted},
+      {"--code-cache", interpreted, kInterpreted},
+      {"--jit-threshold", interpreted, kInterpreted},
+      {"--perf-map", interpreted, kInterpreted},
+      {"--symbols", interpreted, kInterpreted},
+      {"--dump", interpreted, kInterpreted},
+      {"--count-host-insns", interpreted, kInterpreted},
+      {"--count-host-insns", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
+      {"--symbols", !interpreted && config.jit.dump == 0 && !config.jit.perf_map,
+       "neither --dump nor --perf-map shows names"},
+      {"--lockstep-seed", config.engine != machine::EngineKind::Lockstep, "it is for --engine lockstep"},
+  };
+  for (const Idle& one : kOptions)
+    if (one.idle && draft.has(one.option))
+      draft.options.remarks.push_back(fmt::format("{} does nothing in this run: {}.", one.option, one.why));
+}
+
 /// One terminal, which the virtio console takes before the first serial port does by default.
 void share_terminal(RunDraft& draft) {
   RunOptions& options = draft.options;
@@ -89,6 +122,10 @@ void check_together(RunDraft& draft) {
   share_terminal(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};
+  if (draft.has("--quantum") && draft.options.config.schedule.policy == machine::Schedule::Policy::Pct)
+    throw BadValue{
+        "--quantum and --schedule pct exclude each other: turns of pct end when priorities change"};
+  remark_on_idle_options(draft);
   check_files(draft);
   check_something_boots(draft);
 }

@@ -13,7 +13,7 @@ namespace {
 /// "cdrom,disk1,menu=on". Which drives there are is known when the images have been looked at.
 void set_boot_order(RunDraft& draft, const Given& given) {
   machine::FirmwareConfig& firmware = draft.options.config.firmware;
-  for (const std::string& word : words_of_list(given.value)) {
+  for (const std::string& word : words_of_list(given)) {
     const std::string kind = word.substr(0, word.find_last_not_of("0123456789") + 1);
     if (word == "menu=on" || word == "menu=off")
       firmware.boot_menu = word == "menu=on";

@@ -21,7 +21,7 @@ void set_code_cache(RunDraft& draft, const Given& given) {
 }
 
 void set_dump_at(RunDraft& draft, const Given& given) {
-  for (const std::string& word : words_of_list(given.value)) {
+  for (const std::string& word : words_of_list(given)) {
     jit_of(draft).dump_at.push_back(
         want(Given{given.name, word}, parse_number(word), "an address such as 0xffffffff81000000"));
   }
@@ -41,6 +41,7 @@ constexpr RunOption kJitRows[] = {
      .words = "all groups flags links jumps vectors x87 strings host-flags second-level",
      .set =
          [](RunDraft& draft, const Given& given) {
+           refuse_empty_parts(given);
            jit_of(draft).passes.remove(want(given, jit::parse_passes(given.value)));
          }},
     {.name = "--max-block",
@@ -82,8 +83,11 @@ constexpr RunOption kJitRows[] = {
      .value = "LIST",
      .help = "guest,plan,host: blocks on stderr as they are translated",
      .words = "guest plan host",
-     .set = [](RunDraft& draft,
-               const Given& given) { jit_of(draft).dump = want(given, jit::parse_dump(given.value)); }},
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           refuse_empty_parts(given);
+           jit_of(draft).dump = want(given, jit::parse_dump(given.value));
+         }},
     {.name = "--at",
      .value = "ADDR,...",
      .shown = Shown::SameLine,

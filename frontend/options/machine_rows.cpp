@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/words.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
@@ -38,7 +39,8 @@ void add_console(RunDraft& draft, const Given& given) {
 }
 
 void add_device(RunDraft& draft, const Given& given) {
-  const std::vector<std::string> words = words_of_list(given.value);
+  // Commas of values are doubled, which parse_device knows.
+  const std::vector<std::string_view> words = words_between(given.value, ",");
   if (given.value == "help") {
     draft.answer = machine::device_help();
   } else if (std::ranges::find(words, "help") != words.end()) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/words.h"
 #include "cpu/profile/cpu_model.h"
 #include "cpu/profile/cpu_names.h"
 #include "frontend/options/run_rows.h"
@@ -16,7 +17,7 @@ using machine::Schedule;
 
 /// N, or N with sockets, cores and threads, of which those that were not given make up the rest: cores first.
 void set_cpus(RunDraft& draft, const Given& given) {
-  const std::vector<std::string> words = words_of_list(given.value);
+  const std::vector<std::string> words = words_of_list(given);
   const std::optional<u64> count = words.empty() ? std::nullopt : parse_number(words.front());
   if (!count) throw is_not(given, "a number of processors such as 4 or 4,sockets=1,cores=2,threads=2");
   if (*count < 1 || *count > cpu::kMaxProcessors)
@@ -58,6 +59,7 @@ void set_cpu(RunDraft& draft, const Given& given) {
     draft.answer = cpu::cpu_model_help();
     return;
   }
+  refuse_empty_parts(given);
   const std::optional<std::string> nearest = cpu::with_nearest_model(given.value);
   cpu::CpuProfile& profile = draft.options.config.cpu;
   const cpu::Topology topology = profile.topology;
@@ -94,8 +96,9 @@ void set_schedule(RunDraft& draft, const Given& given) {
     schedule.policy = Schedule::Policy::RoundRobin;
     return;
   }
-  const std::vector<std::string> numbers =
-      words_of_list(text.starts_with(kPct) ? text.substr(kPct.size()) : std::string_view());
+  refuse_empty_parts(given);
+  const std::vector<std::string_view> numbers =
+      words_between(text.starts_with(kPct) ? text.substr(kPct.size()) : std::string_view(), ",");
   const std::optional<u64> depth = numbers.size() == 2 ? parse_number(numbers[0]) : std::nullopt;
   const std::optional<u64> length = numbers.size() == 2 ? parse_number(numbers[1]) : std::nullopt;
   if (!depth || !length) throw is_not(given, "round-robin or pct:DEPTH,LENGTH, for example pct:3,1000000000");

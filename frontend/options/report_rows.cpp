@@ -14,7 +14,7 @@ namespace {
 
 /// The categories of "disk:info,warn", each with what it was written for.
 void check_categories(const Given& given) {
-  for (const std::string& word : words_of_list(given.value)) {
+  for (const std::string& word : words_of_list(given)) {
     const std::string category = word.substr(0, word.find(':'));
     const bool level_alone = category == word && is_log_level(word);
     if (level_alone || category == "all" ||
@@ -26,6 +26,7 @@ void check_categories(const Given& given) {
 }
 
 void set_log(RunDraft& draft, const Given& given) {
+  refuse_empty_parts(given);
   if (!Log().configure(given.value)) {
     throw BadValue{
         fmt::format("{} '{}' is not a list of CATEGORY[:LEVEL]; levels are error, warn, info, debug, trace",
@@ -36,7 +37,7 @@ void set_log(RunDraft& draft, const Given& given) {
 }
 
 void set_trace(RunDraft& draft, const Given& given) {
-  draft.options.trace = words_of_list(given.value);
+  draft.options.trace = words_of_list(given);
   for (const std::string& name : draft.options.trace) {
     if (name != "pio" && name != "mmio")
       throw BadValue{fmt::format("{} '{}' is unknown: there are pio and mmio", given.name, name)};

@@ -11,7 +11,7 @@ namespace reprise::frontend {
 namespace {
 
 /// A message of CLI11 as a sentence.
-std::string in_one_line(std::string message) {
+std::string as_sentence(std::string message) {
   std::ranges::replace(message, '\n', ' ');
   while (!message.empty() && (message.back() == ' ' || message.back() == '.')) message.pop_back();
   return message;
@@ -92,13 +92,13 @@ Result<std::vector<TakenOption>> take_words(std::span<const OptionText> rows,
   } catch (const CLI::ExtrasError&) {
     return unknown_word(rows, app.remaining().at(0), instead);
   } catch (const CLI::ArgumentMismatch& error) {
-    const std::string message = in_one_line(error.what());
+    const std::string message = as_sentence(error.what());
     const std::string_view name = std::string_view(message).substr(0, message.find(':'));
     const auto row = std::ranges::find(rows, name, &OptionText::name);
     if (row == rows.end() || row->value.empty()) return Error{message};
     return Error{fmt::format("{} needs a value: {} {}", name, name, row->value)};
   } catch (const CLI::ParseError& error) {
-    return Error{in_one_line(error.what())};
+    return Error{as_sentence(error.what())};
   }
   std::vector<TakenOption> taken;
   for (std::size_t row = 0; row < rows.size(); ++row) {

@@ -24,8 +24,14 @@ double want_seconds(const Given& given) {
   return want(given, parse_seconds(given.value), "a number of seconds above 0");
 }
 
-std::vector<std::string> words_of_list(std::string_view text) {
-  const std::vector<std::string_view> words = words_between(text, ",");
+void refuse_empty_parts(const Given& given) {
+  for (const std::string_view word : words_between(given.value, ","))
+    if (word.empty()) throw BadValue{fmt::format("{} '{}' has a comma too many", given.name, given.value)};
+}
+
+std::vector<std::string> words_of_list(const Given& given) {
+  refuse_empty_parts(given);
+  const std::vector<std::string_view> words = words_between(given.value, ",");
   return {words.begin(), words.end()};
 }
 

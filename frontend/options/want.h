@@ -40,7 +40,9 @@ T want(Result<T> result) {
   return result.take();
 }
 
-/// The words between the commas of `text`; none for an empty text.
-std::vector<std::string> words_of_list(std::string_view text);
+/// A list with nothing before, behind or between its commas.
+void refuse_empty_parts(const Given& given);
+/// The words between the commas; none for an empty value. Empty words are refused.
+std::vector<std::string> words_of_list(const Given& given);
 
 }  // namespace reprise::frontend

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/losses.h"
+#include "common/words.h"
 #include "frontend/output/output.h"
 
 namespace reprise::frontend {
@@ -17,7 +18,7 @@ struct StandardOutputs {
   Output err{"standard error", 2, losses};
 
   /// One sentence about a problem on the host. The exit code says so too.
-  void say(std::string_view text) { err.tell("reprise: " + std::string(text) + '\n'); }
+  void say(std::string_view text) { err.tell("reprise: " + in_one_line(text) + '\n'); }
   /// `exit_code`, or that of a host error when something was lost so far.
   int code_after_losses(int exit_code) const;
   /// At the end: names what was lost.

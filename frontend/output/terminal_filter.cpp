@@ -87,7 +87,7 @@ void TerminalFilter::control_sequence(std::string& out, char final, std::string_
   if (is_private && (final == 'h' || final == 'l')) {
     std::string kept;
     for (const std::string_view mode : words_between(parameters.substr(1), ";")) {
-      if (mode == "7" && final == 'l') continue;
+      if (mode.empty() || (mode == "7" && final == 'l')) continue;
       modes_[std::string(mode)] = final == 'h';
       kept += fmt::format("{}{}", kept.empty() ? "" : ";", mode);
     }

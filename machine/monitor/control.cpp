@@ -172,28 +172,28 @@ Outcome sendkey(Machine& machine, const Arguments& arguments) {
 Outcome print(Machine& machine, const Arguments& arguments) {
   const std::string_view text = arguments.word("expression");
   const std::string_view format = arguments.has("format") ? arguments.word("format") : "x";
-  const std::optional<u64> value = evaluate(processor_of(machine, arguments).cpu.state, text);
-  if (!value)
-    return CommandError{
-        CommandError::Kind::BadArgument,
-        fmt::format("'{}' is no expression of numbers and registers, such as $rip + 4.", text.substr(0, 60))};
+  const Result<u64> evaluated = evaluate(processor_of(machine, arguments).cpu.state, text);
+  if (!evaluated)
+    return CommandError{CommandError::Kind::BadArgument,
+                        fmt::format("'{}' has no value: {}.", text.substr(0, 60), evaluated.error().message)};
+  const u64 value = evaluated.value();
   std::string shown;
   if (format == "x")
-    shown = hex(*value);
+    shown = hex(value);
   else if (format == "d")
-    shown = fmt::format("{}", static_cast<i64>(*value));
+    shown = fmt::format("{}", static_cast<i64>(value));
   else if (format == "u")
-    shown = fmt::format("{}", *value);
+    shown = fmt::format("{}", value);
   else if (format == "o")
-    shown = fmt::format("{:#o}", *value);
+    shown = fmt::format("{:#o}", value);
   else if (format == "c")
-    shown = *value >= 0x20 && *value < 0x7f ? fmt::format("'{}'", static_cast<char>(*value))
-                                            : fmt::format("'\\x{:02x}'", *value & 0xff);
+    shown = value >= 0x20 && value < 0x7f ? fmt::format("'{}'", static_cast<char>(value))
+                                          : fmt::format("'\\x{:02x}'", value & 0xff);
   else
     return CommandError{CommandError::Kind::BadArgument,
                         fmt::format("'{}' is none of the formats x, d, u, o, c.", format.substr(0, 60))};
   Answer answer;
-  answer.json["value"] = hex(*value);
+  answer.json["value"] = hex(value);
   answer.text = shown + '\n';
   return answer;
 }

@@ -1,8 +1,13 @@
 #include "machine/monitor/expression.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "common/numbers.h"
+#include "common/words.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -27,10 +32,13 @@ class Parser {
  public:
   Parser(const cpu::CpuState& state, std::string_view text) : state_(state), text_(text) {}
 
-  std::optional<u64> whole() {
-    const std::optional<u64> value = sum(0);
+  Result<u64> whole() {
+    const u64 value = TRY(sum(0));
     skip_blanks();
-    return text_.empty() ? value : std::nullopt;
+    if (text_.starts_with(')')) return Error{"a ')' has no '('"};
+    if (!text_.empty())
+      return Error{fmt::format("no operator stands before '{}' (there are + - * / % & | ^ ~)", rest())};
+    return value;
   }
 
  private:
@@ -44,22 +52,23 @@ class Parser {
     text_.remove_prefix(1);
     return true;
   }
+  std::string rest() const { return in_one_line(text_.substr(0, 40)); }
 
-  std::optional<u64> sum(std::size_t level) {
+  Result<u64> sum(std::size_t level) {
     if (level == kTightest) return operand();
-    std::optional<u64> left = sum(level + 1);
+    u64 left = TRY(sum(level + 1));
     for (;;) {
       skip_blanks();
-      if (!left || text_.empty() || kOperators[level].find(text_[0]) == std::string_view::npos) return left;
+      if (text_.empty() || kOperators[level].find(text_[0]) == std::string_view::npos) return left;
       const char op = text_[0];
       text_.remove_prefix(1);
-      const std::optional<u64> right = sum(level + 1);
-      if (!right) return std::nullopt;
-      left = apply(op, *left, *right);
+      const u64 right = TRY(sum(level + 1));
+      if (right == 0 && (op == '/' || op == '%')) return Error{"there is a division by 0"};
+      left = apply(op, left, right);
     }
   }
 
-  static std::optional<u64> apply(char op, u64 left, u64 right) {
+  static u64 apply(char op, u64 left, u64 right) {
     switch (op) {
       case '|': return left | right;
       case '^': return left ^ right;
@@ -67,38 +76,43 @@ class Parser {
       case '+': return left + right;
       case '-': return left - right;
       case '*': return left * right;
-      default: break;
+      case '/': return left / right;
+      default: return left % right;
     }
-    if (right == 0) return std::nullopt;
-    return op == '/' ? left / right : left % right;
   }
 
-  std::optional<u64> operand() {
-    if (depth_ == kDeepest) return std::nullopt;
+  Result<u64> operand() {
+    if (depth_ == kDeepest) return Error{fmt::format("it is nested deeper than {}", kDeepest)};
     ++depth_;
-    std::optional<u64> value;
-    if (take('-')) {
-      if ((value = operand())) value = 0 - *value;
-    } else if (take('~')) {
-      if ((value = operand())) value = ~*value;
-    } else if (take('+')) {
-      value = operand();
-    } else if (take('(')) {
-      value = sum(0);
-      if (!take(')')) value.reset();
-    } else {
-      value = word();
-    }
+    Result<u64> value = signed_operand();
     --depth_;
     return value;
   }
 
-  std::optional<u64> word() {
+  Result<u64> signed_operand() {
+    if (take('-')) return 0 - TRY(operand());
+    if (take('~')) return ~TRY(operand());
+    if (take('+')) return operand();
+    if (!take('(')) return word();
+    const u64 value = TRY(sum(0));
+    if (!take(')')) return Error{"a '(' has no ')'"};
+    return value;
+  }
+
+  Result<u64> word() {
     constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$_";
     const std::string_view word = text_.substr(0, text_.find_first_not_of(kLetters));
+    if (word.empty() && text_.empty()) return Error{"a number or register is missing at its end"};
+    if (word.empty()) return Error{fmt::format("a number or register is missing before '{}'", rest())};
     text_.remove_prefix(word.size());
-    const std::optional<u64> number = parse_number(word);
-    return number ? number : register_value(state_, word);
+    if (const std::optional<u64> number = parse_number(word)) return *number;
+    if (const std::optional<u64> value = register_value(state_, word)) return *value;
+    const bool hex = word.starts_with("0x") || word.starts_with("0X");
+    const std::string_view digits = hex ? "0123456789abcdefABCDEF" : "0123456789";
+    const std::size_t prefix = hex ? 2 : 0;
+    if (word.size() > prefix && word.find_first_not_of(digits, prefix) == word.npos)
+      return Error{fmt::format("'{}' has more than 64 bits", word.substr(0, 60))};
+    return Error{fmt::format("'{}' is neither a number nor a register", word.substr(0, 60))};
   }
 
   const cpu::CpuState& state_;
@@ -108,7 +122,7 @@ class Parser {
 
 }  // namespace
 
-std::optional<u64> evaluate(const cpu::CpuState& state, std::string_view text) {
+Result<u64> evaluate(const cpu::CpuState& state, std::string_view text) {
   return Parser(state, text).whole();
 }
 

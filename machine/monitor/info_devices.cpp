@@ -1,6 +1,7 @@
 // Commands about the board: interrupts, PCI, registers of devices.
 #include <fmt/format.h>
 
+#include "common/words.h"
 #include "machine/monitor/command.h"
 
 namespace reprise::machine::monitor {
@@ -164,8 +165,8 @@ Outcome info_disks(Machine& machine, const Arguments&) {
     if (disk.file.empty()) {
       line(answer.text, "{}, empty", name);
     } else {
-      line(answer.text, "{}, '{}', {}, {}, serial {}; writes are {}", name, disk.file, disk.format,
-           size_text(disk.bytes), disk.serial, disk.writes);
+      line(answer.text, "{}, '{}', {}, {}, serial {}; writes are {}", name, in_one_line(disk.file),
+           disk.format, size_text(disk.bytes), disk.serial, disk.writes);
     }
     line(answer.text, "  {} reads ({}), {} writes ({}), {} flushes, {} discards ({}), {} errors",
          counters.reads, size_text(counters.bytes_read), counters.writes, size_text(counters.bytes_written),

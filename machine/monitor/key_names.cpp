@@ -138,7 +138,7 @@ std::optional<std::vector<u8>> scan_codes_of(std::string_view keys) {
     if (key == std::end(kKeys)) return std::nullopt;
     codes.push_back(key->code);
   }
-  if (codes.empty() || keys.ends_with('-')) return std::nullopt;
+  if (codes.empty()) return std::nullopt;
   std::vector<u8> out;
   for (const u16 code : codes) append(out, code, false);
   std::ranges::reverse(codes);

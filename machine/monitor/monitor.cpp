@@ -64,6 +64,35 @@ Answer help(std::string_view prefix) {
   return answer;
 }
 
+/// What is no command's whole name: "info" alone lists what it begins, as for a person; else what to send.
+Outcome not_executed(std::string_view name, const Json& given) {
+  if (name == "info" && (given.is_null() || given == Json::object())) return help(name);
+  if (name == "info")
+    return CommandError{Kind::UnknownCommand,
+                        "'info' is the beginning of names: send {\"execute\": \"info registers\"}, or "
+                        "{\"execute\": \"info\"} for their list."};
+  if (name == "qmp_capabilities" || name == "human-monitor-command" || name.starts_with("query-"))
+    return CommandError{
+        Kind::UnknownCommand,
+        fmt::format("'{}' is of QEMU's QMP, which this is not: send {{\"execute\": \"help\"}} "
+                    "for the commands here.",
+                    name.substr(0, 60))};
+  // A person's line, or what only lines have.
+  const std::string first(name.substr(0, name.find_first_of(" /")));
+  const bool starts_a_line =
+      first == "x" || first == "xp" || first == "p" ||
+      std::ranges::any_of(commands(),
+                          [&](const Command& one) { return one.name.starts_with(first + ' '); }) ||
+      find(first) != nullptr || std::ranges::find(qemu_names(), first, &QemuName::qemu) != qemu_names().end();
+  if (!first.empty() && starts_a_line)
+    return CommandError{
+        Kind::UnknownCommand,
+        fmt::format("'{}' is no command's name, but may be a person's line: send {{\"execute\": \"human\", "
+                    "\"arguments\": {{\"line\": ...}}}}, or what follows the name in 'arguments'.",
+                    name.substr(0, 60))};
+  return unknown(name);
+}
+
 /// A JSON argument as the text a person would type; nothing when it is neither string nor whole number.
 std::optional<std::string> argument_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -86,11 +115,16 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
     return Done{};
   }
   std::optional<u64> value = parse_number(text);
-  if (!value && parameter.kind == Parameter::Kind::Address)
-    value = evaluate(processor_of(machine_, arguments).cpu.state, text);
-  if (!value)
-    return refuse(parameter.kind == Parameter::Kind::Address ? "an address such as 0xffffffff81000000 or rip"
-                                                             : "a whole number");
+  if (!value && parameter.kind == Parameter::Kind::Address) {
+    const Result<u64> evaluated = evaluate(processor_of(machine_, arguments).cpu.state, text);
+    if (!evaluated)
+      return CommandError{
+          Kind::BadArgument,
+          fmt::format("'{}' is not an address such as 0xffffffff81000000 or rip: '{}' has no value: {}.",
+                      parameter.name, text.substr(0, 60), evaluated.error().message)};
+    value = evaluated.value();
+  }
+  if (!value) return refuse("a whole number");
   if (parameter.name == "cpu" && *value >= machine_.pc().processors().count())
     return refuse("the index of a processor");
   arguments.numbers[std::string(parameter.name)] = *value;
@@ -149,7 +183,7 @@ Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
 Outcome Monitor::execute(std::string_view name, const Json& given) {
   const auto qemu = std::ranges::find(qemu_names(), name, &QemuName::qemu);
   const Command* command = find(qemu == qemu_names().end() ? name : qemu->ours);
-  if (command == nullptr) return unknown(name);
+  if (command == nullptr) return not_executed(name, given);
   if (!given.is_null() && !given.is_object())
     return CommandError{Kind::BadArgument, "'arguments' is not an object."};
   std::vector<std::string> texts;

@@ -386,6 +386,27 @@ TEST_F(Machines, MistakesAreOneSentence) {
   }
 }
 
+TEST_F(Machines, ExpressionsSayWhatIsWrong) {
+  const auto said = [&](const char* line) {
+    const Outcome outcome = monitor.execute_line(line);
+    return outcome ? outcome.value().text : outcome.error().message;
+  };
+  EXPECT_EQ(said("print 1/0"), "'1/0' has no value: there is a division by 0.");
+  EXPECT_EQ(said("print 7 % (2-2)"), "'7 % (2-2)' has no value: there is a division by 0.");
+  EXPECT_EQ(said("print 1 << 64"),
+            "'1 << 64' has no value: no operator stands before '<< 64' (there are + - * / % & | ^ ~).");
+  EXPECT_EQ(said("print 0x10000000000000000"),
+            "'0x10000000000000000' has no value: '0x10000000000000000' has more than 64 bits.");
+  EXPECT_EQ(said("print foo"), "'foo' has no value: 'foo' is neither a number nor a register.");
+  EXPECT_EQ(said("print (1"), "'(1' has no value: a '(' has no ')'.");
+  EXPECT_EQ(said("print 1)"), "'1)' has no value: a ')' has no '('.");
+  EXPECT_EQ(said("print 1+"), "'1+' has no value: a number or register is missing at its end.");
+  EXPECT_EQ(said("print \"\""), "'' has no value: a number or register is missing at its end.");
+  EXPECT_EQ(said("print 0-1"), "0xffffffffffffffff\n");
+  EXPECT_EQ(said("print 0xffffffffffffffff+2"), "0x1\n");
+  EXPECT_NE(said("memory 1/0").find("there is a division by 0"), std::string::npos);
+}
+
 // --- JSON lines ---
 
 TEST_F(Machines, RequestsAndResponses) {
@@ -419,6 +440,21 @@ TEST_F(Machines, BadRequests) {
         R"({"execute": "info pagewalk", "arguments": {"address": null}})",
         R"({"execute": "human", "arguments": {"line": 1}})", R"({"execute": "human"})"})
     EXPECT_EQ(error_of(request).at("class"), "BadArgument") << request;
+}
+
+TEST_F(Machines, WhatIsNoCommandsNameSaysWhatToSend) {
+  EXPECT_EQ(ask(R"({"execute": "info"})"), ask(R"({"execute": "help", "arguments": {"command": "info"}})"));
+  const auto message = [&](const char* request) {
+    return error_of(request).at("message").get<std::string>();
+  };
+  EXPECT_NE(message(R"({"execute": "info", "arguments": {"what": "irq"}})").find("info registers"),
+            std::string::npos);
+  for (const char* request :
+       {R"({"execute": "x"})", R"({"execute": "x/4i rip"})", R"({"execute": "info irq 1"})",
+        R"({"execute": "print rip"})", R"({"execute": "p"})"})
+    EXPECT_NE(message(request).find("\"human\""), std::string::npos) << message(request);
+  EXPECT_NE(message(R"({"execute": "qmp_capabilities"})").find("QMP"), std::string::npos);
+  EXPECT_EQ(message(R"({"execute": "information"})").find("There is no command"), 0u);
 }
 
 TEST_F(Machines, AnyBytesGetAResponse) {
