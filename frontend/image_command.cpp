@@ -12,6 +12,7 @@
 #include "frontend/options/image_rows.h"
 #include "frontend/options/take_words.h"
 #include "frontend/options/values.h"
+#include "frontend/signals.h"
 #include "machine/storage/image_tool.h"
 
 namespace reprise::frontend {
@@ -143,9 +144,14 @@ int info(StandardOutputs& outputs, const ImageRequest& request) {
 
 int commit(StandardOutputs& outputs, const ImageRequest& request) {
   const bool terminal = isatty(STDOUT_FILENO) != 0;
+  // One that comes meanwhile ends qemu-img, and us when the user knows what has become of the images.
+  const HeldSignals held;
   const auto base =
       machine::commit_image(request.file, terminal ? machine::Progress::Shown : machine::Progress::Silent);
-  if (!base) return failed(outputs, base.error());
+  if (!base) {
+    outputs.err.give_up_when([] { return true; });
+    return failed(outputs, base.error());
+  }
   outputs.out.write(in_one_line(fmt::format("'{}' is committed into '{}'.", request.file, base.value())) +
                     '\n');
   return 0;

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <new>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
 #include "frontend/output/memory_end.h"
+#include "frontend/output/open_output.h"
 #include "frontend/output/standard_descriptors.h"
 #include "frontend/output/terminal_filter.h"
 #include "frontend/report.h"
@@ -28,10 +30,11 @@ namespace reprise::frontend {
 namespace {
 
 /// The result of a run that could not begin, or go on.
-machine::RunResult not_begun(const Error& error) {
+machine::RunResult not_begun(const Error& error, bool out_of_time = false) {
   machine::RunResult result;
-  result.reason =
-      error.kind == ErrorKind::Usage ? machine::ExitReason::Usage : machine::ExitReason::HostError;
+  result.reason = out_of_time                      ? machine::ExitReason::WallTimeout
+                  : error.kind == ErrorKind::Usage ? machine::ExitReason::Usage
+                                                   : machine::ExitReason::HostError;
   result.exit_code = machine::exit_code_of(result.reason);
   result.message = error.message;
   return result;
@@ -66,13 +69,15 @@ unsigned terminal_rows() {
 }
 
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
-Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs) {
-  const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs));
-  const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs));
+Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
+  const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
+  const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
   SerialOutput virtio_console;
-  if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs));
+  if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs, opener));
   const bool screen_to_stdout = options.screen_path == "-";
-  ReportFile screen = TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path));
+  ReportFile screen =
+      TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
+  if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
   const Log log = make_log(options, outputs.err);
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
@@ -173,10 +178,10 @@ bool worth_saying(machine::ExitReason reason) {
 }
 
 /// As run_machine, whatever the host has less of than is needed.
-machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs) {
+machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
   try {
-    Result<machine::RunResult> ran = run_machine(options, outputs);
-    return ran ? ran.take() : not_begun(ran.error());
+    Result<machine::RunResult> ran = run_machine(options, outputs, opener);
+    return ran ? ran.take() : not_begun(ran.error(), opener.out_of_time());
   } catch (const std::bad_alloc&) {
     return not_begun(Error{machine::kOutOfMemory});
   } catch (const std::system_error& problem) {
@@ -205,13 +210,17 @@ void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& resul
   if (result.exit_code == 0) result.exit_code = kUnexpected;
 }
 
-int run(RunOptions options, StandardOutputs& outputs) {
+int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   take_signals();
+  OutputOpener opener({.say = [&](std::string_view text) { outputs.say(text); },
+                       .pause = [&](std::chrono::milliseconds time) { held.pause(time); },
+                       .seconds = options.limits.wall_timeout_s});
   const bool report_to_stdout = options.json_path == "-";
-  Result<ReportFile> report = ReportFile::open("report", report_to_stdout ? "" : options.json_path);
+  Result<ReportFile> report = ReportFile::open("report", report_to_stdout ? "" : options.json_path, opener);
   if (!report) {
+    held.release();
     outputs.say(report.error().message);
-    return machine::exit_code_of(machine::ExitReason::HostError);
+    return not_begun(report.error(), opener.out_of_time()).exit_code;
   }
   std::optional<SignalReport> signal_report;
   if (report_to_stdout)
@@ -219,8 +228,10 @@ int run(RunOptions options, StandardOutputs& outputs) {
   else
     signal_report.emplace(report.value().descriptor(), report.value().regular());
   report.value().write_for_now(unfinished_report_text());
+  // From here on a signal finds a report to write.
+  held.release();
   for (const std::string& remark : options.remarks) outputs.say(remark);
-  machine::RunResult result = try_to_run(options, outputs);
+  machine::RunResult result = try_to_run(options, outputs, opener);
   judge(options.expected, result);
   if (worth_saying(result.reason) || (options.expected && result.exit_code != 0)) outputs.say(result.message);
   outputs.err.write(result.details);
@@ -244,12 +255,14 @@ int run(RunOptions options, StandardOutputs& outputs) {
   return code_now();
 }
 
-int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs) {
+int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
+  if (words.empty() || words[0] != "run") held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));
   auto parsed = parse_options(words);
   if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
+    held.release();
     if (exit->exit_code == 0)
       outputs.out.write(exit->text);
     else
@@ -258,7 +271,7 @@ int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs) {
   }
   RunOptions options = std::get<RunOptions>(std::move(parsed));
   options.command = words;
-  return run(std::move(options), outputs);
+  return run(std::move(options), outputs, held);
 }
 
 }  // namespace
@@ -266,6 +279,7 @@ int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs) {
 
 int main(int argc, char** argv) {
   using namespace reprise::frontend;
+  HeldSignals held;
   open_standard_descriptors();
   // A file that grows beyond a limit of the host's and a reader that has gone are errors of the write, not the end of
   // the process.
@@ -275,7 +289,7 @@ int main(int argc, char** argv) {
   StandardOutputs outputs;
   int exit_code = 0;
   try {
-    exit_code = carry_out(std::vector<std::string>(argv + 1, argv + argc), outputs);
+    exit_code = carry_out(std::vector<std::string>(argv + 1, argv + argc), outputs, held);
   } catch (const std::bad_alloc&) {
     outputs.say(reprise::machine::kOutOfMemory);
     exit_code = reprise::machine::exit_code_of(reprise::machine::ExitReason::HostError);

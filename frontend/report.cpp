@@ -1,12 +1,10 @@
 #include "frontend/report.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -119,11 +117,9 @@ std::string unfinished_report_text() {
                   {"process", getpid()}});
 }
 
-Result<ReportFile> ReportFile::open(std::string_view what, const std::string& path) {
+Result<ReportFile> ReportFile::open(std::string_view what, const std::string& path, OutputOpener& opener) {
   if (path.empty()) return ReportFile();
-  machine::HostFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file) return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(errno))};
-  return ReportFile(std::move(file));
+  return ReportFile(TRY(opener.open(what, path)));
 }
 
 ReportFile::ReportFile(machine::HostFd file) : file_(std::move(file)) {

@@ -9,6 +9,7 @@
 #include "common/losses.h"
 #include "common/result.h"
 #include "frontend/options/run_options.h"
+#include "frontend/output/open_output.h"
 #include "machine/run_result.h"
 #include "machine/storage/host_fd.h"
 
@@ -29,7 +30,7 @@ class ReportFile {
  public:
   ReportFile() = default;
   /// `what` it is, for the error. An empty path: nothing is wanted.
-  static Result<ReportFile> open(std::string_view what, const std::string& path);
+  static Result<ReportFile> open(std::string_view what, const std::string& path, OutputOpener& opener);
   /// What stands in the file until write(). Nothing where it could not be taken back: a pipe.
   void write_for_now(std::string_view text);
   /// The content: the first of `texts` for which there is room, or nothing. An error says why the host could not store the

@@ -1,10 +1,6 @@
 #include "frontend/serial_output.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace reprise::frontend {
 namespace {
@@ -26,7 +22,8 @@ class StandardOutput final : public devices::CharBackend {
 
 }  // namespace
 
-Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs) {
+Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs,
+                                        OutputOpener& opener) {
   SerialOutput opened;
   switch (target.kind) {
     case SerialTarget::Kind::Null: opened.backend = std::make_unique<NullOutput>(); return opened;
@@ -35,9 +32,7 @@ Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutp
       return opened;
     case SerialTarget::Kind::File: break;
   }
-  machine::HostFd file(open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file)
-    return Error{fmt::format("serial file '{}' cannot be written: {}.", target.path, std::strerror(errno))};
+  machine::HostFd file = TRY(opener.open("serial file", target.path));
   auto output =
       std::make_unique<Output>(fmt::format("serial file '{}'", target.path), std::move(file), outputs.losses);
   opened.file = output.get();

@@ -6,6 +6,7 @@
 #include "common/result.h"
 #include "devices/backend.h"
 #include "frontend/options/run_options.h"
+#include "frontend/output/open_output.h"
 #include "frontend/output/standard_descriptors.h"
 
 namespace reprise::frontend {
@@ -17,6 +18,7 @@ struct SerialOutput {
 
 /// Opens (and empties) the file of a File target now, so that a wrong path is known before the run. `outputs` outlives
 /// what is returned.
-Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs);
+Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs,
+                                        OutputOpener& opener);
 
 }  // namespace reprise::frontend

@@ -97,6 +97,23 @@ void take_signals() {
   }
 }
 
+HeldSignals::HeldSignals() {
+  sigset_t held;
+  sigfillset(&held);
+  for (const int signal : kCrashSignals) sigdelset(&held, signal);
+  for (const int signal : kOtherSignals) sigdelset(&held, signal);
+  pthread_sigmask(SIG_BLOCK, &held, &usual_);
+}
+
+void HeldSignals::release() { pthread_sigmask(SIG_SETMASK, &usual_, nullptr); }
+
+void HeldSignals::pause(std::chrono::milliseconds time) const {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const timespec limit = {static_cast<time_t>(seconds.count()),
+                          static_cast<long>(std::chrono::nanoseconds(time - seconds).count())};
+  ppoll(nullptr, 0, &limit, &usual_);
+}
+
 SignalReport::SignalReport(int descriptor, bool regular) : descriptor_(descriptor), regular_(regular) {
   for (int signal = 1; signal < NSIG; ++signal) {
     machine::RunResult result;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <string>
 
@@ -14,6 +15,23 @@ namespace reprise::frontend {
 /// process began stays so (nohup), but for SIGINT: shells without job control start background jobs with it ignored, so
 /// that it says nothing of what their user wants, and a script that sends it means it. Once, when a run begins.
 void take_signals();
+
+/// Signals that end this process, kept waiting until it can end in order.
+class HeldSignals {
+ public:
+  HeldSignals();
+  ~HeldSignals() { release(); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+  /// Those that came meanwhile are taken now.
+  void release();
+  /// Lets time pass in which they are taken.
+  void pause(std::chrono::milliseconds time) const;
+
+ private:
+  sigset_t usual_ = {};
+};
 
 /// While it lives, an end at once writes a short report to a descriptor. One at a time.
 class SignalReport {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 
 namespace reprise::jit {
@@ -17,6 +18,10 @@ constexpr u64 kMaxDistance = u64{16} << 20;
 Result<Symbols> Symbols::load(const std::string& path) {
   Symbols symbols;
   if (path.empty()) return symbols;
+  // A FIFO could keep us for ever.
+  std::error_code unknown;
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
+    return Error{fmt::format("symbols '{}' is not a regular file", path)};
   std::ifstream file(path);
   if (!file) return Error{fmt::format("symbols '{}' cannot be read", path)};
   for (std::string line; std::getline(file, line);) {

@@ -55,11 +55,14 @@ Result<VariableStore> open_variable_store(const std::string& path, const std::ve
   const auto problem = [&](std::string_view what) {
     return Error{fmt::format("variable store '{}' {}.", path, what)};
   };
-  const auto file = std::make_shared<StoreFile>(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  const auto file = std::make_shared<StoreFile>(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666));
   if (file->fd() < 0) return problem(fmt::format("cannot be opened for writing: {}", std::strerror(errno)));
-  if (::flock(file->fd(), LOCK_EX | LOCK_NB) != 0) return problem("is in use by another run");
   struct stat info {};
   if (::fstat(file->fd(), &info) != 0 || !S_ISREG(info.st_mode)) return problem("is not a regular file");
+  if (::flock(file->fd(), LOCK_EX | LOCK_NB) != 0) return problem("is in use by another run");
+  // Whoever had it until now may have made its content.
+  if (::fstat(file->fd(), &info) != 0) return problem("cannot be read");
   VariableStore store;
   if (info.st_size == 0) {
     if (!file->write(0, initial)) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +22,14 @@ constexpr int kListenerFd = 3;  // sd_listen_fds(3): SD_LISTEN_FDS_START
 
 /// Between fork and exec: only async-signal-safe calls.
 [[noreturn]] void become(char* const* words, char* const* environment, char* pid_digits, int listener,
-                         int output, int errors, int failure) {
+                         int output, int errors, int failure, pid_t parent) {
   setsid();  // Ctrl-C at the terminal is not for it
+#ifdef PR_SET_PDEATHSIG
+  if (listener < 0) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(127);
+  }
+#endif
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -54,6 +61,10 @@ constexpr int kListenerFd = 3;  // sd_listen_fds(3): SD_LISTEN_FDS_START
   const int error = errno;
   [[maybe_unused]] const ssize_t told = write(high_failure, &error, sizeof error);
   _exit(127);
+}
+
+int exit_code_of_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
@@ -95,10 +106,11 @@ Result<pid_t> start_program(const std::vector<std::string>& words, int listener,
   if (pipe2(failure, O_CLOEXEC) != 0)
     return Error{fmt::format("no pipe could be made: {}.", std::strerror(errno))};
   HostFd failure_read(failure[0]), failure_write(failure[1]);
+  const pid_t self = getpid();
   const pid_t pid = fork();
   if (pid == 0) {
     become(word_pointers.data(), environment_pointers.data(), pid_digits, listener, output, errors,
-           failure_write.get());
+           failure_write.get(), self);
   }
   if (pid < 0) return Error{fmt::format("'{}' could not be started: {}.", words[0], std::strerror(errno))};
   failure_write.close();
@@ -119,7 +131,7 @@ int wait_program(pid_t pid) {
   while (waitpid(pid, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return exit_code_of_status(status);
 }
 
 std::string content_of(int fd) {
@@ -130,6 +142,38 @@ std::string content_of(int fd) {
   return text;
 }
 
+namespace {
+
+/// As wait_program, but a signal that is blocked ends the program first: that signal, or 0.
+int wait_unless_signal(pid_t pid, int& exit_code) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  sigset_t child, usual;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  pthread_sigmask(SIG_BLOCK, &child, &usual);
+  sigaddset(&blocked, SIGCHLD);
+  int came = 0;
+  int status = 0;
+  while (came == 0 && waitpid(pid, &status, WNOHANG) == 0) {
+    // Not for ever: the SIGCHLD may be taken by another thread.
+    constexpr timespec kLookAgain = {0, 100'000'000};
+    const int signal = sigtimedwait(&blocked, nullptr, &kLookAgain);
+    if (signal > 0 && signal != SIGCHLD) came = signal;
+  }
+  if (came != 0) {
+    kill(pid, SIGTERM);
+    exit_code = wait_program(pid);
+    raise(came);
+  } else {
+    exit_code = exit_code_of_status(status);
+  }
+  pthread_sigmask(SIG_SETMASK, &usual, nullptr);
+  return came;
+}
+
+}  // namespace
+
 Result<ProgramResult> run_program(const std::vector<std::string>& words, Output output) {
   const HostFd out = open_unnamed_file();
   const HostFd errors = open_unnamed_file();
@@ -137,7 +181,7 @@ Result<ProgramResult> run_program(const std::vector<std::string>& words, Output 
   const bool captured = output == Output::Captured;
   const pid_t pid = TRY(start_program(words, -1, captured ? out.get() : STDOUT_FILENO, errors.get()));
   ProgramResult result;
-  result.exit_code = wait_program(pid);
+  result.signal = wait_unless_signal(pid, result.exit_code);
   result.output = content_of(out.get());
   result.errors = content_of(errors.get());
   return result;

@@ -19,13 +19,16 @@ Result<std::string> find_program(std::string_view name, std::string_view package
 /// What a program left behind.
 struct ProgramResult {
   int exit_code = -1;  // 128 + N when signal N ended it
+  int signal = 0;      // that came to this process and ended the program; 0: none
   std::string output;
   std::string errors;
 };
 
 enum class Output : u8 { Captured, Inherited };
 
-/// Runs words[0] (a path) with the other words and waits for its end. Standard input is empty.
+/// Runs words[0] (a path) with the other words and waits for its end. Standard input is empty. The program ends when this
+/// process does. A signal that this thread blocks (but for SIGCHLD) ends the program with SIGTERM, and is pending when this
+/// returns.
 Result<ProgramResult> run_program(const std::vector<std::string>& words, Output output = Output::Captured);
 
 /// What a program complained of, as the end of a sentence: its last line, without its own name in front and
@@ -33,7 +36,8 @@ Result<ProgramResult> run_program(const std::vector<std::string>& words, Output 
 std::string last_complaint(std::string_view errors);
 
 /// Starts words[0] in a session of its own. `listener` (if open) becomes its descriptor 3, announced as
-/// systemd's socket activation does; standard error goes to `errors`.
+/// systemd's socket activation does, and who listens ends by itself when it has lost its client; without one the program
+/// gets SIGTERM when the thread that started it ends. Standard error goes to `errors`.
 Result<pid_t> start_program(const std::vector<std::string>& words, int listener, int output, int errors);
 /// Waits for its end; the exit code as in ProgramResult.
 int wait_program(pid_t pid);

@@ -58,7 +58,8 @@ Result<Done> create_qcow2(const NewQcow2& image) {
   if (image.bytes) words.push_back(fmt::format("{}", *image.bytes));
   const ProgramResult result = TRY(run_program(words));
   if (result.exit_code == 0) return Done{};
-  return Error{fmt::format("'{}' could not be made: {}.", image.path, last_complaint(result.errors))};
+  return Error{fmt::format("'{}' could not be made: {}.", image.path,
+                           result.signal != 0 ? "a signal came" : last_complaint(result.errors))};
 }
 
 Result<Done> create_raw(const std::string& path, u64 bytes) {
@@ -117,6 +118,11 @@ Result<std::string> commit_image(const std::string& path, Progress progress) {
   const ProgramResult result =
       TRY(run_program(words, progress == Progress::Shown ? Output::Inherited : Output::Captured));
   if (result.exit_code == 0) return base;
+  if (result.signal != 0)
+    return Error{fmt::format(
+        "image '{}' is not wholly committed into '{}', because a signal came: the overlay still holds all of "
+        "it, commit it again before '{}' is used alone.",
+        path, base, base)};
   return Error{fmt::format("image '{}' could not be committed into '{}': {}.", path, base,
                            last_complaint(result.errors))};
 }

@@ -168,6 +168,46 @@ def signals(case):
     runner.expect(run.returncode == 0, f"a hang-up that is ignored: {run.returncode}")
 
 
+def signals_at_the_start(case):
+    """From the first instruction on: who is not simply ended by it leaves a report."""
+    reports = 0
+    for step in range(40):
+        case.report_path.unlink(missing_ok=True)
+        with subprocess.Popen(case.command("--serial", "null"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as run:
+            time.sleep(0.0005 * step)
+            run.terminate()
+            run.wait(60)
+        if run.returncode == -signal.SIGTERM:
+            runner.expect(not case.report_path.exists(), "a report was begun and not ended")
+            continue
+        reports += 1
+        runner.expect(run.returncode == 128 + signal.SIGTERM, f"exit code {run.returncode}")
+        runner.expect(case.report()["exit_reason"] == "signal", str(case.report()))
+    runner.expect(reports > 0, "no signal came after the start")
+
+
+def fifo_without_a_reader(case):
+    fifo = case.folder / "fifo"
+    os.mkfifo(fifo)
+    serial = ["--serial", f"file:{fifo}"]
+    run = case.run(*serial, "--wall-timeout", "1.5")
+    runner.expect(run.returncode == 21 and f"'{fifo}' is a FIFO that nobody reads" in run.stderr, f"{run.returncode}: {run.stderr}")
+    runner.expect(case.report()["exit_reason"] == "wall-timeout", str(case.report()))
+    run = case.run("--serial", "null", "--json", fifo, "--wall-timeout", "0.5")
+    runner.expect(run.returncode == 21, f"{run.returncode}: {run.stderr}")
+    with subprocess.Popen(case.command(*serial), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as run:
+        time.sleep(0.5)
+        run.terminate()
+        run.communicate(timeout=60)
+    runner.expect(run.returncode == 128 + signal.SIGTERM and case.report()["exit_reason"] == "signal", str(run.returncode))
+    with subprocess.Popen(case.command(*serial, "--stop-at", STOP), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        time.sleep(0.5)
+        text = fifo.read_text()
+        run.wait(60)
+    runner.expect(run.returncode == 0 and "Linux version" in text, f"{run.returncode}: {text[:200]}")
+
+
 def limit_of_file_size(case):
     def limit(count):
         return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
@@ -213,7 +253,7 @@ def ends_as_expected(case):
 
 def test(options):
     for body in (full_disk, closed_descriptors, reader_that_leaves, reader_that_never_reads, reader_that_is_slow,
-                 texts_on_request, killed, signals, limit_of_file_size, out_of_memory, ends_as_expected):
+                 texts_on_request, killed, signals, signals_at_the_start, fifo_without_a_reader, limit_of_file_size, out_of_memory, ends_as_expected):
         print(body.__name__, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             body(Case(options, folder))

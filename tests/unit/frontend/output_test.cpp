@@ -1,8 +1,12 @@
 // Outputs that do not take everything, and descriptors that were closed.
 #include "frontend/output/output.h"
+#include "frontend/output/open_output.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +25,51 @@ struct Pipe {
   }
   void hang_up() { close(std::exchange(ends[0], -1)); }
 };
+
+TEST(OutputOpener, AFifoWaitsForItsReader) {
+  const std::string path = testing::TempDir() + "/fifo";
+  unlink(path.c_str());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  std::string said;
+  machine::HostFd reader;
+  unsigned pauses = 0;
+  OutputOpener opener({.say = [&](std::string_view text) { said += text; },
+                       .pause =
+                           [&](std::chrono::milliseconds time) {
+                             std::this_thread::sleep_for(time);
+                             if (++pauses == 25)
+                               reader = machine::HostFd(open(path.c_str(), O_RDONLY | O_NONBLOCK));
+                           },
+                       .seconds = 60});
+  const Result<machine::HostFd> file = opener.open("report", path);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(pauses, 25u);
+  EXPECT_EQ(said, "report '" + path + "' is a FIFO that nobody reads: the run begins when somebody does.");
+  EXPECT_EQ(fcntl(file.value().get(), F_GETFL) & O_NONBLOCK, 0);
+
+  reader.close();
+  OutputOpener hurried({.say = [](std::string_view) {},
+                        .pause = [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); },
+                        .seconds = 0.1});
+  const Result<machine::HostFd> none = hurried.open("report", path);
+  ASSERT_FALSE(none.ok());
+  EXPECT_TRUE(hurried.out_of_time());
+  EXPECT_GE(hurried.waited_s(), 0.1);
+}
+
+TEST(OutputOpener, WhatIsNoFileIsRefusedAtOnce) {
+  OutputOpener opener({.say = [](std::string_view) {},
+                       .pause = [](std::chrono::milliseconds) { FAIL() << "nothing to wait for"; }});
+  EXPECT_NE(opener.open("report", testing::TempDir()).error().message.find("cannot be written"),
+            std::string::npos);
+  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path = testing::TempDir() + "/socket";
+  unlink(path.c_str());
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const machine::HostFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_NE(opener.open("report", path).error().message.find("is a socket"), std::string::npos);
+}
 
 TEST(Output, AFullDiskIsALossAndNoEnd) {
   Losses losses;

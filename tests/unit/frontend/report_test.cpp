@@ -52,15 +52,20 @@ TEST(Report, HasEveryPromisedField) {
   EXPECT_EQ(report["disks"][0]["counters"]["reads"], 5);
 }
 
-TEST(Report, AWrongPathIsKnownAtOnce) {
-  EXPECT_FALSE(ReportFile::open("report", "/nonexistent/report.json").ok());
-  EXPECT_TRUE(ReportFile::open("report", "").ok());
+class ReportFiles : public testing::Test {
+ protected:
+  OutputOpener opener{{.say = [](std::string_view) {}, .pause = [](std::chrono::milliseconds) {}}};
+};
+
+TEST_F(ReportFiles, AWrongPathIsKnownAtOnce) {
+  EXPECT_FALSE(ReportFile::open("report", "/nonexistent/report.json", opener).ok());
+  EXPECT_TRUE(ReportFile::open("report", "", opener).ok());
 }
 
-TEST(Report, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
+TEST_F(ReportFiles, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
   const std::string path = testing::TempDir() + "/report.json";
   {
-    Result<ReportFile> file = ReportFile::open("report", path);
+    Result<ReportFile> file = ReportFile::open("report", path, opener);
     ASSERT_TRUE(file.ok());
     file.value().write_for_now(unfinished_report_text() + std::string(100, ' '));
     std::ifstream meanwhile(path);
@@ -68,13 +73,13 @@ TEST(Report, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
     EXPECT_TRUE(file.value().write(kNothing).ok());
   }
   EXPECT_EQ(content_of(path), "{}");
-  Result<ReportFile> full = ReportFile::open("report", "/dev/full");
+  Result<ReportFile> full = ReportFile::open("report", "/dev/full", opener);
   ASSERT_TRUE(full.ok());
   EXPECT_EQ(full.value().write(kNothing).error().message, "No space left on device");
 }
 
 /// Whatever there is room for, what stands in the file is a whole report or nothing.
-TEST(Report, APartOfAReportIsNone) {
+TEST_F(ReportFiles, APartOfAReportIsNone) {
   machine::RunResult result;
   result.reason = machine::ExitReason::Timeout;
   result.exit_code = 20;
@@ -86,7 +91,7 @@ TEST(Report, APartOfAReportIsNone) {
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const auto written_within = [&](rlim_t bytes) {
-    Result<ReportFile> file = ReportFile::open("report", path);
+    Result<ReportFile> file = ReportFile::open("report", path, opener);
     const rlimit small{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &small);
     file.value().write_for_now(unfinished_report_text());

@@ -1,0 +1,52 @@
+#include "frontend/output/open_output.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace reprise::frontend {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kBetweenTries = 50ms;
+/// A reader that a script has just started needs less.
+constexpr double kSilentS = 1;
+
+}  // namespace
+
+Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::string& path) {
+  bool said = false;
+  for (;;) {
+    // O_NONBLOCK: neither a FIFO without a reader nor a serial line without a carrier may hold us.
+    machine::HostFd file(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666));
+    if (file) {
+      fcntl(file.get(), F_SETFL, fcntl(file.get(), F_GETFL) & ~O_NONBLOCK);
+      return file;
+    }
+    const int error = errno;
+    struct stat status = {};
+    const bool refused = error == ENXIO && stat(path.c_str(), &status) == 0;
+    if (refused && S_ISSOCK(status.st_mode))
+      return Error{fmt::format("{} '{}' is a socket: give the name of a file or a FIFO.", what, path)};
+    if (!refused || !S_ISFIFO(status.st_mode))
+      return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(error))};
+    if (out_of_time())
+      return Error{fmt::format("{} '{}' is a FIFO that nobody read for {} s (--wall-timeout)", what, path,
+                               *waiting_.seconds)};
+    if (!said && waited_s_ >= kSilentS) {
+      waiting_.say(
+          fmt::format("{} '{}' is a FIFO that nobody reads: the run begins when somebody does.", what, path));
+      said = true;
+    }
+    const auto before = std::chrono::steady_clock::now();
+    waiting_.pause(kBetweenTries);
+    waited_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  }
+}
+
+}  // namespace reprise::frontend

@@ -1,0 +1,39 @@
+// Opening what the user named to write to: a file, or whatever stands at its path.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "machine/storage/host_fd.h"
+
+namespace reprise::frontend {
+
+/// A FIFO that nobody reads yet is waited for, as by any program (its reader is often the next command of a script), but
+/// with a line that names it, and within the time that the run has.
+class OutputOpener {
+ public:
+  struct Waiting {
+    std::function<void(std::string_view)> say;             // takes a sentence
+    std::function<void(std::chrono::milliseconds)> pause;  // signals end the process in it
+    std::optional<double> seconds = std::nullopt;          // for all that is opened together
+  };
+  explicit OutputOpener(Waiting waiting) : waiting_(std::move(waiting)) {}
+
+  /// Makes or empties the file at `path`, which the user knows as `what` ("report"). An error may be that
+  /// a FIFO had no reader in time: out_of_time().
+  Result<machine::HostFd> open(std::string_view what, const std::string& path);
+
+  /// Seconds that were waited so far.
+  double waited_s() const { return waited_s_; }
+  bool out_of_time() const { return waiting_.seconds && waited_s_ >= *waiting_.seconds; }
+
+ private:
+  Waiting waiting_;
+  double waited_s_ = 0;
+};
+
+}  // namespace reprise::frontend
