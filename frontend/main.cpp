@@ -89,7 +89,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   Console console([&](std::string_view text) {
     if (!filter) return outputs.out.write(text);
     outputs.out.write(filter->take(text));
-    Terminal::guest_changed_modes(filter->changed());
+    Terminal::to_set_back(filter->restoring());
   });
   const auto machine =
       TRY(machine::Machine::create(options.config,
@@ -152,7 +152,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     console.leave_prompt();
     if (filter) {
       outputs.out.write(filter->restore());
-      Terminal::guest_changed_modes(false);
+      Terminal::to_set_back("");
     }
   }
   socket.reset();

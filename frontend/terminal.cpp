@@ -13,7 +13,10 @@ namespace {
 termios saved_settings;
 termios raw_settings;
 std::atomic<bool> changed{false};
-std::atomic<bool> modes_changed{false};
+/// What sets back what the guest changed. A handler may come while the next one is written: there are two.
+constexpr std::size_t kMaxBackBytes = 16384;
+char back_texts[2][kMaxBackBytes];
+std::atomic<unsigned> back{0};  // bytes << 1 | which
 
 /// Whether this process may set the terminal: the shell has given it to another one while this was stopped otherwise.
 bool has_foreground() {
@@ -22,9 +25,9 @@ bool has_foreground() {
   return foreground == -1 || foreground == getpgrp();
 }
 
-void set_usual_modes() {
-  constexpr char kUsual[] = "\x1b[m\x1b[?7h\x1b[?25h";
-  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, kUsual, sizeof kUsual - 1);
+void set_back(unsigned which) {
+  if (which < 2) return;
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, back_texts[which & 1], which >> 1);
 }
 
 }  // namespace
@@ -50,15 +53,21 @@ Terminal::Terminal() {
 
 Terminal::~Terminal() { restore(); }
 
-void Terminal::guest_changed_modes(bool changed) { modes_changed.store(changed); }
+void Terminal::to_set_back(std::string_view text) {
+  const unsigned which = ~back.load() & 1;
+  // Half a sequence would be worse than none.
+  const std::size_t bytes = text.size() <= kMaxBackBytes ? text.size() : 0;
+  text.copy(back_texts[which], bytes);
+  back.store(static_cast<unsigned>(bytes << 1) | which);
+}
 
 void Terminal::restore() {
-  if (modes_changed.exchange(false)) set_usual_modes();
+  set_back(back.exchange(0));
   if (changed.exchange(false) && has_foreground()) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
 }
 
 void Terminal::lend() {
-  if (modes_changed.load()) set_usual_modes();
+  set_back(back.load());
   if (changed.load() && has_foreground()) tcsetattr(STDIN_FILENO, TCSANOW, &saved_settings);
 }
 

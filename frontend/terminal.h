@@ -1,6 +1,8 @@
 // The user's terminal in raw mode, and its certain return to what it was: at exit, on signals, on a crash.
 #pragma once
 
+#include <string_view>
+
 namespace reprise::frontend {
 
 class Terminal {
@@ -18,9 +20,9 @@ class Terminal {
   /// to the left.
   static const char* line_end();
 
-  /// The guest has (or no longer has) changed modes, colours or the cursor of the terminal of standard output: restore()
-  /// sets the usual ones back.
-  static void guest_changed_modes(bool changed);
+  /// What restore() and lend() write to standard output, which is a terminal that the guest has changed; empty: nothing.
+  /// One thread at a time.
+  static void to_set_back(std::string_view text);
 
   /// Restores the terminal, if it was changed. Async-signal-safe; may be called more than once.
   static void restore();

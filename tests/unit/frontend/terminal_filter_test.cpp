@@ -54,6 +54,60 @@ TEST_F(TerminalFilterTest, ModesAreSetBack) {
   EXPECT_EQ(filter.restore(), "");
 }
 
+/// Each with what alone sets it back, and what the guest may say to do so itself.
+TEST_F(TerminalFilterTest, WhatIsChangedIsSetBackAndNothingElse) {
+  constexpr std::string_view kAlways = "\x1b[m\x1b[?7h\x1b[?25h";
+  struct Change {
+    std::string_view by, undo, undone_by;
+  };
+  const Change kChanges[] = {
+      {"\x1b(0", "\x1b(B", "\x1b(B"},
+      {"\x1b)0", "\x1b)B", "\x1b)B"},
+      {"\x0e", "\x0f", "\x0f"},
+      {"\x1bn", "\x0f", "\x0f"},
+      {"\x1b%@", "\x1b%G", "\x1b%G"},
+      {"\x1b[4h", "\x1b[4l", "\x1b[4l"},
+      {"\x1b[20h", "\x1b[20l", "\x1b[20l"},
+      {"\x1b[2;4h", "\x1b[2l\x1b[4l", "\x1b[2;4l"},
+      {"\x1b[12l", "\x1b[12h", "\x1b[12h"},
+      {"\x1b=", "\x1b>", "\x1b>"},
+      {"\x1b[?1h", "\x1b[?1l", "\x1b[?1l"},
+      {"\x1b[?1003;1006h", "\x1b[?1003l\x1b[?1006l", "\x1b[?1003;1006l"},
+      {"\x1b[?1049h", "\x1b[?1049l\x1b(B\x0f", ""},
+      {"\x1b[?8l", "\x1b[?8h", "\x1b[?8h"},
+      {"\x1b[?6h\x1b[2;5r", "\x1b[?6l\x1b[r\x1b[999H", ""},
+      {"\x1b[5 q", "\x1b[0 q", "\x1b[0 q"},
+      {"\x1b[>4;2m", "\x1b[>4m", "\x1b[>4m"},
+      {"\x1b[3g", "\x1b[?5W", ""},
+      {"\x1b]4;1;red;7;?;200;#010203\x07", "\x1b]104;1\x1b\\\x1b]104;200\x1b\\", ""},
+      {"\x1b]11;#000000;red\x1b\\", "\x1b]111\x1b\\\x1b]112\x1b\\", ""},
+      {"\x1b]10;?\x07", "", ""},
+      {"\x1b]0;a title", "\x1b\\", "\x07"},
+      {"\x1bPdata", "\x1b\\", "\x1b\\"},
+      {"\x1b]P1aabbcc", "\x1b]R\x1b\\", ""},
+  };
+  for (const Change& change : kChanges) {
+    EXPECT_EQ(take(change.by), change.by);
+    EXPECT_EQ(filter.restoring(), std::string(change.undo) + std::string(kAlways)) << change.by.substr(1);
+    EXPECT_EQ(filter.restore(), std::string(change.undo) + std::string(kAlways)) << change.by.substr(1);
+    EXPECT_EQ(filter.restore(), "");
+    if (change.undone_by.empty()) continue;
+    take(change.by);
+    EXPECT_EQ(take(change.undone_by), change.undone_by);
+    EXPECT_EQ(filter.restore(), kAlways) << change.by.substr(1);
+  }
+}
+
+TEST_F(TerminalFilterTest, AResetSetsBackWhatWasChanged) {
+  take("\x1b(0\x1b[2J");
+  EXPECT_EQ(take("\x1b"
+                 "c"),
+            "\x1b(B\x1b[m\x1b[H\x1b[2J");
+  EXPECT_EQ(filter.restore(), "\x1b[m\x1b[?7h\x1b[?25h");
+}
+
+TEST_F(TerminalFilterTest, Vt52ModeIsNotEntered) { EXPECT_EQ(take("\x1b[?2l\x1b[?2;6l"), "\x1b[?6l"); }
+
 TEST_F(TerminalFilterTest, WhatIsNoSequencePasses) {
   EXPECT_EQ(take("\x1b"), "");
   EXPECT_EQ(filter.restore(), "\x1b");
