@@ -18,7 +18,7 @@ enum class VcpuExit : u8 {
   WaitForSipi,
   Shutdown,   // triple fault
   Attention,  // request_stop(): the bus asked for it, in a stall for one
-  Pausing,    // it waits for others, by so many PAUSEs that its turn ends: give it kPausesOfATurn again
+  Pausing,    // it waits for others, by so many PAUSEs that its turn ends: give it some again
 };
 
 /// Events delivered so far. For people; not part of the state.

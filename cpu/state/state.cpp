@@ -16,7 +16,7 @@ void CpuState::serialize(Archive& ar) {
   ar.value(activity), ar.value(sti_shadow), ar.value(mov_ss_shadow), ar.value(nmi_blocked),
       ar.value(nmi_pending);
   ar.value(in_smm), ar.value(smi_pending), ar.value(init_pending), ar.value(after_init), ar.value(smbase);
-  ar.value(sipi_pending), ar.value(sipi_vector), ar.value(a20_pin), ar.at_most(pauses_left, kPausesOfATurn);
+  ar.value(sipi_pending), ar.value(sipi_vector), ar.value(a20_pin), ar.at_most(pauses_left, kPausesAlone);
   ar.value(pending_debug);
   ar.value(efer), ar.value(star), ar.value(lstar), ar.value(cstar), ar.value(fmask), ar.value(kernel_gs_base);
   ar.value(sysenter_cs), ar.value(sysenter_esp), ar.value(sysenter_eip);

@@ -115,6 +115,8 @@ enum class Activity : u8 { Running, Halted, WaitForSipi, Shutdown };
 
 /// So many PAUSEs of one turn say that it is spent on waiting.
 inline constexpr u32 kPausesOfATurn = 8;
+/// While nobody else wants a turn, there is nobody to give it to. Not endless, as somebody may begin to want one.
+inline constexpr u32 kPausesAlone = 1024;
 
 /// SMBASE after RESET. INIT leaves it alone. SDM 3C 31.11
 inline constexpr u32 kResetSmbase = 0x30000;

@@ -113,12 +113,19 @@ void share_terminal(RunDraft& draft) {
     throw BadValue{"stdio was given twice: only one of --serial and --console can have the terminal"};
 }
 
+/// Linux measures its delay loop on the first processor of each further socket, against the ticks of another one.
+void choose_turns(RunDraft& draft) {
+  machine::MachineConfig& config = draft.options.config;
+  if (config.cpu.topology.sockets > 1 && !draft.has("--quantum")) config.schedule.shorten_for_sockets();
+}
+
 }  // namespace
 
 void check_together(RunDraft& draft) {
   check_devices(draft);
   check_boot(draft);
   check_append(draft);
+  choose_turns(draft);
   share_terminal(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};

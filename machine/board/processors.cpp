@@ -45,12 +45,18 @@ u64 Processors::wanting() const {
 bool Processors::pass() {
   const u64 position = retired_now();
   const unsigned before = turns_.current();
-  if (!turns_.pass(position, wanting())) return false;
+  const u64 all_wanting = wanting();
+  if (!turns_.pass(position, all_wanting)) return false;
   others_retired_ = position - running().cpu.retired_now();
   // Who is the most urgent one still goes on with its turn.
   u32& pauses_left = running().cpu.state.pauses_left;
-  if (!turns_.by_urgency() || turns_.current() != before || pauses_left == 0)
+  const bool is_alone = all_wanting == u64{1} << turns_.current();
+  if (is_alone)
+    pauses_left = cpu::kPausesAlone;
+  else if (!turns_.by_urgency() || turns_.current() != before || pauses_left == 0)
     pauses_left = cpu::kPausesOfATurn;
+  else
+    pauses_left = std::min(pauses_left, cpu::kPausesOfATurn);
   return true;
 }
 

@@ -13,6 +13,7 @@ cpus=/sys/devices/system/cpu
 echo "nproc $(nproc)"
 echo "packages $(cat $cpus/cpu*/topology/physical_package_id | tr '\\n' ' ')"
 echo "cores $(cat $cpus/cpu*/topology/core_cpus_list | tr '\\n' ' ')"
+echo "bogomips $(awk '/bogomips/ { print ($3 > 1900 && $3 < 2150) ? "right" : $3 }' /proc/cpuinfo | sort | uniq -c | xargs)"
 echo "clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 """
 FIRST = LOOK + """
@@ -27,7 +28,7 @@ done
 echo "online $(cat $cpus/online)"
 echo l >/proc/sysrq-trigger
 echo "backtraces $(dmesg | grep -c 'NMI backtrace for cpu')"
-dmesg | grep -E '[Ss]tall|lockup|[Uu]nstable|skew|hung|WARNING:|BUG:|Oops' && echo "complaints"
+dmesg | grep -E '[Ss]tall|lockup|[Uu]nstable|skew|hung|WARNING:|BUG:|Oops|good estimate' && echo "complaints"
 kexec /kexec/vmlinuz /kexec/initrd "console=ttyS0 reprise.exec=/bin/second"
 """
 SECOND = LOOK + """
@@ -36,7 +37,7 @@ echo "second kernel"
 
 
 def check_console(console):
-    topology = ["nproc 4", "packages 0 0 1 1", "cores 0 1 2 3", "clock tsc"]
+    topology = ["nproc 4", "packages 0 0 1 1", "cores 0 1 2 3", "bogomips 4 right", "clock tsc"]
     wanted = topology + ["sums 1 of 4", "online 0\n", "online 0-3", "backtraces 4", *topology, "second kernel"]
     at = 0
     for text in wanted:
