@@ -20,6 +20,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "guests"))
 import build_programs  # noqa: E402
 
+# Parts for guests with several processors.
+PROCESSORS = {"stress_processors": 4}
 LIST = HERE.parent / "guests/programs.md"
 
 
@@ -53,6 +55,7 @@ def run_guest(options, part):
         # The kernel gives words that it does not know to init as environment.
         append = f"console=ttyS0 quiet reprise.exec=/programs/{part}{' SHORT=1' if options.short else ''}"
         command = [options.reprise, "run", "--kernel", options.guests / "vmlinuz", "--initrd", initrd.name, "--memory", "2G",
+                   "--cpus", str(PROCESSORS.get(part, 1)),
                    "--engine", options.engine, "--append", append,
                    "--wall-timeout", str(options.wall_timeout), *options.extra.split()]
         done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)

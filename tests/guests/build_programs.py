@@ -28,6 +28,7 @@ PARTS = {
              ["usr/share/perl", "usr/share/perl/*", "usr/lib/x86_64-linux-gnu/perl*", "usr/lib/x86_64-linux-gnu/perl/*"]),
     "python": (["python3.11", "libpython3.11-testsuite"], ["usr/bin/python3.11"], ["usr/lib/python3.11"]),
     "stress": (["stress-ng"], ["usr/bin/stress-ng"], []),
+    "stress_processors": (["stress-ng"], ["usr/bin/stress-ng"], []),
     "x264": (["x264"], ["usr/bin/x264"], []),
 }
 EMPTY_FOLDERS = ["dev", "proc", "sys", "tmp", "root", "bin", "lib64"]
