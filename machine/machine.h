@@ -203,6 +203,10 @@ class Machine final : private MachineControl {
   // Restarts since a disk was written or something came from outside.
   u32 restarts_ = 0;
   u64 changes_before_restarts_ = 0;
+  // Boots by SeaBIOS: those that were looked at, and how many of them there were when the guest last changed or got anything.
+  u64 boot_attempts_ = 0;
+  u64 attempts_before_changes_ = 0;
+  u64 changes_before_attempts_ = 0;
 
   // Host time; no part of any guest-visible decision.
   HostClock::time_point started_;

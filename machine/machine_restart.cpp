@@ -37,7 +37,20 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
 }
 
 std::optional<Machine::Ending> Machine::check_firmware(const RunLimits& limits) {
-  if (!pc_.found_nothing_to_boot() || !unattended(limits)) return std::nullopt;
+  if (!unattended(limits)) return std::nullopt;
+  // INT 19h boots again without a reset: what does nothing else is as stuck as what resets.
+  if (const u64 attempts = pc_.boot_attempts(); attempts != boot_attempts_) {
+    boot_attempts_ = attempts;
+    const u64 changes = disks_.writes() + outside_.events();
+    if (std::exchange(changes_before_attempts_, changes) != changes) attempts_before_changes_ = attempts;
+    if (attempts - attempts_before_changes_ > kMaxRestarts)
+      return Ending{
+          ExitReason::Reset, exit_code_of(ExitReason::Reset),
+          fmt::format("the firmware has booted {} times without anything being written to a disk or given to "
+                      "the guest (INT 19h): it will not get further",
+                      kMaxRestarts)};
+  }
+  if (!pc_.found_nothing_to_boot()) return std::nullopt;
   return Ending{ExitReason::NoBoot, exit_code_of(ExitReason::NoBoot),
                 "the firmware found nothing to boot on the drives that were given"};
 }

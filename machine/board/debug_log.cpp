@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kNothingToBoot[] = {"No bootable device.",
                                                "No bootable option or device was found."};
+/// It says "Booting from Hard Disk..." before it reads, and this when it enters what it has read.
+constexpr std::string_view kBoots = "Booting from 0000:7c00";
 
 }  // namespace
 
@@ -21,6 +23,7 @@ void DebugLog::write(std::span<const u8> bytes) {
     if (std::ranges::any_of(kNothingToBoot,
                             [&](std::string_view words) { return line_.find(words) != std::string::npos; }))
       found_nothing_to_boot_ = true;
+    if (line_.starts_with(kBoots)) ++boot_attempts_;
     line_.clear();
   }
 }

@@ -17,6 +17,9 @@ class DebugLog final : public devices::CharBackend {
 
   /// SeaBIOS or OVMF said so there.
   bool found_nothing_to_boot() const { return found_nothing_to_boot_; }
+  /// How often SeaBIOS said there that it boots from something, since the machine was made. Not part of the state: it only
+  /// bounds a run.
+  u64 boot_attempts() const { return boot_attempts_; }
   void reset() { found_nothing_to_boot_ = false; }
   void serialize(Archive& archive);
 
@@ -26,6 +29,7 @@ class DebugLog final : public devices::CharBackend {
   const Log& log_;
   std::string line_;
   bool found_nothing_to_boot_ = false;
+  u64 boot_attempts_ = 0;
 };
 
 }  // namespace reprise::machine

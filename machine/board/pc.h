@@ -145,6 +145,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   bool alarm_is_set() const { return rtc_.alarm_is_set(); }
   /// The firmware has said since the last RESET that it found nothing to boot.
   bool found_nothing_to_boot() const { return debug_log_.found_nothing_to_boot(); }
+  u64 boot_attempts() const { return debug_log_.boot_attempts(); }
   /// What it says is no state of a device's: a saved state has it, a hash does not.
   DebugLog& debug_log() { return debug_log_; }
   Processors& processors() { return processors_; }

@@ -7,6 +7,7 @@
 
 #include "devices/floppy/floppy_geometry.h"
 #include "machine/layout/memory_map.h"
+#include "machine/storage/image_file.h"
 #include "machine/storage/partitions.h"
 
 namespace reprise::machine {
@@ -136,9 +137,31 @@ Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& co
   DiskConfig wanted = config;
   wanted.media = attached_.at(drive).media;
   wanted.bus = attached_.at(drive).bus;
-  OpenedImage image = TRY(open_image(wanted));
-  if (wanted.bus == DiskBus::Floppy) TRY(check_floppy(wanted, image));
-  return image;
+  Result<OpenedImage> opened = open_image(wanted);
+  if (!opened) {
+    // Files of this run are locked, too.
+    const std::string use = writing_use_of(wanted);
+    if (!use.empty())
+      return Error{
+          fmt::format("'{}' is open in this run already, {}: eject it there first, or give a copy of it.",
+                      wanted.path, use)};
+    return opened;
+  }
+  if (wanted.bus == DiskBus::Floppy) TRY(check_floppy(wanted, opened.value()));
+  return opened;
+}
+
+std::string DiskSet::writing_use_of(const DiskConfig& wanted) const {
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    const DiskConfig& config = owned_[i].config;
+    const std::string& name = attached_[i].name;
+    if (!config.overlay_path.empty() && is_same_file(config.overlay_path, wanted.path))
+      return fmt::format("as the overlay of {}", name);
+    if (config.path.empty() || !is_same_file(config.path, wanted.path)) continue;
+    if (config.write_through) return fmt::format("as {}, which is written", name);
+    if (wanted.write_through) return fmt::format("as {}, and would be written", name);
+  }
+  return {};
 }
 
 u64 DiskSet::requests() const {

@@ -46,6 +46,9 @@ class DiskSet {
     std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
     std::unique_ptr<devices::BlockBackend> medium = nullptr;
   };
+  /// As what this run has the file of `wanted` open, when one of both writes to it: "as disk0, which is written". Else
+  /// empty.
+  std::string writing_use_of(const DiskConfig& wanted) const;
   void take(std::size_t drive, const DiskConfig& config, OpenedImage medium);
 
   std::vector<Owned> owned_;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Wrong files and wrong options: one clear sentence on stderr that names the culprit, the right exit code, no crash."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -180,6 +181,24 @@ def check(options, folder, title, words, code, culprit):
     return not problems
 
 
+def boot_sector_without_an_end(options, folder):
+    """INT 19h for ever ends as resets for ever do; a few of them hurt nobody."""
+    # inc word [0x9000]; cmp word [0x9000], TIMES; jae stop; int 0x19; stop: cli; hlt
+    def reason(times):
+        code = b"\x31\xc0\x8e\xd8\xff\x06\x00\x90\x81\x3e\x00\x90" + times.to_bytes(2, "little") + b"\x73\x02\xcd\x19\xfa\xf4"
+        disk, report = pathlib.Path(folder, "loop.img"), pathlib.Path(folder, "loop.json")
+        disk.write_bytes(code.ljust(510, b"\0") + b"\x55\xaa" + bytes(1 << 20))
+        subprocess.run([options.reprise, "run", disk, "--serial", "null", "--json", report, "--engine", options.engine,
+                        "--wall-timeout", "100"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=200)
+        result = json.loads(report.read_text())
+        return result["exit_reason"], result["message"]
+
+    forever = reason(65535)
+    runner.expect(forever[0] == "reset" and "INT 19h" in forever[1], f"a boot sector that does INT 19h for ever: {forever}")
+    some = reason(60)
+    runner.expect(some[0] == "hang", f"a boot sector that does INT 19h 60 times: {some}")
+
+
 def test(options):
     options.reprise = str(pathlib.Path(options.reprise).resolve())
     options.kernel = pathlib.Path(options.kernel).resolve()
@@ -191,6 +210,7 @@ def test(options):
         subprocess.run([options.reprise, "run", "--kernel", "/does/not/exist", "--json", str(report)],
                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
         runner.expect(report.exists() and '"exit_code"' in report.read_text(), "no JSON report after a host error")
+        boot_sector_without_an_end(options, folder)
     runner.expect(all(results), f"{results.count(False)} of {len(results)} cases")
 
 

@@ -98,7 +98,12 @@ TEST_F(MediaChangesTest, AnImageInUseIsRefused) {
   ASSERT_EQ(refused("change floppy0 " + written + " write"), "accepted");
   run();
   EXPECT_EQ(info(2).writes, "written through");
-  EXPECT_NE(refused("change cdrom0 " + written).find("is being written by another process"),
+  EXPECT_EQ(
+      refused("change cdrom0 " + written),
+      "'" + written +
+          "' is open in this run already, as floppy0, which is written: eject it there first, or give a "
+          "copy of it.");
+  EXPECT_NE(refused("change floppy0 " + path("disk.img") + " write").find("as disk0, and would be written"),
             std::string::npos);
   ASSERT_EQ(refused("eject floppy0"), "accepted");
   run();
