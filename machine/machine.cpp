@@ -105,6 +105,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   pc_.processors().stalled(pc_.scheduler().settle());
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
+  pc_.input_router().publish(input_status_);
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   if (host_calls_.waiting()) host_calls_.serve();
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {

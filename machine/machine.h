@@ -10,6 +10,8 @@
 #include "machine/board/pc.h"
 #include "machine/media_changes.h"
 #include "machine/outside/host_calls.h"
+#include "machine/outside/input_source.h"
+#include "machine/outside/input_status.h"
 #include "machine/outside/outside.h"
 #include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
@@ -32,6 +34,10 @@ class Machine final : private MachineControl {
 
   /// Where host input goes in. Any thread.
   Inbox& inbox() { return inbox_; }
+  /// What keyboard and pointer show. Any thread. With it and the inbox, machine/outside/input_source.h.
+  const InputStatus& input_status() const { return input_status_; }
+  /// Hands of scripts and of the monitor. Machine thread.
+  InputSource& script_hands() { return script_hands_; }
   /// What came in, and what the host answered. Machine thread, or outside of run().
   const Outside& outside() const { return outside_; }
 
@@ -175,6 +181,8 @@ class Machine final : private MachineControl {
 
   Outside outside_{[this] { return Outside::Position{retired(), virtual_ns()}; }};
   Inbox& inbox_ = outside_.inbox();
+  InputStatus input_status_;
+  InputSource script_hands_{inbox_, input_status_};
   HostCalls host_calls_{inbox_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;

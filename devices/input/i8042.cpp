@@ -13,7 +13,6 @@ constexpr u8 kSystemFlag = 0x04;
 constexpr u8 kCommandWritten = 0x08;
 constexpr u8 kUnlocked = 0x10;
 constexpr u8 kAuxOutputFull = 0x20;
-constexpr u8 kTimeout = 0x40;
 
 // Configuration byte.
 constexpr u8 kConfigKeyboardInterrupt = 0x01;
@@ -38,6 +37,7 @@ constexpr u8 kReadMemory = 0x20;
 constexpr u8 kWriteMemory = 0x60;
 constexpr u8 kLastWriteMemory = 0x7f;
 constexpr u8 kTestPassword = 0xa4;
+constexpr u8 kLoadPassword = 0xa5;
 constexpr u8 kDisableAux = 0xa7;
 constexpr u8 kEnableAux = 0xa8;
 constexpr u8 kTestAux = 0xa9;
@@ -46,6 +46,8 @@ constexpr u8 kTestKeyboard = 0xab;
 constexpr u8 kDisableKeyboard = 0xad;
 constexpr u8 kEnableKeyboard = 0xae;
 constexpr u8 kReadInputPort = 0xc0;
+constexpr u8 kPollInputLow = 0xc1;
+constexpr u8 kPollInputHigh = 0xc2;
 constexpr u8 kReadOutputPort = 0xd0;
 constexpr u8 kWriteOutputPort = 0xd1;
 constexpr u8 kWriteKeyboardBuffer = 0xd2;
@@ -60,10 +62,9 @@ constexpr u8 kSelfTestPassed = 0x55;
 constexpr u8 kInterfaceTestPassed = 0x00;
 constexpr u8 kNoPassword = 0xf1;
 constexpr u8 kInputPortIdle = 0xa0;  // keyboard not inhibited
-constexpr u8 kNobodyAnswers = 0xfe;
 
 constexpr u64 kReplyNs = 20'000;
-constexpr u64 kKeyboardByteNs = 500'000;  // eleven bits on the wire, and some thought
+constexpr u64 kDeviceByteNs = 500'000;  // eleven bits on the wire, and some thought
 
 // Scan code set 2 to set 1, the table in every controller's ROM. Codes past 84h stay as they are.
 constexpr u8 kTranslation[] = {
@@ -88,7 +89,9 @@ I8042::I8042(Clock& clock, IrqLine irq1, IrqLine irq12, IrqLine a20, MachineCont
       control_(control),
       event_(clock.create_timer("i8042", [this] { fill_output_buffer(); })),
       data_port_(*this, &I8042::read_data, &I8042::write_data),
-      command_port_(*this, &I8042::read_status, &I8042::write_command) {
+      command_port_(*this, &I8042::read_status, &I8042::write_command),
+      keyboard_(clock, [this] { schedule(); }),
+      mouse_(clock, [this] { schedule(); }) {
   config_ = kConfigReset;
 }
 
@@ -103,7 +106,10 @@ void I8042::reset(ResetKind) {
   memory_ = {};
   reply_waits_ = false;
   buffer_is_reply_ = false;
+  polled_ = 0;
+  mouse_was_last_ = false;
   keyboard_.reset();
+  mouse_.reset();
   clock_.cancel(event_);
   a20_line_.set(a20_);
   update_irq();
@@ -117,14 +123,15 @@ void I8042::update_irq() {
 }
 
 bool I8042::keyboard_ready() const { return !(config_ & kConfigKeyboardDisabled) && keyboard_.has_output(); }
+bool I8042::mouse_ready() const { return !(config_ & kConfigAuxDisabled) && mouse_.has_output(); }
 
 void I8042::schedule() {
   if (buffer_status_ & kOutputFull) return;
   u64 delay_ns = 0;
   if (reply_waits_)
     delay_ns = kReplyNs;
-  else if (keyboard_ready())
-    delay_ns = kKeyboardByteNs;
+  else if (keyboard_ready() || mouse_ready())
+    delay_ns = kDeviceByteNs;
   else
     return;
   const u64 deadline_ns = clock_.now_ns() + delay_ns;
@@ -138,17 +145,31 @@ void I8042::fill_output_buffer() {
     buffer_is_reply_ = true;
     output_buffer_ = reply_;
     buffer_status_ = kOutputFull | reply_status_;
+  } else if (mouse_ready() && !(keyboard_ready() && mouse_was_last_)) {
+    send_mouse_byte();
   } else if (keyboard_ready()) {
-    const u8 byte = keyboard_.take();
-    if ((config_ & kConfigTranslate) && byte == 0xf0) {
-      release_prefix_ = true;
-      return schedule();
-    }
-    output_buffer_ = config_ & kConfigTranslate ? translate(byte) : byte;
-    buffer_status_ = kOutputFull;
-    buffer_is_reply_ = false;
+    send_keyboard_byte();
   }
   update_irq();
+}
+
+void I8042::send_keyboard_byte() {
+  const u8 byte = keyboard_.take();
+  mouse_was_last_ = false;
+  if ((config_ & kConfigTranslate) && byte == 0xf0) {
+    release_prefix_ = true;
+    return schedule();
+  }
+  output_buffer_ = config_ & kConfigTranslate ? translate(byte) : byte;
+  buffer_status_ = kOutputFull;
+  buffer_is_reply_ = false;
+}
+
+void I8042::send_mouse_byte() {
+  output_buffer_ = mouse_.take();
+  mouse_was_last_ = true;
+  buffer_status_ = kOutputFull | kAuxOutputFull;
+  buffer_is_reply_ = false;
 }
 
 u8 I8042::translate(u8 byte) {
@@ -177,6 +198,8 @@ u32 I8042::read_data(u16, Width) {
 }
 
 u32 I8042::read_status(u16, Width) {
+  if (polled_ == kPollInputLow) return static_cast<u8>(kInputPortIdle << 4) | (buffer_status_ & kOutputFull);
+  if (polled_ == kPollInputHigh) return (kInputPortIdle & 0xf0) | (buffer_status_ & kOutputFull);
   u8 status = buffer_status_ | kUnlocked;
   if (config_ & kConfigSystemFlag) status |= kSystemFlag;
   if (last_write_was_command_) status |= kCommandWritten;
@@ -204,7 +227,13 @@ void I8042::command_parameter(u8 command, u8 byte) {
     case kWriteOutputPort: write_output_port(byte); break;
     case kWriteKeyboardBuffer: reply(byte); break;
     case kWriteAuxBuffer: reply(byte, kAuxOutputFull); break;
-    case kWriteAux: reply(kNobodyAnswers, kAuxOutputFull | kTimeout); break;
+    case kWriteAux:
+      config_ &= static_cast<u8>(~kConfigAuxDisabled);
+      mouse_.write(byte);
+      break;
+    case kLoadPassword:
+      if (byte != 0) pending_command_ = command;  // more of it comes
+      break;
     default: memory_[command & 0x1f] = byte; break;
   }
 }
@@ -226,6 +255,7 @@ void I8042::write_command(u16, Width, u32 value) {
   const u8 command = static_cast<u8>(value);
   last_write_was_command_ = true;
   pending_command_ = 0;
+  polled_ = 0;
   if (command >= kReadMemory && command < kReadMemory + 0x20) {
     reply(command == kReadMemory ? config_ : memory_[command & 0x1f]);
     return;
@@ -251,7 +281,10 @@ void I8042::write_command(u16, Width, u32 value) {
     case kDisableKeyboard: config_ |= kConfigKeyboardDisabled; break;
     case kEnableKeyboard: config_ &= static_cast<u8>(~kConfigKeyboardDisabled); break;
     case kReadInputPort: reply(kInputPortIdle); break;
+    case kPollInputLow:
+    case kPollInputHigh: polled_ = command; break;
     case kReadOutputPort: reply(output_port()); break;
+    case kLoadPassword:
     case kWriteOutputPort:
     case kWriteKeyboardBuffer:
     case kWriteAuxBuffer:
@@ -267,11 +300,17 @@ void I8042::write_command(u16, Width, u32 value) {
   schedule();
 }
 
-bool I8042::press(std::span<const u8> scan_codes) {
-  const bool taken = keyboard_.press(scan_codes);
+void I8042::press(Key key, bool down) {
+  keyboard_.press(key, down);
   schedule();
-  return taken;
 }
+
+bool I8042::waits_for_keys() const {
+  const bool shows_one = (buffer_status_ & kOutputFull) && !(buffer_status_ & kAuxOutputFull);
+  return keyboard_.waits_for_keys() && !shows_one;
+}
+
+void I8042::change_pointer(const PointerChange& change) { mouse_.change(change); }
 
 void I8042::serialize(Archive& archive) {
   archive.tag("i8042");
@@ -287,13 +326,17 @@ void I8042::serialize(Archive& archive) {
   archive.value(reply_);
   archive.value(reply_status_);
   archive.value(buffer_is_reply_);
+  archive.value(polled_);
+  archive.value(mouse_was_last_);
   keyboard_.serialize(archive);
+  mouse_.serialize(archive);
   serialize_timer(archive, clock_, event_);
 }
 
 std::string I8042::debug_dump() const {
-  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} answer={} leds={:x}\n", config_,
-                     output_buffer_, buffer_status_, output_port(), reply_waits_, keyboard_.leds());
+  return fmt::format("config={:02x} output={:02x} status={:02x} port={:02x} answer={} leds={:x}\nmouse: {}\n",
+                     config_, output_buffer_, buffer_status_, output_port(), reply_waits_, keyboard_.leds(),
+                     mouse_.debug_dump());
 }
 
 }  // namespace reprise::devices

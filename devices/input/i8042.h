@@ -1,13 +1,15 @@
-// Keyboard controller of the PC/AT and PS/2 (8042), with a keyboard on the first port and nothing on the second.
+// Keyboard controller of the PC/AT and PS/2 (8042), with a keyboard on the first port and a mouse on the second.
 // IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller"; 82371AB datasheet 4.2.6.
 // Commands act at once; answers reach the output buffer through the clock. There is one answer at a time: that of a later
-// command takes the place of an earlier one that nobody has read. What the keyboard sent is not overwritten.
-// Missing: password commands, a pointing device (bytes for it are answered as by an empty port: FEh with time-out).
+// command takes the place of an earlier one that nobody has read. What keyboard and mouse sent is not overwritten; where
+// both have something, they take turns byte by byte.
+// Missing: passwords (none can be set: A5h takes its bytes, A6h does nothing), the diagnostic dump (ACh).
 #pragma once
 
 #include "common/ports.h"
 #include "devices/device.h"
 #include "devices/input/ps2_keyboard.h"
+#include "devices/input/ps2_mouse.h"
 #include "devices/pio_ports.h"
 
 namespace reprise::devices {
@@ -21,9 +23,14 @@ class I8042 final : public Device {
   PioHandler& data_port() { return data_port_; }
   PioHandler& command_port() { return command_port_; }
 
-  /// Host input: keys in scan code set 2, whole sequences. False when not taken.
-  bool press(std::span<const u8> scan_codes);
+  /// A finger presses `key` or lets it go.
+  void press(Key key, bool down);
+  /// A hand at the mouse: relative movement, the wheel, buttons.
+  void change_pointer(const PointerChange& change);
+  /// The guest wants keys, and has taken all there were.
+  bool waits_for_keys() const;
   const Ps2Keyboard& keyboard() const { return keyboard_; }
+  const Ps2Mouse& mouse() const { return mouse_; }
 
   std::string_view name() const override { return "i8042"; }
   void reset(ResetKind kind) override;
@@ -43,6 +50,9 @@ class I8042 final : public Device {
   u8 output_port() const;
   u8 translate(u8 byte);
   bool keyboard_ready() const;
+  bool mouse_ready() const;
+  void send_keyboard_byte();
+  void send_mouse_byte();
   /// Asks for the event that fills the output buffer, if it is free and something waits.
   void schedule();
   void fill_output_buffer();
@@ -69,7 +79,10 @@ class I8042 final : public Device {
   u8 reply_ = 0;
   u8 reply_status_ = 0;
   bool buffer_is_reply_ = false;  // what is in the output buffer came from the controller
+  u8 polled_ = 0;                 // C1h, C2h: status bits 7:4 show that half of the input port
+  bool mouse_was_last_ = false;   // whose byte came last, where both have some
   Ps2Keyboard keyboard_;
+  Ps2Mouse mouse_;
 };
 
 }  // namespace reprise::devices

@@ -52,6 +52,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus),
       i8042_{scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
              IrqLine(a20_wire_, 1), control},
+      input_router_(i8042_),
+      typist_(scheduler_, input_router_),
       port92_(IrqLine(a20_wire_, 0), control),
       coprocessor_error_(irq_router_.isa_source(kIrqCoprocessor)),
       reset_control_(control),
@@ -149,6 +151,8 @@ void Pc::serialize(Archive& archive) {
   processors_.serialize(archive);
   archive.value(a20_);
   irq_router_.serialize(archive);
+  input_router_.serialize(archive);
+  typist_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
   if (archive.loading()) {
     place_windows();

@@ -48,11 +48,13 @@
 #include "devices/timer/pit8254.h"
 #include "machine/board/config.h"
 #include "machine/board/debug_log.h"
+#include "machine/board/input_router.h"
 #include "machine/board/irq_router.h"
 #include "machine/board/pci_windows.h"
 #include "machine/board/processors.h"
 #include "machine/board/smram_window.h"
 #include "machine/board/traced_mmio.h"
+#include "machine/board/typist.h"
 #include "machine/board/wire.h"
 #include "machine/boot/bios_area.h"
 #include "machine/boot/real_mode.h"
@@ -104,8 +106,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// else, once. Error: two want the same place.
   Result<Done> plug_in(const std::vector<DeviceConfig>& devices);
 
-  /// Registers what takes events from outside: consoles, keyboard, power button.
+  /// Registers what takes events from outside: consoles, keyboard, pointer, power button.
   void add_sinks(Outside& outside);
+  /// Where sinks take what hands do.
+  InputRouter& input_router() { return input_router_; }
+  Typist& typist() { return typist_; }
 
   /// Carries out what the guest or a wake event asked for: falling asleep (S3), waking up. Between instructions.
   void change_power();
@@ -299,6 +304,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::Uart16550 com1_;
   devices::Uart16550 com2_;
   devices::I8042 i8042_;
+  InputRouter input_router_;
+  Typist typist_;
   devices::Port92 port92_;
   devices::CoprocessorError coprocessor_error_;
   devices::ResetControl reset_control_;

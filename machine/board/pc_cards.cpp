@@ -77,7 +77,7 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
     for (const Arrival& arrival : all)
       if (arrival.row == row) TRY(plug_in_one(arrival, nth++));
   }
-  fill_cmos(rtc_, {.memory = memory_, .cpus = processors_.count(), .floppies = floppies});
+  fill_cmos(rtc_, {.memory = memory_, .cpus = processors_.count(), .floppies = floppies, .ps2_mouse = true});
   for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::PowerOn); });
   place_windows();
   for (const auto& processor : processors_) processor->place_lapic();

@@ -28,12 +28,23 @@ void Pc::add_sinks(Outside& outside) {
          .room = [console] { return console->can_receive(); },
          .take = [console, bytes_of](const Event& event) { console->receive(bytes_of(event)); }});
   }
-  // A keyboard that is full or switched off drops keys, as a real one does.
+  outside.add_sink({.name = std::string(kKeyboardSink),
+                    .type = EventType::Key,
+                    .room = always_room,
+                    .take = [this](const Event& event) {
+                      const KeyEvent& key = std::get<KeyEvent>(event);
+                      input_router_.key(key.key, key.down);
+                    }});
+  outside.add_sink({.name = std::string(kTypingSink),
+                    .type = EventType::Key,
+                    .room = [this] { return typist_.room(); },
+                    .take = [this](const Event& event) { typist_.take(std::get<KeyEvent>(event)); }});
+  // A click whose release came before the mouse has told of it would be none.
   outside.add_sink(
-      {.name = std::string(kKeyboardSink),
-       .type = EventType::Key,
-       .room = always_room,
-       .take = [this](const Event& event) { (void)i8042_.press(std::get<KeyEvent>(event).scan_codes); }});
+      {.name = std::string(kPointerSink),
+       .type = EventType::Pointer,
+       .room = [this] { return std::size_t{input_router_.shows_buttons()}; },
+       .take = [this](const Event& event) { input_router_.pointer(std::get<PointerEvent>(event).change); }});
   outside.add_sink({.name = std::string(kPowerButtonSink),
                     .type = EventType::Button,
                     .room = always_room,

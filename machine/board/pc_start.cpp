@@ -26,6 +26,7 @@ AcpiImage Pc::acpi_image() const {
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
                   .floppy = floppy_.has_value(),
+                  .ps2_mouse = true,
                   .pci_window_phys = memory_.pci_window_phys()};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));

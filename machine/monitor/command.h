@@ -30,14 +30,14 @@ struct CommandError {
 using Outcome = Result<Answer, CommandError>;
 
 struct Parameter {
-  enum class Kind : u8 { Address, Number, Word };
+  enum class Kind : u8 { Address, Number, Integer, Word };
   std::string_view name;
   Kind kind;
   bool required;
   std::string_view help;
 };
 
-/// Arguments as they were understood: numbers for Address and Number, text for Word.
+/// Arguments as they were understood: numbers for Address, Number and Integer (in two's complement), text for Word.
 class Arguments {
  public:
   std::map<std::string, u64, std::less<>> numbers;
@@ -89,10 +89,16 @@ Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome screendump(Machine&, const Arguments&);
-Outcome sendkey(Machine&, const Arguments&);
 Outcome print(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);
+
+Outcome sendkey(Machine&, const Arguments&);
+Outcome type_text(Machine&, const Arguments&);
+Outcome mouse_move(Machine&, const Arguments&);
+Outcome mouse_to(Machine&, const Arguments&);
+Outcome mouse_buttons(Machine&, const Arguments&);
+Outcome click(Machine&, const Arguments&);
 
 Outcome info_cpus(Machine&, const Arguments&);
 Outcome info_registers(Machine&, const Arguments&);

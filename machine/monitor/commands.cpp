@@ -39,6 +39,21 @@ constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by de
 constexpr Parameter kBreak[] = {{"port", Kind::Word, false, "com1 (default) or com2"}};
 constexpr Parameter kSendkey[] = {
     {"keys", Kind::Word, true, "as QEMU names them, with - between keys held together: ctrl-alt-f1, ret"}};
+constexpr Parameter kType[] = {
+    {"text", Kind::Word, true,
+     "what is typed, on the US layout; \\n Enter, \\t Tab, \\e Escape, \\b Backspace, "
+     "\\xHH any character"}};
+constexpr Parameter kMouseMove[] = {{"dx", Kind::Integer, true, "counts to the right"},
+                                    {"dy", Kind::Integer, true, "counts down"},
+                                    {"wheel", Kind::Integer, false, "notches up"}};
+constexpr Parameter kMouseTo[] = {{"x", Kind::Number, true, "0 (left) to 32767"},
+                                  {"y", Kind::Number, true, "0 (top) to 32767"}};
+constexpr Parameter kMouseButtons[] = {
+    {"mask", Kind::Number, true,
+     "all that are held from now on: 1 left, 2 middle, 4 right, 8 side, 16 extra"}};
+constexpr Parameter kClick[] = {{"button", Kind::Word, true, "left, middle, right, side or extra"},
+                                {"x", Kind::Number, false, "go there first: 0 (left) to 32767"},
+                                {"y", Kind::Number, false, "0 (top) to 32767"}};
 constexpr Parameter kScreendump[] = {
     {"file", Kind::Word, true, "what is written; with blanks in \"quotes\""}};
 constexpr Parameter kPrint[] = {
@@ -61,6 +76,11 @@ constexpr Command kCommands[] = {
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},
     {"sendkey", kSendkey, "presses keys of the keyboard, and lets them go", sendkey},
+    {"type", kType, "types a text, as fast as the guest takes it", type_text},
+    {"mouse move", kMouseMove, "moves the mouse, and turns its wheel", mouse_move},
+    {"mouse to", kMouseTo, "moves the pointer to a place on the screen", mouse_to},
+    {"mouse buttons", kMouseButtons, "presses buttons of the mouse, and lets the others go", mouse_buttons},
+    {"click", kClick, "presses a button of the mouse, and lets it go", click},
     {"screen", {}, "the text on the screen", screen},
     {"screendump", kScreendump, "writes the text on the screen to a file", screendump},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},

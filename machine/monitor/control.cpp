@@ -12,7 +12,6 @@
 #include "machine/board/engine_factory.h"
 #include "machine/monitor/command.h"
 #include "machine/monitor/expression.h"
-#include "machine/monitor/key_names.h"
 #include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
 #include "machine/storage/host_fd.h"
@@ -156,17 +155,6 @@ Outcome screendump(Machine& machine, const Arguments& arguments) {
   Answer answer;
   answer.json["bytes"] = text.size();
   return answer;
-}
-
-Outcome sendkey(Machine& machine, const Arguments& arguments) {
-  const auto codes = scan_codes_of(arguments.word("keys"));
-  if (!codes)
-    return CommandError{
-        CommandError::Kind::BadArgument,
-        fmt::format("'{}' are no keys such as ctrl-alt-delete, shift-a, ret, spc, f1 or kp_enter.",
-                    arguments.word("keys").substr(0, 60))};
-  machine.inbox().post({std::string(kKeyboardSink), KeyEvent{*codes}});
-  return Answer{};
 }
 
 Outcome print(Machine& machine, const Arguments& arguments) {

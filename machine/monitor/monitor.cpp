@@ -93,10 +93,13 @@ Outcome not_executed(std::string_view name, const Json& given) {
   return unknown(name);
 }
 
-/// A JSON argument as the text a person would type; nothing when it is neither string nor whole number.
-std::optional<std::string> argument_text(const Json& value) {
+/// A JSON argument as the text a person would type; nothing when it is neither string nor whole number. Below zero are
+/// only parameters that can be.
+std::optional<std::string> argument_text(const Json& value, const Parameter& parameter) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_unsigned()) return std::to_string(value.get<u64>());
+  if (value.is_number_integer() && parameter.kind == Parameter::Kind::Integer)
+    return std::to_string(value.get<i64>());
   return std::nullopt;
 }
 
@@ -114,7 +117,9 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
     arguments.words[std::string(parameter.name)] = text;
     return Done{};
   }
-  std::optional<u64> value = parse_number(text);
+  const bool negative = parameter.kind == Parameter::Kind::Integer && text.starts_with('-');
+  std::optional<u64> value = parse_number(text.substr(negative ? 1 : 0));
+  if (value && negative) value = ~*value + 1;
   if (!value && parameter.kind == Parameter::Kind::Address) {
     const Result<u64> evaluated = evaluate(processor_of(machine_, arguments).cpu.state, text);
     if (!evaluated)
@@ -195,7 +200,7 @@ Outcome Monitor::execute(std::string_view name, const Json& given) {
       if (parameter == command->parameters.end())
         return CommandError{Kind::BadArgument,
                             fmt::format("'{}' is no argument of '{}'.", key.substr(0, 60), command->name)};
-      const std::optional<std::string> text = argument_text(value);
+      const std::optional<std::string> text = argument_text(value, *parameter);
       if (!text)
         return CommandError{Kind::BadArgument,
                             fmt::format("'{}' is neither a string nor a whole number.", key)};

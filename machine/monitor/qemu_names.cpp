@@ -28,6 +28,8 @@ constexpr QemuName kNames[] = {
     {"info qtree", "info devices"},
     {"info status", "status"},
     {"info version", "version"},
+    {"mouse_move", "mouse move"},
+    {"mouse_button", "mouse buttons"},
 };
 
 /// "/COUNT FORMAT SIZE" of x and xp, without blanks: "/10xw".
@@ -108,6 +110,11 @@ std::vector<std::string> print_words(std::span<const std::string_view> words) {
   return out;
 }
 
+/// type, whose text is the rest of the line.
+std::vector<std::string> type_words(std::span<const std::string_view> words) {
+  return {"type", fmt::format("{}", fmt::join(words.subspan(1), " "))};
+}
+
 /// eject and change, whose -f stands before the drive: ours are options behind it.
 std::vector<std::string> forced(std::span<const std::string_view> words) {
   std::vector<std::string> out = {std::string(words[0])};
@@ -126,6 +133,7 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
   const std::string_view name = words[0].substr(0, words[0].find('/'));
   if (name == "x" || name == "xp") return examine(words);
   if (name == "p" || name == "print") return print_words(words);
+  if (words.size() > 2 && name == "type") return type_words(words);
   if (words.size() > 1 && (name == "eject" || name == "change") && words[1] == "-f") return forced(words);
   if (words.size() == 1 && name == "info") return std::vector<std::string>{"help", "info"};
   for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {

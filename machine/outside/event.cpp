@@ -13,7 +13,21 @@ void serialize_text(Archive& archive, std::string& text) {
 
 void serialize_content(Archive& archive, BytesEvent& event) { archive.value(event.bytes, kMaxContentBytes); }
 void serialize_content(Archive& archive, KeyEvent& event) {
-  archive.value(event.scan_codes, kMaxContentBytes);
+  std::string name(name_of(event.key));
+  serialize_text(archive, name);
+  archive.value(event.down);
+  if (!archive.loading() || !archive.ok()) return;
+  const KeyRow* row = find_key(name);
+  if (row == nullptr) return archive.fail();
+  event.key = row->key;
+}
+void serialize_content(Archive& archive, PointerEvent& event) {
+  PointerChange& change = event.change;
+  archive.at_most(change.motion, PointerChange::Motion::Absolute);
+  archive.value(change.x);
+  archive.value(change.y);
+  archive.value(change.wheel);
+  archive.value(change.buttons);
 }
 void serialize_content(Archive& archive, MediumEvent& event) { serialize_text(archive, event.change); }
 void serialize_content(Archive&, ButtonEvent&) {}
@@ -30,6 +44,7 @@ Event empty_event(EventType type) {
     case EventType::Medium: return MediumEvent{};
     case EventType::Button: return ButtonEvent{};
     case EventType::Answer: return AnswerEvent{};
+    case EventType::Pointer: return PointerEvent{};
   }
   return ButtonEvent{};
 }
@@ -43,6 +58,7 @@ std::string_view name_of(EventType type) {
     case EventType::Medium: return "medium";
     case EventType::Button: return "button";
     case EventType::Answer: return "answer";
+    case EventType::Pointer: return "pointer";
   }
   return "unknown";
 }
@@ -50,7 +66,8 @@ std::string_view name_of(EventType type) {
 u64 size_of(const Event& event) {
   struct Content {
     u64 operator()(const BytesEvent& event) const { return event.bytes.size(); }
-    u64 operator()(const KeyEvent& event) const { return event.scan_codes.size(); }
+    u64 operator()(const KeyEvent&) const { return 0; }
+    u64 operator()(const PointerEvent&) const { return 0; }
     u64 operator()(const MediumEvent& event) const { return event.change.size(); }
     u64 operator()(const ButtonEvent&) const { return 0; }
     u64 operator()(const AnswerEvent& event) const { return event.question.size() + event.answer.size(); }
@@ -60,7 +77,7 @@ u64 size_of(const Event& event) {
 
 void serialize_event(Archive& archive, Event& event) {
   EventType type = type_of(event);
-  archive.at_most(type, EventType::Answer);
+  archive.at_most(type, EventType::Pointer);
   if (archive.loading()) event = empty_event(type);
   std::visit([&](auto& content) { serialize_content(archive, content); }, event);
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "common/archive.h"
+#include "common/keys.h"
+#include "common/pointer.h"
 #include "common/types.h"
 
 namespace reprise::machine {
@@ -15,9 +17,14 @@ namespace reprise::machine {
 struct BytesEvent {
   std::vector<u8> bytes;
 };
-/// A key went down or up: its scan code as the keyboard sends it.
+/// A key went down or up. It is saved by its name.
 struct KeyEvent {
-  std::vector<u8> scan_codes;
+  Key key = Key::None;
+  bool down = false;
+};
+/// A pointer moved, its wheel turned, or its buttons changed.
+struct PointerEvent {
+  PointerChange change;
 };
 /// A person's hand at a drive, in words: "insert FILE", "eject", "request-eject".
 struct MediumEvent {
@@ -31,9 +38,9 @@ struct AnswerEvent {
   std::vector<u8> answer;
 };
 
-using Event = std::variant<BytesEvent, KeyEvent, MediumEvent, ButtonEvent, AnswerEvent>;
+using Event = std::variant<BytesEvent, KeyEvent, MediumEvent, ButtonEvent, AnswerEvent, PointerEvent>;
 /// In the order of Event's alternatives.
-enum class EventType : u8 { Bytes, Key, Medium, Button, Answer };
+enum class EventType : u8 { Bytes, Key, Medium, Button, Answer, Pointer };
 inline EventType type_of(const Event& event) { return static_cast<EventType>(event.index()); }
 /// "bytes", "key", ...
 std::string_view name_of(EventType type);

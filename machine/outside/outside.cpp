@@ -9,7 +9,8 @@ namespace reprise::machine {
 namespace {
 
 constexpr u64 kMaxWaitingBytes = 64 << 20;
-constexpr u64 kMaxWaitingEvents = 1 << 20;
+/// More are dropped: somebody moves a mouse that the guest has long stopped to look at.
+constexpr u64 kMaxWaitingEvents = 1 << 16;
 
 }  // namespace
 
@@ -36,7 +37,7 @@ void Outside::let_in() {
     } else {
       // What was typed before a button was pressed is there before it.
       for (Registered& one : sinks_) hand_out_bytes(one);
-      to->waiting.push_back(std::move(message.event));
+      if (to->waiting.size() < kMaxWaitingEvents) to->waiting.push_back(std::move(message.event));
       hand_out(*to);
     }
   }

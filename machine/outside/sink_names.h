@@ -11,7 +11,11 @@ inline constexpr std::string_view kCom2Sink = "com2";
 inline constexpr std::string_view kCom1BreakSink = "com1-break";
 inline constexpr std::string_view kCom2BreakSink = "com2-break";
 inline constexpr std::string_view kConsoleSink = "console";  // the virtio console
+// Keys under fingers: what finds no room is lost, as on a real keyboard.
 inline constexpr std::string_view kKeyboardSink = "keyboard";
+// Keys for the typist, who presses them one by one, as fast as the guest takes them.
+inline constexpr std::string_view kTypingSink = "typing";
+inline constexpr std::string_view kPointerSink = "pointer";
 inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 inline constexpr std::string_view kResetButtonSink = "reset-button";

@@ -1,5 +1,7 @@
 #include "devices/input/i8042.h"
 
+#include <algorithm>
+
 #include "tests/devices/test_board.h"
 
 namespace reprise::devices {
@@ -33,6 +35,16 @@ class I8042Test : public ::testing::Test, protected Board {
     std::vector<int> bytes;
     for (int byte = read(); byte >= 0; byte = read()) bytes.push_back(byte);
     return bytes;
+  }
+  void press(std::string_view key) { kbc.press(find_key(key)->key, true); }
+  void release(std::string_view key) { kbc.press(find_key(key)->key, false); }
+  void tap(std::string_view key) {
+    press(key);
+    release(key);
+  }
+  void mouse(u8 byte) {
+    command(0xd4);
+    data(byte);
   }
   int ask(u8 byte) {
     command(byte);
@@ -107,11 +119,11 @@ TEST_F(I8042Test, KeyboardProbesCleanly) {
   EXPECT_EQ(read_all(), (std::vector<int>{0xfa, 0x02}));
   data(0xf5);
   EXPECT_EQ(read(), 0xfa);
-  const u8 key[] = {0x1c};
-  EXPECT_FALSE(kbc.press(key)) << "scanning is off";
+  tap("a");
+  EXPECT_EQ(read(), -1) << "scanning is off";
   data(0xf4);
   EXPECT_EQ(read(), 0xfa);
-  EXPECT_TRUE(kbc.press(key));
+  press("a");
   EXPECT_EQ(read(), 0x1c);
   data(0xfe);
   EXPECT_EQ(read(), 0x1c) << "resend";
@@ -126,15 +138,12 @@ TEST_F(I8042Test, KeyboardProbesCleanly) {
 }
 
 TEST_F(I8042Test, TranslationToSetOne) {
-  const u8 press_and_release_a[] = {0x1c, 0xf0, 0x1c};
-  EXPECT_TRUE(kbc.press(press_and_release_a));
+  tap("a");
   EXPECT_EQ(read_all(), (std::vector<int>{0x1e, 0x9e}));
-  const u8 right_arrow[] = {0xe0, 0x74, 0xe0, 0xf0, 0x74};
-  EXPECT_TRUE(kbc.press(right_arrow));
+  tap("right");
   EXPECT_EQ(read_all(), (std::vector<int>{0xe0, 0x4d, 0xe0, 0xcd}));
-  const u8 f7[] = {0x83};
-  EXPECT_TRUE(kbc.press(f7));
-  EXPECT_EQ(read(), 0x41);
+  tap("f7");
+  EXPECT_EQ(read_all(), (std::vector<int>{0x41, 0xc1}));
   data(0xf2);
   EXPECT_EQ(read_all(), (std::vector<int>{0xfa, 0xab, 0x41}));
 }
@@ -155,15 +164,14 @@ TEST_F(I8042Test, KeyboardInterrupt) {
 
 TEST_F(I8042Test, DisabledKeyboardKeepsItsBytes) {
   command(0xad);
-  const u8 key[] = {0x1c};
-  EXPECT_TRUE(kbc.press(key));
+  tap("a");
   EXPECT_EQ(read(), -1);
   command(0xae);
   EXPECT_EQ(read(), 0x1e);
 }
 
 // i8042_check_aux of Linux: the loop test must come back marked as AUX and raise IRQ12.
-TEST_F(I8042Test, AuxLoopAndEmptyPort) {
+TEST_F(I8042Test, AuxLoopAndTheMouse) {
   command(0x60);
   data(0x47);
   command(0xd3);
@@ -177,8 +185,10 @@ TEST_F(I8042Test, AuxLoopAndEmptyPort) {
   command(0xd4);
   data(0xf2);
   clock.step(1'000'000);
-  EXPECT_EQ(status() & 0x61, 0x61) << "time-out";
-  EXPECT_EQ(in8(kbc.data_port(), 0), 0xfe);
+  EXPECT_EQ(status() & 0x61, 0x21);
+  EXPECT_TRUE(wires.level(kIrq12));
+  EXPECT_EQ(in8(kbc.data_port(), 0), 0xfa);
+  EXPECT_EQ(read_all(), (std::vector<int>{0x00}));
   command(0xd2);
   data(0x77);
   clock.step(1'000'000);
@@ -219,9 +229,6 @@ TEST_F(I8042Test, AnAnswerReplacesAnUnreadOne) {
     command(0xd0);
     clock.step(wait_ns);
     EXPECT_EQ(status() & 0x20, 0) << "of the other port";
-    command(0xd4);
-    data(0xf2);
-    EXPECT_EQ(read_all(), (std::vector<int>{0xfe}));
     command(0xd2);
     data(0x77);
     clock.step(wait_ns);
@@ -254,11 +261,10 @@ TEST_F(I8042Test, AReplacedAnswerTakesItsInterruptAlong) {
 }
 
 TEST_F(I8042Test, QueueIsBounded) {
-  const u8 key[] = {0x1c, 0xf0, 0x1c};
-  int taken = 0;
-  while (kbc.press(key)) ++taken;
-  EXPECT_EQ(taken, 21);
-  EXPECT_EQ(read_all().size(), 42u);
+  for (int i = 0; i < 1000; ++i) tap("a");
+  const std::vector<int> seen = read_all();
+  EXPECT_LE(seen.size(), Ps2Keyboard::kQueueBytes);
+  EXPECT_GE(std::ranges::count(seen, 0xff), 1) << "overrun, translated";
   for (int i = 0; i < 100; ++i) command(0x20);
   EXPECT_EQ(read_all().size(), 1u);
 }
@@ -302,14 +308,73 @@ TEST_F(I8042Test, RoundTripWithAnswersUnderWay) {
   }
 }
 
+TEST_F(I8042Test, TheInputPortShowsInTheStatus) {
+  command(0xc1);
+  EXPECT_EQ(status() & 0xf0, 0x00);
+  command(0xc2);
+  EXPECT_EQ(status() & 0xf0, 0xa0);
+  command(0xe0);
+  EXPECT_EQ(status() & 0xf0, 0x10);
+}
+
+TEST_F(I8042Test, APasswordIsTakenAndIsNone) {
+  command(0xa5);
+  for (const u8 byte : {0x1e, 0xf4, 0x00}) data(byte);
+  EXPECT_EQ(read(), -1) << "none of it went to the keyboard";
+  EXPECT_EQ(ask(0xa4), 0xf1);
+  command(0xa6);
+  data(0xee);
+  EXPECT_EQ(read(), 0xee) << "the keyboard is not locked";
+}
+
+TEST_F(I8042Test, TheAuxPortCanBeClosed) {
+  command(0xa8);
+  mouse(0xf4);
+  EXPECT_EQ(read(), 0xfa);
+  command(0xa7);
+  kbc.change_pointer({.motion = PointerChange::Motion::Relative, .x = 5});
+  EXPECT_EQ(read(), -1);
+  command(0xa8);
+  EXPECT_EQ(read_all(), (std::vector<int>{0x08, 0x05, 0x00}));
+  command(0xa7);
+  mouse(0xf2);
+  EXPECT_EQ(read_all(), (std::vector<int>{0xfa, 0x00})) << "talking to the mouse opens its port";
+}
+
+TEST_F(I8042Test, KeyboardAndMouseTakeTurns) {
+  command(0x60);
+  data(0x07);  // no translation, both interrupts
+  mouse(0xf4);
+  EXPECT_EQ(read(), 0xfa);
+  press("right");
+  kbc.change_pointer({.motion = PointerChange::Motion::Relative, .x = 1, .y = -2});
+  std::vector<int> keyboard, aux;
+  for (int i = 0; i < 5; ++i) {
+    clock.step(600'000);
+    const bool from_mouse = (status() & 0x20) != 0;
+    EXPECT_EQ(wires.level(kIrq12), from_mouse);
+    EXPECT_EQ(wires.level(kIrq1), !from_mouse);
+    (from_mouse ? aux : keyboard).push_back(in8(kbc.data_port(), 0));
+    if (i == 3) {
+      EXPECT_EQ(keyboard.size(), 2u) << "neither waits for the other's end";
+    }
+  }
+  EXPECT_EQ(keyboard, (std::vector<int>{0xe0, 0x74}));
+  EXPECT_EQ(aux, (std::vector<int>{0x08, 0x01, 0x02}));
+}
+
 TEST_F(I8042Test, Noise) {
   Noise noise(8042);
   for (int i = 0; i < 200000; ++i) {
     switch (noise.below(6)) {
       case 0: clock.step(noise.below(2'000'000)); break;
       case 1: {
-        const u8 key[] = {static_cast<u8>(noise.next()), static_cast<u8>(noise.next())};
-        kbc.press(key);
+        kbc.press(static_cast<Key>(noise.next() & 0xff), noise.below(2) != 0);
+        kbc.change_pointer({.motion = static_cast<PointerChange::Motion>(noise.below(3)),
+                            .x = static_cast<i32>(noise.next()),
+                            .y = static_cast<i32>(noise.next()),
+                            .wheel = static_cast<i32>(noise.next()),
+                            .buttons = static_cast<u8>(noise.next())});
         break;
       }
       case 2:

@@ -24,6 +24,7 @@ void play_hpet(Board& board, Random& random);
 void play_rtc(Board& board, Random& random);
 void play_acpi_pm(Board& board, Random& random);
 void play_uart(Board& board, Random& random);
+void play_hands(Board& board, Random& random);
 void play_i8042(Board& board, Random& random);
 void play_dma(Board& board, Random& random);
 void play_misc(Board& board, Random& random);

@@ -196,11 +196,36 @@ void play_uart(Board& board, Random& random) {
   }
 }
 
+/// What people and scripts do meanwhile.
+void play_hands(Board& board, Random& random) {
+  using machine::Typist;
+  machine::InputRouter& router = board.pc().input_router();
+  const auto key = static_cast<Key>(random.below(256));
+  const auto counts = [&] {
+    return static_cast<i32>(random.chance(70) ? random.below(500) - 250 : noisy_value(random));
+  };
+  switch (random.below(4)) {
+    case 0: router.key(key, random.chance(60)); break;
+    case 1:
+      if (board.pc().typist().room() != 0) board.pc().typist().take({key, random.chance(60)});
+      break;
+    default:
+      router.pointer({.motion = static_cast<PointerChange::Motion>(random.below(3)),
+                      .x = counts(),
+                      .y = counts(),
+                      .wheel = counts(),
+                      .buttons = noisy_byte(random)});
+  }
+}
+
 void play_i8042(Board& board, Random& random) {
   constexpr u8 kCommands[] = {0x20, 0x60, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae,
                               0xc0, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xf0, 0xfe};
-  constexpr u8 kKeyboard[] = {0xed, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xff};
-  switch (random.below(5)) {
+  constexpr u8 kKeyboard[] = {0xed, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5,
+                              0xf6, 0xf7, 0xfa, 0xfb, 0xfc, 0xfe, 0xff};
+  constexpr u8 kMouse[] = {0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xee, 0xf0, 0xf2,
+                           0xf3, 0xf4, 0xf4, 0xf5, 0xf6, 0xfe, 0xff, 200,  100,  80};
+  switch (random.below(7)) {
     case 0:
       board.out(0x64, random.chance(80) ? kCommands[random.below(std::size(kCommands))] : noisy_byte(random));
       break;
@@ -212,6 +237,11 @@ void play_i8042(Board& board, Random& random) {
       board.in(0x60);
       break;
     case 3: board.wait(random.below(5'000'000)); break;
+    case 4:
+      board.out(0x64, 0xd4);
+      board.out(0x60, random.chance(90) ? kMouse[random.below(std::size(kMouse))] : noisy_byte(random));
+      break;
+    case 5: play_hands(board, random); break;
     default: board.port_noise(random, random.chance(50) ? 0x60 : 0x64, 1);
   }
 }

@@ -26,7 +26,7 @@ struct World {
                       .room = [this] { return keys_room; },
                       .take =
                           [this](const Event& event) {
-                            got += static_cast<char>(std::get<KeyEvent>(event).scan_codes.at(0));
+                            got += name_of(std::get<KeyEvent>(event).key);
                             --keys_room;
                           }});
   }
@@ -67,7 +67,7 @@ TEST(Outside, WhatHasNoRoomWaits) {
   World world;
   world.room = 2;
   world.post("com1", bytes("abcde"));
-  for (const char key : {'1', '2', '3'}) world.post("keyboard", KeyEvent{{static_cast<u8>(key)}});
+  for (const char* key : {"1", "2", "3"}) world.post("keyboard", KeyEvent{find_key(key)->key, true});
   world.outside.let_in();
   EXPECT_EQ(world.got, "ab1");
   EXPECT_TRUE(world.outside.waits());
@@ -100,7 +100,7 @@ TEST(Outside, WhatWaitsIsSaved) {
   World world;
   world.room = world.keys_room = 0;
   world.post("com1", bytes("abc"));
-  world.post("keyboard", KeyEvent{{'k'}});
+  world.post("keyboard", KeyEvent{find_key("k")->key, true});
   world.outside.let_in();
   Archive archive;
   world.outside.serialize(archive);
@@ -133,8 +133,12 @@ TEST(Outside, ALogThatWouldTakeTooMuchIsGivenUpAsAWhole) {
 }
 
 TEST(Outside, EveryTypeOfEventComesBack) {
-  const Event events[] = {BytesEvent{{1, 2}},      KeyEvent{{3}}, MediumEvent{"eject"},
-                          MediumEvent{"insert x"}, ButtonEvent{}, AnswerEvent{"why", {8}}};
+  const PointerChange moved = {
+      .motion = PointerChange::Motion::Relative, .x = -3, .y = 4, .wheel = -1, .buttons = 5};
+  const Event events[] = {BytesEvent{{1, 2}},   KeyEvent{find_key("f12")->key, true},
+                          MediumEvent{"eject"}, MediumEvent{"insert x"},
+                          ButtonEvent{},        AnswerEvent{"why", {8}},
+                          PointerEvent{moved}};
   for (Event event : events) {
     Archive archive;
     serialize_event(archive, event);
