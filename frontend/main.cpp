@@ -25,6 +25,7 @@
 #include "frontend/version.h"
 #include "machine/machine.h"
 #include "machine/outside/sink_names.h"
+#include "machine/screen/picture_file.h"
 
 namespace reprise::frontend {
 namespace {
@@ -75,6 +76,13 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   SerialOutput virtio_console;
   if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs, opener));
   const bool screen_to_stdout = options.screen_path == "-";
+  const machine::PictureFormat screen_format = machine::picture_format_of(options.screen_path);
+  if (screen_format == machine::PictureFormat::Png && !machine::png_is_offered())
+    return Error{fmt::format("--dump-screen '{}': this reprise was built without libpng: give a name that "
+                             "ends in .ppm, or build "
+                             "it with Debian's package libpng-dev.",
+                             options.screen_path),
+                 ErrorKind::Usage};
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
@@ -156,11 +164,12 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     }
   }
   socket.reset();
-  const std::string screen_text = machine->pc().vga().text_screen();
-  if (screen_to_stdout) outputs.out.write(screen_text);
-  if (const auto written = screen.write({&screen_text, 1}); !written)
+  const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
+  const std::string screen_content(shown.begin(), shown.end());
+  if (screen_to_stdout) outputs.out.write(screen_content);
+  if (const auto written = screen.write({&screen_content, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
-                       screen_text.size());
+                       screen_content.size());
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),

@@ -41,7 +41,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log));
   backends.disks = disks.attached();
   TRY(check_disk_places(backends.disks));
-  std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(config.ram_bytes));
+  std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(total_ram_bytes(config)));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
   TRY(machine->pc_.plug_in(config.devices));
   machine->add_sinks();
@@ -72,6 +72,7 @@ RunResult Machine::run(const RunLimits& limits) {
   set_crash_dump(crash_dump, this);
   started_ = HostClock::now();
   host_calls_.open();
+  screen_.begin();
   if (limits.hash_every_retired != 0) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
   }
@@ -80,6 +81,7 @@ RunResult Machine::run(const RunLimits& limits) {
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
   while (!ending) ending = turn(limits);
   host_calls_.close();
+  screen_.end();
   set_crash_dump(nullptr, nullptr);
 
   RunResult result;

@@ -16,6 +16,7 @@
 #include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
+#include "machine/screen/screen_feed.h"
 #include "machine/snapshot/state_stream.h"
 #include "machine/storage/disk_set.h"
 
@@ -87,6 +88,9 @@ class Machine final : private MachineControl {
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
   mmu::Ram& ram() { return *ram_; }
+
+  /// For windows and the like. Machine thread, outside of run(); views themselves as machine/screen/screen_feed.h says.
+  ScreenFeed& screen() { return screen_; }
 
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
@@ -184,6 +188,7 @@ class Machine final : private MachineControl {
   InputStatus input_status_;
   InputSource script_hands_{inbox_, input_status_};
   HostCalls host_calls_{inbox_};
+  ScreenFeed screen_{pc_.vga(), *ram_, pc_.video_ram_offset(), host_calls_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()

@@ -47,7 +47,8 @@ std::string shown(std::string_view line) {
 }  // namespace
 
 std::vector<std::string> Machine::shape() {
-  std::vector<std::string> lines = {fmt::format("memory {}", ram_->bytes()),
+  std::vector<std::string> lines = {fmt::format("memory {}", config_.ram_bytes),
+                                    fmt::format("video memory {}", ram_->bytes() - config_.ram_bytes),
                                     fmt::format("seed {}", config_.seed)};
   for (std::string& line : pc_.shape()) lines.push_back(std::move(line));
   const std::vector<DiskInfo> infos = disks_.info();

@@ -258,6 +258,14 @@ bool PhysMap::write_bytes(u64 phys, std::span<const u8> from) {
   return all_ram;
 }
 
+void PhysMap::write_ram(u64 ram_offset, std::span<const u8> from) {
+  if (tap_ != nullptr) [[unlikely]]
+    tap_->ram_offset_written(ram_offset, from);
+  for (u64 page = ram_offset & kPageMask; page < ram_offset + from.size(); page += kPageBytes)
+    ram_.mark_written(page);
+  std::memcpy(ram_.host() + ram_offset, from.data(), from.size());
+}
+
 u64 PhysMap::read_entry(u64 phys, unsigned bytes) {
   if (const u8* host = ram_host(phys, bytes))
     return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};

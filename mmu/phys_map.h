@@ -25,6 +25,8 @@ class DeviceTap {
   virtual void mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) = 0;
   /// write_bytes() is about to write RAM.
   virtual void ram_written(u64 phys, std::span<const u8> bytes) = 0;
+  /// write_ram() is about to write.
+  virtual void ram_offset_written(u64 ram_offset, std::span<const u8> bytes) = 0;
 };
 
 class PhysMap final : public WalkMemory {
@@ -95,6 +97,8 @@ class PhysMap final : public WalkMemory {
   bool read_bytes(u64 phys, std::span<u8> into);
   /// RAM only: bytes for anything else are dropped, and the result is false.
   bool write_bytes(u64 phys, std::span<const u8> from);
+  /// RAM wherever it is mapped, or not: a device writes memory of its own. The same is said of code pages.
+  void write_ram(u64 ram_offset, std::span<const u8> from);
 
   u64 read_entry(u64 phys, unsigned bytes) override;
   void write_entry(u64 phys, unsigned bytes, u64 value) override;

@@ -8,6 +8,7 @@
 // All methods: the thread that runs the machine.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -48,6 +49,21 @@ class Ram {
     for (u64 group = 0; group < group_epoch_.size(); ++group) {
       if (group_epoch_[group] <= epoch) continue;
       for (u64 page = group * kGroupPages; page < (group + 1) * kGroupPages; ++page)
+        if (page_epoch_[page] > epoch) visit(page);
+    }
+  }
+
+  /// The same in [first_page, end_page).
+  template <class Visit>
+  void for_each_written_since(u64 epoch, u64 first_page, u64 end_page, Visit&& visit) const {
+    for (u64 page = first_page; page < end_page;) {
+      const u64 group = page / kGroupPages;
+      const u64 group_end = std::min((group + 1) * kGroupPages, end_page);
+      if (group_epoch_[group] <= epoch) {
+        page = group_end;
+        continue;
+      }
+      for (; page < group_end; ++page)
         if (page_epoch_[page] > epoch) visit(page);
     }
   }

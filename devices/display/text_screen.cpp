@@ -48,7 +48,6 @@ TextScreen read_text_screen(const VgaRegisters& registers, const VgaMemory& memo
   const u32 scan = registers.double_scanned() ? 2 : 1;
   const u32 row_lines = registers.row_lines() * scan;
   const u32 count = std::max(1u, registers.displayed_lines() / row_lines);
-  const u32 scale = registers.address_scale();
 
   TextScreen screen;
   screen.columns = registers.columns();
@@ -62,7 +61,7 @@ TextScreen read_text_screen(const VgaRegisters& registers, const VgaMemory& memo
     std::size_t used = 0;
     for (u32 column = 0; column < screen.columns; ++column) {
       const u32 address = (row_address + column) & kCounterMask;
-      const u8 glyph = memory.plane_byte(0, address * scale);
+      const u8 glyph = memory.plane_byte(0, registers.plane_address(address, 0));
       text += cp437_utf8(glyph);
       if (text.back() != ' ') used = text.size();
       if (registers.cursor_on() && address == registers.cursor_address()) screen.cursor = {row, column};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "common/bits.h"
 #include "devices/display/text_screen.h"
 
@@ -54,11 +56,45 @@ void set_register(std::array<u8, N>& bank, const u8 (&bits)[N], u8 index, u8 val
 
 }  // namespace
 
-Vga::Vga(const Clock& clock) : clock_(clock), ports_(*this, &Vga::read_port, &Vga::write_port) {
+Vga::Vga(const Clock& clock, VideoRam& memory)
+    : clock_(clock),
+      ports_(*this, &Vga::read_port, &Vga::write_port),
+      dispi_ports_(*this, &Vga::read_dispi_port, &Vga::write_dispi_port),
+      memory_(memory) {
   configure_memory();
 }
 
-void Vga::configure_memory() { memory_.configure(registers_.data_path(), registers_.memory_enabled()); }
+void Vga::configure_memory() {
+  memory_.configure(registers_.data_path(), registers_.banked_path(), registers_.memory_enabled());
+}
+
+u32 Vga::read_dispi_port(u16 offset, Width) {
+  DispiRegisters& dispi = registers_.dispi;
+  return offset == 0 ? dispi.index : dispi.read(memory_.bytes().size());
+}
+
+void Vga::write_dispi_port(u16 offset, Width, u32 value) {
+  DispiRegisters& dispi = registers_.dispi;
+  if (offset == 0) {
+    dispi.index = static_cast<u16>(value);
+    return;
+  }
+  if (dispi.write(static_cast<u16>(value), memory_.bytes().size())) memory_.clear(dispi.picture_bytes());
+  configure_memory();
+}
+
+u16 Vga::read_dispi(u16 index) {
+  const u16 selected = std::exchange(registers_.dispi.index, index);
+  const u32 value = read_dispi_port(1, Width::Word);
+  registers_.dispi.index = selected;
+  return static_cast<u16>(value);
+}
+
+void Vga::write_dispi(u16 index, u16 value) {
+  const u16 selected = std::exchange(registers_.dispi.index, index);
+  write_dispi_port(1, Width::Word, value);
+  registers_.dispi.index = selected;
+}
 
 u32 Vga::read_port(u16 offset, Width) {
   const unsigned crtc = registers_.color_addresses() ? kColorCrtc : kMonochromeCrtc;
@@ -162,7 +198,8 @@ u8 Vga::read_dac() {
 }
 
 void Vga::write_dac(u8 value) {
-  registers_.dac[3u * registers_.dac_index + registers_.dac_component] = value & 0x3f;
+  registers_.dac[3u * registers_.dac_index + registers_.dac_component] =
+      registers_.dispi.eight_bit_dac() ? value : value & 0x3f;
   next_dac_component();
 }
 
@@ -185,7 +222,7 @@ void Vga::mmio_write(u64 offset, Width width, u64 value) {
 
 void Vga::enter_text_mode() {
   set_bios_mode_3(registers_);
-  memory_.clear();
+  memory_.clear(VgaMemory::kPlanes * VgaMemory::kPlaneBytes);
   for (u32 address = 0; address < 0x8000; address += 2) {
     memory_.set_plane_byte(0, address, ' ');
     memory_.set_plane_byte(1, address, 0x07);
@@ -195,16 +232,16 @@ void Vga::enter_text_mode() {
 
 std::string Vga::text_screen() const { return describe_screen(registers_, memory_); }
 
-void Vga::reset(ResetKind kind) {
+/// Memory keeps what it holds; at power-on that is nothing, because all RAM is zero.
+void Vga::reset(ResetKind) {
   registers_ = {};
   memory_.reset_latches();
-  if (kind == ResetKind::PowerOn) memory_.clear();
   configure_memory();
 }
 
 void Vga::serialize(Archive& archive) {
   archive.tag("vga");
-  registers_.serialize(archive);
+  registers_.serialize(archive, memory_.bytes().size());
   memory_.serialize(archive);
   if (archive.loading()) configure_memory();
 }
@@ -221,6 +258,10 @@ std::string Vga::debug_dump() const {
   text += fmt::format("crtc={}\n", bank(registers_.crtc));
   text += fmt::format("gc={}\n", bank(registers_.graphics));
   text += fmt::format("attr={} index={:02x}\n", bank(registers_.attribute), registers_.attribute_index);
+  const DispiRegisters& dispi = registers_.dispi;
+  text += fmt::format("dispi enable={:02x} {}x{}x{} in {}x{} from {},{} bank={}\n", dispi.enable, dispi.xres,
+                      dispi.yres, dispi.bpp, dispi.virtual_width, dispi.virtual_height, dispi.x_offset,
+                      dispi.y_offset, dispi.bank);
   return text;
 }
 

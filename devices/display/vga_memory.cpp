@@ -45,13 +45,20 @@ constexpr u32 apply_function(unsigned function, u32 data, u32 latches) {
 
 }  // namespace
 
-void VgaMemory::configure(const VgaDataPath& path, bool enabled) {
+void VgaMemory::configure(const VgaDataPath& path, const VgaBankedPath& banked, bool enabled) {
   struct Window {
     u32 begin, bytes;
   };
   static constexpr Window kWindows[] = {{0, 0x20000}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
   path_ = path;
-  const Window window = kWindows[path.miscellaneous >> kMemoryMapShift & 3];
+  banked_ = banked;
+  Window window = kWindows[path.miscellaneous >> kMemoryMapShift & 3];
+  if (banked.kind != VgaBankedPath::Kind::None) {
+    window = kWindows[1];
+    path_.memory_mode = kSequential;
+    path_.miscellaneous &= static_cast<u8>(~kChainOddEven);
+    path_.mode &= static_cast<u8>(~kReadOddEven);
+  }
   window_begin_ = window.begin;
   window_bytes_ = enabled ? window.bytes : 0;
   plain_ = (path.mode & kWriteMode) == 0 && path.enable_set_reset == 0 && path.data_rotate == 0 &&
@@ -64,6 +71,10 @@ bool VgaMemory::decode(u32 range_offset, u32& window_offset) const {
 }
 
 u32 VgaMemory::address_of(u32 window_offset) const {
+  if (banked_.kind == VgaBankedPath::Kind::Planar) {
+    const u32 plane_bytes = static_cast<u32>(ram_.bytes().size() / kPlanes);
+    return (banked_.bank * kPlaneBytes + window_offset) % plane_bytes;
+  }
   u32 address = window_offset % kPlaneBytes;
   if (path_.memory_mode & kChain4) return address & ~3u;
   if (path_.miscellaneous & kChainOddEven) return (address & ~1u) | (window_offset >> 16 & 1);
@@ -78,18 +89,22 @@ u32 VgaMemory::written_planes(u32 window_offset) const {
 }
 
 u32 VgaMemory::planes_at(u32 address) const {
-  const u8* from = &bytes_[address * kPlanes];
-  return from[0] | u32{from[1]} << 8 | u32{from[2]} << 16 | u32{from[3]} << 24;
+  return read_unaligned<u32>(&ram_.bytes()[u64{address} * kPlanes]);
 }
 
 void VgaMemory::write_planes(u32 address, u32 planes, u32 data) {
-  for (u32 plane = 0; plane < kPlanes; ++plane)
-    if (bit(planes, plane)) bytes_[address * kPlanes + plane] = static_cast<u8>(data >> (8 * plane));
+  const u32 mask = expand(static_cast<u8>(planes));
+  if (mask == 0) return;
+  u8 bytes[kPlanes];
+  write_unaligned<u32>(bytes, (planes_at(address) & ~mask) | (data & mask));
+  ram_.write(u64{address} * kPlanes, bytes);
 }
 
 u8 VgaMemory::read(u32 range_offset) {
   u32 window_offset;
   if (!decode(range_offset, window_offset)) return 0xff;
+  if (banked_.kind == VgaBankedPath::Kind::Packed)
+    return ram_.bytes()[u64{banked_.bank} * kPlaneBytes + window_offset];
   latches_ = planes_at(address_of(window_offset));
   if (path_.mode & kReadCompare) {
     const u32 differences = (latches_ ^ expand(path_.color_compare)) & expand(path_.color_dont_care);
@@ -106,6 +121,8 @@ u8 VgaMemory::read(u32 range_offset) {
 void VgaMemory::write(u32 range_offset, u8 value) {
   u32 window_offset;
   if (!decode(range_offset, window_offset)) return;
+  if (banked_.kind == VgaBankedPath::Kind::Packed)
+    return ram_.write(u64{banked_.bank} * kPlaneBytes + window_offset, {&value, 1});
   write_planes(address_of(window_offset), written_planes(window_offset),
                plain_ ? replicate(value) : combine(value));
 }
@@ -131,11 +148,15 @@ u32 VgaMemory::combine(u8 value) const {
   return (apply_function(path_.data_rotate >> 3 & 3, data, latches_) & bits) | (latches_ & ~bits);
 }
 
-void VgaMemory::clear() { std::fill(bytes_.begin(), bytes_.end(), u8{0}); }
-
-void VgaMemory::serialize(Archive& archive) {
-  archive.raw(bytes_.data(), bytes_.size());
-  archive.value(latches_);
+void VgaMemory::clear(u64 bytes) {
+  static constexpr std::array<u8, kPageBytes> kZeros{};
+  for (u64 at = 0; at < bytes; at += kPageBytes) {
+    const std::span<const u8> zeros = std::span(kZeros).first(std::min(bytes - at, kPageBytes));
+    // What is zero stays untouched: nothing has to be hashed or saved again.
+    if (!std::ranges::equal(ram_.bytes().subspan(at, zeros.size()), zeros)) ram_.write(at, zeros);
+  }
 }
+
+void VgaMemory::serialize(Archive& archive) { archive.value(latches_); }
 
 }  // namespace reprise::devices

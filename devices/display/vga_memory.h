@@ -5,15 +5,18 @@
 //     read:   planes -> latches -> read mode 0: one plane | read mode 1: color compare
 //     write:  byte -> rotate -> set/reset -> ALU with latches -> bit mask -> map mask -> planes
 //
+// The planes are the first 256 KiB of the card's memory, interleaved: plane p of address a at 4a + p. While DISPI shows
+// packed pixels, the window shows 64 KiB of the memory as it is; its planar pictures may be larger than 64 KiB a plane.
+//
 // Undefined: address bit 0 of odd/even addressing becomes 0 (A16 in the 128 KiB window), whatever the page
 // bit of the miscellaneous output register says; memory is 256 KiB whatever "extended memory" says.
 #pragma once
 
-#include <span>
-#include <vector>
+#include <array>
 
 #include "common/archive.h"
 #include "common/types.h"
+#include "devices/display/video_ram.h"
 
 namespace reprise::devices {
 
@@ -32,6 +35,13 @@ struct VgaDataPath {
   u8 bit_mask = 0;          // GR8
 };
 
+/// What DISPI makes of the window while it is enabled.
+struct VgaBankedPath {
+  enum class Kind : u8 { None, Planar, Packed };
+  Kind kind = Kind::None;
+  u32 bank = 0;  // of 64 KiB: of packed pixels, or of each plane
+};
+
 class VgaMemory {
  public:
   static constexpr u32 kPlanes = 4;
@@ -39,22 +49,27 @@ class VgaMemory {
   /// Of the address range A0000h-BFFFFh.
   static constexpr u32 kRangeBytes = 0x20000;
 
-  VgaMemory() : bytes_(kPlanes * kPlaneBytes) {}
+  /// `ram` outlives this and has kPlanes * kPlaneBytes at least.
+  explicit VgaMemory(VideoRam& ram) : ram_(ram) {}
 
   /// Takes over new register values. `enabled`: the processor may reach the memory at all.
-  void configure(const VgaDataPath& path, bool enabled);
+  void configure(const VgaDataPath& path, const VgaBankedPath& banked, bool enabled);
 
   /// One byte; `range_offset` is relative to A0000h. Outside the window the memory does not answer: all ones.
   u8 read(u32 range_offset);
   void write(u32 range_offset, u8 value);
 
   /// What the CRT controller sees: a byte of one plane, `address` modulo its size.
-  u8 plane_byte(u32 plane, u32 address) const { return bytes_[(address % kPlaneBytes) * kPlanes + plane]; }
-  void set_plane_byte(u32 plane, u32 address, u8 value) {
-    bytes_[(address % kPlaneBytes) * kPlanes + plane] = value;
+  u8 plane_byte(u32 plane, u32 address) const {
+    return ram_.bytes()[(address % kPlaneBytes) * kPlanes + plane];
   }
-  void clear();
+  void set_plane_byte(u32 plane, u32 address, u8 value) {
+    ram_.write((address % kPlaneBytes) * kPlanes + plane, {&value, 1});
+  }
+  /// Sets the first `bytes` bytes to zero.
+  void clear(u64 bytes);
   void reset_latches() { latches_ = 0; }
+  std::span<const u8> bytes() const { return ram_.bytes(); }
 
   void serialize(Archive& archive);
 
@@ -69,10 +84,11 @@ class VgaMemory {
   /// What the data path makes of a byte.
   u32 combine(u8 value) const;
 
-  std::vector<u8> bytes_;  // plane p of address a at 4a + p
+  VideoRam& ram_;
   u32 latches_ = 0;
 
   VgaDataPath path_;
+  VgaBankedPath banked_;
   u32 window_begin_ = 0;  // in the range
   u32 window_bytes_ = 0;  // 0: the memory does not answer
   bool plain_ = false;    // writes store the byte as it is

@@ -8,7 +8,7 @@
 
 namespace reprise::devices {
 
-void VgaRegisters::serialize(Archive& archive) {
+void VgaRegisters::serialize(Archive& archive, u64 memory_bytes) {
   archive.value(misc_output);
   archive.value(feature_control);
   archive.value(subsystem_enable);
@@ -26,6 +26,7 @@ void VgaRegisters::serialize(Archive& archive) {
   archive.value(dac_component);
   archive.value(dac_reading);
   archive.value(dac);
+  dispi.serialize(archive, memory_bytes);
   dac_component %= 3;
 }
 
@@ -45,6 +46,12 @@ VgaDataPath VgaRegisters::data_path() const {
   };
 }
 
+VgaBankedPath VgaRegisters::banked_path() const {
+  using Kind = VgaBankedPath::Kind;
+  if (!dispi.enabled()) return {};
+  return {dispi.planar() ? Kind::Planar : Kind::Packed, dispi.bank};
+}
+
 // CR7 holds bits 8 and 9 of the vertical counts.
 u32 VgaRegisters::displayed_lines() const {
   const u32 overflow = crtc[0x07];
@@ -55,12 +62,30 @@ u32 VgaRegisters::line_compare() const {
   return crtc[0x18] | (crtc[0x07] & 0x10u) << 4 | (crtc[0x09] & 0x40u) << 3;
 }
 
-u32 VgaRegisters::address_scale() const {
-  if (crtc[0x14] & 0x40) return 4;
-  return crtc[0x17] & 0x40 ? 1 : 2;
+u32 VgaRegisters::frame_lines() const {
+  const u32 overflow = crtc[0x07];
+  return (crtc[0x06] | (overflow & 0x01) << 8 | (overflow & 0x20) << 4) + 2u;
+}
+
+// "CRT Controller Registers", CR14 and CR17.
+u32 VgaRegisters::plane_address(u32 count, u32 row_scan) const {
+  constexpr u32 kMask = VgaMemory::kPlaneBytes - 1;
+  const u32 mode = crtc[0x17];
+  u32 address = count & kMask;
+  if (crtc[0x14] & 0x40) {
+    address = (address << 2 & kMask) | address >> 14;
+  } else if (!(mode & 0x40)) {
+    const u32 top = mode & 0x20 ? 15 : 13;
+    address = (address << 1 & kMask) | (address >> top & 1);
+  }
+  // Bits of the row scan counter take the place of address bits 13 and 14.
+  if (!(mode & 0x01)) address = (address & ~0x2000u) | (row_scan & 1) << 13;
+  if (!(mode & 0x02)) address = (address & ~0x4000u) | (row_scan >> 1 & 1) << 14;
+  return address;
 }
 
 std::string VgaRegisters::mode_name() const {
+  if (dispi.enabled()) return fmt::format("{}x{} graphics, {} bits", dispi.xres, dispi.yres, dispi.bpp);
   if (!graphics_mode()) {
     const u32 lines = displayed_lines() / (double_scanned() ? 2 : 1);
     return fmt::format("{}x{} text", columns(), std::max(1u, lines / row_lines()));
@@ -77,12 +102,21 @@ std::string VgaRegisters::mode_name() const {
 }
 
 VgaBeam vga_beam(const VgaRegisters& registers, u64 now_ns) {
+  VgaBeam beam;
+  if (registers.dispi.enabled()) {
+    // 60 frames a second, of which the last twentieth is the retrace.
+    constexpr u64 kFrameNs = 1'000'000'000 / 60;
+    beam.frame = now_ns / kFrameNs;
+    beam.display = now_ns % kFrameNs < kFrameNs / 20 * 19;
+    beam.vertical_retrace = !beam.display;
+    return beam;
+  }
   constexpr u64 kDotClocksHz[] = {25'175'000, 28'322'000};
   const auto& crtc = registers.crtc;
-  const u64 dot_hz = kDotClocksHz[registers.misc_output >> 2 & 1] / (registers.sequencer[1] & 0x08 ? 2 : 1);
+  const u64 dot_hz = kDotClocksHz[registers.misc_output >> 2 & 1] / (registers.half_dot_clock() ? 2 : 1);
   const u32 overflow = crtc[0x07];
   const u64 line_characters = crtc[0x00] + 5u;
-  const u64 frame_lines = (crtc[0x06] | (overflow & 0x01) << 8 | (overflow & 0x20) << 4) + 2u;
+  const u64 frame_lines = registers.frame_lines();
 
   const u64 characters =
       static_cast<u64>(u128{now_ns} * dot_hz / 1'000'000'000) / registers.dots_per_character();
@@ -92,7 +126,7 @@ VgaBeam vga_beam(const VgaRegisters& registers, u64 now_ns) {
   const u64 retrace_begin = crtc[0x10] | (overflow & 0x04) << 6 | (overflow & 0x80) << 2;
   // CR11 bits 3:0 are those of the first line after the retrace.
   const u64 retrace_lines = (crtc[0x11] - retrace_begin) & 0xf;
-  VgaBeam beam;
+  beam.frame = characters / line_characters / frame_lines;
   beam.display = column < registers.columns() && line < registers.displayed_lines();
   beam.vertical_retrace =
       line >= retrace_begin && line - retrace_begin < (retrace_lines ? retrace_lines : 16);

@@ -7,6 +7,7 @@
 
 #include "common/archive.h"
 #include "common/types.h"
+#include "devices/display/dispi.h"
 #include "devices/display/vga_memory.h"
 
 namespace reprise::devices {
@@ -30,19 +31,27 @@ struct VgaRegisters {
   u8 dac_index = 0;
   u8 dac_component = 0;  // 0 red, 1 green, 2 blue
   bool dac_reading = false;
-  std::array<u8, 3 * 256> dac{};  // red, green, blue; 6 bits each
+  std::array<u8, 3 * 256> dac{};  // red, green, blue; 6 bits each, 8 if DISPI says so
 
-  void serialize(Archive& archive);
+  DispiRegisters dispi;
+
+  bool operator==(const VgaRegisters&) const = default;
+  /// `memory_bytes`: the card's.
+  void serialize(Archive& archive, u64 memory_bytes);
 
   // --- What follows from them ---
   bool color_addresses() const { return (misc_output & 0x01) != 0; }  // CRTC at 3D4h, else 3B4h
   bool memory_enabled() const { return (misc_output & 0x02) != 0; }
   VgaDataPath data_path() const;
+  VgaBankedPath banked_path() const;
 
-  bool graphics_mode() const { return (graphics[6] & 1) != 0; }
+  /// Characters do not come from a font.
+  bool graphics_mode() const { return dispi.enabled() || (graphics[6] & 1) != 0; }
   /// Sequencer and attribute controller let a picture through.
   bool screen_on() const { return !(sequencer[1] & 0x20) && (attribute_index & 0x20); }
   u32 dots_per_character() const { return sequencer[1] & 1 ? 8 : 9; }
+  /// Each dot lasts two clocks: modes of 40 columns.
+  bool half_dot_clock() const { return (sequencer[1] & 0x08) != 0; }
   u32 columns() const { return crtc[0x01] + 1u; }
   /// Scan lines per character row; 1 to 32.
   u32 row_lines() const { return (crtc[0x09] & 0x1fu) + 1; }
@@ -56,15 +65,17 @@ struct VgaRegisters {
   bool cursor_on() const { return !(crtc[0x0a] & 0x20) && (crtc[0x0a] & 0x1f) <= (crtc[0x0b] & 0x1f); }
   /// From one row to the next, as the CRT controller counts addresses.
   u32 row_pitch() const { return 2u * crtc[0x13]; }
-  /// The factor from the CRT controller's count to plane addresses: byte, word or doubleword addressing.
-  u32 address_scale() const;
+  u32 frame_lines() const;
+  /// Where the CRT controller's count `count` finds its byte in each plane, in scan line `row_scan` of its row.
+  u32 plane_address(u32 count, u32 row_scan) const;
 
-  /// "80x25 text", "640x480 graphics, 16 colors" and the like.
+  /// "80x25 text", "640x480 graphics, 16 colors", "1024x768 graphics, 32 bits" and the like.
   std::string mode_name() const;
 };
 
 /// Where the beam is.
 struct VgaBeam {
+  u64 frame = 0;         // since power-on
   bool display = false;  // inside the picture
   bool vertical_retrace = false;
 };

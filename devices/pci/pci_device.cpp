@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "common/bits.h"
 
 namespace reprise::devices {
@@ -10,6 +13,8 @@ namespace {
 constexpr u8 kMultiFunction = 0x80;
 // 6.2.5.1.
 constexpr u32 kBarIo = 1;
+constexpr u32 kBarPrefetchable = 8;
+constexpr u32 kRomEnable = 1;
 constexpr u16 kStatusErrors = 0xf900;  // PCI 2.2 6.2.3: cleared by writing 1
 
 }  // namespace
@@ -63,6 +68,20 @@ void PciFunction::define_memory_bar(unsigned index, u64 bytes, MmioHandler& memo
   writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
 }
 
+void PciFunction::define_ram_bar(unsigned index, const VideoRam& ram) {
+  const u64 bytes = ram.bytes().size();
+  bars_.at(index) = {.space = PciBar::Space::Memory32, .bytes = bytes, .ram = &ram};
+  define32(pci::kBar0 + 4 * index, kBarPrefetchable, ~(static_cast<u32>(bytes) - 1) & ~15u);
+  writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
+}
+
+void PciFunction::define_rom(std::vector<u8> content) {
+  rom_ = std::move(content);
+  rom_.resize(std::bit_ceil(std::max<u64>(rom_.size(), kPageBytes)));
+  bars_[pci::kRomBar] = {.space = PciBar::Space::Rom32, .bytes = rom_.size(), .rom = rom_};
+  define32(pci::kRomAddress, 0, ~(static_cast<u32>(rom_.size()) - 1) | kRomEnable);
+}
+
 u8 PciFunction::add_capability(u8 id, unsigned body_bytes) {
   const u8 offset = next_capability_;
   define8(offset, id);
@@ -76,7 +95,7 @@ u8 PciFunction::add_capability(u8 id, unsigned body_bytes) {
 
 std::optional<u64> PciFunction::bar_base(unsigned index) const {
   const PciBar& bar = bars_.at(index);
-  const unsigned offset = pci::kBar0 + 4 * index;
+  const unsigned offset = index == pci::kRomBar ? pci::kRomAddress : pci::kBar0 + 4 * index;
   const u32 low = u32{word(offset)} | u32{word(offset + 2)} << 16;
   u64 base = 0;
   u64 limit = u64{1} << 32;
@@ -90,6 +109,10 @@ std::optional<u64> PciFunction::bar_base(unsigned index) const {
     case PciBar::Space::Memory32:
       if (!(word(pci::kCommand) & pci::kCommandMemory)) return std::nullopt;
       base = low & ~15u;
+      break;
+    case PciBar::Space::Rom32:
+      if (!(word(pci::kCommand) & pci::kCommandMemory) || !(low & kRomEnable)) return std::nullopt;
+      base = low & ~0x7ffu;
       break;
   }
   if (base == 0 || base >= limit || bar.bytes > limit - base) return std::nullopt;

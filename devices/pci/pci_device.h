@@ -1,12 +1,13 @@
 // PciFunction: one PCI function's type 0 configuration space, as bytes with write masks. PCI 2.2, chapter 6.
-// Missing: expansion ROMs.
 #pragma once
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "common/ports.h"
 #include "devices/device.h"
+#include "devices/display/video_ram.h"
 
 namespace reprise::devices {
 
@@ -32,14 +33,16 @@ struct PciIdentity {
   u16 subsystem = 0;
 };
 
-/// One base address register and what answers behind it. PCI 2.2, 6.2.5.1.
+/// One base address register and what answers behind it: a handler, RAM or ROM. PCI 2.2, 6.2.5.1 and 6.2.5.2.
 struct PciBar {
-  enum class Space : u8 { None, Io, Memory32 };
+  enum class Space : u8 { None, Io, Memory32, Rom32 };
   Space space = Space::None;
   u64 bytes = 0;                  // a power of two
   PioHandler* ports = nullptr;    // Io
   Width widest = Width::Byte;     // Io: as PioRange
-  MmioHandler* memory = nullptr;  // Memory
+  MmioHandler* memory = nullptr;  // Memory32: it, or RAM
+  const VideoRam* ram = nullptr;
+  std::span<u8> rom = {};  // Rom32
 };
 
 /// Registers that every function has. PCI 2.2 figure 6-1.
@@ -54,6 +57,7 @@ inline constexpr u8 kHeaderType = 0x0e;
 inline constexpr u8 kBar0 = 0x10;
 inline constexpr u8 kSubsystemVendorId = 0x2c;
 inline constexpr u8 kSubsystemId = 0x2e;
+inline constexpr u8 kRomAddress = 0x30;
 inline constexpr u8 kCapabilities = 0x34;
 inline constexpr u8 kInterruptLine = 0x3c;
 inline constexpr u8 kInterruptPin = 0x3d;
@@ -65,6 +69,7 @@ inline constexpr u16 kCommandInterruptDisable = 1u << 10;
 inline constexpr u16 kStatusInterrupt = 1u << 3;
 inline constexpr u16 kStatusCapabilities = 1u << 4;
 inline constexpr unsigned kBars = 6;
+inline constexpr unsigned kRomBar = kBars;  // the expansion ROM's address, as one more base address register
 }  // namespace pci
 
 class PciFunction : public Device {
@@ -79,7 +84,7 @@ class PciFunction : public Device {
   /// What the bytes hold, without any effect of a read.
   u32 config_peek(u8 offset, Width width) const;
 
-  /// The second half of a 64-bit register has space None.
+  /// `index` is kRomBar at most. The second half of a 64-bit register has space None.
   const PciBar& bar(unsigned index) const { return bars_.at(index); }
   /// Where register `index` makes its handler answer: nothing while the command register disables its space
   /// or the register is in the middle of being sized or set.
@@ -107,6 +112,10 @@ class PciFunction : public Device {
   /// the guest says (PciConfigListener); it outlives the function.
   void define_io_bar(unsigned index, u32 bytes, PioHandler& ports, Width widest);
   void define_memory_bar(unsigned index, u64 bytes, MmioHandler& memory);
+  /// The same for RAM, prefetchable.
+  void define_ram_bar(unsigned index, const VideoRam& ram);
+  /// The expansion ROM; it is made a power of two in size. At any time before the guest runs.
+  void define_rom(std::vector<u8> content);
   /// Puts a capability of `id` with `body_bytes` bytes behind its two-byte header at the end of the list;
   /// returns the offset of the header. The caller defines the body.
   u8 add_capability(u8 id, unsigned body_bytes);
@@ -120,7 +129,8 @@ class PciFunction : public Device {
 
  private:
   static constexpr unsigned kBytes = 256;
-  std::array<PciBar, pci::kBars> bars_{};
+  std::array<PciBar, pci::kBars + 1> bars_{};
+  std::vector<u8> rom_;
   u8 last_capability_link_ = pci::kCapabilities;
   u8 next_capability_ = 0x40;
   std::array<u8, kBytes> config_{};

@@ -9,6 +9,7 @@
 #include "frontend/options/want.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/display_row.h"
 
 namespace reprise::frontend {
 namespace {
@@ -59,6 +60,8 @@ DeviceConfig* find_device(RunDraft& draft, std::string_view driver) {
 }
 
 void check_devices(RunDraft& draft) {
+  if (draft.display_width != 0)
+    machine::prefer_display_size(draft.options.config.devices, {draft.display_width, draft.display_height});
   if (!draft.watchdog_action.empty()) {
     DeviceConfig* watchdog = find_device(draft, "i6300esb");
     if (watchdog == nullptr) throw BadValue{"--watchdog-action needs a watchdog: add --device i6300esb"};

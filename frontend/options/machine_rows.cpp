@@ -9,6 +9,7 @@
 #include "frontend/options/want.h"
 #include "machine/board/engine_factory.h"
 #include "machine/plug/device_registry.h"
+#include "machine/plug/display_row.h"
 
 namespace reprise::frontend {
 namespace {
@@ -48,6 +49,24 @@ void add_device(RunDraft& draft, const Given& given) {
   } else {
     draft.options.config.devices.push_back(want(machine::parse_device(given.name, given.value)));
   }
+}
+
+/// Which card it is for is known when all options have been taken.
+void set_display_size(RunDraft& draft, const Given& given) {
+  const std::size_t x = given.value.find('x');
+  const auto number = [&](std::string_view text) -> u32 {
+    const std::optional<u64> value = parse_number(text);
+    if (!value || *value > 1'000'000)
+      throw BadValue{fmt::format("{} '{}' is no size such as 1024x768", given.name, given.value)};
+    return static_cast<u32>(*value);
+  };
+  const std::string_view text = given.value;
+  const auto width = number(text.substr(0, x));
+  const auto height = number(x == text.npos ? "" : text.substr(x + 1));
+  if (const std::string why = machine::why_not_display_size({width, height}); !why.empty())
+    throw BadValue{fmt::format("{} {}: {}", given.name, given.value, why)};
+  draft.display_width = width;
+  draft.display_height = height;
 }
 
 /// Which device it is for is known when all options have been taken.
@@ -102,10 +121,16 @@ constexpr RunOption kMachineRows[] = {
      .help = "adds a device",
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
-              "isa-debug-exit pc-testdev",
+              "isa-debug-exit pc-testdev VGA",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .set = add_device},
+    {.name = "--display-size",
+     .value = "WxH",
+     .help = "pixels that the guest's monitor asks for (default 1280x800)",
+     .more = "What it says of itself (EDID), which systems with a driver for the card follow; firmware, too.",
+     .words = "1024x768 1280x800 1920x1080",
+     .set = set_display_size},
     {.name = "--watchdog-action",
      .value = "ACTION",
      .shown = Shown::SameLine,

@@ -69,7 +69,8 @@ constexpr RunOption kReportRows[] = {
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
     {.name = "--dump-screen",
      .value = "FILE",
-     .help = "at the end: the VGA's text screen (- for standard output)",
+     .help =
+         "at the end: the screen; FILE.png and FILE.ppm are pictures, others text (- for standard output)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
     {.name = "--log",
      .value = "SPEC",

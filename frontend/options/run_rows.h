@@ -18,7 +18,9 @@ struct RunDraft {
   std::set<std::string_view> given;  // names of the options that were
   unsigned serial_ports = 0;         // --serial so far
   std::string watchdog_action;       // of the i6300esb; empty: as it says itself
-  std::string answer;                // not empty: the command asks for this text and nothing else
+  u32 display_width = 0;             // of --display-size; 0: as the VGA says itself
+  u32 display_height = 0;
+  std::string answer;  // not empty: the command asks for this text and nothing else
 
   bool has(std::string_view name) const { return given.contains(name); }
 };

@@ -12,6 +12,7 @@
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
 #include "machine/plug/device_config.h"
+#include "machine/plug/display_row.h"
 
 namespace reprise::machine {
 
@@ -34,6 +35,11 @@ struct MachineConfig {
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   bool reboot = true;              // RESET starts firmware again; else it ends the run
 };
+
+/// Of the block that holds the guest's RAM and, behind it, video memory.
+inline u64 total_ram_bytes(const MachineConfig& config) {
+  return config.ram_bytes + vga_properties(config.devices).memory_bytes;
+}
 
 /// End: a panic ends the run. Wait: the guest stands still, for somebody who looks. Continue: as if nothing had happened.
 enum class OnPanic : u8 { End, Wait, Continue };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "machine/plug/display_row.h"
 #include "machine/plug/seeds.h"
 
 namespace reprise::machine {
@@ -17,8 +18,9 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       log_(log),
       trace_ports_(log.enabled("pio", LogLevel::Trace)),
       trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
-      memory_(ram.bytes()),
+      memory_(ram.bytes() - vga_properties(config.devices).memory_bytes),
       phys_map_(ram),
+      video_ram_(phys_map_, code_pages_, vga_properties(config.devices).memory_bytes),
       engines_(config, code_pages_, control),
       processors_(config.cpu.topology.count(), config.schedule),
       scheduler_(processors_, [this] { processors_.request_stop(); }),
@@ -60,21 +62,19 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       dma_(*this),
       debug_port_(debug_log_),
       pvpanic_(control),
-      vga_(scheduler_),
       fw_cfg_(*this),
       smram_window_(phys_map_, code_pages_),
       pci_config_(*this, reset_control_),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
       isa_bridge_(pirq_to_isa_),
+      vga_card_(scheduler_, video_ram_, vga_properties(config.devices).preferred),
       drives_(place_drives(backends.disks)),
       ide_(scheduler_, {irq_router_.isa_source(kIrqIde[0]), irq_router_.isa_source(kIrqIde[1])}, *this,
            ide_units(drives_)),
-      pci_windows_(ports_, {.map =
-                                [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
-                                  constexpr int kAboveRam = 1;
-                                  return map_mmio(name, phys, bytes, handler, kAboveRam);
-                                },
-                            .unmap = [this](const std::string& name) { phys_map_.remove(name); }}),
+      pci_windows_(ports_,
+                   {.map = [this](const std::string& name, u64 phys,
+                                  const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
+                    .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
       services_(board_services(config, backends)) {
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
@@ -127,7 +127,6 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   part(debug_port_);
   part(pvpanic_);
   part(smbus_);
-  part(vga_);
   part(fw_cfg_);
   if (variables_) part(*variables_);
   for (const auto& card : isa_cards_) part(*card);
@@ -135,6 +134,7 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   part(host_bridge_);
   part(isa_bridge_);
   part(piix4_pm_);
+  part(vga_card_);
   part(ide_);
   for (const auto& card : cards_) part(*card);
 }

@@ -22,7 +22,7 @@
 #include "common/log.h"
 #include "cpu/core/cpu.h"
 #include "devices/bus.h"
-#include "devices/display/vga.h"
+#include "devices/display/vga_card.h"
 #include "devices/dma/dma8237.h"
 #include "devices/firmware/fw_cfg.h"
 #include "devices/floppy/floppy_controller.h"
@@ -46,6 +46,7 @@
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
+#include "machine/board/board_video_ram.h"
 #include "machine/board/config.h"
 #include "machine/board/debug_log.h"
 #include "machine/board/input_router.h"
@@ -89,6 +90,7 @@ struct PcCounters {
 /// Thread: the one that runs the machine.
 class Pc final : public BoardBus, public DmaPort, public MsiSink, private devices::PciConfigListener {
  public:
+  /// `ram` has as many bytes as total_ram_bytes() says, or fewer: then the guest's own memory is smaller.
   Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineControl& control,
      const Log& log);
   ~Pc() override;
@@ -158,7 +160,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   const Engines& engines() const { return engines_; }
   const PcCounters& counters() const { return counters_; }
   const devices::PioBus& ports() const { return ports_; }
-  const devices::Vga& vga() const { return vga_; }
+  const devices::Vga& vga() const { return vga_card_.vga(); }
+  /// The graphics card's memory: an offset in RAM.
+  u64 video_ram_offset() const { return video_ram_.ram_offset(); }
   const devices::ConfigMechanism1& pci_config() const { return pci_config_; }
   const IrqRouter& irq_router() const { return irq_router_; }
   /// Every device, in the order of their serialization.
@@ -197,6 +201,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void map_memory();
   /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
+  /// What a PCI function has at `phys`. False when the place is taken.
+  bool map_pci_memory(const std::string& name, u64 phys, const devices::PciBar& bar);
+  void unmap_pci_memory(const std::string& name);
   /// After a change of the memory map: no translation of before may be used.
   void memory_map_changed();
   void arrange_smram();
@@ -273,6 +280,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
+  BoardVideoRam video_ram_;
   Engines engines_;
   devices::PioBus ports_;
   Processors processors_;
@@ -314,7 +322,6 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::DebugPort debug_port_;
   devices::Pvpanic pvpanic_;
   devices::SmbusHost smbus_;
-  devices::Vga vga_;
   devices::FwCfg fw_cfg_;
   SmramWindow smram_window_;
   std::optional<RomShadow> rom_shadow_;       // with firmware
@@ -328,6 +335,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Wire pirq_to_isa_;
   devices::IsaBridge isa_bridge_;
   devices::Piix4Pm piix4_pm_;
+  devices::VgaCard vga_card_;
   std::vector<Drive> drives_;
   devices::ide::IdeController ide_;
   PciWindows pci_windows_;

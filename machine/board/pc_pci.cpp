@@ -12,6 +12,24 @@ void Pc::map_pci() {
   attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
   attach_pci(kPciDeviceSouthBridge, 1, ide_);
   attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
+  attach_pci(kPciDeviceGraphics, 0, vga_card_);
+}
+
+bool Pc::map_pci_memory(const std::string& name, u64 phys, const devices::PciBar& bar) {
+  constexpr int kAboveRam = 1;
+  if (bar.memory != nullptr) return map_mmio(name, phys, bar.bytes, *bar.memory, kAboveRam);
+  // What lay there may have been code, and what lies there now may be.
+  code_pages_.written(phys, bar.bytes);
+  if (bar.ram == nullptr) return phys_map_.add_rom(name, phys, bar.bytes, bar.rom.data(), kAboveRam).ok();
+  const u64 ram_offset = static_cast<u64>(bar.ram->bytes().data() - phys_map_.ram().host());
+  return phys_map_.add_ram(name, phys, bar.bytes, ram_offset, kAboveRam).ok();
+}
+
+void Pc::unmap_pci_memory(const std::string& name) {
+  for (const mmu::PhysMap::Range& range : phys_map_.ranges())
+    if (range.name == name && range.kind != mmu::PhysMap::Kind::Mmio)
+      code_pages_.written(range.first_phys, range.last_phys - range.first_phys + 1);
+  phys_map_.remove(name);
 }
 
 void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function) {
@@ -29,7 +47,8 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
                          change.touches(Piix4Pm::kDevActB, 4) || change.touches(Piix4Pm::kSmbusBase, 4) ||
                          change.touches(Piix4Pm::kSmbusConfig, 1));
   const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
-  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) || change.touches(pci::kBar0, 4 * pci::kBars))
+  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) ||
+      change.touches(pci::kBar0, 4 * pci::kBars) || change.touches(pci::kRomAddress, 4))
     place_windows();
   if (&function == &host_bridge_ && change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
       rom_shadow_->update(host_bridge_))
@@ -76,6 +95,7 @@ void Pc::place_windows() {
     (void)ports_.map({*wanted.smbus_base, devices::SmbusHost::kPorts, Width::Byte}, smbus_);
   pci_windows_.map_all();
   if (wanted.windows != placed_.windows) memory_map_changed();
+  video_ram_.find_phys();
   const bool pm_moved = wanted.pm_base != placed_.pm_base;
   placed_ = wanted;
   // Firmware chooses the place, then reads the tables that tell of it.

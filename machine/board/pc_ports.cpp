@@ -32,7 +32,8 @@ void Pc::map_ports() {
   map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
   map(kCom1Port, 8, Width::Byte, com1_);
   map(kCom2Port, 8, Width::Byte, com2_);
-  map(devices::Vga::kFirstPort, devices::Vga::kPorts, Width::Byte, vga_.ports());
+  map(devices::Vga::kFirstPort, devices::Vga::kPorts, Width::Byte, vga_card_.vga().ports());
+  map(devices::Vga::kFirstDispiPort, devices::Vga::kDispiPorts, Width::Word, vga_card_.vga().dispi_ports());
   map(0xcf8, 8, Width::Dword, pci_config_);
   map(kBochsDebugPort, 1, Width::Byte, debug_port_);
   map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);

@@ -59,10 +59,8 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   }
   enter_virtual_wire_mode();
   configure_chipset();
-  fill_fw_cfg(
-      fw_cfg_,
-      {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi, .vga_bios = {}});
-  vga_.enter_text_mode();
+  fill_fw_cfg(fw_cfg_, {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi});
+  vga_card_.vga().enter_text_mode();
   dma_.enter_cascade_mode();
   return Done{};
 }
@@ -174,8 +172,7 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firm
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
   FirmwareImage image = TRY(load_firmware(config));
   files_read_.insert(files_read_.end(), image.files.begin(), image.files.end());
-  std::vector<u8> vga_bios;
-  if (!image.uefi) vga_bios = TRY(load_vga_bios(files_read_));
+  if (!image.uefi) vga_card_.set_bios(TRY(load_vga_bios(files_read_)));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
   if (!image.variables.empty()) {
@@ -191,7 +188,6 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
                         .memory = memory_,
                         .smbios = smbios_config(),
                         .acpi = acpi_image(),
-                        .vga_bios = std::move(vga_bios),
                         .boot_order = order});
   return Done{};
 }
@@ -261,7 +257,7 @@ void Pc::wake_up() {
   cpu.state_replaced();
   enter_virtual_wire_mode();
   configure_chipset();
-  vga_.enter_text_mode();
+  vga_card_.vga().enter_text_mode();
   dma_.enter_cascade_mode();
 }
 

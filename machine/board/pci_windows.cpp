@@ -7,9 +7,12 @@ namespace reprise::machine {
 using devices::PciBar;
 
 void PciWindows::add(const devices::PciFunction& function, const std::string& slot) {
-  for (unsigned bar = 0; bar < devices::pci::kBars; ++bar) {
-    if (function.bar(bar).space != PciBar::Space::None)
-      windows_.push_back({&function, bar, fmt::format("{} {} BAR{}", slot, function.name(), bar)});
+  for (unsigned bar = 0; bar <= devices::pci::kRomBar; ++bar) {
+    const bool rom = bar == devices::pci::kRomBar;  // which may be plugged in later
+    if (!rom && function.bar(bar).space == PciBar::Space::None) continue;
+    windows_.push_back({&function, bar,
+                        rom ? fmt::format("{} {} ROM", slot, function.name())
+                            : fmt::format("{} {} BAR{}", slot, function.name(), bar)});
   }
 }
 
@@ -37,7 +40,7 @@ bool PciWindows::map(const Window& window, u64 base) {
   const PciBar& bar = window.function->bar(window.bar);
   if (bar.space == PciBar::Space::Io)
     return ports_.map({static_cast<u16>(base), static_cast<u32>(bar.bytes), bar.widest}, *bar.ports).ok();
-  return memory_.map(window.name, base, bar.bytes, *bar.memory);
+  return memory_.map(window.name, base, bar);
 }
 
 void PciWindows::unmap(const Window& window) {

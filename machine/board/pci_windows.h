@@ -14,7 +14,7 @@ namespace reprise::machine {
 
 /// Maps and unmaps memory for PciWindows; false when the place is taken.
 struct MemoryWindows {
-  std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map;
+  std::function<bool(const std::string& name, u64 phys, const devices::PciBar& bar)> map;
   std::function<void(const std::string& name)> unmap;
 };
 

@@ -18,7 +18,7 @@ constexpr u64 kMaxBiosBytes = 16 * kMiB;
 constexpr u64 kMaxVgaBiosBytes = 128 * kKiB;
 
 constexpr const char* kSeaBiosPath = "/usr/share/seabios/bios-256k.bin";
-constexpr const char* kVgaBiosPath = "/usr/share/seabios/vgabios-isavga.bin";
+constexpr const char* kVgaBiosPath = "/usr/share/seabios/vgabios-stdvga.bin";
 constexpr const char* kOvmfCodePath = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 constexpr const char* kOvmfVariablesPath = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 

@@ -37,7 +37,7 @@ struct FirmwareImage {
 /// The error names the package to install or what is wrong with the file.
 Result<FirmwareImage> load_firmware(const FirmwareConfig& config);
 
-/// The VGA BIOS for a VGA that is no PCI function. `files` gets what was read.
+/// The video BIOS of the graphics card, devices/display/vga_card.h. `files` gets what was read.
 Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);
 
 /// What firmware asks the configuration device for.
@@ -46,7 +46,6 @@ struct FirmwareFacts {
   const MemoryMap& memory;
   SmbiosConfig smbios;  // with the processors
   const AcpiImage& acpi;
-  std::vector<u8> vga_bios;
   std::span<const std::string> boot_order = {};  // paths of drives, the first to be tried first
 };
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts);

@@ -124,7 +124,6 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);
   fw_cfg.set_file("etc/smbios/smbios-tables", smbios.tables);
   if (facts.config.serial_console) fw_cfg.set_file_number("etc/sercon-port", kCom1Port, 2);
-  if (!facts.vga_bios.empty()) fw_cfg.set_file("vgaroms/vgabios.bin", facts.vga_bios);
 }
 
 }  // namespace reprise::machine

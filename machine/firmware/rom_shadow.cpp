@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/bits.h"
 #include "common/check.h"
 #include "machine/layout/memory_map.h"
 
@@ -27,8 +28,8 @@ constexpr const char* kRomRegion = "firmware";
 /// A segment whose reads do not come from RAM: from ROM, or from nowhere.
 class RomShadow::Unshadowed final : public MmioHandler {
  public:
-  Unshadowed(mmu::Ram& ram, const u8* rom, const PamSegment& segment)
-      : ram_(ram), rom_(rom), segment_(segment) {}
+  Unshadowed(mmu::PhysMap& phys_map, const u8* rom, const PamSegment& segment)
+      : phys_map_(phys_map), rom_(rom), segment_(segment) {}
   u64 mmio_read(u64 offset, Width width) override {
     if (rom_ == nullptr) return width_mask(width);
     u64 value = 0;
@@ -38,14 +39,13 @@ class RomShadow::Unshadowed final : public MmioHandler {
   void mmio_write(u64 offset, Width width, u64 value) override {
     if (!segment_.write_ram) return;
     // RAM below 1 MiB lies at its own address.
-    const u64 ram_offset = segment_.first_phys + offset;
-    ram_.mark_written(ram_offset);
-    for (unsigned i = 0; i < width_bytes(width); ++i)
-      ram_.host()[ram_offset + i] = static_cast<u8>(value >> (8 * i));
+    u8 bytes[8];
+    write_unaligned<u64>(bytes, value);
+    phys_map_.write_ram(segment_.first_phys + offset, std::span(bytes).first(width_bytes(width)));
   }
 
  private:
-  mmu::Ram& ram_;
+  mmu::PhysMap& phys_map_;
   const u8* rom_;  // nullptr: nothing answers
   const PamSegment segment_;
 };
@@ -86,7 +86,7 @@ void RomShadow::arrange(unsigned index, const PamSegment& segment) {
     CHECK(phys_map_.add_rom(region_name(phys), phys, segment.bytes, readable, kAboveRamAndDevices).ok());
     return;
   }
-  unshadowed_[index] = std::make_unique<Unshadowed>(phys_map_.ram(), readable, segment);
+  unshadowed_[index] = std::make_unique<Unshadowed>(phys_map_, readable, segment);
   CHECK(phys_map_.add_mmio(region_name(phys), phys, segment.bytes, *unshadowed_[index], kAboveRamAndDevices)
             .ok());
 }

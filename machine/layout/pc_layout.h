@@ -70,7 +70,8 @@ inline constexpr u8 kIoApicId = 0;
 
 // Functions of PCI bus 0.
 inline constexpr u8 kPciDeviceHostBridge = 0;
-inline constexpr u8 kPciDeviceSouthBridge = 1;      // functions: 0 ISA bridge, 1 IDE, 3 power management
-inline constexpr unsigned kPciFirstCardDevice = 3;  // 2 is the graphics card's
+inline constexpr u8 kPciDeviceSouthBridge = 1;  // functions: 0 ISA bridge, 1 IDE, 3 power management
+inline constexpr u8 kPciDeviceGraphics = 2;
+inline constexpr unsigned kPciFirstCardDevice = 3;
 
 }  // namespace reprise::machine

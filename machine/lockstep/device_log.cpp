@@ -16,7 +16,7 @@ bool DeviceEvent::same_request(const DeviceEvent& other) const {
 std::string DeviceEvent::text() const {
   static constexpr const char* kNames[] = {"port read",        "port write",     "MMIO read", "MMIO write",
                                            "APIC MSR read",    "APIC MSR write", "CR8 read",  "CR8 write",
-                                           "bus master write", "x87 error"};
+                                           "bus master write", "device's write", "x87 error"};
   return fmt::format("{} of {} byte{} at {:#x}, value {:#x}, after {} instructions",
                      kNames[static_cast<unsigned>(kind)], width_bytes(width), width == Width::Byte ? "" : "s",
                      address, value, retired);
@@ -48,10 +48,19 @@ DeviceEvent Tap::record(DeviceEvent request, Access access) {
 }
 
 void Tap::replay_ram_writes() {
-  for (; next_ < log_.size() && log_[next_].kind == Kind::RamWrite; ++next_) {
+  mmu::PhysMap& map = cpu_->mmu.phys_map();
+  for (; next_ < log_.size(); ++next_) {
     const DeviceEvent& event = log_[next_];
-    cpu_->mmu.phys_map().write_bytes(event.address, event.bytes);
-    cpu_->mmu.code_pages().written(event.address, event.bytes.size());
+    if (event.kind == Kind::RamWrite) {
+      map.write_bytes(event.address, event.bytes);
+      cpu_->mmu.code_pages().written(event.address, event.bytes.size());
+    } else if (event.kind == Kind::RamOffsetWrite) {
+      map.write_ram(event.address, event.bytes);
+      if (const std::optional<u64> phys = map.phys_of_ram(event.address))
+        cpu_->mmu.code_pages().written(*phys, event.bytes.size());
+    } else {
+      return;
+    }
   }
 }
 
@@ -176,6 +185,12 @@ void Tap::mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) {
 void Tap::ram_written(u64 phys, std::span<const u8> bytes) {
   if (mode_ == Mode::Replay) return;
   log_.push_back({.kind = Kind::RamWrite, .address = phys, .bytes = {bytes.begin(), bytes.end()}});
+}
+
+void Tap::ram_offset_written(u64 ram_offset, std::span<const u8> bytes) {
+  if (mode_ == Mode::Replay) return;
+  log_.push_back(
+      {.kind = Kind::RamOffsetWrite, .address = ram_offset, .bytes = {bytes.begin(), bytes.end()}});
 }
 
 }  // namespace reprise::machine

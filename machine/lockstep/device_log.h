@@ -23,8 +23,9 @@ struct DeviceEvent {
     ApicMsrWrite,
     Cr8Read,
     Cr8Write,
-    RamWrite,  // by a bus master: `bytes` at `address`
-    X87Error,  // `address`: which; `ok`: IGNNE#
+    RamWrite,        // by a bus master: `bytes` at `address`
+    RamOffsetWrite,  // by a device, of memory of its own: `bytes` at offset `address` of RAM
+    X87Error,        // `address`: which; `ok`: IGNNE#
   };
   Kind kind;
   Width width = Width::Byte;
@@ -99,6 +100,7 @@ class Tap final : public cpu::CpuBus, public InterruptSource, public mmu::Device
   u64 mmio_read(MmioHandler& device, u64 offset, Width width) override;
   void mmio_write(MmioHandler& device, u64 offset, Width width, u64 value) override;
   void ram_written(u64 phys, std::span<const u8> bytes) override;
+  void ram_offset_written(u64 ram_offset, std::span<const u8> bytes) override;
 
  private:
   /// Puts `request` into the log, has `access` answer it, and adds what follows from it.

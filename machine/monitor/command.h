@@ -88,7 +88,7 @@ Outcome send_break(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
-Outcome screendump(Machine&, const Arguments&);
+Outcome screenshot(Machine&, const Arguments&);
 Outcome print(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);

@@ -54,8 +54,9 @@ constexpr Parameter kMouseButtons[] = {
 constexpr Parameter kClick[] = {{"button", Kind::Word, true, "left, middle, right, side or extra"},
                                 {"x", Kind::Number, false, "go there first: 0 (left) to 32767"},
                                 {"y", Kind::Number, false, "0 (top) to 32767"}};
-constexpr Parameter kScreendump[] = {
-    {"file", Kind::Word, true, "what is written; with blanks in \"quotes\""}};
+constexpr Parameter kScreenshot[] = {
+    {"file", Kind::Word, true,
+     "what is written: NAME.png and NAME.ppm are pictures, others text; with blanks in \"quotes\""}};
 constexpr Parameter kPrint[] = {
     {"expression", Kind::Word, true, "numbers and registers with + - * / % & | ^ ~ and parentheses"},
     {"format", Kind::Word, false, "x (default), d, u, o or c"}};
@@ -82,7 +83,8 @@ constexpr Command kCommands[] = {
     {"mouse buttons", kMouseButtons, "presses buttons of the mouse, and lets the others go", mouse_buttons},
     {"click", kClick, "presses a button of the mouse, and lets it go", click},
     {"screen", {}, "the text on the screen", screen},
-    {"screendump", kScreendump, "writes the text on the screen to a file", screendump},
+    {"screenshot", kScreenshot, "writes the screen to a file: a picture, or text", screenshot},
+    {"screendump", kScreenshot, "the same, as QEMU calls it", screenshot},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},

@@ -14,6 +14,7 @@
 #include "machine/monitor/expression.h"
 #include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
+#include "machine/screen/picture_file.h"
 #include "machine/storage/host_fd.h"
 
 namespace reprise::machine::monitor {
@@ -76,12 +77,12 @@ Outcome status(Machine& machine, const Arguments&) {
                  {"virtual_ns", machine.virtual_ns()},
                  {"idle_ns", machine.pc().scheduler().idle_ns()},
                  {"cpus", machine.pc().processors().count()},
-                 {"memory_bytes", machine.ram().bytes()}};
+                 {"memory_bytes", machine.config().ram_bytes}};
   answer.text = fmt::format(
       "{} at instruction {}, virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
       state_name(machine), machine.retired(), static_cast<double>(machine.virtual_ns()) / 1e9,
       static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors().count(),
-      machine.pc().processors().count() == 1 ? "" : "s", size_text(machine.ram().bytes()));
+      machine.pc().processors().count() == 1 ? "" : "s", size_text(machine.config().ram_bytes));
   return answer;
 }
 
@@ -139,21 +140,21 @@ Outcome screen(Machine& machine, const Arguments&) {
   return answer;
 }
 
-Outcome screendump(Machine& machine, const Arguments& arguments) {
+Outcome screenshot(Machine& machine, const Arguments& arguments) {
   const std::string path(arguments.word("file"));
   const auto failed = [&](std::string_view why) {
     return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
   };
+  const Result<std::vector<u8>> content = screen_content(machine.pc().vga(), picture_format_of(path));
+  if (!content) return CommandError{CommandError::Kind::Failed, content.error().message};
   // The run may use any file that there is, and a pipe might have no reader.
   const HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file)
     return failed(errno == EEXIST ? "there is one already, which is not replaced" : std::strerror(errno));
-  const std::string text = machine.pc().vga().text_screen();
-  const devices::BlockStatus stored =
-      host_write(file.get(), 0, {reinterpret_cast<const u8*>(text.data()), text.size()});
+  const devices::BlockStatus stored = host_write(file.get(), 0, content.value());
   if (stored != devices::BlockStatus::Ok) return failed(describe(stored));
   Answer answer;
-  answer.json["bytes"] = text.size();
+  answer.json["bytes"] = content.value().size();
   return answer;
 }
 

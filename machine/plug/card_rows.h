@@ -5,6 +5,7 @@
 
 namespace reprise::machine {
 
+extern const DeviceRow kVgaRow;  // display_row.cpp
 extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
 extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp

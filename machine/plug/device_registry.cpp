@@ -6,6 +6,7 @@
 
 #include "machine/plug/card_rows.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/display_row.h"
 #include "machine/plug/drive_rows.h"
 
 namespace reprise::machine {
@@ -13,7 +14,7 @@ namespace {
 
 constexpr const DeviceRow* kRows[] = {&kAhciRow,      &kIdeDiskRow,   &kIdeCdromRow,      &kFloppyRow,
                                       &kVirtioBlkRow, &kDiskRow,      &kVirtioConsoleRow, &kVirtioRngRow,
-                                      &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow};
+                                      &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow,    &kVgaRow};
 
 /// A device whose values nobody has looked at, or which was not made of words.
 Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
@@ -29,6 +30,10 @@ Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
   if (row.is_drive()) {
     const auto disk = disk_config(device);
     if (!disk) return Error{fmt::format("{}: {}", row.driver, disk.error().message)};
+  }
+  if (&row == &kVgaRow) {
+    if (const std::string why = why_not_vga(device); !why.empty())
+      return Error{fmt::format("{}: {}", row.driver, why)};
   }
   return Done{};
 }

@@ -53,7 +53,8 @@ struct DeviceRow {
   std::span<const PropertySpec> properties;
   PlaceSpec place;
   unsigned most;  // how many a machine can have
-  // One of them; neither for a drive, whose controller is on the board or on a card: storage/drives.h makes it.
+  // One of them; neither for a drive, whose controller is on the board or on a card: storage/drives.h makes it; and
+  // neither for what is soldered to the board, which asks for the properties.
   CardFactory card = nullptr;
   IsaFactory isa = nullptr;
 

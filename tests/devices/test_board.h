@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <random>
@@ -14,6 +15,7 @@
 #include "common/ports.h"
 #include "devices/backend.h"
 #include "devices/device.h"
+#include "devices/display/video_ram.h"
 #include "devices/irq/apic.h"
 
 namespace reprise::devices::testing {
@@ -94,6 +96,22 @@ class FakeWires final : public IrqSink {
   std::array<bool, 64> level_{};
   std::array<int, 64> rises_{};
   std::array<int, 64> falls_{};
+};
+
+/// Memory of a graphics card that nobody else reaches.
+class FakeVideoRam final : public VideoRam {
+ public:
+  explicit FakeVideoRam(u64 memory_bytes = 16 << 20) : bytes_(memory_bytes) {}
+  std::span<const u8> bytes() const override { return bytes_; }
+  void write(u64 offset, std::span<const u8> from) override {
+    ASSERT_LE(offset + from.size(), bytes_.size());
+    std::copy(from.begin(), from.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+    ++writes;
+  }
+  u64 writes = 0;
+
+ private:
+  std::vector<u8> bytes_;
 };
 
 class FakeBackend final : public CharBackend {

@@ -1,5 +1,7 @@
 #include "devices/display/vga.h"
 
+#include "common/bits.h"
+#include "devices/display/picture_maker.h"
 #include "devices/display/text_screen.h"
 #include "tests/devices/test_board.h"
 
@@ -49,8 +51,17 @@ class VgaTest : public ::testing::Test {
     }
   }
 
+  /// DISPI shows `width` x `height` pixels.
+  void show(u16 width, u16 height, u16 bits, u16 enable = DispiRegisters::kEnabled) {
+    vga.write_dispi(DispiRegisters::kXres, width);
+    vga.write_dispi(DispiRegisters::kYres, height);
+    vga.write_dispi(DispiRegisters::kBpp, bits);
+    vga.write_dispi(DispiRegisters::kEnable, enable);
+  }
+
   FakeClock clock;
-  Vga vga{clock};
+  FakeVideoRam ram;
+  Vga vga{clock, ram};
 };
 
 TEST_F(VgaTest, CrtcAnswersAtTheAddressTheMiscellaneousRegisterSelects) {
@@ -399,8 +410,90 @@ TEST_F(VgaTest, ResetTurnsTheCardOff) {
   EXPECT_EQ(peek(kB8000), 0xff);
   EXPECT_EQ(in(0x3cc), 0);
   EXPECT_EQ(vga.memory().plane_byte(0, 0), 'k') << "display memory survives a warm reset";
-  vga.reset(ResetKind::PowerOn);
-  EXPECT_EQ(vga.memory().plane_byte(0, 0), 0);
+}
+
+TEST_F(VgaTest, DispiIsThere) {
+  out8(vga.dispi_ports(), 0, 0);
+  vga.dispi_ports().pio_write(0, Width::Word, DispiRegisters::kId);
+  EXPECT_EQ(vga.dispi_ports().pio_read(1, Width::Word), 0xb0c5u);
+  vga.dispi_ports().pio_write(1, Width::Word, 0xb0c0);
+  EXPECT_EQ(vga.dispi_ports().pio_read(2, Width::Word), 0xb0c0u);
+  vga.dispi_ports().pio_write(1, Width::Word, 0xb0c6);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kId), 0xb0c0u) << "no version of it";
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kMemory64K), 16u << 20 >> 16);
+  vga.write_dispi(DispiRegisters::kEnable, DispiRegisters::kGetCapabilities);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kXres), DispiRegisters::kMaxXres);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kBpp), 32u);
+  EXPECT_EQ(vga.read_dispi(0x20), 0u);
+  EXPECT_EQ(vga.dispi_ports().pio_read(0, Width::Word), u32{DispiRegisters::kId}) << "the index is as it was";
+}
+
+TEST_F(VgaTest, DispiMakesSizesFit) {
+  show(1023, 768, 17);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kXres), 1016u);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kBpp), 8u);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kVirtualWidth), 1016u);
+  vga.write_dispi(DispiRegisters::kEnable, 0);
+  show(4096, 4096, 32);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kYres), 1024u) << "16 MiB have no more";
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kVirtualHeight), 1024u);
+  vga.write_dispi(DispiRegisters::kYres, 512);
+  vga.write_dispi(DispiRegisters::kYOffset, 512);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kYOffset), 512u);
+  vga.write_dispi(DispiRegisters::kYOffset, 513);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kYOffset), 0u) << "it would end behind the memory";
+  vga.write_dispi(DispiRegisters::kVirtualWidth, 100);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kVirtualWidth), 4096u) << "a line is not shorter than the picture";
+}
+
+TEST_F(VgaTest, DispiClearsItsPictureUnlessTold) {
+  const u8 byte = 0x77;
+  ram.write(0, {&byte, 1});
+  ram.write(640 * 480 - 1, {&byte, 1});
+  ram.write(640 * 480, {&byte, 1});
+  show(640, 480, 8, DispiRegisters::kEnabled | DispiRegisters::kKeepMemory);
+  EXPECT_EQ(ram.bytes()[0], 0x77);
+  vga.write_dispi(DispiRegisters::kEnable, 0);
+  show(640, 480, 8);
+  EXPECT_EQ(ram.bytes()[0], 0);
+  EXPECT_EQ(ram.bytes()[640 * 480 - 1], 0);
+  EXPECT_EQ(ram.bytes()[640 * 480], 0x77);
+}
+
+TEST_F(VgaTest, DispiBanksShowMemoryAsItIs) {
+  planar();
+  show(800, 600, 8);
+  vga.write_dispi(DispiRegisters::kBank, 3);
+  vga.mmio_write(0x1234, Width::Dword, 0x44332211);
+  EXPECT_EQ(ram.bytes()[3 * 0x10000 + 0x1234], 0x11);
+  EXPECT_EQ(ram.bytes()[3 * 0x10000 + 0x1237], 0x44);
+  EXPECT_EQ(vga.mmio_read(0x1234, Width::Dword), 0x44332211u);
+  EXPECT_EQ(peek(kB8000), 0xff);
+  vga.write_dispi(DispiRegisters::kBank, 0xffff);
+  EXPECT_EQ(vga.read_dispi(DispiRegisters::kBank), 255u) << "the last one";
+  poke(0xffff, 0x5a);
+  EXPECT_EQ(ram.bytes()[(16 << 20) - 1], 0x5a);
+}
+
+TEST_F(VgaTest, DispiPlanarPicturesReachBeyond64K) {
+  planar();
+  show(1024, 768, 4);
+  vga.write_dispi(DispiRegisters::kBank, 1);
+  indexed(0x3c4, 2, 0x0a);
+  poke(0x100, 0xf0);
+  EXPECT_EQ(read_unaligned<u32>(&ram.bytes()[4 * 0x10100]), 0xf000f000u);
+  indexed(0x3ce, 4, 1);
+  EXPECT_EQ(peek(0x100), 0xf0);
+}
+
+TEST_F(VgaTest, EightBitDac) {
+  out(0x3c8, 1);
+  for (const u8 value : {0xff, 0xff, 0xff}) out(0x3c9, value);
+  show(640, 480, 8, DispiRegisters::kEnabled | DispiRegisters::k8BitDac);
+  for (const u8 value : {0xff, 0x80, 0x01}) out(0x3c9, value);
+  EXPECT_EQ(vga.registers().dac[3], 0x3f);
+  EXPECT_EQ(vga.registers().dac[6], 0xff);
+  EXPECT_EQ(vga.registers().dac[8], 0x01);
 }
 
 TEST_F(VgaTest, RoundTripInTheMiddleOfEverything) {
@@ -412,7 +505,10 @@ TEST_F(VgaTest, RoundTripInTheMiddleOfEverything) {
   in(0x3da);
   out(0x3c0, 0x05);
   const auto bytes = saved(vga);
-  Vga other(clock);
+  // The memory is the board's.
+  FakeVideoRam other_ram;
+  other_ram.write(0, ram.bytes());
+  Vga other(clock, other_ram);
   ASSERT_TRUE(load(other, bytes));
   EXPECT_EQ(saved(other), bytes);
   EXPECT_EQ(other.mmio_read(0x33, Width::Byte), 0x77u) << "the window is as it was";
@@ -424,14 +520,19 @@ TEST_F(VgaTest, Noise) {
     if (noise.below(8) == 0) clock.step(noise.below(100'000));
     if (noise.below(3) != 0)
       noise.page(vga, Vga::kRangeBytes);
-    else
+    else if (noise.below(4) != 0)
       noise.ports(vga.ports(), Vga::kPorts, Width::Byte);
+    else
+      vga.write_dispi(static_cast<u16>(noise.below(12)), static_cast<u16>(noise.value() & 0xfff));
     if (noise.below(5000) == 0) {
       EXPECT_FALSE(vga.text_screen().empty());
+      PictureMaker maker;
+      EXPECT_EQ(maker.update(vga.registers(), vga.frame(), ram.bytes(), nullptr).size(), 1u);
     }
     if (noise.below(10000) == 0) vga.enter_text_mode();
   }
-  Vga other(clock);
+  FakeVideoRam other_ram;
+  Vga other(clock, other_ram);
   ASSERT_TRUE(load(other, saved(vga)));
   EXPECT_EQ(saved(other), saved(vga));
   EXPECT_FALSE(vga.debug_dump().empty());

@@ -46,7 +46,8 @@ u64 noisy_value(Random& random) {
 }
 
 Board::Board(Firmware firmware, unsigned processors)
-    : firmware_(firmware), ram_(mmu::Ram::create(kRamBytes).take()) {
+    : firmware_(firmware),
+      ram_(mmu::Ram::create(kRamBytes + machine::vga_properties({}).memory_bytes).take()) {
   config_.cpu.topology.cores = processors;
   config_.ram_bytes = kRamBytes;
   config_.devices = {{.driver = "virtio-console"},

@@ -1,4 +1,5 @@
 // Interrupt controllers, timers, the small ISA devices, video, firmware's devices, PCI configuration.
+#include "devices/display/picture_maker.h"
 #include "devices/misc/test_device.h"
 #include "machine/layout/pc_layout.h"
 #include "tests/noise/players.h"
@@ -284,7 +285,8 @@ void play_test_device(Board& board, Random& random) {
 
 void play_vga(Board& board, Random& random) {
   constexpr u16 kIndexPorts[] = {0x3c4, 0x3ce, 0x3d4, 0x3b4};
-  switch (random.below(8)) {
+  const Card& card = board.card(devices::VgaCard::kVendor, devices::VgaCard::kDevice);
+  switch (random.below(11)) {
     case 0: {
       const u16 port = kIndexPorts[random.below(4)];
       board.out(port, random.below(0x19) | u64{noisy_byte(random)} << 8, Width::Word);
@@ -307,7 +309,27 @@ void play_vga(Board& board, Random& random) {
     case 3: board.port_noise(random, devices::Vga::kFirstPort, devices::Vga::kPorts); break;
     case 4:
       if (random.chance(2) && board.pc().vga().text_screen().empty()) board.wait(1);
+      if (random.chance(2)) {
+        devices::PictureMaker maker;
+        const devices::Vga& vga = board.pc().vga();
+        if (maker.update(vga.registers(), vga.frame(), vga.memory().bytes(), nullptr).empty()) board.wait(1);
+      }
       break;
+    case 5: {  // DISPI
+      constexpr u16 kDepths[] = {4, 8, 15, 16, 24, 32};
+      const u64 index = random.below(12);
+      const u64 value = index == devices::DispiRegisters::kBpp      ? kDepths[random.below(6)]
+                        : index == devices::DispiRegisters::kEnable ? random.below(256)
+                        : random.chance(70)                         ? random.below(2000)
+                                                                    : noisy_value(random);
+      board.out(0x1ce, index, Width::Word);
+      board.out(0x1cf, value, Width::Word);
+      break;
+    }
+    case 6:
+      if (random.chance(50)) return board.port_noise(random, 0x1ce, 3);
+      return board.memory_noise(random, card.bars[2], random.chance(90) ? 0x608 : 0x1000);
+    case 7: board.memory_noise(random, card.bars[0], random.chance(50) ? 0x40000 : 16 * machine::kMiB); break;
     default: board.memory_noise(random, machine::kVgaWindowPhys, devices::Vga::kRangeBytes);
   }
 }

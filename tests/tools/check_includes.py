@@ -24,7 +24,7 @@ LAYERS = {
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "lockstep", "board", "",
+    "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "lockstep", "board", "screen", "",
                 "monitor"],
 }
 # Single headers that a folder may include beyond its layers.
@@ -36,6 +36,7 @@ ONE_INCLUDER = {
     "asmjit/": ("jit/x64/emitter.h", "jit/x64/emitter.cpp"),
     "xxhash.h": ("common/hash.cpp",),
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
+    "png.h": ("machine/screen/png.cpp",),
     "SDL2/": ("frontend/",),
     "jit/x64/": ("jit/x64/",),
 }

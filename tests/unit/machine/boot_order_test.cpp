@@ -67,7 +67,6 @@ TEST(BootOrder, TheFileHasALineForEachPathAndEndsWithAZero) {
                          .memory = memory_map,
                          .smbios = {},
                          .acpi = acpi,
-                         .vga_bios = {},
                          .boot_order = any ? std::span(paths) : std::span<const std::string>()});
     const std::vector<u8>* file = fw_cfg.file("bootorder");
     ASSERT_EQ(file != nullptr, any);

@@ -21,7 +21,7 @@ struct Control final : MachineControl {
 };
 
 struct PcTest : testing::Test {
-  std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB).take();
+  std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB + vga_properties({}).memory_bytes).take();
   Sink sink;
   Control control;
   Log log;

@@ -35,7 +35,7 @@ struct ProcessorsTest : testing::Test {
       EXPECT_TRUE(pc.plug_in(config.devices).ok());
     }
     MachineConfig config;
-    std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB).take();
+    std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(4 * kMiB + vga_properties({}).memory_bytes).take();
     Sink sink;
     Control control;
     Log log;

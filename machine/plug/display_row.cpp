@@ -1,0 +1,77 @@
+#include "machine/plug/display_row.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "common/numbers.h"
+#include "machine/layout/memory_map.h"
+#include "machine/plug/card_rows.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr std::string_view kMemory = "vgamem_mb";
+constexpr std::string_view kWidth = "xres";
+constexpr std::string_view kHeight = "yres";
+
+/// The names are those of QEMU.
+constexpr PropertySpec kProperties[] = {
+    {kMemory, PropertyType::Choice, "16, 32, 64", "16", "its memory, in MiB"},
+    {kWidth, PropertyType::Number, "up to 4088", "1280", "the width that the monitor prefers, in pixels",
+     devices::kMaxDisplaySize.width},
+    {kHeight, PropertyType::Number, "up to 4095", "800", "the height that the monitor prefers, in pixels",
+     devices::kMaxDisplaySize.height}};
+
+u64 number(const DeviceConfig* device, std::string_view property) {
+  const std::string* given = device != nullptr ? device->find(property) : nullptr;
+  const auto value =
+      parse_number(given != nullptr ? std::string_view(*given) : kVgaRow.find(property)->by_default);
+  CHECK(value.has_value());
+  return *value;
+}
+
+}  // namespace
+
+constinit const DeviceRow kVgaRow = {
+    .driver = "VGA",
+    .qemu_name = "VGA",
+    .help = "properties of the graphics card, which is there anyway: VGA with Bochs VBE",
+    .properties = kProperties,
+    .place = {},
+    .most = 1};
+
+std::string why_not_vga(const DeviceConfig& device) {
+  const devices::DisplaySize size = {static_cast<u32>(number(&device, kWidth)),
+                                     static_cast<u32>(number(&device, kHeight))};
+  const std::string why = why_not_display_size(size);
+  return why.empty() ? why
+                     : fmt::format("a size of {}x{} cannot be preferred: {}", size.width, size.height, why);
+}
+
+VgaProperties vga_properties(const std::vector<DeviceConfig>& devices) {
+  const auto found = std::ranges::find(devices, kVgaRow.driver, &DeviceConfig::driver);
+  const DeviceConfig* const device = found == devices.end() ? nullptr : &*found;
+  return {.memory_bytes = number(device, kMemory) * kMiB,
+          .preferred = {static_cast<u32>(number(device, kWidth)), static_cast<u32>(number(device, kHeight))}};
+}
+
+void prefer_display_size(std::vector<DeviceConfig>& devices, devices::DisplaySize size) {
+  auto found = std::ranges::find(devices, kVgaRow.driver, &DeviceConfig::driver);
+  if (found == devices.end()) found = devices.insert(devices.end(), {.driver = std::string(kVgaRow.driver)});
+  found->set(kWidth, fmt::format("{}", size.width));
+  found->set(kHeight, fmt::format("{}", size.height));
+}
+
+std::string why_not_display_size(devices::DisplaySize size) {
+  constexpr devices::DisplaySize kLeast = devices::kMinDisplaySize, kMost = devices::kMaxDisplaySize;
+  if (size.width < kLeast.width || size.height < kLeast.height || size.width > kMost.width ||
+      size.height > kMost.height)
+    return fmt::format("it is not between {}x{} and {}x{}", kLeast.width, kLeast.height, kMost.width,
+                       kMost.height);
+  if (size.width % 8 != 0) return "the width is no multiple of 8";
+  return {};
+}
+
+}  // namespace reprise::machine
