@@ -69,6 +69,18 @@ unsigned terminal_rows() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : kUsualRows;
 }
 
+/// Ports that were to be chosen, and with --verbose what was.
+void tell_of_network(const RunOptions& options, const machine::NetworkInfo& network,
+                     StandardOutputs& outputs) {
+  if (options.verbose) outputs.say(fmt::format("the network is {}", machine::net_text(network.config)));
+  for (std::size_t i = 0; i < network.config.forwards.size(); ++i) {
+    const machine::NetForward& forward = network.config.forwards[i];
+    if (options.config.net.forwards[i].host_port == 0)
+      outputs.say(fmt::format("{} port {} of {} goes to the guest's port {}", forward.udp ? "udp" : "tcp",
+                              forward.host_port, machine::address_text(forward.host), forward.guest_port));
+  }
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
   const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
@@ -109,6 +121,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file})
     if (output != nullptr) output->give_up_when(hurried);
+  tell_of_network(options, machine->network().info(), outputs);
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
@@ -170,6 +183,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (const auto written = screen.write({&screen_content, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_content.size());
+  if (const machine::NetworkInfo& network = result.network; !network.dump_problem.empty())
+    outputs.losses.add(fmt::format("capture '{}'", options.config.net.dump_path), network.dump_problem,
+                       network.dump_lost_bytes);
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),

@@ -85,6 +85,7 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["memory_bytes"] = options.config.ram_bytes;
   report["seed"] = options.config.seed;
   report["rtc_unix_s"] = options.config.rtc_unix_s;
+  report["network"] = machine::network_json(result.network);
   report["devices"] = nlohmann::ordered_json::array();
   for (const machine::DeviceConfig& device : options.config.devices)
     report["devices"].push_back(device_json(device));

@@ -44,6 +44,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(total_ram_bytes(config)));
   std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
   TRY(machine->pc_.plug_in(config.devices));
+  TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards()));
   machine->add_sinks();
   if (config.boot.kernel_path.empty()) {
     TRY(machine->pc_.boot_firmware(config.firmware));
@@ -60,9 +61,10 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
       disks_(std::move(disks)),
       ram_(std::move(ram)),
       panic_(backends.com1, backends.com2, backends.console),
+      network_(config.net),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
-           backends.console != nullptr ? &panic_.console() : nullptr},
+           backends.console != nullptr ? &panic_.console() : nullptr, &network_},
           *this, log),
       ram_hash_(*ram_) {}
 
@@ -98,6 +100,8 @@ RunResult Machine::run(const RunLimits& limits) {
   result.disks = disks_.info();
   result.files = pc_.files_read();
   result.shape = pc_.shape();
+  network_.flush();
+  result.network = network_.info();
   result.lost_variable_saves = pc_.failed_variable_saves();
   return result;
 }
@@ -108,6 +112,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
   pc_.input_router().publish(input_status_);
+  if (network_.has_descriptors()) network_.serve();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   if (host_calls_.waiting()) host_calls_.serve();
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {

@@ -9,6 +9,7 @@
 #include "machine/board/config.h"
 #include "machine/board/pc.h"
 #include "machine/media_changes.h"
+#include "machine/net/network.h"
 #include "machine/outside/host_calls.h"
 #include "machine/outside/input_source.h"
 #include "machine/outside/input_status.h"
@@ -80,6 +81,8 @@ class Machine final : private MachineControl {
   Result<Done> load(StateReader& reader);
   const MachineConfig& config() const { return config_; }
   const DiskSet& disks() const { return disks_; }
+  /// Machine thread, or outside of run().
+  const Network& network() const { return network_; }
   /// Machine thread.
   MediaChanges& media_changes() { return media_changes_; }
   /// Host time since the run began.
@@ -159,7 +162,9 @@ class Machine final : private MachineControl {
   /// Begins a new stretch without signs of life, if there was one.
   void note_signs_of_life();
   /// Grows whenever the guest prints, uses a drive or gets something from outside.
-  u64 signs_of_life() const { return panic_.bytes_printed() + disks_.requests() + outside_.events(); }
+  u64 signs_of_life() const { return panic_.bytes_printed() + disks_.requests() + given_to_guest(); }
+  /// Counts what somebody outside gave the guest: not what a network answers by itself.
+  u64 given_to_guest() const { return outside_.events() - network_.own_frames(); }
   Ending hang(std::string_view why);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
@@ -180,6 +185,7 @@ class Machine final : private MachineControl {
   DiskSet disks_;
   std::unique_ptr<mmu::Ram> ram_;
   PanicSuspicion panic_;
+  Network network_;
   Pc pc_;
   RamHash ram_hash_;
 

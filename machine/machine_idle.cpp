@@ -18,7 +18,8 @@ constexpr u64 kMaxQuietWorkNs = kMaxQuietNs / 50;
 std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   panic_.refute();
   Scheduler& scheduler = pc_.scheduler();
-  if (pending_.request != MachineRequest::None || inbox_.has_messages()) return std::nullopt;
+  if (pending_.request != MachineRequest::None || inbox_.has_messages() || network_.ready())
+    return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
   if (!pc_.processors().interruptible() && !pc_.watchdog_runs() && !pc_.unmaskable_may_come() &&
       !pc_.asleep()) {

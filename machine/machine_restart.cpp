@@ -23,7 +23,7 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
   if (has_panicked) otherwise = {ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(panic)};
   if (!config_.reboot || (has_panicked && limits.on_panic != OnPanic::Continue)) return otherwise;
 
-  const u64 changes = disks_.writes() + outside_.events();
+  const u64 changes = disks_.writes() + given_to_guest();
   if (std::exchange(changes_before_restarts_, changes) != changes) restarts_ = 0;
   if (unattended(limits) && ++restarts_ > kMaxRestarts)
     return Ending{

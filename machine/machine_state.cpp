@@ -152,6 +152,7 @@ void Machine::serialize(Archive& archive) {
   // A stop that was asked for costs a turn without an instruction, in which events may fall due.
   for (const auto& processor : pc_.processors()) archive.value(processor->cpu.stop_requested);
   outside_.serialize(archive);
+  network_.serialize(archive);
   archive.value(idle_retired_);
   archive.at_most(idle_from_ns_, kMaxNs);
   archive.at_most(quiet_from_ns_, kMaxNs);
@@ -162,12 +163,12 @@ void Machine::serialize(Archive& archive) {
   pc_.debug_log().serialize(archive);
   // What is counted for them begins anew with each process.
   bool sign_since = signs_of_life() != signs_before_quiet_;
-  bool change_since = disks_.writes() + outside_.events() != changes_before_restarts_;
+  bool change_since = disks_.writes() + given_to_guest() != changes_before_restarts_;
   archive.value(sign_since);
   archive.value(change_since);
   if (!archive.loading()) return;
   signs_before_quiet_ = signs_of_life() - (sign_since ? 1 : 0);
-  changes_before_restarts_ = disks_.writes() + outside_.events() - (change_since ? 1 : 0);
+  changes_before_restarts_ = disks_.writes() + given_to_guest() - (change_since ? 1 : 0);
 }
 
 }  // namespace reprise::machine

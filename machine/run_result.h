@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/types.h"
+#include "machine/net/network_info.h"
 #include "machine/storage/disk_info.h"
 #include "machine/storage/host_file.h"
 
@@ -65,7 +66,8 @@ struct RunResult {
   std::vector<DiskInfo> disks;
   std::vector<FileRead> files;     // kernel, initrd, firmware, as they were read
   std::vector<std::string> shape;  // what the machine consists of, line by line
-  u64 lost_variable_saves = 0;     // changes of firmware's variables that their file does not have
+  NetworkInfo network;
+  u64 lost_variable_saves = 0;  // changes of firmware's variables that their file does not have
 };
 
 }  // namespace reprise::machine

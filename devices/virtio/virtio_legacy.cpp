@@ -81,7 +81,7 @@ void VirtioPci::pio_write(u16 offset, Width width, u32 value) {
     case kDriverFeatures:
       legacy_ = true;
       driver_features_ = value & (static_cast<u32>(offered_features_) | kFeatureAnyLayout);
-      return;
+      return features_chosen();
     case kQueuePage: return write_legacy_queue_page(value);
     case kQueueSelect: queue_select_ = static_cast<u16>(value); return;
     case kQueueNotify: return notify(value & 0xffff);

@@ -159,7 +159,11 @@ bool VirtioPci::running() const {
 void VirtioPci::fail() {
   if (status_ & kNeedsReset) return;
   status_ |= kNeedsReset;
-  if (!legacy_ && (status_ & kDriverOk)) interrupt(config_vector_, kIsrConfig);
+  if (!legacy_) config_interrupt();
+}
+
+void VirtioPci::config_interrupt() {
+  if (status_ & kDriverOk) interrupt(config_vector_, kIsrConfig);
 }
 
 void VirtioPci::config_changed(ConfigChange change) {
@@ -287,7 +291,7 @@ u64 VirtioPci::read_common(u64 offset) const {
   if (offset < kNumQueues) return byte_of(config_vector_, kConfigVector);
   if (offset < kDeviceStatus) return byte_of(queues_.size(), kNumQueues);
   if (offset == kDeviceStatus) return status_;
-  if (offset == kConfigGeneration) return 0;  // nothing in the configuration ever changes
+  if (offset == kConfigGeneration) return config_generation();
   if (offset < kQueueSize) return byte_of(queue_select_, kQueueSelect);
   if (queue_select_ >= queues_.size()) return 0;
   const Virtqueue::Setup& queue = queues_[queue_select_].setup;
@@ -340,6 +344,7 @@ void VirtioPci::write_status(u8 value) {
   if (!(before & kFeaturesOk) && !acceptable) status &= static_cast<u8>(~kFeaturesOk);
   if (!(status & kFeaturesOk)) status &= static_cast<u8>(~kDriverOk);
   status_ = status;
+  if (status & ~before & kFeaturesOk) features_chosen();
   if (status & ~before & kDriverOk) notify_all();
 }
 

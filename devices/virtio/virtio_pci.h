@@ -60,6 +60,10 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {
   /// Byte `offset` of the device configuration.
   virtual u8 config_byte(u32 offset) const = 0;
   virtual void config_byte_written(u32 /*offset*/, u8 /*value*/) {}
+  /// Another number after each change of the configuration that the driver did not make. 4.1.4.3.1.
+  virtual u8 config_generation() const { return 0; }
+  /// The driver has chosen its features: has_feature() says which.
+  virtual void features_chosen() {}
 
   // --- What it stands on ---
   Clock& clock() { return board_.clock; }
@@ -74,6 +78,12 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {
   /// Gives a request back with its first `written_bytes` writable bytes filled, and interrupts the driver if
   /// it wants that.
   void push(unsigned queue, const VirtioChain& chain, u32 written_bytes);
+  /// Takes back the last `count` pops of `queue`: what they gave is popped again.
+  void put_back(unsigned queue, unsigned count) { queues_[queue].put_back(count); }
+  /// Tells the driver that the device configuration has changed.
+  void config_interrupt();
+  /// The driver uses the legacy interface.
+  bool is_legacy() const { return legacy_; }
   /// The driver has broken the rules.
   void fail();
 

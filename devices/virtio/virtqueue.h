@@ -70,6 +70,8 @@ class Virtqueue {
   bool has_request(Features features);
   /// The next request, if there is one; otherwise as has_request().
   std::optional<VirtioChain> pop(Features features);
+  /// Takes back the last `count` pops.
+  void put_back(unsigned count) { next_available_ = static_cast<u16>(next_available_ - count); }
   /// Gives `chain` back, its first `written_bytes` writable bytes filled. True when the driver wants an
   /// interrupt for it.
   bool push(const VirtioChain& chain, u32 written_bytes, Features features);

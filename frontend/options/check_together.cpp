@@ -125,6 +125,7 @@ void choose_turns(RunDraft& draft) {
 }  // namespace
 
 void check_together(RunDraft& draft) {
+  complete_network(draft);
   check_devices(draft);
   check_boot(draft);
   check_append(draft);

@@ -29,7 +29,7 @@ constexpr QemuWord kQemuWords[] = {
      "monitor by screen"},
     {" monitor qmp qmp-pretty mon chardev ", "give --monitor unix:PATH, or press Ctrl-A c at the terminal"},
     {" s S gdb ", "use the monitor (Ctrl-A c, --monitor unix:PATH): it stops, steps and shows registers"},
-    {" net nic netdev ", "leave it out, since there is no network"},
+    {" nic netdev ", "give --net user or --net none, and --device virtio-net for a card of your own"},
     {" virtfs fsdev ", "put the files onto a disk, since folders of the host cannot be shared"},
     {" usb usbdevice ", "leave it out, since there is no USB"},
     {" audio audiodev soundhw ", "leave it out, since there is no sound"},

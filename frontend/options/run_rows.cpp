@@ -9,6 +9,7 @@ std::span<const OptionGroup<RunDraft>> run_option_groups() {
        "format and bus are found by themselves; what the guest writes is gone with the run unless asked for",
        disk_rows()},
       {"The machine", "", machine_rows()},
+      {"The network", "", net_rows()},
       {"Processors", "", processor_rows()},
       {"The run", "", limit_rows()},
       {"The translating engine", "nothing of this can be seen by the guest", jit_rows()},

@@ -30,6 +30,7 @@ using RunOption = Option<RunDraft>;
 std::span<const RunOption> boot_rows();
 std::span<const RunOption> disk_rows();
 std::span<const RunOption> machine_rows();
+std::span<const RunOption> net_rows();
 std::span<const RunOption> processor_rows();
 std::span<const RunOption> limit_rows();
 std::span<const RunOption> jit_rows();
@@ -40,6 +41,9 @@ std::span<const OptionGroup<RunDraft>> run_option_groups();
 
 /// That no file is written by one option and used by another. Throws BadValue.
 void check_files(RunDraft& draft);
+
+/// Gives the machine a card for its network, and the host's time where certificates are to be believed.
+void complete_network(RunDraft& draft);
 
 /// What options demand of each other, once all are in `draft`. Throws BadValue.
 void check_together(RunDraft& draft);

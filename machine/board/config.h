@@ -11,6 +11,7 @@
 #include "machine/board/schedule.h"
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
+#include "machine/net/net_config.h"
 #include "machine/plug/device_config.h"
 #include "machine/plug/display_row.h"
 
@@ -29,7 +30,8 @@ struct MachineConfig {
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
   cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;
-  jit::JitOptions jit;             // no part of what the guest sees
+  jit::JitOptions jit;  // no part of what the guest sees
+  NetConfig net;
   u64 seed = 1;                    // of RDRAND and RDSEED
   Schedule schedule;               // of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00

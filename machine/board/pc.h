@@ -80,6 +80,13 @@ struct PcBackends {
   devices::CharBackend& com2;
   std::vector<AttachedDisk> disks = {};
   devices::CharBackend* console = nullptr;  // if there is a virtio console
+  devices::NetBackend* network = nullptr;   // nullptr: the cards' cables end nowhere
+};
+
+/// Where frames go that have nowhere to go.
+struct NoNetwork final : devices::NetBackend {
+  void send(devices::NetCard&, std::span<const u8>) override {}
+  bool takes_large_frames() const override { return true; }
 };
 
 struct PcCounters {
@@ -141,6 +148,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::Uart16550& com2() { return com2_; }
   /// nullptr: there is none.
   devices::VirtioConsole* virtio_console() { return services_.virtio_console; }
+  const std::vector<devices::NetCard*>& net_cards() const { return services_.net_cards; }
   /// A watchdog will do something if nothing else happens.
   bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
   /// An interrupt controller would pass on, or a card send, what a processor takes even with interrupts off.
@@ -343,6 +351,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   std::optional<u64> facs_phys_;  // of a kernel that was started directly: there is its waking vector
+  NoNetwork no_network_;
   BoardServices services_;
   std::vector<FileRead> files_read_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives

@@ -48,6 +48,7 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .drives = drives_,
           .seed = config.seed,
           .console = backends.console,
+          .network = backends.network != nullptr ? *backends.network : no_network_,
           .interrupt_line =
               [this](unsigned line) {
                 return line < kIsaIrqs            ? irq_router_.isa_source(line)

@@ -90,6 +90,7 @@ Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome screenshot(Machine&, const Arguments&);
 Outcome print(Machine&, const Arguments&);
+Outcome info_network(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);
 

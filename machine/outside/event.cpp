@@ -35,6 +35,7 @@ void serialize_content(Archive& archive, AnswerEvent& event) {
   serialize_text(archive, event.question);
   archive.value(event.answer, kMaxContentBytes);
 }
+void serialize_content(Archive& archive, PacketEvent& event) { archive.value(event.frame, kMaxContentBytes); }
 
 /// An empty event of that type.
 Event empty_event(EventType type) {
@@ -45,6 +46,7 @@ Event empty_event(EventType type) {
     case EventType::Button: return ButtonEvent{};
     case EventType::Answer: return AnswerEvent{};
     case EventType::Pointer: return PointerEvent{};
+    case EventType::Packet: return PacketEvent{};
   }
   return ButtonEvent{};
 }
@@ -59,6 +61,7 @@ std::string_view name_of(EventType type) {
     case EventType::Button: return "button";
     case EventType::Answer: return "answer";
     case EventType::Pointer: return "pointer";
+    case EventType::Packet: return "packet";
   }
   return "unknown";
 }
@@ -71,13 +74,14 @@ u64 size_of(const Event& event) {
     u64 operator()(const MediumEvent& event) const { return event.change.size(); }
     u64 operator()(const ButtonEvent&) const { return 0; }
     u64 operator()(const AnswerEvent& event) const { return event.question.size() + event.answer.size(); }
+    u64 operator()(const PacketEvent& event) const { return event.frame.size(); }
   };
   return sizeof event + std::visit(Content{}, event);
 }
 
 void serialize_event(Archive& archive, Event& event) {
   EventType type = type_of(event);
-  archive.at_most(type, EventType::Pointer);
+  archive.at_most(type, EventType::Packet);
   if (archive.loading()) event = empty_event(type);
   std::visit([&](auto& content) { serialize_content(archive, content); }, event);
 }

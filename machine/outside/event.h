@@ -37,10 +37,15 @@ struct AnswerEvent {
   std::string question;
   std::vector<u8> answer;
 };
+/// A frame arrived for the network cards.
+struct PacketEvent {
+  std::vector<u8> frame;
+};
 
-using Event = std::variant<BytesEvent, KeyEvent, MediumEvent, ButtonEvent, AnswerEvent, PointerEvent>;
+using Event =
+    std::variant<BytesEvent, KeyEvent, MediumEvent, ButtonEvent, AnswerEvent, PointerEvent, PacketEvent>;
 /// In the order of Event's alternatives.
-enum class EventType : u8 { Bytes, Key, Medium, Button, Answer, Pointer };
+enum class EventType : u8 { Bytes, Key, Medium, Button, Answer, Pointer, Packet };
 inline EventType type_of(const Event& event) { return static_cast<EventType>(event.index()); }
 /// "bytes", "key", ...
 std::string_view name_of(EventType type);

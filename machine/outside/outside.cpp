@@ -71,6 +71,11 @@ void Outside::give(Registered& to, Event event) {
   to.sink.take(event);
 }
 
+void Outside::enter(std::string_view sink, Event event) {
+  if (Registered* const to = find(sink); to != nullptr && to->sink.type == type_of(event))
+    give(*to, std::move(event));
+}
+
 void Outside::answered(std::string_view who, std::string question, std::vector<u8> answer) {
   add_to_log(who, AnswerEvent{std::move(question), std::move(answer)});
 }

@@ -60,6 +60,8 @@ class Outside {
   bool waits() const;
   /// Hands out what came, in order, as far as there is room. An event without a sink is dropped.
   void let_in();
+  /// Lets one event in at once, for a sink that always has room: what a library on this thread has for the guest.
+  void enter(std::string_view sink, Event event);
   /// `who`, in the middle of an access, asked the host `question` and got `answer`.
   void answered(std::string_view who, std::string question, std::vector<u8> answer);
 

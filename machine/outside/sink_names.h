@@ -16,6 +16,7 @@ inline constexpr std::string_view kKeyboardSink = "keyboard";
 // Keys for the typist, who presses them one by one, as fast as the guest takes them.
 inline constexpr std::string_view kTypingSink = "typing";
 inline constexpr std::string_view kPointerSink = "pointer";
+inline constexpr std::string_view kNetworkSink = "network";  // all cards
 inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 inline constexpr std::string_view kResetButtonSink = "reset-button";

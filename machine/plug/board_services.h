@@ -10,6 +10,7 @@
 #include "devices/bus.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/i6300esb.h"
+#include "devices/net/net_card.h"
 #include "devices/virtio/virtio_console.h"
 #include "machine/clock/scheduler.h"
 #include "machine/storage/drives.h"
@@ -29,6 +30,7 @@ struct BoardServices {
   std::vector<Drive>& drives;
   u64 seed;                       // of the machine's random numbers
   devices::CharBackend* console;  // of the virtio console; not nullptr if one is plugged in
+  devices::NetBackend& network;
   std::function<IrqLine(unsigned line)> interrupt_line;  // 0 to 23, as the I/O APIC counts
   std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map_memory;
   std::function<void()> press_power_button;
@@ -39,6 +41,7 @@ struct BoardServices {
 
   // What the machine asks for later, if it was plugged in.
   devices::VirtioConsole* virtio_console = nullptr;
+  std::vector<devices::NetCard*> net_cards = {};
   devices::I6300Esb* watchdog = nullptr;
 };
 

@@ -8,6 +8,7 @@ namespace reprise::machine {
 extern const DeviceRow kVgaRow;  // display_row.cpp
 extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
+extern const DeviceRow kVirtioNetRow;  // net_rows.cpp
 extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp
 extern const DeviceRow kDebugExitRow;  // debug_rows.cpp
 extern const DeviceRow kTestDeviceRow;

@@ -14,7 +14,10 @@ namespace {
 
 constexpr const DeviceRow* kRows[] = {&kAhciRow,      &kIdeDiskRow,   &kIdeCdromRow,      &kFloppyRow,
                                       &kVirtioBlkRow, &kDiskRow,      &kVirtioConsoleRow, &kVirtioRngRow,
-                                      &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow,    &kVgaRow};
+                                      &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow,    &kVgaRow,
+                                      &kVirtioNetRow};
+
+constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow};
 
 /// A device whose values nobody has looked at, or which was not made of words.
 Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
@@ -46,6 +49,10 @@ const DeviceRow* find_device_row(std::string_view driver) {
   for (const DeviceRow* row : kRows)
     if (row->driver == driver || (!row->qemu_name.empty() && row->qemu_name == driver)) return row;
   return nullptr;
+}
+
+bool is_net_card(std::string_view driver) {
+  return std::ranges::any_of(kNetCards, [&](const DeviceRow* row) { return row->driver == driver; });
 }
 
 Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {

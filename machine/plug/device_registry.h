@@ -18,6 +18,9 @@ std::span<const DeviceRow* const> device_rows();
 /// By our name or by QEMU's; nullptr: there is none.
 const DeviceRow* find_device_row(std::string_view driver);
 
+/// Whether `driver` is that of a network card.
+bool is_net_card(std::string_view driver);
+
 /// "DRIVER[,PROPERTY=VALUE...]", commas inside values doubled. `option` and `text` stand in errors, which are
 /// sentences without a full stop.
 Result<DeviceConfig> parse_device(std::string_view option, std::string_view text);

@@ -26,6 +26,25 @@ bool is_plain_name(std::string_view text) {
   return !text.empty() && text.find_first_not_of(kAllowed) == text.npos;
 }
 
+std::optional<std::array<u8, 6>> parse_mac(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr u8 kGroup = 1;
+  std::array<u8, 6> mac{};
+  if (text.size() != 3 * mac.size() - 1) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (i % 3 == 2) {
+      if (text[i] != ':') return std::nullopt;
+      continue;
+    }
+    const char c = text[i] >= 'A' && text[i] <= 'F' ? static_cast<char>(text[i] - 'A' + 'a') : text[i];
+    const std::size_t digit = kDigits.find(c);
+    if (digit == kDigits.npos) return std::nullopt;
+    mac[i / 3] = static_cast<u8>(mac[i / 3] << 4 | digit);
+  }
+  if (mac[0] & kGroup) return std::nullopt;
+  return mac;
+}
+
 bool is_value_of(const PropertySpec& property, std::string_view value) {
   switch (property.type) {
     case PropertyType::File: return !value.empty();
@@ -38,6 +57,7 @@ bool is_value_of(const PropertySpec& property, std::string_view value) {
     }
     case PropertyType::Target:
       return value == "stdio" || value == "null" || (value.starts_with("file:") && value.size() > 5);
+    case PropertyType::Mac: return parse_mac(value).has_value();
   }
   return false;
 }
@@ -53,6 +73,8 @@ std::string why_not(const PropertySpec& property, std::string_view value) {
       return value.empty() ? fmt::format("{} is empty: leave it out, or give {}", given, property.values)
                            : fmt::format("{} is not made of letters, digits, '-', '.' and '_'", given);
     case PropertyType::Number: return fmt::format("{} is not {}", given, property.values);
+    case PropertyType::Mac:
+      return fmt::format("{} is no address of a station, such as 52:54:00:12:34:56", given);
     case PropertyType::Choice:
     case PropertyType::Switch:
     case PropertyType::Target: break;

@@ -1,6 +1,8 @@
 // Properties of devices: what a row says of one, and whether a value is one of its values.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,7 @@ enum class PropertyType : u8 {
   Switch,  // yes or no; on and off are the same
   Number,  // up to `max`
   Target,  // of characters: stdio, null, file:PATH
+  Mac,     // six hexadecimal bytes with colons between, of one station
 };
 
 struct PropertySpec {
@@ -30,6 +33,9 @@ struct PropertySpec {
 bool is_value_of(const PropertySpec& property, std::string_view value);
 /// Why it is not: a sentence without a full stop.
 std::string why_not(const PropertySpec& property, std::string_view value);
+
+/// "52:54:00:12:34:56"; nullopt: it is none, or that of a group.
+std::optional<std::array<u8, 6>> parse_mac(std::string_view text);
 
 /// Letters, digits, '-', '.' and '_'.
 bool is_plain_name(std::string_view text);

@@ -55,7 +55,8 @@ Board::Board(Firmware firmware, unsigned processors)
                      {.driver = "i6300esb"},
                      {.driver = "isa-debug-exit",
                       .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
-                     {.driver = "pc-testdev"}};
+                     {.driver = "pc-testdev"},
+                     {.driver = "virtio-net"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();

@@ -42,5 +42,6 @@ void play_floppy(Board& board, Random& random);
 void play_virtio_blk(Board& board, Random& random);
 void play_virtio_console(Board& board, Random& random);
 void play_virtio_rng(Board& board, Random& random);
+void play_virtio_net(Board& board, Random& random);
 
 }  // namespace reprise::noise

@@ -38,6 +38,7 @@ std::span<const Player> players() {
       {"virtio-blk", play_virtio_blk},
       {"virtio-console", play_virtio_console},
       {"virtio-rng", play_virtio_rng},
+      {"virtio-net", play_virtio_net},
   };
   return kPlayers;
 }

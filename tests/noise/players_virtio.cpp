@@ -1,4 +1,5 @@
 // virtio devices: negotiation, rings in guest memory, requests that make sense more often than not.
+#include "tests/devices/net_frames.h"
 #include "tests/noise/players.h"
 
 namespace reprise::noise {
@@ -191,6 +192,33 @@ void play_virtio_console(Board& board, Random& random) {
 
 void play_virtio_rng(Board& board, Random& random) {
   play(board, random, board.card(kVendor, 0x1005), 1, {});
+}
+
+void play_virtio_net(Board& board, Random& random) {
+  devices::NetCard& card = *board.pc().net_cards().at(0);
+  if (random.chance(3)) card.set_link(random.chance(90));
+  if (random.chance(20)) {
+    // Segments of one stream, some of them damaged, and noise.
+    std::vector<u8> frame =
+        devices::testing::TestSegment{.v6 = random.chance(30),
+                                      .sequence = static_cast<u32>(100 * random.below(4)),
+                                      .flags = static_cast<u8>(random.chance(80) ? 0x10 : random.next()),
+                                      .bytes = random.chance(90) ? 100 : random.below(20'000)}
+            .frame();
+    if (random.chance(20)) frame[random.below(frame.size())] = static_cast<u8>(random.next());
+    if (random.chance(5)) frame.resize(random.below(frame.size()));
+    card.receive(frame);
+  }
+  // A header that asks for something, or a command.
+  u8 header[12] = {};
+  if (random.chance(50)) {
+    header[0] = static_cast<u8>(random.below(6));
+    header[1] = static_cast<u8>(random.below(6));
+    for (const unsigned at : {2u, 4u, 6u, 8u})
+      write_unaligned<u16>(header + at,
+                           static_cast<u16>(random.chance(80) ? random.below(2000) : random.next()));
+  }
+  play(board, random, board.card(kVendor, 0x1000), 3, header);
 }
 
 }  // namespace reprise::noise

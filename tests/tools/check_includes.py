@@ -24,7 +24,7 @@ LAYERS = {
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "lockstep", "board", "screen", "",
+    "machine": ["layout", "clock", "tables", "storage", "plug", "snapshot", "boot", "firmware", "outside", "net", "lockstep", "board", "screen", "",
                 "monitor"],
 }
 # Single headers that a folder may include beyond its layers.
@@ -37,6 +37,7 @@ ONE_INCLUDER = {
     "xxhash.h": ("common/hash.cpp",),
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
     "png.h": ("machine/screen/png.cpp",),
+    "slirp/": ("machine/net/slirp_link.cpp",),
     "SDL2/": ("frontend/",),
     "jit/x64/": ("jit/x64/",),
 }

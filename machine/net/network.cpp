@@ -1,0 +1,142 @@
+#include "machine/net/network.h"
+
+#include <fmt/format.h>
+
+#include "machine/outside/sink_names.h"
+
+namespace reprise::machine {
+
+Network::~Network() {
+  // The link's descriptors are watched until then.
+  watch_.reset();
+}
+
+Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards) {
+  clock_ = &clock;
+  outside_ = &outside;
+  cards_ = std::move(cards);
+  if (config_.kind == NetConfig::Kind::None) return Done{};
+  if (!config_.dump_path.empty()) dump_ = TRY(PacketFile::create(config_.dump_path));
+  outside.add_sink({.name = std::string(kNetworkSink),
+                    .type = EventType::Packet,
+                    .room = always_room,
+                    .take = [this](const Event& event) { arrive(std::get<PacketEvent>(event).frame); }});
+  pump_timer_ = clock.create_timer("network", [this] { pump(); });
+  link_timer_ = clock.create_timer("network-link", [this] { set_link(true); });
+  link_ = TRY(open_slirp(config_, clock, [this](std::span<const u8> frame) { to_guest(frame); }));
+  watch_ = std::make_unique<DescriptorWatch>([&inbox = outside.inbox()] { inbox.wake(); });
+  set_link(true);
+  pump();
+  return Done{};
+}
+
+void Network::set_link(bool up) {
+  for (devices::NetCard* const card : cards_) card->set_link(up);
+}
+
+bool Network::takes_large_frames() const {
+  return link_ && link_->takes_large_frames() && cards_.size() == 1;
+}
+
+void Network::send(devices::NetCard& from, std::span<const u8> frame) {
+  if (!link_) return;
+  ++frames_from_guest_;
+  bytes_from_guest_ += frame.size();
+  dump_.add(clock_->now_ns(), frame);
+  for (devices::NetCard* const card : cards_)
+    if (card != &from) card->receive(frame);
+  link_->send(frame);
+  // What the link wants next is asked once for all frames of a burst.
+  clock_->arm(pump_timer_, clock_->now_ns());
+}
+
+void Network::to_guest(std::span<const u8> frame) {
+  if (!link_->connected()) ++own_frames_;
+  outside_->enter(kNetworkSink, PacketEvent{{frame.begin(), frame.end()}});
+}
+
+void Network::arrive(std::span<const u8> frame) {
+  ++frames_to_guest_;
+  bytes_to_guest_ += frame.size();
+  dump_.add(clock_->now_ns(), frame);
+  for (devices::NetCard* const card : cards_) card->receive(frame);
+}
+
+void Network::pump() {
+  descriptors_.clear();
+  link_->add_descriptors(descriptors_);
+  if (!descriptors_.empty() && ::poll(descriptors_.data(), descriptors_.size(), 0) < 0)
+    for (pollfd& one : descriptors_) one.revents = 0;
+  link_->serve(descriptors_);
+  descriptors_.clear();
+  link_->add_descriptors(descriptors_);
+  if (const std::optional<u64> in_ns = link_->wants_service_in_ns())
+    clock_->arm(pump_timer_, clock_->now_ns() + *in_ns);
+  else
+    clock_->cancel(pump_timer_);
+  update_inbox();
+}
+
+void Network::update_inbox() {
+  if (link_->open() == told_inbox_) return;
+  told_inbox_ = link_->open();
+  Inbox& inbox = outside_->inbox();
+  if (told_inbox_) {
+    inbox.add_source();
+    inbox.add_companion();
+  } else {
+    inbox.remove_source();
+    inbox.remove_companion();
+  }
+}
+
+void Network::watch() {
+  if (!descriptors_.empty()) watch_->watch(descriptors_);
+}
+
+void Network::serve() {
+  const bool known = ready();
+  const auto now = std::chrono::steady_clock::now();
+  if (!known && now - served_ < kServeEvery) return;
+  served_ = now;
+  if (known) watch_->clear_ready();
+  std::vector<pollfd> look = descriptors_;
+  if (::poll(look.data(), look.size(), 0) > 0) pump();
+}
+
+NetworkInfo Network::info() const {
+  NetworkInfo info = {.config = config_,
+                      .cards = {},
+                      .reached = was_reached_ || (link_ && link_->reached()),
+                      .connected = link_ && link_->connected(),
+                      .frames_from_guest = frames_from_guest_,
+                      .bytes_from_guest = bytes_from_guest_,
+                      .frames_to_guest = frames_to_guest_,
+                      .bytes_to_guest = bytes_to_guest_,
+                      .dump_problem = dump_.problem(),
+                      .dump_lost_bytes = dump_.lost_bytes()};
+  if (link_) info.config.forwards = link_->forwards();
+  for (const devices::NetCard* const card : cards_) {
+    std::string text;
+    for (const u8 byte : card->mac()) text += fmt::format("{}{:02x}", text.empty() ? "" : ":", byte);
+    info.cards.push_back(std::move(text));
+  }
+  return info;
+}
+
+void Network::serialize(Archive& archive) {
+  if (!link_) return;
+  archive.tag("network");
+  bool connected = link_->connected();
+  bool reached = info().reached;
+  archive.value(connected);
+  archive.value(reached);
+  if (!archive.loading()) return;
+  was_reached_ = reached;
+  if (!connected) return;
+  // What the guest was connected with is gone: it sees that rather than silence.
+  set_link(false);
+  clock_->arm(link_timer_, clock_->now_ns() + kLinkDownNs);
+}
+
+}  // namespace reprise::machine

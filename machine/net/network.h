@@ -1,0 +1,95 @@
+// Network: what connects the network cards of a machine with each other and with what --net names.
+//
+//     cards --send--> Network --> NetLink (libslirp) <--> sockets of the host
+//       ^                |  \--> other cards
+//       +--- Outside <---+       every frame of the link's is an event from outside, with its content in the log
+//
+// The link is called on the machine's thread: in the middle of a card's event, and between turns when a descriptor of
+// the host's is ready. While the link is connected, idle time must not pass faster than the host's, and the guest may be given
+// something at any time: the inbox is told.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/archive.h"
+#include "common/ports.h"
+#include "common/result.h"
+#include "devices/net/net_card.h"
+#include "machine/net/descriptor_watch.h"
+#include "machine/net/net_config.h"
+#include "machine/net/net_link.h"
+#include "machine/net/network_info.h"
+#include "machine/net/packet_file.h"
+#include "machine/outside/outside.h"
+
+namespace reprise::machine {
+
+/// Thread: the machine's, but for the descriptor watch.
+class Network final : public devices::NetBackend {
+ public:
+  explicit Network(NetConfig config) : config_(std::move(config)) {}
+  ~Network() override;
+
+  /// Connects `cards` with each other and with what is outside. Once, when they have power. All outlives this. Error: a
+  /// port is taken, a file cannot be written, ...
+  Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards);
+
+  // NetBackend
+  void send(devices::NetCard& from, std::span<const u8> frame) override;
+  bool takes_large_frames() const override;
+
+  /// There are descriptors that may be ready: serve() is to be called now and then.
+  bool has_descriptors() const { return !descriptors_.empty(); }
+  /// A descriptor is ready: the machine should not sleep. Only after watch().
+  bool ready() const { return watch_ && watch_->ready(); }
+  /// Before the machine sleeps.
+  void watch();
+  /// Between turns: lets in what descriptors have, at most every kServeEvery unless one is known to be ready.
+  void serve();
+
+  /// Behind a run: the capture is whole.
+  void flush() { dump_.flush(); }
+
+  /// Frames that the link made by itself, while nobody outside could send any.
+  u64 own_frames() const { return own_frames_; }
+  NetworkInfo info() const;
+
+  /// Of a saved state. What was connected is not when it is loaded.
+  void serialize(Archive& archive);
+
+ private:
+  static constexpr std::chrono::microseconds kServeEvery{100};
+  /// How long the guest sees no link after a state with connections was loaded.
+  static constexpr u64 kLinkDownNs = 1'000'000'000;
+
+  void to_guest(std::span<const u8> frame);
+  void arrive(std::span<const u8> frame);
+  /// Lets the link read and write what is ready, and asks it what it wants next.
+  void pump();
+  void update_inbox();
+  void set_link(bool up);
+
+  NetConfig config_;
+  Clock* clock_ = nullptr;
+  Outside* outside_ = nullptr;
+  std::vector<devices::NetCard*> cards_;
+  Clock::TimerId pump_timer_ = 0;
+  Clock::TimerId link_timer_ = 0;
+  std::unique_ptr<NetLink> link_;
+  std::unique_ptr<DescriptorWatch> watch_;
+  std::vector<pollfd> descriptors_;
+  std::chrono::steady_clock::time_point served_;
+  bool told_inbox_ = false;
+  bool was_reached_ = false;  // before a state was loaded
+  PacketFile dump_;
+  u64 own_frames_ = 0;
+  u64 frames_from_guest_ = 0;
+  u64 bytes_from_guest_ = 0;
+  u64 frames_to_guest_ = 0;
+  u64 bytes_to_guest_ = 0;
+};
+
+}  // namespace reprise::machine

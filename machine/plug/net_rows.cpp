@@ -1,0 +1,40 @@
+// The rows of network cards. What network they are on says --net.
+#include "devices/virtio/virtio_net.h"
+#include "machine/plug/card_rows.h"
+#include "machine/plug/pc_slots.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr PropertySpec kNetCard[] = {{.name = "mac",
+                                      .type = PropertyType::Mac,
+                                      .values = "six bytes",
+                                      .by_default = {},
+                                      .help = "its address",
+                                      .otherwise = "52:54:00:12:34:56, the next card's one more"}};
+
+devices::MacAddress mac_of(const DeviceSite& site) {
+  if (const auto given = parse_mac(site.text("mac"))) return *given;
+  // As QEMU numbers its cards.
+  constexpr u8 kFirst = 0x56;
+  return {0x52, 0x54, 0x00, 0x12, 0x34, static_cast<u8>(kFirst + site.board.net_cards.size())};
+}
+
+std::unique_ptr<devices::PciFunction> make_virtio_net(const DeviceSite& site, IrqLine interrupt) {
+  auto card =
+      std::make_unique<devices::VirtioNet>(site.board.network, mac_of(site), site.board.virtio(interrupt));
+  site.board.net_cards.push_back(card.get());
+  return card;
+}
+
+}  // namespace
+
+constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
+                                           .qemu_name = "virtio-net-pci",
+                                           .help = "network card",
+                                           .properties = kNetCard,
+                                           .place = kPciSlot,
+                                           .most = kAnyNumber,
+                                           .card = make_virtio_net};
+
+}  // namespace reprise::machine

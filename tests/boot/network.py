@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Stock Linux on a network: DHCP, ping, TFTP and router advertisements, twice with the same hashes, because nothing of it
+reaches the host; then connections through the host, both ways, and with the legacy driver."""
+
+import hashlib
+import http.server
+import pathlib
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import runner
+
+SIZE = 3_000_000
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    content = bytes(i * 31 % 251 for i in range(SIZE))
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(SIZE))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *_):
+        pass
+
+
+def guest(options, net, words, *extra):
+    result = runner.boot(options, f"quiet reprise.exec=/bin/net-test {words}", ["--net", net, *extra])
+    tail = "\n".join(result.console.splitlines()[-25:])
+    runner.expect(result.exit_code == 0 and "net-test: done" in result.console,
+                  f"{net}: exit code {result.exit_code}: {result.messages}\n{tail}")
+    return result
+
+
+def expect_line(result, line):
+    runner.expect(line in result.console, f"the guest did not print '{line}':\n{result.console[-2000:]}")
+
+
+def alone(options, folder):
+    """All that is answered without the host, twice."""
+    boot_file = pathlib.Path(folder, "boot.bin")
+    boot_file.write_bytes(Server.content)
+    dump = pathlib.Path(folder, "dump.pcap")
+    net = f"user,restrict=yes,tftp={folder},bootfile=boot.bin"
+    words = "net.ping=10.0.2.2 net.ping=fec0::2 net.tftp=10.0.2.2,boot.bin"
+    first, second = (guest(options, net, words, *extra)
+                     for extra in (["--net-dump", dump], ["--hash-every", "500000000"]))
+    expect_line(first, "lease ip=10.0.2.15 router= dns= boot_file=boot.bin")
+    for address in "10.0.2.2", "fec0::2":
+        expect_line(first, f"net-test: ping {address}: 3 packets transmitted, 3 packets received")
+    expect_line(first, f"net-test: tftp {hashlib.md5(Server.content).hexdigest()}")
+    for result in first, second:
+        runner.expect(result.report["network"]["sockets"] == "closed", f"{result.report['network']}")
+        runner.expect(result.report["rtc_unix_s"] == 1735689600, "a restricted run has the host's time")
+    runner.expect(first.report["state_hash"] == second.report["state_hash"], "two runs alone differ")
+    data = dump.read_bytes()
+    runner.expect(data[:8] == bytes.fromhex("4d3cb2a102000400") and len(data) > SIZE, "the capture is none")
+
+
+def outwards(options):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sink = socket.create_server(("127.0.0.1", 0))
+    received = []
+
+    def take():
+        connection, _ = sink.accept()
+        total = 0
+        while data := connection.recv(1 << 16):
+            total += len(data)
+        received.append(total)
+
+    taker = threading.Thread(target=take, daemon=True)
+    taker.start()
+    for legacy in "", "virtio_pci.force_legacy=1 ":
+        put = "" if legacy else f"net.put=10.0.2.2:{sink.getsockname()[1]},5"
+        result = guest(options, "user", f"{legacy}net.get=http://10.0.2.2:{server.server_port}/ {put}")
+        expect_line(result, f"net-test: got {hashlib.md5(Server.content).hexdigest()}")
+        runner.expect(result.report["network"]["sockets"] == "reached", f"{result.report['network']}")
+        runner.expect(abs(result.report["rtc_unix_s"] - time.time()) < 3600, "an open run has not the host's time")
+    taker.join(10)
+    runner.expect(received == [5 << 20], f"the host got {received} bytes")
+    server.shutdown()
+
+
+def inwards(options, folder):
+    """A caller finds the guest by the port that stderr names."""
+    console, messages = pathlib.Path(folder, "console"), pathlib.Path(folder, "messages")
+    with messages.open("w") as stderr:
+        run = subprocess.Popen(
+            [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--engine", options.engine,
+             "--append", "console=ttyS0 quiet reprise.exec=/bin/net-test net.serve=80", "--serial", f"file:{console}",
+             "--net", "user,restrict=yes,hostfwd=tcp::0-:80", "--wall-timeout", "600"],
+            stdin=subprocess.DEVNULL, stderr=stderr)
+    try:
+        deadline = time.monotonic() + 600
+        while "net-test: serving 80" not in (console.read_text() if console.exists() else ""):
+            runner.expect(run.poll() is None and time.monotonic() < deadline, "the guest does not serve")
+            time.sleep(0.05)
+        port = re.search(r"tcp port (\d+) of 127.0.0.1 goes to the guest's port 80", messages.read_text())
+        runner.expect(port, f"no port was named: {messages.read_text()}")
+        # The guest says so a moment before it listens.
+        answer = b""
+        while not answer and time.monotonic() < deadline:
+            with socket.create_connection(("127.0.0.1", int(port[1])), timeout=60) as caller:
+                try:
+                    caller.sendall(b"hello, guest\n")
+                    caller.shutdown(socket.SHUT_WR)
+                    answer = caller.recv(100)
+                except ConnectionError:
+                    time.sleep(0.1)
+        runner.expect(answer == b"HELLO, GUEST\n", f"the guest answered {answer}")
+        runner.expect(run.wait(600) == 0, f"exit code {run.returncode}: {messages.read_text()}")
+    finally:
+        run.kill()
+        run.wait()
+
+
+def test(options):
+    with tempfile.TemporaryDirectory() as folder:
+        initrd = pathlib.Path(folder, "initrd.img")
+        drivers = pathlib.Path(options.initrd).parent / "drivers.img"
+        initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
+        options.initrd = initrd
+        alone(options, folder)
+        outwards(options)
+        inwards(options, folder)
+
+
+runner.main(test, __doc__)

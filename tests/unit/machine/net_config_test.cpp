@@ -1,0 +1,79 @@
+// --net as words.
+#include "machine/net/net_config.h"
+
+#include <gtest/gtest.h>
+
+#include "machine/net/router_advertisement.h"
+#include "machine/plug/property.h"
+
+namespace reprise::machine {
+namespace {
+
+TEST(NetConfig, IsWhatItWasMadeOf) {
+  for (const char* text :
+       {"none", "user", "user,restrict=yes", "user,net=192.168.7.0/25,hostfwd=tcp:127.0.0.1:8080-:80",
+        "user,hostfwd=udp:0.0.0.0:0-10.0.2.20:53,tftp=/srv/tftp,bootfile=pxelinux.0"}) {
+    const auto config = parse_net(text);
+    ASSERT_TRUE(config) << text << ": " << config.error().message;
+    EXPECT_EQ(net_text(config.value()), text);
+  }
+  const auto forward = parse_net("user,hostfwd=tcp::0-:22");
+  ASSERT_TRUE(forward);
+  EXPECT_EQ(address_text(forward.value().forwards.at(0).host), "127.0.0.1")
+      << "never open to others unless asked";
+  EXPECT_EQ(net_text(parse_net("user,net=10.1.2.99").value()), "user,net=10.1.2.0/24");
+}
+
+TEST(NetConfig, SaysWhatIsWrong) {
+  for (const auto& [text, part] : {std::pair{"tap", "none of user, none"},
+                                   {"none,restrict=yes", "nothing behind it"},
+                                   {"user,restrict=maybe", "restrict=maybe"},
+                                   {"user,hostfwd=tcp::80", "hostfwd=tcp::80"},
+                                   {"user,hostfwd=sctp::80-:80", "hostfwd=sctp"},
+                                   {"user,hostfwd=tcp::80-:0", "hostfwd="},
+                                   {"user,hostfwd=tcp::65536-:80", "hostfwd="},
+                                   {"user,hostfwd=tcp:1.2.3:80-:80", "'1.2.3' is not an IPv4"},
+                                   {"user,net=10.0.2.0/28", "8 to 27"},
+                                   {"user,net=ten", "net=ten"},
+                                   {"user,bootfile=", "bootfile="},
+                                   {"user,tftp=", "tftp="},
+                                   {"user,colour=red", "'colour=red' is none of"}}) {
+    const auto config = parse_net(text);
+    ASSERT_FALSE(config) << text;
+    EXPECT_NE(config.error().message.find(part), std::string::npos) << config.error().message;
+  }
+}
+
+TEST(NetConfig, AddressesOfStations) {
+  EXPECT_EQ(parse_mac("52:54:00:12:34:aB"), (std::array<u8, 6>{0x52, 0x54, 0, 0x12, 0x34, 0xab}));
+  for (const char* wrong : {"", "52:54:00:12:34", "52:54:00:12:34:5", "53:54:00:12:34:56",
+                            "52-54-00-12-34-56", "52:54:00:12:34:5g", "52:54:00:12:34:56:"})
+    EXPECT_FALSE(parse_mac(wrong)) << wrong;
+}
+
+TEST(RouterAdvertisement, NamesNoNameServers) {
+  std::vector<u8> frame(14 + 40 + 16 + 8, 0);
+  frame[12] = 0x86, frame[13] = 0xdd, frame[14] = 0x60, frame[14 + 5] = 24, frame[14 + 6] = 58,
+  frame[54] = 134;
+  frame[70] = 1, frame[71] = 1;
+  std::vector<u8> changed;
+  EXPECT_EQ(without_name_servers(frame, changed).data(), frame.data());
+  std::vector<u8> longer = frame;
+  longer[14 + 5] = 48;
+  longer.resize(frame.size() + 24, 0x55);
+  longer[78] = 25, longer[79] = 3;
+  const auto shorter = without_name_servers(longer, changed);
+  ASSERT_EQ(shorter.size(), frame.size());
+  EXPECT_EQ(shorter[14 + 5], 24);
+  // The whole, with its pseudo header, sums up to all ones.
+  u64 sum = 24 + 58;
+  for (std::size_t i = 22; i < shorter.size(); ++i)
+    sum += i % 2 == 0 ? u64{shorter[i]} << 8 : u64{shorter[i]};
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  EXPECT_EQ(sum, 0xffffu);
+  longer[79] = 0;  // an option without a length ends the list
+  EXPECT_EQ(without_name_servers(longer, changed).size(), longer.size());
+}
+
+}  // namespace
+}  // namespace reprise::machine

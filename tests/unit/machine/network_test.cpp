@@ -1,0 +1,154 @@
+// Cards, libslirp and the outside together: what it answers by itself, what comes through sockets, what is logged.
+#include "machine/net/network.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "machine/clock/scheduler.h"
+
+namespace reprise::machine {
+namespace {
+
+using Frame = std::vector<u8>;
+
+constexpr devices::MacAddress kOwn = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
+
+class FakeCard final : public devices::NetCard {
+ public:
+  void receive(std::span<const u8> frame) override { got.emplace_back(frame.begin(), frame.end()); }
+  void set_link(bool up) override { link = up; }
+  devices::MacAddress mac() const override { return kOwn; }
+  std::vector<Frame> got;
+  bool link = false;
+};
+
+struct NoInstructions final : RetiredCounter {
+  u64 retired_now() const override { return 0; }
+};
+
+struct World {
+  explicit World(const std::string& net, unsigned cards = 1) : network(parse_net(net).value()), card(cards) {
+    std::vector<devices::NetCard*> list;
+    for (FakeCard& one : card) list.push_back(&one);
+    started = network.start(clock, outside, list);
+  }
+  void wait(u64 ns) {
+    for (const u64 end = clock.now_ns() + ns; clock.now_ns() < end;) {
+      clock.skip_to(std::min(end, clock.next_deadline_ns()));
+      clock.run_due();
+    }
+  }
+  /// ARP request for 10.0.2.`last`.
+  static Frame who_has(u8 last) {
+    Frame frame(12, 0xff);
+    std::ranges::copy(kOwn, frame.begin() + 6);
+    for (const u8 byte : {0x08, 0x06, 0, 1, 8,  0, 6, 4, 0, 1, 0x52, 0x54, 0, 0x12, 0x34,
+                          0x56, 10,   0, 2, 15, 0, 0, 0, 0, 0, 0,    10,   0, 2,    int{last}})
+      frame.push_back(static_cast<u8>(byte));
+    return frame;
+  }
+
+  NoInstructions none;
+  Scheduler clock{none};
+  Outside outside{[this] { return Outside::Position{0, clock.now_ns()}; }};
+  Network network;
+  std::vector<FakeCard> card;
+  Result<Done> started = Done{};
+};
+
+bool is_absent(const World& world) {
+  return !world.started && world.started.error().message.find("libslirp-dev") != std::string::npos;
+}
+
+TEST(Network, AnswersByItselfAtOnceAndTheSame) {
+  std::vector<Frame> first;
+  for (unsigned run = 0; run < 2; ++run) {
+    World world("user,restrict=yes");
+    if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+    ASSERT_TRUE(world.started);
+    EXPECT_TRUE(world.card[0].link);
+    world.network.send(world.card[0], World::who_has(2));
+    ASSERT_EQ(world.card[0].got.size(), 1u);
+    EXPECT_EQ(world.card[0].got[0][21], 2) << "an answer";
+    ASSERT_EQ(world.outside.log().size(), 1u);
+    EXPECT_EQ(std::get<PacketEvent>(world.outside.log()[0].event).frame, world.card[0].got[0]);
+    world.network.send(world.card[0], World::who_has(99));
+    EXPECT_EQ(world.card[0].got.size(), 1u) << "there is nobody";
+    world.wait(1'000'000'000'000);
+    EXPECT_EQ(world.card[0].got.size(), 3u) << "two router advertisements in 1000 s";
+    EXPECT_FALSE(world.network.has_descriptors());
+    EXPECT_TRUE(world.outside.inbox().closed());
+    EXPECT_EQ(world.network.own_frames(), world.outside.events()) << "no sign of life";
+    EXPECT_FALSE(world.network.info().reached);
+    if (run == 0) first = world.card[0].got;
+    EXPECT_EQ(world.card[0].got, first);
+  }
+}
+
+TEST(Network, CardsHearEachOther) {
+  World world("user,restrict=yes", 2);
+  if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+  world.network.send(world.card[1], World::who_has(77));
+  ASSERT_EQ(world.card[0].got.size(), 1u);
+  EXPECT_EQ(world.card[0].got[0], World::who_has(77));
+  EXPECT_TRUE(world.card[1].got.empty());
+  EXPECT_TRUE(world.outside.log().empty());
+}
+
+TEST(Network, WithoutOneNothingMoves) {
+  World world("none");
+  ASSERT_TRUE(world.started);
+  EXPECT_FALSE(world.card[0].link);
+  world.network.send(world.card[0], World::who_has(2));
+  EXPECT_TRUE(world.card[0].got.empty());
+  EXPECT_TRUE(world.clock.timer_names().empty());
+}
+
+TEST(Network, CallersComeInThroughForwards) {
+  World world("user,restrict=yes,hostfwd=tcp::0-:80");
+  if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+  ASSERT_TRUE(world.started) << world.started.error().message;
+  const NetworkInfo info = world.network.info();
+  ASSERT_EQ(info.config.forwards.size(), 1u);
+  EXPECT_NE(info.config.forwards[0].host_port, 0);
+  EXPECT_FALSE(info.reached);
+  EXPECT_TRUE(world.network.has_descriptors());
+  EXPECT_FALSE(world.outside.inbox().closed()) << "somebody may call";
+  EXPECT_TRUE(world.outside.inbox().accompanied());
+
+  const World second("user,hostfwd=tcp::" + std::to_string(info.config.forwards[0].host_port) + "-:81");
+  ASSERT_FALSE(second.started) << "the port is taken";
+  EXPECT_NE(second.started.error().message.find("cannot be forwarded"), std::string::npos);
+
+  const HostFd caller(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to = {.sin_family = AF_INET,
+                    .sin_port = htons(info.config.forwards[0].host_port),
+                    .sin_addr = {htonl(INADDR_LOOPBACK)},
+                    .sin_zero = {}};
+  ASSERT_EQ(connect(caller.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  world.network.watch();
+  for (unsigned i = 0; i < 5000 && !world.network.ready(); ++i)
+    world.outside.inbox().wait(std::chrono::milliseconds(1));
+  EXPECT_TRUE(world.network.ready());
+  world.network.serve();
+  ASSERT_EQ(world.card[0].got.size(), 1u) << "who has the guest's address?";
+  EXPECT_EQ(world.card[0].got[0][13], 0x06);
+  EXPECT_TRUE(world.network.info().reached);
+  EXPECT_TRUE(world.network.info().connected);
+  EXPECT_EQ(world.network.own_frames(), 0u);
+
+  // A state that is loaded: the connection is gone, and the guest sees it.
+  Archive saved;
+  world.network.serialize(saved);
+  World later("user,restrict=yes,hostfwd=tcp::0-:80");
+  Archive archive(saved.bytes());
+  later.network.serialize(archive);
+  EXPECT_TRUE(archive.ok() && archive.at_end());
+  EXPECT_FALSE(later.card[0].link);
+  later.wait(2'000'000'000);
+  EXPECT_TRUE(later.card[0].link);
+}
+
+}  // namespace
+}  // namespace reprise::machine
