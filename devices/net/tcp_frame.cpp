@@ -97,6 +97,15 @@ std::optional<TcpFrame> parse_tcp(std::span<const u8> frame) {
   return tcp;
 }
 
+std::optional<TcpFrame> parse_large_tcp(std::span<u8> frame) {
+  if (frame.size() < kIp + kIpv4Bytes + kTcpBytes || frame.size() > kMaxFrameBytes) return std::nullopt;
+  const bool v6 = word(frame, 12) == kTypeIpv6;
+  const std::size_t bytes = frame.size() - kIp - (v6 ? kIpv6Bytes : 0);
+  if (bytes > 0xffff || (v6 && frame.size() < kIp + kIpv6Bytes)) return std::nullopt;
+  put_word(frame, kIp + (v6 ? kIpv6Length : kIpv4Length), static_cast<u16>(bytes));
+  return parse_tcp(frame);
+}
+
 u16 pseudo_sum(std::span<const u8> frame, const TcpFrame& tcp, u32 transport_bytes) {
   const auto addresses = tcp.v6 ? frame.subspan(kIp + kIpv6Source, 32) : frame.subspan(kIp + kIpv4Source, 8);
   return ones_sum(addresses, kProtocolTcp + (transport_bytes & 0xffff) + (transport_bytes >> 16));

@@ -32,6 +32,9 @@ u16 ones_sum(std::span<const u8> bytes, u32 start = 0);
 /// nullopt: it is none, or no whole one.
 std::optional<TcpFrame> parse_tcp(std::span<const u8> frame);
 
+/// The same for a frame that is to be cut up, whose lengths the driver may have left to the card: they are written first.
+std::optional<TcpFrame> parse_large_tcp(std::span<u8> frame);
+
 /// Sum of the pseudo header for `transport_bytes` of TCP.
 u16 pseudo_sum(std::span<const u8> frame, const TcpFrame& tcp, u32 transport_bytes);
 

@@ -208,7 +208,7 @@ void VirtioNet::transmit(const VirtioChain& chain) {
 void VirtioNet::send_segments(const Header& header, std::span<u8> frame) {
   const bool v6 = header.gso_type == kGsoTcp6;
   if (!v6 && header.gso_type != kGsoTcp4) return;
-  const std::optional<TcpFrame> tcp = parse_tcp(frame);
+  const std::optional<TcpFrame> tcp = parse_large_tcp(frame);
   if (!has_feature(v6 ? kHostTso6 : kHostTso4) || !tcp || tcp->v6 != v6 || header.segment_bytes == 0) return;
   frame = frame.first(tcp->end());
   if (tcp->payload_bytes > header.segment_bytes && !network_.takes_large_frames())

@@ -1,4 +1,6 @@
 // The network.
+#include <unistd.h>
+
 #include <algorithm>
 #include <ctime>
 
@@ -23,15 +25,18 @@ std::vector<WordsBehind> words_behind_net() {
 constexpr RunOption kNetRows[] = {
     {.name = "--net",
      .value = "NETWORK",
-     .help = "none, or user[,restrict=yes][,hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT][,tftp=FOLDER]...",
+     .help = "none, hub:PATH, or user[,restrict=yes][,hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT][,tftp=FOLDER]...",
      .more =
          "What network cards are connected with, and a virtio-net if --device gave none. user: DHCP, name "
          "service and connections through this host's; restrict=yes: nothing leaves. hostfwd= (also udp:, "
          "several "
          "times; port 0 takes a free one; ADDR is 127.0.0.1 unless given) passes connections to the host on "
          "to the "
-         "guest. bootfile=NAME is what DHCP names, net=ADDR/BITS the guest's network. docs/network.md.",
-     .words = "none user",
+         "guest. bootfile=NAME is what DHCP names, net=ADDR/BITS the guest's network. hub: frames between "
+         "several runs, and QEMU's -netdev stream, over a unix socket. A card "
+         "of --device has user unless --net is given, with restrict=yes when there is no terminal. "
+         "docs/network.md.",
+     .words = "none user hub:",
      .behind = words_behind_net,
      .set = set_net},
     {.name = "--net-dump",
@@ -45,15 +50,21 @@ constexpr RunOption kNetRows[] = {
 
 void complete_network(RunDraft& draft) {
   machine::MachineConfig& config = draft.options.config;
-  if (!config.net.dump_path.empty() && config.net.kind == machine::NetConfig::Kind::None)
-    throw BadValue{"--net-dump needs a network: add --net user"};
-  if (config.net.kind == machine::NetConfig::Kind::None) return;
   const bool has_card = std::ranges::any_of(config.devices, [](const machine::DeviceConfig& device) {
     return machine::is_net_card(device.driver);
   });
+  // Alone, a run stays a function of its command.
+  if (!draft.has("--net") && machine::user_network_offered() && has_card) {
+    config.net.kind = machine::NetConfig::Kind::User;
+    config.net.restricted = isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0;
+  }
+  if (!config.net.dump_path.empty() && config.net.kind == machine::NetConfig::Kind::None)
+    throw BadValue{"--net-dump needs a network: add --net user"};
+  if (config.net.kind == machine::NetConfig::Kind::None) return;
   if (!has_card) config.devices.push_back({.driver = "virtio-net"});
   // What comes from outside is dated: certificates, signed lists of packages.
-  if (!config.net.restricted && !draft.has("--rtc")) config.rtc_unix_s = std::time(nullptr);
+  if (config.net.kind == machine::NetConfig::Kind::User && !config.net.restricted && !draft.has("--rtc"))
+    config.rtc_unix_s = std::time(nullptr);
 }
 
 std::span<const RunOption> net_rows() { return kNetRows; }

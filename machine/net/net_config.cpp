@@ -109,15 +109,21 @@ Result<Done> take_user_word(const std::string& word, NetConfig& config) {
 }  // namespace
 
 Result<NetConfig> parse_net(std::string_view text) {
-  const std::vector<std::string> words = split(text, ',');
   NetConfig config;
+  if (constexpr std::string_view kHub = "hub:"; text.starts_with(kHub)) {
+    config.kind = NetConfig::Kind::Hub;
+    config.hub_path = text.substr(kHub.size());
+    if (config.hub_path.empty()) return Error{"hub: names no path"};
+    return config;
+  }
+  const std::vector<std::string> words = split(text, ',');
   if (words[0] == "none") {
     if (words.size() != 1) return Error{"none takes nothing behind it"};
   } else if (words[0] == "user") {
     config.kind = NetConfig::Kind::User;
     for (std::size_t i = 1; i < words.size(); ++i) TRY(take_user_word(words[i], config));
   } else {
-    return Error{fmt::format("'{}' is none of user, none", words[0])};
+    return Error{fmt::format("'{}' is none of user, hub:PATH, none", words[0])};
   }
   return config;
 }
@@ -128,6 +134,7 @@ std::string address_text(const Ipv4Address& address) {
 
 std::string net_text(const NetConfig& config) {
   if (config.kind == NetConfig::Kind::None) return "none";
+  if (config.kind == NetConfig::Kind::Hub) return fmt::format("hub:{}", config.hub_path);
   std::string text = "user";
   if (config.restricted) text += ",restrict=yes";
   if (const NetConfig usual; config.network != usual.network || config.prefix_bits != usual.prefix_bits)

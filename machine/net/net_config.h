@@ -23,7 +23,7 @@ struct NetForward {
 };
 
 struct NetConfig {
-  enum class Kind : u8 { None, User };
+  enum class Kind : u8 { None, User, Hub };
   Kind kind = Kind::None;
   // Of User:
   bool restricted = false;  // nothing of the guest's leaves; only forwards come in
@@ -33,13 +33,18 @@ struct NetConfig {
   std::string tftp_folder = {};  // empty: no TFTP
   std::string boot_file = {};    // that DHCP names; empty: none
 
+  std::string hub_path = {};  // of Hub
+
   std::string dump_path = {};  // of --net-dump; empty: none
 };
 
-/// "none", "user[,restrict=yes][,hostfwd=...]...": the value of --net. Errors are sentences without a full stop.
+/// "none", "user[,restrict=yes][,hostfwd=...]...", "hub:PATH": the value of --net. Errors are sentences without a full stop.
 Result<NetConfig> parse_net(std::string_view text);
 /// The same as words: what --net would have to be for `config`.
 std::string net_text(const NetConfig& config);
+
+/// This build has libslirp.
+bool user_network_offered();
 
 std::string address_text(const Ipv4Address& address);
 

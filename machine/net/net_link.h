@@ -47,4 +47,7 @@ class NetLink {
 /// Virtual time is `clock`'s, which gets timers. Error: a port is taken, or this build has no libslirp.
 Result<std::unique_ptr<NetLink>> open_slirp(const NetConfig& config, Clock& clock, NetLink::ToGuest to_guest);
 
+/// Connects to config.hub_path, or listens there. Error: neither is possible.
+Result<std::unique_ptr<NetLink>> open_hub(const NetConfig& config, NetLink::ToGuest to_guest);
+
 }  // namespace reprise::machine

@@ -21,9 +21,15 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
                     .type = EventType::Packet,
                     .room = always_room,
                     .take = [this](const Event& event) { arrive(std::get<PacketEvent>(event).frame); }});
+  outside.add_sink({.name = std::string(kNetworkUnpluggedSink),
+                    .type = EventType::Button,
+                    .room = always_room,
+                    .take = [this](const Event&) { set_link(false); }});
   pump_timer_ = clock.create_timer("network", [this] { pump(); });
   link_timer_ = clock.create_timer("network-link", [this] { set_link(true); });
-  link_ = TRY(open_slirp(config_, clock, [this](std::span<const u8> frame) { to_guest(frame); }));
+  const NetLink::ToGuest to_guests = [this](std::span<const u8> frame) { to_guest(frame); };
+  link_ = config_.kind == NetConfig::Kind::Hub ? TRY(open_hub(config_, to_guests))
+                                               : TRY(open_slirp(config_, clock, to_guests));
   watch_ = std::make_unique<DescriptorWatch>([&inbox = outside.inbox()] { inbox.wake(); });
   set_link(true);
   pump();
@@ -78,6 +84,8 @@ void Network::pump() {
 }
 
 void Network::update_inbox() {
+  if (config_.kind == NetConfig::Kind::Hub && told_inbox_ && !link_->open())
+    outside_->enter(kNetworkUnpluggedSink, ButtonEvent{});
   if (link_->open() == told_inbox_) return;
   told_inbox_ = link_->open();
   Inbox& inbox = outside_->inbox();

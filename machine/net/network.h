@@ -1,6 +1,6 @@
 // Network: what connects the network cards of a machine with each other and with what --net names.
 //
-//     cards --send--> Network --> NetLink (libslirp) <--> sockets of the host
+//     cards --send--> Network --> NetLink (libslirp, hub) <--> sockets of the host
 //       ^                |  \--> other cards
 //       +--- Outside <---+       every frame of the link's is an event from outside, with its content in the log
 //

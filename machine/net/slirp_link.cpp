@@ -214,6 +214,8 @@ const SlirpCb SlirpLink::kCallbacks = {
 
 }  // namespace
 
+bool user_network_offered() { return true; }
+
 Result<std::unique_ptr<NetLink>> open_slirp(const NetConfig& config, Clock& clock,
                                             NetLink::ToGuest to_guest) {
   struct stat status = {};

@@ -3,6 +3,8 @@
 
 namespace reprise::machine {
 
+bool user_network_offered() { return false; }
+
 Result<std::unique_ptr<NetLink>> open_slirp(const NetConfig&, Clock&, NetLink::ToGuest) {
   return Error{
       "--net user needs libslirp, and this reprise was built without it: build it with Debian's package "

@@ -17,6 +17,8 @@ inline constexpr std::string_view kKeyboardSink = "keyboard";
 inline constexpr std::string_view kTypingSink = "typing";
 inline constexpr std::string_view kPointerSink = "pointer";
 inline constexpr std::string_view kNetworkSink = "network";  // all cards
+// A button: the other end of the cards' cables has gone.
+inline constexpr std::string_view kNetworkUnpluggedSink = "network-unplugged";
 inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 inline constexpr std::string_view kResetButtonSink = "reset-button";

@@ -9,6 +9,7 @@ extern const DeviceRow kVgaRow;  // display_row.cpp
 extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
 extern const DeviceRow kVirtioNetRow;  // net_rows.cpp
+extern const DeviceRow kE1000Row;
 extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp
 extern const DeviceRow kDebugExitRow;  // debug_rows.cpp
 extern const DeviceRow kTestDeviceRow;

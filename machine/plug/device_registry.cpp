@@ -15,9 +15,9 @@ namespace {
 constexpr const DeviceRow* kRows[] = {&kAhciRow,      &kIdeDiskRow,   &kIdeCdromRow,      &kFloppyRow,
                                       &kVirtioBlkRow, &kDiskRow,      &kVirtioConsoleRow, &kVirtioRngRow,
                                       &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow,    &kVgaRow,
-                                      &kVirtioNetRow};
+                                      &kVirtioNetRow, &kE1000Row};
 
-constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow};
+constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 
 /// A device whose values nobody has looked at, or which was not made of words.
 Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {

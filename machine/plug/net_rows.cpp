@@ -1,4 +1,5 @@
 // The rows of network cards. What network they are on says --net.
+#include "devices/net/e1000/e1000.h"
 #include "devices/virtio/virtio_net.h"
 #include "machine/plug/card_rows.h"
 #include "machine/plug/pc_slots.h"
@@ -27,6 +28,13 @@ std::unique_ptr<devices::PciFunction> make_virtio_net(const DeviceSite& site, Ir
   return card;
 }
 
+std::unique_ptr<devices::PciFunction> make_e1000(const DeviceSite& site, IrqLine interrupt) {
+  auto card = std::make_unique<devices::E1000>(site.board.network, mac_of(site), site.board.clock,
+                                               site.board.memory, interrupt);
+  site.board.net_cards.push_back(card.get());
+  return card;
+}
+
 }  // namespace
 
 constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
@@ -36,5 +44,13 @@ constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
                                            .card = make_virtio_net};
+
+constinit const DeviceRow kE1000Row = {.driver = "e1000",
+                                       .qemu_name = "e1000",
+                                       .help = "network card, Intel's 82540EM",
+                                       .properties = kNetCard,
+                                       .place = kPciSlot,
+                                       .most = kAnyNumber,
+                                       .card = make_e1000};
 
 }  // namespace reprise::machine

@@ -89,6 +89,26 @@ def outwards(options):
     server.shutdown()
 
 
+def together(options, folder):
+    """Two machines on a hub."""
+    hub = pathlib.Path(folder, "hub")
+    first = subprocess.Popen(
+        [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--engine", options.engine,
+         "--append", "console=ttyS0 quiet reprise.exec=/bin/net-test net.address=10.9.0.1 net.idle=600",
+         "--serial", "null", "--net", f"hub:{hub}", "--wall-timeout", "600"], stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    try:
+        while not hub.exists() and first.poll() is None:
+            time.sleep(0.05)
+        time.sleep(3)
+        result = guest(options, f"hub:{hub}", "net.address=10.9.0.2 net.ping=10.9.0.1", "--device",
+                       "virtio-net,mac=52:54:00:00:00:02")
+        expect_line(result, "net-test: ping 10.9.0.1: 3 packets transmitted, 3 packets received")
+    finally:
+        first.terminate()
+        first.wait()
+
+
 def inwards(options, folder):
     """A caller finds the guest by the port that stderr names."""
     console, messages = pathlib.Path(folder, "console"), pathlib.Path(folder, "messages")
@@ -131,6 +151,7 @@ def test(options):
         alone(options, folder)
         outwards(options)
         inwards(options, folder)
+        together(options, folder)
 
 
 runner.main(test, __doc__)

@@ -56,7 +56,8 @@ Board::Board(Firmware firmware, unsigned processors)
                      {.driver = "isa-debug-exit",
                       .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
                      {.driver = "pc-testdev"},
-                     {.driver = "virtio-net"}};
+                     {.driver = "virtio-net"},
+                     {.driver = "e1000"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();

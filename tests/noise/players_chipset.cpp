@@ -39,6 +39,7 @@ std::span<const Player> players() {
       {"virtio-console", play_virtio_console},
       {"virtio-rng", play_virtio_rng},
       {"virtio-net", play_virtio_net},
+      {"e1000", play_e1000},
   };
   return kPlayers;
 }

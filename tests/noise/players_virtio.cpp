@@ -1,5 +1,4 @@
 // virtio devices: negotiation, rings in guest memory, requests that make sense more often than not.
-#include "tests/devices/net_frames.h"
 #include "tests/noise/players.h"
 
 namespace reprise::noise {
@@ -197,18 +196,7 @@ void play_virtio_rng(Board& board, Random& random) {
 void play_virtio_net(Board& board, Random& random) {
   devices::NetCard& card = *board.pc().net_cards().at(0);
   if (random.chance(3)) card.set_link(random.chance(90));
-  if (random.chance(20)) {
-    // Segments of one stream, some of them damaged, and noise.
-    std::vector<u8> frame =
-        devices::testing::TestSegment{.v6 = random.chance(30),
-                                      .sequence = static_cast<u32>(100 * random.below(4)),
-                                      .flags = static_cast<u8>(random.chance(80) ? 0x10 : random.next()),
-                                      .bytes = random.chance(90) ? 100 : random.below(20'000)}
-            .frame();
-    if (random.chance(20)) frame[random.below(frame.size())] = static_cast<u8>(random.next());
-    if (random.chance(5)) frame.resize(random.below(frame.size()));
-    card.receive(frame);
-  }
+  if (random.chance(20)) receive_noise(card, random);
   // A header that asks for something, or a command.
   u8 header[12] = {};
   if (random.chance(50)) {

@@ -10,9 +10,9 @@ namespace reprise::machine {
 namespace {
 
 TEST(NetConfig, IsWhatItWasMadeOf) {
-  for (const char* text :
-       {"none", "user", "user,restrict=yes", "user,net=192.168.7.0/25,hostfwd=tcp:127.0.0.1:8080-:80",
-        "user,hostfwd=udp:0.0.0.0:0-10.0.2.20:53,tftp=/srv/tftp,bootfile=pxelinux.0"}) {
+  for (const char* text : {"none", "hub:/run/a,b=c", "user", "user,restrict=yes",
+                           "user,net=192.168.7.0/25,hostfwd=tcp:127.0.0.1:8080-:80",
+                           "user,hostfwd=udp:0.0.0.0:0-10.0.2.20:53,tftp=/srv/tftp,bootfile=pxelinux.0"}) {
     const auto config = parse_net(text);
     ASSERT_TRUE(config) << text << ": " << config.error().message;
     EXPECT_EQ(net_text(config.value()), text);
@@ -25,7 +25,7 @@ TEST(NetConfig, IsWhatItWasMadeOf) {
 }
 
 TEST(NetConfig, SaysWhatIsWrong) {
-  for (const auto& [text, part] : {std::pair{"tap", "none of user, none"},
+  for (const auto& [text, part] : {std::pair{"tap", "none of user, hub:PATH, none"},
                                    {"none,restrict=yes", "nothing behind it"},
                                    {"user,restrict=maybe", "restrict=maybe"},
                                    {"user,hostfwd=tcp::80", "hostfwd=tcp::80"},

@@ -4,6 +4,12 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "machine/clock/scheduler.h"
 
@@ -148,6 +154,69 @@ TEST(Network, CallersComeInThroughForwards) {
   EXPECT_FALSE(later.card[0].link);
   later.wait(2'000'000'000);
   EXPECT_TRUE(later.card[0].link);
+}
+
+/// Lets both serve until `done`.
+template <class Done>
+void serve_until(World& a, World& b, Done&& done) {
+  for (unsigned i = 0; i < 5000 && !done(); ++i) {
+    for (World* world : {&a, &b}) {
+      world->network.serve();
+      world->wait(1);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+TEST(Network, HubsConnectMachines) {
+  const std::string path = ::testing::TempDir() + "/reprise-hub-" + std::to_string(getpid());
+  auto first = std::make_unique<World>("hub:" + path);
+  ASSERT_TRUE(first->started) << first->started.error().message;
+  EXPECT_TRUE(first->card[0].link);
+  EXPECT_FALSE(first->network.info().reached);
+  World second("hub:" + path), third("hub:" + path);
+  ASSERT_TRUE(second.started && third.started);
+  second.network.send(second.card[0], World::who_has(7));
+  serve_until(*first, third, [&] { return !third.card[0].got.empty(); });
+  ASSERT_EQ(first->card[0].got.size(), 1u);
+  EXPECT_EQ(first->card[0].got[0], World::who_has(7));
+  EXPECT_EQ(third.card[0].got, first->card[0].got) << "passed on";
+  EXPECT_TRUE(second.card[0].got.empty());
+  EXPECT_EQ(third.outside.log().size(), 1u);
+  EXPECT_TRUE(first->network.info().reached);
+  first->network.send(first->card[0], World::who_has(8));
+  serve_until(second, third, [&] { return !second.card[0].got.empty() && third.card[0].got.size() > 1; });
+  EXPECT_EQ(second.card[0].got.at(0), World::who_has(8));
+
+  // Whoever is last says what cannot be.
+  const HostFd liar(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un to = {};
+  to.sun_family = AF_UNIX;
+  path.copy(to.sun_path, sizeof to.sun_path - 1);
+  ASSERT_EQ(connect(liar.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  const u8 lie[] = {0xff, 0xff, 0xff, 0xff, 1, 2, 3};
+  ASSERT_EQ(write(liar.get(), lie, sizeof lie), static_cast<ssize_t>(sizeof lie));
+  u8 byte;
+  serve_until(*first, second, [&] { return recv(liar.get(), &byte, 1, MSG_DONTWAIT) == 0; });
+  EXPECT_EQ(recv(liar.get(), &byte, 1, MSG_DONTWAIT), 0) << "the connection has been ended";
+
+  first.reset();
+  serve_until(second, third, [&] { return !second.card[0].link && !third.card[0].link; });
+  EXPECT_FALSE(second.card[0].link) << "nobody is there any more";
+  EXPECT_TRUE(second.outside.inbox().closed());
+  const World later("hub:" + path);
+  EXPECT_TRUE(later.started) << "the path is free again";
+}
+
+TEST(Network, HubsTakeNoPlaceOfOthers) {
+  const std::string path = ::testing::TempDir() + "/reprise-hub-file-" + std::to_string(getpid());
+  std::ofstream(path) << "mine";
+  const World world("hub:" + path);
+  EXPECT_FALSE(world.started);
+  EXPECT_TRUE(std::filesystem::exists(path));
+  std::filesystem::remove(path);
+  EXPECT_FALSE(World("hub:/nowhere/hub").started);
+  EXPECT_FALSE(World("hub:/" + std::string(200, 'x')).started);
 }
 
 }  // namespace
