@@ -220,13 +220,14 @@ void Vga::mmio_write(u64 offset, Width width, u64 value) {
     memory_.write(static_cast<u32>(offset) + i, static_cast<u8>(value >> (8 * i)));
 }
 
-void Vga::enter_text_mode() {
+void Vga::enter_text_mode(std::span<const u8> font) {
   set_bios_mode_3(registers_);
   memory_.clear(VgaMemory::kPlanes * VgaMemory::kPlaneBytes);
   for (u32 address = 0; address < 0x8000; address += 2) {
     memory_.set_plane_byte(0, address, ' ');
     memory_.set_plane_byte(1, address, 0x07);
   }
+  for (u32 i = 0; i < font.size(); ++i) memory_.set_plane_byte(2, i / 16 * 32 + i % 16, font[i]);
   configure_memory();
 }
 

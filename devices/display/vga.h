@@ -32,8 +32,10 @@ class Vga final : public Device, public MmioHandler {
   /// 1CEh-1D0h, word wide: index, data, data again.
   PioHandler& dispi_ports() { return dispi_ports_; }
 
-  /// As a video BIOS leaves the card: mode 3, blank, cursor at the top left. There is no font in plane 2.
-  void enter_text_mode();
+  static constexpr u32 kFontBytes = 256 * 16;
+  /// As a video BIOS leaves the card: mode 3, blank, cursor at the top left. `font`: 16 lines a character, kFontBytes; or
+  /// nothing, and none is in plane 2.
+  void enter_text_mode(std::span<const u8> font = {});
 
   /// The screen for a person: a line that names the mode and says where the cursor is, then in text modes the
   /// rows as UTF-8 without trailing blanks.

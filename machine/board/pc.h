@@ -353,6 +353,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::optional<u64> facs_phys_;  // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;
   BoardServices services_;
+  std::vector<u8> text_font_;  // of a kernel that was started directly
   std::vector<FileRead> files_read_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };

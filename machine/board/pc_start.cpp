@@ -60,7 +60,8 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   enter_virtual_wire_mode();
   configure_chipset();
   fill_fw_cfg(fw_cfg_, {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi});
-  vga_card_.vga().enter_text_mode();
+  text_font_ = load_text_font(files_read_);
+  vga_card_.vga().enter_text_mode(text_font_);
   dma_.enter_cascade_mode();
   return Done{};
 }
@@ -257,7 +258,7 @@ void Pc::wake_up() {
   cpu.state_replaced();
   enter_virtual_wire_mode();
   configure_chipset();
-  vga_card_.vga().enter_text_mode();
+  vga_card_.vga().enter_text_mode(text_font_);
   dma_.enter_cascade_mode();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "devices/display/vga.h"
 #include "machine/firmware/variable_store.h"
 #include "machine/layout/pc_layout.h"
 #include "machine/storage/file_kind.h"
@@ -86,6 +87,22 @@ Result<FirmwareImage> load_firmware(const FirmwareConfig& config) {
 
 Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files) {
   return load_packaged("A VGA BIOS", kVgaBiosPath, "seabios", kMaxVgaBiosBytes, files);
+}
+
+std::vector<u8> load_text_font(std::vector<FileRead>& files) {
+  // Characters 0, which is empty, and 1, a face.
+  static constexpr u8 kBegin[32] = {0,    0,    0,    0,    0,    0,    0, 0,    0,    0,    0,
+                                    0,    0,    0,    0,    0,    0,    0, 0x7e, 0x81, 0xa5, 0x81,
+                                    0x81, 0xbd, 0x99, 0x81, 0x81, 0x7e, 0, 0,    0,    0};
+  std::error_code error;
+  if (!std::filesystem::exists(kVgaBiosPath, error)) return {};
+  const Result<std::vector<u8>> bios = load_vga_bios(files);
+  if (!bios) return {};
+  const auto begin =
+      std::search(bios.value().begin(), bios.value().end(), std::begin(kBegin), std::end(kBegin));
+  constexpr auto kBytes = static_cast<std::ptrdiff_t>(devices::Vga::kFontBytes);
+  if (bios.value().end() - begin < kBytes) return {};
+  return {begin, begin + kBytes};
 }
 
 }  // namespace reprise::machine

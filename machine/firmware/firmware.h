@@ -40,6 +40,9 @@ Result<FirmwareImage> load_firmware(const FirmwareConfig& config);
 /// The video BIOS of the graphics card, devices/display/vga_card.h. `files` gets what was read.
 Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);
 
+/// The font of 8x16 that it has for text modes, for a kernel that is started without it; empty where there is no such file.
+std::vector<u8> load_text_font(std::vector<FileRead>& files);
+
 /// What firmware asks the configuration device for.
 struct FirmwareFacts {
   const FirmwareConfig& config;

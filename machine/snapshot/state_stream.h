@@ -34,7 +34,7 @@ class StateSource {
 };
 
 /// The format this program writes, and the only one that it reads.
-inline constexpr u32 kStateFormat = 1;
+inline constexpr u32 kStateFormat = 2;
 
 class StateWriter {
  public:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A Debian disk image from firmware to `login:` and back: GRUB, systemd, a login on the serial port, work on processor
-and disk, sleep (ACPI S3) and waking up, swapping under memory pressure, user-mode Linux inside, floppies changed by the monitor, and a clean file system
+and disk, the graphics card, sleep (ACPI S3) and waking up, swapping under memory pressure, user-mode Linux inside, floppies changed by the monitor, and a clean file system
 after `poweroff`, after the power button, and after a reset in the middle of writing."""
 
 import hashlib
@@ -214,6 +214,35 @@ def check_file_system(image, offset):
     runner.expect(result.returncode == 0, f"fsck found errors: {result.stdout.decode(errors='replace')}")
 
 
+# A band of the screen, below what the console shows.
+FIRST_LINE, LINES, WIDTH, HEIGHT = 600, 50, 1280, 800
+# One write: a driver of fb0 may see nothing to show in a write of one line.
+DRAW = f"""perl -e 'open(my $f, "+<", "/dev/fb0") or die; sysseek($f, {FIRST_LINE * WIDTH * 4}, 0); my $all = "";
+for my $y (0..{LINES - 1}) {{ $all .= pack("V*", map {{ ($_ * 66051 + $y * %d) & 0xffffff }} 0..{WIDTH - 1}); }}
+syswrite($f, $all) == length($all) or die'"""
+
+
+def draw(guest, factor=7):
+    """The kernel's driver for the graphics card, and what the screen shows."""
+    text = guest.command("cat /sys/class/graphics/fb0/name /sys/class/graphics/fb0/virtual_size; cat /sys/class/drm/*/modes | head -1")
+    for wanted in ("bochs-drm", f"{WIDTH},{HEIGHT}", f"{WIDTH}x{HEIGHT}"):
+        runner.expect(wanted in text, f"no {wanted} for the graphics card: {text!r}")
+    guest.command(DRAW.replace("\n", " ") % factor + "; sync; sleep 1")
+    path = guest.folder / f"screen{factor}.ppm"
+    guest.monitor.ask("screenshot", file=str(path))
+    magic, size, _, pixels = path.read_bytes().split(b"\n", 3)
+    runner.expect((magic, size) == (b"P6", b"%d %d" % (WIDTH, HEIGHT)), f"the picture is {magic} {size}")
+    for y in range(LINES):
+        at = 3 * WIDTH * (FIRST_LINE + y)
+        wanted = b"".join(((x * 66051 + y * factor) & 0xffffff).to_bytes(3, "big") for x in range(WIDTH))
+        runner.expect(pixels[at:at + 3 * WIDTH] == wanted, f"line {FIRST_LINE + y} of the screen is not what was drawn")
+    path.unlink()
+
+
+def draw_again(guest):
+    draw(guest, 11)
+
+
 def swap_a_lot(guest):
     swap(guest, 330)
 
@@ -221,10 +250,10 @@ def swap_a_lot(guest):
 # Name: image, options of the disk, memory, other options, what is done in the guest, how it ends, where the root file system
 # begins. UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
 DISKS = {
-    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, suspend, reset_button, floppies], Guest.power_button, 1 << 20),
+    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, draw, suspend, draw_again, reset_button, floppies], Guest.power_button, 1 << 20),
     "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, suspend, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
                1 << 20),
-    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work, suspend], Guest.reboot, None),
+    "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work, draw, suspend, draw_again], Guest.reboot, None),
 }
 
 
