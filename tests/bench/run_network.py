@@ -38,8 +38,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 def swallow(listener):
     while True:
         connection, _ = listener.accept()
-        while connection.recv(1 << 20):
-            pass
+        with connection:
+            while connection.recv(1 << 20):
+                pass
 
 
 def reprise(options, initrd, append):
