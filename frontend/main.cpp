@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <new>
@@ -11,6 +12,7 @@
 #include "common/words.h"
 #include "frontend/command_line.h"
 #include "frontend/console.h"
+#include "frontend/display/displays.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
@@ -81,6 +83,18 @@ void tell_of_network(const RunOptions& options, const machine::NetworkInfo& netw
   }
 }
 
+/// Whoever asked for a free port must hear which one it is.
+void tell_of_displays(const std::vector<std::unique_ptr<Display>>& displays, RunOptions& options,
+                      StandardOutputs& outputs) {
+  const bool free_port = std::ranges::any_of(options.displays, [](const DisplayChoice& choice) {
+    return choice.kind == DisplayChoice::Kind::Vnc && choice.vnc.unix_path.empty() && choice.vnc.port == 0;
+  });
+  for (const std::unique_ptr<Display>& display : displays) {
+    options.displays_opened.push_back(display->name());
+    if (free_port || options.verbose) outputs.say(fmt::format("the screen is shown at {}.", display->name()));
+  }
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
   const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
@@ -125,6 +139,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
+  std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine));
+  tell_of_displays(displays, options, outputs);
   machine->on_hash([&](const machine::HashPoint& point) {
     outputs.err.write(
         fmt::format("state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end()));
@@ -167,7 +183,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     } else {
       options.limits.clock = clock_mode(options.clock_choice, false);
     }
-    options.limits.attended = socket != nullptr;
+    options.limits.attended = socket != nullptr || !displays.empty();
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();
@@ -177,6 +193,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     }
   }
   socket.reset();
+  displays.clear();
   const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
   const std::string screen_content(shown.begin(), shown.end());
   if (screen_to_stdout) outputs.out.write(screen_content);

@@ -1,15 +1,11 @@
 #include "frontend/monitor_socket.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "machine/monitor/json_protocol.h"
 
@@ -22,67 +18,16 @@ constexpr std::size_t kMaxClients = 16;
 /// Below it an answer may still be made while another one waits to be taken.
 constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
 
-Error cannot(const std::string& path, std::string_view why) {
-  return Error{fmt::format("monitor socket '{}' {}.", path, why)};
-}
-
-bool address_of(const std::string& path, sockaddr_un& address) {
-  address = {};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return false;
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return true;
-}
-
-int new_socket() { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
-
-enum class Occupant : u8 { Nobody, Listener, Stale, OtherFile };
-
-/// Who has the path now.
-Occupant occupant(const std::string& path, const sockaddr_un& address) {
-  struct stat status = {};
-  if (lstat(path.c_str(), &status) != 0) return Occupant::Nobody;
-  if (!S_ISSOCK(status.st_mode)) return Occupant::OtherFile;
-  const int probe = new_socket();
-  if (probe < 0) return Occupant::Listener;
-  const int connected = connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const bool refused = connected != 0 && errno == ECONNREFUSED;
-  close(probe);
-  return refused ? Occupant::Stale : Occupant::Listener;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<MonitorSocket>> MonitorSocket::open(const std::string& path,
                                                            machine::monitor::Monitor& monitor) {
-  sockaddr_un address;
-  if (!address_of(path, address))
-    return cannot(path,
-                  fmt::format("has no possible name: give 1 to {} characters", sizeof address.sun_path - 1));
-  switch (occupant(path, address)) {
-    case Occupant::Nobody: break;
-    case Occupant::Stale: unlink(path.c_str()); break;
-    case Occupant::Listener: return cannot(path, "is in use by another process: give another path");
-    case Occupant::OtherFile:
-      return cannot(path, "would replace a file that is no socket: give another path");
-  }
-  const int listener = new_socket();
-  // Nobody can connect before listen(), so the mode counts from the first client on.
-  const bool listening = listener >= 0 &&
-                         bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                         chmod(path.c_str(), S_IRUSR | S_IWUSR) == 0 && listen(listener, SOMAXCONN) == 0;
-  if (!listening) {
-    const std::string why = std::strerror(errno);
-    if (listener >= 0) ::close(listener);
-    return cannot(path, fmt::format("cannot be opened: {}", why));
-  }
-  return std::unique_ptr<MonitorSocket>(new MonitorSocket(path, listener, monitor));
+  return std::unique_ptr<MonitorSocket>(
+      new MonitorSocket(TRY(UnixListener::open("monitor socket", path)), monitor));
 }
 
-MonitorSocket::MonitorSocket(std::string path, int listener, machine::monitor::Monitor& monitor)
-    : path_(std::move(path)), listener_(listener), monitor_(monitor) {
-  struct stat status = {};
-  if (lstat(path_.c_str(), &status) == 0) path_inode_ = status.st_ino;
+MonitorSocket::MonitorSocket(std::unique_ptr<UnixListener> listener, machine::monitor::Monitor& monitor)
+    : listener_(std::move(listener)), monitor_(monitor) {
   // A client may press a button at any time, so an idle guest is never stuck for good.
   monitor_.machine().inbox().add_source();
   if (pipe2(stop_pipe_, O_CLOEXEC) == 0) thread_ = std::thread([this] { loop(); });
@@ -94,16 +39,13 @@ MonitorSocket::~MonitorSocket() {
   if (stop_pipe_[0] >= 0) close(stop_pipe_[0]);
   monitor_.machine().inbox().remove_source();
   for (const Client& client : clients_) drop(client);
-  close(listener_);
-  struct stat status = {};
-  if (lstat(path_.c_str(), &status) == 0 && status.st_ino == path_inode_) unlink(path_.c_str());
 }
 
 void MonitorSocket::loop() {
   for (;;) {
     std::vector<pollfd> files = {
         {stop_pipe_[0], POLLIN, 0},
-        {listener_, static_cast<short>(clients_.size() < kMaxClients ? POLLIN : 0), 0}};
+        {listener_->descriptor(), static_cast<short>(clients_.size() < kMaxClients ? POLLIN : 0), 0}};
     for (const Client& client : clients_)
       files.push_back({client.descriptor, static_cast<short>(client.to_send.empty() ? POLLIN : POLLOUT), 0});
     if (poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
@@ -122,7 +64,7 @@ void MonitorSocket::loop() {
 }
 
 void MonitorSocket::accept_client() {
-  const int descriptor = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int descriptor = accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (descriptor < 0) {
     // No descriptor is free: the client stays in the queue, and another try too soon would only burn time.
     pollfd stop = {stop_pipe_[0], POLLIN, 0};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "frontend/unix_listener.h"
 #include "machine/monitor/monitor.h"
 
 namespace reprise::frontend {
@@ -33,7 +34,7 @@ class MonitorSocket {
     bool open = true;
   };
 
-  MonitorSocket(std::string path, int listener, machine::monitor::Monitor& monitor);
+  MonitorSocket(std::unique_ptr<UnixListener> listener, machine::monitor::Monitor& monitor);
 
   void loop();
   void accept_client();
@@ -44,10 +45,8 @@ class MonitorSocket {
   void send_to(Client& client);
   std::string response_to(std::string_view request);
 
-  const std::string path_;
-  const int listener_;
+  const std::unique_ptr<UnixListener> listener_;
   machine::monitor::Monitor& monitor_;
-  u64 path_inode_ = 0;  // the file is removed only if it is still ours
   int stop_pipe_[2] = {-1, -1};
   std::vector<Client> clients_;
   std::thread thread_;

@@ -74,6 +74,7 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["machine"] = result.shape;
   report["files"] = nlohmann::ordered_json::array();
   for (const machine::FileRead& file : result.files) report["files"].push_back(file_json(file));
+  report["displays"] = options.displays_opened;
   report["instructions"] = result.retired;
   report["virtual_ns"] = result.virtual_ns;
   report["idle_ns"] = result.idle_ns;

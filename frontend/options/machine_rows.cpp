@@ -51,6 +51,12 @@ void add_device(RunDraft& draft, const Given& given) {
   }
 }
 
+void add_display(RunDraft& draft, const Given& given) {
+  Result<DisplayChoice> choice = parse_display(given.value);
+  if (!choice) throw BadValue{fmt::format("{} '{}' {}", given.name, given.value, choice.error().message)};
+  draft.options.displays.push_back(choice.take());
+}
+
 /// Which card it is for is known when all options have been taken.
 void set_display_size(RunDraft& draft, const Given& given) {
   const std::size_t x = given.value.find('x');
@@ -125,6 +131,15 @@ constexpr RunOption kMachineRows[] = {
      .behind = words_behind_device,
      .counts = Counts::Each,
      .set = add_device},
+    {.name = "--display",
+     .value = "TARGET",
+     .help = "shows the screen: none (default), vnc:[HOST:]PORT or vnc:unix:PATH for viewers",
+     .more = "May be given several times. HOST is the loopback if it is left out, PORT 0 a free port. Others "
+             "need a "
+             "password: ,password-file=FILE behind it. See \"Displays\" in docs/command.md.",
+     .words = "none vnc: vnc:unix:",
+     .counts = Counts::Each,
+     .set = add_display},
     {.name = "--display-size",
      .value = "WxH",
      .help = "pixels that the guest's monitor asks for (default 1280x800)",

@@ -23,7 +23,8 @@ constexpr QemuWord kQemuWords[] = {
     {" smp ", "give --cpus N,sockets=S,cores=C,threads=T"},
     {" accel enable-kvm no-kvm ", "leave it out, since the guest's code is always translated (--engine)"},
     {" machine M ", "leave it out, since there is one machine, a PC with an i440FX"},
-    {" nographic curses display vga spice vnc sdl full-screen g ",
+    {" vnc ", "give --display vnc:PORT, where PORT is 5901 for :1"},
+    {" nographic curses vga spice sdl full-screen g ",
      "leave it out, since the first serial port is on this terminal, and the VGA's text shows by "
      "--dump-screen and in the "
      "monitor by screen"},

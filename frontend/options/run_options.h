@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "frontend/display/display_choice.h"
 #include "machine/board/config.h"
 #include "machine/run_result.h"
 
@@ -33,9 +34,11 @@ struct RunOptions {
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null, {}};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
-  std::string monitor_path;             // of the socket of --monitor; empty: none
-  std::string json_path;                // empty: none
-  std::string screen_path;              // of --dump-screen; empty: none, "-": stdout
+  std::vector<DisplayChoice> displays;
+  std::vector<std::string> displays_opened;  // their names, once they are
+  std::string monitor_path;                  // of the socket of --monitor; empty: none
+  std::string json_path;                     // empty: none
+  std::string screen_path;                   // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
   std::vector<std::string> trace;    // event categories
   std::vector<std::string> remarks;  // what the user should hear of before the run: sentences

@@ -38,6 +38,7 @@ ONE_INCLUDER = {
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
     "png.h": ("machine/screen/png.cpp",),
     "slirp/": ("machine/net/slirp_link.cpp",),
+    "rfb/": ("frontend/display/vnc_display.cpp",),
     "SDL2/": ("frontend/",),
     "jit/x64/": ("jit/x64/",),
 }

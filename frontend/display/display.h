@@ -1,0 +1,24 @@
+// Display: something that shows the guest's screen to people and takes their hands' work, until it is destroyed.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+namespace reprise::frontend {
+
+/// The displays of a run share it: whoever opens or closes a view of the ScreenFeed holds it meanwhile, because that takes one
+/// at a time.
+using ViewMutex = std::mutex;
+
+class Display {
+ public:
+  Display() = default;
+  virtual ~Display() = default;
+  Display(const Display&) = delete;
+  Display& operator=(const Display&) = delete;
+
+  /// For people and for the report: "vnc:127.0.0.1:5901".
+  virtual std::string name() const = 0;
+};
+
+}  // namespace reprise::frontend

@@ -1,0 +1,81 @@
+#include "frontend/display/listener.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace reprise::frontend {
+namespace {
+
+struct Addresses {
+  addrinfo* first = nullptr;
+  ~Addresses() {
+    if (first != nullptr) freeaddrinfo(first);
+  }
+};
+
+bool is_loopback(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address);
+    return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address);
+  return address.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
+}
+
+std::string text_of(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (address.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address);
+    inet_ntop(AF_INET, &in.sin_addr, text, sizeof text);
+    return fmt::format("{}:{}", text, ntohs(in.sin_port));
+  }
+  const auto& in6 = reinterpret_cast<const sockaddr_in6&>(address);
+  inet_ntop(AF_INET6, &in6.sin6_addr, text, sizeof text);
+  return fmt::format("[{}]:{}", text, ntohs(in6.sin6_port));
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const VncChoice& choice) {
+  Listener listener;
+  if (!choice.unix_path.empty()) {
+    listener.unix_ = TRY(UnixListener::open("VNC socket", choice.unix_path));
+    listener.address_ = "unix:" + choice.unix_path;
+    return listener;
+  }
+  const std::string host = choice.host.empty() ? "127.0.0.1" : choice.host;
+  const std::string asked = fmt::format("{}:{}", host, choice.port);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  Addresses found;
+  if (const int error = getaddrinfo(host.c_str(), std::to_string(choice.port).c_str(), &hints, &found.first);
+      error != 0)
+    return wrong_usage(fmt::format("--display vnc:{}: '{}' is no address of this host: {}.", asked, host,
+                                   gai_strerror(error)));
+  const addrinfo& address = *found.first;
+  if (!is_loopback(*address.ai_addr) && choice.password_path.empty())
+    return wrong_usage(fmt::format(
+        "--display vnc:{} would let everybody in who reaches this host: add ,password-file=FILE, or "
+        "give vnc:{} for viewers on this host.",
+        asked, choice.port));
+  listener.tcp_ = machine::HostFd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int yes = 1;
+  sockaddr_storage bound = {};
+  socklen_t size = sizeof bound;
+  const int fd = listener.tcp_.get();
+  const bool listening = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                         bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0 &&
+                         getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  if (!listening)
+    return Error{fmt::format("--display vnc:{} cannot listen there: {}.", asked, std::strerror(errno))};
+  listener.address_ = text_of(bound);
+  return listener;
+}
+
+}  // namespace reprise::frontend
