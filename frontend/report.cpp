@@ -70,7 +70,9 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["engine"] = machine::name_of_engine(options.config.engine);
   report["clock"] = options.limits.clock == machine::ClockMode::Paced ? "paced" : "free";
   report["processor"] = options.config.cpu.name;
-  report["firmware"] = options.config.boot.kernel_path.empty() ? firmware_name(options.config.firmware) : "";
+  report["firmware"] = options.config.boot.kernel_path.empty() || !options.config.firmware.bios.empty()
+                           ? firmware_name(options.config.firmware)
+                           : "";
   report["machine"] = result.shape;
   report["files"] = nlohmann::ordered_json::array();
   for (const machine::FileRead& file : result.files) report["files"].push_back(file_json(file));

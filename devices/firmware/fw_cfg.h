@@ -31,6 +31,7 @@ class FwCfg final : public Device {
     CommandLineData = 0x15,
     SetupData = 0x18,
     FileDirectory = 0x19,
+    KernelParts = 0x8100,  // of the architecture: the first of those that rom/kernel_boot.asm asks for
   };
   static constexpr std::size_t kMaxNameBytes = 55;
 

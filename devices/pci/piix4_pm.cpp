@@ -10,8 +10,9 @@ Piix4Pm::Piix4Pm()
   define32(kPmBase, 1, 0xffc0);
   for (unsigned offset = 0x44; offset < 0x80; offset += 4) define32(offset, 0, ~u32{0});  // CNTA to DEVRESJ
   define8(kPmRegMisc, 0, 1);
-  define32(kSmbusBase, 1, 0xfff0);
-  define8(kSmbusConfig, 0, 0x0f);
+  // Firmware for virtual machines leaves the SMBus where QEMU has it from power-on; Linux warns when it is nowhere.
+  define32(kSmbusBase, 0xb101, 0xfff0);
+  define8(kSmbusConfig, kSmbusHostEnable | kSmbusInterruptIrq9, 0x0f);
   define8(0xd3, 0, 0xff);  // SMBSLVC
   define8(0xd4, 0, 0xff);  // SMBSHDW1
   define8(0xd5, 0, 0xff);  // SMBSHDW2

@@ -8,7 +8,9 @@ constexpr RunOption kBootRows[] = {
     {.name = "--kernel",
      .value = "FILE",
      .help = "bzImage or zImage, ELF kernel with a PVH entry (vmlinux), or Multiboot kernel",
-     .more = "It is started without firmware, but for kernels of Linux boot protocols before 2.10.",
+     .more = "It is started without firmware, but for kernels of Linux boot protocols before 2.10, and with "
+             "--bios "
+             "seabios.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.kernel_path = given.value; }},
     {.name = "--initrd",
      .value = "FILE",
@@ -22,7 +24,8 @@ constexpr RunOption kBootRows[] = {
                const Given& given) { draft.options.config.boot.command_line = given.value; }},
     {.name = "--bios",
      .value = "NAME",
-     .help = "instead of a kernel: seabios, ovmf (UEFI), or a file with a BIOS",
+     .help =
+         "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI; disks only), or a file with a BIOS",
      .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf.",
      .words = "seabios ovmf",
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.firmware.bios = given.value; }},

@@ -24,8 +24,9 @@ void check_boot(const RunDraft& draft) {
   for (const std::string_view option : {"--initrd", "--append"})
     if (!kernel && draft.has(option))
       throw BadValue{fmt::format("{} is for a kernel: add --kernel FILE", option)};
-  if (kernel && draft.has("--bios"))
-    throw BadValue{"--bios and --kernel exclude each other: a kernel is started without firmware"};
+  if (kernel && config.firmware.bios == "ovmf")
+    throw BadValue{
+        "--bios ovmf does not start a kernel given by --kernel: leave --bios out, or give --bios seabios"};
   if (draft.has("--bios-vars") && config.firmware.bios != "ovmf")
     throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   if (kernel && draft.has("--boot"))

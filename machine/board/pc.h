@@ -58,7 +58,7 @@
 #include "machine/board/typist.h"
 #include "machine/board/wire.h"
 #include "machine/boot/bios_area.h"
-#include "machine/boot/real_mode.h"
+#include "machine/boot/kernel_rom.h"
 #include "machine/clock/scheduler.h"
 #include "machine/firmware/rom_shadow.h"
 #include "machine/layout/cmos_layout.h"
@@ -266,7 +266,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void reset_processors();
   void fall_asleep();
   void wake_up();
-  Result<Done> boot_in_real_mode(boot::RealModeBoot kernel, const FirmwareConfig& firmware);
+  Result<Done> boot_by_firmware(boot::FirmwareBoot kernel, const FirmwareConfig& firmware);
   /// `first`: the path of what firmware boots before any drive; empty: nothing.
   Result<Done> start_firmware(const FirmwareConfig& config, const std::string& first);
   u8 cmos_byte(u8 index);

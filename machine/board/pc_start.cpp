@@ -7,8 +7,10 @@
 
 #include "common/check.h"
 #include "machine/boot/entry.h"
+#include "machine/boot/firmware_kernel.h"
 #include "machine/boot/linux.h"
 #include "machine/boot/pci_setup.h"
+#include "machine/boot/real_mode.h"
 #include "machine/firmware/boot_order.h"
 
 namespace reprise::machine {
@@ -35,20 +37,24 @@ AcpiImage Pc::acpi_image() const {
 
 Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& firmware) {
   const std::vector<u8> image = TRY(boot::read_kernel(request, memory_, &files_read_));
-  if (boot::is_bzimage(image) && boot::needs_real_mode(image))
-    return boot_in_real_mode(TRY(boot::prepare_real_mode(image, request, memory_, &files_read_)), firmware);
+  const unsigned physical_address_bits = processors_.boot().cpu.profile.physical_address_bits;
+  if (!firmware.bios.empty() || (boot::is_bzimage(image) && boot::needs_real_mode(image)))
+    return boot_by_firmware(
+        TRY(boot::prepare_for_firmware(image, request, memory_, physical_address_bits, &files_read_)),
+        firmware);
 
   const AcpiImage acpi = acpi_image();
   const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
   facs_phys_ = tables.facs_phys;
   phys_map_.write_bytes(tables.phys, tables.bytes);
   boot::write_bios_area(phys_map_, bios_facts());
-  const boot::BootTarget target = {phys_map_, memory_, tables.rsdp_phys(),
-                                   processors_.boot().cpu.profile.physical_address_bits, &files_read_};
+  boot::GuestMemory space(phys_map_);
+  const boot::BootTarget target = {
+      space, memory_, {tables.rsdp_phys(), tables.rsdp()}, physical_address_bits, &files_read_};
   const boot::EntryState entry = TRY(boot::load_image(image, request, target));
   if (!entry.remark.empty()) log_.write("guest", LogLevel::Warn, "{}", entry.remark);
   cpu::Cpu& cpu = processors_.boot().cpu;
-  boot::enter(entry, target, cpu.state);
+  boot::enter(entry, phys_map_, memory_, physical_address_bits, cpu.state);
   cpu.state_replaced();
   // Firmware sets up all processors alike, which INIT leaves. SDM 3A 11.11.5
   for (const auto& processor : processors_) {
@@ -66,11 +72,12 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   return Done{};
 }
 
-Result<Done> Pc::boot_in_real_mode(boot::RealModeBoot kernel, const FirmwareConfig& firmware) {
+Result<Done> Pc::boot_by_firmware(boot::FirmwareBoot kernel, const FirmwareConfig& firmware) {
   constexpr const char* kRomFile = "genroms/kernel.bin";
   TRY(start_firmware(firmware, fmt::format("/rom@{}", kRomFile)));
-  for (boot::RealModeBoot::Item& item : kernel.items) fw_cfg_.set(item.key, std::move(item.bytes));
+  for (boot::FirmwareBoot::Item& item : kernel.items) fw_cfg_.set(item.key, std::move(item.bytes));
   fw_cfg_.set_file(kRomFile, std::move(kernel.rom));
+  if (!kernel.remark.empty()) log_.write("guest", LogLevel::Warn, "{}", kernel.remark);
   return Done{};
 }
 

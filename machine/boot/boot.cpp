@@ -52,7 +52,7 @@ Result<EntryState> load_image(std::span<const u8> image, const BootRequest& requ
 }
 
 bool fits_low_ram(const BootTarget& target, u64 phys, u64 bytes) {
-  const u64 end = target.memory.low_ram_end_phys();
+  const u64 end = target.memory.usable_end_phys();
   return phys >= kHighMemoryPhys && phys <= end && bytes <= end - phys;
 }
 
@@ -62,14 +62,20 @@ bool fits_ram(const BootTarget& target, u64 phys, u64 bytes) {
 }
 
 void write_phys(const BootTarget& target, u64 phys, std::span<const u8> bytes) {
-  target.phys_map.write_bytes(phys, bytes);
+  if (!bytes.empty()) target.space.write(phys, bytes);
 }
 
 void zero_phys(const BootTarget& target, u64 phys, u64 bytes) {
+  if (bytes != 0) target.space.zero(phys, bytes);
+}
+
+void GuestMemory::write(u64 phys, std::span<const u8> bytes) { phys_map_.write_bytes(phys, bytes); }
+
+void GuestMemory::zero(u64 phys, u64 bytes) {
   static constexpr std::array<u8, kPageBytes> kZeros{};
   while (bytes != 0) {
     const u64 step = std::min<u64>(bytes, kPageBytes);
-    target.phys_map.write_bytes(phys, std::span(kZeros).first(step));
+    phys_map_.write_bytes(phys, std::span(kZeros).first(step));
     phys += step;
     bytes -= step;
   }
@@ -100,7 +106,7 @@ std::string no_room(const BootTarget& target, u64 phys, u64 bytes) {
         "--memory is, since a PC has its BIOS's data and the VGA's memory and firmware around that.",
         bytes, phys, kConventionalPhys, kConventionalEndPhys);
   return fmt::format("does not fit into memory: it wants {:#x} bytes at {:#x}, and memory ends at {:#x}: {}.",
-                     bytes, phys, target.memory.low_ram_end_phys(),
+                     bytes, phys, target.memory.usable_end_phys(),
                      room_advice(std::min(phys, kMaxRamBytes) + std::min(bytes, kMaxRamBytes)));
 }
 

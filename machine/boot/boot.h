@@ -21,11 +21,35 @@ struct BootRequest {
   std::string command_line;
 };
 
+/// What a loader writes to. Ranges are RAM.
+class LoadSpace {
+ public:
+  virtual ~LoadSpace() = default;
+  virtual void write(u64 phys, std::span<const u8> bytes) = 0;
+  virtual void zero(u64 phys, u64 bytes) = 0;
+};
+
+class GuestMemory final : public LoadSpace {
+ public:
+  explicit GuestMemory(mmu::PhysMap& phys_map) : phys_map_(phys_map) {}
+  void write(u64 phys, std::span<const u8> bytes) override;
+  void zero(u64 phys, u64 bytes) override;
+
+ private:
+  mmu::PhysMap& phys_map_;
+};
+
+/// The root of the ACPI tables.
+struct Rsdp {
+  u64 phys = 0;                // 0: where a BIOS has it, for the kernel to find
+  std::vector<u8> bytes = {};  // its content, unless that
+};
+
 /// Where a loader may put things.
 struct BootTarget {
-  mmu::PhysMap& phys_map;
+  LoadSpace& space;
   const MemoryMap& memory;
-  u64 rsdp_phys;
+  Rsdp rsdp;
   unsigned physical_address_bits;          // of the processor
   std::vector<FileRead>* files = nullptr;  // gets what was read
 };

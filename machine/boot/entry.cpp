@@ -21,18 +21,18 @@ u64 descriptor(const Segment& segment) {
 }
 
 /// PML4 and PDPT with four page directories of 2 MiB pages. SDM 3A 4.5.
-void write_identity_map(const BootTarget& target) {
+void write_identity_map(mmu::PhysMap& phys_map) {
   constexpr u64 kTable = 0x3;  // present, writable
   constexpr u64 kPage = 0x83;  // and large
   constexpr u64 kLargePageBytes = 2 * kMiB;
   const u64 pdpt_phys = kPageTablesPhys + kPageBytes;
   const u64 directories_phys = pdpt_phys + kPageBytes;
-  target.phys_map.write(kPageTablesPhys, Width::Qword, pdpt_phys | kTable);
+  phys_map.write(kPageTablesPhys, Width::Qword, pdpt_phys | kTable);
   for (u64 gib = 0; gib < 4; ++gib) {
     const u64 directory_phys = directories_phys + gib * kPageBytes;
-    target.phys_map.write(pdpt_phys + gib * 8, Width::Qword, directory_phys | kTable);
+    phys_map.write(pdpt_phys + gib * 8, Width::Qword, directory_phys | kTable);
     for (u64 i = 0; i < 512; ++i) {
-      target.phys_map.write(directory_phys + i * 8, Width::Qword, (gib * kGiB + i * kLargePageBytes) | kPage);
+      phys_map.write(directory_phys + i * 8, Width::Qword, (gib * kGiB + i * kLargePageBytes) | kPage);
     }
   }
 }
@@ -69,7 +69,8 @@ void enter_real_mode(u32 phys, const MemoryMap& memory, unsigned physical_addres
   set_memory_types(state, memory, physical_address_bits);
 }
 
-void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& state) {
+void enter(const EntryState& entry, mmu::PhysMap& phys_map, const MemoryMap& memory,
+           unsigned physical_address_bits, cpu::CpuState& state) {
   const bool long64 = entry.mode == EntryMode::Long64;
   const u16 code_size = long64 ? Segment::kLong : Segment::kDb;
   const u16 code_selector = entry.code_selector;
@@ -80,9 +81,9 @@ void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& sta
   const Segment data = {0, 0xffffffff, data_selector,
                         static_cast<u16>(kPresentData | Segment::kDb | Segment::kGranularity)};
   const Segment tss = {0, kTssLimit, tss_selector, kBusyTss};
-  zero_phys(target, kGdtPhys, tss_selector + 8u);
+  GuestMemory(phys_map).zero(kGdtPhys, tss_selector + 8u);
   for (const Segment& segment : {code, data, tss}) {
-    target.phys_map.write(kGdtPhys + segment.selector, Width::Qword, descriptor(segment));
+    phys_map.write(kGdtPhys + segment.selector, Width::Qword, descriptor(segment));
   }
   state.gdtr = {kGdtPhys, static_cast<u16>(tss_selector + 7)};
   state.idtr = {0, 0x3ff};  // as in real mode
@@ -92,14 +93,14 @@ void enter(const EntryState& entry, const BootTarget& target, cpu::CpuState& sta
 
   state.cr0 = mmu::kCr0Pe | mmu::kCr0Et | mmu::kCr0Ne;
   if (long64) {
-    write_identity_map(target);
+    write_identity_map(phys_map);
     constexpr u64 kEferLmeLma = 1u << 8 | 1u << 10;
     state.cr0 |= mmu::kCr0Pg | mmu::kCr0Wp;
     state.cr3 = kPageTablesPhys;
     state.cr4 = mmu::kCr4Pae;
     state.efer = kEferLmeLma;
   }
-  set_memory_types(state, target.memory, target.physical_address_bits);
+  set_memory_types(state, memory, physical_address_bits);
   state.cpl = 0;
   state.rflags = 2;
   state.rip = entry.rip;

@@ -130,7 +130,7 @@ Result<u64> choose_address(const Header& header, u64 bytes, const BootRequest& r
 Result<u64> place_initrd(u64 bytes, const Header& header, u64 kernel_end_phys, const BootRequest& request,
                          const BootTarget& target) {
   const u64 limit = header.initrd_max_phys + 1;
-  const u64 top = std::min(limit, target.memory.low_ram_end_phys());
+  const u64 top = std::min(limit, target.memory.usable_end_phys());
   const u64 lowest = align_up(kernel_end_phys, kPageBytes);
   if (top < lowest || bytes > top - lowest || align_down(top - bytes, kPageBytes) < lowest) {
     return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",
@@ -172,7 +172,7 @@ void write_e820(ZeroPage& zero_page, const MemoryMap& memory) {
     offset += 20;
   }
   zero_page.set<u8>(kE820Entries, static_cast<u8>(entries.size()));
-  zero_page.set<u32>(kAltMemK, static_cast<u32>((memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB));
+  zero_page.set<u32>(kAltMemK, static_cast<u32>((memory.usable_end_phys() - kHighMemoryPhys) / kKiB));
 }
 
 /// What the kernel's real-mode part would find by int 10h: BIOS mode 3, cursor at the top left.
@@ -208,7 +208,7 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   zero_page.set<u32>(kHardwareSubarch, 0);
   for (const u64 field : {kHardwareSubarchData, kSetupData}) zero_page.set<u64>(field, 0);
   zero_page.set<u32>(kCmdLinePtr, static_cast<u32>(kCommandLinePhys));
-  zero_page.set<u64>(kAcpiRsdpAddr, target.rsdp_phys);
+  zero_page.set<u64>(kAcpiRsdpAddr, target.rsdp.phys);
   write_e820(zero_page, target.memory);
   write_screen_info(zero_page);
 

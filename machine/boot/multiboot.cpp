@@ -60,7 +60,7 @@ class Information {
   void memory(const MemoryMap& memory) {
     flags_ |= kInfoMemory | kInfoMemoryMap;
     put32(bytes_, 4, kEbdaPhys / kKiB);
-    put32(bytes_, 8, (memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB);
+    put32(bytes_, 8, (memory.usable_end_phys() - kHighMemoryPhys) / kKiB);
     const u64 map_at = bytes_.size();
     for (const E820Entry& entry : memory.e820()) {
       const u64 at = bytes_.size();

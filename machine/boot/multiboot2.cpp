@@ -47,7 +47,6 @@ enum InfoTag : u32 {
 };
 constexpr u32 kInfoTags[] = {kInfoCommandLine, kInfoLoaderName,  kInfoModule, kInfoMemory,
                              kInfoMemoryMap,   kInfoFramebuffer, kInfoRsdp};
-constexpr u64 kRsdpBytes = 36;
 
 /// What the header asks for.
 struct Header {
@@ -148,10 +147,8 @@ std::vector<u8> information(const std::vector<MultibootModule>& modules, const B
   for (const MultibootModule& module : modules)
     tag(kInfoModule,
         TableBytes().le(module.range.begin, 4).le(module.range.end, 4).text(module.text).zeros(1).take());
-  tag(kInfoMemory, TableBytes()
-                       .le(kEbdaPhys / kKiB, 4)
-                       .le((memory.low_ram_end_phys() - kHighMemoryPhys) / kKiB, 4)
-                       .take());
+  tag(kInfoMemory,
+      TableBytes().le(kEbdaPhys / kKiB, 4).le((memory.usable_end_phys() - kHighMemoryPhys) / kKiB, 4).take());
   TableBytes map;
   map.le(24, 4).le(0, 4);  // bytes of an entry, version
   for (const E820Entry& entry : memory.e820())
@@ -160,9 +157,7 @@ std::vector<u8> information(const std::vector<MultibootModule>& modules, const B
   constexpr u8 kEgaText = 2;
   tag(kInfoFramebuffer,
       TableBytes().le(kTextScreenPhys, 8).le(160, 4).le(80, 4).le(25, 4).u8s({16, kEgaText, 0, 0}).take());
-  std::vector<u8> rsdp(kRsdpBytes);
-  target.phys_map.read_bytes(target.rsdp_phys, rsdp);
-  tag(kInfoRsdp, rsdp);
+  if (target.rsdp.phys != 0) tag(kInfoRsdp, target.rsdp.bytes);
   tag(kInfoEnd, {});
   std::vector<u8> bytes = out.take();
   for (unsigned i = 0; i < 4; ++i) bytes[i] = static_cast<u8>(bytes.size() >> (8 * i));

@@ -31,7 +31,7 @@ std::vector<u8> start_info(const BootTarget& target, PhysRange initrd) {
   put(bytes, has_initrd ? 1 : 0, 4);
   put(bytes, has_initrd ? kBootInfoPhys + kModuleListOffset : 0, 8);
   put(bytes, kCommandLinePhys, 8);
-  put(bytes, target.rsdp_phys, 8);
+  put(bytes, target.rsdp.phys, 8);
   put(bytes, kBootInfoPhys + kMemoryMapOffset, 8);
   put(bytes, e820.size(), 4);
   bytes.resize(kModuleListOffset);
@@ -51,7 +51,7 @@ std::vector<u8> start_info(const BootTarget& target, PhysRange initrd) {
 Result<PhysRange> load_initrd(u64 kernel_end_phys, const BootRequest& request, const BootTarget& target) {
   if (request.initrd_path.empty()) return PhysRange{0, 0};
   const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
-  const u64 top = target.memory.low_ram_end_phys();
+  const u64 top = target.memory.usable_end_phys();
   if (bytes > top || align_down(top - bytes, kPageBytes) < kernel_end_phys) {
     return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",
                              request.initrd_path, bytes, room_advice(kernel_end_phys + bytes + kMiB))};

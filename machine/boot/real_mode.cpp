@@ -7,28 +7,12 @@
 #include "common/bits.h"
 #include "machine/boot/setup_header.h"
 #include "machine/storage/host_file.h"
-#include "machine/tables/table_bytes.h"
 
 namespace reprise::machine::boot {
 namespace {
 
 using devices::FwCfg;
 using namespace setup;
-
-constexpr u8 kRom[] = {
-#include "machine/boot/rom/real_mode_boot.inc"
-};
-
-// The labels of real_mode_boot.asm.
-constexpr u64 kRomChecksum = 0x06;
-constexpr u64 kRomCodeSegment = 0x08;
-constexpr u64 kRomDataSegment = 0x0a;
-constexpr u64 kRomStackOffset = 0x0c;
-constexpr u64 kRomRequests = 0x0e;
-constexpr u64 kRomRequestTable = 0x10;
-constexpr u64 kRomPlugAndPlay = 0x1a;
-constexpr u64 kPlugAndPlayBytes = 32;
-constexpr u64 kPlugAndPlayChecksum = 9;
 
 /// Kernels before 2.02 look for their command line by these, relative to their real-mode part.
 constexpr u64 kOldCommandLineMagic = 0x20;
@@ -137,21 +121,13 @@ std::vector<u8> filled_setup(const Kernel& kernel, std::span<const u8> image) {
   return setup;
 }
 
-/// A request to the configuration device, in big-endian order: select and read an item.
-void put_request(std::span<u8> at, FwCfg::Key key, u64 bytes, u64 phys) {
-  constexpr u32 kReadSelected = 1u << 1 | 1u << 3;
-  put<u32>(at, 0, __builtin_bswap32(u32{static_cast<u16>(key)} << 16 | kReadSelected));
-  put<u32>(at, 4, __builtin_bswap32(static_cast<u32>(bytes)));
-  put<u64>(at, 8, __builtin_bswap64(phys));
-}
-
 }  // namespace
 
 bool needs_real_mode(std::span<const u8> image) {
   return get<u16>(image, kVersion) < kVersion2_10 || (get<u8>(image, kLoadFlags) & kLoadedHigh) == 0;
 }
 
-Result<RealModeBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
+Result<FirmwareBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
                                        const MemoryMap& memory, std::vector<FileRead>* files) {
   const Kernel kernel = TRY(parse(image, request));
   const Layout& layout = kernel.layout;
@@ -163,36 +139,25 @@ Result<RealModeBoot> prepare_real_mode(std::span<const u8> image, const BootRequ
     return refuse(request, fmt::format("does not fit into memory: give at least --memory {}M.",
                                        mib_needed(kernel.kernel_phys + protected_part.size() + 2 * kMiB)));
 
-  RealModeBoot boot;
-  boot.rom.assign(std::begin(kRom), std::end(kRom));
-  const std::span<u8> rom = boot.rom;
-  u64 request_at = get<u16>(rom, kRomRequestTable);
-  const auto hand_over = [&](FwCfg::Key key, std::vector<u8> bytes, u64 phys) {
-    put_request(rom.subspan(request_at), key, bytes.size(), phys);
-    request_at += 16;
-    boot.items.push_back({key, std::move(bytes)});
-  };
+  KernelRom rom;
   if (!request.initrd_path.empty()) {
     const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
     const u64 phys = TRY(place_initrd(kernel, image, bytes, request, memory));
     std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes, files));
     put<u32>(setup, kRamdiskImage, static_cast<u32>(phys));
     put<u32>(setup, kRamdiskSize, static_cast<u32>(initrd.size()));
-    hand_over(FwCfg::Key::InitrdData, std::move(initrd), phys);
+    rom.hand_over(FwCfg::Key::InitrdData, std::move(initrd), phys);
   }
-  hand_over(FwCfg::Key::KernelData, {protected_part.begin(), protected_part.end()}, kernel.kernel_phys);
-  hand_over(FwCfg::Key::CommandLineData, std::move(command_line), layout.command_line_phys);
-  hand_over(FwCfg::Key::SetupData, std::move(setup), layout.real_phys);
+  rom.hand_over(FwCfg::Key::KernelData, {protected_part.begin(), protected_part.end()}, kernel.kernel_phys);
+  rom.hand_over(FwCfg::Key::CommandLineData, std::move(command_line), layout.command_line_phys);
+  rom.hand_over(FwCfg::Key::SetupData, std::move(setup), layout.real_phys);
 
-  const u64 data_segment = layout.real_phys >> 4;
   constexpr u64 kSetupEntrySegments = 0x20;  // the entry is behind the boot sector
-  put<u16>(rom, kRomCodeSegment, static_cast<u16>(data_segment + kSetupEntrySegments));
-  put<u16>(rom, kRomDataSegment, static_cast<u16>(data_segment));
-  put<u16>(rom, kRomStackOffset, static_cast<u16>(layout.command_line_phys - layout.real_phys - 16));
-  put<u16>(rom, kRomRequests, static_cast<u16>(boot.items.size()));
-  make_sum_zero(rom.subspan(get<u16>(rom, kRomPlugAndPlay), kPlugAndPlayBytes), kPlugAndPlayChecksum);
-  make_sum_zero(rom, kRomChecksum);
-  return boot;
+  constexpr u64 kScratchPhys = 0x7000;       // below the kernel's parts, above what SeaBIOS has there
+  const u64 data_segment = layout.real_phys >> 4;
+  return rom.enter_real_mode(
+      static_cast<u16>(data_segment + kSetupEntrySegments), static_cast<u16>(data_segment),
+      static_cast<u16>(layout.command_line_phys - layout.real_phys - 16), kScratchPhys);
 }
 
 }  // namespace reprise::machine::boot

@@ -1,6 +1,6 @@
 // Kernels of the Linux/x86 boot protocols before 2.10, and zImages, which only their real-mode part can start: through
 // firmware, whose services it calls. Documentation/arch/x86/boot.rst of Linux 6.x; QEMU docs/specs/fw_cfg. The kernel's
-// parts are items of the configuration device; an option ROM (boot/rom/real_mode_boot.asm) that SeaBIOS boots from asks
+// parts are items of the configuration device; an option ROM (boot/rom/kernel_boot.asm) that SeaBIOS boots from asks
 // for them and jumps. Missing: kernels without "HdrS" (before Linux 1.3.73), images beyond 4 GiB.
 //
 //     00010000  zImage: protected-mode part    2.02 and later: real-mode part
@@ -9,23 +9,13 @@
 //     00100000  bzImage: protected-mode part
 #pragma once
 
-#include "devices/firmware/fw_cfg.h"
-#include "machine/boot/boot.h"
+#include "machine/boot/kernel_rom.h"
 
 namespace reprise::machine::boot {
 
-struct RealModeBoot {
-  struct Item {
-    devices::FwCfg::Key key;
-    std::vector<u8> bytes;
-  };
-  std::vector<Item> items;
-  std::vector<u8> rom;
-};
-
 /// For images that is_bzimage() knows. `files`, if any, gets what is read.
 bool needs_real_mode(std::span<const u8> image);
-Result<RealModeBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
+Result<FirmwareBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
                                        const MemoryMap& memory, std::vector<FileRead>* files = nullptr);
 
 }  // namespace reprise::machine::boot

@@ -18,10 +18,11 @@ std::vector<E820Entry> MemoryMap::e820() const {
       {0, kEbdaPhys, E820Type::Ram},
       {kEbdaPhys, kVgaWindowPhys - kEbdaPhys, E820Type::Reserved},
       {kAcpiTablesPhys, kHighMemoryPhys - kAcpiTablesPhys, E820Type::Reserved},
-      {kHighMemoryPhys, low_ram_end_phys() - kHighMemoryPhys, E820Type::Ram},
+      {kHighMemoryPhys, usable_end_phys() - kHighMemoryPhys, E820Type::Ram},
       {kIoApicPhys, kPageBytes, E820Type::Reserved},
       {kLapicPhys, kPageBytes, E820Type::Reserved},
   };
+  if (firmware_bytes_ != 0) entries.push_back({usable_end_phys(), firmware_bytes_, E820Type::Reserved});
   if (ram_bytes_ > kLowRamLimitPhys) {
     entries.push_back({kAbove4GPhys, ram_bytes_ - kLowRamLimitPhys, E820Type::Ram});
   }

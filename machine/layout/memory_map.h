@@ -50,15 +50,23 @@ struct RamRange {
   u64 ram_offset;
 };
 
-/// A pure function of the amount of RAM.
+/// A pure function of the amount of RAM, and of whether firmware runs.
 class MemoryMap {
  public:
   /// `ram_bytes` is a multiple of 4 KiB within [kMinRamBytes, kMaxRamBytes].
   explicit MemoryMap(u64 ram_bytes) : ram_bytes_(ram_bytes) {}
+  /// As it is for a kernel that is started by SeaBIOS, which keeps at most the last MiB below 4 GiB for its tables.
+  MemoryMap behind_firmware() const {
+    MemoryMap map(*this);
+    map.firmware_bytes_ = kMiB;
+    return map;
+  }
 
   u64 ram_bytes() const { return ram_bytes_; }
   /// End of the RAM below 4 GiB.
   u64 low_ram_end_phys() const { return ram_bytes_ < kLowRamLimitPhys ? ram_bytes_ : kLowRamLimitPhys; }
+  /// End of what a kernel may use of it.
+  u64 usable_end_phys() const { return low_ram_end_phys() - firmware_bytes_; }
   /// Where the PCI memory window begins, which ends below the I/O APIC. Firmware decides by the same rule.
   u32 pci_window_phys() const { return low_ram_end_phys() <= 2 * kGiB ? 0x8000'0000 : 0xc000'0000; }
   /// End of the RAM above 4 GiB; 4 GiB when there is none.
@@ -69,6 +77,7 @@ class MemoryMap {
 
  private:
   u64 ram_bytes_;
+  u64 firmware_bytes_ = 0;
 };
 
 }  // namespace reprise::machine

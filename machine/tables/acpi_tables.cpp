@@ -109,7 +109,6 @@ std::vector<u8> root_table(std::string_view signature, unsigned entry_bytes,
 }
 
 /// 5.2.5.3. The first checksum covers the 20 bytes of revision 0, the second all.
-constexpr u32 kRsdpBytes = 36;
 constexpr u32 kRsdpRsdt = 16;
 constexpr u32 kRsdpXsdt = 24;
 std::vector<u8> rsdp(u32 rsdt_offset, u32 xsdt_offset) {

@@ -56,11 +56,15 @@ struct AcpiImage {
 AcpiImage build_acpi_image(const AcpiConfig& config);
 
 /// One block of bytes for guest-physical address `phys`, with the RSDP at its start.
+/// ACPI 5.2.5.3
+inline constexpr u32 kRsdpBytes = 36;
+
 struct AcpiTables {
   u64 phys = 0;
   std::vector<u8> bytes;
   u64 facs_phys = 0;
   u64 rsdp_phys() const { return phys; }
+  std::vector<u8> rsdp() const { return {bytes.begin(), bytes.begin() + kRsdpBytes}; }
 };
 
 /// `phys` is 64-byte aligned, in the area that guests search for the RSDP (E0000h to FFFFFh).

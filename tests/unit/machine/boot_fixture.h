@@ -17,7 +17,8 @@ struct BootFixture : testing::Test {
   std::unique_ptr<mmu::Ram> ram = mmu::Ram::create(kRamBytes).take();
   mmu::PhysMap phys_map{*ram};
   MemoryMap memory{kRamBytes};
-  BootTarget target{phys_map, memory, kAcpiTablesPhys, 40};
+  GuestMemory space{phys_map};
+  BootTarget target{space, memory, {kAcpiTablesPhys, std::vector<u8>(36, 0x5a)}, 40};
   BootRequest request{.kernel_path = "test-kernel", .initrd_path = {}, .command_line = "console=ttyS0"};
 
   BootFixture() {

@@ -35,9 +35,9 @@ struct Request {
 };
 
 struct BootRealMode : BootFixture {
-  RealModeBoot prepare(const std::vector<u8>& image) {
+  FirmwareBoot prepare(const std::vector<u8>& image) {
     EXPECT_TRUE(is_bzimage(image) && needs_real_mode(image));
-    Result<RealModeBoot> result = prepare_real_mode(image, request, memory);
+    Result<FirmwareBoot> result = prepare_real_mode(image, request, memory);
     EXPECT_TRUE(result.ok()) << result.error().message;
     return result.take();
   }
@@ -46,7 +46,7 @@ struct BootRealMode : BootFixture {
     for (const u8 byte : bytes) value = value << 8 | byte;
     return value;
   }
-  static std::vector<Request> requests(const RealModeBoot& boot) {
+  static std::vector<Request> requests(const FirmwareBoot& boot) {
     const std::span<const u8> rom = boot.rom;
     std::vector<Request> out;
     for (u64 i = 0; i < *field_at<u16>(rom, 0x0e); ++i) {
@@ -57,18 +57,18 @@ struct BootRealMode : BootFixture {
     }
     return out;
   }
-  static const std::vector<u8>& item(const RealModeBoot& boot, Key key) {
-    return std::ranges::find(boot.items, key, &RealModeBoot::Item::key)->bytes;
+  static const std::vector<u8>& item(const FirmwareBoot& boot, Key key) {
+    return std::ranges::find(boot.items, key, &FirmwareBoot::Item::key)->bytes;
   }
   void refused(const std::vector<u8>& image, const std::string& fragment) {
-    const Result<RealModeBoot> result = prepare_real_mode(image, request, memory);
+    const Result<FirmwareBoot> result = prepare_real_mode(image, request, memory);
     ASSERT_FALSE(result.ok());
     EXPECT_NE(result.error().message.find(fragment), std::string::npos) << result.error().message;
   }
 };
 
 TEST_F(BootRealMode, AZImageLiesLow) {
-  const RealModeBoot boot = prepare(kernel(0x0200, false));
+  const FirmwareBoot boot = prepare(kernel(0x0200, false));
   EXPECT_EQ(requests(boot), (std::vector<Request>{{Key::KernelData, 1000, 0x10000},
                                                   {Key::CommandLineData, 14, 0x99000},
                                                   {Key::SetupData, kSetupBytes, 0x90000}}));
@@ -83,7 +83,7 @@ TEST_F(BootRealMode, AZImageLiesLow) {
 TEST_F(BootRealMode, ABzImageOf203LiesHigh) {
   const TemporaryFile initrd("initrd");
   request.initrd_path = initrd.path();
-  const RealModeBoot boot = prepare(kernel(0x0203, true));
+  const FirmwareBoot boot = prepare(kernel(0x0203, true));
   EXPECT_EQ(requests(boot), (std::vector<Request>{{Key::InitrdData, 6, 0x7ff000},
                                                   {Key::KernelData, 1000, 0x100000},
                                                   {Key::CommandLineData, 14, 0x20000},
@@ -100,7 +100,7 @@ TEST_F(BootRealMode, ABzImageOf203LiesHigh) {
 }
 
 TEST_F(BootRealMode, TheRomIsOneThatFirmwareTakes) {
-  const RealModeBoot boot = prepare(kernel(0x0206, true));
+  const FirmwareBoot boot = prepare(kernel(0x0206, true));
   const std::span<const u8> rom = boot.rom;
   EXPECT_EQ(*field_at<u16>(rom, 0), 0xaa55);
   EXPECT_EQ(rom[2] * 512u, rom.size());
