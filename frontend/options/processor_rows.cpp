@@ -45,7 +45,7 @@ void set_cpus(RunDraft& draft, const Given& given) {
   if (!sockets) sockets = rest(cores, threads);
   if (!threads) threads = rest(sockets, cores);
   if (*sockets * *cores * *threads != *count) {
-    throw BadValue{fmt::format("{} '{}': {} sockets of {} cores with {} threads are {} processors, not {}",
+    throw BadValue{fmt::format("{} '{}': sockets={}, cores={} and threads={} are {} processors, not {}",
                                given.name, given.value, *sockets, *cores, *threads,
                                *sockets * *cores * *threads, *count)};
   }
@@ -107,6 +107,10 @@ void set_schedule(RunDraft& draft, const Given& given) {
   if (*depth < 1 || *depth > kMaxDepth || *length < 1 || *length > kMaxLength)
     throw BadValue{fmt::format("{} '{}': the depth is from 1 to {}, the length from 1 to {} instructions",
                                given.name, text, kMaxDepth, kMaxLength)};
+  if (*length < *depth - 1)
+    throw BadValue{
+        fmt::format("{} '{}': {} instructions have no room for {} changes: the length comes second",
+                    given.name, text, *length, *depth - 1)};
   schedule.policy = Schedule::Policy::Pct;
   schedule.depth = *depth;
   schedule.length = *length;

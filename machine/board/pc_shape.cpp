@@ -37,8 +37,8 @@ std::string schedule_line(const Schedule& schedule) {
 std::vector<std::string> Pc::shape() {
   std::vector<std::string> lines;
   const cpu::Topology& topology = processors_.boot().cpu.profile.topology;
-  lines.push_back(fmt::format("processors {} of {} cores with {} threads", processors_.count(),
-                              topology.cores, topology.threads));
+  lines.push_back(fmt::format("processors {}: sockets {}, cores {}, threads {}", processors_.count(),
+                              topology.sockets, topology.cores, topology.threads));
   if (processors_.count() != 1) lines.push_back(schedule_line(processors_.schedule()));
   lines.push_back(fmt::format("cpuid {:016x}", cpuid_digest(processors_.boot().cpu.profile)));
   const mmu::TlbGeometry& tlb = processors_.boot().cpu.profile.tlb;

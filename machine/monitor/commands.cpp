@@ -59,7 +59,8 @@ constexpr Parameter kScreenshot[] = {
      "what is written: NAME.png and NAME.ppm are pictures, others text; with blanks in \"quotes\""}};
 constexpr Parameter kPrint[] = {
     {"expression", Kind::Word, true, "numbers and registers with + - * / % & | ^ ~ and parentheses"},
-    {"format", Kind::Word, false, "x (default), d, u, o or c"}};
+    {"format", Kind::Word, false, "x (default), d, u, o or c"},
+    kCpu};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {

@@ -222,7 +222,7 @@ TEST(Options, ErrorsNameTheCulpritInOneLine) {
   EXPECT_NE(refused({"--cpus", "65"}).find("not between 1 and 64"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "many"}).find("--cpus 'many'"), std::string::npos);
   EXPECT_NE(
-      refused({"--cpus", "4,cores=3"}).find("1 sockets of 3 cores with 1 threads are 3 processors, not 4"),
+      refused({"--cpus", "4,cores=3"}).find("sockets=1, cores=3 and threads=1 are 3 processors, not 4"),
       std::string::npos);
   EXPECT_NE(refused({"--cpus", "4,dies=2"}).find("'dies=2'"), std::string::npos);
   EXPECT_NE(refused({"--cpus", "4,cores=2,cores=2"}).find("cores= twice"), std::string::npos);

@@ -121,7 +121,10 @@ TEST(SeveralProcessors, CommandsAreAboutTheOneThatWasChosen) {
   };
   EXPECT_EQ(first_address("disassemble rbx 1"), "0x100040") << "names of registers are of the chosen one";
   EXPECT_EQ(first_address("disassemble rbx 1 1"), "0x100030") << "or of the one that is named";
+  EXPECT_EQ(monitor.execute_line("print r9").value().text, "0x902\n");
+  EXPECT_EQ(monitor.execute_line("p/x $r9 + 1").value().text, "0x903\n");
   EXPECT_TRUE(monitor.execute_line("cpu any").ok());
+  EXPECT_EQ(monitor.execute_line("print r9").value().text, "0x900\n");
   EXPECT_EQ(r9("info registers"), "0x900");
   const Json cpus = monitor.execute_line("info cpus").value().json.at("processors");
   ASSERT_EQ(cpus.size(), 3u);
