@@ -24,8 +24,7 @@ constexpr RunOption kBootRows[] = {
                const Given& given) { draft.options.config.boot.command_line = given.value; }},
     {.name = "--bios",
      .value = "NAME",
-     .help =
-         "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI; disks only), or a file with a BIOS",
+     .help = "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI, disks only) or a file",
      .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf.",
      .words = "seabios ovmf",
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.firmware.bios = given.value; }},

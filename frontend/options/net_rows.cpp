@@ -25,7 +25,7 @@ std::vector<WordsBehind> words_behind_net() {
 constexpr RunOption kNetRows[] = {
     {.name = "--net",
      .value = "NETWORK",
-     .help = "none, hub:PATH, or user[,restrict=yes][,hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT][,tftp=FOLDER]...",
+     .help = "none, user[,restrict=yes][,hostfwd=tcp:[ADDR]:PORT-[ADDR]:PORT][,tftp=FOLDER], or hub:PATH",
      .more =
          "What network cards are connected with, and a virtio-net if --device gave none. user: DHCP, name "
          "service and connections through this host's; restrict=yes: nothing leaves. hostfwd= (also udp:, "
