@@ -141,7 +141,7 @@ constexpr RunOption kMachineRows[] = {
      .set = set_watchdog_action},
     {.name = "--display",
      .value = "TARGET",
-     .help = "shows the screen: none (default), vnc:[HOST:]PORT or vnc:unix:PATH for viewers",
+     .help = "shows the screen: none (default), vnc:[HOST:]PORT or vnc:unix:PATH",
      .more = "May be given several times. HOST is the loopback if it is left out, PORT 0 a free port. Others "
              "need a "
              "password: ,password-file=FILE behind it. See \"Displays\" in docs/command.md.",
