@@ -10,6 +10,8 @@ namespace reprise::frontend {
 namespace {
 
 constexpr int kPreparedInputMs = 50;
+/// Between looks at whether the terminal has come to us.
+constexpr int kAwayMs = 100;
 constexpr const char* kKeysHelp =
     "\r\nreprise: Ctrl-A x  quit    Ctrl-A c  monitor, and back    Ctrl-A b  break    Ctrl-A Ctrl-A  send "
     "Ctrl-A to the "
@@ -18,8 +20,14 @@ constexpr const char* kKeysHelp =
 }  // namespace
 
 HostInput::HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
-                     std::function<void()> quit, Output& help)
-    : inbox_(inbox), sink_(sink), keys_(keys), prompt_(prompt), quit_(std::move(quit)), help_(help) {
+                     std::function<void()> quit, std::function<bool()> may_read, Output& help)
+    : inbox_(inbox),
+      sink_(sink),
+      keys_(keys),
+      prompt_(prompt),
+      quit_(std::move(quit)),
+      may_read_(std::move(may_read)),
+      help_(help) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();
   if (keys_ == Keys::Plain) {
@@ -48,11 +56,14 @@ void HostInput::loop() {
 
 HostInput::State HostInput::read_some(int timeout_ms, bool& got_any) {
   got_any = false;
-  pollfd files[2] = {{STDIN_FILENO, POLLIN, 0}, {stop_pipe_[0], POLLIN, 0}};
-  const int ready = poll(files, 2, timeout_ms);
+  // What is typed for another process is not ours to read, nor to wait for.
+  const auto is_others = [&] { return keys_ == Keys::WithEscapes && !may_read_(); };
+  const bool away = is_others();
+  pollfd files[2] = {{stop_pipe_[0], POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
+  const int ready = poll(files, away ? 1 : 2, away ? kAwayMs : timeout_ms);
   if (ready < 0) return errno == EINTR ? State::Open : State::Ended;
-  if (files[1].revents != 0) return State::Ended;
-  if (ready == 0) return State::Open;
+  if (files[0].revents != 0) return State::Ended;
+  if (ready == 0 || is_others()) return State::Open;
   u8 buffer[4096];
   const ssize_t count = read(STDIN_FILENO, buffer, sizeof buffer);
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return State::Open;

@@ -20,10 +20,10 @@ class HostInput {
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
   /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, Ctrl-A h explains itself on `help`; both outlive this. Ctrl-A b is a
-  /// break on the line of `sink`. What was
+  /// break on the line of `sink`. With escapes it is a terminal, which `may_read` says now and then whether to read. What was
   /// typed goes to `sink` (machine/outside/sink_names.h).
   HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
-            std::function<void()> quit, Output& help);
+            std::function<void()> quit, std::function<bool()> may_read, Output& help);
   ~HostInput();
   HostInput(const HostInput&) = delete;
   HostInput& operator=(const HostInput&) = delete;
@@ -40,6 +40,7 @@ class HostInput {
   Keys keys_;
   MonitorPrompt& prompt_;
   std::function<void()> quit_;
+  std::function<bool()> may_read_;
   Output& help_;
   int stop_pipe_[2] = {-1, -1};
   EscapeKeys escapes_;

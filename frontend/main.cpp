@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <new>
 #include <system_error>
 
@@ -16,6 +17,7 @@
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
+#include "frontend/options/check_medium.h"
 #include "frontend/output/memory_end.h"
 #include "frontend/output/open_output.h"
 #include "frontend/output/standard_descriptors.h"
@@ -95,8 +97,44 @@ void tell_of_displays(const std::vector<std::unique_ptr<Display>>& displays, Run
   }
 }
 
+/// How long readers are waited for once the guest's time is over: one that takes its time over a run that is done gets
+/// all that --wall-timeout leaves.
+class Patience {
+ public:
+  explicit Patience(std::optional<double> seconds) : seconds_(seconds) {}
+  void hurry(bool wanted) { hurried_ = hurried_ || wanted; }
+  bool is_over() const {
+    return hurried_ ||
+           (seconds_ && std::chrono::duration<double>(Clock::now() - began_).count() >= *seconds_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point began_ = Clock::now();
+  const std::optional<double> seconds_;
+  bool hurried_ = false;
+};
+
+/// The standard outputs outlive the machine that says when to hurry.
+class PatienceAfterRun {
+ public:
+  PatienceAfterRun(StandardOutputs& outputs, std::shared_ptr<Patience> patience)
+      : outputs_(outputs), patience_(std::move(patience)) {}
+  ~PatienceAfterRun() {
+    for (Output* output : {&outputs_.out, &outputs_.err})
+      output->give_up_when([patience = patience_] { return patience->is_over(); });
+  }
+  PatienceAfterRun(const PatienceAfterRun&) = delete;
+  PatienceAfterRun& operator=(const PatienceAfterRun&) = delete;
+
+ private:
+  StandardOutputs& outputs_;
+  const std::shared_ptr<Patience> patience_;
+};
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
-Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
+Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
+                                       const std::shared_ptr<Patience>& patience) {
   const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
   const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
   SerialOutput virtio_console;
@@ -123,7 +161,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   Console console([&](std::string_view text) {
     if (!filter) return outputs.out.write(text);
     outputs.out.write(filter->take(text));
-    Terminal::to_set_back(filter->restoring());
+    Terminal::to_set_back(filter->restoring(), filter->changing());
   });
   const auto machine =
       TRY(machine::Machine::create(options.config,
@@ -132,10 +170,16 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                                     .console = virtio_stdio ? &console : virtio_console.backend.get()},
                                    log));
   const MemoryEndGuard memory_end(*machine);
+  const PatienceAfterRun after_run(outputs, patience);
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file})
     if (output != nullptr) output->give_up_when(hurried);
   tell_of_network(options, machine->network().info(), outputs);
+  if (!options.config.reboot && !options.config.boot.kernel_path.empty() && !machine->pc().can_start_again())
+    outputs.say(
+        "--no-reboot does nothing in this run: a kernel that was given directly is not started again.");
+  machine->media_changes().check_with(
+      [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
@@ -164,39 +208,37 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     std::optional<HostInput> input;
     if (com1_stdio || com2_stdio || virtio_stdio) {
       terminal.emplace();
-      const bool raw = terminal->raw();
-      options.limits.clock = clock_mode(options.clock_choice, raw && isatty(STDOUT_FILENO));
-      // A background job must not touch the terminal.
-      if (raw || !isatty(STDIN_FILENO)) {
-        input.emplace(
-            machine->inbox(),
-            com1_stdio   ? machine::kCom1Sink
-            : com2_stdio ? machine::kCom2Sink
-                         : machine::kConsoleSink,
-            raw ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt,
-            [&] {
-              machine->request_end(machine::ExitReason::Quit, 0);
-              machine->inbox().wake();
-            },
-            outputs.err);
-      }
-    } else {
-      options.limits.clock = clock_mode(options.clock_choice, false);
+      input.emplace(
+          machine->inbox(),
+          com1_stdio   ? machine::kCom1Sink
+          : com2_stdio ? machine::kCom2Sink
+                       : machine::kConsoleSink,
+          isatty(STDIN_FILENO) ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt,
+          [&] {
+            machine->request_end(machine::ExitReason::Quit, 0);
+            machine->inbox().wake();
+          },
+          Terminal::attend, outputs.err);
     }
-    options.limits.attended = socket != nullptr || !displays.empty();
+    // A job in the background may be brought to the foreground.
+    const bool interactive = terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    options.limits.clock = clock_mode(options.clock_choice, interactive);
+    options.limits.attended = interactive || socket != nullptr || !displays.empty();
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();
     if (filter) {
-      outputs.out.write(filter->restore());
-      Terminal::to_set_back("");
+      if (!Terminal::is_set_back()) outputs.out.write(filter->restore());
+      Terminal::to_set_back("", "");
     }
   }
   socket.reset();
   displays.clear();
+  patience->hurry(machine->host_wants_end(options.limits));
   const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
   const std::string screen_content(shown.begin(), shown.end());
   if (screen_to_stdout) outputs.out.write(screen_content);
+  screen.give_up_when([&] { return patience->is_over(); });
   if (const auto written = screen.write({&screen_content, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_content.size());
@@ -207,9 +249,6 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),
                        "a change could not be stored", 0);
-  // A reader that takes its time over a run that is done gets all the time it wants.
-  const bool cut_off = machine->host_wants_end(options.limits);
-  for (Output* output : {&outputs.out, &outputs.err}) output->give_up_when([cut_off] { return cut_off; });
   return result;
 }
 
@@ -220,9 +259,10 @@ bool worth_saying(machine::ExitReason reason) {
 }
 
 /// As run_machine, whatever the host has less of than is needed.
-machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener) {
+machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
+                              const std::shared_ptr<Patience>& patience) {
   try {
-    Result<machine::RunResult> ran = run_machine(options, outputs, opener);
+    Result<machine::RunResult> ran = run_machine(options, outputs, opener, patience);
     return ran ? ran.take() : not_begun(ran.error(), opener.out_of_time());
   } catch (const std::bad_alloc&) {
     return not_begun(Error{machine::kOutOfMemory});
@@ -257,6 +297,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   OutputOpener opener({.say = [&](std::string_view text) { outputs.say(text); },
                        .pause = [&](std::chrono::milliseconds time) { held.pause(time); },
                        .seconds = options.limits.wall_timeout_s});
+  const auto patience = std::make_shared<Patience>(options.limits.wall_timeout_s);
   const bool report_to_stdout = options.json_path == "-";
   Result<ReportFile> report = ReportFile::open("report", report_to_stdout ? "" : options.json_path, opener);
   if (!report) {
@@ -273,7 +314,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   // From here on a signal finds a report to write.
   held.release();
   for (const std::string& remark : options.remarks) outputs.say(remark);
-  machine::RunResult result = try_to_run(options, outputs, opener);
+  machine::RunResult result = try_to_run(options, outputs, opener, patience);
   judge(options.expected, result);
   if (worth_saying(result.reason) || (options.expected && result.exit_code != 0)) outputs.say(result.message);
   outputs.err.write(result.details);
@@ -286,6 +327,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   const std::string text = report_text(options, result, outputs.losses.list());
   if (!report.value().regular()) signal_report.reset();
   if (report_to_stdout) outputs.out.write(text);
+  report.value().give_up_when([patience] { return patience->is_over(); });
   if (const auto written = report.value().write({&text, 1}); !written) {
     outputs.losses.add(fmt::format("report '{}'", options.json_path), written.error().message, text.size());
     result.exit_code = code_now();

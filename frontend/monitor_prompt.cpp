@@ -1,5 +1,7 @@
 #include "frontend/monitor_prompt.h"
 
+#include "common/words.h"
+
 namespace reprise::frontend {
 namespace {
 
@@ -47,7 +49,7 @@ void MonitorPrompt::carry_out(const std::string& line) {
   std::string text;
   const bool answered = monitor_.machine().host_calls().run([&] {
     const machine::monitor::Outcome outcome = monitor_.execute_line(line);
-    text = outcome ? outcome.value().text : outcome.error().message + '\n';
+    text = outcome ? outcome.value().text : in_one_line(outcome.error().message) + '\n';
   });
   if (!answered) text = "The run is over.\n";
   console_.show(on_terminal(text) + editor_.redraw(), editor_.redraw());

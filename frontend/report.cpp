@@ -126,22 +126,23 @@ Result<ReportFile> ReportFile::open(std::string_view what, const std::string& pa
   return ReportFile(TRY(opener.open(what, path)));
 }
 
-ReportFile::ReportFile(machine::HostFd file) : file_(std::move(file)) {
+ReportFile::ReportFile(machine::HostFd file) : file_(std::move(file)), reader_(file_.get()) {
   struct stat status = {};
   regular_ = fstat(file_.get(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 void ReportFile::write_for_now(std::string_view text) {
   if (!file_ || !regular_) return;
-  if (!put(text)) empty();
+  if (put(text)) empty();
 }
 
 Result<Done> ReportFile::write(std::span<const std::string> texts) {
   if (!file_ || spoilt_) return Done{};
   std::optional<std::string> problem;
   for (const std::string& text : texts) {
-    if (put(text)) break;
-    if (!problem) problem = machine::why_not_written(errno);
+    const std::optional<std::string> why = put(text);
+    if (!why) break;
+    if (!problem) problem = why;
     // What has gone into a pipe cannot be taken back.
     if (!regular_) {
       spoilt_ = true;
@@ -153,17 +154,20 @@ Result<Done> ReportFile::write(std::span<const std::string> texts) {
   return Done{};
 }
 
-bool ReportFile::put(std::string_view text) {
+std::optional<std::string> ReportFile::put(std::string_view text) {
+  if (!regular_) {
+    std::span<const u8> bytes(reinterpret_cast<const u8*>(text.data()), text.size());
+    return reader_.write(bytes);
+  }
   for (std::size_t done = 0; done < text.size();) {
     const std::string_view left = text.substr(done);
-    const ssize_t count = regular_ ? pwrite(file_.get(), left.data(), left.size(), static_cast<off_t>(done))
-                                   : ::write(file_.get(), left.data(), left.size());
+    const ssize_t count = pwrite(file_.get(), left.data(), left.size(), static_cast<off_t>(done));
     if (count < 0 && errno == EINTR) continue;
-    if (count == 0) errno = ENOSPC;
-    if (count <= 0) return false;
+    if (count <= 0) return machine::why_not_written(count == 0 ? ENOSPC : errno);
     done += static_cast<std::size_t>(count);
   }
-  return !regular_ || ftruncate(file_.get(), static_cast<off_t>(text.size())) == 0;
+  if (ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0) return machine::why_not_written(errno);
+  return std::nullopt;
 }
 
 void ReportFile::empty() { [[maybe_unused]] const int emptied = ftruncate(file_.get(), 0); }

@@ -1,6 +1,8 @@
 // The --json report: one object about how the run ended.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include "common/result.h"
 #include "frontend/options/run_options.h"
 #include "frontend/output/open_output.h"
+#include "frontend/output/patient_writer.h"
 #include "machine/run_result.h"
 #include "machine/storage/host_fd.h"
 
@@ -33,6 +36,8 @@ class ReportFile {
   static Result<ReportFile> open(std::string_view what, const std::string& path, OutputOpener& opener);
   /// What stands in the file until write(). Nothing where it could not be taken back: a pipe.
   void write_for_now(std::string_view text);
+  /// While `wanted` says true, a reader of what is no file that takes nothing is not waited for any longer.
+  void give_up_when(std::function<bool()> wanted) { reader_.give_up_when(std::move(wanted)); }
   /// The content: the first of `texts` for which there is room, or nothing. An error says why the host could not store the
   /// first.
   Result<Done> write(std::span<const std::string> texts);
@@ -44,11 +49,12 @@ class ReportFile {
  private:
   explicit ReportFile(machine::HostFd file);
 
-  /// False, with errno, when not all of it could be stored.
-  bool put(std::string_view text);
+  /// Why not all of it could be stored; nothing: it was.
+  std::optional<std::string> put(std::string_view text);
   void empty();
 
   machine::HostFd file_;
+  PatientWriter reader_{-1};  // of what is no regular file
   bool regular_ = false;
   bool spoilt_ = false;  // it is no file, and took a part
 };

@@ -153,9 +153,7 @@ class Machine final : private MachineControl {
   std::optional<Ending> restart(const RunLimits& limits, Ending otherwise);
   std::optional<Ending> check_firmware(const RunLimits& limits);
   /// Nobody is there, or may come, who could help a guest that waits.
-  bool unattended(const RunLimits& limits) const {
-    return limits.clock == ClockMode::Free && !limits.attended;
-  }
+  bool unattended(const RunLimits& limits) const { return !limits.attended; }
 
   // --- machine_idle.cpp ---
   std::optional<Ending> idle(const RunLimits& limits);
@@ -222,7 +220,8 @@ class Machine final : private MachineControl {
   // Restarts since a disk was written or something came from outside.
   u32 restarts_ = 0;
   u64 changes_before_restarts_ = 0;
-  // Boots by SeaBIOS: those that were looked at, and how many of them there were when the guest last changed or got anything.
+  // Boots by SeaBIOS: those that were looked at, and how many of them there were when the guest was last reset, changed or
+  // got anything.
   u64 boot_attempts_ = 0;
   u64 attempts_before_changes_ = 0;
   u64 changes_before_attempts_ = 0;

@@ -28,11 +28,13 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
   if (unattended(limits) && ++restarts_ > kMaxRestarts)
     return Ending{
         ExitReason::Reset, exit_code_of(ExitReason::Reset),
-        fmt::format("the guest has been restarted {} times without writing to a disk or being given "
+        fmt::format("the guest has been restarted {} times{} without writing to a disk or being given "
                     "anything: it will not get further",
-                    kMaxRestarts)};
+                    kMaxRestarts,
+                    otherwise.reason == ExitReason::TripleFault ? ", the last time by a triple fault," : "")};
   if (!pc_.reset()) return otherwise;
   panic_.refute();
+  attempts_before_changes_ = pc_.boot_attempts();
   return std::nullopt;
 }
 

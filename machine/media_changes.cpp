@@ -18,6 +18,7 @@ Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config,
   }
   if (!found->removable()) return Error{fmt::format("The medium of {} cannot be removed.", drive)};
   const auto index = static_cast<std::size_t>(found - drives.begin());
+  if (check_) TRY(check_(config));
   OpenedImage image = TRY(disks_.open_medium(index, config));
   if (lock == TrayLock::Respect && found->cdrom != nullptr && found->cdrom->locked()) {
     post({Kind::RequestEject, index, {}, {}}, "request-eject");

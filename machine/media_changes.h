@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "common/result.h"
 #include "machine/board/pc.h"
@@ -21,6 +22,9 @@ class MediaChanges {
 
   /// Each drive with removable media takes changes under its own name.
   void add_sinks(Outside& outside);
+
+  /// Asked before a medium is opened: an error says why the run cannot have it. Before the run.
+  void check_with(std::function<Result<Done>(const DiskConfig&)> check) { check_ = std::move(check); }
 
   /// Takes out the medium of the drive of that name, and puts that of `config` in its place unless its path
   /// is empty. Error: why that cannot be; the drive keeps its medium. A guest that has locked the tray learns
@@ -42,6 +46,7 @@ class MediaChanges {
   DiskSet& disks_;
   Pc& pc_;
   Inbox& inbox_;
+  std::function<Result<Done>(const DiskConfig&)> check_;
   std::deque<Change> changes_;
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "frontend/options/check_medium.h"
 #include "frontend/options/run_rows.h"
 #include "machine/plug/disk_device.h"
 #include "machine/storage/image_file.h"
@@ -110,6 +111,21 @@ void check_files(RunDraft& draft) {
           "'{}' was given twice, as {} and as {}: the guest has both.", other.path, one.what, other.what));
     }
   }
+}
+
+Result<Done> check_medium(const RunOptions& options, const machine::DiskConfig& medium) {
+  if (medium.path.empty()) return Done{};
+  std::vector<Use> others = uses_of(options);
+  // Which of these a drive has now, the drives know.
+  std::erase_if(others, [](const Use& use) { return use.disk; });
+  std::vector<Use> wanted = {{"a medium", medium.path, medium.write_through}};
+  add_backing_files(wanted, medium);
+  for (const Use& want : wanted)
+    for (const Use& other : others)
+      if ((want.written || other.written) && are_one(want.path, other.path))
+        return Error{fmt::format("'{}' was given as {}, and the run would write to it: give another file.",
+                                 want.path, other.what)};
+  return Done{};
 }
 
 }  // namespace reprise::frontend

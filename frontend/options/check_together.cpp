@@ -137,6 +137,9 @@ void check_together(RunDraft& draft) {
   if (draft.has("--quantum") && draft.options.config.schedule.policy == machine::Schedule::Policy::Pct)
     throw BadValue{
         "--quantum and --schedule pct exclude each other: turns of pct end when priorities change"};
+  if (draft.options.expected && draft.options.expected->reason == machine::ExitReason::DebugExit &&
+      find_device(draft, "isa-debug-exit") == nullptr)
+    throw BadValue{"--expect debug-exit needs a port whose writes end the run: add --debug-exit 0xf4"};
   remark_on_idle_options(draft);
   check_files(draft);
   check_something_boots(draft);

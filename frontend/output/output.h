@@ -8,6 +8,7 @@
 
 #include "common/losses.h"
 #include "devices/backend.h"
+#include "frontend/output/patient_writer.h"
 #include "machine/storage/host_fd.h"
 
 namespace reprise::frontend {
@@ -27,7 +28,7 @@ class Output final : public devices::CharBackend {
   void tell(std::string_view text) { put(as_bytes(text), Counted::No); }
 
   /// While `wanted` says true, a reader that takes nothing is not waited for any longer. Before the threads that write.
-  void give_up_when(std::function<bool()> wanted) { give_up_ = std::move(wanted); }
+  void give_up_when(std::function<bool()> wanted) { writer_.give_up_when(std::move(wanted)); }
 
  private:
   enum class Counted : u8 { No, Yes };
@@ -36,18 +37,12 @@ class Output final : public devices::CharBackend {
   }
 
   void put(std::span<const u8> bytes, Counted counted);
-  /// Waits until a piece can be written without blocking for ever. False: nobody reads it.
-  bool wait_for_room();
 
   const std::string name_;
   machine::HostFd owned_;
-  const int descriptor_;
   Losses& losses_;
-  bool may_block_;           // a pipe, terminal or socket
-  std::size_t piece_bytes_;  // what fits once poll says that there is room
-  std::function<bool()> give_up_;
   std::mutex mutex_;
-  bool abandoned_ = false;  // under mutex_: it was given up once
+  PatientWriter writer_;  // under mutex_
 };
 
 }  // namespace reprise::frontend

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/words.h"
+
 namespace reprise::jit {
 namespace {
 
@@ -21,9 +23,9 @@ Result<Symbols> Symbols::load(const std::string& path) {
   // A FIFO could keep us for ever.
   std::error_code unknown;
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
-    return Error{fmt::format("symbols '{}' is not a regular file", path)};
+    return Error{fmt::format("symbols '{}' is not a regular file.", in_one_line(path))};
   std::ifstream file(path);
-  if (!file) return Error{fmt::format("symbols '{}' cannot be read", path)};
+  if (!file) return Error{fmt::format("symbols '{}' cannot be read.", in_one_line(path))};
   for (std::string line; std::getline(file, line);) {
     u64 linear = 0;
     const char* const end = line.data() + line.size();
@@ -34,7 +36,8 @@ Result<Symbols> Symbols::load(const std::string& path) {
     if (text) symbols.sorted_.push_back({linear, std::string(rest + 3, end)});
   }
   if (symbols.sorted_.empty())
-    return Error{fmt::format("symbols '{}' has no line such as 'ffffffff81000000 T _text'", path)};
+    return Error{
+        fmt::format("symbols '{}' has no line such as 'ffffffff81000000 T _text'.", in_one_line(path))};
   std::stable_sort(symbols.sorted_.begin(), symbols.sorted_.end(),
                    [](const Symbol& a, const Symbol& b) { return a.linear < b.linear; });
   return symbols;

@@ -53,7 +53,7 @@ struct RunLimits {
   std::optional<u64> virtual_timeout_ns;
   std::optional<double> wall_timeout_s;
   OnPanic on_panic = OnPanic::End;
-  bool attended = false;       // somebody may come and help a guest that waits: there is a monitor
+  bool attended = false;  // somebody may come and help a guest that waits: there is a terminal or monitor
   u64 hash_every_retired = 0;  // 0: never
 };
 

@@ -158,6 +158,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   }
   /// The RTC's alarm will interrupt or wake the machine, within a day.
   bool alarm_is_set() const { return rtc_.alarm_is_set(); }
+  /// There is firmware that a reset would start.
+  bool can_start_again() const { return rom_shadow_.has_value(); }
   /// The firmware has said since the last RESET that it found nothing to boot.
   bool found_nothing_to_boot() const { return debug_log_.found_nothing_to_boot(); }
   u64 boot_attempts() const { return debug_log_.boot_attempts(); }

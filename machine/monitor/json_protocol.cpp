@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/words.h"
+
 namespace reprise::machine::monitor {
 namespace {
 
@@ -15,7 +17,7 @@ std::string text_of(const Json& json) {
 }
 
 std::string error_text(std::string_view kind, std::string_view message, const Json& id = {}) {
-  Json response = {{"error", {{"class", kind}, {"message", message}}}};
+  Json response = {{"error", {{"class", kind}, {"message", in_one_line(message)}}}};
   if (!id.is_null()) response["id"] = id;
   return text_of(response);
 }

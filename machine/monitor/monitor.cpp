@@ -64,13 +64,23 @@ Answer help(std::string_view prefix) {
   return answer;
 }
 
+/// The first command of two words that begins with `word`, if there is one.
+const Command* first_that_begins_with(std::string_view word) {
+  const auto found = std::ranges::find_if(commands(), [&](const Command& one) {
+    return one.name.size() > word.size() && one.name.starts_with(word) && one.name[word.size()] == ' ';
+  });
+  return word.empty() || found == commands().end() ? nullptr : &*found;
+}
+
 /// What is no command's whole name: "info" alone lists what it begins, as for a person; else what to send.
 Outcome not_executed(std::string_view name, const Json& given) {
-  if (name == "info" && (given.is_null() || given == Json::object())) return help(name);
-  if (name == "info")
+  if (const Command* first = first_that_begins_with(name)) {
+    if (given.is_null() || given == Json::object()) return help(name);
     return CommandError{Kind::UnknownCommand,
-                        "'info' is the beginning of names: send {\"execute\": \"info registers\"}, or "
-                        "{\"execute\": \"info\"} for their list."};
+                        fmt::format("'{0}' is the beginning of names: send {{\"execute\": \"{1}\"}}, or "
+                                    "{{\"execute\": \"{0}\"}} for their list.",
+                                    name, first->name)};
+  }
   if (name == "qmp_capabilities" || name == "human-monitor-command" || name.starts_with("query-"))
     return CommandError{
         Kind::UnknownCommand,
@@ -223,6 +233,8 @@ Outcome Monitor::execute_line(std::string_view line) {
         fmt::format("{}", fmt::join(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count), " ")));
     used = count;
   }
+  if (command == nullptr && words.size() == 1 && first_that_begins_with(words[0]) != nullptr)
+    return help(words[0]);
   if (command == nullptr)
     return unknown(fmt::format(
         "{}",

@@ -135,7 +135,6 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
   if (name == "p" || name == "print") return print_words(words);
   if (words.size() > 2 && name == "type") return type_words(words);
   if (words.size() > 1 && (name == "eject" || name == "change") && words[1] == "-f") return forced(words);
-  if (words.size() == 1 && name == "info") return std::vector<std::string>{"help", "info"};
   for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {
     const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);
     const auto* known = std::ranges::find(kNames, first, &QemuName::qemu);

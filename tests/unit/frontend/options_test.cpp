@@ -1,4 +1,5 @@
 #include "frontend/command_line.h"
+#include "frontend/options/check_medium.h"
 #include "frontend/options/values.h"
 
 #include <fmt/format.h>
@@ -303,6 +304,7 @@ TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
         if (word.ends_with(':')) word += "path";
         std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
         if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
+        if (word == "debug-exit") command.insert(command.end(), {"--debug-exit", "0xf4"});
         const machine::DeviceRow* row = option.name == "--device" ? machine::find_device_row(word) : nullptr;
         if (row != nullptr && row->is_drive()) command[3] += ",file=x";
         const auto result = parse_options(command);
@@ -326,6 +328,13 @@ TEST(Options, ManualNeedsAForm) {
   EXPECT_EQ(std::get<EarlyExit>(parse_options({"manual", "man"})).text, man_page());
   EXPECT_EQ(std::get<EarlyExit>(parse_options({"manual"})).exit_code, 2);
   EXPECT_NE(std::get<EarlyExit>(parse_options({"manual", "html"})).text.find("'html'"), std::string::npos);
+}
+
+TEST(Options, AnEndByDebugExitNeedsItsPort) {
+  EXPECT_NE(refused({"--expect", "debug-exit"}).find("add --debug-exit"), std::string::npos);
+  EXPECT_NE(refused({"--expect", "debug-exit=3"}).find("add --debug-exit"), std::string::npos);
+  EXPECT_TRUE(parsed({"--expect", "debug-exit", "--device", "isa-debug-exit"}).expected.has_value());
+  EXPECT_TRUE(parsed({"--expect", "debug-exit=3", "--debug-exit", "0xf4"}).expected.has_value());
 }
 
 /// A script's variable without a value is not an option that was left out.
@@ -484,6 +493,20 @@ TEST(Options, WhatOneOptionWritesNoOtherUses) {
   EXPECT_EQ(has(refused({"--json", "vmlinuz"}), "as the kernel and as the report"), "");
   EXPECT_EQ(has(refused({"--serial", "file:s", "--serial", "file:s"}), "the second serial port's output"),
             "");
+  const std::string out = testing::TempDir() + "options_test.json";
+  const RunOptions with_report = parsed({"--json", out, "--symbols", image});
+  const auto medium = [&](const std::string& path, bool write) {
+    machine::DiskConfig config;
+    config.path = path;
+    config.format = machine::DiskFormat::Raw;
+    config.write_through = write;
+    const Result<Done> checked = check_medium(with_report, config);
+    return checked ? "" : checked.error().message;
+  };
+  EXPECT_EQ(medium(out, false),
+            "'" + out + "' was given as the report, and the run would write to it: give another file.");
+  EXPECT_EQ(medium(image, false), "");
+  EXPECT_EQ(has(medium(image, true), "was given as the symbols"), "");
   EXPECT_EQ(parsed({"--serial", "file:/dev/null", "--serial", "file:/dev/null"}).remarks.size(), 0u);
   EXPECT_EQ(parsed({"--json", "/dev/stdout", "--dump-screen", "-"}).remarks.size(), 0u);
   const auto twice = parsed({"--disk", image, "--cdrom", image}).remarks;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <filesystem>
@@ -76,6 +78,21 @@ TEST_F(ReportFiles, TheEndTakesThePlaceOfWhatStoodThereMeanwhile) {
   Result<ReportFile> full = ReportFile::open("report", "/dev/full", opener);
   ASSERT_TRUE(full.ok());
   EXPECT_EQ(full.value().write(kNothing).error().message, "No space left on device");
+}
+
+TEST_F(ReportFiles, AReaderThatNeverReadsIsLeftWhenTheRunIsToEnd) {
+  const std::string path = testing::TempDir() + "/report_fifo";
+  std::filesystem::remove(path);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const machine::HostFd reader(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  Result<ReportFile> file = ReportFile::open("report", path, opener);
+  ASSERT_TRUE(file.ok());
+  unsigned asked = 0;
+  file.value().give_up_when([&] { return ++asked > 2; });
+  const std::string texts[] = {std::string(1 << 20, 'x')};
+  EXPECT_EQ(file.value().write(texts).error().message, "nobody reads it");
+  EXPECT_GT(asked, 2u);
+  EXPECT_TRUE(file.value().write(kNothing).ok()) << "nothing follows half a report";
 }
 
 /// Whatever there is room for, what stands in the file is a whole report or nothing.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine {
@@ -27,6 +29,55 @@ TEST(Machine, ResetIsWhatARebootIs) {
     EXPECT_EQ(result.message,
               "the guest asked for a reset, and there is no firmware that could start it again");
   }
+}
+
+/// A BIOS that says that it boots, as SeaBIOS does, and then does what `ends` does.
+std::string booting_bios(const Code& ends) {
+  // mov dx, 402h; mov si, 100h; again: cs lodsb; out dx, al; cmp al, 10; jne again
+  const Code says = Code{0xba, 0x02, 0x04, 0xbe, 0x00, 0x01, 0x2e, 0xac, 0xee, 0x3c, 0x0a, 0x75, 0xf9} + ends;
+  constexpr std::string_view kLine = "Booting from 0000:7c00\n";
+  const Code kJump = {0xea, 0x00, 0x00, 0x00, 0xf0};  // jmp F000:0000
+  std::string bios(64 * kKiB, '\0');
+  std::ranges::copy(says, bios.begin());
+  std::ranges::copy(kLine, bios.begin() + 0x100);
+  std::ranges::copy(kJump, bios.begin() + 0xfff0);
+  return bios;
+}
+
+RunResult run_bios(const Code& ends, RunLimits limits) {
+  const boot::TemporaryFile file(booting_bios(ends));
+  MachineConfig config;
+  config.ram_bytes = 16 * kMiB;
+  config.firmware.bios = file.path();
+  Capture sink;
+  Log log;
+  auto machine = Machine::create(config, {sink, sink}, log);
+  EXPECT_TRUE(machine.ok()) << machine.error().message;
+  limits.virtual_timeout_ns = 50'000'000;
+  return machine.take()->run(limits);
+}
+
+/// Whatever the way, and whatever the clock: nobody is there.
+TEST(Machine, StartsThatLeadToNothingAreCountedAsWhatTheyAre) {
+  const Code kReset = {0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe};                    // mov al, FEh; out 64h, al
+  const Code kTripleFault = {0x2e, 0x0f, 0x01, 0x1e, 0x00, 0x02, 0x0f, 0x0b};  // lidt of zeros; ud2
+  const Code kAgain = {0xea, 0x00, 0x00, 0x00, 0xf0};                          // jmp F000:0000
+  for (const ClockMode clock : {ClockMode::Free, ClockMode::Paced}) {
+    RunLimits limits;
+    limits.clock = clock;
+    const RunResult reset = run_bios(kReset, limits);
+    EXPECT_EQ(reset.reason, ExitReason::Reset);
+    EXPECT_EQ(reset.message,
+              "the guest has been restarted 100 times without writing to a disk or being given anything: it "
+              "will not get further");
+    EXPECT_NE(
+        run_bios(kTripleFault, limits).message.find("100 times, the last time by a triple fault, without"),
+        std::string::npos);
+    EXPECT_NE(run_bios(kAgain, limits).message.find("INT 19h"), std::string::npos);
+  }
+  RunLimits attended;
+  attended.attended = true;
+  EXPECT_EQ(run_bios(kReset, attended).reason, ExitReason::Timeout);
 }
 
 TEST(Machine, DebugExitGivesItsCode) {

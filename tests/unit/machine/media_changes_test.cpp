@@ -62,6 +62,16 @@ TEST_F(MediaChangesTest, ADiscIsTakenOutAndAnotherPutInThroughTheInbox) {
   EXPECT_EQ(guest->machine->outside().log().size(), 2u);
 }
 
+TEST_F(MediaChangesTest, AMediumThatTheRunUsesOtherwiseIsRefused) {
+  guest->machine->media_changes().check_with([](const DiskConfig& medium) -> Result<Done> {
+    if (medium.write_through) return Error{"it is the report."};
+    return Done{};
+  });
+  const std::string other = file("other.flp", pattern(720 * kKiB));
+  EXPECT_EQ(refused("change floppy0 " + other + " write"), "it is the report.");
+  EXPECT_EQ(refused("change floppy0 " + other), "accepted");
+}
+
 TEST_F(MediaChangesTest, SeveralChangesBeforeTheInboxIsRead) {
   const std::string second = file("second.iso", pattern(4 * 2048));
   const std::string third = file("third.flp", pattern(720 * kKiB));

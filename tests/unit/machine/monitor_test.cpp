@@ -450,6 +450,7 @@ TEST_F(Machines, NamesOfQemuAreUnderstood) {
                                                            {"x/2i $pc", "disassemble rip 2"},
                                                            {"x/2i $pc+0", "disassemble rip 2"},
                                                            {"info", "help info"},
+                                                           {"mouse", "help mouse"},
                                                            {"p/d $rip + 4 * (2 - 1)", "print/d rip+4"},
                                                            {"print 0x10", "p/x 16"},
                                                            {"x/i rip", "disassemble rip 1"},
@@ -547,7 +548,11 @@ TEST_F(Machines, WhatIsNoCommandsNameSaysWhatToSend) {
   const auto message = [&](const char* request) {
     return error_of(request).at("message").get<std::string>();
   };
-  EXPECT_NE(message(R"({"execute": "info", "arguments": {"what": "irq"}})").find("info registers"),
+  EXPECT_EQ(ask(R"({"execute": "mouse"})"), ask(R"({"execute": "help", "arguments": {"command": "mouse"}})"));
+  EXPECT_NE(message(R"({"execute": "mouse", "arguments": {"dx": 1}})").find("mouse move"), std::string::npos);
+  EXPECT_EQ(message(R"({"execute": "a\u001b[2J\n"})"),
+            "There is no command 'a\\x1b[2J\\n'; 'help' lists them.");
+  EXPECT_NE(message(R"({"execute": "info", "arguments": {"what": "irq"}})").find("info cpus"),
             std::string::npos);
   for (const char* request :
        {R"({"execute": "x"})", R"({"execute": "x/4i rip"})", R"({"execute": "info irq 1"})",
