@@ -22,6 +22,7 @@
 #include "frontend/output/open_output.h"
 #include "frontend/output/standard_descriptors.h"
 #include "frontend/output/terminal_filter.h"
+#include "frontend/output/wav_file.h"
 #include "frontend/report.h"
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
@@ -149,6 +150,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                  ErrorKind::Usage};
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
+  std::unique_ptr<WavFile> sound;
+  if (!options.sound_path.empty()) sound = TRY(WavFile::open(options.sound_path, opener, outputs.losses));
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
   const Log log = make_log(options, outputs.err);
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
@@ -167,7 +170,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       TRY(machine::Machine::create(options.config,
                                    {.com1 = com1_stdio ? console : *com1.backend,
                                     .com2 = com2_stdio ? console : *com2.backend,
-                                    .console = virtio_stdio ? &console : virtio_console.backend.get()},
+                                    .console = virtio_stdio ? &console : virtio_console.backend.get(),
+                                    .sound = sound.get()},
                                    log));
   const MemoryEndGuard memory_end(*machine);
   const PatienceAfterRun after_run(outputs, patience);
@@ -235,6 +239,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   socket.reset();
   displays.clear();
   patience->hurry(machine->host_wants_end(options.limits));
+  if (sound) {
+    machine->pc().play_sound();
+    sound->finish();
+  }
   const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
   const std::string screen_content(shown.begin(), shown.end());
   if (screen_to_stdout) outputs.out.write(screen_content);

@@ -64,7 +64,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu
       network_(config.net),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
-           backends.console != nullptr ? &panic_.console() : nullptr, &network_},
+           backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound},
           *this, log),
       ram_hash_(*ram_) {}
 
@@ -113,6 +113,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (outside_.waits()) outside_.let_in();
   pc_.input_router().publish(input_status_);
   if (network_.has_descriptors()) network_.serve();
+  pc_.play_sound();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   if (host_calls_.waiting()) host_calls_.serve();
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {

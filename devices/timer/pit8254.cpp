@@ -16,6 +16,7 @@ constexpr u8 kStatusNullCount = 0x40;
 
 // Port 61h. PIIX4 datasheet 4.2.5.1.
 constexpr u8 kTimer2Gate = 0x01;
+constexpr u8 kSpeakerData = 0x02;
 constexpr u8 kPort61Writable = 0x0f;
 constexpr u8 kRefreshToggle = 0x10;
 constexpr u8 kTimer2Out = 0x20;
@@ -294,6 +295,7 @@ void Pit8254::write_counter(u16 offset, Width, u32 value) {
   if (offset < 3) {
     channels_[offset].write_count(byte, now);
     if (offset == 0) update_irq(now);
+    if (offset == 2) tell_speaker();
     return;
   }
   const unsigned select = byte >> 6;
@@ -311,6 +313,11 @@ void Pit8254::write_counter(u16 offset, Width, u32 value) {
   }
   channels_[select].write_control(byte, now);
   if (select == 0) update_irq(now);
+  if (select == 2) tell_speaker();
+}
+
+void Pit8254::tell_speaker() {
+  if (speaker_ != nullptr) speaker_->speaker_changed(channels_[2], (port61_control_ & kSpeakerData) != 0);
 }
 
 u32 Pit8254::read_port61(u16, Width) {
@@ -324,6 +331,7 @@ u32 Pit8254::read_port61(u16, Width) {
 void Pit8254::write_port61(u16, Width, u32 value) {
   port61_control_ = value & kPort61Writable;
   channels_[2].set_gate((value & kTimer2Gate) != 0, now_clocks());
+  tell_speaker();
 }
 
 // The 8254 has no reset pin; software programs each counter before use. Undefined: as after power-on.
@@ -332,6 +340,7 @@ void Pit8254::reset(ResetKind) {
   channels_[2].set_gate(false, 0);
   port61_control_ = 0;
   update_irq(now_clocks());
+  tell_speaker();
 }
 
 void Pit8254::serialize(Archive& archive) {
@@ -340,6 +349,7 @@ void Pit8254::serialize(Archive& archive) {
   archive.value(next_edge_);
   archive.value(port61_control_);
   serialize_timer(archive, clock_, event_);
+  if (archive.loading()) tell_speaker();
 }
 
 std::string Pit8254::debug_dump() const {

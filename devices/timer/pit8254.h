@@ -82,7 +82,17 @@ class PitChannel {
 /// Three channels: 0 drives IRQ0, 1 drives nothing, 2 drives the speaker and port 61h.
 class Pit8254 final : public Device {
  public:
+  /// Who listens to channel 2: a host-side observer, no part of the device.
+  class SpeakerListener {
+   public:
+    virtual ~SpeakerListener() = default;
+    /// From now on the speaker has what `channel` gives, if `enabled` (bit 1 of port 61h).
+    virtual void speaker_changed(const PitChannel& channel, bool enabled) = 0;
+  };
+
   Pit8254(Clock& clock, IrqLine irq0);
+  /// `listener` outlives it.
+  void on_speaker(SpeakerListener* listener) { speaker_ = listener; }
 
   /// 40h-43h and 61h, byte wide.
   PioHandler& counter_ports() { return counter_ports_; }
@@ -102,6 +112,7 @@ class Pit8254 final : public Device {
   /// Drives IRQ0 from OUT0 and asks for the next edge.
   void update_irq(i64 at_clock);
   void on_edge();
+  void tell_speaker();
 
   Clock& clock_;
   IrqLine irq0_;
@@ -111,6 +122,7 @@ class Pit8254 final : public Device {
   std::array<PitChannel, 3> channels_;
   i64 next_edge_ = PitChannel::kNoClock;
   u8 port61_control_ = 0;
+  SpeakerListener* speaker_ = nullptr;
 };
 
 }  // namespace reprise::devices

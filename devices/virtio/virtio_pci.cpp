@@ -8,6 +8,9 @@ namespace reprise::devices {
 namespace {
 
 constexpr u16 kVendorRedHat = 0x1af4;
+// Of a device without the legacy interface, as QEMU's have them.
+constexpr u8 kModernRevision = 1;
+constexpr u16 kModernSubsystem = 0x1100;
 
 constexpr unsigned kLegacyBar = 0;
 constexpr unsigned kMsixBar = 1;
@@ -81,21 +84,22 @@ void put(u64& field, u64 offset_in_field, Width width, u64 value) {
 VirtioPci::VirtioPci(const VirtioModel& model, const VirtioBoard& board)
     : PciFunction({.vendor = kVendorRedHat,
                    .device = model.pci_device,
-                   .revision = 0,
+                   .revision = model.transitional ? u8{0} : kModernRevision,
                    .class_code = model.class_code,
                    .subsystem_vendor = kVendorRedHat,
-                   .subsystem = model.device_id}),
+                   .subsystem = model.transitional ? model.device_id : kModernSubsystem}),
       board_(board),
       offered_features_(model.features | kTransportFeatures),
       config_bytes_(model.config_bytes),
       dma_(*this, board.memory),
       msix_(static_cast<unsigned>(model.queue_sizes.size()) + 1, board.messages) {
   for (const u16 size : model.queue_sizes) queues_.emplace_back(size, dma_);
-  define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
+  if (model.transitional) define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
   define_memory_bar(kMsixBar, Msix::kBarBytes, msix_);
   define_memory_bar(kRegisterBar, kRegisterBarBytes, *this);
   define16(pci::kCommand, 0,
-           pci::kCommandIo | pci::kCommandMemory | pci::kCommandBusMaster | pci::kCommandInterruptDisable);
+           (model.transitional ? pci::kCommandIo : 0) | pci::kCommandMemory | pci::kCommandBusMaster |
+               pci::kCommandInterruptDisable);
   define8(pci::kInterruptPin, 1);
   add_capabilities();
   apply_reset_values();

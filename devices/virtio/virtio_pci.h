@@ -1,8 +1,9 @@
 // VirtioPci: a virtio device on the PCI bus: registers, negotiation, queues and interrupts; a kind of device
-// (disk, console) derives from it. Virtio 1.2, chapters 2 to 4.1. A transitional device: it has the legacy interface
-// of before version 1.0 (virtio_legacy.cpp) and the modern one. Which of them the driver uses shows in what it writes first.
+// (disk, console) derives from it. Virtio 1.2, chapters 2 to 4.1. A transitional device, unless its kind is younger than
+// version 1.0: it has the legacy interface of before that (virtio_legacy.cpp) and the modern one. Which of them the driver
+// uses shows in what it writes first.
 //
-//     BAR 0    legacy registers, ports
+//     BAR 0    legacy registers, ports, of a transitional device
 //     BAR 1    MSI-X table and pending bits: one vector for changes of configuration, one per queue by custom
 //     BAR 4    0000h common configuration, 1000h ISR status, 2000h device configuration, 3000h notifications
 //
@@ -31,12 +32,13 @@ struct VirtioBoard {
 
 /// What kind of device it is. 5, "Device Types".
 struct VirtioModel {
-  u16 device_id = 0;   // 2: block, 3: console, 4: entropy
-  u16 pci_device = 0;  // the transitional device's: 4.1.2.1
+  u16 device_id = 0;   // 2: block, 3: console, 4: entropy, 18: input
+  u16 pci_device = 0;  // of a transitional device the one that it has as such: 4.1.2.1
   u32 class_code = 0;  // PCI: 24 bits
   u64 features = 0;    // of the kind; those of the transport are added
   std::vector<u16> queue_sizes;
   u32 config_bytes = 0;
+  bool transitional = true;  // has the legacy interface
 };
 
 class VirtioPci : public PciFunction, private MmioHandler, private PioHandler {

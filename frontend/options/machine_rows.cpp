@@ -127,7 +127,8 @@ constexpr RunOption kMachineRows[] = {
      .help = "adds a device",
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
-              "isa-debug-exit pc-testdev VGA virtio-net e1000",
+              "isa-debug-exit pc-testdev VGA virtio-net e1000 "
+              "virtio-keyboard virtio-mouse virtio-tablet",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .set = add_device},

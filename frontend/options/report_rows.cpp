@@ -67,6 +67,15 @@ constexpr RunOption kReportRows[] = {
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",
      .more = "Generated code is slower then. jit/host/host_insn_counts.h says what is counted.",
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
+    {.name = "--sound",
+     .value = "TARGET",
+     .help = "none (default) or wav:FILE: what the guest's speaker plays",
+     .more = "48 kHz stereo, the same in every run; silence longer than a second is a second long there.",
+     .words = "none wav:",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.sound_path = want(given, parse_sound(given.value), "none or wav:FILE");
+         }},
     {.name = "--dump-screen",
      .value = "FILE",
      .help =

@@ -38,6 +38,7 @@ struct RunOptions {
   std::vector<std::string> displays_opened;  // their names, once they are
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::string json_path;                     // empty: none
+  std::string sound_path;                    // of --sound wav:PATH; empty: nobody listens
   std::string screen_path;                   // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
   std::vector<std::string> trace;    // event categories

@@ -100,6 +100,13 @@ std::optional<std::string> parse_monitor(std::string_view text) {
   return std::string(text.substr(kUnix.size()));
 }
 
+std::optional<std::string> parse_sound(std::string_view text) {
+  constexpr std::string_view kWav = "wav:";
+  if (text == "none") return std::string();
+  if (!text.starts_with(kWav) || text.size() == kWav.size()) return std::nullopt;
+  return std::string(text.substr(kWav.size()));
+}
+
 std::optional<SerialTarget> parse_serial(std::string_view text) {
   if (text == "stdio") return SerialTarget{SerialTarget::Kind::Stdio, {}};
   if (text == "null") return SerialTarget{SerialTarget::Kind::Null, {}};

@@ -42,6 +42,7 @@
 #include "devices/pci/isa_bridge.h"
 #include "devices/pci/piix4_pm.h"
 #include "devices/serial/uart16550.h"
+#include "devices/sound/pc_speaker.h"
 #include "devices/timer/acpi_pm.h"
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
@@ -81,6 +82,7 @@ struct PcBackends {
   std::vector<AttachedDisk> disks = {};
   devices::CharBackend* console = nullptr;  // if there is a virtio console
   devices::NetBackend* network = nullptr;   // nullptr: the cards' cables end nowhere
+  devices::AudioSink* sound = nullptr;      // nullptr: nobody listens
 };
 
 /// Where frames go that have nowhere to go.
@@ -120,6 +122,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// Where sinks take what hands do.
   InputRouter& input_router() { return input_router_; }
   Typist& typist() { return typist_; }
+  /// Hands over what was heard up to now.
+  void play_sound() {
+    if (speaker_) speaker_->play();
+  }
 
   /// Carries out what the guest or a wake event asked for: falling asleep (S3), waking up. Between instructions.
   void change_power();
@@ -315,6 +321,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   // Timers
   devices::Hpet hpet_;
   devices::Pit8254 pit_;
+  std::optional<devices::PcSpeaker> speaker_;  // if somebody listens
   devices::CmosRtc rtc_;
   devices::AcpiPm acpi_pm_;
 

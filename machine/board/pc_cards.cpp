@@ -78,6 +78,9 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
     for (const Arrival& arrival : all)
       if (arrival.row == row) TRY(plug_in_one(arrival, nth++));
   }
+  input_router_.attach_keyboard(services_.keyboard);
+  input_router_.attach_mouse(services_.mouse);
+  input_router_.attach_tablet(services_.tablet);
   fill_cmos(rtc_, {.memory = memory_, .cpus = processors_.count(), .floppies = floppies, .ps2_mouse = true});
   for_each_device([](devices::Device& device) { device.reset(devices::ResetKind::PowerOn); });
   place_windows();

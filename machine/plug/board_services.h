@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/ports.h"
 #include "devices/bus.h"
+#include "devices/input/input_device.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/i6300esb.h"
 #include "devices/net/net_card.h"
@@ -43,6 +44,9 @@ struct BoardServices {
   devices::VirtioConsole* virtio_console = nullptr;
   std::vector<devices::NetCard*> net_cards = {};
   devices::I6300Esb* watchdog = nullptr;
+  devices::InputDevice* keyboard = nullptr;
+  devices::InputDevice* mouse = nullptr;
+  devices::InputDevice* tablet = nullptr;
 };
 
 }  // namespace reprise::machine

@@ -10,6 +10,9 @@ extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
 extern const DeviceRow kVirtioNetRow;  // net_rows.cpp
 extern const DeviceRow kE1000Row;
+extern const DeviceRow kVirtioKeyboardRow;  // input_rows.cpp
+extern const DeviceRow kVirtioMouseRow;
+extern const DeviceRow kVirtioTabletRow;
 extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp
 extern const DeviceRow kDebugExitRow;  // debug_rows.cpp
 extern const DeviceRow kTestDeviceRow;

@@ -12,10 +12,10 @@
 namespace reprise::machine {
 namespace {
 
-constexpr const DeviceRow* kRows[] = {&kAhciRow,      &kIdeDiskRow,   &kIdeCdromRow,      &kFloppyRow,
-                                      &kVirtioBlkRow, &kDiskRow,      &kVirtioConsoleRow, &kVirtioRngRow,
-                                      &kI6300EsbRow,  &kDebugExitRow, &kTestDeviceRow,    &kVgaRow,
-                                      &kVirtioNetRow, &kE1000Row};
+constexpr const DeviceRow* kRows[] = {
+    &kAhciRow,          &kIdeDiskRow,   &kIdeCdromRow,       &kFloppyRow,      &kVirtioBlkRow,   &kDiskRow,
+    &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow,       &kDebugExitRow,   &kTestDeviceRow,  &kVgaRow,
+    &kVirtioNetRow,     &kE1000Row,     &kVirtioKeyboardRow, &kVirtioMouseRow, &kVirtioTabletRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 

@@ -208,6 +208,17 @@ def floppies(guest):
         runner.expect(image.read_bytes().startswith(b"written by the guest\n"), "the guest's write is not on the floppy")
 
 
+def mouse(guest):
+    names = guest.command("grep Name /proc/bus/input/devices")
+    for name in ("AT Translated Set 2 keyboard", "ImExPS/2 Generic Explorer Mouse"):
+        runner.expect(name in names, f"there is no '{name}': {names}")
+    guest.command("dd if=$(ls /dev/input/by-path/*i8042*event-mouse) bs=24 count=5 2>/dev/null | od -An -v -w24 -tu2 >/root/mouse & sleep 0.5")
+    guest.monitor.ask("mouse move", dx=5, dy=-3, wheel=1)
+    text = guest.command("wait; awk '{ print $9 \".\" $10 \"=\" $11 }' /root/mouse")
+    for event in ("2.0=5", "2.1=65533", "2.8=1", "0.0=0"):
+        runner.expect(event in text.split(), f"no {event} among the mouse's events: {text}")
+
+
 def check_file_system(image, offset):
     result = subprocess.run(["/sbin/e2fsck", "-f", "-n", f"{image}?offset={offset}"], stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT)
@@ -250,7 +261,7 @@ def swap_a_lot(guest):
 # Name: image, options of the disk, memory, other options, what is done in the guest, how it ends, where the root file system
 # begins. UEFI firmware and GRUB keep copies of kernel and initrd: 256 MiB are too little.
 DISKS = {
-    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, draw, suspend, draw_again, reset_button, floppies], Guest.power_button, 1 << 20),
+    "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, mouse, draw, suspend, draw_again, reset_button, floppies], Guest.power_button, 1 << 20),
     "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, suspend, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
                1 << 20),
     "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work, draw, suspend, draw_again], Guest.reboot, None),

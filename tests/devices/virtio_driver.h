@@ -238,9 +238,12 @@ inline void virtio_noise(VirtioPci& device, VirtioTestBoard& test, u32 seed, int
                          unsigned queues) {
   Noise noise(seed);
   VirtioDriver driver(device, test.memory);
+  const bool transitional = device.bar(0).ports != nullptr;
   for (int i = 0; i < steps; ++i) {
     switch (noise.below(17)) {
-      case 16: noise.ports(*device.bar(0).ports, 0x40, Width::Dword); break;
+      case 16:
+        if (transitional) noise.ports(*device.bar(0).ports, 0x40, Width::Dword);
+        break;
       case 0: device.config_write(static_cast<u8>(noise.below(256)), Width::Dword, noise.value()); break;
       case 1: device.config_read(static_cast<u8>(noise.below(256)), Width::Word); break;
       case 2: noise.page(driver.msix(), 0x1000); break;
@@ -282,7 +285,7 @@ inline void virtio_noise(VirtioPci& device, VirtioTestBoard& test, u32 seed, int
     const bool dead = (driver.status() != 0xf && driver.status() != 7) || !device.bus_master();
     if (noise.below(dead ? 4 : 400) == 0) {
       device.reset(ResetKind::Warm);
-      if (noise.below(2) == 0)
+      if (noise.below(2) == 0 || !transitional)
         driver.start(features, queues);
       else
         driver.start_legacy(static_cast<u32>(features), queues);

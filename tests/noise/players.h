@@ -43,6 +43,7 @@ void play_virtio_blk(Board& board, Random& random);
 void play_virtio_console(Board& board, Random& random);
 void play_virtio_rng(Board& board, Random& random);
 void play_virtio_net(Board& board, Random& random);
+void play_virtio_input(Board& board, Random& random);
 // players_net.cpp
 void play_e1000(Board& board, Random& random);
 /// Something that may be a frame arrives at the card.

@@ -40,6 +40,7 @@ std::span<const Player> players() {
       {"virtio-rng", play_virtio_rng},
       {"virtio-net", play_virtio_net},
       {"e1000", play_e1000},
+      {"virtio-input", play_virtio_input},
   };
   return kPlayers;
 }

@@ -116,7 +116,7 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
   board.put<u16>(driver_ring + 4 + 2 * size,
                  static_cast<u16>(random.chance(50) ? next : noisy_value(random)));
   board.put<u16>(driver_ring + 2, static_cast<u16>(next + (random.chance(99) ? 1 : random.below(2000))));
-  if (random.chance(50))
+  if (random.chance(50) && card.bars[0] != 0)
     board.out(static_cast<u16>(card.bars[0] + 0x10), queue, Width::Word);
   else
     board.write(base + kNotify + 4 * queue, queue, Width::Word);
@@ -129,10 +129,12 @@ void play(Board& board, Random& random, const Card& card, unsigned queues, std::
   const u64 status = board.read(base + 0x14, Width::Byte) & 0x4f;
   const bool dead = random.chance(50) && status != 0x0f && status != 0x07;
   if (dead || random.below(300) == 0)
-    return random.chance(50) ? start(board, random, card, queues) : start_legacy(board, random, card, queues);
+    return random.chance(50) || card.bars[0] == 0 ? start(board, random, card, queues)
+                                                  : start_legacy(board, random, card, queues);
   switch (random.below(17)) {
     case 16:
-      if (random.chance(30)) board.port_noise(random, static_cast<u16>(card.bars[0]), 0x40);
+      if (random.chance(30) && card.bars[0] != 0)
+        board.port_noise(random, static_cast<u16>(card.bars[0]), 0x40);
       return;
     case 0: return board.memory_noise(random, base + (random.chance(80) ? 0x1000 : 0), 0x3000);
     case 1:
@@ -207,6 +209,15 @@ void play_virtio_net(Board& board, Random& random) {
                            static_cast<u16>(random.chance(80) ? random.below(2000) : random.next()));
   }
   play(board, random, board.card(kVendor, 0x1000), 3, header);
+}
+
+void play_virtio_input(Board& board, Random& random) {
+  if (random.chance(30)) play_hands(board, random);
+  u8 light[8] = {0x11};
+  light[2] = static_cast<u8>(random.below(4));
+  light[4] = static_cast<u8>(random.below(2));
+  const std::span<const u8> header = random.chance(30) ? std::span<const u8>(light) : std::span<const u8>();
+  play(board, random, board.card(kVendor, 0x1052, static_cast<unsigned>(random.below(3))), 2, header);
 }
 
 }  // namespace reprise::noise

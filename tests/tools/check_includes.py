@@ -29,7 +29,7 @@ ORDER = {
 }
 # Single headers that a folder may include beyond its layers.
 EXTRA_HEADERS = {("frontend", "devices/backend.h"), ("frontend", "cpu/profile/cpu_model.h"),
-                 ("frontend", "cpu/profile/cpu_names.h")}
+                 ("frontend", "cpu/profile/cpu_names.h"), ("frontend", "devices/sound/audio_sink.h")}
 # header prefix -> the only files, outside tests, that may include it: libraries, and a back end behind its interface.
 ONE_INCLUDER = {
     "Zydis/": ("cpu/decode/decode.cpp", "cpu/decode/disassemble.cpp"),

@@ -203,7 +203,8 @@ class StateOfDisks : public StorageTest {
     add("ahci", "ide-hd", "ahci");
     add("virtio", "virtio-blk");
     add("floppy", "floppy");
-    for (const char* driver : {"virtio-rng", "i6300esb", "isa-debug-exit", "pc-testdev"})
+    for (const char* driver : {"virtio-rng", "i6300esb", "isa-debug-exit", "pc-testdev", "virtio-keyboard",
+                               "virtio-mouse", "virtio-tablet"})
       config.devices.push_back({.driver = driver});
     return config;
   }

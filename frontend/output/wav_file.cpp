@@ -1,0 +1,80 @@
+// Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", "WAVE".
+#include "frontend/output/wav_file.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "common/bits.h"
+
+namespace reprise::frontend {
+namespace {
+
+constexpr u64 kHeaderBytes = 44;
+constexpr u64 kBlockBytes = 64 << 10;
+/// The header has 32 bits for the size of all that follows its eighth byte.
+constexpr u64 kMostBytes = 0xffff'f000 - kHeaderBytes;
+constexpr u16 kFrameBytes = devices::AudioSink::kChannels * sizeof(i16);
+
+}  // namespace
+
+Result<std::unique_ptr<WavFile>> WavFile::open(const std::string& path, OutputOpener& opener,
+                                               Losses& losses) {
+  machine::HostFd file = TRY(opener.open("sound", path));
+  struct stat status = {};
+  if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return Error{
+        fmt::format("sound '{}': a WAV file begins with its size, so it must be a regular file.", path)};
+  return std::unique_ptr<WavFile>(new WavFile(fmt::format("sound '{}'", path), std::move(file), losses));
+}
+
+void WavFile::play(u64 first, std::span<const i16> samples) {
+  u64 silence = std::min(first > next_ ? first - next_ : 0, kLongestSilenceFrames);
+  const std::vector<i16> zeros(silence * kChannels);
+  append(zeros);
+  append(samples);
+  next_ = first + samples.size() / kChannels;
+}
+
+void WavFile::append(std::span<const i16> samples) {
+  for (const i16 sample : samples) {
+    waiting_.push_back(static_cast<u8>(sample));
+    waiting_.push_back(static_cast<u8>(sample >> 8));
+  }
+  if (waiting_.size() >= kBlockBytes) finish();
+}
+
+bool WavFile::store(u64 offset, std::span<const u8> bytes) {
+  const devices::BlockStatus status = machine::host_write(file_.get(), offset, bytes);
+  lost_ = lost_ || status != devices::BlockStatus::Ok;
+  if (lost_) losses_.add(name_, devices::describe(status), bytes.size());
+  return !lost_;
+}
+
+void WavFile::finish() {
+  if (lost_) return waiting_.clear();
+  if (stored_bytes_ + waiting_.size() > kMostBytes) {
+    lost_ = true;
+    losses_.add(name_, "a WAV file cannot be longer", waiting_.size());
+    return waiting_.clear();
+  }
+  if (!store(kHeaderBytes + stored_bytes_, waiting_)) return;
+  stored_bytes_ += waiting_.size();
+  waiting_.clear();
+  u8 header[kHeaderBytes] = {'R', 'I', 'F', 'F', 0, 0, 0, 0, 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ', 16};
+  constexpr u16 kPcm = 1;
+  constexpr u32 kHz = static_cast<u32>(kFramesPerSecond);
+  write_unaligned<u32>(header + 4, static_cast<u32>(kHeaderBytes - 8 + stored_bytes_));
+  write_unaligned<u16>(header + 20, kPcm);
+  write_unaligned<u16>(header + 22, static_cast<u16>(kChannels));
+  write_unaligned<u32>(header + 24, kHz);
+  write_unaligned<u32>(header + 28, kHz * kFrameBytes);
+  write_unaligned<u16>(header + 32, kFrameBytes);
+  write_unaligned<u16>(header + 34, 16);
+  std::copy_n("data", 4, header + 36);
+  write_unaligned<u32>(header + 40, static_cast<u32>(stored_bytes_));
+  store(0, header);
+}
+
+}  // namespace reprise::frontend
