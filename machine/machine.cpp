@@ -9,6 +9,7 @@
 #include "machine/plug/card_rows.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/share_device.h"
 #include "machine/storage/drives.h"
 
 namespace reprise::machine {
@@ -40,9 +41,12 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log));
   backends.disks = disks.attached();
+  ShareSet shares = TRY(ShareSet::open(share_configs(config.devices)));
+  backends.shares = shares.backends();
   TRY(check_disk_places(backends.disks));
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(total_ram_bytes(config)));
-  std::unique_ptr<Machine> machine(new Machine(config, std::move(disks), std::move(ram), backends, log));
+  std::unique_ptr<Machine> machine(
+      new Machine(config, std::move(disks), std::move(shares), std::move(ram), backends, log));
   TRY(machine->pc_.plug_in(config.devices));
   TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards()));
   machine->add_sinks();
@@ -54,17 +58,19 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   return machine;
 }
 
-Machine::Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu::Ram> ram,
+Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, std::unique_ptr<mmu::Ram> ram,
                  PcBackends backends, const Log& log)
     : config_(config),
       log_(log),
       disks_(std::move(disks)),
+      shares_(std::move(shares)),
       ram_(std::move(ram)),
       panic_(backends.com1, backends.com2, backends.console),
       network_(config.net),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
-           backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound},
+           backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
+           backends.shares},
           *this, log),
       ram_hash_(*ram_) {}
 

@@ -18,6 +18,8 @@
 #include "machine/ram_hash.h"
 #include "machine/run_result.h"
 #include "machine/screen/screen_feed.h"
+#include "machine/share/share_log.h"
+#include "machine/share/share_set.h"
 #include "machine/snapshot/state_stream.h"
 #include "machine/storage/disk_set.h"
 
@@ -119,8 +121,8 @@ class Machine final : private MachineControl {
   };
   using HostClock = std::chrono::steady_clock;
 
-  Machine(const MachineConfig& config, DiskSet disks, std::unique_ptr<mmu::Ram> ram, PcBackends backends,
-          const Log& log);
+  Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, std::unique_ptr<mmu::Ram> ram,
+          PcBackends backends, const Log& log);
 
   // MachineControl
   void request(MachineRequest request, int code) override;
@@ -160,9 +162,11 @@ class Machine final : private MachineControl {
   /// Begins a new stretch without signs of life, if there was one.
   void note_signs_of_life();
   /// Grows whenever the guest prints, uses a drive or gets something from outside.
-  u64 signs_of_life() const { return panic_.bytes_printed() + disks_.requests() + given_to_guest(); }
-  /// Counts what somebody outside gave the guest: not what a network answers by itself.
-  u64 given_to_guest() const { return outside_.events() - network_.own_frames(); }
+  u64 signs_of_life() const {
+    return panic_.bytes_printed() + disks_.requests() + share_answers_ + given_to_guest();
+  }
+  /// Counts what somebody outside gave the guest: not what a network answers by itself, nor a folder.
+  u64 given_to_guest() const { return outside_.events() - network_.own_frames() - share_answers_; }
   Ending hang(std::string_view why);
   /// Waits on the host until `deadline_ns`, input or a request; the clock then shows how long it was.
   void wait_paced(u64 deadline_ns, const RunLimits& limits);
@@ -181,6 +185,9 @@ class Machine final : private MachineControl {
   const MachineConfig config_;
   const Log& log_;
   DiskSet disks_;
+  ShareSet shares_;
+  ShareLog share_log_;
+  u64 share_answers_ = 0;
   std::unique_ptr<mmu::Ram> ram_;
   PanicSuspicion panic_;
   Network network_;

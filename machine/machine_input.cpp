@@ -17,6 +17,12 @@ void Machine::add_sinks() {
                        reset_ending_ = Ending{ExitReason::Reset, exit_code_of(ExitReason::Reset),
                                               "the user reset the machine"};
                      }});
+  shares_.on_answer([this](std::string_view who, const devices::ShareQuestion& question,
+                           const devices::ShareAnswer& answer) {
+    ++share_answers_;
+    outside_.answered(who, describe(question),
+                      outside_.log_complete() ? share_log_.entry(answer) : std::vector<u8>());
+  });
   disks_.on_error([this](const DiskError& error) {
     if (error.status != devices::BlockStatus::Refused)
       outside_.answered(error.drive, fmt::format("{} {} at {}", error.what, error.bytes, error.offset),

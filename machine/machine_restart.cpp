@@ -43,7 +43,7 @@ std::optional<Machine::Ending> Machine::check_firmware(const RunLimits& limits) 
   // INT 19h boots again without a reset: what does nothing else is as stuck as what resets.
   if (const u64 attempts = pc_.boot_attempts(); attempts != boot_attempts_) {
     boot_attempts_ = attempts;
-    const u64 changes = disks_.writes() + outside_.events();
+    const u64 changes = disks_.writes() + given_to_guest();
     if (std::exchange(changes_before_attempts_, changes) != changes) attempts_before_changes_ = attempts;
     if (attempts - attempts_before_changes_ > kMaxRestarts)
       return Ending{

@@ -128,7 +128,7 @@ constexpr RunOption kMachineRows[] = {
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
               "isa-debug-exit pc-testdev VGA virtio-net e1000 "
-              "virtio-keyboard virtio-mouse virtio-tablet",
+              "virtio-keyboard virtio-mouse virtio-tablet virtio-9p",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .set = add_device},
@@ -140,6 +140,24 @@ constexpr RunOption kMachineRows[] = {
              "inject-nmi, debug (only says so, with --log watchdog), none.",
      .words = "reset shutdown poweroff inject-nmi debug none",
      .set = set_watchdog_action},
+    {.name = "--share",
+     .value = "FOLDER,tag=NAME[,readonly][,times=fixed][,owner=mapped|real]",
+     .shown = Shown::NameLine,
+     .help = "a folder of this host, which the guest mounts by NAME",
+     .more =
+         "As a 9p file system: mount -t 9p -o trans=virtio,version=9p2000.L NAME /mnt. readonly: the guest "
+         "changes nothing. times=fixed: all files show one time. owner=real: owners are the host's, else the "
+         "guest's own, kept beside the files. A comma in a name is doubled. See docs/shares.md.",
+     .behind =
+         [] {
+           return std::vector<WordsBehind>{
+               {"*", machine::property_words(*machine::find_device_row("virtio-9p")) + " readonly"}};
+         },
+     .counts = Counts::Each,
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.config.devices.push_back(want(machine::parse_share(given.name, given.value)));
+         }},
     {.name = "--display",
      .value = "TARGET",
      .help = "shows the screen: none (default), vnc:[HOST:]PORT or vnc:unix:PATH",

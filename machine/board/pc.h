@@ -80,9 +80,10 @@ struct PcBackends {
   devices::CharBackend& com1;
   devices::CharBackend& com2;
   std::vector<AttachedDisk> disks = {};
-  devices::CharBackend* console = nullptr;  // if there is a virtio console
-  devices::NetBackend* network = nullptr;   // nullptr: the cards' cables end nowhere
-  devices::AudioSink* sound = nullptr;      // nullptr: nobody listens
+  devices::CharBackend* console = nullptr;          // if there is a virtio console
+  devices::NetBackend* network = nullptr;           // nullptr: the cards' cables end nowhere
+  devices::AudioSink* sound = nullptr;              // nullptr: nobody listens
+  std::vector<devices::ShareBackend*> shares = {};  // in the order of their devices
 };
 
 /// Where frames go that have nowhere to go.

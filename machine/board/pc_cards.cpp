@@ -27,8 +27,11 @@ const DeviceConfig& implied_ahci() {
 std::string line_of(const DeviceConfig& device) {
   std::string line = fmt::format("plugged {}", device.driver);
   if (device.place) line += fmt::format(" at {}", *device.place);
+  // Where its files are is the host's affair.
+  const DeviceRow* const row = find_device_row(device.driver);
   for (const DeviceProperty& property : device.properties)
-    line += fmt::format(" {}={}", property.name, property.value);
+    if (row->find(property.name)->type != PropertyType::File)
+      line += fmt::format(" {}={}", property.name, property.value);
   return line;
 }
 
@@ -49,6 +52,7 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .seed = config.seed,
           .console = backends.console,
           .network = backends.network != nullptr ? *backends.network : no_network_,
+          .shares = backends.shares,
           .interrupt_line =
               [this](unsigned line) {
                 return line < kIsaIrqs            ? irq_router_.isa_source(line)

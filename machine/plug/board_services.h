@@ -12,6 +12,7 @@
 #include "devices/misc/debug_port.h"
 #include "devices/misc/i6300esb.h"
 #include "devices/net/net_card.h"
+#include "devices/p9/share_backend.h"
 #include "devices/virtio/virtio_console.h"
 #include "machine/clock/scheduler.h"
 #include "machine/storage/drives.h"
@@ -32,6 +33,7 @@ struct BoardServices {
   u64 seed;                       // of the machine's random numbers
   devices::CharBackend* console;  // of the virtio console; not nullptr if one is plugged in
   devices::NetBackend& network;
+  std::vector<devices::ShareBackend*> shares;            // in the order of their devices
   std::function<IrqLine(unsigned line)> interrupt_line;  // 0 to 23, as the I/O APIC counts
   std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map_memory;
   std::function<void()> press_power_button;

@@ -8,14 +8,16 @@
 #include "machine/plug/disk_device.h"
 #include "machine/plug/display_row.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/share_device.h"
 
 namespace reprise::machine {
 namespace {
 
 constexpr const DeviceRow* kRows[] = {
-    &kAhciRow,          &kIdeDiskRow,   &kIdeCdromRow,       &kFloppyRow,      &kVirtioBlkRow,   &kDiskRow,
-    &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow,       &kDebugExitRow,   &kTestDeviceRow,  &kVgaRow,
-    &kVirtioNetRow,     &kE1000Row,     &kVirtioKeyboardRow, &kVirtioMouseRow, &kVirtioTabletRow};
+    &kAhciRow,        &kIdeDiskRow,       &kIdeCdromRow,  &kFloppyRow,   &kVirtioBlkRow,
+    &kDiskRow,        &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow, &kDebugExitRow,
+    &kTestDeviceRow,  &kVgaRow,           &kVirtioNetRow, &kE1000Row,    &kVirtioKeyboardRow,
+    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 
@@ -37,6 +39,10 @@ Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
   if (&row == &kVgaRow) {
     if (const std::string why = why_not_vga(device); !why.empty())
       return Error{fmt::format("{}: {}", row.driver, why)};
+  }
+  if (&row == &kVirtio9pRow) {
+    const auto share = share_config(device);
+    if (!share) return Error{fmt::format("{}: {}", row.driver, share.error().message)};
   }
   return Done{};
 }
@@ -72,7 +78,7 @@ Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {
                                }) != device)
       return Error{fmt::format("two devices have the id '{}'", device->id)};
   }
-  return Done{};
+  return check_share_tags(devices);
 }
 
 }  // namespace reprise::machine

@@ -28,6 +28,8 @@ Result<DeviceConfig> parse_device(std::string_view option, std::string_view text
 Result<const DeviceRow*> want_device_row(std::string_view option, std::string_view driver);
 /// "FILE[,PROPERTY=VALUE...]", for a drive.
 Result<DeviceConfig> parse_drive(std::string_view option, std::string_view driver, std::string_view text);
+/// "FOLDER,tag=NAME[,readonly][,PROPERTY=VALUE...]", for a virtio-9p.
+Result<DeviceConfig> parse_share(std::string_view option, std::string_view text);
 
 /// Each by its row, and all together: how many there are, and their ids. Errors as above.
 Result<Done> check_devices(const std::vector<DeviceConfig>& devices);

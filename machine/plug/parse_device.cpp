@@ -7,6 +7,7 @@
 #include "common/numbers.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/share_device.h"
 
 namespace reprise::machine {
 namespace {
@@ -86,6 +87,10 @@ Result<DeviceConfig> take_properties(const Source& source, const DeviceRow& row,
     const Result<DiskConfig> disk = disk_config(device);
     if (!disk) return source.error(disk.error().message);
   }
+  if (&row == &kVirtio9pRow) {
+    const Result<ShareConfig> share = share_config(device);
+    if (!share) return source.error(share.error().message);
+  }
   return device;
 }
 
@@ -117,6 +122,15 @@ Result<DeviceConfig> parse_drive(std::string_view option, std::string_view drive
   DeviceConfig device = {.driver = std::string(driver)};
   if (!words[0].empty()) device.set("file", words[0]);
   return take_properties({option, text}, *row, std::span(words).subspan(1), std::move(device));
+}
+
+Result<DeviceConfig> parse_share(std::string_view option, std::string_view text) {
+  std::vector<std::string> words = split(text);
+  DeviceConfig device = {.driver = std::string(kVirtio9pRow.driver)};
+  if (!words[0].empty()) device.set("path", words[0]);
+  for (std::string& word : words)
+    if (&word != &words[0] && word == "readonly") word = "readonly=yes";
+  return take_properties({option, text}, kVirtio9pRow, std::span(words).subspan(1), std::move(device));
 }
 
 }  // namespace reprise::machine

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Builds a guest that works its disks: Debian's generic kernel, and an initramfs with the modules for IDE, AHCI, virtio,
-disks, CD-ROM drives and ext4, and with e2fsprogs.
+"""Builds a guest that works its disks and shared folders: Debian's generic kernel (the one for clouds has no 9p), and an
+initramfs with the modules for IDE, AHCI, virtio, disks, CD-ROM drives, ext4 and 9p, and with e2fsprogs.
 
     build_storage_guest.py --out build/storage [--kernel-deb FILE]
 
-Outputs vmlinuz and initramfs.img, as build_guests.py does; `reprise.exec=/bin/storage` runs the work (STORAGE below).
+Outputs vmlinuz and initramfs.img, as build_guests.py does; `reprise.exec=/bin/storage` runs the work on disks
+(STORAGE below), `reprise.exec=/bin/share` that on shared folders, `rdinit=/bin/share-root` makes one the root.
 Does nothing if its outputs are there and what they are made by is unchanged (stamp), unless --refresh.
 """
 
@@ -17,10 +18,10 @@ import subprocess
 
 import build_guests
 
-MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4"]
+MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4", "9p", "9pnet_virtio"]
 # The programs' libraries come from their packages; the loader and the C library from build_guests.
 TOOLS = {"e2fsprogs": ["sbin/mke2fs", "sbin/e2fsck"], "libext2fs2": [], "libcom-err2": [], "libss2": [], "libuuid1": [],
-         "libblkid1": []}
+         "libblkid1": [], "util-linux": ["usr/bin/flock"], "attr": ["usr/bin/setfattr", "usr/bin/getfattr"], "libattr1": []}
 LIBRARIES = "lib/x86_64-linux-gnu"
 OUTPUTS = ["vmlinuz", "initramfs.img"]
 
@@ -73,6 +74,106 @@ done
 grep -E "ata|ahci" /proc/interrupts
 dmesg | grep -E "exception Emask|failed command|I/O error|frozen|timeout" && fail "errors in the kernel's log"
 echo "storage: complete"
+"""
+
+SHARE = """#!/bin/sh
+# Works the shared folders "work" and "fixed" (read-only). Each line "share: ..." is for the test to read.
+fail() { echo "share: FAILED $*"; dmesg | tail -n 20; exit 1; }
+sum() { sha256sum | cut -d' ' -f1; }
+is() { [ "$2" = "$3" ] || fail "$1: '$2' instead of '$3'"; }
+for module in $(cat /modules/list); do insmod /modules/$module || fail "insmod $module"; done
+options=trans=virtio,version=9p2000.L,msize=262144,$(sed 's/.*share.options=//;s/ .*//' /proc/cmdline)
+mkdir /mnt/work /mnt/fixed
+mount -t 9p -o $options work /mnt/work || fail "mount work"
+mount -t 9p -o $options fixed /mnt/fixed || fail "mount fixed"
+
+cd /mnt/fixed/tree || fail "no tree"
+echo "share: names $(find . | sort | sum)"
+echo "share: content $(find . -type f | sort | tr '\\n' '\\0' | xargs -0 sha256sum | sum)"
+echo "share: links $(find . -type l | sort | while read -r link; do readlink "$link"; done | sum)"
+echo "share: numbers $(ls -ilaR . | awk '{ print $1, $NF }' | sum)"
+touch new 2>/dev/null && fail "a read-only share was written"
+rm big 2>/dev/null && fail "a read-only share lost a file"
+cd /mnt/work
+
+# Content, programs, names
+cp /bin/linux.uml big || fail copy
+cmp big /bin/linux.uml || fail "copied content"
+dd if=/bin/busybox of=big bs=1000 seek=777 conv=notrunc 2>/dev/null
+echo 3 >/proc/sys/vm/drop_caches
+is patched "$(dd if=big bs=1000 skip=777 2>/dev/null | head -c 100000 | sum)" "$(head -c 100000 /bin/busybox | sum)"
+cp /bin/busybox busybox && chmod 755 busybox
+is "a program" "$(./busybox echo it runs)" "it runs"
+mkdir -p one/two/three && echo deep >one/two/three/file
+mv one/two two && mv two/three/file two/file && echo other >two/target && mv two/file two/target
+is renamed "$(cat two/target)" deep
+rmdir one two/three || fail rmdir
+ln two/target again || fail link
+is "hard links" "$(stat -c %h again) $(stat -c %i again)" "2 $(stat -c %i two/target)"
+rm two/target && is "the other name" "$(cat again) $(stat -c %h again)" "deep 1"
+truncate -s 5000 again && is truncated "$(stat -c %s again)" 5000
+
+# Removed while open
+echo "still there" >gone
+exec 3<>gone
+rm gone
+is "size after rm" "$(stat -L -c %s /proc/self/fd/3)" 12
+is "content after rm" "$(cat <&3)" "still there"
+echo more >&3 || fail "write after rm"
+exec 3>&-
+[ -e gone ] && fail "a removed file is there"
+
+# Attributes, devices, locks
+touch owned && chown 1000:1001 owned && chmod 4750 owned
+is attributes "$(stat -c '%u %g %a' owned)" "1000 1001 4750"
+mkdir -m 000 closed && is "closed folder" "$(stat -c '%u %a' closed)" "0 0"
+mkfifo fifo && mknod null c 1 3 || fail mknod
+(echo through >fifo) & is fifo "$(cat fifo)" through
+echo lost >null && is "a device" "$(stat -c '%F %t %T' null)" "character special file 1 3"
+is "types in a list" "$(find . -type p) $(find . -type c)" "./fifo ./null"
+setfattr -n user.colour -v green again || fail setfattr
+is "an attribute" "$(getfattr --only-values -n user.colour again)" green
+is "attributes" "$(getfattr owned again)" "# file: again
+user.colour"
+setfattr -n user.reprise.attributes -v x owned 2>/dev/null && fail "a hidden attribute was set"
+setfattr -x user.colour again && getfattr -n user.colour again 2>/dev/null && fail "a removed attribute is there"
+flock again sh -c 'flock -n again true && echo "share: FAILED two locks"; true' || fail flock
+flock -n again true || fail "a lock that was let go"
+touch -d '2020-02-02 02:02:02' again
+sync
+
+# Links lead where the guest says, and ".." ends at the root of the share
+mkdir -p /etc && echo "the guest's own" >/etc/passwd
+ln -s /etc/passwd absolute && ln -s ../../../../../../../../etc/passwd relative
+is "an absolute link" "$(cat absolute)" "the guest's own"
+is "a relative link" "$(cat relative)" "the guest's own"
+mkdir swap && echo inside >swap/passwd
+(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  mv swap kept; ln -s ../../../../../../etc swap; rm swap; mv kept swap
+done) &
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  got=$(cat swap/passwd 2>/dev/null)
+  case "$got" in ""|inside|"the guest's own") ;; *) fail "a race gave '$got'" ;; esac
+done
+wait
+is "after the race" "$(cat swap/passwd)" inside
+cd /
+umount /mnt/work /mnt/fixed || fail umount
+mount -t 9p -o $options work /mnt/work || fail "second mount"
+is "after a mount" "$(stat -c '%u %g %a' /mnt/work/owned) $(cat /mnt/work/swap/passwd)" "1000 1001 4750 inside"
+umount /mnt/work
+dmesg | grep -iE "9p.*(error|fail)|Call Trace" && fail "the kernel complained"
+echo "share: complete"
+"""
+
+SHARE_ROOT = """#!/bin/sh
+# The first process: the shared folder "root" becomes the root file system.
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+for module in $(cat /modules/list); do insmod /modules/$module; done
+mount -t 9p -o $(sed 's/.*rootflags=//;s/ .*//' /proc/cmdline) root /mnt && exec switch_root /mnt /sbin/init
+echo "share: FAILED no root"
+poweroff -f
 """
 
 
@@ -140,7 +241,8 @@ def main():
         for folder in [LIBRARIES, f"usr/{LIBRARIES}"]:
             for path in sorted((folders[package] / folder).glob("*.so*")):
                 archive.file(f"{LIBRARIES}/{path.name}", path.resolve())
-    archive.add("bin/storage", 0o100755, STORAGE.encode())
+    for name, text in [("storage", STORAGE), ("share", SHARE), ("share-root", SHARE_ROOT)]:
+        archive.add(f"bin/{name}", 0o100755, text.encode())
     # The kernel unpacks archives that follow each other.
     (out / "initramfs.img").write_bytes(build_guests.build_initramfs(folders) + archive.bytes())
     (out / "vmlinuz").write_bytes(next((kernel / "boot").glob("vmlinuz-*")).read_bytes())

@@ -60,7 +60,8 @@ Board::Board(Firmware firmware, unsigned processors)
                       .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
                      {.driver = "pc-testdev"},
                      {.driver = "virtio-net"},
-                     {.driver = "e1000"}};
+                     {.driver = "e1000"},
+                     {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();
@@ -75,8 +76,9 @@ void Board::build() {
   for (const Drive& drive : kDrives)
     disks.push_back({media_[disks.size()].get(), drive.bus, drive.media, fmt::format("N{}", disks.size())});
   pc_.reset();
-  pc_ = std::make_unique<machine::Pc>(config_, *ram_, machine::PcBackends{output_, output_, disks, &output_},
-                                      *this, log_);
+  pc_ = std::make_unique<machine::Pc>(
+      config_, *ram_, machine::PcBackends{output_, output_, disks, &output_, nullptr, nullptr, {&share_}},
+      *this, log_);
   if (const auto plugged = pc_->plug_in(config_.devices); !plugged) {
     fmt::print(stderr, "device_noise: {}\n", plugged.error().message);
     std::exit(2);

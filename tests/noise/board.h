@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "machine/board/pc.h"
+#include "tests/devices/fake_share.h"
 #include "tests/native/random.h"
 #include "tests/noise/medium.h"
 
@@ -117,6 +118,7 @@ class Board final : public MachineControl {
     u64 count = 0;
   } output_;
   std::vector<std::unique_ptr<Medium>> media_;
+  devices::testing::FakeShare share_{false};
   std::unique_ptr<mmu::Ram> ram_;
   std::unique_ptr<machine::Pc> pc_;
   std::vector<Card> cards_;

@@ -48,5 +48,6 @@ void play_virtio_input(Board& board, Random& random);
 void play_e1000(Board& board, Random& random);
 /// Something that may be a frame arrives at the card.
 void receive_noise(devices::NetCard& card, Random& random);
+void play_virtio_9p(Board& board, Random& random);
 
 }  // namespace reprise::noise

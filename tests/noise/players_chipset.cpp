@@ -41,6 +41,7 @@ std::span<const Player> players() {
       {"virtio-net", play_virtio_net},
       {"e1000", play_e1000},
       {"virtio-input", play_virtio_input},
+      {"virtio-9p", play_virtio_9p},
   };
   return kPlayers;
 }

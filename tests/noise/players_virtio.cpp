@@ -1,4 +1,5 @@
 // virtio devices: negotiation, rings in guest memory, requests that make sense more often than not.
+#include "tests/devices/fake_share.h"
 #include "tests/noise/players.h"
 
 namespace reprise::noise {
@@ -77,8 +78,9 @@ void put_descriptor(Board& board, Random& random, u64 phys, u64 address, u32 byt
 }
 
 /// A chain of descriptors from `first` on, or in an indirect table, offered and announced. `header` is
-/// written into its first buffer.
-void send(Board& board, Random& random, const Card& card, unsigned queue, std::span<const u8> header) {
+/// written into its first buffer; its last one has `last_bytes` bytes then.
+void send(Board& board, Random& random, const Card& card, unsigned queue, std::span<const u8> header,
+          u32 last_bytes) {
   const u64 base = card.bars[4];
   const u64 rings = queue_phys(card, queue);
   board.write(base + 0x16, queue, Width::Word);
@@ -98,7 +100,7 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
         for (u64 k = 0; k < header.size(); ++k) board.put<u8>(address + k, header[k]);
     } else {
       writable = writable || last || random.chance(40);
-      if (last && !header.empty() && random.chance(95)) bytes = 1;
+      if (last && !header.empty() && random.chance(95)) bytes = last_bytes;
     }
     const u64 index = indirect ? i : (first + i) % size;
     put_descriptor(board, random, table + 16 * index, address, bytes, (last ? 0 : 1) | (writable ? 2 : 0),
@@ -123,7 +125,8 @@ void send(Board& board, Random& random, const Card& card, unsigned queue, std::s
 }
 
 /// What all kinds have in common. `header`: of a request.
-void play(Board& board, Random& random, const Card& card, unsigned queues, std::span<const u8> header) {
+void play(Board& board, Random& random, const Card& card, unsigned queues, std::span<const u8> header,
+          u32 last_bytes = 1) {
   const u64 base = card.bars[4];
   if (random.below(2000) == 0) return board.enumerate();
   const u64 status = board.read(base + 0x14, Width::Byte) & 0x4f;
@@ -165,7 +168,7 @@ void play(Board& board, Random& random, const Card& card, unsigned queues, std::
       }
       return;
     default:
-      send(board, random, card, static_cast<unsigned>(random.below(queues)), header);
+      send(board, random, card, static_cast<unsigned>(random.below(queues)), header, last_bytes);
       if (random.chance(70)) board.wait(random.below(60'000));
   }
 }
@@ -218,6 +221,12 @@ void play_virtio_input(Board& board, Random& random) {
   light[4] = static_cast<u8>(random.below(2));
   const std::span<const u8> header = random.chance(30) ? std::span<const u8>(light) : std::span<const u8>();
   play(board, random, board.card(kVendor, 0x1052, static_cast<unsigned>(random.below(3))), 2, header);
+}
+
+void play_virtio_9p(Board& board, Random& random) {
+  const std::vector<u8> request =
+      devices::testing::noisy_p9_request([&](u32 bound) { return static_cast<u32>(random.below(bound)); });
+  play(board, random, board.card(kVendor, 0x1009), 1, request, static_cast<u32>(random.below(9000)));
 }
 
 }  // namespace reprise::noise

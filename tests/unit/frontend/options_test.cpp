@@ -307,6 +307,7 @@ TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
         if (word == "debug-exit") command.insert(command.end(), {"--debug-exit", "0xf4"});
         const machine::DeviceRow* row = option.name == "--device" ? machine::find_device_row(word) : nullptr;
         if (row != nullptr && row->is_drive()) command[3] += ",file=x";
+        if (word == "virtio-9p") command[3] += ",path=/,tag=root";
         const auto result = parse_options(command);
         const EarlyExit* exit = std::get_if<EarlyExit>(&result);
         // A host without the JIT refuses the engines that need it.
@@ -394,6 +395,25 @@ TEST(Options, Devices) {
   // A virtio console has the terminal unless it says otherwise.
   EXPECT_EQ(parsed({"--device", "virtconsole"}).com1.kind, SerialTarget::Kind::Null);
   EXPECT_EQ(parsed({"--device", "virtio-console,target=null"}).com1.kind, SerialTarget::Kind::Stdio);
+}
+
+TEST(Options, Shares) {
+  using Devices = std::vector<machine::DeviceConfig>;
+  const RunOptions options =
+      parsed({"--share", "/a,,b,tag=x,readonly", "--device", "virtio-9p-pci,path=c,tag=y,owner=real"});
+  EXPECT_EQ(
+      options.config.devices,
+      (Devices{{.driver = "virtio-9p", .properties = {{"path", "/a,b"}, {"tag", "x"}, {"readonly", "yes"}}},
+               {.driver = "virtio-9p", .properties = {{"path", "c"}, {"tag", "y"}, {"owner", "real"}}}}));
+  for (const auto& [words, part] :
+       std::initializer_list<std::pair<std::vector<std::string>, std::string_view>>{
+           {{"--share", "/a"}, "it has no tag"},
+           {{"--share", ",tag=x"}, "it names no folder"},
+           {{"--share", "/a,tag=x y"}, "tag=x y is not made of"},
+           {{"--share", "/a,tag=x,readonly=perhaps"}, "readonly=perhaps is none of yes, no"},
+           {{"--share", "/a,tag=x,writable"}, "'writable' is none of path=, tag="},
+           {{"--share", "/a,tag=x", "--share", "/b,tag=x"}, "two shares have the tag 'x'"}})
+    EXPECT_NE(refused(words).find(part), std::string::npos) << refused(words);
 }
 
 TEST(Options, DeviceErrorsSayWhatThereIs) {

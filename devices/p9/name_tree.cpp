@@ -1,0 +1,260 @@
+#include "devices/p9/name_tree.h"
+
+#include <algorithm>
+
+#include "devices/p9/message.h"
+
+namespace reprise::devices::p9 {
+
+void serialize_text(Archive& archive, std::string& text, u64 max_bytes) {
+  std::vector<u8> bytes(text.begin(), text.end());
+  archive.value(bytes, max_bytes);
+  text.assign(bytes.begin(), bytes.end());
+}
+
+void NameTree::clear() {
+  gone_.clear();
+  known_.clear();
+  keys_.clear();
+  unbound_ = false;
+  next_number_ = next_key_ = 1;
+  root_ = std::make_unique<Node>();
+  root_->key = next_key_++;
+  root_->number = next_number_++;
+  bytes_ = kNodeBytes;
+}
+
+std::optional<std::string> NameTree::path_of(const Node& node) const {
+  std::string path;
+  for (const Node* at = &node; at != root_.get(); at = at->parent) {
+    if (at->gone || at->parent == nullptr) return std::nullopt;
+    path = path.empty() ? at->name : at->name + '/' + path;
+  }
+  return path;
+}
+
+Node* NameTree::find(Node& folder, std::string_view name) {
+  const auto found = folder.children.find(name);
+  return found == folder.children.end() ? nullptr : found->second.get();
+}
+
+Node& NameTree::add(Node& folder, std::string_view name, u64 number) {
+  auto node = std::make_unique<Node>();
+  node->key = next_key_++;
+  node->number = number;
+  node->name = name;
+  node->parent = &folder;
+  bytes_ += kNodeBytes + name.size();
+  return *(folder.children[std::string(name)] = std::move(node));
+}
+
+void NameTree::bind(Node& node, FileId id) {
+  unbind(node);
+  node.id = id;
+  Known& known = known_[id];
+  if (known.number != node.number) known = {node.number, 0};
+  ++known.names;
+}
+
+void NameTree::unbind(Node& node) {
+  if (!node.id) return;
+  const auto known = known_.find(*node.id);
+  node.id.reset();
+  if (known == known_.end() || known->second.number != node.number) return;
+  if (--known->second.names == 0) known_.erase(known);
+}
+
+/// Of a file that has another name already, or a new one.
+u64 NameTree::number_of(FileId id) {
+  if (unbound_) {
+    unbound_ = false;
+    bind_all(*root_, "");
+  }
+  const auto known = known_.find(id);
+  return known != known_.end() ? known->second.number : next_number_++;
+}
+
+void NameTree::bind_all(Node& node, const std::string& path) {
+  if (!node.id)
+    if (const std::optional<FileId> id = identify_(path)) bind(node, *id);
+  for (auto& [name, child] : node.children) bind_all(*child, path.empty() ? name : path + '/' + name);
+}
+
+bool NameTree::is(Node& node, FileId id) {
+  if (!node.id) bind(node, id);
+  return node.id == id;
+}
+
+Node& NameTree::seen(Node& folder, std::string_view name, FileId id) {
+  if (Node* const node = find(folder, name)) {
+    if (is(*node, id)) return *node;
+    remove(*node);
+  }
+  Node& node = add(folder, name, number_of(id));
+  bind(node, id);
+  return node;
+}
+
+Node& NameTree::made(Node& folder, std::string_view name, FileId id) {
+  if (Node* const node = find(folder, name)) remove(*node);
+  Node& node = add(folder, name, next_number_++);
+  bind(node, id);
+  return node;
+}
+
+Node& NameTree::linked(Node& folder, std::string_view name, const Node& file) {
+  const std::optional<FileId> id = file.id;
+  const u64 number = file.number;
+  if (Node* const node = find(folder, name)) remove(*node);
+  Node& node = add(folder, name, number);
+  if (id) bind(node, *id);
+  return node;
+}
+
+void NameTree::remove(Node& node) {
+  if (node.parent == nullptr) return;
+  const auto at = node.parent->children.find(node.name);
+  std::unique_ptr<Node> owned = std::move(at->second);
+  node.parent->children.erase(at);
+  dissolve(std::move(owned));
+}
+
+void NameTree::dissolve(std::unique_ptr<Node> node) {
+  for (auto& [name, child] : node->children) dissolve(std::move(child));
+  node->children.clear();
+  unbind(*node);
+  node->parent = nullptr;
+  node->gone = true;
+  bytes_ -= node->name.size();
+  node->name.clear();
+  if (node->users != 0)
+    gone_[node->key] = std::move(node);
+  else
+    bytes_ -= kNodeBytes;
+}
+
+void NameTree::stop_using(Node& node) {
+  if (--node.users != 0 || !node.gone) return;
+  bytes_ -= kNodeBytes;
+  gone_.erase(node.key);
+}
+
+unsigned NameTree::depth_of(const Node& node) const {
+  unsigned depth = 0;
+  for (const Node* at = &node; at->parent != nullptr; at = at->parent) ++depth;
+  return depth;
+}
+
+unsigned NameTree::height_of(const Node& node) const {
+  unsigned height = 0;
+  for (const auto& [name, child] : node.children) height = std::max(height, 1 + height_of(*child));
+  return height;
+}
+
+bool NameTree::can_move(const Node& node, const Node& folder) const {
+  for (const Node* at = &folder; at != nullptr; at = at->parent)
+    if (at == &node) return false;
+  return depth_of(folder) + 1 + height_of(node) <= kMaxDepth;
+}
+
+void NameTree::move(Node& node, Node& folder, std::string_view name) {
+  Node* const there = find(folder, name);
+  if (there == &node) return;
+  if (there != nullptr) remove(*there);
+  const auto at = node.parent->children.find(node.name);
+  std::unique_ptr<Node> owned = std::move(at->second);
+  node.parent->children.erase(at);
+  bytes_ += name.size();
+  bytes_ -= node.name.size();
+  node.name = name;
+  node.parent = &folder;
+  folder.children[node.name] = std::move(owned);
+}
+
+void NameTree::sweep() { sweep_below(*root_); }
+
+/// True when nothing is left below `node`.
+bool NameTree::sweep_below(Node& node) {
+  for (auto at = node.children.begin(); at != node.children.end();) {
+    Node& child = *at->second;
+    if (!sweep_below(child) || child.users != 0) {
+      ++at;
+      continue;
+    }
+    unbind(child);
+    bytes_ -= kNodeBytes + child.name.size();
+    at = node.children.erase(at);
+  }
+  return node.children.empty();
+}
+
+// --- State ---
+
+void NameTree::serialize_node(Archive& archive, Node& node, unsigned depth) {
+  archive.value(node.key);
+  archive.value(node.number);
+  u64 count = node.children.size();
+  archive.value(count);
+  if (!archive.loading()) {
+    for (auto& [name, child] : node.children) {
+      serialize_text(archive, child->name, kMaxNameBytes);
+      serialize_node(archive, *child, depth + 1);
+    }
+    return;
+  }
+  if (node.key == 0 || node.key >= next_key_ || node.number == 0 || node.number >= next_number_ ||
+      !keys_.emplace(node.key, &node).second || (count != 0 && depth == kMaxDepth))
+    return archive.fail();
+  for (u64 i = 0; i < count && archive.ok(); ++i) {
+    std::string name;
+    serialize_text(archive, name, kMaxNameBytes);
+    if (!archive.ok() || !is_name(name) || find(node, name) != nullptr) return archive.fail();
+    auto child = std::make_unique<Node>();
+    child->name = name;
+    child->parent = &node;
+    bytes_ += kNodeBytes + name.size();
+    serialize_node(archive, *(node.children[name] = std::move(child)), depth + 1);
+  }
+}
+
+void NameTree::serialize(Archive& archive) {
+  archive.tag("p9 names");
+  if (archive.loading()) clear();
+  archive.value(next_number_);
+  archive.value(next_key_);
+  serialize_node(archive, *root_, 0);
+  u64 count = gone_.size();
+  archive.value(count);
+  if (!archive.loading()) {
+    for (auto& [key, node] : gone_) serialize_node(archive, *node, 0);
+    return;
+  }
+  unbound_ = true;
+  for (u64 i = 0; i < count && archive.ok(); ++i) {
+    auto node = std::make_unique<Node>();
+    node->gone = true;
+    bytes_ += kNodeBytes;
+    Node& kept = *node;
+    serialize_node(archive, kept, 0);
+    if (!kept.children.empty() || gone_.contains(kept.key)) {
+      // Its pointer must not stay: the whole state is refused.
+      archive.fail();
+      break;
+    }
+    gone_[kept.key] = std::move(node);
+  }
+  if (!archive.ok()) clear();
+}
+
+Node* NameTree::by_key(u64 key) {
+  const auto found = keys_.find(key);
+  return found == keys_.end() ? nullptr : found->second;
+}
+
+void NameTree::end_load() {
+  keys_.clear();
+  // Nothing else would ever let go of them.
+  bytes_ -= kNodeBytes * std::erase_if(gone_, [](const auto& entry) { return entry.second->users == 0; });
+}
+
+}  // namespace reprise::devices::p9

@@ -1,0 +1,45 @@
+// The shared folders of a machine, opened; what the host answers passes a listener.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "devices/p9/share_backend.h"
+#include "machine/share/share_config.h"
+
+namespace reprise::machine {
+
+/// `who`: "share" and the tag.
+using ShareListener = std::function<void(std::string_view who, const devices::ShareQuestion& question,
+                                         const devices::ShareAnswer& answer)>;
+
+/// Closing is neither a question nor answered, and is not told.
+class ToldShare final : public devices::ShareBackend {
+ public:
+  ToldShare(std::unique_ptr<devices::ShareBackend> share, std::string who)
+      : share_(std::move(share)), who_(std::move(who)) {}
+  void tell(ShareListener listener) { listener_ = std::move(listener); }
+  devices::ShareAnswer ask(const devices::ShareQuestion& question) override;
+
+ private:
+  std::unique_ptr<devices::ShareBackend> share_;
+  const std::string who_;
+  ShareListener listener_;
+};
+
+class ShareSet {
+ public:
+  static Result<ShareSet> open(const std::vector<ShareConfig>& configs);
+  /// In the order of the configurations. They live as long as the set, wherever it moves.
+  std::vector<devices::ShareBackend*> backends() const;
+  void on_answer(const ShareListener& listener);
+
+ private:
+  std::vector<std::unique_ptr<ToldShare>> shares_;
+};
+
+}  // namespace reprise::machine
