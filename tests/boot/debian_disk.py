@@ -212,7 +212,7 @@ def mouse(guest):
     names = guest.command("grep Name /proc/bus/input/devices")
     for name in ("AT Translated Set 2 keyboard", "ImExPS/2 Generic Explorer Mouse"):
         runner.expect(name in names, f"there is no '{name}': {names}")
-    guest.command("dd if=$(ls /dev/input/by-path/*i8042*event-mouse) bs=24 count=5 2>/dev/null | od -An -v -w24 -tu2 >/root/mouse & sleep 0.5")
+    guest.command("dd if=$(ls /dev/input/by-path/*i8042*event-mouse) bs=24 count=4 2>/dev/null | od -An -v -w24 -tu2 >/root/mouse & sleep 0.5")
     guest.monitor.ask("mouse move", dx=5, dy=-3, wheel=1)
     text = guest.command("wait; awk '{ print $9 \".\" $10 \"=\" $11 }' /root/mouse")
     for event in ("2.0=5", "2.1=65533", "2.8=1", "0.0=0"):
