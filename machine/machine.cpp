@@ -23,6 +23,16 @@ void crash_dump(void* context) {
   std::fputs(text.c_str(), stderr);
 }
 
+/// More than one processor is not switched off. A kernel that panics stops the others, which may run programs until then,
+/// before it says that it is at its end.
+bool several_work(const Processors& processors) {
+  return std::ranges::count_if(processors, [](const auto& processor) {
+           const cpu::CpuState& state = processor->cpu.state;
+           const bool halts = state.activity == cpu::Activity::Halted && (state.rflags & cpu::kRflagsIf) == 0;
+           return !halts && state.activity != cpu::Activity::WaitForSipi;
+         }) > 1;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends,
@@ -133,8 +143,10 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (!std::exchange(events_done_, false)) pc_.scheduler().run_due();
   if (auto ending = check_request(limits)) return ending;
   if (auto ending = check_firmware(limits)) return ending;
-  if (limits.on_panic != OnPanic::Continue) {
-    if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl())) {
+  if (limits.on_panic != OnPanic::Continue && panic_.suspected() != nullptr) {
+    if (several_work(pc_.processors())) {
+      if (panic_.suspected()->ended()) panic_.refute();
+    } else if (const PanicWatch* watch = panic_.confirmed(virtual_ns(), pc_.processors().highest_cpl())) {
       if (auto ending = panicked(limits, watch->message())) return ending;
       return std::nullopt;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Debian's kernel with four processors in two sockets: all come up, keep the TSC as clock, work, go offline and come back,
-answer an NMI, and start a second kernel (kexec). The whole run is the same on every engine."""
+answer an NMI, and start a second kernel (kexec); a panic while all are busy ends the run. The whole run is the same on every engine."""
 
 import pathlib
 import tempfile
@@ -17,6 +17,10 @@ echo "bogomips $(awk '/bogomips/ { print ($3 > 1900 && $3 < 2150) ? "right" : $3
 echo "clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 """
 FIRST = LOOK + """
+if grep -q crash /proc/cmdline; then
+  for cpu in 0 1 2 3; do (while :; do :; done) & done
+  echo c >/proc/sysrq-trigger
+fi
 for cpu in 0 1 2 3; do (taskset -c $cpu sh -c 'seq 1 20000 | sha256sum' | cut -c1-16) & done >/sums
 wait
 echo "sums $(sort -u /sums | wc -l) of $(wc -l </sums)"
@@ -55,6 +59,9 @@ def test(options):
         whole = runner.boot(options, "reprise.exec=/bin/first", machine)
         runner.expect(whole.exit_code == 0 and whole.report["exit_reason"] == "poweroff", f"{whole.report} {whole.messages}")
         check_console(whole.console.replace("\r", ""))
+
+        crash = runner.boot(options, "reprise.exec=/bin/first crash", machine)
+        runner.expect(crash.exit_code == 10, f"a panic while others run programs: {crash.exit_code}, {crash.messages}")
 
         options.engine = "interp"
         part = runner.boot(options, "reprise.exec=/bin/first", machine + ["--stop-at", "3000000000"])
