@@ -58,10 +58,7 @@ def on_ps2(client):
 
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        initrd = pathlib.Path(folder, "initrd.img")
-        drivers = pathlib.Path(options.initrd).parent / "drivers.img"
-        initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
-        options.initrd = initrd
+        runner.add_drivers(options, folder)
         got = events(options, folder, ["virtio-keyboard", "virtio-mouse", "virtio-tablet"], VIRTIO, on_virtio)
         wanted = {"Virtio_Keyboard": SHIFTED_A + " 1.97=1 0.0=0 1.97=0 0.0=0",
                   "Virtio_Mouse": "2.0=5 2.1=65534 0.0=0",

@@ -144,10 +144,7 @@ def inwards(options, folder):
 
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        initrd = pathlib.Path(folder, "initrd.img")
-        drivers = pathlib.Path(options.initrd).parent / "drivers.img"
-        initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
-        options.initrd = initrd
+        runner.add_drivers(options, folder)
         alone(options, folder)
         outwards(options)
         inwards(options, folder)

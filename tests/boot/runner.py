@@ -50,6 +50,14 @@ def boot(options, append, extra=(), wall_seconds=900):
                       run.stdout.decode(errors="replace"), json.loads(report.read_text()) if report.exists() else {})
 
 
+def add_drivers(options, folder):
+    """The initramfs gets the modules of the kernel's drivers: a copy of it in `folder` does."""
+    initrd = pathlib.Path(folder, "initrd.img")
+    drivers = pathlib.Path(options.initrd).parent / "drivers.img"
+    initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
+    options.initrd = initrd
+
+
 def expect(condition, message):
     if not condition:
         raise Failure(message)

@@ -33,10 +33,7 @@ def boot_with_disks(options, folder, engine, parameters=""):
 
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        initrd = pathlib.Path(folder, "initrd.img")
-        drivers = pathlib.Path(options.initrd).parent / "drivers.img"
-        initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
-        options.initrd = initrd
+        runner.add_drivers(options, folder)
         first, image = boot_with_disks(options, folder, options.engine)
         fsck = shutil.which("e2fsck", path="/sbin:/usr/sbin:/usr/bin:/bin")
         if fsck:

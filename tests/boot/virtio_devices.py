@@ -27,10 +27,7 @@ def random_of(options, folder, seed, parameters=""):
 
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        initrd = pathlib.Path(folder, "initrd.img")
-        drivers = pathlib.Path(options.initrd).parent / "drivers.img"
-        initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
-        options.initrd = initrd
+        runner.add_drivers(options, folder)
         first, same, other = (random_of(options, folder, seed) for seed in (1, 1, 2))
         legacy = random_of(options, folder, 1, "virtio_pci.force_legacy=1")
         runner.expect(first == legacy, "the legacy driver got other random numbers")

@@ -243,12 +243,7 @@ TEST_F(E1000Test, SavedInTheMiddle) {
   FakeNetwork other_network;
   E1000 other(other_network, {2, 2, 2, 2, 2, 2}, test.clock, test.memory, test.wires.line(1));
   other.reset(ResetKind::PowerOn);
-  Archive archive(saved.bytes());
-  other.serialize(archive);
-  EXPECT_TRUE(archive.ok() && archive.at_end());
-  Archive again;
-  other.serialize(again);
-  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+  expect_loads(other, saved);
   card.reset(ResetKind::Warm);
   test.clock.step(kLong);
   EXPECT_TRUE(network.sent.empty());

@@ -20,6 +20,16 @@
 
 namespace reprise::devices::testing {
 
+/// `device` takes `saved` in whole, and says the same of itself afterwards.
+inline void expect_loads(Device& device, Archive& saved) {
+  Archive archive(saved.bytes());
+  device.serialize(archive);
+  EXPECT_TRUE(archive.ok() && archive.at_end());
+  Archive again;
+  device.serialize(again);
+  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+}
+
 /// Virtual time that moves only when told to. Events run at their deadlines, ties in arming order.
 class FakeClock final : public Clock {
  public:

@@ -28,11 +28,6 @@ struct BootFirmwareKernel : BootFixture {
     EXPECT_TRUE(result.ok()) << result.error().message;
     return result.take();
   }
-  static u64 big_endian(std::span<const u8> bytes) {
-    u64 value = 0;
-    for (const u8 byte : bytes) value = value << 8 | byte;
-    return value;
-  }
   static u16 field(const FirmwareBoot& boot, u64 offset) { return *field_at<u16>(boot.rom, offset); }
   /// What lies at `phys` once all requests are answered; nothing when none of them reaches it.
   static std::optional<u8> loaded(const FirmwareBoot& boot, u64 phys) {

@@ -36,6 +36,12 @@ struct BootFixture : testing::Test {
     return text;
   }
 
+  static u64 big_endian(std::span<const u8> bytes) {
+    u64 value = 0;
+    for (const u8 byte : bytes) value = value << 8 | byte;
+    return value;
+  }
+
   /// Loads `image` and expects an error that holds `fragment` and names the kernel.
   void expect_refused(const std::vector<u8>& image, const std::string& fragment) {
     const Result<EntryState> result = load_image(image, request, target);

@@ -41,11 +41,6 @@ struct BootRealMode : BootFixture {
     EXPECT_TRUE(result.ok()) << result.error().message;
     return result.take();
   }
-  static u64 big_endian(std::span<const u8> bytes) {
-    u64 value = 0;
-    for (const u8 byte : bytes) value = value << 8 | byte;
-    return value;
-  }
   static std::vector<Request> requests(const FirmwareBoot& boot) {
     const std::span<const u8> rom = boot.rom;
     std::vector<Request> out;
