@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 #include "common/hash.h"
@@ -32,6 +33,28 @@ bool several_work(const Processors& processors) {
            return !halts && state.activity != cpu::Activity::WaitForSipi;
          }) > 1;
 }
+
+/// Other threads ask and look while the machine runs, and must not wait for one that does not, whatever ended it.
+class RunEnds {
+ public:
+  RunEnds(HostCalls& calls, ScreenFeed& screen) : calls_(calls), screen_(screen) {
+    calls_.open();
+    screen_.begin();
+  }
+  ~RunEnds() { now(); }
+  RunEnds(const RunEnds&) = delete;
+  RunEnds& operator=(const RunEnds&) = delete;
+  void now() {
+    if (std::exchange(ended_, true)) return;
+    calls_.close();
+    screen_.end();
+  }
+
+ private:
+  HostCalls& calls_;
+  ScreenFeed& screen_;
+  bool ended_ = false;
+};
 
 }  // namespace
 
@@ -89,8 +112,7 @@ Machine::~Machine() { host_calls_.close(); }
 RunResult Machine::run(const RunLimits& limits) {
   set_crash_dump(crash_dump, this);
   started_ = HostClock::now();
-  host_calls_.open();
-  screen_.begin();
+  RunEnds ends{host_calls_, screen_};
   if (limits.hash_every_retired != 0) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
   }
@@ -98,8 +120,7 @@ RunResult Machine::run(const RunLimits& limits) {
   if (!unusable_.empty())
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
   while (!ending) ending = turn(limits);
-  host_calls_.close();
-  screen_.end();
+  ends.now();
   set_crash_dump(nullptr, nullptr);
 
   RunResult result;
