@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/display/displays.h"
+#include "frontend/display/sdl_display.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
@@ -84,6 +86,16 @@ void tell_of_network(const RunOptions& options, const machine::NetworkInfo& netw
       outputs.say(fmt::format("{} port {} of {} goes to the guest's port {}", forward.udp ? "udp" : "tcp",
                               forward.host_port, machine::address_text(forward.host), forward.guest_port));
   }
+}
+
+/// A person who boots a disk from a terminal of a desktop expects a window, as of QEMU.
+bool window_by_default(const RunOptions& options) {
+  const auto is_set = [](const char* variable) {
+    const char* value = std::getenv(variable);
+    return value != nullptr && *value != 0;
+  };
+  return options.displays.empty() && options.config.boot.kernel_path.empty() && sdl_is_offered() &&
+         (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
 /// Whoever asked for a free port must hear which one it is.
@@ -188,6 +200,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
   std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine));
+  if (window_by_default(options)) {
+    auto window = open_displays({{.kind = DisplayChoice::Kind::Sdl, .vnc = {}}}, *machine);
+    if (window)
+      displays = window.take();
+    else
+      outputs.say(
+          fmt::format("there is no window, which --display none would say too: {}", window.error().message));
+  }
   tell_of_displays(displays, options, outputs);
   machine->on_hash([&](const machine::HashPoint& point) {
     outputs.err.write(

@@ -17,7 +17,7 @@ class Display {
   Display(const Display&) = delete;
   Display& operator=(const Display&) = delete;
 
-  /// For people and for the report: "vnc:127.0.0.1:5901".
+  /// For people and for the report: "sdl", "vnc:127.0.0.1:5901".
   virtual std::string name() const = 0;
 };
 

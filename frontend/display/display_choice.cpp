@@ -41,8 +41,9 @@ Result<VncChoice> parse_vnc(std::string_view text) {
 
 Result<DisplayChoice> parse_display(std::string_view text) {
   if (text == "none") return DisplayChoice{};
+  if (text == "sdl") return DisplayChoice{.kind = DisplayChoice::Kind::Sdl, .vnc = {}};
   constexpr std::string_view kVnc = "vnc:";
-  if (!text.starts_with(kVnc)) return Error{"is none of none, vnc:unix:PATH, vnc:[HOST:]PORT"};
+  if (!text.starts_with(kVnc)) return Error{"is none of none, sdl, vnc:unix:PATH, vnc:[HOST:]PORT"};
   return DisplayChoice{.kind = DisplayChoice::Kind::Vnc, .vnc = TRY(parse_vnc(text.substr(kVnc.size())))};
 }
 

@@ -1,4 +1,4 @@
-// What --display asks for: a VNC server, or nothing.
+// What --display asks for: a window, a VNC server, or nothing.
 #pragma once
 
 #include <string>
@@ -18,12 +18,12 @@ struct VncChoice {
 };
 
 struct DisplayChoice {
-  enum class Kind : u8 { None, Vnc };
+  enum class Kind : u8 { None, Sdl, Vnc };
   Kind kind = Kind::None;
   VncChoice vnc;  // of Vnc
 };
 
-/// "none", "vnc:unix:PATH", "vnc:[HOST:]PORT"; a VNC address may have ",password-file=FILE" behind it.
+/// "none", "sdl", "vnc:unix:PATH", "vnc:[HOST:]PORT"; a VNC address may have ",password-file=FILE" behind it.
 /// Error: what is wrong, as a phrase behind the option's name and value.
 Result<DisplayChoice> parse_display(std::string_view text);
 

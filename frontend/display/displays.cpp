@@ -1,5 +1,6 @@
 #include "frontend/display/displays.h"
 
+#include "frontend/display/sdl_display.h"
 #include "frontend/display/vnc_display.h"
 
 namespace reprise::frontend {
@@ -11,6 +12,7 @@ Result<std::vector<std::unique_ptr<Display>>> open_displays(const std::vector<Di
   for (const DisplayChoice& choice : choices) {
     switch (choice.kind) {
       case DisplayChoice::Kind::None: break;
+      case DisplayChoice::Kind::Sdl: displays.push_back(TRY(open_sdl_display(machine, views))); break;
       case DisplayChoice::Kind::Vnc:
         displays.push_back(TRY(open_vnc_display(choice.vnc, machine, views)));
         break;

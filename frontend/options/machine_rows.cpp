@@ -160,11 +160,10 @@ constexpr RunOption kMachineRows[] = {
          }},
     {.name = "--display",
      .value = "TARGET",
-     .help = "shows the screen: none (default), vnc:[HOST:]PORT or vnc:unix:PATH",
+     .help = "shows the screen: sdl (a window), vnc:[HOST:]PORT, vnc:unix:PATH or none",
      .more = "May be given several times. HOST is the loopback if it is left out, PORT 0 a free port. Others "
-             "need a "
-             "password: ,password-file=FILE behind it. See \"Displays\" in docs/command.md.",
-     .words = "none vnc:0 vnc:unix:",
+             "need a password: ,password-file=FILE behind it. See \"Displays\" in docs/command.md.",
+     .words = "none sdl vnc:0 vnc:unix:",
      .counts = Counts::Each,
      .set = add_display},
     {.name = "--display-size",

@@ -23,8 +23,11 @@ constexpr QemuWord kQemuWords[] = {
     {" smp ", "give --cpus N,sockets=S,cores=C,threads=T"},
     {" accel enable-kvm no-kvm ", "leave it out, since the guest's code is always translated (--engine)"},
     {" machine M ", "leave it out, since there is one machine, a PC with an i440FX"},
+    {" display ", "give --display sdl, --display vnc:PORT or --display none"},
     {" vnc ", "give --display vnc:PORT, where PORT is 5901 for :1"},
-    {" nographic curses vga spice sdl full-screen g ",
+    {" sdl ", "give --display sdl"},
+    {" full-screen ", "give --display sdl, and press Ctrl+Alt+F in the window"},
+    {" nographic curses vga spice g ",
      "leave it out, since the first serial port is on this terminal, and the VGA's text shows by "
      "--dump-screen and in the "
      "monitor by screen"},
@@ -67,7 +70,8 @@ constexpr QemuWord kQemuWords[] = {
     {" add-fd iscsi ", "give files by their names, since others cannot be opened"},
     {" dfilter ", "give --at ADDR,... with --dump LIST"},
     {" tb-size ", "give --code-cache SIZE"},
-    {" portrait rotate no-frame no-quit ctrl-grab alt-grab ", "leave it out, since there is no window"},
+    {" portrait rotate no-frame no-quit ctrl-grab alt-grab ",
+     "leave it out, since the window has one shape and fixed keys"},
     {" dump-vmstate only-migratable preconfig enable-sync-profile ", "leave it out"},
     {" xen-attach xen-domid xen-domid-restrict xen-create ", "leave it out, since Xen is no host here"},
     {" sd mtdblock ", "give --disk FILE, since there are no SD cards and no flash memory but firmware's"},

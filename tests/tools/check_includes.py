@@ -39,7 +39,7 @@ ONE_INCLUDER = {
     "png.h": ("machine/screen/png.cpp",),
     "slirp/": ("machine/net/slirp_link.cpp",),
     "rfb/": ("frontend/display/vnc_display.cpp",),
-    "SDL2/": ("frontend/",),
+    "SDL2/": ("frontend/display/sdl_display.cpp",),
     "jit/x64/": ("jit/x64/",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

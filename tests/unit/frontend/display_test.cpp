@@ -21,6 +21,7 @@ VncChoice vnc(std::string_view text) {
 
 TEST(DisplayChoice, Values) {
   EXPECT_EQ(parse_display("none").value().kind, Kind::None);
+  EXPECT_EQ(parse_display("sdl").value().kind, Kind::Sdl);
   EXPECT_EQ(vnc("vnc:5901").port, 5901);
   EXPECT_EQ(vnc("vnc:5901").host, "");
   EXPECT_EQ(vnc("vnc:0").port, 0);
