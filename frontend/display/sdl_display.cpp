@@ -142,6 +142,7 @@ class SdlDisplay final : public Display {
   HostClock::time_point looked_at_{};
   HostClock::time_point noted_at_{};
   u64 requests_ = 0;  // of drives, when it was looked
+  u64 frames_ = 0;    // both ways, likewise
 };
 
 const SdlDisplay::Hotkey SdlDisplay::kHotkeys[] = {
@@ -462,15 +463,19 @@ void SdlDisplay::look_at_run() {
   const double seconds = std::chrono::duration<double>(now - looked_at_).count();
   const u64 instructions = status_.instructions;
   const u64 requests = requests_;
+  const u64 frames = frames_;
   const bool answered = machine_.host_calls().run([this] {
     status_.instructions = machine_.retired();
     status_.virtual_ns = machine_.virtual_ns();
     status_.paused = machine_.stopped();
     requests_ = machine_.disks().requests();
+    const machine::NetworkInfo network = machine_.network().info();
+    frames_ = network.frames_from_guest + network.frames_to_guest;
   });
   if (!answered) return;
   if (status_.known) status_.mips = static_cast<double>(status_.instructions - instructions) / seconds / 1e6;
   status_.disk = requests_ != requests;
+  status_.network = frames_ != frames;
   status_.known = true;
   looked_at_ = now;
 }

@@ -11,6 +11,7 @@ std::string window_title(const WindowStatus& status) {
                          static_cast<double>(status.virtual_ns) / 1e9,
                          static_cast<double>(status.instructions) / 1e9);
   if (status.disk) title += ", disk";
+  if (status.network) title += ", network";
   if (status.paused) title += ", paused (Ctrl+Alt+P goes on)";
   if (!status.note.empty()) title += ", " + status.note;
   if (status.asked_to_end)

@@ -74,12 +74,13 @@ TEST(WindowTitle, SaysWhatIsKnown) {
             "Reprise: 312 MIPS, 45.2 s, 12.34 G, disk - Ctrl+Alt+G releases keyboard and mouse");
   status.grabbed = false;
   status.needs_grab = false;
+  status.network = true;
   status.paused = true;
   status.asked_to_end = true;
-  EXPECT_EQ(
-      window_title(status),
-      "Reprise: 312 MIPS, 45.2 s, 12.34 G, disk, paused (Ctrl+Alt+P goes on) - asked to switch off; close "
-      "again to end the run");
+  EXPECT_EQ(window_title(status),
+            "Reprise: 312 MIPS, 45.2 s, 12.34 G, disk, network, paused (Ctrl+Alt+P goes on) - asked to "
+            "switch off; close "
+            "again to end the run");
 }
 
 }  // namespace
