@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -87,6 +88,8 @@ class SdlDisplay final : public Display {
   void take_picture();
   void open_view();
   void close_view();
+  /// To the picture's own size, where the desktop has room for it.
+  void fit_window();
   void make_texture();
   void upload(const devices::Rect& piece);
   void draw();
@@ -134,6 +137,7 @@ class SdlDisplay final : public Display {
   std::unique_ptr<machine::ScreenView> view_;
   std::unique_ptr<machine::InputSource> hands_;
   PictureShape shape_ = kFirstShape;
+  WindowSize our_size_;  // that of the window as long as nobody has changed it
   Scaling scaling_ = Scaling::Smooth;
   bool stale_ = true;   // the window does not show what it should
   bool begun_ = false;  // there was a picture, so the run has begun
@@ -181,9 +185,9 @@ Result<Done> SdlDisplay::make_window() {
   SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
   if (SDL_WasInit(SDL_INIT_VIDEO) != 0) return wrong_usage("--display sdl: there is one window already.");
   if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) return sdl_error("there is no desktop to open a window on");
-  const WindowSize size = natural_size(shape_);
-  window_.reset(SDL_CreateWindow("Reprise", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, size.width,
-                                 size.height, SDL_WINDOW_RESIZABLE));
+  our_size_ = natural_size(shape_);
+  window_.reset(SDL_CreateWindow("Reprise", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, our_size_.width,
+                                 our_size_.height, SDL_WINDOW_RESIZABLE));
   if (window_ == nullptr) return sdl_error("no window can be opened");
   renderer_.reset(SDL_CreateRenderer(window_.get(), -1, 0));
   if (renderer_ == nullptr) return sdl_error("the window cannot be drawn in");
@@ -264,17 +268,40 @@ void SdlDisplay::take_picture() {
   stale_ = true;
   const PictureShape shape = shape_of(view_->picture());
   if (shape != shape_ || texture_ == nullptr) {
-    // A window that somebody has drawn to a size of their own keeps it.
-    const WindowSize size = natural_size(shape);
-    WindowSize now;
-    SDL_GetWindowSize(window_.get(), &now.width, &now.height);
-    const bool by_us = now == natural_size(shape_);
     shape_ = shape;
-    if (by_us) SDL_SetWindowSize(window_.get(), size.width, size.height);
+    fit_window();
     make_texture();
     return;
   }
   for (const devices::Rect& piece : pieces) upload(piece);
+}
+
+void SdlDisplay::fit_window() {
+  WindowSize now;
+  SDL_GetWindowSize(window_.get(), &now.width, &now.height);
+  // One that somebody has drawn to a size of their own keeps it.
+  if (now != our_size_) return;
+  WindowSize size = natural_size(shape_);
+  SDL_Rect desk = {};
+  if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window_.get()), &desk) == 0) {
+    int top = 0, left = 0, bottom = 0, right = 0;
+    SDL_GetWindowBordersSize(window_.get(), &top, &left, &bottom, &right);
+    desk = {desk.x + left, desk.y + top, desk.w - left - right, desk.h - top - bottom};
+    if (desk.w > 0 && desk.h > 0) {
+      if (size.width > desk.w || size.height > desk.h) {
+        const PicturePlace most = place_picture(shape_, {desk.w, desk.h}, Scaling::Smooth);
+        size = {most.width, most.height};
+      }
+      // Its middle stays, as far as the desktop allows.
+      int x = 0, y = 0;
+      SDL_GetWindowPosition(window_.get(), &x, &y);
+      SDL_SetWindowPosition(
+          window_.get(), std::clamp(x + (now.width - size.width) / 2, desk.x, desk.x + desk.w - size.width),
+          std::clamp(y + (now.height - size.height) / 2, desk.y, desk.y + desk.h - size.height));
+    }
+  }
+  our_size_ = size;
+  SDL_SetWindowSize(window_.get(), size.width, size.height);
 }
 
 void SdlDisplay::make_texture() {
