@@ -29,8 +29,6 @@ class VgaCard final : public PciFunction {
 
   Vga& vga() { return vga_; }
   const Vga& vga() const { return vga_; }
-  /// Plugs in a video BIOS. Before the guest runs, once.
-  void set_bios(std::vector<u8> rom) { define_rom(std::move(rom)); }
 
   // Device
   std::string_view name() const override { return "vga"; }

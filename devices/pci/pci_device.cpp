@@ -75,7 +75,7 @@ void PciFunction::define_ram_bar(unsigned index, const VideoRam& ram) {
   writable_[pci::kCommand] |= pci::kCommandMemory | pci::kCommandBusMaster;
 }
 
-void PciFunction::define_rom(std::vector<u8> content) {
+void PciFunction::set_rom(std::vector<u8> content) {
   rom_ = std::move(content);
   rom_.resize(std::bit_ceil(std::max<u64>(rom_.size(), kPageBytes)));
   bars_[pci::kRomBar] = {.space = PciBar::Space::Rom32, .bytes = rom_.size(), .rom = rom_};

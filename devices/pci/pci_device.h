@@ -91,6 +91,8 @@ class PciFunction : public Device {
   std::optional<u64> bar_base(unsigned index) const;
   /// Could it send, by a message, what a processor takes even while it masks interrupts: SMI, NMI, INIT?
   virtual bool may_send_unmaskable() const { return false; }
+  /// Plugs in an expansion ROM, whose size becomes a power of two. Before the guest runs, once.
+  void set_rom(std::vector<u8> content);
   bool bus_master() const { return word(pci::kCommand) & pci::kCommandBusMaster; }
 
   /// Sets all registers to their reset values.
@@ -114,8 +116,6 @@ class PciFunction : public Device {
   void define_memory_bar(unsigned index, u64 bytes, MmioHandler& memory);
   /// The same for RAM, prefetchable.
   void define_ram_bar(unsigned index, const VideoRam& ram);
-  /// The expansion ROM; it is made a power of two in size. At any time before the guest runs.
-  void define_rom(std::vector<u8> content);
   /// Puts a capability of `id` with `body_bytes` bytes behind its two-byte header at the end of the list;
   /// returns the offset of the header. The caller defines the body.
   u8 add_capability(u8 id, unsigned body_bytes);

@@ -87,7 +87,7 @@ std::string value_case(const OptionText& option) {
 std::string key_function() {
   std::string text = "_reprise_key() {\n  case $1 in\n";
   for (const machine::PropertyValues& values : machine::property_values()) {
-    if (values.type == machine::PropertyType::File)
+    if (values.type == machine::PropertyType::File || values.type == machine::PropertyType::FileOrNone)
       text += fmt::format("    {}) _reprise_files ;;\n", values.name);
     else if (!values.words.empty())
       text += fmt::format("    {}) _reprise_offer '{}' ;;\n", values.name, values.words);

@@ -62,6 +62,8 @@ std::vector<Use> uses_of(const RunOptions& options) {
     add(uses, "an overlay", disk.overlay_path, true);
     add_backing_files(uses, disk);
   }
+  for (const machine::DeviceConfig& device : config.devices)
+    if (const std::string* rom = device.find("romfile")) add(uses, "an option ROM", *rom, false);
   add(uses, "the kernel", config.boot.kernel_path, false);
   add(uses, "the initrd", config.boot.initrd_path, false);
   add(uses, "the firmware", config.firmware.bios, false);

@@ -17,12 +17,14 @@ void set_boot_order(RunDraft& draft, const Given& given) {
     const std::string kind = word.substr(0, word.find_last_not_of("0123456789") + 1);
     if (word == "menu=on" || word == "menu=off")
       firmware.boot_menu = word == "menu=on";
-    else if (kind == "disk" || kind == "cdrom" || kind == "floppy")
+    else if (kind == "disk" || kind == "cdrom" || kind == "floppy" || kind == "network")
       firmware.boot_order.push_back(word);
+    else if (word == "n")  // as QEMU calls it
+      firmware.boot_order.emplace_back("network");
     else
-      throw BadValue{
-          fmt::format("{} '{}' is none of disk, cdrom, floppy, one of them with its number (disk1), menu=on",
-                      given.name, word)};
+      throw BadValue{fmt::format(
+          "{} '{}' is none of disk, cdrom, floppy, network, one of them with its number (disk1), menu=on",
+          given.name, word)};
   }
 }
 
@@ -85,8 +87,10 @@ constexpr RunOption kDiskRows[] = {
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "floppy"); }},
     {.name = "--boot",
      .value = "LIST",
-     .help = "what firmware tries first: disk, cdrom, floppy, disk1, ...; menu=on (default: as given here)",
-     .words = "disk cdrom floppy menu=on",
+     .help = "what firmware tries first: disk, cdrom, floppy, network, disk1, ...; menu=on",
+     .more =
+         "The others follow in the order in which they are given; the network only if there is nothing else.",
+     .words = "disk cdrom floppy network menu=on",
      .set = set_boot_order},
 };
 

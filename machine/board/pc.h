@@ -61,6 +61,7 @@
 #include "machine/boot/bios_area.h"
 #include "machine/boot/kernel_rom.h"
 #include "machine/clock/scheduler.h"
+#include "machine/firmware/boot_order.h"
 #include "machine/firmware/rom_shadow.h"
 #include "machine/layout/cmos_layout.h"
 #include "machine/layout/memory_map.h"
@@ -253,6 +254,13 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     Drive* drive;
     std::optional<unsigned> place() const { return drive != nullptr ? drive->disk.place : config->place; }
   };
+  /// A network card in its slot.
+  struct NetSlot {
+    devices::PciFunction* card;
+    unsigned slot;
+    std::string rom_file;  // empty: it has none
+    bool rom_was_given;    // by the user
+  };
   BoardServices board_services(const MachineConfig& config, const PcBackends& backends);
   std::vector<Arrival> arrivals(const std::vector<DeviceConfig>& devices);
   /// Slots that cards ask for are kept free for them.
@@ -286,8 +294,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void configure_chipset();
   void start_timer_interrupt();
   void enter_virtual_wire_mode();
-  /// The drives as firmware knows them, in the order in which it is to try them.
-  Result<std::vector<std::string>> firmware_order(const std::vector<std::string>& wanted) const;
+  /// Network cards get their option ROMs. Error: one that was asked for is none.
+  Result<Done> plug_in_option_roms(const std::vector<std::string>& boot_order);
+  /// What firmware can boot from.
+  std::vector<BootSource> boot_sources() const;
 
   MachineControl& control_;
   const Log& log_;
@@ -360,7 +370,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Placement placed_;
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
-  std::optional<u64> facs_phys_;  // of a kernel that was started directly: there is its waking vector
+  std::vector<NetSlot> net_slots_;  // in the order of the cards
+  std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;
   BoardServices services_;
   std::vector<u8> text_font_;  // of a kernel that was started directly

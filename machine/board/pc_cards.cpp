@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "machine/board/pc.h"
+#include "machine/plug/card_rows.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/drive_rows.h"
@@ -30,8 +31,7 @@ std::string line_of(const DeviceConfig& device) {
   // Where its files are is the host's affair.
   const DeviceRow* const row = find_device_row(device.driver);
   for (const DeviceProperty& property : device.properties)
-    if (row->find(property.name)->type != PropertyType::File)
-      line += fmt::format(" {}={}", property.name, property.value);
+    if (!names_file(*row->find(property.name))) line += fmt::format(" {}={}", property.name, property.value);
   return line;
 }
 
@@ -138,6 +138,9 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
     cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
     attach_pci(slot, 0, *cards_.back());
     if (arrival.drive != nullptr) arrival.drive->slot = slot;
+    if (is_net_card(arrival.row->driver))
+      net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
+                            arrival.config->find(kRomFileProperty) != nullptr});
     for (Drive& drive : drives_)
       if (arrival.row == &kAhciRow && is_on_ahci(drive)) drive.slot = slot;
   }

@@ -45,6 +45,9 @@ std::vector<std::string> Pc::shape() {
   lines.push_back(fmt::format("tlb sets {} and {} spaces {}", tlb.sets, tlb.large_sets, tlb.spaces));
   lines.push_back(fmt::format("firmware {:016x}", rom_shadow_ ? hash64(rom_shadow_->rom()) : 0));
   lines.push_back(fmt::format("fw_cfg {:016x}", fw_cfg_.content_digest()));
+  for (const NetSlot& net : net_slots_)
+    lines.push_back(fmt::format("option rom in slot {} {:016x}", net.slot,
+                                hash64(net.card->bar(devices::pci::kRomBar).rom)));
   for (const devices::Device* device : devices()) lines.push_back(fmt::format("device {}", device->name()));
   for (const std::string& name : scheduler_.timer_names()) lines.push_back(fmt::format("timer {}", name));
   lines.insert(lines.end(), plugged_.begin(), plugged_.end());

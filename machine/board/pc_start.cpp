@@ -11,7 +11,7 @@
 #include "machine/boot/linux.h"
 #include "machine/boot/pci_setup.h"
 #include "machine/boot/real_mode.h"
-#include "machine/firmware/boot_order.h"
+#include "machine/firmware/option_rom.h"
 
 namespace reprise::machine {
 namespace {
@@ -180,7 +180,8 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firm
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
   FirmwareImage image = TRY(load_firmware(config));
   files_read_.insert(files_read_.end(), image.files.begin(), image.files.end());
-  if (!image.uefi) vga_card_.set_bios(TRY(load_vga_bios(files_read_)));
+  if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(files_read_)));
+  TRY(plug_in_option_roms(config.boot_order));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
   if (!image.variables.empty()) {
@@ -190,7 +191,9 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
     CHECK(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));
   }
   memory_map_changed();
-  std::vector<std::string> order = TRY(firmware_order(config.boot_order));
+  const std::vector<BootSource> sources = boot_sources();
+  std::vector<std::string> order = TRY(boot_order(config.boot_order, sources));
+  if (!image.uefi && order.size() < sources.size()) order.emplace_back(kNothingBehindThis);
   if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
@@ -200,13 +203,34 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
   return Done{};
 }
 
-Result<std::vector<std::string>> Pc::firmware_order(const std::vector<std::string>& wanted) const {
-  std::vector<std::string> paths;
-  for (const std::size_t index : TRY(boot_order(wanted, drives_))) {
-    const Drive& drive = drives_[index];
-    paths.push_back(firmware_path(drive, drive.slot));
+Result<Done> Pc::plug_in_option_roms(const std::vector<std::string>& boot_order) {
+  const bool from_network =
+      std::ranges::any_of(boot_order, [](const std::string& word) { return word.starts_with(kNetworkKind); });
+  for (const NetSlot& net : net_slots_) {
+    if (net.rom_file.empty()) continue;
+    Result<std::vector<u8>> rom = load_option_rom(net.rom_file, files_read_);
+    if (rom) {
+      name_card(rom.value(), static_cast<u16>(net.card->config_peek(devices::pci::kVendorId, Width::Word)),
+                static_cast<u16>(net.card->config_peek(devices::pci::kDeviceId, Width::Word)));
+      net.card->set_rom(rom.take());
+    } else if (net.rom_was_given || from_network) {
+      return rom.error();
+    } else {
+      // As a PC whose card has an empty socket: all but booting from it works.
+      log_.write("guest", LogLevel::Info, "a network card has no option ROM: {}", rom.error().message);
+    }
   }
-  return paths;
+  return Done{};
+}
+
+std::vector<BootSource> Pc::boot_sources() const {
+  std::vector<BootSource> sources;
+  for (const Drive& drive : drives_)
+    sources.push_back({drive.disk.name, kind_name(drive.disk.media), firmware_path(drive, drive.slot)});
+  for (const NetSlot& net : net_slots_)
+    sources.push_back({fmt::format("{}{}", kNetworkKind, &net - net_slots_.data()), kNetworkKind,
+                       firmware_path_of_network(net.slot)});
+  return sources;
 }
 
 void Pc::reset_devices(std::initializer_list<const devices::Device*> kept) {

@@ -7,33 +7,46 @@
 
 namespace reprise::machine {
 
-Result<std::vector<std::size_t>> boot_order(const std::vector<std::string>& wanted,
-                                            const std::vector<Drive>& drives) {
-  std::vector<std::size_t> order;
-  const auto take = [&](std::size_t index) {
-    if (std::ranges::find(order, index) == order.end()) order.push_back(index);
+namespace {
+
+constexpr const char* kRoot = "/pci@i0cf8";
+
+Error no_such_source(const std::string& word, const std::vector<BootSource>& sources) {
+  if (word.starts_with(kNetworkKind) &&
+      std::ranges::find(sources, kNetworkKind, &BootSource::kind) == sources.end())
+    return wrong_usage(fmt::format("--boot {}: there is no network card: add --net user.", word));
+  std::vector<std::string> names;
+  for (const BootSource& source : sources) names.push_back(source.name);
+  return wrong_usage(fmt::format(
+      "--boot {}: there is no such drive or card; there {} {}.", word, names.size() == 1 ? "is" : "are",
+      names.empty() ? std::string("none") : fmt::format("{}", fmt::join(names, ", "))));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> boot_order(const std::vector<std::string>& wanted,
+                                            const std::vector<BootSource>& sources) {
+  std::vector<std::string> order;
+  const auto take = [&](const BootSource& source) {
+    if (std::ranges::find(order, source.path) == order.end()) order.push_back(source.path);
   };
   for (const std::string& word : wanted) {
     bool found = false;
-    for (std::size_t i = 0; i < drives.size(); ++i) {
-      const AttachedDisk& disk = drives[i].disk;
-      if (disk.name != word && kind_name(disk.media) != word) continue;
-      take(i);
+    for (const BootSource& source : sources) {
+      if (source.name != word && source.kind != word) continue;
+      take(source);
       found = true;
     }
-    if (found) continue;
-    std::vector<std::string> names;
-    for (const Drive& drive : drives) names.push_back(drive.disk.name);
-    return wrong_usage(
-        fmt::format("--boot {}: there is no such drive; there {} {}.", word, names.size() == 1 ? "is" : "are",
-                    names.empty() ? std::string("none") : fmt::format("{}", fmt::join(names, ", "))));
+    if (!found) return no_such_source(word, sources);
   }
-  for (std::size_t i = 0; i < drives.size(); ++i) take(i);
+  for (const BootSource& source : sources)
+    if (source.kind != kNetworkKind) take(source);
+  if (order.empty())
+    for (const BootSource& source : sources) take(source);
   return order;
 }
 
 std::string firmware_path(const Drive& drive, unsigned slot) {
-  constexpr const char* kRoot = "/pci@i0cf8";
   switch (drive.disk.bus) {
     case DiskBus::Auto: break;
     case DiskBus::Ide:
@@ -44,6 +57,10 @@ std::string firmware_path(const Drive& drive, unsigned slot) {
     case DiskBus::Floppy: return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
   }
   return {};
+}
+
+std::string firmware_path_of_network(unsigned slot) {
+  return fmt::format("{}/ethernet@{:x}/ethernet-phy@0", kRoot, slot);
 }
 
 }  // namespace reprise::machine

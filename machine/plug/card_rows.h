@@ -8,6 +8,8 @@ namespace reprise::machine {
 extern const DeviceRow kVgaRow;  // display_row.cpp
 extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
+/// Of network cards: the name of their option ROM.
+inline constexpr std::string_view kRomFileProperty = "romfile";
 extern const DeviceRow kVirtioNetRow;  // net_rows.cpp
 extern const DeviceRow kE1000Row;
 extern const DeviceRow kVirtioKeyboardRow;  // input_rows.cpp

@@ -7,12 +7,23 @@
 namespace reprise::machine {
 namespace {
 
-constexpr PropertySpec kNetCard[] = {{.name = "mac",
-                                      .type = PropertyType::Mac,
-                                      .values = "six bytes",
-                                      .by_default = {},
-                                      .help = "its address",
-                                      .otherwise = "52:54:00:12:34:56, the next card's one more"}};
+constexpr PropertySpec kMac = {.name = "mac",
+                               .type = PropertyType::Mac,
+                               .values = "six bytes",
+                               .by_default = {},
+                               .help = "its address",
+                               .otherwise = "52:54:00:12:34:56, the next card's one more"};
+
+constexpr PropertySpec rom_file(std::string_view by_default) {
+  return {.name = kRomFileProperty,
+          .type = PropertyType::FileOrNone,
+          .values = "a file's name, or nothing",
+          .by_default = by_default,
+          .help = "option ROM, by which firmware boots from the network"};
+}
+
+constexpr PropertySpec kVirtioNet[] = {kMac, rom_file("efi-virtio.rom")};
+constexpr PropertySpec kE1000[] = {kMac, rom_file("efi-e1000.rom")};
 
 devices::MacAddress mac_of(const DeviceSite& site) {
   if (const auto given = parse_mac(site.text("mac"))) return *given;
@@ -40,7 +51,7 @@ std::unique_ptr<devices::PciFunction> make_e1000(const DeviceSite& site, IrqLine
 constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
                                            .qemu_name = "virtio-net-pci",
                                            .help = "network card",
-                                           .properties = kNetCard,
+                                           .properties = kVirtioNet,
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
                                            .card = make_virtio_net};
@@ -48,7 +59,7 @@ constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
 constinit const DeviceRow kE1000Row = {.driver = "e1000",
                                        .qemu_name = "e1000",
                                        .help = "network card, Intel's 82540EM",
-                                       .properties = kNetCard,
+                                       .properties = kE1000,
                                        .place = kPciSlot,
                                        .most = kAnyNumber,
                                        .card = make_e1000};

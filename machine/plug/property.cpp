@@ -48,6 +48,7 @@ std::optional<std::array<u8, 6>> parse_mac(std::string_view text) {
 bool is_value_of(const PropertySpec& property, std::string_view value) {
   switch (property.type) {
     case PropertyType::File: return !value.empty();
+    case PropertyType::FileOrNone: return true;
     case PropertyType::Serial: return value.size() <= property.max && is_plain_name(value);
     case PropertyType::Choice: return is_among(value, property.values);
     case PropertyType::Switch: return is_among(value, "yes, no, on, off");
@@ -77,6 +78,7 @@ std::string why_not(const PropertySpec& property, std::string_view value) {
       return fmt::format("{} is no address of a station, such as 52:54:00:12:34:56", given);
     case PropertyType::Choice:
     case PropertyType::Switch:
+    case PropertyType::FileOrNone:
     case PropertyType::Target: break;
   }
   return fmt::format("{} is none of {}", given, property.values);

@@ -11,7 +11,8 @@
 namespace reprise::machine {
 
 enum class PropertyType : u8 {
-  File,    // a name
+  File,        // a name
+  FileOrNone,  // a name; empty: there is none
   Serial,  // up to `max` letters, digits, '-', '.' and '_': names of /dev/disk/by-id are then as they are here
   Choice,  // one of `values`
   Switch,  // yes or no; on and off are the same
@@ -29,6 +30,11 @@ struct PropertySpec {
   u64 max = 0;
   std::string_view otherwise = {};  // for a person: what happens without a value and a default
 };
+
+/// Its values are names of files.
+constexpr bool names_file(const PropertySpec& property) {
+  return property.type == PropertyType::File || property.type == PropertyType::FileOrNone;
+}
 
 bool is_value_of(const PropertySpec& property, std::string_view value);
 /// Why it is not: a sentence without a full stop.

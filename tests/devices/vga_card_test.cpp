@@ -34,7 +34,7 @@ TEST_F(VgaCardTest, IsQemusStandardVga) {
 TEST_F(VgaCardTest, RomAnswersWhileItIsEnabled) {
   card.config_write(pci::kRomAddress, Width::Dword, ~u32{0});
   EXPECT_EQ(card.config_read(pci::kRomAddress, Width::Dword), 0u) << "there is none";
-  card.set_bios(std::vector<u8>(39936, 0x55));
+  card.set_rom(std::vector<u8>(39936, 0x55));
   card.config_write(pci::kRomAddress, Width::Dword, ~u32{0});
   EXPECT_EQ(card.config_read(pci::kRomAddress, Width::Dword), 0xffff'0001u);
   card.config_write(pci::kRomAddress, Width::Dword, 0xfe00'0000);

@@ -5,7 +5,8 @@ Packages come from the machine's own apt sources through `apt-get download` and 
 folder, never installed. Outputs, under build/media:
 
     memtest86+.iso  grub-rescue.iso  grub-rescue-floppy.img  ipxe.iso    for a PC's BIOS
-    installer/linux  installer/initrd.gz                                 Debian's installer for the network
+    installer/linux  installer/initrd.gz                                 Debian's installer for the network, with what it
+    installer/pxelinux.0  installer/ldlinux.c32  installer/grubx64.efi   is started by there
     pae/vmlinuz  pae/initramfs.img                                       Debian's 32-bit PAE kernel with a busybox
     syslinux-floppy.img                                                  a FAT floppy with SYSLINUX, its prompt on COM1
     packages.txt                                                         what was fetched: package, version
@@ -29,7 +30,10 @@ FILES = {
                        "grub-rescue-floppy.img": "usr/lib/grub-rescue/grub-rescue-floppy.img"},
     "ipxe": {"ipxe.iso": "usr/lib/ipxe/ipxe.iso"},
     "debian-installer-12-netboot-amd64": {"installer/linux": f"{INSTALLER}/linux",
-                                          "installer/initrd.gz": f"{INSTALLER}/initrd.gz"},
+                                          "installer/initrd.gz": f"{INSTALLER}/initrd.gz",
+                                          "installer/pxelinux.0": f"{INSTALLER}/pxelinux.0",
+                                          "installer/ldlinux.c32": f"{INSTALLER}/boot-screens/ldlinux.c32",
+                                          "installer/grubx64.efi": f"{INSTALLER}/grubx64.efi"},
     "syslinux": {},
     "syslinux-common": {},
 }
@@ -121,7 +125,8 @@ def main():
     out = pathlib.Path(options.out).resolve()
     stamp = out / "packages.txt"
     made = stamp.read_text().split() if stamp.exists() else []
-    if set(FILES) <= set(made) and not options.refresh:
+    outputs = [out / name for files in FILES.values() for name in files]
+    if set(FILES) <= set(made) and all(output.exists() for output in outputs) and not options.refresh:
         return
     out.mkdir(parents=True, exist_ok=True)
     versions = {}

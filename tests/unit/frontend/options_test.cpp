@@ -585,12 +585,16 @@ TEST(Options, BootOrder) {
   EXPECT_EQ(firmware.boot_order, (std::vector<std::string>{"cdrom", "disk1"}));
   EXPECT_TRUE(firmware.boot_menu);
   EXPECT_NE(refused({"--boot", "cdrom"}).find("--boot is for firmware"), std::string::npos);
-  for (const char* bad : {"d", "menu=yes", "1", "network"}) {
+  for (const char* bad : {"d", "menu=yes", "1", "net", "order=n"}) {
     const auto wrong = parse_options({"run", "debian.img", "--boot", bad});
     ASSERT_TRUE(std::holds_alternative<EarlyExit>(wrong)) << bad;
     EXPECT_NE(std::get<EarlyExit>(wrong).text.find("is none of disk, cdrom, floppy"), std::string::npos)
         << bad;
   }
+  const auto network = parse_options({"run", "--net", "user", "--boot", "network1,n"});
+  ASSERT_TRUE(std::holds_alternative<RunOptions>(network));
+  EXPECT_EQ(std::get<RunOptions>(network).config.firmware.boot_order,
+            (std::vector<std::string>{"network1", "network"}));
   const auto empty = parse_options({"run", "debian.img", "--boot", "cdrom,,disk"});
   ASSERT_TRUE(std::holds_alternative<EarlyExit>(empty));
   EXPECT_NE(std::get<EarlyExit>(empty).text.find("--boot 'cdrom,,disk' has a comma too many"),

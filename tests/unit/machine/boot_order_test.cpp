@@ -1,4 +1,4 @@
-// In which order firmware tries the drives.
+// In which order firmware tries drives and network cards.
 #include "machine/firmware/boot_order.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace reprise::machine {
 namespace {
 
-using Order = std::vector<std::size_t>;
+using Order = std::vector<std::string>;
 
 Drive drive(DiskBus bus, DiskMedia media, unsigned place, std::string name) {
   return {.disk = {.medium = nullptr, .bus = bus, .media = media, .serial = "", .name = std::move(name)},
@@ -24,19 +24,50 @@ const std::vector<Drive>& drives() {
   return kDrives;
 }
 
-TEST(BootOrder, IsThatOfTheDrivesUnlessAskedFor) {
-  EXPECT_EQ(boot_order({}, drives()).value(), (Order{0, 1, 2, 3, 4}));
-  EXPECT_EQ(boot_order({"cdrom"}, drives()).value(), (Order{1, 4, 0, 2, 3}));
-  EXPECT_EQ(boot_order({"disk1", "floppy", "disk"}, drives()).value(), (Order{2, 3, 0, 1, 4}));
-  EXPECT_EQ(boot_order({"cdrom1", "cdrom1"}, drives()).value(), (Order{4, 0, 1, 2, 3}));
+/// Their paths are their names.
+std::vector<BootSource> sources(unsigned network_cards) {
+  std::vector<BootSource> all;
+  for (const Drive& one : drives()) all.push_back({one.disk.name, kind_name(one.disk.media), one.disk.name});
+  for (unsigned i = 0; i < network_cards; ++i) {
+    const std::string name = "network" + std::to_string(i);
+    all.push_back({name, kNetworkKind, name});
+  }
+  return all;
 }
 
-TEST(BootOrder, NamesOnlyDrivesThatAreThere) {
-  const auto missing = boot_order({"disk2"}, drives());
+TEST(BootOrder, IsThatOfTheDrivesUnlessAskedFor) {
+  for (const unsigned cards : {0u, 2u}) {
+    EXPECT_EQ(boot_order({}, sources(cards)).value(),
+              (Order{"disk0", "cdrom0", "disk1", "floppy0", "cdrom1"}));
+    EXPECT_EQ(boot_order({"cdrom"}, sources(cards)).value(),
+              (Order{"cdrom0", "cdrom1", "disk0", "disk1", "floppy0"}));
+    EXPECT_EQ(boot_order({"disk1", "floppy", "disk"}, sources(cards)).value(),
+              (Order{"disk1", "floppy0", "disk0", "cdrom0", "cdrom1"}));
+    EXPECT_EQ(boot_order({"cdrom1", "cdrom1"}, sources(cards)).value(),
+              (Order{"cdrom1", "disk0", "cdrom0", "disk1", "floppy0"}));
+  }
+}
+
+TEST(BootOrder, HasTheNetworkWhenAskedForAndWhenThereIsNothingElse) {
+  EXPECT_EQ(boot_order({"network"}, sources(2)).value(),
+            (Order{"network0", "network1", "disk0", "cdrom0", "disk1", "floppy0", "cdrom1"}));
+  EXPECT_EQ(boot_order({"disk1", "network1"}, sources(2)).value(),
+            (Order{"disk1", "network1", "disk0", "cdrom0", "floppy0", "cdrom1"}));
+  const std::vector<BootSource> only = {{"network0", kNetworkKind, "network0"}};
+  EXPECT_EQ(boot_order({}, only).value(), (Order{"network0"}));
+  EXPECT_EQ(boot_order({"network"}, sources(0)).error().message,
+            "--boot network: there is no network card: add --net user.");
+}
+
+TEST(BootOrder, NamesOnlyWhatIsThere) {
+  const auto missing = boot_order({"disk2"}, sources(0));
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.error().message,
-            "--boot disk2: there is no such drive; there are disk0, cdrom0, disk1, floppy0, cdrom1.");
-  EXPECT_EQ(boot_order({"disk"}, {}).error().message, "--boot disk: there is no such drive; there are none.");
+            "--boot disk2: there is no such drive or card; there are disk0, cdrom0, disk1, floppy0, cdrom1.");
+  EXPECT_EQ(boot_order({"network1"}, {{"network0", kNetworkKind, ""}}).error().message,
+            "--boot network1: there is no such drive or card; there is network0.");
+  EXPECT_EQ(boot_order({"disk"}, {}).error().message,
+            "--boot disk: there is no such drive or card; there are none.");
 }
 
 TEST(BootOrder, PathsAreThoseOfFirmware) {
@@ -47,6 +78,7 @@ TEST(BootOrder, PathsAreThoseOfFirmware) {
   EXPECT_EQ(firmware_path(drives()[2], 12), "/pci@i0cf8/scsi@c/disk@0,0");
   EXPECT_EQ(firmware_path(drives()[3], 0), "/pci@i0cf8/isa@1/fdc@03f0/floppy@1");
   EXPECT_EQ(firmware_path(drives()[4], 3), "/pci@i0cf8/pci8086,2922@3/drive@5/disk@0");
+  EXPECT_EQ(firmware_path_of_network(26), "/pci@i0cf8/ethernet@1a/ethernet-phy@0");
 }
 
 class NoMemory final : public DmaPort {

@@ -45,6 +45,8 @@ TEST(DeviceRegistry, ValuesByType) {
   const PropertySpec serial = {"s", PropertyType::Serial, "", "", "", 3};
   EXPECT_TRUE(is_value_of(serial, "a-1"));
   for (const char* bad : {"", "abcd", "a\n", "a b", "a,b"}) EXPECT_FALSE(is_value_of(serial, bad)) << bad;
+  const PropertySpec rom = {"r", PropertyType::FileOrNone, "", "", ""};
+  EXPECT_TRUE(is_value_of(rom, "efi-e1000.rom") && is_value_of(rom, ""));
   const PropertySpec target = {"t", PropertyType::Target, "", "", ""};
   EXPECT_TRUE(is_value_of(target, "stdio") && is_value_of(target, "file:x"));
   for (const char* bad : {"", "file:", "tcp:1"}) EXPECT_FALSE(is_value_of(target, bad)) << bad;

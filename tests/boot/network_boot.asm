@@ -1,0 +1,31 @@
+; What the network boot test gets by TFTP: prints its first line and what stands at its end, switches the machine off.
+bits 16
+org 0x7c00
+  xor ax, ax
+  mov ds, ax
+  mov si, hello
+  call print
+  mov si, last
+  call print
+  mov dx, 0x604                               ; PM1a control: soft off
+  mov ax, 0x2000
+  out dx, ax
+halt:
+  hlt
+  jmp halt
+
+print:                                        ; the text at SI up to its zero
+  lodsb
+  test al, al
+  jz .end
+  mov ah, 0x0e
+  mov bx, 7
+  int 0x10
+  jmp print
+.end:
+  ret
+
+hello db 'hello from the network', 13, 10, 0
+  times 30000 - ($ - $$) db 0xcc              ; some packets
+; SeaBIOS sends characters to the serial port when the next ones come.
+last db 'to its end', 13, 10, 13, 10, '                ', 0
