@@ -7,7 +7,9 @@ boot.img and core.img (BIOS) into the gap before the first partition, or GRUB's 
 
     build/disks/debian-bios.img      MBR, GRUB for BIOS, ext4 root, swap
     build/disks/debian-efi.img       GPT, EFI system partition, ext4 root, swap
-    build/disks/packages.txt         what is inside: package, version
+    build/disks/debian-packages.txt  what is inside: package, version
+
+With --desktop it is a graphical system (desktop.py).
 
 Log in on ttyS0 as root, password `reprise`. Nobody is logged in automatically. The same packages give the same bytes,
 but for what their installation scripts make at random.
@@ -21,10 +23,13 @@ import shutil
 import subprocess
 import sys
 
+import desktop
+
 KERNELS = {"generic": "linux-image-amd64", "cloud": "linux-image-cloud-amd64"}
 # On top of Debian's priorities "required" and "important".
 PACKAGES = ["systemd-sysv", "libpam-systemd", "dbus", "initramfs-tools", "zstd", "e2fsprogs", "fdisk", "procps", "iproute2",
-            "user-mode-linux", "grub-pc-bin", "grub-efi-amd64-bin", "grub-common"]
+            "grub-pc-bin", "grub-efi-amd64-bin", "grub-common"]
+WITHOUT_DESKTOP = ["user-mode-linux"]
 COMPILER = ["gcc", "libc6-dev", "make"]
 # The initramfs of `--initramfs list`: what the emulated disks need.
 MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "ext4"]
@@ -105,7 +110,8 @@ menuentry 'Debian GNU/Linux (recovery mode)' {{
 
 
 def bootstrap(tree, options):
-    packages = [KERNELS[options.kernel], *PACKAGES, *(COMPILER if options.compiler else [])]
+    packages = [KERNELS[options.kernel], *PACKAGES, *(desktop.PACKAGES if options.desktop else WITHOUT_DESKTOP),
+                *(COMPILER if options.compiler else [])]
     say(f"installing Debian with {', '.join(packages)} (some minutes)")
     # Before any package is unpacked: what the initramfs is to hold.
     config = tree.parent / "initramfs-driver-policy"
@@ -138,7 +144,14 @@ def configure(tree, options):
     grub = tree / "boot/grub"
     for platform in ("i386-pc", "x86_64-efi"):
         shutil.copytree(tree / "usr/lib/grub" / platform, grub / platform, ignore=shutil.ignore_patterns("monolithic", "*.img"))
-    (grub / "grub.cfg").write_text(grub_cfg(version, options.append))
+    if options.desktop:
+        desktop.configure(tree)
+        (grub / "fonts").mkdir(exist_ok=True)
+        shutil.copy(tree / "usr/share/grub/unicode.pf2", grub / "fonts/unicode.pf2")
+        fonts = sorted(font.name for font in (tree / desktop.THEME[1:]).glob("*.pf2"))
+        (grub / "grub.cfg").write_text(desktop.grub_cfg(version, ROOT_UUID, options.append, fonts))
+    else:
+        (grub / "grub.cfg").write_text(grub_cfg(version, options.append))
     run("chroot", tree, "grub-mkimage", "-O", "i386-pc", "-o", "/boot/grub/i386-pc/core.img", "-p", "(,msdos1)/boot/grub",
         "biosdisk", "part_msdos", "ext2")
     shutil.copy(tree / "usr/lib/grub/i386-pc/boot.img", grub / "i386-pc/boot.img")
@@ -243,8 +256,10 @@ ASSEMBLE = {"bios": assemble_bios, "efi": assemble_efi}
 
 
 def stamp_of(options):
-    choice = [options.kernel, options.initramfs, options.compiler, options.suite, options.append, options.root_mib, options.swap_mib]
-    return hashlib.sha256(repr(choice).encode() + pathlib.Path(__file__).read_bytes()).hexdigest()
+    choice = [options.kernel, options.initramfs, options.compiler, options.suite, options.append, options.root_mib, options.swap_mib,
+              options.desktop]
+    sources = [__file__, desktop.__file__] if options.desktop else [__file__]
+    return hashlib.sha256(repr(choice).encode() + b"".join(pathlib.Path(file).read_bytes() for file in sources)).hexdigest()
 
 
 def main():
@@ -257,6 +272,7 @@ def main():
     parser.add_argument("--initramfs", choices=["most", "list"], default="most",
                         help="most: as Debian installs it (default); list: only what the emulated disks need")
     parser.add_argument("--compiler", action="store_true", help="with gcc and make")
+    parser.add_argument("--desktop", action="store_true", help="with X, a window manager and GRUB's graphical menu")
     parser.add_argument("--suite", default="bookworm")
     parser.add_argument("--append", default="console=tty0 console=ttyS0,115200", help="the kernel's arguments")
     parser.add_argument("--root-mib", type=int, default=2048)
