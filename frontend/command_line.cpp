@@ -8,11 +8,13 @@
 #include "common/words.h"
 #include "frontend/manual/formats.h"
 #include "frontend/options/manual_rows.h"
+#include "frontend/options/origin.h"
 #include "frontend/options/qemu_words.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/take_words.h"
 #include "frontend/version.h"
 #include "machine/board/engine_factory.h"
+#include "machine/snapshot/state_file.h"
 
 namespace reprise::frontend {
 namespace {
@@ -33,9 +35,19 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
   RunDraft draft;
   draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
   try {
-    draft.given = apply_words(run_option_groups(), words, draft, instead_of_qemu_word);
+    if (const std::string path = state_to_load(words); !path.empty()) {
+      const auto state = machine::StateFileReader::open(path);
+      if (!state) return EarlyExit{2, fmt::format("reprise: {}\n", in_one_line(state.error().message))};
+      machine::RunOrigin origin = machine::load_origin(state.value()->stream());
+      if (const auto read = state.value()->stream().result(); !read)
+        return EarlyExit{2, fmt::format("reprise: saved state '{}': {}\n", in_one_line(path),
+                                        in_one_line(read.error().message))};
+      take_origin(std::move(origin), draft);
+    }
+    draft.given.merge(apply_words(run_option_groups(), words, draft, instead_of_qemu_word));
     if (!draft.answer.empty()) return EarlyExit{0, draft.answer};
     check_together(draft);
+    draft.options.config.origin = origin_of(draft, words);
   } catch (const BadValue& bad) {
     return usage_error(bad.message, "run");
   }

@@ -145,6 +145,16 @@ class PatienceAfterRun {
   const std::shared_ptr<Patience> patience_;
 };
 
+/// Puts the machine into the state of a file, which is one of a machine like it.
+Result<Done> load_state(machine::Machine& machine, const std::string& path) {
+  const auto file = TRY(machine::StateFileReader::open(path));
+  machine::load_origin(file->stream());
+  const Result<Done> loaded = machine.load(file->stream(), file->ram());
+  if (loaded) return Done{};
+  return Error{fmt::format("saved state '{}' cannot be loaded: {}", path, loaded.error().message),
+               ErrorKind::Usage};
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience) {
@@ -190,6 +200,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file})
     if (output != nullptr) output->give_up_when(hurried);
+  if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path));
   tell_of_network(options, machine->network().info(), outputs);
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() && !machine->pc().can_start_again())
     outputs.say(

@@ -20,7 +20,7 @@
 #include "machine/screen/screen_feed.h"
 #include "machine/share/share_log.h"
 #include "machine/share/share_set.h"
-#include "machine/snapshot/state_stream.h"
+#include "machine/snapshot/state_file.h"
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
@@ -77,10 +77,15 @@ class Machine final : private MachineControl {
   // --- machine_state.cpp. Machine thread, between turns or outside of run() ---
   /// Writes everything that the guest can see, now or later: a machine of the same configuration that loads it, with
   /// any engine, goes on as this one does. Error: the sink failed, or a disk's content is not ours to keep.
-  Result<Done> save(StateWriter& writer);
+  Result<Done> save(StateWriter& writer, RamStore& ram);
   /// Takes over a saved state. The content may be anybody's: what cannot be is refused. After an error that came early
   /// (another machine's state, not a state) nothing has changed; after a later one this machine refuses to run.
+  Result<Done> load(StateReader& reader, RamStore& ram);
+  /// The same, with RAM in the stream.
+  Result<Done> save(StateWriter& writer);
   Result<Done> load(StateReader& reader);
+  /// As a file, which `reprise run --load` takes. Error: a sentence that names the file.
+  Result<Done> save_file(const std::string& path, StateForm form);
   const MachineConfig& config() const { return config_; }
   const DiskSet& disks() const { return disks_; }
   /// Machine thread, or outside of run().
@@ -177,6 +182,7 @@ class Machine final : private MachineControl {
   void add_sinks();
 
   // --- machine_state.cpp ---
+  Result<Done> check_can_be_saved() const;
   /// What a machine must have in common with this one to load its state, line by line.
   std::vector<std::string> shape();
   Result<Done> check_shape(std::string_view manifest);

@@ -12,7 +12,7 @@
 #include "common/archive.h"
 #include "machine/machine.h"
 #include "machine/snapshot/disk_state.h"
-#include "machine/snapshot/ram_state.h"
+#include "machine/snapshot/run_origin.h"
 
 namespace reprise::machine {
 namespace {
@@ -66,6 +66,24 @@ std::vector<std::string> Machine::shape() {
 }
 
 Result<Done> Machine::save(StateWriter& writer) {
+  RamInStream ram;
+  return save(writer, ram);
+}
+
+Result<Done> Machine::load(StateReader& reader) {
+  RamInStream ram;
+  return load(reader, ram);
+}
+
+Result<Done> Machine::save_file(const std::string& path, StateForm form) {
+  TRY(check_can_be_saved());
+  const auto file = TRY(StateFileWriter::create(path, form, ram_->bytes()));
+  save_origin(file->stream(), config_.origin);
+  [[maybe_unused]] const auto saved = save(file->stream(), file->ram());
+  return file->commit();
+}
+
+Result<Done> Machine::check_can_be_saved() const {
   if (!unusable_.empty()) return Error{unusable_};
   for (const AttachedDisk& disk : disks_.attached()) {
     if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
@@ -75,6 +93,11 @@ Result<Done> Machine::save(StateWriter& writer) {
                     "without write=yes and overlay=.",
                     disk.name)};
   }
+  return Done{};
+}
+
+Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
+  TRY(check_can_be_saved());
   std::string manifest = fmt::format("# instructions {}\n# virtual_ns {}\n", retired(), virtual_ns());
   for (const DiskInfo& disk : disks_.info())
     manifest += fmt::format("# {} holds {}\n", disk.name, shown(disk.file));
@@ -90,7 +113,7 @@ Result<Done> Machine::save(StateWriter& writer) {
   writer.bytes(archive.bytes());
   writer.end();
 
-  save_ram(writer, *ram_);
+  ram.save(writer, *ram_);
 
   writer.begin("disks");
   for (const AttachedDisk& disk : disks_.attached())
@@ -101,7 +124,7 @@ Result<Done> Machine::save(StateWriter& writer) {
   return Done{};
 }
 
-Result<Done> Machine::load(StateReader& reader) {
+Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   if (!unusable_.empty()) return Error{unusable_};
   reader.begin("manifest");
   const std::vector<u8> manifest = reader.rest(kMaxManifestBytes);
@@ -112,7 +135,7 @@ Result<Done> Machine::load(StateReader& reader) {
 
   // From here on the machine is neither the one nor the other until all has been read.
   unusable_ = "A state was loaded that is damaged, so this machine cannot run: start a new one.";
-  load_ram(reader, *ram_);
+  ram.load(reader, *ram_);
   reader.begin("disks");
   for (const AttachedDisk& disk : disks_.attached())
     if (devices::BlockGenerations* const overlay = disk.medium->generations(); overlay != nullptr)

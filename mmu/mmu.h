@@ -284,7 +284,8 @@ class Mmu final : public WriteTagHolder {
   void restore_paging(const PagingContext& context, bool a20_enabled);
   bool a20_enabled() const { return a20_enabled_; }
 
-  /// Paging registers, PDPTEs and the second-level TLB. First-level tags are no state.
+  /// PDPTEs and the second-level TLB. Before it loads, set_paging() and set_cr3() have told it of the registers. First-level
+  /// tags are no state.
   void serialize(Archive& archive);
 
  private:

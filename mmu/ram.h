@@ -31,6 +31,13 @@ class Ram {
   const u8* host() const { return host_; }
   u64 bytes() const { return bytes_; }
 
+  /// All of it is zero again; what was ever written counts as written now. Error: the host refuses.
+  Result<Done> clear();
+  /// `bytes` from `offset` on are those of a file from `file_offset` on, all multiples of 4 KiB: read when they are needed,
+  /// while what is written goes to copies. The file must not change or shrink as long as this lives. The pages count as
+  /// written now.
+  Result<Done> map_file(u64 offset, u64 bytes, int fd, u64 file_offset);
+
   /// The page at `offset` may be written from now on until the epoch ends. Touches no vector registers.
   void mark_written(u64 offset) {
     const u64 page = offset >> kPageShift;
@@ -74,6 +81,8 @@ class Ram {
 
  private:
   static constexpr u64 kGroupPages = 64;
+
+  static void advise_huge_pages(u8* host, u64 bytes);
 
   Ram(u8* mapping, u64 mapping_bytes, u8* host, u64 bytes);
   u8* mapping_;  // what the host gave; host_ is its first 2 MiB boundary

@@ -308,10 +308,6 @@ void Mmu::invpcid(InvpcidType type, u16 pcid_operand, u64 linear) {
 
 void Mmu::serialize(Archive& archive) {
   archive.tag("mmu");
-  archive.value(context_.cr0);
-  archive.value(context_.cr3);
-  archive.value(context_.cr4);
-  archive.value(context_.efer);
   archive.value(context_.pdptes);
   archive.value(a20_enabled_);
   second_level_->serialize(archive);

@@ -11,15 +11,18 @@ constexpr RunOption kBootRows[] = {
      .more = "It is started without firmware, but for kernels of Linux boot protocols before 2.10, and with "
              "--bios "
              "seabios.",
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.kernel_path = given.value; }},
     {.name = "--initrd",
      .value = "FILE",
      .help = "initial RAM disk; for Multiboot the modules: \"FILE ARGS,FILE ARGS\"",
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.boot.initrd_path = given.value; }},
     {.name = "--append",
      .value = "TEXT",
      .help = "kernel command line",
      .empty = Empty::Taken,
+     .of_machine = true,
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.config.boot.command_line = given.value; }},
     {.name = "--bios",
@@ -27,12 +30,20 @@ constexpr RunOption kBootRows[] = {
      .help = "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI, disks only) or a file",
      .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf.",
      .words = "seabios ovmf",
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.firmware.bios = given.value; }},
     {.name = "--bios-vars",
      .value = "FILE",
      .help = "keeps the variables of ovmf; made when missing (default: fresh ones each run)",
+     .of_machine = true,
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.config.firmware.variables_path = given.value; }},
+    {.name = "--load",
+     .value = "FILE",
+     .help = "goes on from a state that the monitor's save wrote, with its options",
+     .more = "Options that say what the machine is come from the state; others are given as ever. "
+             "docs/saved-states.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.load_path = given.value; }},
 };
 
 }  // namespace

@@ -57,6 +57,7 @@ constexpr RunOption kDiskRows[] = {
      .help = "a disk image; as --disk, but commas are part of its name",
      .counts = Counts::Each,
      .empty = Empty::Taken,
+     .of_machine = true,
      .set = add_image},
     {.name = "--disk",
      .value = "FILE[,write=yes][,overlay=FILE][,bus=ide|ahci|virtio][,format=raw|qcow2][,media=cdrom][,"
@@ -67,6 +68,7 @@ constexpr RunOption kDiskRows[] = {
              "made when missing; media=cdrom makes it a CD-ROM. A comma in a name is doubled.",
      .behind = [] { return words_behind_file("disk"); },
      .counts = Counts::Each,
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "disk"); }},
     {.name = "--cdrom",
      .value = "FILE",
@@ -76,6 +78,7 @@ constexpr RunOption kDiskRows[] = {
      .behind = [] { return words_behind_file("ide-cd"); },
      .counts = Counts::Each,
      .empty = Empty::Taken,
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "ide-cd"); }},
     {.name = "--floppy",
      .value = "FILE[,write=yes]",
@@ -84,6 +87,7 @@ constexpr RunOption kDiskRows[] = {
      .behind = [] { return words_behind_file("floppy"); },
      .counts = Counts::Each,
      .empty = Empty::Taken,
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { add_drive(draft, given, "floppy"); }},
     {.name = "--boot",
      .value = "LIST",
@@ -91,6 +95,7 @@ constexpr RunOption kDiskRows[] = {
      .more =
          "The others follow in the order in which they are given; the network only if there is nothing else.",
      .words = "disk cdrom floppy network menu=on",
+     .of_machine = true,
      .set = set_boot_order},
 };
 

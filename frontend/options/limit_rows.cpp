@@ -79,6 +79,7 @@ constexpr RunOption kLimitRows[] = {
     {.name = "--no-reboot",
      .shown = Shown::SameLine,
      .help = "stop when the guest resets the machine",
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given&) { draft.options.config.reboot = false; }},
     {.name = "--timeout",
      .value = "SECONDS",

@@ -110,6 +110,7 @@ constexpr RunOption kMachineRows[] = {
      .value = "SIZE",
      .help = "RAM, for example 512M or 1.5G (default 512M)",
      .more = "A number alone counts MiB.",
+     .of_machine = true,
      .set = set_memory},
     {.name = "--serial",
      .value = "TARGET",
@@ -121,6 +122,7 @@ constexpr RunOption kMachineRows[] = {
      .value = "TARGET",
      .help = "adds a virtio console (hvc0); with stdio, the first serial port is null unless it is given",
      .words = kTargets,
+     .of_machine = true,
      .set = add_console},
     {.name = "--device",
      .value = "DRIVER[,PROPERTY=VALUE...]",
@@ -131,6 +133,7 @@ constexpr RunOption kMachineRows[] = {
               "virtio-keyboard virtio-mouse virtio-tablet virtio-9p",
      .behind = words_behind_device,
      .counts = Counts::Each,
+     .of_machine = true,
      .set = add_device},
     {.name = "--watchdog-action",
      .value = "ACTION",
@@ -139,6 +142,7 @@ constexpr RunOption kMachineRows[] = {
      .more = "reset (default), shutdown (the power button), poweroff, "
              "inject-nmi, debug (only says so, with --log watchdog), none.",
      .words = "reset shutdown poweroff inject-nmi debug none",
+     .of_machine = true,
      .set = set_watchdog_action},
     {.name = "--share",
      .value = "FOLDER,tag=NAME[,readonly][,times=fixed][,owner=mapped|real]",
@@ -154,6 +158,7 @@ constexpr RunOption kMachineRows[] = {
                {"*", machine::property_words(*machine::find_device_row("virtio-9p")) + " readonly"}};
          },
      .counts = Counts::Each,
+     .of_machine = true,
      .set =
          [](RunDraft& draft, const Given& given) {
            draft.options.config.devices.push_back(want(machine::parse_share(given.name, given.value)));
@@ -172,6 +177,7 @@ constexpr RunOption kMachineRows[] = {
      .help = "pixels that the guest's monitor asks for (default 1280x800)",
      .more = "What it says of itself (EDID), which systems with a driver for the card follow; firmware, too.",
      .words = "1024x768 1280x800 1920x1080",
+     .of_machine = true,
      .set = set_display_size},
     {.name = "--engine",
      .value = "NAME",
@@ -181,6 +187,7 @@ constexpr RunOption kMachineRows[] = {
     {.name = "--seed",
      .value = "N",
      .help = "of the guest's random numbers (default 1)",
+     .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.seed = want_number(given); }},
     {.name = "--rtc",
      .value = "TIME",
@@ -190,6 +197,7 @@ constexpr RunOption kMachineRows[] = {
              "in the "
              "report of --json is what repeats it.",
      .words = "now",
+     .of_machine = true,
      .set =
          [](RunDraft& draft, const Given& given) {
            draft.options.config.rtc_unix_s =
@@ -200,11 +208,13 @@ constexpr RunOption kMachineRows[] = {
      .value = "PORT",
      .help = "writing V to this I/O port ends the run with exit code (V << 1) | 1",
      .more = "As QEMU's isa-debug-exit.",
+     .of_machine = true,
      .set = add_debug_exit},
     {.name = "--debug-testdev",
      .shown = Shown::Name,
      .help = "QEMU's pc-testdev",
      .more = "See \"The test device\" in docs/command.md.",
+     .of_machine = true,
      .set = [](RunDraft& draft,
                const Given&) { draft.options.config.devices.push_back({.driver = "pc-testdev"}); }},
 };

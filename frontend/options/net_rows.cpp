@@ -38,6 +38,7 @@ constexpr RunOption kNetRows[] = {
          "docs/network.md.",
      .words = "none user hub:",
      .behind = words_behind_net,
+     .of_machine = true,
      .set = set_net},
     {.name = "--net-dump",
      .value = "FILE",

@@ -73,6 +73,7 @@ struct Option {
   Counts counts = Counts::Last;
   bool required = false;
   Empty empty = Empty::Refused;
+  bool of_machine = false;  // it says what the machine is, so it belongs to a saved state of it
   void (*set)(Target& target, const Given& given);
 
   OptionText text() const { return {name, value, shown, help, more, words, behind, counts, required}; }

@@ -36,6 +36,7 @@ struct RunOptions {
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
   std::vector<DisplayChoice> displays;
   std::vector<std::string> displays_opened;  // their names, once they are
+  std::string load_path;                     // of the saved state to begin with; empty: none
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::string json_path;                     // empty: none
   std::string sound_path;                    // of --sound wav:PATH; empty: nobody listens

@@ -20,7 +20,8 @@ struct RunDraft {
   std::string watchdog_action;       // of the i6300esb; empty: as it says itself
   u32 display_width = 0;             // of --display-size; 0: as the VGA says itself
   u32 display_height = 0;
-  std::string answer;  // not empty: the command asks for this text and nothing else
+  machine::RunOrigin loaded;  // of the saved state that --load names
+  std::string answer;         // not empty: the command asks for this text and nothing else
 
   bool has(std::string_view name) const { return given.contains(name); }
 };

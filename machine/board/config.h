@@ -14,6 +14,7 @@
 #include "machine/net/net_config.h"
 #include "machine/plug/device_config.h"
 #include "machine/plug/display_row.h"
+#include "machine/snapshot/run_origin.h"
 
 namespace reprise::machine {
 
@@ -35,6 +36,7 @@ struct MachineConfig {
   u64 seed = 1;                    // of RDRAND and RDSEED
   Schedule schedule;               // of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
+  RunOrigin origin;                // for saved states; no part of what the guest sees
   bool reboot = true;              // RESET starts firmware again; else it ends the run
 };
 

@@ -61,6 +61,9 @@ constexpr Parameter kPrint[] = {
     {"expression", Kind::Word, true, "numbers and registers with + - * / % & | ^ ~ and parentheses"},
     {"format", Kind::Word, false, "x (default), d, u, o or c"},
     kCpu};
+constexpr Parameter kSave[] = {
+    {"file", Kind::Word, true,
+     "its name; with ,compress=zstd behind it the file is small, and slower to load"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -86,6 +89,7 @@ constexpr Command kCommands[] = {
     {"screen", {}, "the text on the screen", screen},
     {"screenshot", kScreenshot, "writes the screen to a file: a picture, or text", screenshot},
     {"screendump", kScreenshot, "the same, as QEMU calls it", screenshot},
+    {"save", kSave, "writes the whole state to a file, from which reprise run --load goes on", save},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},

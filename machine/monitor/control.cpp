@@ -158,6 +158,26 @@ Outcome screenshot(Machine& machine, const Arguments& arguments) {
   return answer;
 }
 
+Outcome save(Machine& machine, const Arguments& arguments) {
+  std::string_view file = arguments.word("file");
+  StateForm form = StateForm::Pages;
+  constexpr std::string_view kCompress = ",compress=";
+  if (const std::size_t at = file.rfind(kCompress); at != file.npos) {
+    const std::string_view how = file.substr(at + kCompress.size());
+    if (how != "zstd" && how != "none")
+      return CommandError{CommandError::Kind::BadArgument,
+                          fmt::format("compress={} is neither zstd nor none.", how.substr(0, 60))};
+    if (how == "zstd") form = StateForm::Zstd;
+    file = file.substr(0, at);
+  }
+  const Result<Done> saved = machine.save_file(std::string(file), form);
+  if (!saved) return CommandError{CommandError::Kind::Failed, saved.error().message};
+  Answer answer;
+  answer.json["instructions"] = machine.retired();
+  answer.text = fmt::format("saved at instruction {}\n", machine.retired());
+  return answer;
+}
+
 Outcome print(Machine& machine, const Arguments& arguments) {
   const std::string_view text = arguments.word("expression");
   const std::string_view format = arguments.has("format") ? arguments.word("format") : "x";

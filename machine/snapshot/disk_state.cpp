@@ -6,6 +6,7 @@
 
 #include "common/bits.h"
 #include "common/hash.h"
+#include "common/zeros.h"
 
 namespace reprise::machine {
 namespace {
@@ -46,7 +47,7 @@ void save_overlay(StateWriter& writer, devices::BlockGenerations& overlay,
       piece.resize(std::min(kPieceBytes, range->bytes - done));
       // What the host cannot read the guest could not either.
       (void)overlay.read_as_of(generation, offset, piece);
-      const bool zeros = std::ranges::all_of(piece, [](u8 byte) { return byte == 0; });
+      const bool zeros = all_zero(piece);
       writer.number(offset);
       writer.number(piece.size());
       writer.number(zeros ? kZeros : kData);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "common/zeros.h"
+
 namespace reprise::machine {
 namespace {
 
@@ -25,7 +27,7 @@ void save_ram(StateWriter& writer, const mmu::Ram& ram) {
   // What was never written is zero.
   ram.for_each_written_since(0, [&](u64 page) {
     const std::span<const u8> content(ram.host() + page * kPageBytes, kPageBytes);
-    if (std::ranges::all_of(content, [](u8 byte) { return byte == 0; })) return;
+    if (all_zero(content)) return;
     writer.number(page);
     writer.bytes(content);
   });

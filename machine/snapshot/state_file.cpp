@@ -1,17 +1,93 @@
 #include "machine/snapshot/state_file.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "common/bits.h"
+#include "common/hash.h"
+#include "machine/snapshot/zstd_stream.h"
 
 namespace reprise::machine {
+namespace {
+
+/// So that large pages of a file system that has them and of the processor fall together.
+constexpr u64 kRamOffset = u64{2} << 20;
+
+constexpr std::string_view kHead = "reprise pages\n";
+constexpr std::size_t kFormatAt = 14, kRamBytesAt = 24, kDigestAt = 32, kHeadBytes = 40;
+using Head = std::array<u8, kHeadBytes>;
+constexpr std::array<u8, 4> kZstdHead = {0x28, 0xb5, 0x2f, 0xfd};
+
+Head make_head(u64 ram_bytes) {
+  Head head{};
+  std::ranges::copy(kHead, head.begin());
+  write_unaligned<u32>(&head[kFormatAt], kStateFormat);
+  write_unaligned<u64>(&head[kRamBytesAt], ram_bytes);
+  write_unaligned<u64>(&head[kDigestAt], hash64(std::span(head).first(kDigestAt)));
+  return head;
+}
+
+template <class Bytes>
+bool begins_with(std::span<const u8> begin, const Bytes& bytes) {
+  return begin.size() >= bytes.size() && std::ranges::equal(begin.first(bytes.size()), bytes);
+}
+
+bool is_state(std::span<const u8> begin) {
+  return begins_with(begin, kHead) || begins_with(begin, kStateHead) || begins_with(begin, kZstdHead);
+}
+
+/// Where the stream begins in a file of `bytes` bytes that begins with `begin`.
+Result<u64> stream_behind_pages(const std::string& path, std::span<const u8> begin, u64 bytes) {
+  if (begin.size() < kHeadBytes) return Error{fmt::format("saved state '{}' ends too early.", path)};
+  if (const u32 format = read_unaligned<u32>(&begin[kFormatAt]); format != kStateFormat)
+    return Error{
+        fmt::format("saved state '{}' is of format {}, and this program reads format {}: use the program "
+                    "that saved it.",
+                    path, format, kStateFormat)};
+  const u64 ram_bytes = read_unaligned<u64>(&begin[kRamBytesAt]);
+  if (!std::ranges::equal(begin, make_head(ram_bytes)))
+    return Error{fmt::format("saved state '{}' is damaged: its head is.", path)};
+  if (bytes < kRamOffset || bytes - kRamOffset <= ram_bytes)
+    return Error{fmt::format("saved state '{}' ends too early.", path)};
+  return kRamOffset + ram_bytes;
+}
+
+/// What a file begins with.
+std::vector<u8> beginning_of(int fd) {
+  std::vector<u8> bytes(kHeadBytes);
+  bytes.resize(host_read(fd, 0, bytes).bytes);
+  return bytes;
+}
+
+/// Nobody means to replace an image or a program by a state.
+Result<Done> check_replaced(const std::string& path) {
+  const HostFd old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status = {};
+  if (!old || fstat(old.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0)
+    return Done{};
+  if (is_state(beginning_of(old.get()))) return Done{};
+  return Error{
+      fmt::format("'{}' is a file that holds something other than a saved state: give another name, or "
+                  "remove it.",
+                  path)};
+}
+
+}  // namespace
 
 bool StateFileSink::write(std::span<const u8> bytes) {
-  if (host_write(fd_.get(), offset_, bytes) != devices::BlockStatus::Ok) return false;
+  if (host_write(fd_, offset_, bytes) != devices::BlockStatus::Ok) return false;
   offset_ += bytes.size();
   return true;
 }
 
 bool StateFileSource::read(std::span<u8> into) {
-  if (host_read(fd_.get(), offset_, into).bytes != into.size()) return false;
+  if (host_read(fd_, offset_, into).bytes != into.size()) return false;
   offset_ += into.size();
   return true;
 }
@@ -21,6 +97,70 @@ bool StateMemorySource::read(std::span<u8> into) {
   std::copy_n(left_.begin(), into.size(), into.begin());
   left_ = left_.subspan(into.size());
   return true;
+}
+
+// --- Writing ---
+
+Result<std::unique_ptr<StateFileWriter>> StateFileWriter::create(const std::string& path, StateForm form,
+                                                                 u64 ram_bytes) {
+  if (form == StateForm::Zstd && !zstd_is_offered())
+    return Error{
+        "This reprise was built without libzstd (Debian: libzstd-dev), so it cannot compress a state."};
+  TRY(check_replaced(path));
+  std::unique_ptr<StateFileWriter> state(new StateFileWriter(TRY(NewFile::create("saved state", path))));
+  const int fd = state->file_.fd();
+  if (form == StateForm::Zstd) {
+    state->file_sink_ = std::make_unique<StateFileSink>(fd);
+    state->packer_ = zstd_packer(*state->file_sink_);
+    state->ram_ = std::make_unique<RamInStream>();
+  } else {
+    state->file_sink_ = std::make_unique<StateFileSink>(fd, kRamOffset + ram_bytes);
+    state->ram_ = std::make_unique<RamInFile>(fd, kRamOffset);
+  }
+  state->writer_ = std::make_unique<StateWriter>(state->packer_ ? *state->packer_ : *state->file_sink_);
+  if (form == StateForm::Pages && host_write(fd, 0, make_head(ram_bytes)) != devices::BlockStatus::Ok)
+    state->writer_->fail();
+  return state;
+}
+
+Result<Done> StateFileWriter::commit() {
+  if (packer_ && writer_->ok() && !packer_->end()) writer_->fail();
+  if (!writer_->ok())
+    return Error{fmt::format("saved state '{}' cannot be written to its end: {}.", file_.path(),
+                             why_not_written(errno))};
+  return file_.commit();
+}
+
+// --- Reading ---
+
+Result<std::unique_ptr<StateFileReader>> StateFileReader::open(const std::string& path) {
+  HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status = {};
+  if (!fd || fstat(fd.get(), &status) != 0)
+    return Error{fmt::format("saved state '{}' cannot be read: {}.", path, std::strerror(errno))};
+  if (!S_ISREG(status.st_mode)) return Error{fmt::format("saved state '{}' is no file.", path)};
+  std::unique_ptr<StateFileReader> state(new StateFileReader(path, std::move(fd)));
+  const int file = state->fd_.get();
+  const std::vector<u8> begin = beginning_of(file);
+  if (!is_state(begin)) return Error{fmt::format("'{}' is not a state that Reprise saved.", path)};
+  u64 stream_at = 0;
+  if (begins_with(begin, kHead)) {
+    stream_at = TRY(stream_behind_pages(path, begin, static_cast<u64>(status.st_size)));
+    state->ram_ = std::make_unique<RamInFile>(file, kRamOffset);
+  } else {
+    state->ram_ = std::make_unique<RamInStream>();
+  }
+  if (begins_with(begin, kZstdHead)) {
+    if (!zstd_is_offered())
+      return Error{
+          fmt::format("'{}' is compressed, and this reprise was built without libzstd (Debian: "
+                      "libzstd-dev): unpack it with zstd -d.",
+                      path)};
+    state->unpacker_ = zstd_unpacker(file);
+  }
+  state->file_source_ = std::make_unique<StateFileSource>(file, stream_at);
+  state->reader_ = std::make_unique<StateReader>(state->unpacker_ ? *state->unpacker_ : *state->file_source_);
+  return state;
 }
 
 }  // namespace reprise::machine

@@ -1,32 +1,44 @@
 // Saved states in files and in memory.
+//
+// A file is laid out so that RAM can be mapped from it:
+//
+//     "reprise pages\n"  format: u32  RAM's bytes: u64  digest of this head: u64
+//     at kRamOffset: RAM, with holes for pages that are zero (machine/snapshot/ram_store.h)
+//     behind it: the stream (machine/snapshot/state_stream.h)
+//
+// or, compressed, it is the stream alone, with RAM in it, as one frame of zstd; what `zstd -d` makes of it is a state, too.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "machine/snapshot/ram_store.h"
 #include "machine/snapshot/state_stream.h"
 #include "machine/storage/host_fd.h"
+#include "machine/storage/new_file.h"
 
 namespace reprise::machine {
 
-/// At the end of an open file.
+/// Writes an open file from `offset` on.
 class StateFileSink final : public StateSink {
  public:
-  explicit StateFileSink(HostFd fd) : fd_(std::move(fd)) {}
+  explicit StateFileSink(int fd, u64 offset = 0) : fd_(fd), offset_(offset) {}
   bool write(std::span<const u8> bytes) override;
 
  private:
-  HostFd fd_;
-  u64 offset_ = 0;
+  int fd_;
+  u64 offset_;
 };
 
 class StateFileSource final : public StateSource {
  public:
-  explicit StateFileSource(HostFd fd) : fd_(std::move(fd)) {}
+  explicit StateFileSource(int fd, u64 offset = 0) : fd_(fd), offset_(offset) {}
   bool read(std::span<u8> into) override;
 
  private:
-  HostFd fd_;
-  u64 offset_ = 0;
+  int fd_;
+  u64 offset_;
 };
 
 class StateMemorySink final : public StateSink {
@@ -46,6 +58,51 @@ class StateMemorySource final : public StateSource {
 
  private:
   std::span<const u8> left_;
+};
+
+enum class StateForm : u8 {
+  Pages,  // RAM can be mapped
+  Zstd,   // small, for moving it
+};
+
+/// A state that is being written. Its file gets its name in commit().
+class StateFileWriter {
+ public:
+  /// Of a machine with `ram_bytes`. Error: there can be no such file, or one that is no state has the name.
+  static Result<std::unique_ptr<StateFileWriter>> create(const std::string& path, StateForm form,
+                                                         u64 ram_bytes);
+  StateWriter& stream() { return *writer_; }
+  RamStore& ram() { return *ram_; }
+  Result<Done> commit();
+
+ private:
+  explicit StateFileWriter(NewFile file) : file_(std::move(file)) {}
+
+  NewFile file_;
+  std::unique_ptr<StateSink> file_sink_;
+  std::unique_ptr<StateSink> packer_;
+  std::unique_ptr<RamStore> ram_;
+  std::unique_ptr<StateWriter> writer_;
+};
+
+/// A state that is being read. It lives as long as the RAM that was loaded from it needs no more than the file itself.
+class StateFileReader {
+ public:
+  /// Error: it cannot be read, or is no state.
+  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path);
+  const std::string& path() const { return path_; }
+  StateReader& stream() { return *reader_; }
+  RamStore& ram() { return *ram_; }
+
+ private:
+  StateFileReader(std::string path, HostFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  std::string path_;
+  HostFd fd_;
+  std::unique_ptr<StateSource> file_source_;
+  std::unique_ptr<StateSource> unpacker_;
+  std::unique_ptr<RamStore> ram_;
+  std::unique_ptr<StateReader> reader_;
 };
 
 }  // namespace reprise::machine

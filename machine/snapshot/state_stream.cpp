@@ -13,7 +13,6 @@
 namespace reprise::machine {
 namespace {
 
-constexpr std::string_view kHead = "reprise state\n";
 constexpr std::size_t kNameBytes = 8;
 constexpr std::size_t kChunkBytes = 64 * 1024;
 constexpr std::size_t kMaxChunkBytes = 1 << 20;
@@ -44,7 +43,7 @@ T from_little_endian(const std::array<u8, sizeof(T)>& bytes) {
 // --- Writing ---
 
 StateWriter::StateWriter(StateSink& sink) : sink_(sink) {
-  put({reinterpret_cast<const u8*>(kHead.data()), kHead.size()});
+  put({reinterpret_cast<const u8*>(kStateHead.data()), kStateHead.size()});
   put(little_endian(kStateFormat));
 }
 
@@ -83,8 +82,8 @@ void StateWriter::end() {
 // --- Reading ---
 
 StateReader::StateReader(StateSource& source) : source_(source) {
-  std::array<u8, kHead.size()> head{};
-  if (!source_.read(head) || !std::ranges::equal(head, kHead)) {
+  std::array<u8, kStateHead.size()> head{};
+  if (!source_.read(head) || !std::ranges::equal(head, kStateHead)) {
     fail("It is not a state that Reprise saved.");
     return;
   }

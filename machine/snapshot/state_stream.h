@@ -23,6 +23,8 @@ class StateSink {
   virtual ~StateSink() = default;
   /// All of them, or false.
   virtual bool write(std::span<const u8> bytes) = 0;
+  /// Nothing more comes.
+  virtual bool end() { return true; }
 };
 
 /// Where they come from.
@@ -33,8 +35,10 @@ class StateSource {
   virtual bool read(std::span<u8> into) = 0;
 };
 
+/// What a stream begins with.
+inline constexpr std::string_view kStateHead = "reprise state\n";
 /// The format this program writes, and the only one that it reads.
-inline constexpr u32 kStateFormat = 2;
+inline constexpr u32 kStateFormat = 3;
 
 class StateWriter {
  public:
@@ -47,8 +51,9 @@ class StateWriter {
   void number(u64 value);
   void end();
 
-  /// False once the sink has refused; everything later is dropped.
+  /// False once the sink has refused, or somebody else who writes a part; everything later is dropped.
   bool ok() const { return ok_; }
+  void fail() { ok_ = false; }
 
  private:
   void put(std::span<const u8> bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/zeros.h"
 #include "machine/storage/raw_image.h"
 
 namespace reprise::machine {
@@ -145,7 +146,7 @@ BlockStatus OverlayImage::copy(const Layer& from, Layer& to, const SectorMap* ne
       BlockStatus status = prepare_write(to);
       if (status == BlockStatus::Ok) status = read_layer(from, at * kSectorBytes, buffer);
       if (status == BlockStatus::Ok) {
-        const bool zero = std::ranges::all_of(buffer, [](u8 byte) { return byte == 0; });
+        const bool zero = all_zero(buffer);
         status = zero ? host_zero(to.fd.get(), at * kSectorBytes, buffer.size())
                       : host_write(to.fd.get(), at * kSectorBytes, buffer);
       }

@@ -5,7 +5,6 @@
 //
 // Prints a line per hash that --hash-every asks for, "N HASH", and at the end "end REASON N HASH". Output of the guest
 // is dropped.
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +15,7 @@
 
 #include "frontend/command_line.h"
 #include "machine/machine.h"
-#include "machine/snapshot/state_file.h"
+#include "machine/snapshot/run_origin.h"
 
 namespace reprise {
 namespace {
@@ -42,20 +41,10 @@ std::vector<u64> numbers(std::string_view text) {
   return list;
 }
 
-Result<Done> save(machine::Machine& machine, const std::string& path) {
-  machine::HostFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!fd) return Error{fmt::format("'{}' cannot be written.", path)};
-  machine::StateFileSink sink(std::move(fd));
-  machine::StateWriter writer(sink);
-  return machine.save(writer);
-}
-
 Result<Done> load(machine::Machine& machine, const std::string& path) {
-  machine::HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return Error{fmt::format("'{}' cannot be read.", path)};
-  machine::StateFileSource source(std::move(fd));
-  machine::StateReader reader(source);
-  return machine.load(reader);
+  const auto file = TRY(machine::StateFileReader::open(path));
+  machine::load_origin(file->stream());
+  return machine.load(file->stream(), file->ram());
 }
 
 int run(machine::Machine& machine, machine::RunLimits limits, const std::string& folder,
@@ -68,7 +57,8 @@ int run(machine::Machine& machine, machine::RunLimits limits, const std::string&
     const machine::RunResult result = machine.run(limits);
     if (result.reason != machine::ExitReason::StopAt)
       return complain(fmt::format("the run ended before {}: {}", point, result.message));
-    const Result<Done> saved = save(machine, fmt::format("{}/{}.state", folder, point));
+    const Result<Done> saved =
+        machine.save_file(fmt::format("{}/{}.state", folder, point), machine::StateForm::Pages);
     if (!saved) return complain(saved.error().message);
   }
   limits.stop_at_retired = end;

@@ -38,6 +38,7 @@ ONE_INCLUDER = {
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
     "png.h": ("machine/screen/png.cpp",),
     "slirp/": ("machine/net/slirp_link.cpp",),
+    "zstd.h": ("machine/snapshot/zstd_stream.cpp",),
     "rfb/": ("frontend/display/vnc_display.cpp",),
     "SDL2/": ("frontend/display/sdl_display.cpp",),
     "jit/x64/": ("jit/x64/",),

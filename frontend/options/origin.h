@@ -1,0 +1,22 @@
+// From options to what a saved state keeps of them, and back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "frontend/options/run_rows.h"
+#include "machine/snapshot/run_origin.h"
+
+namespace reprise::frontend {
+
+/// The command that makes the machine of `draft` again, whoever gives it: `words` of `reprise run`, and what was chosen for
+/// lack of some.
+machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::string>& words);
+
+/// Takes the options of an origin for those of `draft`, with names of files as they are from here. Throws BadValue.
+void take_origin(machine::RunOrigin origin, RunDraft& draft);
+
+/// The file that --load names among `words`; empty: none.
+std::string state_to_load(const std::vector<std::string>& words);
+
+}  // namespace reprise::frontend
