@@ -229,6 +229,11 @@ bool Ps2Mouse::buttons_changed() const {
   return ((buttons_ ^ reported_buttons_) & shown) != 0;
 }
 
+bool Ps2Mouse::fits_one_report() const {
+  const Movement movement = of_one_report();
+  return movement.x == x_ && movement.y == y_ && movement.wheel == wheel_;
+}
+
 bool Ps2Mouse::changed() const {
   return reports() && (x_ != 0 || y_ != 0 || wheel_ != 0 || buttons_changed());
 }
@@ -245,15 +250,20 @@ void Ps2Mouse::sample() {
   output_ready_();
 }
 
-void Ps2Mouse::send_report() {
-  constexpr i32 kLeast = -256, kMost = 255;
+Ps2Mouse::Movement Ps2Mouse::of_one_report() const {
+  // Not -256: its byte is 0, which Linux's psmouse takes for no movement whatever the sign says.
+  constexpr i32 kLeast = -255, kMost = 255;
   constexpr i32 kWheelLeast = -8, kWheelMost = 7;
-  const bool doubled = scale_2_to_1_ && !remote_;
   // Half of it where it will be doubled, so that it fits.
-  const i32 reach = doubled ? 2 : 1;
-  const i32 x = std::clamp(x_, kLeast / reach, kMost / reach);
-  const i32 y = std::clamp(y_, kLeast / reach, kMost / reach);
-  const i32 wheel = std::clamp(wheel_, kWheelLeast, kWheelMost);
+  const i32 reach = doubles() ? 2 : 1;
+  return {.x = std::clamp(x_, kLeast / reach, kMost / reach),
+          .y = std::clamp(y_, kLeast / reach, kMost / reach),
+          .wheel = std::clamp(wheel_, kWheelLeast, kWheelMost)};
+}
+
+void Ps2Mouse::send_report() {
+  const bool doubled = doubles();
+  const auto [x, y, wheel] = of_one_report();
   x_ -= x;
   y_ -= y;
   wheel_ -= wheel;

@@ -33,8 +33,9 @@ class Ps2Mouse {
 
   /// Relative, or buttons alone. Lost while the host wants no reports.
   void change(const PointerChange& change);
-  /// Another change of buttons would not hide one that the host has not been told of.
-  bool shows_buttons() const { return !reports() || !buttons_changed(); }
+  /// Another change would neither hide one of buttons that the host has not been told of, nor be told before movement that
+  /// came before it: what waits fits into one report.
+  bool has_room() const { return !reports() || (!buttons_changed() && fits_one_report()); }
 
   void reset();
   void serialize(Archive& archive);
@@ -52,7 +53,14 @@ class Ps2Mouse {
   /// Reports go out by themselves.
   bool reports() const { return enabled_ && !remote_ && !wrap_; }
   bool buttons_changed() const;
+  struct Movement {
+    i32 x, y, wheel;
+  };
+  /// How much of what waits.
+  Movement of_one_report() const;
+  bool fits_one_report() const;
   bool changed() const;
+  bool doubles() const { return scale_2_to_1_ && !remote_; }
   u64 sample_ns() const { return 1'000'000'000 / sample_rate_; }
   void want_report();
   void sample();

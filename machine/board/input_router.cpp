@@ -72,8 +72,8 @@ bool InputRouter::waits_for_keys() const {
   return active(keyboard_) ? keyboard_->idle() : i8042_.waits_for_keys();
 }
 
-bool InputRouter::shows_buttons() const {
-  return active(tablet_) || active(mouse_) || i8042_.mouse().shows_buttons();
+bool InputRouter::has_room_for_pointer() const {
+  return active(tablet_) || active(mouse_) || i8042_.mouse().has_room();
 }
 
 void InputRouter::publish(InputStatus& status) const {

@@ -30,8 +30,8 @@ class InputRouter {
 
   /// The guest wants keys, and has taken all there were.
   bool waits_for_keys() const;
-  /// The guest can be told of another change of buttons without missing the one before.
-  bool shows_buttons() const;
+  /// The guest can be told of another change: it misses no buttons of before, and the pointer is nearly where it was sent.
+  bool has_room_for_pointer() const;
 
   void publish(InputStatus& status) const;
   void serialize(Archive& archive);

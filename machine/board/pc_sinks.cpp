@@ -39,11 +39,12 @@ void Pc::add_sinks(Outside& outside) {
                     .type = EventType::Key,
                     .room = [this] { return typist_.room(); },
                     .take = [this](const Event& event) { typist_.take(std::get<KeyEvent>(event)); }});
-  // A click whose release came before the mouse has told of it would be none.
+  // A click whose release came before the mouse has told of it would be none, and one that comes before the way to it is
+  // elsewhere.
   outside.add_sink(
       {.name = std::string(kPointerSink),
        .type = EventType::Pointer,
-       .room = [this] { return std::size_t{input_router_.shows_buttons()}; },
+       .room = [this] { return std::size_t{input_router_.has_room_for_pointer()}; },
        .take = [this](const Event& event) { input_router_.pointer(std::get<PointerEvent>(event).change); }});
   outside.add_sink({.name = std::string(kPowerButtonSink),
                     .type = EventType::Button,

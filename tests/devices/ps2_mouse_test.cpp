@@ -72,6 +72,8 @@ TEST_F(Ps2MouseTest, ReportsOfThreeBytes) {
   EXPECT_TRUE(reports().empty()) << "nothing has changed";
   move(600, 0);
   EXPECT_EQ(reports(), (std::vector<Bytes>{{0x08, 0xff, 0x00}, {0x08, 0xff, 0x00}, {0x08, 0x5a, 0x00}}));
+  move(-256, 256);
+  EXPECT_EQ(reports(), (std::vector<Bytes>{{0x38, 0x01, 0x01}, {0x38, 0xff, 0xff}})) << "no byte is 0";
   say({0xf5});
   move(1, 1);
   say({0xf4});
@@ -104,7 +106,7 @@ TEST_F(Ps2MouseTest, WheelAndFiveButtons) {
   move(1, 0, 1);
   move(1, 0, 1, pointer_buttons::kSide);
   EXPECT_EQ(reports(), (std::vector<Bytes>{{0x08, 0x02, 0x00, 0xfe}})) << "up is negative";
-  EXPECT_TRUE(mouse.shows_buttons());
+  EXPECT_TRUE(mouse.has_room());
   move(0, 0, -20);
   EXPECT_EQ(reports(), (std::vector<Bytes>{{0x08, 0, 0, 7}, {0x08, 0, 0, 7}, {0x08, 0, 0, 6}}));
   EXPECT_EQ(say({0xf5, 0xf3, 200, 0xf3, 200, 0xf3, 80, 0xf2}),
@@ -120,11 +122,29 @@ TEST_F(Ps2MouseTest, WheelAndFiveButtons) {
 TEST_F(Ps2MouseTest, AClickIsSeenAsOne) {
   say({0xf4});
   move(0, 0, 0, pointer_buttons::kLeft);
-  EXPECT_FALSE(mouse.shows_buttons());
+  EXPECT_FALSE(mouse.has_room());
   clock.step(10 * kMs);
-  EXPECT_TRUE(mouse.shows_buttons());
+  EXPECT_TRUE(mouse.has_room());
   move(0, 0, 0, 0);
   EXPECT_EQ(reports(), (std::vector<Bytes>{{0x09, 0, 0}, {0x08, 0, 0}}));
+}
+
+TEST_F(Ps2MouseTest, AButtonIsNotToldBeforeTheWayToWhereItIsPressed) {
+  say({0xf4});
+  move(600, 0);
+  EXPECT_FALSE(mouse.has_room());
+  clock.step(10 * kMs);
+  sent();
+  EXPECT_FALSE(mouse.has_room());
+  clock.step(10 * kMs);
+  sent();
+  EXPECT_TRUE(mouse.has_room()) << "what is left comes with the button";
+  move(0, 0, 0, pointer_buttons::kLeft);
+  EXPECT_EQ(reports(), (std::vector<Bytes>{{0x09, 0x5a, 0x00}}));
+  move(0, -300, 0, pointer_buttons::kLeft);
+  EXPECT_FALSE(mouse.has_room());
+  say({0xf5});
+  EXPECT_TRUE(mouse.has_room()) << "nobody wants to know";
 }
 
 TEST_F(Ps2MouseTest, RemoteMode) {
