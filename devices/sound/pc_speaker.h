@@ -21,6 +21,8 @@ class PcSpeaker final : public Pit8254::SpeakerListener {
 
   /// Hands over all that was heard up to now.
   void play();
+  /// The sink will get nothing ahead of this frame any more.
+  u64 heard_until() const { return static_cast<u64>(frame_); }
 
   // SpeakerListener
   void speaker_changed(const PitChannel& channel, bool enabled) override;

@@ -69,8 +69,9 @@ constexpr RunOption kReportRows[] = {
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
     {.name = "--sound",
      .value = "TARGET",
-     .help = "none (default) or wav:FILE: what the guest's speaker plays",
-     .more = "48 kHz stereo, the same in every run; silence longer than a second is a second long there.",
+     .help = "none (default) or wav:FILE: what the guest's speaker and sound card play",
+     .more = "48 kHz stereo, the same in every run; silence longer than a second is a second long there. "
+             "The card is --device AC97 (docs/sound.md).",
      .words = "none wav:",
      .set =
          [](RunDraft& draft, const Given& given) {

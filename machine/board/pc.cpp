@@ -41,6 +41,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       // Braces, which give sources their order: that of arguments in parentheses depends on the compiler.
       hpet_{scheduler_, ioapic_, irq_router_.isa_source(kIrqPit), irq_router_.isa_source(kIrqRtc)},
       pit_(scheduler_, IrqLine(hpet_, 0)),
+      mixer_(backends.sound != nullptr ? std::optional<SoundMixer>(*backends.sound) : std::nullopt),
       rtc_({.base_unix_seconds = config.rtc_unix_s}, scheduler_, IrqLine(hpet_, 1),
            IrqLine(rtc_alarm_wire_, 0)),
       acpi_pm_({.timer_32_bit = false,
@@ -76,7 +77,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
       services_(board_services(config, backends)) {
-  if (backends.sound != nullptr) pit_.on_speaker(&speaker_.emplace(scheduler_, *backends.sound));
+  if (mixer_) pit_.on_speaker(&speaker_.emplace(scheduler_, mixer_->add_input()));
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpu.topology.count(); ++i) {
@@ -90,6 +91,14 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
 }
 
 Pc::~Pc() = default;
+
+void Pc::play_sound() {
+  if (!mixer_) return;
+  speaker_->play();
+  u64 until = speaker_->heard_until();
+  if (services_.sound_card != nullptr) until = std::min(until, services_.sound_card->heard_until());
+  mixer_->pass_on(until);
+}
 
 ProcessorSocket Pc::processor_socket() {
   return {.board = *this,

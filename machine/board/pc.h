@@ -67,6 +67,7 @@
 #include "machine/layout/memory_map.h"
 #include "machine/plug/board_services.h"
 #include "machine/plug/device_row.h"
+#include "machine/sound/sound_mixer.h"
 #include "machine/storage/drives.h"
 #include "machine/storage/host_file.h"
 #include "machine/tables/acpi_tables.h"
@@ -125,9 +126,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   InputRouter& input_router() { return input_router_; }
   Typist& typist() { return typist_; }
   /// Hands over what was heard up to now.
-  void play_sound() {
-    if (speaker_) speaker_->play();
-  }
+  void play_sound();
 
   /// Carries out what the guest or a wake event asked for: falling asleep (S3), waking up. Between instructions.
   void change_power();
@@ -332,7 +331,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   // Timers
   devices::Hpet hpet_;
   devices::Pit8254 pit_;
-  std::optional<devices::PcSpeaker> speaker_;  // if somebody listens
+  std::optional<SoundMixer> mixer_;            // if somebody listens
+  std::optional<devices::PcSpeaker> speaker_;  // the same
   devices::CmosRtc rtc_;
   devices::AcpiPm acpi_pm_;
 

@@ -52,6 +52,7 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .seed = config.seed,
           .console = backends.console,
           .network = backends.network != nullptr ? *backends.network : no_network_,
+          .sound = mixer_ ? &mixer_->add_input() : nullptr,
           .shares = backends.shares,
           .interrupt_line =
               [this](unsigned line) {

@@ -13,6 +13,7 @@
 #include "devices/misc/i6300esb.h"
 #include "devices/net/net_card.h"
 #include "devices/p9/share_backend.h"
+#include "devices/sound/ac97/ac97.h"
 #include "devices/virtio/virtio_console.h"
 #include "machine/clock/scheduler.h"
 #include "machine/storage/drives.h"
@@ -33,6 +34,7 @@ struct BoardServices {
   u64 seed;                       // of the machine's random numbers
   devices::CharBackend* console;  // of the virtio console; not nullptr if one is plugged in
   devices::NetBackend& network;
+  devices::AudioSink* sound;                             // of a sound card; nullptr: nobody listens
   std::vector<devices::ShareBackend*> shares;            // in the order of their devices
   std::function<IrqLine(unsigned line)> interrupt_line;  // 0 to 23, as the I/O APIC counts
   std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map_memory;
@@ -45,6 +47,7 @@ struct BoardServices {
   // What the machine asks for later, if it was plugged in.
   devices::VirtioConsole* virtio_console = nullptr;
   std::vector<devices::NetCard*> net_cards = {};
+  devices::Ac97* sound_card = nullptr;
   devices::I6300Esb* watchdog = nullptr;
   devices::InputDevice* keyboard = nullptr;
   devices::InputDevice* mouse = nullptr;

@@ -15,6 +15,7 @@ extern const DeviceRow kE1000Row;
 extern const DeviceRow kVirtioKeyboardRow;  // input_rows.cpp
 extern const DeviceRow kVirtioMouseRow;
 extern const DeviceRow kVirtioTabletRow;
+extern const DeviceRow kAc97Row;       // sound_row.cpp
 extern const DeviceRow kI6300EsbRow;   // watchdog_row.cpp
 extern const DeviceRow kDebugExitRow;  // debug_rows.cpp
 extern const DeviceRow kTestDeviceRow;

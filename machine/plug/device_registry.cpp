@@ -17,7 +17,7 @@ constexpr const DeviceRow* kRows[] = {
     &kAhciRow,        &kIdeDiskRow,       &kIdeCdromRow,  &kFloppyRow,   &kVirtioBlkRow,
     &kDiskRow,        &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow, &kDebugExitRow,
     &kTestDeviceRow,  &kVgaRow,           &kVirtioNetRow, &kE1000Row,    &kVirtioKeyboardRow,
-    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow};
+    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow,  &kAc97Row};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Builds a guest that works its disks and shared folders: Debian's generic kernel (the one for clouds has no 9p), and an
-initramfs with the modules for IDE, AHCI, virtio, disks, CD-ROM drives, ext4 and 9p, and with e2fsprogs.
+"""Builds a guest that works its disks, shared folders and sound card: Debian's generic kernel (the one for clouds has no 9p
+and no sound), and an initramfs with the modules for IDE, AHCI, virtio, disks, CD-ROM drives, ext4, 9p and AC'97, and with
+e2fsprogs and alsa-utils.
 
     build_storage_guest.py --out build/storage [--kernel-deb FILE]
 
 Outputs vmlinuz and initramfs.img, as build_guests.py does; `reprise.exec=/bin/storage` runs the work on disks
-(STORAGE below), `reprise.exec=/bin/share` that on shared folders, `rdinit=/bin/share-root` makes one the root.
+(STORAGE below), `reprise.exec=/bin/share` that on shared folders, `rdinit=/bin/share-root` makes one the root,
+`reprise.exec=/bin/sound` plays and records.
 Does nothing if its outputs are there and what they are made by is unchanged (stamp), unless --refresh.
 """
 
@@ -18,10 +20,12 @@ import subprocess
 
 import build_guests
 
-MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4", "9p", "9pnet_virtio"]
+MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4", "9p", "9pnet_virtio",
+           "snd_intel8x0"]
 # The programs' libraries come from their packages; the loader and the C library from build_guests.
 TOOLS = {"e2fsprogs": ["sbin/mke2fs", "sbin/e2fsck"], "libext2fs2": [], "libcom-err2": [], "libss2": [], "libuuid1": [],
-         "libblkid1": [], "util-linux": ["usr/bin/flock"], "attr": ["usr/bin/setfattr", "usr/bin/getfattr"], "libattr1": []}
+         "libblkid1": [], "util-linux": ["usr/bin/flock"], "attr": ["usr/bin/setfattr", "usr/bin/getfattr"], "libattr1": [],
+         "alsa-utils": ["usr/bin/aplay", "usr/bin/arecord", "usr/bin/amixer"], "libasound2": [], "libasound2-data": []}
 LIBRARIES = "lib/x86_64-linux-gnu"
 OUTPUTS = ["vmlinuz", "initramfs.img"]
 
@@ -177,6 +181,30 @@ poweroff -f
 """
 
 
+SOUND = """#!/bin/sh
+# Plays the WAV files in /tones on the first sound card, once more with the volume changed, and records.
+fail() { echo "sound: FAILED $*"; dmesg | tail -n 30; exit 1; }
+for module in $(cat /modules/list); do insmod /modules/$module || fail "insmod $module"; done
+for i in 1 2 3 4 5 6 7 8 9 10; do [ -e /dev/snd/pcmC0D0p ] && break; sleep 1; done
+dmesg | grep -iE "snd|intel8x0|ac97|alsa" | sed 's/^\\[[^]]*\\] /sound: kernel: /'
+sed 's/^/sound: card: /' /proc/asound/cards
+sed 's/^/sound: codec: /' '/proc/asound/card0/codec97#0/ac97#0-0'
+amixer -q sset Master 31,31 unmute || fail amixer
+amixer -q sset PCM 23,23 unmute || fail amixer
+play() { aplay -q -D "$1" "$2" || fail "aplay $2"; usleep 200000; echo "sound: played $2"; }
+for tone in /tones/*.wav; do play plughw:0 $tone; done
+first=$(ls /tones/*.wav | head -n 1)
+amixer -q sset Master 31,27
+play plughw:0 $first
+amixer -q sset PCM mute
+play plughw:0 $first
+arecord -q -D hw:0 -f S16_LE -c 2 -r 44100 -d 1 /tmp/recorded.wav || fail arecord
+echo "sound: recorded $(wc -c </tmp/recorded.wav) bytes, $(tail -c +45 /tmp/recorded.wav | tr -d '\\0' | wc -c) of them not silent"
+echo "sound: interrupts $(grep -c snd_intel8x0 /proc/interrupts)"
+echo "sound: complete"
+"""
+
+
 def module_order(root):
     """Files of MODULES and what they need, those needed first."""
     files = {path.name.removesuffix(".ko").replace("-", "_"): path for path in root.rglob("*.ko")}
@@ -241,8 +269,12 @@ def main():
         for folder in [LIBRARIES, f"usr/{LIBRARIES}"]:
             for path in sorted((folders[package] / folder).glob("*.so*")):
                 archive.file(f"{LIBRARIES}/{path.name}", path.resolve())
-    for name, text in [("storage", STORAGE), ("share", SHARE), ("share-root", SHARE_ROOT)]:
+    for name, text in [("storage", STORAGE), ("share", SHARE), ("share-root", SHARE_ROOT), ("sound", SOUND)]:
         archive.add(f"bin/{name}", 0o100755, text.encode())
+    archive.file(f"{LIBRARIES}/libm.so.6", folders["libc6"] / LIBRARIES / "libm.so.6")
+    for name in ["usr", "usr/share", "usr/share/alsa"]:
+        archive.folder(name)
+    archive.tree(folders["libasound2-data"] / "usr/share/alsa", "usr/share/alsa")
     # The kernel unpacks archives that follow each other.
     (out / "initramfs.img").write_bytes(build_guests.build_initramfs(folders) + archive.bytes())
     (out / "vmlinuz").write_bytes(next((kernel / "boot").glob("vmlinuz-*")).read_bytes())

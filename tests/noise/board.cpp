@@ -61,7 +61,8 @@ Board::Board(Firmware firmware, unsigned processors)
                      {.driver = "pc-testdev"},
                      {.driver = "virtio-net"},
                      {.driver = "e1000"},
-                     {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}}};
+                     {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}},
+                     {.driver = "AC97"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();
@@ -77,7 +78,7 @@ void Board::build() {
     disks.push_back({media_[disks.size()].get(), drive.bus, drive.media, fmt::format("N{}", disks.size())});
   pc_.reset();
   pc_ = std::make_unique<machine::Pc>(
-      config_, *ram_, machine::PcBackends{output_, output_, disks, &output_, nullptr, nullptr, {&share_}},
+      config_, *ram_, machine::PcBackends{output_, output_, disks, &output_, nullptr, &listener_, {&share_}},
       *this, log_);
   if (const auto plugged = pc_->plug_in(config_.devices); !plugged) {
     fmt::print(stderr, "device_noise: {}\n", plugged.error().message);

@@ -97,6 +97,7 @@ class Board final : public MachineControl {
   u64 read_digest() const { return digest_; }
   /// Of that and of the machine as it is.
   u64 digest();
+  u64 samples_heard() const { return listener_.count; }
   u64 accesses() const { return accesses_; }
   u64 events() const { return events_; }
   /// What the board itself saw go wrong; empty: nothing.
@@ -117,6 +118,10 @@ class Board final : public MachineControl {
     void write(std::span<const u8> bytes) override { count += bytes.size(); }
     u64 count = 0;
   } output_;
+  struct Listener final : devices::AudioSink {
+    void play(u64, std::span<const i16> samples) override { count += samples.size(); }
+    u64 count = 0;
+  } listener_;
   std::vector<std::unique_ptr<Medium>> media_;
   devices::testing::FakeShare share_{false};
   std::unique_ptr<mmu::Ram> ram_;

@@ -49,5 +49,7 @@ void play_e1000(Board& board, Random& random);
 /// Something that may be a frame arrives at the card.
 void receive_noise(devices::NetCard& card, Random& random);
 void play_virtio_9p(Board& board, Random& random);
+// players_sound.cpp
+void play_ac97(Board& board, Random& random);
 
 }  // namespace reprise::noise

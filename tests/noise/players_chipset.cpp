@@ -42,6 +42,7 @@ std::span<const Player> players() {
       {"e1000", play_e1000},
       {"virtio-input", play_virtio_input},
       {"virtio-9p", play_virtio_9p},
+      {"ac97", play_ac97},
   };
   return kPlayers;
 }

@@ -219,7 +219,7 @@ class StateOfDisks : public StorageTest {
     add("virtio", "virtio-blk");
     add("floppy", "floppy");
     for (const char* driver : {"virtio-rng", "i6300esb", "isa-debug-exit", "pc-testdev", "virtio-keyboard",
-                               "virtio-mouse", "virtio-tablet"})
+                               "virtio-mouse", "virtio-tablet", "AC97"})
       config.devices.push_back({.driver = driver});
     return config;
   }
