@@ -1,6 +1,6 @@
 # optional_library(TARGET HEADER LIBRARY PACKAGE SOURCE ABSENT WITHOUT): TARGET gets SOURCE where HEADER and LIBRARY are there,
-# which only that file sees. Else it gets ABSENT, which refuses what needs them, and configuring says that there will be no
-# WITHOUT, and which PACKAGE of Debian has it.
+# which only those files see. Else it gets ABSENT, which refuses what needs them, and configuring says that there will be no
+# WITHOUT, and which PACKAGE of Debian has it. SOURCE and ABSENT are lists.
 function(optional_library TARGET HEADER LIBRARY PACKAGE SOURCE ABSENT WITHOUT)
   find_path(${LIBRARY}_INCLUDE ${HEADER})
   find_library(${LIBRARY}_LIBRARY ${LIBRARY})

@@ -22,6 +22,7 @@
 #include "frontend/options/check_medium.h"
 #include "frontend/output/memory_end.h"
 #include "frontend/output/open_output.h"
+#include "frontend/output/sdl_sound.h"
 #include "frontend/output/standard_descriptors.h"
 #include "frontend/output/terminal_filter.h"
 #include "frontend/output/wav_file.h"
@@ -172,8 +173,11 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                  ErrorKind::Usage};
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
-  std::unique_ptr<WavFile> sound;
-  if (!options.sound_path.empty()) sound = TRY(WavFile::open(options.sound_path, opener, outputs.losses));
+  std::unique_ptr<WavFile> wav;
+  if (options.sound.kind == SoundTarget::Kind::Wav)
+    wav = TRY(WavFile::open(options.sound.path, opener, outputs.losses));
+  std::unique_ptr<devices::AudioSink> host_sound;
+  if (options.sound.kind == SoundTarget::Kind::Sdl) host_sound = TRY(open_sdl_sound());
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
   const Log log = make_log(options, outputs.err);
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
@@ -193,7 +197,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                                    {.com1 = com1_stdio ? console : *com1.backend,
                                     .com2 = com2_stdio ? console : *com2.backend,
                                     .console = virtio_stdio ? &console : virtio_console.backend.get(),
-                                    .sound = sound.get()},
+                                    .sound = wav ? wav.get() : host_sound.get()},
                                    log));
   const MemoryEndGuard memory_end(*machine);
   const PatienceAfterRun after_run(outputs, patience);
@@ -257,7 +261,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     }
     // A job in the background may be brought to the foreground.
     const bool interactive = terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    options.limits.clock = clock_mode(options.clock_choice, interactive);
+    // Who listens hears a guest that waits at its own speed.
+    options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
     options.limits.attended = interactive || socket != nullptr || !displays.empty();
     result = machine->run(options.limits);
     input.reset();
@@ -270,10 +275,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   socket.reset();
   displays.clear();
   patience->hurry(machine->host_wants_end(options.limits));
-  if (sound) {
-    machine->pc().play_sound();
-    sound->finish();
-  }
+  machine->pc().play_sound();
+  if (wav) wav->finish();
   const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
   const std::string screen_content(shown.begin(), shown.end());
   if (screen_to_stdout) outputs.out.write(screen_content);

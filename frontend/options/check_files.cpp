@@ -74,7 +74,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   if (options.console) add(uses, "the virtio console's output", *options.console);
   add(uses, "the capture of the network", config.net.dump_path, true);
   add(uses, "the report", options.json_path, true);
-  add(uses, "the sound", options.sound_path, true);
+  add(uses, "the sound", options.sound.path, true);
   if (options.screen_path != "-") add(uses, "the screen dump", options.screen_path, true);
   return uses;
 }

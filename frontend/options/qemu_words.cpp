@@ -36,7 +36,7 @@ constexpr QemuWord kQemuWords[] = {
     {" nic netdev ", "give --net user or --net none, and --device virtio-net for a card of your own"},
     {" virtfs fsdev ", "put the files onto a disk, since folders of the host cannot be shared"},
     {" usb usbdevice ", "leave it out, since there is no USB"},
-    {" audio audiodev soundhw ", "give --device AC97 and --sound wav:FILE"},
+    {" audio audiodev soundhw ", "give --device AC97, and --sound sdl or wav:FILE"},
     {" snapshot ", "leave it out, since what the guest writes is gone with the run anyway"},
     {" icount ", "leave it out, since time always follows from the instructions"},
     {" loadvm incoming ", "start anew, since states cannot be loaded yet"},

@@ -69,13 +69,13 @@ constexpr RunOption kReportRows[] = {
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
     {.name = "--sound",
      .value = "TARGET",
-     .help = "none (default) or wav:FILE: what the guest's speaker and sound card play",
-     .more = "48 kHz stereo, the same in every run; silence longer than a second is a second long there. "
-             "The card is --device AC97 (docs/sound.md).",
-     .words = "none wav:",
+     .help = "plays speaker and sound card: none (default), sdl (on the host) or wav:FILE",
+     .more = "A WAV file has 48 kHz stereo, the same in every run; silence longer than a second is a second "
+             "long there. The card is --device AC97 (docs/sound.md).",
+     .words = "none sdl wav:",
      .set =
          [](RunDraft& draft, const Given& given) {
-           draft.options.sound_path = want(given, parse_sound(given.value), "none or wav:FILE");
+           draft.options.sound = want(given, parse_sound(given.value), "none, sdl or wav:FILE");
          }},
     {.name = "--dump-screen",
      .value = "FILE",

@@ -17,6 +17,13 @@ struct SerialTarget {
   std::string path;  // of File
 };
 
+/// Where the guest's sound is heard.
+struct SoundTarget {
+  enum class Kind : u8 { None, Wav, Sdl };
+  Kind kind = Kind::None;
+  std::string path = {};  // of Wav
+};
+
 enum class ClockChoice : u8 { Auto, Paced, Free };
 
 /// How a script wants the run to end.
@@ -39,8 +46,8 @@ struct RunOptions {
   std::string load_path;                     // of the saved state to begin with; empty: none
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::string json_path;                     // empty: none
-  std::string sound_path;                    // of --sound wav:PATH; empty: nobody listens
-  std::string screen_path;                   // of --dump-screen; empty: none, "-": stdout
+  SoundTarget sound;
+  std::string screen_path;  // of --dump-screen; empty: none, "-": stdout
   std::string log_spec;
   std::vector<std::string> trace;    // event categories
   std::vector<std::string> remarks;  // what the user should hear of before the run: sentences

@@ -100,11 +100,12 @@ std::optional<std::string> parse_monitor(std::string_view text) {
   return std::string(text.substr(kUnix.size()));
 }
 
-std::optional<std::string> parse_sound(std::string_view text) {
+std::optional<SoundTarget> parse_sound(std::string_view text) {
   constexpr std::string_view kWav = "wav:";
-  if (text == "none") return std::string();
+  if (text == "none") return SoundTarget{};
+  if (text == "sdl") return SoundTarget{.kind = SoundTarget::Kind::Sdl};
   if (!text.starts_with(kWav) || text.size() == kWav.size()) return std::nullopt;
-  return std::string(text.substr(kWav.size()));
+  return SoundTarget{.kind = SoundTarget::Kind::Wav, .path = std::string(text.substr(kWav.size()))};
 }
 
 std::optional<SerialTarget> parse_serial(std::string_view text) {

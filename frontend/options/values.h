@@ -22,8 +22,8 @@ std::optional<double> parse_seconds(std::string_view text);
 std::optional<i64> parse_time(std::string_view text);
 /// "unix:PATH": the path.
 std::optional<std::string> parse_monitor(std::string_view text);
-/// "none": an empty path; "wav:PATH": the path.
-std::optional<std::string> parse_sound(std::string_view text);
+/// "none", "sdl", "wav:PATH".
+std::optional<SoundTarget> parse_sound(std::string_view text);
 /// "stdio", "null", "file:PATH".
 std::optional<SerialTarget> parse_serial(std::string_view text);
 

@@ -2,6 +2,7 @@
 """Two tones of the PC's speaker in a WAV file: pitch and length are those that the guest asked for, and the file is the same
 from every engine. A sound card that plays at the same time is heard with them."""
 
+import os
 import pathlib
 import struct
 import subprocess
@@ -94,6 +95,23 @@ def check_mix(options, folder, engine):
     return mix
 
 
+def check_listening(options, folder):
+    """Whoever listens, the guest is the same. Without SDL 2, or on a host without even its dummy driver, a sentence says so."""
+    kernel = pathlib.Path(folder, "kernel")
+    kernel.write_bytes(both(True, True))
+    chains = []
+    for target in ("none", f"wav:{folder}/heard.wav", "sdl"):
+        run = subprocess.run([str(options.reprise), "run", "--kernel", str(kernel), "--memory", "16M", "--engine", options.engine,
+                              "--debug-exit", hex(DEBUG_EXIT), "--serial", "null", "--device", "AC97", "--sound", target,
+                              "--clock", "free", "--hash-every", "10000000"], env={**os.environ, "SDL_AUDIODRIVER": "dummy"},
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+        if target == "sdl" and "built without SDL 2" in run.stderr:
+            continue
+        runner.expect(run.returncode == 1, f"{target}: exit code {run.returncode}: {run.stderr}")
+        chains.append([line for line in run.stderr.splitlines() if line.startswith("state ")])
+    runner.expect(len(chains[0]) > 5 and all(chain == chains[0] for chain in chains), f"listening changes the run: {chains}")
+
+
 def rises(samples):
     return sum(1 for before, after in zip(samples, samples[1:]) if before <= 0 < after)
 
@@ -112,9 +130,10 @@ def test(options):
         runner.expect(not any(samples[begin + 7200:begin + 7600]), "it is not silent between the tones")
         mixes = [check_mix(options, folder, engine) for engine in dict.fromkeys(("interp", options.engine))]
         runner.expect(all(mix == mixes[0] for mix in mixes), "the engines do not mix alike")
+        check_listening(options, folder)
         refused = subprocess.run([str(options.reprise), "run", "x", "--sound", "mp3:y"], stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True)
-        runner.expect(refused.returncode != 0 and "none or wav:FILE" in refused.stdout, f"mp3: {refused.stdout}")
+        runner.expect(refused.returncode != 0 and "none, sdl or wav:FILE" in refused.stdout, f"mp3: {refused.stdout}")
 
 
 runner.main(test, __doc__)

@@ -660,5 +660,12 @@ TEST(Values, SerialTargets) {
   for (const char* bad : {"", "file:", "tcp:1", "STDIO"}) EXPECT_EQ(parse_serial(bad), std::nullopt) << bad;
 }
 
+TEST(Values, SoundTargets) {
+  EXPECT_EQ(parse_sound("none")->kind, SoundTarget::Kind::None);
+  EXPECT_EQ(parse_sound("sdl")->kind, SoundTarget::Kind::Sdl);
+  EXPECT_EQ(parse_sound("wav:a:b")->path, "a:b");
+  for (const char* bad : {"", "wav:", "sdl:", "mp3:x", "SDL"}) EXPECT_FALSE(parse_sound(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace reprise::frontend
