@@ -10,20 +10,21 @@ import sys
 import tempfile
 
 import floppy
+import graphics
 import runner
 import session
 
 
-def run(options, words, seconds):
-    """Ends after `seconds` of the guest's time. Returns exit code, serial output, text screen."""
+def run(options, words, seconds, read_screen=pathlib.Path.read_text, screen_name="screen"):
+    """Ends after `seconds` of the guest's time. Returns exit code, serial output, what the screen shows."""
     with tempfile.TemporaryDirectory() as folder:
-        console, screen = pathlib.Path(folder, "console"), pathlib.Path(folder, "screen")
+        console, screen = pathlib.Path(folder, "console"), pathlib.Path(folder, screen_name)
         command = [options.reprise, "run", *words, "--engine", options.engine, "--serial", f"file:{console}", "--timeout",
                    seconds, "--wall-timeout", 600, "--dump-screen", screen]
         done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=700)
         runner.expect(done.returncode in (0, 12), f"exit code {done.returncode}: {done.stdout.decode(errors='replace')}")
-        return done.returncode, console.read_text(errors="replace"), screen.read_text() if screen.exists() else ""
+        return done.returncode, console.read_text(errors="replace"), read_screen(screen) if screen.exists() else ""
 
 
 def expect_all(what, text, *wanted):
@@ -78,6 +79,29 @@ def installer(options, media):
     expect_all("Debian's installer", console, "Select a language", "English")
 
 
+def installer_screen(options, media):
+    """In text mode: colors, and frames of line drawing characters, whose ninth dot is their eighth."""
+    _, _, (width, height, pixels) = run(
+        options, ["--kernel", media / "installer/linux", "--initrd", media / "installer/initrd.gz", "--append",
+                  "vga=normal fb=false modprobe.blacklist=bochs", "--memory", "1G"], 25, graphics.read_ppm, "screen.ppm")
+    runner.expect((width, height) == (720, 400), f"the installer's screen has {width}x{height} dots")
+
+    def color_of(x, y, columns=1):
+        colors = {tuple(pixels[at:at + 3]) for at in range(3 * (y * width + x), 3 * (y * width + x + columns), 3)}
+        return colors.pop() if len(colors) == 1 else colors
+
+    black, blue, red, gray, white = (graphics.EGA[number] for number in (0, 1, 4, 7, 15))
+    last = 16 * 24
+    title = {color_of(x, y) for x in range(9 * 33, 9 * 48) for y in range(16, 32)}
+    for what, shown, wanted in (("the left", color_of(0, 0, 18), blue), ("the window", color_of(9 * 3, 16 * 6 + 8, 9 * 60), gray),
+                                ("the frame below", color_of(9 * 4, 16 * 22 + 7, 9 * 70), black),
+                                ("the frame at the left", {color_of(9 * 2 + 4, y) for y in range(16 * 2, 16 * 21)}, {black}),
+                                ("the title", title, {red, gray}),
+                                ("the shadow", color_of(9 * 10, 16 * 22 + 18, 9 * 60), black),
+                                ("the last line", {color_of(x, y) for x in range(9 * 55) for y in range(last, 400)}, {white, blue})):
+        runner.expect(shown == wanted, f"{what} is {shown} instead of {wanted}")
+
+
 def pae_kernel(options, media):
     code, console, _ = run(options, ["--kernel", media / "pae/vmlinuz", "--initrd", media / "pae/initramfs.img", "--append",
                                      "console=ttyS0", "--memory", "4608M"], 60)
@@ -101,7 +125,7 @@ def test(options):
     if not (media / "packages.txt").exists():
         print(f"SKIP: '{media}' is missing: tests/guests/build_media.py makes it")
         sys.exit(77)
-    for part in (memtest, grub_cdrom, grub_floppy, syslinux_floppy, ipxe, installer, pae_kernel, ovmf_shell):
+    for part in (memtest, grub_cdrom, grub_floppy, syslinux_floppy, ipxe, installer, installer_screen, pae_kernel, ovmf_shell):
         if not options.only or options.only == part.__name__:
             print(part.__name__, flush=True)
             part(options, media)

@@ -62,6 +62,7 @@ def wallpaper():
 
 
 def grub_cfg(kernel_version, root_uuid, arguments, fonts):
+    """Modes have 32 bits: on a framebuffer of 24, which GRUB's own driver for the card would choose, X's fbdev gives up."""
     def entry(title, payload, more):
         return f"""\
 menuentry '{title}' {{
@@ -84,7 +85,7 @@ insmod gfxterm
 insmod gfxmenu
 insmod png
 loadfont unicode
-set gfxmode=1024x768
+set gfxmode=1024x768x32
 terminal_output gfxterm
 {load_fonts}set theme={THEME}/theme.txt
 """ + entry("Debian GNU/Linux", "keep", "") + \
