@@ -7,6 +7,7 @@ folder, never installed. Outputs, under build/media:
     memtest86+.iso  grub-rescue.iso  grub-rescue-floppy.img  ipxe.iso    for a PC's BIOS
     installer/linux  installer/initrd.gz                                 Debian's installer for the network, with what it
     installer/pxelinux.0  installer/ldlinux.c32  installer/grubx64.efi   is started by there
+    ssh/                                                                 an ssh server for Debian's disk, and its libraries
     pae/vmlinuz  pae/initramfs.img                                       Debian's 32-bit PAE kernel with a busybox
     syslinux-floppy.img                                                  a FAT floppy with SYSLINUX, its prompt on COM1
     packages.txt                                                         what was fetched: package, version
@@ -23,6 +24,7 @@ import sys
 import build_guests
 
 INSTALLER = "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
 # Package: the files that are wanted of it.
 FILES = {
     "memtest86+": {"memtest86+.iso": "usr/lib/memtest86+/memtest86+x64.iso"},
@@ -34,6 +36,9 @@ FILES = {
                                           "installer/pxelinux.0": f"{INSTALLER}/pxelinux.0",
                                           "installer/ldlinux.c32": f"{INSTALLER}/boot-screens/ldlinux.c32",
                                           "installer/grubx64.efi": f"{INSTALLER}/grubx64.efi"},
+    "dropbear-bin": {"ssh/dropbear": "usr/sbin/dropbear"},
+    "libtomcrypt1": {"ssh/libtomcrypt.so.1": f"{LIBRARIES}/libtomcrypt.so.1"},
+    "libtommath1": {"ssh/libtommath.so.1": f"{LIBRARIES}/libtommath.so.1"},
     "syslinux": {},
     "syslinux-common": {},
 }
