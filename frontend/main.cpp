@@ -178,6 +178,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     wav = TRY(WavFile::open(options.sound.path, opener, outputs.losses));
   std::unique_ptr<devices::AudioSink> host_sound;
   if (options.sound.kind == SoundTarget::Kind::Sdl) host_sound = TRY(open_sdl_sound());
+  std::unique_ptr<Output> capture;
+  if (!options.capture_path.empty())
+    capture = std::make_unique<Output>(fmt::format("capture '{}'", options.capture_path),
+                                       TRY(opener.open("capture", options.capture_path)), outputs.losses);
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
   const Log log = make_log(options, outputs.err);
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
@@ -197,12 +201,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                                    {.com1 = com1_stdio ? console : *com1.backend,
                                     .com2 = com2_stdio ? console : *com2.backend,
                                     .console = virtio_stdio ? &console : virtio_console.backend.get(),
-                                    .sound = wav ? wav.get() : host_sound.get()},
+                                    .sound = wav ? wav.get() : host_sound.get(),
+                                    .capture = capture.get()},
                                    log));
   const MemoryEndGuard memory_end(*machine);
   const PatienceAfterRun after_run(outputs, patience);
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
-  for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file})
+  for (Output* output :
+       {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get()})
     if (output != nullptr) output->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path));
   tell_of_network(options, machine->network().info(), outputs);
@@ -284,9 +290,6 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (const auto written = screen.write({&screen_content, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_content.size());
-  if (const machine::NetworkInfo& network = result.network; !network.dump_problem.empty())
-    outputs.losses.add(fmt::format("capture '{}'", options.config.net.dump_path), network.dump_problem,
-                       network.dump_lost_bytes);
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),

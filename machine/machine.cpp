@@ -99,7 +99,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
       shares_(std::move(shares)),
       ram_(std::move(ram)),
       panic_(backends.com1, backends.com2, backends.console),
-      network_(config.net),
+      network_(config.net, backends.capture),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,

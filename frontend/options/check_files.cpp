@@ -72,7 +72,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the first serial port's output", options.com1);
   add(uses, "the second serial port's output", options.com2);
   if (options.console) add(uses, "the virtio console's output", *options.console);
-  add(uses, "the capture of the network", config.net.dump_path, true);
+  add(uses, "the capture of the network", options.capture_path, true);
   add(uses, "the report", options.json_path, true);
   add(uses, "the sound", options.sound.path, true);
   if (options.screen_path != "-") add(uses, "the screen dump", options.screen_path, true);

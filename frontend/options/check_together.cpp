@@ -36,10 +36,7 @@ void check_boot(const RunDraft& draft) {
 /// The last thing to be missed: who made another mistake hears of that one.
 void check_something_boots(const RunDraft& draft) {
   const std::vector<DeviceConfig>& devices = draft.options.config.devices;
-  const bool from_network =
-      std::ranges::any_of(draft.options.config.firmware.boot_order,
-                          [](const std::string& word) { return word.starts_with("network"); });
-  if (!draft.has("--kernel") && !draft.has("--bios") && !from_network &&
+  if (!draft.has("--kernel") && !draft.has("--bios") && !boots_from_network(draft) &&
       machine::disk_configs(devices).empty())
     throw BadValue{"nothing to boot was given: name a disk image, or add --kernel FILE"};
 }

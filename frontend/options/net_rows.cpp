@@ -13,9 +13,7 @@ namespace reprise::frontend {
 namespace {
 
 void set_net(RunDraft& draft, const Given& given) {
-  const std::string dump = draft.options.config.net.dump_path;
   draft.options.config.net = want(given, machine::parse_net(given.value));
-  draft.options.config.net.dump_path = dump;
 }
 
 std::vector<WordsBehind> words_behind_net() {
@@ -33,9 +31,9 @@ constexpr RunOption kNetRows[] = {
          "times; port 0 takes a free one; ADDR is 127.0.0.1 unless given) passes connections to the host on "
          "to the "
          "guest. bootfile=NAME is what DHCP names, net=ADDR/BITS the guest's network. hub: frames between "
-         "several runs, and QEMU's -netdev stream, over a unix socket. A card "
-         "of --device has user unless --net is given, with restrict=yes when there is no terminal. "
-         "docs/network.md.",
+         "several runs, and QEMU's -netdev stream, over a unix socket. The default is user where firmware "
+         "boots a drive and for a card of --device, with restrict=yes when there is neither a terminal nor a "
+         "window, and else none. docs/network.md.",
      .words = "none user hub:",
      .behind = words_behind_net,
      .of_machine = true,
@@ -44,22 +42,40 @@ constexpr RunOption kNetRows[] = {
      .value = "FILE",
      .shown = Shown::Line,
      .help = "every frame, as a capture for tcpdump and Wireshark, with times of the guest's",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.config.net.dump_path = given.value; }},
+     .set = [](RunDraft& draft, const Given& given) { draft.options.capture_path = given.value; }},
 };
+
+bool is_drive(std::string_view driver) { return machine::find_device_row(driver)->is_drive(); }
+
+/// At a terminal, or at a window.
+bool somebody_looks(const RunOptions& options) {
+  return (isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0) ||
+         std::ranges::any_of(options.displays, [](const DisplayChoice& display) {
+           return display.kind == DisplayChoice::Kind::Sdl;
+         });
+}
 
 }  // namespace
 
+bool boots_from_network(const RunDraft& draft) {
+  return std::ranges::any_of(draft.options.config.firmware.boot_order,
+                             [](const std::string& word) { return word.starts_with("network"); });
+}
+
 void complete_network(RunDraft& draft) {
   machine::MachineConfig& config = draft.options.config;
-  const bool has_card = std::ranges::any_of(config.devices, [](const machine::DeviceConfig& device) {
-    return machine::is_net_card(device.driver);
-  });
-  // Alone, a run stays a function of its command.
-  if (!draft.has("--net") && machine::user_network_offered() && has_card) {
+  const auto any_device = [&](auto is) {
+    return std::ranges::any_of(config.devices,
+                               [&](const machine::DeviceConfig& device) { return is(device.driver); });
+  };
+  const bool has_card = any_device(machine::is_net_card);
+  const bool firmware_boots = !draft.has("--kernel") && (any_device(is_drive) || boots_from_network(draft));
+  if (!draft.has("--net") && machine::user_network_offered() && (has_card || firmware_boots)) {
     config.net.kind = machine::NetConfig::Kind::User;
-    config.net.restricted = isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0;
+    // Alone, a run stays a function of its command.
+    config.net.restricted = !somebody_looks(draft.options);
   }
-  if (!config.net.dump_path.empty() && config.net.kind == machine::NetConfig::Kind::None)
+  if (!draft.options.capture_path.empty() && config.net.kind == machine::NetConfig::Kind::None)
     throw BadValue{"--net-dump needs a network: add --net user"};
   if (config.net.kind == machine::NetConfig::Kind::None) return;
   if (!has_card) config.devices.push_back({.driver = "virtio-net"});

@@ -43,6 +43,9 @@ std::span<const OptionGroup<RunDraft>> run_option_groups();
 /// That no file is written by one option and used by another. Throws BadValue.
 void check_files(RunDraft& draft);
 
+/// Whether --boot names the network.
+bool boots_from_network(const RunDraft& draft);
+
 /// Gives the machine a card for its network, and the host's time where certificates are to be believed.
 void complete_network(RunDraft& draft);
 

@@ -86,6 +86,7 @@ struct PcBackends {
   devices::NetBackend* network = nullptr;           // nullptr: the cards' cables end nowhere
   devices::AudioSink* sound = nullptr;              // nullptr: nobody listens
   std::vector<devices::ShareBackend*> shares = {};  // in the order of their devices
+  devices::CharBackend* capture = nullptr;          // gets the frames of the network; nullptr: nobody does
 };
 
 /// Where frames go that have nowhere to go.

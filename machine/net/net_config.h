@@ -34,8 +34,6 @@ struct NetConfig {
   std::string boot_file = {};    // that DHCP names; empty: none
 
   std::string hub_path = {};  // of Hub
-
-  std::string dump_path = {};  // of --net-dump; empty: none
 };
 
 /// "none", "user[,restrict=yes][,hostfwd=...]...", "hub:PATH": the value of --net. Errors are sentences without a full stop.

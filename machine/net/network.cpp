@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "machine/outside/sink_names.h"
 
 namespace reprise::machine {
@@ -16,7 +19,6 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
   outside_ = &outside;
   cards_ = std::move(cards);
   if (config_.kind == NetConfig::Kind::None) return Done{};
-  if (!config_.dump_path.empty()) dump_ = TRY(PacketFile::create(config_.dump_path));
   outside.add_sink({.name = std::string(kNetworkSink),
                     .type = EventType::Packet,
                     .room = always_room,
@@ -26,7 +28,7 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
                     .room = always_room,
                     .take = [this](const Event&) { set_link(false); }});
   pump_timer_ = clock.create_timer("network", [this] { pump(); });
-  link_timer_ = clock.create_timer("network-link", [this] { set_link(true); });
+  link_timer_ = clock.create_timer("network-link", [this] { plug_in_again(); });
   const NetLink::ToGuest to_guests = [this](std::span<const u8> frame) { to_guest(frame); };
   link_ = config_.kind == NetConfig::Kind::Hub ? TRY(open_hub(config_, to_guests))
                                                : TRY(open_slirp(config_, clock, to_guests));
@@ -40,6 +42,12 @@ void Network::set_link(bool up) {
   for (devices::NetCard* const card : cards_) card->set_link(up);
 }
 
+void Network::plug_in_again() {
+  set_link(true);
+  if (!std::exchange(resets_due_, false)) return;
+  for (const std::vector<u8>& frame : connections_.take_resets()) arrive(frame);
+}
+
 bool Network::takes_large_frames() const {
   return link_ && link_->takes_large_frames() && cards_.size() == 1;
 }
@@ -48,9 +56,13 @@ void Network::send(devices::NetCard& from, std::span<const u8> frame) {
   if (!link_) return;
   ++frames_from_guest_;
   bytes_from_guest_ += frame.size();
-  dump_.add(clock_->now_ns(), frame);
+  if (dump_) dump_->add(clock_->now_ns(), frame);
   for (devices::NetCard* const card : cards_)
     if (card != &from) card->receive(frame);
+  if (std::ranges::none_of(cards_, [&](const devices::NetCard* card) {
+        return std::ranges::equal(card->mac(), frame.first(sizeof(devices::MacAddress)));
+      }))
+    connections_.from_guest(frame);
   link_->send(frame);
   // What the link wants next is asked once for all frames of a burst.
   clock_->arm(pump_timer_, clock_->now_ns());
@@ -64,7 +76,8 @@ void Network::to_guest(std::span<const u8> frame) {
 void Network::arrive(std::span<const u8> frame) {
   ++frames_to_guest_;
   bytes_to_guest_ += frame.size();
-  dump_.add(clock_->now_ns(), frame);
+  connections_.to_guest(frame);
+  if (dump_) dump_->add(clock_->now_ns(), frame);
   for (devices::NetCard* const card : cards_) card->receive(frame);
 }
 
@@ -99,6 +112,7 @@ void Network::update_inbox() {
 }
 
 void Network::watch() {
+  flush();
   if (!descriptors_.empty()) watch_->watch(descriptors_);
 }
 
@@ -120,9 +134,7 @@ NetworkInfo Network::info() const {
                       .frames_from_guest = frames_from_guest_,
                       .bytes_from_guest = bytes_from_guest_,
                       .frames_to_guest = frames_to_guest_,
-                      .bytes_to_guest = bytes_to_guest_,
-                      .dump_problem = dump_.problem(),
-                      .dump_lost_bytes = dump_.lost_bytes()};
+                      .bytes_to_guest = bytes_to_guest_};
   if (link_) info.config.forwards = link_->forwards();
   for (const devices::NetCard* const card : cards_) {
     std::string text;
@@ -139,11 +151,14 @@ void Network::serialize(Archive& archive) {
   bool reached = info().reached;
   archive.value(connected);
   archive.value(reached);
+  archive.value(resets_due_);
+  connections_.serialize(archive);
   if (!archive.loading()) return;
   was_reached_ = reached;
   if (!connected) return;
   // What the guest was connected with is gone: it sees that rather than silence.
   set_link(false);
+  resets_due_ = true;
   clock_->arm(link_timer_, clock_->now_ns() + kLinkDownNs);
 }
 

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "machine/net/net_link.h"
 #include "machine/net/network_info.h"
 #include "machine/net/packet_file.h"
+#include "machine/net/tcp_connections.h"
 #include "machine/outside/outside.h"
 
 namespace reprise::machine {
@@ -30,7 +32,10 @@ namespace reprise::machine {
 /// Thread: the machine's, but for the descriptor watch.
 class Network final : public devices::NetBackend {
  public:
-  explicit Network(NetConfig config) : config_(std::move(config)) {}
+  /// `capture` gets every frame, with its time, and outlives this; nullptr: nobody wants them.
+  Network(NetConfig config, devices::CharBackend* capture) : config_(std::move(config)) {
+    if (capture != nullptr) dump_.emplace(*capture);
+  }
   ~Network() override;
 
   /// Connects `cards` with each other and with what is outside. Once, when they have power. All outlives this. Error: a
@@ -50,8 +55,10 @@ class Network final : public devices::NetBackend {
   /// Between turns: lets in what descriptors have, at most every kServeEvery unless one is known to be ready.
   void serve();
 
-  /// Behind a run: the capture is whole.
-  void flush() { dump_.flush(); }
+  /// Who looks at the capture sees every frame so far.
+  void flush() {
+    if (dump_) dump_->flush();
+  }
 
   /// Frames that the link made by itself, while nobody outside could send any.
   u64 own_frames() const { return own_frames_; }
@@ -71,6 +78,8 @@ class Network final : public devices::NetBackend {
   void pump();
   void update_inbox();
   void set_link(bool up);
+  /// Once a state with connections was loaded and a while has passed.
+  void plug_in_again();
 
   NetConfig config_;
   Clock* clock_ = nullptr;
@@ -84,7 +93,9 @@ class Network final : public devices::NetBackend {
   std::chrono::steady_clock::time_point served_;
   bool told_inbox_ = false;
   bool was_reached_ = false;  // before a state was loaded
-  PacketFile dump_;
+  std::optional<PacketFile> dump_;
+  TcpConnections connections_;  // with stations that are not cards of this machine
+  bool resets_due_ = false;     // when the link comes up again
   u64 own_frames_ = 0;
   u64 frames_from_guest_ = 0;
   u64 bytes_from_guest_ = 0;

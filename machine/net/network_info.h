@@ -21,8 +21,6 @@ struct NetworkInfo {
   u64 bytes_from_guest = 0;
   u64 frames_to_guest = 0;
   u64 bytes_to_guest = 0;
-  std::string dump_problem;  // of --net-dump; empty: none
-  u64 dump_lost_bytes = 0;
 };
 
 /// As reports and the monitor show it.

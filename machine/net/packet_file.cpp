@@ -1,12 +1,5 @@
 #include "machine/net/packet_file.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "devices/net/net_card.h"
 
 namespace reprise::machine {
@@ -24,17 +17,13 @@ void put(std::vector<u8>& out, u32 value) {
 
 }  // namespace
 
-Result<PacketFile> PacketFile::create(const std::string& path) {
-  HostFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file) return Error{fmt::format("--net-dump '{}' cannot be written: {}.", path, std::strerror(errno))};
-  PacketFile out(std::move(file));
+PacketFile::PacketFile(devices::CharBackend& out) : out_(out) {
   for (const u32 value : {kMagicNs, kVersion, 0u, 0u, static_cast<u32>(devices::kMaxFrameBytes), kEthernet})
-    put(out.buffer_, value);
-  return out;
+    put(buffer_, value);
+  flush();
 }
 
 void PacketFile::add(u64 virtual_ns, std::span<const u8> frame) {
-  if (!file_) return;
   const u32 bytes = static_cast<u32>(frame.size());
   for (const u32 value : {static_cast<u32>(virtual_ns / kNsPerSecond),
                           static_cast<u32>(virtual_ns % kNsPerSecond), bytes, bytes})
@@ -44,19 +33,7 @@ void PacketFile::add(u64 virtual_ns, std::span<const u8> frame) {
 }
 
 void PacketFile::flush() {
-  if (!file_) return;
-  for (std::size_t done = 0; done < buffer_.size();) {
-    // Behind a gap nothing could be read any more.
-    const ssize_t count =
-        problem_.empty() ? ::write(file_.get(), buffer_.data() + done, buffer_.size() - done) : -1;
-    if (count < 0 && problem_.empty() && errno == EINTR) continue;
-    if (count <= 0) {
-      if (problem_.empty()) problem_ = why_not_written(count == 0 ? ENOSPC : errno);
-      lost_bytes_ += buffer_.size() - done;
-      break;
-    }
-    done += static_cast<std::size_t>(count);
-  }
+  if (!buffer_.empty()) out_.write(buffer_);
   buffer_.clear();
 }
 

@@ -104,6 +104,7 @@ class SlirpLink final : public NetLink {
   }
 
   void send(std::span<const u8> frame) override {
+    if (!is_for_us(frame)) return;
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
   }
   // It cuts nothing up: what it gets goes into a socket as it is.
@@ -162,6 +163,13 @@ class SlirpLink final : public NetLink {
     for (const auto& [theirs, ours] : kEvents)
       if (events & ours) out |= theirs;
     return out;
+  }
+
+  /// libslirp takes what is addressed to another station of the guest's network (behind a bridge, a second card) for its own, and
+  /// would refuse connections between the two. Its stations are 52:55 with an IPv4 address and 52:56 with the end of one.
+  static bool is_for_us(std::span<const u8> frame) {
+    constexpr u8 kGroup = 1;
+    return (frame[0] & kGroup) || (frame[0] == 0x52 && (frame[1] == 0x55 || frame[1] == 0x56));
   }
 
   static SlirpLink& self(void* opaque) { return *static_cast<SlirpLink*>(opaque); }

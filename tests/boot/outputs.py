@@ -208,6 +208,26 @@ def fifo_without_a_reader(case):
     runner.expect(run.returncode == 0 and "Linux version" in text, f"{run.returncode}: {text[:200]}")
 
 
+def capture_to_a_fifo(case):
+    """Frames of the network, which somebody may look at while they pass."""
+    fifo = case.folder / "frames"
+    os.mkfifo(fifo)
+    words = ["--serial", "null", "--net", "user,restrict=yes", "--net-dump", fifo]
+    run = case.run(*words, "--wall-timeout", "0.5")
+    runner.expect(run.returncode == 21 and f"'{fifo}' is a FIFO that nobody read" in run.stderr, f"{run.returncode}: {run.stderr}")
+    with subprocess.Popen(case.command(*words, "--stop-at", STOP), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        capture = fifo.read_bytes()
+        run.wait(60)
+    runner.expect(run.returncode == 0 and capture.startswith(bytes.fromhex("4d3cb2a102000400")), f"{run.returncode}: {capture[:24]}")
+    with subprocess.Popen(case.command(*words, "--stop-at", STOP), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        fifo.open("rb").close()
+        run.wait(60)
+    # Nothing may have been left to write when its reader had gone.
+    runner.expect(run.returncode in (0, LOST), f"{run.returncode}")
+    run = case.run("--serial", "null", "--net", "user,restrict=yes", "--net-dump", "/dev/full")
+    check(case, run, "capture '/dev/full'", "No space left on device")
+
+
 def limit_of_file_size(case):
     def limit(count):
         return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
@@ -253,7 +273,7 @@ def ends_as_expected(case):
 
 def test(options):
     for body in (full_disk, closed_descriptors, reader_that_leaves, reader_that_never_reads, reader_that_is_slow,
-                 texts_on_request, killed, signals, signals_at_the_start, fifo_without_a_reader, limit_of_file_size, out_of_memory, ends_as_expected):
+                 texts_on_request, killed, signals, signals_at_the_start, fifo_without_a_reader, capture_to_a_fifo, limit_of_file_size, out_of_memory, ends_as_expected):
         print(body.__name__, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             body(Case(options, folder))

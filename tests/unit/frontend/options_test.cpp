@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -599,6 +600,44 @@ TEST(Options, BootOrder) {
   ASSERT_TRUE(std::holds_alternative<EarlyExit>(empty));
   EXPECT_NE(std::get<EarlyExit>(empty).text.find("--boot 'cdrom,,disk' has a comma too many"),
             std::string::npos);
+}
+
+TEST(Options, ADiskHasANetworkAndAKernelHasNone) {
+  if (!machine::user_network_offered()) GTEST_SKIP() << "no libslirp";
+  using Kind = machine::NetConfig::Kind;
+  const i64 kFixed = machine::MachineConfig{}.rtc_unix_s;
+  const auto config_of = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "run");
+    const auto result = parse_options(words);
+    EXPECT_TRUE(std::holds_alternative<RunOptions>(result)) << words[1];
+    return std::get<RunOptions>(result).config;
+  };
+  const auto cards = [](const machine::MachineConfig& config) {
+    return std::ranges::count(config.devices, "virtio-net", &machine::DeviceConfig::driver);
+  };
+  const bool terminal = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"a.img"}, {"--cdrom", "a.iso"}, {"--boot", "network"}}) {
+    const machine::MachineConfig config = config_of(words);
+    EXPECT_EQ(config.net.kind, Kind::User);
+    EXPECT_EQ(config.net.restricted, !terminal);
+    EXPECT_EQ(config.rtc_unix_s == kFixed, !terminal);
+    EXPECT_EQ(cards(config), 1);
+  }
+  const machine::MachineConfig window = config_of({"a.img", "--display", "sdl"});
+  EXPECT_FALSE(window.net.restricted);
+  EXPECT_NE(window.rtc_unix_s, kFixed);
+  EXPECT_EQ(config_of({"a.img", "--display", "vnc:0"}).net.restricted, !terminal) << "scripts look, too";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"a.img", "--net", "none"}, {"--bios", "ovmf"}, {"--kernel", "k", "a.img"}}) {
+    const machine::MachineConfig config = config_of(words);
+    EXPECT_EQ(config.net.kind, Kind::None);
+    EXPECT_EQ(config.rtc_unix_s, kFixed);
+    EXPECT_EQ(cards(config), 0);
+  }
+  const machine::MachineConfig other = config_of({"a.img", "--device", "e1000"});
+  EXPECT_EQ(other.net.kind, Kind::User);
+  EXPECT_EQ(cards(other), 0);
 }
 
 TEST(Options, ADiskNeedsNoKernel) {

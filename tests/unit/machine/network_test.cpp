@@ -11,6 +11,7 @@
 #include <fstream>
 #include <thread>
 
+#include "devices/net/tcp_frame.h"
 #include "machine/clock/scheduler.h"
 
 namespace reprise::machine {
@@ -34,7 +35,8 @@ struct NoInstructions final : RetiredCounter {
 };
 
 struct World {
-  explicit World(const std::string& net, unsigned cards = 1) : network(parse_net(net).value()), card(cards) {
+  explicit World(const std::string& net, unsigned cards = 1)
+      : network(parse_net(net).value(), nullptr), card(cards) {
     std::vector<devices::NetCard*> list;
     for (FakeCard& one : card) list.push_back(&one);
     started = network.start(clock, outside, list);
@@ -102,6 +104,104 @@ TEST(Network, CardsHearEachOther) {
   EXPECT_TRUE(world.outside.log().empty());
 }
 
+/// A segment of TCP without payload, from 10.0.2.15, port 1000, to port 80 of 10.0.2.`last`.
+Frame segment(const devices::MacAddress& to, u8 last, u8 flags, u32 sequence, u32 acknowledged) {
+  Frame frame(to.begin(), to.end());
+  frame.insert(frame.end(), kOwn.begin(), kOwn.end());
+  for (const int byte : {8, 0,  0x45, 0, 0,  40, 0, 0, 0,         0,         64,          6, 0,
+                         0, 10, 0,    2, 15, 10, 0, 2, int{last}, 1000 >> 8, 1000 & 0xff, 0, 80})
+    frame.push_back(static_cast<u8>(byte));
+  for (const u32 number : {sequence, acknowledged})
+    for (int shift = 24; shift >= 0; shift -= 8) frame.push_back(static_cast<u8>(number >> shift));
+  for (const int byte : {0x50, int{flags}, 0x20, 0, 0, 0, 0, 0}) frame.push_back(static_cast<u8>(byte));
+  devices::finish_tcp(frame, devices::parse_tcp(frame).value());
+  return frame;
+}
+constexpr devices::MacAddress kRouter = {0x52, 0x55, 10, 0, 2, 2};
+using devices::TcpFrame;
+
+TEST(Network, TheRouterLeavesAloneWhatIsForOthers) {
+  constexpr devices::MacAddress kBehindABridge = {0x02, 0, 0, 0, 0, 1};
+  World world("user");
+  if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+  world.network.send(world.card[0], World::who_has(2));
+  world.wait(1'000'000);
+  world.card[0].got.clear();
+  world.network.send(world.card[0], segment(kBehindABridge, 20, TcpFrame::kAck, 1, 1));
+  world.wait(1'000'000);
+  EXPECT_TRUE(world.card[0].got.empty());
+  world.network.send(world.card[0], segment(kRouter, 20, TcpFrame::kAck, 1, 1));
+  world.wait(1'000'000);
+  ASSERT_EQ(world.card[0].got.size(), 1u) << "nobody knows this connection";
+  EXPECT_EQ(devices::parse_tcp(world.card[0].got[0])->flags & TcpFrame::kRst, TcpFrame::kRst);
+  EXPECT_FALSE(world.network.info().reached);
+}
+
+/// What there is to reset, after a state was loaded.
+std::vector<Frame> resets_of(TcpConnections& connections) {
+  Archive saved;
+  connections.serialize(saved);
+  TcpConnections later;
+  Archive archive(saved.bytes());
+  later.serialize(archive);
+  EXPECT_TRUE(archive.ok() && archive.at_end());
+  return later.take_resets();
+}
+
+TEST(TcpConnections, AreResetFromTheirFarEnds) {
+  TcpConnections connections;
+  connections.from_guest(segment(kRouter, 2, TcpFrame::kSyn, 100, 0));
+  std::vector<Frame> resets = resets_of(connections);
+  ASSERT_EQ(resets.size(), 1u);
+  auto tcp = devices::parse_tcp(resets[0]);
+  ASSERT_TRUE(tcp.has_value());
+  EXPECT_TRUE(devices::has_right_checksums(resets[0], *tcp));
+  EXPECT_EQ(tcp->flags, TcpFrame::kRst | TcpFrame::kAck) << "the guest has heard of no number yet";
+  EXPECT_EQ(tcp->acknowledged, 101u);
+
+  connections.from_guest(segment(kRouter, 2, TcpFrame::kAck, 101, 5000));
+  resets = resets_of(connections);
+  ASSERT_EQ(resets.size(), 1u);
+  tcp = devices::parse_tcp(resets[0]);
+  EXPECT_TRUE(devices::has_right_checksums(resets[0], *tcp));
+  EXPECT_EQ(tcp->flags, TcpFrame::kRst);
+  EXPECT_EQ(tcp->sequence, 5000u) << "what it waits for";
+  EXPECT_TRUE(std::ranges::equal(std::span(resets[0]).first(6), kOwn));
+  EXPECT_TRUE(std::ranges::equal(std::span(resets[0]).subspan(6, 6), kRouter));
+  const Frame ends(resets[0].begin() + 26, resets[0].begin() + 38);
+  EXPECT_EQ(ends, (Frame{10, 0, 2, 2, 10, 0, 2, 15, 0, 80, 1000 >> 8, 1000 & 0xff}));
+}
+
+TEST(TcpConnections, EndByBothFinsOrAReset) {
+  TcpConnections connections;
+  const auto back = [](u8 flags) {
+    Frame frame = segment(kRouter, 2, flags, 5000, 101);
+    std::swap_ranges(frame.begin(), frame.begin() + 6, frame.begin() + 6);
+    std::swap_ranges(frame.begin() + 26, frame.begin() + 30, frame.begin() + 30);
+    std::swap_ranges(frame.begin() + 34, frame.begin() + 36, frame.begin() + 36);
+    return frame;
+  };
+  connections.from_guest(segment(kRouter, 2, TcpFrame::kAck, 101, 5000));
+  connections.from_guest(segment(kRouter, 3, TcpFrame::kAck, 101, 5000));
+  EXPECT_EQ(connections.count(), 2u);
+  connections.to_guest(back(TcpFrame::kFin | TcpFrame::kAck));
+  EXPECT_EQ(connections.count(), 2u) << "the guest may still send";
+  connections.from_guest(segment(kRouter, 2, TcpFrame::kFin | TcpFrame::kAck, 101, 5001));
+  EXPECT_EQ(connections.count(), 1u);
+  connections.from_guest(segment(kRouter, 3, TcpFrame::kRst, 101, 0));
+  EXPECT_EQ(connections.count(), 0u);
+  connections.from_guest(segment(kRouter, 2, TcpFrame::kSyn, 1, 0));
+  connections.to_guest(back(TcpFrame::kRst | TcpFrame::kAck));
+  EXPECT_EQ(connections.count(), 0u);
+  for (unsigned i = 0; i < 2 * TcpConnections::kMost; ++i) {
+    Frame frame = segment(kRouter, 2, TcpFrame::kSyn, 1, 0);
+    frame[34] = static_cast<u8>(i >> 8);
+    frame[35] = static_cast<u8>(i);
+    connections.from_guest(frame);
+  }
+  EXPECT_EQ(connections.count(), TcpConnections::kMost);
+}
+
 TEST(Network, WithoutOneNothingMoves) {
   World world("none");
   ASSERT_TRUE(world.started);
@@ -144,7 +244,8 @@ TEST(Network, CallersComeInThroughForwards) {
   EXPECT_TRUE(world.network.info().connected);
   EXPECT_EQ(world.network.own_frames(), 0u);
 
-  // A state that is loaded: the connection is gone, and the guest sees it.
+  // A state that is loaded: the connection is gone, and the guest sees it, as it does one that it has made itself.
+  world.network.send(world.card[0], segment(kRouter, 2, TcpFrame::kAck, 1, 77));
   Archive saved;
   world.network.serialize(saved);
   World later("user,restrict=yes,hostfwd=tcp::0-:80");
@@ -152,8 +253,12 @@ TEST(Network, CallersComeInThroughForwards) {
   later.network.serialize(archive);
   EXPECT_TRUE(archive.ok() && archive.at_end());
   EXPECT_FALSE(later.card[0].link);
+  later.card[0].got.clear();
   later.wait(2'000'000'000);
   EXPECT_TRUE(later.card[0].link);
+  ASSERT_EQ(later.card[0].got.size(), 1u);
+  EXPECT_EQ(devices::parse_tcp(later.card[0].got[0])->flags, TcpFrame::kRst);
+  EXPECT_EQ(devices::parse_tcp(later.card[0].got[0])->sequence, 77u);
 }
 
 /// Lets both serve until `done`.
