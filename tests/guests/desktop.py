@@ -90,7 +90,7 @@ terminal_output gfxterm
 {load_fonts}set theme={THEME}/theme.txt
 """ + entry("Debian GNU/Linux", "keep", "") + \
         entry("Debian GNU/Linux on the framebuffer of the firmware", "keep", "modprobe.blacklist=bochs") + \
-        entry("Debian GNU/Linux on a framebuffer of 16 bits", "800x600x16,800x600", "modprobe.blacklist=bochs") + \
+        entry("Debian GNU/Linux on a framebuffer of 16 bits", "1024x768x16,1024x768", "modprobe.blacklist=bochs") + \
         entry("Debian GNU/Linux from text mode", "text", "")
 
 
