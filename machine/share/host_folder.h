@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "common/result.h"
 #include "machine/storage/host_fd.h"
@@ -28,6 +29,11 @@ class HostFolder {
   OpenedFd open_by_hand(const std::string& path, int flags) const;
   int root() const { return root_.get(); }
   bool has_openat2() const { return has_openat2_; }
+  /// As on a host that has none.
+  HostFolder without_openat2() && {
+    has_openat2_ = false;
+    return std::move(*this);
+  }
 
  private:
   explicit HostFolder(HostFd root);
