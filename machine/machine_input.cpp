@@ -20,8 +20,9 @@ void Machine::add_sinks() {
   shares_.on_answer([this](std::string_view who, const devices::ShareQuestion& question,
                            const devices::ShareAnswer& answer) {
     ++share_answers_;
-    outside_.answered(who, describe(question),
-                      outside_.log_complete() ? share_log_.entry(answer) : std::vector<u8>());
+    const bool logged = outside_.log_complete();
+    outside_.answered(who, logged ? describe(question) : std::string(),
+                      logged ? share_log_.entry(answer) : std::vector<u8>());
   });
   disks_.on_error([this](const DiskError& error) {
     if (error.status != devices::BlockStatus::Refused)

@@ -12,12 +12,11 @@ import argparse
 import http.server
 import os
 import pathlib
-import resource
 import socket
-import subprocess
 import tempfile
 import threading
-import time
+
+import cost
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -55,18 +54,6 @@ def qemu(options, initrd, append):
             "-netdev", "user,id=n", "-device", f"{device},netdev=n,romfile="]
 
 
-def measure(command, done):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begin = time.monotonic()
-    run = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, timeout=1800)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.encode() not in run.stdout:
-        raise SystemExit(f"{command[0]}: the guest did not say '{done}':\n{run.stdout.decode(errors='replace')[-2000:]}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu, time.monotonic() - begin
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reprise", default="build/release/reprise")
@@ -91,16 +78,16 @@ def main():
             for what, word in words.items():
                 for name, command in ("reprise", reprise), ("qemu", qemu):
                     append = f"console=ttyS0 quiet reprise.exec=/bin/net-test {word}"
-                    cost = measure(command(options, initrd, append), "net-test: done")
-                    best[what, name] = min(best.get((what, name), cost), cost)
+                    spent = cost.measure(command(options, initrd, append), "net-test: done")
+                    best[what, name] = min(best.get((what, name), spent), spent)
     print(f"{options.mebibytes} MiB, {options.net_device}; processor seconds (wall seconds)")
     for what in words:
         cells = [f"{name} {best[what, name][0]:7.2f} ({best[what, name][1]:6.2f})" for name in ("reprise", "qemu")]
         print(f"{what:5} {'   '.join(cells)}")
     for what in "get", "put":
-        cost = {name: (best[what, name][0] - best["boot", name][0]) / (options.mebibytes << 20) * 1e9
+        price = {name: (best[what, name][0] - best["boot", name][0]) / (options.mebibytes << 20) * 1e9
                 for name in ("reprise", "qemu")}
-        print(f"{what:5} {cost['reprise']:.2f} ns a byte, QEMU {cost['qemu']:.2f}: {cost['qemu'] / cost['reprise']:.2f} times")
+        print(f"{what:5} {price['reprise']:.2f} ns a byte, QEMU {price['qemu']:.2f}: {price['qemu'] / price['reprise']:.2f} times")
 
 
 main()
