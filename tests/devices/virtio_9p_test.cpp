@@ -92,6 +92,40 @@ TEST_F(Virtio9pTest, SaveAndLoadInTheMiddle) {
   EXPECT_NE(saved(other), state);
 }
 
+TEST_F(Virtio9pTest, SaveAndLoadWithRequestsThatWait) {
+  driver.start(1);
+  EXPECT_EQ(ask(version()), 101);
+  EXPECT_EQ(ask(attach()), 105);
+  EXPECT_EQ(ask(P9Request(Type::Walk).put32(0).put32(1).put16(1).text("file")), 111);
+  EXPECT_EQ(ask(P9Request(Type::Lopen).put32(1).put32(2)), 13);
+  // A write, a read of what was written, and one that comes too late: one in flight, two in the ring.
+  const P9Request requests[] = {P9Request(Type::Write).put32(1).put64(0).put32(1).put8('J'),
+                                P9Request(Type::Read).put32(1).put64(0).put32(5),
+                                P9Request(Type::Read).put32(2).put64(0).put32(5)};
+  constexpr u64 kApart = 0x200;
+  for (u64 i = 0; i < 3; ++i) {
+    const std::vector<u8> bytes = requests[i].bytes();
+    std::ranges::copy(bytes, test.memory.bytes.begin() + static_cast<std::ptrdiff_t>(kRequest + i * kApart));
+    driver.send(
+        0, {{kRequest + i * kApart, static_cast<u32>(bytes.size()), false}, {kReply + i * kApart, 100, true}},
+        static_cast<u16>(2 * i));
+  }
+  const u16 before = driver.used_index(0);
+  const std::vector<u8> state = saved(device);
+  Virtio9p other(share, "some-tag", test.board);
+  other.reset(ResetKind::PowerOn);
+  ASSERT_TRUE(load(other, state));
+  EXPECT_EQ(saved(other), state);
+  EXPECT_TRUE(share.handles.empty()) << "the state has nothing of the host";
+  device.reset(ResetKind::Warm);
+  test.clock.step(200'000);
+  EXPECT_EQ(driver.used_index(0), before + 3);
+  EXPECT_EQ(test.memory.get<u8>(kReply + 4), 119);
+  EXPECT_EQ(test.memory.get<u8>(kReply + kApart + 4), 117) << "the file was opened again";
+  EXPECT_EQ(test.memory.get<u8>(kReply + kApart + 11), 'J') << "in the order in which they came";
+  EXPECT_EQ(test.memory.get<u8>(kReply + 2 * kApart + 4), 7);
+}
+
 TEST_F(Virtio9pTest, Noise) {
   driver.start(1);
   virtio_noise(device, test, 9003, 30'000, 1, 1);
