@@ -111,31 +111,32 @@ Node& NameTree::linked(Node& folder, std::string_view name, const Node& file) {
   return node;
 }
 
-void NameTree::remove(Node& node) {
+void NameTree::remove(Node& node, const ShareAttributes* folder) {
   if (node.parent == nullptr) return;
   const auto at = node.parent->children.find(node.name);
   std::unique_ptr<Node> owned = std::move(at->second);
   node.parent->children.erase(at);
-  dissolve(std::move(owned));
+  dissolve(std::move(owned), folder);
 }
 
-void NameTree::dissolve(std::unique_ptr<Node> node) {
-  for (auto& [name, child] : node->children) dissolve(std::move(child));
+void NameTree::dissolve(std::unique_ptr<Node> node, const ShareAttributes* folder) {
+  for (auto& [name, child] : node->children) dissolve(std::move(child), nullptr);
   node->children.clear();
   unbind(*node);
   node->parent = nullptr;
   node->gone = true;
   bytes_ -= node->name.size();
   node->name.clear();
-  if (node->users != 0)
-    gone_[node->key] = std::move(node);
-  else
-    bytes_ -= kNodeBytes;
+  bytes_ -= kNodeBytes;
+  if (node->users == 0) return;
+  if (folder != nullptr) node->removed = std::make_unique<ShareAttributes>(*folder);
+  bytes_ += bytes_of_gone(*node);
+  gone_[node->key] = std::move(node);
 }
 
 void NameTree::stop_using(Node& node) {
   if (--node.users != 0 || !node.gone) return;
-  bytes_ -= kNodeBytes;
+  bytes_ -= bytes_of_gone(node);
   gone_.erase(node.key);
 }
 
@@ -157,10 +158,10 @@ bool NameTree::can_move(const Node& node, const Node& folder) const {
   return depth_of(folder) + 1 + height_of(node) <= kMaxDepth;
 }
 
-void NameTree::move(Node& node, Node& folder, std::string_view name) {
+void NameTree::move(Node& node, Node& folder, std::string_view name, const ShareAttributes* replaced) {
   Node* const there = find(folder, name);
   if (there == &node) return;
-  if (there != nullptr) remove(*there);
+  if (there != nullptr) remove(*there, replaced);
   const auto at = node.parent->children.find(node.name);
   std::unique_ptr<Node> owned = std::move(at->second);
   node.parent->children.erase(at);
@@ -217,6 +218,20 @@ void NameTree::serialize_node(Archive& archive, Node& node, unsigned depth) {
   }
 }
 
+void NameTree::serialize_removed(Archive& archive, Node& node) {
+  bool removed = node.removed != nullptr;
+  archive.value(removed);
+  if (!removed) return;
+  if (archive.loading()) node.removed = std::make_unique<ShareAttributes>();
+  ShareAttributes& was = *node.removed;
+  for (u32* field : {&was.mode, &was.uid, &was.gid}) archive.value(*field);
+  for (ShareTime* time : {&was.atime, &was.mtime, &was.ctime}) {
+    archive.value(time->s);
+    archive.value(time->ns);
+  }
+  if ((was.mode & share_mode::kType) != share_mode::kFolder) archive.fail();
+}
+
 void NameTree::serialize(Archive& archive) {
   archive.tag("p9 names");
   if (archive.loading()) clear();
@@ -226,16 +241,20 @@ void NameTree::serialize(Archive& archive) {
   u64 count = gone_.size();
   archive.value(count);
   if (!archive.loading()) {
-    for (auto& [key, node] : gone_) serialize_node(archive, *node, 0);
+    for (auto& [key, node] : gone_) {
+      serialize_node(archive, *node, 0);
+      serialize_removed(archive, *node);
+    }
     return;
   }
   unbound_ = true;
   for (u64 i = 0; i < count && archive.ok(); ++i) {
     auto node = std::make_unique<Node>();
     node->gone = true;
-    bytes_ += kNodeBytes;
     Node& kept = *node;
     serialize_node(archive, kept, 0);
+    serialize_removed(archive, kept);
+    bytes_ += bytes_of_gone(kept);
     if (!kept.children.empty() || gone_.contains(kept.key)) {
       // Its pointer must not stay: the whole state is refused.
       archive.fail();
@@ -254,7 +273,11 @@ Node* NameTree::by_key(u64 key) {
 void NameTree::end_load() {
   keys_.clear();
   // Nothing else would ever let go of them.
-  bytes_ -= kNodeBytes * std::erase_if(gone_, [](const auto& entry) { return entry.second->users == 0; });
+  std::erase_if(gone_, [&](const auto& entry) {
+    if (entry.second->users != 0) return false;
+    bytes_ -= bytes_of_gone(*entry.second);
+    return true;
+  });
 }
 
 }  // namespace reprise::devices::p9

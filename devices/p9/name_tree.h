@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/archive.h"
+#include "devices/p9/share_backend.h"
 
 namespace reprise::devices::p9 {
 
@@ -28,8 +29,9 @@ struct Node {
   Node* parent = nullptr;  // nullptr: the root, or its name is gone
   std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
   u32 users = 0;
-  bool gone = false;         // the guest has removed this name
-  std::optional<FileId> id;  // not known after a load
+  bool gone = false;                         // the guest has removed this name
+  std::unique_ptr<ShareAttributes> removed;  // gone, a folder: what it was last
+  std::optional<FileId> id;                  // not known after a load
 };
 
 class NameTree {
@@ -37,6 +39,7 @@ class NameTree {
   /// Names inside names: as many as a path of 4096 bytes can hold.
   static constexpr unsigned kMaxDepth = 2048;
   static constexpr u64 kNodeBytes = 256;
+  static constexpr u64 kRemovedBytes = 160;
 
   /// `identify` says which file a path stands for now.
   explicit NameTree(std::function<std::optional<FileId>(const std::string& path)> identify)
@@ -60,12 +63,12 @@ class NameTree {
   Node& linked(Node& folder, std::string_view name, const Node& file);
   /// `node` is `id`: false when it is known to be another.
   bool is(Node& node, FileId id);
-  /// The guest has removed the name. Names inside are gone with it.
-  void remove(Node& node);
+  /// The guest has removed the name. Names inside are gone with it. `folder`: it was one, and what it was last.
+  void remove(Node& node, const ShareAttributes* folder = nullptr);
   /// Could `node` go there? Not into itself, and not too deep.
   bool can_move(const Node& node, const Node& folder) const;
-  /// The guest has renamed it; what was there is gone.
-  void move(Node& node, Node& folder, std::string_view name);
+  /// The guest has renamed it; what was there is gone. `replaced`: it was a folder, and what it was last.
+  void move(Node& node, Node& folder, std::string_view name, const ShareAttributes* replaced = nullptr);
 
   void use(Node& node) { ++node.users; }
   void stop_using(Node& node);
@@ -92,12 +95,14 @@ class NameTree {
   void unbind(Node& node);
   u64 number_of(FileId id);
   /// Takes what is left of `node` out: used nodes stay, without a name.
-  void dissolve(std::unique_ptr<Node> node);
+  void dissolve(std::unique_ptr<Node> node, const ShareAttributes* folder);
   bool sweep_below(Node& node);
   void bind_all(Node& node, const std::string& path);
   unsigned depth_of(const Node& node) const;
   unsigned height_of(const Node& node) const;
   void serialize_node(Archive& archive, Node& node, unsigned depth);
+  void serialize_removed(Archive& archive, Node& node);
+  static u64 bytes_of_gone(const Node& node) { return kNodeBytes + (node.removed ? kRemovedBytes : 0); }
   void collect(Node& node);
 
   std::function<std::optional<FileId>(const std::string& path)> identify_;

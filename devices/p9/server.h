@@ -146,6 +146,8 @@ class Server {
   Error list(Fid& fid);
   Error rename_node(Node& from_folder, const std::string& from, Node& to_folder, const std::string& to);
   Error remove_name(Node& folder, const std::string& name, bool is_folder);
+  /// What the folder `node` is, if it is one that somebody will ask for when it is removed.
+  std::optional<ShareAttributes> folder_in_use(Node* node);
   Error read_lock(Reader& in, u8& type, FileLock& lock);
   Error write_xattr(Fid& fid);
 

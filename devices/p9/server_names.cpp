@@ -142,11 +142,13 @@ Server::Error Server::rename_node(Node& from_folder, const std::string& from, No
   for (const Node* at = &to_folder; at != nullptr; at = at->parent)
     if (at == node) return kEINVAL;
   if (!names_.can_move(*node, to_folder)) return kENAMETOOLONG;
+  Node* const there = names_.find(to_folder, to);
+  const std::optional<ShareAttributes> replaced = there != node ? folder_in_use(there) : std::nullopt;
   const ShareAnswer answer = ask_of_name(
       from_folder,
       {.op = ShareOp::Rename, .name = from, .other_path = *names_.path_of(to_folder), .target = to});
   if (answer.error != 0) return answer.error;
-  if (answer.count != 0) names_.move(*node, to_folder, to);
+  if (answer.count != 0) names_.move(*node, to_folder, to, replaced ? &*replaced : nullptr);
   return 0;
 }
 
@@ -176,12 +178,24 @@ Server::Error Server::renameat(Reader& in, Writer&) {
   return rename_node(*from_folder->node, from, *to_folder->node, to);
 }
 
+std::optional<ShareAttributes> Server::folder_in_use(Node* node) {
+  if (node == nullptr || node->users == 0) return std::nullopt;
+  const ShareAnswer answer = ask_of_name(*node, {.op = ShareOp::Stat});
+  if (answer.error != 0 || (answer.attributes.mode & share_mode::kType) != share_mode::kFolder)
+    return std::nullopt;
+  const ShareAttributes& is = answer.attributes;
+  return ShareAttributes{
+      .mode = is.mode, .uid = is.uid, .gid = is.gid, .atime = is.atime, .mtime = is.mtime, .ctime = is.ctime};
+}
+
 Server::Error Server::remove_name(Node& folder, const std::string& name, bool is_folder) {
   if (const Error error = check_name(folder, name); error != 0) return error;
+  Node* const node = names_.find(folder, name);
+  const std::optional<ShareAttributes> was = is_folder ? folder_in_use(node) : std::nullopt;
   const ShareAnswer answer =
       ask_of_name(folder, {.op = is_folder ? ShareOp::RemoveFolder : ShareOp::Remove, .name = name});
   if (answer.error != 0) return answer.error;
-  if (Node* const node = names_.find(folder, name)) names_.remove(*node);
+  if (node != nullptr) names_.remove(*node, was ? &*was : nullptr);
   return 0;
 }
 

@@ -268,8 +268,12 @@ ShareAnswer Server::ask_of_name(Node& node, ShareQuestion question) {
 }
 
 ShareAnswer Server::ask_of_removed(const Node& node, ShareQuestion question) {
+  // Of a folder there is nothing left on the host: it is as it was, and empty.
+  if (node.removed && question.op == ShareOp::Stat) return {.attributes = *node.removed};
+  if (node.removed && (question.op == ShareOp::List || question.op == ShareOp::Sync)) return {};
   switch (question.op) {
     case ShareOp::Stat:
+    case ShareOp::Open:
     case ShareOp::Set:
     case ShareOp::Sync:
     case ShareOp::ListXattrs:
@@ -282,7 +286,7 @@ ShareAnswer Server::ask_of_removed(const Node& node, ShareQuestion question) {
   for (const auto& [number, fid] : fids_) {
     if (fid.node != &node || !fid.open || (writes && !fid.writable())) continue;
     question.by_handle = true;
-    question.handle = number;
+    (question.op == ShareOp::Open ? question.from_handle : question.handle) = number;
     return host_.ask(question);
   }
   return {.error = kESTALE};

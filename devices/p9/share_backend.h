@@ -59,9 +59,9 @@ inline constexpr u32 kMtimeSet = 0x100;
 }  // namespace share_set
 
 enum class ShareOp : u8 {
-  Stat,        // -> attributes
-  List,        // -> entries, sorted by name
-  Open,        // a regular file, as `handle`, with `flags` -> attributes
+  Stat,  // -> attributes
+  List,  // -> entries, sorted by name
+  Open,  // a regular file, as `handle`, with `flags` -> attributes. With by_handle: the one that is open as `from_handle`
   Create,      // regular file `name` in folder `path`, opened as `handle`. Fails where there is one
   Read,        // `bytes` at `offset` of `handle` -> content
   Write,       // `data` at `offset` of `handle` -> count
@@ -93,6 +93,7 @@ struct ShareQuestion {
   std::string target = {};
   u32 handle = 0;          // the asker's number for an open file
   bool by_handle = false;  // the file is `handle`, else `path`
+  u32 from_handle = 0;     // Open
   u32 flags = 0;  // of open(2), as Linux numbers them: 0 to 2 how it is accessed, 01000 it is emptied
   u64 offset = 0;
   u32 bytes = 0;

@@ -59,6 +59,13 @@ mode_t host_mode(u32 mode, bool folder) {
   return (mode & (ACCESSPERMS)) | (folder ? S_IRWXU : S_IRUSR | S_IWUSR);
 }
 
+/// The regular file that is open as `fd` once more, though its name may be gone.
+OpenedFd open_again(int fd, int flags) {
+  HostFd again(::open(fd_path(fd).c_str(), flags | O_CLOEXEC | O_NOCTTY));
+  const int error = again ? 0 : errno;
+  return {std::move(again), error};
+}
+
 }  // namespace
 
 // --- Which questions there are ---
@@ -339,12 +346,21 @@ devices::ShareAnswer HostShare::list(const Question& question) {
 
 devices::ShareAnswer HostShare::open(const Question& question) {
   if (handles_.size() >= kMaxHandles) return failed(ENFILE);
-  OpenedFd file = open_content(question, static_cast<int>(question.flags & kAccess), false);
+  const int access = static_cast<int>(question.flags & kAccess);
+  OpenedFd file;
+  if (question.by_handle) {
+    const auto source = handles_.find(question.from_handle);
+    if (source == handles_.end()) return failed(EBADF);
+    file = open_again(source->second.get(), access);
+  } else {
+    file = open_content(question, access, false);
+  }
   if (file.error != 0) return failed(file.error);
   if (question.flags & kEmptied) {
-    Question emptied = question;
-    emptied.attributes.size = 0;
-    if (const Errno error = truncate(emptied); error != 0) return failed(error);
+    // One that is opened to be read can be emptied, too.
+    const OpenedFd writable = access == O_RDONLY ? open_again(file.fd.get(), O_WRONLY) : OpenedFd{};
+    if (writable.error != 0) return failed(writable.error);
+    if (ftruncate(writable.fd ? writable.fd.get() : file.fd.get(), 0) != 0) return failed(errno);
   }
   const Answer out = attributes_answer(file.fd.get());
   if (out.error == 0) handles_[question.handle] = std::move(file.fd);

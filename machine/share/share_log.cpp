@@ -39,7 +39,8 @@ std::string describe(const devices::ShareQuestion& question) {
     text += fmt::format(" flags {} as handle {}", question.flags, question.handle);
   if (question.op == ShareOp::Set) text += fmt::format(" {:#x}", question.set);
   if (!question.data.empty()) text += fmt::format(" digest {:016x}", hash64(question.data));
-  text += question.by_handle ? fmt::format(" of handle {}", question.handle) : " of " + question.path;
+  const u32 of = question.op == ShareOp::Open ? question.from_handle : question.handle;
+  text += question.by_handle ? fmt::format(" of handle {}", of) : " of " + question.path;
   if (!question.name.empty()) text += " name " + question.name;
   if (!question.other_path.empty()) text += " other " + question.other_path;
   if (!question.target.empty()) text += " to " + question.target;

@@ -50,7 +50,8 @@ class FakeShare final : public ShareBackend {
       case ShareOp::List:
         return is_folder ? list(question.path) : ShareAnswer{.error = linux_errno::kENOTDIR};
       case ShareOp::Open:
-        handles[question.handle] = files.at(question.path);
+        handles[question.handle] =
+            question.by_handle ? handles.at(question.from_handle) : files.at(question.path);
         if (question.flags & 01000) file->content.clear();
         return told(*file);
       case ShareOp::Create:
@@ -127,7 +128,7 @@ class FakeShare final : public ShareBackend {
  private:
   File* of(const ShareQuestion& question) {
     if (question.by_handle || question.op == ShareOp::Read || question.op == ShareOp::Write) {
-      const auto handle = handles.find(question.handle);
+      const auto handle = handles.find(question.op == ShareOp::Open ? question.from_handle : question.handle);
       return handle == handles.end() ? nullptr : handle->second.get();
     }
     const auto file = files.find(question.path);

@@ -180,7 +180,10 @@ TEST_F(P9ServerTest, RemovedWhileOpen) {
   EXPECT_EQ(number(1), file);
   EXPECT_EQ(read(1, 0, 5), "hello");
   EXPECT_EQ(number(2), file) << "somebody has it open";
-  EXPECT_EQ(open(2, 0), kESTALE) << "but the name is gone";
+  EXPECT_EQ(walk(1, 4, {}), 0u);
+  EXPECT_EQ(open(4, 2), 0u) << "so it can be opened once more";
+  EXPECT_EQ(read(4, 1, 3), "ell");
+  EXPECT_EQ(clunk(4), 0u);
   EXPECT_EQ(walk(0, 3, {}), 0u);
   EXPECT_EQ(create(3, "file"), 0u);
   EXPECT_NE(number(3), file) << "a new file, whatever it is called";
@@ -188,6 +191,30 @@ TEST_F(P9ServerTest, RemovedWhileOpen) {
   EXPECT_EQ(clunk(1), 0u);
   EXPECT_EQ(number(2), 0u) << "nobody has";
   EXPECT_EQ(clunk(2), 0u);
+}
+
+TEST_F(P9ServerTest, RemovedFolders) {
+  const auto mode = [&](Server& of, u32 fid) -> u32 {
+    const std::vector<u8> answer = of.reply_to(P9Request(Type::Getattr).put32(fid).put64(0).bytes(), kRoom);
+    return error_of(answer) != 0 ? 0 : read_unaligned<u32>(answer.data() + kHeaderBytes + 8 + Qid::kBytes);
+  };
+  for (const std::string name : {"one", "two", "three"})
+    EXPECT_EQ(error(P9Request(Type::Mkdir).put32(0).text(name).put32(0750).put32(0)), 0u);
+  EXPECT_EQ(walk(0, 1, {"one"}), 0u);
+  EXPECT_EQ(walk(0, 2, {"one"}), 0u);
+  EXPECT_EQ(open(1, 0), 0u);
+  EXPECT_EQ(unlink(0, "one", 0x200), 0u);
+  EXPECT_EQ(mode(server, 2), share_mode::kFolder | 0750) << "as it was";
+  EXPECT_GT(reply(P9Request(Type::Readdir).put32(1).put64(0).put32(1000)).size(), kHeaderBytes + 4)
+      << "with '.' and '..'";
+  EXPECT_EQ(error(P9Request(Type::Mkdir).put32(2).text("inside").put32(0750).put32(0)), kESTALE);
+  const std::vector<u8> state = saved(server);
+  Server other(share);
+  ASSERT_TRUE(load(other, state));
+  EXPECT_EQ(saved(other), state);
+  EXPECT_EQ(mode(other, 2), share_mode::kFolder | 0750);
+  EXPECT_EQ(other.reply_to(P9Request(Type::Getattr).put32(2).put64(0).bytes(), kRoom),
+            reply(P9Request(Type::Getattr).put32(2).put64(0)));
 }
 
 TEST_F(P9ServerTest, ManyOpenFiles) {
@@ -366,7 +393,8 @@ TEST_F(P9ServerTest, SaveAndLoad) {
 }
 
 TEST_F(P9ServerTest, Noise) {
-  Noise noise(9002);
+  // Others by --gtest_random_seed.
+  Noise noise(9002 + static_cast<u32>(::testing::GTEST_FLAG(random_seed)));
   u32 successes = 0;
   for (int i = 0; i < 60'000; ++i) {
     const std::vector<u8> request = noisy_p9_request([&](u32 bound) { return noise.below(bound); });

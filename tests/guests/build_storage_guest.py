@@ -123,6 +123,7 @@ exec 3<>gone
 rm gone
 is "size after rm" "$(stat -L -c %s /proc/self/fd/3)" 12
 is "content after rm" "$(cat <&3)" "still there"
+is "opened again after rm" "$(cat /proc/self/fd/3)" "still there"
 echo more >&3 || fail "write after rm"
 exec 3>&-
 [ -e gone ] && fail "a removed file is there"

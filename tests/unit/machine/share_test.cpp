@@ -97,6 +97,26 @@ TEST_F(ShareTest, OnlyFilesAreOpened) {
   EXPECT_EQ(handle, HostShare::kMaxHandles + 1);
 }
 
+TEST_F(ShareTest, OpensOnceMoreWhatWasRemoved) {
+  HostShare host = share();
+  EXPECT_EQ(host.ask({.op = ShareOp::Open, .path = "file", .handle = 1}).error, 0u);
+  EXPECT_EQ(host.ask({.op = ShareOp::Remove, .name = "file"}).error, 0u);
+  const ShareQuestion again = {
+      .op = ShareOp::Open, .handle = 2, .by_handle = true, .from_handle = 1, .flags = 2};
+  EXPECT_EQ(host.ask(again).attributes.size, 3u);
+  const std::vector<u8> more = {'d'};
+  EXPECT_EQ(host.ask({.op = ShareOp::Write, .handle = 2, .offset = 3, .data = more}).count, 1u);
+  EXPECT_EQ(host.ask({.op = ShareOp::Read, .handle = 1, .bytes = 9}).content,
+            std::vector<u8>({'a', 'b', 'c', 'd'}));
+  ShareQuestion emptied = again;
+  emptied.handle = 3;
+  emptied.flags = 01000;
+  EXPECT_EQ(host.ask(emptied).error, 0u);
+  EXPECT_EQ(host.ask({.op = ShareOp::Read, .handle = 1, .bytes = 9}).content.size(), 0u);
+  emptied.from_handle = 9;
+  EXPECT_EQ(host.ask(emptied).error, kEBADF);
+}
+
 TEST_F(ShareTest, ListsByName) {
   for (const char* name : {"b", "B", "a", "\xff", "a b"}) file(std::string("share/folder/") + name, {});
   HostShare host = share();
