@@ -92,6 +92,8 @@ class Clock {
   /// The access that is being made takes `ns` longer than an instruction: that of a device far from the processor, on which
   /// software waits by reading it. The time passes behind the instruction. Clocks of tests need not care.
   virtual void stall(u64 ns) { (void)ns; }
+  /// `timer` serves something outside of the guest, which cannot tell when it fires: it is no part of the guest's state.
+  virtual void belongs_to_host(TimerId timer) { (void)timer; }
 };
 
 /// What a vCPU asks of its local APIC (and, behind it, the 8259 pair).

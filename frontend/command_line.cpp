@@ -10,16 +10,19 @@
 #include "frontend/options/manual_rows.h"
 #include "frontend/options/origin.h"
 #include "frontend/options/qemu_words.h"
+#include "frontend/options/replay_rows.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/take_words.h"
 #include "frontend/version.h"
 #include "machine/board/engine_factory.h"
+#include "machine/record/recording.h"
 #include "machine/snapshot/state_file.h"
 
 namespace reprise::frontend {
 namespace {
 
 constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FILE] [OPTION...]
+       reprise replay RECORDING [OPTION...]
        reprise image create | info | commit ...
        reprise manual man | bash | options
        reprise --help | --version
@@ -54,6 +57,29 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
   return std::move(draft.options);
 }
 
+std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>& words) {
+  if (asks_for_help(words)) return EarlyExit{0, help_text(replay_manual())};
+  RunDraft draft;
+  draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
+  try {
+    // Which file it is, before what it says.
+    RunDraft named;
+    apply_words(replay_option_groups(), words, named);
+    const std::string& path = named.options.replay_path;
+    const auto recording = machine::Recording::open(path);
+    if (!recording) return EarlyExit{2, fmt::format("reprise: {}\n", in_one_line(recording.error().message))};
+    const machine::RecordedRun& run = recording.value()->run();
+    take_origin({run.program, run.folder, run.words}, draft);
+    draft.given.merge(apply_words(replay_option_groups(), words, draft));
+    check_together(draft);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "replay");
+  }
+  draft.options.config.replayed = true;
+  draft.options.limits.on_panic = machine::OnPanic::Continue;
+  return std::move(draft.options);
+}
+
 EarlyExit describe(const std::vector<std::string>& words) {
   if (asks_for_help(words)) return {0, help_text(manual_manual())};
   ManualRequest request;
@@ -72,8 +98,8 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "image", "manual"}) nearest.offer(command);
-  std::string hint = "there are run, image and manual.";
+  for (const std::string_view command : {"run", "replay", "image", "manual"}) nearest.offer(command);
+  std::string hint = "there are run, replay, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
@@ -96,6 +122,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   const std::string& command = words[0];
   const std::vector<std::string> rest(words.begin() + 1, words.end());
   if (command == "run") return parse_run(rest);
+  if (command == "replay") return parse_replay(rest);
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};
   if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};

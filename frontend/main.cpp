@@ -95,8 +95,9 @@ bool window_by_default(const RunOptions& options) {
     const char* value = std::getenv(variable);
     return value != nullptr && *value != 0;
   };
-  return options.displays.empty() && options.config.boot.kernel_path.empty() && sdl_is_offered() &&
-         (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+  return options.displays.empty() && options.replay_path.empty() && options.config.boot.kernel_path.empty() &&
+         sdl_is_offered() && (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) && isatty(STDIN_FILENO) &&
+         isatty(STDOUT_FILENO);
 }
 
 /// Whoever asked for a free port must hear which one it is.
@@ -156,6 +157,47 @@ Result<Done> load_state(machine::Machine& machine, const std::string& path) {
                ErrorKind::Usage};
 }
 
+/// The exit code and the message when a script has said which end it wants, or could have.
+void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& result) {
+  if (!expected) {
+    if (result.reason == machine::ExitReason::Reset)
+      result.message += " (--expect reset takes it for success)";
+    return;
+  }
+  constexpr int kUnexpected = 16;
+  const bool as_expected =
+      result.reason == expected->reason &&
+      (!expected->debug_value || result.exit_code == ((*expected->debug_value << 1 | 1) & 0xff));
+  if (as_expected) {
+    result.exit_code = 0;
+    return;
+  }
+  const std::string value = expected->debug_value ? fmt::format("={}", *expected->debug_value) : "";
+  result.message +=
+      fmt::format("; --expect {}{} was given", machine::exit_reason_name(expected->reason), value);
+  if (result.exit_code == 0) result.exit_code = kUnexpected;
+}
+
+Result<Done> start_recording(machine::Machine& machine, const RunOptions& options, OutputOpener& opener) {
+  const std::string& path = options.record_path;
+  TRY(machine.check_can_be_recorded());
+  if (!machine::may_be_replaced_by_recording(path))
+    return wrong_usage(
+        fmt::format("--record '{}' is a file that holds something other than a recording: give another "
+                    "name, or remove it.",
+                    path));
+  const Result<Done> begun = machine.recorder().write_to(TRY(opener.open("recording", path)), path);
+  if (!begun) return Error{fmt::format("recording '{}' cannot be written: {}.", path, begun.error().message)};
+  return Done{};
+}
+
+Result<Done> follow_recording(machine::Machine& machine, const std::string& path) {
+  const Result<Done> followed =
+      machine.follow(std::make_unique<machine::Replay>(TRY(machine::Recording::open(path))));
+  if (followed) return Done{};
+  return wrong_usage(fmt::format("recording '{}' cannot be replayed: {}", path, followed.error().message));
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience) {
@@ -211,6 +253,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
        {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get()})
     if (output != nullptr) output->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path));
+  if (!options.record_path.empty()) TRY(start_recording(*machine, options, opener));
+  if (!options.replay_path.empty()) TRY(follow_recording(*machine, options.replay_path));
   tell_of_network(options, machine->network().info(), outputs);
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() && !machine->pc().can_start_again())
     outputs.say(
@@ -251,7 +295,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     std::optional<Terminal> terminal;
     MonitorPrompt prompt(monitor, console);
     std::optional<HostInput> input;
-    if (com1_stdio || com2_stdio || virtio_stdio) {
+    const bool replays = !options.replay_path.empty();
+    if (!replays && (com1_stdio || com2_stdio || virtio_stdio)) {
       terminal.emplace();
       input.emplace(
           machine->inbox(),
@@ -269,7 +314,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     const bool interactive = terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     // Who listens hears a guest that waits at its own speed.
     options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
-    options.limits.attended = interactive || socket != nullptr || !displays.empty();
+    options.limits.attended = replays || interactive || socket != nullptr || !displays.empty();
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();
@@ -278,6 +323,15 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       Terminal::to_set_back("", "");
     }
   }
+  {
+    machine::RunResult judged = result;
+    judge(options.expected, judged);
+    machine->end_recording(judged);
+  }
+  if (const machine::Recorder& recorder = machine->recorder();
+      !recorder.name().empty() && !recorder.complete())
+    outputs.losses.add(fmt::format("recording '{}'", recorder.name()), recorder.problem(),
+                       recorder.lost_bytes());
   socket.reset();
   displays.clear();
   patience->hurry(machine->host_wants_end(options.limits));
@@ -314,27 +368,6 @@ machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, Out
   } catch (const std::system_error& problem) {
     return not_begun(Error{fmt::format("the host refused something that a run needs: {}.", problem.what())});
   }
-}
-
-/// The exit code and the message when a script has said which end it wants, or could have.
-void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& result) {
-  if (!expected) {
-    if (result.reason == machine::ExitReason::Reset)
-      result.message += " (--expect reset takes it for success)";
-    return;
-  }
-  constexpr int kUnexpected = 16;
-  const bool as_expected =
-      result.reason == expected->reason &&
-      (!expected->debug_value || result.exit_code == ((*expected->debug_value << 1 | 1) & 0xff));
-  if (as_expected) {
-    result.exit_code = 0;
-    return;
-  }
-  const std::string value = expected->debug_value ? fmt::format("={}", *expected->debug_value) : "";
-  result.message +=
-      fmt::format("; --expect {}{} was given", machine::exit_reason_name(expected->reason), value);
-  if (result.exit_code == 0) result.exit_code = kUnexpected;
 }
 
 int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
@@ -385,7 +418,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
 }
 
 int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
-  if (words.empty() || words[0] != "run") held.release();
+  if (words.empty() || (words[0] != "run" && words[0] != "replay")) held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));

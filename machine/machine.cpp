@@ -88,6 +88,9 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   } else {
     TRY(machine->pc_.boot(config.boot, config.firmware));
   }
+  if (!config.replayed)
+    machine->recorder_.begin(
+        {config.origin.program, config.origin.folder, config.origin.words, "", machine->shape()});
   return machine;
 }
 
@@ -99,7 +102,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
       shares_(std::move(shares)),
       ram_(std::move(ram)),
       panic_(backends.com1, backends.com2, backends.console),
-      network_(config.net, backends.capture),
+      network_(config.net, backends.capture, !config.replayed),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
@@ -120,6 +123,7 @@ RunResult Machine::run(const RunLimits& limits) {
   if (!unusable_.empty())
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
   while (!ending) ending = turn(limits);
+  if (replay_ && unusable_.empty()) ending = compared(*std::move(ending));
   ends.now();
   set_crash_dump(nullptr, nullptr);
 
@@ -148,6 +152,8 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   pc_.processors().stalled(pc_.scheduler().settle());
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
+  if (replay_)
+    if (auto ending = follow_recording()) return ending;
   pc_.input_router().publish(input_status_);
   if (network_.has_descriptors()) network_.serve();
   pc_.play_sound();
@@ -161,7 +167,12 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     wait_on_host(kMaxSleep);
     return std::nullopt;
   }
-  if (!std::exchange(events_done_, false)) pc_.scheduler().run_due();
+  if (!std::exchange(events_done_, false)) {
+    pc_.scheduler().run_due([this] {
+      note_step();
+      if (replay_) let_in_recorded();
+    });
+  }
   if (auto ending = check_request(limits)) return ending;
   if (auto ending = check_firmware(limits)) return ending;
   if (limits.on_panic != OnPanic::Continue && panic_.suspected() != nullptr) {
@@ -173,6 +184,9 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     }
   }
   take_hash_if_due(limits);
+  record_hash_if_due();
+  if (replay_)
+    if (auto ending = compare_with_recording()) return ending;
   if (silence_listener_) tell_of_silence();
   if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
     events_done_ = true;
@@ -186,7 +200,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
   }
 
-  pc_.change_power();
+  if (pc_.change_power()) note_step();
   if (pc_.asleep()) return idle(limits);
   switch (pc_.processors().run(slice(limits))) {
     case cpu::VcpuExit::Budget:
@@ -257,6 +271,7 @@ u64 Machine::slice(const RunLimits& limits) {
   if (stop_at_retired_) budget = std::min(budget, *stop_at_retired_ - retired());
   if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
+  budget = until_recorded(budget);
   return pc_.scheduler().budget(budget);
 }
 

@@ -16,6 +16,8 @@
 #include "machine/outside/outside.h"
 #include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
+#include "machine/record/recorder.h"
+#include "machine/record/replay.h"
 #include "machine/run_result.h"
 #include "machine/screen/screen_feed.h"
 #include "machine/share/share_log.h"
@@ -24,6 +26,10 @@
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
+
+/// Error: the first line that differs. `how` the one is kept: "saved".
+Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::vector<std::string>& here,
+                            std::string_view how);
 
 class Machine final : private MachineControl {
  public:
@@ -94,6 +100,16 @@ class Machine final : private MachineControl {
   MediaChanges& media_changes() { return media_changes_; }
   /// Host time since the run began.
   double wall_s() const;
+  /// Machine thread, or outside of run().
+  Position position() const;
+  Recorder& recorder() { return recorder_; }
+  /// Error: something that the guest writes to is not as it was when the run is to be repeated.
+  Result<Done> check_can_be_recorded() const;
+  /// Follows a recording from the beginning on, which is one of a machine like this. Before run(). Error: it is another's.
+  Result<Done> follow(std::unique_ptr<Replay> replay);
+  const Replay* replay() const { return replay_.get(); }
+  /// The run is over; `result` is how it ended.
+  void end_recording(const RunResult& result);
   u64 retired() const { return pc_.processors().retired_now(); }
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
@@ -178,6 +194,25 @@ class Machine final : private MachineControl {
   /// In the middle of such a wait: until resumed or disturbed. Returns how long it was.
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
+  // --- machine_replay.cpp ---
+  void note_step();
+  /// Lets in what the recording has for now. An ending: the machine differs from it, or it is over.
+  std::optional<Ending> follow_recording();
+  void let_in_recorded();
+  /// The end that the recording has for now.
+  std::optional<Ending> recorded_ending();
+  /// An end that comes from the host, which no state of the guest's shows.
+  std::optional<Ending> recorded_ending_by_host();
+  std::optional<Ending> compare_with_recording();
+  Ending differing();
+  /// What the end of a run that follows a recording comes to.
+  Ending compared(Ending ending);
+  /// Idle time, up to the next thing that happens.
+  std::optional<Ending> idle_as_recorded();
+  /// Instructions until the recording wants a say.
+  u64 until_recorded(u64 limit) const;
+  void record_hash_if_due();
+
   // --- machine_input.cpp ---
   void add_sinks();
 
@@ -200,7 +235,15 @@ class Machine final : private MachineControl {
   Pc pc_;
   RamHash ram_hash_;
 
-  Outside outside_{[this] { return Outside::Position{retired(), virtual_ns()}; }};
+  // How much has happened since the last instruction.
+  struct Step {
+    u64 retired = 0;
+    u64 count = 0;
+  };
+  Step step_;
+  Recorder recorder_;
+  std::unique_ptr<Replay> replay_;
+  Outside outside_{[this] { return position(); }, [this] { note_step(); }};
   Inbox& inbox_ = outside_.inbox();
   InputStatus input_status_;
   InputSource script_hands_{inbox_, input_status_};
@@ -219,6 +262,7 @@ class Machine final : private MachineControl {
   std::atomic<int> end_code_{0};
 
   u64 next_hash_retired_ = 0;
+  u64 next_recorded_hash_ = 0;  // the next link of the chain
   std::vector<HashPoint> hashes_;
   std::function<void(const HashPoint&)> hash_listener_;
   std::function<void()> silence_listener_;

@@ -21,6 +21,7 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   if (pending_.request != MachineRequest::None || inbox_.has_messages() || network_.ready())
     return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
+  if (replay_) return idle_as_recorded();
   if (!pc_.processors().interruptible() && !pc_.watchdog_runs() && !pc_.unmaskable_may_come() &&
       !pc_.asleep()) {
     return hang("the guest halted its processor with interrupts off");

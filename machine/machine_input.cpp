@@ -7,6 +7,9 @@
 namespace reprise::machine {
 
 void Machine::add_sinks() {
+  outside_.on_logged([this](LoggedEvent logged) {
+    if (!replay_) recorder_.add(std::move(logged));
+  });
   pc_.add_sinks(outside_);
   media_changes_.add_sinks(outside_);
   outside_.add_sink({.name = std::string(kResetButtonSink),
@@ -20,7 +23,8 @@ void Machine::add_sinks() {
   shares_.on_answer([this](std::string_view who, const devices::ShareQuestion& question,
                            const devices::ShareAnswer& answer) {
     ++share_answers_;
-    const bool logged = outside_.log_complete();
+    if (replay_) return;
+    const bool logged = recorder_.complete();
     outside_.answered(who, logged ? describe(question) : std::string(),
                       logged ? share_log_.entry(answer) : std::vector<u8>());
   });

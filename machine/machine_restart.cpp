@@ -32,7 +32,9 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
                     "anything: it will not get further",
                     kMaxRestarts,
                     otherwise.reason == ExitReason::TripleFault ? ", the last time by a triple fault," : "")};
+  if (auto ending = recorded_ending()) return ending;
   if (!pc_.reset()) return otherwise;
+  note_step();
   panic_.refute();
   attempts_before_changes_ = pc_.boot_attempts();
   return std::nullopt;

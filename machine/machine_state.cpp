@@ -152,19 +152,22 @@ Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   return Done{};
 }
 
-Result<Done> Machine::check_shape(std::string_view manifest) {
-  const std::vector<std::string> saved = lines_that_count(manifest);
-  const std::vector<std::string> here = shape();
+Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::vector<std::string>& here,
+                            std::string_view how) {
   for (std::size_t i = 0; i < std::max(saved.size(), here.size()); ++i) {
     const std::string_view its = i < saved.size() ? std::string_view(saved[i]) : "nothing more";
     const std::string_view ours = i < here.size() ? std::string_view(here[i]) : "nothing more";
     if (its == ours) continue;
     return Error{
-        fmt::format("It was saved by another machine, with '{}' where this one has '{}': give the options "
+        fmt::format("It was {} by another machine, with '{}' where this one has '{}': give the options "
                     "and images of that one.",
-                    shown(its), shown(ours))};
+                    how, shown(its), shown(ours))};
   }
   return Done{};
+}
+
+Result<Done> Machine::check_shape(std::string_view manifest) {
+  return compare_shapes(lines_that_count(manifest), shape(), "saved");
 }
 
 /// What is neither the board's nor the host's.
@@ -176,6 +179,9 @@ void Machine::serialize(Archive& archive) {
   for (const auto& processor : pc_.processors()) archive.value(processor->cpu.stop_requested);
   outside_.serialize(archive);
   network_.serialize(archive);
+  pc_.scheduler().serialize_host_timers(archive);
+  archive.value(step_.retired);
+  archive.value(step_.count);
   archive.value(idle_retired_);
   archive.at_most(idle_from_ns_, kMaxNs);
   archive.at_most(quiet_from_ns_, kMaxNs);

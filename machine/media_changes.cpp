@@ -34,10 +34,16 @@ Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config,
 void MediaChanges::add_sinks(Outside& outside) {
   for (const Drive& drive : pc_.drives()) {
     if (!drive.removable()) continue;
+    const auto index = static_cast<std::size_t>(&drive - pc_.drives().data());
     outside.add_sink({.name = drive.disk.name,
                       .type = EventType::Medium,
                       .room = always_room,
-                      .take = [this](const Event&) { carry_out(); }});
+                      .take = [this, index](const Event& event) {
+                        if (changes_.empty())
+                          repeat(index, std::get<MediumEvent>(event).change);
+                        else
+                          carry_out();
+                      }});
   }
 }
 
@@ -49,8 +55,22 @@ void MediaChanges::post(Change change, std::string_view what) {
   inbox_.post({drive, std::move(event)});
 }
 
+void MediaChanges::repeat(std::size_t drive, std::string_view what) {
+  constexpr std::string_view kInsert = "insert ";
+  Change change{Kind::Insert, drive, {}, {}};
+  if (what == "request-eject") change.kind = Kind::RequestEject;
+  if (what == "eject") change.kind = Kind::Eject;
+  if (what.starts_with(kInsert)) change.config.path = what.substr(kInsert.size());
+  // One that cannot be had is an empty drive, in which the run soon differs from its recording.
+  if (Result<OpenedImage> image = disks_.open_medium(drive, change.config))
+    change.image = image.take();
+  else
+    return;
+  changes_.push_back(std::move(change));
+  carry_out();
+}
+
 void MediaChanges::carry_out() {
-  if (changes_.empty()) return;
   Change change = std::move(changes_.front());
   changes_.pop_front();
   if (change.kind == Kind::RequestEject) return pc_.request_eject(change.drive);

@@ -40,6 +40,8 @@ class MediaChanges {
     OpenedImage image;
   };
   void post(Change change, std::string_view what);
+  /// A change that a recording has, in its words.
+  void repeat(std::size_t drive, std::string_view what);
   /// The oldest change that was asked for: its event has come in.
   void carry_out();
 

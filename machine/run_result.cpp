@@ -23,12 +23,13 @@ std::string_view exit_reason_name(ExitReason reason) {
     case ExitReason::EnginesDiffer: return "engines-differ";
     case ExitReason::Signal: return "signal";
     case ExitReason::NoBoot: return "no-boot";
+    case ExitReason::ReplayDiffers: return "replay-differs";
   }
   return "unknown";
 }
 
 std::optional<ExitReason> exit_reason_of_name(std::string_view name) {
-  for (auto reason = ExitReason::PowerOff; reason <= ExitReason::NoBoot;
+  for (auto reason = ExitReason::PowerOff; reason <= ExitReason::ReplayDiffers;
        reason = static_cast<ExitReason>(static_cast<u8>(reason) + 1))
     if (exit_reason_name(reason) == name) return reason;
   return std::nullopt;
@@ -49,6 +50,7 @@ int exit_code_of(ExitReason reason) {
     case ExitReason::NoBoot: return 15;
     case ExitReason::HostError: return 20;
     case ExitReason::WallTimeout: return 21;
+    case ExitReason::ReplayDiffers: return 22;
     case ExitReason::EnginesDiffer: return 23;
     case ExitReason::Signal: return 128;
   }

@@ -29,6 +29,7 @@ enum class ExitReason : u8 {
   EnginesDiffer,  // --engine lockstep found a difference
   Signal,         // SIGINT, SIGTERM, ...
   NoBoot,         // firmware found nothing to boot
+  ReplayDiffers,  // a run that follows a recording differs from it
 };
 
 /// Of a run that HostError ends because this process got no more memory.

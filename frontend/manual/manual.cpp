@@ -6,6 +6,7 @@
 
 #include "frontend/options/image_rows.h"
 #include "frontend/options/manual_rows.h"
+#include "frontend/options/replay_rows.h"
 #include "frontend/options/run_rows.h"
 
 namespace reprise::frontend {
@@ -26,6 +27,7 @@ constexpr ExitCode kExitCodes[] = {
     {"16", "not as --expect"},
     {"20", "host error or lost output"},
     {"21", "--wall-timeout"},
+    {"22", "not as recorded"},
     {"23", "lockstep"},
     {"128+N", "signal N"},
 };
@@ -63,6 +65,16 @@ CommandManual run_manual() {
           "Ctrl-C: to the guest."};
 }
 
+CommandManual replay_manual() {
+  return {
+      .name = "replay",
+      .purpose =
+          "Runs again what was recorded, instruction by instruction, and compares it with the recording.",
+      .examples = {"reprise run debian.qcow2 --record boot.rec", "reprise replay boot.rec --engine interp"},
+      .groups = manual_groups(replay_option_groups()),
+      .keys = {}};
+}
+
 CommandManual manual_manual() {
   return {.name = "manual",
           .purpose = "Prints what this program says about itself.",
@@ -83,7 +95,7 @@ std::vector<CommandManual> image_manuals() {
 }
 
 std::vector<CommandManual> all_manuals() {
-  std::vector<CommandManual> out = {run_manual()};
+  std::vector<CommandManual> out = {run_manual(), replay_manual()};
   for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
   out.push_back(manual_manual());
   return out;

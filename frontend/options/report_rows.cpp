@@ -58,6 +58,13 @@ constexpr RunOption kReportRows[] = {
      .help = "at the end: a report of the run",
      .more = "- is standard output. It has all that repeats the run; docs/command.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.json_path = given.value; }},
+    {.name = "--record",
+     .value = "FILE",
+     .help = "what repeats the run, as it happens: for reprise replay FILE",
+     .more = "A run that was killed can be replayed up to there. The monitor's record writes one of a run "
+             "that began "
+             "without. docs/recording.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.record_path = given.value; }},
     {.name = "--stats",
      .shown = Shown::SameLine,
      .help = "counters on stderr",

@@ -44,6 +44,8 @@ struct RunOptions {
   std::vector<DisplayChoice> displays;
   std::vector<std::string> displays_opened;  // their names, once they are
   std::string load_path;                     // of the saved state to begin with; empty: none
+  std::string record_path;                   // of --record; empty: it is kept, and forgotten
+  std::string replay_path;                   // of the recording that is replayed; empty: none
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::string json_path;                     // empty: none
   SoundTarget sound;

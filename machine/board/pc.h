@@ -130,7 +130,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void play_sound();
 
   /// Carries out what the guest or a wake event asked for: falling asleep (S3), waking up. Between instructions.
-  void change_power();
+  /// Whether something changed.
+  bool change_power();
   /// Processors do not run.
   bool asleep() const { return acpi_pm_.power() != devices::AcpiPm::Power::Awake; }
 

@@ -258,10 +258,12 @@ bool Pc::reset() {
   return true;
 }
 
-void Pc::change_power() {
+bool Pc::change_power() {
   using Power = devices::AcpiPm::Power;
+  const Power before = acpi_pm_.power();
   if (acpi_pm_.power() == Power::FallsAsleep) fall_asleep();
   if (acpi_pm_.power() == Power::WakesUp) wake_up();
+  return acpi_pm_.power() != before;
 }
 
 // The RTC and the wake logic live on; the bridges keep what firmware would have to put back: shadowed memory, and the

@@ -34,7 +34,7 @@ u64 Scheduler::budget(u64 limit) const {
   return std::clamp<u64>(limit, 1, left);
 }
 
-unsigned Scheduler::run_due() {
+unsigned Scheduler::run_due(const std::function<void()>& after_each) {
   const u64 now = now_ns();
   if (next_deadline_ns_ > now) return 0;
   const u64 order_limit = next_order_;
@@ -43,6 +43,7 @@ unsigned Scheduler::run_due() {
     timers_[index].deadline_ns = kNever;
     update_next();
     timers_[index].callback();
+    if (!timers_[index].of_host) after_each();
   }
   return fired;
 }
@@ -57,10 +58,15 @@ void Scheduler::serialize_timers(Archive& archive) {
   // Ranks rather than order numbers: how often timers were armed in the past is nobody's state.
   std::vector<u64> orders;
   for (const Timer& timer : timers_) {
-    if (timer.deadline_ns != kNever) orders.push_back(timer.order);
+    if (timer.deadline_ns != kNever && !timer.of_host) orders.push_back(timer.order);
   }
   std::ranges::sort(orders);
   for (Timer& timer : timers_) {
+    if (timer.of_host) {
+      // It fires as it would have, whatever the orders of the others are now.
+      if (archive.loading()) timer.order = 0;
+      continue;
+    }
     const auto place = std::ranges::lower_bound(orders, timer.order);
     u64 rank = timer.deadline_ns == kNever ? 0 : static_cast<u64>(place - orders.begin());
     archive.value(timer.deadline_ns);
@@ -72,9 +78,24 @@ void Scheduler::serialize_timers(Archive& archive) {
   update_next();
 }
 
+void Scheduler::serialize_host_timers(Archive& archive) {
+  std::vector<u64> deadlines_ns;
+  for (const Timer& timer : timers_)
+    if (timer.of_host) deadlines_ns.push_back(timer.deadline_ns);
+  const std::size_t count = deadlines_ns.size();
+  constexpr std::size_t kMaxTimers = 64;
+  archive.value(deadlines_ns, kMaxTimers);
+  if (!archive.loading() || deadlines_ns.size() != count) return;
+  std::size_t next = 0;
+  for (Timer& timer : timers_)
+    if (timer.of_host) timer.deadline_ns = deadlines_ns[next++];
+  update_next();
+}
+
 std::vector<std::string> Scheduler::timer_names() const {
   std::vector<std::string> names;
-  for (const Timer& timer : timers_) names.push_back(timer.name);
+  for (const Timer& timer : timers_)
+    if (!timer.of_host) names.push_back(timer.name);
   return names;
 }
 

@@ -6,6 +6,7 @@
 // clock, no host thread. docs/time.md tells the whole story.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ class Scheduler final : public Clock {
   void arm(TimerId timer, u64 deadline_ns) override;
   void cancel(TimerId timer) override;
   u64 deadline_ns(TimerId timer) const override;
+  void belongs_to_host(TimerId timer) override { timers_.at(timer).of_host = true; }
 
   /// The earliest armed deadline, or kNever.
   u64 next_deadline_ns() const { return next_deadline_ns_; }
@@ -46,8 +48,8 @@ class Scheduler final : public Clock {
 
   /// Runs the callbacks that are due, by deadline, then in the order of arming. A timer that its callback
   /// arms again for now or the past waits for the next call, so that a guest cannot stop time. Returns how
-  /// many ran.
-  unsigned run_due();
+  /// many ran. `after_each` is called behind each of the guest's own.
+  unsigned run_due(const std::function<void()>& after_each = [] {});
 
   /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when
   /// past.
@@ -71,10 +73,12 @@ class Scheduler final : public Clock {
     archive.at_most(idle_ns_, kMaxNs);
     archive.at_most(stalled_ns_, kMaxNs);
   }
-  /// Deadlines, and which of equal ones was armed first. After the devices.
+  /// Of the guest's timers: deadlines, and which of equal ones was armed first. After the devices.
   void serialize_timers(Archive& archive);
+  /// Of the host's: no part of what is compared or hashed. Other ones than these are left alone.
+  void serialize_host_timers(Archive& archive);
 
-  /// In the order of their creation.
+  /// Of the guest's, in the order of their creation.
   std::vector<std::string> timer_names() const;
   /// A line per armed timer, for a person.
   std::string dump() const;
@@ -85,6 +89,7 @@ class Scheduler final : public Clock {
     std::function<void()> callback;
     u64 deadline_ns = kNever;
     u64 order = 0;  // of arming
+    bool of_host = false;
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr u64 kMaxNs = u64{1} << 62;

@@ -47,6 +47,9 @@ class NetLink {
 /// Virtual time is `clock`'s, which gets timers. Error: a port is taken, or this build has no libslirp.
 Result<std::unique_ptr<NetLink>> open_slirp(const NetConfig& config, Clock& clock, NetLink::ToGuest to_guest);
 
+/// What frames do not come from, and go to, where there is nothing: for the cards as what `config` says.
+std::unique_ptr<NetLink> open_nothing(const NetConfig& config);
+
 /// Connects to config.hub_path, or listens there. Error: neither is possible.
 Result<std::unique_ptr<NetLink>> open_hub(const NetConfig& config, NetLink::ToGuest to_guest);
 

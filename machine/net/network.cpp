@@ -30,8 +30,12 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
   pump_timer_ = clock.create_timer("network", [this] { pump(); });
   link_timer_ = clock.create_timer("network-link", [this] { plug_in_again(); });
   const NetLink::ToGuest to_guests = [this](std::span<const u8> frame) { to_guest(frame); };
-  link_ = config_.kind == NetConfig::Kind::Hub ? TRY(open_hub(config_, to_guests))
-                                               : TRY(open_slirp(config_, clock, to_guests));
+  clock.belongs_to_host(pump_timer_);
+  if (!reaches_)
+    link_ = open_nothing(config_);
+  else
+    link_ = config_.kind == NetConfig::Kind::Hub ? TRY(open_hub(config_, to_guests))
+                                                 : TRY(open_slirp(config_, clock, to_guests));
   watch_ = std::make_unique<DescriptorWatch>([&inbox = outside.inbox()] { inbox.wake(); });
   set_link(true);
   pump();
@@ -63,15 +67,23 @@ void Network::send(devices::NetCard& from, std::span<const u8> frame) {
         return std::ranges::equal(card->mac(), frame.first(sizeof(devices::MacAddress)));
       }))
     connections_.from_guest(frame);
+  sending_ = true;
   link_->send(frame);
+  sending_ = false;
   // What the link wants next is asked once for all frames of a burst.
   clock_->arm(pump_timer_, clock_->now_ns());
 }
 
 void Network::to_guest(std::span<const u8> frame) {
   if (!link_->connected()) ++own_frames_;
-  outside_->enter(kNetworkSink, PacketEvent{{frame.begin(), frame.end()}});
+  std::vector<u8> bytes(frame.begin(), frame.end());
+  if (sending_)
+    replies_.push_back(std::move(bytes));
+  else
+    give(std::move(bytes));
 }
+
+void Network::give(std::vector<u8> frame) { outside_->enter(kNetworkSink, PacketEvent{std::move(frame)}); }
 
 void Network::arrive(std::span<const u8> frame) {
   ++frames_to_guest_;
@@ -82,6 +94,7 @@ void Network::arrive(std::span<const u8> frame) {
 }
 
 void Network::pump() {
+  for (std::vector<u8>& reply : std::exchange(replies_, {})) give(std::move(reply));
   descriptors_.clear();
   link_->add_descriptors(descriptors_);
   if (!descriptors_.empty() && ::poll(descriptors_.data(), descriptors_.size(), 0) < 0)
@@ -153,6 +166,10 @@ void Network::serialize(Archive& archive) {
   archive.value(reached);
   archive.value(resets_due_);
   connections_.serialize(archive);
+  u64 replies = replies_.size();
+  archive.at_most(replies, kMaxReplies);
+  if (archive.loading()) replies_.assign(replies, {});
+  for (std::vector<u8>& reply : replies_) archive.value(reply, kMaxReplyBytes);
   if (!archive.loading()) return;
   was_reached_ = reached;
   if (!connected) return;

@@ -32,8 +32,10 @@ namespace reprise::machine {
 /// Thread: the machine's, but for the descriptor watch.
 class Network final : public devices::NetBackend {
  public:
-  /// `capture` gets every frame, with its time, and outlives this; nullptr: nobody wants them.
-  Network(NetConfig config, devices::CharBackend* capture) : config_(std::move(config)) {
+  /// `capture` gets every frame, with its time, and outlives this; nullptr: nobody wants them. `reaches` says whether there is
+  /// anything outside: a machine that follows a recording gets all frames from it.
+  Network(NetConfig config, devices::CharBackend* capture, bool reaches)
+      : config_(std::move(config)), reaches_(reaches) {
     if (capture != nullptr) dump_.emplace(*capture);
   }
   ~Network() override;
@@ -71,8 +73,12 @@ class Network final : public devices::NetBackend {
   static constexpr std::chrono::microseconds kServeEvery{100};
   /// How long the guest sees no link after a state with connections was loaded.
   static constexpr u64 kLinkDownNs = 1'000'000'000;
+  // Of a state that may be anybody's.
+  static constexpr u64 kMaxReplies = 1 << 16;
+  static constexpr u64 kMaxReplyBytes = 1 << 17;
 
   void to_guest(std::span<const u8> frame);
+  void give(std::vector<u8> frame);
   void arrive(std::span<const u8> frame);
   /// Lets the link read and write what is ready, and asks it what it wants next.
   void pump();
@@ -82,6 +88,10 @@ class Network final : public devices::NetBackend {
   void plug_in_again();
 
   NetConfig config_;
+  bool reaches_;
+  bool sending_ = false;  // a frame of the guest's
+  // To it: they come in by themselves, not in the middle of what a card does.
+  std::vector<std::vector<u8>> replies_;
   Clock* clock_ = nullptr;
   Outside* outside_ = nullptr;
   std::vector<devices::NetCard*> cards_;

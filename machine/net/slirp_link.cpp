@@ -61,6 +61,7 @@ class SlirpLink final : public NetLink {
       : clock_(clock),
         to_guest_(std::move(to_guest)),
         advertise_timer_(clock.create_timer("slirp-advertise", [this] { advertise(); })) {
+    clock.belongs_to_host(advertise_timer_);
     SlirpConfig wanted = {};
     wanted.version = 4;
     wanted.restricted = config.restricted ? 1 : 0;

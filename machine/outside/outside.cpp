@@ -30,6 +30,7 @@ bool Outside::waits() const {
 
 void Outside::let_in() {
   for (InputMessage& message : inbox_.take()) {
+    if (inbox_is_closed_) continue;
     Registered* const to = find(message.sink);
     if (to == nullptr || to->sink.type != type_of(message.event)) continue;
     if (const BytesEvent* const more = std::get_if<BytesEvent>(&message.event)) {
@@ -67,8 +68,9 @@ void Outside::hand_out_bytes(Registered& to) {
 
 void Outside::give(Registered& to, Event event) {
   // Stamped with the position before what it does.
-  add_to_log(to.sink.name, event);
+  log(to.sink.name, event);
   to.sink.take(event);
+  entered_();
 }
 
 void Outside::enter(std::string_view sink, Event event) {
@@ -77,20 +79,17 @@ void Outside::enter(std::string_view sink, Event event) {
 }
 
 void Outside::answered(std::string_view who, std::string question, std::vector<u8> answer) {
-  add_to_log(who, AnswerEvent{std::move(question), std::move(answer)});
+  log(who, AnswerEvent{std::move(question), std::move(answer)});
 }
 
-void Outside::add_to_log(std::string_view sink, Event event) {
+void Outside::log(std::string_view sink, const Event& event) {
   ++events_;
-  if (!log_complete_) return;
-  log_bytes_ += sizeof(LoggedEvent) + sink.size() + size_of(event);
-  if (log_bytes_ > kMaxLogBytes) {
-    log_complete_ = false;
-    log_ = {};
-    return;
-  }
-  const Position at = now_();
-  log_.push_back({at.retired, at.virtual_ns, std::string(sink), std::move(event)});
+  if (listener_) listener_({now_(), std::string(sink), event});
+}
+
+void Outside::let_in_recorded(LoggedEvent logged) {
+  if (Registered* const to = find(logged.sink); to != nullptr && to->sink.type == type_of(logged.event))
+    give(*to, std::move(logged.event));
 }
 
 void Outside::serialize(Archive& archive) {

@@ -1,13 +1,12 @@
 // Outside: the way in for everything that is not a function of the configuration and the images.
 //
 //     host threads --post--> Inbox --let_in()--> sinks (com1, power-button, cdrom0, ...) --> devices
-//                                        \--> log <-- answered(): what the host said to a device
+//                                        \--> listener <-- answered(): what the host said to a device
 //
-// An event has a type and goes to a named sink that registered for it; what a sink has no room for waits here. The log
-// holds, in one order, the events that arrived and the answers that devices got from the host in the middle of an
-// access, each stamped with when the guest could first see it. With configuration and images it is all that a second
-// run needs. Nobody else knows of it. A log with a hole is worth nothing, so one that grows beyond kMaxLogBytes is given
-// up as a whole.
+// An event has a type and goes to a named sink that registered for it; what a sink has no room for waits here. A listener (the
+// recorder) is told, in one order, of the events that arrived and of the answers that devices got from the host in the middle of
+// an access, each stamped with when the guest could first see it. With configuration and images it is all that a second
+// run needs, in which events come from a recording instead of from the inbox. Nobody else knows of it.
 #pragma once
 
 #include <deque>
@@ -18,6 +17,7 @@
 #include "common/archive.h"
 #include "machine/outside/event.h"
 #include "machine/outside/inbox.h"
+#include "machine/outside/logged_event.h"
 
 namespace reprise::machine {
 
@@ -34,21 +34,13 @@ struct OutsideSink {
 /// Room for sinks that always have some.
 inline std::size_t always_room() { return 1; }
 
-struct LoggedEvent {
-  u64 retired = 0;  // instructions, over all vCPUs
-  u64 virtual_ns = 0;
-  std::string sink;  // of an answer: who asked
-  Event event;
-};
-
 class Outside {
  public:
-  struct Position {
-    u64 retired = 0;
-    u64 virtual_ns = 0;
-  };
-  /// `now` gives the position of the guest.
-  explicit Outside(std::function<Position()> now) : now_(std::move(now)) {}
+  using Listener = std::function<void(LoggedEvent logged)>;
+  /// `now` gives the position of the guest; `entered` is told behind each event.
+  explicit Outside(
+      std::function<Position()> now, std::function<void()> entered = [] {})
+      : now_(std::move(now)), entered_(std::move(entered)) {}
 
   /// Any thread.
   Inbox& inbox() { return inbox_; }
@@ -65,15 +57,17 @@ class Outside {
   /// `who`, in the middle of an access, asked the host `question` and got `answer`.
   void answered(std::string_view who, std::string question, std::vector<u8> answer);
 
-  /// Enough for days of typing; a disk whose every request fails, or a pipe of input, can fill it.
-  static constexpr u64 kMaxLogBytes = 16 << 20;
-  /// Everything so far; empty once log_complete() is false.
-  const std::vector<LoggedEvent>& log() const { return log_; }
-  bool log_complete() const { return log_complete_; }
-  /// Events and answers so far, in the log or not.
+  /// Takes what is to be recorded, before it shows. Before the run.
+  void on_logged(Listener listener) { listener_ = std::move(listener); }
+  /// From now on nothing of the inbox comes in.
+  void close_inbox() { inbox_is_closed_ = true; }
+  /// Lets in what a recording has, whatever room there is.
+  void let_in_recorded(LoggedEvent logged);
+
+  /// Events and answers so far.
   u64 events() const { return events_; }
 
-  /// What waits, by sink. The log is not state: one begins with each run.
+  /// What waits, by sink.
   void serialize(Archive& archive);
 
  private:
@@ -88,14 +82,14 @@ class Outside {
   void hand_out(Registered& to);
   void hand_out_bytes(Registered& to);
   void give(Registered& to, Event event);
-  void add_to_log(std::string_view sink, Event event);
+  void log(std::string_view sink, const Event& event);
 
   std::function<Position()> now_;
+  std::function<void()> entered_;
+  Listener listener_;
   Inbox inbox_;
   std::vector<Registered> sinks_;
-  std::vector<LoggedEvent> log_;
-  u64 log_bytes_ = 0;
-  bool log_complete_ = true;
+  bool inbox_is_closed_ = false;
   u64 events_ = 0;
 };
 

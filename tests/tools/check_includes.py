@@ -24,7 +24,7 @@ LAYERS = {
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "net", "lockstep", "board", "screen", "",
+    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "",
                 "monitor"],
 }
 # Single headers that a folder may include beyond its layers.

@@ -97,7 +97,7 @@ class SdlDisplayTest : public testing::Test {
     wait_for_events(events + 1);
     push_close();
   }
-  const LoggedEvent& logged(std::size_t index) const { return guest_.machine->outside().log().at(index); }
+  LoggedEvent logged(std::size_t index) const { return guest_.machine->recorder().events().at(index); }
 
   Guest guest_{machine::kSpin};
 };
@@ -117,7 +117,7 @@ TEST_F(SdlDisplayTest, KeysAndTheMouseReachTheGuest) {
     end();
   });
   ASSERT_EQ(guest_.machine->outside().events(), 6u);
-  const auto& down = std::get<machine::KeyEvent>(logged(0).event);
+  const auto down = std::get<machine::KeyEvent>(logged(0).event);
   EXPECT_EQ(name_of(down.key), "a");
   EXPECT_TRUE(down.down);
   EXPECT_FALSE(std::get<machine::KeyEvent>(logged(1).event).down);
@@ -150,7 +150,7 @@ TEST_F(SdlDisplayTest, KeysWithCtrlAndAltActAndLetGo) {
   });
   ASSERT_EQ(guest_.machine->outside().events(), 6u);
   for (std::size_t i = 0; i < 4; ++i) {
-    const auto& key = std::get<machine::KeyEvent>(logged(i).event);
+    const auto key = std::get<machine::KeyEvent>(logged(i).event);
     EXPECT_EQ(key.down, i < 2) << i;
     EXPECT_TRUE(name_of(key.key) == "ctrl" || name_of(key.key) == "alt");
   }

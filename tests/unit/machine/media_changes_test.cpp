@@ -35,7 +35,7 @@ class MediaChangesTest : public StorageTest {
   DiskInfo info(std::size_t index) { return guest->machine->disks().info().at(index); }
   devices::ata::Cdrom& cdrom() { return *guest->machine->pc().drives().at(1).cdrom; }
   std::string last_input() {
-    const LoggedEvent& last = guest->machine->outside().log().back();
+    const LoggedEvent last = guest->machine->recorder().events().back();
     return last.sink + ": " + std::get<MediumEvent>(last.event).change;
   }
 
@@ -59,7 +59,7 @@ TEST_F(MediaChangesTest, ADiscIsTakenOutAndAnotherPutInThroughTheInbox) {
   EXPECT_TRUE(cdrom().has_disc());
   EXPECT_FALSE(cdrom().tray_open());
   EXPECT_EQ(last_input(), "cdrom0: insert " + other);
-  EXPECT_EQ(guest->machine->outside().log().size(), 2u);
+  EXPECT_EQ(guest->machine->recorder().events().size(), 2u);
 }
 
 TEST_F(MediaChangesTest, AMediumThatTheRunUsesOtherwiseIsRefused) {
@@ -98,7 +98,7 @@ TEST_F(MediaChangesTest, WhatCannotBeIsOneSentenceAndChangesNothing) {
   EXPECT_EQ(refused("change cdrom0"), "'file' is missing: change drive file [options].");
   EXPECT_EQ(refused("change cdrom0 \"\""), "'file' is empty: 'eject' takes a medium out.");
   run();
-  EXPECT_TRUE(guest->machine->outside().log().empty());
+  EXPECT_TRUE(guest->machine->recorder().events().empty());
   EXPECT_EQ(info(1).file, path("first.iso"));
   EXPECT_EQ(info(2).file, path("first.flp"));
 }

@@ -49,7 +49,7 @@ struct Machines : testing::Test {
   /// Keys of the log: "a+ a- ".
   std::string logged() const {
     std::string text;
-    for (const LoggedEvent& logged : guest.machine->outside().log()) {
+    for (const LoggedEvent& logged : guest.machine->recorder().events()) {
       const KeyEvent& key = std::get<KeyEvent>(logged.event);
       text += fmt::format("{}{} ", name_of(key.key), key.down ? '+' : '-');
     }
@@ -148,7 +148,7 @@ TEST(SeveralProcessors, AnNmiReachesThemAll) {
   EXPECT_TRUE(processors.at(1).cpu.state.nmi_pending);
   EXPECT_FALSE(processors.at(2).cpu.state.nmi_pending) << "its LVT is masked, as after RESET";
   EXPECT_TRUE(processors.at(0).cpu.state.nmi_pending || processors.at(0).cpu.state.nmi_blocked);
-  EXPECT_EQ(guest.machine->outside().log()[0].sink, "nmi-button");
+  EXPECT_EQ(guest.machine->recorder().events()[0].sink, "nmi-button");
 }
 
 TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
@@ -157,8 +157,8 @@ TEST_F(Machines, PressedButtonsGoThroughTheInboxAndItsLog) {
   RunLimits limits;
   limits.stop_at_retired = 1000;
   guest.run(limits);
-  ASSERT_EQ(guest.machine->outside().log().size(), 1u);
-  EXPECT_EQ(guest.machine->outside().log()[0].sink, "power-button");
+  ASSERT_EQ(guest.machine->recorder().events().size(), 1u);
+  EXPECT_EQ(guest.machine->recorder().events()[0].sink, "power-button");
   constexpr u64 kPowerButtonStatus = 1u << 8;
   EXPECT_EQ(guest.machine->pc().port_read(kPm1EventPort, Width::Word) & kPowerButtonStatus,
             kPowerButtonStatus);
@@ -171,9 +171,9 @@ TEST_F(Machines, BreaksReachTheirPort) {
   RunLimits limits;
   limits.virtual_timeout_ns = 100'000'000;
   guest.run(limits);
-  ASSERT_EQ(guest.machine->outside().log().size(), 2u);
-  EXPECT_EQ(guest.machine->outside().log()[0].sink, "com1-break");
-  EXPECT_EQ(guest.machine->outside().log()[1].sink, "com2-break");
+  ASSERT_EQ(guest.machine->recorder().events().size(), 2u);
+  EXPECT_EQ(guest.machine->recorder().events()[0].sink, "com1-break");
+  EXPECT_EQ(guest.machine->recorder().events()[1].sink, "com2-break");
   constexpr u8 kLsr = 5, kBreakAndData = 0x11;
   for (const u16 port : {kCom1Port, kCom2Port}) {
     const u32 lsr = guest.machine->pc().port_read(static_cast<u16>(port + kLsr), Width::Byte);
@@ -192,7 +192,7 @@ TEST_F(Machines, KeysArriveAtTheKeyboard) {
   limits.virtual_timeout_ns = 100'000'000;
   guest.run(limits);
   EXPECT_EQ(logged(), "ctrl+ alt+ delete+ delete- alt- ctrl- ");
-  EXPECT_EQ(guest.machine->outside().log()[0].sink, "typing");
+  EXPECT_EQ(guest.machine->recorder().events()[0].sink, "typing");
   EXPECT_EQ(guest.machine->pc().port_read(0x64, Width::Byte) & 1, 1u);
 }
 
@@ -245,7 +245,7 @@ TEST_F(Machines, PointersAreMoved) {
   limits.virtual_timeout_ns = 100'000'000;
   guest.run(limits);
   std::string pointers;
-  for (const LoggedEvent& logged : guest.machine->outside().log()) {
+  for (const LoggedEvent& logged : guest.machine->recorder().events()) {
     EXPECT_EQ(logged.sink, "pointer");
     const PointerChange& change = std::get<PointerEvent>(logged.event).change;
     pointers += fmt::format("{}:{},{},{},{} ", static_cast<int>(change.motion), change.x, change.y,
@@ -262,7 +262,7 @@ TEST(Input, HandsThatGoLetGo) {
     RunLimits limits;
     limits.virtual_timeout_ns = guest.machine->virtual_ns() + 10'000'000;
     guest.run(limits);
-    return guest.machine->outside().log().size();
+    return guest.machine->recorder().events().size();
   };
   {
     InputSource hands(guest.machine->inbox(), guest.machine->input_status());
@@ -274,7 +274,7 @@ TEST(Input, HandsThatGoLetGo) {
     EXPECT_EQ(count(), 2u) << "a key is pressed once; where a pointer begins is no movement";
     hands.move_to(13, 9, 640, 480);
     EXPECT_EQ(count(), 3u);
-    const auto& moved = std::get<PointerEvent>(guest.machine->outside().log()[2].event).change;
+    const auto moved = std::get<PointerEvent>(guest.machine->recorder().events()[2].event).change;
     EXPECT_EQ(moved.motion, PointerChange::Motion::Relative) << "there is no tablet";
     EXPECT_EQ(moved.x, 3);
     EXPECT_EQ(moved.y, -1);

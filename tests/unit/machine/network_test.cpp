@@ -59,7 +59,7 @@ struct World {
 
   NoInstructions none;
   Scheduler clock{none};
-  Outside outside{[this] { return Outside::Position{0, clock.now_ns()}; }};
+  Outside outside{[this] { return Position{0, clock.now_ns(), 0}; }};
   Network network;
   std::vector<FakeCard> card;
   Result<Done> started = Done{};

@@ -8,6 +8,7 @@ namespace {
 
 struct World {
   World() {
+    outside.on_logged([this](LoggedEvent logged) { log.push_back(std::move(logged)); });
     outside.add_sink({.name = "com1",
                       .type = EventType::Bytes,
                       .room = [this] { return room; },
@@ -35,7 +36,8 @@ struct World {
   std::string got;
   std::size_t room = 100, keys_room = 1;
   u64 now = 7;
-  Outside outside{[this] { return Outside::Position{now, 10 * now}; }};
+  std::vector<LoggedEvent> log;
+  Outside outside{[this] { return Position{now, 10 * now, 0}; }};
 };
 
 BytesEvent bytes(std::string_view text) { return {{text.begin(), text.end()}}; }
@@ -55,12 +57,12 @@ TEST(Outside, EventsGoToTheSinkThatRegisteredForThem) {
   world.outside.let_in();
   EXPECT_EQ(world.got, "ab!c");
   EXPECT_FALSE(world.outside.waits());
-  ASSERT_EQ(world.outside.log().size(), 3u);
-  EXPECT_EQ(world.outside.log()[0].sink, "com1");
-  EXPECT_EQ(world.outside.log()[1].sink, "button");
-  EXPECT_EQ(world.outside.log()[1].retired, 7u);
-  EXPECT_EQ(world.outside.log()[1].virtual_ns, 70u);
-  EXPECT_EQ(type_of(world.outside.log()[0].event), EventType::Bytes);
+  ASSERT_EQ(world.log.size(), 3u);
+  EXPECT_EQ(world.log[0].sink, "com1");
+  EXPECT_EQ(world.log[1].sink, "button");
+  EXPECT_EQ(world.log[1].at.retired, 7u);
+  EXPECT_EQ(world.log[1].at.virtual_ns, 70u);
+  EXPECT_EQ(type_of(world.log[0].event), EventType::Bytes);
 }
 
 TEST(Outside, WhatHasNoRoomWaits) {
@@ -79,7 +81,7 @@ TEST(Outside, WhatHasNoRoomWaits) {
   world.outside.let_in();
   EXPECT_EQ(world.got, "ab1cde23");
   EXPECT_FALSE(world.outside.waits());
-  EXPECT_EQ(world.outside.log().back().retired, 8u);
+  EXPECT_EQ(world.log.back().at.retired, 8u);
 }
 
 TEST(Outside, AnswersOfTheHostAreInTheSameLog) {
@@ -88,10 +90,10 @@ TEST(Outside, AnswersOfTheHostAreInTheSameLog) {
   world.outside.let_in();
   world.now = 9;
   world.outside.answered("disk0", "read 512 at 0", {1});
-  ASSERT_EQ(world.outside.log().size(), 2u);
-  const LoggedEvent& logged = world.outside.log()[1];
+  ASSERT_EQ(world.log.size(), 2u);
+  const LoggedEvent& logged = world.log[1];
   EXPECT_EQ(logged.sink, "disk0");
-  EXPECT_EQ(logged.retired, 9u);
+  EXPECT_EQ(logged.at.retired, 9u);
   EXPECT_EQ(std::get<AnswerEvent>(logged.event).question, "read 512 at 0");
   EXPECT_EQ(std::get<AnswerEvent>(logged.event).answer, std::vector<u8>{1});
 }
@@ -117,19 +119,6 @@ TEST(Outside, WhatWaitsIsSaved) {
     refusing.outside.serialize(part);
     EXPECT_FALSE(part.ok());
   }
-}
-
-TEST(Outside, ALogThatWouldTakeTooMuchIsGivenUpAsAWhole) {
-  World world;
-  const std::vector<u8> answer(64 << 10);
-  u64 answers = 0;
-  for (; world.outside.log_complete(); ++answers) world.outside.answered("disk0", "read", answer);
-  EXPECT_LE(answers, Outside::kMaxLogBytes / answer.size());
-  EXPECT_GT(answers, Outside::kMaxLogBytes / answer.size() / 2);
-  EXPECT_TRUE(world.outside.log().empty());
-  world.outside.answered("disk0", "read", answer);
-  EXPECT_TRUE(world.outside.log().empty());
-  EXPECT_EQ(world.outside.events(), answers + 1);
 }
 
 TEST(Outside, EveryTypeOfEventComesBack) {

@@ -283,7 +283,7 @@ TEST_F(StateOfDisks, ErrorsOfTheHostAreAnswersInTheLog) {
   devices::BlockBackend& disk = *guest.machine->disks().attached()[2].medium;
   EXPECT_EQ(disk.read(512 * 2000, got), devices::BlockStatus::ReadError);
   EXPECT_EQ(disk.read(1 << 20, got), devices::BlockStatus::OutOfRange);
-  const std::vector<LoggedEvent>& log = guest.machine->outside().log();
+  const std::vector<LoggedEvent> log = guest.machine->recorder().events();
   ASSERT_EQ(log.size(), 1u) << "what follows from image and request is no answer";
   EXPECT_EQ(log[0].sink, "disk1");
   EXPECT_EQ(log[0].retired, 1'000u);

@@ -1,0 +1,146 @@
+// Recording, and following a recording. docs/recording.md.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "machine/machine.h"
+
+namespace reprise::machine {
+namespace {
+
+/// Between links of the chain: a digest costs what was written since the last one.
+constexpr u64 kHashEveryRetired = u64{1} << 32;
+
+/// No state of the guest's shows it, so it is where the recording says.
+bool ends_by_host(ExitReason reason) {
+  return reason == ExitReason::Quit || reason == ExitReason::Signal || reason == ExitReason::WallTimeout ||
+         reason == ExitReason::HostError;
+}
+
+}  // namespace
+
+Position Machine::position() const {
+  const u64 now = retired();
+  return {now, virtual_ns(), step_.retired == now ? step_.count : 0};
+}
+
+void Machine::note_step() {
+  const u64 now = retired();
+  step_ = {now, step_.retired == now ? step_.count + 1 : 1};
+}
+
+// --- Recording ---
+
+void Machine::record_hash_if_due() {
+  if (replay_ || !recorder_.complete() || retired() < next_recorded_hash_) return;
+  recorder_.add(RecordedHash{position(), state_hash()});
+  next_recorded_hash_ = retired() + kHashEveryRetired;
+}
+
+Result<Done> Machine::check_can_be_recorded() const {
+  for (const AttachedDisk& disk : disks_.attached()) {
+    if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
+    return wrong_usage(
+        fmt::format("What the guest writes to {} goes to a file of its own, which is another one when "
+                    "the run is repeated: give the disk without write=yes and overlay=.",
+                    disk.name));
+  }
+  if (!config_.firmware.variables_path.empty())
+    return wrong_usage(
+        "--bios-vars keeps what firmware writes, which is something else when the run is repeated: leave "
+        "it out of a run that is recorded.");
+  return Done{};
+}
+
+void Machine::end_recording(const RunResult& result) {
+  if (!replay_) recorder_.end({position(), static_cast<u8>(result.reason), result.exit_code, result.message});
+}
+
+// --- Following ---
+
+Result<Done> Machine::follow(std::unique_ptr<Replay> replay) {
+  TRY(compare_shapes(replay->recording().run().shape, shape(), "recorded"));
+  replay_ = std::move(replay);
+  outside_.close_inbox();
+  return Done{};
+}
+
+u64 Machine::until_recorded(u64 limit) const {
+  if (!replay_)
+    return next_recorded_hash_ > retired() ? std::min(limit, next_recorded_hash_ - retired()) : limit;
+  const u64 next = replay_->next_at().retired;
+  return next > retired() ? std::min(limit, next - retired()) : limit;
+}
+
+void Machine::let_in_recorded() {
+  while (std::optional<LoggedEvent> logged = replay_->take_event(position()))
+    outside_.let_in_recorded(*std::move(logged));
+}
+
+std::optional<Machine::Ending> Machine::follow_recording() {
+  replay_->check_passed(position());
+  if (!replay_->difference().empty()) return differing();
+  let_in_recorded();
+  return recorded_ending_by_host();
+}
+
+Machine::Ending Machine::differing() {
+  details_ = replay_->report();
+  return {ExitReason::ReplayDiffers, exit_code_of(ExitReason::ReplayDiffers),
+          fmt::format("the run differs from its recording at {}: {}", position_text(position()),
+                      replay_->difference())};
+}
+
+std::optional<Machine::Ending> Machine::recorded_ending() {
+  if (!replay_) return std::nullopt;
+  const Position now = position();
+  if (const RecordedEnd* const end = replay_->end_at(now))
+    return Ending{static_cast<ExitReason>(end->reason), end->exit_code, end->message};
+  if (replay_->next() != nullptr || now < replay_->next_at()) return std::nullopt;
+  return Ending{
+      ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
+      fmt::format("the recording is over at {}: {}", position_text(now), replay_->recording().cut())};
+}
+
+std::optional<Machine::Ending> Machine::recorded_ending_by_host() {
+  const RecordedEnd* const end = replay_->end_at(position());
+  if (end == nullptr || !ends_by_host(static_cast<ExitReason>(end->reason))) return std::nullopt;
+  return recorded_ending();
+}
+
+std::optional<Machine::Ending> Machine::compare_with_recording() {
+  while (replay_->hash_is_due(position())) {
+    replay_->take_hash(position(), state_hash());
+    if (!replay_->difference().empty()) return differing();
+    let_in_recorded();
+  }
+  return recorded_ending();
+}
+
+Machine::Ending Machine::compared(Ending ending) {
+  if (ending.reason == ExitReason::ReplayDiffers || replay_->next() == nullptr) return ending;
+  const Position now = position();
+  if (const auto end = replay_->take_end(now, static_cast<u8>(ending.reason)))
+    return {ending.reason, end->exit_code, end->message};
+  // Stopped before its end, by who replays it.
+  if (ends_by_host(ending.reason) || ending.reason == ExitReason::StopAt ||
+      ending.reason == ExitReason::Timeout || ending.reason == ExitReason::EnginesDiffer)
+    return ending;
+  replay_->differs(now, "the run ends: " + ending.message);
+  return differing();
+}
+
+std::optional<Machine::Ending> Machine::idle_as_recorded() {
+  Scheduler& scheduler = pc_.scheduler();
+  u64 deadline_ns = scheduler.next_deadline_ns();
+  const Position& next = replay_->next_at();
+  if (next.retired == retired()) deadline_ns = std::min(deadline_ns, next.virtual_ns);
+  if (deadline_ns == Clock::kNever) {
+    replay_->differs(position(), "the guest waits for what never comes");
+    return differing();
+  }
+  scheduler.skip_to(deadline_ns);
+  return std::nullopt;
+}
+
+}  // namespace reprise::machine

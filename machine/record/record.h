@@ -1,0 +1,73 @@
+// Record: one entry of a recording, and its bytes.
+//
+//     length: varint  payload  digest: u32 of the payload
+//
+// Positions are kept as the difference to that of the entry before, names of sinks by number once they were given, numbers as
+// varints (7 bits a byte, low ones first). So a key costs some ten bytes. What was written before a process was killed can be
+// read: the last entry that is whole is the end.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "machine/outside/logged_event.h"
+
+namespace reprise::machine {
+
+/// What a run was, before its beginning.
+struct RecordedRun {
+  std::string program;             // and its version
+  std::string folder;              // that relative names of files are relative to
+  std::vector<std::string> words;  // options that say what the machine is
+  std::string state;               // the saved state it began with, from /; empty: at power-on
+  std::vector<std::string> shape;  // what the machine consists of, line by line
+  bool operator==(const RecordedRun&) const = default;
+};
+
+/// A link of the chain: the digest of the whole state.
+struct RecordedHash {
+  Position at;
+  u64 state_hash = 0;
+  bool operator==(const RecordedHash&) const = default;
+};
+
+struct RecordedEnd {
+  Position at;
+  u8 reason = 0;  // ExitReason
+  i32 exit_code = 0;
+  std::string message;
+  bool operator==(const RecordedEnd&) const = default;
+};
+
+using Record = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd>;
+
+class RecordEncoder {
+ public:
+  /// The bytes of `record`, which follow those of the records before.
+  std::vector<u8> encode(const Record& record);
+
+ private:
+  Position last_;
+  std::vector<std::string> sinks_;
+};
+
+/// Bytes may be anybody's.
+class RecordDecoder {
+ public:
+  enum class Outcome : u8 {
+    Whole,
+    Incomplete,  // the bytes end in its middle
+    Damaged,
+  };
+  /// Takes a record from the beginning of `bytes`, which then begins behind it.
+  Outcome decode(std::span<const u8>& bytes, Record& record);
+
+ private:
+  Position last_;
+  std::vector<std::string> sinks_;
+};
+
+}  // namespace reprise::machine

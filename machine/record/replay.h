@@ -1,0 +1,61 @@
+// Replay: a recording that a machine follows. What it has for the guest comes in where it came in, and the machine is compared with it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "machine/record/recording.h"
+
+namespace reprise::machine {
+
+/// Thread: the machine's.
+class Replay {
+ public:
+  explicit Replay(std::unique_ptr<Recording> recording) : recording_(std::move(recording)) {}
+
+  const Recording& recording() const { return *recording_; }
+  /// The next entry; nullptr: the recording is over.
+  const Record* next() const { return recording_->next(); }
+  /// Of it, or of the last one.
+  const Position& next_at() const { return recording_->next_at(); }
+
+  /// The event that is due at `now`, if one is.
+  std::optional<LoggedEvent> take_event(const Position& now);
+  /// What the host answered when `who` asked `question`. Nothing: the recording has something else, and differs from now on.
+  std::optional<std::vector<u8>> take_answer(const Position& now, std::string_view who,
+                                             std::string_view question);
+  bool hash_is_due(const Position& now) const;
+  /// Compares the state with the link of the chain that is due.
+  void take_hash(const Position& now, u64 state_hash);
+  /// The end that is due at `now`, if it is.
+  const RecordedEnd* end_at(const Position& now) const;
+  /// The machine has ended as `reason` says. Compares that; the end as it was recorded, if they agree.
+  std::optional<RecordedEnd> take_end(const Position& now, u8 reason);
+
+  /// An entry was due before `now` and did not come about.
+  void check_passed(const Position& now);
+  /// The first difference was found: what it is.
+  void differs(const Position& now, std::string what);
+  const std::string& difference() const { return difference_; }
+  /// Lines about the last point that agreed, and the one that did not.
+  std::string report() const;
+  /// Links of the chain that agreed.
+  u64 agreed() const { return agreed_count_; }
+
+ private:
+  const std::unique_ptr<Recording> recording_;
+  RecordedHash agreed_;
+  u64 agreed_count_ = 0;
+  Position differed_at_;
+  std::string difference_;
+};
+
+/// "@123" or "@123.4".
+std::string position_text(const Position& position);
+/// What an entry is, in a phrase.
+std::string describe(const Record& record);
+
+}  // namespace reprise::machine
