@@ -326,6 +326,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   {
     machine::RunResult judged = result;
     judge(options.expected, judged);
+    judged.message = result.message;
     machine->end_recording(judged);
   }
   if (const machine::Recorder& recorder = machine->recorder();

@@ -149,6 +149,8 @@ RunResult Machine::run(const RunLimits& limits) {
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (auto ending = check_host(limits)) return ending;
+  if (replay_)
+    if (auto ending = recorded_ending_by_host()) return ending;
   pc_.processors().stalled(pc_.scheduler().settle());
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
