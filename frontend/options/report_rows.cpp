@@ -53,18 +53,19 @@ constexpr RunOption kReportRows[] = {
          [](RunDraft& draft, const Given& given) {
            draft.options.monitor_path = want(given, parse_monitor(given.value), "unix:PATH");
          }},
+    {.name = "--record",
+     .value = "FILE",
+     .shown = Shown::SameLine,
+     .help = "keeps what repeats the run",
+     .more = "For reprise replay FILE, written as it happens: one that was killed can be replayed up to "
+             "there. The "
+             "monitor's record writes one of a run that began without. docs/recording.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.record_path = given.value; }},
     {.name = "--json",
      .value = "FILE",
      .help = "at the end: a report of the run",
      .more = "- is standard output. It has all that repeats the run; docs/command.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.json_path = given.value; }},
-    {.name = "--record",
-     .value = "FILE",
-     .help = "what repeats the run, as it happens: for reprise replay FILE",
-     .more = "A run that was killed can be replayed up to there. The monitor's record writes one of a run "
-             "that began "
-             "without. docs/recording.md.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.record_path = given.value; }},
     {.name = "--stats",
      .shown = Shown::SameLine,
      .help = "counters on stderr",

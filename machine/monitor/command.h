@@ -89,6 +89,7 @@ Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome screenshot(Machine&, const Arguments&);
+Outcome record(Machine&, const Arguments&);
 Outcome save(Machine&, const Arguments&);
 Outcome print(Machine&, const Arguments&);
 Outcome info_network(Machine&, const Arguments&);

@@ -64,6 +64,7 @@ constexpr Parameter kPrint[] = {
 constexpr Parameter kSave[] = {
     {"file", Kind::Word, true,
      "its name; with ,compress=zstd behind it the file is small, and slower to load"}};
+constexpr Parameter kRecord[] = {{"file", Kind::Word, true, "its name"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -90,6 +91,8 @@ constexpr Command kCommands[] = {
     {"screenshot", kScreenshot, "writes the screen to a file: a picture, or text", screenshot},
     {"screendump", kScreenshot, "the same, as QEMU calls it", screenshot},
     {"save", kSave, "writes the whole state to a file, from which reprise run --load goes on", save},
+    {"record", kRecord, "writes to a file what repeats the run, from its beginning on: for reprise replay",
+     record},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},

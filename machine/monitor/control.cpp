@@ -14,6 +14,7 @@
 #include "machine/monitor/expression.h"
 #include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
+#include "machine/record/recording.h"
 #include "machine/screen/picture_file.h"
 #include "machine/storage/host_fd.h"
 
@@ -155,6 +156,29 @@ Outcome screenshot(Machine& machine, const Arguments& arguments) {
   if (stored != devices::BlockStatus::Ok) return failed(describe(stored));
   Answer answer;
   answer.json["bytes"] = content.value().size();
+  return answer;
+}
+
+Outcome record(Machine& machine, const Arguments& arguments) {
+  const std::string path(arguments.word("file"));
+  const auto failed = [&](std::string_view why) {
+    return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
+  };
+  if (machine.replay() != nullptr)
+    return CommandError{CommandError::Kind::Failed, "This run is a replay: copy its recording."};
+  if (const Recorder& recorder = machine.recorder(); !recorder.name().empty())
+    return CommandError{CommandError::Kind::Failed,
+                        fmt::format("The run is recorded in '{}'.", recorder.name())};
+  if (const Result<Done> can = machine.check_can_be_recorded(); !can)
+    return CommandError{CommandError::Kind::Failed, can.error().message};
+  if (!may_be_replaced_by_recording(path)) return failed("it holds something other than a recording");
+  HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666));
+  if (!file) return failed(std::strerror(errno));
+  const Result<Done> begun = machine.recorder().write_to(std::move(file), path);
+  if (!begun) return failed(begun.error().message);
+  Answer answer;
+  answer.json["instructions"] = machine.retired();
+  answer.text = fmt::format("recorded from the beginning on, and further: {}\n", path);
   return answer;
 }
 

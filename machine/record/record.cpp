@@ -108,7 +108,7 @@ Position get_position(RecordParser& in, Position& last) {
 
 }  // namespace
 
-std::vector<u8> RecordEncoder::encode(const Record& record) {
+std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
   RecordBytes out;
   if (const auto* run = std::get_if<RecordedRun>(&record)) {
     out.byte(static_cast<u8>(Kind::Run));
@@ -145,7 +145,7 @@ std::vector<u8> RecordEncoder::encode(const Record& record) {
   return whole.take();
 }
 
-RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, Record& record) {
+RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordEntry& record) {
   RecordParser whole(bytes);
   const u64 length = whole.number();
   if (!whole.ok())

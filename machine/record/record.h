@@ -1,4 +1,4 @@
-// Record: one entry of a recording, and its bytes.
+// RecordEntry: one entry of a recording, and its bytes.
 //
 //     length: varint  payload  digest: u32 of the payload
 //
@@ -42,12 +42,12 @@ struct RecordedEnd {
   bool operator==(const RecordedEnd&) const = default;
 };
 
-using Record = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd>;
+using RecordEntry = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd>;
 
 class RecordEncoder {
  public:
   /// The bytes of `record`, which follow those of the records before.
-  std::vector<u8> encode(const Record& record);
+  std::vector<u8> encode(const RecordEntry& record);
 
  private:
   Position last_;
@@ -63,7 +63,7 @@ class RecordDecoder {
     Damaged,
   };
   /// Takes a record from the beginning of `bytes`, which then begins behind it.
-  Outcome decode(std::span<const u8>& bytes, Record& record);
+  Outcome decode(std::span<const u8>& bytes, RecordEntry& record);
 
  private:
   Position last_;

@@ -19,7 +19,7 @@ std::vector<u8> head() {
 
 }  // namespace
 
-void Recorder::add(const Record& record) {
+void Recorder::add(const RecordEntry& record) {
   if (ended_) return;
   append(encoder_.encode(record));
 }
@@ -99,7 +99,7 @@ std::vector<LoggedEvent> Recorder::events() const {
   std::vector<LoggedEvent> events;
   RecordDecoder decoder;
   std::span<const u8> left = kept_;
-  Record record;
+  RecordEntry record;
   while (!left.empty() && decoder.decode(left, record) == RecordDecoder::Outcome::Whole)
     if (LoggedEvent* const event = std::get_if<LoggedEvent>(&record)) events.push_back(std::move(*event));
   return events;

@@ -26,7 +26,7 @@ class Recorder {
 
   /// First of all.
   void begin(RecordedRun run) { add(std::move(run)); }
-  void add(const Record& record);
+  void add(const RecordEntry& record);
   /// The machine has stopped for good. Only the first counts.
   void end(RecordedEnd end);
 

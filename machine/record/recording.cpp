@@ -47,7 +47,7 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
                     path, format, kRecordingFormat)};
   std::unique_ptr<Recording> recording(new Recording(path, std::move(bytes)));
   recording->left_ = std::span<const u8>(recording->bytes_).subspan(kRecordingHeadBytes);
-  Record first;
+  RecordEntry first;
   if (recording->decoder_.decode(recording->left_, first) != RecordDecoder::Outcome::Whole ||
       !std::holds_alternative<RecordedRun>(first))
     return Error{fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path)};
@@ -63,7 +63,7 @@ void Recording::pop() {
     cut_ = "the run that was recorded was cut off there";
     return;
   }
-  Record record;
+  RecordEntry record;
   switch (decoder_.decode(left_, record)) {
     case RecordDecoder::Outcome::Whole: break;
     case RecordDecoder::Outcome::Incomplete:

@@ -20,7 +20,7 @@ class Recording {
   const RecordedRun& run() const { return run_; }
 
   /// The entry that comes next; nullptr: there is none.
-  const Record* next() const { return next_ ? &*next_ : nullptr; }
+  const RecordEntry* next() const { return next_ ? &*next_ : nullptr; }
   void pop();
   /// Where that is. Past the last entry: the last one's.
   const Position& next_at() const { return next_at_; }
@@ -35,7 +35,7 @@ class Recording {
   std::span<const u8> left_;
   RecordDecoder decoder_;
   RecordedRun run_;
-  std::optional<Record> next_;
+  std::optional<RecordEntry> next_;
   Position next_at_;
   bool has_end_ = false;
   std::string cut_;

@@ -11,7 +11,7 @@ std::string position_text(const Position& position) {
                             : fmt::format("@{}.{}", position.retired, position.step);
 }
 
-std::string describe(const Record& record) {
+std::string describe(const RecordEntry& record) {
   if (const auto* event = std::get_if<LoggedEvent>(&record)) {
     if (const auto* answer = std::get_if<AnswerEvent>(&event->event))
       return fmt::format("an answer of the host to {}: {}", event->sink, in_one_line(answer->question));

@@ -18,7 +18,7 @@ class Replay {
 
   const Recording& recording() const { return *recording_; }
   /// The next entry; nullptr: the recording is over.
-  const Record* next() const { return recording_->next(); }
+  const RecordEntry* next() const { return recording_->next(); }
   /// Of it, or of the last one.
   const Position& next_at() const { return recording_->next_at(); }
 
@@ -56,6 +56,6 @@ class Replay {
 /// "@123" or "@123.4".
 std::string position_text(const Position& position);
 /// What an entry is, in a phrase.
-std::string describe(const Record& record);
+std::string describe(const RecordEntry& record);
 
 }  // namespace reprise::machine

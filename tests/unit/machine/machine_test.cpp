@@ -329,8 +329,8 @@ TEST(Machine, InputIsStampedAndReachesTheGuest) {
   const RunResult result = guest.run();
   EXPECT_EQ(result.reason, ExitReason::PowerOff);
   EXPECT_EQ(guest.com1.text, "q");
-  ASSERT_EQ(guest.machine->outside().log().size(), 1u);
-  EXPECT_EQ(guest.machine->outside().log()[0].retired, 0u);
+  ASSERT_EQ(guest.machine->recorder().events().size(), 1u);
+  EXPECT_EQ(guest.machine->recorder().events()[0].at.retired, 0u);
 }
 
 TEST(Machine, IdleTimeIsSkippedOnTheVirtualClock) {

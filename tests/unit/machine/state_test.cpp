@@ -286,7 +286,7 @@ TEST_F(StateOfDisks, ErrorsOfTheHostAreAnswersInTheLog) {
   const std::vector<LoggedEvent> log = guest.machine->recorder().events();
   ASSERT_EQ(log.size(), 1u) << "what follows from image and request is no answer";
   EXPECT_EQ(log[0].sink, "disk1");
-  EXPECT_EQ(log[0].retired, 1'000u);
+  EXPECT_EQ(log[0].at.retired, 1'000u);
   EXPECT_EQ(std::get<AnswerEvent>(log[0].event).question, "read 512 at 1024000");
   EXPECT_EQ(std::get<AnswerEvent>(log[0].event).answer,
             std::vector<u8>{static_cast<u8>(devices::BlockStatus::ReadError)});

@@ -1,0 +1,283 @@
+// Records as bytes, the recorder's ways to keep them, and machines that follow a recording.
+#include "machine/record/record.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "machine/outside/sink_names.h"
+#include "machine/record/recorder.h"
+#include "machine/record/recording.h"
+#include "machine/record/replay.h"
+#include "tests/unit/machine/small_guest.h"
+
+namespace reprise::machine {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<RecordEntry> some_records() {
+  const PointerChange moved = {
+      .motion = PointerChange::Motion::Relative, .x = -3, .y = 400, .wheel = -1, .buttons = 5};
+  return {RecordedRun{"program", "/folder", {"--memory=1G", "a b"}, "", {"memory 1", "drive"}},
+          RecordedHash{{0, 0, 0}, 0x1122334455667788},
+          LoggedEvent{{5, 5, 0}, "com1", BytesEvent{{1, 2, 3}}},
+          LoggedEvent{{5, 5, 1}, "com1", BytesEvent{{}}},
+          LoggedEvent{{5, 900, 1}, "keyboard", KeyEvent{find_key("f12")->key, true}},
+          LoggedEvent{{1'000'000'000'000, 1'000'000'000'900, 0}, "pointer", PointerEvent{moved}},
+          LoggedEvent{{1'000'000'000'000, 1'000'000'000'900, 7}, "cdrom0", MediumEvent{"insert x y"}},
+          LoggedEvent{{1'000'000'000'001, 2'000'000'000'900, 0}, "power-button", ButtonEvent{}},
+          LoggedEvent{{1'000'000'000'001, 2'000'000'000'900, 1}, "disk0", AnswerEvent{"read", {9}}},
+          LoggedEvent{
+              {1'000'000'000'001, 2'000'000'000'900, 2}, "network", PacketEvent{std::vector<u8>(1514, 7)}},
+          RecordedEnd{{1'000'000'000'001, 3'000'000'000'900, 2}, 3, -1, "why"}};
+}
+
+std::vector<u8> bytes_of(const std::vector<RecordEntry>& records) {
+  RecordEncoder encoder;
+  std::vector<u8> bytes;
+  for (const RecordEntry& record : records) {
+    const std::vector<u8> more = encoder.encode(record);
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  }
+  return bytes;
+}
+
+TEST(RecordEntries, EachComesBack) {
+  const std::vector<RecordEntry> records = some_records();
+  const std::vector<u8> bytes = bytes_of(records);
+  std::span<const u8> left = bytes;
+  RecordDecoder decoder;
+  RecordEncoder again;
+  RecordEncoder original;
+  for (const RecordEntry& record : records) {
+    RecordEntry decoded;
+    ASSERT_EQ(decoder.decode(left, decoded), RecordDecoder::Outcome::Whole);
+    EXPECT_EQ(decoded.index(), record.index());
+    EXPECT_EQ(again.encode(decoded), original.encode(record));
+    if (const auto* event = std::get_if<LoggedEvent>(&record)) {
+      EXPECT_EQ(std::get<LoggedEvent>(decoded).at, event->at);
+      EXPECT_EQ(std::get<LoggedEvent>(decoded).sink, event->sink);
+    }
+  }
+  EXPECT_TRUE(left.empty());
+}
+
+TEST(RecordEntries, AKeyCostsLittle) {
+  RecordEncoder encoder;
+  const KeyEvent key{find_key("a")->key, true};
+  (void)encoder.encode(LoggedEvent{{100, 100, 0}, "keyboard", key});
+  EXPECT_LE(encoder.encode(LoggedEvent{{2'000'000'000, 2'100'000'000, 0}, "keyboard", key}).size(), 23u);
+}
+
+TEST(RecordEntries, WhatIsCutOrDamagedIsFound) {
+  const std::vector<u8> bytes = bytes_of(some_records());
+  std::mt19937 random(1);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    std::span<const u8> left = std::span(bytes).first(length);
+    RecordDecoder decoder;
+    RecordEntry record;
+    RecordDecoder::Outcome outcome;
+    do outcome = decoder.decode(left, record);
+    while (outcome == RecordDecoder::Outcome::Whole && !left.empty());
+    EXPECT_NE(outcome, RecordDecoder::Outcome::Damaged) << length;
+  }
+  unsigned found = 0;
+  constexpr unsigned kCases = 5000;
+  for (unsigned i = 0; i < kCases; ++i) {
+    std::vector<u8> other = bytes;
+    other[random() % other.size()] ^= static_cast<u8>(1 + random() % 255);
+    std::span<const u8> left = other;
+    RecordDecoder decoder;
+    RecordEntry record;
+    RecordDecoder::Outcome outcome;
+    do outcome = decoder.decode(left, record);
+    while (outcome == RecordDecoder::Outcome::Whole && !left.empty());
+    found += outcome != RecordDecoder::Outcome::Whole;
+  }
+  EXPECT_EQ(found, kCases);
+}
+
+class RecordingTest : public testing::Test {
+ protected:
+  RecordingTest() : folder_("/tmp/reprise-record-XXXXXX") {
+    if (mkdtemp(folder_.data()) == nullptr) ADD_FAILURE();
+  }
+  ~RecordingTest() override { fs::remove_all(folder_); }
+  std::string path() const { return folder_ + "/recording"; }
+  HostFd create() const { return HostFd(open(path().c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)); }
+  std::vector<u8> content() const {
+    std::ifstream file(path(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  std::string folder_;
+};
+
+TEST_F(RecordingTest, AFileThatIsWantedLateHasAllOfTheRun) {
+  std::vector<u8> expected;
+  for (const u64 memory_bytes : {u64{0}, u64{100}, u64{1} << 20}) {
+    for (std::size_t at = 0; at <= some_records().size(); ++at) {
+      Recorder recorder(memory_bytes);
+      std::size_t done = 0;
+      for (const RecordEntry& record : some_records()) {
+        if (done++ == at) {
+          ASSERT_TRUE(recorder.write_to(create(), "x").ok());
+        }
+        recorder.add(record);
+      }
+      if (at == done) {
+        ASSERT_TRUE(recorder.write_to(create(), "x").ok());
+      }
+      EXPECT_TRUE(recorder.complete());
+      if (expected.empty()) expected = content();
+      EXPECT_EQ(content(), expected) << memory_bytes << ' ' << at;
+    }
+  }
+  auto recording = Recording::open(path());
+  ASSERT_TRUE(recording.ok());
+  std::size_t count = 1;
+  for (; recording.value()->next() != nullptr; recording.value()->pop()) ++count;
+  EXPECT_EQ(count, some_records().size());
+  EXPECT_EQ(recording.value()->cut(), "");
+}
+
+TEST_F(RecordingTest, AFullDiskEndsTheRecordingNotTheRun) {
+  Recorder recorder;
+  ASSERT_TRUE(recorder.write_to(create(), "x").ok());
+  Recorder full;
+  const Result<Done> begun = full.write_to(HostFd(open("/dev/full", O_WRONLY | O_CLOEXEC)), "full");
+  ASSERT_FALSE(begun.ok());
+  EXPECT_NE(begun.error().message.find("No space left"), std::string::npos);
+  full.add(some_records()[2]);
+  EXPECT_TRUE(full.complete()) << "it is kept in memory as before";
+}
+
+TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
+  Recorder recorder;
+  for (const RecordEntry& record : some_records()) recorder.add(record);
+  ASSERT_TRUE(recorder.write_to(create(), "x").ok());
+  const std::vector<u8> whole = content();
+  std::mt19937 random(2);
+  for (unsigned i = 0; i < 500; ++i) {
+    std::vector<u8> other = whole;
+    for (unsigned n = 0; n <= i % 3; ++n) other[random() % other.size()] = static_cast<u8>(random());
+    if (i % 5 == 0) other.resize(random() % other.size());
+    std::ofstream(path(), std::ios::binary)
+        .write(reinterpret_cast<const char*>(other.data()), static_cast<std::streamsize>(other.size()));
+    auto recording = Recording::open(path());
+    if (!recording.ok()) continue;
+    while (recording.value()->next() != nullptr) recording.value()->pop();
+  }
+}
+
+/// A guest that reads a serial port for ever, and writes what it got.
+const Code kEcho = out8(0x3fb, 0x03) + Code{0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb,
+                                            0x66, 0xba, 0xf8, 0x03, 0xec, 0xee, 0xeb, 0xef};
+
+RunLimits until(u64 instructions) {
+  RunLimits limits = kADay;
+  limits.stop_at_retired = instructions;
+  return limits;
+}
+
+class FollowTest : public RecordingTest {
+ protected:
+  Result<Done> follow(Guest& guest) const {
+    return guest.machine->follow(std::make_unique<Replay>(Recording::open(path()).take()));
+  }
+  MachineConfig replayed() const {
+    MachineConfig config;
+    config.replayed = true;
+    return config;
+  }
+};
+
+TEST_F(FollowTest, InputComesInWhereItCameIn) {
+  const boot::TemporaryFile file(Guest::image(kEcho));
+  Guest first(file, {});
+  for (const char* text : {"hello", " ", "world"}) {
+    first.run(until(first.machine->retired() + 123'457));
+    first.machine->inbox().post(
+        {std::string(kCom1Sink), BytesEvent{{text, text + std::string_view(text).size()}}});
+  }
+  const RunResult wanted = first.run(until(1'000'000));
+  EXPECT_EQ(first.com1.text, "hello world");
+  first.machine->end_recording(wanted);
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+
+  for (const EngineKind engine : {EngineKind::Interp, EngineKind::Jit}) {
+    MachineConfig config = replayed();
+    config.engine = engine;
+    Guest second(file, config);
+    ASSERT_TRUE(follow(second).ok());
+    second.machine->inbox().post({std::string(kCom1Sink), BytesEvent{{'X'}}});
+    const RunResult result = second.run(kADay);
+    EXPECT_EQ(result.reason, ExitReason::StopAt) << result.message << result.details;
+    EXPECT_EQ(result.state_hash, wanted.state_hash);
+    EXPECT_EQ(result.retired, wanted.retired);
+    EXPECT_EQ(second.com1.text, "hello world");
+  }
+}
+
+TEST_F(FollowTest, ADifferenceIsNamed) {
+  const boot::TemporaryFile file(Guest::image(kEcho + kPowerOff));
+  Guest first(file, {});
+  const RunResult result = first.run(until(500'000));
+  first.machine->recorder().add(RecordedHash{first.machine->position(), result.state_hash ^ 1});
+  first.machine->end_recording(result);
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  Guest second(file, replayed());
+  ASSERT_TRUE(follow(second).ok());
+  const RunResult differing = second.run(kADay);
+  EXPECT_EQ(differing.reason, ExitReason::ReplayDiffers);
+  EXPECT_EQ(differing.exit_code, 22);
+  EXPECT_NE(differing.message.find("@500000"), std::string::npos) << differing.message;
+  EXPECT_NE(differing.details.find("last agreed  @0"), std::string::npos) << differing.details;
+}
+
+TEST_F(FollowTest, ARunThatEndsOtherwiseDiffers) {
+  const boot::TemporaryFile spins(Guest::image(kSpin)), ends(Guest::image(kPowerOff));
+  Guest first(spins, {});
+  first.machine->end_recording(first.run(until(500'000)));
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  Guest second(ends, replayed());
+  ASSERT_TRUE(follow(second).ok());
+  const RunResult result = second.run(kADay);
+  EXPECT_EQ(result.reason, ExitReason::ReplayDiffers) << result.message;
+}
+
+TEST_F(FollowTest, OneThatWasCutOffGoesToWhereItWasCutOff) {
+  const boot::TemporaryFile file(Guest::image(kEcho));
+  Guest first(file, {});
+  first.run(until(200'000));
+  first.machine->inbox().post({std::string(kCom1Sink), BytesEvent{{'x'}}});
+  first.run(until(400'000));
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  Guest second(file, replayed());
+  ASSERT_TRUE(follow(second).ok());
+  const RunResult result = second.run(kADay);
+  EXPECT_EQ(result.reason, ExitReason::StopAt);
+  EXPECT_EQ(result.retired, 200'000u);
+  EXPECT_NE(result.message.find("cut off"), std::string::npos) << result.message;
+}
+
+TEST_F(FollowTest, AnotherMachineIsRefused) {
+  const boot::TemporaryFile file(Guest::image(kSpin));
+  Guest first(file, {});
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  MachineConfig config = replayed();
+  config.seed = 2;
+  Guest second(file, config);
+  const Result<Done> followed = follow(second);
+  ASSERT_FALSE(followed.ok());
+  EXPECT_NE(followed.error().message.find("'seed 1' where this one has 'seed 2'"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace reprise::machine
