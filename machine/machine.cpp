@@ -157,7 +157,8 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (replay_)
     if (auto ending = follow_recording()) return ending;
   pc_.input_router().publish(input_status_);
-  if (network_.has_descriptors()) network_.serve();
+  // What was ready may have been closed since: an idle machine would wait for it to be looked at.
+  if (network_.has_descriptors() || network_.ready()) network_.serve();
   pc_.play_sound();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   if (host_calls_.waiting()) host_calls_.serve();
