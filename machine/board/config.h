@@ -37,8 +37,8 @@ struct MachineConfig {
   Schedule schedule;               // of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   RunOrigin origin;                // for saved states; no part of what the guest sees
-  bool replayed = false;           // what comes from outside comes from a recording: nothing outside is opened
-  bool reboot = true;              // RESET starts firmware again; else it ends the run
+  bool replayed = false;  // what comes from outside comes from a recording: nothing outside is opened
+  bool reboot = true;     // RESET starts firmware again; else it ends the run
 };
 
 /// Of the block that holds the guest's RAM and, behind it, video memory.
