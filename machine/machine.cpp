@@ -166,6 +166,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     stop_at_retired_.reset();
     stop();
   }
+  if (debugger_.due()) stop();
   if (stopped_) {
     wait_on_host(kMaxSleep);
     return std::nullopt;
@@ -176,6 +177,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
       if (replay_) let_in_recorded();
     });
   }
+  if (debugger_.due()) return std::nullopt;
   if (auto ending = check_request(limits)) return ending;
   if (auto ending = check_firmware(limits)) return ending;
   if (limits.on_panic != OnPanic::Continue && panic_.suspected() != nullptr) {
@@ -208,6 +210,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   switch (pc_.processors().run(slice(limits))) {
     case cpu::VcpuExit::Budget:
     case cpu::VcpuExit::Pausing:
+    case cpu::VcpuExit::Debugger:
     case cpu::VcpuExit::Attention: return std::nullopt;
     case cpu::VcpuExit::Halted:
     case cpu::VcpuExit::WaitForSipi: return idle(limits);

@@ -5,9 +5,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "machine/board/config.h"
 #include "machine/board/pc.h"
+#include "machine/debug/debugger.h"
 #include "machine/media_changes.h"
 #include "machine/net/network.h"
 #include "machine/outside/host_calls.h"
@@ -55,17 +57,23 @@ class Machine final : private MachineControl {
   HostCalls& host_calls() { return host_calls_; }
 
   // --- Machine thread: the guest stands still between two instructions until it is resumed. It cannot tell. ---
-  void stop() { stopped_ = true; }
+  void stop() {
+    if (!std::exchange(stopped_, true)) debugger_.stopped();
+  }
   void resume() {
     stopped_ = false;
     stop_at_retired_.reset();
+    debugger_.resumed();
   }
   /// Resumes it for `instructions` instructions, REP iterations counting one each.
   void step(u64 instructions) {
-    stopped_ = instructions == 0;
+    if (instructions == 0) return stop();
+    resume();
     stop_at_retired_ = retired() + instructions;
   }
   bool stopped() const { return stopped_; }
+  /// Other reasons to stop.
+  Debugger& debugger() { return debugger_; }
 
   /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
   void request_end(ExitReason reason, int exit_code) {
@@ -250,6 +258,7 @@ class Machine final : private MachineControl {
   HostCalls host_calls_{inbox_};
   ScreenFeed screen_{pc_.vga(), *ram_, pc_.video_ram_offset(), host_calls_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
+  Debugger debugger_{pc_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
   std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again

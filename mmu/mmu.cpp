@@ -52,6 +52,7 @@ struct Mmu::TableMemory {
   }
   u64 read_entry(u64 phys, unsigned bytes) {
     phys &= a20_mask;
+    mmu.tell_debugger(AccessObserver::kNoLinear, phys, bytes, Access::Read);
     if (const u8* host = ram_host(phys, bytes)) [[likely]]
       return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
     if (mmu.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
@@ -59,6 +60,7 @@ struct Mmu::TableMemory {
   }
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
+    mmu.tell_debugger(AccessObserver::kNoLinear, phys, bytes, Access::Write);
     if (u8* host = ram_host(phys, bytes)) [[likely]] {
       phys_map.ram().mark_written(static_cast<u64>(host - phys_map.ram().host()));
       if (bytes == 8)
@@ -253,7 +255,9 @@ u64 Mmu::read_phys(u64 phys, Width width) {
   u8 bytes[8] = {};
   for (u64 done = 0; done < width_bytes(width);) {
     const u64 piece = std::min<u64>(width_bytes(width) - done, bytes_to_page_end(phys + done));
-    read_page(physical_page(phys + done, Access::Read), bytes + done, piece);
+    const Page page = physical_page(phys + done, Access::Read);
+    read_page(page, bytes + done, piece);
+    tell_debugger(AccessObserver::kNoLinear, page.phys, piece, Access::Read);
     done += piece;
   }
   return read_unaligned<u64>(bytes);
@@ -264,7 +268,9 @@ void Mmu::write_phys(u64 phys, Width width, u64 value) {
   write_unaligned(bytes, value);
   for (u64 done = 0; done < width_bytes(width);) {
     const u64 piece = std::min<u64>(width_bytes(width) - done, bytes_to_page_end(phys + done));
-    write_page(physical_page(phys + done, Access::Write), bytes + done, piece);
+    const Page page = physical_page(phys + done, Access::Write);
+    write_page(page, bytes + done, piece);
+    tell_debugger(AccessObserver::kNoLinear, page.phys, piece, Access::Write);
     done += piece;
   }
 }
@@ -279,6 +285,7 @@ bool Mmu::load_slow(u64 linear, void* into, u64 bytes, View view) {
   if (!translate(linear, Access::Read, view, page)) return false;
   read_page(page, static_cast<u8*>(into), bytes);
   tell_watcher(linear, bytes, Access::Read);
+  tell_debugger(linear, page.phys, bytes, Access::Read);
   return true;
 }
 
@@ -290,6 +297,7 @@ bool Mmu::store_slow(u64 linear, const void* from, u64 bytes, View view) {
   if (!translate(linear, Access::Write, view, page)) return false;
   write_page(page, static_cast<const u8*>(from), bytes);
   tell_watcher(linear, bytes, Access::Write);
+  tell_debugger(linear, page.phys, bytes, Access::Write);
   return true;
 }
 
@@ -318,6 +326,8 @@ bool Mmu::load_crossing(u64 linear, void* into, u64 bytes, View view) {
   read_page(pages[0], bytes_into, first_bytes);
   read_page(pages[1], bytes_into + first_bytes, bytes - first_bytes);
   tell_watcher(linear, bytes, Access::Read);
+  tell_debugger(linear, pages[0].phys, first_bytes, Access::Read);
+  tell_debugger(wrap(linear + first_bytes), pages[1].phys, bytes - first_bytes, Access::Read);
   return true;
 }
 
@@ -329,6 +339,8 @@ bool Mmu::store_crossing(u64 linear, const void* from, u64 bytes, View view) {
   write_page(pages[0], bytes_from, first_bytes);
   write_page(pages[1], bytes_from + first_bytes, bytes - first_bytes);
   tell_watcher(linear, bytes, Access::Write);
+  tell_debugger(linear, pages[0].phys, first_bytes, Access::Write);
+  tell_debugger(wrap(linear + first_bytes), pages[1].phys, bytes - first_bytes, Access::Write);
   return true;
 }
 
@@ -386,6 +398,11 @@ bool Mmu::peek_translate(u64 linear, u64& phys) const {
 
 void Mmu::set_watches(std::span<const Watch> watches) {
   watches_.assign(watches.begin(), watches.end());
+  drop_tags(Globals::Drop);
+}
+
+void Mmu::set_debug_pages(const DebugPages* pages) {
+  debug_pages_ = pages;
   drop_tags(Globals::Drop);
 }
 

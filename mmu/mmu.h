@@ -16,6 +16,7 @@
 #include "common/bits.h"
 #include "common/types.h"
 #include "mmu/code_pages.h"
+#include "mmu/debug_pages.h"
 #include "mmu/page_walk.h"
 #include "mmu/paging_bits.h"
 #include "mmu/phys_map.h"
@@ -40,6 +41,10 @@ class AccessObserver {
   virtual void stop_after_instruction() = 0;
   /// An access overlapped a watched page; the observer checks the exact debug registers.
   virtual void watched_access(u64 linear, u64 bytes, Access access) = 0;
+  /// While Mmu::set_debug_pages() is in force: a load or store by the slow path was done, within one page. `linear` is
+  /// kNoLinear for what the processor does by physical address: page walks, state save area.
+  virtual void debugged_access(u64 linear, u64 phys, u64 bytes, Access access) = 0;
+  static constexpr u64 kNoLinear = ~u64{0};
   /// What the TLBs answer in [linear, linear + bytes) may be another than before. If the running instruction lies there,
   /// the engine must stop after it (after this iteration of it): the next one is fetched anew.
   virtual void translation_changed(u64 linear, u64 bytes) = 0;
@@ -263,6 +268,9 @@ class Mmu final : public WriteTagHolder {
     u64 bytes;
   };
   void set_watches(std::span<const Watch> watches);
+  /// Pages that a debugger asks about; nullptr: none. They outlive their stay, and whoever changes them calls this again.
+  /// The guest cannot tell.
+  void set_debug_pages(const DebugPages* pages);
 
   const PagingContext& context() const { return context_; }
   PhysMap& phys_map() { return phys_map_; }
@@ -336,7 +344,7 @@ class Mmu final : public WriteTagHolder {
   bool translate_crossing(u64 linear, u64 bytes, Access access, View view, Page (&pages)[2]);
   bool translate(u64 linear, Access access, View view, Page& page);
   /// The rule of what a tag needs beyond a translation that allows the access: no watch overlaps the page, whose memory is
-  /// `host`; for write it holds no code, and is marked as written. False: it must have none. (store_beside_code() is
+  /// `host`, and no debugger asks about it; for write it holds no code, and is marked as written. False: it must have none. (store_beside_code() is
   /// the one exception, for a single store.) Touches no vector registers.
   bool leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global);
   u64 walk(u64 linear, Access access, View view);
@@ -354,6 +362,11 @@ class Mmu final : public WriteTagHolder {
   void write_mmio(u64 phys, const u8* from, u64 bytes);
 
   bool watched(u64 linear, u64 bytes) const;
+  bool debugged(u64 linear, u64 phys, Access access) const;
+  void tell_debugger(u64 linear, u64 phys, u64 bytes, Access access) {
+    if (debug_pages_ != nullptr) [[unlikely]]
+      observer_.debugged_access(linear, phys, bytes, access);
+  }
   void tell_watcher(u64 linear, u64 bytes, Access access) {
     if (!watches_.empty() && watched(linear & kPageMask, (linear & ~kPageMask) + bytes)) [[unlikely]]
       observer_.watched_access(linear, bytes, access);
@@ -393,6 +406,7 @@ class Mmu final : public WriteTagHolder {
   // code: a page with its bit set may be given another tag without asking.
   std::vector<u64> write_tagged_;
   std::vector<Watch> watches_;
+  const DebugPages* debug_pages_ = nullptr;
 };
 
 }  // namespace reprise::mmu

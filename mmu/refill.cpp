@@ -22,8 +22,16 @@ bool Mmu::watched(u64 linear, u64 bytes) const {
   return false;
 }
 
+bool Mmu::debugged(u64 linear, u64 phys, Access access) const {
+  if (debug_pages_ == nullptr) [[likely]]
+    return false;
+  if (access == Access::Fetch) return debug_pages_->code.contains(linear);
+  return debug_pages_->linear_data.contains(linear) || debug_pages_->phys_data.contains(phys);
+}
+
 bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global) {
   if (access != Access::Fetch && watched(linear & kPageMask, kPageBytes)) return false;
+  if (debugged(linear, phys_page, access)) return false;
   if (access == Access::Write) {
     if (code_pages_.has_code(phys_page)) return false;
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
@@ -69,7 +77,8 @@ bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
   }
   const u64 phys_page = data & kPageMask & a20_mask_;
   u8* const host = ram_page(phys_page, Access::Write);
-  if (host == nullptr || !code_pages_.has_code(phys_page)) return false;
+  if (host == nullptr || !code_pages_.has_code(phys_page) || debugged(linear, phys_page, Access::Write))
+    return false;
   if (code_pages_.may_hit_code(phys_page + (linear - linear_page), bytes)) return false;
   phys_map_.ram().mark_written(static_cast<u64>(host - phys_map_.ram().host()));
   ++stats_.stores_beside_code;

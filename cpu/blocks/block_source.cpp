@@ -26,10 +26,11 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
     cpu.memory_fault(false);
     return nullptr;
   }
+  const ModeKey mode = cpu.stops == nullptr ? cpu.mode : cpu.stops->block_mode(cpu.mode, linear);
   // What is not memory now may have been when a block was made of it.
-  Block* block = target.host != nullptr ? cache_.find(target.phys, cpu.mode) : nullptr;
+  Block* block = target.host != nullptr ? cache_.find(target.phys, mode) : nullptr;
   if (block == nullptr) [[unlikely]]
-    return build(cpu, linear, target);
+    return build(cpu, linear, mode, target);
   if (!block->crosses_page()) [[likely]]
     return block;
 
@@ -40,7 +41,7 @@ Block* BlockSource::block_at(Cpu& cpu, u64 linear) {
   }
   if (second.host != nullptr && second.phys == block->second_phys) return block;
   cache_.remove(block);
-  return build(cpu, linear, target);
+  return build(cpu, linear, mode, target);
 }
 
 Block* BlockSource::make(u32 count, bool cacheable) {
@@ -49,11 +50,11 @@ Block* BlockSource::make(u32 count, bool cacheable) {
   return uncached_ = uncached_pool_.make(count);
 }
 
-Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
+Block* BlockSource::build(Cpu& cpu, u64 linear, ModeKey mode, const mmu::Mmu::FetchTarget& target) {
   const u64 page_offset = linear & ~kPageMask;
   const u64 available = kPageBytes - page_offset;
   if (target.host != nullptr) {
-    if (Block* const block = cache_.revive(target.phys, cpu.mode, {target.host, available})) return block;
+    if (Block* const block = cache_.revive(target.phys, mode, {target.host, available})) return block;
   }
   u8 copy[kPageBytes];
   const u8* bytes = target.host;
@@ -69,11 +70,13 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   u32 count = 0;
   u64 used = 0;
   bool ends = false;
+  const bool debugged = !(mode == cpu.mode);
   while (!ends && count < max_insns_ && used < end) {
     const u16 offset = static_cast<u16>(page_offset + used);
+    if (count != 0 && debugged && cpu.stops->splits(offset)) break;
     if (decoder_.decode({bytes + used, end - used}, cpu.mode, offset, insns[count], ends) ==
         DecodeStatus::Truncated) {
-      if (count == 0) return build_crossing(cpu, linear, target);
+      if (count == 0) return build_crossing(cpu, linear, mode, target);
       break;
     }
     // What does not decode depends on every byte that was looked at.
@@ -84,7 +87,7 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
 
   Block* const block = make(count, target.host != nullptr);
   block->phys = target.phys;
-  block->mode = cpu.mode;
+  block->mode = mode;
   block->bytes = static_cast<u32>(used);
   std::copy_n(insns, count, block->insns.get());
   if (!cached(*block)) return block;
@@ -93,7 +96,7 @@ Block* BlockSource::build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& tar
   return block;
 }
 
-Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target) {
+Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, ModeKey mode, const mmu::Mmu::FetchTarget& target) {
   const u64 first_bytes = kPageBytes - (linear & ~kPageMask);
   mmu::Mmu::FetchTarget second;
   if (!cpu.mmu.fetch(next_page(cpu, linear), second)) {
@@ -113,7 +116,7 @@ Block* BlockSource::build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTa
   block->insns[0].flags |= Insn::kCrossesPage;
   block->phys = target.phys;
   block->second_phys = second.phys;
-  block->mode = cpu.mode;
+  block->mode = mode;
   const unsigned length = block->insns[0].length();
   block->bytes = static_cast<u32>(length != 0 ? std::max<u64>(length, first_bytes + 1) : kMaxInsnBytes);
   return cached(*block) ? cache_.insert(block) : block;

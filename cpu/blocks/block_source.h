@@ -22,9 +22,9 @@ class BlockSource {
   const BlockCache& cache() const { return cache_; }
 
  private:
-  Block* build(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
+  Block* build(Cpu& cpu, u64 linear, ModeKey mode, const mmu::Mmu::FetchTarget& target);
   Block* make(u32 count, bool cacheable);
-  Block* build_crossing(Cpu& cpu, u64 linear, const mmu::Mmu::FetchTarget& target);
+  Block* build_crossing(Cpu& cpu, u64 linear, ModeKey mode, const mmu::Mmu::FetchTarget& target);
 
   const u32 max_insns_;
   Decoder decoder_;

@@ -19,6 +19,7 @@ Cpu::Cpu(CpuBus& cpu_bus, InterruptSource& interrupt_source, mmu::PhysMap& phys_
 }
 
 void Cpu::state_replaced() {
+  breakpoint_passed = kNoStop;
   mmu.set_paging(state.cr0, state.cr4, state.efer);
   mmu.set_cr3(state.cr3);
   mmu.flush_all();
@@ -38,6 +39,13 @@ void Cpu::sync_mode() {
   const bool user = state.cpl == 3;
   const bool ac = (state.rflags & kRflagsAc) != 0;
   mmu.set_view(user ? mmu::View::User : ac ? mmu::View::KernelAc : mmu::View::Kernel);
+}
+
+void Cpu::debugged_access(u64 linear, u64 phys, u64 bytes, mmu::Access access) {
+  const std::optional<u64> by_linear = linear == kNoLinear ? std::nullopt : std::optional(linear);
+  if (stops == nullptr || !stops->accessed(this, by_linear, phys, bytes, access)) return;
+  debug_stop = true;
+  stop_after_instruction();
 }
 
 void Cpu::translation_changed(u64 linear, u64 bytes) {

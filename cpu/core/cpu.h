@@ -6,6 +6,7 @@
 #include "common/ports.h"
 #include "cpu/core/insn.h"
 #include "cpu/core/segment_reach.h"
+#include "cpu/debug/debug_stops.h"
 #include "cpu/profile/cpuid.h"
 #include "cpu/state/exceptions.h"
 #include "cpu/state/flags.h"
@@ -81,6 +82,13 @@ struct Cpu final : public mmu::AccessObserver {
   /// The budget is too long by now: the engine has to end as for stop_requested.
   bool counters_changed = false;
 
+  // A debugger, by machine/debug/debugger.h. No state of the guest.
+  DebugStops* stops = nullptr;  // nullptr: it wants no stops
+  bool debug_stop = false;      // something was hit: Vcpu::run() returns at the next boundary
+  static constexpr u64 kNoStop = ~u64{0};
+  u64 breakpoint_passed = kNoStop;  // while so much has retired, breakpoints do not stop it (again)
+  u64 stop_at_retired = kNoStop;    // Vcpu::run() returns when so much has
+
   mmu::Mmu mmu;
   CpuBus& bus;
   InterruptSource& interrupts;
@@ -124,6 +132,7 @@ struct Cpu final : public mmu::AccessObserver {
 
   void stop_after_instruction() override { block_end = nullptr; }
   void watched_access(u64 linear, u64 bytes, mmu::Access access) override;
+  void debugged_access(u64 linear, u64 phys, u64 bytes, mmu::Access access) override;
   void translation_changed(u64 linear, u64 bytes) override;
 
   /// Registers for a person: crash dumps, monitor, test failures.

@@ -10,9 +10,9 @@ namespace reprise::cpu {
 
 enum class RunExit : u8 {
   Budget,  // exactly the budget retired
-  Event,   // stopped early: mode, interruptibility, devices or activity may have changed
-  Fault,   // Cpu::fault is to be delivered; rip is that of the faulting instruction
-  Trap,    // Cpu::fault is to be delivered; rip is the next instruction
+  Event,  // stopped early: mode, interruptibility, devices or activity may have changed, or a debugger stops it
+  Fault,  // Cpu::fault is to be delivered; rip is that of the faulting instruction
+  Trap,   // Cpu::fault is to be delivered; rip is the next instruction
 };
 
 class Engine {

@@ -16,6 +16,19 @@ inline u64 fetch_linear(const Cpu& cpu) {
   return cpu.mode.is64() ? linear : static_cast<u32>(linear);
 }
 
+/// A debugger's breakpoint is at `linear`, where the next instruction is, and has not stopped the processor here yet: now
+/// it does. Engines ask wherever such an instruction may be next.
+inline bool stops_before(Cpu& cpu, u64 linear) {
+  if (cpu.stops == nullptr) [[likely]]
+    return false;
+  if (cpu.breakpoint_passed == cpu.state.retired) return false;
+  if (!cpu.stops->breaks_at(linear, cpu.state.cr3, (cpu.state.cr0 & mmu::kCr0Pg) != 0)) return false;
+  cpu.breakpoint_passed = cpu.state.retired;
+  cpu.debug_stop = true;
+  cpu.stops->hit_breakpoint(cpu, linear);
+  return true;
+}
+
 /// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the
 /// beginning of the block, `last` included; `retired` is still that of the beginning. No value: the engine
 /// goes on.
@@ -51,9 +64,12 @@ inline std::optional<RunExit> retire(Cpu& cpu, Status status, const Insn& last, 
       state.retired += completed - 1;
       // Where the budget goes on, so does the next iteration: as any instruction, with RF clear.
       stop |= completed < cpu.block_budget;
+      cpu.breakpoint_passed = state.retired;
       break;
   }
-  if (stop && (completed >= cpu.block_budget || !pass_boundary(cpu))) return RunExit::Event;
+  // A debugger may stop at any boundary, and finds there what a budget that ended there would have left.
+  if (stop && (completed >= cpu.block_budget || cpu.stops != nullptr || !pass_boundary(cpu)))
+    return RunExit::Event;
   return std::nullopt;
 }
 
@@ -98,6 +114,11 @@ inline std::optional<RunExit> interpret(Cpu& cpu, const Block& block, u64 linear
   } while (status == Status::Next && in < cpu.block_end);
 
   return retire(cpu, status, in[-1], static_cast<u64>(in - begin) + cpu.extra_retired);
+}
+
+/// The same for one instruction, whose fetch walked tables where a debugger watches.
+inline RunExit interpret_one(Cpu& cpu, const Block& block, u64 linear) {
+  return interpret(cpu, block, linear, cpu.state.retired + 1).value_or(RunExit::Event);
 }
 
 }  // namespace reprise::cpu

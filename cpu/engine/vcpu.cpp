@@ -1,6 +1,7 @@
 #include "cpu/engine/vcpu.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cpu/core/perf_counters.h"
 #include "cpu/system/debug_regs.h"
@@ -10,7 +11,7 @@ namespace reprise::cpu {
 
 VcpuExit Vcpu::run(u64 budget) {
   CpuState& state = cpu_.state;
-  const u64 target = state.retired + budget;
+  const u64 target = std::min(state.retired + budget, cpu_.stop_at_retired);
   cpu_.counters_due = Cpu::kNoCounterDue;
   // Stalls, and what other processors did.
   if (state.pmu.running != 0) check_counters(cpu_);
@@ -19,6 +20,8 @@ VcpuExit Vcpu::run(u64 budget) {
       cpu_.stop_requested = false;
       return VcpuExit::Attention;
     }
+    if (std::exchange(cpu_.debug_stop, false) || state.retired >= cpu_.stop_at_retired)
+      return VcpuExit::Debugger;
     if (state.pauses_left == 0) return VcpuExit::Pausing;
     switch (state.activity) {
       case Activity::Running: break;
@@ -132,16 +135,25 @@ void Vcpu::run_engine(u64 budget) {
   CpuState& state = cpu_.state;
   const bool trap_flag = (state.rflags & kRflagsTf) != 0;
   const bool one_by_one = trap_flag || state.sti_shadow || state.mov_ss_shadow || has_code_breakpoints(state);
-  state.sti_shadow = false;
-  state.mov_ss_shadow = false;
+  const bool sti_shadow = std::exchange(state.sti_shadow, false);
+  const bool mov_ss_shadow = std::exchange(state.mov_ss_shadow, false);
   // RF covers one instruction, which sees it as clear; IRET and interrupted string instructions set it anew.
+  const u64 resume_flag = state.rflags & kRflagsRf;
   state.rflags &= ~kRflagsRf;
+  if (resume_flag != 0) cpu_.breakpoint_passed = state.retired;
   cpu_.single_step = trap_flag;
   cpu_.debug_hits = 0;
   cpu_.run_end = state.retired + budget;
   cpu_.counters_changed = false;
   const u64 retired_before = state.retired;
   const RunExit exit = engine_.run(cpu_, one_by_one ? 1 : budget);
+  if (cpu_.debug_stop && state.retired == retired_before && exit == RunExit::Event) {
+    // A breakpoint at the first instruction: nothing has begun.
+    state.sti_shadow = sti_shadow;
+    state.mov_ss_shadow = mov_ss_shadow;
+    state.rflags |= resume_flag;
+    return;
+  }
 
   // What an instruction that faults has hit counts when it runs again.
   const bool retired = exit != RunExit::Fault || state.retired != retired_before;

@@ -18,7 +18,8 @@ enum class VcpuExit : u8 {
   WaitForSipi,
   Shutdown,   // triple fault
   Attention,  // request_stop(): the bus asked for it, in a stall for one
-  Pausing,    // it waits for others, by so many PAUSEs that its turn ends: give it some again
+  Debugger,  // a debugger's stop: a breakpoint before the next instruction, a watchpoint, Cpu::stop_at_retired
+  Pausing,   // it waits for others, by so many PAUSEs that its turn ends: give it some again
 };
 
 /// Events delivered so far. For people; not part of the state.

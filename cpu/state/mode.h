@@ -34,6 +34,9 @@ struct ModeKey {
   static constexpr u32 kFsgsbase = 1u << 20;    // CR4.FSGSBASE
   static constexpr u32 kKernelAc = 1u << 21;    // CPL < 3 and EFLAGS.AC: explicit accesses override SMAP
   static constexpr u32 kSmm = 1u << 22;         // the same physical address may hold other code
+  // Not of the processor: blocks in pages with a debugger's breakpoints (cpu/debug/debug_stops.h). 0: no such page.
+  static constexpr u32 kDebugShift = 24;
+  static constexpr u32 kDebugGenerations = 0xff;
 
   CodeSize code_size() const { return static_cast<CodeSize>(bits & kCodeSizeMask); }
   bool is64() const { return code_size() == CodeSize::Bits64; }

@@ -161,9 +161,12 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
     source_.cache().collect();
     forget_removed();
     const u64 linear = cpu::fetch_linear(cpu);
+    if (cpu::stops_before(cpu, linear)) return RunExit::Event;
     Block* block = source_.block_at(cpu, linear);
     if (block == nullptr) return RunExit::Fault;
-    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(*block))
+    if (cpu.debug_stop) [[unlikely]]
+      return cpu::interpret_one(cpu, *block, linear);
+    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(cpu, *block))
       translate(cpu, *block);
 
     const u64 left = target - state.retired;
@@ -181,7 +184,7 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
     enter_mode(cpu);
     if (context_.edge != nullptr) {
       if (options_.has(Pass::Links)) link(*context_.edge, *static_cast<Region*>(block->native));
-    } else if (context_.mode_number != 0) {
+    } else if (context_.mode_number != 0 && block->mode == cpu.mode) {
       note_jump_target(cpu, *block, linear);
     }
     context_.edge = nullptr;
@@ -203,7 +206,11 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
   return RunExit::Budget;
 }
 
-bool JitEngine::translatable(const Block& block) const { return host_ != nullptr && source_.cached(block); }
+bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
+  // Where a breakpoint may be, this engine asks.
+  const bool asks = !(block.mode == cpu.mode) && cpu.stops->splits(block.phys);
+  return host_ != nullptr && source_.cached(block) && !asks;
+}
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
   if (!make_room(cpu)) {

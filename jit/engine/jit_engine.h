@@ -17,7 +17,8 @@
 //
 // LIFE OF A REGION
 //   1. run() asks BlockSource for the block at rip and counts. At the threshold translate() makes unit and
-//      region; where code is not kept (device memory), or without memory for code, never.
+//      region; where code is not kept (device memory), at breakpoints of a debugger (cpu/debug), or without memory for
+//      code, never.
 //   2. The region is entered from here, by linked edges, and through jump tables (jump_tables.h). An edge
 //      first leads to an exit stub; the exit tells which edge it was, and link() points it at the region that
 //      the engine finds next. Returns and indirect jumps look their target up in the table of its page; the
@@ -90,7 +91,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void block_suspended(cpu::Block& block) override;
   /// No jump leads into its code or from it to other code any more.
   void detach(Region& region);
-  bool translatable(const cpu::Block& block) const;
+  bool translatable(const cpu::Cpu& cpu, const cpu::Block& block) const;
   cpu::RunExit run_blocks(cpu::Cpu& cpu, u64 budget);
   /// Instructions that ran under this engine.
   u64 ran(const cpu::Cpu& cpu) const { return ran_ + cpu.state.retired; }

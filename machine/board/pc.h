@@ -193,6 +193,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<std::string> shape();
   /// The whole state was replaced, memory too: nothing that engines have translated holds.
   void state_replaced();
+  /// Engines translate anew what they run.
+  void forget_translations() { engines_.state_replaced(); }
+
+  /// Where a debugger stops processors and devices: machine/debug/debugger.h.
+  cpu::DebugStops& debug_stops() { return debug_stops_; }
   /// Registers of every processor and device, for a person.
   std::string dump();
 
@@ -226,6 +231,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// After a change of the memory map: no translation of before may be used.
   void memory_map_changed();
   void arrange_smram();
+  void tell_debugger(u64 phys, u64 bytes, mmu::Access access);
   void set_a20(unsigned source, bool enabled);
 
   // --- pc_ports.cpp ---
@@ -308,6 +314,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
+  cpu::DebugStops debug_stops_;
   BoardVideoRam video_ram_;
   Engines engines_;
   devices::PioBus ports_;

@@ -37,9 +37,21 @@ void Pc::set_a20(unsigned source, bool enabled) {
   for (const auto& processor : processors_) processor->vcpu.set_a20_pin(a20_[0] || a20_[1]);
 }
 
-bool Pc::dma_read(u64 phys, std::span<u8> into) { return phys_map_.read_bytes(phys, into); }
+void Pc::tell_debugger(u64 phys, u64 bytes, mmu::Access access) {
+  if (debug_stops_.empty() || bytes == 0) [[likely]]
+    return;
+  // An access to the device may have caused it: then that instruction is the last one.
+  if (debug_stops_.accessed(nullptr, std::nullopt, phys, bytes, access))
+    processors_.running().cpu.debug_stop = true;
+}
+
+bool Pc::dma_read(u64 phys, std::span<u8> into) {
+  tell_debugger(phys, into.size(), mmu::Access::Read);
+  return phys_map_.read_bytes(phys, into);
+}
 
 bool Pc::dma_write(u64 phys, std::span<const u8> from) {
+  tell_debugger(phys, from.size(), mmu::Access::Write);
   const bool all_ram = phys_map_.write_bytes(phys, from);
   code_pages_.written(phys, from.size());
   return all_ram;

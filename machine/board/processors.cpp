@@ -31,6 +31,7 @@ VcpuExit Processors::run(u64 budget) {
       case VcpuExit::Attention:
         if (turns_.by_urgency()) pass();
         return exit;
+      case VcpuExit::Debugger:
       case VcpuExit::Shutdown: return exit;
     }
   }

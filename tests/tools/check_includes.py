@@ -22,9 +22,9 @@ LAYERS = {
 }
 # Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
 ORDER = {
-    "cpu": ["softfloat", "state", "profile", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
+    "cpu": ["softfloat", "state", "profile", "debug", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "",
+    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "",
                 "monitor"],
 }
 # Single headers that a folder may include beyond its layers.

@@ -48,6 +48,14 @@ class RecordingObserver final : public AccessObserver {
   void watched_access(u64 linear, u64 bytes, Access access) override {
     watched.push_back({linear, bytes, access});
   }
+  struct Debugged {
+    u64 linear, phys, bytes;
+    Access access;
+    bool operator==(const Debugged&) const = default;
+  };
+  void debugged_access(u64 linear, u64 phys, u64 bytes, Access access) override {
+    debugged.push_back({linear, phys, bytes, access});
+  }
   void translation_changed(u64 linear, u64 bytes) override { changed.push_back({linear, bytes}); }
   struct Changed {
     u64 linear, bytes;
@@ -56,6 +64,7 @@ class RecordingObserver final : public AccessObserver {
   int stops = 0;
   std::vector<Changed> changed;
   std::vector<Watched> watched;
+  std::vector<Debugged> debugged;
 };
 
 class RecordingListener final : public CodeListener {

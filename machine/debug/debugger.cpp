@@ -1,0 +1,96 @@
+#include "machine/debug/debugger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace reprise::machine {
+
+void Debugger::add(const cpu::Breakpoint& breakpoint) {
+  if (pc_.debug_stops().add(breakpoint) == cpu::DebugStops::Blocks::Outdated) pc_.forget_translations();
+  update();
+}
+
+void Debugger::add(const cpu::Watchpoint& watchpoint) {
+  pc_.debug_stops().add(watchpoint);
+  update();
+}
+
+bool Debugger::remove(const cpu::Breakpoint& breakpoint) {
+  if (!pc_.debug_stops().remove(breakpoint)) return false;
+  update();
+  return true;
+}
+
+bool Debugger::remove(const cpu::Watchpoint& watchpoint) {
+  if (!pc_.debug_stops().remove(watchpoint)) return false;
+  update();
+  return true;
+}
+
+void Debugger::clear() {
+  pc_.debug_stops().clear();
+  update();
+}
+
+void Debugger::update() {
+  cpu::DebugStops& stops = pc_.debug_stops();
+  for (const auto& processor : pc_.processors()) {
+    processor->cpu.stops = stops.empty() ? nullptr : &stops;
+    processor->cpu.mmu.set_debug_pages(stops.empty() ? nullptr : &stops.pages());
+  }
+}
+
+void Debugger::step(unsigned processor, RipRange range) {
+  cpu::Cpu& cpu = pc_.processors().at(processor).cpu;
+  cpu.stop_at_retired = cpu.state.retired + 1;
+  steps_.push_back({processor, range});
+}
+
+bool Debugger::write_memory(u64 phys, std::span<const u8> bytes) {
+  changed_ = true;
+  const bool all_ram = pc_.phys_map().write_bytes(phys, bytes);
+  pc_.processors().boot().cpu.mmu.code_pages().written(phys, bytes.size());
+  return all_ram;
+}
+
+bool Debugger::step_done() {
+  for (const auto& [index, range] : steps_) {
+    cpu::Cpu& cpu = pc_.processors().at(index).cpu;
+    if (cpu.state.retired < cpu.stop_at_retired) continue;
+    if (cpu.state.rip - range.begin < range.end - range.begin) {
+      cpu.stop_at_retired = cpu.state.retired + 1;
+      continue;
+    }
+    stepped_ = index;
+    return true;
+  }
+  return false;
+}
+
+void Debugger::stopped() {
+  Processors& processors = pc_.processors();
+  last_stop_ = {.processor = processors.running_index()};
+  if (const auto& hits = pc_.debug_stops().hits(); !hits.empty()) {
+    const cpu::DebugHit& hit = hits.front();
+    last_stop_.hit = hit;
+    last_stop_.reason = hit.kind == cpu::DebugHit::Kind::Breakpoint ? DebugStop::Reason::Breakpoint
+                                                                    : DebugStop::Reason::Watchpoint;
+    last_stop_.by_device = hit.cpu == nullptr;
+    for (const auto& processor : processors)
+      if (&processor->cpu == hit.cpu) last_stop_.processor = processor->index();
+  } else if (stepped_) {
+    last_stop_.reason = DebugStop::Reason::Step;
+    last_stop_.processor = *stepped_;
+  }
+  for (const auto& processor : processors) processor->cpu.stop_at_retired = cpu::Cpu::kNoStop;
+  steps_.clear();
+  stepped_.reset();
+  if (listener_) listener_();
+}
+
+void Debugger::resumed() {
+  pc_.debug_stops().forget_hits();
+  for (const auto& processor : pc_.processors()) processor->cpu.debug_stop = false;
+}
+
+}  // namespace reprise::machine

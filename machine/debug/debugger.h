@@ -1,0 +1,99 @@
+// Debugger: breakpoints, watchpoints and steps of a machine, and why it stands still. docs/debugging.md.
+//
+// It only watches: nothing here is state of the machine, and a run that was stopped and went on is the run that was not.
+// Machine::stop() and resume() make the guest stand still and go on; what this finds makes the machine stop, too.
+//
+// Thread: the one that runs the machine, between turns, or any outside of Machine::run().
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "machine/board/pc.h"
+
+namespace reprise::machine {
+
+/// Why the guest stands still, and which processor is concerned: the running one, if it was asked for from outside.
+struct DebugStop {
+  enum class Reason : u8 { Asked, Breakpoint, Watchpoint, Step };
+  Reason reason = Reason::Asked;
+  unsigned processor = 0;
+  bool by_device = false;  // Watchpoint: `processor` only happened to run
+  cpu::DebugHit hit = {};  // Breakpoint, Watchpoint
+};
+
+/// Rip values in [begin, end).
+struct RipRange {
+  u64 begin = 0;
+  u64 end = 0;
+};
+
+class Debugger {
+ public:
+  /// `pc` outlives this.
+  explicit Debugger(Pc& pc) : pc_(pc) {}
+
+  // As cpu/debug/debug_stops.h says: remove() takes away one that is equal, and false says that there is none.
+  void add(const cpu::Breakpoint& breakpoint);
+  void add(const cpu::Watchpoint& watchpoint);
+  bool remove(const cpu::Breakpoint& breakpoint);
+  bool remove(const cpu::Watchpoint& watchpoint);
+  /// All of them.
+  void clear();
+
+  /// When the machine next goes on, it stops after one more instruction of this processor, or event that it takes, of
+  /// which delivering an interrupt is one; with a range, after the first behind which rip lies outside. The others run
+  /// meanwhile as ever.
+  void step(unsigned processor, RipRange range = {});
+
+  // --- A debugger that writes: the run no longer follows from what it was begun with ---
+  /// False: not all of it is RAM, which alone was written.
+  bool write_memory(u64 phys, std::span<const u8> bytes);
+  /// Registers of `processor` were changed: it may be at a breakpoint again.
+  void moved(unsigned processor) {
+    changed_ = true;
+    pc_.processors().at(processor).cpu.breakpoint_passed = cpu::Cpu::kNoStop;
+  }
+  bool has_changed_guest() const { return changed_; }
+
+  /// Begins to listen for debuggers at an address, or ends that ("none"); the answer says where it listens. Error: why not, a
+  /// sentence.
+  using Server = std::function<Result<std::string>(std::string_view address)>;
+  void serve_with(Server server) { server_ = std::move(server); }
+  Result<std::string> serve(std::string_view address) {
+    return server_ ? server_(address) : Error{"no debugger can come in here."};
+  }
+
+  /// Called whenever the guest begins to stand still, whoever asked for it. At most one; none by nullptr.
+  void on_stop(std::function<void()> listener) { listener_ = std::move(listener); }
+  /// Why it stood still last.
+  const DebugStop& last_stop() const { return last_stop_; }
+
+  // --- For Machine ---
+  /// Something was hit, or a step is done: the machine is to stop before the next instruction.
+  bool due() { return !pc_.debug_stops().hits().empty() || (!steps_.empty() && step_done()); }
+  void stopped();
+  void resumed();
+
+ private:
+  struct Step {
+    unsigned processor;
+    RipRange range;
+  };
+  void update();
+  bool step_done();
+
+  Pc& pc_;
+  std::vector<Step> steps_;
+  std::optional<unsigned> stepped_;  // whose step is done
+  DebugStop last_stop_;
+  std::function<void()> listener_;
+  Server server_;
+  bool changed_ = false;
+};
+
+}  // namespace reprise::machine
