@@ -16,6 +16,7 @@
 #include "frontend/console.h"
 #include "frontend/display/displays.h"
 #include "frontend/display/sdl_display.h"
+#include "frontend/gdb/gdb_server.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
 #include "frontend/monitor_socket.h"
@@ -110,6 +111,18 @@ void tell_of_displays(const std::vector<std::unique_ptr<Display>>& displays, Run
     options.displays_opened.push_back(display->name());
     if (free_port || options.verbose) outputs.say(fmt::format("the screen is shown at {}.", display->name()));
   }
+}
+
+Result<std::unique_ptr<GdbServer>> open_gdb_server(const GdbAddress& address,
+                                                   machine::monitor::Monitor& monitor,
+                                                   StandardOutputs& outputs) {
+  auto server = TRY(GdbServer::open(address, monitor, [&outputs](std::string_view sentence) {
+    outputs.err.write(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
+  }));
+  // Whoever asked for a free port must hear which one it is.
+  if (address.kind == GdbAddress::Kind::Tcp && address.port == 0)
+    outputs.say(fmt::format("gdb connects by: target remote {}", server->address()));
+  return server;
 }
 
 /// How long readers are waited for once the guest's time is over: one that takes its time over a run that is done gets
@@ -266,6 +279,17 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
+  std::unique_ptr<GdbServer> debugger;
+  if (options.gdb) debugger = TRY(open_gdb_server(*options.gdb, monitor, outputs));
+  machine->debugger().serve_with([&](std::string_view text) -> Result<std::string> {
+    if (debugger) return Error{fmt::format("debuggers connect at {} already.", debugger->address())};
+    const Result<GdbAddress> address = parse_gdb_address(text);
+    if (!address || address.value().kind == GdbAddress::Kind::Stdio)
+      return Error{fmt::format("'{}' is none of tcp:[HOST:]PORT, unix:PATH.", text)};
+    debugger = TRY(open_gdb_server(address.value(), monitor, outputs));
+    return debugger->address();
+  });
+  if (options.paused) machine->stop();
   std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine));
   if (window_by_default(options)) {
     auto window = open_displays({{.kind = DisplayChoice::Kind::Sdl, .vnc = {}}}, *machine);
@@ -316,7 +340,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     const bool interactive = terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     // Who listens hears a guest that waits at its own speed.
     options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
-    options.limits.attended = replays || interactive || socket != nullptr || !displays.empty();
+    options.limits.attended =
+        replays || interactive || socket != nullptr || debugger != nullptr || !displays.empty();
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();
@@ -336,6 +361,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     outputs.losses.add(fmt::format("recording '{}'", recorder.name()), recorder.problem(),
                        recorder.lost_bytes());
   socket.reset();
+  if (debugger) debugger->set_exit_code(result.exit_code);
+  debugger.reset();
   displays.clear();
   patience->hurry(machine->host_wants_end(options.limits));
   machine->pc().play_sound();

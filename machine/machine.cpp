@@ -177,7 +177,10 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
       if (replay_) let_in_recorded();
     });
   }
-  if (debugger_.due()) return std::nullopt;
+  if (debugger_.due()) {
+    events_done_ = true;
+    return std::nullopt;
+  }
   if (auto ending = check_request(limits)) return ending;
   if (auto ending = check_firmware(limits)) return ending;
   if (limits.on_panic != OnPanic::Continue && panic_.suspected() != nullptr) {

@@ -264,7 +264,7 @@ class Machine final : private MachineControl {
   std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again
 
   PendingRequest pending_;
-  bool events_done_ = false;  // those due now, by a turn that then ended the run
+  bool events_done_ = false;  // those due now, by a turn that then ended the run, or stopped
   std::string unusable_;      // why it cannot run; empty: it can
   std::string details_;       // of the ending
   std::atomic<int> end_reason_{-1};

@@ -63,9 +63,9 @@ class DebugStops {
   /// Of page-table roots in CR3.
   static constexpr u64 kRootMask = 0x000f'ffff'ffff'f000;
 
-  /// The same one may be there several times.
+  /// What a new breakpoint means for decoded blocks.
   enum class Blocks : u8 { Good, Outdated };
-  /// Outdated: all blocks have to be forgotten before anything runs.
+  /// The same one may be there several times. Outdated: all blocks have to be forgotten before anything runs.
   [[nodiscard]] Blocks add(const Breakpoint& breakpoint);
   void add(const Watchpoint& watchpoint);
   /// One of them. False: there is none.

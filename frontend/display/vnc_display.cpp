@@ -22,9 +22,9 @@
 #include <mutex>
 #include <thread>
 
-#include "frontend/display/listener.h"
 #include "frontend/display/vnc_keys.h"
 #include "frontend/display/vnc_messages.h"
+#include "frontend/listener.h"
 #include "machine/machine.h"
 
 namespace reprise::frontend {
@@ -519,6 +519,18 @@ Result<std::string> read_password(const std::string& path) {
   return line;
 }
 
+Result<Listener> listen(const VncChoice& choice) {
+  return Listener::open(
+      {.what = "VNC socket",
+       .option = "--display vnc:",
+       .unix_path = choice.unix_path,
+       .host = choice.host,
+       .port = choice.port,
+       .open_to_all = !choice.password_path.empty(),
+       .instead =
+           fmt::format("add ,password-file=FILE, or give vnc:{} for viewers on this host", choice.port)});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Display>> open_vnc_display(const VncChoice& choice, machine::Machine& machine,
@@ -526,7 +538,7 @@ Result<std::unique_ptr<Display>> open_vnc_display(const VncChoice& choice, machi
   std::string password;
   if (!choice.password_path.empty()) password = TRY(read_password(choice.password_path));
   return std::unique_ptr<Display>(
-      new VncDisplay(TRY(Listener::open(choice)), std::move(password), machine, std::move(views)));
+      new VncDisplay(TRY(listen(choice)), std::move(password), machine, std::move(views)));
 }
 
 }  // namespace reprise::frontend

@@ -118,6 +118,20 @@ void share_terminal(RunDraft& draft) {
     throw BadValue{"stdio was given twice: only one of --serial and --console can have the terminal"};
 }
 
+void check_debugger(RunDraft& draft) {
+  RunOptions& options = draft.options;
+  const bool console_has_it = options.console && is_stdio(*options.console);
+  if (options.gdb && options.gdb->kind == GdbAddress::Kind::Stdio) {
+    if (!draft.has("--serial") && !console_has_it) options.com1.kind = SerialTarget::Kind::Null;
+    if (is_stdio(options.com1) || is_stdio(options.com2) || console_has_it)
+      throw BadValue{"--gdb - takes standard input and output: give --serial and --console a file, or null"};
+  }
+  const bool prompt = is_stdio(options.com1) || is_stdio(options.com2) || console_has_it;
+  if (options.paused && !options.gdb && options.monitor_path.empty() && !prompt)
+    throw BadValue{
+        "--paused waits for somebody who lets the guest go on: add --gdb tcp:1234 or --monitor unix:PATH"};
+}
+
 /// Linux measures its delay loop on the first processor of each further socket, against the ticks of another one.
 void choose_turns(RunDraft& draft) {
   machine::MachineConfig& config = draft.options.config;
@@ -133,6 +147,7 @@ void check_together(RunDraft& draft) {
   check_append(draft);
   choose_turns(draft);
   share_terminal(draft);
+  check_debugger(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};
   if (draft.has("--quantum") && draft.options.config.schedule.policy == machine::Schedule::Policy::Pct)

@@ -32,7 +32,8 @@ constexpr QemuWord kQemuWords[] = {
      "--dump-screen and in the "
      "monitor by screen"},
     {" monitor qmp qmp-pretty mon chardev ", "give --monitor unix:PATH, or press Ctrl-A c at the terminal"},
-    {" s S gdb ", "use the monitor (Ctrl-A c, --monitor unix:PATH): it stops, steps and shows registers"},
+    {" s gdb ", "give --gdb tcp:1234"},
+    {" S ", "give --paused"},
     {" nic netdev ", "give --net user or --net none, and --device virtio-net for a card of your own"},
     {" virtfs fsdev ", "put the files onto a disk, since folders of the host cannot be shared"},
     {" usb usbdevice ", "leave it out, since there is no USB"},

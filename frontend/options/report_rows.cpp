@@ -61,6 +61,25 @@ constexpr RunOption kReportRows[] = {
              "there. The "
              "monitor's record writes one of a run that began without. docs/recording.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.record_path = given.value; }},
+    {.name = "--gdb",
+     .value = "ADDRESS",
+     .help = "let gdb connect: tcp:PORT, unix:PATH, - for stdio",
+     .more = "tcp:[HOST:]PORT where HOST is an address of this host's loopback; port 0 is a free one, which "
+             "is said on "
+             "stderr. What the guest does is the same with a debugger and without; docs/debugging.md.",
+     .words = "tcp:1234 unix: -",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           const Result<GdbAddress> address = parse_gdb_address(given.value);
+           if (!address)
+             throw BadValue{fmt::format("{} '{}' {}", given.name, given.value, address.error().message)};
+           draft.options.gdb = address.value();
+         }},
+    {.name = "--paused",
+     .shown = Shown::SameLine,
+     .help = "wait for it first",
+     .more = "Before the first instruction; cont in the monitor does, too.",
+     .set = [](RunDraft& draft, const Given&) { draft.options.paused = true; }},
     {.name = "--json",
      .value = "FILE",
      .help = "at the end: a report of the run",

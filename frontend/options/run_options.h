@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frontend/display/display_choice.h"
+#include "frontend/gdb/gdb_address.h"
 #include "machine/board/config.h"
 #include "machine/run_result.h"
 
@@ -47,6 +48,8 @@ struct RunOptions {
   std::string record_path;                   // of --record; empty: it is kept, and forgotten
   std::string replay_path;                   // of the recording that is replayed; empty: none
   std::string monitor_path;                  // of the socket of --monitor; empty: none
+  std::optional<GdbAddress> gdb;             // of --gdb
+  bool paused = false;                       // --paused
   std::string json_path;                     // empty: none
   SoundTarget sound;
   std::string screen_path;   // of --dump-screen; empty: none, "-": stdout

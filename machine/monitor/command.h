@@ -85,6 +85,7 @@ Outcome reset(Machine&, const Arguments&);
 Outcome powerdown(Machine&, const Arguments&);
 Outcome nmi(Machine&, const Arguments&);
 Outcome send_break(Machine&, const Arguments&);
+Outcome gdbserver(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);

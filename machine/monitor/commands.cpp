@@ -36,6 +36,8 @@ constexpr Parameter kChange[] = {
      "force,write: both"}};
 constexpr Parameter kDevice[] = {{"name", Kind::Word, false, "only this device"}};
 constexpr Parameter kStep[] = {{"count", Kind::Number, false, "how many, 1 by default"}};
+constexpr Parameter kGdbserver[] = {
+    {"address", Kind::Word, true, "tcp:PORT, with 0 for a free one, or unix:PATH"}};
 constexpr Parameter kBreak[] = {{"port", Kind::Word, false, "com1 (default) or com2"}};
 constexpr Parameter kSendkey[] = {
     {"keys", Kind::Word, true, "as QEMU names them, with - between keys held together: ctrl-alt-f1, ret"}};
@@ -79,6 +81,7 @@ constexpr Command kCommands[] = {
     {"nmi", {}, "an NMI to all processors", nmi},
     {"break", kBreak, "a break condition on a serial line: SysRq of a Linux console", send_break},
     {"quit", {}, "ends the run", quit},
+    {"gdbserver", kGdbserver, "lets gdb connect", gdbserver},
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},
     {"sendkey", kSendkey, "presses keys of the keyboard, and lets them go", sendkey},

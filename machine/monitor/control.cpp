@@ -120,6 +120,15 @@ Outcome send_break(Machine& machine, const Arguments& arguments) {
   return CommandError{CommandError::Kind::BadArgument, "'port' is neither com1 nor com2."};
 }
 
+Outcome gdbserver(Machine& machine, const Arguments& arguments) {
+  const Result<std::string> serving = machine.debugger().serve(arguments.word("address"));
+  if (!serving) return CommandError{CommandError::Kind::Failed, serving.error().message};
+  Answer answer;
+  answer.json["address"] = serving.value();
+  answer.text = fmt::format("gdb connects by: target remote {}\n", serving.value());
+  return answer;
+}
+
 Outcome nmi(Machine& machine, const Arguments&) { return press(machine, kNmiButtonSink); }
 
 Outcome powerdown(Machine& machine, const Arguments&) { return press(machine, kPowerButtonSink); }

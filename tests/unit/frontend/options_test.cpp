@@ -472,7 +472,8 @@ TEST(Options, MistakesOfEveryDay) {
   EXPECT_EQ(has(refused({"-hda", "a.img"}), "give --disk FILE"), "");
   EXPECT_EQ(has(refused({"-nographic"}), "leave it out"), "");
   EXPECT_EQ(has(refused({"-append", "quiet"}), "give --append TEXT"), "");
-  EXPECT_EQ(has(refused({"-s"}), "use the monitor"), "");
+  EXPECT_EQ(has(refused({"-S"}), "give --paused"), "");
+  EXPECT_EQ(has(refused({"-s"}), "give --gdb tcp:1234"), "");
   EXPECT_EQ(has(refused({"--enable-kvm"}), "leave it out"), "");
   for (const char* word : {"-debugcon",    "-watchdog",   "-parallel",        "-action",
                            "-msg",         "-numa",       "-mem-path",        "-mem-prealloc",
@@ -704,6 +705,27 @@ TEST(Values, SoundTargets) {
   EXPECT_EQ(parse_sound("sdl")->kind, SoundTarget::Kind::Sdl);
   EXPECT_EQ(parse_sound("wav:a:b")->path, "a:b");
   for (const char* bad : {"", "wav:", "sdl:", "mp3:x", "SDL"}) EXPECT_FALSE(parse_sound(bad)) << bad;
+}
+
+TEST(Options, WhereDebuggersConnect) {
+  const auto parsed = [](std::string_view text) {
+    const Result<GdbAddress> address = parse_gdb_address(text);
+    if (!address) return std::string("refused");
+    const GdbAddress& at = address.value();
+    return fmt::format("{} '{}' '{}' {}", static_cast<int>(at.kind), at.unix_path, at.host, at.port);
+  };
+  EXPECT_EQ(parsed("-"), "0 '' '' 0");
+  EXPECT_EQ(parsed("unix:/tmp/gdb"), "1 '/tmp/gdb' '' 0");
+  EXPECT_EQ(parsed("tcp:1234"), "2 '' '' 1234");
+  EXPECT_EQ(parsed("tcp::1234"), "2 '' '' 1234");
+  EXPECT_EQ(parsed("tcp:localhost:0"), "2 '' 'localhost' 0");
+  EXPECT_EQ(parsed("tcp:[::1]:1234"), "2 '' '::1' 1234");
+  for (const char* bad : {"", "1234", "tcp:", "tcp:x", "tcp:65536", "tcp:-1", "unix:", "udp:1", "tcp:1:"})
+    EXPECT_EQ(parsed(bad), "refused") << bad;
+  EXPECT_NE(refused({"--gdb", "1234"}).find("is none of tcp:[HOST:]PORT, unix:PATH, -"), std::string::npos);
+  EXPECT_NE(refused({"--gdb", "-", "--serial", "stdio"}).find("--gdb - takes standard input"),
+            std::string::npos);
+  EXPECT_NE(refused({"--paused", "--serial", "null"}).find("--paused waits for somebody"), std::string::npos);
 }
 
 }  // namespace

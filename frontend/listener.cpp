@@ -1,4 +1,4 @@
-#include "frontend/display/listener.h"
+#include "frontend/listener.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -42,28 +42,26 @@ std::string text_of(const sockaddr_storage& address) {
 
 }  // namespace
 
-Result<Listener> Listener::open(const VncChoice& choice) {
+Result<Listener> Listener::open(const ListenWish& wish) {
   Listener listener;
-  if (!choice.unix_path.empty()) {
-    listener.unix_ = TRY(UnixListener::open("VNC socket", choice.unix_path));
-    listener.address_ = "unix:" + choice.unix_path;
+  if (!wish.unix_path.empty()) {
+    listener.unix_ = TRY(UnixListener::open(wish.what, wish.unix_path));
+    listener.address_ = "unix:" + wish.unix_path;
     return listener;
   }
-  const std::string host = choice.host.empty() ? "127.0.0.1" : choice.host;
-  const std::string asked = fmt::format("{}:{}", host, choice.port);
+  const std::string host = wish.host.empty() ? "127.0.0.1" : wish.host;
+  const std::string asked = fmt::format("{}:{}", host, wish.port);
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   Addresses found;
-  if (const int error = getaddrinfo(host.c_str(), std::to_string(choice.port).c_str(), &hints, &found.first);
+  if (const int error = getaddrinfo(host.c_str(), std::to_string(wish.port).c_str(), &hints, &found.first);
       error != 0)
-    return wrong_usage(fmt::format("--display vnc:{}: '{}' is no address of this host: {}.", asked, host,
+    return wrong_usage(fmt::format("{}{}: '{}' is no address of this host: {}.", wish.option, asked, host,
                                    gai_strerror(error)));
   const addrinfo& address = *found.first;
-  if (!is_loopback(*address.ai_addr) && choice.password_path.empty())
-    return wrong_usage(fmt::format(
-        "--display vnc:{} would let everybody in who reaches this host: add ,password-file=FILE, or "
-        "give vnc:{} for viewers on this host.",
-        asked, choice.port));
+  if (!is_loopback(*address.ai_addr) && !wish.open_to_all)
+    return wrong_usage(fmt::format("{}{} would let everybody in who reaches this host: {}.", wish.option,
+                                   asked, wish.instead));
   listener.tcp_ = machine::HostFd(socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int yes = 1;
   sockaddr_storage bound = {};
@@ -73,7 +71,7 @@ Result<Listener> Listener::open(const VncChoice& choice) {
                          bind(fd, address.ai_addr, address.ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0 &&
                          getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
   if (!listening)
-    return Error{fmt::format("--display vnc:{} cannot listen there: {}.", asked, std::strerror(errno))};
+    return Error{fmt::format("{}{} cannot listen there: {}.", wish.option, asked, std::strerror(errno))};
   listener.address_ = text_of(bound);
   return listener;
 }
