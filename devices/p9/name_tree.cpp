@@ -161,10 +161,11 @@ bool NameTree::can_move(const Node& node, const Node& folder) const {
 void NameTree::move(Node& node, Node& folder, std::string_view name, const ShareAttributes* replaced) {
   Node* const there = find(folder, name);
   if (there == &node) return;
-  if (there != nullptr) remove(*there, replaced);
   const auto at = node.parent->children.find(node.name);
   std::unique_ptr<Node> owned = std::move(at->second);
   node.parent->children.erase(at);
+  // Only now: to the guest it may be a folder that `node` was in, when somebody else has changed the host's.
+  if (there != nullptr) remove(*there, replaced);
   bytes_ += name.size();
   bytes_ -= node.name.size();
   node.name = name;

@@ -193,6 +193,19 @@ TEST_F(P9ServerTest, RemovedWhileOpen) {
   EXPECT_EQ(clunk(2), 0u);
 }
 
+TEST(P9NameTreeTest, AFileTakesThePlaceOfTheFolderItWasIn) {
+  NameTree tree([](const std::string&) -> std::optional<FileId> { return std::nullopt; });
+  Node& folder = tree.seen(tree.root(), "folder", {1, 1});
+  Node& inner = tree.seen(folder, "inner", {1, 2});
+  Node& file = tree.seen(inner, "file", {1, 3});
+  tree.use(inner);
+  tree.move(file, tree.root(), "folder");
+  EXPECT_EQ(tree.path_of(file), "folder");
+  EXPECT_EQ(tree.path_of(inner), std::nullopt);
+  tree.stop_using(inner);
+  EXPECT_EQ(tree.bytes(), 2 * NameTree::kNodeBytes + 6);
+}
+
 TEST_F(P9ServerTest, RemovedFolders) {
   const auto mode = [&](Server& of, u32 fid) -> u32 {
     const std::vector<u8> answer = of.reply_to(P9Request(Type::Getattr).put32(fid).put64(0).bytes(), kRoom);
