@@ -74,7 +74,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log));
   backends.disks = disks.attached();
-  ShareSet shares = TRY(ShareSet::open(share_configs(config.devices)));
+  const std::vector<ShareConfig> share_list = share_configs(config.devices);
+  ShareSet shares = config.replayed ? ShareSet::recorded(share_list) : TRY(ShareSet::open(share_list));
   backends.shares = shares.backends();
   TRY(check_disk_places(backends.disks));
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(total_ram_bytes(config)));

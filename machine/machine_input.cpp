@@ -20,6 +20,9 @@ void Machine::add_sinks() {
                        reset_ending_ = Ending{ExitReason::Reset, exit_code_of(ExitReason::Reset),
                                               "the user reset the machine"};
                      }});
+  shares_.answer_from([this](std::string_view who, std::string_view question) {
+    return replay_ ? replay_->take_answer(position(), who, question) : std::nullopt;
+  });
   shares_.on_answer([this](std::string_view who, const devices::ShareQuestion& question,
                            const devices::ShareAnswer& answer) {
     ++share_answers_;

@@ -24,9 +24,47 @@ static_assert(std::size(kWords) == static_cast<std::size_t>(devices::kLastShareO
 constexpr std::size_t kShortBytes = 64;
 constexpr u64 kSecondSeed = 0x9e37'79b9'7f4a'7c15;
 
-void put_time(Archive& archive, devices::ShareTime& time) {
+/// More than a guest can ask for at once.
+constexpr u64 kMaxContentBytes = 16 << 20;
+constexpr u64 kMaxEntries = 1 << 22;
+constexpr u64 kMaxNameBytes = 1 << 12;
+
+using Digest = std::pair<u64, u64>;
+Digest digest_of(std::span<const u8> content) { return {hash64(content), hash64(content, kSecondSeed)}; }
+
+void serialize_time(Archive& archive, devices::ShareTime& time) {
   archive.value(time.s);
   archive.value(time.ns);
+}
+
+void serialize_name(Archive& archive, std::string& name) {
+  u64 length = name.size();
+  archive.at_most(length, kMaxNameBytes);
+  if (archive.loading()) name.resize(length);
+  archive.raw(name.data(), name.size());
+}
+
+/// All but the content.
+void serialize_head(Archive& archive, devices::ShareAnswer& answer) {
+  archive.value(answer.count);
+  devices::ShareAttributes& file = answer.attributes;
+  for (u64* field : {&file.device, &file.inode, &file.links, &file.rdev, &file.size}) archive.value(*field);
+  for (u32* field : {&file.mode, &file.uid, &file.gid}) archive.value(*field);
+  for (devices::ShareTime* time : {&file.atime, &file.mtime, &file.ctime}) serialize_time(archive, *time);
+  devices::ShareSpace& space = answer.space;
+  archive.value(space.block_bytes);
+  for (u64* field : {&space.blocks, &space.free, &space.available, &space.files, &space.free_files})
+    archive.value(*field);
+  u64 entries = answer.entries.size();
+  archive.at_most(entries, kMaxEntries);
+  for (u64 i = 0; i < entries && archive.ok(); ++i) {
+    if (archive.loading()) answer.entries.emplace_back();
+    devices::ShareEntry& entry = answer.entries[i];
+    serialize_name(archive, entry.name);
+    archive.value(entry.device);
+    archive.value(entry.inode);
+    archive.value(entry.mode);
+  }
 }
 
 }  // namespace
@@ -52,30 +90,12 @@ std::vector<u8> ShareLog::entry(const devices::ShareAnswer& given) {
   devices::ShareAnswer answer = given;  // an archive takes what could be loaded
   archive.value(answer.error);
   if (answer.error != 0) return {archive.bytes().begin(), archive.bytes().end()};
-  archive.value(answer.count);
-  devices::ShareAttributes& file = answer.attributes;
-  for (u64* field : {&file.device, &file.inode, &file.links, &file.rdev, &file.size}) archive.value(*field);
-  for (u32* field : {&file.mode, &file.uid, &file.gid}) archive.value(*field);
-  for (devices::ShareTime* time : {&file.atime, &file.mtime, &file.ctime}) put_time(archive, *time);
-  devices::ShareSpace& space = answer.space;
-  archive.value(space.block_bytes);
-  for (u64* field : {&space.blocks, &space.free, &space.available, &space.files, &space.free_files})
-    archive.value(*field);
-  u64 entries = answer.entries.size();
-  archive.value(entries);
-  for (devices::ShareEntry& entry : answer.entries) {
-    u64 length = entry.name.size();
-    archive.value(length);
-    archive.raw(entry.name.data(), entry.name.size());
-    archive.value(entry.device);
-    archive.value(entry.inode);
-    archive.value(entry.mode);
-  }
+  serialize_head(archive, answer);
   u64 bytes = answer.content.size();
   archive.value(bytes);
   bool there = true;
   if (bytes >= kShortBytes) {
-    std::pair<u64, u64> digest = {hash64(answer.content), hash64(answer.content, kSecondSeed)};
+    Digest digest = digest_of(answer.content);
     there = known_.insert(digest).second;
     archive.value(digest.first);
     archive.value(digest.second);
@@ -83,6 +103,35 @@ std::vector<u8> ShareLog::entry(const devices::ShareAnswer& given) {
   archive.value(there);
   if (there) archive.raw(answer.content.data(), answer.content.size());
   return {archive.bytes().begin(), archive.bytes().end()};
+}
+
+std::optional<devices::ShareAnswer> RecordedShareLog::answer(std::span<const u8> entry) {
+  Archive archive(entry);
+  devices::ShareAnswer answer;
+  archive.value(answer.error);
+  if (answer.error != 0) return archive.ok() && archive.at_end() ? std::optional(answer) : std::nullopt;
+  serialize_head(archive, answer);
+  u64 bytes = 0;
+  archive.at_most(bytes, kMaxContentBytes);
+  Digest digest;
+  if (bytes >= kShortBytes) {
+    archive.value(digest.first);
+    archive.value(digest.second);
+  }
+  bool there = false;
+  archive.value(there);
+  if (!archive.ok()) return std::nullopt;
+  if (there) {
+    answer.content.resize(bytes);
+    archive.raw(answer.content.data(), answer.content.size());
+    if (bytes >= kShortBytes) known_[digest] = answer.content;
+  } else if (const auto found = known_.find(digest); found != known_.end()) {
+    answer.content = found->second;
+  } else {
+    return std::nullopt;
+  }
+  if (!archive.ok() || !archive.at_end() || answer.content.size() != bytes) return std::nullopt;
+  return answer;
 }
 
 }  // namespace reprise::machine

@@ -1,7 +1,10 @@
 // Questions and answers of shares as the log of the outside keeps them: without the folder, a run can be repeated from it.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +23,16 @@ class ShareLog {
 
  private:
   std::set<std::pair<u64, u64>> known_;  // digests of what stands in earlier entries
+};
+
+/// The same log, read from its beginning on. It may be anybody's.
+class RecordedShareLog {
+ public:
+  /// Nothing: it is no such entry.
+  std::optional<devices::ShareAnswer> answer(std::span<const u8> entry);
+
+ private:
+  std::map<std::pair<u64, u64>, std::vector<u8>> known_;
 };
 
 }  // namespace reprise::machine

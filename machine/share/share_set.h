@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,15 +32,24 @@ class ToldShare final : public devices::ShareBackend {
   ShareListener listener_;
 };
 
+/// What `who` was answered when it asked `question` in words, as the log has it; nothing: it was not asked.
+using RecordedAnswers =
+    std::function<std::optional<std::vector<u8>>(std::string_view who, std::string_view question)>;
+
 class ShareSet {
  public:
   static Result<ShareSet> open(const std::vector<ShareConfig>& configs);
+  /// Without their folders: all answers come from answer_from().
+  static ShareSet recorded(const std::vector<ShareConfig>& configs);
+  /// Of recorded() ones, before they are asked.
+  void answer_from(RecordedAnswers answers) { *answers_ = std::move(answers); }
   /// In the order of the configurations. They live as long as the set, wherever it moves.
   std::vector<devices::ShareBackend*> backends() const;
   void on_answer(const ShareListener& listener);
 
  private:
   std::vector<std::unique_ptr<ToldShare>> shares_;
+  std::shared_ptr<RecordedAnswers> answers_ = std::make_shared<RecordedAnswers>();
 };
 
 }  // namespace reprise::machine

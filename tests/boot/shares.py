@@ -65,9 +65,13 @@ def expected_of(root):
 
 def run(options, folder, name, words, append, user=None):
     """The console, and the chain of hashes."""
-    command = [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--append",
-               f"console=ttyS0 {append}", "--memory", "512M", "--engine", options.engine, "--serial", "stdio",
-               "--clock", "free", "--hash-every", "200000000", "--timeout", "600", "--wall-timeout", "900", *words]
+    return carry_out(name, [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--append",
+                            f"console=ttyS0 {append}", "--memory", "512M", "--engine", options.engine, "--serial", "stdio",
+                            "--clock", "free", "--hash-every", "200000000", "--timeout", "600", "--wall-timeout", "900",
+                            *words], user)
+
+
+def carry_out(name, command, user=None):
     as_user = {"user": user, "group": user, "extra_groups": []} if user else {}
     done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=960, **as_user)
@@ -81,13 +85,13 @@ def run(options, folder, name, words, append, user=None):
     return console, hashes
 
 
-def work(options, folder, cache, user):
+def work(options, folder, cache, user, more=()):
     """One run of all the work on folders of its own."""
     fixed, made = folder / "fixed", folder / "work"
     if user:
         for path in [folder, *folder.rglob("*")]:
             os.chown(path, user, user, follow_symlinks=False)
-    words = ["--share", f"{made},tag=work,times=fixed", "--share", f"{fixed},tag=fixed,readonly,times=fixed"]
+    words = ["--share", f"{made},tag=work,times=fixed", "--share", f"{fixed},tag=fixed,readonly,times=fixed", *more]
     console, hashes = run(options, folder, f"work with cache={cache}", words,
                           f"reprise.exec=/bin/share share.options=cache={cache}", user)
     for what, wanted in expected_of(fixed / "tree").items():
@@ -146,8 +150,12 @@ def test(options):
         (scratch / "b/fixed/tree/big again").unlink()
         os.link(scratch / "b/fixed/tree/big", scratch / "b/fixed/tree/big again")
 
-        first = work(options, scratch / "a", "none", None)
+        first = work(options, scratch / "a", "none", None, ["--record", scratch / "recording"])
         check_host(scratch / "a")
+        # All that it was answered is in the recording.
+        shutil.rmtree(scratch / "a")
+        again = carry_out("replay", [options.reprise, "replay", scratch / "recording", "--hash-every", "200000000"])
+        runner.expect(again == first, f"the replay is another run:\n{again[0][-2000:]}\n{first[1]}\n{again[1]}")
         second = work(options, scratch / "b", "none", OTHER_USER if os.geteuid() == 0 else None)
         check_host(scratch / "b")
         runner.expect(first[1] and second[1], "there are no hashes to compare")

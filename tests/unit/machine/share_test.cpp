@@ -209,5 +209,32 @@ TEST_F(ShareTest, TheLogHasContentOnce) {
             "read 10 at 5 of handle 3");
 }
 
+TEST_F(ShareTest, TheLogGivesAnswersBack) {
+  ShareAnswer long_one{.count = 7, .content = pattern(5000)};
+  long_one.attributes.inode = 9;
+  long_one.attributes.mtime = {-5, 123};
+  long_one.space.blocks = 11;
+  ShareAnswer list;
+  list.entries = {{"name", 1, 2, 0040000}, {std::string("b\xff"), 3, 4, 0100000}};
+  list.content = pattern(10);
+  const ShareAnswer answers[] = {long_one, list, {.error = 2}, long_one};
+  ShareLog log;
+  RecordedShareLog recorded;
+  ShareLog again;
+  std::vector<std::vector<u8>> entries;
+  for (const ShareAnswer& answer : answers) entries.push_back(log.entry(answer));
+  for (std::size_t i = 0; i < std::size(answers); ++i) {
+    const auto answer = recorded.answer(entries[i]);
+    ASSERT_TRUE(answer.has_value()) << i;
+    EXPECT_EQ(answer->content, answers[i].content);
+    EXPECT_EQ(answer->entries.size(), answers[i].entries.size());
+    EXPECT_EQ(again.entry(*answer), entries[i]) << i;
+  }
+  EXPECT_FALSE(RecordedShareLog().answer(entries[3]).has_value()) << "content that was never there";
+  for (const std::vector<u8>& entry : entries)
+    for (std::size_t length = 0; length < entry.size(); length += 1 + length / 20)
+      EXPECT_FALSE(RecordedShareLog().answer(std::span(entry).first(length)).has_value()) << length;
+}
+
 }  // namespace
 }  // namespace reprise::machine
