@@ -1,6 +1,7 @@
 #include "frontend/display/sdl_display.h"
 
 #include <SDL2/SDL.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <future>
 #include <mutex>
@@ -156,6 +158,16 @@ const SdlDisplay::Hotkey SdlDisplay::kHotkeys[] = {
     {SDL_SCANCODE_O, &SdlDisplay::power},
 };
 
+/// A window that somebody else has destroyed is none of the guest's affairs: without this Xlib would end the process.
+void ignore_x11_errors() {
+  void* const xlib = dlopen("libX11.so.6", RTLD_LAZY);
+  if (xlib == nullptr) return;
+  using Handler = int (*)(void* display, void* event);
+  using SetHandler = Handler (*)(Handler handler);
+  if (const auto set = reinterpret_cast<SetHandler>(dlsym(xlib, "XSetErrorHandler")); set != nullptr)
+    set([](void*, void*) { return 0; });
+}
+
 Error sdl_error(std::string_view what) {
   return Error{fmt::format("--display sdl: {}: {}.", what, SDL_GetError())};
 }
@@ -184,13 +196,25 @@ Result<Done> SdlDisplay::make_window() {
   SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
   SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
   if (SDL_WasInit(SDL_INIT_VIDEO) != 0) return wrong_usage("--display sdl: there is one window already.");
+  // Before SDL, which goes back to what it found, and behind it, which has its own.
+  ignore_x11_errors();
   if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) return sdl_error("there is no desktop to open a window on");
+  // SDL draws where nobody can look, rather than not at all, but does so only for who asks for it.
+  const std::string_view driver = SDL_GetCurrentVideoDriver();
+  if ((driver == "offscreen" || driver == "dummy") && std::getenv("SDL_VIDEODRIVER") == nullptr) {
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    return Error{
+        "--display sdl: there is no desktop to open a window on: neither DISPLAY nor WAYLAND_DISPLAY names "
+        "one that "
+        "answers."};
+  }
   our_size_ = natural_size(shape_);
   window_.reset(SDL_CreateWindow("Reprise", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, our_size_.width,
                                  our_size_.height, SDL_WINDOW_RESIZABLE));
   if (window_ == nullptr) return sdl_error("no window can be opened");
   renderer_.reset(SDL_CreateRenderer(window_.get(), -1, 0));
   if (renderer_ == nullptr) return sdl_error("the window cannot be drawn in");
+  ignore_x11_errors();
   const u32 event = SDL_RegisterEvents(1);
   if (event == ~u32{0}) return sdl_error("there is no room for events");
   wake_event_ = event;
