@@ -120,6 +120,7 @@ RunResult Machine::run(const RunLimits& limits) {
   if (limits.hash_every_retired != 0) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
   }
+  replay_goes_on_ = limits.stop_at_retired.has_value();
   std::optional<Ending> ending;
   if (!unusable_.empty())
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};

@@ -251,6 +251,7 @@ class Machine final : private MachineControl {
   Step step_;
   Recorder recorder_;
   std::unique_ptr<Replay> replay_;
+  bool replay_goes_on_ = false;  // behind the end of a recording that was cut off
   Outside outside_{[this] { return position(); }, [this] { note_step(); }};
   Inbox& inbox_ = outside_.inbox();
   InputStatus input_status_;

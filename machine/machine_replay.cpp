@@ -9,7 +9,7 @@ namespace reprise::machine {
 namespace {
 
 /// Between links of the chain: a digest costs what was written since the last one.
-constexpr u64 kHashEveryRetired = u64{1} << 32;
+constexpr u64 kHashEveryRetired = u64{1} << 29;
 
 /// No state of the guest's shows it, so it is where the recording says.
 bool ends_by_host(ExitReason reason) {
@@ -97,8 +97,11 @@ std::optional<Machine::Ending> Machine::recorded_ending() {
   if (const RecordedEnd* const end = replay_->end_at(now))
     return Ending{static_cast<ExitReason>(end->reason), end->exit_code, end->message};
   if (replay_->next() != nullptr || now < replay_->next_at()) return std::nullopt;
+  // Who asked for a later instant gets there: what came from outside after the recording's end is not known.
+  if (replay_goes_on_ && !replay_->recording().damaged()) return std::nullopt;
+  const ExitReason reason = replay_->recording().damaged() ? ExitReason::HostError : ExitReason::StopAt;
   return Ending{
-      ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
+      reason, exit_code_of(reason),
       fmt::format("the recording is over at {}: {}", position_text(now), replay_->recording().cut())};
 }
 
@@ -134,7 +137,8 @@ std::optional<Machine::Ending> Machine::idle_as_recorded() {
   Scheduler& scheduler = pc_.scheduler();
   u64 deadline_ns = scheduler.next_deadline_ns();
   const Position& next = replay_->next_at();
-  if (next.retired == retired()) deadline_ns = std::min(deadline_ns, next.virtual_ns);
+  if (replay_->next() != nullptr && next.retired == retired())
+    deadline_ns = std::min(deadline_ns, next.virtual_ns);
   if (deadline_ns == Clock::kNever) {
     replay_->differs(position(), "the guest waits for what never comes");
     return differing();

@@ -72,6 +72,7 @@ void Recording::pop() {
       return;
     case RecordDecoder::Outcome::Damaged:
       cut_ = fmt::format("it is damaged from byte {} on", bytes_.size() - left_.size());
+      damaged_ = true;
       left_ = {};
       return;
   }
@@ -84,6 +85,7 @@ void Recording::pop() {
   }
   if (at < next_at_ || std::holds_alternative<RecordedRun>(record)) {
     cut_ = "it is damaged: an entry is out of place";
+    damaged_ = true;
     left_ = {};
     return;
   }

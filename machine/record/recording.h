@@ -26,6 +26,8 @@ class Recording {
   const Position& next_at() const { return next_at_; }
   /// Behind the last entry: why there is none, as a phrase; empty: it ends as it should.
   const std::string& cut() const { return cut_; }
+  /// It is not that nobody wrote on.
+  bool damaged() const { return damaged_; }
 
  private:
   Recording(std::string path, std::vector<u8> bytes) : path_(std::move(path)), bytes_(std::move(bytes)) {}
@@ -39,6 +41,7 @@ class Recording {
   Position next_at_;
   bool has_end_ = false;
   std::string cut_;
+  bool damaged_ = false;
 };
 
 /// Whether `path` names a recording, an empty file, or none: nobody means to replace anything else by one.

@@ -265,6 +265,9 @@ TEST_F(FollowTest, OneThatWasCutOffGoesToWhereItWasCutOff) {
   EXPECT_EQ(result.reason, ExitReason::StopAt);
   EXPECT_EQ(result.retired, 200'000u);
   EXPECT_NE(result.message.find("cut off"), std::string::npos) << result.message;
+  Guest further(file, replayed());
+  ASSERT_TRUE(follow(further).ok());
+  EXPECT_EQ(further.run(until(300'000)).retired, 300'000u);
 }
 
 TEST_F(FollowTest, AnotherMachineIsRefused) {
