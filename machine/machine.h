@@ -64,6 +64,7 @@ class Machine final : private MachineControl {
     stopped_ = false;
     stop_at_retired_.reset();
     debugger_.resumed();
+    if (debugger_.has_changed_guest()) recorder_.abandon("a debugger has written to the guest");
   }
   /// Resumes it for `instructions` instructions, REP iterations counting one each.
   void step(u64 instructions) {

@@ -148,6 +148,7 @@ Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   serialize(archive);
   if (!archive.ok() || !archive.at_end()) return Error{"It is damaged: what it says of a device cannot be."};
   pc_.state_replaced();
+  recorder_.abandon("it goes on from a saved state");
   unusable_.clear();
   return Done{};
 }

@@ -29,6 +29,10 @@ void Recorder::end(RecordedEnd end) {
   ended_ = true;
 }
 
+void Recorder::abandon(std::string why) {
+  if (complete() && !ended_) give_up(std::move(why), 0);
+}
+
 void Recorder::append(std::span<const u8> bytes) {
   if (!complete()) {
     lost_bytes_ += bytes.size();
@@ -68,7 +72,7 @@ void Recorder::give_up(std::string problem, u64 bytes) {
 }
 
 Result<Done> Recorder::write_to(HostFd file, std::string name) {
-  if (!complete()) return Error{"what came from outside was too much to be kept (" + problem_ + ")"};
+  if (!complete()) return Error{"the run cannot be repeated: " + problem_};
   HostFd before = std::exchange(file_, std::move(file));
   const u64 kept_bytes = std::exchange(file_bytes_, 0);
   name_ = std::move(name);

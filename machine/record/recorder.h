@@ -27,6 +27,8 @@ class Recorder {
   /// First of all.
   void begin(RecordedRun run) { add(std::move(run)); }
   void add(const RecordEntry& record);
+  /// Something happened that no recording has, so the run cannot be repeated beyond this: `why` is a phrase.
+  void abandon(std::string why);
   /// The machine has stopped for good. Only the first counts.
   void end(RecordedEnd end);
 

@@ -270,6 +270,26 @@ TEST_F(FollowTest, OneThatWasCutOffGoesToWhereItWasCutOff) {
   EXPECT_EQ(further.run(until(300'000)).retired, 300'000u);
 }
 
+TEST_F(FollowTest, WhatNoRecordingHasEndsIt) {
+  const boot::TemporaryFile file(Guest::image(kSpin));
+  Guest first(file, {});
+  StateMemorySink state;
+  StateWriter writer(state);
+  ASSERT_TRUE(first.machine->save(writer).ok());
+  ASSERT_TRUE(first.machine->debugger().write_memory(0x1000, std::vector<u8>{1}));
+  EXPECT_TRUE(first.machine->recorder().complete());
+  first.machine->resume();
+  const Result<Done> written = first.machine->recorder().write_to(create(), "x");
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().message, "the run cannot be repeated: a debugger has written to the guest");
+
+  Guest second(file, {});
+  StateMemorySource source(state.bytes);
+  StateReader reader(source);
+  ASSERT_TRUE(second.machine->load(reader).ok());
+  EXPECT_FALSE(second.machine->recorder().write_to(create(), "x").ok());
+}
+
 TEST_F(FollowTest, AnotherMachineIsRefused) {
   const boot::TemporaryFile file(Guest::image(kSpin));
   Guest first(file, {});
