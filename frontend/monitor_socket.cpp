@@ -22,8 +22,8 @@ constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
 
 Result<std::unique_ptr<MonitorSocket>> MonitorSocket::open(const std::string& path,
                                                            machine::monitor::Monitor& monitor) {
-  return std::unique_ptr<MonitorSocket>(
-      new MonitorSocket(TRY(UnixListener::open("monitor socket", path)), monitor));
+  auto listener = TRY(UnixListener::open("monitor socket", path));
+  return std::unique_ptr<MonitorSocket>(new MonitorSocket(std::move(listener), monitor));
 }
 
 MonitorSocket::MonitorSocket(std::unique_ptr<UnixListener> listener, machine::monitor::Monitor& monitor)

@@ -537,8 +537,9 @@ Result<std::unique_ptr<Display>> open_vnc_display(const VncChoice& choice, machi
                                                   std::shared_ptr<ViewMutex> views) {
   std::string password;
   if (!choice.password_path.empty()) password = TRY(read_password(choice.password_path));
+  auto listener = TRY(listen(choice));
   return std::unique_ptr<Display>(
-      new VncDisplay(TRY(listen(choice)), std::move(password), machine, std::move(views)));
+      new VncDisplay(std::move(listener), std::move(password), machine, std::move(views)));
 }
 
 }  // namespace reprise::frontend

@@ -107,7 +107,8 @@ Result<std::unique_ptr<StateFileWriter>> StateFileWriter::create(const std::stri
     return Error{
         "This reprise was built without libzstd (Debian: libzstd-dev), so it cannot compress a state."};
   TRY(check_replaced(path));
-  std::unique_ptr<StateFileWriter> state(new StateFileWriter(TRY(NewFile::create("saved state", path))));
+  auto file = TRY(NewFile::create("saved state", path));
+  std::unique_ptr<StateFileWriter> state(new StateFileWriter(std::move(file)));
   const int fd = state->file_.fd();
   if (form == StateForm::Zstd) {
     state->file_sink_ = std::make_unique<StateFileSink>(fd);
