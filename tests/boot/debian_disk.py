@@ -11,11 +11,11 @@ import sys
 import tempfile
 import time
 
+import debian_shell
 import monitor
 import runner
 import session
 
-PROMPT = b"root@debian:~# "
 RESET = 14  # docs/command.md
 
 # Touches more memory than there is, in an order that defeats any prediction, and adds it all up.
@@ -47,26 +47,11 @@ rm -f /root/uml?.img
 """
 
 
-class Guest:
+class Guest(debian_shell.DebianShell):
     def __init__(self, terminal, folder):
-        self.terminal = terminal
+        super().__init__(terminal)
         self.folder = pathlib.Path(folder)
         self.monitor = monitor.Client(self.folder / "monitor")
-
-    def log_in(self):
-        self.terminal.wait_for(b"debian login: ", 900)
-        self.terminal.type(b"root\r")
-        self.terminal.wait_for(b"Password: ")
-        self.terminal.type(b"reprise\r")
-        self.terminal.wait_for(PROMPT)
-        self.command("stty -echo; bind 'set enable-bracketed-paste off'")
-
-    def command(self, line, seconds=600):
-        """Runs `line` in the shell; what it prints."""
-        self.terminal.seen = b""
-        self.terminal.write(line.encode() + b"\r")
-        self.terminal.wait_for(PROMPT, seconds)
-        return self.terminal.before.decode(errors="replace").replace("\r", "")
 
     def ends(self, how, expected=0):
         code = self.terminal.wait_for_end(300)
@@ -85,12 +70,6 @@ class Guest:
         self.terminal.write(b"reboot\r")
         self.terminal.wait_for(b"Restarting system", 300)
         self.ends("reboot with --no-reboot", RESET)
-
-
-def write_script(guest, path, text):
-    lines = "\n".join(line for line in text.splitlines())
-    guest.command(f"cat >{path} <<'END'\n".replace("\n", "\r") + lines.replace("\n", "\r") + "\rEND")
-    guest.command(f"chmod +x {path}")
 
 
 def work(guest):
@@ -132,8 +111,8 @@ def counters(guest):
 
 
 def user_mode_linux(guest):
-    write_script(guest, "/root/uml-init", UML_INIT)
-    write_script(guest, "/root/run-uml", UML_RUN)
+    guest.write_script("/root/uml-init", UML_INIT)
+    guest.write_script("/root/run-uml", UML_RUN)
     text = guest.command("/root/run-uml", 900)
     for n in (1, 2, 3):
         runner.expect(f"uml {n} read: data of {n}" in text, f"user-mode Linux {n} did not finish: {text!r}\n" +
@@ -178,7 +157,7 @@ def suspend(guest):
     while guest.monitor.ask("status")["state"] != "asleep":
         time.sleep(0.1)
     guest.monitor.ask("powerdown")
-    guest.terminal.wait_for(PROMPT, 120)
+    guest.terminal.wait_for(debian_shell.PROMPT, 120)
     runner.expect("successes 4" in guest.command("echo successes $(cat /sys/power/suspend_stats/success)"),
                   "the power button did not wake the guest")
     work(guest)

@@ -13,10 +13,10 @@ import tarfile
 import tempfile
 import threading
 
+import debian_shell
 import runner
 import session
 
-PROMPT = b"root@debian:~# "
 CONTENT = bytes(i * 31 % 251 for i in range(4_000_000))
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
@@ -59,31 +59,6 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-class Guest:
-    def __init__(self, terminal):
-        self.terminal = terminal
-
-    def log_in(self):
-        self.terminal.wait_for(b"debian login: ", 900)
-        self.terminal.type(b"root\r")
-        self.terminal.wait_for(b"Password: ")
-        self.terminal.type(b"reprise\r")
-        self.terminal.wait_for(PROMPT)
-        self.command("stty -echo; bind 'set enable-bracketed-paste off'; set +m")
-
-    def command(self, line, seconds=600):
-        self.terminal.seen = b""
-        self.terminal.write(line.encode() + b"\r")
-        self.terminal.wait_for(PROMPT, seconds)
-        return self.terminal.before.decode(errors="replace").replace("\r", "")
-
-    def expect(self, line, *wanted, seconds=600):
-        text = self.command(line, seconds)
-        for words in wanted:
-            runner.expect(words in text, f"'{line}' does not say '{words}': {text!r}")
-        return text
 
 
 def add(archive, name, content, mode):
@@ -180,7 +155,7 @@ def test(options):
         tools = tools_disk(options, folder)
 
         def body(terminal):
-            guest = Guest(terminal)
+            guest = debian_shell.DebianShell(terminal)
             guest.server_port = server.server_port
             guest.terminal.wait_for(b"the guest's port 22")
             guest.first_lines = terminal.before.decode() + "the guest's port 22"

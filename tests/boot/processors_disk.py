@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 
+import debian_shell
 import runner
 import session
 
-PROMPT = b"root@debian:~# "
 WORK = r"""#!/bin/bash
 export HOME=/root
 say() { while read -r line; do echo "$line" >/dev/kmsg; done; }  # the serial port is hung up when its login starts
@@ -42,19 +42,11 @@ WantedBy=multi-user.target
 def prepare(options, image, overlay):
     """The overlay has a service that does the work after each start."""
     def body(terminal):
-        def command(line):
-            terminal.write(line.encode().replace(b"\n", b"\r") + b"\r")
-            terminal.wait_for(PROMPT, 300)
-
-        terminal.wait_for(b"debian login: ", 900)
-        terminal.type(b"root\r")
-        terminal.wait_for(b"Password: ")
-        terminal.type(b"reprise\r")
-        terminal.wait_for(PROMPT)
-        command("stty -echo; bind 'set enable-bracketed-paste off'")
+        shell = debian_shell.DebianShell(terminal)
+        shell.log_in()
         for path, text in (("/root/work", WORK), ("/etc/systemd/system/work.service", SERVICE)):
-            command(f"cat >{path} <<'END'\n{text}END")
-        command("chmod +x /root/work; systemctl enable work.service; sync")
+            shell.write_script(path, text)
+        shell.command("systemctl enable work.service; sync")
         terminal.write(b"poweroff\r")
         runner.expect(terminal.wait_for_end(300) == 0, "the disk could not be prepared")
 

@@ -6,10 +6,10 @@ import pathlib
 import re
 import sys
 
+import debian_shell
 import runner
 import session
 
-PROMPT = b"root@debian:~# "
 # Until the login it is 5 to 15 thousand million instructions.
 LENGTH = 10_000_000_000
 COMPLAINTS = re.compile(r"detected (expedited )?stall|self-detected|kthread starved|soft lockup|hard LOCKUP|blocked for more than|"
@@ -19,25 +19,15 @@ COMPLAINTS = re.compile(r"detected (expedited )?stall|self-detected|kthread star
 
 def boot(options, seed):
     def body(terminal):
-        def command(line, seconds=300):
-            terminal.write(line.encode() + b"\r")
-            terminal.wait_for(PROMPT, seconds)
-            return terminal.before.decode(errors="replace").replace("\r", "")
-
-        terminal.wait_for(b"debian login: ", 900)
-        console = terminal.before.decode(errors="replace")
-        terminal.type(b"root\r")
-        terminal.wait_for(b"Password: ")
-        terminal.type(b"reprise\r")
-        terminal.wait_for(PROMPT)
-        command("stty -echo; bind 'set enable-bracketed-paste off'")
-        text = command("nproc")
+        shell = debian_shell.DebianShell(terminal)
+        console = shell.log_in()
+        text = shell.command("nproc")
         runner.expect(text.split() == [str(options.cpus)], f"seed {seed}: nproc says {text!r}")
         # All of them at work at once, and each wants what the others have.
-        text = command("for i in 1 2 3 4 5 6 7 8; do seq 1 30000 | sort -r | sort -n | sha256sum | cut -c1-16 & done; wait")
+        text = shell.command("for i in 1 2 3 4 5 6 7 8; do seq 1 30000 | sort -r | sort -n | sha256sum | cut -c1-16 & done; wait")
         sums = set(re.findall(r"^[0-9a-f]{16}$", text, re.MULTILINE))
         runner.expect(len(sums) == 1, f"seed {seed}: eight times the same work gives {text!r}")
-        log = command("dmesg")
+        log = shell.command("dmesg")
         for line in (console + log).splitlines():
             runner.expect(not COMPLAINTS.search(line), f"seed {seed}: {line}")
         runner.expect(f"Brought up 1 node, {options.cpus} CPUs" in log, f"seed {seed}: not all processors came up: {log}")
