@@ -32,7 +32,7 @@ class Guest:
     def __init__(self, options, folder):
         self.folder = folder
         image, self.serial = folder / "boot.img", folder / "serial"
-        subprocess.run(["nasm", "-f", "bin", "-o", image, BOOT_SECTOR], check=True)
+        runner.assemble(BOOT_SECTOR, image)
         image.write_bytes(image.read_bytes().ljust(1440 * 1024, b"\0"))
         self.serial.write_bytes(b"")
         command = [options.reprise, "run", "--bios", "seabios", "--floppy", image, "--serial", "null", "--serial",

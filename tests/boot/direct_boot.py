@@ -32,7 +32,7 @@ def run(options, words, folder, timeout=30):
 
 
 def assemble(source, path, *defines):
-    subprocess.run(["nasm", "-f", "bin", "-o", path, *defines, HERE / source], check=True)
+    runner.assemble(HERE / source, path, *defines)
 
 
 def old_protocols(options, folder):

@@ -291,7 +291,7 @@ def looking_changes_nothing(options, folder):
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        subprocess.run(["nasm", "-f", "bin", "-o", folder / "boot.bin", BOOT_SECTOR], check=True)
+        runner.assemble(BOOT_SECTOR, folder / "boot.bin")
         sees_and_types(options, folder)
         unix_socket(options, folder)
         hostile_viewers(options, folder)

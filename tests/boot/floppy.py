@@ -23,8 +23,7 @@ def sector_text(number):
 
 def make_image(path, kib):
     tracks, heads, sectors = SHAPES[kib]
-    subprocess.run(["nasm", "-f", "bin", f"-DTRACKS={tracks}", f"-DHEADS={heads}", f"-DSECTORS={sectors}", "-o", path,
-                    BOOT_SECTOR], check=True)
+    runner.assemble(BOOT_SECTOR, path, f"-DTRACKS={tracks}", f"-DHEADS={heads}", f"-DSECTORS={sectors}")
     image = bytearray(path.read_bytes().ljust(kib * 1024, b"\0"))
     for number in range(1, kib * 1024 // SECTOR):
         text = sector_text(number)

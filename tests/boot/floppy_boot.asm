@@ -49,12 +49,7 @@ start:
   call hex
   mov si, done
   call print
-  mov dx, 0x604                               ; PM1a control: soft off
-  mov ax, 0x2000
-  out dx, ax
-halt:
-  hlt
-  jmp halt
+  jmp switch_off
 
 disk:                                         ; AX, CX, DH as int 13h wants them
   mov bx, BUFFER
@@ -69,30 +64,7 @@ failed:
   call print
   jmp halt
 
-print:                                        ; the text at SI up to its zero
-  lodsb
-  test al, al
-  jz .end
-  call put
-  jmp print
-.end:
-  ret
-hex:                                          ; AL as two digits
-  push ax
-  shr al, 4
-  call .digit
-  pop ax
-  and al, 15
-.digit:
-  add al, '0'
-  cmp al, '9'
-  jbe put
-  add al, 'a' - '9' - 1
-put:
-  mov ah, 0x0e
-  mov bx, 7
-  int 0x10
-  ret
+%include "bios_text.inc"
 
 drive db 0
 hello db 'hello from the floppy', 13, 10, 0

@@ -83,7 +83,7 @@ def palette_of(picture):
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        subprocess.run(["nasm", "-f", "bin", "-o", folder / "boot.bin", BOOT_SECTOR], check=True)
+        runner.assemble(BOOT_SECTOR, folder / "boot.bin")
         expect_pixels(TEXT, run(options, folder, TEXT), 720, 400, lambda x, y: EGA[x // 9 % 16])
         expect_pixels(PLANAR, run(options, folder, PLANAR), 640, 480, lambda x, y: EGA[x // 40])
         picture = run(options, folder, LINEAR)

@@ -7,23 +7,9 @@ org 0x7c00
   call print
   mov si, last
   call print
-  mov dx, 0x604                               ; PM1a control: soft off
-  mov ax, 0x2000
-  out dx, ax
-halt:
-  hlt
-  jmp halt
+  jmp switch_off
 
-print:                                        ; the text at SI up to its zero
-  lodsb
-  test al, al
-  jz .end
-  mov ah, 0x0e
-  mov bx, 7
-  int 0x10
-  jmp print
-.end:
-  ret
+%include "bios_text.inc"
 
 hello db 'hello from the network', 13, 10, 0
   times 30000 - ($ - $$) db 0xcc              ; some packets

@@ -105,7 +105,7 @@ def test(options):
             installer(options, folder)
         else:
             (folder / "disk").write_bytes(bytes(1 << 20))
-            subprocess.run(["nasm", "-f", "bin", "-o", folder / "program", PROGRAM], check=True)
+            runner.assemble(PROGRAM, folder / "program")
             small_program(options, folder)
             only_when_asked(options, folder)
 

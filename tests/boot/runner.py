@@ -12,6 +12,11 @@ class Failure(Exception):
     """A test failed; the message says how."""
 
 
+def assemble(source, path, *words):
+    """A flat binary of what nasm makes of `source`."""
+    subprocess.run(["nasm", "-f", "bin", "-I", f"{pathlib.Path(source).parent}/", *words, "-o", path, source], check=True)
+
+
 def arguments(description, add_arguments=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--reprise", required=True, help="the emulator")

@@ -19,8 +19,7 @@ BOOT_BLOCK = 20
 
 def assemble(path, blocks, block_bytes):
     chunk = 32768 // block_bytes
-    subprocess.run(["nasm", "-f", "bin", f"-DBLOCKS={blocks}", f"-DBLOCK_BYTES={block_bytes}", f"-DCHUNK={chunk}", "-o", path,
-                    BOOT_CODE], check=True)
+    runner.assemble(BOOT_CODE, path, f"-DBLOCKS={blocks}", f"-DBLOCK_BYTES={block_bytes}", f"-DCHUNK={chunk}")
     return path.read_bytes()
 
 
