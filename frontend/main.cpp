@@ -290,9 +290,12 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     return debugger->address();
   });
   if (options.paused) machine->stop();
-  std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine));
+  const SayToUser say = [&outputs](std::string_view sentence) {
+    outputs.err.tell(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
+  };
+  std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine, say));
   if (window_by_default(options)) {
-    auto window = open_displays({{.kind = DisplayChoice::Kind::Sdl, .vnc = {}}}, *machine);
+    auto window = open_displays({{.kind = DisplayChoice::Kind::Sdl, .vnc = {}}}, *machine, say);
     if (window)
       displays = window.take();
     else

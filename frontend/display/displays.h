@@ -14,8 +14,9 @@ class Machine;
 
 namespace reprise::frontend {
 
-/// Before run(); they are destroyed after it, and `machine` outlives them. Error: one of them cannot be.
+/// Before run(); they are destroyed after it, and `machine` outlives them. `say` is told what becomes of them. Error: one of them
+/// cannot be.
 Result<std::vector<std::unique_ptr<Display>>> open_displays(const std::vector<DisplayChoice>& choices,
-                                                            machine::Machine& machine);
+                                                            machine::Machine& machine, const SayToUser& say);
 
 }  // namespace reprise::frontend

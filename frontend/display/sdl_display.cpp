@@ -1,7 +1,6 @@
 #include "frontend/display/sdl_display.h"
 
 #include <SDL2/SDL.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -18,6 +17,7 @@
 #include "frontend/display/picture_place.h"
 #include "frontend/display/usb_keys.h"
 #include "frontend/display/window_title.h"
+#include "frontend/display/x11_errors.h"
 #include "machine/machine.h"
 #include "machine/outside/sink_names.h"
 #include "machine/screen/picture_file.h"
@@ -30,8 +30,9 @@ using HostClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kStatusInterval{1};
 constexpr std::chrono::seconds kNoteTime{5};
-/// The longest sleep: the title is brought up to date, and what the guest's pointer is.
-constexpr int kWaitMs = 200;
+/// The longest sleep: there may be a new picture. To be woken instead would take an event, which SDL sends over a second
+/// connection to the X server, from the thread that pushes it.
+constexpr int kWaitMs = 15;
 constexpr unsigned kMostScreenshots = 9999;
 constexpr PictureShape kFirstShape{720, 400, true};
 
@@ -62,8 +63,8 @@ PictureShape shape_of(const devices::Picture& picture) {
 
 class SdlDisplay final : public Display {
  public:
-  SdlDisplay(machine::Machine& machine, std::shared_ptr<ViewMutex> views)
-      : machine_(machine), feed_(machine.screen()), views_(std::move(views)) {}
+  SdlDisplay(machine::Machine& machine, std::shared_ptr<ViewMutex> views, SayToUser say)
+      : machine_(machine), feed_(machine.screen()), views_(std::move(views)), say_(std::move(say)) {}
   ~SdlDisplay() override;
 
   Result<Done> open();
@@ -80,6 +81,9 @@ class SdlDisplay final : public Display {
   // --- All on the window's thread ---
   Result<Done> make_window();
   void run(std::promise<Result<Done>> opened);
+  void show();
+  /// The desktop has gone, and with it whoever sat at it.
+  void go_on_without_window();
   void take(const SDL_Event& event);
   void take_key(const SDL_KeyboardEvent& event);
   void take_button(const SDL_MouseButtonEvent& event);
@@ -127,10 +131,10 @@ class SdlDisplay final : public Display {
   machine::Machine& machine_;
   machine::ScreenFeed& feed_;
   const std::shared_ptr<ViewMutex> views_;
+  const SayToUser say_;
   std::thread thread_;
-  std::mutex stopping_;  // SDL is there as long as another thread has it
   std::atomic<bool> stop_{false};
-  std::atomic<u32> wake_event_{0};
+  std::atomic<bool> gone_{false};  // the desktop
 
   // The window's thread:
   std::unique_ptr<SDL_Window, FreeWindow> window_;
@@ -144,6 +148,7 @@ class SdlDisplay final : public Display {
   bool stale_ = true;   // the window does not show what it should
   bool begun_ = false;  // there was a picture, so the run has begun
   WindowStatus status_;
+  bool paused_here_ = false;  // and nobody else has let it go on
   std::string shown_title_;
   HostClock::time_point looked_at_{};
   HostClock::time_point noted_at_{};
@@ -158,16 +163,6 @@ const SdlDisplay::Hotkey SdlDisplay::kHotkeys[] = {
     {SDL_SCANCODE_O, &SdlDisplay::power},
 };
 
-/// A window that somebody else has destroyed is none of the guest's affairs: without this Xlib would end the process.
-void ignore_x11_errors() {
-  void* const xlib = dlopen("libX11.so.6", RTLD_LAZY);
-  if (xlib == nullptr) return;
-  using Handler = int (*)(void* display, void* event);
-  using SetHandler = Handler (*)(Handler handler);
-  if (const auto set = reinterpret_cast<SetHandler>(dlsym(xlib, "XSetErrorHandler")); set != nullptr)
-    set([](void*, void*) { return 0; });
-}
-
 Error sdl_error(std::string_view what) {
   return Error{fmt::format("--display sdl: {}: {}.", what, SDL_GetError())};
 }
@@ -180,13 +175,7 @@ Result<Done> SdlDisplay::open() {
 }
 
 SdlDisplay::~SdlDisplay() {
-  {
-    const std::lock_guard lock(stopping_);
-    stop_ = true;
-    SDL_Event event = {};
-    event.type = wake_event_;
-    if (event.type != 0) SDL_PushEvent(&event);
-  }
+  stop_ = true;
   if (thread_.joinable()) thread_.join();
 }
 
@@ -215,9 +204,7 @@ Result<Done> SdlDisplay::make_window() {
   renderer_.reset(SDL_CreateRenderer(window_.get(), -1, 0));
   if (renderer_ == nullptr) return sdl_error("the window cannot be drawn in");
   ignore_x11_errors();
-  const u32 event = SDL_RegisterEvents(1);
-  if (event == ~u32{0}) return sdl_error("there is no room for events");
-  wake_event_ = event;
+  outlive_x11_server(window_.get(), gone_);
   return Done{};
 }
 
@@ -233,41 +220,52 @@ void SdlDisplay::run(std::promise<Result<Done>> opened) {
     draw();
   }
   opened.set_value(std::move(made));
-  if (ok) {
-    open_view();
-    while (!stop_) {
-      SDL_Event event;
-      if (SDL_WaitEventTimeout(&event, kWaitMs)) {
-        do take(event);
-        while (!stop_ && SDL_PollEvent(&event));
-      }
-      take_picture();
-      look_at_run();
-      show_pointer();
-      show_title();
-      if (stale_) draw();
-    }
-    close_view();
-    hands_.reset();
-    machine_.inbox().remove_companion();
-    machine_.inbox().remove_source();
+  if (ok) show();
+  if (gone_) {
+    // What SDL has there cannot be given back to anybody.
+    static_cast<void>(texture_.release());
+    static_cast<void>(renderer_.release());
+    static_cast<void>(window_.release());
+    return;
   }
-  const std::lock_guard lock(stopping_);
   texture_.reset();
   renderer_.reset();
   window_.reset();
   if (initialized) SDL_QuitSubSystem(SDL_INIT_VIDEO);
 }
 
+void SdlDisplay::show() {
+  open_view();
+  while (!stop_ && !gone_) {
+    SDL_Event event;
+    if (SDL_WaitEventTimeout(&event, kWaitMs)) {
+      do take(event);
+      while (!stop_ && !gone_ && SDL_PollEvent(&event));
+    }
+    if (gone_) break;
+    take_picture();
+    look_at_run();
+    show_pointer();
+    show_title();
+    if (stale_) draw();
+  }
+  close_view();
+  hands_.reset();
+  if (gone_) go_on_without_window();
+  machine_.inbox().remove_companion();
+  machine_.inbox().remove_source();
+}
+
+void SdlDisplay::go_on_without_window() {
+  say_("the window is gone, because its desktop is: the run goes on without it.");
+  if (paused_here_) toggle_pause();
+}
+
 // --- Pictures ---
 
 void SdlDisplay::open_view() {
   const std::lock_guard lock(*views_);
-  view_ = feed_.open({.pictures_per_s = 30, .on_new_picture = [this] {
-                        SDL_Event event = {};
-                        event.type = wake_event_;
-                        SDL_PushEvent(&event);
-                      }});
+  view_ = feed_.open({.pictures_per_s = 30});
 }
 
 void SdlDisplay::close_view() {
@@ -370,7 +368,8 @@ void SdlDisplay::take(const SDL_Event& event) {
         hands_->wheel(event.wheel.direction == SDL_MOUSEWHEEL_FLIPPED ? -event.wheel.y : event.wheel.y);
       break;
     case SDL_WINDOWEVENT: take_window(event.window); break;
-    case SDL_QUIT: close_window(); break;
+    // Signals are the run's, and the last window's end has an event of its own: this is a Wayland compositor that has gone.
+    case SDL_QUIT: gone_ = true; break;
     case SDL_RENDER_TARGETS_RESET:
     case SDL_RENDER_DEVICE_RESET:
       make_texture();
@@ -465,7 +464,7 @@ void SdlDisplay::toggle_pause() {
       machine_.resume();
     else
       machine_.stop();
-    status_.paused = machine_.stopped();
+    status_.paused = paused_here_ = machine_.stopped();
   });
 }
 
@@ -519,6 +518,7 @@ void SdlDisplay::look_at_run() {
     status_.instructions = machine_.retired();
     status_.virtual_ns = machine_.virtual_ns();
     status_.paused = machine_.stopped();
+    paused_here_ = paused_here_ && status_.paused;
     requests_ = machine_.disks().requests();
     const machine::NetworkInfo network = machine_.network().info();
     frames_ = network.frames_from_guest + network.frames_to_guest;
@@ -542,9 +542,9 @@ void SdlDisplay::show_title() {
 
 bool sdl_is_offered() { return true; }
 
-Result<std::unique_ptr<Display>> open_sdl_display(machine::Machine& machine,
-                                                  std::shared_ptr<ViewMutex> views) {
-  auto display = std::make_unique<SdlDisplay>(machine, std::move(views));
+Result<std::unique_ptr<Display>> open_sdl_display(machine::Machine& machine, std::shared_ptr<ViewMutex> views,
+                                                  SayToUser say) {
+  auto display = std::make_unique<SdlDisplay>(machine, std::move(views), std::move(say));
   TRY(display->open());
   return std::unique_ptr<Display>(std::move(display));
 }

@@ -5,7 +5,7 @@ namespace reprise::frontend {
 
 bool sdl_is_offered() { return false; }
 
-Result<std::unique_ptr<Display>> open_sdl_display(machine::Machine&, std::shared_ptr<ViewMutex>) {
+Result<std::unique_ptr<Display>> open_sdl_display(machine::Machine&, std::shared_ptr<ViewMutex>, SayToUser) {
   return wrong_usage(
       "--display sdl: this reprise was built without SDL 2: build it with Debian's package libsdl2-dev.");
 }

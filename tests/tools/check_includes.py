@@ -40,7 +40,7 @@ ONE_INCLUDER = {
     "slirp/": ("machine/net/slirp_link.cpp",),
     "zstd.h": ("machine/snapshot/zstd_stream.cpp",),
     "rfb/": ("frontend/display/vnc_display.cpp",),
-    "SDL2/": ("frontend/display/sdl_display.cpp", "frontend/output/sdl_sound.cpp"),
+    "SDL2/": ("frontend/display/sdl_display.cpp", "frontend/display/x11_errors.cpp", "frontend/output/sdl_sound.cpp"),
     "jit/x64/": ("jit/x64/",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

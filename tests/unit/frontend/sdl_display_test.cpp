@@ -60,8 +60,8 @@ class SdlDisplayTest : public testing::Test {
 
   /// Runs a guest that spins, with a window, and `hands` on another thread once it runs. They must end the run.
   void with_window(const std::function<void()>& hands) {
-    Result<std::unique_ptr<Display>> window =
-        open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>());
+    Result<std::unique_ptr<Display>> window = open_sdl_display(
+        *guest_.machine, std::make_shared<ViewMutex>(), [this](std::string_view text) { said_ = text; });
     ASSERT_TRUE(window.ok()) << window.error().message;
     EXPECT_EQ(window.value()->name(), "sdl");
     std::thread other([&] {
@@ -100,6 +100,7 @@ class SdlDisplayTest : public testing::Test {
   LoggedEvent logged(std::size_t index) const { return guest_.machine->recorder().events().at(index); }
 
   Guest guest_{machine::kSpin};
+  std::string said_;  // by the window, once it is gone
 };
 
 TEST_F(SdlDisplayTest, KeysAndTheMouseReachTheGuest) {
@@ -188,22 +189,46 @@ TEST_F(SdlDisplayTest, LookingChangesNothing) {
   Guest alone(file, {});
   const u64 expected = hash(alone);
   Guest watched(file, {});
-  const auto window = open_sdl_display(*watched.machine, std::make_shared<ViewMutex>());
+  const auto window =
+      open_sdl_display(*watched.machine, std::make_shared<ViewMutex>(), [](std::string_view) {});
   ASSERT_TRUE(window.ok());
   EXPECT_EQ(hash(watched), expected);
 }
 
 TEST_F(SdlDisplayTest, ThereIsOneWindow) {
-  const auto first = open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>());
+  const auto first =
+      open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>(), [](std::string_view) {});
   ASSERT_TRUE(first.ok());
-  const auto second = open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>());
+  const auto second =
+      open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>(), [](std::string_view) {});
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message.find("one window already"), std::string::npos);
 }
 
+TEST_F(SdlDisplayTest, WithoutItsDesktopTheRunGoesOn) {
+  with_window([&] {
+    push_key(SDL_SCANCODE_LCTRL, true);
+    push_key(SDL_SCANCODE_LALT, true, KMOD_LCTRL);
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    push_key(SDL_SCANCODE_P, true, kCtrlAlt);
+    EXPECT_TRUE(wait_until([&] { return guest_.machine->stopped(); }));
+    SDL_Event quit = {};
+    quit.type = SDL_QUIT;
+    SDL_PushEvent(&quit);
+    // Nobody else could.
+    EXPECT_TRUE(wait_until([&] { return !guest_.machine->stopped(); }));
+    EXPECT_TRUE(wait_until([&] { return guest_.machine->inbox().closed(); }));
+    guest_.machine->request_end(machine::ExitReason::Quit, 0);
+    guest_.machine->inbox().wake();
+  });
+  EXPECT_NE(said_.find("goes on without"), std::string::npos) << said_;
+  SDL_QuitSubSystem(SDL_INIT_VIDEO);  // which the window could not
+}
+
 TEST_F(SdlDisplayTest, WithoutADesktopASentenceSaysSo) {
   setenv("SDL_VIDEODRIVER", "there-is-no-such-driver", 1);
-  const auto window = open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>());
+  const auto window =
+      open_sdl_display(*guest_.machine, std::make_shared<ViewMutex>(), [](std::string_view) {});
   ASSERT_FALSE(window.ok());
   EXPECT_NE(window.error().message.find("--display sdl"), std::string::npos);
 }

@@ -1,0 +1,18 @@
+// What Xlib does when something goes wrong is to end the process; the guest is to live on.
+#pragma once
+
+#include <atomic>
+
+struct SDL_Window;
+
+namespace reprise::frontend {
+
+/// A window that somebody else has destroyed is none of the guest's affairs. SDL has handlers of its own: before and behind what
+/// installs them.
+void ignore_x11_errors();
+
+/// The end of the connection that `window` lies on sets `gone`, on the thread that uses SDL, instead of ending the process. Does
+/// nothing where there is no X server. `gone` outlives the connection.
+void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone);
+
+}  // namespace reprise::frontend

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""A window on an X server (Xvfb) that goes away: the run goes on without it and ends as it would have."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import monitor
+import runner
+
+BOOT_SECTOR = pathlib.Path(__file__).with_name("display_boot.asm")
+
+
+def start_x_server(folder):
+    """The process, and the display's name."""
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+                              pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=(folder / "xvfb").open("w"))
+    os.close(write_end)
+    with os.fdopen(read_end) as number:
+        line = number.readline().strip()
+    runner.expect(line, f"Xvfb did not start: {(folder / 'xvfb').read_text()}")
+    return server, f":{line}"
+
+
+def wait_for(condition, run, what):
+    end = time.monotonic() + 60
+    while not condition():
+        runner.expect(time.monotonic() < end and run.poll() is None, f"no {what}; exit code {run.poll()}")
+        time.sleep(0.05)
+
+
+def server_goes(options, folder, how):
+    server, display = start_x_server(folder)
+    serial, report, messages = folder / "serial", folder / "report.json", folder / "messages"
+    serial.write_bytes(b"")
+    command = [options.reprise, "run", "--bios", "seabios", "--floppy", folder / "boot.img", "--serial", "null", "--serial",
+               f"file:{serial}", "--memory", "32M", "--engine", options.engine, "--debug-exit", "0xf4", "--expect", "debug-exit=0",
+               "--wall-timeout", "300", "--display", "sdl", "--monitor", f"unix:{folder}/monitor", "--json", report]
+    with messages.open("w") as stderr:
+        run = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+                               env=dict(os.environ, DISPLAY=display, WAYLAND_DISPLAY="", SDL_VIDEODRIVER="x11"))
+    try:
+        wait_for(lambda: serial.read_bytes() == b"R", run, "picture")
+        # The title says how fast the guest runs once the window has drawn.
+        time.sleep(1.5)
+        server.send_signal(how)
+        server.wait(60)
+        wait_for(lambda: "goes on without it" in messages.read_text(), run, "word of the window")
+        guest = monitor.Client(folder / "monitor")
+        guest.ask("type", text="x\\n")
+        wait_for(lambda: serial.read_bytes() == b"RxM", run, "keys")
+        guest.ask("mouse move", dx=3, dy=4)
+        code = run.wait(60)
+        runner.expect(code == 0 and messages.read_text().count("\n") == 1, f"exit code {code}: {messages.read_text()}")
+        runner.expect(json.loads(report.read_text())["exit_reason"] == "debug-exit", report.read_text())
+    finally:
+        for process in server, run:
+            process.kill()
+            process.wait()
+
+
+def test(options):
+    if not shutil.which("Xvfb"):
+        print("SKIP: there is no Xvfb (Debian: xvfb)")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        runner.assemble(BOOT_SECTOR, folder / "boot.bin")
+        (folder / "boot.img").write_bytes((folder / "boot.bin").read_bytes().ljust(1440 * 1024, b"\0"))
+        for how in signal.SIGTERM, signal.SIGKILL:
+            server_goes(options, folder, how)
+
+
+if __name__ == "__main__":
+    runner.main(test, __doc__)
