@@ -232,6 +232,8 @@ void SdlDisplay::run(std::promise<Result<Done>> opened) {
   renderer_.reset();
   window_.reset();
   if (initialized) SDL_QuitSubSystem(SDL_INIT_VIDEO);
+  // The thread is none of SDL's, which would else keep what it noted for it.
+  SDL_TLSCleanup();
 }
 
 void SdlDisplay::show() {
