@@ -12,7 +12,7 @@ namespace reprise::machine::boot {
 namespace {
 
 constexpr u8 kServices[] = {
-#include "machine/boot/rom/bios_services.inc"
+#include "roms/bios_services.inc"
 };
 
 // The labels at the start of bios_services.asm.

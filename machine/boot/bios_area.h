@@ -6,7 +6,7 @@
 //     00000400  BIOS data area        0009fc00  extended BIOS data area
 //     000e0000  ACPI tables
 //     000f0000  $PIR, MP table, SMBIOS
-//     000fe000  services (boot/rom/bios_services.asm)
+//     000fe000  services (roms/bios_services.asm)
 //     000ff000  the GDT of the start
 //     000ffff0  a jump to a reset, date, model
 #pragma once

@@ -9,7 +9,7 @@ namespace {
 using devices::FwCfg;
 
 constexpr u8 kRom[] = {
-#include "machine/boot/rom/kernel_boot.inc"
+#include "roms/kernel_boot.inc"
 };
 
 // The labels of kernel_boot.asm; "Table" and "Registers" hold where these are.

@@ -1,6 +1,6 @@
 // Kernels of the Linux/x86 boot protocols before 2.10, and zImages, which only their real-mode part can start: through
 // firmware, whose services it calls. Documentation/arch/x86/boot.rst of Linux 6.x; QEMU docs/specs/fw_cfg. The kernel's
-// parts are items of the configuration device; an option ROM (boot/rom/kernel_boot.asm) that SeaBIOS boots from asks
+// parts are items of the configuration device; an option ROM (roms/kernel_boot.asm) that SeaBIOS boots from asks
 // for them and jumps. Missing: kernels without "HdrS" (before Linux 1.3.73), images beyond 4 GiB.
 //
 //     00010000  zImage: protected-mode part    2.02 and later: real-mode part

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks that the code of machine/boot/rom/*.inc is what nasm makes of the .asm beside it.
+"""Checks that the code of roms/*.inc is what nasm makes of the .asm beside it.
 
 usage: check_assembled.py [--write] [ROOT]
 
@@ -39,9 +39,9 @@ def main():
     if shutil.which("nasm") is None:
         print("nasm is not there: skipped")
         sys.exit(77)
-    sources = sorted((arguments.root / "machine/boot/rom").glob("*.asm"))
+    sources = sorted((arguments.root / "roms").glob("*.asm"))
     if not sources:
-        sys.exit("no sources were found in machine/boot/rom")
+        sys.exit("no sources were found in roms")
     wrong = []
     for source in sources:
         text = as_include(source, assemble(source))

@@ -17,7 +17,8 @@ LAYERS = {
     "cpu": {"common", "mmu"},
     "jit": {"common", "mmu", "cpu"},
     "devices": {"common"},
-    "machine": {"common", "mmu", "cpu", "jit", "devices"},
+    "roms": set(),
+    "machine": {"common", "mmu", "cpu", "jit", "devices", "roms"},
     "frontend": {"common", "machine"},
 }
 # Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
