@@ -72,6 +72,15 @@ bool hint_at_console(const RunOptions& options) {
          boot.command_line.find("ttyS") == std::string::npos;
 }
 
+/// Somebody gave a card an option ROM, and there is no firmware to run it.
+bool option_rom_is_idle(const RunOptions& options, machine::Machine& machine) {
+  if (options.config.boot.kernel_path.empty() || machine.pc().can_start_again()) return false;
+  return std::ranges::any_of(options.config.devices, [](const machine::DeviceConfig& device) {
+    const std::string* const rom = device.find("romfile");
+    return rom != nullptr && !rom->empty();
+  });
+}
+
 unsigned terminal_rows() {
   winsize size = {};
   constexpr unsigned kUsualRows = 24;
@@ -274,6 +283,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() && !machine->pc().can_start_again())
     outputs.say(
         "--no-reboot does nothing in this run: a kernel that was given directly is not started again.");
+  if (option_rom_is_idle(options, *machine))
+    outputs.say("romfile= does nothing in this run: a kernel that was given directly finds no option ROM.");
   machine->media_changes().check_with(
       [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));

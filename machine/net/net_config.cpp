@@ -13,7 +13,9 @@ namespace {
 
 /// The longest name that a DHCP answer holds.
 constexpr std::size_t kMaxBootFileBytes = 127;
-/// The host of a network has number 2, the name server 3, the first guest 15.
+/// In a network, of which the first guest is 15.
+constexpr u32 kHostNumber = 2;
+constexpr u32 kNameServerNumber = 3;
 constexpr unsigned kMaxPrefixBits = 27;
 constexpr unsigned kMinPrefixBits = 8;
 
@@ -67,6 +69,32 @@ Result<NetForward> parse_forward(const std::string& text) {
   return forward;
 }
 
+u32 number_of(const Ipv4Address& address) {
+  u32 number = 0;
+  for (const u8 byte : address) number = number << 8 | byte;
+  return number;
+}
+
+/// The words of --net come in any order, so this is known behind the last.
+Result<Done> check_forwards(const NetConfig& config) {
+  const u32 of_hosts = ~u32{0} >> config.prefix_bits;
+  for (const NetForward& forward : config.forwards) {
+    if (forward.guest == Ipv4Address{}) continue;
+    const std::string network = fmt::format("{}/{}", address_text(config.network), config.prefix_bits);
+    const u32 guest = number_of(forward.guest);
+    const u32 host = guest & of_hosts;
+    if ((guest & ~of_hosts) != number_of(config.network))
+      return Error{fmt::format(
+          "hostfwd: {} is not in the guest's network, {}: give an address of that, or leave it out",
+          address_text(forward.guest), network)};
+    if (host == 0 || host == of_hosts || host == kHostNumber || host == kNameServerNumber)
+      return Error{fmt::format(
+          "hostfwd: {} is no address that a guest in {} could have: give another, or leave it out",
+          address_text(forward.guest), network)};
+  }
+  return Done{};
+}
+
 Result<Done> take_network(const std::string& value, NetConfig& config) {
   const Error wrong{fmt::format("net={} is not of the form ADDR/BITS, with {} to {} bits", value,
                                 kMinPrefixBits, kMaxPrefixBits)};
@@ -75,6 +103,11 @@ Result<Done> take_network(const std::string& value, NetConfig& config) {
   const auto address = parse_address(parts[0]);
   const auto bits = parts.size() == 2 ? parse_number(parts[1]) : std::optional<u64>(24);
   if (!address || !bits || *bits < kMinPrefixBits || *bits > kMaxPrefixBits) return wrong;
+  constexpr u8 kLoopback = 127;
+  constexpr u8 kFirstMulticast = 224;
+  if (const u8 first = (*address)[0]; first == 0 || first == kLoopback || first >= kFirstMulticast)
+    return Error{
+        fmt::format("net={}: machines cannot have such addresses: give one such as 10.0.3.0/24", value)};
   config.network = *address;
   config.prefix_bits = static_cast<unsigned>(*bits);
   for (unsigned bit = config.prefix_bits; bit < 32; ++bit)
@@ -122,6 +155,7 @@ Result<NetConfig> parse_net(std::string_view text) {
   } else if (words[0] == "user") {
     config.kind = NetConfig::Kind::User;
     for (std::size_t i = 1; i < words.size(); ++i) TRY(take_user_word(words[i], config));
+    TRY(check_forwards(config));
   } else {
     return Error{fmt::format("'{}' is none of user, hub:PATH, none", words[0])};
   }

@@ -8,6 +8,15 @@
 #include "machine/outside/sink_names.h"
 
 namespace reprise::machine {
+namespace {
+
+std::string mac_text(const devices::MacAddress& mac) {
+  std::string text;
+  for (const u8 byte : mac) text += fmt::format("{}{:02x}", text.empty() ? "" : ":", byte);
+  return text;
+}
+
+}  // namespace
 
 Network::~Network() {
   // The link's descriptors are watched until then.
@@ -18,6 +27,7 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
   clock_ = &clock;
   outside_ = &outside;
   cards_ = std::move(cards);
+  TRY(check_addresses());
   if (config_.kind == NetConfig::Kind::None) return Done{};
   outside.add_sink({.name = std::string(kNetworkSink),
                     .type = EventType::Packet,
@@ -39,6 +49,15 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
   watch_ = std::make_unique<DescriptorWatch>([&inbox = outside.inbox()] { inbox.wake(); });
   set_link(true);
   pump();
+  return Done{};
+}
+
+Result<Done> Network::check_addresses() const {
+  for (auto card = cards_.begin(); card != cards_.end(); ++card)
+    if (std::any_of(cards_.begin(), card,
+                    [&](const devices::NetCard* other) { return other->mac() == (*card)->mac(); }))
+      return wrong_usage(fmt::format("two network cards have the address {}: give each its own by mac=.",
+                                     mac_text((*card)->mac())));
   return Done{};
 }
 
@@ -149,11 +168,7 @@ NetworkInfo Network::info() const {
                       .frames_to_guest = frames_to_guest_,
                       .bytes_to_guest = bytes_to_guest_};
   if (link_) info.config.forwards = link_->forwards();
-  for (const devices::NetCard* const card : cards_) {
-    std::string text;
-    for (const u8 byte : card->mac()) text += fmt::format("{}{:02x}", text.empty() ? "" : ":", byte);
-    info.cards.push_back(std::move(text));
-  }
+  for (const devices::NetCard* const card : cards_) info.cards.push_back(mac_text(card->mac()));
   return info;
 }
 

@@ -42,6 +42,7 @@ class Network final : public devices::NetBackend {
 
   /// Connects `cards` with each other and with what is outside. Once, when they have power. All outlives this. Error: a
   /// port is taken, a file cannot be written, ...
+  /// Usage: two cards have one address.
   Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards);
 
   // NetBackend
@@ -70,6 +71,7 @@ class Network final : public devices::NetBackend {
   void serialize(Archive& archive);
 
  private:
+  Result<Done> check_addresses() const;
   static constexpr std::chrono::microseconds kServeEvery{100};
   /// How long the guest sees no link after a state with connections was loaded.
   static constexpr u64 kLinkDownNs = 1'000'000'000;

@@ -41,7 +41,7 @@ std::optional<std::array<u8, 6>> parse_mac(std::string_view text) {
     if (digit == kDigits.npos) return std::nullopt;
     mac[i / 3] = static_cast<u8>(mac[i / 3] << 4 | digit);
   }
-  if (mac[0] & kGroup) return std::nullopt;
+  if (mac[0] & kGroup || mac == decltype(mac){}) return std::nullopt;
   return mac;
 }
 

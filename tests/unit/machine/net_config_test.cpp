@@ -25,19 +25,26 @@ TEST(NetConfig, IsWhatItWasMadeOf) {
 }
 
 TEST(NetConfig, SaysWhatIsWrong) {
-  for (const auto& [text, part] : {std::pair{"tap", "none of user, hub:PATH, none"},
-                                   {"none,restrict=yes", "nothing behind it"},
-                                   {"user,restrict=maybe", "restrict=maybe"},
-                                   {"user,hostfwd=tcp::80", "hostfwd=tcp::80"},
-                                   {"user,hostfwd=sctp::80-:80", "hostfwd=sctp"},
-                                   {"user,hostfwd=tcp::80-:0", "hostfwd="},
-                                   {"user,hostfwd=tcp::65536-:80", "hostfwd="},
-                                   {"user,hostfwd=tcp:1.2.3:80-:80", "'1.2.3' is not an IPv4"},
-                                   {"user,net=10.0.2.0/28", "8 to 27"},
-                                   {"user,net=ten", "net=ten"},
-                                   {"user,bootfile=", "bootfile="},
-                                   {"user,tftp=", "tftp="},
-                                   {"user,colour=red", "'colour=red' is none of"}}) {
+  for (const auto& [text, part] :
+       {std::pair{"tap", "none of user, hub:PATH, none"},
+        {"none,restrict=yes", "nothing behind it"},
+        {"user,restrict=maybe", "restrict=maybe"},
+        {"user,hostfwd=tcp::80", "hostfwd=tcp::80"},
+        {"user,hostfwd=sctp::80-:80", "hostfwd=sctp"},
+        {"user,hostfwd=tcp::80-:0", "hostfwd="},
+        {"user,hostfwd=tcp::65536-:80", "hostfwd="},
+        {"user,hostfwd=tcp:1.2.3:80-:80", "'1.2.3' is not an IPv4"},
+        {"user,net=10.0.2.0/28", "8 to 27"},
+        {"user,net=ten", "net=ten"},
+        {"user,net=127.0.0.0/8", "machines cannot"},
+        {"user,net=239.1.0.0/16", "machines cannot"},
+        {"user,hostfwd=tcp::0-10.0.3.15:80", "not in the guest's network, 10.0.2.0/24"},
+        {"user,hostfwd=tcp::0-10.0.2.15:80,net=10.0.3.0/24", "10.0.3.0/24"},
+        {"user,hostfwd=udp::0-10.0.2.2:80", "no address that a guest"},
+        {"user,hostfwd=udp::0-10.0.2.255:80", "no address that a guest"},
+        {"user,bootfile=", "bootfile="},
+        {"user,tftp=", "tftp="},
+        {"user,colour=red", "'colour=red' is none of"}}) {
     const auto config = parse_net(text);
     ASSERT_FALSE(config) << text;
     EXPECT_NE(config.error().message.find(part), std::string::npos) << config.error().message;
@@ -46,8 +53,9 @@ TEST(NetConfig, SaysWhatIsWrong) {
 
 TEST(NetConfig, AddressesOfStations) {
   EXPECT_EQ(parse_mac("52:54:00:12:34:aB"), (std::array<u8, 6>{0x52, 0x54, 0, 0x12, 0x34, 0xab}));
-  for (const char* wrong : {"", "52:54:00:12:34", "52:54:00:12:34:5", "53:54:00:12:34:56",
-                            "52-54-00-12-34-56", "52:54:00:12:34:5g", "52:54:00:12:34:56:"})
+  for (const char* wrong :
+       {"", "52:54:00:12:34", "52:54:00:12:34:5", "53:54:00:12:34:56", "00:00:00:00:00:00",
+        "52-54-00-12-34-56", "52:54:00:12:34:5g", "52:54:00:12:34:56:"})
     EXPECT_FALSE(parse_mac(wrong)) << wrong;
 }
 

@@ -25,7 +25,8 @@ class FakeCard final : public devices::NetCard {
  public:
   void receive(std::span<const u8> frame) override { got.emplace_back(frame.begin(), frame.end()); }
   void set_link(bool up) override { link = up; }
-  devices::MacAddress mac() const override { return kOwn; }
+  devices::MacAddress mac() const override { return address; }
+  devices::MacAddress address = kOwn;
   std::vector<Frame> got;
   bool link = false;
 };
@@ -39,7 +40,10 @@ struct World {
       : network(parse_net(net).value(), nullptr, true), card(cards) {
     outside.on_logged([this](LoggedEvent logged) { log.push_back(std::move(logged)); });
     std::vector<devices::NetCard*> list;
-    for (FakeCard& one : card) list.push_back(&one);
+    for (FakeCard& one : card) {
+      one.address[5] = static_cast<u8>(one.address[5] + list.size());
+      list.push_back(&one);
+    }
     started = network.start(clock, outside, list);
   }
   void wait(u64 ns) {
@@ -96,6 +100,17 @@ TEST(Network, AnswersByItselfAtOnceAndTheSame) {
     if (run == 0) first = world.card[0].got;
     EXPECT_EQ(world.card[0].got, first);
   }
+}
+
+TEST(Network, NoTwoCardsHaveOneAddress) {
+  World world("none", 2);
+  ASSERT_TRUE(world.started);
+  world.card[1].address = kOwn;
+  Network again(parse_net("none").value(), nullptr, true);
+  Outside outside([&world] { return Position{0, world.clock.now_ns(), 0}; });
+  const Result<Done> started = again.start(world.clock, outside, {&world.card[0], &world.card[1]});
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find("52:54:00:12:34:56"), std::string::npos) << started.error().message;
 }
 
 TEST(Network, CardsHearEachOther) {
