@@ -98,6 +98,20 @@ void add_debug_exit(RunDraft& draft, const Given& given) {
       {.driver = "isa-debug-exit", .properties = {{"iobase", given.value}, {"iosize", "4"}}});
 }
 
+/// Of a saved state the folder may have moved: its tag says which share it is.
+void add_share(RunDraft& draft, machine::DeviceConfig share) {
+  std::vector<machine::DeviceConfig>& devices = draft.options.config.devices;
+  const std::string* const tag = share.find("tag");
+  const auto same = std::ranges::find_if(devices, [&](const machine::DeviceConfig& device) {
+    const std::string* const other = device.find("tag");
+    return device.driver == share.driver && tag != nullptr && other != nullptr && *other == *tag;
+  });
+  if (draft.of_state && same != devices.end())
+    *same = std::move(share);
+  else
+    devices.push_back(std::move(share));
+}
+
 std::vector<WordsBehind> words_behind_device() {
   std::vector<WordsBehind> out;
   for (const machine::DeviceRow* row : machine::device_rows())
@@ -161,7 +175,7 @@ constexpr RunOption kMachineRows[] = {
      .of_machine = true,
      .set =
          [](RunDraft& draft, const Given& given) {
-           draft.options.config.devices.push_back(want(machine::parse_share(given.name, given.value)));
+           add_share(draft, want(machine::parse_share(given.name, given.value)));
          }},
     {.name = "--display",
      .value = "TARGET",

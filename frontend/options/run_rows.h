@@ -21,6 +21,7 @@ struct RunDraft {
   u32 display_width = 0;             // of --display-size; 0: as the VGA says itself
   u32 display_height = 0;
   machine::RunOrigin loaded;  // of the saved state that --load names
+  bool of_state = false;      // options are, or come behind, those of a saved state or recording
   std::string answer;         // not empty: the command asks for this text and nothing else
 
   bool has(std::string_view name) const { return given.contains(name); }
