@@ -514,8 +514,13 @@ Result<std::string> read_password(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   if (!file) return bad(fmt::format("cannot be read: {}", std::strerror(errno)));
-  std::getline(file, line);
+  // It may be a pipe, and need not end.
+  constexpr std::size_t kMostCharacters = 255;
+  for (char c = 0; line.size() <= kMostCharacters && file.get(c) && c != '\n';) line += c;
+  if (line.ends_with('\r')) line.pop_back();
   if (line.empty()) return bad("has an empty first line, which is no password");
+  if (line.size() > kMostCharacters || line.find('\0') != line.npos)
+    return bad(fmt::format("has a first line that is no text of up to {} characters", kMostCharacters));
   return line;
 }
 

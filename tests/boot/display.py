@@ -245,6 +245,7 @@ def refused(options, folder):
                             ("vnc:70000", "PORT"), ("vnc:", "PORT"), ("vnc:unix:", "PATH"), ("gtk", "none of"),
                             ("vnc:0,password-file=", "FILE"), (f"vnc:0,password-file={folder}/empty", "empty"),
                             (f"vnc:0,password-file={folder}/none", "cannot be read"),
+                            ("vnc:0,password-file=/dev/zero", "no text"),
                             (f"vnc:unix:{folder}/empty", "no socket"), ("vnc:192.0.2.1:0,password-file=x", "cannot")):
         done = subprocess.run([options.reprise, "run", "--bios", "seabios", "--floppy", folder / "boot.img", "--serial", "null",
                                "--display", display, "--stop-at", "1000"], stdin=subprocess.DEVNULL,
