@@ -15,10 +15,16 @@ namespace {
 constexpr std::string_view kMemory = "vgamem_mb";
 constexpr std::string_view kWidth = "xres";
 constexpr std::string_view kHeight = "yres";
+constexpr u64 kLeastMib = 16, kMostMib = 64;
 
 /// The names are those of QEMU.
 constexpr PropertySpec kProperties[] = {
-    {kMemory, PropertyType::Choice, "16, 32, 64", "16", "its memory, in MiB"},
+    {.name = kMemory,
+     .type = PropertyType::Choice,
+     .values = "16, 32, 64",
+     .by_default = {},
+     .help = "its memory, in MiB",
+     .otherwise = "16, or what two pictures of the preferred size take"},
     {kWidth, PropertyType::Number, "up to 4088", "1280", "the width that the monitor prefers, in pixels",
      devices::kMaxDisplaySize.width},
     {kHeight, PropertyType::Number, "up to 4095", "800", "the height that the monitor prefers, in pixels",
@@ -30,6 +36,15 @@ u64 number(const DeviceConfig* device, std::string_view property) {
       parse_number(given != nullptr ? std::string_view(*given) : kVgaRow.find(property)->by_default);
   CHECK(value.has_value());
   return *value;
+}
+
+/// Linux's driver offers no size of which the memory does not hold two.
+u64 memory_mib_for(devices::DisplaySize size) {
+  constexpr u64 kPixelBytes = 4;
+  const u64 wanted = 2 * kPixelBytes * size.width * size.height;
+  u64 mib = kLeastMib;
+  while (mib < kMostMib && mib * kMiB < wanted) mib *= 2;
+  return mib;
 }
 
 }  // namespace
@@ -53,8 +68,11 @@ std::string why_not_vga(const DeviceConfig& device) {
 VgaProperties vga_properties(const std::vector<DeviceConfig>& devices) {
   const auto found = std::ranges::find(devices, kVgaRow.driver, &DeviceConfig::driver);
   const DeviceConfig* const device = found == devices.end() ? nullptr : &*found;
-  return {.memory_bytes = number(device, kMemory) * kMiB,
-          .preferred = {static_cast<u32>(number(device, kWidth)), static_cast<u32>(number(device, kHeight))}};
+  const devices::DisplaySize preferred = {static_cast<u32>(number(device, kWidth)),
+                                          static_cast<u32>(number(device, kHeight))};
+  const bool given = device != nullptr && device->find(kMemory) != nullptr;
+  return {.memory_bytes = (given ? number(device, kMemory) : memory_mib_for(preferred)) * kMiB,
+          .preferred = preferred};
 }
 
 void prefer_display_size(std::vector<DeviceConfig>& devices, devices::DisplaySize size) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "machine/plug/disk_device.h"
+#include "machine/plug/display_row.h"
 #include "tests/unit/machine/small_guest.h"
 #include "tests/unit/machine/storage_fixture.h"
 
@@ -32,6 +33,21 @@ TEST(DeviceRegistry, RowsAreSound) {
   }
   EXPECT_EQ(find_device_row("virtio-rng-pci"), find_device_row("virtio-rng"));
   EXPECT_EQ(find_device_row(""), nullptr);
+}
+
+TEST(DeviceRegistry, TheScreenHasMemoryForTwoPicturesOfItsSize) {
+  const auto mib_for = [](devices::DisplaySize size, const char* given = nullptr) {
+    std::vector<DeviceConfig> devices;
+    if (given != nullptr) devices.push_back({.driver = "VGA", .properties = {{"vgamem_mb", given}}});
+    prefer_display_size(devices, size);
+    return vga_properties(devices).memory_bytes / kMiB;
+  };
+  EXPECT_EQ(vga_properties({}).memory_bytes, 16 * kMiB);
+  EXPECT_EQ(mib_for({1920, 1080}), 16u);
+  EXPECT_EQ(mib_for({1920, 1200}), 32u);
+  EXPECT_EQ(mib_for({1920, 1200}, "16"), 16u);
+  EXPECT_EQ(mib_for({3840, 2160}), 64u);
+  EXPECT_EQ(mib_for(devices::kMaxDisplaySize), 64u);
 }
 
 TEST(DeviceRegistry, ValuesByType) {
