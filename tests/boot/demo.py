@@ -66,15 +66,34 @@ def text(x, y):
     return EGA[attribute % 16 if ink else attribute // 16]
 
 
+def font():
+    """The video BIOS's of 16 lines: the first 256 times 16 bytes in which A and the full block are as they are everywhere."""
+    rom = pathlib.Path("/usr/share/seabios/vgabios-stdvga.bin").read_bytes()
+    full, block = b"\xff" * 16, 0xdb
+    found = [at for at in range(len(rom) - 4096) if rom[at:at + 16] == bytes(16) and rom[at + 16 * block:at + 16 * block + 16] == full and
+             rom[at + 16 * 32:at + 16 * 33] == bytes(16)]
+    runner.expect(len(found) == 1, f"the video BIOS has {len(found)} fonts")
+    return rom[found[0]:found[0] + 4096]
+
+
+def wide(x, y, glyphs):
+    cell = y // 16 * 132 + x // 8
+    attribute = (cell + (cell >> 8)) % 256
+    ink = glyphs[16 * (cell % 256) + y % 16] >> (7 - x % 8) & 1
+    return EGA[attribute % 16 if ink else attribute // 16]
+
+
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         colors = colors_of_256(options, folder)
+        glyphs = font()
         runner.assemble(PROGRAM, folder / "boot.bin")
         for part, (what, size, expected) in enumerate((("Mode X", (640, 480), lambda x, y: mode_x(x, y, colors)),
                                                        ("12h, panned", (640, 480), panned),
                                                        ("13h", (640, 400), lambda x, y: palette(x)),
-                                                       ("text", (720, 400), text)), 1):
+                                                       ("text", (720, 400), text),
+                                                       ("132 columns", (1056, 400), lambda x, y: wide(x, y, glyphs))), 1):
             width, height, pixels = shown_by(options, folder, part)
             runner.expect((width, height) == size, f"{what}: the picture has {width}x{height} dots")
             for y in range(height):

@@ -6,6 +6,7 @@
 ;      and XOR through the bit mask
 ;   3  13h, 60 frames in step with the retrace, the palette shifted by one color in each; 13h has 70 of them a second
 ;   4  text with 50 lines, a font of our own for one character, the second half of the colors instead of blinking
+;   5  text with 132 columns of 8 dots, cells of all characters and colors
 bits 16
 org 0x7c00
 DEBUG_EXIT equ 0xf4
@@ -74,7 +75,7 @@ set_mode:
         ret
 
 align 2
-parts:  dw mode_x, panned, palette, text
+parts:  dw mode_x, panned, palette, text, wide
 
 times 0x1fc - ($ - $$) db 0
 part:   db 1, 0
@@ -298,5 +299,38 @@ text:   mov ax, 3
         jne .cell
         jmp done
 .box:   db 0xff, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0xff
+
+wide:   mov ax, 3
+        int 0x10
+        mov ax, 0x1003
+        xor bl, bl
+        int 0x10
+        mov ah, 1
+        mov cx, 0x2000
+        int 0x10
+        mov ax, 0x0e11          ; CRTC 0 to 7 may be written
+        call crtc
+        mov si, .timing
+        mov cx, (.timing_end - .timing) / 2
+.next:  lodsw
+        call crtc
+        loop .next
+        mov ax, 0x0101          ; 8 dots
+        call sequencer
+        mov ax, 0xb800
+        mov es, ax
+        xor di, di
+        xor bx, bx
+.cell:  mov al, bl
+        mov ah, bl
+        add ah, bh
+        stosw
+        inc bx
+        cmp bx, 132 * 25
+        jne .cell
+        jmp done
+.timing:
+        dw 0xa000, 0x8301, 0x8402, 0x8303, 0x8a04, 0x9e05, 0x4213
+.timing_end:
 
 times SECTORS * 512 - ($ - $$) db 0
