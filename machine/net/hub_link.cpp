@@ -38,7 +38,10 @@ class HubLink final : public NetLink {
  public:
   HubLink(std::string path, ToGuest to_guest) : path_(std::move(path)), to_guest_(std::move(to_guest)) {}
   ~HubLink() override {
-    if (listening_) ::unlink(path_.c_str());
+    // Somebody may have put another one in its place.
+    struct stat status = {};
+    if (listening_ && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_)
+      ::unlink(path_.c_str());
   }
   HubLink(const HubLink&) = delete;
   HubLink& operator=(const HubLink&) = delete;
@@ -75,6 +78,7 @@ class HubLink final : public NetLink {
   const std::string path_;
   ToGuest to_guest_;
   HostFd listening_;  // of who was first
+  ino_t inode_ = 0;   // of its socket
   std::vector<Peer> peers_;
   bool reached_ = false;
 };
@@ -102,7 +106,11 @@ Result<Done> HubLink::open_path() {
         return Error{fmt::format("--net hub:{}: this is no socket: give another path.", path_)};
       ::unlink(path_.c_str());
     }
-    if (::bind(socket.get(), generic, sizeof address) == 0 && ::listen(socket.get(), kBacklog) == 0) {
+    if (::bind(socket.get(), generic, sizeof address) == 0) {
+      // Nobody can connect before listen(), so the mode counts from the first peer on.
+      if (::chmod(path_.c_str(), S_IRUSR | S_IWUSR) != 0 || ::listen(socket.get(), kBacklog) != 0)
+        return failed();
+      if (::lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
       listening_ = std::move(socket);
       return Done{};
     }

@@ -298,6 +298,9 @@ TEST(Network, HubsConnectMachines) {
   ASSERT_TRUE(first->started) << first->started.error().message;
   EXPECT_TRUE(first->card[0].link);
   EXPECT_FALSE(first->network.info().reached);
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+      << "nobody else's";
   World second("hub:" + path), third("hub:" + path);
   ASSERT_TRUE(second.started && third.started);
   second.network.send(second.card[0], World::who_has(7));
