@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import floppy
 import graphics
+import monitor
 import runner
 import session
 
@@ -65,6 +67,60 @@ def syslinux_floppy(options, media):
             expect_all("MEMDISK", guest.seen.decode(errors="replace"), "hello from the floppy", "sector 719")
 
         session.run(options, ["--floppy", outer, "--memory", "64M", "--clock", "free"], body)
+
+
+MENU = "".join(f"{line}\n" for line in (
+    "UI vesamenu.c32", "PROMPT 0", "TIMEOUT 0", "MENU TITLE what there is", "LABEL one", "MENU LABEL the first", "KERNEL memdisk",
+    "INITRD inner.img", "LABEL two", "MENU LABEL the second", "KERNEL memdisk", "INITRD inner.img"))
+
+
+def syslinux_menu(options, media):
+    """A menu in a VESA mode, drawn and scrolled by 32-bit code that calls the video BIOS; keys move its bar and start an entry."""
+    if not (media / "syslinux").exists():
+        print(f"'{media}' is older than this part: tests/guests/build_media.py --refresh adds what it needs")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        outer, inner = folder / "outer.img", folder / "inner.img"
+        shutil.copyfile(media / "syslinux-floppy.img", outer)
+        floppy.make_image(inner, 360)
+        (folder / "syslinux.cfg").write_text(MENU)
+        subprocess.run(["mcopy", "-o", "-i", outer, folder / "syslinux.cfg", inner, *sorted((media / "syslinux").iterdir()), "::"],
+                       check=True)
+        run = subprocess.Popen([str(word) for word in (options.reprise, "run", "--floppy", outer, "--memory", "64M", "--engine",
+                                options.engine, "--serial", f"file:{folder}/console", "--monitor", f"unix:{folder}/monitor",
+                                "--wall-timeout", 300)],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            client = monitor.Client(folder / "monitor")
+
+            def rows():
+                """Those in which the bar, which is redder than anything else, covers the menu; nothing before there is one."""
+                (folder / "screen.ppm").unlink(missing_ok=True)
+                client.ask("screenshot", file=f"{folder}/screen.ppm")
+                width, height, pixels = graphics.read_ppm(folder / "screen.ppm")
+                if (width, height) != (640, 480):
+                    return []
+                at = [3 * (y * width + 400) for y in range(height)]
+                return [y for y in range(height) if pixels[at[y]] > pixels[at[y] + 1] + 20]
+
+            def wait_for(condition, what):
+                end = time.monotonic() + 120
+                while not condition(now := rows()):
+                    runner.expect(time.monotonic() < end and run.poll() is None, f"SYSLINUX's menu: {what}: {now}")
+                    time.sleep(0.1)
+                return now
+
+            first = wait_for(lambda now: len(now) >= 12, "no bar")
+            client.ask("sendkey", keys="down")
+            wait_for(lambda now: now and now[0] == first[0] + 16 and len(now) == len(first), f"the bar did not move from {first}")
+            client.ask("sendkey", keys="ret")
+            said = run.communicate(timeout=120)[0]
+            runner.expect(run.returncode == 0, f"SYSLINUX's menu: exit code {run.returncode}: {said}")
+            expect_all("MEMDISK", (folder / "console").read_text(errors="replace"), "hello from the floppy", "sector 719")
+        finally:
+            run.kill()
+            run.wait()
 
 
 def ipxe(options, media):
@@ -125,7 +181,7 @@ def test(options):
     if not (media / "packages.txt").exists():
         print(f"SKIP: '{media}' is missing: tests/guests/build_media.py makes it")
         sys.exit(77)
-    for part in (memtest, grub_cdrom, grub_floppy, syslinux_floppy, ipxe, installer, installer_screen, pae_kernel, ovmf_shell):
+    for part in (memtest, grub_cdrom, grub_floppy, syslinux_floppy, syslinux_menu, ipxe, installer, installer_screen, pae_kernel, ovmf_shell):
         if not options.only or options.only == part.__name__:
             print(part.__name__, flush=True)
             part(options, media)

@@ -10,6 +10,7 @@ folder, never installed. Outputs, under build/media:
     ssh/                                                                 an ssh server for Debian's disk, and its libraries
     pae/vmlinuz  pae/initramfs.img                                       Debian's 32-bit PAE kernel with a busybox
     syslinux-floppy.img                                                  a FAT floppy with SYSLINUX, its prompt on COM1
+    syslinux/                                                            its graphical menu
     packages.txt                                                         what was fetched: package, version
 """
 
@@ -40,7 +41,8 @@ FILES = {
     "libtomcrypt1": {"ssh/libtomcrypt.so.1": f"{LIBRARIES}/libtomcrypt.so.1"},
     "libtommath1": {"ssh/libtommath.so.1": f"{LIBRARIES}/libtommath.so.1"},
     "syslinux": {},
-    "syslinux-common": {},
+    "syslinux-common": {f"syslinux/{name}.c32": f"usr/lib/syslinux/modules/bios/{name}.c32"
+                        for name in ("vesamenu", "libcom32", "libutil")},
 }
 # MEMDISK makes a disk of `inner.img`, which whoever boots this adds, and boots from it.
 SYSLINUX_CONFIG = """SERIAL 0 115200
