@@ -163,6 +163,13 @@ const SdlDisplay::Hotkey SdlDisplay::kHotkeys[] = {
     {SDL_SCANCODE_O, &SdlDisplay::power},
 };
 
+/// Whether a key is the letter that has place `scancode` on a US keyboard: as the host's layout has it, so that it is what stands on
+/// the key, and by its place where letters are others.
+bool is_letter(const SDL_Keysym& key, SDL_Scancode scancode) {
+  const bool latin = key.sym >= SDLK_a && key.sym <= SDLK_z;
+  return latin ? key.sym - SDLK_a == scancode - SDL_SCANCODE_A : key.scancode == scancode;
+}
+
 Error sdl_error(std::string_view what) {
   return Error{fmt::format("--display sdl: {}: {}.", what, SDL_GetError())};
 }
@@ -386,7 +393,7 @@ void SdlDisplay::take_key(const SDL_KeyboardEvent& event) {
   const bool down = event.type == SDL_KEYDOWN;
   if (down && (event.keysym.mod & KMOD_CTRL) != 0 && (event.keysym.mod & KMOD_ALT) != 0) {
     for (const Hotkey& hotkey : kHotkeys) {
-      if (event.keysym.scancode != hotkey.scancode) continue;
+      if (!is_letter(event.keysym, hotkey.scancode)) continue;
       hands_->release_all();
       (this->*hotkey.act)();
       return;
