@@ -13,9 +13,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The words of rows that `wanted` takes, each as one word.
-std::vector<std::string> words_of(const std::vector<std::string>& words,
-                                  bool (*wanted)(const RunOption& row)) {
+/// Puts `folder` before the relative name of a file with which the value of `row` begins.
+void place_file(const RunOption& row, const std::string& folder, std::string& value) {
+  const bool names_file = row.text().takes_file() || row.value.starts_with("FOLDER");
+  if (!names_file || value.empty() || value.starts_with('/')) return;
+  std::string before;
+  for (const char c : folder)
+    before += c == ',' && row.value.find(',') != row.value.npos ? ",," : std::string(1, c);
+  value = before + '/' + value;
+}
+
+/// The words of rows that `wanted` takes, each as one word; names of files as they are from everywhere where a `folder` is given.
+std::vector<std::string> words_of(const std::vector<std::string>& words, bool (*wanted)(const RunOption& row),
+                                  const std::string& folder = {}) {
   std::vector<OptionText> texts;
   std::vector<const RunOption*> rows;
   for (const OptionGroup<RunDraft>& group : run_option_groups()) {
@@ -27,9 +37,10 @@ std::vector<std::string> words_of(const std::vector<std::string>& words,
   std::vector<std::string> out;
   auto taken = take_words(texts, words);
   if (!taken) return out;
-  for (const TakenOption& option : taken.value()) {
+  for (TakenOption& option : taken.value()) {
     const RunOption& row = *rows[option.row];
     if (!wanted(row)) continue;
+    if (!folder.empty()) place_file(row, folder, option.value);
     if (row.text().is_argument())
       out.push_back(option.value);
     else if (row.value.empty())
@@ -81,11 +92,14 @@ void place_files(machine::MachineConfig& config, const Folder& folder) {
 
 machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::string>& words) {
   machine::RunOrigin origin{.program = std::string(version_text()), .folder = working_folder(), .words = {}};
+  std::string elsewhere;  // the folder of these words, where it is not that of the others
   if (!draft.options.load_path.empty()) {
+    if (draft.loaded.folder != origin.folder) elsewhere = origin.folder;
     origin.folder = draft.loaded.folder;
     origin.words = draft.loaded.words;
   }
-  for (std::string& word : words_of(words, [](const RunOption& row) { return row.of_machine; }))
+  for (std::string& word : words_of(
+           words, [](const RunOption& row) { return row.of_machine; }, elsewhere))
     origin.words.push_back(std::move(word));
   const machine::MachineConfig& config = draft.options.config;
   if (!draft.has("--rtc")) origin.words.push_back(fmt::format("--rtc={}", config.rtc_unix_s));

@@ -1,5 +1,6 @@
 #include "frontend/command_line.h"
 #include "frontend/options/check_medium.h"
+#include "frontend/options/origin.h"
 #include "frontend/options/values.h"
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -415,6 +417,22 @@ TEST(Options, Shares) {
            {{"--share", "/a,tag=x,writable"}, "'writable' is none of path=, tag="},
            {{"--share", "/a,tag=x", "--share", "/b,tag=x"}, "two shares have the tag 'x'"}})
     EXPECT_NE(refused(words).find(part), std::string::npos) << refused(words);
+}
+
+TEST(Options, NamesOfFilesBesideASavedStateAreThoseFromHere) {
+  RunDraft draft;
+  draft.options.load_path = "state";
+  draft.loaded = {.program = "", .folder = "/there", .words = {"--share=b,tag=x"}};
+  draft.given = {"--rtc", "--net"};
+  const std::string here = std::filesystem::current_path().string();
+  const std::vector<std::string> words = {"--load",  "state",  "--share",  "c,,d,tag=x",
+                                          "--cdrom", "/e.iso", "--memory", "1G"};
+  const machine::RunOrigin origin = origin_of(draft, words);
+  EXPECT_EQ(origin.folder, "/there");
+  EXPECT_EQ(origin.words, (std::vector<std::string>{"--share=b,tag=x", "--share=" + here + "/c,,d,tag=x",
+                                                    "--cdrom=/e.iso", "--memory=1G"}));
+  draft.loaded.folder = here;
+  EXPECT_EQ(origin_of(draft, words).words[1], "--share=c,,d,tag=x");
 }
 
 TEST(Options, DeviceErrorsSayWhatThereIs) {
