@@ -3,6 +3,7 @@
 #include <SDL2/SDL.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -30,6 +31,7 @@ using HostClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kStatusInterval{1};
 constexpr std::chrono::seconds kNoteTime{5};
+constexpr std::chrono::seconds kPatience{2};
 /// The longest sleep: there may be a new picture. To be woken instead would take an event, which SDL sends over a second
 /// connection to the X server, from the thread that pushes it.
 constexpr int kWaitMs = 15;
@@ -135,6 +137,8 @@ class SdlDisplay final : public Display {
   std::thread thread_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> gone_{false};  // the desktop
+  std::future<void> ended_;        // of the thread
+  int descriptor_ = -1;            // of the connection with an X server, once the window is open
 
   // The window's thread:
   std::unique_ptr<SDL_Window, FreeWindow> window_;
@@ -177,13 +181,22 @@ Error sdl_error(std::string_view what) {
 Result<Done> SdlDisplay::open() {
   std::promise<Result<Done>> opened;
   std::future<Result<Done>> result = opened.get_future();
-  thread_ = std::thread([this, promise = std::move(opened)]() mutable { run(std::move(promise)); });
+  std::promise<void> ended;
+  ended_ = ended.get_future();
+  thread_ = std::thread([this, promise = std::move(opened), end = std::move(ended)]() mutable {
+    run(std::move(promise));
+    end.set_value();
+  });
   return result.get();
 }
 
 SdlDisplay::~SdlDisplay() {
   stop_ = true;
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  // A desktop that does not answer any more must not hold up the end of a run.
+  if (ended_.wait_for(kPatience) != std::future_status::ready && descriptor_ >= 0)
+    ::shutdown(descriptor_, SHUT_RDWR);
+  thread_.join();
 }
 
 Result<Done> SdlDisplay::make_window() {
@@ -212,6 +225,7 @@ Result<Done> SdlDisplay::make_window() {
   if (renderer_ == nullptr) return sdl_error("the window cannot be drawn in");
   ignore_x11_errors();
   outlive_x11_server(window_.get(), gone_);
+  descriptor_ = x11_descriptor(window_.get());
   return Done{};
 }
 
@@ -266,6 +280,7 @@ void SdlDisplay::show() {
 }
 
 void SdlDisplay::go_on_without_window() {
+  if (stop_) return;
   say_("the window is gone, because its desktop is: the run goes on without it.");
   if (paused_here_) toggle_pause();
 }

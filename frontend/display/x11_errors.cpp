@@ -14,6 +14,19 @@ Function xlib_function(const char* name) {
   return xlib == nullptr ? nullptr : reinterpret_cast<Function>(dlsym(xlib, name));
 }
 
+/// Of the server on which `window` is; nullptr: it is on none.
+void* x11_display(SDL_Window* window) {
+#if defined(SDL_VIDEO_DRIVER_X11)
+  SDL_SysWMinfo info = {};
+  SDL_VERSION(&info.version);
+  if (SDL_GetWindowWMInfo(window, &info) == SDL_TRUE && info.subsystem == SDL_SYSWM_X11)
+    return info.info.x11.display;
+#else
+  static_cast<void>(window);
+#endif
+  return nullptr;
+}
+
 }  // namespace
 
 void ignore_x11_errors() {
@@ -24,22 +37,20 @@ void ignore_x11_errors() {
 }
 
 void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone) {
-#if defined(SDL_VIDEO_DRIVER_X11)
-  SDL_SysWMinfo info = {};
-  SDL_VERSION(&info.version);
-  if (SDL_GetWindowWMInfo(window, &info) == SDL_FALSE || info.subsystem != SDL_SYSWM_X11) return;
+  void* const display = x11_display(window);
+  if (display == nullptr) return;
   // Since libX11 1.7.
   using OnExit = void (*)(void* display, void* gone);
   using SetOnExit = void (*)(void* display, OnExit on_exit, void* gone);
   const auto set_on_exit = xlib_function<SetOnExit>("XSetIOErrorExitHandler");
   if (set_on_exit == nullptr) return;
   set_on_exit(
-      info.info.x11.display,
-      [](void* display, void* flag) {
+      display,
+      [](void* of, void* flag) {
         static_cast<std::atomic<bool>*>(flag)->store(true);
         // Xlib has locked it for a thread that is to call exit(): destructors of libraries would wait for this one.
         using Unlock = void (*)(void* display);
-        if (const auto unlock = xlib_function<Unlock>("XUnlockDisplay"); unlock != nullptr) unlock(display);
+        if (const auto unlock = xlib_function<Unlock>("XUnlockDisplay"); unlock != nullptr) unlock(of);
       },
       &gone);
   // Before the other it is called to say so on stderr, which we do.
@@ -47,10 +58,13 @@ void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone) {
   using SetOnError = OnError (*)(OnError on_error);
   if (const auto set = xlib_function<SetOnError>("XSetIOErrorHandler"); set != nullptr)
     set([](void*) { return 0; });
-#else
-  static_cast<void>(window);
-  static_cast<void>(gone);
-#endif
+}
+
+int x11_descriptor(SDL_Window* window) {
+  void* const display = x11_display(window);
+  using Number = int (*)(void* display);
+  const auto number = display == nullptr ? nullptr : xlib_function<Number>("XConnectionNumber");
+  return number == nullptr ? -1 : number(display);
 }
 
 }  // namespace reprise::frontend

@@ -15,4 +15,8 @@ void ignore_x11_errors();
 /// nothing where there is no X server. `gone` outlives the connection.
 void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone);
 
+/// That of the connection, which any thread may shut down: whoever waits for a server that does not answer then sees its end. -1:
+/// there is none. Valid until the window goes.
+int x11_descriptor(SDL_Window* window);
+
 }  // namespace reprise::frontend

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A window on an X server (Xvfb) that goes away: the run goes on without it and ends as it would have."""
+"""A window on an X server (Xvfb) that goes away: the run goes on without it and ends as it would have. One that stops answering
+holds up no end."""
 
 import json
 import os
@@ -66,6 +67,27 @@ def server_goes(options, folder, how):
             process.wait()
 
 
+def server_stops(options, folder):
+    """One that does not answer does not hold up the end."""
+    server, display = start_x_server(folder)
+    report = folder / "stopped.json"
+    command = [options.reprise, "run", "--bios", "seabios", "--floppy", folder / "boot.img", "--serial", "null", "--memory", "32M",
+               "--engine", options.engine, "--wall-timeout", "8", "--display", "sdl", "--json", report]
+    run = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True,
+                           env=dict(os.environ, DISPLAY=display, WAYLAND_DISPLAY="", SDL_VIDEODRIVER="x11"))
+    try:
+        time.sleep(3)
+        server.send_signal(signal.SIGSTOP)
+        said = run.communicate(timeout=60)[1]
+        runner.expect(run.returncode == 21 and said.count("\n") == 1, f"exit code {run.returncode}: {said}")
+        runner.expect(json.loads(report.read_text())["exit_reason"] == "wall-timeout", report.read_text())
+    finally:
+        for process in server, run:
+            process.kill()
+            process.wait()
+
+
 def test(options):
     if not shutil.which("Xvfb"):
         print("SKIP: there is no Xvfb (Debian: xvfb)")
@@ -76,6 +98,7 @@ def test(options):
         (folder / "boot.img").write_bytes((folder / "boot.bin").read_bytes().ljust(1440 * 1024, b"\0"))
         for how in signal.SIGTERM, signal.SIGKILL:
             server_goes(options, folder, how)
+        server_stops(options, folder)
 
 
 if __name__ == "__main__":
