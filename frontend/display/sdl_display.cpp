@@ -242,17 +242,19 @@ void SdlDisplay::run(std::promise<Result<Done>> opened) {
   }
   opened.set_value(std::move(made));
   if (ok) show();
+  // SDL has a second connection, on which it would wait for a server that does not answer.
+  if (ok && !gone_) wait_for_x11_server(window_.get());
   if (gone_) {
     // What SDL has there cannot be given back to anybody.
     static_cast<void>(texture_.release());
     static_cast<void>(renderer_.release());
     static_cast<void>(window_.release());
-    return;
+  } else {
+    texture_.reset();
+    renderer_.reset();
+    window_.reset();
+    if (initialized) SDL_QuitSubSystem(SDL_INIT_VIDEO);
   }
-  texture_.reset();
-  renderer_.reset();
-  window_.reset();
-  if (initialized) SDL_QuitSubSystem(SDL_INIT_VIDEO);
   // The thread is none of SDL's, which would else keep what it noted for it.
   SDL_TLSCleanup();
 }

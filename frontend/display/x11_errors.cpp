@@ -60,6 +60,13 @@ void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone) {
     set([](void*) { return 0; });
 }
 
+void wait_for_x11_server(SDL_Window* window) {
+  void* const display = x11_display(window);
+  using Sync = int (*)(void* display, int discard);
+  if (const auto sync = display == nullptr ? nullptr : xlib_function<Sync>("XSync"); sync != nullptr)
+    sync(display, 0);
+}
+
 int x11_descriptor(SDL_Window* window) {
   void* const display = x11_display(window);
   using Number = int (*)(void* display);

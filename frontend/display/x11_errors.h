@@ -19,4 +19,7 @@ void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone);
 /// there is none. Valid until the window goes.
 int x11_descriptor(SDL_Window* window);
 
+/// Returns when it has done all that it was asked for, or the connection has ended.
+void wait_for_x11_server(SDL_Window* window);
+
 }  // namespace reprise::frontend

@@ -18,6 +18,11 @@ import runner
 BOOT_SECTOR = pathlib.Path(__file__).with_name("display_boot.asm")
 
 
+# Without OpenGL, whose libraries leave memory behind.
+ENVIRONMENT = dict(os.environ, WAYLAND_DISPLAY="", SDL_VIDEODRIVER="x11", SDL_RENDER_DRIVER="software",
+                   SDL_FRAMEBUFFER_ACCELERATION="0")
+
+
 def start_x_server(folder):
     """The process, and the display's name."""
     read_end, write_end = os.pipe()
@@ -46,7 +51,7 @@ def server_goes(options, folder, how):
                "--wall-timeout", "300", "--display", "sdl", "--monitor", f"unix:{folder}/monitor", "--json", report]
     with messages.open("w") as stderr:
         run = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
-                               env=dict(os.environ, DISPLAY=display, WAYLAND_DISPLAY="", SDL_VIDEODRIVER="x11"))
+                               env=dict(ENVIRONMENT, DISPLAY=display))
     try:
         wait_for(lambda: serial.read_bytes() == b"R", run, "picture")
         # The title says how fast the guest runs once the window has drawn.
@@ -75,7 +80,7 @@ def server_stops(options, folder):
                "--engine", options.engine, "--wall-timeout", "8", "--display", "sdl", "--json", report]
     run = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            stderr=subprocess.PIPE, text=True,
-                           env=dict(os.environ, DISPLAY=display, WAYLAND_DISPLAY="", SDL_VIDEODRIVER="x11"))
+                           env=dict(ENVIRONMENT, DISPLAY=display))
     try:
         time.sleep(3)
         server.send_signal(signal.SIGSTOP)
