@@ -3,6 +3,7 @@
 #include "mmu/mmu.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "mmu/page_walk_impl.h"
@@ -127,6 +128,7 @@ bool Mmu::non_canonical(u64 linear) {
 // fault.
 u64 Mmu::walk(u64 linear, Access access, View view) {
   ++stats_.walks;
+  const bool held = paging_observer_ != nullptr && second_level_->find(linear) != 0;
   TableMemory memory{phys_map_, code_pages_, observer_, smm_data_, a20_mask_, *this};
   const WalkResult result =
       page_walk_over(context_, memory, linear, access, view, WalkEffects::SetAccessedDirty);
@@ -134,6 +136,8 @@ u64 Mmu::walk(u64 linear, Access access, View view) {
   if (result.ok) [[likely]] {
     const u64 data = second_level_->insert(linear, result.translation, changes);
     apply(changes);
+    if (paging_observer_ != nullptr) [[unlikely]]
+      paging_observer_->walked(linear, access, result.translation, held);
     return data;
   }
   // SDM 3A 4.10.4.1: a page fault drops the translations of its address.
@@ -160,6 +164,8 @@ bool Mmu::translate(u64 linear, Access access, View view, Page& page) {
     phys_page = data & kPageMask;
     global = (data & SecondLevelTlb::kGlobal) != 0;
   }
+  if (paging_observer_ != nullptr) [[unlikely]]
+    paging_observer_->touched(linear, access, view, global);
   phys_page &= a20_mask_;
   u8* host = ram_page(phys_page, access);
   if (!host && access == Access::Read) {
@@ -183,6 +189,28 @@ void Mmu::read_page(const Page& page, u8* into, u64 bytes) {
 
 void Mmu::write_page(const Page& page, const u8* from, u64 bytes) {
   if (!page.host) return write_mmio(page.phys, from, bytes);
+  if (stores_are_watched(page.phys)) [[unlikely]]
+    return write_watched_page(page, from, bytes);
+  write_ram_page(page, from, bytes);
+}
+
+// The observer is told behind the store.
+void Mmu::write_watched_page(const Page& page, const u8* from, u64 bytes) {
+  constexpr u64 kWord = sizeof(u64);
+  const u64 first = page.phys & ~(kWord - 1);
+  const u64 end = align_up(page.phys + bytes, kWord);
+  const u8* const host = page.host - (page.phys - first);
+  std::array<u64, kPageBytes / kWord> before;
+  std::memcpy(before.data(), host, end - first);
+  write_ram_page(page, from, bytes);
+  for (u64 offset = 0; offset < end - first; offset += kWord) {
+    const u64 after = read_unaligned<u64>(host + offset);
+    if (after != before[offset / kWord])
+      paging_observer_->word_stored(first + offset, before[offset / kWord], after);
+  }
+}
+
+void Mmu::write_ram_page(const Page& page, const u8* from, u64 bytes) {
   phys_map_.ram().mark_written(static_cast<u64>(page.host - phys_map_.ram().host()));
   const bool has_code = code_pages_.has_code(page.phys);
   // Boot loaders patch their code with what is there already.
@@ -403,6 +431,12 @@ void Mmu::set_watches(std::span<const Watch> watches) {
 
 void Mmu::set_debug_pages(const DebugPages* pages) {
   debug_pages_ = pages;
+  drop_tags(Globals::Drop);
+}
+
+void Mmu::observe(PagingObserver* observer, const PhysPages* watched_stores) {
+  paging_observer_ = observer;
+  watched_stores_ = observer != nullptr ? watched_stores : nullptr;
   drop_tags(Globals::Drop);
 }
 

@@ -19,6 +19,7 @@
 #include "mmu/debug_pages.h"
 #include "mmu/page_walk.h"
 #include "mmu/paging_bits.h"
+#include "mmu/paging_observer.h"
 #include "mmu/phys_map.h"
 #include "mmu/second_level_tlb.h"
 #include "mmu/tlb.h"
@@ -271,9 +272,14 @@ class Mmu final : public WriteTagHolder {
   /// Pages that a debugger asks about; nullptr: none. They outlive their stay, and whoever changes them calls this again.
   /// The guest cannot tell.
   void set_debug_pages(const DebugPages* pages);
+  /// Who is told what happens (nullptr: nobody), and of which pages of RAM it wants to know the stores: whoever adds one
+  /// calls drop_write_tags(). They outlive their stay. The guest cannot tell.
+  void observe(PagingObserver* observer, const PhysPages* watched_stores);
+  PagingObserver* paging_observer() const { return paging_observer_; }
 
   const PagingContext& context() const { return context_; }
   PhysMap& phys_map() { return phys_map_; }
+  const PhysMap& phys_map() const { return phys_map_; }
   CodePages& code_pages() { return code_pages_; }
   const MmuStats& stats() const { return stats_; }
 
@@ -358,6 +364,11 @@ class Mmu final : public WriteTagHolder {
 
   void read_page(const Page& page, u8* into, u64 bytes);
   void write_page(const Page& page, const u8* from, u64 bytes);
+  void write_watched_page(const Page& page, const u8* from, u64 bytes);
+  void write_ram_page(const Page& page, const u8* from, u64 bytes);
+  bool stores_are_watched(u64 phys) const {
+    return watched_stores_ != nullptr && watched_stores_->contains(phys);
+  }
   void read_mmio(u64 phys, u8* into, u64 bytes);
   void write_mmio(u64 phys, const u8* from, u64 bytes);
 
@@ -407,6 +418,8 @@ class Mmu final : public WriteTagHolder {
   std::vector<u64> write_tagged_;
   std::vector<Watch> watches_;
   const DebugPages* debug_pages_ = nullptr;
+  PagingObserver* paging_observer_ = nullptr;
+  const PhysPages* watched_stores_ = nullptr;
 };
 
 }  // namespace reprise::mmu

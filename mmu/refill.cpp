@@ -33,7 +33,7 @@ bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_pag
   if (access != Access::Fetch && watched(linear & kPageMask, kPageBytes)) return false;
   if (debugged(linear, phys_page, access)) return false;
   if (access == Access::Write) {
-    if (code_pages_.has_code(phys_page)) return false;
+    if (code_pages_.has_code(phys_page) || stores_are_watched(phys_page)) return false;
     const u64 ram_page = static_cast<u64>(host - phys_map_.ram().host()) >> kPageShift;
     const u64 bit = u64{1} << (ram_page % 64);
     if ((write_tagged_[ram_page / 64] & bit) == 0) {
@@ -49,6 +49,7 @@ bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_pag
 }
 
 bool Mmu::refill(u64 linear, Access access, View view) {
+  if (paging_observer_ != nullptr) return false;  // it is told by the slow path
   TlbArray& tags = array(view, access);
   // The tag is right, so the access crosses into the next page or is misaligned.
   if (linear - tags.entries[tlb_slot(linear)].tag_linear < kPageBytes) return false;
@@ -66,6 +67,7 @@ bool Mmu::refill(u64 linear, Access access, View view) {
 }
 
 bool Mmu::store_beside_code(u64 linear, u64 bytes, View view) {
+  if (paging_observer_ != nullptr) return false;
   const u64 linear_page = linear & kPageMask;
   if (linear - linear_page + bytes > kPageBytes || watched(linear_page, kPageBytes) ||
       !is_canonical(context_, linear))

@@ -130,6 +130,18 @@ std::vector<SecondLevelTlb::Held> SecondLevelTlb::held() const {
   return held;
 }
 
+SecondLevelTlb::Reach SecondLevelTlb::reach() const {
+  const auto usable = [&](const TlbSets& sets) {
+    u64 count = 0;
+    sets.for_each([&](u64 tag, u64) {
+      const u32 space = TlbSets::space_of(tag);
+      count += space == current_space_ || space == global_space_;
+    });
+    return count;
+  };
+  return {usable(small_), usable(large_)};
+}
+
 bool SecondLevelTlb::drop_in(TlbSets& sets, u64 linear, u32 space, u32 other_space) {
   const bool one = space != 0 && sets.drop(linear, sets.tag(linear, space));
   const bool other = other_space != 0 && sets.drop(linear, sets.tag(linear, other_space));

@@ -84,6 +84,13 @@ class SecondLevelTlb {
   };
   /// By linear address.
   std::vector<Held> held() const;
+  /// How much of memory the usable translations cover. Pieces of large pages are large.
+  struct Reach {
+    u64 small = 0;
+    u64 large = 0;
+    u64 bytes() const { return small * kPageBytes + large * kLargeBytes; }
+  };
+  Reach reach() const;
 
   /// Remembers the piece of a translation that holds `linear`, which is then the only one that answers for this
   /// address; returns what find() would.

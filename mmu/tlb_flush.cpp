@@ -175,9 +175,13 @@ void Mmu::set_paging(u64 cr0, u64 cr4, u64 efer) {
   context_.efer = efer;
   if (!drop_any) return;
   update_rights();
-  if (drop_all) return flush_all();
-  drop_tags(Globals::Drop);
-  observer_.translation_changed(0, ~u64{0});
+  if (drop_all) {
+    flush_all();
+  } else {
+    drop_tags(Globals::Drop);
+    observer_.translation_changed(0, ~u64{0});
+  }
+  if (paging_observer_ != nullptr) paging_observer_->space_changed();
 }
 
 void Mmu::set_cr3(u64 value) {
@@ -188,6 +192,10 @@ void Mmu::set_cr3(u64 value) {
     second_level_->flush_pcid(pcid());
   }
   apply(second_level_->select_pcid(pcid()));
+  if (paging_observer_ == nullptr) return;
+  // What is not global is another space's now, whatever its PCID.
+  drop_tags(Globals::Keep);
+  paging_observer_->space_changed();
 }
 
 void Mmu::set_pdptes(const u64 (&pdptes)[4]) {
@@ -234,6 +242,7 @@ void Mmu::restore_paging(const PagingContext& context, bool a20_enabled) {
   show_smm();
   update_rights();
   flush_all();
+  if (paging_observer_ != nullptr) paging_observer_->space_changed();
 }
 
 void Mmu::set_cpu_profile(u8 physical_address_bits, bool gib_pages) {

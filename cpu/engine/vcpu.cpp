@@ -121,7 +121,11 @@ void Vcpu::deliver(const Fault& event) {
     ++counts_.interrupts;
   else if (event.kind != EventKind::SoftwareInterrupt)
     ++counts_.exceptions;
-  if (event.vector == kPF && event.kind == EventKind::Fault) ++counts_.page_faults[event.error_code % 32];
+  if (event.vector == kPF && event.kind == EventKind::Fault) {
+    ++counts_.page_faults[event.error_code % 32];
+    if (mmu::PagingObserver* const observer = cpu_.mmu.paging_observer())
+      observer->faulted(event.linear, event.error_code);
+  }
   cpu_.debug_hits = 0;
   engine_.delivering(cpu_, event);
   deliver_event(cpu_, event);

@@ -5,6 +5,7 @@ unit_test_area(mmu
     mmu_code_pages_test.cpp
     mmu_flush_test.cpp
     mmu_fuzz_test.cpp
+    mmu_observer_test.cpp
     mmu_page_walk_test.cpp
     mmu_phys_map_test.cpp
     mmu_ram_test.cpp
