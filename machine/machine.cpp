@@ -210,6 +210,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
   }
 
+  if (turn_observer_ != nullptr) turn_observer_->between_turns();
   if (pc_.change_power()) note_step();
   if (pc_.asleep()) return idle(limits);
   switch (pc_.processors().run(slice(limits))) {
@@ -283,6 +284,7 @@ u64 Machine::slice(const RunLimits& limits) {
   if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
   budget = until_recorded(budget);
+  if (turn_observer_ != nullptr) budget = turn_observer_->budget(budget);
   return pc_.scheduler().budget(budget);
 }
 

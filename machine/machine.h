@@ -26,6 +26,7 @@
 #include "machine/share/share_set.h"
 #include "machine/snapshot/state_file.h"
 #include "machine/storage/disk_set.h"
+#include "machine/turn_observer.h"
 
 namespace reprise::machine {
 
@@ -126,6 +127,9 @@ class Machine final : private MachineControl {
 
   /// For windows and the like. Machine thread, outside of run(); views themselves as machine/screen/screen_feed.h says.
   ScreenFeed& screen() { return screen_; }
+
+  /// Who looks between turns; nullptr: nobody. It outlives its stay.
+  void observe(TurnObserver* observer) { turn_observer_ = observer; }
 
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
@@ -263,6 +267,7 @@ class Machine final : private MachineControl {
   Debugger debugger_{pc_};
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
+  TurnObserver* turn_observer_ = nullptr;
   std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again
 
   PendingRequest pending_;

@@ -176,6 +176,22 @@ u64 DiskSet::writes() const {
   return sum;
 }
 
+DiskCounters DiskSet::traffic() const {
+  DiskCounters sum;
+  for (const Owned& owned : owned_) {
+    const DiskCounters& one = *owned.counters;
+    sum.reads += one.reads;
+    sum.bytes_read += one.bytes_read;
+    sum.writes += one.writes;
+    sum.bytes_written += one.bytes_written;
+    sum.flushes += one.flushes;
+    sum.discards += one.discards;
+    sum.bytes_discarded += one.bytes_discarded;
+    sum.errors += one.errors;
+  }
+  return sum;
+}
+
 std::vector<DiskInfo> DiskSet::info() const {
   std::vector<DiskInfo> list;
   for (std::size_t i = 0; i < owned_.size(); ++i) {

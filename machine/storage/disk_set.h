@@ -26,6 +26,8 @@ class DiskSet {
   /// Requests of all drives so far, and those that changed a medium.
   u64 requests() const;
   u64 writes() const;
+  /// The same by kind, and bytes; no problems.
+  DiskCounters traffic() const;
 
   /// Opens another medium for a CD-ROM or floppy drive. An empty path: none.
   Result<OpenedImage> open_medium(std::size_t drive, const DiskConfig& config) const;
