@@ -19,6 +19,7 @@
 #include "frontend/gdb/gdb_server.h"
 #include "frontend/host_input.h"
 #include "frontend/image_command.h"
+#include "frontend/memory_page/memory_page.h"
 #include "frontend/monitor_socket.h"
 #include "frontend/options/check_medium.h"
 #include "frontend/output/memory_end.h"
@@ -239,6 +240,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                  ErrorKind::Usage};
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
+  ReportFile memory_page = TRY(ReportFile::open("report", options.memory_page_path, opener));
   std::unique_ptr<WavFile> wav;
   if (options.sound.kind == SoundTarget::Kind::Wav)
     wav = TRY(WavFile::open(options.sound.path, opener, outputs.losses));
@@ -300,6 +302,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     debugger = TRY(open_gdb_server(address.value(), monitor, outputs));
     return debugger->address();
   });
+  std::optional<machine::memory_report::MemoryReport> memory_report;
+  if (!options.memory_page_path.empty()) memory_report.emplace(*machine);
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
     outputs.err.tell(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
@@ -388,6 +392,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (const auto written = screen.write({&screen_content, 1}); !written)
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_content.size());
+  if (memory_report) {
+    memory_report->finish();
+    const std::string page = memory_page_text(*memory_report, options);
+    memory_page.give_up_when([&] { return patience->is_over(); });
+    if (const auto written = memory_page.write({&page, 1}); !written)
+      outputs.losses.add(fmt::format("report '{}'", options.memory_page_path), written.error().message,
+                         page.size());
+  }
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),

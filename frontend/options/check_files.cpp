@@ -74,6 +74,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   if (options.console) add(uses, "the virtio console's output", *options.console);
   add(uses, "the capture of the network", options.capture_path, true);
   add(uses, "the report", options.json_path, true);
+  add(uses, "the page about memory", options.memory_page_path, true);
   add(uses, "the recording", options.record_path, true);
   add(uses, "the recording", options.replay_path, false);
   add(uses, "the state", options.load_path, false);

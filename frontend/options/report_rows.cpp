@@ -89,6 +89,13 @@ constexpr RunOption kReportRows[] = {
      .shown = Shown::SameLine,
      .help = "counters on stderr",
      .set = [](RunDraft& draft, const Given&) { draft.options.stats = true; }},
+    {.name = "--report",
+     .value = "FILE.html",
+     .help = "at the end: a page that shows what virtual memory did",
+     .more = "One file for a browser, with pictures over guest time and the numbers behind them: page "
+             "faults, working "
+             "sets, the TLB. The run is slower, and otherwise the same. docs/report.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.memory_page_path = given.value; }},
     {.name = "--count-host-insns",
      .shown = Shown::Name,
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",

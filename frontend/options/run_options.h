@@ -52,8 +52,9 @@ struct RunOptions {
   bool paused = false;                       // --paused
   std::string json_path;                     // empty: none
   SoundTarget sound;
-  std::string screen_path;   // of --dump-screen; empty: none, "-": stdout
-  std::string capture_path;  // of --net-dump; empty: none
+  std::string memory_page_path;  // of --report; empty: none
+  std::string screen_path;       // of --dump-screen; empty: none, "-": stdout
+  std::string capture_path;      // of --net-dump; empty: none
   std::string log_spec;
   std::vector<std::string> trace;    // event categories
   std::vector<std::string> remarks;  // what the user should hear of before the run: sentences
