@@ -109,6 +109,7 @@ Outcome info_registers(Machine&, const Arguments&);
 Outcome info_tlb(Machine&, const Arguments&);
 Outcome disassemble(Machine&, const Arguments&);
 
+Outcome explain(Machine&, const Arguments&);
 Outcome info_pagewalk(Machine&, const Arguments&);
 Outcome info_memory_map(Machine&, const Arguments&);
 Outcome info_phys_map(Machine&, const Arguments&);

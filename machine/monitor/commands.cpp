@@ -100,6 +100,8 @@ constexpr Command kCommands[] = {
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
     {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},
+    {"explain", kWalk, "what the MMU does for an address: walk, TLB, what an access would meet, and why",
+     explain},
     {"info memory-map", kFrom, "what the current address space holds", info_memory_map},
     {"info tlb", kCpuOnly, "translations that a processor has at hand", info_tlb},
     {"info phys-map", {}, "what answers at which physical address", info_phys_map},
