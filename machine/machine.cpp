@@ -111,7 +111,10 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
           *this, log),
       ram_hash_(*ram_) {}
 
-Machine::~Machine() { host_calls_.close(); }
+Machine::~Machine() {
+  host_calls_.close();
+  network_.disconnect();
+}
 
 RunResult Machine::run(const RunLimits& limits) {
   set_crash_dump(crash_dump, this);

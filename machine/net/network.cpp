@@ -18,9 +18,12 @@ std::string mac_text(const devices::MacAddress& mac) {
 
 }  // namespace
 
-Network::~Network() {
+Network::~Network() { disconnect(); }
+
+void Network::disconnect() {
   // The link's descriptors are watched until then.
   watch_.reset();
+  link_.reset();
 }
 
 Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards) {
@@ -94,6 +97,7 @@ void Network::send(devices::NetCard& from, std::span<const u8> frame) {
 }
 
 void Network::to_guest(std::span<const u8> frame) {
+  if (!link_) return;
   if (!link_->connected()) ++own_frames_;
   std::vector<u8> bytes(frame.begin(), frame.end());
   if (sending_)

@@ -44,6 +44,8 @@ class Network final : public devices::NetBackend {
   /// port is taken, a file cannot be written, ...
   /// Usage: two cards have one address.
   Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards);
+  /// Before any of them goes. Nothing arrives any more, and what cards send is lost.
+  void disconnect();
 
   // NetBackend
   void send(devices::NetCard& from, std::span<const u8> frame) override;

@@ -21,6 +21,15 @@ TEST(Machine, PowerOffEndsCleanly) {
   EXPECT_EQ(result.virtual_ns, result.retired + kThreePortAccessesNs);
 }
 
+/// What has timers of the machine's, and a thread that wakes it, goes before them: a sanitizer sees it.
+TEST(Machine, EndsWithANetwork) {
+  if (!user_network_offered()) GTEST_SKIP() << "no libslirp";
+  MachineConfig config;
+  config.net.kind = NetConfig::Kind::User;
+  config.devices.push_back({.driver = "virtio-net"});
+  EXPECT_EQ(Guest(kPowerOff + kSpin, config).run().reason, ExitReason::PowerOff);
+}
+
 TEST(Machine, ResetIsWhatARebootIs) {
   for (const Code& code : {out8(kResetControlPort, 0x06), out8(kPort92, 0x01), out8(0x64, 0xfe)}) {
     const RunResult result = Guest(code + kSpin).run();
