@@ -34,6 +34,7 @@
 #include "frontend/terminal.h"
 #include "frontend/version.h"
 #include "machine/machine.h"
+#include "machine/memory_report/report_span.h"
 #include "machine/outside/sink_names.h"
 #include "machine/screen/picture_file.h"
 
@@ -302,8 +303,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     debugger = TRY(open_gdb_server(address.value(), monitor, outputs));
     return debugger->address();
   });
-  std::optional<machine::memory_report::MemoryReport> memory_report;
-  if (!options.memory_page_path.empty()) memory_report.emplace(*machine);
+  std::optional<machine::memory_report::ReportSpan> memory_report;
+  if (!options.memory_page_path.empty()) memory_report.emplace(*machine, options.report_from);
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
     outputs.err.tell(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
@@ -393,8 +394,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
                        screen_content.size());
   if (memory_report) {
-    memory_report->finish();
-    const std::string page = memory_page_text(*memory_report, options);
+    const std::string page = memory_page_text(memory_report->finish(), options);
     memory_page.give_up_when([&] { return patience->is_over(); });
     if (const auto written = memory_page.write({&page, 1}); !written)
       outputs.losses.add(fmt::format("report '{}'", options.memory_page_path), written.error().message,

@@ -157,6 +157,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (replay_)
     if (auto ending = recorded_ending_by_host()) return ending;
   pc_.processors().stalled(pc_.scheduler().settle());
+  if (turn_observer_ != nullptr) turn_observer_->between_turns();
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (outside_.waits()) outside_.let_in();
   if (replay_)
@@ -213,7 +214,6 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
                               static_cast<double>(*limits.virtual_timeout_ns) / 1e9)};
   }
 
-  if (turn_observer_ != nullptr) turn_observer_->between_turns();
   if (pc_.change_power()) note_step();
   if (pc_.asleep()) return idle(limits);
   switch (pc_.processors().run(slice(limits))) {

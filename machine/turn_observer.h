@@ -11,7 +11,7 @@ class TurnObserver {
   virtual ~TurnObserver() = default;
   /// How many instructions may retire before it wants to look: at least 1, at most `limit`.
   virtual u64 budget(u64 limit) = 0;
-  /// What was due is done; the processors run next, or idle time passes.
+  /// The processors stand still. What is due now is done next, then they run, or idle time passes.
   virtual void between_turns() = 0;
 };
 

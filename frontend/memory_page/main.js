@@ -36,6 +36,8 @@ tile(count(data.spaces_seen), "address spaces");
 tile(bytes(Math.max(...data.working_set.all) * 4096), "touched at most in " + duration(data.window_ns));
 tile(count(sum(data.measures.walks_new)), "TLB misses");
 
+if (data.cut_off)
+  document.getElementById("guide").before(make("p", { class: "warning" }, "The report ends at ", position(data.end.at), ": a debugger went back from there."));
 faultPictures();
 workingSetPictures();
 tlbPictures();

@@ -179,6 +179,7 @@ Json memory_report_json(const mr::MemoryReport& report) {
   const u32 windows = report.scale().current() + 1;
   Json json = {{"begin", moment_json(report.begin())},
                {"end", moment_json(report.end())},
+               {"cut_off", report.cut_off()},
                {"window_ns", report.scale().width_ns()},
                {"windows", windows}};
   for (const mr::MeasureRow& row : mr::measure_rows())

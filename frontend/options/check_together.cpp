@@ -102,6 +102,7 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--count-host-insns", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
       {"--symbols", !interpreted && config.jit.dump == 0 && !config.jit.perf_map,
        "neither --dump nor --perf-map shows names"},
+      {"--from", !draft.has("--report"), "--report is what begins there"},
       {"--lockstep-seed", config.engine != machine::EngineKind::Lockstep, "it is for --engine lockstep"},
   };
   for (const Idle& one : kOptions)

@@ -16,12 +16,8 @@ constexpr RunOption kReplayRows[] = {
     {.name = "--to",
      .value = "N",
      .help = "stop when N instructions have retired, as messages name positions: 41203118554 or @41203118554",
-     .set =
-         [](RunDraft& draft, const Given& given) {
-           Given number = given;
-           if (number.value.starts_with('@')) number.value.erase(0, 1);
-           draft.options.limits.stop_at_retired = want_number(number);
-         }},
+     .set = [](RunDraft& draft,
+               const Given& given) { draft.options.limits.stop_at_retired = want_position(given); }},
 };
 
 /// Options of `reprise run` that mean nothing here: the recording says it, or there is nobody to say it to.

@@ -96,6 +96,12 @@ constexpr RunOption kReportRows[] = {
              "faults, working "
              "sets, the TLB. The run is slower, and otherwise the same. docs/report.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.memory_page_path = given.value; }},
+    {.name = "--from",
+     .value = "N",
+     .shown = Shown::SameLine,
+     .help = "it begins there",
+     .more = "When N instructions have retired, as messages name positions: 41203118554 or @41203118554.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.report_from = want_position(given); }},
     {.name = "--count-host-insns",
      .shown = Shown::Name,
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",

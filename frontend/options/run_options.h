@@ -53,6 +53,7 @@ struct RunOptions {
   std::string json_path;                     // empty: none
   SoundTarget sound;
   std::string memory_page_path;  // of --report; empty: none
+  u64 report_from = 0;           // how many instructions have retired when it begins
   std::string screen_path;       // of --dump-screen; empty: none, "-": stdout
   std::string capture_path;      // of --net-dump; empty: none
   std::string log_spec;

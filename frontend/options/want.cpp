@@ -20,6 +20,12 @@ u32 want_count(const Given& given, u32 max) {
   return static_cast<u32>(value);
 }
 
+u64 want_position(const Given& given) {
+  Given number = given;
+  if (number.value.starts_with('@')) number.value.erase(0, 1);
+  return want_number(number);
+}
+
 double want_seconds(const Given& given) {
   return want(given, parse_seconds(given.value), "a number of seconds above 0");
 }

@@ -22,6 +22,8 @@ T want(const Given& given, std::optional<T> value, std::string_view wanted) {
 }
 
 u64 want_number(const Given& given);
+/// A position as messages name it, or its number alone: @41203118554.
+u64 want_position(const Given& given);
 /// From 1 to `max`.
 u32 want_count(const Given& given, u32 max);
 double want_seconds(const Given& given);

@@ -99,14 +99,20 @@ MemoryReport::~MemoryReport() {
 }
 
 void MemoryReport::finish() {
+  if (watches_.empty()) return;  // cut off
   between_turns();
+  if (watches_.empty()) return;
   measure_window();
   keep_map(scale_.current());
   end_ = now();
+  stop_looking();
+}
+
+void MemoryReport::stop_looking() {
+  faults_.end_all();
   for (const mmu::PhysMap::Range& range : machine_.pc().phys_map().ranges())
     phys_ranges_.push_back({range.first_phys, range.last_phys,
                             std::string(mmu::PhysMap::kind_name(range.kind)), std::string(range.name)});
-  faults_.end_all();
   watches_.clear();
   machine_.observe(nullptr);
 }
@@ -124,7 +130,13 @@ u64 MemoryReport::budget(u64 limit) {
 }
 
 void MemoryReport::between_turns() {
-  const u64 now_ns = machine_.virtual_ns();
+  const Moment here = now();
+  if (here.retired < end_.retired || here.ns < end_.ns) {
+    cut_off_ = true;
+    return stop_looking();
+  }
+  end_ = here;
+  const u64 now_ns = here.ns;
   if (now_ns < scale_.end_ns()) return;
   measure_window();
   const u32 before = scale_.current();

@@ -32,6 +32,8 @@ class MemoryReport final : private TurnObserver {
 
   /// No more is looked at. Once, before what follows is asked for.
   void finish();
+  /// It ended earlier, because the machine went back to a state of before: what it does again is not told twice.
+  bool cut_off() const { return cut_off_; }
 
   const Moment& begin() const { return begin_; }
   const Moment& end() const { return end_; }
@@ -67,6 +69,7 @@ class MemoryReport final : private TurnObserver {
   u64 budget(u64 limit) override;
   void between_turns() override;
 
+  void stop_looking();
   Moment now() const { return {machine_.retired(), machine_.virtual_ns()}; }
   void drop_tags();
   void measure_window();
@@ -96,7 +99,8 @@ class MemoryReport final : private TurnObserver {
 
   Machine& machine_;
   const Moment begin_;
-  Moment end_;
+  Moment end_;  // while it goes on: when it was last looked at
+  bool cut_off_ = false;
   WindowScale scale_;
   Spaces spaces_;
   WorkingSets working_sets_;

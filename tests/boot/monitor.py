@@ -103,6 +103,14 @@ def look_around(client, path, guest):
                 runner.expect(walk["mapped"] and walk[right] == run[right], f"{right} of {run}: {walk}")
     nothing = client.ask("info pagewalk", address="0xffffffffffffffff")
     runner.expect(not nothing["mapped"] and "P is 0" in nothing["accesses"][0]["why"], f"walk {nothing}")
+    # The page that runs is in the TLB, and the TLB says what the tables say.
+    explained = client.ask("explain", address="rip")
+    runner.expect(explained["tlb"]["held"] and explained["tlb"]["as_the_tables"] and explained["tlb"]["executable"], f"explained {explained}")
+    runner.expect("entry" not in explained, f"explained {explained}")
+    nothing = client.ask("explain", address="0x1000")
+    runner.expect(not nothing["tlb"]["held"] and "0" in nothing["entry"], f"explained {nothing}")
+    text = client.ask("human", line="explain rip")["text"]
+    runner.expect("PML4E" in text and "TLB   holds physical" in text and "as the tables say" in text, text)
     text = client.ask("human", line="info pagewalk rip")["text"]
     runner.expect("PML4E" in text and "allowed" in text, text)
     runner.expect(client.ask("info stats")["processors"][0]["page_faults"] > 0, "no page faults were counted")
