@@ -151,7 +151,7 @@ function workingSetPictures() {
   const others = data.working_set.all.map((value, i) => value - shown[i]);
   if (sum(others)) parts.push({ name: "other address spaces", values: others, fill: 9 });
   box.append(stack({ parts, join: "most", label: "Pages touched over time by address space", full: pages }), legend(parts),
-    make("p", { class: "note" }, "Where one column covers several windows it shows the largest. A page that two address spaces " +
+    make("p", { class: "note" }, "Where one column covers several windows it shows each part's largest, so zoom in for sums. A page that two address spaces " +
          "share counts in both. A program is named after what was executed; one that was forked has its parent's name."));
   box.append(spaceRows());
   box.append(table("Table: address spaces",

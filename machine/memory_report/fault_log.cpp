@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 
 namespace reprise::machine::memory_report {
 namespace {
@@ -65,41 +66,39 @@ void FaultLog::faulted(const Fault& fault, const LeafEntry& before, u32 finest) 
   ++by_error_code_[fault.error_code % 32];
   const u64 key = key_of(fault.space, fault.linear);
   // What is there already was not answered: the kernel did something else than to let the program try again.
-  if (const auto found = pending_.find(key); found != pending_.end()) {
-    count(found->second, FaultKind::NotAnswered);
-    pending_.erase(found);
-  }
-  if (pending_.size() == kMaxPending) {
-    const auto oldest = std::ranges::min_element(
-        pending_, {}, [](const auto& entry) { return entry.second.fault.at.retired; });
-    count(oldest->second, FaultKind::NotAnswered);
-    pending_.erase(oldest);
-  }
-  pending_.emplace(key, Pending{fault, before, finest});
+  if (const auto found = by_page_.find(key); found != by_page_.end()) not_answered(found->second);
+  if (pending_.size() == kMaxPending) not_answered(pending_.begin());
+  pending_.push_back({fault, before, finest});
+  by_page_[key] = std::prev(pending_.end());
+}
+
+void FaultLog::not_answered(Waiting::iterator pending) {
+  count(*pending, FaultKind::NotAnswered);
+  by_page_.erase(key_of(pending->fault.space, pending->fault.linear));
+  pending_.erase(pending);
 }
 
 void FaultLog::walked(u32 space, u64 linear, mmu::Access access, const mmu::Translation& translation,
                       const mmu::PhysMap& map, u64 now_ns) {
-  const auto found = pending_.find(key_of(space, linear));
-  if (found == pending_.end()) return;
-  Pending& pending = found->second;
+  const auto found = by_page_.find(key_of(space, linear));
+  if (found == by_page_.end()) return;
+  Pending& pending = *found->second;
   if (access != access_of(pending.fault.error_code)) return;
   pending.fault.answered_ns = now_ns;
   count(pending, kind_of(pending.fault, pending.before, translation, map));
-  pending_.erase(found);
+  pending_.erase(found->second);
+  by_page_.erase(found);
 }
 
 void FaultLog::end(u32 space) {
-  std::erase_if(pending_, [&](const auto& entry) {
-    if (entry.second.fault.space != space) return false;
-    count(entry.second, FaultKind::NotAnswered);
-    return true;
-  });
+  for (auto next = pending_.begin(); next != pending_.end();) {
+    const auto pending = next++;
+    if (pending->fault.space == space) not_answered(pending);
+  }
 }
 
 void FaultLog::end_all() {
-  for (const auto& [key, pending] : pending_) count(pending, FaultKind::NotAnswered);
-  pending_.clear();
+  while (!pending_.empty()) not_answered(pending_.begin());
 }
 
 void FaultLog::count(const Pending& pending, FaultKind kind) {

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <array>
+#include <list>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -69,6 +70,10 @@ class FaultLog {
   static constexpr unsigned kDurations = 40;  // powers of two of ns
 
   FaultLog();
+  FaultLog(const FaultLog&) = delete;
+  FaultLog& operator=(const FaultLog&) = delete;
+  FaultLog(FaultLog&&) = default;
+  FaultLog& operator=(FaultLog&&) = default;
 
   void faulted(const Fault& fault, const LeafEntry& before, u32 finest);
   /// An access of `linear` was let through by the tables.
@@ -110,7 +115,11 @@ class FaultLog {
   void count(const Pending& pending, FaultKind kind);
 
   unsigned level_ = 0;  // of WindowScale
-  std::unordered_map<u64, Pending> pending_;
+  using Waiting = std::list<Pending>;
+  void not_answered(Waiting::iterator pending);
+
+  Waiting pending_;  // in the order in which they came
+  std::unordered_map<u64, Waiting::iterator> by_page_;
   std::vector<Series> by_kind_;
   std::array<Sampled<Fault>, kFaultKinds> kept_;
   std::array<std::vector<Fault>, kFaultKinds> slowest_;

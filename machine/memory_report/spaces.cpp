@@ -1,5 +1,7 @@
 #include "machine/memory_report/spaces.h"
 
+#include <algorithm>
+#include <functional>
 #include <unordered_set>
 
 #include "machine/memory_report/program_name.h"
@@ -9,6 +11,7 @@ namespace {
 
 /// A program's first pages of code: behind them nothing new is learnt.
 constexpr unsigned kMaxTries = 8;
+constexpr std::size_t kMaxParents = 4096;
 
 }  // namespace
 
@@ -58,9 +61,15 @@ void Spaces::find_name(u32 space, const cpu::Cpu& cpu) {
     return true;
   };
   if (take(cpu.state.gpr[cpu::RSP])) return;
-  std::unordered_set<u64> tried{0};
-  for (std::size_t other = all_.size(); other-- > 0;)
-    if (all_[other].end_ns == 0 && tried.insert(all_[other].stack).second && take(all_[other].stack)) return;
+  // Its parent goes on, most likely: the latest ones first.
+  std::vector<u32> others;
+  for (const auto& [root, other] : by_root_)
+    if (all_[other].stack != 0) others.push_back(other);
+  std::ranges::sort(others, std::ranges::greater{});
+  if (others.size() > kMaxParents) others.resize(kMaxParents);
+  std::unordered_set<u64> tried;
+  for (const u32 other : others)
+    if (tried.insert(all_[other].stack).second && take(all_[other].stack)) return;
 }
 
 }  // namespace reprise::machine::memory_report
