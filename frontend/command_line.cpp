@@ -17,6 +17,7 @@
 #include "machine/board/engine_factory.h"
 #include "machine/record/recording.h"
 #include "machine/snapshot/state_file.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::frontend {
 namespace {
@@ -70,6 +71,8 @@ std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>&
     if (!recording) return EarlyExit{2, fmt::format("reprise: {}\n", in_one_line(recording.error().message))};
     const machine::RecordedRun& run = recording.value()->run();
     take_origin({run.program, run.folder, run.words}, draft);
+    draft.options.config.files =
+        std::make_shared<machine::RunFiles>(run.folder, recording.value()->take_pieces());
     draft.given.merge(apply_words(replay_option_groups(), words, draft));
     check_together(draft);
   } catch (const BadValue& bad) {

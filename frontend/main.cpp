@@ -206,7 +206,6 @@ Result<Done> start_recording(machine::Machine& machine, const RunOptions& option
   const std::string& path = options.record_path;
   if (!options.load_path.empty())
     return wrong_usage("--record and --load exclude each other: a recording begins at power-on.");
-  TRY(machine.check_can_be_recorded());
   if (!machine::may_be_replaced_by_recording(path))
     return wrong_usage(
         fmt::format("--record '{}' is a file that holds something other than a recording: give another "

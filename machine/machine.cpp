@@ -12,6 +12,7 @@
 #include "machine/plug/disk_device.h"
 #include "machine/plug/share_device.h"
 #include "machine/storage/drives.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -72,7 +73,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const bool has_console = std::ranges::find(config.devices, kVirtioConsoleRow.driver,
                                              &DeviceConfig::driver) != config.devices.end();
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
-  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log));
+  backends.files = config.files != nullptr ? config.files : std::make_shared<RunFiles>();
+  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log, backends.files));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);
   ShareSet shares = config.replayed ? ShareSet::recorded(share_list) : TRY(ShareSet::open(share_list));
@@ -81,6 +83,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   std::unique_ptr<mmu::Ram> ram = TRY(mmu::Ram::create(total_ram_bytes(config)));
   std::unique_ptr<Machine> machine(
       new Machine(config, std::move(disks), std::move(shares), std::move(ram), backends, log));
+  if (!config.replayed) machine->keep_first_writes(*backends.files);
   TRY(machine->pc_.plug_in(config.devices));
   TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards()));
   machine->add_sinks();
@@ -107,7 +110,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
-           backends.shares},
+           backends.shares, nullptr, backends.files},
           *this, log),
       ram_hash_(*ram_) {}
 

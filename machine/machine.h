@@ -113,8 +113,6 @@ class Machine final : private MachineControl {
   /// Machine thread, or outside of run().
   Position position() const;
   Recorder& recorder() { return recorder_; }
-  /// Error: something that the guest writes to is not as it was when the run is to be repeated.
-  Result<Done> check_can_be_recorded() const;
   /// Follows a recording from the beginning on, which is one of a machine like this. Before run(). Error: it is another's.
   Result<Done> follow(std::unique_ptr<Replay> replay);
   const Replay* replay() const { return replay_.get(); }
@@ -228,6 +226,9 @@ class Machine final : private MachineControl {
 
   // --- machine_input.cpp ---
   void add_sinks();
+  void disk_failed(const DiskError& error);
+  /// What files held that the run writes is part of its recording.
+  void keep_first_writes(RunFiles& files);
 
   // --- machine_state.cpp ---
   Result<Done> check_can_be_saved() const;

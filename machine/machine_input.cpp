@@ -1,8 +1,11 @@
 // Who of the machine takes events from outside: the board's devices, the drives, the reset button.
 #include <fmt/format.h>
 
+#include "common/zeros.h"
 #include "machine/machine.h"
 #include "machine/outside/sink_names.h"
+#include "machine/record/recorded_error.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 
@@ -12,6 +15,12 @@ void Machine::add_sinks() {
   });
   pc_.add_sinks(outside_);
   media_changes_.add_sinks(outside_);
+  media_changes_.on_lost([this](const std::string& why) {
+    if (replay_)
+      replay_->differs(position(), why);
+    else
+      log_.write("disk", LogLevel::Warn, "{}", why);
+  });
   outside_.add_sink({.name = std::string(kResetButtonSink),
                      .type = EventType::Button,
                      .room = always_room,
@@ -31,13 +40,28 @@ void Machine::add_sinks() {
     outside_.answered(who, logged ? describe(question) : std::string(),
                       logged ? share_log_.entry(answer) : std::vector<u8>());
   });
-  disks_.on_error([this](const DiskError& error) {
-    if (error.status != devices::BlockStatus::Refused)
-      outside_.answered(error.drive, fmt::format("{} {} at {}", error.what, error.bytes, error.offset),
-                        {static_cast<u8>(error.status)});
-    if (!error.first) return;
-    for (const DiskInfo& disk : disks_.info())
-      if (disk.name == error.drive) log_.write("disk", LogLevel::Warn, "{}", describe(error, disk));
+  disks_.on_error([this](const DiskError& error) { disk_failed(error); });
+  disks_.repeat_errors([this](DiskError request) {
+    return replay_ ? replay_->take_error(position(), std::move(request)) : std::move(request);
+  });
+}
+
+void Machine::disk_failed(const DiskError& error) {
+  if (replay_ && !error.repeated)
+    replay_->differs(position(),
+                     fmt::format("the host fails: {} of {}", describe_request(error), error.drive));
+  if (!replay_) outside_.answered(error.drive, describe_request(error), error_answer(error));
+  if (!error.first) return;
+  for (const DiskInfo& disk : disks_.info())
+    if (disk.name == error.drive) log_.write("disk", LogLevel::Warn, "{}", describe(error, disk));
+}
+
+void Machine::keep_first_writes(RunFiles& files) {
+  files.first_writes()->tell([this](const std::string& name, u64 offset, std::span<const u8> content) {
+    if (!recorder_.complete()) return;
+    const bool zeros = all_zero(content);
+    recorder_.add(RecordedPiece{name, offset, content.size(),
+                                zeros ? std::vector<u8>() : std::vector<u8>(content.begin(), content.end())});
   });
 }
 

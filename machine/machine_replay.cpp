@@ -37,21 +37,6 @@ void Machine::record_hash_if_due() {
   next_recorded_hash_ = retired() + kHashEveryRetired;
 }
 
-Result<Done> Machine::check_can_be_recorded() const {
-  for (const AttachedDisk& disk : disks_.attached()) {
-    if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
-    return wrong_usage(
-        fmt::format("What the guest writes to {} goes to a file of its own, which is another one when "
-                    "the run is repeated: give the disk without write=yes and overlay=.",
-                    disk.name));
-  }
-  if (!config_.firmware.variables_path.empty())
-    return wrong_usage(
-        "--bios-vars keeps what firmware writes, which is something else when the run is repeated: leave "
-        "it out of a run that is recorded.");
-  return Done{};
-}
-
 void Machine::end_recording(const RunResult& result) {
   if (!replay_) recorder_.end({position(), static_cast<u8>(result.reason), result.exit_code, result.message});
 }

@@ -54,7 +54,9 @@ std::vector<std::string> Machine::shape() {
   const std::vector<DiskInfo> infos = disks_.info();
   for (std::size_t i = 0; i < infos.size(); ++i) {
     devices::BlockBackend& medium = *disks_.attached()[i].medium;
-    devices::BlockGenerations* const overlay = medium.generations();
+    // In a run that is repeated, what others write through has one, too.
+    const bool temporary = infos[i].writes == kWritesAreTemporary;
+    devices::BlockGenerations* const overlay = temporary ? medium.generations() : nullptr;
     const Drive& drive = pc_.drives()[i];
     lines.push_back(fmt::format("drive {} {} place {} slot {} serial {} bytes {} sample {:016x} {}",
                                 infos[i].name, bus_name(infos[i].bus), drive.place, drive.slot,
@@ -85,13 +87,12 @@ Result<Done> Machine::save_file(const std::string& path, StateForm form) {
 
 Result<Done> Machine::check_can_be_saved() const {
   if (!unusable_.empty()) return Error{unusable_};
-  for (const AttachedDisk& disk : disks_.attached()) {
-    if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
-    return Error{
-        fmt::format("What the guest writes to {} goes to a file of its own, so it cannot be part of a saved "
-                    "state: give the disk "
-                    "without write=yes and overlay=.",
-                    disk.name)};
+  for (const DiskInfo& disk : disks_.info()) {
+    if (disk.writes != kWritesAreWrittenThrough && disk.writes != kWritesAreInAnOverlay) continue;
+    return Error{fmt::format(
+        "What the guest writes to {} goes to a file of its own, which goes on when the state does "
+        "not: give the disk without write=yes and overlay=.",
+        disk.name)};
   }
   return Done{};
 }

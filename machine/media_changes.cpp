@@ -4,7 +4,16 @@
 
 #include <algorithm>
 
+#include "machine/storage/run_files.h"
+
 namespace reprise::machine {
+namespace {
+
+// What a MediumEvent says, before the name of an image.
+constexpr std::string_view kInsert = "insert";
+constexpr std::string_view kInsertToWrite = "insert-to-write";
+
+}  // namespace
 
 Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config, TrayLock lock) {
   const std::vector<Drive>& drives = pc_.drives();
@@ -27,7 +36,10 @@ Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config,
         drive)};
   }
   const Kind kind = config.path.empty() ? Kind::Eject : Kind::Insert;
-  post({kind, index, config, std::move(image)}, kind == Kind::Eject ? "eject" : "insert");
+  const std::string_view what = kind == Kind::Eject    ? "eject"
+                                : config.write_through ? kInsertToWrite
+                                                       : kInsert;
+  post({kind, index, config, std::move(image)}, what);
   return Done{};
 }
 
@@ -56,16 +68,20 @@ void MediaChanges::post(Change change, std::string_view what) {
 }
 
 void MediaChanges::repeat(std::size_t drive, std::string_view what) {
-  constexpr std::string_view kInsert = "insert ";
   Change change{Kind::Insert, drive, {}, {}};
-  if (what == "request-eject") change.kind = Kind::RequestEject;
-  if (what == "eject") change.kind = Kind::Eject;
-  if (what.starts_with(kInsert)) change.config.path = what.substr(kInsert.size());
-  // One that cannot be had is an empty drive, in which the run soon differs from its recording.
-  if (Result<OpenedImage> image = disks_.open_medium(drive, change.config))
-    change.image = image.take();
-  else
+  const std::string_view verb = what.substr(0, what.find(' '));
+  if (verb == "request-eject") change.kind = Kind::RequestEject;
+  if (verb == "eject") change.kind = Kind::Eject;
+  change.config.write_through = verb == kInsertToWrite;
+  if (change.config.write_through || verb == kInsert)
+    change.config.path =
+        disks_.files().whole_name(std::string(what.substr(std::min(verb.size() + 1, what.size()))));
+  Result<OpenedImage> image = disks_.open_medium(drive, change.config);
+  if (!image) {
+    if (lost_) lost_(image.error().message);
     return;
+  }
+  change.image = image.take();
   changes_.push_back(std::move(change));
   carry_out();
 }

@@ -25,6 +25,8 @@ class MediaChanges {
 
   /// Asked before a medium is opened: an error says why the run cannot have it. Before the run.
   void check_with(std::function<Result<Done>(const DiskConfig&)> check) { check_ = std::move(check); }
+  /// Told why a change that a recording has cannot be repeated. Before the run.
+  void on_lost(std::function<void(const std::string& why)> listener) { lost_ = std::move(listener); }
 
   /// Takes out the medium of the drive of that name, and puts that of `config` in its place unless its path
   /// is empty. Error: why that cannot be; the drive keeps its medium. A guest that has locked the tray learns
@@ -49,6 +51,7 @@ class MediaChanges {
   Pc& pc_;
   Inbox& inbox_;
   std::function<Result<Done>(const DiskConfig&)> check_;
+  std::function<void(const std::string&)> lost_;
   std::deque<Change> changes_;
 };
 

@@ -1,6 +1,7 @@
 // What a run is: everything here, the image files and the inbox's log fix every bit the guest can see.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "machine/snapshot/run_origin.h"
 
 namespace reprise::machine {
+
+class RunFiles;
 
 /// Lockstep: the JIT with the interpreter behind it, compared.
 enum class EngineKind : u8 { Interp, Jit, Lockstep };
@@ -38,7 +41,8 @@ struct MachineConfig {
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   RunOrigin origin;                // for saved states; no part of what the guest sees
   bool replayed = false;  // what comes from outside comes from a recording: nothing outside is opened
-  bool reboot = true;     // RESET starts firmware again; else it ends the run
+  std::shared_ptr<RunFiles> files = {};  // nullptr: those of a run of its own
+  bool reboot = true;                    // RESET starts firmware again; else it ends the run
 };
 
 /// Of the block that holds the guest's RAM and, behind it, video memory.

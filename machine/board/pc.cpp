@@ -76,7 +76,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                    {.map = [this](const std::string& name, u64 phys,
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
-      services_(board_services(config, backends)) {
+      services_(board_services(config, backends)),
+      files_(std::move(backends.files)) {
   if (mixer_) pit_.on_speaker(&speaker_.emplace(scheduler_, mixer_->add_input()));
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);

@@ -87,6 +87,7 @@ struct PcBackends {
   devices::AudioSink* sound = nullptr;              // nullptr: nobody listens
   std::vector<devices::ShareBackend*> shares = {};  // in the order of their devices
   devices::CharBackend* capture = nullptr;          // gets the frames of the network; nullptr: nobody does
+  std::shared_ptr<RunFiles> files = {};             // nullptr: those of a run of its own
 };
 
 /// Where frames go that have nowhere to go.
@@ -384,6 +385,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   NoNetwork no_network_;
   BoardServices services_;
   std::vector<u8> text_font_;  // of a kernel that was started directly
+  std::shared_ptr<RunFiles> files_;
   std::vector<FileRead> files_read_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };

@@ -178,7 +178,7 @@ void Pc::enter_virtual_wire_mode() {
 Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firmware(config, {}); }
 
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
-  FirmwareImage image = TRY(load_firmware(config));
+  FirmwareImage image = TRY(load_firmware(config, files_.get()));
   files_read_.insert(files_read_.end(), image.files.begin(), image.files.end());
   if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(files_read_)));
   TRY(plug_in_option_roms(config.boot_order));

@@ -11,6 +11,7 @@
 #include "machine/storage/file_kind.h"
 #include "machine/storage/host_file.h"
 #include "machine/storage/near_name.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -34,13 +35,14 @@ Result<std::vector<u8>> load_packaged(const char* what, const char* path, const 
   return read_host_file(what, path, max_bytes, &files);
 }
 
-Result<FirmwareImage> load_ovmf(const FirmwareConfig& config) {
+Result<FirmwareImage> load_ovmf(const FirmwareConfig& config, const RunFiles* files) {
   FirmwareImage image;
   image.uefi = true;
   image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes, image.files));
   image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes, image.files));
   if (config.variables_path.empty()) return image;
-  VariableStore store = TRY(open_variable_store(config.variables_path, image.variables));
+  VariableStore store = TRY(
+      open_variable_store(config.variables_path, image.variables, files != nullptr ? *files : RunFiles()));
   image.variables = std::move(store.bytes);
   image.save_variables = std::move(store.save);
   return image;
@@ -77,8 +79,8 @@ Result<FirmwareImage> load_bios_file(const std::string& path) {
 
 }  // namespace
 
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config) {
-  if (config.bios == "ovmf") return load_ovmf(config);
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, const RunFiles* files) {
+  if (config.bios == "ovmf") return load_ovmf(config, files);
   if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios);
   FirmwareImage image;
   image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, image.files));

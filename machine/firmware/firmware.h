@@ -15,6 +15,8 @@
 
 namespace reprise::machine {
 
+class RunFiles;
+
 /// What the user says of firmware.
 struct FirmwareConfig {
   std::string bios = {};            // "seabios", "ovmf", or a file; empty: seabios
@@ -35,7 +37,8 @@ struct FirmwareImage {
   std::vector<FileRead> files;
 };
 /// The error names the package to install or what is wrong with the file.
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config);
+/// `files` say what becomes of a variable store; nullptr: a run of its own.
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, const RunFiles* files = nullptr);
 
 /// The video BIOS of the graphics card, devices/display/vga_card.h. `files` gets what was read.
 Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);

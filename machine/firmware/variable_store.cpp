@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+
+#include "common/bits.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -49,9 +53,30 @@ class StoreFile {
   int fd_;
 };
 
+/// The store as it was at the beginning of the run that is repeated. One that the run made, and that is gone, was `initial`.
+Result<VariableStore> open_store_again(const std::string& path, const std::vector<u8>& initial,
+                                       const RunFiles& files) {
+  VariableStore store;
+  store.bytes = initial;
+  const StoreFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.fd() >= 0 && !file.read(store.bytes))
+    return Error{fmt::format("variable store '{}' cannot be read to its end.", path)};
+  const std::shared_ptr<const FilePieces> pieces = files.earlier(files.whole_name(path));
+  for (u64 at = 0; pieces != nullptr && at < store.bytes.size();) {
+    bool known = false;
+    const u64 count = pieces->run(at, store.bytes.size() - at, known);
+    if (known && pieces->read(at, std::span(store.bytes).subspan(at, count)) != devices::BlockStatus::Ok)
+      return Error{fmt::format("what the recording has of variable store '{}' cannot be read.", path)};
+    at += count;
+  }
+  return store;
+}
+
 }  // namespace
 
-Result<VariableStore> open_variable_store(const std::string& path, const std::vector<u8>& initial) {
+Result<VariableStore> open_variable_store(const std::string& path, const std::vector<u8>& initial,
+                                          const RunFiles& files) {
+  if (files.repeated()) return open_store_again(path, initial, files);
   const auto problem = [&](std::string_view what) {
     return Error{fmt::format("variable store '{}' {}.", path, what)};
   };
@@ -80,7 +105,16 @@ Result<VariableStore> open_variable_store(const std::string& path, const std::ve
     store.bytes.resize(initial.size());
     if (!file->read(store.bytes)) return problem("cannot be read to its end");
   }
-  store.save = [file](u64 offset, std::span<const u8> bytes) { return file->write(offset, bytes); };
+  store.save = [file, before = store.bytes, writes = files.first_writes(), name = files.whole_name(path)](
+                   u64 offset, std::span<const u8> bytes) {
+    constexpr u64 kSectorBytes = devices::BlockBackend::kSectorBytes;
+    const u64 first = align_down(offset, kSectorBytes), end = align_up(offset + bytes.size(), kSectorBytes);
+    writes->before(name, first, end - first, [&](u64 at, std::span<u8> into) {
+      std::copy_n(before.begin() + static_cast<std::ptrdiff_t>(at), into.size(), into.begin());
+      return devices::BlockStatus::Ok;
+    });
+    return file->write(offset, bytes);
+  };
   return store;
 }
 

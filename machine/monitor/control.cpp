@@ -178,8 +178,6 @@ Outcome record(Machine& machine, const Arguments& arguments) {
   if (const Recorder& recorder = machine.recorder(); !recorder.name().empty())
     return CommandError{CommandError::Kind::Failed,
                         fmt::format("The run is recorded in '{}'.", recorder.name())};
-  if (const Result<Done> can = machine.check_can_be_recorded(); !can)
-    return CommandError{CommandError::Kind::Failed, can.error().message};
   if (!may_be_replaced_by_recording(path)) return failed("it holds something other than a recording");
   HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666));
   if (!file) return failed(std::strerror(errno));

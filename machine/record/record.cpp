@@ -8,11 +8,11 @@
 namespace reprise::machine {
 namespace {
 
-enum class Kind : u8 { Run, Event, Hash, End };
+enum class Kind : u8 { Run, Event, Hash, End, Piece };
 
 constexpr u64 kMaxPayloadBytes = 256 << 20;
-constexpr std::size_t kMaxSinks = 1 << 12;
-constexpr std::size_t kDigestBytes = 4;
+constexpr std::size_t kMaxNames = 1 << 12;
+constexpr std::size_t kDigestBytes = RecordDecoder::kBytesBehindContent;
 
 u32 digest_of(std::span<const u8> payload) { return static_cast<u32>(hash64(payload)); }
 
@@ -25,6 +25,24 @@ std::vector<std::string> get_strings(RecordParser& parser) {
   std::vector<std::string> strings;
   for (u64 left = parser.number(); left != 0 && parser.ok(); --left) strings.push_back(parser.text());
   return strings;
+}
+
+/// Its number, and itself where that is new.
+void put_name(RecordBytes& out, std::vector<std::string>& names, const std::string& name) {
+  const auto known = static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+  out.number(known);
+  if (known != names.size()) return;
+  out.text(name);
+  if (known < kMaxNames) names.push_back(name);
+}
+
+std::string get_name(RecordParser& in, std::vector<std::string>& names) {
+  const u64 number = in.number();
+  if (number < names.size()) return names[number];
+  if (number != names.size()) return in.fail(), std::string();
+  std::string name = in.text();
+  if (names.size() < kMaxNames) names.push_back(name);
+  return name;
 }
 
 void put_content(RecordBytes& out, const Event& event) {
@@ -120,12 +138,7 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
   } else if (const auto* event = std::get_if<LoggedEvent>(&record)) {
     out.byte(static_cast<u8>(Kind::Event));
     put_position(out, last_, event->at);
-    const auto known = static_cast<std::size_t>(std::ranges::find(sinks_, event->sink) - sinks_.begin());
-    out.number(known);
-    if (known == sinks_.size()) {
-      out.text(event->sink);
-      if (known < kMaxSinks) sinks_.push_back(event->sink);
-    }
+    put_name(out, sinks_, event->sink);
     out.byte(static_cast<u8>(type_of(event->event)));
     put_content(out, event->event);
   } else if (const auto* hash = std::get_if<RecordedHash>(&record)) {
@@ -138,6 +151,12 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     out.byte(end->reason);
     out.signed_number(end->exit_code);
     out.text(end->message);
+  } else if (const auto* piece = std::get_if<RecordedPiece>(&record)) {
+    out.byte(static_cast<u8>(Kind::Piece));
+    put_name(out, files_, piece->file);
+    out.number(piece->offset);
+    out.number(piece->bytes);
+    out.bytes(piece->content);
   }
   RecordBytes whole;
   whole.bytes(out.content());
@@ -171,15 +190,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
     case Kind::Event: {
       LoggedEvent event;
       event.at = get_position(in, last_);
-      const u64 sink = in.number();
-      if (sink < sinks_.size()) {
-        event.sink = sinks_[sink];
-      } else if (sink == sinks_.size()) {
-        event.sink = in.text();
-        if (sinks_.size() < kMaxSinks) sinks_.push_back(event.sink);
-      } else {
-        in.fail();
-      }
+      event.sink = get_name(in, sinks_);
       event.event = get_content(in, static_cast<EventType>(in.byte()));
       record = std::move(event);
       break;
@@ -198,6 +209,16 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       end.exit_code = static_cast<i32>(in.signed_number());
       end.message = in.text();
       record = std::move(end);
+      break;
+    }
+    case Kind::Piece: {
+      RecordedPiece piece;
+      piece.file = get_name(in, files_);
+      piece.offset = in.number();
+      piece.bytes = in.number();
+      piece.content = in.bytes();
+      if (!piece.content.empty() && piece.content.size() != piece.bytes) in.fail();
+      record = std::move(piece);
       break;
     }
     default: return Outcome::Damaged;

@@ -2,7 +2,7 @@
 //
 //     length: varint  payload  digest: u32 of the payload
 //
-// Positions are kept as the difference to that of the entry before, names of sinks by number once they were given, numbers as
+// Positions are kept as the difference to that of the entry before, names of sinks and files by number once they were given, numbers as
 // varints (7 bits a byte, low ones first). So a key costs some ten bytes. What was written before a process was killed can be
 // read: the last entry that is whole is the end.
 #pragma once
@@ -16,6 +16,11 @@
 #include "machine/outside/logged_event.h"
 
 namespace reprise::machine {
+
+/// What a recording begins with, and the only format that this program writes and reads.
+inline constexpr std::string_view kRecordingHead = "reprise recording\n";
+inline constexpr u32 kRecordingFormat = 2;
+inline constexpr std::size_t kRecordingHeadBytes = kRecordingHead.size() + sizeof(u32);
 
 /// What a run was, before its beginning.
 struct RecordedRun {
@@ -42,7 +47,16 @@ struct RecordedEnd {
   bool operator==(const RecordedEnd&) const = default;
 };
 
-using RecordEntry = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd>;
+/// What a piece of a file held before the run wrote to it for the first time.
+struct RecordedPiece {
+  std::string file;  // from /
+  u64 offset = 0;
+  u64 bytes = 0;
+  std::vector<u8> content;  // empty: zeros
+  bool operator==(const RecordedPiece&) const = default;
+};
+
+using RecordEntry = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd, RecordedPiece>;
 
 class RecordEncoder {
  public:
@@ -52,11 +66,14 @@ class RecordEncoder {
  private:
   Position last_;
   std::vector<std::string> sinks_;
+  std::vector<std::string> files_;
 };
 
 /// Bytes may be anybody's.
 class RecordDecoder {
  public:
+  /// Bytes of an entry behind the content of a RecordedPiece, which ends it.
+  static constexpr std::size_t kBytesBehindContent = 4;
   enum class Outcome : u8 {
     Whole,
     Incomplete,  // the bytes end in its middle
@@ -68,6 +85,7 @@ class RecordDecoder {
  private:
   Position last_;
   std::vector<std::string> sinks_;
+  std::vector<std::string> files_;
 };
 
 }  // namespace reprise::machine

@@ -20,7 +20,8 @@ std::vector<u8> head() {
 }  // namespace
 
 void Recorder::add(const RecordEntry& record) {
-  if (ended_) return;
+  begun_ = begun_ || std::holds_alternative<RecordedRun>(record);
+  if (!begun_ || ended_) return;
   append(encoder_.encode(record));
 }
 

@@ -12,11 +12,6 @@
 
 namespace reprise::machine {
 
-/// What a recording begins with, and the only format that this program writes and reads.
-inline constexpr std::string_view kRecordingHead = "reprise recording\n";
-inline constexpr u32 kRecordingFormat = 1;
-inline constexpr std::size_t kRecordingHeadBytes = kRecordingHead.size() + sizeof(u32);
-
 /// Thread: the machine's, or outside of a run.
 class Recorder {
  public:
@@ -26,6 +21,7 @@ class Recorder {
 
   /// First of all.
   void begin(RecordedRun run) { add(std::move(run)); }
+  /// Nothing counts that comes before the beginning.
   void add(const RecordEntry& record);
   /// Something happened that no recording has, so the run cannot be repeated beyond this: `why` is a phrase.
   void abandon(std::string why);
@@ -61,6 +57,7 @@ class Recorder {
   std::string name_;
   std::string problem_;
   u64 lost_bytes_ = 0;
+  bool begun_ = false;
   bool ended_ = false;
 };
 

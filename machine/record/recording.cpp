@@ -31,12 +31,12 @@ bool may_be_replaced_by_recording(const std::string& path) {
 }
 
 Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
-  const HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status = {};
   if (!fd || fstat(fd.get(), &status) != 0)
     return Error{fmt::format("recording '{}' cannot be read: {}.", path, std::strerror(errno))};
   if (!S_ISREG(status.st_mode)) return Error{fmt::format("recording '{}' is no file.", path)};
-  std::vector<u8> bytes(static_cast<std::size_t>(status.st_size));
+  std::vector<u8> bytes(kRecordingHeadBytes);
   bytes.resize(host_read(fd.get(), 0, bytes).bytes);
   if (!has_head(bytes)) return Error{fmt::format("'{}' is not a recording of Reprise's.", path)};
   RecordParser head(std::span<const u8>(bytes).subspan(kRecordingHead.size()));
@@ -45,37 +45,50 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
         fmt::format("recording '{}' is of format {}, and this program reads format {}: use the program that "
                     "made it.",
                     path, format, kRecordingFormat)};
-  std::unique_ptr<Recording> recording(new Recording(path, std::move(bytes)));
-  recording->left_ = std::span<const u8>(recording->bytes_).subspan(kRecordingHeadBytes);
+  std::unique_ptr<Recording> recording(new Recording(path, std::move(fd)));
   RecordEntry first;
-  if (recording->decoder_.decode(recording->left_, first) != RecordDecoder::Outcome::Whole ||
+  if (recording->reader_.next(first) != RecordDecoder::Outcome::Whole ||
       !std::holds_alternative<RecordedRun>(first))
     return Error{fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path)};
   recording->run_ = std::get<RecordedRun>(std::move(first));
+  recording->find_pieces();
   recording->pop();
   return recording;
+}
+
+void Recording::find_pieces() {
+  RecordReader reader(file_, kRecordingHeadBytes);
+  RecordEntry entry;
+  while (reader.next(entry) == RecordDecoder::Outcome::Whole) {
+    const auto* const piece = std::get_if<RecordedPiece>(&entry);
+    if (piece == nullptr) continue;
+    const u64 behind = reader.offset() - RecordDecoder::kBytesBehindContent;
+    std::shared_ptr<FilePieces>& pieces = pieces_[piece->file];
+    if (pieces == nullptr) pieces = std::make_shared<FilePieces>(file_);
+    // One that no file can have tells nothing.
+    (void)pieces->add(piece->offset, piece->bytes,
+                      piece->content.empty() ? std::nullopt : std::optional(behind - piece->content.size()));
+  }
 }
 
 void Recording::pop() {
   next_.reset();
   if (has_end_) return;
-  if (left_.empty()) {
-    cut_ = "the run that was recorded was cut off there";
-    return;
-  }
   RecordEntry record;
-  switch (decoder_.decode(left_, record)) {
-    case RecordDecoder::Outcome::Whole: break;
-    case RecordDecoder::Outcome::Incomplete:
-      cut_ = "the run that was recorded was cut off there";
-      left_ = {};
-      return;
-    case RecordDecoder::Outcome::Damaged:
-      cut_ = fmt::format("it is damaged from byte {} on", bytes_.size() - left_.size());
-      damaged_ = true;
-      left_ = {};
-      return;
-  }
+  do {
+    switch (reader_.next(record)) {
+      case RecordDecoder::Outcome::Whole: break;
+      case RecordDecoder::Outcome::Incomplete:
+        cut_ = "the run that was recorded was cut off there";
+        has_end_ = true;
+        return;
+      case RecordDecoder::Outcome::Damaged:
+        cut_ = fmt::format("it is damaged from byte {} on", reader_.offset());
+        damaged_ = true;
+        has_end_ = true;
+        return;
+    }
+  } while (std::holds_alternative<RecordedPiece>(record));
   Position at = next_at_;
   if (const auto* event = std::get_if<LoggedEvent>(&record)) at = event->at;
   if (const auto* hash = std::get_if<RecordedHash>(&record)) at = hash->at;
@@ -86,7 +99,7 @@ void Recording::pop() {
   if (at < next_at_ || std::holds_alternative<RecordedRun>(record)) {
     cut_ = "it is damaged: an entry is out of place";
     damaged_ = true;
-    left_ = {};
+    has_end_ = true;
     return;
   }
   next_at_ = at;

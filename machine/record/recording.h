@@ -7,17 +7,20 @@
 #include <vector>
 
 #include "common/result.h"
-#include "machine/record/record.h"
+#include "machine/record/record_reader.h"
+#include "machine/storage/file_pieces.h"
 
 namespace reprise::machine {
 
 class Recording {
  public:
-  /// Error: it cannot be read, or is no recording.
+  /// Error: it cannot be read, or is no recording. Reads it to its end, for what it has of files.
   static Result<std::unique_ptr<Recording>> open(const std::string& path);
 
   const std::string& path() const { return path_; }
   const RecordedRun& run() const { return run_; }
+  /// What files held at the beginning of the run that it wrote to. Usable as long as anybody keeps it.
+  PiecesByFile take_pieces() { return std::move(pieces_); }
 
   /// The entry that comes next; nullptr: there is none.
   const RecordEntry* next() const { return next_ ? &*next_ : nullptr; }
@@ -30,13 +33,17 @@ class Recording {
   bool damaged() const { return damaged_; }
 
  private:
-  Recording(std::string path, std::vector<u8> bytes) : path_(std::move(path)), bytes_(std::move(bytes)) {}
+  Recording(std::string path, HostFd file)
+      : path_(std::move(path)),
+        file_(std::make_shared<const HostFd>(std::move(file))),
+        reader_(file_, kRecordingHeadBytes) {}
+  void find_pieces();
 
   const std::string path_;
-  const std::vector<u8> bytes_;
-  std::span<const u8> left_;
-  RecordDecoder decoder_;
+  const std::shared_ptr<const HostFd> file_;
+  RecordReader reader_;
   RecordedRun run_;
+  PiecesByFile pieces_;
   std::optional<RecordEntry> next_;
   Position next_at_;
   bool has_end_ = false;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/words.h"
+#include "machine/record/recorded_error.h"
 
 namespace reprise::machine {
 
@@ -45,6 +46,14 @@ std::optional<std::vector<u8>> Replay::take_answer(const Position& now, std::str
   std::vector<u8> content = answer->answer;
   recording_->pop();
   return content;
+}
+
+DiskError Replay::take_error(const Position& now, DiskError request) {
+  const auto* event = next() == nullptr || next_at() != now ? nullptr : std::get_if<LoggedEvent>(next());
+  const auto* answer = event == nullptr ? nullptr : std::get_if<AnswerEvent>(&event->event);
+  if (answer != nullptr && event->sink == request.drive && take_error_answer(*answer, request))
+    recording_->pop();
+  return request;
 }
 
 bool Replay::hash_is_due(const Position& now) const {

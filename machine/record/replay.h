@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "machine/record/recording.h"
+#include "machine/storage/counted_image.h"
 
 namespace reprise::machine {
 
@@ -27,6 +28,8 @@ class Replay {
   /// What the host answered when `who` asked `question`. Nothing: the recording has something else, and differs from now on.
   std::optional<std::vector<u8>> take_answer(const Position& now, std::string_view who,
                                              std::string_view question);
+  /// How the host failed `request` of a drive's at `now`; status Ok: it did not.
+  DiskError take_error(const Position& now, DiskError request);
   bool hash_is_due(const Position& now) const;
   /// Compares the state with the link of the chain that is due.
   void take_hash(const Position& now, u64 state_hash);

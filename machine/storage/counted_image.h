@@ -1,5 +1,5 @@
 // CountedImage: a medium whose accesses are counted, for people: the guest cannot see the counters. Requests that the host
-// did not carry out are told of.
+// did not carry out are told of, and fail again in a run that is repeated.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,10 @@ struct DiskError {
   u64 bytes = 0;
   devices::BlockStatus status = devices::BlockStatus::Ok;
   bool first = false;  // of this kind at this drive
+  /// What became of it: of a read all that came, of a write or discard a bit for each sector that was written all the same.
+  /// Without the zeros at its end.
+  std::vector<u8> outcome = {};
+  bool repeated = false;  // it failed in the run that is repeated
 };
 
 /// The same by kind, for a report.
@@ -46,61 +50,45 @@ struct DiskCounters {
 
 /// Told of each.
 using DiskErrorListener = std::function<void(const DiskError& error)>;
+/// Asked before each request, of which it gets all but status and outcome: the error that it ended with; status Ok: none.
+using DiskErrorSource = std::function<DiskError(DiskError request)>;
+struct DiskErrors {
+  DiskErrorListener told = {};
+  DiskErrorSource repeated = {};  // empty: none is
+};
 
 class CountedImage final : public devices::BlockBackend {
  public:
-  /// `counters` and `on_error` outlive this.
+  /// `counters` and `errors` outlive this.
   CountedImage(std::unique_ptr<devices::BlockBackend> image, DiskCounters& counters, std::string drive,
-               const DiskErrorListener& on_error)
-      : image_(std::move(image)), counters_(counters), drive_(std::move(drive)), on_error_(on_error) {}
+               const DiskErrors& errors)
+      : image_(std::move(image)), counters_(counters), drive_(std::move(drive)), errors_(errors) {}
 
   u64 bytes() const override { return image_->bytes(); }
   bool read_only() const override { return image_->read_only(); }
   devices::BlockGenerations* generations() override { return image_->generations(); }
-  devices::BlockStatus read(u64 offset, std::span<u8> into) override {
-    ++counters_.reads;
-    counters_.bytes_read += into.size();
-    return counted(image_->read(offset, into), "read", offset, into.size());
-  }
-  devices::BlockStatus write(u64 offset, std::span<const u8> from) override {
-    ++counters_.writes;
-    counters_.bytes_written += from.size();
-    return counted(image_->write(offset, from), "write", offset, from.size());
-  }
-  devices::BlockStatus flush() override {
-    ++counters_.flushes;
-    return counted(image_->flush(), "flush", 0, 0);
-  }
-  devices::BlockStatus discard(u64 offset, u64 bytes) override {
-    ++counters_.discards;
-    counters_.bytes_discarded += bytes;
-    return counted(image_->discard(offset, bytes), "discard", offset, bytes);
-  }
+  devices::BlockStatus read(u64 offset, std::span<u8> into) override;
+  devices::BlockStatus write(u64 offset, std::span<const u8> from) override;
+  devices::BlockStatus flush() override;
+  devices::BlockStatus discard(u64 offset, u64 bytes) override;
 
  private:
-  devices::BlockStatus counted(devices::BlockStatus status, std::string_view what, u64 offset, u64 bytes) {
-    using devices::BlockStatus;
-    if (status == BlockStatus::Ok) return status;
-    ++counters_.errors;
-    // These follow from the request and the medium: the drive asked for what cannot be.
-    if (status == BlockStatus::OutOfRange || (status == BlockStatus::ReadOnly && image_->read_only()))
-      return status;
-    const auto known = std::ranges::find_if(counters_.problems, [&](const DiskProblem& problem) {
-      return problem.what == what && problem.status == status;
-    });
-    const bool first = known == counters_.problems.end();
-    if (first)
-      counters_.problems.push_back({std::string(what), status, 1, offset});
-    else
-      ++known->times;
-    if (on_error_) on_error_({drive_, what, offset, bytes, status, first});
-    return status;
+  using Status = devices::BlockStatus;
+  DiskError request(std::string_view what, u64 offset, u64 bytes) const {
+    return {.drive = drive_, .what = what, .offset = offset, .bytes = bytes};
   }
+  /// The request failed in the run that is repeated.
+  bool fails_again(DiskError& error) const;
+  /// Counts `error`, and tells of it unless it follows from the request and the medium.
+  Status failed(DiskError error);
+  bool is_hosts(Status status) const;
+  /// A bit for each sector of a write of `from`, or of a discard (empty), that was carried out.
+  std::vector<u8> carried_out(u64 offset, u64 bytes, std::span<const u8> from);
 
   std::unique_ptr<devices::BlockBackend> image_;
   DiskCounters& counters_;
   const std::string drive_;
-  const DiskErrorListener& on_error_;
+  const DiskErrors& errors_;
 };
 
 }  // namespace reprise::machine

@@ -32,6 +32,9 @@ std::string describe(const DiskError& error, const DiskInfo& disk);
 
 /// DiskInfo::writes of a disk whose writes die with the run.
 inline constexpr std::string_view kWritesAreTemporary = "gone with the run";
+/// Of those that go to a file that outlives it.
+inline constexpr std::string_view kWritesAreWrittenThrough = "written through";
+inline constexpr std::string_view kWritesAreInAnOverlay = "kept in an overlay";
 
 std::string_view bus_name(DiskBus bus);
 

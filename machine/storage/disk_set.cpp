@@ -9,6 +9,7 @@
 #include "machine/layout/memory_map.h"
 #include "machine/storage/image_file.h"
 #include "machine/storage/partitions.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -74,10 +75,12 @@ std::string size_text(u64 bytes) {
 
 }  // namespace
 
-Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log) {
+Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log,
+                              std::shared_ptr<RunFiles> files) {
   DiskSet set;
+  set.files_ = files != nullptr ? std::move(files) : std::make_shared<RunFiles>();
   for (const DiskConfig& config : configs) {
-    OpenedImage image = TRY(open_image(config));
+    OpenedImage image = TRY(open_image(config, set.files_));
     const BusChoice choice = choose_bus(config, image, boot_by);
     if (choice.bus == DiskBus::Floppy) TRY(check_floppy(config, image));
     unsigned before = 0;
@@ -137,7 +140,7 @@ Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& co
   DiskConfig wanted = config;
   wanted.media = attached_.at(drive).media;
   wanted.bus = attached_.at(drive).bus;
-  Result<OpenedImage> opened = open_image(wanted);
+  Result<OpenedImage> opened = open_image(wanted, files_);
   if (!opened) {
     // Files of this run are locked, too.
     const std::string use = writing_use_of(wanted);
@@ -204,10 +207,10 @@ std::vector<DiskInfo> DiskSet::info() const {
                   .media = disk.media,
                   .bytes = disk.medium->bytes(),
                   .serial = disk.serial,
-                  .writes = config.write_through           ? "written through"
-                            : !config.overlay_path.empty() ? "kept in an overlay"
-                            : disk.medium->read_only()     ? "refused"
-                                                           : std::string(kWritesAreTemporary),
+                  .writes = std::string(config.write_through           ? kWritesAreWrittenThrough
+                                        : !config.overlay_path.empty() ? kWritesAreInAnOverlay
+                                        : disk.medium->read_only()     ? "refused"
+                                                                       : kWritesAreTemporary),
                   .overlay = config.overlay_path,
                   .counters = *owned_[i].counters,
                   .file_bytes = owned_[i].file_bytes,

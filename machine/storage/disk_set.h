@@ -18,11 +18,14 @@ enum class BootBy : u8 { Kernel, Firmware };
 class DiskSet {
  public:
   /// Opens every image or says in one sentence why not. Decisions go to the log, category "disk", level info.
-  static Result<DiskSet> open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log);
+  /// `files` say what becomes of files that are written; nullptr: a run of its own.
+  static Result<DiskSet> open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log,
+                              std::shared_ptr<RunFiles> files = nullptr);
 
   /// In the order of the configuration. The media live as long as this, or until they are replaced.
   const std::vector<AttachedDisk>& attached() const { return attached_; }
   std::vector<DiskInfo> info() const;
+  const RunFiles& files() const { return *files_; }
   /// Requests of all drives so far, and those that changed a medium.
   u64 requests() const;
   u64 writes() const;
@@ -36,7 +39,9 @@ class DiskSet {
                                                  OpenedImage medium);
 
   /// Requests that fail from now on although the drive did nothing wrong.
-  void on_error(DiskErrorListener listener) { *on_error_ = std::move(listener); }
+  void on_error(DiskErrorListener listener) { on_error_->told = std::move(listener); }
+  /// Requests that fail because they failed in the run that is repeated.
+  void repeat_errors(DiskErrorSource source) { on_error_->repeated = std::move(source); }
 
  private:
   struct Owned {
@@ -53,8 +58,9 @@ class DiskSet {
   std::string writing_use_of(const DiskConfig& wanted) const;
   void take(std::size_t drive, const DiskConfig& config, OpenedImage medium);
 
+  std::shared_ptr<RunFiles> files_;
   std::vector<Owned> owned_;
-  std::unique_ptr<DiskErrorListener> on_error_ = std::make_unique<DiskErrorListener>();
+  std::unique_ptr<DiskErrors> on_error_ = std::make_unique<DiskErrors>();
   std::vector<AttachedDisk> attached_;  // like owned_
 };
 

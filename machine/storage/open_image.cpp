@@ -11,6 +11,7 @@
 #include "machine/storage/nbd_image.h"
 #include "machine/storage/overlay_image.h"
 #include "machine/storage/raw_image.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -34,6 +35,22 @@ class NoMedium final : public BlockBackend {
   BlockStatus discard(u64, u64) override { return BlockStatus::OutOfRange; }
 };
 
+/// One that is opened several times.
+class SharedImage final : public BlockBackend {
+ public:
+  explicit SharedImage(std::shared_ptr<BlockBackend> image) : image_(std::move(image)) {}
+  u64 bytes() const override { return image_->bytes(); }
+  bool read_only() const override { return image_->read_only(); }
+  BlockStatus read(u64 offset, std::span<u8> into) override { return image_->read(offset, into); }
+  BlockStatus write(u64 offset, std::span<const u8> from) override { return image_->write(offset, from); }
+  BlockStatus flush() override { return image_->flush(); }
+  BlockStatus discard(u64 offset, u64 bytes) override { return image_->discard(offset, bytes); }
+  devices::BlockGenerations* generations() override { return image_->generations(); }
+
+ private:
+  std::shared_ptr<BlockBackend> image_;
+};
+
 std::string what_of(const DiskConfig& config) {
   if (config.media == DiskMedia::Cdrom) return "CD-ROM image";
   if (config.media == DiskMedia::Floppy) return "floppy image";
@@ -50,7 +67,8 @@ Result<Done> lock(const std::string& what, const ImageFile& file, ImageUse use) 
 }
 
 /// True: through qemu-nbd. False: raw.
-Result<bool> is_qcow2(const std::string& what, const ImageFile& file, const DiskConfig& config) {
+Result<bool> is_qcow2(const std::string& what, const ImageFile& file, const DiskConfig& config,
+                      const RunFiles& files) {
   const bool floppy = config.media == DiskMedia::Floppy;
   const FormatKey key = floppy || config.media == DiskMedia::Cdrom ? FormatKey::Unknown : FormatKey::Taken;
   switch (config.format) {
@@ -61,6 +79,8 @@ Result<bool> is_qcow2(const std::string& what, const ImageFile& file, const Disk
     case DiskFormat::Auto: break;
   }
   if (file.kind == ImageKind::Qcow2) return true;
+  // It was looked at when the run was recorded, and its guest may have made of it what it wanted.
+  if (files.repeated()) return false;
   // What a guest has encrypted as a whole is its own affair.
   if (file.kind != ImageKind::Raw && file.kind != ImageKind::Luks)
     return foreign_format_error(what, file, key);
@@ -123,9 +143,53 @@ Result<std::unique_ptr<BlockBackend>> open_kept_overlay(const DiskConfig& config
   return open_qcow2("overlay", std::move(file), FileAccess::ReadWrite);
 }
 
+/// The image behind `config`, opened: raw or qcow2, for reading or also for writing.
+Result<std::unique_ptr<BlockBackend>> open_content(const DiskConfig& config, const std::string& what,
+                                                   ImageFile file, bool qcow2, bool cdrom,
+                                                   FileAccess access) {
+  if (qcow2) return open_qcow2(what, std::move(file), access);
+  const bool writes = access == FileAccess::ReadWrite;
+  TRY(lock(what, file, writes ? ImageUse::Write : ImageUse::Read));
+  const u64 multiple_bytes = cdrom ? kCdromSectorBytes : BlockBackend::kSectorBytes;
+  const u64 file_bytes = file.file_bytes;
+  return std::unique_ptr<BlockBackend>(std::make_unique<RawImage>(
+      std::move(file.fd), file_bytes, multiple_bytes,
+      writes ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly,
+      config.format == DiskFormat::Raw ? RawImage::FirstSector::Free : RawImage::FirstSector::Guarded));
+}
+
+/// In a run that is repeated: what the file of that whole name held at the beginning of the run, of which it now holds `image`.
+std::unique_ptr<BlockBackend> as_it_was(const RunFiles& files, const std::string& name,
+                                        std::unique_ptr<BlockBackend> image) {
+  std::shared_ptr<const FilePieces> pieces = files.earlier(name);
+  if (pieces == nullptr) return image;
+  return std::make_unique<EarlierImage>(std::move(image), std::move(pieces));
+}
+
+/// In a run that is repeated: over `image`, which is not written, what the run writes to the file of that whole name.
+Result<std::unique_ptr<BlockBackend>> written_apart(RunFiles& files, const std::string& name,
+                                                    std::unique_ptr<BlockBackend> image) {
+  std::shared_ptr<BlockBackend> written = TRY(OverlayImage::create(as_it_was(files, name, std::move(image))));
+  files.keep_written(name, written);
+  return std::unique_ptr<BlockBackend>(std::make_unique<SharedImage>(std::move(written)));
+}
+
+/// The kept overlay of a run that is repeated, which is not written. One that the run made, and that is gone, held nothing.
+Result<std::unique_ptr<BlockBackend>> open_overlay_again(const DiskConfig& config, ImageFile base,
+                                                         bool base_is_qcow2) {
+  std::error_code error;
+  if (!std::filesystem::exists(config.overlay_path, error))
+    return open_content(config, what_of(config), std::move(base), base_is_qcow2, false, FileAccess::Read);
+  ImageFile file = TRY(open_image_file("overlay", config.overlay_path, FileAccess::Read));
+  if (file.kind != ImageKind::Qcow2)
+    return Error{fmt::format("overlay '{}' is not a qcow2 image any more.", config.overlay_path)};
+  return open_qcow2("overlay", std::move(file), FileAccess::Read);
+}
+
 }  // namespace
 
-Result<OpenedImage> open_image(const DiskConfig& config) {
+Result<OpenedImage> open_image(const DiskConfig& config, std::shared_ptr<RunFiles> files) {
+  if (files == nullptr) files = std::make_shared<RunFiles>();
   OpenedImage out;
   out.media = config.media.value_or(DiskMedia::Disk);
   if (config.path.empty()) {
@@ -133,9 +197,10 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
     return out;
   }
   const std::string what = what_of(config);
-  const FileAccess access = config.write_through ? FileAccess::ReadWrite : FileAccess::Read;
+  const FileAccess access =
+      config.write_through && !files->repeated() ? FileAccess::ReadWrite : FileAccess::Read;
   ImageFile file = TRY(open_image_file(what, config.path, access));
-  const bool qcow2 = TRY(is_qcow2(what, file, config));
+  const bool qcow2 = TRY(is_qcow2(what, file, config, *files));
   out.format = qcow2 ? "qcow2" : "raw";
   out.file_bytes = file.file_bytes;
   out.modified_unix_ns = file.modified_unix_ns;
@@ -147,25 +212,29 @@ Result<OpenedImage> open_image(const DiskConfig& config) {
       out.media = DiskMedia::Cdrom;
   }
 
-  if (!config.overlay_path.empty()) {
+  const bool to_overlay = !config.overlay_path.empty();
+  const bool kept = to_overlay || config.write_through;
+  const std::string name = files->whole_name(to_overlay ? config.overlay_path : config.path);
+  if (std::shared_ptr<BlockBackend> written = files->written(name)) {
+    out.medium = std::make_unique<SharedImage>(std::move(written));
+  } else if (to_overlay) {
     if (qcow2) TRY(check_qcow2(file, FileAccess::Read));
-    out.medium = std::make_unique<DigestedImage>(TRY(open_kept_overlay(config, file, qcow2)), out.read);
-    out.writes = fmt::format("writes go to '{}'", config.overlay_path);
-    return out;
-  }
-  if (qcow2) {
-    out.medium = TRY(open_qcow2(what, std::move(file), access));
+    out.medium = TRY(files->repeated() ? open_overlay_again(config, std::move(file), qcow2)
+                                       : open_kept_overlay(config, file, qcow2));
   } else {
-    TRY(lock(what, file, config.write_through ? ImageUse::Write : ImageUse::Read));
-    const u64 multiple_bytes = out.media == DiskMedia::Cdrom ? kCdromSectorBytes : BlockBackend::kSectorBytes;
-    const u64 file_bytes = file.file_bytes;
-    out.medium = std::make_unique<RawImage>(
-        std::move(file.fd), file_bytes, multiple_bytes,
-        config.write_through ? RawImage::Access::ReadWrite : RawImage::Access::ReadOnly,
-        config.format == DiskFormat::Raw ? RawImage::FirstSector::Free : RawImage::FirstSector::Guarded);
+    out.medium =
+        TRY(open_content(config, what, std::move(file), qcow2, out.media == DiskMedia::Cdrom, access));
   }
+  if (files->repeated() && files->written(name) == nullptr)
+    out.medium = kept ? TRY(written_apart(*files, name, std::move(out.medium)))
+                      : as_it_was(*files, name, std::move(out.medium));
+  else if (kept && !files->repeated())
+    out.medium = std::make_unique<WrittenThroughImage>(std::move(out.medium), files->first_writes(), name);
+
   out.medium = std::make_unique<DigestedImage>(std::move(out.medium), out.read);
-  if (out.media == DiskMedia::Cdrom) {
+  if (to_overlay) {
+    out.writes = fmt::format("writes go to '{}'", config.overlay_path);
+  } else if (out.media == DiskMedia::Cdrom) {
     out.writes = "read-only";
   } else if (config.write_through) {
     out.writes = "writes go to the image";

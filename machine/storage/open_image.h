@@ -10,6 +10,8 @@
 
 namespace reprise::machine {
 
+class RunFiles;
+
 struct OpenedImage {
   std::unique_ptr<devices::BlockBackend> medium;
   DiskMedia media = DiskMedia::Disk;
@@ -20,6 +22,7 @@ struct OpenedImage {
   std::string writes;  // what becomes of the guest's writes, for a person
 };
 
-Result<OpenedImage> open_image(const DiskConfig& config);
+/// `files` say what becomes of files that it is to write; nullptr: a run of its own.
+Result<OpenedImage> open_image(const DiskConfig& config, std::shared_ptr<RunFiles> files = nullptr);
 
 }  // namespace reprise::machine

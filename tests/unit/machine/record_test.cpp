@@ -25,7 +25,10 @@ std::vector<RecordEntry> some_records() {
       .motion = PointerChange::Motion::Relative, .x = -3, .y = 400, .wheel = -1, .buttons = 5};
   return {RecordedRun{"program", "/folder", {"--memory=1G", "a b"}, "", {"memory 1", "drive"}},
           RecordedHash{{0, 0, 0}, 0x1122334455667788},
+          RecordedPiece{"/disk.img", 512, 1024, std::vector<u8>(1024, 3)},
           LoggedEvent{{5, 5, 0}, "com1", BytesEvent{{1, 2, 3}}},
+          RecordedPiece{"/other.img", 0, u64{1} << 40, {}},
+          RecordedPiece{"/disk.img", 4096, 512, std::vector<u8>(512, 4)},
           LoggedEvent{{5, 5, 1}, "com1", BytesEvent{{}}},
           LoggedEvent{{5, 900, 1}, "keyboard", KeyEvent{find_key("f12")->key, true}},
           LoggedEvent{{1'000'000'000'000, 1'000'000'000'900, 0}, "pointer", PointerEvent{moved}},
@@ -143,8 +146,15 @@ TEST_F(RecordingTest, AFileThatIsWantedLateHasAllOfTheRun) {
   ASSERT_TRUE(recording.ok());
   std::size_t count = 1;
   for (; recording.value()->next() != nullptr; recording.value()->pop()) ++count;
-  EXPECT_EQ(count, some_records().size());
+  EXPECT_EQ(count, some_records().size() - 3) << "all but the pieces of files";
   EXPECT_EQ(recording.value()->cut(), "");
+  const PiecesByFile pieces = recording.value()->take_pieces();
+  recording.value().reset();
+  std::vector<u8> got(1024);
+  EXPECT_EQ(pieces.at("/disk.img")->read(512, got), devices::BlockStatus::Ok);
+  EXPECT_EQ(got, std::vector<u8>(1024, 3));
+  EXPECT_EQ(pieces.at("/other.img")->read(u64{1} << 39, got), devices::BlockStatus::Ok);
+  EXPECT_EQ(got, std::vector<u8>(1024, 0));
 }
 
 TEST_F(RecordingTest, AFullDiskEndsTheRecordingNotTheRun) {
@@ -173,6 +183,12 @@ TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
     auto recording = Recording::open(path());
     if (!recording.ok()) continue;
     while (recording.value()->next() != nullptr) recording.value()->pop();
+    std::vector<u8> got(4096);
+    for (const auto& [name, pieces] : recording.value()->take_pieces()) {
+      bool known = false;
+      for (u64 at = 0; at < 8192; at += 512)
+        if (pieces->run(at, 512, known) == 512 && known) (void)pieces->read(at, std::span(got).first(512));
+    }
   }
 }
 

@@ -1,0 +1,62 @@
+// FilePieces: pieces of a file's content that lie in another file, a recording.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "devices/backend.h"
+#include "machine/storage/host_fd.h"
+
+namespace reprise::machine {
+
+/// Offsets and sizes are bytes.
+class FilePieces {
+ public:
+  explicit FilePieces(std::shared_ptr<const HostFd> holder) : holder_(std::move(holder)) {}
+
+  /// [offset, offset + bytes) lies at `at` in the holder; nullopt: it is zeros. What is known already stays as it is.
+  /// False: no file has such a range.
+  bool add(u64 offset, u64 bytes, std::optional<u64> at);
+  /// How many bytes from `offset` on, at most `limit` (above 0), are all known or all not; `known` says which.
+  u64 run(u64 offset, u64 limit, bool& known) const;
+  /// Reads what is known.
+  devices::BlockStatus read(u64 offset, std::span<u8> into) const;
+
+ private:
+  struct Piece {
+    u64 bytes = 0;
+    std::optional<u64> at;
+  };
+  using Pieces = std::map<u64, Piece>;
+  /// The last piece that begins at or before `offset`, if it reaches beyond.
+  Pieces::const_iterator piece_at(u64 offset) const;
+
+  std::shared_ptr<const HostFd> holder_;
+  Pieces pieces_;  // by offset; none overlaps another
+};
+
+/// By the file's name, from /.
+using PiecesByFile = std::map<std::string, std::shared_ptr<FilePieces>>;
+
+/// An image as it was at the beginning of a run that has written to it since. It is never written.
+class EarlierImage final : public devices::BlockBackend {
+ public:
+  EarlierImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<const FilePieces> pieces)
+      : image_(std::move(image)), pieces_(std::move(pieces)) {}
+
+  u64 bytes() const override { return image_->bytes(); }
+  bool read_only() const override { return true; }
+  devices::BlockStatus read(u64 offset, std::span<u8> into) override;
+  devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
+  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
+  devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::ReadOnly; }
+
+ private:
+  std::unique_ptr<devices::BlockBackend> image_;
+  const std::shared_ptr<const FilePieces> pieces_;
+};
+
+}  // namespace reprise::machine
