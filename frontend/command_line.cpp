@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "common/nearest.h"
 #include "common/words.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FILE] [OPTION...]
        reprise replay RECORDING [OPTION...]
+       reprise pack RECORDING [--output FILE]
        reprise image create | info | commit ...
        reprise manual man | bash | options
        reprise --help | --version
@@ -33,6 +35,13 @@ A full-system x86-64 PC emulator. The same command gives the same run, instructi
 `reprise manual --help` the forms in which this program describes itself.
 )";
 
+/// A file that a command names cannot be used: 20 when the host does not give it, 2 when it is not what the command needs.
+EarlyExit refused(const Error& error) {
+  const auto reason =
+      error.kind == ErrorKind::Usage ? machine::ExitReason::Usage : machine::ExitReason::HostError;
+  return {machine::exit_code_of(reason), fmt::format("reprise: {}\n", in_one_line(error.message))};
+}
+
 std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& words) {
   if (std::ranges::find(words, "--version") != words.end()) return EarlyExit{0, version_line()};
   if (asks_for_help(words)) return EarlyExit{0, help_text(run_manual())};
@@ -41,16 +50,22 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
   try {
     if (const std::string path = state_to_load(words); !path.empty()) {
       const auto state = machine::StateFileReader::open(path);
-      if (!state) return EarlyExit{2, fmt::format("reprise: {}\n", in_one_line(state.error().message))};
+      if (!state) return refused(state.error());
       machine::RunOrigin origin = machine::load_origin(state.value()->stream());
       if (const auto read = state.value()->stream().result(); !read)
         return EarlyExit{2, fmt::format("reprise: saved state '{}': {}\n", in_one_line(path),
                                         in_one_line(read.error().message))};
-      take_origin(std::move(origin), draft);
+      take_origin(std::move(origin), draft, Names::OfThisFolder);
     }
-    draft.given.merge(apply_words(run_option_groups(), words, draft, instead_of_qemu_word));
+    std::set<std::string_view> given = apply_words(run_option_groups(), words, draft, instead_of_qemu_word);
+    if (!draft.options.load_path.empty() && given.contains("--rtc"))
+      throw BadValue{"--rtc has no effect with --load: the clock of the machine goes on from the state"};
+    draft.given.merge(given);
     if (!draft.answer.empty()) return EarlyExit{0, draft.answer};
     check_together(draft);
+    if (!draft.options.moved.empty() && draft.options.load_path.empty())
+      throw BadValue{"--image says where files of a saved state's run are: it needs --load"};
+    draft.options.config.files = std::make_shared<machine::RunFiles>(draft.options.moved);
     draft.options.config.origin = origin_of(draft, words);
   } catch (const BadValue& bad) {
     return usage_error(bad.message, "run");
@@ -58,29 +73,53 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
   return std::move(draft.options);
 }
 
+/// What a command needs of the recording that it names. Throws BadValue.
+std::optional<EarlyExit> take_recording(RunDraft& draft, const std::vector<std::string>& words,
+                                        std::span<const OptionGroup<RunDraft>> groups) {
+  draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
+  // Which file it is, before what it says.
+  RunDraft named;
+  apply_words(groups, words, named);
+  const auto recording = machine::Recording::open(named.options.replay_path);
+  if (!recording) return refused(recording.error());
+  const machine::RecordedRun& run = recording.value()->run();
+  // Names of files may be something that the guest sees: they stay as they were.
+  take_origin({run.program, run.folder, run.words}, draft, Names::OfItsFolder);
+  draft.given.merge(apply_words(groups, words, draft));
+  draft.options.config.replayed = true;
+  draft.options.config.files =
+      std::make_shared<machine::RunFiles>(run.folder, recording.value()->take_content(), draft.options.moved);
+  draft.options.load_path = run.state;
+  draft.options.limits.on_panic = machine::OnPanic::Continue;
+  return std::nullopt;
+}
+
 std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>& words) {
   if (asks_for_help(words)) return EarlyExit{0, help_text(replay_manual())};
   RunDraft draft;
-  draft.options.config.engine = machine::engine_of_name(machine::default_engine_name()).value();
   try {
-    // Which file it is, before what it says.
-    RunDraft named;
-    apply_words(replay_option_groups(), words, named);
-    const std::string& path = named.options.replay_path;
-    const auto recording = machine::Recording::open(path);
-    if (!recording) return EarlyExit{2, fmt::format("reprise: {}\n", in_one_line(recording.error().message))};
-    const machine::RecordedRun& run = recording.value()->run();
-    take_origin({run.program, run.folder, run.words}, draft);
-    draft.options.config.files =
-        std::make_shared<machine::RunFiles>(run.folder, recording.value()->take_pieces());
-    draft.given.merge(apply_words(replay_option_groups(), words, draft));
+    if (auto exit = take_recording(draft, words, replay_option_groups())) return *std::move(exit);
     check_together(draft);
   } catch (const BadValue& bad) {
     return usage_error(bad.message, "replay");
   }
-  draft.options.config.replayed = true;
-  draft.options.limits.on_panic = machine::OnPanic::Continue;
   return std::move(draft.options);
+}
+
+std::variant<RunOptions, EarlyExit> parse_pack(const std::vector<std::string>& words) {
+  if (asks_for_help(words)) return EarlyExit{0, help_text(pack_manual())};
+  RunDraft draft;
+  try {
+    if (auto exit = take_recording(draft, words, pack_option_groups())) return *std::move(exit);
+    check_together(draft);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "pack");
+  }
+  RunOptions& options = draft.options;
+  if (options.packed_path.empty()) options.packed_path = options.replay_path;
+  options.com1 = options.com2 = {SerialTarget::Kind::Null, {}};
+  if (options.console) options.console = options.com1;
+  return std::move(options);
 }
 
 EarlyExit describe(const std::vector<std::string>& words) {
@@ -101,8 +140,8 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "replay", "image", "manual"}) nearest.offer(command);
-  std::string hint = "there are run, replay, image and manual.";
+  for (const std::string_view command : {"run", "replay", "pack", "image", "manual"}) nearest.offer(command);
+  std::string hint = "there are run, replay, pack, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
@@ -126,6 +165,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   const std::vector<std::string> rest(words.begin() + 1, words.end());
   if (command == "run") return parse_run(rest);
   if (command == "replay") return parse_replay(rest);
+  if (command == "pack") return parse_pack(rest);
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};
   if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};

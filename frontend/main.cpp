@@ -1,9 +1,11 @@
 // `reprise`: words to a machine, its run, and the exit code.
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -36,7 +38,9 @@
 #include "machine/machine.h"
 #include "machine/memory_report/report_span.h"
 #include "machine/outside/sink_names.h"
+#include "machine/record/packer.h"
 #include "machine/screen/picture_file.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::frontend {
 namespace {
@@ -171,13 +175,36 @@ class PatienceAfterRun {
   const std::shared_ptr<Patience> patience_;
 };
 
+/// A sentence behind a colon.
+std::string continued(std::string sentence) {
+  if (sentence.size() > 1 && std::islower(static_cast<unsigned char>(sentence[1])) != 0)
+    sentence[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(sentence[0])));
+  return sentence;
+}
+
+/// Nothing can stop where the run has been already.
+Result<Done> check_stop(const machine::Machine& machine, const RunOptions& options) {
+  if (!options.limits.stop_at_retired || *options.limits.stop_at_retired >= machine.retired()) return Done{};
+  return wrong_usage(fmt::format(
+      "the run is to stop at instruction {}, and its saved state '{}' is at {}: give a later one.",
+      *options.limits.stop_at_retired, options.load_path, machine.retired()));
+}
+
 /// Puts the machine into the state of a file, which is one of a machine like it.
-Result<Done> load_state(machine::Machine& machine, const std::string& path) {
-  const auto file = TRY(machine::StateFileReader::open(path));
+Result<Done> load_state(machine::Machine& machine, const std::string& path, machine::RunFiles& files) {
+  if (files.repeated() && !files.exists(path))
+    return Error{fmt::format("saved state '{}' does not exist{}.", path, files.how_to_move(path))};
+  const auto file = TRY(machine::StateFileReader::open(path, files.place_of(path)));
   machine::load_origin(file->stream());
   const Result<Done> loaded = machine.load(file->stream(), file->ram());
-  if (loaded) return Done{};
-  return Error{fmt::format("saved state '{}' cannot be loaded: {}", path, loaded.error().message),
+  if (loaded) {
+    struct stat status = {};
+    const u64 bytes = fstat(file->fd(), &status) == 0 ? static_cast<u64>(status.st_size) : 0;
+    if (files.collector()) TRY(files.collect_file(path, file->fd()));
+    machine.begin_from_state({"saved state", files.whole_name(path), bytes, file->stream().digest()});
+    return Done{};
+  }
+  return Error{fmt::format("saved state '{}' cannot be loaded: {}", path, continued(loaded.error().message)),
                ErrorKind::Usage};
 }
 
@@ -204,15 +231,45 @@ void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& resul
 
 Result<Done> start_recording(machine::Machine& machine, const RunOptions& options, OutputOpener& opener) {
   const std::string& path = options.record_path;
-  if (!options.load_path.empty())
-    return wrong_usage("--record and --load exclude each other: a recording begins at power-on.");
   if (!machine::may_be_replaced_by_recording(path))
     return wrong_usage(
         fmt::format("--record '{}' is a file that holds something other than a recording: give another "
                     "name, or remove it.",
                     path));
-  const Result<Done> begun = machine.recorder().write_to(TRY(opener.open("recording", path)), path);
+  machine::HostFd file = TRY(opener.open("recording", path));
+  if (isatty(file.get())) return wrong_usage(fmt::format("--record '{}' is a terminal: give a file.", path));
+  const Result<Done> begun = machine.recorder().write_to(std::move(file), path);
   if (!begun) return Error{fmt::format("recording '{}' cannot be written: {}.", path, begun.error().message)};
+  return Done{};
+}
+
+/// A run that nobody recorded has ended badly: what repeats it gets the name that it was to have then.
+void record_failure(machine::Machine& machine, const std::string& path, OutputOpener& opener,
+                    StandardOutputs& outputs) {
+  const auto lost = [&](std::string why) {
+    outputs.losses.add(fmt::format("recording '{}'", path), std::move(why), 0);
+  };
+  if (!machine::may_be_replaced_by_recording(path)) return lost("it holds something other than a recording");
+  Result<machine::HostFd> file = opener.open("recording", path);
+  if (!file) return lost(file.error().message);
+  if (const Result<Done> written = machine.recorder().write_to(file.take(), path); !written)
+    return lost(written.error().message);
+  outputs.say(fmt::format("the run is recorded in '{}': reprise replay runs it again.", path));
+}
+
+/// The recording that a machine has followed, with all that it read.
+Result<Done> finish_packing(const machine::Machine& machine, machine::Packer& packer, const std::string& path,
+                            machine::RunResult& result, StandardOutputs& outputs) {
+  if (result.reason == machine::ExitReason::ReplayDiffers) return Done{};
+  if (machine.replay()->next() != nullptr)
+    return Error{
+        fmt::format("the recording was not run to its end, so nothing was packed: {}.", result.message)};
+  TRY(packer.finish());
+  outputs.say(fmt::format("'{}' has all that the run reads, of {} files: {} bytes.", path, packer.files(),
+                          packer.bytes()));
+  result.reason = machine::ExitReason::PowerOff;
+  result.exit_code = 0;
+  result.details.clear();
   return Done{};
 }
 
@@ -220,7 +277,8 @@ Result<Done> follow_recording(machine::Machine& machine, const std::string& path
   const Result<Done> followed =
       machine.follow(std::make_unique<machine::Replay>(TRY(machine::Recording::open(path))));
   if (followed) return Done{};
-  return wrong_usage(fmt::format("recording '{}' cannot be replayed: {}", path, followed.error().message));
+  return wrong_usage(
+      fmt::format("recording '{}' cannot be replayed: {}", path, continued(followed.error().message)));
 }
 
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
@@ -264,6 +322,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     outputs.out.write(filter->take(text));
     Terminal::to_set_back(filter->restoring(), filter->changing());
   });
+  std::unique_ptr<machine::Packer> packer;
+  if (!options.packed_path.empty())
+    packer = TRY(machine::Packer::begin(options.replay_path, options.packed_path, *options.config.files));
   const auto machine =
       TRY(machine::Machine::create(options.config,
                                    {.com1 = com1_stdio ? console : *com1.backend,
@@ -278,7 +339,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   for (Output* output :
        {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get()})
     if (output != nullptr) output->give_up_when(hurried);
-  if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path));
+  if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
+  TRY(check_stop(*machine, options));
+  if (options.record_memory_bytes) machine->recorder().set_memory_bytes(*options.record_memory_bytes);
   if (!options.record_path.empty()) TRY(start_recording(*machine, options, opener));
   if (!options.replay_path.empty()) TRY(follow_recording(*machine, options.replay_path));
   tell_of_network(options, machine->network().info(), outputs);
@@ -373,7 +436,12 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     judge(options.expected, judged);
     judged.message = result.message;
     machine->end_recording(judged);
+    if (judged.exit_code != 0 && !options.record_failure_path.empty() && machine->recorder().name().empty())
+      record_failure(*machine, options.record_failure_path, opener, outputs);
   }
+  if (packer) TRY(finish_packing(*machine, *packer, options.packed_path, result, outputs));
+  for (const std::string& name : options.config.files->unused_names())
+    outputs.say(fmt::format("--image {}= names no file of the run.", name));
   if (const machine::Recorder& recorder = machine->recorder();
       !recorder.name().empty() && !recorder.complete())
     outputs.losses.add(fmt::format("recording '{}'", recorder.name()), recorder.problem(),
@@ -410,6 +478,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
 bool worth_saying(machine::ExitReason reason) {
   using machine::ExitReason;
   return reason != ExitReason::PowerOff && reason != ExitReason::Quit && reason != ExitReason::DebugExit;
+}
+
+/// What ended the run, and where: what messages name, a replay takes.
+std::string with_position(const machine::RunResult& result) {
+  const bool names_it =
+      result.position.empty() || result.message.find(result.position.substr(1)) != std::string::npos;
+  if (names_it) return result.message;
+  return fmt::format("{} (at {})", result.message, result.position);
 }
 
 /// As run_machine, whatever the host has less of than is needed.
@@ -449,7 +525,8 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   for (const std::string& remark : options.remarks) outputs.say(remark);
   machine::RunResult result = try_to_run(options, outputs, opener, patience);
   judge(options.expected, result);
-  if (worth_saying(result.reason) || (options.expected && result.exit_code != 0)) outputs.say(result.message);
+  if (worth_saying(result.reason) || (options.expected && result.exit_code != 0))
+    outputs.say(with_position(result));
   outputs.err.write(result.details);
   // A run that a signal cut off has lost something anyway.
   const auto code_now = [&] {
@@ -473,7 +550,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
 }
 
 int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
-  if (words.empty() || (words[0] != "run" && words[0] != "replay")) held.release();
+  if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "pack")) held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));

@@ -78,6 +78,7 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   for (const machine::FileRead& file : result.files) report["files"].push_back(file_json(file));
   report["displays"] = options.displays_opened;
   report["instructions"] = result.retired;
+  report["position"] = result.position;
   report["virtual_ns"] = result.virtual_ns;
   report["idle_ns"] = result.idle_ns;
   report["wall_s"] = result.wall_s;

@@ -93,8 +93,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
     TRY(machine->pc_.boot(config.boot, config.firmware));
   }
   if (!config.replayed)
-    machine->recorder_.begin(
-        {config.origin.program, config.origin.folder, config.origin.words, "", machine->shape()});
+    machine->recorder_.begin({config.origin.program, config.origin.folder, config.origin.words, "",
+                              machine->shape(), machine->files_of_run()});
   return machine;
 }
 
@@ -141,6 +141,7 @@ RunResult Machine::run(const RunLimits& limits) {
   result.message = std::move(ending->message);
   result.details = std::move(details_);
   result.retired = retired();
+  result.position = position_text(position());
   result.virtual_ns = virtual_ns();
   result.idle_ns = pc_.scheduler().idle_ns();
   result.wall_s = wall_s();

@@ -100,6 +100,8 @@ class Machine final : private MachineControl {
   /// The same, with RAM in the stream.
   Result<Done> save(StateWriter& writer);
   Result<Done> load(StateReader& reader);
+  /// The run begins with what was loaded from `state`: before run(), and before it is recorded or follows a recording.
+  void begin_from_state(RecordedFileId state);
   /// As a file, which `reprise run --load` takes. Error: a sentence that names the file.
   Result<Done> save_file(const std::string& path, StateForm form);
   const MachineConfig& config() const { return config_; }
@@ -159,6 +161,8 @@ class Machine final : private MachineControl {
   // MachineControl
   void request(MachineRequest request, int code) override;
 
+  /// Between links of the chain: a digest costs what was written since the last one.
+  static constexpr u64 kHashEveryRetired = u64{1} << 29;
   /// Instructions between looks at the host: some milliseconds.
   static constexpr u64 kSliceInstructions = 400'000;
   /// The longest uninterrupted sleep on the host: signals only set a flag.
@@ -224,6 +228,14 @@ class Machine final : private MachineControl {
   u64 until_recorded(u64 limit) const;
   void record_hash_if_due();
 
+  // --- machine_files.cpp ---
+  std::vector<RecordedFileId> files_of_run() const;
+  std::vector<RecordedReads> image_reads() const;
+  /// Errors: a file, an image, or something else of this machine is not that of the run.
+  Result<Done> compare_files(const std::vector<RecordedFileId>& recorded) const;
+  Result<Done> compare_images(const std::vector<std::string>& recorded);
+  Result<Done> check_is_machine_of(const RecordedRun& run);
+
   // --- machine_input.cpp ---
   void add_sinks();
   void disk_failed(const DiskError& error);
@@ -255,6 +267,7 @@ class Machine final : private MachineControl {
     u64 count = 0;
   };
   Step step_;
+  std::optional<RecordedFileId> loaded_state_;  // that the run begins with
   Recorder recorder_;
   std::unique_ptr<Replay> replay_;
   bool replay_goes_on_ = false;  // behind the end of a recording that was cut off

@@ -13,6 +13,13 @@ void Machine::add_sinks() {
   outside_.on_logged([this](LoggedEvent logged) {
     if (!replay_) recorder_.add(std::move(logged));
   });
+  recorder_.on_full([this](const std::string& why) {
+    log_.write("disk", LogLevel::Warn,
+               "what repeats the run is kept no longer, in {}: {}; from {} on a recording can begin with a "
+               "state: save FILE in "
+               "the monitor, then --load FILE with --record",
+               temporary_folder(), why, position_text(position()));
+  });
   pc_.add_sinks(outside_);
   media_changes_.add_sinks(outside_);
   media_changes_.on_lost([this](const std::string& why) {

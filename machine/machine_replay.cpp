@@ -8,9 +8,6 @@
 namespace reprise::machine {
 namespace {
 
-/// Between links of the chain: a digest costs what was written since the last one.
-constexpr u64 kHashEveryRetired = u64{1} << 29;
-
 /// No state of the guest's shows it, so it is where the recording says.
 bool ends_by_host(ExitReason reason) {
   return reason == ExitReason::Quit || reason == ExitReason::Signal || reason == ExitReason::WallTimeout ||
@@ -33,7 +30,7 @@ void Machine::note_step() {
 
 void Machine::record_hash_if_due() {
   if (replay_ || !recorder_.complete() || retired() < next_recorded_hash_) return;
-  recorder_.add(RecordedHash{position(), state_hash()});
+  recorder_.add(RecordedHash{position(), state_hash(), image_reads()});
   next_recorded_hash_ = retired() + kHashEveryRetired;
 }
 
@@ -44,9 +41,9 @@ void Machine::end_recording(const RunResult& result) {
 // --- Following ---
 
 Result<Done> Machine::follow(std::unique_ptr<Replay> replay) {
-  TRY(compare_shapes(replay->recording().run().shape, shape(), "recorded"));
+  TRY(check_is_machine_of(replay->recording().run()));
   replay_ = std::move(replay);
-  outside_.close_inbox();
+  outside_.follow_recording();
   return Done{};
 }
 
@@ -98,7 +95,7 @@ std::optional<Machine::Ending> Machine::recorded_ending_by_host() {
 
 std::optional<Machine::Ending> Machine::compare_with_recording() {
   while (replay_->hash_is_due(position())) {
-    replay_->take_hash(position(), state_hash());
+    replay_->take_hash(position(), state_hash(), image_reads());
     if (!replay_->difference().empty()) return differing();
     let_in_recorded();
   }

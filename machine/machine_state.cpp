@@ -58,10 +58,10 @@ std::vector<std::string> Machine::shape() {
     const bool temporary = infos[i].writes == kWritesAreTemporary;
     devices::BlockGenerations* const overlay = temporary ? medium.generations() : nullptr;
     const Drive& drive = pc_.drives()[i];
+    const auto sample = [&] { return image_sample(overlay != nullptr ? overlay->base() : medium); };
     lines.push_back(fmt::format("drive {} {} place {} slot {} serial {} bytes {} sample {:016x} {}",
                                 infos[i].name, bus_name(infos[i].bus), drive.place, drive.slot,
-                                drive.disk.serial, medium.bytes(),
-                                image_sample(overlay != nullptr ? overlay->base() : medium),
+                                drive.disk.serial, medium.bytes(), disks_.sample_of(i, sample),
                                 overlay != nullptr ? "overlay" : "as it is"));
   }
   return lines;
@@ -169,7 +169,9 @@ Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::ve
 }
 
 Result<Done> Machine::check_shape(std::string_view manifest) {
-  return compare_shapes(lines_that_count(manifest), shape(), "saved");
+  const std::vector<std::string> saved = lines_that_count(manifest);
+  TRY(compare_images(saved));
+  return compare_shapes(saved, shape(), "saved");
 }
 
 /// What is neither the board's nor the host's.

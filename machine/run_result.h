@@ -59,6 +59,7 @@ struct RunResult {
   std::string message;  // one sentence, for a person
   std::string details;  // lines that say more; often empty
   u64 retired = 0;
+  std::string position;  // as messages name it: "@N.K"; empty: there was no run
   u64 virtual_ns = 0;
   u64 idle_ns = 0;
   double wall_s = 0;

@@ -75,6 +75,17 @@ CommandManual replay_manual() {
       .keys = {}};
 }
 
+CommandManual pack_manual() {
+  return {.name = "pack",
+          .purpose =
+              "Puts all that a recorded run reads of images, kernel, initrd, firmware and a saved state into "
+              "its recording, which then "
+              "replays anywhere. It runs it for that.",
+          .examples = {"reprise pack boot.rec --output boot-with-images.rec"},
+          .groups = manual_groups(pack_option_groups()),
+          .keys = {}};
+}
+
 CommandManual manual_manual() {
   return {.name = "manual",
           .purpose = "Prints what this program says about itself.",
@@ -95,7 +106,7 @@ std::vector<CommandManual> image_manuals() {
 }
 
 std::vector<CommandManual> all_manuals() {
-  std::vector<CommandManual> out = {run_manual(), replay_manual()};
+  std::vector<CommandManual> out = {run_manual(), replay_manual(), pack_manual()};
   for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
   out.push_back(manual_manual());
   return out;

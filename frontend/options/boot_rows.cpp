@@ -1,4 +1,5 @@
 // What is booted.
+#include "frontend/options/moved_row.h"
 #include "frontend/options/run_rows.h"
 
 namespace reprise::frontend {
@@ -44,6 +45,7 @@ constexpr RunOption kBootRows[] = {
      .more = "Options that say what the machine is come from the state; others are given as ever. "
              "docs/saved-states.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.load_path = given.value; }},
+    kMovedRow,
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "frontend/options/run_rows.h"
 #include "machine/plug/disk_device.h"
 #include "machine/storage/image_file.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::frontend {
 namespace {
@@ -23,6 +24,15 @@ struct Use {
 
 void add(std::vector<Use>& uses, std::string_view what, const std::string& path, bool written) {
   if (!path.empty()) uses.push_back({std::string(what), path, written});
+}
+
+/// Uses of a machine's own files, which a run that is repeated does not write.
+void as_repeated(std::vector<Use>& uses, const machine::MachineConfig& config) {
+  if (!config.replayed || config.files == nullptr) return;
+  for (Use& use : uses) {
+    use.path = config.files->whole_name(use.path);
+    use.written = false;
+  }
 }
 
 void add(std::vector<Use>& uses, std::string_view what, const SerialTarget& target) {
@@ -68,6 +78,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the initrd", config.boot.initrd_path, false);
   add(uses, "the firmware", config.firmware.bios, false);
   add(uses, "the variables of firmware", config.firmware.variables_path, true);
+  as_repeated(uses, config);
   add(uses, "the symbols", config.jit.symbols_path, false);
   add(uses, "the first serial port's output", options.com1);
   add(uses, "the second serial port's output", options.com2);
@@ -76,6 +87,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the report", options.json_path, true);
   add(uses, "the page about memory", options.memory_page_path, true);
   add(uses, "the recording", options.record_path, true);
+  add(uses, "the recording", options.record_failure_path, true);
   add(uses, "the recording", options.replay_path, false);
   add(uses, "the state", options.load_path, false);
   add(uses, "the sound", options.sound.path, true);

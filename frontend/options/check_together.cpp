@@ -43,7 +43,7 @@ void check_something_boots(const RunDraft& draft) {
 
 /// Words of a kernel command line that stand outside of its quotes are taken for images.
 void check_append(const RunDraft& draft) {
-  if (!draft.has("--append")) return;
+  if (!draft.has("--append") || draft.options.config.replayed) return;
   for (const DeviceConfig& device : draft.options.config.devices) {
     const std::string* file = device.find("file");
     std::error_code error;
@@ -73,6 +73,10 @@ void check_devices(RunDraft& draft) {
   if (const DeviceConfig* console = find_device(draft, "virtio-console")) {
     const std::string* target = console->find("target");
     draft.options.console = target == nullptr ? SerialTarget{} : parse_serial(*target);
+    // A file that the recorded run wrote is not to be written again.
+    if (draft.options.config.replayed && draft.options.console &&
+        draft.options.console->kind == SerialTarget::Kind::File)
+      draft.options.console = SerialTarget{SerialTarget::Kind::Null, {}};
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/numbers.h"
 #include "frontend/options/run_rows.h"
+#include "frontend/options/values.h"
 #include "frontend/options/want.h"
 
 namespace reprise::frontend {
@@ -74,8 +75,9 @@ constexpr RunOption kLimitRows[] = {
     {.name = "--stop-at",
      .value = "N",
      .help = "stop when N instructions have retired",
+     .more = "Also @N, as messages name positions.",
      .set = [](RunDraft& draft,
-               const Given& given) { draft.options.limits.stop_at_retired = want_number(given); }},
+               const Given& given) { draft.options.limits.stop_at_retired = want_position(given); }},
     {.name = "--no-reboot",
      .shown = Shown::SameLine,
      .help = "stop when the guest resets the machine",
@@ -113,9 +115,29 @@ constexpr RunOption kLimitRows[] = {
      .set = set_expect},
     {.name = "--hash-every",
      .value = "N",
-     .help = "print a digest of the whole state every N instructions",
+     .help = "print a digest of the state every N instructions",
      .more = "On stderr, and as hashes in the report of --json.",
      .set = set_hash_every},
+    {.name = "--record-on",
+     .value = "failure=FILE",
+     .shown = Shown::Name,
+     .help = "writes such a recording, from the beginning, when the run ends with an exit code other than 0",
+     .words = "failure=",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           constexpr std::string_view kFailure = "failure=";
+           if (!given.value.starts_with(kFailure) || given.value.size() == kFailure.size())
+             throw is_not(given, "failure=FILE");
+           draft.options.record_failure_path = given.value.substr(kFailure.size());
+         }},
+    {.name = "--record-memory",
+     .value = "SIZE",
+     .shown = Shown::Name,
+     .help = "memory for what repeats a run that is not recorded (256M); what is more goes to TMPDIR",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.record_memory_bytes = want(given, parse_size(given.value), "a size such as 64M");
+         }},
 };
 
 }  // namespace

@@ -107,10 +107,11 @@ machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::strin
   return origin;
 }
 
-void take_origin(machine::RunOrigin origin, RunDraft& draft) {
+void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names) {
   draft.of_state = true;
   draft.given = apply_words(run_option_groups(), origin.words, draft);
-  if (origin.folder != working_folder()) place_files(draft.options.config, Folder(origin.folder));
+  if (names == Names::OfThisFolder && origin.folder != working_folder())
+    place_files(draft.options.config, Folder(origin.folder));
   draft.loaded = std::move(origin);
 }
 

@@ -9,12 +9,15 @@
 
 namespace reprise::frontend {
 
+/// What relative names of files are relative to: they become names from /, or stay as they are for who knows that folder.
+enum class Names : u8 { OfThisFolder, OfItsFolder };
+
 /// The command that makes the machine of `draft` again, whoever gives it: `words` of `reprise run`, and what was chosen for
 /// lack of some.
 machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::string>& words);
 
 /// Takes the options of an origin for those of `draft`, with names of files as they are from here. Throws BadValue.
-void take_origin(machine::RunOrigin origin, RunDraft& draft);
+void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names);
 
 /// The file that --load names among `words`; empty: none.
 std::string state_to_load(const std::vector<std::string>& words);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "frontend/options/moved_row.h"
 #include "frontend/options/want.h"
 
 namespace reprise::frontend {
@@ -18,11 +19,25 @@ constexpr RunOption kReplayRows[] = {
      .help = "stop when N instructions have retired, as messages name positions: 41203118554 or @41203118554",
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.limits.stop_at_retired = want_position(given); }},
+    kMovedRow,
+};
+
+constexpr RunOption kPackRows[] = {
+    {.name = "FILE",
+     .help = "the recording",
+     .required = true,
+     .set = [](RunDraft& draft, const Given& given) { draft.options.replay_path = given.value; }},
+    {.name = "--output",
+     .value = "FILE",
+     .help = "what it makes; without it, FILE is replaced when that is done",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.packed_path = given.value; }},
+    kMovedRow,
 };
 
 /// Options of `reprise run` that mean nothing here: the recording says it, or there is nobody to say it to.
-constexpr std::string_view kNotHere[] = {"--load",    "--record",   "--clock",  "--stop-at",
-                                         "--timeout", "--on-panic", "--expect", "--net-dump"};
+constexpr std::string_view kNotHere[] = {"--load",          "--image",  "--record",  "--record-on",
+                                         "--record-memory", "--clock",  "--stop-at", "--timeout",
+                                         "--on-panic",      "--expect", "--net-dump"};
 
 }  // namespace
 
@@ -40,6 +55,9 @@ std::span<const OptionGroup<RunDraft>> replay_option_groups() {
         if (!row.of_machine && std::ranges::find(kNotHere, row.name) == std::end(kNotHere))
           rows.push_back(row);
       if (rows.empty()) continue;
+      // Its help goes on from that of an option that is not here.
+      const auto wall = std::ranges::find(rows, "--wall-timeout", &RunOption::name);
+      if (wall != rows.end()) wall->help = "end after so much of this host's time, exit code 21";
       rows.front().shown = Shown::Line;
       made.rows.push_back(std::move(rows));
       made.groups.push_back({group.heading, group.remark, made.rows.back()});
@@ -47,6 +65,18 @@ std::span<const OptionGroup<RunDraft>> replay_option_groups() {
     return made;
   }();
   return kMade.groups;
+}
+
+void add_moved_file(RunDraft& draft, const Given& given) {
+  const std::size_t equals = given.value.find('=');
+  if (equals == 0 || equals == given.value.npos || equals + 1 == given.value.size())
+    throw is_not(given, "NAME=PATH");
+  draft.options.moved.push_back({given.value.substr(0, equals), given.value.substr(equals + 1)});
+}
+
+std::span<const OptionGroup<RunDraft>> pack_option_groups() {
+  static const OptionGroup<RunDraft> kGroups[] = {{"", "", kPackRows}};
+  return kGroups;
 }
 
 }  // namespace reprise::frontend

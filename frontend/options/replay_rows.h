@@ -8,5 +8,7 @@
 namespace reprise::frontend {
 
 std::span<const OptionGroup<RunDraft>> replay_option_groups();
+/// Those of `reprise pack`.
+std::span<const OptionGroup<RunDraft>> pack_option_groups();
 
 }  // namespace reprise::frontend

@@ -60,7 +60,12 @@ constexpr RunOption kReportRows[] = {
      .more = "For reprise replay FILE, written as it happens: one that was killed can be replayed up to "
              "there. The "
              "monitor's record writes one of a run that began without. docs/recording.md.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.record_path = given.value; }},
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           if (given.value == "-")
+             throw BadValue{"--record takes the name of a file: standard output has the guest's console"};
+           draft.options.record_path = given.value;
+         }},
     {.name = "--gdb",
      .value = "ADDRESS",
      .help = "let gdb connect: tcp:PORT, unix:PATH, - for stdio",

@@ -9,6 +9,7 @@
 #include "frontend/gdb/gdb_address.h"
 #include "machine/board/config.h"
 #include "machine/run_result.h"
+#include "machine/storage/moved_file.h"
 
 namespace reprise::frontend {
 
@@ -47,6 +48,10 @@ struct RunOptions {
   std::string load_path;                     // of the saved state to begin with; empty: none
   std::string record_path;                   // of --record; empty: it is kept, and forgotten
   std::string replay_path;                   // of the recording that is replayed; empty: none
+  std::string packed_path;                   // of what reprise pack makes of it; empty: nothing
+  std::vector<machine::MovedFile> moved;     // of --image
+  std::string record_failure_path;           // of --record-on failure=FILE; empty: none
+  std::optional<u64> record_memory_bytes;    // of --record-memory
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::optional<GdbAddress> gdb;             // of --gdb
   bool paused = false;                       // --paused

@@ -4,6 +4,7 @@
 
 #include "machine/plug/display_row.h"
 #include "machine/plug/seeds.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -77,7 +78,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
       services_(board_services(config, backends)),
-      files_(std::move(backends.files)) {
+      files_(backends.files != nullptr ? std::move(backends.files) : std::make_shared<RunFiles>()) {
   if (mixer_) pit_.on_speaker(&speaker_.emplace(scheduler_, mixer_->add_input()));
   irq_router_.set_pirq_router(isa_bridge_);
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);

@@ -140,7 +140,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void press_power_button() { acpi_pm_.press_power_button(); }
 
   /// Files that were loaded: kernel, initrd, modules, firmware.
-  const std::vector<FileRead>& files_read() const { return files_read_; }
+  const std::vector<FileRead>& files_read() const;
   /// Changes of firmware's variables that the host did not store.
   u64 failed_variable_saves() const { return variables_ ? variables_->failed_saves() : 0; }
 
@@ -386,7 +386,6 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   BoardServices services_;
   std::vector<u8> text_font_;  // of a kernel that was started directly
   std::shared_ptr<RunFiles> files_;
-  std::vector<FileRead> files_read_;
   std::vector<std::string> plugged_;  // a line for each device that was plugged in, but for drives
 };
 

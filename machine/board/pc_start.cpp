@@ -12,6 +12,7 @@
 #include "machine/boot/pci_setup.h"
 #include "machine/boot/real_mode.h"
 #include "machine/firmware/option_rom.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -35,12 +36,14 @@ AcpiImage Pc::acpi_image() const {
   return build_acpi_image(acpi);
 }
 
+const std::vector<FileRead>& Pc::files_read() const { return files_->files_read(); }
+
 Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& firmware) {
-  const std::vector<u8> image = TRY(boot::read_kernel(request, memory_, &files_read_));
+  const std::vector<u8> image = TRY(boot::read_kernel(request, memory_, files_.get()));
   const unsigned physical_address_bits = processors_.boot().cpu.profile.physical_address_bits;
   if (!firmware.bios.empty() || (boot::is_bzimage(image) && boot::needs_real_mode(image)))
     return boot_by_firmware(
-        TRY(boot::prepare_for_firmware(image, request, memory_, physical_address_bits, &files_read_)),
+        TRY(boot::prepare_for_firmware(image, request, memory_, physical_address_bits, files_.get())),
         firmware);
 
   const AcpiImage acpi = acpi_image();
@@ -50,7 +53,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   boot::write_bios_area(phys_map_, bios_facts());
   boot::GuestMemory space(phys_map_);
   const boot::BootTarget target = {
-      space, memory_, {tables.rsdp_phys(), tables.rsdp()}, physical_address_bits, &files_read_};
+      space, memory_, {tables.rsdp_phys(), tables.rsdp()}, physical_address_bits, files_.get()};
   const boot::EntryState entry = TRY(boot::load_image(image, request, target));
   if (!entry.remark.empty()) log_.write("guest", LogLevel::Warn, "{}", entry.remark);
   cpu::Cpu& cpu = processors_.boot().cpu;
@@ -66,7 +69,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   enter_virtual_wire_mode();
   configure_chipset();
   fill_fw_cfg(fw_cfg_, {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi});
-  text_font_ = load_text_font(files_read_);
+  text_font_ = load_text_font(*files_);
   vga_card_.vga().enter_text_mode(text_font_);
   dma_.enter_cascade_mode();
   return Done{};
@@ -178,9 +181,8 @@ void Pc::enter_virtual_wire_mode() {
 Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firmware(config, {}); }
 
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
-  FirmwareImage image = TRY(load_firmware(config, files_.get()));
-  files_read_.insert(files_read_.end(), image.files.begin(), image.files.end());
-  if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(files_read_)));
+  FirmwareImage image = TRY(load_firmware(config, *files_));
+  if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(*files_)));
   TRY(plug_in_option_roms(config.boot_order));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
@@ -208,7 +210,7 @@ Result<Done> Pc::plug_in_option_roms(const std::vector<std::string>& boot_order)
       std::ranges::any_of(boot_order, [](const std::string& word) { return word.starts_with(kNetworkKind); });
   for (const NetSlot& net : net_slots_) {
     if (net.rom_file.empty()) continue;
-    Result<std::vector<u8>> rom = load_option_rom(net.rom_file, files_read_);
+    Result<std::vector<u8>> rom = load_option_rom(net.rom_file, *files_);
     if (rom) {
       name_card(rom.value(), static_cast<u16>(net.card->config_peek(devices::pci::kVendorId, Width::Word)),
                 static_cast<u16>(net.card->config_peek(devices::pci::kDeviceId, Width::Word)));

@@ -22,11 +22,10 @@ Error misplaced(const BootRequest& request, const FileKind& kind) {
 
 }  // namespace
 
-Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory,
-                                    std::vector<FileRead>* files) {
-  const u64 bytes = TRY(host_file_bytes("kernel", request.kernel_path));
+Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory, RunFiles* files) {
+  const u64 bytes = TRY(host_file_bytes("kernel", request.kernel_path, files));
   if (bytes > memory.low_ram_end_phys()) {
-    const std::vector<u8> head = TRY(read_host_head("kernel", request.kernel_path, kFileKindBytes));
+    const std::vector<u8> head = TRY(read_host_head("kernel", request.kernel_path, kFileKindBytes, files));
     if (const FileKind* kind = misplaced_file(head, FileUse::Kernel)) return misplaced(request, *kind);
     return Error{fmt::format("kernel '{}' ({} bytes) does not fit into memory: {}.", request.kernel_path,
                              bytes, room_advice(kHighMemoryPhys + bytes))};

@@ -50,8 +50,8 @@ struct BootTarget {
   LoadSpace& space;
   const MemoryMap& memory;
   Rsdp rsdp;
-  unsigned physical_address_bits;          // of the processor
-  std::vector<FileRead>* files = nullptr;  // gets what was read
+  unsigned physical_address_bits;  // of the processor
+  RunFiles* files = nullptr;       // gets what was read
 };
 
 /// Long64: 64-bit mode, the first 4 GiB identity-mapped. Flat32: protected mode, paging off. Both with flat
@@ -70,7 +70,7 @@ struct EntryState {
 
 /// The kernel file's content. `files`, if any, gets what was read.
 Result<std::vector<u8>> read_kernel(const BootRequest& request, const MemoryMap& memory,
-                                    std::vector<FileRead>* files = nullptr);
+                                    RunFiles* files = nullptr);
 
 /// Loads a kernel image, and the other files of `request`. Never reads past `image`, whatever it says of itself.
 /// Not for kernels that start in real mode (machine/boot/real_mode.h).

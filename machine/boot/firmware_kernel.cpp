@@ -59,7 +59,7 @@ class Parts final : public LoadSpace {
 
 Result<FirmwareBoot> prepare_for_firmware(std::span<const u8> image, const BootRequest& request,
                                           const MemoryMap& memory, unsigned physical_address_bits,
-                                          std::vector<FileRead>* files) {
+                                          RunFiles* files) {
   if (is_bzimage(image)) return prepare_real_mode(image, request, memory, files);
   Parts parts;
   const MemoryMap left = memory.behind_firmware();

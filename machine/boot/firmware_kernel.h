@@ -10,6 +10,6 @@ namespace reprise::machine::boot {
 /// `files`, if any, gets what is read. An error names the file.
 Result<FirmwareBoot> prepare_for_firmware(std::span<const u8> image, const BootRequest& request,
                                           const MemoryMap& memory, unsigned physical_address_bits,
-                                          std::vector<FileRead>* files = nullptr);
+                                          RunFiles* files = nullptr);
 
 }  // namespace reprise::machine::boot

@@ -216,7 +216,7 @@ Result<EntryState> load_linux(std::span<const u8> image, const BootRequest& requ
   zero_page.set<u32>(kRamdiskSize, 0);
   if (!request.initrd_path.empty()) {
     // Its size first: reading a large one takes a while.
-    const u64 initrd_bytes = TRY(host_file_bytes("initrd", request.initrd_path));
+    const u64 initrd_bytes = TRY(host_file_bytes("initrd", request.initrd_path, target.files));
     const u64 initrd_phys =
         TRY(place_initrd(initrd_bytes, header, kernel_phys + kernel_bytes, request, target));
     const std::vector<u8> initrd =

@@ -46,7 +46,7 @@ Result<std::vector<MultibootModule>> load_modules(const std::vector<PhysRange>& 
       return Error{fmt::format("--initrd lists more than {} modules: join some of them.", kMaxModules)};
     }
     const std::string path = text.substr(0, text.find(' '));
-    const u64 size = TRY(host_file_bytes("module", path));
+    const u64 size = TRY(host_file_bytes("module", path, target.files));
     if (!fits_low_ram(target, next_phys, size)) {
       return Error{fmt::format("module '{}' ({} bytes) does not fit into memory: {}.", path, size,
                                room_advice(next_phys + size))};

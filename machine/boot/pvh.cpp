@@ -50,7 +50,7 @@ std::vector<u8> start_info(const BootTarget& target, PhysRange initrd) {
 
 Result<PhysRange> load_initrd(u64 kernel_end_phys, const BootRequest& request, const BootTarget& target) {
   if (request.initrd_path.empty()) return PhysRange{0, 0};
-  const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
+  const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path, target.files));
   const u64 top = target.memory.usable_end_phys();
   if (bytes > top || align_down(top - bytes, kPageBytes) < kernel_end_phys) {
     return Error{fmt::format("initrd '{}' ({} bytes) does not fit into memory above the kernel: {}.",

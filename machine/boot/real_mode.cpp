@@ -128,7 +128,7 @@ bool needs_real_mode(std::span<const u8> image) {
 }
 
 Result<FirmwareBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
-                                       const MemoryMap& memory, std::vector<FileRead>* files) {
+                                       const MemoryMap& memory, RunFiles* files) {
   const Kernel kernel = TRY(parse(image, request));
   const Layout& layout = kernel.layout;
   std::vector<u8> setup = filled_setup(kernel, image);
@@ -141,7 +141,7 @@ Result<FirmwareBoot> prepare_real_mode(std::span<const u8> image, const BootRequ
 
   KernelRom rom;
   if (!request.initrd_path.empty()) {
-    const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path));
+    const u64 bytes = TRY(host_file_bytes("initrd", request.initrd_path, files));
     const u64 phys = TRY(place_initrd(kernel, image, bytes, request, memory));
     std::vector<u8> initrd = TRY(read_host_file("initrd", request.initrd_path, bytes, files));
     put<u32>(setup, kRamdiskImage, static_cast<u32>(phys));

@@ -16,6 +16,6 @@ namespace reprise::machine::boot {
 /// For images that is_bzimage() knows. `files`, if any, gets what is read.
 bool needs_real_mode(std::span<const u8> image);
 Result<FirmwareBoot> prepare_real_mode(std::span<const u8> image, const BootRequest& request,
-                                       const MemoryMap& memory, std::vector<FileRead>* files = nullptr);
+                                       const MemoryMap& memory, RunFiles* files = nullptr);
 
 }  // namespace reprise::machine::boot

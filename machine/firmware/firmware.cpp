@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "devices/display/vga.h"
 #include "machine/firmware/variable_store.h"
@@ -26,41 +25,38 @@ constexpr const char* kOvmfVariablesPath = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
 /// A file of one of the distribution's packages.
 Result<std::vector<u8>> load_packaged(const char* what, const char* path, const char* package, u64 max_bytes,
-                                      std::vector<FileRead>& files) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
+                                      RunFiles& files) {
+  if (!files.exists(path)) {
     return Error{fmt::format("{} is needed for this boot, and '{}' is missing: install Debian's package {}.",
                              what, path, package)};
   }
   return read_host_file(what, path, max_bytes, &files);
 }
 
-Result<FirmwareImage> load_ovmf(const FirmwareConfig& config, const RunFiles* files) {
+Result<FirmwareImage> load_ovmf(const FirmwareConfig& config, RunFiles& files) {
   FirmwareImage image;
   image.uefi = true;
-  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes, image.files));
-  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes, image.files));
+  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes, files));
+  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes, files));
   if (config.variables_path.empty()) return image;
-  VariableStore store = TRY(
-      open_variable_store(config.variables_path, image.variables, files != nullptr ? *files : RunFiles()));
+  VariableStore store = TRY(open_variable_store(config.variables_path, image.variables, files));
   image.variables = std::move(store.bytes);
   image.save_variables = std::move(store.save);
   return image;
 }
 
-Result<FirmwareImage> load_bios_file(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
+Result<FirmwareImage> load_bios_file(const std::string& path, RunFiles& files) {
+  if (!files.exists(path)) {
     const bool name = path.find('/') == path.npos && path.find('.') == path.npos;
     return Error{fmt::format("firmware '{}' does not exist{}{}.", path, near_name(path),
                              name ? ": --bios takes seabios, ovmf or the name of a file" : "")};
   }
-  if (const auto size = std::filesystem::file_size(path, error); !error && size > kMaxBiosBytes) {
+  if (const auto size = host_file_bytes("firmware", path, &files); size && size.value() > kMaxBiosBytes) {
     return Error{fmt::format("firmware '{}' has {} bytes, and there is room for {}: give a BIOS image.", path,
-                             size, kMaxBiosBytes)};
+                             size.value(), kMaxBiosBytes)};
   }
   FirmwareImage image;
-  image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes, &image.files));
+  image.rom = TRY(read_host_file("firmware", path, kMaxBiosBytes, &files));
   if (const FileKind* kind = misplaced_file(image.rom, FileUse::Firmware))
     return Error{fmt::format("firmware '{}' is {}: {}.", path, kind->what, kind->advice)};
   if (image.rom.size() % kPageBytes != 0 || image.rom.size() < 64 * kKiB) {
@@ -79,25 +75,24 @@ Result<FirmwareImage> load_bios_file(const std::string& path) {
 
 }  // namespace
 
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config, const RunFiles* files) {
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, RunFiles& files) {
   if (config.bios == "ovmf") return load_ovmf(config, files);
-  if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios);
+  if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios, files);
   FirmwareImage image;
-  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, image.files));
+  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, files));
   return image;
 }
 
-Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files) {
+Result<std::vector<u8>> load_vga_bios(RunFiles& files) {
   return load_packaged("A VGA BIOS", kVgaBiosPath, "seabios", kMaxVgaBiosBytes, files);
 }
 
-std::vector<u8> load_text_font(std::vector<FileRead>& files) {
+std::vector<u8> load_text_font(RunFiles& files) {
   // Characters 0, which is empty, and 1, a face.
   static constexpr u8 kBegin[32] = {0,    0,    0,    0,    0,    0,    0, 0,    0,    0,    0,
                                     0,    0,    0,    0,    0,    0,    0, 0x7e, 0x81, 0xa5, 0x81,
                                     0x81, 0xbd, 0x99, 0x81, 0x81, 0x7e, 0, 0,    0,    0};
-  std::error_code error;
-  if (!std::filesystem::exists(kVgaBiosPath, error)) return {};
+  if (!files.exists(kVgaBiosPath)) return {};
   const Result<std::vector<u8>> bios = load_vga_bios(files);
   if (!bios) return {};
   const auto begin =

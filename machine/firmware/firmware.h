@@ -34,17 +34,16 @@ struct FirmwareImage {
   std::vector<u8> variables;             // content of the flash right below the ROM; empty: there is none
   devices::Pflash::Save save_variables;  // empty: nobody keeps them
   bool uefi = false;
-  std::vector<FileRead> files;
 };
 /// The error names the package to install or what is wrong with the file.
-/// `files` say what becomes of a variable store; nullptr: a run of its own.
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config, const RunFiles* files = nullptr);
+/// `files` note what was read.
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, RunFiles& files);
 
-/// The video BIOS of the graphics card, devices/display/vga_card.h. `files` gets what was read.
-Result<std::vector<u8>> load_vga_bios(std::vector<FileRead>& files);
+/// The video BIOS of the graphics card, devices/display/vga_card.h. `files` note what was read.
+Result<std::vector<u8>> load_vga_bios(RunFiles& files);
 
 /// The font of 8x16 that it has for text modes, for a kernel that is started without it; empty where there is no such file.
-std::vector<u8> load_text_font(std::vector<FileRead>& files);
+std::vector<u8> load_text_font(RunFiles& files);
 
 /// What firmware asks the configuration device for.
 struct FirmwareFacts {

@@ -6,6 +6,7 @@
 
 #include "common/bits.h"
 #include "machine/layout/memory_map.h"
+#include "machine/storage/run_files.h"
 
 namespace reprise::machine {
 namespace {
@@ -16,31 +17,29 @@ constexpr u64 kMaxBytes = 16 * kMiB;
 
 }  // namespace
 
-Result<std::vector<u8>> load_option_rom(const std::string& file, std::vector<FileRead>& files) {
+Result<std::vector<u8>> load_option_rom(const std::string& file, RunFiles& files) {
   std::string path = file;
-  std::error_code error;
-  if (file.find('/') == file.npos && !std::filesystem::exists(file, error)) {
+  if (file.find('/') == file.npos && !files.exists(file)) {
     path = fmt::format("{}/{}", kPackageFolder, file);
-    if (!std::filesystem::exists(kPackageFolder, error))
+    std::error_code error;
+    if (!files.is_packed() && !std::filesystem::exists(kPackageFolder, error))
       return Error{
           fmt::format("'{}' is needed to boot from the network: install Debian's package ipxe-qemu.", path)};
-    if (!std::filesystem::exists(path, error))
+    if (!files.exists(path))
       return Error{
           fmt::format("option ROM '{}' does not exist, neither here nor in {}.", file, kPackageFolder)};
   }
-  if (const u64 bytes = TRY(host_file_bytes("option ROM", path)); bytes > kMaxBytes)
+  if (const u64 bytes = TRY(host_file_bytes("option ROM", path, &files)); bytes > kMaxBytes)
     return Error{fmt::format("option ROM '{}' has {} bytes, and a card's has {} at most: give another file.",
                              path, bytes, kMaxBytes)};
-  std::vector<FileRead> read;
-  std::vector<u8> rom = TRY(read_host_file("option ROM", path, kMaxBytes, &read));
   // PCI 2.2, 6.3.1.1.
-  if (rom.size() < 2 || rom[0] != 0x55 || rom[1] != 0xaa)
+  const std::vector<u8> head = TRY(read_host_head("option ROM", path, 2, &files));
+  if (head.size() < 2 || head[0] != 0x55 || head[1] != 0xaa)
     return Error{fmt::format(
         "'{}' does not begin as an option ROM does, with 55 AA: give another file, or romfile= for "
         "none.",
         path)};
-  files.insert(files.end(), read.begin(), read.end());
-  return rom;
+  return read_host_file("option ROM", path, kMaxBytes, &files);
 }
 
 void name_card(std::vector<u8>& rom, u16 vendor, u16 device) {

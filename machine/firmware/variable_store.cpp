@@ -55,10 +55,10 @@ class StoreFile {
 
 /// The store as it was at the beginning of the run that is repeated. One that the run made, and that is gone, was `initial`.
 Result<VariableStore> open_store_again(const std::string& path, const std::vector<u8>& initial,
-                                       const RunFiles& files) {
+                                       RunFiles& files) {
   VariableStore store;
   store.bytes = initial;
-  const StoreFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const StoreFile file(::open(files.place_of(path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.fd() >= 0 && !file.read(store.bytes))
     return Error{fmt::format("variable store '{}' cannot be read to its end.", path)};
   const std::shared_ptr<const FilePieces> pieces = files.earlier(files.whole_name(path));
@@ -69,13 +69,14 @@ Result<VariableStore> open_store_again(const std::string& path, const std::vecto
       return Error{fmt::format("what the recording has of variable store '{}' cannot be read.", path)};
     at += count;
   }
+  files.collect_file(path, store.bytes);
   return store;
 }
 
 }  // namespace
 
 Result<VariableStore> open_variable_store(const std::string& path, const std::vector<u8>& initial,
-                                          const RunFiles& files) {
+                                          RunFiles& files) {
   if (files.repeated()) return open_store_again(path, initial, files);
   const auto problem = [&](std::string_view what) {
     return Error{fmt::format("variable store '{}' {}.", path, what)};

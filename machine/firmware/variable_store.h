@@ -21,6 +21,6 @@ struct VariableStore {
 /// file: of another size than `initial`, not writable, or in use by another run. In a run that is repeated it has what it
 /// had then, and is only read.
 Result<VariableStore> open_variable_store(const std::string& path, const std::vector<u8>& initial,
-                                          const RunFiles& files);
+                                          RunFiles& files);
 
 }  // namespace reprise::machine

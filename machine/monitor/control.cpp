@@ -75,13 +75,15 @@ Outcome status(Machine& machine, const Arguments&) {
   Answer answer;
   answer.json = {{"state", state_name(machine)},
                  {"instructions", machine.retired()},
+                 {"position", position_text(machine.position())},
                  {"virtual_ns", machine.virtual_ns()},
                  {"idle_ns", machine.pc().scheduler().idle_ns()},
                  {"cpus", machine.pc().processors().count()},
                  {"memory_bytes", machine.config().ram_bytes}};
   answer.text = fmt::format(
-      "{} at instruction {}, virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
-      state_name(machine), machine.retired(), static_cast<double>(machine.virtual_ns()) / 1e9,
+      "{} at instruction {} ({}), virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
+      state_name(machine), machine.retired(), position_text(machine.position()),
+      static_cast<double>(machine.virtual_ns()) / 1e9,
       static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors().count(),
       machine.pc().processors().count() == 1 ? "" : "s", size_text(machine.config().ram_bytes));
   return answer;

@@ -48,6 +48,14 @@ void Outside::let_in() {
   }
 }
 
+void Outside::follow_recording() {
+  inbox_is_closed_ = true;
+  for (Registered& one : sinks_) {
+    one.bytes.clear();
+    one.waiting.clear();
+  }
+}
+
 void Outside::hand_out(Registered& to) {
   while (!to.waiting.empty() && to.sink.room() != 0) {
     Event event = std::move(to.waiting.front());

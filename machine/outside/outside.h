@@ -59,8 +59,8 @@ class Outside {
 
   /// Takes what is to be recorded, before it shows. Before the run.
   void on_logged(Listener listener) { listener_ = std::move(listener); }
-  /// From now on nothing of the inbox comes in.
-  void close_inbox() { inbox_is_closed_ = true; }
+  /// From now on what comes in comes from a recording: nothing of the inbox, nor what waits of a saved state.
+  void follow_recording();
   /// Lets in what a recording has, whatever room there is.
   void let_in_recorded(LoggedEvent logged);
 

@@ -8,7 +8,7 @@
 namespace reprise::machine {
 namespace {
 
-enum class Kind : u8 { Run, Event, Hash, End, Piece };
+enum class Kind : u8 { Run, Event, Hash, End, Piece, File };
 
 constexpr u64 kMaxPayloadBytes = 256 << 20;
 constexpr std::size_t kMaxNames = 1 << 12;
@@ -43,6 +43,50 @@ std::string get_name(RecordParser& in, std::vector<std::string>& names) {
   std::string name = in.text();
   if (names.size() < kMaxNames) names.push_back(name);
   return name;
+}
+
+void put_file_ids(RecordBytes& out, const std::vector<RecordedFileId>& files) {
+  out.number(files.size());
+  for (const RecordedFileId& file : files) {
+    out.text(file.what);
+    out.text(file.name);
+    out.number(file.bytes);
+    out.fixed64(file.digest);
+  }
+}
+
+std::vector<RecordedFileId> get_file_ids(RecordParser& in) {
+  std::vector<RecordedFileId> files;
+  for (u64 left = in.number(); left != 0 && in.ok(); --left) {
+    RecordedFileId file;
+    file.what = in.text();
+    file.name = in.text();
+    file.bytes = in.number();
+    file.digest = in.fixed64();
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+void put_facts(RecordBytes& out, const PackedFile& facts) {
+  out.number(facts.bytes);
+  out.byte(facts.media ? static_cast<u8>(1 + static_cast<u8>(*facts.media)) : 0);
+  out.text(facts.format);
+  out.number(facts.file_bytes);
+  out.signed_number(facts.modified_unix_ns);
+}
+
+PackedFile get_facts(RecordParser& in) {
+  constexpr u64 kMaxFileBytes = u64{1} << 62;
+  PackedFile facts;
+  facts.bytes = in.number();
+  const u8 media = in.byte();
+  if (media > 1 + static_cast<u8>(DiskMedia::Floppy) || facts.bytes > kMaxFileBytes) in.fail();
+  if (media != 0) facts.media = static_cast<DiskMedia>(media - 1);
+  facts.format = in.text();
+  facts.file_bytes = in.number();
+  facts.modified_unix_ns = in.signed_number();
+  return facts;
 }
 
 void put_content(RecordBytes& out, const Event& event) {
@@ -135,6 +179,7 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     put_strings(out, run->words);
     out.text(run->state);
     put_strings(out, run->shape);
+    put_file_ids(out, run->files);
   } else if (const auto* event = std::get_if<LoggedEvent>(&record)) {
     out.byte(static_cast<u8>(Kind::Event));
     put_position(out, last_, event->at);
@@ -145,6 +190,11 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     out.byte(static_cast<u8>(Kind::Hash));
     put_position(out, last_, hash->at);
     out.fixed64(hash->state_hash);
+    out.number(hash->reads.size());
+    for (const RecordedReads& reads : hash->reads) {
+      put_name(out, sinks_, reads.drive);
+      out.fixed64(reads.digest);
+    }
   } else if (const auto* end = std::get_if<RecordedEnd>(&record)) {
     out.byte(static_cast<u8>(Kind::End));
     put_position(out, last_, end->at);
@@ -157,6 +207,10 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     out.number(piece->offset);
     out.number(piece->bytes);
     out.bytes(piece->content);
+  } else if (const auto* file = std::get_if<RecordedFile>(&record)) {
+    out.byte(static_cast<u8>(Kind::File));
+    put_name(out, files_, file->file);
+    put_facts(out, file->facts);
   }
   RecordBytes whole;
   whole.bytes(out.content());
@@ -184,6 +238,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       run.words = get_strings(in);
       run.state = in.text();
       run.shape = get_strings(in);
+      run.files = get_file_ids(in);
       record = std::move(run);
       break;
     }
@@ -199,7 +254,11 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       RecordedHash hash;
       hash.at = get_position(in, last_);
       hash.state_hash = in.fixed64();
-      record = hash;
+      for (u64 left = in.number(); left != 0 && in.ok(); --left) {
+        std::string drive = get_name(in, sinks_);
+        hash.reads.push_back({std::move(drive), in.fixed64()});
+      }
+      record = std::move(hash);
       break;
     }
     case Kind::End: {
@@ -219,6 +278,13 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       piece.content = in.bytes();
       if (!piece.content.empty() && piece.content.size() != piece.bytes) in.fail();
       record = std::move(piece);
+      break;
+    }
+    case Kind::File: {
+      RecordedFile file;
+      file.file = get_name(in, files_);
+      file.facts = get_facts(in);
+      record = std::move(file);
       break;
     }
     default: return Outcome::Damaged;

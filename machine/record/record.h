@@ -14,13 +14,25 @@
 #include <vector>
 
 #include "machine/outside/logged_event.h"
+#include "machine/storage/file_pieces.h"
 
 namespace reprise::machine {
 
 /// What a recording begins with, and the only format that this program writes and reads.
 inline constexpr std::string_view kRecordingHead = "reprise recording\n";
-inline constexpr u32 kRecordingFormat = 2;
+inline constexpr u32 kRecordingFormat = 3;
 inline constexpr std::size_t kRecordingHeadBytes = kRecordingHead.size() + sizeof(u32);
+
+std::vector<u8> recording_head();
+
+/// A file that a run reads as a whole, or the saved state that it begins with: enough to know it again.
+struct RecordedFileId {
+  std::string what;  // "kernel"
+  std::string name;  // from /
+  u64 bytes = 0;
+  u64 digest = 0;
+  bool operator==(const RecordedFileId&) const = default;
+};
 
 /// What a run was, before its beginning.
 struct RecordedRun {
@@ -29,13 +41,22 @@ struct RecordedRun {
   std::vector<std::string> words;  // options that say what the machine is
   std::string state;               // the saved state it began with, from /; empty: at power-on
   std::vector<std::string> shape;  // what the machine consists of, line by line
+  std::vector<RecordedFileId> files = {};
   bool operator==(const RecordedRun&) const = default;
+};
+
+/// What had been read of the image in a drive.
+struct RecordedReads {
+  std::string drive;
+  u64 digest = 0;
+  bool operator==(const RecordedReads&) const = default;
 };
 
 /// A link of the chain: the digest of the whole state.
 struct RecordedHash {
   Position at;
   u64 state_hash = 0;
+  std::vector<RecordedReads> reads = {};
   bool operator==(const RecordedHash&) const = default;
 };
 
@@ -47,7 +68,14 @@ struct RecordedEnd {
   bool operator==(const RecordedEnd&) const = default;
 };
 
-/// What a piece of a file held before the run wrote to it for the first time.
+/// The recording has what the run reads of the file.
+struct RecordedFile {
+  std::string file;  // from /
+  PackedFile facts;
+  bool operator==(const RecordedFile&) const = default;
+};
+
+/// What a piece of a file held before the run wrote to it, or read it, for the first time.
 struct RecordedPiece {
   std::string file;  // from /
   u64 offset = 0;
@@ -56,7 +84,8 @@ struct RecordedPiece {
   bool operator==(const RecordedPiece&) const = default;
 };
 
-using RecordEntry = std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd, RecordedPiece>;
+using RecordEntry =
+    std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd, RecordedPiece, RecordedFile>;
 
 class RecordEncoder {
  public:

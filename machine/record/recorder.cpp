@@ -8,16 +8,13 @@
 #include "machine/record/record_bytes.h"
 
 namespace reprise::machine {
-namespace {
 
-std::vector<u8> head() {
+std::vector<u8> recording_head() {
   RecordBytes bytes;
   for (const char c : kRecordingHead) bytes.byte(static_cast<u8>(c));
   bytes.fixed32(kRecordingFormat);
   return bytes.take();
 }
-
-}  // namespace
 
 void Recorder::add(const RecordEntry& record) {
   begun_ = begun_ || std::holds_alternative<RecordedRun>(record);
@@ -32,6 +29,17 @@ void Recorder::end(RecordedEnd end) {
 
 void Recorder::abandon(std::string why) {
   if (complete() && !ended_) give_up(std::move(why), 0);
+}
+
+void Recorder::begin_anew(RecordedRun run) {
+  encoder_ = {};
+  kept_ = {};
+  file_ = HostFd();
+  file_bytes_ = 0;
+  problem_.clear();
+  lost_bytes_ = 0;
+  ended_ = false;
+  add(std::move(run));
 }
 
 void Recorder::append(std::span<const u8> bytes) {
@@ -68,6 +76,7 @@ void Recorder::give_up(std::string problem, u64 bytes) {
   problem_ = std::move(problem);
   lost_bytes_ += bytes;
   kept_ = {};
+  if (bytes != 0 && name_.empty() && full_) full_(problem_);
   // A named file keeps what it has: it replays up to there.
   if (name_.empty()) file_ = HostFd();
 }
@@ -77,7 +86,7 @@ Result<Done> Recorder::write_to(HostFd file, std::string name) {
   HostFd before = std::exchange(file_, std::move(file));
   const u64 kept_bytes = std::exchange(file_bytes_, 0);
   name_ = std::move(name);
-  bool written = write(head());
+  bool written = write(recording_head());
   if (!before) {
     written = written && write(kept_);
   } else {

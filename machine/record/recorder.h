@@ -19,10 +19,16 @@ class Recorder {
 
   explicit Recorder(u64 memory_bytes = kUsualMemoryBytes) : memory_bytes_(memory_bytes) {}
 
+  /// What is kept of a run without a named file lies in memory up to there, then in a file without a name.
+  void set_memory_bytes(u64 bytes) { memory_bytes_ = bytes; }
+  /// Told why when nothing more can be kept of a run without a named file. Before the run.
+  void on_full(std::function<void(const std::string& why)> listener) { full_ = std::move(listener); }
   /// First of all.
   void begin(RecordedRun run) { add(std::move(run)); }
   /// Nothing counts that comes before the beginning.
   void add(const RecordEntry& record);
+  /// Instead of all so far, while there is no named file: the run begins with `run`.
+  void begin_anew(RecordedRun run);
   /// Something happened that no recording has, so the run cannot be repeated beyond this: `why` is a phrase.
   void abandon(std::string why);
   /// The machine has stopped for good. Only the first counts.
@@ -49,7 +55,8 @@ class Recorder {
   bool write(std::span<const u8> bytes);
   void give_up(std::string problem, u64 bytes);
 
-  const u64 memory_bytes_;
+  u64 memory_bytes_;
+  std::function<void(const std::string&)> full_;
   RecordEncoder encoder_;
   std::vector<u8> kept_;  // while there is no file
   HostFd file_;           // of a name, or without one

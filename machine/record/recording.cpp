@@ -35,35 +35,37 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
   struct stat status = {};
   if (!fd || fstat(fd.get(), &status) != 0)
     return Error{fmt::format("recording '{}' cannot be read: {}.", path, std::strerror(errno))};
-  if (!S_ISREG(status.st_mode)) return Error{fmt::format("recording '{}' is no file.", path)};
+  if (!S_ISREG(status.st_mode)) return wrong_usage(fmt::format("recording '{}' is no file.", path));
   std::vector<u8> bytes(kRecordingHeadBytes);
   bytes.resize(host_read(fd.get(), 0, bytes).bytes);
-  if (!has_head(bytes)) return Error{fmt::format("'{}' is not a recording of Reprise's.", path)};
+  if (!has_head(bytes)) return wrong_usage(fmt::format("'{}' is not a recording of Reprise's.", path));
   RecordParser head(std::span<const u8>(bytes).subspan(kRecordingHead.size()));
   if (const u32 format = head.fixed32(); format != kRecordingFormat)
-    return Error{
+    return wrong_usage(
         fmt::format("recording '{}' is of format {}, and this program reads format {}: use the program that "
                     "made it.",
-                    path, format, kRecordingFormat)};
+                    path, format, kRecordingFormat));
   std::unique_ptr<Recording> recording(new Recording(path, std::move(fd)));
   RecordEntry first;
   if (recording->reader_.next(first) != RecordDecoder::Outcome::Whole ||
       !std::holds_alternative<RecordedRun>(first))
-    return Error{fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path)};
+    return wrong_usage(fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path));
   recording->run_ = std::get<RecordedRun>(std::move(first));
-  recording->find_pieces();
+  recording->find_content();
   recording->pop();
   return recording;
 }
 
-void Recording::find_pieces() {
+void Recording::find_content() {
   RecordReader reader(file_, kRecordingHeadBytes);
   RecordEntry entry;
   while (reader.next(entry) == RecordDecoder::Outcome::Whole) {
+    if (auto* const file = std::get_if<RecordedFile>(&entry))
+      content_.packed.try_emplace(std::move(file->file), std::move(file->facts));
     const auto* const piece = std::get_if<RecordedPiece>(&entry);
     if (piece == nullptr) continue;
     const u64 behind = reader.offset() - RecordDecoder::kBytesBehindContent;
-    std::shared_ptr<FilePieces>& pieces = pieces_[piece->file];
+    std::shared_ptr<FilePieces>& pieces = content_.pieces[piece->file];
     if (pieces == nullptr) pieces = std::make_shared<FilePieces>(file_);
     // One that no file can have tells nothing.
     (void)pieces->add(piece->offset, piece->bytes,
@@ -88,7 +90,7 @@ void Recording::pop() {
         has_end_ = true;
         return;
     }
-  } while (std::holds_alternative<RecordedPiece>(record));
+  } while (std::holds_alternative<RecordedPiece>(record) || std::holds_alternative<RecordedFile>(record));
   Position at = next_at_;
   if (const auto* event = std::get_if<LoggedEvent>(&record)) at = event->at;
   if (const auto* hash = std::get_if<RecordedHash>(&record)) at = hash->at;

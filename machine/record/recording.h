@@ -19,8 +19,8 @@ class Recording {
 
   const std::string& path() const { return path_; }
   const RecordedRun& run() const { return run_; }
-  /// What files held at the beginning of the run that it wrote to. Usable as long as anybody keeps it.
-  PiecesByFile take_pieces() { return std::move(pieces_); }
+  /// What it has of files. Usable as long as anybody keeps it.
+  RecordedContent take_content() { return std::move(content_); }
 
   /// The entry that comes next; nullptr: there is none.
   const RecordEntry* next() const { return next_ ? &*next_ : nullptr; }
@@ -37,13 +37,13 @@ class Recording {
       : path_(std::move(path)),
         file_(std::make_shared<const HostFd>(std::move(file))),
         reader_(file_, kRecordingHeadBytes) {}
-  void find_pieces();
+  void find_content();
 
   const std::string path_;
   const std::shared_ptr<const HostFd> file_;
   RecordReader reader_;
   RecordedRun run_;
-  PiecesByFile pieces_;
+  RecordedContent content_;
   std::optional<RecordEntry> next_;
   Position next_at_;
   bool has_end_ = false;

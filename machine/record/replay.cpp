@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/words.h"
 #include "machine/record/recorded_error.h"
 
@@ -60,9 +62,21 @@ bool Replay::hash_is_due(const Position& now) const {
   return next() != nullptr && next_at() == now && std::holds_alternative<RecordedHash>(*next());
 }
 
-void Replay::take_hash(const Position& now, u64 state_hash) {
+void Replay::take_hash(const Position& now, u64 state_hash, const std::vector<RecordedReads>& reads) {
   const auto& expected = std::get<RecordedHash>(*next());
-  if (expected.state_hash != state_hash) return differs(now, fmt::format("the state is {:016x}", state_hash));
+  if (expected.state_hash != state_hash) {
+    std::string what = fmt::format("the state is {:016x}", state_hash);
+    for (const RecordedReads& own : reads) {
+      const auto its = std::ranges::find(expected.reads, own.drive, &RecordedReads::drive);
+      if (its == expected.reads.end() || its->digest == own.digest) continue;
+      what += fmt::format(
+          "; what was read of the image in {} is not what that run read: give the image that it had "
+          "(--image NAME=PATH)",
+          own.drive);
+      break;
+    }
+    return differs(now, std::move(what));
+  }
   agreed_ = expected;
   ++agreed_count_;
   recording_->pop();

@@ -32,7 +32,7 @@ class Replay {
   DiskError take_error(const Position& now, DiskError request);
   bool hash_is_due(const Position& now) const;
   /// Compares the state with the link of the chain that is due.
-  void take_hash(const Position& now, u64 state_hash);
+  void take_hash(const Position& now, u64 state_hash, const std::vector<RecordedReads>& reads = {});
   /// The end that is due at `now`, if it is.
   const RecordedEnd* end_at(const Position& now) const;
   /// The machine has ended as `reason` says. Compares that; the end as it was recorded, if they agree.

@@ -44,17 +44,17 @@ bool is_state(std::span<const u8> begin) {
 
 /// Where the stream begins in a file of `bytes` bytes that begins with `begin`.
 Result<u64> stream_behind_pages(const std::string& path, std::span<const u8> begin, u64 bytes) {
-  if (begin.size() < kHeadBytes) return Error{fmt::format("saved state '{}' ends too early.", path)};
+  if (begin.size() < kHeadBytes) return wrong_usage(fmt::format("saved state '{}' ends too early.", path));
   if (const u32 format = read_unaligned<u32>(&begin[kFormatAt]); format != kStateFormat)
-    return Error{
+    return wrong_usage(
         fmt::format("saved state '{}' is of format {}, and this program reads format {}: use the program "
                     "that saved it.",
-                    path, format, kStateFormat)};
+                    path, format, kStateFormat));
   const u64 ram_bytes = read_unaligned<u64>(&begin[kRamBytesAt]);
   if (!std::ranges::equal(begin, make_head(ram_bytes)))
-    return Error{fmt::format("saved state '{}' is damaged: its head is.", path)};
+    return wrong_usage(fmt::format("saved state '{}' is damaged: its head is.", path));
   if (bytes < kRamOffset || bytes - kRamOffset <= ram_bytes)
-    return Error{fmt::format("saved state '{}' ends too early.", path)};
+    return wrong_usage(fmt::format("saved state '{}' ends too early.", path));
   return kRamOffset + ram_bytes;
 }
 
@@ -134,16 +134,17 @@ Result<Done> StateFileWriter::commit() {
 
 // --- Reading ---
 
-Result<std::unique_ptr<StateFileReader>> StateFileReader::open(const std::string& path) {
-  HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+Result<std::unique_ptr<StateFileReader>> StateFileReader::open(const std::string& path,
+                                                               const std::string& place) {
+  HostFd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status = {};
   if (!fd || fstat(fd.get(), &status) != 0)
     return Error{fmt::format("saved state '{}' cannot be read: {}.", path, std::strerror(errno))};
-  if (!S_ISREG(status.st_mode)) return Error{fmt::format("saved state '{}' is no file.", path)};
+  if (!S_ISREG(status.st_mode)) return wrong_usage(fmt::format("saved state '{}' is no file.", path));
   std::unique_ptr<StateFileReader> state(new StateFileReader(path, std::move(fd)));
   const int file = state->fd_.get();
   const std::vector<u8> begin = beginning_of(file);
-  if (!is_state(begin)) return Error{fmt::format("'{}' is not a state that Reprise saved.", path)};
+  if (!is_state(begin)) return wrong_usage(fmt::format("'{}' is not a state that Reprise saved.", path));
   u64 stream_at = 0;
   if (begins_with(begin, kHead)) {
     stream_at = TRY(stream_behind_pages(path, begin, static_cast<u64>(status.st_size)));

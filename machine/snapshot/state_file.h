@@ -89,7 +89,10 @@ class StateFileWriter {
 class StateFileReader {
  public:
   /// Error: it cannot be read, or is no state.
-  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path);
+  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path) { return open(path, path); }
+  /// The same of one that people know as `path`, and that is at `place`.
+  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path, const std::string& place);
+  int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
   StateReader& stream() { return *reader_; }
   RamStore& ram() { return *ram_; }

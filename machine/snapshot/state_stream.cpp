@@ -132,6 +132,7 @@ bool StateReader::next_chunk() {
     at_end_ = true;
     std::array<u8, 8> digest{};
     if (get(digest) && from_little_endian<u64>(digest) != digest_) fail("It is damaged: a digest is wrong.");
+    whole_digest_ = hash64(digest, whole_digest_);
     return false;
   }
   if (bytes > kMaxChunkBytes) {
@@ -169,8 +170,8 @@ void StateReader::end() {
 }
 
 void StateReader::finish() {
-  std::array<u8, 1> more{};
-  if (ok() && source_.read(more)) fail("It is damaged: something follows its end.");
+  if (ok() && !source_.ends())
+    fail("It is damaged: something follows its end, or its last bytes are missing.");
 }
 
 std::vector<u8> StateReader::rest(u64 limit) {

@@ -33,6 +33,11 @@ class StateSource {
   virtual ~StateSource() = default;
   /// As many as asked for, or false: there are no more, or they cannot be read.
   virtual bool read(std::span<u8> into) = 0;
+  /// All has been read, and nothing is missing that belongs to it.
+  virtual bool ends() {
+    u8 more = 0;
+    return !read({&more, 1});
+  }
 };
 
 /// What a stream begins with.
@@ -82,6 +87,9 @@ class StateReader {
   /// Nothing may follow the last section.
   void finish();
 
+  /// Of all sections so far.
+  u64 digest() const { return whole_digest_; }
+
   bool ok() const { return problem_.empty(); }
   /// What is wrong, from somebody who looked at the content. The first word counts.
   void fail(std::string problem);
@@ -97,6 +105,7 @@ class StateReader {
   std::size_t position_ = 0;  // in chunk_
   bool at_end_ = true;        // no chunk of the section is to come
   u64 digest_ = 0;
+  u64 whole_digest_ = 0;
   std::string problem_;
 };
 

@@ -74,6 +74,17 @@ class Unpacker final : public StateSource {
     }
     return true;
   }
+  bool ends() override {
+    u8 more = 0;
+    ZSTD_outBuffer out = {&more, 1, 0};
+    while (!over_) {
+      if (buffer_.pos == buffer_.size && !fill()) return false;
+      const std::size_t left = ZSTD_decompressStream(context_, &out, &buffer_);
+      if (ZSTD_isError(left) || out.pos != 0) return false;
+      over_ = left == 0;
+    }
+    return buffer_.pos == buffer_.size && !fill();
+  }
 
  private:
   bool fill() {

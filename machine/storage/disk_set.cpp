@@ -124,6 +124,7 @@ void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medi
   owned.file_bytes = medium.file_bytes;
   owned.modified_unix_ns = medium.modified_unix_ns;
   owned.read = std::move(medium.read);
+  owned.sample.reset();
   owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,
                                                 attached_.at(drive).name, *on_error_);
   attached_.at(drive).medium = owned.medium.get();
@@ -165,6 +166,12 @@ std::string DiskSet::writing_use_of(const DiskConfig& wanted) const {
     if (wanted.write_through) return fmt::format("as {}, and would be written", name);
   }
   return {};
+}
+
+u64 DiskSet::sample_of(std::size_t drive, const std::function<u64()>& make) {
+  std::optional<u64>& sample = owned_.at(drive).sample;
+  if (!sample) sample = make();
+  return *sample;
 }
 
 u64 DiskSet::requests() const {

@@ -1,7 +1,9 @@
 // The disks of a run: opens the images that the user named, decides what was left open, and owns the result.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/log.h"
@@ -25,6 +27,8 @@ class DiskSet {
   /// In the order of the configuration. The media live as long as this, or until they are replaced.
   const std::vector<AttachedDisk>& attached() const { return attached_; }
   std::vector<DiskInfo> info() const;
+  /// What `make` gives of the drive's medium, once for each that it gets.
+  u64 sample_of(std::size_t drive, const std::function<u64()>& make);
   const RunFiles& files() const { return *files_; }
   /// Requests of all drives so far, and those that changed a medium.
   u64 requests() const;
@@ -52,6 +56,7 @@ class DiskSet {
     std::shared_ptr<ReadDigest> read = {};
     std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
     std::unique_ptr<devices::BlockBackend> medium = nullptr;
+    std::optional<u64> sample = {};
   };
   /// As what this run has the file of `wanted` open, when one of both writes to it: "as disk0, which is written". Else
   /// empty.

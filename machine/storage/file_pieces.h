@@ -8,6 +8,7 @@
 #include <string>
 
 #include "devices/backend.h"
+#include "machine/storage/disk_config.h"
 #include "machine/storage/host_fd.h"
 
 namespace reprise::machine {
@@ -40,6 +41,22 @@ class FilePieces {
 
 /// By the file's name, from /.
 using PiecesByFile = std::map<std::string, std::shared_ptr<FilePieces>>;
+
+/// A file that a recording has, as far as its run needs it.
+struct PackedFile {
+  u64 bytes = 0;                        // of a disk's content, or of a file
+  std::optional<DiskMedia> media = {};  // of an image; nullopt: it is another file
+  std::string format = {};              // of an image: OpenedImage
+  u64 file_bytes = 0;
+  i64 modified_unix_ns = 0;
+  bool operator==(const PackedFile&) const = default;
+};
+
+/// What a recording has of files, by their whole names.
+struct RecordedContent {
+  PiecesByFile pieces;
+  std::map<std::string, PackedFile> packed;  // empty: the run's files are needed
+};
 
 /// An image as it was at the beginning of a run that has written to it since. It is never written.
 class EarlierImage final : public devices::BlockBackend {

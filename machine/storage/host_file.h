@@ -9,6 +9,8 @@
 
 namespace reprise::machine {
 
+class RunFiles;
+
 /// A file that was read, for who wants to repeat the run.
 struct FileRead {
   std::string what;
@@ -21,14 +23,15 @@ struct FileRead {
 /// The bytes of the regular file at `path`, which the user knows as `what` ("kernel", "initrd"). An error
 /// names the file: missing, unreadable, not a regular file, empty, or over `max_bytes` (the caller's use for
 /// it says why).
-/// `files`, if any, gets what was read.
+/// `files`, if any, say where it is, and note what was read.
 Result<std::vector<u8>> read_host_file(const std::string& what, const std::string& path, u64 max_bytes,
-                                       std::vector<FileRead>* files = nullptr);
+                                       RunFiles* files = nullptr);
 
 /// Its first `max_bytes` bytes, or all; errors as above.
-Result<std::vector<u8>> read_host_head(const std::string& what, const std::string& path, u64 max_bytes);
+Result<std::vector<u8>> read_host_head(const std::string& what, const std::string& path, u64 max_bytes,
+                                       RunFiles* files = nullptr);
 
 /// The size of the regular file at `path`, which is not empty; errors as above.
-Result<u64> host_file_bytes(const std::string& what, const std::string& path);
+Result<u64> host_file_bytes(const std::string& what, const std::string& path, RunFiles* files = nullptr);
 
 }  // namespace reprise::machine

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/bits.h"
 #include "machine/storage/image_file.h"
 #include "machine/storage/image_lock.h"
 #include "machine/storage/image_tool.h"
@@ -49,6 +50,24 @@ class SharedImage final : public BlockBackend {
 
  private:
   std::shared_ptr<BlockBackend> image_;
+};
+
+/// What a recording has nothing of.
+class UnknownContent final : public BlockBackend {
+ public:
+  explicit UnknownContent(u64 bytes) : bytes_(bytes) {}
+  u64 bytes() const override { return bytes_; }
+  bool read_only() const override { return true; }
+  BlockStatus read(u64, std::span<u8> into) override {
+    std::ranges::fill(into, u8{0});
+    return into.empty() ? BlockStatus::Ok : BlockStatus::ReadError;
+  }
+  BlockStatus write(u64, std::span<const u8>) override { return BlockStatus::ReadOnly; }
+  BlockStatus flush() override { return BlockStatus::Ok; }
+  BlockStatus discard(u64, u64) override { return BlockStatus::ReadOnly; }
+
+ private:
+  const u64 bytes_;
 };
 
 std::string what_of(const DiskConfig& config) {
@@ -161,9 +180,11 @@ Result<std::unique_ptr<BlockBackend>> open_content(const DiskConfig& config, con
 /// In a run that is repeated: what the file of that whole name held at the beginning of the run, of which it now holds `image`.
 std::unique_ptr<BlockBackend> as_it_was(const RunFiles& files, const std::string& name,
                                         std::unique_ptr<BlockBackend> image) {
-  std::shared_ptr<const FilePieces> pieces = files.earlier(name);
-  if (pieces == nullptr) return image;
-  return std::make_unique<EarlierImage>(std::move(image), std::move(pieces));
+  if (std::shared_ptr<const FilePieces> pieces = files.earlier(name))
+    image = std::make_unique<EarlierImage>(std::move(image), std::move(pieces));
+  if (files.collector())
+    image = std::make_unique<CollectedImage>(std::move(image), files.collector()->reads, name);
+  return image;
 }
 
 /// In a run that is repeated: over `image`, which is not written, what the run writes to the file of that whole name.
@@ -176,14 +197,62 @@ Result<std::unique_ptr<BlockBackend>> written_apart(RunFiles& files, const std::
 
 /// The kept overlay of a run that is repeated, which is not written. One that the run made, and that is gone, held nothing.
 Result<std::unique_ptr<BlockBackend>> open_overlay_again(const DiskConfig& config, ImageFile base,
-                                                         bool base_is_qcow2) {
-  std::error_code error;
-  if (!std::filesystem::exists(config.overlay_path, error))
+                                                         bool base_is_qcow2, RunFiles& files) {
+  if (!files.exists(config.overlay_path))
     return open_content(config, what_of(config), std::move(base), base_is_qcow2, false, FileAccess::Read);
-  ImageFile file = TRY(open_image_file("overlay", config.overlay_path, FileAccess::Read));
+  ImageFile file = TRY(open_image_file("overlay", files.place_of(config.overlay_path), FileAccess::Read));
   if (file.kind != ImageKind::Qcow2)
     return Error{fmt::format("overlay '{}' is not a qcow2 image any more.", config.overlay_path)};
   return open_qcow2("overlay", std::move(file), FileAccess::Read);
+}
+
+/// An image of whose content a recording has what its run read.
+Result<Done> open_packed(const DiskConfig& config, const std::string& name, const RunFiles& files,
+                         OpenedImage& out) {
+  const PackedFile* const packed = files.packed(name);
+  if (packed == nullptr || !packed->media)
+    return Error{fmt::format("{} '{}' is not in the recording, which has all that its run read.",
+                             what_of(config), config.path)};
+  out.media = *packed->media;
+  out.format = packed->format;
+  out.file_bytes = packed->file_bytes;
+  out.modified_unix_ns = packed->modified_unix_ns;
+  out.medium = std::make_unique<UnknownContent>(align_down(packed->bytes, BlockBackend::kSectorBytes));
+  return Done{};
+}
+
+/// The files of this host.
+Result<Done> open_files(const DiskConfig& config, const std::string& name, RunFiles& files,
+                        OpenedImage& out) {
+  const std::string what = what_of(config);
+  const bool to_overlay = !config.overlay_path.empty();
+  const FileAccess access =
+      config.write_through && !files.repeated() ? FileAccess::ReadWrite : FileAccess::Read;
+  if (files.repeated() && !files.exists(config.path))
+    return Error{fmt::format("{} '{}' does not exist{}.", what, config.path, files.how_to_move(config.path))};
+  ImageFile file = TRY(open_image_file(what, files.place_of(config.path), access));
+  const bool qcow2 = TRY(is_qcow2(what, file, config, files));
+  out.format = qcow2 ? "qcow2" : "raw";
+  out.file_bytes = file.file_bytes;
+  out.modified_unix_ns = file.modified_unix_ns;
+  if (!qcow2 && file.iso9660) {
+    out.format = "ISO 9660";
+    // An image that a disk's options were given for is to be a disk.
+    if (!config.media && !config.write_through && !to_overlay && config.bus != DiskBus::Virtio)
+      out.media = DiskMedia::Cdrom;
+  }
+  if (files.written(name) != nullptr) {
+    // What lies over it is there already.
+    out.medium = std::make_unique<UnknownContent>(0);
+  } else if (to_overlay) {
+    if (qcow2) TRY(check_qcow2(file, FileAccess::Read));
+    out.medium = TRY(files.repeated() ? open_overlay_again(config, std::move(file), qcow2, files)
+                                      : open_kept_overlay(config, file, qcow2));
+  } else {
+    out.medium =
+        TRY(open_content(config, what, std::move(file), qcow2, out.media == DiskMedia::Cdrom, access));
+  }
+  return Done{};
 }
 
 }  // namespace
@@ -196,40 +265,26 @@ Result<OpenedImage> open_image(const DiskConfig& config, std::shared_ptr<RunFile
     out.medium = std::make_unique<NoMedium>();
     return out;
   }
-  const std::string what = what_of(config);
-  const FileAccess access =
-      config.write_through && !files->repeated() ? FileAccess::ReadWrite : FileAccess::Read;
-  ImageFile file = TRY(open_image_file(what, config.path, access));
-  const bool qcow2 = TRY(is_qcow2(what, file, config, *files));
-  out.format = qcow2 ? "qcow2" : "raw";
-  out.file_bytes = file.file_bytes;
-  out.modified_unix_ns = file.modified_unix_ns;
-  if (!qcow2 && file.iso9660) {
-    out.format = "ISO 9660";
-    // An image that a disk's options were given for is to be a disk.
-    if (!config.media && !config.write_through && config.overlay_path.empty() &&
-        config.bus != DiskBus::Virtio)
-      out.media = DiskMedia::Cdrom;
-  }
-
   const bool to_overlay = !config.overlay_path.empty();
   const bool kept = to_overlay || config.write_through;
-  const std::string name = files->whole_name(to_overlay ? config.overlay_path : config.path);
+  const std::string& kept_path = to_overlay ? config.overlay_path : config.path;
+  const std::string name = files->whole_name(kept_path);
+  const bool packed = files->is_packed() && !files->is_moved(kept_path);
+  TRY(packed ? open_packed(config, name, *files, out) : open_files(config, name, *files, out));
+  if (files->collector() && files->written(name) == nullptr)
+    files->collector()->opened(name, {.bytes = out.medium->bytes(),
+                                      .media = out.media,
+                                      .format = out.format,
+                                      .file_bytes = out.file_bytes,
+                                      .modified_unix_ns = out.modified_unix_ns});
   if (std::shared_ptr<BlockBackend> written = files->written(name)) {
     out.medium = std::make_unique<SharedImage>(std::move(written));
-  } else if (to_overlay) {
-    if (qcow2) TRY(check_qcow2(file, FileAccess::Read));
-    out.medium = TRY(files->repeated() ? open_overlay_again(config, std::move(file), qcow2)
-                                       : open_kept_overlay(config, file, qcow2));
-  } else {
-    out.medium =
-        TRY(open_content(config, what, std::move(file), qcow2, out.media == DiskMedia::Cdrom, access));
-  }
-  if (files->repeated() && files->written(name) == nullptr)
-    out.medium = kept ? TRY(written_apart(*files, name, std::move(out.medium)))
-                      : as_it_was(*files, name, std::move(out.medium));
-  else if (kept && !files->repeated())
+  } else if (files->repeated()) {
+    out.medium = as_it_was(*files, name, std::move(out.medium));
+    if (kept) out.medium = TRY(written_apart(*files, name, std::move(out.medium)));
+  } else if (kept) {
     out.medium = std::make_unique<WrittenThroughImage>(std::move(out.medium), files->first_writes(), name);
+  }
 
   out.medium = std::make_unique<DigestedImage>(std::move(out.medium), out.read);
   if (to_overlay) {

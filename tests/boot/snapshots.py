@@ -70,7 +70,7 @@ def test(options):
 
 
 def refused(options, folder):
-    """Each is a usage error of one line that names the file."""
+    """Each is an error of one line that names the file: one of usage, but for a file that is not there."""
     whole = folder / "first"
     (folder / "short").write_bytes(whole.read_bytes()[:3 << 20])
     damaged = bytearray(whole.read_bytes())
@@ -79,7 +79,7 @@ def refused(options, folder):
     for state, words in (("short", []), ("damaged", []), ("messages", []), ("missing", []), ("first", ["--memory", "256M"]),
                          ("first", ["--cpus", "2"])):
         result = load(options, folder / state, *words)
-        runner.expect(result.returncode == 2 and result.stderr.count("\n") == 1 and state in result.stderr,
+        runner.expect(result.returncode == (20 if state == "missing" else 2) and result.stderr.count("\n") == 1 and state in result.stderr,
                       f"{state} {words}: exit code {result.returncode}: {result.stderr}")
 
 

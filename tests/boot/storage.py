@@ -21,10 +21,10 @@ DISKS = {"ide": 96 * MIB, "ahci": 64 * MIB}
 
 
 def repeated(options, folder, facts):
-    """The run that was recorded, on the interpreter, from the images that it has written: they stay as they are."""
+    """The run that was recorded, from the images that it has written: they stay as they are."""
     images = {bus: (folder / f"{bus}.img").read_bytes() for bus in DISKS}
     console, report = folder / "replayed", folder / "replay.json"
-    replay = subprocess.run([options.reprise, "replay", folder / "recording", "--engine", "interp", "--serial",
+    replay = subprocess.run([options.reprise, "replay", folder / "recording", "--engine", "jit", "--serial",
                              f"file:{console}", "--json", report], capture_output=True, text=True, timeout=900)
     runner.expect(replay.returncode == 0, f"replay: exit code {replay.returncode}: {replay.stderr}")
     runner.expect("storage: complete" in console.read_text(errors="replace"), "replay: the guest did not get to its end")

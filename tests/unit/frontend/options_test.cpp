@@ -304,7 +304,7 @@ TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
     for (const OptionText& option : group.options) {
       std::istringstream words{std::string(option.words)};
       for (std::string word; words >> word;) {
-        if (word.ends_with(':')) word += "path";
+        if (word.ends_with(':') || word == "failure=") word += "path";
         std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
         if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
         if (word == "debug-exit") command.insert(command.end(), {"--debug-exit", "0xf4"});

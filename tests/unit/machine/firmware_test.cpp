@@ -6,6 +6,7 @@
 #include <map>
 
 #include "common/bits.h"
+#include "machine/storage/run_files.h"
 #include "machine/tables/smbios.h"
 
 namespace reprise::machine {
@@ -98,10 +99,11 @@ TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
 }
 
 TEST(Bios, MissingAndCutFilesAreNamed) {
-  const auto missing = load_firmware({.bios = "/nonexistent/bios.bin"});
+  RunFiles files;
+  const auto missing = load_firmware({.bios = "/nonexistent/bios.bin"}, files);
   ASSERT_FALSE(missing.ok());
   EXPECT_NE(missing.error().message.find("/nonexistent/bios.bin"), std::string::npos);
-  const auto cut = load_firmware({.bios = "/proc/self/exe"});
+  const auto cut = load_firmware({.bios = "/proc/self/exe"}, files);
   ASSERT_FALSE(cut.ok());
 }
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "common/bits.h"
+#include "machine/storage/run_files.h"
 #include "tests/unit/machine/storage_fixture.h"
 
 namespace reprise::machine {
@@ -69,7 +70,7 @@ TEST(OptionRom, ForOtherCardsStaysAsItIs) {
 class OptionRomFile : public StorageTest {};
 
 TEST_F(OptionRomFile, ThatIsNoneIsNamed) {
-  std::vector<FileRead> files;
+  RunFiles files;
   const auto why = [&](const std::string& name) {
     const auto rom = load_option_rom(name, files);
     return rom ? "loaded" : rom.error().message;
@@ -82,11 +83,11 @@ TEST_F(OptionRomFile, ThatIsNoneIsNamed) {
   std::filesystem::resize_file(file("huge.rom", {0x55, 0xaa}), (u64{16} << 20) + 1);
   EXPECT_NE(why(path("huge.rom")).find("has 16777217 bytes, and a card's has 16777216 at most"),
             std::string::npos);
-  EXPECT_TRUE(files.empty());
+  EXPECT_TRUE(files.files_read().empty());
   const std::vector<u8> rom = rom_for(kVirtio, kModern);
   EXPECT_EQ(load_option_rom(file("good.rom", rom), files).value(), rom);
-  ASSERT_EQ(files.size(), 1u);
-  EXPECT_EQ(files[0].what, "option ROM");
+  ASSERT_EQ(files.files_read().size(), 1u);
+  EXPECT_EQ(files.files_read()[0].what, "option ROM");
 }
 
 }  // namespace

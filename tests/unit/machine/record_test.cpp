@@ -9,7 +9,9 @@
 #include <fstream>
 #include <random>
 
+#include "common/hash.h"
 #include "machine/outside/sink_names.h"
+#include "machine/record/record_bytes.h"
 #include "machine/record/recorder.h"
 #include "machine/record/recording.h"
 #include "machine/record/replay.h"
@@ -23,7 +25,18 @@ namespace fs = std::filesystem;
 std::vector<RecordEntry> some_records() {
   const PointerChange moved = {
       .motion = PointerChange::Motion::Relative, .x = -3, .y = 400, .wheel = -1, .buttons = 5};
-  return {RecordedRun{"program", "/folder", {"--memory=1G", "a b"}, "", {"memory 1", "drive"}},
+  return {RecordedRun{"program",
+                      "/folder",
+                      {"--memory=1G", "a b"},
+                      "",
+                      {"memory 1", "drive"},
+                      {{"kernel", "/vmlinuz", 77, 0x1234}}},
+          RecordedFile{"/disk.img",
+                       {.bytes = 8192,
+                        .media = DiskMedia::Cdrom,
+                        .format = "raw",
+                        .file_bytes = 8000,
+                        .modified_unix_ns = -5}},
           RecordedHash{{0, 0, 0}, 0x1122334455667788},
           RecordedPiece{"/disk.img", 512, 1024, std::vector<u8>(1024, 3)},
           LoggedEvent{{5, 5, 0}, "com1", BytesEvent{{1, 2, 3}}},
@@ -105,6 +118,40 @@ TEST(RecordEntries, WhatIsCutOrDamagedIsFound) {
   EXPECT_EQ(found, kCases);
 }
 
+/// Whoever makes a recording up knows how digests are made.
+TEST(RecordEntries, MadeUpPayloadsDoNoHarm) {
+  std::mt19937 random(3);
+  unsigned whole = 0;
+  for (unsigned i = 0; i < 20'000; ++i) {
+    const std::vector<RecordEntry> records = some_records();
+    RecordEncoder encoder;
+    std::vector<u8> bytes;
+    const std::size_t changed = random() % records.size();
+    for (std::size_t n = 0; n < records.size(); ++n) {
+      std::vector<u8> entry = encoder.encode(records[n]);
+      if (n == changed) {
+        RecordParser parser(entry);
+        std::vector<u8> payload = parser.bytes();
+        for (unsigned flips = 0; flips <= i % 4; ++flips) {
+          const std::size_t at = random() % payload.size();
+          payload[at] = static_cast<u8>(random() % 3 == 0 ? 0xff : random());
+        }
+        if (i % 7 == 0) payload.resize(random() % payload.size());
+        RecordBytes again;
+        again.bytes(payload);
+        again.fixed32(static_cast<u32>(hash64(payload)));
+        entry = again.take();
+      }
+      bytes.insert(bytes.end(), entry.begin(), entry.end());
+    }
+    std::span<const u8> left = bytes;
+    RecordDecoder decoder;
+    RecordEntry record;
+    while (!left.empty() && decoder.decode(left, record) == RecordDecoder::Outcome::Whole) ++whole;
+  }
+  EXPECT_GT(whole, 20'000u) << "most entries before the changed one are whole";
+}
+
 class RecordingTest : public testing::Test {
  protected:
   RecordingTest() : folder_("/tmp/reprise-record-XXXXXX") {
@@ -146,9 +193,11 @@ TEST_F(RecordingTest, AFileThatIsWantedLateHasAllOfTheRun) {
   ASSERT_TRUE(recording.ok());
   std::size_t count = 1;
   for (; recording.value()->next() != nullptr; recording.value()->pop()) ++count;
-  EXPECT_EQ(count, some_records().size() - 3) << "all but the pieces of files";
+  EXPECT_EQ(count, some_records().size() - 4) << "all but what it has of files";
   EXPECT_EQ(recording.value()->cut(), "");
-  const PiecesByFile pieces = recording.value()->take_pieces();
+  const RecordedContent files = recording.value()->take_content();
+  const PiecesByFile& pieces = files.pieces;
+  EXPECT_EQ(files.packed.at("/disk.img").media, DiskMedia::Cdrom);
   recording.value().reset();
   std::vector<u8> got(1024);
   EXPECT_EQ(pieces.at("/disk.img")->read(512, got), devices::BlockStatus::Ok);
@@ -168,6 +217,29 @@ TEST_F(RecordingTest, AFullDiskEndsTheRecordingNotTheRun) {
   EXPECT_TRUE(full.complete()) << "it is kept in memory as before";
 }
 
+TEST_F(RecordingTest, WhenThereIsNoRoomLeftSomebodyIsTold) {
+  const char* const before = getenv("TMPDIR");
+  const std::string restored = before != nullptr ? before : "";
+  setenv("TMPDIR", "/nonexistent", 1);
+  Recorder recorder;
+  recorder.set_memory_bytes(100);
+  std::vector<std::string> told;
+  recorder.on_full([&](const std::string& why) { told.push_back(why); });
+  for (const RecordEntry& record : some_records()) recorder.add(record);
+  if (before != nullptr)
+    setenv("TMPDIR", restored.c_str(), 1);
+  else
+    unsetenv("TMPDIR");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_NE(told[0], "");
+  EXPECT_FALSE(recorder.complete());
+  EXPECT_FALSE(recorder.write_to(create(), "x").ok());
+  // From a state on there is a beginning again.
+  recorder.begin_anew(std::get<RecordedRun>(some_records()[0]));
+  EXPECT_TRUE(recorder.write_to(create(), "x").ok());
+  EXPECT_TRUE(Recording::open(path()).ok());
+}
+
 TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
   Recorder recorder;
   for (const RecordEntry& record : some_records()) recorder.add(record);
@@ -184,7 +256,8 @@ TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
     if (!recording.ok()) continue;
     while (recording.value()->next() != nullptr) recording.value()->pop();
     std::vector<u8> got(4096);
-    for (const auto& [name, pieces] : recording.value()->take_pieces()) {
+    const RecordedContent files = recording.value()->take_content();
+    for (const auto& [name, pieces] : files.pieces) {
       bool known = false;
       for (u64 at = 0; at < 8192; at += 512)
         if (pieces->run(at, 512, known) == 512 && known) (void)pieces->read(at, std::span(got).first(512));
@@ -258,14 +331,26 @@ TEST_F(FollowTest, ADifferenceIsNamed) {
 }
 
 TEST_F(FollowTest, ARunThatEndsOtherwiseDiffers) {
-  const boot::TemporaryFile spins(Guest::image(kSpin)), ends(Guest::image(kPowerOff));
-  Guest first(spins, {});
-  first.machine->end_recording(first.run(until(500'000)));
+  const boot::TemporaryFile file(Guest::image(kPowerOff));
+  Guest first(file, {});
+  first.machine->recorder().end({{500'000, 500'000, 0}, static_cast<u8>(ExitReason::StopAt), 0, "stopped"});
   ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
-  Guest second(ends, replayed());
+  Guest second(file, replayed());
   ASSERT_TRUE(follow(second).ok());
   const RunResult result = second.run(kADay);
   EXPECT_EQ(result.reason, ExitReason::ReplayDiffers) << result.message;
+}
+
+TEST_F(FollowTest, AnotherKernelIsNamed) {
+  const boot::TemporaryFile spins(Guest::image(kSpin)), ends(Guest::image(kPowerOff));
+  Guest first(spins, {});
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  Guest second(ends, replayed());
+  const Result<Done> followed = follow(second);
+  ASSERT_FALSE(followed.ok());
+  EXPECT_NE(followed.error().message.find("The kernel '" + ends.path() + "' is not the one of that run"),
+            std::string::npos)
+      << followed.error().message;
 }
 
 TEST_F(FollowTest, OneThatWasCutOffGoesToWhereItWasCutOff) {

@@ -6,7 +6,7 @@
 #include "machine/record/recorder.h"
 #include "machine/record/recording.h"
 #include "machine/record/replay.h"
-#include "machine/storage/first_writes.h"
+#include "machine/storage/first_touches.h"
 #include "machine/storage/open_image.h"
 #include "machine/storage/run_files.h"
 #include "tests/unit/machine/small_guest.h"
@@ -37,7 +37,7 @@ class RecordedDisks : public StorageTest {
     if (recorder_.name().empty()) {
       EXPECT_TRUE(recorder_.write_to(open_fd(file("recording", {}), O_RDWR), "x").ok());
     }
-    return std::make_shared<RunFiles>(folder_, Recording::open(path("recording")).take()->take_pieces());
+    return std::make_shared<RunFiles>(folder_, Recording::open(path("recording")).take()->take_content());
   }
   static std::vector<u8> read(OpenedImage& image, u64 offset, u64 bytes) {
     std::vector<u8> content(bytes);
@@ -291,7 +291,7 @@ TEST_F(RecordedDisks, ARunThatWritesItsImageIsRepeatedAfterwards) {
     auto recording = Recording::open(path("recording")).take();
     config.replayed = true;
     config.engine = engine;
-    config.files = std::make_shared<RunFiles>(recording->run().folder, recording->take_pieces());
+    config.files = std::make_shared<RunFiles>(recording->run().folder, recording->take_content());
     Guest second(kernel, config);
     const Result<Done> followed = second.machine->follow(std::make_unique<Replay>(std::move(recording)));
     ASSERT_TRUE(followed.ok()) << followed.error().message;

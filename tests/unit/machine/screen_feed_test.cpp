@@ -7,6 +7,7 @@
 
 #include "machine/firmware/firmware.h"
 #include "machine/screen/picture_file.h"
+#include "machine/storage/run_files.h"
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine {
@@ -158,9 +159,9 @@ TEST(ScreenContent, FormatsGoByTheName) {
   EXPECT_EQ(std::string(ppm.value().begin(), ppm.value().begin() + 15), "P6\n720 400\n255\n");
   EXPECT_EQ(ppm.value().size(), 15u + 3 * 720 * 400);
   // The guest's console has a font where there is one to take.
-  std::vector<FileRead> files;
+  RunFiles files;
   const std::vector<u8> font = load_text_font(files);
-  EXPECT_EQ(files.size(), font.empty() ? 0u : 1u);
+  EXPECT_EQ(files.files_read().size(), font.empty() ? 0u : 1u);
   const devices::Vga& vga = guest.machine->pc().vga();
   for (u32 i = 0; i < font.size(); ++i)
     ASSERT_EQ(vga.memory().plane_byte(2, i / 16 * 32 + i % 16), font[i]) << i;

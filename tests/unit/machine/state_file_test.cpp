@@ -161,6 +161,15 @@ TEST_F(StateFileTest, DamageOfACompressedOneIsFound) {
     fs::resize_file(path(), offset);
     EXPECT_NE(load(*ram), "") << offset;
   }
+  // The checksum of the frame, behind all content.
+  for (u64 missing = 1; missing <= 4; ++missing) {
+    save(*some_ram(), StateForm::Zstd);
+    fs::resize_file(path(), fs::file_size(path()) - missing);
+    EXPECT_NE(load(*ram), "") << missing;
+  }
+  save(*some_ram(), StateForm::Zstd);
+  fs::resize_file(path(), fs::file_size(path()) + 1);
+  EXPECT_NE(load(*ram), "");
 }
 
 TEST_F(StateFileTest, SmallerMemoryIsRefused) {

@@ -248,7 +248,8 @@ TEST_F(StateOfDisks, ContentAndMedia) {
   MachineConfig changed = config();
   changed.devices[1].set("file", file("other-cd", pattern(1 << 20, 4)));
   std::string message = load(*Guest(kernel, changed).machine, state);
-  EXPECT_NE(message.find("drive cdrom0"), std::string::npos) << message;
+  EXPECT_NE(message.find("The image '" + path("other-cd") + "' of cdrom0 is not the one"), std::string::npos)
+      << message;
   changed = config();
   changed.devices[0].set("serial", "OTHER");
   message = load(*Guest(kernel, changed).machine, state);
@@ -264,7 +265,7 @@ TEST_F(StateOfDisks, ContentAndMedia) {
   EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("drive cdrom0"), std::string::npos);
   changed = config();
   changed.devices[3].set("file", file("used", pattern(1 << 20, 5)));
-  EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("drive disk2"), std::string::npos);
+  EXPECT_NE(load(*Guest(kernel, changed).machine, state).find("of disk2 is not the one"), std::string::npos);
   changed.devices[3].set("write", "yes");
   Guest through(kernel, changed);
   StateMemorySink sink;

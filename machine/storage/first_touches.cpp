@@ -1,4 +1,4 @@
-#include "machine/storage/first_writes.h"
+#include "machine/storage/first_touches.h"
 
 #include <algorithm>
 #include <vector>
@@ -10,7 +10,7 @@ namespace reprise::machine {
 using devices::BlockBackend;
 using devices::BlockStatus;
 
-void FirstWrites::before(const std::string& name, u64 offset, u64 bytes, const Read& read) {
+void FirstTouches::before(const std::string& name, u64 offset, u64 bytes, const Read& read) {
   if (!listener_) return;
   SectorMap& known = known_[name];
   std::vector<u8> piece;
@@ -44,6 +44,16 @@ BlockStatus WrittenThroughImage::write(u64 offset, std::span<const u8> from) {
 BlockStatus WrittenThroughImage::discard(u64 offset, u64 bytes) {
   tell(offset, bytes);
   return image_->discard(offset, bytes);
+}
+
+BlockStatus CollectedImage::read(u64 offset, std::span<u8> into) {
+  const BlockStatus status = image_->read(offset, into);
+  if (status == BlockStatus::Ok && !into.empty())
+    reads_->before(name_, offset, into.size(), [&](u64 from, std::span<u8> part) {
+      std::ranges::copy(into.subspan(from - offset, part.size()), part.begin());
+      return BlockStatus::Ok;
+    });
+  return status;
 }
 
 }  // namespace reprise::machine

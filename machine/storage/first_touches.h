@@ -1,5 +1,5 @@
-// FirstWrites: what the files that a run writes through held at its beginning: who keeps that can repeat the run although the files
-// have changed. Each sector is told of once, before the first write to it.
+// FirstTouches: what files hold of which a run writes, or reads, sector by sector. Each sector is told of once, before the first time.
+// Who keeps what a run writes to can repeat it although the files have changed; who keeps what it reads needs the files no more.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 namespace reprise::machine {
 
 /// Thread: the machine's.
-class FirstWrites {
+class FirstTouches {
  public:
   /// Gets what [offset, offset + content.size()) of the file `name` held. Whole sectors, at most kPieceBytes.
   using Listener = std::function<void(const std::string& name, u64 offset, std::span<const u8> content)>;
@@ -22,7 +22,8 @@ class FirstWrites {
   static constexpr u64 kPieceBytes = u64{1} << 20;
 
   void tell(Listener listener) { listener_ = std::move(listener); }
-  /// [offset, offset + bytes), whole sectors, is about to be written; `read` gives what it holds.
+  bool told() const { return listener_ != nullptr; }
+  /// [offset, offset + bytes), whole sectors, is about to be touched; `read` gives what it holds.
   void before(const std::string& name, u64 offset, u64 bytes, const Read& read);
 
  private:
@@ -33,7 +34,7 @@ class FirstWrites {
 /// An image whose first writes are told of.
 class WrittenThroughImage final : public devices::BlockBackend {
  public:
-  WrittenThroughImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<FirstWrites> writes,
+  WrittenThroughImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<FirstTouches> writes,
                       std::string name)
       : image_(std::move(image)), writes_(std::move(writes)), name_(std::move(name)) {}
 
@@ -48,7 +49,27 @@ class WrittenThroughImage final : public devices::BlockBackend {
   void tell(u64 offset, u64 bytes);
 
   std::unique_ptr<devices::BlockBackend> image_;
-  std::shared_ptr<FirstWrites> writes_;
+  std::shared_ptr<FirstTouches> writes_;
+  const std::string name_;
+};
+
+/// An image that is never written, whose first reads are told of.
+class CollectedImage final : public devices::BlockBackend {
+ public:
+  CollectedImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<FirstTouches> reads,
+                 std::string name)
+      : image_(std::move(image)), reads_(std::move(reads)), name_(std::move(name)) {}
+
+  u64 bytes() const override { return image_->bytes(); }
+  bool read_only() const override { return true; }
+  devices::BlockStatus read(u64 offset, std::span<u8> into) override;
+  devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
+  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
+  devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::ReadOnly; }
+
+ private:
+  std::unique_ptr<devices::BlockBackend> image_;
+  std::shared_ptr<FirstTouches> reads_;
   const std::string name_;
 };
 
