@@ -25,9 +25,9 @@ constexpr ExitCode kExitCodes[] = {
     {"14", "reset"},
     {"15", "no boot"},
     {"16", "not as --expect"},
-    {"20", "host error or lost output"},
+    {"20", "host error, lost output"},
     {"21", "--wall-timeout"},
-    {"22", "not as recorded"},
+    {"22", "differs"},
     {"23", "lockstep"},
     {"128+N", "signal N"},
 };

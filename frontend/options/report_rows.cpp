@@ -103,7 +103,7 @@ constexpr RunOption kReportRows[] = {
      .set = [](RunDraft& draft, const Given& given) { draft.options.memory_page_path = given.value; }},
     {.name = "--from",
      .value = "N",
-     .shown = Shown::SameLine,
+     .shown = Shown::Name,
      .help = "it begins there",
      .more = "When N instructions have retired, as messages name positions: 41203118554 or @41203118554.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.report_from = want_position(given); }},
