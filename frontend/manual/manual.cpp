@@ -24,10 +24,10 @@ constexpr ExitCode kExitCodes[] = {
     {"13", "triple fault"},
     {"14", "reset"},
     {"15", "no boot"},
-    {"16", "not as --expect"},
-    {"20", "host error, lost output"},
+    {"16", "not --expect"},
+    {"20", "host error, loss"},
     {"21", "--wall-timeout"},
-    {"22", "differs"},
+    {"22", "not as recorded"},
     {"23", "lockstep"},
     {"128+N", "signal N"},
 };
