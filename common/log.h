@@ -43,6 +43,14 @@ class Log {
   /// Lines go to `sink`, one call each, without a newline.
   explicit Log(Sink sink) : sink_(std::move(sink)) {}
   Log() : sink_([](std::string_view) {}) {}
+  /// The same rules, and lines go on to this one's sink while `open` says so.
+  Log while_open(std::function<bool()> open) const {
+    Log log = *this;
+    log.sink_ = [sink = sink_, open = std::move(open)](std::string_view line) {
+      if (open()) sink(line);
+    };
+    return log;
+  }
 
   /// Reads "cpu:debug,disk,warn": category[:level] entries; a bare level sets the default; "all" is every category.
   /// Returns false, changing nothing, when an entry is malformed. Names of categories are not checked.

@@ -1,6 +1,9 @@
 // Earlier contents of a disk: writes go to generations that lie over each other, so that one can be gone back to.
 //
 //     base (never written) <- generation 1 <- generation 2 <- ... <- the current one, which takes the writes
+//
+// The current one may also lie in the middle: over a generation that was gone back to. What runs there again writes what it
+// wrote before, so that wherever the current one ends, those behind it hold what they held.
 #pragma once
 
 #include <optional>
@@ -33,11 +36,18 @@ class BlockGenerations {
   /// Ends the current generation and returns it: the content as it is now stays known under its number. What it
   /// costs does not depend on the size of the content.
   virtual Generation begin() = 0;
-  /// The content is as it was at the end of `generation`, which is known; later generations are forgotten. A new
-  /// one takes writes. False: there is no such generation.
-  virtual bool go_back(Generation generation) = 0;
-  /// `generation`, which has ended, is no longer to be known. What it and the next one hold becomes one. After an
-  /// error it is still known.
+  /// Something was written to the current generation.
+  virtual bool written() const = 0;
+  /// The content is as it was at the end of `generation`. The current one is forgotten, and a new one takes writes, which
+  /// lies over `generation`. Those behind it stay known. False: there is no such generation.
+  virtual bool go_to(Generation generation) = 0;
+  /// The current one, which lies somewhere below, has come by as many writes to where `generation` had, and lies over it from
+  /// now on. False: there is no such generation above it.
+  virtual bool rise(Generation generation) = 0;
+  /// Those over which the current one does not lie are forgotten.
+  virtual void forget_above() = 0;
+  /// `generation`, which has ended, is no longer to be known. What it and the next one hold becomes one. It is not the one
+  /// over which the current one lies while others do, too. After an error it is still known.
   virtual BlockStatus forget(Generation generation) = 0;
   /// Forgets them all: the content is the base's.
   virtual void clear() = 0;

@@ -101,17 +101,20 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
 Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, std::unique_ptr<mmu::Ram> ram,
                  PcBackends backends, const Log& log)
     : config_(config),
-      log_(log),
+      log_(log.while_open([this] { return gate_.open(); })),
+      com1_out_(&backends.com1, gate_),
+      com2_out_(&backends.com2, gate_),
+      console_out_(backends.console, gate_),
       disks_(std::move(disks)),
       shares_(std::move(shares)),
       ram_(std::move(ram)),
-      panic_(backends.com1, backends.com2, backends.console),
-      network_(config.net, backends.capture, !config.replayed),
+      panic_(com1_out_, com2_out_, &console_out_),
+      network_(config.net, backends.capture, !config.replayed, gate_),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
-           backends.shares, nullptr, backends.files},
-          *this, log),
+           backends.shares, nullptr, backends.files, &gate_},
+          *this, log_),
       ram_hash_(*ram_) {}
 
 Machine::~Machine() {
@@ -122,6 +125,7 @@ Machine::~Machine() {
 RunResult Machine::run(const RunLimits& limits) {
   set_crash_dump(crash_dump, this);
   started_ = HostClock::now();
+  ending_was_held_ = false;
   RunEnds ends{host_calls_, screen_};
   if (limits.hash_every_retired != 0) {
     next_hash_retired_ = (retired() / limits.hash_every_retired + 1) * limits.hash_every_retired;
@@ -130,7 +134,22 @@ RunResult Machine::run(const RunLimits& limits) {
   std::optional<Ending> ending;
   if (!unusable_.empty())
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
-  while (!ending) ending = turn(limits);
+  while (!ending) {
+    ending = check_host(limits);
+    if (ending) break;
+    ending = turn(limits);
+    if (ending && holds(*ending)) {
+      held_ending_ = std::exchange(ending, std::nullopt);
+      stopped_ = true;
+      debugger_.stopped_as({.reason = DebugStop::Reason::HistoryEnds});
+    }
+  }
+  // The run is what it came to be, wherever somebody looks at it.
+  if (present_) {
+    restore(checkpoints_.last());
+    held_ending_.reset();
+    arrive();
+  }
   if (replay_ && unusable_.empty()) ending = compared(*std::move(ending));
   ends.now();
   set_crash_dump(nullptr, nullptr);
@@ -157,21 +176,29 @@ RunResult Machine::run(const RunLimits& limits) {
 }
 
 std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
-  if (auto ending = check_host(limits)) return ending;
+  if (held_ending_ && !stopped_ && !timeline_.travels() && !present_) {
+    ending_was_held_ = true;
+    return std::exchange(held_ending_, std::nullopt);
+  }
   if (replay_)
     if (auto ending = recorded_ending_by_host()) return ending;
   pc_.processors().stalled(pc_.scheduler().settle());
   if (turn_observer_ != nullptr) turn_observer_->between_turns();
   // In this order, so that a question sees what the command before it has put into the inbox.
-  if (outside_.waits()) outside_.let_in();
+  if (!present_ && outside_.waits()) outside_.let_in();
   if (replay_)
     if (auto ending = follow_recording()) return ending;
+  if (is_at_present()) arrive();
   pc_.input_router().publish(input_status_);
   // What was ready may have been closed since: an idle machine would wait for it to be looked at.
-  if (network_.has_descriptors() || network_.ready()) network_.serve();
+  if (!present_ && (network_.has_descriptors() || network_.ready())) network_.serve();
   pc_.play_sound();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
+  const bool stood_still = stopped_;
   if (host_calls_.waiting()) host_calls_.serve();
+  if (!keep_history()) return std::nullopt;
+  // What is recorded for now comes in before it goes on.
+  if (stood_still && !stopped_ && replay_) return std::nullopt;
   if (stop_at_retired_ && retired() >= *stop_at_retired_) {
     stop_at_retired_.reset();
     stop();
@@ -181,13 +208,12 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     wait_on_host(kMaxSleep);
     return std::nullopt;
   }
-  if (!std::exchange(events_done_, false)) {
-    pc_.scheduler().run_due([this] {
-      note_step();
-      if (replay_) let_in_recorded();
-    });
+  if (!std::exchange(events_done_, false) && !run_due()) return std::nullopt;
+  if (is_at_present()) {
+    arrive();
+    return std::nullopt;
   }
-  if (debugger_.due()) {
+  if (debugger_.due() || timeline_.arrives(position())) {
     events_done_ = true;
     return std::nullopt;
   }
@@ -219,11 +245,25 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   }
 
   if (pc_.change_power()) note_step();
+  if (timeline_.travels() && about_to_execute()) {
+    const Timeline::Move move = timeline_.before_instruction(position());
+    if (move.kind == Timeline::Move::Kind::Stop) {
+      events_done_ = true;
+      carry_out(move);
+      return std::nullopt;
+    }
+  }
   if (pc_.asleep()) return idle(limits);
-  switch (pc_.processors().run(slice(limits))) {
+  const u64 before = retired();
+  const cpu::VcpuExit exit = pc_.processors().run(slice(limits));
+  note_hit(std::nullopt);
+  switch (exit) {
+    case cpu::VcpuExit::Debugger:
+      // A breakpoint before the first one: what was due has been done.
+      events_done_ = retired() == before;
+      return std::nullopt;
     case cpu::VcpuExit::Budget:
     case cpu::VcpuExit::Pausing:
-    case cpu::VcpuExit::Debugger:
     case cpu::VcpuExit::Attention: return std::nullopt;
     case cpu::VcpuExit::Halted:
     case cpu::VcpuExit::WaitForSipi: return idle(limits);
@@ -238,6 +278,10 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
 }
 
 std::optional<Machine::Ending> Machine::panicked(const RunLimits& limits, std::string message) {
+  if (present_) {
+    panic_.refute();
+    return std::nullopt;
+  }
   // Standing still makes sense only for somebody who looks.
   if (limits.on_panic == OnPanic::Wait && !inbox_.closed()) {
     log_.write("guest", LogLevel::Warn, "{}: the guest stands still; 'cont' in the monitor lets it go on",
@@ -292,6 +336,9 @@ u64 Machine::slice(const RunLimits& limits) {
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
   budget = until_recorded(budget);
   if (turn_observer_ != nullptr) budget = turn_observer_->budget(budget);
+  if (present_ && present_->at.retired > retired())
+    budget = std::min(budget, present_->at.retired - retired());
+  if (timeline_.travels()) budget = timeline_.limit(retired(), budget);
   return pc_.scheduler().budget(budget);
 }
 

@@ -10,11 +10,14 @@
 #include "machine/board/config.h"
 #include "machine/board/pc.h"
 #include "machine/debug/debugger.h"
+#include "machine/history/checkpoints.h"
+#include "machine/history/timeline.h"
 #include "machine/media_changes.h"
 #include "machine/net/network.h"
 #include "machine/outside/host_calls.h"
 #include "machine/outside/input_source.h"
 #include "machine/outside/input_status.h"
+#include "machine/outside/output_gate.h"
 #include "machine/outside/outside.h"
 #include "machine/panic_suspicion.h"
 #include "machine/ram_hash.h"
@@ -58,15 +61,8 @@ class Machine final : private MachineControl {
   HostCalls& host_calls() { return host_calls_; }
 
   // --- Machine thread: the guest stands still between two instructions until it is resumed. It cannot tell. ---
-  void stop() {
-    if (!std::exchange(stopped_, true)) debugger_.stopped();
-  }
-  void resume() {
-    stopped_ = false;
-    stop_at_retired_.reset();
-    debugger_.resumed();
-    if (debugger_.has_changed_guest()) recorder_.abandon("a debugger has written to the guest");
-  }
+  void stop();
+  void resume();
   /// Resumes it for `instructions` instructions, REP iterations counting one each.
   void step(u64 instructions) {
     if (instructions == 0) return stop();
@@ -76,6 +72,30 @@ class Machine final : private MachineControl {
   bool stopped() const { return stopped_; }
   /// Other reasons to stop.
   Debugger& debugger() { return debugger_; }
+
+  // --- machine_history.cpp. Machine thread: the guest goes to an instant of its past, and stands still there. ---
+  // Outside nothing happens again: up to the present, which is the farthest that the run has come, what the guest prints and sends is
+  // dropped, and what it got comes from the log of the run. Then it lives on.
+  /// Error: it cannot go back, a sentence.
+  Result<Done> check_can_go_back() const;
+  /// Back or forward to `instant`. Each begins at once and takes its time; stop() ends it.
+  Result<Done> go_to(const Instant& instant);
+  Result<Done> step_back(unsigned processor);
+  Result<Done> run_back();
+  /// If no history is kept, one begins here.
+  void begin_to_keep_history() { keeps_history_ = true; }
+  /// A checkpoint of now that stays, with a number. Error: as check_can_go_back().
+  Result<u64> keep_checkpoint();
+  const Checkpoints& checkpoints() const { return checkpoints_; }
+  /// It goes over its past. Where the present is then; nothing: it is there.
+  bool in_past() const { return present_.has_value(); }
+  std::optional<Position> present() const { return present_ ? std::optional(present_->at) : std::nullopt; }
+  /// On the way to an instant.
+  bool travels() const { return timeline_.travels(); }
+  /// Why the run ends when it goes on from here; nullptr: it does not.
+  const std::string* held_ending() const { return held_ending_ ? &held_ending_->message : nullptr; }
+  /// What was the present is forgotten: the run takes another way from here.
+  void branch();
 
   /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
   void request_end(ExitReason reason, int exit_code) {
@@ -209,6 +229,42 @@ class Machine final : private MachineControl {
   /// In the middle of such a wait: until resumed or disturbed. Returns how long it was.
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
+  // --- machine_history.cpp ---
+  struct Present {
+    Position at;
+    std::optional<Ending> ending;  // that waits there
+    std::vector<u8> own;           // serialize_checkpoint()
+    DiskSet::Figures figures;
+    u64 boot_attempts = 0;
+  };
+  /// Between turns: the history is kept, and travels through it go on. False: the machine is elsewhere, and a turn begins.
+  bool keep_history();
+  bool carry_out(const Timeline::Move& move);
+  /// The one of now, which gets `number` if it has none.
+  const Checkpoint& take_checkpoint(u64 number = 0);
+  void begin_history();
+  Result<Done> leave_present();
+  void restore(const Checkpoint& checkpoint);
+  /// The run is where it was when it left the present.
+  void arrive();
+  bool is_at_present() const {
+    return present_ && position() >= present_->at && !timeline_.goes_back(position());
+  }
+  Result<Done> begin_journey();
+  std::vector<u64> retired_by() const;
+  /// What is due now: false when it stopped in between.
+  bool run_due();
+  /// Somebody who may go back is there, and this is not how a run should end.
+  bool holds(const Ending& ending) const;
+  /// Processors are about to execute.
+  bool about_to_execute() const;
+  /// What the machine keeps of the guest.
+  void serialize_checkpoint(Archive& archive);
+  void note_hit(const std::optional<Position>& event);
+  /// The run is no longer what was recorded.
+  void changed_by_debugger();
+  void live_on();
+
   // --- machine_replay.cpp ---
   void note_step();
   /// Lets in what the recording has for now. An ending: the machine differs from it, or it is over.
@@ -248,9 +304,13 @@ class Machine final : private MachineControl {
   std::vector<std::string> shape();
   Result<Done> check_shape(std::string_view manifest);
   void serialize(Archive& archive);
+  void serialize_pending(Archive& archive);
+  void serialize_own(Archive& archive);
 
   const MachineConfig config_;
-  const Log& log_;
+  OutputGate gate_;
+  const Log log_;
+  GatedChar com1_out_, com2_out_, console_out_;
   DiskSet disks_;
   ShareSet shares_;
   ShareLog share_log_;
@@ -279,6 +339,14 @@ class Machine final : private MachineControl {
   ScreenFeed screen_{pc_.vga(), *ram_, pc_.video_ram_offset(), host_calls_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
   Debugger debugger_{pc_};
+  Checkpoints checkpoints_{*ram_, disks_, config_.history.bytes};
+  Timeline timeline_{checkpoints_};
+  bool keeps_history_ = config_.history.on;
+  std::optional<Present> present_;     // while it goes over its past
+  std::optional<Ending> held_ending_;  // the run ends when it goes on
+  bool ending_was_held_ = false;       // and it did
+  u64 next_checkpoint_retired_ = 0;
+  u64 next_checkpoint_number_ = 1;
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
   TurnObserver* turn_observer_ = nullptr;

@@ -23,8 +23,9 @@ std::string why_requested(ExitReason reason, int exit_code) {
 }  // namespace
 
 void Machine::wait_on_host(std::chrono::nanoseconds longest) {
-  network_.watch();
-  inbox_.wait(std::min<std::chrono::nanoseconds>(longest, kMaxSleep));
+  if (!present_) network_.watch();
+  const auto what = present_ ? Inbox::Wait::ForWake : Inbox::Wait::ForMessages;
+  inbox_.wait(std::min<std::chrono::nanoseconds>(longest, kMaxSleep), what);
   turns_since_host_check_ = kTurnsBetweenHostChecks;
 }
 
@@ -57,6 +58,7 @@ bool Machine::wall_time_is_up(const RunLimits& limits) const {
 double Machine::wall_s() const { return std::chrono::duration<double>(HostClock::now() - started_).count(); }
 
 bool Machine::disturbed(const RunLimits& limits) const {
+  if (present_ || timeline_.turns()) return timeline_.turns() || host_wants_end(limits);
   return inbox_.has_messages() || network_.ready() || host_wants_end(limits);
 }
 

@@ -18,8 +18,8 @@ constexpr u64 kMaxQuietWorkNs = kMaxQuietNs / 50;
 std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
   panic_.refute();
   Scheduler& scheduler = pc_.scheduler();
-  if (pending_.request != MachineRequest::None || inbox_.has_messages() || network_.ready())
-    return std::nullopt;
+  const bool something_came = !present_ && (inbox_.has_messages() || network_.ready());
+  if (pending_.request != MachineRequest::None || something_came) return std::nullopt;
   if (scheduler.next_deadline_ns() <= scheduler.now_ns()) return std::nullopt;
   if (replay_) return idle_as_recorded();
   if (!pc_.processors().interruptible() && !pc_.watchdog_runs() && !pc_.unmaskable_may_come() &&
@@ -45,13 +45,14 @@ std::optional<Machine::Ending> Machine::idle(const RunLimits& limits) {
         "and "
         "nobody can give it anything");
   }
-  if (scheduler.next_deadline_ns() == Clock::kNever) {
+  if (scheduler.next_deadline_ns() == Clock::kNever && !timeline_.idle_until_ns(retired())) {
     if (inbox_.closed()) return hang("the guest waits for an interrupt that nothing can raise");
     wait_on_host(kMaxSleep);
     return std::nullopt;
   }
   const u64 deadline_ns =
-      std::min(scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever));
+      std::min({scheduler.next_deadline_ns(), limits.virtual_timeout_ns.value_or(Clock::kNever),
+                timeline_.idle_until_ns(retired()).value_or(Clock::kNever)});
   if (limits.clock == ClockMode::Paced || inbox_.accompanied())
     wait_paced(deadline_ns, limits);
   else

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/check.h"
 #include "machine/machine.h"
 
 namespace reprise::machine {
@@ -22,6 +23,7 @@ Position Machine::position() const {
 }
 
 void Machine::note_step() {
+  note_hit(position());
   const u64 now = retired();
   step_ = {now, step_.retired == now ? step_.count + 1 : 1};
 }
@@ -41,7 +43,8 @@ void Machine::end_recording(const RunResult& result) {
 // --- Following ---
 
 Result<Done> Machine::follow(std::unique_ptr<Replay> replay) {
-  TRY(check_is_machine_of(replay->recording().run()));
+  CHECK(replay->recording() != nullptr);
+  TRY(check_is_machine_of(replay->recording()->run()));
   replay_ = std::move(replay);
   outside_.follow_recording();
   return Done{};
@@ -55,7 +58,9 @@ u64 Machine::until_recorded(u64 limit) const {
 }
 
 void Machine::let_in_recorded() {
-  while (std::optional<LoggedEvent> logged = replay_->take_event(position()))
+  // While it stands still nothing comes in, so that it stands where somebody wanted it to.
+  const auto wanted = [this] { return !stopped_ && !is_at_present() && !timeline_.arrives(position()); };
+  for (std::optional<LoggedEvent> logged; wanted() && (logged = replay_->take_event(position()));)
     outside_.let_in_recorded(*std::move(logged));
 }
 
@@ -78,13 +83,14 @@ std::optional<Machine::Ending> Machine::recorded_ending() {
   const Position now = position();
   if (const RecordedEnd* const end = replay_->end_at(now))
     return Ending{static_cast<ExitReason>(end->reason), end->exit_code, end->message};
-  if (replay_->next() != nullptr || now < replay_->next_at()) return std::nullopt;
+  // Its own run lives on behind the present.
+  if (replay_->recording() == nullptr || replay_->next() != nullptr || now < replay_->next_at())
+    return std::nullopt;
   // Who asked for a later instant gets there: what came from outside after the recording's end is not known.
-  if (replay_goes_on_ && !replay_->recording().damaged()) return std::nullopt;
-  const ExitReason reason = replay_->recording().damaged() ? ExitReason::HostError : ExitReason::StopAt;
-  return Ending{
-      reason, exit_code_of(reason),
-      fmt::format("the recording is over at {}: {}", position_text(now), replay_->recording().cut())};
+  if (replay_goes_on_ && !replay_->damaged()) return std::nullopt;
+  const ExitReason reason = replay_->damaged() ? ExitReason::HostError : ExitReason::StopAt;
+  return Ending{reason, exit_code_of(reason),
+                fmt::format("the recording is over at {}: {}", position_text(now), replay_->cut())};
 }
 
 std::optional<Machine::Ending> Machine::recorded_ending_by_host() {
@@ -121,6 +127,9 @@ std::optional<Machine::Ending> Machine::idle_as_recorded() {
   const Position& next = replay_->next_at();
   if (replay_->next() != nullptr && next.retired == retired())
     deadline_ns = std::min(deadline_ns, next.virtual_ns);
+  if (present_ && present_->at.retired == retired())
+    deadline_ns = std::min(deadline_ns, present_->at.virtual_ns);
+  deadline_ns = std::min(deadline_ns, timeline_.idle_until_ns(retired()).value_or(Clock::kNever));
   if (deadline_ns == Clock::kNever) {
     replay_->differs(position(), "the guest waits for what never comes");
     return differing();

@@ -21,11 +21,13 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
   const bool has_panicked = !panic.empty() && otherwise.reason != ExitReason::Hang;
   // It did not even wait (panic=-1).
   if (has_panicked) otherwise = {ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(panic)};
-  if (!config_.reboot || (has_panicked && limits.on_panic != OnPanic::Continue)) return otherwise;
+  // In its past it has gone on.
+  if (!present_ && (!config_.reboot || (has_panicked && limits.on_panic != OnPanic::Continue)))
+    return otherwise;
 
   const u64 changes = disks_.writes() + given_to_guest();
   if (std::exchange(changes_before_restarts_, changes) != changes) restarts_ = 0;
-  if (unattended(limits) && ++restarts_ > kMaxRestarts)
+  if (!present_ && unattended(limits) && ++restarts_ > kMaxRestarts)
     return Ending{
         ExitReason::Reset, exit_code_of(ExitReason::Reset),
         fmt::format("the guest has been restarted {} times{} without writing to a disk or being given "
@@ -41,7 +43,7 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
 }
 
 std::optional<Machine::Ending> Machine::check_firmware(const RunLimits& limits) {
-  if (!unattended(limits)) return std::nullopt;
+  if (!unattended(limits) || present_) return std::nullopt;
   // INT 19h boots again without a reset: what does nothing else is as stuck as what resets.
   if (const u64 attempts = pc_.boot_attempts(); attempts != boot_attempts_) {
     boot_attempts_ = attempts;

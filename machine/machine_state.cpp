@@ -87,6 +87,10 @@ Result<Done> Machine::save_file(const std::string& path, StateForm form) {
 
 Result<Done> Machine::check_can_be_saved() const {
   if (!unusable_.empty()) return Error{unusable_};
+  if (pc_.scheduler().amid_due())
+    return Error{
+        "The guest stands between two things that happen at one instant, where no state can be saved: let it "
+        "go on for an instruction."};
   for (const DiskInfo& disk : disks_.info()) {
     if (disk.writes != kWritesAreWrittenThrough && disk.writes != kWritesAreInAnOverlay) continue;
     return Error{fmt::format(
@@ -150,6 +154,7 @@ Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   if (!archive.ok() || !archive.at_end()) return Error{"It is damaged: what it says of a device cannot be."};
   pc_.state_replaced();
   recorder_.abandon("it goes on from a saved state");
+  checkpoints_.clear();
   unusable_.clear();
   return Done{};
 }
@@ -177,13 +182,31 @@ Result<Done> Machine::check_shape(std::string_view manifest) {
 /// What is neither the board's nor the host's.
 void Machine::serialize(Archive& archive) {
   archive.tag("machine");
+  serialize_pending(archive);
+  // In its past what waits is that of the present.
+  outside_.serialize(archive, present_ ? Outside::Waiting::None : Outside::Waiting::All);
+  network_.serialize(archive);
+  pc_.scheduler().serialize_host_timers(archive);
+  serialize_own(archive);
+}
+
+void Machine::serialize_pending(Archive& archive) {
   archive.at_most(pending_.request, MachineRequest::DebugExit);
   archive.value(pending_.code);
   // A stop that was asked for costs a turn without an instruction, in which events may fall due.
   for (const auto& processor : pc_.processors()) archive.value(processor->cpu.stop_requested);
-  outside_.serialize(archive);
-  network_.serialize(archive);
-  pc_.scheduler().serialize_host_timers(archive);
+}
+
+void Machine::serialize_checkpoint(Archive& archive) {
+  archive.tag("checkpoint");
+  serialize_pending(archive);
+  network_.serialize_guest_side(archive);
+  pc_.scheduler().serialize_amid(archive);
+  serialize_own(archive);
+}
+
+/// What does not go on by itself outside.
+void Machine::serialize_own(Archive& archive) {
   archive.value(step_.retired);
   archive.value(step_.count);
   archive.value(idle_retired_);

@@ -51,7 +51,7 @@ void MediaChanges::add_sinks(Outside& outside) {
                       .type = EventType::Medium,
                       .room = always_room,
                       .take = [this, index](const Event& event) {
-                        if (changes_.empty())
+                        if (changes_.empty() || repeats_())
                           repeat(index, std::get<MediumEvent>(event).change);
                         else
                           carry_out();
@@ -68,6 +68,14 @@ void MediaChanges::post(Change change, std::string_view what) {
 }
 
 void MediaChanges::repeat(std::size_t drive, std::string_view what) {
+  if (now_) {
+    const auto done = std::ranges::find_if(
+        done_, [&, now = now_()](const DoneChange& one) { return one.at == now && one.drive == drive; });
+    if (done != done_.end()) {
+      disks_.put_back(drive, done->content);
+      return attach(drive);
+    }
+  }
   Change change{Kind::Insert, drive, {}, {}};
   const std::string_view verb = what.substr(0, what.find(' '));
   if (verb == "request-eject") change.kind = Kind::RequestEject;
@@ -90,14 +98,24 @@ void MediaChanges::carry_out() {
   Change change = std::move(changes_.front());
   changes_.pop_front();
   if (change.kind == Kind::RequestEject) return pc_.request_eject(change.drive);
-  const std::unique_ptr<devices::BlockBackend> before =
+  const std::shared_ptr<devices::BlockBackend> before =
       disks_.replace(change.drive, change.config, std::move(change.image));
-  if (change.kind == Kind::Eject)
-    pc_.eject(change.drive);
-  else
-    pc_.insert(change.drive, disks_.attached()[change.drive]);
+  if (now_) {
+    done_.push_back({now_(), change.drive, disks_.end_content(change.drive)});
+    disks_.pin(done_.back().content);
+  }
+  attach(change.drive);
   // Nobody can do more about an error: the drive no longer has it.
   (void)before->flush();
+}
+
+void MediaChanges::attach(std::size_t drive) {
+  if (!pc_.drives()[drive].removable() || pc_.drives()[drive].disk.medium == disks_.attached()[drive].medium)
+    return;
+  if (disks_.attached()[drive].medium->bytes() == 0)
+    pc_.eject(drive);
+  else
+    pc_.insert(drive, disks_.attached()[drive]);
 }
 
 }  // namespace reprise::machine

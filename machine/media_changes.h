@@ -4,10 +4,12 @@
 
 #include <deque>
 #include <functional>
+#include <vector>
 
 #include "common/result.h"
 #include "machine/board/pc.h"
 #include "machine/outside/outside.h"
+#include "machine/outside/position.h"
 #include "machine/storage/disk_set.h"
 
 namespace reprise::machine {
@@ -27,6 +29,18 @@ class MediaChanges {
   void check_with(std::function<Result<Done>(const DiskConfig&)> check) { check_ = std::move(check); }
   /// Told why a change that a recording has cannot be repeated. Before the run.
   void on_lost(std::function<void(const std::string& why)> listener) { lost_ = std::move(listener); }
+
+  /// When is it now, and do changes come from the run's own past, which is repeated? Before the run.
+  void follow_history(std::function<Position()> now, std::function<bool()> repeats) {
+    now_ = std::move(now);
+    repeats_ = std::move(repeats);
+  }
+  /// The drive has another medium, if there is one now.
+  void attach(std::size_t drive);
+  /// The run takes another way from now on.
+  void forget_after(const Position& position) {
+    std::erase_if(done_, [&](const DoneChange& done) { return done.at >= position; });
+  }
 
   /// Takes out the medium of the drive of that name, and puts that of `config` in its place unless its path
   /// is empty. Error: why that cannot be; the drive keeps its medium. A guest that has locked the tray learns
@@ -53,6 +67,15 @@ class MediaChanges {
   std::function<Result<Done>(const DiskConfig&)> check_;
   std::function<void(const std::string&)> lost_;
   std::deque<Change> changes_;
+  // Those of the run's past, with what the drive held from then on.
+  struct DoneChange {
+    Position at;
+    std::size_t drive;
+    DiskSet::Content content;
+  };
+  std::vector<DoneChange> done_;
+  std::function<Position()> now_;
+  std::function<bool()> repeats_ = [] { return false; };
 };
 
 }  // namespace reprise::machine

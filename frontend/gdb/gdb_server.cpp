@@ -169,16 +169,16 @@ void GdbServer::take(const PacketReader::Event& event) {
 
 void GdbServer::answer(std::string_view payload) {
   Answers answers;
-  std::optional<std::string> stop;
+  std::vector<std::string> stop;
   const bool answered = on_machine([&] {
     answers = session_->take(payload);
     // It may stand still again by then.
-    stop = session_->stop_answer();
+    stop = session_->stop_answers();
   });
   // The run is over, which the end of the loop tells.
   if (!answered) return;
   for (const std::string& each : answers.payloads) send(machine::gdb::frame(each));
-  if (stop) send(machine::gdb::frame(*stop));
+  for (const std::string& each : stop) send(machine::gdb::frame(each));
   if (answers.no_ack) acks_ = false;
   if (answers.leaves) {
     flush();
@@ -187,9 +187,9 @@ void GdbServer::answer(std::string_view payload) {
 }
 
 void GdbServer::tell_stop() {
-  std::optional<std::string> stop;
-  (void)on_machine([&] { stop = session_->stop_answer(); });
-  if (stop) send(machine::gdb::frame(*stop));
+  std::vector<std::string> stop;
+  (void)on_machine([&] { stop = session_->stop_answers(); });
+  for (const std::string& each : stop) send(machine::gdb::frame(each));
   flush();
 }
 

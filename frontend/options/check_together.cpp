@@ -145,7 +145,16 @@ void choose_turns(RunDraft& draft) {
 
 }  // namespace
 
+/// Who may go back has something to go back to.
+void choose_history(RunDraft& draft) {
+  if (draft.has("--checkpoints")) return;
+  const RunOptions& options = draft.options;
+  draft.options.config.history.on =
+      options.gdb.has_value() || (!options.replay_path.empty() && !options.monitor_path.empty());
+}
+
 void check_together(RunDraft& draft) {
+  choose_history(draft);
   complete_network(draft);
   check_devices(draft);
   check_boot(draft);

@@ -68,8 +68,9 @@ constexpr RunOption kReportRows[] = {
          }},
     {.name = "--gdb",
      .value = "ADDRESS",
-     .help = "let gdb connect: tcp:PORT, unix:PATH, - for stdio",
-     .more = "tcp:[HOST:]PORT where HOST is an address of this host's loopback; port 0 is a free one, which "
+     .help = "let gdb connect: tcp:PORT, unix:PATH, -",
+     .more = "- is stdio; tcp:[HOST:]PORT where HOST is an address of this host's loopback; port 0 is a free "
+             "one, which "
              "is said on "
              "stderr. What the guest does is the same with a debugger and without; docs/debugging.md.",
      .words = "tcp:1234 unix: -",
@@ -85,6 +86,19 @@ constexpr RunOption kReportRows[] = {
      .help = "wait for it first",
      .more = "Before the first instruction; cont in the monitor does, too.",
      .set = [](RunDraft& draft, const Given&) { draft.options.paused = true; }},
+    {.name = "--checkpoints",
+     .value = "on|off",
+     .shown = Shown::Name,
+     .help = "keep checkpoints, to go back in the run (on with --gdb)",
+     .more = "On, too, in a replay with --monitor. They are in memory, and the guest does not see them; "
+             "docs/time-travel.md.",
+     .words = "on off",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           if (given.value != "on" && given.value != "off")
+             throw BadValue{fmt::format("{} '{}' is neither on nor off", given.name, given.value)};
+           draft.options.config.history.on = given.value == "on";
+         }},
     {.name = "--json",
      .value = "FILE",
      .help = "at the end: a report of the run",
@@ -94,6 +108,16 @@ constexpr RunOption kReportRows[] = {
      .shown = Shown::SameLine,
      .help = "counters on stderr",
      .set = [](RunDraft& draft, const Given&) { draft.options.stats = true; }},
+    {.name = "--checkpoint-memory",
+     .value = "SIZE",
+     .shown = Shown::Name,
+     .help = "what checkpoints may take of the host's memory (default 1G)",
+     .more = "Older ones are the first to be thinned out; the first one stays.",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           draft.options.config.history.bytes =
+               want(given, parse_size(given.value), "a size such as 512M or 2G");
+         }},
     {.name = "--report",
      .value = "FILE.html",
      .help = "at the end: a page that shows what virtual memory did",

@@ -27,6 +27,13 @@ enum class EngineKind : u8 { Interp, Jit, Lockstep };
 /// Free: idle time is skipped. Paced: an idle machine waits as long on the host as it does in virtual time.
 enum class ClockMode : u8 { Free, Paced };
 
+/// Checkpoints of the run's past: machine/history/checkpoints.h. No part of what the guest sees.
+struct HistoryConfig {
+  bool on = false;
+  u64 bytes = kGiB;                          // of the host's memory
+  u64 interval_instructions = u64{1} << 28;  // between two, before any are thinned out
+};
+
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   boot::BootRequest boot;  // without a kernel, firmware boots
@@ -40,6 +47,7 @@ struct MachineConfig {
   Schedule schedule;               // of the processors' turns
   i64 rtc_unix_s = 1'735'689'600;  // what the RTC shows at power-on, UTC: 2025-01-01 00:00:00
   RunOrigin origin;                // for saved states; no part of what the guest sees
+  HistoryConfig history;
   bool replayed = false;  // what comes from outside comes from a recording: nothing outside is opened
   std::shared_ptr<RunFiles> files = {};  // nullptr: those of a run of its own
   bool reboot = true;                    // RESET starts firmware again; else it ends the run

@@ -20,6 +20,7 @@ class DebugLog final : public devices::CharBackend {
   /// How often SeaBIOS said there that it boots from something, since the machine was made. Not part of the state: it only
   /// bounds a run.
   u64 boot_attempts() const { return boot_attempts_; }
+  void set_boot_attempts(u64 attempts) { boot_attempts_ = attempts; }
   void reset() { found_nothing_to_boot_ = false; }
   void serialize(Archive& archive);
 

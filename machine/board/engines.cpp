@@ -30,6 +30,11 @@ void Engines::state_replaced() {
   for (const auto& pair : pairs_) pair->state_replaced();
 }
 
+void Engines::state_repeated() {
+  // The second machine of a comparison has a memory of its own.
+  for (const auto& pair : pairs_) pair->state_replaced();
+}
+
 std::string Engines::stats() const {
   return room_ ? room_->stats() + room_->tested->stats() : engine_->stats();
 }

@@ -22,6 +22,8 @@ class Engines {
 
   /// Processors and memory are others than before.
   void state_replaced();
+  /// They are those of an earlier instant, and what was translated from pages that differ is forgotten already.
+  void state_repeated();
   const cpu::BlockCache& cache() const { return tested().cache(); }
   /// What they did, as lines of text.
   std::string stats() const;

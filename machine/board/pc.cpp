@@ -77,6 +77,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                    {.map = [this](const std::string& name, u64 phys,
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
+      gate_(backends.gate),
       services_(board_services(config, backends)),
       files_(backends.files != nullptr ? std::move(backends.files) : std::make_shared<RunFiles>()) {
   if (mixer_) pit_.on_speaker(&speaker_.emplace(scheduler_, mixer_->add_input()));
@@ -178,7 +179,7 @@ void Pc::serialize(Archive& archive) {
 }
 
 void Pc::state_replaced() {
-  if (variables_) variables_->keep_loaded();
+  keep_variables();
   engines_.state_replaced();
 }
 

@@ -76,6 +76,7 @@
 namespace reprise::machine {
 
 class Outside;
+class OutputGate;
 
 /// Where the guest's output goes, and what is plugged in. All of it outlives the Pc.
 struct PcBackends {
@@ -88,6 +89,7 @@ struct PcBackends {
   std::vector<devices::ShareBackend*> shares = {};  // in the order of their devices
   devices::CharBackend* capture = nullptr;          // gets the frames of the network; nullptr: nobody does
   std::shared_ptr<RunFiles> files = {};             // nullptr: those of a run of its own
+  const OutputGate* gate = nullptr;                 // of what is kept outside; nullptr: it is open
 };
 
 /// Where frames go that have nowhere to go.
@@ -194,6 +196,16 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<std::string> shape();
   /// The whole state was replaced, memory too: nothing that engines have translated holds.
   void state_replaced();
+  /// The content of a page of RAM is about to be another one: translations of it are forgotten. `offset` in RAM.
+  void page_replaced(u64 offset) {
+    if (const std::optional<u64> phys = phys_map_.phys_of_ram(offset)) code_pages_.written(*phys, kPageBytes);
+  }
+  /// The state was replaced by one of this run's past, after page_replaced() for what differs.
+  void state_repeated() { engines_.state_repeated(); }
+  /// What keeps firmware's variables gets those of now.
+  void keep_variables() {
+    if (variables_) variables_->keep_loaded();
+  }
   /// Engines translate anew what they run.
   void forget_translations() { engines_.state_replaced(); }
 
@@ -383,6 +395,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<NetSlot> net_slots_;  // in the order of the cards
   std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;
+  const OutputGate* const gate_;
   BoardServices services_;
   std::vector<u8> text_font_;  // of a kernel that was started directly
   std::shared_ptr<RunFiles> files_;

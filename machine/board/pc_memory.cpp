@@ -38,7 +38,7 @@ void Pc::set_a20(unsigned source, bool enabled) {
 }
 
 void Pc::tell_debugger(u64 phys, u64 bytes, mmu::Access access) {
-  if (debug_stops_.empty() || bytes == 0) [[likely]]
+  if (processors_.running().cpu.stops == nullptr || bytes == 0) [[likely]]
     return;
   // An access to the device may have caused it: then that instruction is the last one.
   if (debug_stops_.accessed(nullptr, std::nullopt, phys, bytes, access))

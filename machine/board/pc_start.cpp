@@ -12,6 +12,7 @@
 #include "machine/boot/pci_setup.h"
 #include "machine/boot/real_mode.h"
 #include "machine/firmware/option_rom.h"
+#include "machine/outside/output_gate.h"
 #include "machine/storage/run_files.h"
 
 namespace reprise::machine {
@@ -188,6 +189,11 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
   rom_shadow_->update(host_bridge_);
   if (!image.variables.empty()) {
     constexpr int kAboveRam = 1;
+    if (gate_ != nullptr && image.save_variables)
+      image.save_variables = [save = std::move(image.save_variables), gate = gate_](
+                                 u64 offset, std::span<const u8> bytes) {
+        return !gate->open() || save(offset, bytes);
+      };
     variables_.emplace(std::move(image.variables), std::move(image.save_variables));
     const u64 phys = rom_shadow_->rom_phys() - variables_->bytes();
     CHECK(map_mmio("variables", phys, variables_->bytes(), *variables_, kAboveRam));

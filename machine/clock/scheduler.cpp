@@ -15,6 +15,7 @@ void Scheduler::arm(TimerId timer, u64 deadline_ns) {
   Timer& entry = timers_.at(timer);
   entry.deadline_ns = deadline_ns;
   entry.order = next_order_++;
+  entry.left = false;
   const u64 before = next_deadline_ns_;
   update_next();
   if (next_deadline_ns_ < before) deadline_moved_();
@@ -22,6 +23,7 @@ void Scheduler::arm(TimerId timer, u64 deadline_ns) {
 
 void Scheduler::cancel(TimerId timer) {
   timers_.at(timer).deadline_ns = kNever;
+  timers_.at(timer).left = false;
   update_next();
 }
 
@@ -35,17 +37,34 @@ u64 Scheduler::budget(u64 limit) const {
 }
 
 unsigned Scheduler::run_due(const std::function<void()>& after_each) {
-  const u64 now = now_ns();
-  if (next_deadline_ns_ > now) return 0;
-  const u64 order_limit = next_order_;
   unsigned fired = 0;
-  for (std::size_t index; (index = first_due(now, order_limit)) != kNone; ++fired) {
-    timers_[index].deadline_ns = kNever;
-    update_next();
-    timers_[index].callback();
-    if (!timers_[index].of_host) after_each();
-  }
+  run_due_until(
+      [&] {
+        ++fired;
+        after_each();
+      },
+      [] { return false; });
   return fired;
+}
+
+bool Scheduler::run_due_until(const std::function<void()>& after_each, const std::function<bool()>& enough) {
+  const u64 now = now_ns();
+  if (next_deadline_ns_ > now) return true;
+  const bool amid = amid_due();
+  const u64 order_limit = next_order_;
+  for (std::size_t index; (index = first_due(now, order_limit, amid)) != kNone;) {
+    Timer& timer = timers_[index];
+    timer.deadline_ns = kNever;
+    timer.left = false;
+    update_next();
+    timer.callback();
+    if (timer.of_host) continue;
+    after_each();
+    if (first_due(now, order_limit, amid) == kNone || !enough()) continue;
+    for (Timer& one : timers_) one.left = amid ? one.left : one.deadline_ns <= now && one.order < order_limit;
+    return false;
+  }
+  return true;
 }
 
 void Scheduler::skip_to(u64 deadline_ns) {
@@ -74,6 +93,7 @@ void Scheduler::serialize_timers(Archive& archive) {
     if (archive.loading()) timer.order = rank;
   }
   if (!archive.loading()) return;
+  for (Timer& timer : timers_) timer.left = false;
   next_order_ = timers_.size() + 1;
   update_next();
 }
@@ -107,11 +127,13 @@ std::string Scheduler::dump() const {
   return text;
 }
 
-std::size_t Scheduler::first_due(u64 now, u64 order_limit) const {
+std::size_t Scheduler::first_due(u64 now, u64 order_limit, bool left_only) const {
   std::size_t best = kNone;
   for (std::size_t i = 0; i < timers_.size(); ++i) {
     const Timer& timer = timers_[i];
-    if (timer.deadline_ns > now || timer.deadline_ns == kNever || timer.order >= order_limit) continue;
+    if (timer.deadline_ns > now || timer.deadline_ns == kNever || timer.order >= order_limit ||
+        (left_only && !timer.left))
+      continue;
     if (best == kNone || timer.deadline_ns < timers_[best].deadline_ns ||
         (timer.deadline_ns == timers_[best].deadline_ns && timer.order < timers_[best].order)) {
       best = i;

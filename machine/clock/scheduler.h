@@ -6,6 +6,7 @@
 // clock, no host thread. docs/time.md tells the whole story.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -48,8 +49,13 @@ class Scheduler final : public Clock {
 
   /// Runs the callbacks that are due, by deadline, then in the order of arming. A timer that its callback
   /// arms again for now or the past waits for the next call, so that a guest cannot stop time. Returns how
-  /// many ran. `after_each` is called behind each of the guest's own.
+  /// many of the guest's ran. `after_each` is called behind each of the guest's own.
   unsigned run_due(const std::function<void()>& after_each = [] {});
+  /// The same, until `enough` says so behind one of them: then the next call goes on with those that are left. False: some
+  /// are.
+  bool run_due_until(const std::function<void()>& after_each, const std::function<bool()>& enough);
+  /// Some are left of a run_due_until() that was enough.
+  bool amid_due() const { return std::ranges::any_of(timers_, &Timer::left); }
 
   /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when
   /// past.
@@ -75,6 +81,10 @@ class Scheduler final : public Clock {
   }
   /// Of the guest's timers: deadlines, and which of equal ones was armed first. After the devices.
   void serialize_timers(Archive& archive);
+  /// Which are left of a run_due_until(): where the run is in an instant. After serialize_timers().
+  void serialize_amid(Archive& archive) {
+    for (Timer& timer : timers_) archive.value(timer.left);
+  }
   /// Of the host's: no part of what is compared or hashed. Other ones than these are left alone.
   void serialize_host_timers(Archive& archive);
 
@@ -90,12 +100,13 @@ class Scheduler final : public Clock {
     u64 deadline_ns = kNever;
     u64 order = 0;  // of arming
     bool of_host = false;
+    bool left = false;  // by a run_due_until() that was enough
   };
   static constexpr std::size_t kNone = ~std::size_t{0};
   static constexpr u64 kMaxNs = u64{1} << 62;
 
   /// The timer to fire first among those armed before `order_limit`, or kNone.
-  std::size_t first_due(u64 now, u64 order_limit) const;
+  std::size_t first_due(u64 now, u64 order_limit, bool left_only) const;
   void update_next();
 
   // A machine has some tens of timers and arms them rarely compared with reading the clock: a scan of a short

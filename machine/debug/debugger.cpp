@@ -34,10 +34,17 @@ void Debugger::clear() {
 
 void Debugger::update() {
   cpu::DebugStops& stops = pc_.debug_stops();
+  const bool on = !stops.empty() && !suspended_;
   for (const auto& processor : pc_.processors()) {
-    processor->cpu.stops = stops.empty() ? nullptr : &stops;
-    processor->cpu.mmu.set_debug_pages(stops.empty() ? nullptr : &stops.pages());
+    processor->cpu.stops = on ? &stops : nullptr;
+    processor->cpu.mmu.set_debug_pages(on ? &stops.pages() : nullptr);
   }
+}
+
+void Debugger::suspend(bool suspended) {
+  if (std::exchange(suspended_, suspended) == suspended) return;
+  pc_.debug_stops().forget_hits();
+  update();
 }
 
 void Debugger::step(unsigned processor, RipRange range) {
@@ -47,7 +54,7 @@ void Debugger::step(unsigned processor, RipRange range) {
 }
 
 bool Debugger::write_memory(u64 phys, std::span<const u8> bytes) {
-  changed_ = true;
+  changed_ = changed_now_ = true;
   const bool all_ram = pc_.phys_map().write_bytes(phys, bytes);
   pc_.processors().boot().cpu.mmu.code_pages().written(phys, bytes.size());
   return all_ram;
@@ -67,22 +74,27 @@ bool Debugger::step_done() {
   return false;
 }
 
-void Debugger::stopped() {
+DebugStop Debugger::stop_now() const {
   Processors& processors = pc_.processors();
-  last_stop_ = {.processor = processors.running_index()};
+  DebugStop stop{.processor = processors.running_index()};
   if (const auto& hits = pc_.debug_stops().hits(); !hits.empty()) {
     const cpu::DebugHit& hit = hits.front();
-    last_stop_.hit = hit;
-    last_stop_.reason = hit.kind == cpu::DebugHit::Kind::Breakpoint ? DebugStop::Reason::Breakpoint
-                                                                    : DebugStop::Reason::Watchpoint;
-    last_stop_.by_device = hit.cpu == nullptr;
+    stop.hit = hit;
+    stop.reason = hit.kind == cpu::DebugHit::Kind::Breakpoint ? DebugStop::Reason::Breakpoint
+                                                              : DebugStop::Reason::Watchpoint;
+    stop.by_device = hit.cpu == nullptr;
     for (const auto& processor : processors)
-      if (&processor->cpu == hit.cpu) last_stop_.processor = processor->index();
+      if (&processor->cpu == hit.cpu) stop.processor = processor->index();
   } else if (stepped_) {
-    last_stop_.reason = DebugStop::Reason::Step;
-    last_stop_.processor = *stepped_;
+    stop.reason = DebugStop::Reason::Step;
+    stop.processor = *stepped_;
   }
-  for (const auto& processor : processors) processor->cpu.stop_at_retired = cpu::Cpu::kNoStop;
+  return stop;
+}
+
+void Debugger::stopped_as(const DebugStop& stop) {
+  last_stop_ = stop;
+  for (const auto& processor : pc_.processors()) processor->cpu.stop_at_retired = cpu::Cpu::kNoStop;
   steps_.clear();
   stepped_.reset();
   if (listener_) listener_();

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "machine/board/pc.h"
@@ -19,7 +20,8 @@ namespace reprise::machine {
 
 /// Why the guest stands still, and which processor is concerned: the running one, if it was asked for from outside.
 struct DebugStop {
-  enum class Reason : u8 { Asked, Breakpoint, Watchpoint, Step };
+  /// HistoryBegins, HistoryEnds: there is nothing before, and nothing behind.
+  enum class Reason : u8 { Asked, Breakpoint, Watchpoint, Step, HistoryBegins, HistoryEnds };
   Reason reason = Reason::Asked;
   unsigned processor = 0;
   bool by_device = false;  // Watchpoint: `processor` only happened to run
@@ -55,10 +57,12 @@ class Debugger {
   bool write_memory(u64 phys, std::span<const u8> bytes);
   /// Registers of `processor` were changed: it may be at a breakpoint again.
   void moved(unsigned processor) {
-    changed_ = true;
+    changed_ = changed_now_ = true;
     pc_.processors().at(processor).cpu.breakpoint_passed = cpu::Cpu::kNoStop;
   }
   bool has_changed_guest() const { return changed_; }
+  /// It has since the last time this was asked.
+  bool take_change() { return std::exchange(changed_now_, false); }
 
   /// Begins to listen for debuggers at an address, or ends that ("none"); the answer says where it listens. Error: why not, a
   /// sentence.
@@ -70,14 +74,22 @@ class Debugger {
 
   /// Called whenever the guest begins to stand still, whoever asked for it. At most one; none by nullptr.
   void on_stop(std::function<void()> listener) { listener_ = std::move(listener); }
+  /// Somebody waits for that.
+  bool is_attached() const { return listener_ != nullptr; }
   /// Why it stood still last.
   const DebugStop& last_stop() const { return last_stop_; }
 
   // --- For Machine ---
   /// Something was hit, or a step is done: the machine is to stop before the next instruction.
   bool due() { return !pc_.debug_stops().hits().empty() || (!steps_.empty() && step_done()); }
-  void stopped();
+  void stopped() { stopped_as(stop_now()); }
+  /// The machine stops for another reason than what was hit.
+  void stopped_as(const DebugStop& stop);
+  /// Why it would stop now.
+  DebugStop stop_now() const;
   void resumed();
+  /// Breakpoints and watchpoints do nothing.
+  void suspend(bool suspended);
 
  private:
   struct Step {
@@ -94,6 +106,8 @@ class Debugger {
   std::function<void()> listener_;
   Server server_;
   bool changed_ = false;
+  bool changed_now_ = false;
+  bool suspended_ = false;
 };
 
 }  // namespace reprise::machine

@@ -67,6 +67,8 @@ const Session::Named Session::kNamed[] = {
     {"vCont?", &Session::actions},
     {"vCont", &Session::act},
     {"vKill", &Session::kill},
+    {"bs", &Session::step_back},
+    {"bc", &Session::run_back},
     {"g", &Session::read_registers},
     {"G", &Session::write_registers},
     {"p", &Session::read_register},
@@ -94,6 +96,7 @@ Session::Session(monitor::Monitor& monitor, Say say)
       say_(std::move(say)),
       chosen_(machine_.pc().processors().running_index()) {
   machine_.stop();
+  machine_.begin_to_keep_history();
 }
 
 Session::~Session() {
@@ -104,11 +107,11 @@ Session::~Session() {
 Answers Session::take(std::string_view payload) {
   Answers answers;
   answers_ = &answers;
-  const bool waited = waits_;
+  const bool waited = waits_ != Waits::No;
   std::string text = answer(payload);
   answers_ = nullptr;
   // What lets the guest go is answered when it stands still again.
-  if (!(waits_ && !waited)) answers.payloads.push_back(std::move(text));
+  if (waits_ == Waits::No || waited) answers.payloads.push_back(std::move(text));
   return answers;
 }
 
@@ -379,11 +382,22 @@ std::string Session::bind(std::string_view words) {
 // --- Going on and standing still ---
 
 std::string Session::resume() {
-  waits_ = true;
+  waits_ = Waits::ForStop;
   just_came_ = false;
   machine_.resume();
   return {};
 }
+
+std::string Session::travel(const Result<Done>& begun) {
+  if (!begun) return "E." + begun.error().message;
+  waits_ = Waits::ForStop;
+  just_came_ = false;
+  return {};
+}
+
+std::string Session::step_back(std::string_view) { return travel(machine_.step_back(chosen_)); }
+
+std::string Session::run_back(std::string_view) { return travel(machine_.run_back()); }
 
 std::string Session::go_on(std::string_view arguments) {
   // With a signal before it or an address behind it: neither means anything here.
@@ -441,12 +455,20 @@ std::string Session::act(std::string_view arguments) {
 
 void Session::interrupt() { machine_.stop(); }
 
-std::optional<std::string> Session::stop_answer() {
-  if (!waits_ || !machine_.stopped()) return std::nullopt;
-  waits_ = false;
+std::vector<std::string> Session::stop_answers() {
+  if (waits_ == Waits::No || !machine_.stopped()) return {};
+  const Waits waited = std::exchange(waits_, Waits::No);
   const DebugStop& stop = debugger_.last_stop();
   chosen_ = stop.processor;
-  return stop_text(stop);
+  if (waited == Waits::ForCommand)
+    return {"O" + to_hex(fmt::format("{}: 'maintenance flush register-cache' shows it.\n",
+                                     position_text(machine_.position()))),
+            kOk};
+  std::vector<std::string> answers;
+  if (const std::string* const ending = machine_.held_ending(); ending != nullptr)
+    answers.push_back("O" + to_hex(fmt::format("The run ends here, when it goes on: {}.\n", *ending)));
+  answers.push_back(stop_text(stop));
+  return answers;
 }
 
 std::string Session::why(std::string_view) {
@@ -467,6 +489,8 @@ std::string Session::stop_text(const DebugStop& stop) const {
     fmt::format_to(std::back_inserter(text), "{}:{:x};", kKinds[static_cast<unsigned>(watchpoint.on)],
                    std::max(watchpoint.address, stop.hit.address));
   }
+  if (stop.reason == DebugStop::Reason::HistoryBegins) text += "replaylog:begin;";
+  if (stop.reason == DebugStop::Reason::HistoryEnds) text += "replaylog:end;";
   return text;
 }
 
@@ -490,8 +514,9 @@ std::string Session::detach(std::string_view) {
 
 std::string Session::supported(std::string_view arguments) {
   tells_reason_ = arguments.find("swbreak+") != arguments.npos;
-  return fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;vContSupported+{}",
-                     kMaxPayloadBytes, tells_reason_ ? ";swbreak+;hwbreak+" : "");
+  return fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;vContSupported+{}{}",
+                     kMaxPayloadBytes, tells_reason_ ? ";swbreak+;hwbreak+" : "",
+                     machine_.check_can_go_back() ? ";ReverseStep+;ReverseContinue+" : "");
 }
 
 std::string Session::description(std::string_view arguments) {
@@ -526,6 +551,8 @@ std::string Session::command(std::string_view arguments) {
   } else {
     text = outcome.error().message + '\n';
   }
+  // What goes to another instant is answered there.
+  if (machine_.travels()) waits_ = Waits::ForCommand;
   for (std::size_t at = 0; at < text.size(); at += kOutputBytes)
     answers_->payloads.push_back("O" + to_hex(std::string_view(text).substr(at, kOutputBytes)));
   return kOk;

@@ -40,9 +40,9 @@ class Session {
   Answers take(std::string_view payload);
   /// The user wants the guest to stand still.
   void interrupt();
-  /// What is due now because the guest stands still; at most one for each time that it was let go.
-  std::optional<std::string> stop_answer();
-  bool waits() const { return waits_; }
+  /// What is due now because the guest stands still; once for each time that it was let go.
+  std::vector<std::string> stop_answers();
+  bool waits() const { return waits_ == Waits::ForStop; }
 
  private:
   using Handler = std::string (Session::*)(std::string_view arguments);
@@ -67,6 +67,8 @@ class Session {
   std::string remove(std::string_view arguments);
   std::string go_on(std::string_view arguments);
   std::string step(std::string_view arguments);
+  std::string step_back(std::string_view);
+  std::string run_back(std::string_view);
   std::string why(std::string_view);
   // Named ones.
   std::string supported(std::string_view arguments);
@@ -94,6 +96,7 @@ class Session {
   std::optional<Place> place_of(std::string_view text) const;
   std::string write_memory(Place place, std::string_view bytes);
   std::string resume();
+  std::string travel(const Result<Done>& begun);
   Processor& chosen() { return machine_.pc().processors().at(chosen_); }
   std::optional<unsigned> processor_of(std::string_view thread) const;
   std::string stop_text(const DebugStop& stop) const;
@@ -115,7 +118,8 @@ class Session {
   unsigned chosen_ = 0;  // processor that registers and memory are those of
   bool phys_mode_ = false;
   bool tells_reason_ = false;  // the client knows swbreak and hwbreak
-  bool waits_ = false;         // for the guest to stand still
+  enum class Waits : u8 { No, ForStop, ForCommand };
+  Waits waits_ = Waits::No;  // for the guest to stand still: to tell so, or that a command is done
   bool just_came_ = true;
   Answers* answers_ = nullptr;  // of the packet that is taken now
 };

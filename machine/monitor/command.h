@@ -104,6 +104,15 @@ Outcome mouse_to(Machine&, const Arguments&);
 Outcome mouse_buttons(Machine&, const Arguments&);
 Outcome click(Machine&, const Arguments&);
 
+Outcome when(Machine&, const Arguments&);
+Outcome checkpoint(Machine&, const Arguments&);
+Outcome info_checkpoints(Machine&, const Arguments&);
+Outcome restart(Machine&, const Arguments&);
+Outcome run_to(Machine&, const Arguments&);
+Outcome reverse_step(Machine&, const Arguments&);
+Outcome reverse_continue(Machine&, const Arguments&);
+Outcome branch(Machine&, const Arguments&);
+
 Outcome info_cpus(Machine&, const Arguments&);
 Outcome info_registers(Machine&, const Arguments&);
 Outcome info_tlb(Machine&, const Arguments&);

@@ -67,6 +67,8 @@ constexpr Parameter kSave[] = {
     {"file", Kind::Word, true,
      "its name; with ,compress=zstd behind it the file is small, and slower to load"}};
 constexpr Parameter kRecord[] = {{"file", Kind::Word, true, "its name"}};
+constexpr Parameter kRestart[] = {{"number", Kind::Number, true, "that 'checkpoint' gave"}};
+constexpr Parameter kRunTo[] = {{"position", Kind::Word, true, "@41203118554, or @41203118554.3"}};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -96,8 +98,16 @@ constexpr Command kCommands[] = {
     {"save", kSave, "writes the whole state to a file, from which reprise run --load goes on", save},
     {"record", kRecord, "writes to a file what repeats the run, from its beginning on: for reprise replay",
      record},
+    {"when", {}, "the position of the run: what 'run' and other commands take", when},
+    {"run", kRunTo, "goes to a position, back or forward, and stops there", run_to},
+    {"reverse-step", kCpuOnly, "goes back to before the last instruction of a processor", reverse_step},
+    {"reverse-continue", {}, "goes back to the last breakpoint or watchpoint that was hit", reverse_continue},
+    {"checkpoint", {}, "keeps a checkpoint of now, and gives it a number", checkpoint},
+    {"restart", kRestart, "goes to a checkpoint", restart},
+    {"branch", {}, "lets the run live on from here, in its past, and forgets what came behind", branch},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
+    {"info checkpoints", {}, "checkpoints that were kept, and the memory that all take", info_checkpoints},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
     {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},
     {"explain", kWalk, "what the MMU does for an address: walk, TLB, what an access would meet, and why",

@@ -82,13 +82,14 @@ void Network::send(devices::NetCard& from, std::span<const u8> frame) {
   if (!link_) return;
   ++frames_from_guest_;
   bytes_from_guest_ += frame.size();
-  if (dump_) dump_->add(clock_->now_ns(), frame);
+  if (dump_ && gate_.open()) dump_->add(clock_->now_ns(), frame);
   for (devices::NetCard* const card : cards_)
     if (card != &from) card->receive(frame);
   if (std::ranges::none_of(cards_, [&](const devices::NetCard* card) {
         return std::ranges::equal(card->mac(), frame.first(sizeof(devices::MacAddress)));
       }))
     connections_.from_guest(frame);
+  if (!gate_.open()) return;
   sending_ = true;
   link_->send(frame);
   sending_ = false;
@@ -112,7 +113,7 @@ void Network::arrive(std::span<const u8> frame) {
   ++frames_to_guest_;
   bytes_to_guest_ += frame.size();
   connections_.to_guest(frame);
-  if (dump_) dump_->add(clock_->now_ns(), frame);
+  if (dump_ && gate_.open()) dump_->add(clock_->now_ns(), frame);
   for (devices::NetCard* const card : cards_) card->receive(frame);
 }
 
@@ -191,7 +192,25 @@ void Network::serialize(Archive& archive) {
   for (std::vector<u8>& reply : replies_) archive.value(reply, kMaxReplyBytes);
   if (!archive.loading()) return;
   was_reached_ = reached;
-  if (!connected) return;
+  if (connected) lose_connections();
+}
+
+void Network::serialize_guest_side(Archive& archive) {
+  archive.value(resets_due_);
+  connections_.serialize(archive);
+  for (u64* const count :
+       {&own_frames_, &frames_from_guest_, &bytes_from_guest_, &frames_to_guest_, &bytes_to_guest_})
+    archive.value(*count);
+}
+
+bool Network::leave_connections() {
+  replies_.clear();
+  if (!link_ || !link_->connected()) return false;
+  lose_connections();
+  return true;
+}
+
+void Network::lose_connections() {
   // What the guest was connected with is gone: it sees that rather than silence.
   set_link(false);
   resets_due_ = true;

@@ -25,6 +25,7 @@
 #include "machine/net/network_info.h"
 #include "machine/net/packet_file.h"
 #include "machine/net/tcp_connections.h"
+#include "machine/outside/output_gate.h"
 #include "machine/outside/outside.h"
 
 namespace reprise::machine {
@@ -34,8 +35,9 @@ class Network final : public devices::NetBackend {
  public:
   /// `capture` gets every frame, with its time, and outlives this; nullptr: nobody wants them. `reaches` says whether there is
   /// anything outside: a machine that follows a recording gets all frames from it.
-  Network(NetConfig config, devices::CharBackend* capture, bool reaches)
-      : config_(std::move(config)), reaches_(reaches) {
+  /// While `gate` is closed nothing reaches outside. It outlives this.
+  Network(NetConfig config, devices::CharBackend* capture, bool reaches, const OutputGate& gate)
+      : config_(std::move(config)), reaches_(reaches), gate_(gate) {
     if (capture != nullptr) dump_.emplace(*capture);
   }
   ~Network() override;
@@ -71,6 +73,11 @@ class Network final : public devices::NetBackend {
 
   /// Of a saved state. What was connected is not when it is loaded.
   void serialize(Archive& archive);
+  /// Of a checkpoint: what follows from the frames so far. What outside is connected with goes on.
+  void serialize_guest_side(Archive& archive);
+  /// The guest is where it was earlier, and takes another way. True: it was connected with something, and that is gone, as
+  /// after loading a saved state.
+  bool leave_connections();
 
  private:
   Result<Done> check_addresses() const;
@@ -88,11 +95,13 @@ class Network final : public devices::NetBackend {
   void pump();
   void update_inbox();
   void set_link(bool up);
+  void lose_connections();
   /// Once a state with connections was loaded and a while has passed.
   void plug_in_again();
 
   NetConfig config_;
   bool reaches_;
+  const OutputGate& gate_;
   bool sending_ = false;  // a frame of the guest's
   // To it: they come in by themselves, not in the middle of what a card does.
   std::vector<std::vector<u8>> replies_;

@@ -45,10 +45,12 @@ std::vector<InputMessage> Inbox::take() {
   return std::exchange(messages_, {});
 }
 
-void Inbox::wait(std::chrono::nanoseconds limit) {
+void Inbox::wait(std::chrono::nanoseconds limit, Wait what) {
   std::unique_lock lock(mutex_);
   const unsigned sources = sources_;
-  changed_.wait_for(lock, limit, [&] { return woken_ || !messages_.empty() || sources_ != sources; });
+  changed_.wait_for(lock, limit, [&] {
+    return woken_ || (what == Wait::ForMessages && !messages_.empty()) || sources_ != sources;
+  });
   woken_ = false;
 }
 

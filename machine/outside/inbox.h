@@ -44,8 +44,9 @@ class Inbox {
 
   /// Machine thread. Takes all messages, in the order in which they were posted.
   std::vector<InputMessage> take();
-  /// Machine thread. Returns when something was posted, on wake(), when the inbox closes, or after `limit`.
-  void wait(std::chrono::nanoseconds limit);
+  enum class Wait : u8 { ForMessages, ForWake };
+  /// Machine thread. Returns when something was posted (unless ForWake), on wake(), when the inbox closes, or after `limit`.
+  void wait(std::chrono::nanoseconds limit, Wait what = Wait::ForMessages);
 
  private:
   mutable std::mutex mutex_;

@@ -100,16 +100,19 @@ void Outside::let_in_recorded(LoggedEvent logged) {
     give(*to, std::move(logged.event));
 }
 
-void Outside::serialize(Archive& archive) {
+void Outside::serialize(Archive& archive, Waiting what) {
   archive.tag("outside");
   for (Registered& one : sinks_) {
     archive.tag(one.sink.name);
-    std::vector<u8> bytes(one.bytes.begin(), one.bytes.end());
+    const bool all = archive.loading() || what == Waiting::All;
+    std::vector<u8> bytes;
+    if (all) bytes.assign(one.bytes.begin(), one.bytes.end());
     archive.value(bytes, kMaxWaitingBytes);
-    u64 count = one.waiting.size();
+    u64 count = all ? one.waiting.size() : 0;
     archive.at_most(count, kMaxWaitingEvents);
     if (!archive.loading()) {
-      for (Event& event : one.waiting) serialize_event(archive, event);
+      if (all)
+        for (Event& event : one.waiting) serialize_event(archive, event);
       continue;
     }
     one.bytes.assign(bytes.begin(), bytes.end());

@@ -67,8 +67,9 @@ class Outside {
   /// Events and answers so far.
   u64 events() const { return events_; }
 
-  /// What waits, by sink.
-  void serialize(Archive& archive);
+  enum class Waiting : u8 { All, None };
+  /// What waits, by sink; or as if nothing did.
+  void serialize(Archive& archive, Waiting what = Waiting::All);
 
  private:
   struct Registered {

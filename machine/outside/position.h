@@ -14,7 +14,13 @@ struct Position {
   u64 virtual_ns = 0;  // idle time included
   u64 step = 0;        // since the last of them
 
-  auto operator<=>(const Position&) const = default;
+  bool operator==(const Position&) const = default;
+  /// While no instruction retires, steps and time only grow. One that is not to the nanosecond has 0 there.
+  std::strong_ordering operator<=>(const Position& other) const {
+    if (const auto order = retired <=> other.retired; order != 0) return order;
+    if (const auto order = step <=> other.step; order != 0) return order;
+    return virtual_ns <=> other.virtual_ns;
+  }
 };
 
 }  // namespace reprise::machine

@@ -182,34 +182,34 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     put_file_ids(out, run->files);
   } else if (const auto* event = std::get_if<LoggedEvent>(&record)) {
     out.byte(static_cast<u8>(Kind::Event));
-    put_position(out, last_, event->at);
-    put_name(out, sinks_, event->sink);
+    put_position(out, context_.last, event->at);
+    put_name(out, context_.sinks, event->sink);
     out.byte(static_cast<u8>(type_of(event->event)));
     put_content(out, event->event);
   } else if (const auto* hash = std::get_if<RecordedHash>(&record)) {
     out.byte(static_cast<u8>(Kind::Hash));
-    put_position(out, last_, hash->at);
+    put_position(out, context_.last, hash->at);
     out.fixed64(hash->state_hash);
     out.number(hash->reads.size());
     for (const RecordedReads& reads : hash->reads) {
-      put_name(out, sinks_, reads.drive);
+      put_name(out, context_.sinks, reads.drive);
       out.fixed64(reads.digest);
     }
   } else if (const auto* end = std::get_if<RecordedEnd>(&record)) {
     out.byte(static_cast<u8>(Kind::End));
-    put_position(out, last_, end->at);
+    put_position(out, context_.last, end->at);
     out.byte(end->reason);
     out.signed_number(end->exit_code);
     out.text(end->message);
   } else if (const auto* piece = std::get_if<RecordedPiece>(&record)) {
     out.byte(static_cast<u8>(Kind::Piece));
-    put_name(out, files_, piece->file);
+    put_name(out, context_.files, piece->file);
     out.number(piece->offset);
     out.number(piece->bytes);
     out.bytes(piece->content);
   } else if (const auto* file = std::get_if<RecordedFile>(&record)) {
     out.byte(static_cast<u8>(Kind::File));
-    put_name(out, files_, file->file);
+    put_name(out, context_.files, file->file);
     put_facts(out, file->facts);
   }
   RecordBytes whole;
@@ -244,18 +244,18 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
     }
     case Kind::Event: {
       LoggedEvent event;
-      event.at = get_position(in, last_);
-      event.sink = get_name(in, sinks_);
+      event.at = get_position(in, context_.last);
+      event.sink = get_name(in, context_.sinks);
       event.event = get_content(in, static_cast<EventType>(in.byte()));
       record = std::move(event);
       break;
     }
     case Kind::Hash: {
       RecordedHash hash;
-      hash.at = get_position(in, last_);
+      hash.at = get_position(in, context_.last);
       hash.state_hash = in.fixed64();
       for (u64 left = in.number(); left != 0 && in.ok(); --left) {
-        std::string drive = get_name(in, sinks_);
+        std::string drive = get_name(in, context_.sinks);
         hash.reads.push_back({std::move(drive), in.fixed64()});
       }
       record = std::move(hash);
@@ -263,7 +263,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
     }
     case Kind::End: {
       RecordedEnd end;
-      end.at = get_position(in, last_);
+      end.at = get_position(in, context_.last);
       end.reason = in.byte();
       end.exit_code = static_cast<i32>(in.signed_number());
       end.message = in.text();
@@ -272,7 +272,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
     }
     case Kind::Piece: {
       RecordedPiece piece;
-      piece.file = get_name(in, files_);
+      piece.file = get_name(in, context_.files);
       piece.offset = in.number();
       piece.bytes = in.number();
       piece.content = in.bytes();
@@ -282,7 +282,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
     }
     case Kind::File: {
       RecordedFile file;
-      file.file = get_name(in, files_);
+      file.file = get_name(in, context_.files);
       file.facts = get_facts(in);
       record = std::move(file);
       break;

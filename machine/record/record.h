@@ -87,15 +87,29 @@ struct RecordedPiece {
 using RecordEntry =
     std::variant<RecordedRun, LoggedEvent, RecordedHash, RecordedEnd, RecordedPiece, RecordedFile>;
 
+/// What the bytes of an entry mean depends on those before it.
+struct RecordContext {
+  Position last;  // of the entry before
+  // By number:
+  std::vector<std::string> sinks;
+  std::vector<std::string> files;
+};
+
+/// Between two entries of a run's log.
+struct RecordPlace {
+  u64 offset = 0;  // bytes of entries before it
+  RecordContext context;
+};
+
 class RecordEncoder {
  public:
   /// The bytes of `record`, which follow those of the records before.
   std::vector<u8> encode(const RecordEntry& record);
+  const RecordContext& context() const { return context_; }
+  void go_to(RecordContext context) { context_ = std::move(context); }
 
  private:
-  Position last_;
-  std::vector<std::string> sinks_;
-  std::vector<std::string> files_;
+  RecordContext context_;
 };
 
 /// Bytes may be anybody's.
@@ -110,11 +124,11 @@ class RecordDecoder {
   };
   /// Takes a record from the beginning of `bytes`, which then begins behind it.
   Outcome decode(std::span<const u8>& bytes, RecordEntry& record);
+  const RecordContext& context() const { return context_; }
+  void go_to(RecordContext context) { context_ = std::move(context); }
 
  private:
-  Position last_;
-  std::vector<std::string> sinks_;
-  std::vector<std::string> files_;
+  RecordContext context_;
 };
 
 }  // namespace reprise::machine

@@ -13,6 +13,7 @@ RecordDecoder::Outcome RecordReader::next(RecordEntry& entry) {
 }
 
 bool RecordReader::read_on() {
+  if (file_ == nullptr) return false;
   constexpr std::size_t kLeastBytes = std::size_t{1} << 18;
   std::vector<u8> more(left_.size() + std::max(kLeastBytes, left_.size()));
   std::ranges::copy(left_, more.begin());
@@ -22,6 +23,17 @@ bool RecordReader::read_on() {
   buffer_ = std::move(more);
   left_ = buffer_;
   return count != 0;
+}
+
+void RecordReader::go_to(const RecordPlace& place) {
+  decoder_.go_to(place.context);
+  if (file_ == nullptr) {
+    const u64 first_offset = read_to_ - bytes_.size();
+    left_ = bytes_.subspan(place.offset - first_offset);
+    return;
+  }
+  left_ = {};
+  read_to_ = place.offset;
 }
 
 }  // namespace reprise::machine

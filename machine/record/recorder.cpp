@@ -1,13 +1,30 @@
 #include "machine/record/recorder.h"
 
+#include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "machine/record/record_bytes.h"
 
 namespace reprise::machine {
+namespace {
+
+/// False, with errno set: not all of it is there.
+bool write_all(int fd, std::span<const u8> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) errno = ENOSPC;
+    if (count <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+}  // namespace
 
 std::vector<u8> recording_head() {
   RecordBytes bytes;
@@ -19,7 +36,15 @@ std::vector<u8> recording_head() {
 void Recorder::add(const RecordEntry& record) {
   begun_ = begun_ || std::holds_alternative<RecordedRun>(record);
   if (!begun_ || ended_) return;
-  append(encoder_.encode(record));
+  const std::vector<u8> bytes = encoder_.encode(record);
+  end_offset_ += bytes.size();
+  if (!complete())
+    lost_bytes_ += bytes.size();
+  else if (named_ && !write_all(named_.get(), bytes)) {
+    lost_bytes_ += bytes.size();
+    problem_ = why_not_written(errno);
+  }
+  keep(bytes);
 }
 
 void Recorder::end(RecordedEnd end) {
@@ -28,85 +53,85 @@ void Recorder::end(RecordedEnd end) {
 }
 
 void Recorder::abandon(std::string why) {
-  if (complete() && !ended_) give_up(std::move(why), 0);
+  if (ended_) return;
+  if (complete()) problem_ = std::move(why);
+  begin_log_anew();
 }
 
 void Recorder::begin_anew(RecordedRun run) {
   encoder_ = {};
-  kept_ = {};
-  file_ = HostFd();
-  file_bytes_ = 0;
+  end_offset_ = 0;
+  begin_log_anew();
   problem_.clear();
   lost_bytes_ = 0;
   ended_ = false;
   add(std::move(run));
 }
 
-void Recorder::append(std::span<const u8> bytes) {
-  if (!complete()) {
-    lost_bytes_ += bytes.size();
-    return;
-  }
+void Recorder::keep(std::span<const u8> bytes) {
+  if (named_ && !keeps_log_) return begin_log_anew();
   if (!file_ && kept_.size() + bytes.size() <= memory_bytes_) {
     kept_.insert(kept_.end(), bytes.begin(), bytes.end());
     return;
   }
+  bool written = true;
   if (!file_) {
     file_ = open_unnamed_file();
-    if (!file_) return give_up(why_not_written(errno), bytes.size());
-    if (!write(kept_)) return give_up(why_not_written(errno), bytes.size());
+    written = file_ && write_all(file_.get(), kept_);
     kept_ = {};
   }
-  if (!write(bytes)) give_up(why_not_written(errno), bytes.size());
+  if (written && write_all(file_.get(), bytes)) return;
+  const int error = errno;
+  begin_log_anew();
+  // A named file has it all the same.
+  if (!complete() || named_) return;
+  problem_ = why_not_written(error);
+  lost_bytes_ += bytes.size();
+  if (full_) full_(problem_);
 }
 
-bool Recorder::write(std::span<const u8> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count == 0) errno = ENOSPC;
-    if (count <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-    file_bytes_ += static_cast<u64>(count);
-  }
-  return true;
-}
-
-void Recorder::give_up(std::string problem, u64 bytes) {
-  problem_ = std::move(problem);
-  lost_bytes_ += bytes;
+void Recorder::begin_log_anew() {
+  first_offset_ = end_offset_;
   kept_ = {};
-  if (bytes != 0 && name_.empty() && full_) full_(problem_);
-  // A named file keeps what it has: it replays up to there.
-  if (name_.empty()) file_ = HostFd();
+  file_ = HostFd();
 }
 
 Result<Done> Recorder::write_to(HostFd file, std::string name) {
   if (!complete()) return Error{"the run cannot be repeated: " + problem_};
-  HostFd before = std::exchange(file_, std::move(file));
-  const u64 kept_bytes = std::exchange(file_bytes_, 0);
+  const RecordedLog log = TRY(this->log());
+  if (log.first_offset != 0) return Error{"the beginning of the run is in another recording"};
+  if (!write_all(file.get(), recording_head()) || !write_all(file.get(), log.bytes))
+    return Error{why_not_written(errno)};
+  named_ = std::move(file);
   name_ = std::move(name);
-  bool written = write(recording_head());
-  if (!before) {
-    written = written && write(kept_);
-  } else {
-    std::vector<u8> piece(1 << 20);
-    for (u64 done = 0; written && done < kept_bytes;) {
-      const std::span<u8> part = std::span(piece).first(std::min<u64>(piece.size(), kept_bytes - done));
-      written = host_read(before.get(), done, part).bytes == part.size() && write(part);
-      done += part.size();
-    }
+  return Done{};
+}
+
+Result<RecordedLog> Recorder::log() const {
+  if (!file_) return RecordedLog{kept_, first_offset_};
+  const std::size_t bytes = end_offset_ - first_offset_;
+  void* const at = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_.get(), 0);
+  if (at == MAP_FAILED)
+    return Error{fmt::format("The host cannot map the log of the run: {}.", std::strerror(errno))};
+  return RecordedLog{{static_cast<const u8*>(at), bytes},
+                     first_offset_,
+                     std::shared_ptr<const void>(at, [bytes](void* mapping) { munmap(mapping, bytes); })};
+}
+
+void Recorder::cut_off(const RecordPlace& place) {
+  const u64 left = place.offset - first_offset_;
+  if (!file_) {
+    kept_.resize(left);
+  } else if (ftruncate(file_.get(), static_cast<off_t>(left)) != 0 ||
+             lseek(file_.get(), static_cast<off_t>(left), SEEK_SET) < 0) {
+    begin_log_anew();
   }
-  if (written) {
-    kept_ = {};
-    return Done{};
-  }
-  const std::string why = why_not_written(errno);
-  // The run keeps its recording where it was.
-  file_ = std::move(before);
-  file_bytes_ = kept_bytes;
-  name_.clear();
-  return Error{why};
+  end_offset_ = place.offset;
+  encoder_.go_to(place.context);
+  const auto in_file = static_cast<off_t>(kRecordingHeadBytes + place.offset);
+  if (named_ && complete() &&
+      (ftruncate(named_.get(), in_file) != 0 || lseek(named_.get(), in_file, SEEK_SET) < 0))
+    problem_ = "the run went back and on another way, which cannot be taken out of this file";
 }
 
 std::vector<LoggedEvent> Recorder::events() const {

@@ -46,13 +46,12 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
                     "made it.",
                     path, format, kRecordingFormat));
   std::unique_ptr<Recording> recording(new Recording(path, std::move(fd)));
-  RecordEntry first;
-  if (recording->reader_.next(first) != RecordDecoder::Outcome::Whole ||
-      !std::holds_alternative<RecordedRun>(first))
+  const RecordEntry* const first = recording->entries_.next();
+  if (first == nullptr || !std::holds_alternative<RecordedRun>(*first))
     return wrong_usage(fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path));
-  recording->run_ = std::get<RecordedRun>(std::move(first));
+  recording->run_ = std::get<RecordedRun>(*first);
   recording->find_content();
-  recording->pop();
+  recording->entries_.pop();
   return recording;
 }
 
@@ -71,41 +70,6 @@ void Recording::find_content() {
     (void)pieces->add(piece->offset, piece->bytes,
                       piece->content.empty() ? std::nullopt : std::optional(behind - piece->content.size()));
   }
-}
-
-void Recording::pop() {
-  next_.reset();
-  if (has_end_) return;
-  RecordEntry record;
-  do {
-    switch (reader_.next(record)) {
-      case RecordDecoder::Outcome::Whole: break;
-      case RecordDecoder::Outcome::Incomplete:
-        cut_ = "the run that was recorded was cut off there";
-        has_end_ = true;
-        return;
-      case RecordDecoder::Outcome::Damaged:
-        cut_ = fmt::format("it is damaged from byte {} on", reader_.offset());
-        damaged_ = true;
-        has_end_ = true;
-        return;
-    }
-  } while (std::holds_alternative<RecordedPiece>(record) || std::holds_alternative<RecordedFile>(record));
-  Position at = next_at_;
-  if (const auto* event = std::get_if<LoggedEvent>(&record)) at = event->at;
-  if (const auto* hash = std::get_if<RecordedHash>(&record)) at = hash->at;
-  if (const auto* end = std::get_if<RecordedEnd>(&record)) {
-    at = end->at;
-    has_end_ = true;
-  }
-  if (at < next_at_ || std::holds_alternative<RecordedRun>(record)) {
-    cut_ = "it is damaged: an entry is out of place";
-    damaged_ = true;
-    has_end_ = true;
-    return;
-  }
-  next_at_ = at;
-  next_ = std::move(record);
 }
 
 }  // namespace reprise::machine

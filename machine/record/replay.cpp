@@ -32,7 +32,7 @@ std::optional<LoggedEvent> Replay::take_event(const Position& now) {
   const auto* event = std::get_if<LoggedEvent>(next());
   if (event == nullptr || type_of(event->event) == EventType::Answer) return std::nullopt;
   LoggedEvent taken = *event;
-  recording_->pop();
+  entries_.pop();
   return taken;
 }
 
@@ -46,7 +46,7 @@ std::optional<std::vector<u8>> Replay::take_answer(const Position& now, std::str
     return std::nullopt;
   }
   std::vector<u8> content = answer->answer;
-  recording_->pop();
+  entries_.pop();
   return content;
 }
 
@@ -54,7 +54,7 @@ DiskError Replay::take_error(const Position& now, DiskError request) {
   const auto* event = next() == nullptr || next_at() != now ? nullptr : std::get_if<LoggedEvent>(next());
   const auto* answer = event == nullptr ? nullptr : std::get_if<AnswerEvent>(&event->event);
   if (answer != nullptr && event->sink == request.drive && take_error_answer(*answer, request))
-    recording_->pop();
+    entries_.pop();
   return request;
 }
 
@@ -79,7 +79,7 @@ void Replay::take_hash(const Position& now, u64 state_hash, const std::vector<Re
   }
   agreed_ = expected;
   ++agreed_count_;
-  recording_->pop();
+  entries_.pop();
 }
 
 const RecordedEnd* Replay::end_at(const Position& now) const {
@@ -91,7 +91,7 @@ std::optional<RecordedEnd> Replay::take_end(const Position& now, u8 reason) {
   const RecordedEnd* const end = end_at(now);
   if (end == nullptr || end->reason != reason) return std::nullopt;
   RecordedEnd taken = *end;
-  recording_->pop();
+  entries_.pop();
   return taken;
 }
 

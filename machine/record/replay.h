@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "machine/record/recorder.h"
 #include "machine/record/recording.h"
 #include "machine/storage/counted_image.h"
 
@@ -15,13 +16,28 @@ namespace reprise::machine {
 /// Thread: the machine's.
 class Replay {
  public:
-  explicit Replay(std::unique_ptr<Recording> recording) : recording_(std::move(recording)) {}
+  explicit Replay(std::unique_ptr<Recording> recording)
+      : recording_(std::move(recording)), entries_(recording_->entries()) {}
+  /// Of the log of the machine's own run, from `place` on.
+  Replay(RecordedLog log, const RecordPlace& place)
+      : log_(std::move(log)), own_(std::in_place, log_.bytes, log_.first_offset), entries_(*own_) {
+    entries_.go_to(place);
+  }
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
 
-  const Recording& recording() const { return *recording_; }
+  /// nullptr: it is the machine's own run.
+  const Recording* recording() const { return recording_.get(); }
   /// The next entry; nullptr: the recording is over.
-  const RecordEntry* next() const { return recording_->next(); }
+  const RecordEntry* next() const { return entries_.next(); }
   /// Of it, or of the last one.
-  const Position& next_at() const { return recording_->next_at(); }
+  const Position& next_at() const { return entries_.next_at(); }
+  /// As RecordedEntries.
+  const std::string& cut() const { return entries_.cut(); }
+  bool damaged() const { return entries_.damaged(); }
+  RecordPlace place() const { return entries_.place(); }
+  /// The machine is where it was when place() gave this.
+  void go_to(const RecordPlace& place) { entries_.go_to(place); }
 
   /// The event that is due at `now`, if one is.
   std::optional<LoggedEvent> take_event(const Position& now);
@@ -50,6 +66,9 @@ class Replay {
 
  private:
   const std::unique_ptr<Recording> recording_;
+  const RecordedLog log_;
+  std::optional<RecordedEntries> own_;
+  RecordedEntries& entries_;
   RecordedHash agreed_;
   u64 agreed_count_ = 0;
   Position differed_at_;

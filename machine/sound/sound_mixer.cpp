@@ -17,7 +17,14 @@ i16 clipped(i32 sample) {
 }  // namespace
 
 void SoundMixer::Input::play(u64 first, std::span<const i16> samples) {
-  if (!samples.empty()) pieces_.push_back({first, {samples.begin(), samples.end()}});
+  if (first < had_until_) {
+    const u64 had = std::min<u64>(had_until_ - first, samples.size() / kChannels);
+    samples = samples.subspan(had * kChannels);
+    first += had;
+  }
+  if (samples.empty()) return;
+  pieces_.push_back({first, {samples.begin(), samples.end()}});
+  had_until_ = pieces_.back().end();
 }
 
 u64 SoundMixer::Input::first() const { return pieces_.empty() ? kNone : pieces_.front().first + taken_; }

@@ -38,7 +38,8 @@ class SoundMixer {
       u64 end() const { return first + samples.size() / kChannels; }
     };
     std::deque<Piece> pieces_;
-    u64 taken_ = 0;  // frames of the first piece
+    u64 had_until_ = 0;  // a run that goes over its past plays again what it has played
+    u64 taken_ = 0;      // frames of the first piece
   };
 
   void hand_out(u64 first, const std::vector<i32>& sum);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/check.h"
 #include "devices/floppy/floppy_geometry.h"
 #include "machine/layout/memory_map.h"
 #include "machine/storage/image_file.h"
@@ -119,22 +120,100 @@ void DiskSet::take(std::size_t drive, const DiskConfig& config, OpenedImage medi
   Owned& owned = owned_.at(drive);
   if (medium.media == DiskMedia::Floppy)
     attached_.at(drive).floppy = devices::floppy_geometry(medium.medium.get());
-  owned.config = config;
-  owned.format = std::move(medium.format);
-  owned.file_bytes = medium.file_bytes;
-  owned.modified_unix_ns = medium.modified_unix_ns;
-  owned.read = std::move(medium.read);
-  owned.sample.reset();
-  owned.medium = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,
-                                                attached_.at(drive).name, *on_error_);
-  attached_.at(drive).medium = owned.medium.get();
+  owned.medium = std::make_shared<Medium>();
+  owned.medium->config = config;
+  owned.medium->format = std::move(medium.format);
+  owned.medium->file_bytes = medium.file_bytes;
+  owned.medium->modified_unix_ns = medium.modified_unix_ns;
+  owned.medium->read = std::move(medium.read);
+  owned.medium->floppy = attached_.at(drive).floppy;
+  owned.medium->content = std::make_unique<CountedImage>(std::move(medium.medium), *owned.counters,
+                                                         attached_.at(drive).name, *on_error_);
+  attached_.at(drive).medium = owned.medium->content.get();
 }
 
-std::unique_ptr<devices::BlockBackend> DiskSet::replace(std::size_t drive, const DiskConfig& config,
+std::shared_ptr<devices::BlockBackend> DiskSet::replace(std::size_t drive, const DiskConfig& config,
                                                         OpenedImage medium) {
-  std::unique_ptr<devices::BlockBackend> before = std::move(owned_.at(drive).medium);
+  const std::shared_ptr<Medium> before = owned_.at(drive).medium;
   take(drive, config, std::move(medium));
-  return before;
+  return {before, before->content.get()};
+}
+
+// --- Earlier contents ---
+
+DiskSet::Content DiskSet::end_content(std::size_t drive) {
+  const std::shared_ptr<Medium>& medium = owned_.at(drive).medium;
+  devices::BlockGenerations* const generations = medium->content->generations();
+  if (generations == nullptr) return {medium, 0, *medium->read};
+  // What was not written to is what it was when its last generation ended.
+  if (medium->over == 0 || generations->written())
+    medium->ended.push_back(medium->over = generations->begin());
+  return {medium, medium->over, *medium->read};
+}
+
+DiskSet::Contents DiskSet::end_contents() {
+  Contents contents;
+  for (std::size_t i = 0; i < owned_.size(); ++i) contents.push_back(end_content(i));
+  return contents;
+}
+
+void DiskSet::put_back(std::size_t drive, const Content& content) {
+  owned_.at(drive).medium = content.medium;
+  AttachedDisk& attached = attached_.at(drive);
+  attached.medium = content.medium->content.get();
+  attached.floppy = content.medium->floppy;
+  *content.medium->read = content.read;
+  if (content.generation == 0) return;
+  CHECK(attached.medium->generations()->go_to(content.generation));
+  content.medium->over = content.generation;
+}
+
+void DiskSet::go_to(const Contents& contents) {
+  for (std::size_t i = 0; i < contents.size(); ++i) put_back(i, contents[i]);
+}
+
+void DiskSet::rise(const Contents& contents) {
+  for (const Content& content : contents)
+    if (content.generation != 0 && content.medium->content->generations()->rise(content.generation))
+      content.medium->over = content.generation;
+}
+
+void DiskSet::forget_above() {
+  for (const Owned& owned : owned_)
+    if (devices::BlockGenerations* const generations = owned.medium->content->generations())
+      generations->forget_above();
+}
+
+void DiskSet::forget_generations() {
+  forget_above();
+  for (const Owned& owned : owned_)
+    for (const u64 generation : std::vector(owned.medium->ended)) forget({owned.medium, generation, {}});
+}
+
+void DiskSet::forget(const Content& content) {
+  if (content.generation == 0 ||
+      std::ranges::find(content.medium->pinned, content.generation) != content.medium->pinned.end())
+    return;
+  // One that cannot go stays, which is no harm.
+  if (content.medium->content->generations()->forget(content.generation) != devices::BlockStatus::Ok) return;
+  std::erase(content.medium->ended, content.generation);
+  if (content.medium->over == content.generation) content.medium->over = 0;
+}
+
+DiskSet::Figures DiskSet::figures() const {
+  Figures figures;
+  for (const Owned& owned : owned_) {
+    figures.counters.push_back(*owned.counters);
+    figures.read.push_back(*owned.medium->read);
+  }
+  return figures;
+}
+
+void DiskSet::set_figures(const Figures& figures) {
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    *owned_[i].counters = figures.counters[i];
+    *owned_[i].medium->read = figures.read[i];
+  }
 }
 
 Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& config) const {
@@ -157,7 +236,7 @@ Result<OpenedImage> DiskSet::open_medium(std::size_t drive, const DiskConfig& co
 
 std::string DiskSet::writing_use_of(const DiskConfig& wanted) const {
   for (std::size_t i = 0; i < owned_.size(); ++i) {
-    const DiskConfig& config = owned_[i].config;
+    const DiskConfig& config = owned_[i].medium->config;
     const std::string& name = attached_[i].name;
     if (!config.overlay_path.empty() && is_same_file(config.overlay_path, wanted.path))
       return fmt::format("as the overlay of {}", name);
@@ -169,7 +248,7 @@ std::string DiskSet::writing_use_of(const DiskConfig& wanted) const {
 }
 
 u64 DiskSet::sample_of(std::size_t drive, const std::function<u64()>& make) {
-  std::optional<u64>& sample = owned_.at(drive).sample;
+  std::optional<u64>& sample = owned_.at(drive).medium->sample;
   if (!sample) sample = make();
   return *sample;
 }
@@ -206,10 +285,10 @@ std::vector<DiskInfo> DiskSet::info() const {
   std::vector<DiskInfo> list;
   for (std::size_t i = 0; i < owned_.size(); ++i) {
     const AttachedDisk& disk = attached_[i];
-    const DiskConfig& config = owned_[i].config;
+    const DiskConfig& config = owned_[i].medium->config;
     DiskInfo info{.name = disk.name,
                   .file = config.path,
-                  .format = owned_[i].format,
+                  .format = owned_[i].medium->format,
                   .bus = disk.bus,
                   .media = disk.media,
                   .bytes = disk.medium->bytes(),
@@ -220,9 +299,9 @@ std::vector<DiskInfo> DiskSet::info() const {
                                                                        : kWritesAreTemporary),
                   .overlay = config.overlay_path,
                   .counters = *owned_[i].counters,
-                  .file_bytes = owned_[i].file_bytes,
-                  .modified_unix_ns = owned_[i].modified_unix_ns,
-                  .read = *owned_[i].read};
+                  .file_bytes = owned_[i].medium->file_bytes,
+                  .modified_unix_ns = owned_[i].medium->modified_unix_ns,
+                  .read = *owned_[i].medium->read};
     list.push_back(std::move(info));
   }
   return list;

@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/result.h"
+#include "devices/block_generations.h"
 #include "machine/storage/disk_config.h"
 #include "machine/storage/disk_info.h"
 #include "machine/storage/open_image.h"
@@ -18,6 +19,8 @@ namespace reprise::machine {
 enum class BootBy : u8 { Kernel, Firmware };
 
 class DiskSet {
+  struct Medium;
+
  public:
   /// Opens every image or says in one sentence why not. Decisions go to the log, category "disk", level info.
   /// `files` say what becomes of files that are written; nullptr: a run of its own.
@@ -39,8 +42,44 @@ class DiskSet {
   /// Opens another medium for a CD-ROM or floppy drive. An empty path: none.
   Result<OpenedImage> open_medium(std::size_t drive, const DiskConfig& config) const;
   /// `medium` becomes that of the drive. The one before is returned: the drive still has it.
-  std::unique_ptr<devices::BlockBackend> replace(std::size_t drive, const DiskConfig& config,
+  std::shared_ptr<devices::BlockBackend> replace(std::size_t drive, const DiskConfig& config,
                                                  OpenedImage medium);
+
+  // --- What drives held earlier: see devices/block_generations.h ---
+  /// A medium and, as far as it takes writes, what was written to it.
+  struct Content {
+    std::shared_ptr<Medium> medium;
+    u64 generation = 0;    // 0: it takes none that could be taken back
+    ReadDigest read = {};  // up to then
+    /// Of content: what was read is no part of it.
+    bool operator==(const Content& other) const {
+      return medium == other.medium && generation == other.generation;
+    }
+  };
+  using Contents = std::vector<Content>;  // by drive
+  /// What there is now, which stays known.
+  Contents end_contents();
+  Content end_content(std::size_t drive);
+  /// Media and what was written to them are those of then. What they are attached to is the caller's affair.
+  void go_to(const Contents& contents);
+  void put_back(std::size_t drive, const Content& content);
+  /// Drives have come again to what they held then, by the same writes.
+  void rise(const Contents& contents);
+  /// The run takes another way: what came later is forgotten.
+  void forget_above();
+  /// Nobody wants to know what there was before.
+  void forget_generations();
+  static void forget(const Content& content);
+  /// It stays known whatever becomes of checkpoints.
+  static void pin(const Content& content) { content.medium->pinned.push_back(content.generation); }
+
+  /// What counts requests, for people.
+  struct Figures {
+    std::vector<DiskCounters> counters;
+    std::vector<ReadDigest> read;
+  };
+  Figures figures() const;
+  void set_figures(const Figures& figures);
 
   /// Requests that fail from now on although the drive did nothing wrong.
   void on_error(DiskErrorListener listener) { on_error_->told = std::move(listener); }
@@ -48,15 +87,23 @@ class DiskSet {
   void repeat_errors(DiskErrorSource source) { on_error_->repeated = std::move(source); }
 
  private:
-  struct Owned {
+  struct Medium {
     DiskConfig config;
     std::string format;
     u64 file_bytes = 0;
     i64 modified_unix_ns = 0;
     std::shared_ptr<ReadDigest> read = {};
-    std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
-    std::unique_ptr<devices::BlockBackend> medium = nullptr;
+    std::unique_ptr<devices::BlockBackend> content = nullptr;
+    std::optional<devices::FloppyGeometry> floppy = {};
     std::optional<u64> sample = {};
+    // Generations that are known, and the one over which the current one lies; 0: none that is.
+    std::vector<devices::BlockGenerations::Generation> ended = {};
+    devices::BlockGenerations::Generation over = 0;
+    std::vector<devices::BlockGenerations::Generation> pinned = {};
+  };
+  struct Owned {
+    std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
+    std::shared_ptr<Medium> medium = std::make_shared<Medium>();
   };
   /// As what this run has the file of `wanted` open, when one of both writes to it: "as disk0, which is written". Else
   /// empty.

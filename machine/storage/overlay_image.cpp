@@ -16,21 +16,29 @@ Result<std::unique_ptr<OverlayImage>> OverlayImage::create(std::unique_ptr<devic
   return std::unique_ptr<OverlayImage>(new OverlayImage(std::move(base), std::move(fd)));
 }
 
-BlockStatus OverlayImage::read(u64 offset, std::span<u8> into) {
-  return read_layers(layers_.size(), offset, into);
+std::vector<const OverlayImage::Layer*> OverlayImage::layers_of(Generation generation) const {
+  const bool now = generation == current();
+  const std::size_t place = place_of(generation);
+  if (!now && place == ended_.size()) return {};
+  std::vector<const Layer*> layers;
+  for (std::size_t i = 0; i < (now ? below_ : place + 1); ++i) layers.push_back(&ended_[i]);
+  if (now) layers.push_back(&current_);
+  return layers;
 }
 
+BlockStatus OverlayImage::read(u64 offset, std::span<u8> into) { return read_as_of(current(), offset, into); }
+
 BlockStatus OverlayImage::read_as_of(Generation generation, u64 offset, std::span<u8> into) {
-  const std::size_t place = place_of(generation);
-  if (place == layers_.size()) {
+  const std::vector<const Layer*> layers = layers_of(generation);
+  if (layers.empty()) {
     std::ranges::fill(into, u8{0});
     return BlockStatus::OutOfRange;
   }
-  return read_layers(place + 1, offset, into);
+  return read_layers(layers, offset, into);
 }
 
-/// What the first `layers` of them and the base hold.
-BlockStatus OverlayImage::read_layers(std::size_t layers, u64 offset, std::span<u8> into) {
+/// What these and the base hold.
+BlockStatus OverlayImage::read_layers(std::span<const Layer* const> layers, u64 offset, std::span<u8> into) {
   if (!is_block_range(offset, into.size(), bytes())) {
     std::ranges::fill(into, u8{0});
     return BlockStatus::OutOfRange;
@@ -40,10 +48,10 @@ BlockStatus OverlayImage::read_layers(std::size_t layers, u64 offset, std::span<
     // The sectors from here on that the same layer answers, the newest that has them.
     u64 sectors = into.size() / kSectorBytes;
     const Layer* holder = nullptr;
-    for (std::size_t i = layers; i-- != 0 && holder == nullptr;) {
+    for (std::size_t i = layers.size(); i-- != 0 && holder == nullptr;) {
       bool in_layer = false;
-      sectors = layers_[i].written.run(offset / kSectorBytes, sectors, in_layer);
-      if (in_layer) holder = &layers_[i];
+      sectors = layers[i]->written.run(offset / kSectorBytes, sectors, in_layer);
+      if (in_layer) holder = layers[i];
     }
     const std::span<u8> part = into.first(sectors * kSectorBytes);
     const BlockStatus status =
@@ -69,7 +77,7 @@ BlockStatus OverlayImage::prepare_write(Layer& layer) const {
 
 BlockStatus OverlayImage::write(u64 offset, std::span<const u8> from) {
   if (!is_block_range(offset, from.size(), bytes())) return BlockStatus::OutOfRange;
-  Layer& layer = layers_.back();
+  Layer& layer = current_;
   BlockStatus status = prepare_write(layer);
   if (status == BlockStatus::Ok) status = host_write(layer.fd.get(), offset, from);
   // After an error the sectors hold, as on a real disk, either content; only that of before is certain.
@@ -80,7 +88,7 @@ BlockStatus OverlayImage::write(u64 offset, std::span<const u8> from) {
 BlockStatus OverlayImage::discard(u64 offset, u64 bytes) {
   if (!is_block_range(offset, bytes, this->bytes())) return BlockStatus::OutOfRange;
   if (bytes == 0) return BlockStatus::Ok;
-  Layer& layer = layers_.back();
+  Layer& layer = current_;
   BlockStatus status = prepare_write(layer);
   if (status == BlockStatus::Ok) status = host_zero(layer.fd.get(), offset, bytes);
   if (status == BlockStatus::Ok) layer.written.set(offset / kSectorBytes, bytes / kSectorBytes);
@@ -90,34 +98,50 @@ BlockStatus OverlayImage::discard(u64 offset, u64 bytes) {
 // --- Generations ---
 
 std::size_t OverlayImage::place_of(Generation generation) const {
-  const auto found = std::ranges::find(layers_, generation, &Layer::generation);
-  return static_cast<std::size_t>(found - layers_.begin());
+  const auto found = std::ranges::find(ended_, generation, &Layer::generation);
+  return static_cast<std::size_t>(found - ended_.begin());
 }
 
 OverlayImage::Generation OverlayImage::begin() {
   const Generation ended = current();
-  layers_.push_back({next_generation_++});
+  ended_.insert(ended_.begin() + static_cast<std::ptrdiff_t>(below_++), std::move(current_));
+  current_ = {next_generation_++};
   return ended;
 }
 
-bool OverlayImage::go_back(Generation generation) {
+bool OverlayImage::go_to(Generation generation) {
   const std::size_t place = place_of(generation);
-  if (place == layers_.size()) return false;
-  layers_.erase(layers_.begin() + static_cast<std::ptrdiff_t>(place) + 1, layers_.end());
-  begin();
+  if (place == ended_.size()) return false;
+  below_ = place + 1;
+  current_ = {next_generation_++};
   return true;
 }
 
+bool OverlayImage::rise(Generation generation) {
+  const std::size_t place = place_of(generation);
+  if (place == ended_.size() || place + 1 < below_) return false;
+  below_ = place + 1;
+  return true;
+}
+
+void OverlayImage::forget_above() {
+  ended_.erase(ended_.begin() + static_cast<std::ptrdiff_t>(below_), ended_.end());
+}
+
 void OverlayImage::clear() {
-  layers_.clear();
-  layers_.push_back({next_generation_++});
+  ended_.clear();
+  below_ = 0;
+  current_ = {next_generation_++};
 }
 
 BlockStatus OverlayImage::forget(Generation generation) {
   const std::size_t place = place_of(generation);
-  if (place + 1 >= layers_.size()) return BlockStatus::OutOfRange;
-  Layer& older = layers_[place];
-  Layer& newer = layers_[place + 1];
+  if (place == ended_.size()) return BlockStatus::OutOfRange;
+  const bool is_last = place + 1 == ended_.size();
+  // Two lie over it, or none does.
+  if (is_last ? below_ != ended_.size() : below_ == place + 1) return BlockStatus::OutOfRange;
+  Layer& older = ended_[place];
+  Layer& newer = is_last ? current_ : ended_[place + 1];
   // The smaller one goes into the larger.
   if (older.written.sectors() <= newer.written.sectors()) {
     const BlockStatus status = copy(older, newer, &newer.written);
@@ -128,7 +152,8 @@ BlockStatus OverlayImage::forget(Generation generation) {
     std::swap(older.fd, newer.fd);
     std::swap(older.written, newer.written);
   }
-  layers_.erase(layers_.begin() + static_cast<std::ptrdiff_t>(place));
+  ended_.erase(ended_.begin() + static_cast<std::ptrdiff_t>(place));
+  if (below_ > place) --below_;
   return BlockStatus::Ok;
 }
 
@@ -159,10 +184,9 @@ BlockStatus OverlayImage::copy(const Layer& from, Layer& to, const SectorMap* ne
 }
 
 std::optional<OverlayImage::Range> OverlayImage::next_written(Generation generation, u64 offset) const {
-  const std::size_t layers = std::min(place_of(generation) + 1, layers_.size());
   std::optional<SectorMap::Run> first;
-  for (std::size_t i = 0; i < layers; ++i) {
-    const std::optional<SectorMap::Run> run = layers_[i].written.next(offset / kSectorBytes);
+  for (const Layer* const layer : layers_of(generation)) {
+    const std::optional<SectorMap::Run> run = layer->written.next(offset / kSectorBytes);
     if (run && (!first || run->first < first->first)) first = run;
   }
   if (!first) return std::nullopt;

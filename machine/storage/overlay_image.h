@@ -30,9 +30,12 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
 
   // BlockGenerations
   devices::BlockBackend& base() override { return *base_; }
-  Generation current() const override { return layers_.back().generation; }
+  Generation current() const override { return current_.generation; }
   Generation begin() override;
-  bool go_back(Generation generation) override;
+  bool written() const override { return current_.written.next(0).has_value(); }
+  bool go_to(Generation generation) override;
+  bool rise(Generation generation) override;
+  void forget_above() override;
   devices::BlockStatus forget(Generation generation) override;
   void clear() override;
   devices::BlockStatus read_as_of(Generation generation, u64 offset, std::span<u8> into) override;
@@ -46,13 +49,14 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
     SectorMap written = {};
   };
 
-  OverlayImage(std::unique_ptr<devices::BlockBackend> base, HostFd fd) : base_(std::move(base)) {
-    layers_.push_back({1, std::move(fd)});
-  }
+  OverlayImage(std::unique_ptr<devices::BlockBackend> base, HostFd fd)
+      : base_(std::move(base)), current_{1, std::move(fd)} {}
 
-  /// Its place in layers_, or layers_.size().
+  /// Its place in ended_, or ended_.size().
   std::size_t place_of(Generation generation) const;
-  devices::BlockStatus read_layers(std::size_t layers, u64 offset, std::span<u8> into);
+  /// Those whose writes make the content at the end of `generation`, oldest first. None: there is no such generation.
+  std::vector<const Layer*> layers_of(Generation generation) const;
+  devices::BlockStatus read_layers(std::span<const Layer* const> layers, u64 offset, std::span<u8> into);
   static devices::BlockStatus read_layer(const Layer& layer, u64 offset, std::span<u8> into);
   devices::BlockStatus prepare_write(Layer& layer) const;
   /// Copies the sectors of `from`, but for those that are in `newer`.
@@ -60,7 +64,9 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
 
   std::unique_ptr<devices::BlockBackend> base_;
   Generation next_generation_ = 2;
-  std::vector<Layer> layers_;  // by generation, never empty; the last takes the writes
+  std::vector<Layer> ended_;  // each over the one before it
+  std::size_t below_ = 0;     // how many of them the current one lies over
+  Layer current_;             // takes the writes
 };
 
 }  // namespace reprise::machine

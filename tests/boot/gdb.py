@@ -263,4 +263,5 @@ def test(options):
         print(f"{part.__name__}: as it should be")
 
 
-runner.main(test, __doc__, lambda parser: parser.add_argument("--part"))
+if __name__ == "__main__":
+    runner.main(test, __doc__, lambda parser: parser.add_argument("--part"))

@@ -25,7 +25,7 @@ LAYERS = {
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "debug", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "",
+    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "history", "",
                 "memory_report", "monitor", "gdb"],
 }
 # Single headers that a folder may include beyond its layers.

@@ -205,8 +205,8 @@ TEST_F(GdbSession, BreakpointsStopTheRun) {
   EXPECT_EQ(ask("Z2,ffffffffffffffff,2"), "E16");
   unsigned stops = 0;
   guest.machine->debugger().on_stop([&] {
-    EXPECT_EQ(session->stop_answer(), "T05thread:1;swbreak:;");
-    EXPECT_FALSE(session->stop_answer()) << "once";
+    EXPECT_EQ(session->stop_answers(), std::vector<std::string>{"T05thread:1;swbreak:;"});
+    EXPECT_TRUE(session->stop_answers().empty()) << "once";
     if (++stops == 3) guest.machine->request_end(ExitReason::Quit, 0);
     EXPECT_TRUE(session->take("vCont;c").payloads.empty());
   });
@@ -280,7 +280,7 @@ TEST_F(GdbSession, NoiseDoesNoHarm) {
     for (const std::string& each : answers.payloads) ASSERT_LE(each.size(), 2 * kMaxPayloadBytes) << payload;
     if (session->waits()) {
       session->interrupt();
-      ASSERT_TRUE(session->stop_answer()) << payload;
+      ASSERT_FALSE(session->stop_answers().empty()) << payload;
     }
   }
   PacketReader reader;

@@ -37,7 +37,7 @@ struct NoInstructions final : RetiredCounter {
 
 struct World {
   explicit World(const std::string& net, unsigned cards = 1)
-      : network(parse_net(net).value(), nullptr, true), card(cards) {
+      : network(parse_net(net).value(), nullptr, true, gate), card(cards) {
     outside.on_logged([this](LoggedEvent logged) { log.push_back(std::move(logged)); });
     std::vector<devices::NetCard*> list;
     for (FakeCard& one : card) {
@@ -66,6 +66,7 @@ struct World {
   Scheduler clock{none};
   std::vector<LoggedEvent> log;
   Outside outside{[this] { return Position{0, clock.now_ns(), 0}; }};
+  OutputGate gate;
   Network network;
   std::vector<FakeCard> card;
   Result<Done> started = Done{};
@@ -106,7 +107,7 @@ TEST(Network, NoTwoCardsHaveOneAddress) {
   World world("none", 2);
   ASSERT_TRUE(world.started);
   world.card[1].address = kOwn;
-  Network again(parse_net("none").value(), nullptr, true);
+  Network again(parse_net("none").value(), nullptr, true, world.gate);
   Outside outside([&world] { return Position{0, world.clock.now_ns(), 0}; });
   const Result<Done> started = again.start(world.clock, outside, {&world.card[0], &world.card[1]});
   ASSERT_FALSE(started);

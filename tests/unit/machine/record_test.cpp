@@ -192,9 +192,9 @@ TEST_F(RecordingTest, AFileThatIsWantedLateHasAllOfTheRun) {
   auto recording = Recording::open(path());
   ASSERT_TRUE(recording.ok());
   std::size_t count = 1;
-  for (; recording.value()->next() != nullptr; recording.value()->pop()) ++count;
+  for (; recording.value()->entries().next() != nullptr; recording.value()->entries().pop()) ++count;
   EXPECT_EQ(count, some_records().size() - 4) << "all but what it has of files";
-  EXPECT_EQ(recording.value()->cut(), "");
+  EXPECT_EQ(recording.value()->entries().cut(), "");
   const RecordedContent files = recording.value()->take_content();
   const PiecesByFile& pieces = files.pieces;
   EXPECT_EQ(files.packed.at("/disk.img").media, DiskMedia::Cdrom);
@@ -254,7 +254,7 @@ TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
         .write(reinterpret_cast<const char*>(other.data()), static_cast<std::streamsize>(other.size()));
     auto recording = Recording::open(path());
     if (!recording.ok()) continue;
-    while (recording.value()->next() != nullptr) recording.value()->pop();
+    while (recording.value()->entries().next() != nullptr) recording.value()->entries().pop();
     std::vector<u8> got(4096);
     const RecordedContent files = recording.value()->take_content();
     for (const auto& [name, pieces] : files.pieces) {

@@ -47,6 +47,39 @@ TEST_F(SchedulerTest, ArmingAgainReplacesDeadlineAndOrder) {
   EXPECT_EQ(order, "ba");
 }
 
+// One that is armed again for now waits for the next call, also when the call was interrupted in between.
+TEST_F(SchedulerTest, WhatIsDueCanBeInterrupted) {
+  const auto b = timer('b'), c = timer('c'), d = timer('d');
+  Clock::TimerId a = 0;
+  a = scheduler.create_timer("a", [&] {
+    order += 'a';
+    if (order.size() < 3) scheduler.arm(a, 10);
+  });
+  for (const auto one : {a, b, c, d}) scheduler.arm(one, 10);
+  counter.retired = 10;
+  unsigned ran = 0;
+  EXPECT_FALSE(scheduler.run_due_until([&] { ++ran; }, [&] { return ran == 2; }));
+  EXPECT_EQ(order, "ab");
+  EXPECT_TRUE(scheduler.amid_due());
+  scheduler.cancel(d);
+  // As a checkpoint has it.
+  Archive saved;
+  scheduler.serialize_timers(saved);
+  scheduler.serialize_amid(saved);
+  EXPECT_TRUE(scheduler.run_due_until([&] { ++ran; }, [] { return false; }));
+  EXPECT_EQ(order, "abc");
+  EXPECT_FALSE(scheduler.amid_due());
+  Archive loaded(saved.bytes());
+  scheduler.serialize_timers(loaded);
+  scheduler.serialize_amid(loaded);
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_TRUE(scheduler.amid_due());
+  EXPECT_EQ(scheduler.run_due(), 1u);
+  EXPECT_EQ(order, "abcc");
+  EXPECT_EQ(scheduler.run_due(), 1u);
+  EXPECT_EQ(order, "abcca");
+}
+
 TEST_F(SchedulerTest, CancelledTimersStaySilent) {
   const auto a = timer('a');
   scheduler.arm(a, 5);

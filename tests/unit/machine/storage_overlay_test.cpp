@@ -159,7 +159,8 @@ TEST(StorageOverlay, GoesBackToEarlierGenerations) {
       case 1: {
         if (known.empty()) break;
         const auto entry = some();
-        ASSERT_TRUE(generations.go_back(entry->first));
+        ASSERT_TRUE(generations.go_to(entry->first));
+        generations.forget_above();
         model = entry->second;
         known.erase(std::next(entry), known.end());
         break;
@@ -196,12 +197,91 @@ TEST(StorageOverlay, GoesBackToEarlierGenerations) {
     }
   }
   EXPECT_FALSE(known.empty());
-  EXPECT_FALSE(generations.go_back(1'000'000));
+  EXPECT_FALSE(generations.go_to(1'000'000));
   EXPECT_EQ(generations.forget(generations.current()), BlockStatus::OutOfRange);
   generations.clear();
   buffer.assign(model.size(), 0xcc);
   EXPECT_EQ(disk.read(0, buffer), BlockStatus::Ok);
   EXPECT_EQ(buffer, pattern(kSectors * 512));
+}
+
+// A run that goes back and forth over its own past: what it writes at step n is always the same.
+TEST(StorageOverlay, RunsAgainOverItsPast) {
+  constexpr u64 kSectors = 3000;
+  constexpr unsigned kSteps = 200;
+  const std::vector<u8> base = pattern(kSectors * 512);
+  std::vector<std::vector<u8>> content = {base};  // before each step
+  auto overlay = OverlayImage::create(std::make_unique<MemoryBase>(base));
+  ASSERT_TRUE(overlay.ok());
+  devices::BlockBackend& disk = *overlay.value();
+  devices::BlockGenerations& generations = *disk.generations();
+  const auto range_of = [](unsigned step) {
+    std::minstd_rand random(step + 1);
+    const u64 first = random() % (kSectors - 40);
+    return std::pair(first * 512, (1 + random() % 40) * 512);
+  };
+  const auto write = [&](unsigned step) {
+    const auto [offset, bytes] = range_of(step);
+    ASSERT_EQ(disk.write(offset, pattern(bytes, step)), BlockStatus::Ok);
+  };
+  for (unsigned step = 0; step < kSteps; ++step) {
+    const auto [offset, bytes] = range_of(step);
+    content.push_back(content.back());
+    std::ranges::copy(pattern(bytes, step), content.back().begin() + static_cast<std::ptrdiff_t>(offset));
+  }
+  std::map<unsigned, u64> known;  // before which step
+  unsigned now = 0;
+  unsigned over = 0;  // the current generation lies over the one before this step
+  std::minstd_rand random(5);
+  const auto check = [&](u64 generation, unsigned step) {
+    std::vector<u8> read(base.size());
+    ASSERT_EQ(generations.read_as_of(generation, 0, read), BlockStatus::Ok);
+    ASSERT_EQ(read, content[step]) << step;
+  };
+  const auto end_generation = [&] {
+    if (known.contains(now)) return;
+    // The newest that it has come by.
+    for (auto it = known.lower_bound(now); it != known.begin();) {
+      if ((--it)->first > over) {
+        ASSERT_TRUE(generations.rise(it->second));
+      }
+      break;
+    }
+    known[now] = generations.begin();
+    over = now;
+  };
+  end_generation();
+  for (unsigned i = 0; i < 1500; ++i) {
+    switch (random() % 8) {
+      case 0: end_generation(); break;
+      case 1: {
+        auto entry = known.begin();
+        std::advance(entry, static_cast<std::ptrdiff_t>(random() % known.size()));
+        ASSERT_TRUE(generations.go_to(entry->second));
+        now = over = entry->first;
+        break;
+      }
+      case 2: {
+        auto entry = known.begin();
+        std::advance(entry, static_cast<std::ptrdiff_t>(random() % known.size()));
+        if (entry->first == 0 || entry->first == over || std::next(entry) == known.end()) break;
+        ASSERT_EQ(generations.forget(entry->second), BlockStatus::Ok);
+        known.erase(entry);
+        break;
+      }
+      case 3:
+        check(generations.current(), now);
+        for (const auto& [step, generation] : known) check(generation, step);
+        break;
+      case 4:
+        if (random() % 20 != 0) break;
+        generations.forget_above();
+        known.erase(known.upper_bound(over), known.end());
+        break;
+      default:
+        if (now < kSteps) write(now++);
+    }
+  }
 }
 
 TEST(StorageOverlay, TellsWhatIsNotTheBase) {
