@@ -16,6 +16,7 @@
 
 #include "machine/net/net_link.h"
 #include "machine/net/router_advertisement.h"
+#include "machine/net/tftp_requests.h"
 
 namespace reprise::machine {
 namespace {
@@ -60,6 +61,7 @@ class SlirpLink final : public NetLink {
   SlirpLink(const NetConfig& config, Clock& clock, ToGuest to_guest)
       : clock_(clock),
         to_guest_(std::move(to_guest)),
+        tftp_folder_(config.tftp_folder),
         advertise_timer_(clock.create_timer("slirp-advertise", [this] { advertise(); })) {
     clock.belongs_to_host(advertise_timer_);
     SlirpConfig wanted = {};
@@ -69,6 +71,7 @@ class SlirpLink final : public NetLink {
     wanted.vnetwork = to_in_addr(config.network);
     wanted.vnetmask = {htonl(~u32{0} << (32 - config.prefix_bits))};
     wanted.vhost = station(config, kHost);
+    std::memcpy(host_.data(), &wanted.vhost, host_.size());
     wanted.in6_enabled = true;
     wanted.vprefix_addr6 = site_local(0);
     wanted.vprefix_len = 64;
@@ -105,7 +108,7 @@ class SlirpLink final : public NetLink {
   }
 
   void send(std::span<const u8> frame) override {
-    if (!is_for_us(frame)) return;
+    if (!is_for_us(frame) || leads_out(frame)) return;
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
   }
   // It cuts nothing up: what it gets goes into a socket as it is.
@@ -173,6 +176,13 @@ class SlirpLink final : public NetLink {
     return (frame[0] & kGroup) || (frame[0] == 0x52 && (frame[1] == 0x55 || frame[1] == 0x56));
   }
 
+  /// A request for a file that is not the guest's to have. Nobody answers it.
+  bool leads_out(std::span<const u8> frame) const {
+    if (tftp_folder_.empty()) return false;
+    const std::optional<std::string> name = tftp_request(frame, host_);
+    return name && (name->empty() || !is_file_within(tftp_folder_, *name));
+  }
+
   static SlirpLink& self(void* opaque) { return *static_cast<SlirpLink*>(opaque); }
 
   static ssize_t take_frame(const void* frame, std::size_t bytes, void* opaque) {
@@ -189,6 +199,8 @@ class SlirpLink final : public NetLink {
 
   Clock& clock_;
   ToGuest to_guest_;
+  const std::string tftp_folder_;
+  Ipv4Address host_ = {};
   Clock::TimerId advertise_timer_;
   Slirp* slirp_ = nullptr;
   std::set<int> open_;       // descriptors, but for those that wait for a caller
