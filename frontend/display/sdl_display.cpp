@@ -121,6 +121,8 @@ class SdlDisplay final : public Display {
   void toggle_pause();
   void reset() {
     press(machine::kResetButtonSink);
+    // Whoever was asked to switch off is gone.
+    status_.asked_to_end = false;
     note("reset");
   }
   void power() {
