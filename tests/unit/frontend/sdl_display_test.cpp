@@ -224,7 +224,14 @@ TEST_F(SdlDisplayTest, WithoutItsDesktopTheRunGoesOn) {
     guest_.machine->inbox().wake();
   });
   EXPECT_NE(said_.find("goes on without"), std::string::npos) << said_;
-  SDL_QuitSubSystem(SDL_INIT_VIDEO);  // which the window could not
+  // What the window could not.
+  for (u32 id = 1; id < 16; ++id) {
+    SDL_Window* const window = SDL_GetWindowFromID(id);
+    if (window == nullptr) continue;
+    SDL_DestroyRenderer(SDL_GetRenderer(window));
+    SDL_DestroyWindow(window);
+  }
+  SDL_QuitSubSystem(SDL_INIT_VIDEO);
 }
 
 TEST_F(SdlDisplayTest, WithoutADesktopASentenceSaysSo) {
