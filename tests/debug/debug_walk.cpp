@@ -61,7 +61,9 @@ class Walker {
         if (draw(16) != 0) return go_on();
         break;
       case DebugStop::Reason::Step:
-      case DebugStop::Reason::Asked: break;
+      case DebugStop::Reason::Asked:
+      case DebugStop::Reason::HistoryBegins:  // it only goes forward
+      case DebugStop::Reason::HistoryEnds: break;
     }
     if (stops_left_ == 0) {
       forget_all();
