@@ -124,7 +124,7 @@ def syslinux_menu(options, media):
 
 
 def ipxe(options, media):
-    _, console, screen = run(options, [media / "ipxe.iso", "--memory", "64M"], 3)
+    _, console, screen = run(options, [media / "ipxe.iso", "--net", "none", "--memory", "64M"], 3)
     expect_all("ISOLINUX", screen, "ISOLINUX", "Loading ipxe.krn... ok")
     expect_all("iPXE", console, "Open Source Network Boot Firmware", "No more network devices")
 
