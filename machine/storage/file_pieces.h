@@ -10,6 +10,7 @@
 #include "devices/backend.h"
 #include "machine/storage/disk_config.h"
 #include "machine/storage/host_fd.h"
+#include "machine/storage/read_only_image.h"
 
 namespace reprise::machine {
 
@@ -59,17 +60,13 @@ struct RecordedContent {
 };
 
 /// An image as it was at the beginning of a run that has written to it since. It is never written.
-class EarlierImage final : public devices::BlockBackend {
+class EarlierImage final : public ReadOnlyImage {
  public:
   EarlierImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<const FilePieces> pieces)
       : image_(std::move(image)), pieces_(std::move(pieces)) {}
 
   u64 bytes() const override { return image_->bytes(); }
-  bool read_only() const override { return true; }
   devices::BlockStatus read(u64 offset, std::span<u8> into) override;
-  devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
-  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
-  devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::ReadOnly; }
 
  private:
   std::unique_ptr<devices::BlockBackend> image_;

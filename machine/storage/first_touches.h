@@ -9,6 +9,7 @@
 #include <string>
 
 #include "devices/backend.h"
+#include "machine/storage/read_only_image.h"
 #include "machine/storage/sector_map.h"
 
 namespace reprise::machine {
@@ -54,18 +55,14 @@ class WrittenThroughImage final : public devices::BlockBackend {
 };
 
 /// An image that is never written, whose first reads are told of.
-class CollectedImage final : public devices::BlockBackend {
+class CollectedImage final : public ReadOnlyImage {
  public:
   CollectedImage(std::unique_ptr<devices::BlockBackend> image, std::shared_ptr<FirstTouches> reads,
                  std::string name)
       : image_(std::move(image)), reads_(std::move(reads)), name_(std::move(name)) {}
 
   u64 bytes() const override { return image_->bytes(); }
-  bool read_only() const override { return true; }
   devices::BlockStatus read(u64 offset, std::span<u8> into) override;
-  devices::BlockStatus write(u64, std::span<const u8>) override { return devices::BlockStatus::ReadOnly; }
-  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
-  devices::BlockStatus discard(u64, u64) override { return devices::BlockStatus::ReadOnly; }
 
  private:
   std::unique_ptr<devices::BlockBackend> image_;

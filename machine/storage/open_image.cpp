@@ -12,6 +12,7 @@
 #include "machine/storage/nbd_image.h"
 #include "machine/storage/overlay_image.h"
 #include "machine/storage/raw_image.h"
+#include "machine/storage/read_only_image.h"
 #include "machine/storage/run_files.h"
 
 namespace reprise::machine {
@@ -53,18 +54,14 @@ class SharedImage final : public BlockBackend {
 };
 
 /// What a recording has nothing of.
-class UnknownContent final : public BlockBackend {
+class UnknownContent final : public ReadOnlyImage {
  public:
   explicit UnknownContent(u64 bytes) : bytes_(bytes) {}
   u64 bytes() const override { return bytes_; }
-  bool read_only() const override { return true; }
   BlockStatus read(u64, std::span<u8> into) override {
     std::ranges::fill(into, u8{0});
     return into.empty() ? BlockStatus::Ok : BlockStatus::ReadError;
   }
-  BlockStatus write(u64, std::span<const u8>) override { return BlockStatus::ReadOnly; }
-  BlockStatus flush() override { return BlockStatus::Ok; }
-  BlockStatus discard(u64, u64) override { return BlockStatus::ReadOnly; }
 
  private:
   const u64 bytes_;
