@@ -8,7 +8,7 @@
 namespace reprise::machine::memory_report {
 namespace {
 
-constexpr EntryEventRow kRows[kEntryEvents] = {
+constexpr KindRow kRows[kEntryEvents] = {
     {"swapped out", "a page left memory; the entry says where in the swap area it is"},
     {"swapped in", "it came back"},
     {"dropped from swap", "the page was not wanted any more, as when its program ends"},
@@ -25,7 +25,7 @@ bool is_absent_leaf(u64 raw, unsigned level) {
 
 }  // namespace
 
-const EntryEventRow& row_of(EntryEvent event) { return kRows[static_cast<unsigned>(event)]; }
+const KindRow& row_of(EntryEvent event) { return kRows[static_cast<unsigned>(event)]; }
 
 EntryLog::EntryLog() : series_(kEntryEvents, Series(Joined::Sum)) {}
 

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <array>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "machine/memory_report/fault_log.h"
+#include "machine/memory_report/kind_row.h"
 #include "machine/memory_report/page_tables.h"
 #include "machine/memory_report/sampled.h"
 #include "machine/memory_report/windows.h"
@@ -26,11 +26,7 @@ enum class EntryEvent : u8 {
   HugeSplit,    // small pages where a huge one was
 };
 inline constexpr unsigned kEntryEvents = 7;
-struct EntryEventRow {
-  std::string_view name;
-  std::string_view meaning;
-};
-const EntryEventRow& row_of(EntryEvent event);
+const KindRow& row_of(EntryEvent event);
 
 struct EntryChanged {
   Moment at;

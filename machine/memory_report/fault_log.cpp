@@ -8,7 +8,7 @@
 namespace reprise::machine::memory_report {
 namespace {
 
-constexpr FaultKindRow kRows[kFaultKinds] = {
+constexpr KindRow kRows[kFaultKinds] = {
     {"demand zero", "the first use of a page of the program's own: the kernel gave it one of zeros"},
     {"demand zero, 2 MiB", "the same, with one huge page"},
     {"from a file",
@@ -58,7 +58,7 @@ FaultKind kind_of(const Fault& fault, const LeafEntry& before, const mmu::Transl
 
 }  // namespace
 
-const FaultKindRow& row_of(FaultKind kind) { return kRows[static_cast<unsigned>(kind)]; }
+const KindRow& row_of(FaultKind kind) { return kRows[static_cast<unsigned>(kind)]; }
 
 FaultLog::FaultLog() : by_kind_(kFaultKinds, Series(Joined::Sum)) {}
 

@@ -17,10 +17,10 @@
 
 #include <array>
 #include <list>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "machine/memory_report/kind_row.h"
 #include "machine/memory_report/leaf_entry.h"
 #include "machine/memory_report/sampled.h"
 #include "machine/memory_report/windows.h"
@@ -41,11 +41,7 @@ enum class FaultKind : u8 {
   NotAnswered,
 };
 inline constexpr unsigned kFaultKinds = 10;
-struct FaultKindRow {
-  std::string_view name;
-  std::string_view meaning;
-};
-const FaultKindRow& row_of(FaultKind kind);
+const KindRow& row_of(FaultKind kind);
 
 /// When something was, as a position for replays and debuggers: the machine's instruction count before it.
 struct Moment {
