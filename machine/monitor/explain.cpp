@@ -49,8 +49,7 @@ bool is_behind(u64 data, const WalkReport& walk) {
 Outcome explain(Machine& machine, const Arguments& arguments) {
   mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const mmu::PagingContext& context = mmu.context();
-  PeekMemory memory(mmu.phys_map(), mmu.a20_enabled());
-  const WalkReport walk = report_walk(context, memory, arguments.number("address"));
+  const WalkReport walk = report_walk(mmu, arguments.number("address"));
   Outcome outcome = info_pagewalk(machine, arguments);
   if (!outcome || walk.steps.empty()) return outcome;
   Answer answer = outcome.take();

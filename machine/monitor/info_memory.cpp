@@ -68,8 +68,7 @@ std::string verdict_text(const AccessVerdict& verdict) {
 Outcome info_pagewalk(Machine& machine, const Arguments& arguments) {
   mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const mmu::PagingContext& context = mmu.context();
-  PeekMemory memory(mmu.phys_map(), mmu.a20_enabled());
-  const WalkReport report = report_walk(context, memory, arguments.number("address"));
+  const WalkReport report = report_walk(mmu, arguments.number("address"));
 
   Answer answer;
   Json steps = Json::array();

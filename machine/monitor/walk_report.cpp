@@ -220,6 +220,11 @@ WalkReport report_walk(const PagingContext& context, PeekMemory& memory, u64 lin
   return report;
 }
 
+WalkReport report_walk(mmu::Mmu& mmu, u64 linear) {
+  PeekMemory memory(mmu.phys_map(), mmu.a20_enabled());
+  return report_walk(mmu.context(), memory, linear);
+}
+
 std::string_view name_of(View view) {
   constexpr std::string_view kNames[] = {"user", "kernel", "kernel with EFLAGS.AC=1"};
   return kNames[static_cast<unsigned>(view)];

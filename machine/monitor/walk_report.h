@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mmu/mmu.h"
 #include "mmu/page_walk.h"
 #include "mmu/phys_map.h"
 
@@ -61,6 +62,8 @@ struct WalkReport {
 };
 
 WalkReport report_walk(const mmu::PagingContext& context, PeekMemory& memory, u64 linear);
+/// As `mmu` would walk now.
+WalkReport report_walk(mmu::Mmu& mmu, u64 linear);
 
 /// "user", "kernel", "kernel with EFLAGS.AC=1"; "read", "write", "execute".
 std::string_view name_of(mmu::View view);
