@@ -12,7 +12,8 @@ namespace reprise::machine {
 Result<Done> Machine::check_can_go_back() const {
   if (!unusable_.empty()) return Error{unusable_};
   if (!keeps_history_)
-    return Error{"This run keeps no history: --checkpoints on does, as do --gdb and reprise replay."};
+    return Error{
+        "This run keeps no history: --checkpoints on does, as do --gdb and a replay with --monitor."};
   for (const AttachedDisk& disk : disks_.attached()) {
     if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
     return Error{fmt::format(
