@@ -27,16 +27,16 @@ start:  xor ax, ax
         movzx bx, byte [part]
         add bx, bx
         jmp [parts + bx - 2]
-done:   xor al, al
-        out DEBUG_EXIT, al
-failed: mov al, 1
-        out DEBUG_EXIT, al
-.halt:  hlt
-        jmp .halt
+%include "debug_exit.inc"
 
 ; AL: index, AH: value
 crtc:   mov dx, 0x3d4
         out dx, ax
+        ret
+crtc_table:                     ; CX values from SI on
+        lodsw
+        call crtc
+        loop crtc_table
         ret
 sequencer:
         mov dx, 0x3c4
@@ -96,9 +96,7 @@ mode_x: mov ax, 0x13
         call crtc
         mov si, .timing
         mov cx, (.timing_end - .timing) / 2
-.next:  lodsw
-        call crtc
-        loop .next
+        call crtc_table
         ; Pixel (x, y) has color x + 2 y mod 256.
         xor di, di
         xor bx, bx              ; y
@@ -312,9 +310,7 @@ wide:   mov ax, 3
         call crtc
         mov si, .timing
         mov cx, (.timing_end - .timing) / 2
-.next:  lodsw
-        call crtc
-        loop .next
+        call crtc_table
         mov ax, 0x0101          ; 8 dots
         call sequencer
         mov ax, 0xb800

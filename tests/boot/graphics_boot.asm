@@ -113,12 +113,7 @@ vesa:   mov ax, 0x4f01
         inc ebx
         cmp bx, [info + 20]
         jne .line
-done:   xor al, al
-        out DEBUG_EXIT, al
-failed: mov al, 1
-        out DEBUG_EXIT, al
-.halt:  hlt
-        jmp .halt
+%include "debug_exit.inc"
 
 align 8
 gdt:    dq 0

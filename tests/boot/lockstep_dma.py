@@ -26,8 +26,7 @@ def test(options):
                  "--wall-timeout", "800"]
         images = {bus: folder / bus for bus in ("ide", "ahci", "virtio")}
         for bus, image in images.items():
-            with image.open("wb") as file:
-                file.truncate(64 << 20)
+            runner.empty_disk(image, 64 << 20)
             words += ["--disk", f"{image},bus={bus},write=yes,format=raw"]
 
         def body(terminal):

@@ -116,9 +116,7 @@ def test(options):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         runner.add_drivers(options, folder)
-        disk = folder / "swap.img"
-        with open(disk, "wb") as file:
-            file.truncate(512 << 20)
+        disk = runner.empty_disk(folder / "swap.img", 512 << 20)
         recording = folder / "run.rec"
         words = ["--memory", "256M", "--disk", disk, "--record", recording]
         if options.long:

@@ -70,9 +70,7 @@ def test(options):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         runner.add_drivers(options, folder)
-        disk = folder / "swap.img"
-        with open(disk, "wb") as file:
-            file.truncate(512 << 20)
+        disk = runner.empty_disk(folder / "swap.img", 512 << 20)
         page = folder / "page.html"
         run = runner.boot(options, "reprise.exec=/bin/memory-test memory-test=96", ["--memory", "256M", "--disk", disk, "--report", page])
         runner.expect(run.exit_code == 0, f"exit code {run.exit_code}: {run.messages}")

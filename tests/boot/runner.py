@@ -17,6 +17,13 @@ def assemble(source, path, *words):
     subprocess.run(["nasm", "-f", "bin", "-I", f"{pathlib.Path(source).parent}/", *words, "-o", path, source], check=True)
 
 
+def empty_disk(path, size):
+    """An image of `size` bytes of zeros. Its path."""
+    with open(path, "wb") as file:
+        file.truncate(size)
+    return path
+
+
 def arguments(description, add_arguments=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--reprise", required=True, help="the emulator")

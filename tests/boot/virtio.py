@@ -18,8 +18,7 @@ def boot_with_disks(options, folder, engine, parameters=""):
     raw, fs = folder / "raw.img", folder / "fs.img"
     for image in (raw, fs):
         image.unlink(missing_ok=True)
-        with open(image, "wb") as file:
-            file.truncate(DISK_BYTES)
+        runner.empty_disk(image, DISK_BYTES)
     options.engine = engine
     result = runner.boot(options, f"reprise.exec=/bin/disk-test {parameters}", ["--disk", raw, "--disk", f"{fs},write=yes",
                                                                    "--hash-every", "500000000"])

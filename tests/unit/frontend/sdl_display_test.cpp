@@ -88,6 +88,15 @@ class SdlDisplayTest : public testing::Test {
   bool wait_for_events(u64 count) {
     return wait_until([&] { return guest_.machine->outside().events() >= count; });
   }
+  /// Ctrl and Alt stay down.
+  void pause_by_keys() {
+    push_key(SDL_SCANCODE_LCTRL, true);
+    push_key(SDL_SCANCODE_LALT, true, KMOD_LCTRL);
+    // It does nothing before the first picture, which the test cannot see.
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    push_key(SDL_SCANCODE_P, true, kCtrlAlt);
+    EXPECT_TRUE(wait_until([&] { return guest_.machine->stopped(); }));
+  }
   void end() {
     u64 events = 0;
     wait_until([&] {
@@ -134,12 +143,7 @@ TEST_F(SdlDisplayTest, KeysAndTheMouseReachTheGuest) {
 
 TEST_F(SdlDisplayTest, KeysWithCtrlAndAltActAndLetGo) {
   with_window([&] {
-    push_key(SDL_SCANCODE_LCTRL, true);
-    push_key(SDL_SCANCODE_LALT, true, KMOD_LCTRL);
-    // It does nothing before the first picture, which the test cannot see.
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    push_key(SDL_SCANCODE_P, true, kCtrlAlt);
-    EXPECT_TRUE(wait_until([&] { return guest_.machine->stopped(); }));
+    pause_by_keys();
     // Dvorak's P has the place of a US keyboard's R.
     push_key(SDL_SCANCODE_R, true, kCtrlAlt, SDLK_p);
     EXPECT_TRUE(wait_until([&] { return !guest_.machine->stopped(); }));
@@ -209,11 +213,7 @@ TEST_F(SdlDisplayTest, ThereIsOneWindow) {
 
 TEST_F(SdlDisplayTest, WithoutItsDesktopTheRunGoesOn) {
   with_window([&] {
-    push_key(SDL_SCANCODE_LCTRL, true);
-    push_key(SDL_SCANCODE_LALT, true, KMOD_LCTRL);
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    push_key(SDL_SCANCODE_P, true, kCtrlAlt);
-    EXPECT_TRUE(wait_until([&] { return guest_.machine->stopped(); }));
+    pause_by_keys();
     SDL_Event quit = {};
     quit.type = SDL_QUIT;
     SDL_PushEvent(&quit);
