@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <tuple>
 
 #include "common/types.h"
 
@@ -17,9 +18,7 @@ struct Position {
   bool operator==(const Position&) const = default;
   /// While no instruction retires, steps and time only grow. One that is not to the nanosecond has 0 there.
   std::strong_ordering operator<=>(const Position& other) const {
-    if (const auto order = retired <=> other.retired; order != 0) return order;
-    if (const auto order = step <=> other.step; order != 0) return order;
-    return virtual_ns <=> other.virtual_ns;
+    return std::tie(retired, step, virtual_ns) <=> std::tie(other.retired, other.step, other.virtual_ns);
   }
 };
 

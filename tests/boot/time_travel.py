@@ -59,9 +59,9 @@ def retired(position):
     return int(position[1:].split(".")[0])
 
 
-def walk(options, folder, moves):
+def walk(options, folder, moves, *words):
     random.seed(moves)
-    guest = Traveller(options, folder, "walk", "--checkpoints", "on")
+    guest = Traveller(options, folder, "walk", "--checkpoints", "on", *words)
     states = {}
     try:
         def note(where):
@@ -84,7 +84,8 @@ def walk(options, folder, moves):
                     after = guest.where()[0]
                     runner.expect(retired(after) == max(retired(before) - 1, 0), f"a step back from {before} to {after}")
             elif kind == 6:
-                note(guest.go("step", count=random.randrange(1, 2_000_000)))
+                ahead = END - retired(guest.where()[0])
+                note(guest.go("step", count=random.randrange(1, 2_000_000)) if ahead > 2_000_000 else guest.where())
             else:
                 number = guest.ask("checkpoint")["number"]
                 here = guest.where()
@@ -97,7 +98,7 @@ def walk(options, folder, moves):
         runner.expect(guest.console.read_bytes() == printed, "it was printed again")
     finally:
         guest.close()
-    straight = Traveller(options, folder, "straight")
+    straight = Traveller(options, folder, "straight", *words)
     try:
         for position in sorted(states, key=lambda text: [int(part) for part in text[1:].split(".")]):
             if "." in position:
