@@ -354,6 +354,7 @@ class Machine final : private MachineControl {
 
   PendingRequest pending_;
   bool events_done_ = false;  // those due now, by a turn that then ended the run, or stopped
+  bool new_seed_ = false;     // a state is being loaded of a machine with another
   std::string unusable_;      // why it cannot run; empty: it can
   std::string details_;       // of the ending
   std::atomic<int> end_reason_{-1};

@@ -36,6 +36,13 @@ std::vector<std::string> lines_that_count(std::string_view text) {
   return lines;
 }
 
+bool is_seed_line(const std::string& line) { return line.starts_with("seed "); }
+
+std::string seed_line(const std::vector<std::string>& lines) {
+  const auto found = std::ranges::find_if(lines, is_seed_line);
+  return found == lines.end() ? std::string() : *found;
+}
+
 /// A line of a file that may hold anything, for a sentence.
 std::string shown(std::string_view line) {
   std::string text(line.substr(0, 100));
@@ -153,6 +160,7 @@ Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   serialize(archive);
   if (!archive.ok() || !archive.at_end()) return Error{"It is damaged: what it says of a device cannot be."};
   pc_.state_replaced();
+  if (std::exchange(new_seed_, false)) pc_.renew_seed(config_.seed);
   recorder_.abandon("it goes on from a saved state");
   checkpoints_.clear();
   unusable_.clear();
@@ -174,9 +182,15 @@ Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::ve
 }
 
 Result<Done> Machine::check_shape(std::string_view manifest) {
-  const std::vector<std::string> saved = lines_that_count(manifest);
+  std::vector<std::string> saved = lines_that_count(manifest);
   TRY(compare_images(saved));
-  return compare_shapes(saved, shape(), "saved");
+  std::vector<std::string> here = shape();
+  // A copy may have its own randomness.
+  const std::string seed = seed_line(here);
+  new_seed_ = seed_line(saved) != seed;
+  std::erase_if(saved, is_seed_line);
+  std::erase_if(here, is_seed_line);
+  return compare_shapes(saved, here, "saved");
 }
 
 /// What is neither the board's nor the host's.

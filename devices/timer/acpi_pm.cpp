@@ -59,7 +59,8 @@ u64 AcpiPm::timer_clocks() const { return ns_to_clocks(clock_.now_ns(), kTimerHz
 u16 AcpiPm::status() const { return timer_toggles() != toggles_seen_ ? status_ | kTimerEvent : status_; }
 
 void AcpiPm::update_irq() {
-  const bool active = power_ == Power::Awake && (status() & enable_) != 0;
+  const bool active =
+      power_ == Power::Awake && ((status() & enable_) != 0 || (gpe_status_ & gpe_enable_) != 0);
   sci_.set(active && (pm_control_ & kSciEnable));
   if ((enable_ & kTimerEvent) && !(status() & kTimerEvent))
     clock_.arm(event_, clocks_to_ns((timer_toggles() + 1) << timer_top_bit(), kTimerHz));
@@ -71,6 +72,11 @@ void AcpiPm::press_power_button() {
   status_ |= kPowerButtonEvent;
   update_irq();
   look_for_wake_event();
+}
+
+void AcpiPm::raise_event(unsigned event) {
+  gpe_status_ = static_cast<u16>(gpe_status_ | 1u << event);
+  update_irq();
 }
 
 // PIIX4 datasheet 7.2.1, RTC_STS: set when the alarm asserts IRQ8.
@@ -127,7 +133,7 @@ u16 AcpiPm::read_register(u16 offset) const {
     case kPmControl: return pm_control_;
     case kPmTimer: return static_cast<u16>(timer());
     case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
-    case kGpeStatus: return 0;  // nothing on the board is wired to a general-purpose event
+    case kGpeStatus: return gpe_status_;
     case kGpeEnable: return gpe_enable_;
     case kGlobalStatus: return global_status_;
     case kGlobalControl: return static_cast<u16>(global_control_);
@@ -144,6 +150,7 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
       break;
     case kPmEnable: enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable; break;
     case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
+    case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;  // write 1 to clear
     case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
     case kGlobalStatus: global_status_ &= static_cast<u16>(~(value & mask)); break;
     case kGlobalControl:
@@ -219,7 +226,7 @@ void AcpiPm::raise_apm_smi() {
 void AcpiPm::reset(ResetKind) {
   power_ = Power::Awake;
   status_ = enable_ = pm_control_ = 0;
-  gpe_enable_ = 0;
+  gpe_status_ = gpe_enable_ = 0;
   global_status_ = 0;
   global_control_ = 0;
   toggles_seen_ = timer_toggles();
@@ -234,6 +241,7 @@ void AcpiPm::serialize(Archive& archive) {
   archive.value(status_);
   archive.value(enable_);
   archive.value(pm_control_);
+  archive.value(gpe_status_);
   archive.value(gpe_enable_);
   archive.value(toggles_seen_);
   archive.value(apm_command_);
@@ -245,10 +253,10 @@ void AcpiPm::serialize(Archive& archive) {
 
 std::string AcpiPm::debug_dump() const {
   return fmt::format(
-      "{}pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_en={:04x} apmc={:02x} "
+      "{}pm1_sts={:04x} pm1_en={:04x} pm1_cnt={:04x} timer={:06x} gpe0_sts={:04x} gpe0_en={:04x} apmc={:02x} "
       "apms={:02x} glbsts={:04x} glbctl={:08x}\n",
-      power_ == Power::Awake ? "" : "asleep ", status(), enable_, pm_control_, timer(), gpe_enable_,
-      apm_command_, apm_status_, global_status_, global_control_);
+      power_ == Power::Awake ? "" : "asleep ", status(), enable_, pm_control_, timer(), gpe_status_,
+      gpe_enable_, apm_command_, apm_status_, global_status_, global_control_);
 }
 
 }  // namespace reprise::devices

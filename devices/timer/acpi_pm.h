@@ -48,6 +48,8 @@ class AcpiPm final : public Device {
 
   /// The user pressed the power button: the guest decides what happens.
   void press_power_button();
+  /// General-purpose event `event` (0 to 15) has happened.
+  void raise_event(unsigned event);
   /// The RTC's alarm interrupt, by level.
   void set_rtc_alarm(bool level);
 
@@ -100,6 +102,7 @@ class AcpiPm final : public Device {
   u16 status_ = 0;  // PM1_STS without TMR_STS
   u16 enable_ = 0;
   u16 pm_control_ = 0;
+  u16 gpe_status_ = 0;
   u16 gpe_enable_ = 0;
   u64 toggles_seen_ = 0;  // TMR_STS is set when the top bit has changed more often than this
   u16 global_status_ = 0;

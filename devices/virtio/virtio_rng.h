@@ -9,6 +9,9 @@ class VirtioRng final : public VirtioPci {
  public:
   VirtioRng(u64 seed, const VirtioBoard& board);
 
+  /// A state was loaded of a machine that had another seed: its numbers are those of this one's from the first on.
+  void renew() { state_ = seed_; }
+
   std::string_view name() const override { return "virtio_rng"; }
   void reset(ResetKind kind) override;
   void serialize(Archive& archive) override;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "devices/virtio/virtio_rng.h"
 #include "machine/plug/display_row.h"
 #include "machine/plug/seeds.h"
 #include "machine/storage/run_files.h"
@@ -10,6 +11,13 @@ namespace reprise::machine {
 namespace {
 
 constexpr auto kLineStatus = devices::Uart16550::LineStatus::Immediate;
+
+devices::GenerationId::Id generation_id_of(u64 seed) {
+  devices::GenerationId::Id id;
+  for (unsigned i = 0; i < id.size(); i += 8)
+    write_unaligned<u64>(&id[i], derive_seed(seed, kGenerationIdSeed + i / 8));
+  return id;
+}
 
 }  // namespace
 
@@ -52,6 +60,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                 .acpi_disable = kAcpiDisable},
                scheduler_, irq_router_.isa_source(kIrqSci), IrqLine(smi_wire_, 0), control,
                IrqLine(power_wire_, 0)),
+      generation_id_(generation_id_of(config.seed)),
       com1_("com1", scheduler_, irq_router_.isa_source(kIrqCom1), backends.com1, kLineStatus),
       com2_("com2", scheduler_, irq_router_.isa_source(kIrqCom2), backends.com2, kLineStatus),
       i8042_{scheduler_, irq_router_.isa_source(kIrqKeyboard), irq_router_.isa_source(kIrqMouse),
@@ -103,6 +112,14 @@ void Pc::play_sound() {
   mixer_->pass_on(until);
 }
 
+void Pc::renew_seed(u64 seed) {
+  u64 index = 0;
+  for (const auto& processor : processors_) processor->cpu.state.rng_state = derive_seed(seed, index++);
+  for (const auto& card : cards_)
+    if (auto* const rng = dynamic_cast<devices::VirtioRng*>(card.get())) rng->renew();
+  if (generation_id_.renew()) acpi_pm_.raise_event(kGenerationIdEvent);
+}
+
 ProcessorSocket Pc::processor_socket() {
   return {.board = *this,
           .scheduler = scheduler_,
@@ -129,6 +146,7 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   part(pit_);
   part(rtc_);
   part(acpi_pm_);
+  part(generation_id_);
   part(com1_);
   part(com2_);
   part(i8042_);

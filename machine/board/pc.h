@@ -33,6 +33,7 @@
 #include "devices/irq/pic8259.h"
 #include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_port.h"
+#include "devices/misc/generation_id.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/pvpanic.h"
 #include "devices/misc/reset_control.h"
@@ -140,6 +141,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   /// What the guest does then is its own affair; one without ACPI notices nothing.
   void press_power_button() { acpi_pm_.press_power_button(); }
+  /// A state was loaded of a machine with another seed: random numbers are this one's, from the first on, and the guest is told.
+  void renew_seed(u64 seed);
 
   /// Files that were loaded: kernel, initrd, modules, firmware.
   const std::vector<FileRead>& files_read() const;
@@ -357,6 +360,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::optional<devices::PcSpeaker> speaker_;  // the same
   devices::CmosRtc rtc_;
   devices::AcpiPm acpi_pm_;
+  devices::GenerationId generation_id_;
 
   // Everything else
   devices::Uart16550 com1_;

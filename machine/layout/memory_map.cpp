@@ -20,6 +20,7 @@ std::vector<E820Entry> MemoryMap::e820() const {
       {kAcpiTablesPhys, kHighMemoryPhys - kAcpiTablesPhys, E820Type::Reserved},
       {kHighMemoryPhys, usable_end_phys() - kHighMemoryPhys, E820Type::Ram},
       {kIoApicPhys, kPageBytes, E820Type::Reserved},
+      {kGenerationIdPhys, kPageBytes, E820Type::Reserved},
       {kLapicPhys, kPageBytes, E820Type::Reserved},
   };
   if (firmware_bytes_ != 0) entries.push_back({usable_end_phys(), firmware_bytes_, E820Type::Reserved});

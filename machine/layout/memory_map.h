@@ -28,6 +28,7 @@ inline constexpr u64 kHighMemoryPhys = 0x100000;
 inline constexpr u64 kLowRamLimitPhys = 3 * kGiB;
 inline constexpr u64 kIoApicPhys = 0xfec0'0000;
 inline constexpr u64 kHpetPhys = 0xfed0'0000;
+inline constexpr u32 kGenerationIdPhys = 0xfed1'0000;
 inline constexpr u64 kLapicPhys = 0xfee0'0000;
 inline constexpr u64 kAbove4GPhys = 4 * kGiB;
 

@@ -13,6 +13,8 @@ inline constexpr u16 kPm1ControlPort = kPmBasePort + 0x04;
 inline constexpr u16 kPmTimerPort = kPmBasePort + 0x08;
 inline constexpr u16 kGpe0Port = kPmBasePort + 0x0c;
 inline constexpr u16 kPmBlockPorts = 0x40;
+/// The general-purpose event that tells of another generation id.
+inline constexpr unsigned kGenerationIdEvent = 5;
 /// The SMBus host's ports, where direct boot finds them.
 inline constexpr u16 kSmbusPort = 0x700;
 inline constexpr u16 kSmiCommandPort = 0xb2;

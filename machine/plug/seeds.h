@@ -7,6 +7,7 @@ namespace reprise::machine {
 
 /// Processors have their own number; the other parts come after them.
 inline constexpr u64 kVirtioRngSeed = 0x1000;
+inline constexpr u64 kGenerationIdSeed = 0x2000;  // and the next one
 
 /// splitmix64: the seed of part `index` of a machine with `seed`.
 constexpr u64 derive_seed(u64 seed, u64 index) {

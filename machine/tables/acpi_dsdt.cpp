@@ -1,4 +1,5 @@
 // The DSDT: what a guest cannot find by probing. Names and ids are those of ACPI 6.4 chapters 5.6 and 6.
+#include "devices/misc/generation_id.h"
 #include "devices/pci/isa_bridge.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
@@ -73,6 +74,23 @@ Bytes fw_cfg() {
                               resources({aml::io(kFwCfgPort, kFwCfgPorts)})});
 }
 
+/// The generation id, as QEMU describes it: a page of memory, and an event when it changes.
+Bytes generation_id() {
+  return aml::device(
+      "VGEN",
+      {aml::name("_HID", aml::string("QEMUVGID")), aml::name("_CID", aml::string("VM_Gen_Counter")),
+       aml::name("_DDN", aml::string("VM_Gen_Counter")),
+       aml::name("ADDR", aml::package({aml::integer(kGenerationIdPhys + devices::GenerationId::kIdOffset),
+                                       aml::integer(0)}))});
+}
+
+/// General-purpose events, 5.6.4.1.
+Bytes events() {
+  constexpr u64 kChanged = 0x80;
+  static_assert(kGenerationIdEvent == 5);
+  return aml::scope("\\_GPE", {aml::method("_E05", 0, {aml::notify("\\_SB.VGEN", kChanged)})});
+}
+
 Bytes floppy_controller() {
   return isa_device("FDC0", "PNP0700", 0,
                     {aml::io(kFloppyPort + 2, kFloppyPorts - 2), aml::io(kFloppyPort7, 1),
@@ -132,7 +150,7 @@ std::vector<Bytes> processors(const AcpiConfig& config) {
 }  // namespace
 
 std::vector<u8> dsdt_aml(const AcpiConfig& config) {
-  std::vector<Bytes> system_bus = {pci_root(config), hpet()};
+  std::vector<Bytes> system_bus = {pci_root(config), hpet(), generation_id()};
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
   // \_Sx, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
   const auto sleep_state = [](std::string_view name, u8 type) {
@@ -145,7 +163,7 @@ std::vector<u8> dsdt_aml(const AcpiConfig& config) {
       aml::name(kInterruptModel, aml::integer(0)),
       aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),
   });
-  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), sleep_states});
+  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), events(), sleep_states});
 }
 
 }  // namespace reprise::machine

@@ -166,6 +166,11 @@ Bytes if_true(const Bytes& condition, const std::vector<Bytes>& terms) {
 
 Bytes argument(unsigned index) { return {static_cast<u8>(kArg0Op + index)}; }
 
+Bytes notify(std::string_view device, u64 value) {
+  constexpr u8 kNotifyOp = 0x86;
+  return concat({{kNotifyOp}, path(device), integer(value)});
+}
+
 Bytes resource_template(const std::vector<Bytes>& descriptors) {
   constexpr u8 kEndTag = 0x79;
   return buffer(concat({concat(descriptors), {kEndTag, 0}}));

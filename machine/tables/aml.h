@@ -35,6 +35,8 @@ Bytes return_value(const Bytes& value);
 Bytes store(const Bytes& value, std::string_view target);
 Bytes if_true(const Bytes& condition, const std::vector<Bytes>& terms);
 Bytes argument(unsigned index);
+/// Tells the driver of the object at `device` of `value`, 5.6.6.
+Bytes notify(std::string_view device, u64 value);
 
 // --- Resource templates, 6.4; resource_template() wraps the descriptors into a buffer with an end tag ---
 Bytes resource_template(const std::vector<Bytes>& descriptors);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What stock Linux sees of the outside when a state is loaded in another process: its connections are reset, its link goes down
 and up, and new connections are made; of a shared folder that has moved, open files go on, and those that are not there any
-more answer ESTALE.
+more answer ESTALE; a copy with a seed of its own has other random numbers, and the kernel hears that it is one.
 
 Needs --storage to name what tests/guests/build_storage_guest.py makes.
 """
@@ -60,6 +60,15 @@ echo "after-load: goes: $(cat <&4 2>&1)"
 echo "after-load: removed: $(cat <&5 2>&1)"
 echo "after-load: new: $(cat flag)"
 echo made >made
+echo "after-load: complete"
+"""
+
+
+COPY = """#!/bin/sh
+echo "after-load: ready"
+until dmesg | grep -q 'virtual machine fork' || [ "$((waited += 1))" -gt 3 ]; do sleep 1; done
+echo "after-load: $(dmesg | grep -c 'virtual machine fork') forks"
+echo "after-load: drawn $(head -c 16 /dev/urandom | md5sum)"
 echo "after-load: complete"
 """
 
@@ -131,11 +140,29 @@ def network(options):
         runner.expect(len(connections) == 2, f"the host saw {len(connections)} connections")
 
 
-def share(options):
+def the_generic_guest(options):
     guest = pathlib.Path(options.storage)
     if not (guest / "initramfs.img").exists():
         print(f"SKIP: there is no guest in '{guest}': './dev images' makes it")
         sys.exit(77)
+    return guest
+
+
+def copies(options):
+    guest = the_generic_guest(options)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        save_when_ready(options, folder, guest, initrd_with(options, folder, COPY, guest), "")
+        texts = [load(options, folder, *words) for words in ([], ["--seed", 2], ["--seed", 2], ["--seed", 3])]
+    for text, forks in zip(texts, (0, 1, 1, 1)):
+        runner.expect(f"after-load: {forks} forks\n" in text, f"not {forks} forks:\n{text}")
+    runner.expect(texts[1] == texts[2], f"two copies with one seed:\n{texts[1]}\n{texts[2]}")
+    drawn = {line for text in texts for line in text.splitlines() if "drawn" in line}
+    runner.expect(len(drawn) == 3, f"the random numbers of three copies: {drawn}")
+
+
+def share(options):
+    guest = the_generic_guest(options)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         shared = folder / "shared"
@@ -160,6 +187,7 @@ def share(options):
 
 def test(options):
     network(options)
+    copies(options)
     share(options)
 
 

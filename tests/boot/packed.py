@@ -106,6 +106,15 @@ def linux(options, folder):
     for key in KEYS:
         runner.expect(straight[key] == second[key], f"after a failure: {key} is {second[key]}, was {straight[key]}")
 
+    copies = {}
+    for seed in 1, 2, 3:
+        command(options, here, "run", "--load", "state", "--seed", seed, "--serial", "file:copy", "--json", "copied",
+                "--stop-at", "700000000", "--record", "fork")
+        copies[seed] = json.loads((here / "copied").read_text())["state_hash"]
+    runner.expect(copies[1] == straight["state_hash"] and len(set(copies.values())) == 3, f"{copies}")
+    _, again = replay(options, here, "fork")
+    runner.expect(again["state_hash"] == copies[3], "the replay of a copy with a seed of its own is another run")
+
     command(options, here, "run", "--load", "state", "--serial", "file:text", "--json", "report", "--record", "rec",
             "--stop-at", "700000000")
     loaded = json.loads((here / "report").read_text())

@@ -39,6 +39,20 @@ TEST_F(AcpiPmTest, TimerCountsExactly) {
   EXPECT_EQ(in32(wide.pm.pm_ports(), kTimer), 35795450u);
 }
 
+TEST_F(AcpiPmTest, GeneralPurposeEventsAreCleared) {
+  write(kControl, 1);
+  pm.raise_event(5);
+  EXPECT_FALSE(sci()) << "nobody has enabled it";
+  EXPECT_EQ(read(kGpeStatus), 1u << 5);
+  write(kGpeEnable, 1u << 5);
+  EXPECT_TRUE(sci());
+  write(kGpeStatus, 1u << 4);
+  EXPECT_TRUE(sci()) << "another one's bit";
+  write(kGpeStatus, 1u << 5);
+  EXPECT_FALSE(sci());
+  EXPECT_EQ(read(kGpeStatus), 0);
+}
+
 TEST_F(AcpiPmTest, TimerStatusOnEveryChangeOfTheTopBit) {
   const u64 half = (u128{1} << 23) * 1'000'000'000 / 3579545 + 1;
   clock.run_until(half - 1);

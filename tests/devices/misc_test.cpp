@@ -2,6 +2,7 @@
 #include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
+#include "devices/misc/generation_id.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
 #include "devices/misc/smbus_host.h"
@@ -184,6 +185,32 @@ TEST(SmbusHostTest, ACommandEndsAsNobodyAnswers) {
   other.reset(ResetKind::Warm);
   EXPECT_EQ(in8(other, 0), 0x00);
   EXPECT_EQ(in8(other, 4), 0x00);
+}
+
+TEST(GenerationId, AnotherOneIsToldOfOnce) {
+  const auto id = [](u8 first) {
+    GenerationId::Id bytes;
+    for (u8& byte : bytes) byte = first++;
+    return bytes;
+  };
+  GenerationId original(id(0x10));
+  EXPECT_FALSE(original.renew());
+  EXPECT_EQ(original.mmio_read(GenerationId::kIdOffset, Width::Qword), 0x1716'1514'1312'1110u);
+  EXPECT_EQ(original.mmio_read(GenerationId::kIdOffset + 12, Width::Qword), 0x1f1e'1d1cu)
+      << "nothing behind it";
+  EXPECT_EQ(original.mmio_read(0, Width::Dword), 0u);
+  original.mmio_write(GenerationId::kIdOffset, Width::Dword, 0);
+  Archive saved;
+  original.serialize(saved);
+
+  GenerationId copy(id(0x40));
+  Archive loaded(saved.bytes());
+  copy.serialize(loaded);
+  EXPECT_TRUE(loaded.ok());
+  EXPECT_EQ(copy.id(), id(0x10)) << "it is the same machine until somebody says otherwise";
+  EXPECT_TRUE(copy.renew());
+  EXPECT_EQ(copy.mmio_read(GenerationId::kIdOffset, Width::Byte), 0x40u);
+  EXPECT_FALSE(copy.renew());
 }
 
 }  // namespace
