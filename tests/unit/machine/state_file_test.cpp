@@ -53,10 +53,12 @@ class StateFileTest : public testing::Test {
     const Result<Done> done = file.value()->stream().result();
     return done.ok() ? std::string() : done.error().message;
   }
-  void damage(u64 offset, u8 value) const {
+  void damage(u64 offset, u8 bits) const {
     std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(offset));
+    const int byte = file.get();
     file.seekp(static_cast<std::streamoff>(offset));
-    file.put(static_cast<char>(value));
+    file.put(static_cast<char>(byte ^ bits));
   }
 
  private:
