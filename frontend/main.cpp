@@ -93,10 +93,13 @@ unsigned terminal_rows() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : kUsualRows;
 }
 
-/// Ports that were to be chosen, and with --verbose what was.
+/// Ports that were to be chosen, and with --verbose what was: the network, and the time that goes with it.
 void tell_of_network(const RunOptions& options, const machine::NetworkInfo& network,
                      StandardOutputs& outputs) {
   if (options.verbose) outputs.say(fmt::format("the network is {}", machine::net_text(network.config)));
+  if (options.verbose && options.rtc_start == RtcStart::Host)
+    outputs.say(fmt::format("the guest's clock starts at the host's time, as --rtc {} says it once more",
+                            options.config.rtc_unix_s));
   for (std::size_t i = 0; i < network.config.forwards.size(); ++i) {
     const machine::NetForward& forward = network.config.forwards[i];
     if (options.config.net.forwards[i].host_port == 0)
@@ -246,8 +249,8 @@ Result<Done> start_recording(machine::Machine& machine, const RunOptions& option
 /// A run that nobody recorded has ended badly: what repeats it gets the name that it was to have then.
 void record_failure(machine::Machine& machine, const std::string& path, OutputOpener& opener,
                     StandardOutputs& outputs) {
-  const auto lost = [&](std::string why) {
-    outputs.losses.add(fmt::format("recording '{}'", path), std::move(why), 0);
+  const auto lost = [&](const std::string& why) {
+    outputs.losses.add(fmt::format("recording '{}'", path), why, 0);
   };
   if (!machine::may_be_replaced_by_recording(path)) return lost("it holds something other than a recording");
   Result<machine::HostFd> file = opener.open("recording", path);

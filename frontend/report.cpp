@@ -24,6 +24,15 @@ nlohmann::ordered_json device_json(const machine::DeviceConfig& device) {
   return json;
 }
 
+std::string_view rtc_start_name(RtcStart start) {
+  switch (start) {
+    case RtcStart::Fixed: return "fixed";
+    case RtcStart::Option: return "option";
+    case RtcStart::Host: return "host";
+  }
+  return "";
+}
+
 std::string firmware_name(const machine::FirmwareConfig& firmware) {
   return firmware.bios.empty() ? "seabios" : firmware.bios;
 }
@@ -89,6 +98,7 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   report["memory_bytes"] = options.config.ram_bytes;
   report["seed"] = options.config.seed;
   report["rtc_unix_s"] = options.config.rtc_unix_s;
+  report["rtc_from"] = rtc_start_name(options.rtc_start);
   report["network"] = machine::network_json(result.network);
   report["devices"] = nlohmann::ordered_json::array();
   for (const machine::DeviceConfig& device : options.config.devices)

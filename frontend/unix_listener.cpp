@@ -22,7 +22,13 @@ bool address_of(const std::string& path, sockaddr_un& address) {
 
 int new_socket() { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
 
-enum class Occupant : u8 { Nobody, Listener, Stale, OtherFile };
+enum class Occupant : u8 { Nobody, Listener, ThisRun, Stale, OtherFile };
+
+bool is_ours(int connection) {
+  ucred peer = {};
+  socklen_t bytes = sizeof peer;
+  return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 && peer.pid == getpid();
+}
 
 /// Who has the path now.
 Occupant occupant(const std::string& path, const sockaddr_un& address) {
@@ -32,7 +38,8 @@ Occupant occupant(const std::string& path, const sockaddr_un& address) {
   const machine::HostFd probe(new_socket());
   if (!probe) return Occupant::Listener;
   const int connected = connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  return connected != 0 && errno == ECONNREFUSED ? Occupant::Stale : Occupant::Listener;
+  if (connected != 0) return errno == ECONNREFUSED ? Occupant::Stale : Occupant::Listener;
+  return is_ours(probe.get()) ? Occupant::ThisRun : Occupant::Listener;
 }
 
 }  // namespace
@@ -47,6 +54,7 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open(std::string_view what, 
   switch (occupant(path, address)) {
     case Occupant::Nobody: break;
     case Occupant::Stale: unlink(path.c_str()); break;
+    case Occupant::ThisRun: return cannot("is where this run listens already: give another path");
     case Occupant::Listener: return cannot("is in use by another process: give another path");
     case Occupant::OtherFile: return cannot("would replace a file that is no socket: give another path");
   }

@@ -176,6 +176,11 @@ bool is_letter(const SDL_Keysym& key, SDL_Scancode scancode) {
   return latin ? key.sym - SDLK_a == scancode - SDL_SCANCODE_A : key.scancode == scancode;
 }
 
+/// SDL draws there, rather than not at all, but is to do so only for who asks for it.
+bool draws_where_nobody_looks(std::string_view driver) {
+  return (driver == "offscreen" || driver == "dummy") && std::getenv("SDL_VIDEODRIVER") == nullptr;
+}
+
 Error sdl_error(std::string_view what) {
   return Error{fmt::format("--display sdl: {}: {}.", what, SDL_GetError())};
 }
@@ -209,21 +214,35 @@ Result<Done> SdlDisplay::make_window() {
   if (SDL_WasInit(SDL_INIT_VIDEO) != 0) return wrong_usage("--display sdl: there is one window already.");
   // Before SDL, which goes back to what it found, and behind it, which has its own.
   ignore_x11_errors();
-  if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) return sdl_error("there is no desktop to open a window on");
-  // SDL draws where nobody can look, rather than not at all, but does so only for who asks for it.
-  const std::string_view driver = SDL_GetCurrentVideoDriver();
-  if ((driver == "offscreen" || driver == "dummy") && std::getenv("SDL_VIDEODRIVER") == nullptr) {
+  SDL_Window* window = nullptr;
+  SDL_Renderer* renderer = nullptr;
+  int init_error = 0;
+  const char* driver_name = "";
+  our_size_ = natural_size(shape_);
+  const bool there = survives_x11_server([&] {
+    init_error = SDL_InitSubSystem(SDL_INIT_VIDEO);
+    if (init_error != 0) return;
+    driver_name = SDL_GetCurrentVideoDriver();
+    if (draws_where_nobody_looks(driver_name)) return;
+    window = SDL_CreateWindow("Reprise", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, our_size_.width,
+                              our_size_.height, SDL_WINDOW_RESIZABLE);
+    if (window != nullptr) renderer = SDL_CreateRenderer(window, -1, 0);
+  });
+  if (!there) {
+    gone_ = true;
+    return Error{"--display sdl: the desktop went away while the window was opened."};
+  }
+  if (init_error != 0) return sdl_error("there is no desktop to open a window on");
+  if (draws_where_nobody_looks(driver_name)) {
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     return Error{
         "--display sdl: there is no desktop to open a window on: neither DISPLAY nor WAYLAND_DISPLAY names "
         "one that "
         "answers."};
   }
-  our_size_ = natural_size(shape_);
-  window_.reset(SDL_CreateWindow("Reprise", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED, our_size_.width,
-                                 our_size_.height, SDL_WINDOW_RESIZABLE));
+  window_.reset(window);
   if (window_ == nullptr) return sdl_error("no window can be opened");
-  renderer_.reset(SDL_CreateRenderer(window_.get(), -1, 0));
+  renderer_.reset(renderer);
   if (renderer_ == nullptr) return sdl_error("the window cannot be drawn in");
   ignore_x11_errors();
   outlive_x11_server(window_.get(), gone_);
@@ -246,17 +265,17 @@ void SdlDisplay::run(std::promise<Result<Done>> opened) {
   if (ok) show();
   // SDL has a second connection, on which it would wait for a server that does not answer.
   if (ok && !gone_) wait_for_x11_server(window_.get());
-  if (gone_) {
-    // What SDL has there cannot be given back to anybody.
-    static_cast<void>(texture_.release());
-    static_cast<void>(renderer_.release());
-    static_cast<void>(window_.release());
-  } else {
-    texture_.reset();
-    renderer_.reset();
-    window_.reset();
-    if (initialized) SDL_QuitSubSystem(SDL_INIT_VIDEO);
-  }
+  SDL_Texture* const texture = texture_.release();
+  SDL_Renderer* const renderer = renderer_.release();
+  SDL_Window* const window = window_.release();
+  // What SDL has on a desktop that has gone cannot be given back to anybody, and it may go now.
+  if (initialized && !gone_)
+    survives_x11_server([&] {
+      SDL_DestroyTexture(texture);
+      if (renderer != nullptr) SDL_DestroyRenderer(renderer);
+      SDL_DestroyWindow(window);
+      SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    });
   // The thread is none of SDL's, which would else keep what it noted for it.
   SDL_TLSCleanup();
 }

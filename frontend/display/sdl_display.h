@@ -1,4 +1,4 @@
-// --display sdl: a window on the desktop, by SDL 2. docs/command.md, Displays.
+// --display sdl: a window on the desktop, by SDL 2. docs/display.md.
 //
 // A thread of its own makes all calls of SDL: it draws what the ScreenFeed has, and gives what hands do to the inbox.
 #pragma once

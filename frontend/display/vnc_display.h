@@ -1,4 +1,4 @@
-// --display vnc:ADDRESS: the screen for viewers of the RFB protocol (RFC 6143), by libvncserver. docs/command.md, Displays.
+// --display vnc:ADDRESS: the screen for viewers of the RFB protocol (RFC 6143), by libvncserver. docs/display.md.
 //
 // One thread serves all viewers. No message is begun before all of it has come, and a viewer that does not take what it asked for
 // is dropped after some seconds, during which at most other viewers wait for it; the machine never does.

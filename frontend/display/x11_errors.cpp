@@ -5,6 +5,8 @@
 #include <SDL2/SDL_syswm.h>
 #include <dlfcn.h>
 
+#include <csetjmp>
+
 namespace reprise::frontend {
 namespace {
 
@@ -27,7 +29,37 @@ void* x11_display(SDL_Window* window) {
   return nullptr;
 }
 
+using OnIoError = int (*)(void* display);
+
+void set_on_io_error(OnIoError on_error) {
+  using Set = OnIoError (*)(OnIoError on_error);
+  if (const auto set = xlib_function<Set>("XSetIOErrorHandler"); set != nullptr) set(on_error);
+}
+
+// Xlib's handler gets nothing of ours, and ends the process when it returns.
+thread_local std::jmp_buf* way_back = nullptr;
+
+int go_back(void* display) {
+  if (way_back == nullptr) return 0;
+  // What else uses Xlib when the process ends would wait for this thread.
+  using Unlock = void (*)(void* display);
+  if (const auto unlock = xlib_function<Unlock>("XUnlockDisplay"); unlock != nullptr) unlock(display);
+  std::longjmp(*way_back, 1);
+}
+
 }  // namespace
+
+bool survives_x11_server(const std::function<void()>& work) {
+  std::jmp_buf here;
+  set_on_io_error(go_back);
+  const bool gone = setjmp(here) != 0;
+  if (!gone) {
+    way_back = &here;
+    work();
+  }
+  way_back = nullptr;
+  return !gone;
+}
 
 void ignore_x11_errors() {
   using Handler = int (*)(void* display, void* event);
@@ -54,10 +86,7 @@ void outlive_x11_server(SDL_Window* window, std::atomic<bool>& gone) {
       },
       &gone);
   // Before the other it is called to say so on stderr, which we do.
-  using OnError = int (*)(void* display);
-  using SetOnError = OnError (*)(OnError on_error);
-  if (const auto set = xlib_function<SetOnError>("XSetIOErrorHandler"); set != nullptr)
-    set([](void*) { return 0; });
+  set_on_io_error([](void*) { return 0; });
 }
 
 void wait_for_x11_server(SDL_Window* window) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 struct SDL_Window;
 
@@ -10,6 +11,10 @@ namespace reprise::frontend {
 /// A window that somebody else has destroyed is none of the guest's affairs. SDL has handlers of its own: before and behind what
 /// installs them.
 void ignore_x11_errors();
+
+/// Does `work`, which may be left in the middle: nothing that it calls may own anything. False: an X server that it spoke with has
+/// gone, and what SDL has there must not be used any more.
+bool survives_x11_server(const std::function<void()>& work);
 
 /// The end of the connection that `window` lies on sets `gone`, on the thread that uses SDL, instead of ending the process. Does
 /// nothing where there is no X server. `gone` outlives the connection.

@@ -181,7 +181,7 @@ constexpr RunOption kMachineRows[] = {
      .value = "TARGET",
      .help = "shows the screen: sdl (a window), vnc:[HOST:]PORT, vnc:unix:PATH or none",
      .more = "May be given several times. HOST is the loopback if it is left out, PORT 0 a free port. Others "
-             "need a password: ,password-file=FILE behind it. See \"Displays\" in docs/command.md.",
+             "need a password: ,password-file=FILE behind it. docs/display.md.",
      .words = "none sdl vnc:0 vnc:unix:",
      .counts = Counts::Each,
      .set = add_display},
@@ -217,6 +217,7 @@ constexpr RunOption kMachineRows[] = {
            draft.options.config.rtc_unix_s =
                want(given, parse_time(given.value),
                     "now, seconds since 1970, or a time such as 2024-02-29T12:00:00");
+           draft.options.rtc_start = given.value == "now" ? RtcStart::Host : RtcStart::Option;
          }},
     {.name = "--debug-exit",
      .value = "PORT",

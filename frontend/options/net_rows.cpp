@@ -80,8 +80,10 @@ void complete_network(RunDraft& draft) {
   if (config.net.kind == machine::NetConfig::Kind::None) return;
   if (!has_card) config.devices.push_back({.driver = "virtio-net"});
   // What comes from outside is dated: certificates, signed lists of packages.
-  if (config.net.kind == machine::NetConfig::Kind::User && !config.net.restricted && !draft.has("--rtc"))
+  if (config.net.kind == machine::NetConfig::Kind::User && !config.net.restricted && !draft.has("--rtc")) {
     config.rtc_unix_s = std::time(nullptr);
+    draft.options.rtc_start = RtcStart::Host;
+  }
 }
 
 std::span<const RunOption> net_rows() { return kNetRows; }

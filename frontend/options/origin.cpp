@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "common/words.h"
+#include "frontend/options/place_names.h"
 #include "frontend/options/take_words.h"
 #include "frontend/version.h"
 
@@ -12,16 +12,6 @@ namespace reprise::frontend {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Puts `folder` before the relative name of a file with which the value of `row` begins.
-void place_file(const RunOption& row, const std::string& folder, std::string& value) {
-  const bool names_file = row.text().takes_file() || row.value.starts_with("FOLDER");
-  if (!names_file || value.empty() || value.starts_with('/')) return;
-  std::string before;
-  for (const char c : folder)
-    before += c == ',' && row.value.find(',') != row.value.npos ? ",," : std::string(1, c);
-  value = before + '/' + value;
-}
 
 /// The words of rows that `wanted` takes, each as one word; names of files as they are from everywhere where a `folder` is given.
 std::vector<std::string> words_of(const std::vector<std::string>& words, bool (*wanted)(const RunOption& row),
@@ -40,7 +30,7 @@ std::vector<std::string> words_of(const std::vector<std::string>& words, bool (*
   for (TakenOption& option : taken.value()) {
     const RunOption& row = *rows[option.row];
     if (!wanted(row)) continue;
-    if (!folder.empty()) place_file(row, folder, option.value);
+    if (!folder.empty()) option.value = placed_value(row.name, std::move(option.value), folder);
     if (row.text().is_argument())
       out.push_back(option.value);
     else if (row.value.empty())
@@ -54,38 +44,6 @@ std::vector<std::string> words_of(const std::vector<std::string>& words, bool (*
 std::string working_folder() {
   std::error_code error;
   return fs::current_path(error).string();
-}
-
-/// What relative names of files were relative to.
-class Folder {
- public:
-  explicit Folder(const std::string& path) : path_(path) {}
-  void place(std::string& name) const {
-    if (!name.empty() && !name.starts_with('/')) name = (path_ / name).string();
-  }
-
- private:
-  const fs::path path_;
-};
-
-void place_files(machine::MachineConfig& config, const Folder& folder) {
-  folder.place(config.boot.kernel_path);
-  std::string modules;
-  for (const std::string_view module : words_between(config.boot.initrd_path, ",")) {
-    std::string name(module);
-    folder.place(name);
-    modules += (modules.empty() ? "" : ",") + name;
-  }
-  config.boot.initrd_path = modules;
-  if (config.firmware.bios.find('/') != std::string::npos) folder.place(config.firmware.bios);
-  folder.place(config.firmware.variables_path);
-  for (machine::DeviceConfig& device : config.devices)
-    for (machine::DeviceProperty& property : device.properties)
-      if (property.name == "file" || property.name == "overlay" || property.name == "path" ||
-          property.name == "romfile")
-        folder.place(property.value);
-  folder.place(config.net.tftp_folder);
-  folder.place(config.net.hub_path);
 }
 
 }  // namespace
@@ -109,9 +67,14 @@ machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::strin
 
 void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names) {
   draft.of_state = true;
-  draft.given = apply_words(run_option_groups(), origin.words, draft);
-  if (names == Names::OfThisFolder && origin.folder != working_folder())
-    place_files(draft.options.config, Folder(origin.folder));
+  std::vector<std::string> words = origin.words;
+  if (names == Names::OfThisFolder && origin.folder != working_folder()) {
+    auto placed = words_of(
+        words, [](const RunOption&) { return true; }, origin.folder);
+    // Words that are wrong are told of as they are.
+    if (!placed.empty()) words = std::move(placed);
+  }
+  draft.given = apply_words(run_option_groups(), words, draft);
   draft.loaded = std::move(origin);
 }
 

@@ -26,6 +26,9 @@ struct SoundTarget {
   std::string path = {};  // of Wav
 };
 
+/// At what time the guest's clock starts.
+enum class RtcStart : u8 { Fixed, Option, Host };
+
 enum class ClockChoice : u8 { Auto, Paced, Free };
 
 /// How a script wants the run to end.
@@ -38,6 +41,7 @@ struct RunOptions {
   machine::MachineConfig config;
   machine::RunLimits limits;  // `clock` is decided by `clock_choice` and the terminal
   ClockChoice clock_choice = ClockChoice::Auto;
+  RtcStart rtc_start = RtcStart::Fixed;
   std::optional<ExpectedEnd> expected;
   std::vector<std::string> command;  // the words after "reprise"
   SerialTarget com1;

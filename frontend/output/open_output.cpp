@@ -19,6 +19,9 @@ constexpr double kSilentS = 1;
 }  // namespace
 
 Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::string& path) {
+  if (path == "-")
+    return wrong_usage(
+        fmt::format("{} '-': give /dev/stdout for standard output, or ./- for a file of that name.", what));
   bool said = false;
   for (;;) {
     // O_NONBLOCK: neither a FIFO without a reader nor a serial line without a carrier may hold us.

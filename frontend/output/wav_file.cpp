@@ -45,23 +45,34 @@ void WavFile::append(std::span<const i16> samples) {
   if (waiting_.size() >= kBlockBytes) finish();
 }
 
-bool WavFile::store(u64 offset, std::span<const u8> bytes) {
-  const devices::BlockStatus status = machine::host_write(file_.get(), offset, bytes);
-  lost_ = lost_ || status != devices::BlockStatus::Ok;
-  if (lost_) losses_.add(name_, devices::describe(status), bytes.size());
-  return !lost_;
+void WavFile::lose(std::string_view why, u64 bytes) {
+  lost_ = true;
+  losses_.add(name_, why, bytes);
 }
 
 void WavFile::finish() {
-  if (lost_) return waiting_.clear();
-  if (stored_bytes_ + waiting_.size() > kMostBytes) {
-    lost_ = true;
-    losses_.add(name_, "a WAV file cannot be longer", waiting_.size());
+  const u64 bytes = waiting_.size();
+  if (lost_ || stored_bytes_ + bytes > kMostBytes) {
+    lose("a WAV file cannot be longer", bytes);
     return waiting_.clear();
   }
-  if (!store(kHeaderBytes + stored_bytes_, waiting_)) return;
-  stored_bytes_ += waiting_.size();
+  const devices::BlockStatus status =
+      machine::host_write(file_.get(), kHeaderBytes + stored_bytes_, waiting_);
   waiting_.clear();
+  const u64 stored = status == devices::BlockStatus::Ok ? stored_bytes_ + bytes : stored_in_file();
+  if (status != devices::BlockStatus::Ok) lose(devices::describe(status), stored_bytes_ + bytes - stored);
+  stored_bytes_ = stored;
+  store_header();
+}
+
+u64 WavFile::stored_in_file() const {
+  struct stat status = {};
+  if (fstat(file_.get(), &status) != 0) return stored_bytes_;
+  const u64 there = std::max(static_cast<u64>(status.st_size), kHeaderBytes) - kHeaderBytes;
+  return std::max(stored_bytes_, there - there % kFrameBytes);
+}
+
+void WavFile::store_header() {
   u8 header[kHeaderBytes] = {'R', 'I', 'F', 'F', 0, 0, 0, 0, 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ', 16};
   constexpr u16 kPcm = 1;
   constexpr u32 kHz = static_cast<u32>(kFramesPerSecond);
@@ -74,7 +85,8 @@ void WavFile::finish() {
   write_unaligned<u16>(header + 34, 16);
   std::copy_n("data", 4, header + 36);
   write_unaligned<u32>(header + 40, static_cast<u32>(stored_bytes_));
-  store(0, header);
+  const devices::BlockStatus status = machine::host_write(file_.get(), 0, header);
+  if (status != devices::BlockStatus::Ok) lose(devices::describe(status), kHeaderBytes);
 }
 
 }  // namespace reprise::frontend

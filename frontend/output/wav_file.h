@@ -34,7 +34,11 @@ class WavFile final : public devices::AudioSink {
     finish();
   }
   void append(std::span<const i16> samples);
-  bool store(u64 offset, std::span<const u8> bytes);
+  /// The rest is not tried. Of several reasons the first counts.
+  void lose(std::string_view why, u64 bytes);
+  void store_header();
+  /// What has reached the file of a block that had no room: whole frames.
+  u64 stored_in_file() const;
 
   const std::string name_;
   machine::HostFd file_;

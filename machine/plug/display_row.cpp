@@ -25,8 +25,8 @@ constexpr PropertySpec kProperties[] = {
      .by_default = {},
      .help = "its memory, in MiB",
      .otherwise = "16, or what two pictures of the preferred size take"},
-    {kWidth, PropertyType::Number, "up to 4088", "1280", "the width that the monitor prefers, in pixels",
-     devices::kMaxDisplaySize.width},
+    {kWidth, PropertyType::Number, "up to 4088", "1280",
+     "the width that the monitor prefers, in pixels: a multiple of 8", devices::kMaxDisplaySize.width},
     {kHeight, PropertyType::Number, "up to 4095", "800", "the height that the monitor prefers, in pixels",
      devices::kMaxDisplaySize.height}};
 
@@ -88,7 +88,10 @@ std::string why_not_display_size(devices::DisplaySize size) {
       size.height > kMost.height)
     return fmt::format("it is not between {}x{} and {}x{}", kLeast.width, kLeast.height, kMost.width,
                        kMost.height);
-  if (size.width % 8 != 0) return "the width is no multiple of 8";
+  // To which the card rounds down, as QEMU's does.
+  if (const u32 below = size.width / 8 * 8; below != size.width)
+    return fmt::format("the card shows whole multiples of 8 pixels in a line: give {0}x{2} or {1}x{2}", below,
+                       below + 8, size.height);
   return {};
 }
 

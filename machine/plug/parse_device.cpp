@@ -7,6 +7,7 @@
 #include "common/numbers.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/qemu_properties.h"
 #include "machine/plug/share_device.h"
 
 namespace reprise::machine {
@@ -67,6 +68,8 @@ Result<Done> take_property(const Source& source, const DeviceRow& row, const std
     return Done{};
   }
   const PropertySpec* property = row.find(name);
+  if (const auto instead = instead_of_qemu_property(name); property == nullptr && !instead.empty())
+    return source.error(fmt::format("{}= is a property of QEMU's: {}", name, instead));
   if (property == nullptr || equals == word.npos) {
     return source.error(fmt::format("'{}' is none of {}{}", word, property_names(row),
                                     row.is_drive() ? " (a comma in a file's name is doubled)" : ""));

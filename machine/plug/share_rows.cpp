@@ -43,7 +43,7 @@ constinit const DeviceRow kVirtio9pRow = {.driver = "virtio-9p",
 Result<ShareConfig> share_config(const DeviceConfig& device) {
   const std::string* const path = device.find("path");
   const std::string* const tag = device.find("tag");
-  if (path == nullptr) return Error{"it names no folder"};
+  if (path == nullptr) return Error{"it names no folder: give --share FOLDER,tag=NAME"};
   if (tag == nullptr) return Error{"it has no tag: add tag=NAME, by which the guest mounts it"};
   return ShareConfig{.path = *path,
                      .tag = *tag,

@@ -77,6 +77,12 @@ def cases(options, folder):
     yield "keys behind an image without an option", ["run", f"{zeros},bus=ide"], USAGE, "--disk"
     yield "initrd without a kernel", ["run", zeros, "--initrd", initrd], USAGE, "--kernel"
     yield "QEMU's option", [*run, "-m", "512"], USAGE, "--memory"
+    for option, value in (("--sound", "wav:-"), ("--net-dump", "-"), ("--report", "-"), ("--serial", "file:-")):
+        network = ["--net", "user,restrict=yes"] if option == "--net-dump" else []
+        yield f"{option} to a file called -", [*run, option, value, *network], USAGE, "/dev/stdout"
+    vnc = ["--display", f"vnc:unix:{folder}/vnc"]
+    yield "one socket for two displays", [*run, *vnc, *vnc], HOST_ERROR, "this run listens"
+    yield "one socket for monitor and display", [*run, *vnc, "--monitor", f"unix:{folder}/vnc"], HOST_ERROR, "this run listens"
     yield "unknown log category", [*run, "--log", "everything"], USAGE, "everything"
     yield "unknown key of a disk", [*run, "--disk", f"{text},size=1"], USAGE, "size=1"
     yield "overlay of another disk", [*run, "--disk", f"{text},overlay={zeros}"], HOST_ERROR, "zeros"

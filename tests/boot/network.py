@@ -56,6 +56,7 @@ def alone(options, folder):
         expect_line(first, f"net-test: ping {address}: 3 packets transmitted, 3 packets received")
     expect_line(first, f"net-test: tftp {hashlib.md5(Server.content).hexdigest()}")
     for result in first, second:
+        runner.expect(result.report["rtc_from"] == "fixed", "a restricted run has another clock")
         runner.expect(result.report["network"]["sockets"] == "closed", f"{result.report['network']}")
         runner.expect(result.report["rtc_unix_s"] == 1735689600, "a restricted run has the host's time")
     runner.expect(first.report["state_hash"] == second.report["state_hash"], "two runs alone differ")
@@ -84,6 +85,7 @@ def outwards(options):
         expect_line(result, f"net-test: got {hashlib.md5(Server.content).hexdigest()}")
         runner.expect(result.report["network"]["sockets"] == "reached", f"{result.report['network']}")
         runner.expect(abs(result.report["rtc_unix_s"] - time.time()) < 3600, "an open run has not the host's time")
+        runner.expect(result.report["rtc_from"] == "host", result.report["rtc_from"])
     taker.join(10)
     runner.expect(received == [5 << 20], f"the host got {received} bytes")
     server.shutdown()

@@ -5,11 +5,14 @@ holds up no end."""
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import monitor
@@ -93,6 +96,75 @@ def server_stops(options, folder):
             process.wait()
 
 
+class ShortLine:
+    """An X server (the one of `display`) that is gone once it has said so many bytes."""
+
+    def __init__(self, display, most):
+        self.most, self.said, self.ended = most, 0, False
+        self.server = f"/tmp/.X11-unix/X{display[1:]}"
+        for number in range(200, 1000):
+            try:
+                self.listener = socket.create_server(("127.0.0.1", 6000 + number))
+                break
+            except OSError:
+                continue
+        self.display = f"127.0.0.1:{number}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        ends = {self.listener: None}
+        while not self.ended:
+            for end in select.select(list(ends), [], [])[0]:
+                if end is self.listener:
+                    caller, server = end.accept()[0], socket.socket(socket.AF_UNIX)
+                    server.connect(self.server)
+                    ends.update({caller: server, server: caller})
+                    continue
+                data = end.recv(1 << 16)
+                if end.family == socket.AF_UNIX:
+                    data = data[:self.most - self.said]
+                    self.said += len(data)
+                other = ends.get(end)
+                if not data or other is None:
+                    # SDL tries a connection before it uses one.
+                    for one in filter(None, (end, other)):
+                        ends.pop(one, None)
+                        one.close()
+                    continue
+                other.sendall(data)
+                self.ended = self.said == self.most
+        for end in ends:
+            end.close()
+
+
+def server_goes_early_or_late(options, folder):
+    """While the window is opened, and the run does not begin and says why; or while it is closed."""
+    server, display = start_x_server(folder)
+    report = folder / "early.json"
+    command = [options.reprise, "run", "--bios", "seabios", "--floppy", folder / "boot.img", "--serial", "null", "--memory", "32M",
+               "--engine", options.engine, "--wall-timeout", "2", "--display", "sdl", "--json", report]
+    try:
+        begun = 0
+        limits, whole = [1_000_000, 1, 5_000, 12_000, 15_000, 20_000], 0
+        while limits:
+            line = ShortLine(display, limits.pop(0))
+            report.unlink(missing_ok=True)
+            done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                                  env=dict(ENVIRONMENT, DISPLAY=line.display), check=False)
+            reason = json.loads(report.read_text())["exit_reason"]
+            early = reason == "host-error" and done.returncode == 20 and "--display sdl: " in done.stderr
+            late = reason == "wall-timeout" and done.returncode == 21
+            runner.expect(early or late, f"{line.most} bytes: {reason}, exit code {done.returncode}: {done.stderr}")
+            begun += late
+            if not whole:
+                whole = line.said
+                limits += [whole - 32 * count for count in range(1, 6)]
+        runner.expect(1 < begun < 10, f"{begun} runs began")
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test(options):
     if not shutil.which("Xvfb"):
         print("SKIP: there is no Xvfb (Debian: xvfb)")
@@ -104,6 +176,7 @@ def test(options):
         for how in signal.SIGTERM, signal.SIGKILL:
             server_goes(options, folder, how)
         server_stops(options, folder)
+        server_goes_early_or_late(options, folder)
 
 
 if __name__ == "__main__":

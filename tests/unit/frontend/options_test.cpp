@@ -1,6 +1,7 @@
 #include "frontend/command_line.h"
 #include "frontend/options/check_medium.h"
 #include "frontend/options/origin.h"
+#include "frontend/options/place_names.h"
 #include "frontend/options/values.h"
 
 #include <fmt/format.h>
@@ -168,6 +169,9 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(options.clock_choice, ClockChoice::Paced);
   EXPECT_EQ(options.config.seed, 16u);
   EXPECT_EQ(options.config.rtc_unix_s, 86400);
+  EXPECT_EQ(options.rtc_start, RtcStart::Option);
+  EXPECT_EQ(parsed({}).rtc_start, RtcStart::Fixed);
+  EXPECT_EQ(parsed({"--rtc", "now"}).rtc_start, RtcStart::Host);
   EXPECT_EQ(options.limits.stop_at_retired, 5u);
   EXPECT_EQ(options.limits.hash_every_retired, 6u);
   EXPECT_EQ(options.limits.virtual_timeout_ns, 1'500'000'000u);
@@ -411,7 +415,14 @@ TEST(Options, Shares) {
   for (const auto& [words, part] :
        std::initializer_list<std::pair<std::vector<std::string>, std::string_view>>{
            {{"--share", "/a"}, "it has no tag"},
-           {{"--share", ",tag=x"}, "it names no folder"},
+           {{"--share", ",tag=x"}, "it names no folder: give --share FOLDER,tag=NAME"},
+           {{"--device", "virtio-9p-pci"}, "give --share FOLDER,tag=NAME"},
+           {{"--device", "virtio-9p-pci,fsdev=a,mount_tag=b"},
+            "fsdev= is a property of QEMU's: give --share FOLDER,tag=NAME"},
+           {{"--share", "/a,mount_tag=x"}, "give tag=NAME"},
+           {{"--share", "/a,tag=x,security_model=none"}, "owner=real for passthrough and none"},
+           {{"-virtfs", "local,path=/a,mount_tag=x"}, "give --share FOLDER,tag=NAME"},
+           {{"-fsdev", "local,id=a,path=/a"}, "give --share FOLDER,tag=NAME"},
            {{"--share", "/a,tag=x y"}, "tag=x y is not made of"},
            {{"--share", "/a,tag=x,readonly=perhaps"}, "readonly=perhaps is none of yes, no"},
            {{"--share", "/a,tag=x,writable"}, "'writable' is none of path=, tag="},
@@ -433,6 +444,53 @@ TEST(Options, NamesOfFilesBesideASavedStateAreThoseFromHere) {
                                                     "--cdrom=/e.iso", "--memory=1G"}));
   draft.loaded.folder = here;
   EXPECT_EQ(origin_of(draft, words).words[1], "--share=c,,d,tag=x");
+}
+
+TEST(Options, NamesInsideOfValuesHaveAFolderToo) {
+  const std::string here = testing::TempDir() + "options,test";
+  std::filesystem::create_directories(here);
+  std::ofstream(here + "/own.rom") << "rom";
+  const std::string doubled = testing::TempDir() + "options,,test";
+  for (const auto& [option, value, placed] : std::initializer_list<std::array<std::string, 3>>{
+           {"IMAGE", "a,b", here + "/a,b"},
+           {"--kernel", "a", here + "/a"},
+           {"--initrd", "a 1,/b,c 2", here + "/a 1,/b," + here + "/c 2"},
+           {"--bios", "ovmf", "ovmf"},
+           {"--bios", "./bios", here + "/./bios"},
+           {"--disk", "a,,b,overlay=c,write=no", doubled + "/a,,b,overlay=" + doubled + "/c,write=no"},
+           {"--cdrom", "", ""},
+           {"--cdrom", "a,bus=ahci", doubled + "/a,bus=ahci"},
+           {"--share", "a,tag=t", doubled + "/a,tag=t"},
+           {"--device", "virtio-blk,file=a,serial=b", "virtio-blk,file=" + doubled + "/a,serial=b"},
+           {"--device", "virtio-9p,path=/a,tag=b", "virtio-9p,path=/a,tag=b"},
+           {"--device", "e1000,romfile=", "e1000,romfile="},
+           {"--device", "e1000,romfile=efi-e1000.rom", "e1000,romfile=efi-e1000.rom"},
+           {"--device", "e1000,romfile=own.rom", "e1000,romfile=" + doubled + "/own.rom"},
+           {"--device", "e1000,romfile=a/b", "e1000,romfile=" + doubled + "/a/b"},
+           {"--device", "virtio-console,target=file:a", "virtio-console,target=file:a"},
+           {"--net", "user,tftp=a,bootfile=b", "user,tftp=" + here + "/a,bootfile=b"},
+           {"--net", "hub:a", "hub:" + here + "/a"},
+           {"--net", "hub:/a", "hub:/a"}})
+    EXPECT_EQ(placed_value(option, value, here), placed);
+  for (const OptionGroup<RunDraft>& group : run_option_groups())
+    for (const RunOption& row : group.rows)
+      EXPECT_TRUE(!row.of_machine || places_files_of(row.name) ||
+                  (!row.text().takes_file() && !row.value.starts_with("FOLDER")))
+          << row.name << " names a file, and nobody knows how";
+}
+
+TEST(Options, AStateOfAnotherFolderIsLoadedWithItsFiles) {
+  RunDraft draft;
+  take_origin({.program = "", .folder = "/there", .words = {"--disk=a,overlay=b", "--net=hub:c", "--rtc=0"}},
+              draft, Names::OfThisFolder);
+  EXPECT_EQ(*draft.options.config.devices.at(0).find("file"), "/there/a");
+  EXPECT_EQ(*draft.options.config.devices.at(0).find("overlay"), "/there/b");
+  EXPECT_EQ(draft.options.config.net.hub_path, "/there/c");
+  EXPECT_EQ(draft.loaded.words.at(0), "--disk=a,overlay=b");
+  RunDraft wrong;
+  EXPECT_THROW(
+      take_origin({.program = "", .folder = "/there", .words = {"--dsk=a"}}, wrong, Names::OfThisFolder),
+      BadValue);
 }
 
 TEST(Options, DeviceErrorsSayWhatThereIs) {
@@ -488,6 +546,10 @@ TEST(Options, MistakesOfEveryDay) {
   EXPECT_EQ(has(refused({"--memory"}), "--memory needs a value: --memory SIZE"), "");
   EXPECT_EQ(has(refused({"-m", "512"}), "-m is an option of QEMU's: give --memory SIZE"), "");
   EXPECT_EQ(has(refused({"-hda", "a.img"}), "give --disk FILE"), "");
+  EXPECT_EQ(has(refused({"--display-size", "1366x768"}), "give 1360x768 or 1368x768"), "");
+  EXPECT_EQ(has(refused({"--display", "foo"}), "vnc:[HOST:]PORT[,password-file=FILE]"), "");
+  EXPECT_EQ(has(refused({"--display", "vnc:0,password=x"}), "give password-file=FILE"), "");
+  EXPECT_EQ(has(refused({"--display", "vnc:unix:a,password=x"}), "give password-file=FILE"), "");
   EXPECT_EQ(has(refused({"-nographic"}), "leave it out"), "");
   EXPECT_EQ(has(refused({"-append", "quiet"}), "give --append TEXT"), "");
   EXPECT_EQ(has(refused({"-S"}), "give --paused"), "");

@@ -1,8 +1,10 @@
 #include "frontend/output/wav_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -58,7 +60,32 @@ TEST_F(WavFileTest, LongSilenceIsASecond) {
   EXPECT_FALSE(losses.any());
 }
 
+TEST_F(WavFileTest, SaysHowMuchAFullDiskHasTaken) {
+  auto wav = WavFile::open(path, opener, losses).take();
+  constexpr rlim_t kRoom = 100'003;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto on_signal = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit little = {kRoom, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+  const std::vector<i16> second(96'000, i16{5});
+  wav->play(0, second);
+  wav->play(48'000, second);
+  wav.reset();
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, on_signal);
+  const std::vector<u8> bytes = content();
+  ASSERT_EQ(bytes.size(), kRoom);
+  EXPECT_EQ(read_unaligned<u32>(&bytes[40]), (kRoom - 44) / 4 * 4);
+  EXPECT_EQ(read_unaligned<u32>(&bytes[4]), (kRoom - 44) / 4 * 4 + 36);
+  EXPECT_EQ(losses.list().size(), 1u);
+}
+
 TEST_F(WavFileTest, WhatHasNoBeginningIsRefused) {
+  const auto named = WavFile::open("-", opener, losses);
+  ASSERT_FALSE(named);
+  EXPECT_NE(named.error().message.find("/dev/stdout"), std::string::npos);
+  EXPECT_FALSE(fs::exists("-"));
   const auto refused = WavFile::open("/dev/null", opener, losses);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("/dev/null"), std::string::npos);
