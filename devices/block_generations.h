@@ -44,6 +44,8 @@ class BlockGenerations {
   /// The current one, which lies somewhere below, has come by as many writes to where `generation` had, and lies over it from
   /// now on. False: there is no such generation above it.
   virtual bool rise(Generation generation) = 0;
+  /// The current one is to go its own way: where the content is kept elsewhere as well, it is there what it is here.
+  virtual BlockStatus settle() = 0;
   /// Those over which the current one does not lie are forgotten.
   virtual void forget_above() = 0;
   /// `generation`, which has ended, is no longer to be known. What it and the next one hold becomes one. It is not the one

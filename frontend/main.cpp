@@ -426,6 +426,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
     options.limits.attended =
         replays || interactive || socket != nullptr || debugger != nullptr || !displays.empty();
+    // A state that was loaded is not kept a second time in memory.
+    if ((interactive || socket != nullptr) && options.load_path.empty()) machine->keep_beginning();
     result = machine->run(options.limits);
     input.reset();
     console.leave_prompt();

@@ -74,6 +74,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
                                              &DeviceConfig::driver) != config.devices.end();
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   backends.files = config.files != nullptr ? config.files : std::make_shared<RunFiles>();
+  if (config.history.on) backends.files->keep_history();
   DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log, backends.files));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);

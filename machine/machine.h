@@ -82,7 +82,9 @@ class Machine final : private MachineControl {
   Result<Done> go_to(const Instant& instant);
   Result<Done> step_back(unsigned processor);
   Result<Done> run_back();
-  /// If no history is kept, one begins here.
+  /// Somebody may come who wants to go back: a checkpoint is kept of the beginning, from where the run then runs there. Before run().
+  void keep_beginning() { keeps_beginning_ = true; }
+  /// From here on checkpoints are taken.
   void begin_to_keep_history() { keeps_history_ = true; }
   /// A checkpoint of now that stays, with a number. Error: as check_can_go_back().
   Result<u64> keep_checkpoint();
@@ -243,6 +245,8 @@ class Machine final : private MachineControl {
   /// The one of now, which gets `number` if it has none.
   const Checkpoint& take_checkpoint(u64 number = 0);
   void begin_history();
+  /// Drives can have what they had.
+  Result<Done> check_content_goes_back() const;
   Result<Done> leave_present();
   void restore(const Checkpoint& checkpoint);
   /// The run is where it was when it left the present.
@@ -264,6 +268,8 @@ class Machine final : private MachineControl {
   /// The run is no longer what was recorded.
   void changed_by_debugger();
   void live_on();
+  /// Content that files of their own have is what is in drives now; servers of folders begin anew with theirs.
+  void leave_future_outside();
 
   // --- machine_replay.cpp ---
   void note_step();
@@ -314,6 +320,7 @@ class Machine final : private MachineControl {
   DiskSet disks_;
   ShareSet shares_;
   ShareLog share_log_;
+  u64 share_log_offset_ = 0;  // the recorder's first_offset() that it belongs to
   u64 share_answers_ = 0;
   std::unique_ptr<mmu::Ram> ram_;
   PanicSuspicion panic_;
@@ -342,6 +349,7 @@ class Machine final : private MachineControl {
   Checkpoints checkpoints_{*ram_, disks_, config_.history.bytes};
   Timeline timeline_{checkpoints_};
   bool keeps_history_ = config_.history.on;
+  bool keeps_beginning_ = false;       // it has yet to be taken
   std::optional<Present> present_;     // while it goes over its past
   std::optional<Ending> held_ending_;  // the run ends when it goes on
   bool ending_was_held_ = false;       // and it did

@@ -6,23 +6,27 @@
 
 #include "common/check.h"
 #include "machine/machine.h"
+#include "machine/record/recorded_entries.h"
 
 namespace reprise::machine {
 
 Result<Done> Machine::check_can_go_back() const {
   if (!unusable_.empty()) return Error{unusable_};
-  if (!keeps_history_)
+  if (!keeps_history_ && checkpoints_.empty())
     return Error{
         "This run keeps no history: --checkpoints on does, as do --gdb and a replay with --monitor."};
+  return check_content_goes_back();
+}
+
+Result<Done> Machine::check_content_goes_back() const {
   for (const AttachedDisk& disk : disks_.attached()) {
     if (disk.medium->read_only() || disk.medium->generations() != nullptr) continue;
-    return Error{fmt::format(
-        "What the guest writes to {} goes to a file of its own, which does not go back: give the disk "
-        "without write=yes and overlay=.",
-        disk.name)};
+    return Error{
+        fmt::format("What the guest writes to {} goes to a file, of which no earlier contents are kept: "
+                    "--checkpoints on keeps them, or "
+                    "give the disk without write=yes and overlay=.",
+                    disk.name)};
   }
-  if (!shares_.backends().empty())
-    return Error{"The guest has shared folders, which do not go back with it."};
   return Done{};
 }
 
@@ -53,6 +57,7 @@ void Machine::begin_history() {
 
 Result<u64> Machine::keep_checkpoint() {
   TRY(check_can_go_back());
+  keeps_history_ = true;
   if (checkpoints_.empty()) begin_history();
   const u64 number = take_checkpoint(next_checkpoint_number_).number;
   if (number == next_checkpoint_number_) ++next_checkpoint_number_;
@@ -61,7 +66,11 @@ Result<u64> Machine::keep_checkpoint() {
 
 bool Machine::keep_history() {
   if (debugger_.take_change()) changed_by_debugger();
-  if (!keeps_history_) return true;
+  if (!keeps_history_) {
+    if (std::exchange(keeps_beginning_, false) && checkpoints_.empty() && check_content_goes_back())
+      begin_history();
+    return true;
+  }
   if (checkpoints_.empty()) {
     if (!check_can_go_back()) return true;
     begin_history();
@@ -144,6 +153,7 @@ void Machine::resume() {
 
 Result<Done> Machine::begin_journey() {
   TRY(check_can_go_back());
+  keeps_history_ = true;
   stopped_ = false;
   stop_at_retired_.reset();
   debugger_.resumed();
@@ -170,10 +180,29 @@ Result<Done> Machine::run_back() {
 
 // --- Past and present ---
 
+namespace {
+
+/// What the host's answers in the log hold, which they name by digests where it comes again.
+std::shared_ptr<RecordedShareLog> content_of_shares(const RecordedLog& log) {
+  auto content = std::make_shared<RecordedShareLog>();
+  for (RecordedEntries entries(log.bytes, log.first_offset); entries.next() != nullptr; entries.pop()) {
+    const auto* const event = std::get_if<LoggedEvent>(entries.next());
+    const auto* const answer = event == nullptr ? nullptr : std::get_if<AnswerEvent>(&event->event);
+    if (answer != nullptr && is_share(event->sink)) (void)content->answer(answer->answer);
+  }
+  return content;
+}
+
+}  // namespace
+
 Result<Done> Machine::leave_present() {
   TRY(check_can_go_back());
   std::unique_ptr<Replay> own_run;
-  if (!replay_) own_run = std::make_unique<Replay>(TRY(recorder_.log()), recorder_.end_place());
+  std::shared_ptr<RecordedShareLog> share_log;
+  if (!replay_) {
+    own_run = std::make_unique<Replay>(TRY(recorder_.log()), recorder_.end_place());
+    if (!shares_.backends().empty()) share_log = content_of_shares(TRY(recorder_.log()));
+  }
   // By which it can come back at once.
   take_checkpoint();
   Archive own;
@@ -183,7 +212,11 @@ Result<Done> Machine::leave_present() {
                      .own = {own.bytes().begin(), own.bytes().end()},
                      .figures = disks_.figures(),
                      .boot_attempts = pc_.debug_log().boot_attempts()};
-  if (own_run) replay_ = std::move(own_run);
+  if (own_run) {
+    replay_ = std::move(own_run);
+    shares_.set_repeats(share_log);
+    disks_.set_repeats(true);
+  }
   gate_.set_open(false);
   return Done{};
 }
@@ -207,7 +240,11 @@ void Machine::arrive() {
   checkpoints_.passed(checkpoints_.last());
   const Present present = *std::exchange(present_, std::nullopt);
   gate_.set_open(true);
-  if (replay_->recording() == nullptr) replay_.reset();
+  if (replay_->recording() == nullptr) {
+    replay_.reset();
+    shares_.set_repeats(nullptr);
+    disks_.set_repeats(false);
+  }
   disks_.set_figures(present.figures);
   pc_.debug_log().set_boot_attempts(present.boot_attempts);
   Archive own(present.own);
@@ -237,11 +274,22 @@ bool Machine::holds(const Ending& ending) const {
   }
 }
 
+void Machine::leave_future_outside() {
+  shares_.set_repeats(nullptr);
+  disks_.set_repeats(false);
+  if (const Result<Done> settled = disks_.settle(); !settled)
+    log_.write("disk", LogLevel::Error, "{}", settled.error().message);
+  pc_.lose_share_handles();
+  share_log_ = {};
+}
+
 /// From here on it is a run of its own, which nothing was known of.
 void Machine::live_on() {
-  present_.reset();
+  const bool was_past = std::exchange(present_, std::nullopt).has_value();
   gate_.set_open(true);
+  const bool own_run = replay_->recording() == nullptr;
   replay_.reset();
+  if (was_past && own_run) leave_future_outside();
   held_ending_.reset();
   media_changes_.forget_after(position());
   pc_.keep_variables();

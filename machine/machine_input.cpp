@@ -42,8 +42,11 @@ void Machine::add_sinks() {
   shares_.on_answer([this](std::string_view who, const devices::ShareQuestion& question,
                            const devices::ShareAnswer& answer) {
     ++share_answers_;
-    if (replay_) return;
-    const bool logged = recorder_.complete();
+    if (replay_) return outside_.answered_again();
+    // What stood in a log that is gone has to be written once more.
+    if (std::exchange(share_log_offset_, recorder_.first_offset()) != recorder_.first_offset())
+      share_log_ = {};
+    const bool logged = recorder_.complete() || !checkpoints_.empty();
     outside_.answered(who, logged ? describe(question) : std::string(),
                       logged ? share_log_.entry(answer) : std::vector<u8>());
   });
@@ -57,7 +60,10 @@ void Machine::disk_failed(const DiskError& error) {
   if (replay_ && !error.repeated)
     replay_->differs(position(),
                      fmt::format("the host fails: {} of {}", describe_request(error), error.drive));
-  if (!replay_) outside_.answered(error.drive, describe_request(error), error_answer(error));
+  if (replay_)
+    outside_.answered_again();
+  else
+    outside_.answered(error.drive, describe_request(error), error_answer(error));
   if (!error.first) return;
   for (const DiskInfo& disk : disks_.info())
     if (disk.name == error.drive) log_.write("disk", LogLevel::Warn, "{}", describe(error, disk));

@@ -216,6 +216,7 @@ void Machine::serialize_checkpoint(Archive& archive) {
   serialize_pending(archive);
   network_.serialize_guest_side(archive);
   pc_.scheduler().serialize_amid(archive);
+  pc_.serialize_share_handles(archive);
   serialize_own(archive);
 }
 

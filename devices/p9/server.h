@@ -42,6 +42,10 @@ class Server {
   /// As at power-on.
   void reset();
   void serialize(Archive& archive);
+  /// Which handles of the host's are open, which is no state: for who goes on as the same server. Behind serialize().
+  void serialize_handles(Archive& archive);
+  /// None is open any more.
+  void lose_handles();
   std::string debug_dump() const;
 
  private:

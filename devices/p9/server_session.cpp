@@ -387,6 +387,22 @@ void Server::serialize(Archive& archive) {
   if (!archive.ok()) reset();
 }
 
+void Server::serialize_handles(Archive& archive) {
+  archive.tag("p9 handles");
+  archive.value(uses_);
+  archive.value(open_handles_);
+  for (auto& [number, fid] : fids_) {
+    archive.value(fid.open);
+    archive.value(fid.last_use);
+  }
+}
+
+void Server::lose_handles() {
+  for (auto& [number, fid] : fids_) fid.open = false;
+  open_handles_ = 0;
+  host_.ask({.op = ShareOp::CloseAll});
+}
+
 std::string Server::debug_dump() const {
   return fmt::format("msize={} fids={} open={} bytes={}\n", message_bytes_, fids_.size(), open_handles_,
                      bytes());

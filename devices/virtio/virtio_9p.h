@@ -26,6 +26,7 @@ class Virtio9p final : public VirtioPci {
   std::string_view name() const override { return "virtio_9p"; }
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
+  p9::Server& server() { return server_; }
 
  private:
   void notified(unsigned queue) override;

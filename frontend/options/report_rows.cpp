@@ -90,8 +90,9 @@ constexpr RunOption kReportRows[] = {
      .value = "on|off",
      .shown = Shown::Name,
      .help = "keep checkpoints, to go back in the run (on with --gdb)",
-     .more = "On, too, in a replay with --monitor. They are in memory, and the guest does not see them; "
-             "docs/time-travel.md.",
+     .more = "On, too, in a replay with --monitor. They are in memory, and the guest does not see them. off "
+             "keeps "
+             "one of the beginning where there is a terminal or --monitor; docs/time-travel.md.",
      .words = "on off",
      .set =
          [](RunDraft& draft, const Given& given) {

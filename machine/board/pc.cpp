@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "devices/virtio/virtio_9p.h"
 #include "devices/virtio/virtio_rng.h"
 #include "machine/plug/display_row.h"
 #include "machine/plug/seeds.h"
@@ -118,6 +119,24 @@ void Pc::renew_seed(u64 seed) {
   for (const auto& card : cards_)
     if (auto* const rng = dynamic_cast<devices::VirtioRng*>(card.get())) rng->renew();
   if (generation_id_.renew()) acpi_pm_.raise_event(kGenerationIdEvent);
+}
+
+namespace {
+
+void for_each_share(const std::vector<std::unique_ptr<devices::PciFunction>>& cards,
+                    const std::function<void(devices::p9::Server&)>& part) {
+  for (const auto& card : cards)
+    if (auto* const share = dynamic_cast<devices::Virtio9p*>(card.get())) part(share->server());
+}
+
+}  // namespace
+
+void Pc::serialize_share_handles(Archive& archive) {
+  for_each_share(cards_, [&](devices::p9::Server& server) { server.serialize_handles(archive); });
+}
+
+void Pc::lose_share_handles() {
+  for_each_share(cards_, [](devices::p9::Server& server) { server.lose_handles(); });
 }
 
 ProcessorSocket Pc::processor_socket() {

@@ -144,6 +144,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// A state was loaded of a machine with another seed: random numbers are this one's, from the first on, and the guest is told.
   void renew_seed(u64 seed);
 
+  /// What servers of shared folders have open outside, which is no state of the guest's. Behind serialize().
+  void serialize_share_handles(Archive& archive);
+  /// They have nothing open any more.
+  void lose_share_handles();
+
   /// Files that were loaded: kernel, initrd, modules, firmware.
   const std::vector<FileRead>& files_read() const;
   /// Changes of firmware's variables that the host did not store.

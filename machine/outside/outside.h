@@ -56,6 +56,8 @@ class Outside {
   void enter(std::string_view sink, Event event);
   /// `who`, in the middle of an access, asked the host `question` and got `answer`.
   void answered(std::string_view who, std::string question, std::vector<u8> answer);
+  /// The same, as in the run that is repeated.
+  void answered_again() { ++events_; }
 
   /// Takes what is to be recorded, before it shows. Before the run.
   void on_logged(Listener listener) { listener_ = std::move(listener); }

@@ -46,12 +46,16 @@ class RecordedShare final : public devices::ShareBackend {
   const std::shared_ptr<RecordedAnswers> answers_;
 };
 
-std::string who_is(const ShareConfig& config) { return fmt::format("share {}", config.tag); }
+constexpr std::string_view kShareWord = "share ";
+
+std::string who_is(const ShareConfig& config) { return fmt::format("{}{}", kShareWord, config.tag); }
 
 }  // namespace
 
+bool is_share(std::string_view who) { return who.starts_with(kShareWord); }
+
 devices::ShareAnswer ToldShare::ask(const devices::ShareQuestion& question) {
-  devices::ShareAnswer answer = share_->ask(question);
+  devices::ShareAnswer answer = (instead_ != nullptr ? instead_ : share_)->ask(question);
   if (listener_ && !closes(question)) listener_(who_, question, answer);
   return answer;
 }
@@ -73,6 +77,12 @@ Result<ShareSet> ShareSet::open(const std::vector<ShareConfig>& configs) {
         std::make_unique<ToldShare>(std::make_unique<HostShare>(std::move(folder), config), who_is(config)));
   }
   return set;
+}
+
+void ShareSet::set_repeats(const std::shared_ptr<RecordedShareLog>& log) {
+  for (const auto& share : shares_)
+    share->answer_instead(log == nullptr ? nullptr
+                                         : std::make_unique<RecordedShare>(share->who(), log, answers_));
 }
 
 std::vector<devices::ShareBackend*> ShareSet::backends() const {

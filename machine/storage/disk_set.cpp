@@ -178,6 +178,19 @@ void DiskSet::rise(const Contents& contents) {
       content.medium->over = content.generation;
 }
 
+void DiskSet::set_repeats(bool repeats) { files_->set_repeats(repeats); }
+
+Result<Done> DiskSet::settle() {
+  std::string failed;
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    devices::BlockGenerations* const generations = owned_[i].medium->content->generations();
+    if (generations != nullptr && generations->settle() != devices::BlockStatus::Ok && failed.empty())
+      failed = attached_[i].name;
+  }
+  if (failed.empty()) return Done{};
+  return Error{fmt::format("the file of {} could not be written: it does not hold all that the guest sees.", failed)};
+}
+
 void DiskSet::forget_above() {
   for (const Owned& owned : owned_)
     if (devices::BlockGenerations* const generations = owned.medium->content->generations())

@@ -33,6 +33,8 @@ class DiskSet {
   /// What `make` gives of the drive's medium, once for each that it gets.
   u64 sample_of(std::size_t drive, const std::function<u64()>& make);
   const RunFiles& files() const { return *files_; }
+  /// The run goes over its past again: files that are written through have it already.
+  void set_repeats(bool repeats);
   /// Requests of all drives so far, and those that changed a medium.
   u64 requests() const;
   u64 writes() const;
@@ -65,7 +67,10 @@ class DiskSet {
   void put_back(std::size_t drive, const Content& content);
   /// Drives have come again to what they held then, by the same writes.
   void rise(const Contents& contents);
-  /// The run takes another way: what came later is forgotten.
+  /// The run is about to take another way: files that are written through hold what their drives do. Error: of which the host
+  /// failed, a sentence.
+  Result<Done> settle();
+  /// What came later is forgotten.
   void forget_above();
   /// Nobody wants to know what there was before.
   void forget_generations();

@@ -281,6 +281,8 @@ Result<OpenedImage> open_image(const DiskConfig& config, std::shared_ptr<RunFile
     if (kept) out.medium = TRY(written_apart(*files, name, std::move(out.medium)));
   } else if (kept) {
     out.medium = std::make_unique<WrittenThroughImage>(std::move(out.medium), files->first_writes(), name);
+    if (files->keeps_history())
+      out.medium = TRY(OverlayImage::over_written(std::move(out.medium), files->repeats()));
   }
 
   out.medium = std::make_unique<DigestedImage>(std::move(out.medium), out.read);

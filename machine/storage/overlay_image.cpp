@@ -16,11 +16,19 @@ Result<std::unique_ptr<OverlayImage>> OverlayImage::create(std::unique_ptr<devic
   return std::unique_ptr<OverlayImage>(new OverlayImage(std::move(base), std::move(fd)));
 }
 
+Result<std::unique_ptr<OverlayImage>> OverlayImage::over_written(std::unique_ptr<devices::BlockBackend> base,
+                                                                 std::shared_ptr<const bool> repeats) {
+  std::unique_ptr<OverlayImage> image = TRY(create(std::move(base)));
+  image->repeats_ = std::move(repeats);
+  return image;
+}
+
 std::vector<const OverlayImage::Layer*> OverlayImage::layers_of(Generation generation) const {
   const bool now = generation == current();
   const std::size_t place = place_of(generation);
   if (!now && place == ended_.size()) return {};
   std::vector<const Layer*> layers;
+  if (repeats_ != nullptr) layers.push_back(&original_);
   for (std::size_t i = 0; i < (now ? below_ : place + 1); ++i) layers.push_back(&ended_[i]);
   if (now) layers.push_back(&current_);
   return layers;
@@ -75,8 +83,57 @@ BlockStatus OverlayImage::prepare_write(Layer& layer) const {
   return layer.fd ? BlockStatus::Ok : write_status_of(errno);
 }
 
+BlockStatus OverlayImage::flush() { return writes_base() ? base_->flush() : BlockStatus::Ok; }
+
 BlockStatus OverlayImage::write(u64 offset, std::span<const u8> from) {
   if (!is_block_range(offset, from.size(), bytes())) return BlockStatus::OutOfRange;
+  if (const BlockStatus kept = keep_original(offset, from.size()); kept != BlockStatus::Ok) return kept;
+  BlockStatus status = write_here(offset, from);
+  if (status != BlockStatus::Ok || !writes_base()) return status;
+  status = base_->write(offset, from);
+  return status == BlockStatus::Ok ? status : take_from_base(offset, from.size(), status);
+}
+
+BlockStatus OverlayImage::discard(u64 offset, u64 bytes) {
+  if (!is_block_range(offset, bytes, this->bytes())) return BlockStatus::OutOfRange;
+  if (bytes == 0) return BlockStatus::Ok;
+  if (const BlockStatus kept = keep_original(offset, bytes); kept != BlockStatus::Ok) return kept;
+  BlockStatus status = discard_here(offset, bytes);
+  if (status != BlockStatus::Ok || !writes_base()) return status;
+  status = base_->discard(offset, bytes);
+  return status == BlockStatus::Ok ? status : take_from_base(offset, bytes, status);
+}
+
+BlockStatus OverlayImage::keep_original(u64 offset, u64 bytes) {
+  if (!writes_base()) return BlockStatus::Ok;
+  std::vector<u8> content;
+  for (u64 at = offset / kSectorBytes, end = at + bytes / kSectorBytes; at < end;) {
+    bool known = false;
+    const u64 sectors = original_.written.run(at, std::min(end - at, kCopyBytes / kSectorBytes), known);
+    if (!known) {
+      content.resize(sectors * kSectorBytes);
+      BlockStatus status = prepare_write(original_);
+      if (status == BlockStatus::Ok) status = base_->read(at * kSectorBytes, content);
+      if (status == BlockStatus::Ok) status = host_write(original_.fd.get(), at * kSectorBytes, content);
+      if (status != BlockStatus::Ok)
+        return status == BlockStatus::ReadError ? BlockStatus::WriteError : status;
+      original_.written.set(at, sectors);
+    }
+    at += sectors;
+  }
+  return BlockStatus::Ok;
+}
+
+BlockStatus OverlayImage::take_from_base(u64 offset, u64 bytes, BlockStatus why) {
+  std::vector<u8> content(std::min(bytes, kCopyBytes));
+  for (u64 at = 0; at < bytes; at += content.size()) {
+    content.resize(std::min(bytes - at, kCopyBytes));
+    if (base_->read(offset + at, content) == BlockStatus::Ok) (void)write_here(offset + at, content);
+  }
+  return why;
+}
+
+BlockStatus OverlayImage::write_here(u64 offset, std::span<const u8> from) {
   Layer& layer = current_;
   BlockStatus status = prepare_write(layer);
   if (status == BlockStatus::Ok) status = host_write(layer.fd.get(), offset, from);
@@ -85,9 +142,7 @@ BlockStatus OverlayImage::write(u64 offset, std::span<const u8> from) {
   return status;
 }
 
-BlockStatus OverlayImage::discard(u64 offset, u64 bytes) {
-  if (!is_block_range(offset, bytes, this->bytes())) return BlockStatus::OutOfRange;
-  if (bytes == 0) return BlockStatus::Ok;
+BlockStatus OverlayImage::discard_here(u64 offset, u64 bytes) {
   Layer& layer = current_;
   BlockStatus status = prepare_write(layer);
   if (status == BlockStatus::Ok) status = host_zero(layer.fd.get(), offset, bytes);
@@ -126,6 +181,21 @@ bool OverlayImage::rise(Generation generation) {
 
 void OverlayImage::forget_above() {
   ended_.erase(ended_.begin() + static_cast<std::ptrdiff_t>(below_), ended_.end());
+}
+
+BlockStatus OverlayImage::settle() {
+  if (!writes_base()) return BlockStatus::Ok;
+  std::vector<u8> content;
+  for (u64 at = 0; const std::optional<SectorMap::Run> run = original_.written.next(at);) {
+    const u64 sectors =
+        std::min({run->sectors, bytes() / kSectorBytes - run->first, kCopyBytes / kSectorBytes});
+    content.resize(sectors * kSectorBytes);
+    BlockStatus status = read(run->first * kSectorBytes, content);
+    if (status == BlockStatus::Ok) status = base_->write(run->first * kSectorBytes, content);
+    if (status != BlockStatus::Ok) return status;
+    at = run->first + sectors;
+  }
+  return base_->flush();
 }
 
 void OverlayImage::clear() {

@@ -1,6 +1,9 @@
 // Writes of a run over a base that is never written: they go to files without names, at the offsets of the
 // disk, and are gone with the run. The files are sparse, so they take only what the guest writes; they cannot
 // outlive the process. Each generation is such a file, made at its first write.
+//
+// Over a file that the run does write, what is written goes to both, so that earlier contents are known of it, too. While the
+// run repeats what it did, only to the overlay.
 #pragma once
 
 #include <memory>
@@ -18,13 +21,16 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
  public:
   /// The overlay's files lie in TMPDIR.
   static Result<std::unique_ptr<OverlayImage>> create(std::unique_ptr<devices::BlockBackend> base);
+  /// What is written goes to `base` as well, unless `repeats`.
+  static Result<std::unique_ptr<OverlayImage>> over_written(std::unique_ptr<devices::BlockBackend> base,
+                                                            std::shared_ptr<const bool> repeats);
 
   // BlockBackend
   u64 bytes() const override { return base_->bytes(); }
   bool read_only() const override { return false; }
   devices::BlockStatus read(u64 offset, std::span<u8> into) override;
   devices::BlockStatus write(u64 offset, std::span<const u8> from) override;
-  devices::BlockStatus flush() override { return devices::BlockStatus::Ok; }
+  devices::BlockStatus flush() override;
   devices::BlockStatus discard(u64 offset, u64 bytes) override;
   devices::BlockGenerations* generations() override { return this; }
 
@@ -36,6 +42,7 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
   bool go_to(Generation generation) override;
   bool rise(Generation generation) override;
   void forget_above() override;
+  devices::BlockStatus settle() override;
   devices::BlockStatus forget(Generation generation) override;
   void clear() override;
   devices::BlockStatus read_as_of(Generation generation, u64 offset, std::span<u8> into) override;
@@ -59,10 +66,19 @@ class OverlayImage final : public devices::BlockBackend, public devices::BlockGe
   devices::BlockStatus read_layers(std::span<const Layer* const> layers, u64 offset, std::span<u8> into);
   static devices::BlockStatus read_layer(const Layer& layer, u64 offset, std::span<u8> into);
   devices::BlockStatus prepare_write(Layer& layer) const;
+  devices::BlockStatus write_here(u64 offset, std::span<const u8> from);
+  devices::BlockStatus discard_here(u64 offset, u64 bytes);
+  /// What the base holds of these sectors is kept before it is written for the first time.
+  devices::BlockStatus keep_original(u64 offset, u64 bytes);
+  bool writes_base() const { return repeats_ != nullptr && !*repeats_; }
+  /// The base was not written as it was told: it holds what counts.
+  devices::BlockStatus take_from_base(u64 offset, u64 bytes, devices::BlockStatus why);
   /// Copies the sectors of `from`, but for those that are in `newer`.
   devices::BlockStatus copy(const Layer& from, Layer& to, const SectorMap* newer) const;
 
   std::unique_ptr<devices::BlockBackend> base_;
+  std::shared_ptr<const bool> repeats_;  // nullptr: the base is never written
+  Layer original_{0};                    // of it, below all generations
   Generation next_generation_ = 2;
   std::vector<Layer> ended_;  // each over the one before it
   std::size_t below_ = 0;     // how many of them the current one lies over

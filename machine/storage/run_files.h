@@ -57,6 +57,12 @@ class RunFiles {
   const PackedFile* packed(const std::string& name) const;
 
   const std::shared_ptr<FirstTouches>& first_writes() const { return first_writes_; }
+  /// Earlier contents of images that are written through will be asked for. Before they are opened.
+  void keep_history() { keeps_history_ = true; }
+  bool keeps_history() const { return keeps_history_; }
+  /// The run goes over its past again: files that are written through have it already.
+  void set_repeats(bool repeats) { *repeats_ = repeats; }
+  const std::shared_ptr<bool>& repeats() const { return repeats_; }
   /// What is known of the file of that whole name at the run's beginning; nullptr: it is as it was.
   std::shared_ptr<const FilePieces> earlier(const std::string& name) const;
 
@@ -87,6 +93,8 @@ class RunFiles {
   const std::vector<MovedFile> moved_;
   std::set<std::string> used_;              // names of moved_
   std::map<std::string, HostFd> unpacked_;  // files that a recording has, by whole name
+  bool keeps_history_ = false;
+  const std::shared_ptr<bool> repeats_ = std::make_shared<bool>(false);
   const std::shared_ptr<FirstTouches> first_writes_ = std::make_shared<FirstTouches>();
   std::map<std::string, std::shared_ptr<devices::BlockBackend>> written_;
   std::optional<FileCollector> collector_;

@@ -25,12 +25,16 @@ def start(options, folder, words, paused=True):
                "--serial", f"file:{folder / 'console'}", "--wall-timeout", "300", *(["--paused"] if paused else []), *words]
     run = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True)
+    wait_for_socket(run, path)
+    return run, path
+
+
+def wait_for_socket(run, path):
     end = time.monotonic() + 60
     while not path.exists():
         runner.expect(run.poll() is None, f"the run ended early: {run.stdout.read() if run.poll() is not None else ''}")
         runner.expect(time.monotonic() < end, "the debugger's socket did not appear")
         time.sleep(0.05)
-    return run, path
 
 
 def finish(run, folder, code=0):

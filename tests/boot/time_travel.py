@@ -17,16 +17,19 @@ from monitor import Client
 END = 1_500_000_000
 
 
+def demo(options):
+    return ["--kernel", options.kernel, "--initrd", options.initrd, "--memory", "512M", "--append", "console=ttyS0 reprise.demo"]
+
+
 class Traveller:
     """A guest whose monitor takes commands; it stands still between them."""
 
-    def __init__(self, options, folder, name, *words):
+    def __init__(self, options, folder, name, *words, guest=None):
         self.console = pathlib.Path(folder, f"{name}.console")
         path = pathlib.Path(folder, f"{name}.socket")
         self.guest = subprocess.Popen(
-            [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--memory", "512M",
-             "--append", "console=ttyS0 reprise.demo", "--engine", options.engine, "--serial", f"file:{self.console}",
-             "--monitor", f"unix:{path}", "--paused", "--clock", "free", "--wall-timeout", "1500", *words],
+            [options.reprise, "run", *map(str, guest or demo(options)), "--engine", options.engine, "--serial",
+             f"file:{self.console}", "--monitor", f"unix:{path}", "--paused", "--clock", "free", "--wall-timeout", "1500", *words],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.client = Client(path, 600)
 
@@ -148,10 +151,48 @@ def panics(options, folder):
     run.stdout.close()
 
 
+def from_the_start(options, folder):
+    """Without checkpoints a run goes back by running from its start."""
+    guest = Traveller(options, folder, "guest")
+    try:
+        there = guest.go("step", count=300_000_000)
+        guest.go("step", count=300_000_000)
+        printed = guest.console.read_bytes()
+        runner.expect(len(guest.ask("info checkpoints")["checkpoints"]) == 1, "a run without checkpoints has taken some")
+        runner.expect(guest.go("run", position=there[0]) == there, "it came to another state")
+        guest.go("run", position="@600000000")
+        runner.expect(guest.console.read_bytes() == printed, "it was printed again")
+    finally:
+        guest.close()
+
+
+def replayed(options, folder):
+    """gdb in a recorded run: a watchpoint's hit, backwards; then to its end, which is the recorded one."""
+    at = gdb.symbols(options)
+    words = [options.reprise, "run", *gdb.linux(options, "nokaslr reprise.demo"), "--engine", options.engine, "--serial", "null",
+             "--stop-at", "1000000000", "--record", folder / "run.rec", "--json", folder / "recorded.json"]
+    subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=300)
+    path = folder / "gdb.socket"
+    run = subprocess.Popen([options.reprise, "replay", folder / "run.rec", "--engine", options.engine, "--gdb", f"unix:{path}",
+                            "--paused", "--json", folder / "report.json"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    gdb.wait_for_socket(run, path)
+    text = gdb.gdb(path, "monitor run @900000000", "maintenance flush register-cache",
+                   f"watch *(unsigned long*){at['jiffies_64']:#x}", *["reverse-continue"] * 3, *["continue"] * 3, "delete",
+                   "monitor run @5", "monitor when", "continue", "monitor when", "detach")
+    values = [int(value) for value in re.findall(r"(?:Old|New) value = (\d+)", text)]
+    runner.expect(len(values) == 12 and values[:6] == values[:5:-1], f"jiffies went {values}:\n{text}")
+    for wanted in ("@5, virtual time", "@1000000000, virtual time"):
+        runner.expect(wanted in text, f"gdb did not say '{wanted}':\n{text}")
+    report = gdb.finish(run, folder, json.loads((folder / "recorded.json").read_text())["exit_code"])
+    runner.expect(report["state_hash"] == json.loads((folder / "recorded.json").read_text())["state_hash"], "another end")
+
+
 def test(options):
-    with tempfile.TemporaryDirectory() as folder:
-        walk(options, folder, options.moves)
-    for part in debugger, panics:
+    for moves, words in (options.moves, []), (options.moves // 2, ["--cpus", "3"]):
+        with tempfile.TemporaryDirectory() as folder:
+            walk(options, folder, moves, *words)
+    for part in from_the_start, debugger, replayed, panics:
         with tempfile.TemporaryDirectory() as folder:
             part(options, pathlib.Path(folder))
 

@@ -31,6 +31,32 @@ class MemoryBase final : public devices::BlockBackend {
   std::vector<u8> content_;
 };
 
+/// A file that is written, too.
+class MemoryFile final : public devices::BlockBackend {
+ public:
+  explicit MemoryFile(std::shared_ptr<std::vector<u8>> content) : content_(std::move(content)) {}
+  u64 bytes() const override { return content_->size(); }
+  bool read_only() const override { return false; }
+  BlockStatus read(u64 offset, std::span<u8> into) override {
+    std::copy_n(content_->begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+    return BlockStatus::Ok;
+  }
+  /// A write that fails is carried out by half.
+  BlockStatus write(u64 offset, std::span<const u8> from) override {
+    if (fails) from = from.first(from.size() / 2);
+    std::ranges::copy(from, content_->begin() + static_cast<std::ptrdiff_t>(offset));
+    return fails ? BlockStatus::WriteError : BlockStatus::Ok;
+  }
+  BlockStatus flush() override { return ++flushes, BlockStatus::Ok; }
+  BlockStatus discard(u64 offset, u64 bytes) override { return write(offset, std::vector<u8>(bytes)); }
+
+  bool fails = false;
+  unsigned flushes = 0;
+
+ private:
+  const std::shared_ptr<std::vector<u8>> content_;
+};
+
 /// An enormous disk of zeros.
 class EmptyBase final : public devices::BlockBackend {
  public:
@@ -205,16 +231,21 @@ TEST(StorageOverlay, GoesBackToEarlierGenerations) {
   EXPECT_EQ(buffer, pattern(kSectors * 512));
 }
 
-// A run that goes back and forth over its own past: what it writes at step n is always the same.
-TEST(StorageOverlay, RunsAgainOverItsPast) {
+// A run that goes back and forth over its own past: what it writes at step n is always the same. `through`: a file gets it, too,
+// and has what the run wrote up to the farthest step.
+void run_over_its_past(bool through) {
   constexpr u64 kSectors = 3000;
   constexpr unsigned kSteps = 200;
   const std::vector<u8> base = pattern(kSectors * 512);
   std::vector<std::vector<u8>> content = {base};  // before each step
-  auto overlay = OverlayImage::create(std::make_unique<MemoryBase>(base));
+  const auto file = std::make_shared<std::vector<u8>>(base);
+  const auto repeats = std::make_shared<bool>(false);
+  auto overlay = through ? OverlayImage::over_written(std::make_unique<MemoryFile>(file), repeats)
+                         : OverlayImage::create(std::make_unique<MemoryBase>(base));
   ASSERT_TRUE(overlay.ok());
   devices::BlockBackend& disk = *overlay.value();
   devices::BlockGenerations& generations = *disk.generations();
+  unsigned present = 0;
   const auto range_of = [](unsigned step) {
     std::minstd_rand random(step + 1);
     const u64 first = random() % (kSectors - 40);
@@ -272,16 +303,46 @@ TEST(StorageOverlay, RunsAgainOverItsPast) {
       case 3:
         check(generations.current(), now);
         for (const auto& [step, generation] : known) check(generation, step);
+        ASSERT_EQ(*file, content[through ? present : 0]);
         break;
       case 4:
         if (random() % 20 != 0) break;
+        *repeats = false;
+        ASSERT_EQ(generations.settle(), BlockStatus::Ok);
+        present = now;
+        ASSERT_EQ(*file, content[through ? present : 0]);
         generations.forget_above();
         known.erase(known.upper_bound(over), known.end());
         break;
       default:
-        if (now < kSteps) write(now++);
+        if (now == kSteps) break;
+        *repeats = now < present;
+        write(now++);
+        present = std::max(present, now);
     }
   }
+}
+
+TEST(StorageOverlay, RunsAgainOverItsPast) { run_over_its_past(false); }
+TEST(StorageOverlay, RunsAgainOverThePastOfAFile) { run_over_its_past(true); }
+
+TEST(StorageOverlay, WhatAFileDidNotTakeIsNotThere) {
+  const auto content = std::make_shared<std::vector<u8>>(pattern(8 * 512));
+  auto file = std::make_unique<MemoryFile>(content);
+  MemoryFile& host = *file;
+  const auto repeats = std::make_shared<bool>(false);
+  auto overlay = OverlayImage::over_written(std::move(file), repeats);
+  ASSERT_TRUE(overlay.ok());
+  host.fails = true;
+  EXPECT_EQ(overlay.value()->write(0, pattern(4 * 512, 3)), BlockStatus::WriteError);
+  std::vector<u8> read(content->size());
+  ASSERT_EQ(overlay.value()->read(0, read), BlockStatus::Ok);
+  EXPECT_EQ(read, *content);
+  EXPECT_NE(read, pattern(8 * 512));
+  EXPECT_EQ(overlay.value()->flush(), BlockStatus::Ok);
+  *repeats = true;
+  EXPECT_EQ(overlay.value()->flush(), BlockStatus::Ok);
+  EXPECT_EQ(host.flushes, 1u) << "in its past a run flushes nothing";
 }
 
 TEST(StorageOverlay, TellsWhatIsNotTheBase) {
