@@ -61,7 +61,7 @@ void Machine::let_in_recorded() {
   // While it stands still nothing comes in, so that it stands where somebody wanted it to.
   const auto wanted = [this] { return !stopped_ && !is_at_present() && !timeline_.arrives(position()); };
   for (std::optional<LoggedEvent> logged; wanted() && (logged = replay_->take_event(position()));)
-    outside_.let_in_recorded(*std::move(logged));
+    outside_.let_in_recorded(*logged);
 }
 
 std::optional<Machine::Ending> Machine::follow_recording() {

@@ -60,7 +60,7 @@ void Outside::hand_out(Registered& to) {
   while (!to.waiting.empty() && to.sink.room() != 0) {
     Event event = std::move(to.waiting.front());
     to.waiting.pop_front();
-    give(to, std::move(event));
+    give(to, event);
   }
 }
 
@@ -71,19 +71,18 @@ void Outside::hand_out_bytes(Registered& to) {
   const auto end = to.bytes.begin() + static_cast<std::ptrdiff_t>(count);
   BytesEvent event{{to.bytes.begin(), end}};
   to.bytes.erase(to.bytes.begin(), end);
-  give(to, std::move(event));
+  give(to, event);
 }
 
-void Outside::give(Registered& to, Event event) {
+void Outside::give(Registered& to, const Event& event) {
   // Stamped with the position before what it does.
   log(to.sink.name, event);
   to.sink.take(event);
   entered_();
 }
 
-void Outside::enter(std::string_view sink, Event event) {
-  if (Registered* const to = find(sink); to != nullptr && to->sink.type == type_of(event))
-    give(*to, std::move(event));
+void Outside::enter(std::string_view sink, const Event& event) {
+  if (Registered* const to = find(sink); to != nullptr && to->sink.type == type_of(event)) give(*to, event);
 }
 
 void Outside::answered(std::string_view who, std::string question, std::vector<u8> answer) {
@@ -95,9 +94,9 @@ void Outside::log(std::string_view sink, const Event& event) {
   if (listener_) listener_({now_(), std::string(sink), event});
 }
 
-void Outside::let_in_recorded(LoggedEvent logged) {
+void Outside::let_in_recorded(const LoggedEvent& logged) {
   if (Registered* const to = find(logged.sink); to != nullptr && to->sink.type == type_of(logged.event))
-    give(*to, std::move(logged.event));
+    give(*to, logged.event);
 }
 
 void Outside::serialize(Archive& archive, Waiting what) {

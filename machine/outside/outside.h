@@ -53,7 +53,7 @@ class Outside {
   /// Hands out what came, in order, as far as there is room. An event without a sink is dropped.
   void let_in();
   /// Lets one event in at once, for a sink that always has room: what a library on this thread has for the guest.
-  void enter(std::string_view sink, Event event);
+  void enter(std::string_view sink, const Event& event);
   /// `who`, in the middle of an access, asked the host `question` and got `answer`.
   void answered(std::string_view who, std::string question, std::vector<u8> answer);
   /// The same, as in the run that is repeated.
@@ -64,7 +64,7 @@ class Outside {
   /// From now on what comes in comes from a recording: nothing of the inbox, nor what waits of a saved state.
   void follow_recording();
   /// Lets in what a recording has, whatever room there is.
-  void let_in_recorded(LoggedEvent logged);
+  void let_in_recorded(const LoggedEvent& logged);
 
   /// Events and answers so far.
   u64 events() const { return events_; }
@@ -84,7 +84,7 @@ class Outside {
   Registered* find(std::string_view name);
   void hand_out(Registered& to);
   void hand_out_bytes(Registered& to);
-  void give(Registered& to, Event event);
+  void give(Registered& to, const Event& event);
   void log(std::string_view sink, const Event& event);
 
   std::function<Position()> now_;

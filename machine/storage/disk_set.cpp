@@ -188,7 +188,8 @@ Result<Done> DiskSet::settle() {
       failed = attached_[i].name;
   }
   if (failed.empty()) return Done{};
-  return Error{fmt::format("the file of {} could not be written: it does not hold all that the guest sees.", failed)};
+  return Error{
+      fmt::format("the file of {} could not be written: it does not hold all that the guest sees.", failed)};
 }
 
 void DiskSet::forget_above() {
