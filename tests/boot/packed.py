@@ -4,6 +4,7 @@ itself; recordings that begin with a saved state, and those of runs that ended b
 
 import json
 import pathlib
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -60,6 +61,13 @@ def written_disk(options, folder):
 
     same(recording)
     runner.expect(image.read_bytes() == after, "the replay has written to the image")
+    # Where there is no room nothing is lost, and nothing is left.
+    names, whole = sorted(away.iterdir()), recording.read_bytes()
+    for words in [recording], [recording, "--output", away / "new"]:
+        full = subprocess.run([options.reprise, "pack", *map(str, words)], cwd=away, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+        runner.expect(full.returncode == 20 and "cannot be written" in full.stderr, f"pack without room: {full}")
+    runner.expect(recording.read_bytes() == whole and sorted(away.iterdir()) == names, f"without room: {sorted(away.iterdir())}")
     packed = away / "packed"
     command(options, away, "pack", recording, "--output", packed)
     image.rename(away / "moved")

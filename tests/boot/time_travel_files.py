@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A guest that works on a folder of the host and on a disk that is written through goes back and forth through its past: folder
 and image have what the run did once, and the state is everywhere that of a run that went straight there. A branch of the
-run has its own content in the image.
+run has its own content in the image. A recording stands after kill -9, whatever has become of folder and image.
 
 Needs --guests to name what tests/guests/build_storage_guest.py makes.
 """
@@ -10,6 +10,8 @@ import hashlib
 import pathlib
 import random
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -77,6 +79,26 @@ def until(guest, text):
     return guest.where()
 
 
+def killed(options, folder):
+    """What was recorded until then replays."""
+    words = guest_words(options, folder / "killed")
+    recorder = time_travel.Traveller(options, folder, "recorder", "--record", str(folder / "killed.rec"), guest=words)
+    try:
+        until(recorder, "files: line 4")
+    finally:
+        recorder.close()
+    image, shared = folder / "killed" / "disk.img", folder / "killed" / "folder"
+    image.write_bytes(bytes(DISK_BYTES))
+    shutil.rmtree(shared)
+    text = folder / "again"
+    run = subprocess.run([options.reprise, "replay", folder / "killed.rec", "--engine", options.engine, "--serial", f"file:{text}"],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    printed = recorder.console.read_bytes()
+    runner.expect("cut off" in run.stderr and "differs" not in run.stderr, f"exit code {run.returncode}: {run.stderr}")
+    runner.expect(printed.startswith(text.read_bytes()) and b"files: line 3" in text.read_bytes(),
+                  f"the replay printed {text.read_bytes()[-300:]}, the run {printed[-300:]}")
+
+
 def test(options):
     if not (pathlib.Path(options.guests) / "initramfs.img").exists():
         print(f"SKIP: there is no guest in '{options.guests}': './dev images' makes it")
@@ -84,6 +106,7 @@ def test(options):
     random.seed(options.moves)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        killed(options, folder)
         walker = time_travel.Traveller(options, folder, "walk", "--checkpoints", "on", guest=guest_words(options, folder / "walked"))
         try:
             begun = time_travel.retired(until(walker, "files: line 1")[0])
