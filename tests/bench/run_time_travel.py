@@ -108,14 +108,14 @@ def states(options, folder):
 
 
 class Past:
-    """At the login, with a debugger."""
+    """With a debugger; it has come to `at`."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, at):
         socket = folder / "gdb"
         self.guest = Guest(options, folder, "--gdb", f"unix:{socket}", "--paused")
         self.gdb = gdb.Client(socket)
         self.gdb.socket.settimeout(600)
-        self.go(options.login_at)
+        self.go(at)
 
     def go(self, at):
         self.guest.client.ask("run", position=f"@{at}")
@@ -136,13 +136,16 @@ class Past:
 
 def steps(options, folder):
     draw = random.Random(options.seed)
-    past = Past(options, folder)
+    past = Past(options, folder, 0)
     after_run, after_jump = [], []
+    at = 0
     for _ in range(options.words):
-        past.guest.client.ask("step", count=draw.randrange(300_000_000))  # at the present
+        past.go(at)
+        at += 1 + draw.randrange(2 * options.login_at // options.words - 1)
+        at = min(at, options.login_at)
+        past.guest.client.ask("step", count=at - past.guest.client.ask("status")["instructions"])  # at the present
         past.guest.wait_stopped()
         after_run.append(past.timed("bs")[0])
-        past.go(past.guest.client.ask("status")["instructions"] + 1)
     in_a_row = [past.timed("bs")[0] for _ in range(options.words)]
     for _ in range(options.words):
         past.go(draw.randrange(options.login_at))
@@ -159,7 +162,7 @@ def figures(taken):
 def words(options, folder):
     """Words that differ between now and then were written in between."""
     draw = random.Random(options.seed)
-    past = Past(options, folder)
+    past = Past(options, folder, options.login_at)
     past.gdb.ask("Qqemu.PhyMemMode:1")
     stack = int(past.guest.client.ask("info pagewalk", address="rsp")["phys"], 16) & -PAGE_BYTES
     pages = [stack, *(page * PAGE_BYTES for page in draw.sample(range(0x100, (1 << 30) // PAGE_BYTES), 20000))]
