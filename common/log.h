@@ -1,4 +1,4 @@
-// Log and trace: lines of text about what the emulator and the guest do. Off by default, near-free when off.
+// Log: lines of text about what the emulator and the guest do. Off by default, near-free when off.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,8 +14,7 @@ namespace reprise {
 enum class LogLevel : unsigned char { Error, Warn, Info, Debug, Trace };
 
 /// All that is written about, in the order of the alphabet: --log takes these names.
-inline constexpr std::array<std::string_view, 7> kLogCategories = {"cpu", "disk", "guest",   "mmio",
-                                                                   "msr", "pio",  "watchdog"};
+inline constexpr std::array<std::string_view, 5> kLogCategories = {"cpu", "disk", "guest", "msr", "watchdog"};
 
 /// One of kLogCategories; another name does not compile.
 class LogCategory {

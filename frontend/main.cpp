@@ -1,11 +1,9 @@
 // `reprise`: words to a machine, its run, and the exit code.
 #include <fmt/format.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -23,20 +21,25 @@
 #include "frontend/image_command.h"
 #include "frontend/memory_page/memory_page.h"
 #include "frontend/monitor_socket.h"
+#include "frontend/narrow_replay.h"
 #include "frontend/options/check_medium.h"
 #include "frontend/output/memory_end.h"
 #include "frontend/output/open_output.h"
 #include "frontend/output/sdl_sound.h"
 #include "frontend/output/standard_descriptors.h"
 #include "frontend/output/terminal_filter.h"
+#include "frontend/output/trace_output.h"
 #include "frontend/output/wav_file.h"
 #include "frontend/report.h"
+#include "frontend/run_beginning.h"
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
 #include "frontend/version.h"
+#include "machine/begins_at.h"
 #include "machine/machine.h"
 #include "machine/memory_report/report_span.h"
+#include "machine/observe/coverage.h"
 #include "machine/outside/sink_names.h"
 #include "machine/record/packer.h"
 #include "machine/screen/picture_file.h"
@@ -56,13 +59,29 @@ machine::RunResult not_begun(const Error& error, bool out_of_time = false) {
   return result;
 }
 
-Log make_log(const RunOptions& options, Output& err) {
-  Log log([&err](std::string_view line) {
-    err.write(fmt::format("{}{}", in_one_line(line), Terminal::line_end()));
+/// Where the run is, for lines of the log; nullptr: it does not run.
+using RunningMachine = std::shared_ptr<const machine::Machine*>;
+
+class WhileItRuns {
+ public:
+  WhileItRuns(RunningMachine running, const machine::Machine& machine) : running_(std::move(running)) {
+    *running_ = &machine;
+  }
+  ~WhileItRuns() { *running_ = nullptr; }
+  WhileItRuns(const WhileItRuns&) = delete;
+  WhileItRuns& operator=(const WhileItRuns&) = delete;
+
+ private:
+  const RunningMachine running_;
+};
+
+Log make_log(const RunOptions& options, Output& err, RunningMachine running) {
+  Log log([&err, running = std::move(running)](std::string_view line) {
+    const std::string at = *running == nullptr ? "" : machine::position_text((*running)->position()) + " ";
+    err.write(fmt::format("{}{}{}", at, in_one_line(line), Terminal::line_end()));
   });
   if (options.verbose) log.configure("disk:info");
   log.configure(options.log_spec);
-  for (const std::string& category : options.trace) log.configure(category + ":trace");
   return log;
 }
 
@@ -70,6 +89,12 @@ machine::ClockMode clock_mode(ClockChoice choice, bool interactive) {
   if (choice == ClockChoice::Auto) return interactive ? machine::ClockMode::Paced : machine::ClockMode::Free;
   return choice == ClockChoice::Paced ? machine::ClockMode::Paced : machine::ClockMode::Free;
 }
+
+/// A trace ends before its machine does, whatever ends the run.
+struct TraceEnds {
+  machine::Tracer& tracer;
+  ~TraceEnds() { tracer.end(); }
+};
 
 /// Whether a silent guest may be one whose kernel does not know where its console is.
 bool hint_at_console(const RunOptions& options) {
@@ -178,37 +203,12 @@ class PatienceAfterRun {
   const std::shared_ptr<Patience> patience_;
 };
 
-/// A sentence behind a colon.
-std::string continued(std::string sentence) {
-  if (sentence.size() > 1 && std::islower(static_cast<unsigned char>(sentence[1])) != 0)
-    sentence[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(sentence[0])));
-  return sentence;
-}
-
 /// Nothing can stop where the run has been already.
 Result<Done> check_stop(const machine::Machine& machine, const RunOptions& options) {
   if (!options.limits.stop_at_retired || *options.limits.stop_at_retired >= machine.retired()) return Done{};
   return wrong_usage(fmt::format(
       "the run is to stop at instruction {}, and its saved state '{}' is at {}: give a later one.",
       *options.limits.stop_at_retired, options.load_path, machine.retired()));
-}
-
-/// Puts the machine into the state of a file, which is one of a machine like it.
-Result<Done> load_state(machine::Machine& machine, const std::string& path, machine::RunFiles& files) {
-  if (files.repeated() && !files.exists(path))
-    return Error{fmt::format("saved state '{}' does not exist{}.", path, files.how_to_move(path))};
-  const auto file = TRY(machine::StateFileReader::open(path, files.place_of(path)));
-  machine::load_origin(file->stream());
-  const Result<Done> loaded = machine.load(file->stream(), file->ram());
-  if (loaded) {
-    struct stat status = {};
-    const u64 bytes = fstat(file->fd(), &status) == 0 ? static_cast<u64>(status.st_size) : 0;
-    if (files.collector()) TRY(files.collect_file(path, file->fd()));
-    machine.begin_from_state({"saved state", files.whole_name(path), bytes, file->stream().digest()});
-    return Done{};
-  }
-  return Error{fmt::format("saved state '{}' cannot be loaded: {}", path, continued(loaded.error().message)),
-               ErrorKind::Usage};
 }
 
 /// The exit code and the message when a script has said which end it wants, or could have.
@@ -276,14 +276,6 @@ Result<Done> finish_packing(const machine::Machine& machine, machine::Packer& pa
   return Done{};
 }
 
-Result<Done> follow_recording(machine::Machine& machine, const std::string& path) {
-  const Result<Done> followed =
-      machine.follow(std::make_unique<machine::Replay>(TRY(machine::Recording::open(path))));
-  if (followed) return Done{};
-  return wrong_usage(
-      fmt::format("recording '{}' cannot be replayed: {}", path, continued(followed.error().message)));
-}
-
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience) {
@@ -302,6 +294,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
   ReportFile memory_page = TRY(ReportFile::open("report", options.memory_page_path, opener));
+  ReportFile coverage_file = TRY(ReportFile::open("coverage", options.coverage_path, opener));
+  const std::unique_ptr<TraceOutput> trace_output =
+      TRY(TraceOutput::open(options.trace_path, outputs, opener));
+  machine::Tracer tracer(options.trace, *trace_output);
   std::unique_ptr<WavFile> wav;
   if (options.sound.kind == SoundTarget::Kind::Wav)
     wav = TRY(WavFile::open(options.sound.path, opener, outputs.losses));
@@ -312,7 +308,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     capture = std::make_unique<Output>(fmt::format("capture '{}'", options.capture_path),
                                        TRY(opener.open("capture", options.capture_path)), outputs.losses);
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
-  const Log log = make_log(options, outputs.err);
+  const auto running = std::make_shared<const machine::Machine*>(nullptr);
+  const Log log = make_log(options, outputs.err, running);
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
   const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
@@ -334,13 +331,15 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                                     .com2 = com2_stdio ? console : *com2.backend,
                                     .console = virtio_stdio ? &console : virtio_console.backend.get(),
                                     .sound = wav ? wav.get() : host_sound.get(),
-                                    .capture = capture.get()},
+                                    .capture = capture.get(),
+                                    .traces = tracer.access_traces()},
                                    log));
   const MemoryEndGuard memory_end(*machine);
+  const TraceEnds trace_ends{tracer};
   const PatienceAfterRun after_run(outputs, patience);
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
-  for (Output* output :
-       {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get()})
+  for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get(),
+                         trace_output->file()})
     if (output != nullptr) output->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
   TRY(check_stop(*machine, options));
@@ -369,7 +368,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     return debugger->address();
   });
   std::optional<machine::memory_report::ReportSpan> memory_report;
-  if (!options.memory_page_path.empty()) memory_report.emplace(*machine, options.report_from);
+  if (!options.memory_page_path.empty()) memory_report.emplace(*machine, options.observers_from);
+  std::optional<machine::BeginsAt> trace_begins;
+  if (!options.trace.empty())
+    trace_begins.emplace(*machine, options.observers_from, [&] { tracer.begin(*machine); });
+  machine::Coverage coverage;
+  std::optional<machine::BeginsAt> coverage_begins;
+  if (!options.coverage_path.empty())
+    coverage_begins.emplace(*machine, options.observers_from, [&] { coverage.begin(*machine); });
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
     outputs.err.tell(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
@@ -428,7 +434,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
         replays || interactive || socket != nullptr || debugger != nullptr || !displays.empty();
     // A state that was loaded is not kept a second time in memory.
     if ((interactive || socket != nullptr) && options.load_path.empty()) machine->keep_beginning();
-    result = machine->run(options.limits);
+    {
+      const WhileItRuns mark(running, *machine);
+      result = machine->run(options.limits);
+    }
     input.reset();
     console.leave_prompt();
     if (filter) {
@@ -436,6 +445,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       Terminal::to_set_back("", "");
     }
   }
+  tracer.end();
   {
     machine::RunResult judged = result;
     judge(options.expected, judged);
@@ -461,17 +471,17 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const std::vector<u8> shown = TRY(machine::screen_content(machine->pc().vga(), screen_format));
   const std::string screen_content(shown.begin(), shown.end());
   if (screen_to_stdout) outputs.out.write(screen_content);
-  screen.give_up_when([&] { return patience->is_over(); });
-  if (const auto written = screen.write({&screen_content, 1}); !written)
-    outputs.losses.add(fmt::format("screen dump '{}'", options.screen_path), written.error().message,
-                       screen_content.size());
-  if (memory_report) {
-    const std::string page = memory_page_text(memory_report->finish(), options);
-    memory_page.give_up_when([&] { return patience->is_over(); });
-    if (const auto written = memory_page.write({&page, 1}); !written)
-      outputs.losses.add(fmt::format("report '{}'", options.memory_page_path), written.error().message,
-                         page.size());
-  }
+  const auto write_file = [&](ReportFile& file, std::string_view what, const std::string& path,
+                              const std::string& content) {
+    file.give_up_when([&] { return patience->is_over(); });
+    if (const auto written = file.write({&content, 1}); !written)
+      outputs.losses.add(fmt::format("{} '{}'", what, path), written.error().message, content.size());
+  };
+  write_file(screen, "screen dump", options.screen_path, screen_content);
+  if (memory_report)
+    write_file(memory_page, "report", options.memory_page_path,
+               memory_page_text(memory_report->finish(), options));
+  if (coverage_begins) write_file(coverage_file, "coverage", options.coverage_path, coverage.text());
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),
@@ -533,6 +543,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   if (worth_saying(result.reason) || (options.expected && result.exit_code != 0))
     outputs.say(with_position(result));
   outputs.err.write(result.details);
+  if (options.narrow && result.differs) outputs.err.write(narrow_replay(options, *result.differs));
   // A run that a signal cut off has lost something anyway.
   const auto code_now = [&] {
     return result.reason == machine::ExitReason::Signal ? result.exit_code

@@ -114,7 +114,7 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
-           backends.shares, nullptr, backends.files, &gate_},
+           backends.shares, nullptr, backends.files, &gate_, backends.traces},
           *this, log_),
       ram_hash_(*ram_) {}
 
@@ -159,6 +159,8 @@ RunResult Machine::run(const RunLimits& limits) {
   result.reason = ending->reason;
   result.exit_code = ending->exit_code;
   result.message = std::move(ending->message);
+  if (result.reason == ExitReason::ReplayDiffers && replay_)
+    result.differs = {replay_->agreed_at(), replay_->differed_at()};
   result.details = std::move(details_);
   result.retired = retired();
   result.position = position_text(position());
@@ -184,11 +186,11 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (replay_)
     if (auto ending = recorded_ending_by_host()) return ending;
   pc_.processors().stalled(pc_.scheduler().settle());
-  if (turn_observer_ != nullptr) turn_observer_->between_turns();
+  turn_observers_.between_turns();
   // In this order, so that a question sees what the command before it has put into the inbox.
   if (!present_ && outside_.waits()) outside_.let_in();
   if (replay_)
-    if (auto ending = follow_recording()) return ending;
+    if (auto ending = follow_recording(limits)) return ending;
   if (is_at_present()) arrive();
   pc_.input_router().publish(input_status_);
   // What was ready may have been closed since: an idle machine would wait for it to be looked at.
@@ -205,11 +207,20 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
     stop();
   }
   if (debugger_.due()) stop();
+  if (stopped_ && limits.visit) {
+    limits.visit();
+    return stopped_as_asked();
+  }
   if (stopped_) {
     wait_on_host(kMaxSleep);
     return std::nullopt;
   }
-  if (!std::exchange(events_done_, false) && !run_due()) return std::nullopt;
+  if (at_stop_step(limits)) return stopped_as_asked();
+  if (!std::exchange(events_done_, false) && !run_due(limits)) return std::nullopt;
+  if (at_stop_step(limits)) {
+    events_done_ = true;
+    return stopped_as_asked();
+  }
   if (is_at_present()) {
     arrive();
     return std::nullopt;
@@ -231,12 +242,11 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   take_hash_if_due(limits);
   record_hash_if_due();
   if (replay_)
-    if (auto ending = compare_with_recording()) return ending;
+    if (auto ending = compare_with_recording(limits)) return ending;
   if (silence_listener_) tell_of_silence();
-  if (limits.stop_at_retired && retired() >= *limits.stop_at_retired) {
+  if (limits.stop_at_retired && retired() >= *limits.stop_at_retired && !limits.stop_at_step) {
     events_done_ = true;
-    return Ending{ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
-                  fmt::format("stopped at instruction {}, as asked", retired())};
+    return stopped_as_asked();
   }
   if (limits.virtual_timeout_ns && virtual_ns() >= *limits.virtual_timeout_ns) {
     events_done_ = true;
@@ -246,6 +256,11 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   }
 
   if (pc_.change_power()) note_step();
+  if (limits.stop_at_step && retired() >= *limits.stop_at_retired &&
+      (at_stop_step(limits) || about_to_execute())) {
+    events_done_ = true;
+    return stopped_as_asked();
+  }
   if (timeline_.travels() && about_to_execute()) {
     const Timeline::Move move = timeline_.before_instruction(position());
     if (move.kind == Timeline::Move::Kind::Stop) {
@@ -329,14 +344,20 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
   return std::nullopt;
 }
 
+Machine::Ending Machine::stopped_as_asked() const {
+  return {ExitReason::StopAt, exit_code_of(ExitReason::StopAt),
+          fmt::format("stopped at instruction {}, as asked", retired())};
+}
+
 u64 Machine::slice(const RunLimits& limits) {
   u64 budget = panic_.suspected() != nullptr ? kPanicSliceInstructions : kSliceInstructions;
-  if (limits.stop_at_retired) budget = std::min(budget, *limits.stop_at_retired - retired());
+  if (limits.stop_at_retired && *limits.stop_at_retired > retired())
+    budget = std::min(budget, *limits.stop_at_retired - retired());
   if (stop_at_retired_) budget = std::min(budget, *stop_at_retired_ - retired());
   if (limits.hash_every_retired != 0) budget = std::min(budget, next_hash_retired_ - retired());
   if (limits.virtual_timeout_ns) budget = std::min(budget, *limits.virtual_timeout_ns - virtual_ns());
   budget = until_recorded(budget);
-  if (turn_observer_ != nullptr) budget = turn_observer_->budget(budget);
+  budget = turn_observers_.budget(budget);
   if (present_ && present_->at.retired > retired())
     budget = std::min(budget, present_->at.retired - retired());
   if (timeline_.travels()) budget = timeline_.limit(retired(), budget);

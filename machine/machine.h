@@ -150,8 +150,9 @@ class Machine final : private MachineControl {
   /// For windows and the like. Machine thread, outside of run(); views themselves as machine/screen/screen_feed.h says.
   ScreenFeed& screen() { return screen_; }
 
-  /// Who looks between turns; nullptr: nobody. It outlives its stay.
-  void observe(TurnObserver* observer) { turn_observer_ = observer; }
+  /// Who looks between turns, from the next one on until it is removed, also by itself while it looks.
+  void add_observer(TurnObserver& observer) { turn_observers_.add(observer); }
+  void remove_observer(TurnObserver& observer) { turn_observers_.remove(observer); }
 
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
@@ -195,6 +196,11 @@ class Machine final : private MachineControl {
   std::optional<Ending> check_request(const RunLimits& limits);
   /// A panic is certain: ends the run, or not, as the user wants it.
   std::optional<Ending> panicked(const RunLimits& limits, std::string message);
+  /// The instant that limits.stop_at_step names, or one behind it.
+  bool at_stop_step(const RunLimits& limits) const {
+    return limits.stop_at_step && position() >= Position{*limits.stop_at_retired, 0, *limits.stop_at_step};
+  }
+  Ending stopped_as_asked() const;
   /// How many instructions may retire before something other than the guest wants a say.
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
@@ -257,7 +263,7 @@ class Machine final : private MachineControl {
   Result<Done> begin_journey();
   std::vector<u64> retired_by() const;
   /// What is due now: false when it stopped in between.
-  bool run_due();
+  bool run_due(const RunLimits& limits);
   /// Somebody who may go back is there, and this is not how a run should end.
   bool holds(const Ending& ending) const;
   /// Processors are about to execute.
@@ -274,13 +280,13 @@ class Machine final : private MachineControl {
   // --- machine_replay.cpp ---
   void note_step();
   /// Lets in what the recording has for now. An ending: the machine differs from it, or it is over.
-  std::optional<Ending> follow_recording();
-  void let_in_recorded();
+  std::optional<Ending> follow_recording(const RunLimits& limits);
+  void let_in_recorded(const RunLimits& limits);
   /// The end that the recording has for now.
   std::optional<Ending> recorded_ending();
   /// An end that comes from the host, which no state of the guest's shows.
   std::optional<Ending> recorded_ending_by_host();
-  std::optional<Ending> compare_with_recording();
+  std::optional<Ending> compare_with_recording(const RunLimits& limits);
   Ending differing();
   /// What the end of a run that follows a recording comes to.
   Ending compared(Ending ending);
@@ -357,7 +363,7 @@ class Machine final : private MachineControl {
   u64 next_checkpoint_number_ = 1;
   bool stopped_ = false;
   std::optional<u64> stop_at_retired_;  // of step()
-  TurnObserver* turn_observer_ = nullptr;
+  TurnObservers turn_observers_;
   std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again
 
   PendingRequest pending_;

@@ -122,13 +122,13 @@ void Machine::note_hit(const std::optional<Position>& event) {
   debugger_.resumed();
 }
 
-bool Machine::run_due() {
+bool Machine::run_due(const RunLimits& limits) {
   return pc_.scheduler().run_due_until(
-      [this] {
+      [&] {
         note_step();
-        if (replay_) let_in_recorded();
+        if (replay_) let_in_recorded(limits);
       },
-      [this] { return is_at_present() || timeline_.arrives(position()); });
+      [&] { return is_at_present() || timeline_.arrives(position()) || at_stop_step(limits); });
 }
 
 bool Machine::about_to_execute() const {

@@ -57,17 +57,19 @@ u64 Machine::until_recorded(u64 limit) const {
   return next > retired() ? std::min(limit, next - retired()) : limit;
 }
 
-void Machine::let_in_recorded() {
+void Machine::let_in_recorded(const RunLimits& limits) {
   // While it stands still nothing comes in, so that it stands where somebody wanted it to.
-  const auto wanted = [this] { return !stopped_ && !is_at_present() && !timeline_.arrives(position()); };
+  const auto wanted = [&] {
+    return !stopped_ && !is_at_present() && !timeline_.arrives(position()) && !at_stop_step(limits);
+  };
   for (std::optional<LoggedEvent> logged; wanted() && (logged = replay_->take_event(position()));)
     outside_.let_in_recorded(*logged);
 }
 
-std::optional<Machine::Ending> Machine::follow_recording() {
+std::optional<Machine::Ending> Machine::follow_recording(const RunLimits& limits) {
   replay_->check_passed(position());
   if (!replay_->difference().empty()) return differing();
-  let_in_recorded();
+  let_in_recorded(limits);
   return recorded_ending_by_host();
 }
 
@@ -99,11 +101,11 @@ std::optional<Machine::Ending> Machine::recorded_ending_by_host() {
   return recorded_ending();
 }
 
-std::optional<Machine::Ending> Machine::compare_with_recording() {
+std::optional<Machine::Ending> Machine::compare_with_recording(const RunLimits& limits) {
   while (replay_->hash_is_due(position())) {
     replay_->take_hash(position(), state_hash(), image_reads());
     if (!replay_->difference().empty()) return differing();
-    let_in_recorded();
+    let_in_recorded(limits);
   }
   return recorded_ending();
 }

@@ -8,6 +8,7 @@
 
 #include "common/types.h"
 #include "machine/net/network_info.h"
+#include "machine/outside/position.h"
 #include "machine/storage/disk_info.h"
 #include "machine/storage/host_file.h"
 
@@ -53,6 +54,12 @@ struct HashPoint {
   u64 state_hash;
 };
 
+/// Where a replay differs from its recording.
+struct ReplaySpan {
+  Position agreed;  // the last link of the chain that agreed, or the beginning
+  Position differed;
+};
+
 struct RunResult {
   ExitReason reason = ExitReason::HostError;
   int exit_code = 0;
@@ -69,7 +76,8 @@ struct RunResult {
   std::vector<FileRead> files;     // kernel, initrd, firmware, as they were read
   std::vector<std::string> shape;  // what the machine consists of, line by line
   NetworkInfo network;
-  u64 lost_variable_saves = 0;  // changes of firmware's variables that their file does not have
+  std::optional<ReplaySpan> differs;  // a replay
+  u64 lost_variable_saves = 0;        // changes of firmware's variables that their file does not have
 };
 
 }  // namespace reprise::machine

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/ports.h"
 #include "cpu/core/insn.h"
 #include "cpu/core/segment_reach.h"
 #include "cpu/debug/debug_stops.h"
+#include "cpu/debug/observers.h"
 #include "cpu/profile/cpuid.h"
 #include "cpu/state/exceptions.h"
 #include "cpu/state/flags.h"
@@ -89,6 +91,10 @@ struct Cpu final : public mmu::AccessObserver {
   u64 breakpoint_passed = kNoStop;  // while so much has retired, breakpoints do not stop it (again)
   u64 stop_at_retired = kNoStop;    // Vcpu::run() returns when so much has
 
+  // Who is told of what it does. No state of the guest.
+  std::vector<EventObserver*> event_observers;
+  std::vector<InsnObserver*> insn_observers;
+
   mmu::Mmu mmu;
   CpuBus& bus;
   InterruptSource& interrupts;
@@ -103,6 +109,13 @@ struct Cpu final : public mmu::AccessObserver {
   u64 next_rip(const Insn& insn) const {
     return (state.gpr[kGprPageBase] + insn.next_offset) & rip_mask(mode.code_size());
   }
+
+  /// The linear address of `rip` in the code segment.
+  u64 linear_of_rip(u64 rip) const {
+    const u64 linear = rip + state.seg[CS].base;
+    return mode.is64() ? linear : static_cast<u32>(linear);
+  }
+  u64 linear_of(const Insn& insn) const { return linear_of_rip(rip_of(insn)); }
 
   /// Instructions retired before the current one: what the guest's clocks show it.
   u64 retired_now() const { return state.retired + static_cast<u64>(current - block_begin) + extra_retired; }
@@ -134,6 +147,13 @@ struct Cpu final : public mmu::AccessObserver {
   void watched_access(u64 linear, u64 bytes, mmu::Access access) override;
   void debugged_access(u64 linear, u64 phys, u64 bytes, mmu::Access access) override;
   void translation_changed(u64 linear, u64 bytes) override;
+
+  void tell_delivered(const Fault& event, u64 from) {
+    for (EventObserver* const observer : event_observers) observer->delivered(event, from);
+  }
+  void tell_passed(Passage passage, u64 from) {
+    for (EventObserver* const observer : event_observers) observer->passed(passage, from);
+  }
 
   /// Registers for a person: crash dumps, monitor, test failures.
   std::string dump() const;

@@ -11,10 +11,7 @@
 namespace reprise::cpu {
 
 /// Linear address of the next instruction.
-inline u64 fetch_linear(const Cpu& cpu) {
-  const u64 linear = cpu.state.rip + cpu.state.seg[CS].base;
-  return cpu.mode.is64() ? linear : static_cast<u32>(linear);
-}
+inline u64 fetch_linear(const Cpu& cpu) { return cpu.linear_of_rip(cpu.state.rip); }
 
 /// A debugger's breakpoint is at `linear`, where the next instruction is, and has not stopped the processor here yet: now
 /// it does. Engines ask wherever such an instruction may be next.
@@ -88,6 +85,25 @@ inline u32 within_limit(const Cpu& cpu, const Block& block, u32 count) {
   return allowed;
 }
 
+/// An observer wants to be told of the instructions of `block`, which lies at `linear`: it is to be interpreted.
+inline bool wants_told(const Cpu& cpu, const Block& block, u64 linear) {
+  if (cpu.insn_observers.empty()) [[likely]]
+    return false;
+  return std::ranges::any_of(cpu.insn_observers, [&](const InsnObserver* observer) {
+    return !observer->knows(linear, block.bytes);
+  });
+}
+
+/// One instruction of `block`, which lies at `linear`, with those who are told.
+inline Status execute_told(Cpu& cpu, const Block& block, const Insn& insn, u64 linear) {
+  for (InsnObserver* const observer : cpu.insn_observers)
+    observer->begins(insn, align_down(linear, kPageBytes) + insn.offset,
+                     align_down(block.phys, kPageBytes) + insn.offset, block.second_phys);
+  const Status status = insn.exec(cpu, insn);
+  for (InsnObserver* const observer : cpu.insn_observers) observer->ended(insn, status);
+  return status;
+}
+
 /// Runs `block`, which lies at `linear`, or as much of it as may retire before `target`. No value: the engine
 /// goes on.
 inline std::optional<RunExit> interpret(Cpu& cpu, const Block& block, u64 linear, u64 target) {
@@ -107,11 +123,19 @@ inline std::optional<RunExit> interpret(Cpu& cpu, const Block& block, u64 linear
   cpu.extra_retired = 0;
 
   Status status;
-  do {
-    cpu.current = in;
-    status = in->exec(cpu, *in);
-    ++in;
-  } while (status == Status::Next && in < cpu.block_end);
+  if (wants_told(cpu, block, linear)) [[unlikely]] {
+    do {
+      cpu.current = in;
+      status = execute_told(cpu, block, *in, linear);
+      ++in;
+    } while (status == Status::Next && in < cpu.block_end);
+  } else {
+    do {
+      cpu.current = in;
+      status = in->exec(cpu, *in);
+      ++in;
+    } while (status == Status::Next && in < cpu.block_end);
+  }
 
   return retire(cpu, status, in[-1], static_cast<u64>(in - begin) + cpu.extra_retired);
 }

@@ -212,21 +212,25 @@ void Vcpu::raise_start_up(u8 vector) {
 void Vcpu::take_init() {
   CpuState& state = cpu_.state;
   const Activity after = state.after_init;
+  const u64 from = cpu_.linear_of_rip(state.rip);
   init_state(state, cpu_.profile.signature());
   state.activity = after;
   cpu_.state_replaced();
   cpu_.bus.init_taken();
+  cpu_.tell_passed(Passage::Init, from);
   cpu_.bus.stall(kDeliveryNs);
 }
 
 void Vcpu::take_start_up() {
   CpuState& state = cpu_.state;
+  const u64 from = cpu_.linear_of_rip(state.rip);
   state.sipi_pending = false;
   state.seg[CS].selector = static_cast<u16>(state.sipi_vector << 8);
   state.seg[CS].base = u64{state.sipi_vector} << 12;
   state.rip = 0;
   state.activity = Activity::Running;
   cpu_.sync_mode();
+  cpu_.tell_passed(Passage::StartUp, from);
 }
 
 }  // namespace reprise::cpu

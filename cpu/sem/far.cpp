@@ -73,9 +73,16 @@ struct bound {
   static Handler select(const Insn& in) { return in.size0 == 2 ? run<i16> : run<i32>; }
 };
 
+/// Observers are told of an instruction that leads out of one of the system's handlers, or into it.
+Status passed(Cpu& cpu, Passage passage, u64 from, Status status) {
+  if (status == Status::StopJump) cpu.tell_passed(passage, from);
+  return status;
+}
+
 template <unsigned Bytes>
 Status sem_iret(Cpu& cpu, const Insn& in) {
-  return interrupt_return(cpu, in, Bytes);
+  const u64 from = cpu.linear_of(in);
+  return passed(cpu, Passage::Iret, from, interrupt_return(cpu, in, Bytes));
 }
 
 // --- SYSCALL, SYSENTER ---
@@ -118,7 +125,7 @@ Status syscall_legacy(Cpu& cpu, const Insn& in) {
   return Status::StopJump;
 }
 
-Status sem_syscall(Cpu& cpu, const Insn& in) {
+Status enter_by_syscall(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (!syscall_enabled(cpu)) return cpu.raise(kUD);
   if (!in_long_mode(cpu)) return syscall_legacy(cpu, in);
@@ -134,7 +141,7 @@ Status sem_syscall(Cpu& cpu, const Insn& in) {
   return Status::StopJump;
 }
 
-Status sem_sysret(Cpu& cpu, const Insn& in) {
+Status leave_by_sysret(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (!syscall_enabled(cpu)) return cpu.raise(kUD);
   if (state.cpl != 0 || (state.cr0 & mmu::kCr0Pe) == 0) return cpu.raise(kGP, 0);
@@ -167,7 +174,7 @@ Status sem_sysret(Cpu& cpu, const Insn& in) {
 /// AMD has no SYSENTER and SYSEXIT in long mode.
 bool sysenter_enabled(const Cpu& cpu) { return !cpu.profile.amd() || !in_long_mode(cpu); }
 
-Status sem_sysenter(Cpu& cpu, const Insn&) {
+Status enter_by_sysenter(Cpu& cpu, const Insn&) {
   CpuState& state = cpu.state;
   if (!sysenter_enabled(cpu)) return cpu.raise(kUD);
   if ((state.cr0 & mmu::kCr0Pe) == 0 || is_null(static_cast<u16>(state.sysenter_cs)))
@@ -181,7 +188,7 @@ Status sem_sysenter(Cpu& cpu, const Insn&) {
   return Status::StopJump;
 }
 
-Status sem_sysexit(Cpu& cpu, const Insn& in) {
+Status leave_by_sysexit(Cpu& cpu, const Insn& in) {
   CpuState& state = cpu.state;
   if (!sysenter_enabled(cpu)) return cpu.raise(kUD);
   if (state.cpl != 0 || (state.cr0 & mmu::kCr0Pe) == 0) return cpu.raise(kGP, 0);
@@ -196,6 +203,17 @@ Status sem_sysexit(Cpu& cpu, const Insn& in) {
   state.gpr[RSP] = rsp;
   return Status::StopJump;
 }
+
+/// One of these four, with those who are told.
+template <Passage Which, Handler Body>
+Status told(Cpu& cpu, const Insn& in) {
+  const u64 from = cpu.linear_of(in);
+  return passed(cpu, Which, from, Body(cpu, in));
+}
+constexpr Handler sem_syscall = told<Passage::Syscall, enter_by_syscall>;
+constexpr Handler sem_sysret = told<Passage::Sysret, leave_by_sysret>;
+constexpr Handler sem_sysenter = told<Passage::Sysenter, enter_by_sysenter>;
+constexpr Handler sem_sysexit = told<Passage::Sysexit, leave_by_sysexit>;
 
 }  // namespace
 

@@ -372,10 +372,13 @@ Status sem_hlt(Cpu& cpu, const Insn&) {
 }
 
 Status sem_rsm(Cpu& cpu, const Insn& in) {
-  if (!leave_smm(cpu)) {
+  const u64 from = cpu.linear_of(in);
+  const bool left = leave_smm(cpu);
+  if (!left) {
     cpu.state.activity = Activity::Shutdown;
     cpu.state.rip = cpu.rip_of(in);
   }
+  cpu.tell_passed(left ? Passage::Rsm : Passage::Shutdown, from);
   return Status::StopJump;
 }
 

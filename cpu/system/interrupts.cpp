@@ -236,10 +236,13 @@ FaultClass fault_class(const Fault& fault) {
 }
 
 /// Registers an exception writes whether or not its delivery succeeds.
-void record_exception(CpuState& state, const Fault& event) {
+void record_exception(Cpu& cpu, const Fault& event) {
   if (event.kind == EventKind::ExternalInterrupt || event.kind == EventKind::SoftwareInterrupt) return;
-  if (event.vector == kPF) state.cr2 = event.linear;
-  if (event.vector == kDB) record_debug_exception(state, event.dr6);
+  if (event.vector == kPF) {
+    cpu.state.cr2 = event.linear;
+    for (EventObserver* const observer : cpu.event_observers) observer->page_fault_raised(event);
+  }
+  if (event.vector == kDB) record_debug_exception(cpu.state, event.dr6);
 }
 
 }  // namespace
@@ -272,29 +275,36 @@ bool deliver_through_idt(Cpu& cpu, const Fault& event, u64 return_rip) {
 
 void deliver_event(Cpu& cpu, const Fault& first) {
   CpuState& state = cpu.state;
-  if (first.kind == EventKind::Smi) return enter_smm(cpu);
+  u64 from = cpu.linear_of_rip(state.rip);
+  if (first.kind == EventKind::Smi) {
+    enter_smm(cpu);
+    return cpu.tell_delivered(first, from);
+  }
   Fault event = first;
   state.sti_shadow = false;
   state.mov_ss_shadow = false;
-  record_exception(state, event);
+  record_exception(cpu, event);
   for (;;) {
     if (deliver_through_idt(cpu, event, state.rip)) {
       state.activity = Activity::Running;
+      cpu.tell_delivered(event, from);
       if (!cpu.task_fault) break;
       // The handler's own task cannot start: an exception of that task, not a second fault of this delivery. Every turn
       // has marked another TSS busy.
       cpu.task_fault = false;
+      from = cpu.linear_of_rip(state.rip);
       event = cpu.fault;
-      record_exception(state, event);
+      record_exception(cpu, event);
       continue;
     }
     const Fault second = cpu.fault;
-    record_exception(state, second);
+    record_exception(cpu, second);
     const Escalation escalation = escalate(event, second);
     cpu.log.write("cpu", LogLevel::Debug, "exception {} (error {:#x}) while delivering vector {} at {:#x}",
                   second.vector, second.error_code, event.vector, state.rip);
     if (escalation == Escalation::Shutdown) {
       state.activity = Activity::Shutdown;
+      cpu.tell_passed(Passage::Shutdown, from);
       break;
     }
     event = escalation == Escalation::DoubleFault ? Fault{.vector = kDF, .has_error_code = true} : second;
@@ -304,7 +314,9 @@ void deliver_event(Cpu& cpu, const Fault& first) {
 
 Status software_interrupt(Cpu& cpu, const Insn& in, u8 vector, EventKind kind) {
   const Fault event{.vector = vector, .kind = kind};
+  const u64 from = cpu.linear_of(in);
   if (!deliver_through_idt(cpu, event, cpu.next_rip(in))) return Status::Fault;
+  cpu.tell_delivered(event, from);
   cpu.bus.stall(kDeliveryNs);
   // TF was cleared on the way: the handler's first instruction is not trapped, nor is INT itself.
   cpu.single_step = false;

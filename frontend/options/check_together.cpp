@@ -106,7 +106,9 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--count-host-insns", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
       {"--symbols", !interpreted && config.jit.dump == 0 && !config.jit.perf_map,
        "neither --dump nor --perf-map shows names"},
-      {"--from", !draft.has("--report"), "--report is what begins there"},
+      {"--from", !draft.has("--report") && !draft.has("--trace") && !draft.has("--coverage"),
+       "--report, --trace and --coverage are what begin there"},
+      {"--trace-file", !draft.has("--trace"), "--trace is what writes to it"},
       {"--lockstep-seed", config.engine != machine::EngineKind::Lockstep, "it is for --engine lockstep"},
   };
   for (const Idle& one : kOptions)

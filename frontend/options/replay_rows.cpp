@@ -16,9 +16,11 @@ constexpr RunOption kReplayRows[] = {
      .set = [](RunDraft& draft, const Given& given) { draft.options.replay_path = given.value; }},
     {.name = "--to",
      .value = "N",
-     .help = "stop when N instructions have retired, as messages name positions: 41203118554 or @41203118554",
-     .set = [](RunDraft& draft,
-               const Given& given) { draft.options.limits.stop_at_retired = want_position(given); }},
+     .help = "stop when N instructions have retired, or at a position as messages name it: @41203118554.3",
+     .set = [](RunDraft& draft, const Given& given) { want_stop(given, draft.options.limits); }},
+    {.name = "--narrow",
+     .help = "when it differs from the recording: say where, by running it with two engines side by side",
+     .set = [](RunDraft& draft, const Given&) { draft.options.narrow = true; }},
     kMovedRow,
 };
 

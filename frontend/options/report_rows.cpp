@@ -37,10 +37,13 @@ void set_log(RunDraft& draft, const Given& given) {
 }
 
 void set_trace(RunDraft& draft, const Given& given) {
-  draft.options.trace = words_of_list(given);
-  for (const std::string& name : draft.options.trace) {
-    if (name != "pio" && name != "mmio")
-      throw BadValue{fmt::format("{} '{}' is unknown: there are pio and mmio", given.name, name)};
+  draft.options.trace = {};
+  for (const std::string& name : words_of_list(given)) {
+    const std::optional<machine::TraceKind> kind = machine::trace_kind_of_name(name);
+    if (!kind)
+      throw BadValue{fmt::format("{} '{}' is unknown: there are {}", given.name, name,
+                                 fmt::join(machine::trace_kind_names(), ", "))};
+    draft.options.trace.add(*kind);
   }
 }
 
@@ -129,14 +132,21 @@ constexpr RunOption kReportRows[] = {
     {.name = "--from",
      .value = "N",
      .shown = Shown::Name,
-     .help = "it begins there",
-     .more = "When N instructions have retired, as messages name positions: 41203118554 or @41203118554.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.report_from = want_position(given); }},
+     .help = "--report, --trace and --coverage begin there",
+     .more = "At a position as messages name it: @41203118554, also without the @. They end with the run: "
+             "--stop-at "
+             "N, or --to N of a replay.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.observers_from = want_instant(given); }},
     {.name = "--count-host-insns",
      .shown = Shown::Name,
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",
      .more = "Generated code is slower then. jit/host/host_insn_counts.h says what is counted.",
      .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
+    {.name = "--verbose",
+     .shown = Shown::Name,
+     .help = "say what was chosen",
+     .more = "Where the command leaves a choice.",
+     .set = [](RunDraft& draft, const Given&) { draft.options.verbose = true; }},
     {.name = "--sound",
      .value = "TARGET",
      .help = "plays speaker and sound card: none (default), sdl (on the host) or wav:FILE",
@@ -147,28 +157,6 @@ constexpr RunOption kReportRows[] = {
          [](RunDraft& draft, const Given& given) {
            draft.options.sound = want(given, parse_sound(given.value), "none, sdl or wav:FILE");
          }},
-    {.name = "--dump-screen",
-     .value = "FILE",
-     .help =
-         "at the end: the screen; FILE.png and FILE.ppm are pictures, others text (- for standard output)",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
-    {.name = "--log",
-     .value = "SPEC",
-     .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
-     .more = "Categories: cpu, disk, guest (what it writes to the debug ports), mmio, msr, pio, watchdog.",
-     .words = "all cpu disk guest mmio msr pio watchdog",
-     .set = set_log},
-    {.name = "--trace",
-     .value = "LIST",
-     .help = "events on stderr: pio,mmio (device accesses)",
-     .more = "By ports, and memory-mapped.",
-     .words = "pio mmio",
-     .set = set_trace},
-    {.name = "--verbose",
-     .shown = Shown::SameLine,
-     .help = "say what was chosen",
-     .more = "Where the command leaves a choice.",
-     .set = [](RunDraft& draft, const Given&) { draft.options.verbose = true; }},
     // Both are answered wherever they stand, before the other words are looked at.
     {.name = "--help",
      .shown = Shown::Name,
@@ -178,6 +166,39 @@ constexpr RunOption kReportRows[] = {
      .shown = Shown::Name,
      .help = "says which version and build this is",
      .set = [](RunDraft&, const Given&) {}},
+    {.name = "--dump-screen",
+     .value = "FILE",
+     .help =
+         "at the end: the screen; FILE.png and FILE.ppm are pictures, others text (- for standard output)",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
+    {.name = "--log",
+     .value = "SPEC",
+     .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
+     .more = "Categories: cpu, disk, guest (what it writes to the debug ports), msr, watchdog.",
+     .words = "all cpu disk guest msr watchdog",
+     .set = set_log},
+    {.name = "--trace",
+     .value = "LIST",
+     .help = "a line for each insn,branch,irq,syscall,page-fault,pio,mmio",
+     .more = "On stderr. pio and mmio are accesses to devices, irq is what is delivered, exceptions too. The "
+             "run is "
+             "the same, "
+             "and slower with insn and branch; --from says where the trace begins. docs/tracing.md.",
+     .words = "insn branch irq syscall page-fault pio mmio",
+     .set = set_trace},
+    {.name = "--trace-file",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "the lines of --trace go there (- for standard output)",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.trace_path = given.value; }},
+    {.name = "--coverage",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "at the end: which code was executed",
+     .more =
+         "A line for each range of linear addresses, in the kernel's rights and in programs'. Exact on every "
+         "engine, and nearly as fast as without. docs/tracing.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.coverage_path = given.value; }},
 };
 
 }  // namespace

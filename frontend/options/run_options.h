@@ -8,6 +8,8 @@
 #include "frontend/display/display_choice.h"
 #include "frontend/gdb/gdb_address.h"
 #include "machine/board/config.h"
+#include "machine/observe/trace_kinds.h"
+#include "machine/outside/position.h"
 #include "machine/run_result.h"
 #include "machine/storage/moved_file.h"
 
@@ -61,13 +63,16 @@ struct RunOptions {
   bool paused = false;                       // --paused
   std::string json_path;                     // empty: none
   SoundTarget sound;
-  std::string memory_page_path;  // of --report; empty: none
-  u64 report_from = 0;           // how many instructions have retired when it begins
-  std::string screen_path;       // of --dump-screen; empty: none, "-": stdout
-  std::string capture_path;      // of --net-dump; empty: none
+  std::string memory_page_path;      // of --report; empty: none
+  machine::TraceKinds trace;         // of --trace
+  std::string trace_path;            // of --trace-file; empty: stderr, "-": stdout
+  std::string coverage_path;         // of --coverage; empty: none
+  machine::Position observers_from;  // where report, trace and coverage begin
+  std::string screen_path;           // of --dump-screen; empty: none, "-": stdout
+  std::string capture_path;          // of --net-dump; empty: none
   std::string log_spec;
-  std::vector<std::string> trace;    // event categories
   std::vector<std::string> remarks;  // what the user should hear of before the run: sentences
+  bool narrow = false;               // --narrow
   bool stats = false;
   bool verbose = false;
 };

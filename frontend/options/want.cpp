@@ -4,6 +4,7 @@
 
 #include "common/words.h"
 #include "frontend/options/values.h"
+#include "machine/history/instant_text.h"
 
 namespace reprise::frontend {
 
@@ -20,10 +21,16 @@ u32 want_count(const Given& given, u32 max) {
   return static_cast<u32>(value);
 }
 
-u64 want_position(const Given& given) {
-  Given number = given;
-  if (number.value.starts_with('@')) number.value.erase(0, 1);
-  return want_number(number);
+machine::Position want_instant(const Given& given) {
+  return want(given, machine::parse_instant(given.value),
+              "a position such as @41203118554 or @41203118554.3");
+}
+
+void want_stop(const Given& given, machine::RunLimits& limits) {
+  const machine::Position position = want_instant(given);
+  limits.stop_at_retired = position.retired;
+  limits.stop_at_step.reset();
+  if (given.value.find('.') != given.value.npos) limits.stop_at_step = position.step;
 }
 
 double want_seconds(const Given& given) {

@@ -8,6 +8,8 @@
 
 #include "common/result.h"
 #include "frontend/options/option.h"
+#include "machine/board/config.h"
+#include "machine/outside/position.h"
 
 namespace reprise::frontend {
 
@@ -22,8 +24,10 @@ T want(const Given& given, std::optional<T> value, std::string_view wanted) {
 }
 
 u64 want_number(const Given& given);
-/// A position as messages name it, or its number alone: @41203118554.
-u64 want_position(const Given& given);
+/// A position as messages name it, also without the @: @41203118554, @41203118554.3.
+machine::Position want_instant(const Given& given);
+/// The run ends at such a position: behind all that is due there, or with the .3, exactly there.
+void want_stop(const Given& given, machine::RunLimits& limits);
 /// From 1 to `max`.
 u32 want_count(const Given& given, u32 max);
 double want_seconds(const Given& given);

@@ -166,12 +166,16 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
     if (block == nullptr) return RunExit::Fault;
     if (cpu.debug_stop) [[unlikely]]
       return cpu::interpret_one(cpu, *block, linear);
-    if (block->native_code == nullptr && ++block->uses == options_.threshold && translatable(cpu, *block))
+    const bool told = cpu::wants_told(cpu, *block, linear);
+    if (block->native_code == nullptr && !told && ++block->uses == options_.threshold &&
+        translatable(cpu, *block))
       translate(cpu, *block);
+    if (!told && block->native_code != nullptr)
+      static_cast<Region*>(block->native)->known_page_base = state.rip - (linear & ~kPageMask);
 
     const u64 left = target - state.retired;
     if (block->native_code == nullptr || left < block->count || near_canonical_hole(linear) ||
-        interpret_next) {
+        interpret_next || told) {
       if (jumped)
         ++(block->native_code == nullptr ? exits_.untranslated
            : left < block->count         ? exits_.budget
@@ -209,7 +213,9 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
 bool JitEngine::translatable(const Cpu& cpu, const Block& block) const {
   // Where a breakpoint may be, this engine asks.
   const bool asks = !(block.mode == cpu.mode) && cpu.stops->splits(block.phys);
-  return host_ != nullptr && source_.cached(block) && !asks;
+  // Rip alone does not say where segmented code is that observers know.
+  const bool unknown = !cpu.insn_observers.empty() && segmented_code(block.mode);
+  return host_ != nullptr && source_.cached(block) && !asks && !unknown;
 }
 
 void JitEngine::translate(Cpu& cpu, Block& block) {
@@ -222,7 +228,8 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   const bool noted = notes_.wants_listing(block, linear);
   Listing listing;
   auto region = std::make_unique<Region>(block);
-  TranslationUnit unit = make_unit(block, source_.cache(), options_.passes, *host_);
+  TranslationUnit unit = make_unit(block, source_.cache(), options_.passes, *host_,
+                                   cpu.insn_observers.empty() ? nullptr : &region->known_page_base);
   unit.region = region.get();
   std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
   translating_ += std::chrono::steady_clock::now() - begun;

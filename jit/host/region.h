@@ -62,9 +62,11 @@ struct Region {
   HostCode code;
   std::array<Edge, HostCode::kMaxExits> edges;  // as many as code.exits
   std::vector<Edge*> incoming;                  // that are linked to it
-  u32* jump_table = nullptr;                    // of its page, when its code is in there
-  unsigned part = 0;                            // HostBackend::part() it lies in
-  std::size_t index = 0;                        // in the engine's list
+  /// Where observers know all of it: what rip is where its page begins. Code that was made while there are any asks.
+  u64 known_page_base = ~u64{0};
+  u32* jump_table = nullptr;  // of its page, when its code is in there
+  unsigned part = 0;          // HostBackend::part() it lies in
+  std::size_t index = 0;      // in the engine's list
 };
 
 }  // namespace reprise::jit

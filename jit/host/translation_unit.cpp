@@ -13,15 +13,17 @@ const SuccessorHint* TranslationUnit::successor(u64 page_offset) const {
 }
 
 TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes,
-                          const HostTraits& host) {
+                          const HostTraits& host, const u64* known_page_base) {
   const auto flags_dead = [&](const cpu::Block& of) {
-    return !host.checks_at_head(of) && flags_dead_at_entry({of.insns.get(), of.count});
+    return known_page_base == nullptr && !host.checks_at_head(of) &&
+           flags_dead_at_entry({of.insns.get(), of.count});
   };
   TranslationUnit unit;
   unit.insns.assign(block.insns.get(), block.insns.get() + block.count);
   unit.mode = block.mode;
   unit.view = data_view(block.mode);
   if (block.crosses_page()) unit.second_page = block.second_phys;
+  unit.known_page_base = known_page_base;
   unit.flags_dead_at_entry = flags_dead(block);
   unit.plan = make_plan(unit.insns, passes);
   const cpu::Insn& last = unit.insns.back();

@@ -43,6 +43,8 @@ struct TranslationUnit {
   /// Physical address of the page after that of the first byte, when the code, a single instruction then,
   /// crosses into it.
   std::optional<u64> second_page;
+  /// Not nullptr: the code runs only where rip's page begins at this. Else it leaves, as if it had no code.
+  const u64* known_page_base = nullptr;
   /// Nobody sees the status flags that the code is entered with.
   bool flags_dead_at_entry = false;
   Plan plan;
@@ -61,8 +63,9 @@ class HostTraits {
   virtual bool checks_at_head(const cpu::Block& block) const = 0;
 };
 
-/// The unit for `block`, whose neighbours are in `blocks`, for `host`.
+/// The unit for `block`, whose neighbours are in `blocks`, for `host`. `known_page_base`: TranslationUnit's, of this one;
+/// its neighbours ask likewise.
 TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes,
-                          const HostTraits& host);
+                          const HostTraits& host, const u64* known_page_base = nullptr);
 
 }  // namespace reprise::jit

@@ -13,6 +13,7 @@ void BlockEmitter::begin() {
   exits.begin();
   if (segmented()) check_code_limit();
   if (unit.second_page) check_second_page();
+  if (unit.known_page_base != nullptr) check_known();
   body_begin = a.offset();
   a.begin_piece();
   owned.check(0);
@@ -57,6 +58,15 @@ void BlockEmitter::check_second_page() {
   a.mov(kScratch0, *unit.second_page);
   a.cmp(kScratch0, tlb.entry(mmu::Access::Fetch, offsetof(mmu::TlbEntry, phys_page)));
   a.jne(refuse);
+}
+
+/// Observers know the code where it runs now.
+void BlockEmitter::check_known() {
+  const CountAs lookup(a, HostInsn::Lookup);
+  a.mov(kScratch0, regs.page_base());
+  a.mov(kScratch1, reinterpret_cast<u64>(unit.known_page_base));
+  a.cmp(kScratch0, x86::qword_ptr(kScratch1));
+  a.jne(refusals.before(0));
 }
 
 void BlockEmitter::begin_insn(unsigned insn) {

@@ -38,6 +38,7 @@ struct BlockEmitter : Emission {
  private:
   void check_code_limit();
   void check_second_page();
+  void check_known();
 };
 
 }  // namespace reprise::jit::x64

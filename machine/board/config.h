@@ -1,6 +1,7 @@
 // What a run is: everything here, the image files and the inbox's log fix every bit the guest can see.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,7 +65,12 @@ enum class OnPanic : u8 { End, Wait, Continue };
 /// How one call of Machine::run ends and what it does on the way. None of it is visible to the guest.
 struct RunLimits {
   ClockMode clock = ClockMode::Free;
-  std::optional<u64> stop_at_retired;
+  std::optional<u64> stop_at_retired;  // when what was due then is done
+  /// With it: when so many things have happened since that instruction (Position::step), and the others that are due have not.
+  /// Where there are fewer, before the next instruction.
+  std::optional<u64> stop_at_step;
+  /// Called when the machine stands still, which ends the run. nullptr: it waits to be resumed.
+  std::function<void()> visit = nullptr;
   std::optional<u64> virtual_timeout_ns;
   std::optional<double> wall_timeout_s;
   OnPanic on_panic = OnPanic::End;

@@ -26,8 +26,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
        const Log& log)
     : control_(control),
       log_(log),
-      trace_ports_(log.enabled("pio", LogLevel::Trace)),
-      trace_mmio_(log.enabled("mmio", LogLevel::Trace)),
+      traces_(backends.traces),
       memory_(ram.bytes() - vga_properties(config.devices).memory_bytes),
       phys_map_(ram),
       video_ram_(phys_map_, code_pages_, vga_properties(config.devices).memory_bytes),
@@ -148,6 +147,7 @@ ProcessorSocket Pc::processor_socket() {
           .phys_map = phys_map_,
           .code_pages = code_pages_,
           .engines = engines_,
+          .mmio_trace = traces_.mmio,
           .log = log_};
 }
 

@@ -91,6 +91,7 @@ struct PcBackends {
   devices::CharBackend* capture = nullptr;          // gets the frames of the network; nullptr: nobody does
   std::shared_ptr<RunFiles> files = {};             // nullptr: those of a run of its own
   const OutputGate* gate = nullptr;                 // of what is kept outside; nullptr: it is open
+  AccessTraces traces = {};                         // of accesses to devices
 };
 
 /// Where frames go that have nowhere to go.
@@ -244,7 +245,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   // --- pc_memory.cpp ---
   void map_memory();
-  /// Maps `device` at `phys`, traced if --trace mmio asks for it. False when the place is taken.
+  /// Maps `device` at `phys`, traced if somebody asks for it. False when the place is taken.
   bool map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority);
   /// What a PCI function has at `phys`. False when the place is taken.
   bool map_pci_memory(const std::string& name, u64 phys, const devices::PciBar& bar);
@@ -329,8 +330,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   MachineControl& control_;
   const Log& log_;
-  const bool trace_ports_;
-  const bool trace_mmio_;
+  const AccessTraces traces_;
   std::map<std::string, std::unique_ptr<TracedMmio>> traced_;  // by name of the region
   MemoryMap memory_;
   mmu::PhysMap phys_map_;

@@ -17,9 +17,9 @@ void Pc::map_memory() {
 }
 
 bool Pc::map_mmio(const std::string& name, u64 phys, u64 bytes, MmioHandler& device, int priority) {
-  if (!trace_mmio_) return phys_map_.add_mmio(name, phys, bytes, device, priority).ok();
+  if (traces_.mmio == nullptr) return phys_map_.add_mmio(name, phys, bytes, device, priority).ok();
   std::unique_ptr<TracedMmio>& traced = traced_[name];
-  if (!traced) traced = std::make_unique<TracedMmio>(name, device, processors_, log_);
+  if (!traced) traced = std::make_unique<TracedMmio>(name, device, *traces_.mmio);
   return phys_map_.add_mmio(name, phys, bytes, *traced, priority).ok();
 }
 

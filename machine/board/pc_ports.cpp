@@ -46,25 +46,21 @@ u32 Pc::port_read(u16 port, Width width) {
   ++counters_.port_reads;
   if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
   const u32 value = ports_.read(port, width);
-  if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} in  {:04x}.{} = {:x}", processors_.retired_now(), port,
-               width_bytes(width), value);
-  }
+  if (traces_.ports != nullptr) [[unlikely]]
+    traces_.ports->port_accessed(AccessKind::Read, port, width, value);
   return value;
 }
 
 void Pc::port_write(u16 port, Width width, u32 value) {
   ++counters_.port_writes;
   if (!ports_.streams(port)) scheduler_.stall(kPortAccessNs);
-  if (trace_ports_) [[unlikely]] {
-    log_.write("pio", LogLevel::Trace, "{} out {:04x}.{} = {:x}", processors_.retired_now(), port,
-               width_bytes(width), value);
-  }
+  if (traces_.ports != nullptr) [[unlikely]]
+    traces_.ports->port_accessed(AccessKind::Write, port, width, value);
   ports_.write(port, width, value);
 }
 
 std::size_t Pc::port_read_ahead(u16 port, Width width, std::span<u8> into) {
-  if (trace_ports_) [[unlikely]]
+  if (traces_.ports != nullptr) [[unlikely]]
     return 0;
   const std::size_t bytes = ports_.read_ahead(port, width, into);
   counters_.port_reads += bytes / width_bytes(width);
@@ -72,7 +68,7 @@ std::size_t Pc::port_read_ahead(u16 port, Width width, std::span<u8> into) {
 }
 
 std::size_t Pc::port_write_ahead(u16 port, Width width, std::span<const u8> from) {
-  if (trace_ports_) [[unlikely]]
+  if (traces_.ports != nullptr) [[unlikely]]
     return 0;
   const std::size_t bytes = ports_.write_ahead(port, width, from);
   counters_.port_writes += bytes / width_bytes(width);

@@ -15,8 +15,8 @@ Processor::Processor(ProcessorSocket socket, unsigned index, const MachineConfig
       cpu(tap ? *tap : static_cast<cpu::CpuBus&>(*this), tap ? *tap : static_cast<InterruptSource&>(lapic),
           socket.phys_map, socket.code_pages, config.cpu, socket.log),
       vcpu(cpu, socket.engines.plug(cpu, tap.get())) {
-  if (socket.log.enabled("mmio", LogLevel::Trace))
-    traced_lapic_.emplace(fmt::format("lapic {}", index), lapic, socket.retired, socket.log);
+  if (socket.mmio_trace != nullptr)
+    traced_lapic_.emplace(fmt::format("lapic {}", index), lapic, *socket.mmio_trace);
   cpu.apic_id = lapic.apic_id();
   reset(rng_seed);
 }

@@ -42,6 +42,7 @@ struct ProcessorSocket {
   mmu::PhysMap& phys_map;
   mmu::CodePages& code_pages;
   Engines& engines;
+  AccessTrace* mmio_trace;  // nullptr: nobody is told of accesses to the local APIC
   const Log& log;
 };
 
@@ -93,7 +94,7 @@ class Processor final : public cpu::CpuBus, public devices::ApicCpu {
   devices::Lapic lapic;
 
  private:
-  std::optional<TracedMmio> traced_lapic_;  // if --trace mmio asks for it
+  std::optional<TracedMmio> traced_lapic_;  // if there is a trace
 
  public:
   const std::unique_ptr<Tap> tap;  // nullptr: the engine runs alone

@@ -1,36 +1,31 @@
-// TracedMmio: stands between the address map and a device and logs every access, for --trace mmio.
+// TracedMmio: stands between the address map and a device and tells of every access.
 #pragma once
 
 #include <string>
 
-#include "common/log.h"
-#include "common/ports.h"
-#include "machine/clock/scheduler.h"
+#include "machine/board/access_trace.h"
 
 namespace reprise::machine {
 
 class TracedMmio final : public MmioHandler {
  public:
-  TracedMmio(std::string name, MmioHandler& device, const RetiredCounter& counter, const Log& log)
-      : name_(std::move(name)), device_(device), counter_(counter), log_(log) {}
+  TracedMmio(std::string name, MmioHandler& device, AccessTrace& trace)
+      : name_(std::move(name)), device_(device), trace_(trace) {}
 
   u64 mmio_read(u64 offset, Width width) override {
     const u64 value = device_.mmio_read(offset, width);
-    log_.write("mmio", LogLevel::Trace, "{} {} read  {:03x}.{} = {:x}", counter_.retired_now(), name_, offset,
-               width_bytes(width), value);
+    trace_.mmio_accessed(AccessKind::Read, name_, offset, width, value);
     return value;
   }
   void mmio_write(u64 offset, Width width, u64 value) override {
-    log_.write("mmio", LogLevel::Trace, "{} {} write {:03x}.{} = {:x}", counter_.retired_now(), name_, offset,
-               width_bytes(width), value);
+    trace_.mmio_accessed(AccessKind::Write, name_, offset, width, value);
     device_.mmio_write(offset, width, value);
   }
 
  private:
   std::string name_;
   MmioHandler& device_;
-  const RetiredCounter& counter_;
-  const Log& log_;
+  AccessTrace& trace_;
 };
 
 }  // namespace reprise::machine

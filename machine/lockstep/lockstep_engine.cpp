@@ -479,7 +479,11 @@ std::string LockstepEngine::disassembly(const std::vector<Step>& steps, std::siz
 void LockstepEngine::investigate(const std::string& difference, u64 instructions) {
   tap_.set_mode(Tap::Mode::Replay);
   // The run ends anyway, and slices are repeated.
-  for (LockstepEngine* engine : room_.engines) engine->cpu_.stops = nullptr;
+  for (LockstepEngine* engine : room_.engines) {
+    engine->cpu_.stops = nullptr;
+    engine->cpu_.event_observers.clear();
+    engine->cpu_.insn_observers.clear();
+  }
   cpu_.debug_stop = false;
   search(difference, instructions);
   tap_.set_mode(Tap::Mode::Record);

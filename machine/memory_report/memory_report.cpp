@@ -91,11 +91,11 @@ MemoryReport::MemoryReport(Machine& machine)
   working_sets_.set_ended([this](u32 space) { return spaces_.at(space).end_ns != 0; });
   for (const auto& processor : machine_.pc().processors())
     watches_.push_back(std::make_unique<Watch>(*this, processor->cpu));
-  machine_.observe(this);
+  machine_.add_observer(*this);
 }
 
 MemoryReport::~MemoryReport() {
-  if (!watches_.empty()) machine_.observe(nullptr);
+  if (!watches_.empty()) machine_.remove_observer(*this);
 }
 
 void MemoryReport::finish() {
@@ -114,7 +114,7 @@ void MemoryReport::stop_looking() {
     phys_ranges_.push_back({range.first_phys, range.last_phys,
                             std::string(mmu::PhysMap::kind_name(range.kind)), std::string(range.name)});
   watches_.clear();
-  machine_.observe(nullptr);
+  machine_.remove_observer(*this);
 }
 
 u64 MemoryReport::pages_touched(u32 space) const {

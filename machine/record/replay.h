@@ -61,6 +61,9 @@ class Replay {
   const std::string& difference() const { return difference_; }
   /// Lines about the last point that agreed, and the one that did not.
   std::string report() const;
+  /// The last link of the chain that agreed, and where the first difference was.
+  const Position& agreed_at() const { return agreed_.at; }
+  const Position& differed_at() const { return differed_at_; }
   /// Links of the chain that agreed.
   u64 agreed() const { return agreed_count_; }
 

@@ -14,17 +14,13 @@
 #include <variant>
 #include <vector>
 
-#include "frontend/command_line.h"
 #include "machine/memory_report/memory_report.h"
+#include "tests/run_of_options.h"
 
 namespace reprise {
 namespace {
 
 namespace mr = machine::memory_report;
-
-struct NoOutput final : devices::CharBackend {
-  void write(std::span<const u8>) override {}
-};
 
 int complain(std::string_view text) {
   fmt::print(stderr, "full_trace: {}\n", text);
@@ -42,9 +38,9 @@ class Trace final : public machine::TurnObserver {
   explicit Trace(machine::Machine& machine) : machine_(machine), begin_ns_(machine.virtual_ns()) {
     for (const auto& processor : machine_.pc().processors())
       watches_.push_back(std::make_unique<Watch>(*this, processor->cpu.mmu));
-    machine_.observe(this);
+    machine_.add_observer(*this);
   }
-  ~Trace() override { machine_.observe(nullptr); }
+  ~Trace() override { machine_.remove_observer(*this); }
 
   u64 budget(u64) override { return 1; }
   void between_turns() override {
@@ -102,27 +98,6 @@ PagesOf pages_of(const mr::MemoryReport& report) {
   }
   return pages;
 }
-
-struct Run {
-  explicit Run(const frontend::RunOptions& its_options) : options(its_options) {}
-  NoOutput none;
-  Log log;
-  frontend::RunOptions options;
-  std::unique_ptr<machine::Machine> machine;
-
-  /// At instruction `begin`.
-  Result<Done> start(u64 begin) {
-    machine = TRY(machine::Machine::create(
-        options.config, {.com1 = none, .com2 = none, .console = options.console ? &none : nullptr}, log));
-    if (begin != 0) (void)run_to(begin);
-    return Done{};
-  }
-  machine::RunResult run_to(u64 end) {
-    machine::RunLimits limits = options.limits;
-    limits.stop_at_retired = end;
-    return machine->run(limits);
-  }
-};
 
 int main_of(const std::vector<std::string>& words) {
   if (words.size() < 4) return complain("usage: full_trace BEGIN LENGTH run OPTIONS");

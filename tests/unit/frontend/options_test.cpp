@@ -177,7 +177,9 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_EQ(options.limits.virtual_timeout_ns, 1'500'000'000u);
   EXPECT_EQ(options.limits.wall_timeout_s, 2.0);
   EXPECT_EQ(options.json_path, "out.json");
-  EXPECT_EQ(options.trace, (std::vector<std::string>{"pio", "mmio"}));
+  EXPECT_TRUE(options.trace.has(machine::TraceKind::Pio));
+  EXPECT_TRUE(options.trace.has(machine::TraceKind::Mmio));
+  EXPECT_FALSE(options.trace.has(machine::TraceKind::Insn));
   EXPECT_TRUE(options.stats);
   EXPECT_EQ(options.config.devices,
             (std::vector<machine::DeviceConfig>{

@@ -27,7 +27,7 @@ TEST(ReportSpan, BeginsAndEndsWhereItShould) {
   Guest plain(file, {});
   const RunResult wanted = plain.run(until(5'500'000));
   Guest guest(file, {});
-  ReportSpan span(*guest.machine, 2'000'123);
+  ReportSpan span(*guest.machine, {2'000'123});
   const RunResult result = guest.run(until(5'500'000));
   EXPECT_EQ(result.state_hash, wanted.state_hash);
   const MemoryReport& report = span.finish();
@@ -46,7 +46,7 @@ TEST(ReportSpan, BeginsAndEndsWhereItShould) {
 
 TEST(ReportSpan, OfARunThatDoesNotGetThereHasNothing) {
   Guest guest(kTwoPages);
-  ReportSpan span(*guest.machine, 9'000'000);
+  ReportSpan span(*guest.machine, {9'000'000});
   guest.run(until(1'000'000));
   const MemoryReport& report = span.finish();
   EXPECT_EQ(report.begin().retired, 1'000'000u);
@@ -60,7 +60,7 @@ TEST(ReportSpan, EndsWhenTheMachineGoesBack) {
   StateMemorySink sink;
   StateWriter writer(sink);
   ASSERT_TRUE(guest.machine->save(writer).ok());
-  ReportSpan span(*guest.machine, 0);
+  ReportSpan span(*guest.machine, {});
   guest.run(until(3'000'000));
   StateMemorySource source(sink.bytes);
   StateReader reader(source);

@@ -1,0 +1,18 @@
+// How a machine that was just made gets to where its run begins.
+#pragma once
+
+#include <string>
+
+#include "common/result.h"
+#include "machine/machine.h"
+#include "machine/storage/run_files.h"
+
+namespace reprise::frontend {
+
+/// Puts the machine into the state of a file, which is one of a machine like it.
+Result<Done> load_state(machine::Machine& machine, const std::string& path, machine::RunFiles& files);
+
+/// It follows the recording at `path` from there.
+Result<Done> follow_recording(machine::Machine& machine, const std::string& path);
+
+}  // namespace reprise::frontend
