@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "frontend/command_line.h"
 #include "machine/machine.h"
@@ -32,5 +35,20 @@ struct Run {
     return machine->run(limits);
   }
 };
+
+/// What "BEGIN LENGTH run OPTIONS" asks for.
+struct Stretch {
+  u64 begin = 0;
+  u64 end = 0;
+  frontend::RunOptions options;
+};
+/// Error: what is wrong with `words`.
+inline Result<Stretch> parse_stretch(const std::vector<std::string>& words) {
+  if (words.size() < 4) return Error{"usage: BEGIN LENGTH run OPTIONS"};
+  auto parsed = frontend::parse_options({words.begin() + 2, words.end()});
+  if (const frontend::EarlyExit* exit = std::get_if<frontend::EarlyExit>(&parsed)) return Error{exit->text};
+  const u64 begin = std::stoull(words[0]);
+  return Stretch{begin, begin + std::stoull(words[1]), std::get<frontend::RunOptions>(std::move(parsed))};
+}
 
 }  // namespace reprise

@@ -11,7 +11,6 @@
 #include <set>
 #include <string>
 #include <tuple>
-#include <variant>
 #include <vector>
 
 #include "machine/memory_report/memory_report.h"
@@ -100,13 +99,9 @@ PagesOf pages_of(const mr::MemoryReport& report) {
 }
 
 int main_of(const std::vector<std::string>& words) {
-  if (words.size() < 4) return complain("usage: full_trace BEGIN LENGTH run OPTIONS");
-  auto parsed = frontend::parse_options({words.begin() + 2, words.end()});
-  if (const frontend::EarlyExit* exit = std::get_if<frontend::EarlyExit>(&parsed))
-    return complain(exit->text);
-  const frontend::RunOptions& options = std::get<frontend::RunOptions>(parsed);
-  const u64 begin = std::stoull(words[0]);
-  const u64 end = begin + std::stoull(words[1]);
+  const Result<Stretch> stretch = parse_stretch(words);
+  if (!stretch) return complain(stretch.error().message);
+  const auto& [begin, end, options] = stretch.value();
 
   Run plain(options), traced(options), reported(options);
   for (Run* run : {&plain, &traced, &reported})

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "machine/observe/coverage.h"
@@ -46,13 +45,9 @@ class Trace final : public cpu::InsnObserver {
 };
 
 int main_of(const std::vector<std::string>& words) {
-  if (words.size() < 4) return complain("usage: coverage_trace BEGIN LENGTH run OPTIONS");
-  auto parsed = frontend::parse_options({words.begin() + 2, words.end()});
-  if (const frontend::EarlyExit* exit = std::get_if<frontend::EarlyExit>(&parsed))
-    return complain(exit->text);
-  const frontend::RunOptions& options = std::get<frontend::RunOptions>(parsed);
-  const u64 begin = std::stoull(words[0]);
-  const u64 end = begin + std::stoull(words[1]);
+  const Result<Stretch> stretch = parse_stretch(words);
+  if (!stretch) return complain(stretch.error().message);
+  const auto& [begin, end, options] = stretch.value();
 
   Run plain(options), traced(options), covered(options);
   for (Run* run : {&plain, &traced, &covered})
