@@ -44,6 +44,7 @@
 #include "machine/record/packer.h"
 #include "machine/screen/picture_file.h"
 #include "machine/storage/run_files.h"
+#include "machine/symbols/symbol_file.h"
 
 namespace reprise::frontend {
 namespace {
@@ -310,6 +311,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (options.limits.wall_timeout_s) *options.limits.wall_timeout_s -= opener.waited_s();
   const auto running = std::make_shared<const machine::Machine*>(nullptr);
   const Log log = make_log(options, outputs.err, running);
+  if (!options.symbols_path.empty())
+    options.config.symbols = TRY(machine::symbols::load_symbols(options.symbols_path));
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
   const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;

@@ -65,10 +65,11 @@ struct JitOptions {
   u32 threshold = 16;  // a block is translated when it is entered the so many-th time; at least 1
   u64 pace = 1000;     // what TranslationPace is made with
 
-  u8 dump = 0;                                           // mask of Dump
-  std::vector<u64> dump_at;                              // linear addresses; empty: every block
-  bool perf_map = false;                                 // /tmp/perf-PID.map for `perf report`
-  std::string symbols_path;                              // a System.map of the guest's kernel, for names
+  u8 dump = 0;               // mask of Dump
+  std::vector<u64> dump_at;  // linear addresses; empty: every block
+  bool perf_map = false;     // /tmp/perf-PID.map for `perf report`
+  /// The name of guest code; empty: it has none. May be empty itself.
+  std::function<std::string(u64 linear)> name_of;
   std::function<void(std::string_view text)> dump_sink;  // where dumps go; empty: stderr
   bool count_host_insns = false;                         // in generated code, for stats(); slows it down
   u64 lockstep_seed = 1;                                 // of the slice lengths of the lockstep engine

@@ -35,6 +35,19 @@ bool several_work(const Processors& processors) {
          }) > 1;
 }
 
+/// The guest, or who runs it, wanted it to end.
+bool ends_by_itself(ExitReason reason) {
+  return reason == ExitReason::PowerOff || reason == ExitReason::Reset || reason == ExitReason::DebugExit ||
+         reason == ExitReason::Quit;
+}
+
+/// The JIT tells of translations by the names that `symbols`, which outlives the engines, has then.
+MachineConfig with_names(const MachineConfig& config, const symbols::KernelSymbols& symbols) {
+  MachineConfig named = config;
+  if (config.symbols) named.jit.name_of = [&symbols](u64 linear) { return symbols.text(linear); };
+  return named;
+}
+
 /// Other threads ask and look while the machine runs, and must not wait for one that does not, whatever ended it.
 class RunEnds {
  public:
@@ -101,7 +114,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
 
 Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, std::unique_ptr<mmu::Ram> ram,
                  PcBackends backends, const Log& log)
-    : config_(config),
+    : config_(with_names(config, symbols_)),
       log_(log.while_open([this] { return gate_.open(); })),
       com1_out_(&backends.com1, gate_),
       com2_out_(&backends.com2, gate_),
@@ -162,6 +175,7 @@ RunResult Machine::run(const RunLimits& limits) {
   if (result.reason == ExitReason::ReplayDiffers && replay_)
     result.differs = {replay_->agreed_at(), replay_->differed_at()};
   result.details = std::move(details_);
+  if (!ends_by_itself(result.reason)) result.details += places();
   result.retired = retired();
   result.position = position_text(position());
   result.virtual_ns = virtual_ns();
@@ -291,6 +305,17 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
            fmt::format("the guest's processor shut down by a triple fault after instruction {}", retired())});
   }
   return std::nullopt;
+}
+
+std::string Machine::places() const {
+  std::string text;
+  for (const auto& processor : pc_.processors()) {
+    const cpu::CpuState& state = processor->cpu.state;
+    const std::string place = symbols_.text(state.rip);
+    if (state.cpl == 0 && !place.empty())
+      text += fmt::format("processor {} is at {:#x}, {}\n", processor->index(), state.rip, place);
+  }
+  return text;
 }
 
 std::optional<Machine::Ending> Machine::panicked(const RunLimits& limits, std::string message) {

@@ -29,6 +29,7 @@
 #include "machine/share/share_set.h"
 #include "machine/snapshot/state_file.h"
 #include "machine/storage/disk_set.h"
+#include "machine/symbols/kernel_symbols.h"
 #include "machine/turn_observer.h"
 
 namespace reprise::machine {
@@ -145,6 +146,8 @@ class Machine final : private MachineControl {
   u64 retired() const { return pc_.processors().retired_now(); }
   u64 virtual_ns() const { return pc_.scheduler().now_ns(); }
   Pc& pc() { return pc_; }
+  /// Names of the guest's kernel, if the user gave them. Machine thread, or outside of run().
+  const symbols::KernelSymbols& symbols() const { return symbols_; }
   mmu::Ram& ram() { return *ram_; }
 
   /// For windows and the like. Machine thread, outside of run(); views themselves as machine/screen/screen_feed.h says.
@@ -194,6 +197,8 @@ class Machine final : private MachineControl {
   /// One turn: input, events, then execution or idling. An ending when the run is over.
   std::optional<Ending> turn(const RunLimits& limits);
   std::optional<Ending> check_request(const RunLimits& limits);
+  /// What the kernel does, where its names are known: a line for each processor.
+  std::string places() const;
   /// A panic is certain: ends the run, or not, as the user wants it.
   std::optional<Ending> panicked(const RunLimits& limits, std::string message);
   /// The instant that limits.stop_at_step names, or one behind it.
@@ -332,6 +337,7 @@ class Machine final : private MachineControl {
   PanicSuspicion panic_;
   Network network_;
   Pc pc_;
+  symbols::KernelSymbols symbols_{config_.symbols, pc_.processors()};
   RamHash ram_hash_;
 
   // How much has happened since the last instruction.

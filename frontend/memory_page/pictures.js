@@ -34,9 +34,13 @@ function medianText(durations) {
   return "";
 }
 
+function instruction(fault) {
+  return fault.rip + (fault.symbol ? " " + fault.symbol : "");
+}
+
 function faultText(fault, part) {
   return part.name + " in " + spaceName(fault.space) + "\n@" + fault.at + ", " + time(fault.ns, 6) + "\naddress " +
-    fault.linear + ", " + access(fault.code) + "\nby the instruction at " + fault.rip +
+    fault.linear + ", " + access(fault.code) + "\nby the instruction at " + instruction(fault) +
     (fault.took_ns === null ? "\nnot answered" : "\nanswered after " + duration(fault.took_ns));
 }
 
@@ -74,7 +78,7 @@ function faultTable(parts) {
     for (const part of parts)
       for (const fault of [...part.sample, ...part.slowest]) rows.set(fault.at + " " + fault.linear, [fault, part]);
     return [...rows.values()].sort((a, b) => a[0].at - b[0].at).map(([fault, part]) =>
-      [position(fault.at), time(fault.ns, 6), part.name, spaceName(fault.space), fault.linear, access(fault.code), fault.rip,
+      [position(fault.at), time(fault.ns, 6), part.name, spaceName(fault.space), fault.linear, access(fault.code), instruction(fault),
        fault.entry, fault.took_ns === null ? "-" : duration(fault.took_ns)]);
   });
 }
@@ -177,7 +181,7 @@ const orders = {
 
 function spaceRow(space) {
   const svg = draw("svg", { role: "img", "aria-label": "Pages touched by " + spaceName(space.id) });
-  const name = make("div", { class: "name", title: [space.words || space.name, space.root ? "CR3 " + space.root : ""].join("\n") },
+  const name = make("div", { class: "name", title: [space.words || space.executed || space.name, space.root ? "CR3 " + space.root : ""].join("\n") },
                     make("b", {}, spaceName(space.id)), " ", space.root ? position(space.begin.at) : "");
   const windowAtMouse = event => {
     const box = svg.getBoundingClientRect();

@@ -28,25 +28,27 @@ Json series_json(const mr::Series& series, u32 windows) {
   return values;
 }
 
-Json fault_json(const mr::Fault& fault) {
-  return {{"at", fault.at.retired},
-          {"ns", fault.at.ns},
-          {"space", fault.space},
-          {"linear", hex(fault.linear)},
-          {"code", fault.error_code},
-          {"rip", hex(fault.rip)},
-          {"entry", hex(fault.entry_before)},
-          {"took_ns", fault.answered_ns == 0 ? Json() : Json(fault.took_ns())}};
+Json fault_json(const mr::Fault& fault, const machine::symbols::KernelSymbols& symbols) {
+  Json json = {{"at", fault.at.retired},
+               {"ns", fault.at.ns},
+               {"space", fault.space},
+               {"linear", hex(fault.linear)},
+               {"code", fault.error_code},
+               {"rip", hex(fault.rip)},
+               {"entry", hex(fault.entry_before)},
+               {"took_ns", fault.answered_ns == 0 ? Json() : Json(fault.took_ns())}};
+  if (fault.linked_rip) json["symbol"] = symbols.linked_text(*fault.linked_rip);
+  return json;
 }
 
-Json faults_json(const mr::FaultLog& faults, u32 windows) {
+Json faults_json(const mr::FaultLog& faults, u32 windows, const machine::symbols::KernelSymbols& symbols) {
   Json kinds = Json::array();
   for (unsigned i = 0; i < mr::kFaultKinds; ++i) {
     const auto kind = static_cast<mr::FaultKind>(i);
     Json sample = Json::array();
-    for (const mr::Fault& fault : faults.sample(kind)) sample.push_back(fault_json(fault));
+    for (const mr::Fault& fault : faults.sample(kind)) sample.push_back(fault_json(fault, symbols));
     Json slowest = Json::array();
-    for (const mr::Fault& fault : faults.slowest(kind)) slowest.push_back(fault_json(fault));
+    for (const mr::Fault& fault : faults.slowest(kind)) slowest.push_back(fault_json(fault, symbols));
     kinds.push_back({{"name", mr::row_of(kind).name},
                      {"meaning", mr::row_of(kind).meaning},
                      {"count", faults.count(kind)},
@@ -123,13 +125,20 @@ struct Use {
   u32 peak = 0;  // of a window
 };
 
+/// As the kernel calls its process, where its symbols are known; else what it has executed.
+std::string name_of(const mr::Space& space) {
+  if (space.process.pid == 0) return space.name;
+  return fmt::format("{} [{}]", space.process.name, space.process.pid);
+}
+
 Json space_json(const mr::MemoryReport& report, const Use& use) {
   const mr::Space& space = report.spaces()[use.space];
   Json set = Json::array();
   for (const mr::WorkingSets::Count& count : report.working_set(use.space))
     set.push_back({count.window, count.pages});
   return {{"id", use.space},
-          {"name", space.name},
+          {"name", name_of(space)},
+          {"executed", space.name},
           {"words", space.words},
           {"user", space.user},
           {"root", use.space <= mr::Spaces::kOthers ? Json() : Json(hex(space.root))},
@@ -166,8 +175,8 @@ void spaces_json(const mr::MemoryReport& report, u32 windows, Json& json) {
   for (auto use = uses.begin(); use != uses.begin() + shown; ++use) list.push_back(space_json(report, *use));
   json["names"] = Json::object();
   for (u32 space = 0; space < report.spaces().size() && space < kMaxNames; ++space)
-    if (!report.spaces()[space].name.empty())
-      json["names"][std::to_string(space)] = report.spaces()[space].name;
+    if (std::string name = name_of(report.spaces()[space]); !name.empty())
+      json["names"][std::to_string(space)] = std::move(name);
   json["spaces"] = std::move(list);
   json["spaces_seen"] = uses.size();
   json["working_set"] = {{"exact", report.working_sets_exact()}, {"all", all}, {"not_listed", rest}};
@@ -184,7 +193,7 @@ Json memory_report_json(const mr::MemoryReport& report) {
                {"windows", windows}};
   for (const mr::MeasureRow& row : mr::measure_rows())
     json["measures"][std::string(row.name)] = series_json(report.measure(row.measure), windows);
-  json["faults"] = faults_json(report.faults(), windows);
+  json["faults"] = faults_json(report.faults(), windows, report.symbols());
   spaces_json(report, windows, json);
   json["entries"] = entries_json(report.entries(), windows);
   json["tables_complete"] = report.tables_complete();

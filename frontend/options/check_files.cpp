@@ -79,7 +79,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the firmware", config.firmware.bios, false);
   add(uses, "the variables of firmware", config.firmware.variables_path, true);
   as_repeated(uses, config);
-  add(uses, "the symbols", config.jit.symbols_path, false);
+  add(uses, "the symbols", options.symbols_path, false);
   add(uses, "the first serial port's output", options.com1);
   add(uses, "the second serial port's output", options.com2);
   if (options.console) add(uses, "the virtio console's output", *options.console);

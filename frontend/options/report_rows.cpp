@@ -171,6 +171,13 @@ constexpr RunOption kReportRows[] = {
      .help =
          "at the end: the screen; FILE.png and FILE.ppm are pictures, others text (- for standard output)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
+    {.name = "--symbols",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "names of the guest's kernel: its vmlinux, or a list as System.map",
+     .more = "They show in the monitor, the report of --report, dumps and the perf map, and say where the "
+             "kernel is when a run ends badly. Where KASLR has put it is found by itself; docs/debugging.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.symbols_path = given.value; }},
     {.name = "--log",
      .value = "SPEC",
      .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",

@@ -69,6 +69,7 @@ struct RunOptions {
   std::string coverage_path;         // of --coverage; empty: none
   machine::Position observers_from;  // where report, trace and coverage begin
   std::string screen_path;           // of --dump-screen; empty: none, "-": stdout
+  std::string symbols_path;          // of --symbols; empty: none
   std::string capture_path;          // of --net-dump; empty: none
   std::string log_spec;
   std::vector<std::string> remarks;  // what the user should hear of before the run: sentences

@@ -25,15 +25,16 @@ void append_host(std::string& text, std::span<const u8> host, u32 from, u32 to) 
 }  // namespace
 
 TranslationNotes::TranslationNotes(const JitOptions& options) : options_(options) {
-  if (Result<Symbols> symbols = Symbols::load(options.symbols_path); symbols.ok())
-    symbols_ = symbols.take();
-  else
-    tell(fmt::format("reprise: {}\n", symbols.error().message));
   if (!options.perf_map) return;
   const std::string path = fmt::format("/tmp/perf-{}.map", getpid());
   perf_map_.reset(std::fopen(path.c_str(), "we"));
   if (perf_map_ == nullptr)
     tell(fmt::format("reprise: '{}' cannot be written: {}\n", path, std::strerror(errno)));
+}
+
+std::string TranslationNotes::name(u64 linear) const {
+  const std::string known = options_.name_of ? options_.name_of(linear) : "";
+  return known.empty() ? fmt::format("{:#x}", linear) : known;
 }
 
 void TranslationNotes::tell(const std::string& text) const {
@@ -56,8 +57,8 @@ void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span
                                   std::span<const u8> host, std::span<const u8> cold,
                                   const Listing* listing) {
   if (perf_map_ != nullptr) {
-    shared_code(host, "guest " + symbols_.name(linear));
-    shared_code(cold, "guest " + symbols_.name(linear) + " (slow)");
+    shared_code(host, "guest " + name(linear));
+    shared_code(cold, "guest " + name(linear) + " (slow)");
   }
   if (listing != nullptr) dump(block, linear, guest, host, cold, *listing);
 }
@@ -79,7 +80,7 @@ void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const
   std::string text = fmt::format(
       "block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
       "code at {:#x}, {} at {:#x}\n",
-      symbols_.name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
+      name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
       reinterpret_cast<u64>(host.data()), cold.size(), reinterpret_cast<u64>(cold.data()));
   const auto host_at = [&](std::size_t index) {
     return index < listing.host_at.size() ? listing.host_at[index] : static_cast<u32>(host.size());

@@ -6,7 +6,6 @@
 #include <span>
 
 #include "cpu/blocks/block_cache.h"
-#include "jit/engine/symbols.h"
 #include "jit/host/listing.h"
 #include "jit/jit_options.h"
 
@@ -35,11 +34,12 @@ class TranslationNotes {
   };
 
   void tell(const std::string& text) const;
+  /// Its name, or "0xaddress".
+  std::string name(u64 linear) const;
   void dump(const cpu::Block& block, u64 linear, std::span<const u8> guest, std::span<const u8> host,
             std::span<const u8> cold, const Listing& listing) const;
 
   const JitOptions& options_;
-  Symbols symbols_;
   std::unique_ptr<std::FILE, CloseFile> perf_map_;
 };
 

@@ -21,6 +21,9 @@
 namespace reprise::machine {
 
 class RunFiles;
+namespace symbols {
+class SymbolTable;
+}
 
 /// Lockstep: the JIT with the interpreter behind it, compared.
 enum class EngineKind : u8 { Interp, Jit, Lockstep };
@@ -51,7 +54,9 @@ struct MachineConfig {
   HistoryConfig history;
   bool replayed = false;  // what comes from outside comes from a recording: nothing outside is opened
   std::shared_ptr<RunFiles> files = {};  // nullptr: those of a run of its own
-  bool reboot = true;                    // RESET starts firmware again; else it ends the run
+  std::shared_ptr<const symbols::SymbolTable> symbols =
+      {};              // of the guest's kernel, for people; nullptr: none
+  bool reboot = true;  // RESET starts firmware again; else it ends the run
 };
 
 /// Of the block that holds the guest's RAM and, behind it, video memory.

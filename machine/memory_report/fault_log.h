@@ -17,6 +17,7 @@
 
 #include <array>
 #include <list>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -55,6 +56,7 @@ struct Fault {
   u64 linear = 0;
   u32 error_code = 0;
   u64 rip = 0;
+  std::optional<u64> linked_rip = {};  // where it was when the kernel was linked, if it has a name there
   u64 entry_before = 0;
   u64 answered_ns = 0;  // 0: not
   FaultKind kind = FaultKind::NotAnswered;

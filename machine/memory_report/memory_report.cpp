@@ -33,6 +33,7 @@ class MemoryReport::Watch final : public mmu::PagingObserver {
     if (access != mmu::Access::Fetch || view != mmu::View::User) return;
     report_.spaces_.at(space).user = true;
     report_.spaces_.find_name(space, cpu_);
+    if (const auto process = report_.tasks_.current(cpu_)) report_.spaces_.runs(space, *process);
   }
   void walked(u64 linear, mmu::Access access, const mmu::Translation& translation, bool held) override {
     report_.add(held ? Measure::WalksAgain : Measure::WalksNew, 1);
@@ -50,6 +51,7 @@ class MemoryReport::Watch final : public mmu::PagingObserver {
                              .linear = linear,
                              .error_code = error_code,
                              .rip = cpu_.state.rip,
+                             .linked_rip = report_.machine_.symbols().linked(cpu_.state.rip),
                              .entry_before = before.raw},
                             before, report_.scale_.finest());
   }

@@ -35,6 +35,8 @@ class MemoryReport final : private TurnObserver {
   /// It ended earlier, because the machine went back to a state of before: what it does again is not told twice.
   bool cut_off() const { return cut_off_; }
 
+  /// Names of what faults were taken at.
+  const symbols::KernelSymbols& symbols() const { return machine_.symbols(); }
   const Moment& begin() const { return begin_; }
   const Moment& end() const { return end_; }
   const WindowScale& scale() const { return scale_; }
@@ -103,6 +105,7 @@ class MemoryReport final : private TurnObserver {
   bool cut_off_ = false;
   WindowScale scale_;
   Spaces spaces_;
+  symbols::LinuxTasks tasks_{machine_.symbols()};
   WorkingSets working_sets_;
   FaultLog faults_;
   EntryLog entries_;

@@ -1,5 +1,7 @@
 #include "machine/memory_report/program_name.h"
 
+#include "machine/symbols/linear_reader.h"
+
 namespace reprise::machine::memory_report {
 namespace {
 
@@ -11,49 +13,15 @@ constexpr u64 kMaxAuxiliary = 64;
 constexpr std::size_t kMaxName = 96;
 constexpr std::size_t kMaxWords = 160;
 
-/// Reads guest memory by linear address without any effect.
-class Reader {
+/// A word has the size of the program's pointers.
+class Reader : public symbols::LinearReader {
  public:
-  Reader(const cpu::Cpu& cpu, unsigned word_bytes) : cpu_(cpu), word_bytes_(word_bytes) {}
+  Reader(const cpu::Cpu& cpu, unsigned word_bytes) : LinearReader(cpu), word_bytes_(word_bytes) {}
   unsigned word_bytes() const { return word_bytes_; }
-
-  std::optional<u8> byte(u64 linear) {
-    if ((linear & kPageMask) != page_ || host_ == nullptr) {
-      u64 phys = 0;
-      page_ = linear & kPageMask;
-      host_ = nullptr;
-      if (!cpu_.mmu.peek_translate(page_, phys)) return std::nullopt;
-      host_ = cpu_.mmu.phys_map().ram_host(phys, kPageBytes);
-      if (host_ == nullptr) return std::nullopt;
-    }
-    return host_[linear & ~kPageMask];
-  }
-  std::optional<u64> word(u64 linear) {
-    u64 value = 0;
-    for (unsigned i = 0; i < word_bytes_; ++i) {
-      const std::optional<u8> next = byte(linear + i);
-      if (!next) return std::nullopt;
-      value |= u64{*next} << (8 * i);
-    }
-    return value;
-  }
-  /// Printable characters up to a 0, or `most` of them; the rest is dropped.
-  std::optional<std::string> text(u64 linear, std::size_t most) {
-    std::string text;
-    while (text.size() < most) {
-      const std::optional<u8> next = byte(linear + text.size());
-      if (!next) return std::nullopt;
-      if (*next == 0) return text;
-      text += *next >= 0x20 && *next < 0x7f ? static_cast<char>(*next) : '?';
-    }
-    return text;
-  }
+  std::optional<u64> word(u64 linear) { return LinearReader::word(linear, word_bytes_); }
 
  private:
-  const cpu::Cpu& cpu_;
   const unsigned word_bytes_;
-  u64 page_ = 0;
-  const u8* host_ = nullptr;
 };
 
 /// The address behind the 0 that ends the list at `linear`.

@@ -46,6 +46,11 @@ void Spaces::end(u64 root, u64 now_ns) {
   by_root_.erase(found);
 }
 
+void Spaces::runs(u32 space, const symbols::LinuxProcess& process) {
+  Space& here = all_[space];
+  if (space > kOthers && (here.process.pid == 0 || here.process.pid == process.pid)) here.process = process;
+}
+
 void Spaces::find_name(u32 space, const cpu::Cpu& cpu) {
   Space& here = all_[space];
   if (space <= kOthers || !here.name.empty() || here.name_tries >= kMaxTries) return;

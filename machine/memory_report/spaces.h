@@ -11,13 +11,15 @@
 
 #include "common/types.h"
 #include "cpu/core/cpu.h"
+#include "machine/symbols/linux_tasks.h"
 
 namespace reprise::machine::memory_report {
 
 struct Space {
-  u64 root = 0;       // bits 51:12 of CR3
-  std::string name;   // of the program; empty: not known
-  std::string words;  // its arguments as far as they are short
+  u64 root = 0;                   // bits 51:12 of CR3
+  std::string name;               // of the program; empty: not known
+  std::string words;              // its arguments as far as they are short
+  symbols::LinuxProcess process;  // as the kernel says; with its PID 0: not known
   u64 begin_ns = 0;
   u64 begin_retired = 0;
   u64 end_ns = 0;  // 0: it goes on
@@ -59,6 +61,9 @@ class Spaces {
   /// A program of the space that `cpu` is in begins to run, or has begun: looks for its name. Linux on x86-64 leaves it,
   /// with the arguments, where the stack pointer is first; what was forked has it at the same address as its parent.
   void find_name(u32 space, const cpu::Cpu& cpu);
+  /// `process` runs in it. The first one counts, with the name that it had last: until a new one has executed its own program it may
+  /// be in its parent's.
+  void runs(u32 space, const symbols::LinuxProcess& process);
 
  private:
   std::vector<Space> all_;

@@ -75,6 +75,9 @@ std::string hex(u64 value);
 /// "4 KiB", "2 MiB", "1.5 GiB": exact for powers of two, else to one place.
 std::string size_text(u64 bytes);
 
+/// `text`, and behind it the names of the addresses in it that have one: "call 0xffffffff81000010 <schedule+0x10>".
+std::string with_names(const symbols::KernelSymbols& names, std::string text);
+
 // Handlers by file.
 Outcome status(Machine&, const Arguments&);
 Outcome stop(Machine&, const Arguments&);
@@ -112,6 +115,8 @@ Outcome run_to(Machine&, const Arguments&);
 Outcome reverse_step(Machine&, const Arguments&);
 Outcome reverse_continue(Machine&, const Arguments&);
 Outcome branch(Machine&, const Arguments&);
+
+Outcome kaslr(Machine&, const Arguments&);
 
 Outcome info_cpus(Machine&, const Arguments&);
 Outcome info_registers(Machine&, const Arguments&);

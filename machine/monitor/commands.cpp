@@ -60,7 +60,8 @@ constexpr Parameter kScreenshot[] = {
     {"file", Kind::Word, true,
      "what is written: NAME.png and NAME.ppm are pictures, others text; with blanks in \"quotes\""}};
 constexpr Parameter kPrint[] = {
-    {"expression", Kind::Word, true, "numbers and registers with + - * / % & | ^ ~ and parentheses"},
+    {"expression", Kind::Word, true,
+     "numbers, registers and names of --symbols with + - * / % & | ^ ~ and parentheses"},
     {"format", Kind::Word, false, "x (default), d, u, o or c"},
     kCpu};
 constexpr Parameter kSave[] = {
@@ -105,6 +106,7 @@ constexpr Command kCommands[] = {
     {"checkpoint", {}, "keeps a checkpoint of now, and gives it a number", checkpoint},
     {"restart", kRestart, "goes to a checkpoint", restart},
     {"branch", {}, "lets the run live on from here, in its past, and forgets what came behind", branch},
+    {"kaslr", {}, "where the kernel of --symbols runs, and how gdb learns it", kaslr},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info checkpoints", {}, "checkpoints that were kept, and the memory that all take", info_checkpoints},

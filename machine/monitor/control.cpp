@@ -214,7 +214,8 @@ Outcome save(Machine& machine, const Arguments& arguments) {
 Outcome print(Machine& machine, const Arguments& arguments) {
   const std::string_view text = arguments.word("expression");
   const std::string_view format = arguments.has("format") ? arguments.word("format") : "x";
-  const Result<u64> evaluated = evaluate(processor_of(machine, arguments).cpu.state, text);
+  const Result<u64> evaluated =
+      evaluate(processor_of(machine, arguments).cpu.state, text, &machine.symbols());
   if (!evaluated)
     return CommandError{CommandError::Kind::BadArgument,
                         fmt::format("'{}' has no value: {}.", text.substr(0, 60), evaluated.error().message)};

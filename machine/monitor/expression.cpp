@@ -30,7 +30,8 @@ std::optional<u64> register_value(const cpu::CpuState& state, std::string_view n
 
 class Parser {
  public:
-  Parser(const cpu::CpuState& state, std::string_view text) : state_(state), text_(text) {}
+  Parser(const cpu::CpuState& state, std::string_view text, const symbols::KernelSymbols* symbols)
+      : state_(state), text_(text), symbols_(symbols) {}
 
   Result<u64> whole() {
     const u64 value = TRY(sum(0));
@@ -100,30 +101,36 @@ class Parser {
   }
 
   Result<u64> word() {
-    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$_";
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$_.";
     const std::string_view word = text_.substr(0, text_.find_first_not_of(kLetters));
     if (word.empty() && text_.empty()) return Error{"a number or register is missing at its end"};
     if (word.empty()) return Error{fmt::format("a number or register is missing before '{}'", rest())};
     text_.remove_prefix(word.size());
     if (const std::optional<u64> number = parse_number(word)) return *number;
     if (const std::optional<u64> value = register_value(state_, word)) return *value;
+    if (symbols_ != nullptr)
+      if (const std::optional<u64> value = symbols_->address_of(word)) return *value;
     const bool hex = word.starts_with("0x") || word.starts_with("0X");
     const std::string_view digits = hex ? "0123456789abcdefABCDEF" : "0123456789";
     const std::size_t prefix = hex ? 2 : 0;
     if (word.size() > prefix && word.find_first_not_of(digits, prefix) == word.npos)
       return Error{fmt::format("'{}' has more than 64 bits", word.substr(0, 60))};
-    return Error{fmt::format("'{}' is neither a number nor a register", word.substr(0, 60))};
+    return Error{
+        fmt::format("'{}' is neither a number nor a register{}", word.substr(0, 60),
+                    symbols_ != nullptr && symbols_->given() ? ", nor a name that is known now" : "")};
   }
 
   const cpu::CpuState& state_;
   std::string_view text_;
+  const symbols::KernelSymbols* const symbols_;
   unsigned depth_ = 0;
 };
 
 }  // namespace
 
-Result<u64> evaluate(const cpu::CpuState& state, std::string_view text) {
-  return Parser(state, text).whole();
+Result<u64> evaluate(const cpu::CpuState& state, std::string_view text,
+                     const symbols::KernelSymbols* symbols) {
+  return Parser(state, text, symbols).whole();
 }
 
 }  // namespace reprise::machine::monitor

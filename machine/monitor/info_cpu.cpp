@@ -127,9 +127,12 @@ Outcome info_cpus(Machine& machine, const Arguments&) {
                     {"rip", hex(state.rip)},
                     {"interrupts_on", interruptible},
                     {"instructions", state.retired}});
-    line(answer.text, "{} {}: APIC id {}, {}, {} mode, cpl {}, IF {}, rip {:#x}, {} instructions",
+    const std::string place = machine.symbols().text(state.rip);
+    if (!place.empty()) list.back()["symbol"] = place;
+    line(answer.text, "{} {}: APIC id {}, {}, {} mode, cpl {}, IF {}, rip {:#x}{}, {} instructions",
          processor->index() == current ? '*' : ' ', processor->index(), processor->lapic.apic_id(),
-         activity->second, mode_name(cpu), state.cpl, interruptible ? 1 : 0, state.rip, state.retired);
+         activity->second, mode_name(cpu), state.cpl, interruptible ? 1 : 0, state.rip,
+         place.empty() ? "" : fmt::format(" <{}>", place), state.retired);
   }
   answer.json["processors"] = std::move(list);
   return answer;
@@ -184,6 +187,10 @@ Outcome info_registers(Machine& machine, const Arguments& arguments) {
 
   answer.text = cpu.dump();
   line(answer.text, "{} mode; rflags {}", mode_name(cpu), bits_text(state.rflags, kRflags));
+  if (const std::string place = machine.symbols().text(state.rip); !place.empty()) {
+    json["symbol"] = place;
+    line(answer.text, "rip is at {}", place);
+  }
   line(answer.text, "cr0 {}; cr4 {}; efer {}", bits_text(state.cr0, kCr0), bits_text(state.cr4, kCr4),
        bits_text(state.efer, kEfer));
   return answer;
@@ -267,11 +274,16 @@ Outcome disassemble(Machine& machine, const Arguments& arguments) {
       line(answer.text, "{:016x}  (no memory to read)", linear);
       break;
     }
-    const cpu::Disassembled insn = cpu::disassemble(bytes, linear, cpu::code_bits(cpu.mode));
+    cpu::Disassembled insn = cpu::disassemble(bytes, linear, cpu::code_bits(cpu.mode));
+    insn.text = with_names(machine.symbols(), std::move(insn.text));
+    // Once for each function: the first instruction may be in its middle.
+    const std::string place = machine.symbols().text(linear);
+    if (!place.empty() && (i == 0 || place.find('+') == place.npos)) line(answer.text, "{}:", place);
     std::string encoded;
     for (unsigned k = 0; k < insn.length && k < bytes.size(); ++k) encoded += fmt::format("{:02x}", bytes[k]);
     line(answer.text, "{:016x}  {:<22}  {}", linear, encoded, insn.text);
     instructions.push_back({{"address", hex(linear)}, {"bytes", encoded}, {"text", insn.text}});
+    if (!place.empty()) instructions.back()["symbol"] = place;
     linear += insn.length;
   }
   answer.json["instructions"] = std::move(instructions);

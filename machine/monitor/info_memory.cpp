@@ -73,8 +73,10 @@ Outcome info_pagewalk(Machine& machine, const Arguments& arguments) {
   Answer answer;
   Json steps = Json::array();
   Json verdicts = Json::array();
-  line(answer.text, "linear {:#x}, {}{}, CR3 {:#x}", report.linear, report.mode,
-       report.steps.empty() ? "" : " paging", context.cr3);
+  const std::string symbol = machine.symbols().text(report.linear);
+  line(answer.text, "linear {:#x}{}, {}{}, CR3 {:#x}", report.linear,
+       symbol.empty() ? "" : fmt::format(" <{}>", symbol), report.mode, report.steps.empty() ? "" : " paging",
+       context.cr3);
   for (const WalkStep& step : report.steps) {
     steps.push_back(step_json(step));
     const std::string place = step.in_register
@@ -87,6 +89,7 @@ Outcome info_pagewalk(Machine& machine, const Arguments& arguments) {
   answer.json = {{"linear", hex(report.linear)}, {"mode", report.mode},
                  {"cr3", hex(context.cr3)},      {"canonical", report.canonical},
                  {"steps", std::move(steps)},    {"mapped", report.page.has_value()}};
+  if (!symbol.empty()) answer.json["symbol"] = symbol;
   if (report.page) {
     const mmu::Translation& page = *report.page;
     const std::string there = answers_at(mmu.phys_map(), page.phys);

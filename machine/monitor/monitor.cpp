@@ -131,7 +131,8 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
   std::optional<u64> value = parse_number(text.substr(negative ? 1 : 0));
   if (value && negative) value = ~*value + 1;
   if (!value && parameter.kind == Parameter::Kind::Address) {
-    const Result<u64> evaluated = evaluate(processor_of(machine_, arguments).cpu.state, text);
+    const Result<u64> evaluated =
+        evaluate(processor_of(machine_, arguments).cpu.state, text, &machine_.symbols());
     if (!evaluated)
       return CommandError{
           Kind::BadArgument,

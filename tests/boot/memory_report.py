@@ -144,4 +144,5 @@ def add_arguments(parser):
     parser.add_argument("--page", help="where the page stays")
 
 
-runner.main(test, __doc__, add_arguments)
+if __name__ == "__main__":
+    runner.main(test, __doc__, add_arguments)

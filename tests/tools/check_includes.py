@@ -25,7 +25,7 @@ LAYERS = {
 ORDER = {
     "cpu": ["softfloat", "state", "profile", "debug", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
-    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "history", "",
+    "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "symbols", "history", "",
                 "observe", "narrow", "memory_report", "monitor", "gdb"],
 }
 # Single headers that a folder may include beyond its layers.
@@ -39,6 +39,7 @@ ONE_INCLUDER = {
     "libnbd.h": ("machine/storage/nbd_image.cpp",),
     "png.h": ("machine/screen/png.cpp",),
     "slirp/": ("machine/net/slirp_link.cpp",),
+    "gelf.h": ("machine/symbols/elf_symbols.cpp",),
     "zstd.h": ("machine/snapshot/zstd_stream.cpp",),
     "rfb/": ("frontend/display/vnc_display.cpp",),
     "SDL2/": ("frontend/display/sdl_display.cpp", "frontend/display/x11_errors.cpp", "frontend/output/sdl_sound.cpp"),

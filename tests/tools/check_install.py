@@ -11,7 +11,8 @@ import tempfile
 
 # Below the prefix, as GNUInstallDirs has it.
 FILES = ["bin/reprise", "share/man/man1/reprise.1", "share/bash-completion/completions/reprise", "share/doc/reprise/LICENSE",
-         "share/doc/reprise/LICENSES-OF-LIBRARIES", "share/doc/reprise/command.md", "share/doc/reprise/monitor.md"]
+         "share/doc/reprise/LICENSES-OF-LIBRARIES", "share/doc/reprise/command.md", "share/doc/reprise/monitor.md",
+         "share/reprise/reprise-gdb.py"]
 
 
 def main():

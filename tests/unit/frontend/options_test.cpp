@@ -197,7 +197,7 @@ TEST(Options, EveryOptionArrives) {
   EXPECT_TRUE(jit.dumps(jit::Dump::Guest) && jit.dumps(jit::Dump::Host) && !jit.dumps(jit::Dump::Plan));
   EXPECT_EQ(jit.dump_at, (std::vector<u64>{0x1000, 32}));
   EXPECT_TRUE(jit.perf_map);
-  EXPECT_EQ(jit.symbols_path, "System.map");
+  EXPECT_EQ(options.symbols_path, "System.map");
 }
 
 TEST(Options, AllPassesCanBeLeftOutAtOnce) {

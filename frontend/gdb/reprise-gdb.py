@@ -1,0 +1,43 @@
+"""For gdb, connected to a run with --symbols: (gdb) source reprise-gdb.py
+
+    reprise-symbols [FILE]   reads the kernel's symbols (by default from the file of --symbols) at where KASLR has put it
+
+From then on the kernel's own scripts (vmlinux-gdb.py) find it there as well: their lx-symbols reads the file again, and knows of no KASLR.
+"""
+
+import re
+
+import gdb
+
+execute = gdb.execute
+slide = 0
+
+
+def execute_with_slide(command, *rest, **named):
+    """gdb.execute, for scripts that read a file of symbols."""
+    if slide and re.match(r"symbol-file +[^- ]", command):
+        command = re.sub("^symbol-file", f"symbol-file -o {slide:#x}", command)
+    return execute(command, *rest, **named)
+
+
+class ReadSymbols(gdb.Command):
+    """Read the kernel's symbols at where KASLR has put it: reprise-symbols [FILE]."""
+
+    def __init__(self):
+        super().__init__("reprise-symbols", gdb.COMMAND_FILES, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, argument, from_tty):
+        global slide
+        said = execute("monitor kaslr", to_string=True)
+        found = re.search(r"^slide (0x[0-9a-f]+)", said, re.MULTILINE)
+        if not found:
+            raise gdb.GdbError(said.strip())
+        named = re.search(r"^for gdb: symbol-file -o \S+ (.*)$", said, re.MULTILINE)
+        if not argument and not named:
+            raise gdb.GdbError("The run's --symbols is a list: say reprise-symbols VMLINUX.")
+        slide = int(found[1], 16)
+        execute(f"symbol-file -o {slide:#x} {argument or named[1]}")
+        gdb.execute = execute_with_slide
+
+
+ReadSymbols()
