@@ -252,11 +252,43 @@ def writes(options, folder):
     runner.expect(messages.count("the run is a branch") == 1, messages)
 
 
+UML_SYMBOLS = ["_text", "start_kernel", "rest_init", "kernel_init", "_etext"]
+
+
+def uml_symbols(options, folder):
+    """A file of symbols for gdb, by what a user-mode Linux in the guest says of itself: Debian's program is stripped."""
+    script = f"uml -q \"grep -E ' ({'|'.join(UML_SYMBOLS)})\\$' /proc/kallsyms\"; exit\n"
+    command = [options.reprise, "run", "--engine", options.engine, "--wall-timeout", "300", *linux(options, "")]
+    run = subprocess.run([str(word) for word in command], input=script, stdout=subprocess.PIPE, text=True, timeout=400)
+    at = {name: int(address, 16) for address, name in re.findall(r"^([0-9a-f]{16}) \w (\w+)", run.stdout, re.MULTILINE)}
+    runner.expect(set(UML_SYMBOLS) <= set(at), f"names of user-mode Linux: {at}")
+    lines = [".text", "begin:", f".skip {at['_etext'] - at['_text']}"]
+    for name, address in at.items():
+        lines += [f".globl {name}", f".type {name}, @function", f".set {name}, begin + {address - at['_text']}"]
+    (folder / "uml.s").write_text("\n".join(lines) + "\n")
+    subprocess.run(["as", "-o", folder / "uml.o", folder / "uml.s"], check=True)
+    subprocess.run(["ld", "-e", "0", f"-Ttext={at['_text']:#x}", "-o", folder / "uml", folder / "uml.o"], check=True)
+    return folder / "uml"
+
+
+def nested(options, folder):
+    """A kernel that is a program of the guest: by its symbols, in its address space."""
+    symbols = uml_symbols(options, folder)
+    run, path = start(options, folder, [*linux(options, "reprise.demo"), "--timeout", "30"])
+    text = gdb(path, f"symbol-file {symbols}", "hbreak *start_kernel", "continue", 'printf "cpl %d\\n", $cs & 3',
+               "hbreak *kernel_init", 'eval "monitor bind %#lx", &kernel_init', "continue",
+               "info symbol $pc", "delete", "detach")
+    for wanted in ("in start_kernel ()", "cpl 3", "stop only while CR3 is", "kernel_init in section .text", "detached"):
+        runner.expect(wanted in text, f"gdb did not say '{wanted}':\n{text}")
+    finish(run, folder)
+    runner.expect("demo complete" in (folder / "console").read_text(errors="replace"), "the guest's user-mode Linux did not end well")
+
+
 def test(options):
     if shutil.which("gdb") is None:
         print("SKIP: there is no gdb; Debian's package gdb has it")
         sys.exit(77)
-    for part in (kernel, programs, real_mode, processors, writes):
+    for part in (kernel, programs, real_mode, processors, writes, nested):
         if options.part and part.__name__ != options.part:
             continue
         with tempfile.TemporaryDirectory() as folder:

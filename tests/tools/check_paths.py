@@ -21,7 +21,7 @@ ENDINGS = ("", ".h", ".cpp", ".inc", ".py", ".asm", ".c")
 FOREIGN = {
     "docs/specs/fw_cfg", "docs/specs/pvpanic", "docs/misc/pvh.pandoc", "docs/interop", "docs/interop/qcow2.txt",
     "8250_port.c", "boot.c", "file-posix.c", "rtc.h", "start_info.h", "zydis-config.cmake",
-    "libnbd.h", "libslirp.h", "xxhash.h",
+    "libnbd.h", "libslirp.h", "vmlinux-gdb.py", "xxhash.h",
 }
 PATH = re.compile(r"(?<![\w/.$}-])(?:%s)/[\w./{},*+-]*" % "|".join(re.escape(top) for top in TOP))
 FILE = re.compile(r"(?<![\w/.*{},<>+-])[a-z0-9][\w-]*\.(?:h|cpp|inc|py|md|asm|c|cmake)(?![\w/-]|\.\w)")

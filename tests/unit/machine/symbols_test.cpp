@@ -267,6 +267,12 @@ TEST(Btf, DamagedTypesDoNoHarm) {
   }
 }
 
+const RunLimits kShort = [] {
+  RunLimits limits;
+  limits.virtual_timeout_ns = 1'000'000;
+  return limits;
+}();
+
 struct Named : testing::Test {
   static MachineConfig config() {
     MachineConfig config;
@@ -296,7 +302,7 @@ TEST_F(Named, TheMonitorShowsNames) {
 }
 
 TEST_F(Named, AnEndThatNobodyWantedSaysWhereTheKernelIs) {
-  const RunResult result = guest.run();
+  const RunResult result = guest.run(kShort);
   EXPECT_EQ(result.reason, ExitReason::Timeout);
   EXPECT_EQ(result.details, "processor 0 is at 0x100021, begin+0x1\n");
 }
@@ -305,7 +311,7 @@ TEST(Symbols, WithoutAFileTheMonitorSaysHowToGetNames) {
   Guest guest{kSpin};
   monitor::Monitor monitor{*guest.machine, "reprise test"};
   EXPECT_NE(monitor.execute_line("kaslr").error().message.find("--symbols"), std::string::npos);
-  EXPECT_EQ(guest.run().details, "");
+  EXPECT_EQ(guest.run(kShort).details, "");
 }
 
 }  // namespace
