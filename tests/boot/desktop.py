@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A graphical Debian from firmware to desktop and back: GRUB's graphical menu, the console in graphics, X on the kernel's
-driver for the card and on framebuffers that firmware left, used by keys and pointer, and looked at in pictures."""
+driver for the card and on framebuffers that firmware left, a Wayland compositor, used by keys and pointer, and looked at in
+pictures."""
 
 import hashlib
 import json
@@ -180,6 +181,9 @@ class Guest:
         lines_of_command = -(-len(PROMPT + line + "; echo done") // COLUMNS)
         return rows[lines_of_command:rows.index("done")]
 
+    def wait_for_desktop(self, width, height, tolerance):
+        wait_for_desktop(self, width, height, tolerance)
+
     def power_off(self):
         self.monitor.ask("powerdown")
         output = self.process.communicate(timeout=300)[0]
@@ -255,16 +259,21 @@ def colors(guest):
         guest.expect(all(abs(a - b) <= guest.screen.tolerance for a, b in zip(shown, color)), f"color {number} of xterm is {shown}")
 
 
-def pointing(guest):
-    """The pointer is where it was sent to, and windows see it."""
-    width, height = guest.screen.size
-    for x, y in ((width - 250, height - 150), (60, height - 100), (width - 20, height - 60)):
+def points_to(guest, places):
+    """The pointer is where it was sent to, on the wallpaper."""
+    for x, y in places:
         guest.move(x, y)
-        around = x - 30, y - 30, min(60, width - x + 30), 60
+        around = x - 30, y - 30, min(60, guest.screen.size[0] - x + 30), 60
         guest.wait_for(lambda picture: guest.screen.strange(picture, *around), f"the pointer at {x},{y}")
         left, top, right, bottom = guest.screen.strange(guest.picture(), *around)
         guest.expect(left <= x <= left + 12 and top <= y <= top + 12 and right - left < 28 and bottom - top < 28,
                      f"the pointer at {x},{y} is from {left},{top} to {right},{bottom}")
+
+
+def pointing(guest):
+    """The pointer is where it was sent to, and windows see it."""
+    width, height = guest.screen.size
+    points_to(guest, ((width - 250, height - 150), (60, height - 100), (width - 20, height - 60)))
     eyes = guest.picture().region(width - 240, 40, 200, 150)
     guest.move(60, height - 100)
     guest.wait_for(lambda picture: picture.region(width - 240, 40, 200, 150) != eyes, "eyes that look elsewhere")
@@ -335,6 +344,59 @@ def driver_is(framebuffer, x_driver):
     return driver
 
 
+# --- The same on Wayland, whose terminal is where the compositor puts it ---
+
+def black_box(picture):
+    """Left, top, right and bottom of what is black: the inside of the terminal. None: there is none."""
+    run = bytes(3 * 200)
+    rows = [(row.find(run) // 3, row.rfind(run) // 3 + 200, y) for y in range(picture.height)
+            if run in (row := picture.row(0, y, picture.width))]
+    if len(rows) < 100:
+        return None
+    return min(row[0] for row in rows), rows[0][2], max(row[1] for row in rows), rows[-1][2] + 1
+
+
+def wait_for_wayland(guest, width, height, tolerance):
+    guest.screen = screen = Screen(width, height, tolerance)
+
+    def is_desktop(picture):
+        return picture.size() == (width, height) and screen.is_wallpaper(picture, 0, 0, width, 20) and black_box(picture)
+    guest.wait_for(is_desktop, "weston with a terminal")
+
+
+def wayland_pointing(guest):
+    width, height = guest.screen.size
+    points_to(guest, ((60, height - 40), (width - 60, 40)))
+
+
+def wayland_typing(guest):
+    """A terminal that is clicked on takes keys: it shows a red bar where it was told to."""
+    left, top, right, bottom = black_box(guest.picture())
+    guest.click((left + right) // 2, (top + bottom) // 2)
+    guest.type(r"clear; printf '\033[41m%60s\033[m\n' ''" + "\n")
+
+    def red(picture):
+        return [x for x in range(left, right) if picture.pixel(x, top + 8)[0] > 100 and max(picture.pixel(x, top + 8)[1:]) < 20]
+    guest.wait_for(lambda picture: len(red(picture)) > 500, "a red bar in the terminal")
+    columns = red(guest.picture())
+    guest.expect(columns == list(range(columns[0], columns[-1] + 1)), "the bar has gaps")
+
+
+def wayland_dragging(guest):
+    left, top, right, bottom = black_box(guest.picture())
+    title, dx, dy = (left + 200, top - 14), -80 if left > 200 else 80, -60 if top > 200 else 60
+    guest.move(*title)
+    guest.monitor.ask("mouse buttons", mask=1)
+    for part in range(1, 5):
+        time.sleep(0.1)
+        guest.move(title[0] + dx * part // 4, title[1] + dy * part // 4)
+    time.sleep(0.1)
+    guest.monitor.ask("mouse buttons", mask=0)
+    # Where its bar begins is no part of what is black.
+    guest.wait_for(lambda picture: (box := black_box(picture)) and (box[0], box[3]) == (left + dx, bottom + dy),
+                   "the window where it was dragged to")
+
+
 class Mouse(Guest):
     """Its pointer is a PS/2 mouse, which knows movements only."""
 
@@ -349,12 +411,18 @@ class Mouse(Guest):
         self.monitor.ask("click", button=button)
 
 
+class Wayland(Guest):
+    def wait_for_desktop(self, width, height, tolerance):
+        wait_for_wayland(self, width, height, tolerance)
+
+
 ALL = [learn_font, typing, colors, pointing, menus, dragging, virtual_terminals]
 TABLET = ["--device", "virtio-tablet", "--device", "virtio-keyboard"]
 UEFI = ["--bios", "ovmf"]
 # Name: image, further options, kind of guest, entry of the menu, size of the screen, inexactness of colors, what is done.
 PARTS = {
     "bios": ("desktop-bios.img", TABLET, Guest, 0, (1280, 800), 0, [*ALL, driver_is("bochs-drmdrmfb", "modeset"), resizing]),
+    "wayland": ("desktop-bios.img", TABLET, Wayland, 4, (1280, 800), 0, [wayland_pointing, wayland_typing, wayland_dragging]),
     "vesafb": ("desktop-bios.img", [], Mouse, 1, (1024, 768), 0, [*ALL, driver_is("VESA VGA", "FBDEV")]),
     "vesafb16": ("desktop-bios.img", TABLET, Guest, 2, (1024, 768), 8, [*ALL, driver_is("VESA VGA", "FBDEV")]),
     "efi": ("desktop-efi.img", [*UEFI, "--display-size", "1600x900"], Mouse, 0, (1600, 900), 0,
@@ -372,7 +440,7 @@ def run(options, name, folder):
         print("graphical_menu", flush=True)
         graphical_menu(guest, entry)
         print("wait_for_desktop", flush=True)
-        wait_for_desktop(guest, *size, tolerance)
+        guest.wait_for_desktop(*size, tolerance)
         for part in parts:
             print(part.__name__, flush=True)
             part(guest)

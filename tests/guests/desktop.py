@@ -1,10 +1,10 @@
-"""What makes a disk image of build_disk.py a graphical one: X, a light desktop, GRUB's graphical menu."""
+"""What makes a disk image of build_disk.py a graphical one: X, a light desktop, a Wayland compositor, GRUB's graphical menu."""
 
 import struct
 import zlib
 
 PACKAGES = ["xserver-xorg-core", "xserver-xorg-input-libinput", "xserver-xorg-video-fbdev", "xinit", "icewm", "xterm",
-            "x11-apps", "x11-utils", "x11-xserver-utils", "xfonts-base", "fonts-dejavu-core", "grub-theme-starfield"]
+            "x11-apps", "x11-utils", "x11-xserver-utils", "xfonts-base", "fonts-dejavu-core", "grub-theme-starfield", "weston"]
 TILE = 256  # pixels of the wallpaper's sides, which is repeated over the screen
 
 THEME = "/usr/share/grub/themes/starfield"
@@ -14,6 +14,7 @@ UNIT = """\
 [Unit]
 Description=Desktop
 After=systemd-user-sessions.service
+ConditionKernelCommandLine=!wayland
 
 [Service]
 Environment=HOME=/root
@@ -22,6 +23,40 @@ ExecStart=/usr/bin/xinit /usr/bin/icewm-session -- /usr/bin/Xorg :0 vt7 -noliste
 
 [Install]
 WantedBy=graphical.target
+"""
+
+# A session of its own on a terminal, by which the compositor gets the card and the devices.
+WAYLAND_UNIT = """\
+[Unit]
+Description=Wayland
+After=systemd-user-sessions.service dbus.socket systemd-logind.service
+ConditionKernelCommandLine=wayland
+
+[Service]
+User=root
+PAMName=login
+TTYPath=/dev/tty7
+TTYReset=yes
+StandardInput=tty-fail
+StandardOutput=journal
+Environment=HOME=/root XDG_RUNTIME_DIR=/run/user/0
+ExecStart=/usr/bin/weston --backend=drm-backend.so --use-pixman --log=/var/log/weston.log
+
+[Install]
+WantedBy=graphical.target
+"""
+WESTON = """\
+[core]
+idle-time=0
+
+[shell]
+background-image=/usr/share/desktop.png
+background-type=tile
+panel-position=none
+locking=false
+
+[autolaunch]
+path=/usr/bin/weston-terminal
 """
 
 # Where windows are and what the wallpaper is, so that a picture of the screen can be checked.
@@ -91,17 +126,22 @@ terminal_output gfxterm
 """ + entry("Debian GNU/Linux", "keep", "") + \
         entry("Debian GNU/Linux on the framebuffer of the firmware", "keep", "modprobe.blacklist=bochs") + \
         entry("Debian GNU/Linux on a framebuffer of 16 bits", "1024x768x16,1024x768", "modprobe.blacklist=bochs") + \
-        entry("Debian GNU/Linux from text mode", "text", "")
+        entry("Debian GNU/Linux from text mode", "text", "") + \
+        entry("Debian GNU/Linux with Wayland", "keep", "wayland")
 
 
 def configure(tree):
     """Adds the files of the desktop to the root file system in folder `tree`."""
     (tree / "usr/share/desktop.png").write_bytes(wallpaper())
     units = tree / "etc/systemd/system"
-    (units / "desktop.service").write_text(UNIT)
     wanted = units / "graphical.target.wants"
     wanted.mkdir(exist_ok=True)
-    (wanted / "desktop.service").symlink_to("/etc/systemd/system/desktop.service")
+    for name, unit in (("desktop", UNIT), ("wayland", WAYLAND_UNIT)):
+        (units / f"{name}.service").write_text(unit)
+        (wanted / f"{name}.service").symlink_to(f"/etc/systemd/system/{name}.service")
+    weston = tree / "etc/xdg/weston/weston.ini"
+    weston.parent.mkdir(parents=True, exist_ok=True)
+    weston.write_text(WESTON)
     pointer = tree / "etc/X11/xorg.conf.d/50-pointer.conf"
     pointer.parent.mkdir(parents=True, exist_ok=True)
     pointer.write_text(POINTER)
