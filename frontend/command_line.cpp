@@ -14,6 +14,7 @@
 #include "frontend/options/replay_rows.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/take_words.h"
+#include "frontend/questions.h"
 #include "frontend/version.h"
 #include "machine/board/engine_factory.h"
 #include "machine/record/recording.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FILE] [OPTION...]
        reprise replay RECORDING [OPTION...]
+       reprise ask RECORDING QUESTION [OPTION...]
        reprise pack RECORDING [--output FILE]
        reprise image create | info | commit ...
        reprise manual man | bash | options
@@ -106,6 +108,12 @@ std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>&
   return std::move(draft.options);
 }
 
+/// Nobody hears what the guest says.
+void keep_quiet(RunOptions& options) {
+  options.com1 = options.com2 = {SerialTarget::Kind::Null, {}};
+  if (options.console) options.console = options.com1;
+}
+
 std::variant<RunOptions, EarlyExit> parse_pack(const std::vector<std::string>& words) {
   if (asks_for_help(words)) return EarlyExit{0, help_text(pack_manual())};
   RunDraft draft;
@@ -117,8 +125,24 @@ std::variant<RunOptions, EarlyExit> parse_pack(const std::vector<std::string>& w
   }
   RunOptions& options = draft.options;
   if (options.packed_path.empty()) options.packed_path = options.replay_path;
-  options.com1 = options.com2 = {SerialTarget::Kind::Null, {}};
-  if (options.console) options.console = options.com1;
+  keep_quiet(options);
+  return std::move(options);
+}
+
+std::variant<RunOptions, EarlyExit> parse_ask(const std::vector<std::string>& words) {
+  if (asks_for_help(words)) return EarlyExit{0, help_text(ask_manual())};
+  RunDraft draft;
+  try {
+    if (auto exit = take_recording(draft, words, ask_option_groups())) return *std::move(exit);
+    check_together(draft);
+    draft.options.questions = questions_of(draft.options.questions);
+    check_questions(draft.options.questions);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "ask");
+  }
+  RunOptions& options = draft.options;
+  options.config.history.on = true;
+  keep_quiet(options);
   return std::move(options);
 }
 
@@ -140,8 +164,9 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "replay", "pack", "image", "manual"}) nearest.offer(command);
-  std::string hint = "there are run, replay, pack, image and manual.";
+  for (const std::string_view command : {"run", "replay", "ask", "pack", "image", "manual"})
+    nearest.offer(command);
+  std::string hint = "there are run, replay, ask, pack, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
@@ -165,6 +190,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   const std::vector<std::string> rest(words.begin() + 1, words.end());
   if (command == "run") return parse_run(rest);
   if (command == "replay") return parse_replay(rest);
+  if (command == "ask") return parse_ask(rest);
   if (command == "pack") return parse_pack(rest);
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};

@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <system_error>
+#include <thread>
 
 #include "common/words.h"
 #include "frontend/command_line.h"
@@ -30,6 +31,7 @@
 #include "frontend/output/terminal_filter.h"
 #include "frontend/output/trace_output.h"
 #include "frontend/output/wav_file.h"
+#include "frontend/questions.h"
 #include "frontend/report.h"
 #include "frontend/run_beginning.h"
 #include "frontend/serial_output.h"
@@ -277,6 +279,9 @@ Result<Done> finish_packing(const machine::Machine& machine, machine::Packer& pa
   return Done{};
 }
 
+/// More would take much memory of somebody who did not ask for it.
+unsigned usual_jobs() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience) {
@@ -346,6 +351,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     if (output != nullptr) output->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
   TRY(check_stop(*machine, options));
+  machine->set_question_jobs(options.jobs.value_or(usual_jobs()));
   if (options.record_memory_bytes) machine->recorder().set_memory_bytes(*options.record_memory_bytes);
   if (!options.record_path.empty()) TRY(start_recording(*machine, options, opener));
   if (!options.replay_path.empty()) TRY(follow_recording(*machine, options.replay_path));
@@ -441,6 +447,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       const WhileItRuns mark(running, *machine);
       result = machine->run(options.limits);
     }
+    if (!options.questions.empty())
+      result =
+          answer_questions(monitor, options.questions, options.answers_as_json, std::move(result), outputs);
     input.reset();
     console.leave_prompt();
     if (filter) {
@@ -569,7 +578,8 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
 }
 
 int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
-  if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "pack")) held.release();
+  if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "ask" && words[0] != "pack"))
+    held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));

@@ -212,7 +212,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   pc_.play_sound();
   if (reset_ending_) return std::exchange(reset_ending_, std::nullopt);
   const bool stood_still = stopped_;
-  if (host_calls_.waiting()) host_calls_.serve();
+  if (!away_ && host_calls_.waiting()) host_calls_.serve();
   if (!keep_history()) return std::nullopt;
   // What is recorded for now comes in before it goes on.
   if (stood_still && !stopped_ && replay_) return std::nullopt;
@@ -285,7 +285,7 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   }
   if (pc_.asleep()) return idle(limits);
   const u64 before = retired();
-  const cpu::VcpuExit exit = pc_.processors().run(slice(limits));
+  const cpu::VcpuExit exit = run_processors(slice(limits));
   note_hit(std::nullopt);
   switch (exit) {
     case cpu::VcpuExit::Debugger:

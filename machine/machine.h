@@ -99,6 +99,12 @@ class Machine final : private MachineControl {
   const std::string* held_ending() const { return held_ending_ ? &held_ending_->message : nullptr; }
   /// What was the present is forgotten: the run takes another way from here.
   void branch();
+  /// So many threads at most answer questions about the past, each but the first with a copy of the machine.
+  void set_question_jobs(unsigned jobs) { question_jobs_ = jobs; }
+  unsigned question_jobs() const { return question_jobs_; }
+  /// While questions about the past are answered (machine/past/questions.h), nothing else happens: `wanted` says that whoever
+  /// asked wants no answer any more. Nobody, by nullptr.
+  void end_questions_when(std::function<bool()> wanted) { question_ends_ = std::move(wanted); }
 
   /// Ends the run soon, as `reason`. Any thread, also from a signal handler.
   void request_end(ExitReason reason, int exit_code) {
@@ -137,6 +143,8 @@ class Machine final : private MachineControl {
   double wall_s() const;
   /// Machine thread, or outside of run().
   Position position() const;
+  /// While what is delivered belongs to an instruction that has retired: the instant before it.
+  Position position_before_last() const { return position_at(retired() - 1, virtual_ns() - 1); }
   Recorder& recorder() { return recorder_; }
   /// Follows a recording from the beginning on, which is one of a machine like this. Before run(). Error: it is another's.
   Result<Done> follow(std::unique_ptr<Replay> replay);
@@ -243,6 +251,8 @@ class Machine final : private MachineControl {
   std::chrono::nanoseconds stay_stopped(const RunLimits& limits);
 
   // --- machine_history.cpp ---
+  friend class Excursion;
+  friend class MachineCopy;
   struct Present {
     Position at;
     std::optional<Ending> ending;  // that waits there
@@ -267,10 +277,14 @@ class Machine final : private MachineControl {
   }
   Result<Done> begin_journey();
   std::vector<u64> retired_by() const;
+  Position position_at(u64 retired, u64 virtual_ns) const {
+    return {retired, virtual_ns, step_.retired == retired ? step_.count : 0};
+  }
   /// What is due now: false when it stopped in between.
   bool run_due(const RunLimits& limits);
   /// Somebody who may go back is there, and this is not how a run should end.
   bool holds(const Ending& ending) const;
+  cpu::VcpuExit run_processors(u64 budget);
   /// Processors are about to execute.
   bool about_to_execute() const;
   /// What the machine keeps of the guest.
@@ -365,6 +379,10 @@ class Machine final : private MachineControl {
   std::optional<Present> present_;     // while it goes over its past
   std::optional<Ending> held_ending_;  // the run ends when it goes on
   bool ending_was_held_ = false;       // and it did
+  bool away_ = false;                  // an Excursion goes on: whoever wants something waits
+  std::function<bool()> question_ends_;
+  unsigned question_jobs_ = 1;
+  std::function<void()> each_instruction_;  // of an Excursion: between any two
   u64 next_checkpoint_retired_ = 0;
   u64 next_checkpoint_number_ = 1;
   bool stopped_ = false;

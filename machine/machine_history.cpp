@@ -65,6 +65,7 @@ Result<u64> Machine::keep_checkpoint() {
 }
 
 bool Machine::keep_history() {
+  if (away_) return true;
   if (debugger_.take_change()) changed_by_debugger();
   if (!keeps_history_) {
     if (std::exchange(keeps_beginning_, false) && checkpoints_.empty() && check_content_goes_back())
@@ -129,6 +130,17 @@ bool Machine::run_due(const RunLimits& limits) {
         if (replay_) let_in_recorded(limits);
       },
       [&] { return is_at_present() || timeline_.arrives(position()) || at_stop_step(limits); });
+}
+
+cpu::VcpuExit Machine::run_processors(u64 budget) {
+  if (!each_instruction_) [[likely]]
+    return pc_.processors().run(budget);
+  const u64 end = retired() + budget;
+  for (;;) {
+    const cpu::VcpuExit exit = pc_.processors().run(1);
+    if (exit != cpu::VcpuExit::Budget || retired() >= end) return exit;
+    each_instruction_();
+  }
 }
 
 bool Machine::about_to_execute() const {

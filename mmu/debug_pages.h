@@ -46,9 +46,9 @@ class PageSet {
 };
 
 struct DebugPages {
-  PageSet code;         // linear: fetches
-  PageSet linear_data;  // loads and stores
-  PageSet phys_data;    // the same
+  PageSet code;                        // linear: fetches
+  PageSet linear_reads, phys_reads;    // loads
+  PageSet linear_writes, phys_writes;  // stores
 };
 
 }  // namespace reprise::mmu

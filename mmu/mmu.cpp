@@ -53,7 +53,7 @@ struct Mmu::TableMemory {
   }
   u64 read_entry(u64 phys, unsigned bytes) {
     phys &= a20_mask;
-    mmu.tell_debugger(AccessObserver::kNoLinear, phys, bytes, Access::Read);
+    mmu.tell_debugger(AccessObserver::kWalk, phys, bytes, Access::Read);
     if (const u8* host = ram_host(phys, bytes)) [[likely]]
       return bytes == 8 ? read_unaligned<u64>(host) : u64{read_unaligned<u32>(host)};
     if (mmu.find(phys).kind == PhysMap::Kind::Mmio) observer.stop_after_instruction();
@@ -61,7 +61,11 @@ struct Mmu::TableMemory {
   }
   void write_entry(u64 phys, unsigned bytes, u64 value) {
     phys &= a20_mask;
-    mmu.tell_debugger(AccessObserver::kNoLinear, phys, bytes, Access::Write);
+    write_word(phys, bytes, value);
+    mmu.tell_debugger(AccessObserver::kWalk, phys, bytes, Access::Write);
+    if (code_pages.has_code(phys) && code_pages.written(phys, bytes)) observer.stop_after_instruction();
+  }
+  void write_word(u64 phys, unsigned bytes, u64 value) {
     if (u8* host = ram_host(phys, bytes)) [[likely]] {
       phys_map.ram().mark_written(static_cast<u64>(host - phys_map.ram().host()));
       if (bytes == 8)
@@ -69,11 +73,10 @@ struct Mmu::TableMemory {
       else
         write_unaligned<u32>(host, static_cast<u32>(value));
     } else if (mmu.on_local_page(phys)) {
-      return phys_map.write(mmu.find(phys), static_cast<Width>(bytes), value);
+      phys_map.write(mmu.find(phys), static_cast<Width>(bytes), value);
     } else {
       phys_map.write(phys, static_cast<Width>(bytes), value);
     }
-    if (code_pages.has_code(phys) && code_pages.written(phys, bytes)) observer.stop_after_instruction();
   }
 };
 

@@ -43,9 +43,10 @@ class AccessObserver {
   /// An access overlapped a watched page; the observer checks the exact debug registers.
   virtual void watched_access(u64 linear, u64 bytes, Access access) = 0;
   /// While Mmu::set_debug_pages() is in force: a load or store by the slow path was done, within one page. `linear` is
-  /// kNoLinear for what the processor does by physical address: page walks, state save area.
+  /// kNoLinear for what the processor does by physical address (state save area), kWalk for page walks.
   virtual void debugged_access(u64 linear, u64 phys, u64 bytes, Access access) = 0;
-  static constexpr u64 kNoLinear = ~u64{0};
+  static constexpr u64 kNoLinear = u64{1} << 63;  // neither is canonical
+  static constexpr u64 kWalk = kNoLinear + 1;
   /// What the TLBs answer in [linear, linear + bytes) may be another than before. If the running instruction lies there,
   /// the engine must stop after it (after this iteration of it): the next one is fetched anew.
   virtual void translation_changed(u64 linear, u64 bytes) = 0;
@@ -276,6 +277,7 @@ class Mmu final : public WriteTagHolder {
   /// calls drop_write_tags(). They outlive their stay. The guest cannot tell.
   void observe(PagingObserver* observer, const PhysPages* watched_stores);
   PagingObserver* paging_observer() const { return paging_observer_; }
+  const PhysPages* watched_stores() const { return watched_stores_; }
 
   const PagingContext& context() const { return context_; }
   PhysMap& phys_map() { return phys_map_; }

@@ -26,7 +26,9 @@ bool Mmu::debugged(u64 linear, u64 phys, Access access) const {
   if (debug_pages_ == nullptr) [[likely]]
     return false;
   if (access == Access::Fetch) return debug_pages_->code.contains(linear);
-  return debug_pages_->linear_data.contains(linear) || debug_pages_->phys_data.contains(phys);
+  if (access == Access::Read)
+    return debug_pages_->linear_reads.contains(linear) || debug_pages_->phys_reads.contains(phys);
+  return debug_pages_->linear_writes.contains(linear) || debug_pages_->phys_writes.contains(phys);
 }
 
 bool Mmu::leave_tag(u64 linear, Access access, View view, u8* host, u64 phys_page, bool global) {

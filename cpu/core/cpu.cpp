@@ -42,8 +42,10 @@ void Cpu::sync_mode() {
 }
 
 void Cpu::debugged_access(u64 linear, u64 phys, u64 bytes, mmu::Access access) {
-  const std::optional<u64> by_linear = linear == kNoLinear ? std::nullopt : std::optional(linear);
-  if (stops == nullptr || !stops->accessed(this, by_linear, phys, bytes, access)) return;
+  const bool by_phys = linear == kNoLinear || linear == kWalk;
+  const std::optional<u64> by_linear = by_phys ? std::nullopt : std::optional(linear);
+  const auto by = linear == kWalk ? DebugHit::By::Walk : DebugHit::By::Cpu;
+  if (stops == nullptr || !stops->accessed(this, by_linear, phys, bytes, access, by)) return;
   debug_stop = true;
   stop_after_instruction();
 }

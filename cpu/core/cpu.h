@@ -90,6 +90,7 @@ struct Cpu final : public mmu::AccessObserver {
   static constexpr u64 kNoStop = ~u64{0};
   u64 breakpoint_passed = kNoStop;  // while so much has retired, breakpoints do not stop it (again)
   u64 stop_at_retired = kNoStop;    // Vcpu::run() returns when so much has
+  bool event_is_retired = false;    // what is delivered now belongs to the last instruction
 
   // Who is told of what it does. No state of the guest.
   std::vector<EventObserver*> event_observers;

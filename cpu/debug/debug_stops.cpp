@@ -63,13 +63,28 @@ void DebugStops::clear() {
   update_pages();
 }
 
+DebugStops::Blocks DebugStops::exchange(Wanted& wanted) {
+  Wanted before{{}, std::move(watchpoints_), std::exchange(listener_, wanted.listener)};
+  for (const auto& [linear, root] : breakpoints_) before.breakpoints.push_back({linear, root});
+  breakpoints_.clear();
+  watchpoints_ = std::move(wanted.watchpoints);
+  Blocks blocks = Blocks::Good;
+  for (const Breakpoint& breakpoint : wanted.breakpoints)
+    if (add(breakpoint) == Blocks::Outdated) blocks = Blocks::Outdated;
+  update_pages();
+  wanted = std::move(before);
+  return blocks;
+}
+
 void DebugStops::update_pages() {
   pages_ = {};
   for (const auto& [linear, root] : breakpoints_) pages_.code.add(linear, 1);
   for (const Watchpoint& watchpoint : watchpoints_) {
-    mmu::PageSet& pages =
-        watchpoint.space == Watchpoint::Space::Linear ? pages_.linear_data : pages_.phys_data;
-    pages.add(watchpoint.address, watchpoint.bytes);
+    const bool linear = watchpoint.space == Watchpoint::Space::Linear;
+    if (watchpoint.on != Watchpoint::On::Write)
+      (linear ? pages_.linear_reads : pages_.phys_reads).add(watchpoint.address, watchpoint.bytes);
+    // What loads and stores at once looks for the tag of stores.
+    (linear ? pages_.linear_writes : pages_.phys_writes).add(watchpoint.address, watchpoint.bytes);
   }
 }
 
@@ -80,24 +95,33 @@ bool DebugStops::breaks_at(u64 linear, u64 cr3, bool paging) const {
   });
 }
 
-void DebugStops::hit_breakpoint(const Cpu& cpu, u64 linear) {
-  note({.kind = DebugHit::Kind::Breakpoint, .cpu = &cpu, .linear = linear});
+bool DebugStops::note(const DebugHit& hit) {
+  if (listener_ != nullptr) {
+    listener_->hit(hit);
+    return false;
+  }
+  if (hits_.size() < kMaxHits) hits_.push_back(hit);
+  return true;
 }
 
-bool DebugStops::accessed(const Cpu* cpu, std::optional<u64> linear, u64 phys, u64 bytes,
-                          mmu::Access access) {
+bool DebugStops::hit_breakpoint(const Cpu& cpu, u64 linear) {
+  return note({.kind = DebugHit::Kind::Breakpoint, .cpu = &cpu, .linear = linear});
+}
+
+bool DebugStops::accessed(const Cpu* cpu, std::optional<u64> linear, u64 phys, u64 bytes, mmu::Access access,
+                          DebugHit::By by) {
   bool hit = false;
   for (const Watchpoint& watchpoint : watchpoints_) {
     if (watchpoint.space == Watchpoint::Space::Linear && !linear) continue;
     const u64 address = watchpoint.space == Watchpoint::Space::Linear ? *linear : phys;
     if (!matches(watchpoint.on, access) || !overlaps(watchpoint, address, bytes)) continue;
-    note({.kind = DebugHit::Kind::Watchpoint,
-          .cpu = cpu,
-          .watchpoint = watchpoint,
-          .access = access,
-          .address = address,
-          .bytes = bytes});
-    hit = true;
+    hit |= note({.kind = DebugHit::Kind::Watchpoint,
+                 .by = by,
+                 .cpu = cpu,
+                 .watchpoint = watchpoint,
+                 .access = access,
+                 .address = address,
+                 .bytes = bytes});
   }
   return hit;
 }

@@ -15,6 +15,7 @@
 #include <bitset>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/bits.h"
@@ -48,14 +49,25 @@ struct Watchpoint {
 
 struct DebugHit {
   enum class Kind : u8 { Breakpoint, Watchpoint };
+  /// Cpu: an instruction, or the delivery of an event.
+  enum class By : u8 { Cpu, Walk, Device };
   Kind kind = Kind::Breakpoint;
-  const Cpu* cpu = nullptr;  // whose instruction, page walk or event; nullptr: a device
+  By by = By::Cpu;
+  const Cpu* cpu = nullptr;  // whose it is; nullptr: a device
   u64 linear = 0;            // Breakpoint: the instruction
   // Watchpoint: which one, and the access, within one page.
   Watchpoint watchpoint = {};
   mmu::Access access = mmu::Access::Read;
   u64 address = 0;  // in the watchpoint's space
   u64 bytes = 0;
+};
+
+/// Hears of hits instead of a stop.
+class HitListener {
+ public:
+  virtual ~HitListener() = default;
+  /// Watchpoint: behind the access, amid the instruction. Breakpoint: before the instruction is fetched.
+  virtual void hit(const DebugHit& hit) = 0;
 };
 
 class DebugStops {
@@ -74,6 +86,15 @@ class DebugStops {
   void clear();
   bool empty() const { return breakpoints_.empty() && watchpoints_.empty(); }
 
+  /// All there are, and who hears of them.
+  struct Wanted {
+    std::vector<Breakpoint> breakpoints = {};
+    std::vector<Watchpoint> watchpoints = {};
+    HitListener* listener = nullptr;  // nullptr: they stop processors
+  };
+  /// Those of before make place for `wanted`, and are returned. As add().
+  [[nodiscard]] Blocks exchange(Wanted& wanted);
+
   /// What MMUs have to know (Mmu::set_debug_pages), after every change.
   const mmu::DebugPages& pages() const { return pages_; }
 
@@ -89,24 +110,27 @@ class DebugStops {
   bool splits(u64 page_offset) const { return splits_[page_offset & ~kPageMask]; }
   /// Whether there is a breakpoint at `linear` for a processor with `cr3`; `paging`: CR0.PG.
   bool breaks_at(u64 linear, u64 cr3, bool paging) const;
-  void hit_breakpoint(const Cpu& cpu, u64 linear);
-  /// An access of `cpu`, or of a device (nullptr, by physical address alone). True: a watchpoint was hit.
-  bool accessed(const Cpu* cpu, std::optional<u64> linear, u64 phys, u64 bytes, mmu::Access access);
+  /// True: the processor stops.
+  bool hit_breakpoint(const Cpu& cpu, u64 linear);
+  /// An access of `cpu`, or of a device (nullptr, by physical address alone). True: the processor stops at a watchpoint.
+  bool accessed(const Cpu* cpu, std::optional<u64> linear, u64 phys, u64 bytes, mmu::Access access,
+                DebugHit::By by);
 
   // --- What was hit since forget_hits(), oldest first, at most kMaxHits ---
 
   static constexpr std::size_t kMaxHits = 16;
   const std::vector<DebugHit>& hits() const { return hits_; }
   void forget_hits() { hits_.clear(); }
+  void set_hits(std::vector<DebugHit> hits) { hits_ = std::move(hits); }
 
  private:
   void update_pages();
-  void note(const DebugHit& hit) {
-    if (hits_.size() < kMaxHits) hits_.push_back(hit);
-  }
+  /// True: it stops.
+  bool note(const DebugHit& hit);
 
   std::unordered_multimap<u64, std::optional<u64>> breakpoints_;  // linear -> root
   std::vector<Watchpoint> watchpoints_;
+  HitListener* listener_ = nullptr;
   mmu::DebugPages pages_;
   // Blocks that were made before a new offset came to be one where they end must not be found any more: the generation,
   // from 1 to ModeKey::kDebugGenerations, then anew. Offsets stay until then.

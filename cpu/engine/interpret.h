@@ -21,9 +21,8 @@ inline bool stops_before(Cpu& cpu, u64 linear) {
   if (cpu.breakpoint_passed == cpu.state.retired) return false;
   if (!cpu.stops->breaks_at(linear, cpu.state.cr3, (cpu.state.cr0 & mmu::kCr0Pg) != 0)) return false;
   cpu.breakpoint_passed = cpu.state.retired;
-  cpu.debug_stop = true;
-  cpu.stops->hit_breakpoint(cpu, linear);
-  return true;
+  cpu.debug_stop = cpu.stops->hit_breakpoint(cpu, linear);
+  return cpu.debug_stop;
 }
 
 /// Brings rip, `retired` and mode up to date after `last` returned `status`. `completed` counts from the

@@ -172,9 +172,10 @@ void Vcpu::run_engine(u64 budget) {
   }
   if (exit == RunExit::Fault || exit == RunExit::Trap || cpu_.task_fault) {
     cpu_.task_fault = false;
-    deliver(Fault{cpu_.fault});
     // Else an instruction has retired, and this belongs to it.
-    if (exit == RunExit::Fault) count_event();
+    cpu_.event_is_retired = exit != RunExit::Fault;
+    deliver(Fault{cpu_.fault});
+    if (!std::exchange(cpu_.event_is_retired, false)) count_event();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace reprise::frontend {
@@ -171,7 +172,10 @@ void GdbServer::answer(std::string_view payload) {
   Answers answers;
   std::vector<std::string> stop;
   const bool answered = on_machine([&] {
+    machine::Machine& machine = monitor_.machine();
+    machine.end_questions_when([this] { return interrupt_waits(); });
     answers = session_->take(payload);
+    machine.end_questions_when(nullptr);
     // It may stand still again by then.
     stop = session_->stop_answers();
   });
@@ -184,6 +188,15 @@ void GdbServer::answer(std::string_view payload) {
     flush();
     open_ = false;
   }
+}
+
+/// The client has sent Ctrl-C, which is not yet read. Standard input does not show what waits.
+bool GdbServer::interrupt_waits() const {
+  char waiting[16];
+  const ssize_t count = owned_ ? recv(in_, waiting, sizeof waiting, MSG_PEEK | MSG_DONTWAIT) : 0;
+  const char* const end = waiting + std::max<ssize_t>(count, 0);
+  constexpr char kInterrupt = 3;
+  return std::find(static_cast<const char*>(waiting), end, kInterrupt) != end;
 }
 
 void GdbServer::tell_stop() {

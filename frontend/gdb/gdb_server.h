@@ -51,6 +51,7 @@ class GdbServer {
   void send(std::string_view bytes);
   void flush();
   void tell_stop();
+  bool interrupt_waits() const;
   /// Does `work` on the machine's thread. False: the run is over.
   bool on_machine(const std::function<void()>& work);
 

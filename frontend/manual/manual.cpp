@@ -75,6 +75,18 @@ CommandManual replay_manual() {
       .keys = {}};
 }
 
+CommandManual ask_manual() {
+  return {.name = "ask",
+          .purpose =
+              "Answers questions about a recorded run: who wrote a word of memory, when an instruction was "
+              "executed, since when "
+              "something holds. It runs it for that.",
+          .examples = {"reprise ask boot.rec last-write 0xffffffff82a079c0,8",
+                       "reprise ask boot.rec --to 41203118554 'last-exec rip' 'bisect u32[0x200000]==5'"},
+          .groups = manual_groups(ask_option_groups()),
+          .keys = {}};
+}
+
 CommandManual pack_manual() {
   return {.name = "pack",
           .purpose =
@@ -106,7 +118,7 @@ std::vector<CommandManual> image_manuals() {
 }
 
 std::vector<CommandManual> all_manuals() {
-  std::vector<CommandManual> out = {run_manual(), replay_manual(), pack_manual()};
+  std::vector<CommandManual> out = {run_manual(), replay_manual(), ask_manual(), pack_manual()};
   for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
   out.push_back(manual_manual());
   return out;

@@ -30,6 +30,7 @@ struct ExitCode {
 
 CommandManual run_manual();
 CommandManual replay_manual();
+CommandManual ask_manual();
 CommandManual pack_manual();
 CommandManual manual_manual();
 /// Of create, info and commit.

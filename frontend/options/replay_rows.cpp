@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "frontend/options/jobs_row.h"
 #include "frontend/options/moved_row.h"
 #include "frontend/options/want.h"
 
@@ -33,6 +34,31 @@ constexpr RunOption kPackRows[] = {
      .value = "FILE",
      .help = "what it makes; without it, FILE is replaced when that is done",
      .set = [](RunDraft& draft, const Given& given) { draft.options.packed_path = given.value; }},
+    kMovedRow,
+};
+
+constexpr RunOption kAskRows[] = {
+    {.name = "FILE",
+     .help = "the recording",
+     .required = true,
+     .set = [](RunDraft& draft, const Given& given) { draft.options.replay_path = given.value; }},
+    {.name = "QUESTION",
+     .help = "a line of the monitor's that asks: last-write 0xffffffff82a079c0,8",
+     .more = "There are last-write, first-write, last-exec, next-exec, when and bisect, and what else only "
+             "looks: memory, print, "
+             "disassemble, explain and info. Several are each put into quotes.",
+     .counts = Counts::Each,
+     .required = true,
+     .set = [](RunDraft& draft, const Given& given) { draft.options.questions.push_back(given.value); }},
+    {.name = "--to",
+     .value = "N",
+     .help = "ask when N instructions have retired, or at a position such as @41203118554.3, not at the "
+             "recording's end",
+     .set = [](RunDraft& draft, const Given& given) { want_stop(given, draft.options.limits); }},
+    {.name = "--json",
+     .help = "for programs: a line for each answer, as the monitor's",
+     .set = [](RunDraft& draft, const Given&) { draft.options.answers_as_json = true; }},
+    kJobsRow,
     kMovedRow,
 };
 
@@ -74,6 +100,11 @@ void add_moved_file(RunDraft& draft, const Given& given) {
   if (equals == 0 || equals == given.value.npos || equals + 1 == given.value.size())
     throw is_not(given, "NAME=PATH");
   draft.options.moved.push_back({given.value.substr(0, equals), given.value.substr(equals + 1)});
+}
+
+std::span<const OptionGroup<RunDraft>> ask_option_groups() {
+  static const OptionGroup<RunDraft> kGroups[] = {{"", "", kAskRows}};
+  return kGroups;
 }
 
 std::span<const OptionGroup<RunDraft>> pack_option_groups() {

@@ -11,4 +11,7 @@ std::span<const OptionGroup<RunDraft>> replay_option_groups();
 /// Those of `reprise pack`.
 std::span<const OptionGroup<RunDraft>> pack_option_groups();
 
+/// Those of `reprise ask`.
+std::span<const OptionGroup<RunDraft>> ask_option_groups();
+
 }  // namespace reprise::frontend

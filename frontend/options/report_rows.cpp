@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "frontend/options/jobs_row.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
@@ -122,6 +123,7 @@ constexpr RunOption kReportRows[] = {
            draft.options.config.history.bytes =
                want(given, parse_size(given.value), "a size such as 512M or 2G");
          }},
+    kJobsRow,
     {.name = "--report",
      .value = "FILE.html",
      .help = "at the end: a page that shows what virtual memory did",

@@ -55,6 +55,9 @@ struct RunOptions {
   std::string record_path;                   // of --record; empty: it is kept, and forgotten
   std::string replay_path;                   // of the recording that is replayed; empty: none
   std::string packed_path;                   // of what reprise pack makes of it; empty: nothing
+  std::vector<std::string> questions;        // of reprise ask; none: it is another command
+  bool answers_as_json = false;              // the same
+  std::optional<u32> jobs;                   // of --jobs
   std::vector<machine::MovedFile> moved;     // of --image
   std::string record_failure_path;           // of --record-on failure=FILE; empty: none
   std::optional<u64> record_memory_bytes;    // of --record-memory

@@ -4,7 +4,9 @@
 // Thread: the one that runs the machine.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "devices/display/video_ram.h"
 #include "mmu/code_pages.h"
@@ -14,10 +16,13 @@ namespace reprise::machine {
 
 class BoardVideoRam final : public devices::VideoRam {
  public:
+  /// Told of what the card has written where it is mapped.
+  using Written = std::function<void(u64 phys, u64 bytes)>;
   /// The last `bytes` bytes of the map's RAM.
-  BoardVideoRam(mmu::PhysMap& phys_map, mmu::CodePages& code_pages, u64 bytes)
+  BoardVideoRam(mmu::PhysMap& phys_map, mmu::CodePages& code_pages, u64 bytes, Written written)
       : phys_map_(phys_map),
         code_pages_(code_pages),
+        written_(std::move(written)),
         bytes_(phys_map.ram().host() + phys_map.ram().bytes() - bytes, bytes) {}
 
   /// In RAM.
@@ -28,12 +33,15 @@ class BoardVideoRam final : public devices::VideoRam {
   std::span<const u8> bytes() const override { return bytes_; }
   void write(u64 offset, std::span<const u8> from) override {
     phys_map_.write_ram(ram_offset() + offset, from);
-    if (phys_) code_pages_.written(*phys_ + offset, from.size());
+    if (!phys_) return;
+    code_pages_.written(*phys_ + offset, from.size());
+    written_(*phys_ + offset, from.size());
   }
 
  private:
   mmu::PhysMap& phys_map_;
   mmu::CodePages& code_pages_;
+  const Written written_;
   const std::span<const u8> bytes_;
   std::optional<u64> phys_;  // as a whole: nothing, while it is not mapped
 };

@@ -53,6 +53,7 @@
 #include "machine/board/debug_log.h"
 #include "machine/board/input_router.h"
 #include "machine/board/irq_router.h"
+#include "machine/board/named_dma.h"
 #include "machine/board/pci_windows.h"
 #include "machine/board/processors.h"
 #include "machine/board/smram_window.h"
@@ -220,6 +221,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   /// Where a debugger stops processors and devices: machine/debug/debugger.h.
   cpu::DebugStops& debug_stops() { return debug_stops_; }
+  /// While a device's write is told there: which one.
+  NamedDma::Writer dma_writer() const { return dma_writer_; }
   /// Registers of every processor and device, for a person.
   std::string dump();
 
@@ -336,6 +339,12 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
   cpu::DebugStops debug_stops_;
+  NamedDma::Writer dma_writer_ = nullptr;
+  const std::string vga_name_ = "vga";
+  NamedDma isa_dma_{*this, dma_writer_, "isa-dma"};
+  NamedDma fw_cfg_dma_{*this, dma_writer_, "fw-cfg"};
+  NamedDma ide_dma_{*this, dma_writer_, "ide"};
+  std::vector<std::unique_ptr<NamedDma>> card_dma_;  // of those that are plugged in
   BoardVideoRam video_ram_;
   Engines engines_;
   devices::PioBus ports_;

@@ -130,12 +130,17 @@ Result<unsigned> Pc::slot_for(const Arrival& arrival) {
 }
 
 Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
+  std::string name(arrival.row->driver);
+  if (arrival.drive != nullptr) name += fmt::format(" ({})", arrival.drive->disk.name);
+  card_dma_.push_back(std::make_unique<NamedDma>(*this, dma_writer_, name));
+  services_.memory = *card_dma_.back();
   const DeviceSite site = {services_, *arrival.row, *arrival.config,
                            arrival.drive != nullptr ? &arrival.drive->disk : nullptr, nth};
   if (arrival.row->isa != nullptr) {
     isa_cards_.push_back(TRY(arrival.row->isa(site)));
   } else if (arrival.row->card != nullptr) {
     const unsigned slot = TRY(slot_for(arrival));
+    card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.0", name, slot));
     cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
     attach_pci(slot, 0, *cards_.back());
     if (arrival.drive != nullptr) arrival.drive->slot = slot;

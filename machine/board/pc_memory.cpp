@@ -39,10 +39,10 @@ void Pc::set_a20(unsigned source, bool enabled) {
 }
 
 void Pc::tell_debugger(u64 phys, u64 bytes, mmu::Access access) {
-  if (processors_.running().cpu.stops == nullptr || bytes == 0) [[likely]]
+  if (processors_.count() == 0 || processors_.running().cpu.stops == nullptr || bytes == 0) [[likely]]
     return;
   // An access to the device may have caused it: then that instruction is the last one.
-  if (debug_stops_.accessed(nullptr, std::nullopt, phys, bytes, access))
+  if (debug_stops_.accessed(nullptr, std::nullopt, phys, bytes, access, cpu::DebugHit::By::Device))
     processors_.running().cpu.debug_stop = true;
 }
 
@@ -52,9 +52,9 @@ bool Pc::dma_read(u64 phys, std::span<u8> into) {
 }
 
 bool Pc::dma_write(u64 phys, std::span<const u8> from) {
-  tell_debugger(phys, from.size(), mmu::Access::Write);
   const bool all_ram = phys_map_.write_bytes(phys, from);
   code_pages_.written(phys, from.size());
+  tell_debugger(phys, from.size(), mmu::Access::Write);
   return all_ram;
 }
 

@@ -83,7 +83,8 @@ class Scheduler final : public Clock {
   void serialize_timers(Archive& archive);
   /// Which are left of a run_due_until(): where the run is in an instant. After serialize_timers().
   void serialize_amid(Archive& archive) {
-    for (Timer& timer : timers_) archive.value(timer.left);
+    for (Timer& timer : timers_)
+      if (!timer.of_host) archive.value(timer.left);
   }
   /// Of the host's: no part of what is compared or hashed. Other ones than these are left alone.
   void serialize_host_timers(Archive& archive);

@@ -47,6 +47,36 @@ void Debugger::suspend(bool suspended) {
   update();
 }
 
+Debugger::Standing Debugger::leave() {
+  Standing standing{pc_.debug_stops().hits(), {}, std::exchange(suspended_, false), {}};
+  exchange(standing.wanted);
+  for (const auto& processor : pc_.processors()) {
+    cpu::Cpu& cpu = processor->cpu;
+    standing.cpus.push_back({cpu.debug_stop, cpu.breakpoint_passed, cpu.stop_at_retired});
+    cpu.stop_at_retired = cpu::Cpu::kNoStop;
+  }
+  away_ = true;
+  return standing;
+}
+
+void Debugger::come_back(Standing standing) {
+  away_ = false;
+  suspended_ = standing.suspended;
+  exchange(standing.wanted);
+  pc_.debug_stops().set_hits(std::move(standing.hits));
+  for (const auto& processor : pc_.processors()) {
+    const Standing::OfCpu& was = standing.cpus.at(processor->index());
+    processor->cpu.debug_stop = was.debug_stop;
+    processor->cpu.breakpoint_passed = was.breakpoint_passed;
+    processor->cpu.stop_at_retired = was.stop_at_retired;
+  }
+}
+
+void Debugger::exchange(cpu::DebugStops::Wanted& wanted) {
+  if (pc_.debug_stops().exchange(wanted) == cpu::DebugStops::Blocks::Outdated) pc_.forget_translations();
+  update();
+}
+
 void Debugger::step(unsigned processor, RipRange range) {
   cpu::Cpu& cpu = pc_.processors().at(processor).cpu;
   cpu.stop_at_retired = cpu.state.retired + 1;

@@ -81,7 +81,7 @@ class Debugger {
 
   // --- For Machine ---
   /// Something was hit, or a step is done: the machine is to stop before the next instruction.
-  bool due() { return !pc_.debug_stops().hits().empty() || (!steps_.empty() && step_done()); }
+  bool due() { return !away_ && (!pc_.debug_stops().hits().empty() || (!steps_.empty() && step_done())); }
   void stopped() { stopped_as(stop_now()); }
   /// The machine stops for another reason than what was hit.
   void stopped_as(const DebugStop& stop);
@@ -90,6 +90,24 @@ class Debugger {
   void resumed();
   /// Breakpoints and watchpoints do nothing.
   void suspend(bool suspended);
+
+  // --- For questions about the past (machine/past/excursion.h): nothing of the user's counts meanwhile ---
+  /// What the user would be told, and when.
+  struct Standing {
+    std::vector<cpu::DebugHit> hits;
+    struct OfCpu {
+      bool debug_stop;
+      u64 breakpoint_passed;
+      u64 stop_at_retired;
+    };
+    std::vector<OfCpu> cpus;
+    bool suspended;
+    cpu::DebugStops::Wanted wanted;
+  };
+  Standing leave();
+  void come_back(Standing standing);
+  /// What is wanted makes place for `wanted`, which becomes what was: a second call ends it.
+  void exchange(cpu::DebugStops::Wanted& wanted);
 
  private:
   struct Step {
@@ -108,6 +126,7 @@ class Debugger {
   bool changed_ = false;
   bool changed_now_ = false;
   bool suspended_ = false;
+  bool away_ = false;
 };
 
 }  // namespace reprise::machine

@@ -52,7 +52,8 @@ const Checkpoint& Checkpoints::add(Checkpoint checkpoint) {
   const auto index = static_cast<std::size_t>(behind - all_.begin());
   if (index != 0) disks_.rise(all_[index - 1]->disks);
   checkpoint.disks = disks_.end_contents();
-  checkpoint.pages = pages_.take(deltas_up_to(index), behind == all_.end() ? nullptr : &(*behind)->pages);
+  checkpoint.pages = pages_.take(deltas_up_to(index), behind == all_.end() ? nullptr : &(*behind)->pages,
+                                 checkpoint.written);
   const auto added = all_.insert(all_.begin() + static_cast<std::ptrdiff_t>(index),
                                  std::make_unique<Checkpoint>(std::move(checkpoint)));
   base_ = added->get();
@@ -91,7 +92,8 @@ void Checkpoints::clear() {
 u64 Checkpoints::bytes() const {
   u64 bytes = pages_.bytes();
   for (const auto& one : all_)
-    bytes += one->machine.capacity() + one->pages.capacity() * sizeof(PageStore::Version);
+    bytes += one->machine.capacity() + one->pages.capacity() * sizeof(PageStore::Version) +
+             one->written.capacity() * sizeof(u64);
   return bytes;
 }
 
@@ -120,6 +122,7 @@ void Checkpoints::remove(std::size_t index) {
   const std::unique_ptr<Checkpoint> removed = std::move(all_[index]);
   all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(index));
   pages_.merge(std::move(removed->pages), all_[index]->pages);
+  for (std::size_t i = 0; i < removed->written.size(); ++i) all_[index]->written[i] |= removed->written[i];
   forget_disks(*removed);
 }
 

@@ -25,6 +25,14 @@ struct Checkpoint {
   RecordPlace log = {};          // where what came in afterwards stands
   DiskSet::Contents disks = {};
   PageStore::Delta pages = {};
+  PageStore::Written written = {};  // since the one before
+
+  /// One of the pages of [offset, offset + bytes) in RAM may have been written since the checkpoint before.
+  bool wrote(u64 offset, u64 bytes) const {
+    for (u64 page = offset / kPageBytes; page <= (offset + bytes - 1) / kPageBytes; ++page)
+      if (written[page / 64] >> (page % 64) & 1) return true;
+    return false;
+  }
 };
 
 class Checkpoints {
@@ -48,6 +56,12 @@ class Checkpoints {
   /// RAM and disks hold what they held then; `changing` as for PageStore. Which media are in the drives may be another matter
   /// now: DiskSet::attached().
   void restore(const Checkpoint& checkpoint, const std::function<void(u64 page)>& changing);
+  /// The same of the RAM of another machine, whose disks are another matter. Any thread, as long as nothing else is done here.
+  void restore(PageStore::View& view, const Checkpoint& checkpoint,
+               const std::function<void(u64 page)>& changing) const {
+    pages_.restore(view, deltas_up_to(index_of(checkpoint) + 1), changing);
+  }
+  PageStore& pages() { return pages_; }
   /// The run is at `position` again, where one was taken, and has come there by running on.
   void passed(const Checkpoint& checkpoint);
   /// Those behind `position` are forgotten: the run takes another way.

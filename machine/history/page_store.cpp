@@ -7,9 +7,18 @@
 #include "common/zeros.h"
 
 namespace reprise::machine {
+namespace {
 
-PageStore::PageStore(mmu::Ram& ram)
-    : ram_(ram), have_(ram.bytes() / kPageBytes, kZero), wanted_(have_.size()) {}
+/// What the newest of `deltas` says of each page.
+void collect(const PageStore::Deltas& deltas, std::vector<u32>& into) {
+  std::ranges::fill(into, u32{0});
+  for (const PageStore::Delta* const delta : deltas)
+    for (const PageStore::Version& version : *delta) into[version.page] = version.slot;
+}
+
+}  // namespace
+
+PageStore::PageStore(mmu::Ram& ram) : own_(ram), views_{&own_} {}
 
 u32 PageStore::take_slot() {
   if (free_.empty()) {
@@ -27,27 +36,24 @@ u32 PageStore::take_slot() {
 
 void PageStore::free_slot(const Version& version) {
   if (version.slot == kZero || --users_[version.slot] != 0) return;
-  if (have_[version.page] == version.slot) have_[version.page] = kUnknown;
+  for (View* const view : views_)
+    if (view->have[version.page] == version.slot) view->have[version.page] = kUnknown;
   free_.push_back(version.slot);
   --used_slots_;
 }
 
-void PageStore::collect(const Deltas& deltas) {
-  std::ranges::fill(wanted_, kZero);
-  for (const Delta* const delta : deltas)
-    for (const Version& version : *delta) wanted_[version.page] = version.slot;
-}
-
-PageStore::Delta PageStore::take(const Deltas& before, Delta* next) {
-  const u64 ended = ram_.end_epoch();
+PageStore::Delta PageStore::take(const Deltas& before, Delta* next, Written& written) {
+  mmu::Ram& ram = own_.ram;
+  written.assign((own_.have.size() + 63) / 64, 0);
+  const u64 ended = ram.end_epoch();
   // Whatever lies between the version that RAM had and the newest one was written since, so each of these pages is looked at.
-  collect(before);
-  std::swap(have_, wanted_);
+  collect(before, own_.have);
   Delta delta;
   Delta replaced;  // what the same pages held before
-  ram_.for_each_written_since(seen_epoch_, [&](u64 page) {
-    const std::span<const u8> content(ram_.host() + page * kPageBytes, kPageBytes);
-    u32& have = have_[page];
+  ram.for_each_written_since(own_.seen_epoch, [&](u64 page) {
+    written[page / 64] |= u64{1} << (page % 64);
+    const std::span<const u8> content(ram.host() + page * kPageBytes, kPageBytes);
+    u32& have = own_.have[page];
     Version version{static_cast<u32>(page), kZero};
     if (all_zero(content)) {
       if (have == kZero) return;
@@ -60,7 +66,7 @@ PageStore::Delta PageStore::take(const Deltas& before, Delta* next) {
     have = version.slot;
     delta.push_back(version);
   });
-  seen_epoch_ = ended;
+  own_.seen_epoch = ended;
   // Where the next one says nothing, what was there before the new one was there again.
   if (next != nullptr) {
     for (const Version& version : replaced) share_slot(version.slot);
@@ -69,27 +75,28 @@ PageStore::Delta PageStore::take(const Deltas& before, Delta* next) {
   return delta;
 }
 
-void PageStore::restore(const Deltas& deltas, const std::function<void(u64 page)>& changing) {
-  ram_.end_epoch();
-  collect(deltas);
-  for (u64 page = 0; page < have_.size(); ++page) {
-    const u32 wanted = wanted_[page];
-    if (have_[page] == wanted && !ram_.written_since(seen_epoch_, page * kPageBytes)) continue;
-    u8* const content = ram_.host() + page * kPageBytes;
+void PageStore::restore(View& view, const Deltas& deltas,
+                        const std::function<void(u64 page)>& changing) const {
+  mmu::Ram& ram = view.ram;
+  ram.end_epoch();
+  collect(deltas, view.wanted);
+  for (u64 page = 0; page < view.have.size(); ++page) {
+    const u32 wanted = view.wanted[page];
+    if (view.have[page] == wanted && !ram.written_since(view.seen_epoch, page * kPageBytes)) continue;
+    u8* const content = ram.host() + page * kPageBytes;
     // Much is written that was there before.
     const bool is_there =
         wanted == kZero ? all_zero({content, kPageBytes}) : std::memcmp(content, at(wanted), kPageBytes) == 0;
     if (is_there) continue;
     changing(page);
-    ram_.mark_written(page * kPageBytes);
+    ram.mark_written(page * kPageBytes);
     if (wanted == kZero)
       std::memset(content, 0, kPageBytes);
     else
       std::memcpy(content, at(wanted), kPageBytes);
-    ++pages_restored_;
   }
-  std::swap(have_, wanted_);
-  seen_epoch_ = ram_.end_epoch();
+  std::swap(view.have, view.wanted);
+  view.seen_epoch = ram.end_epoch();
 }
 
 void PageStore::merge(Delta older, Delta& newer) {

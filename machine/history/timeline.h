@@ -50,6 +50,12 @@ class Timeline {
   void step_back(unsigned processor, u64 retired);
   /// To the last hit before now, or to where the history begins.
   void run_back();
+  /// No journey: somebody else has brought it to where it is, and hears what happens up to `end`, as of a search.
+  void listen_until(const Position& end) {
+    phase_ = Phase::Searching;
+    end_ = end;
+  }
+  void listen_no_more() { phase_ = Phase::None; }
   /// It ends at the next boundary where the machine is, or while it searches, at the beginning of what was searched last. True:
   /// it had not begun, and has ended.
   bool cancel();

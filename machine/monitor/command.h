@@ -35,6 +35,10 @@ struct Parameter {
   Kind kind;
   bool required;
   std::string_view help;
+  /// In a line it stands behind this word; with ",", behind that and the parameter before it. Empty: it has a place.
+  std::string_view lead = {};
+  /// `lead` alone is what it says.
+  bool flag = false;
 };
 
 /// Arguments as they were understood: numbers for Address, Number and Integer (in two's complement), text for Word.
@@ -72,6 +76,8 @@ std::span<const Command> commands();
 Processor& processor_of(Machine& machine, const Arguments& arguments);
 
 std::string hex(u64 value);
+/// The instant that argument `name` is; nothing without it.
+Result<std::optional<Position>, CommandError> instant_of(const Arguments& arguments, std::string_view name);
 /// "4 KiB", "2 MiB", "1.5 GiB": exact for powers of two, else to one place.
 std::string size_text(u64 bytes);
 
@@ -107,7 +113,8 @@ Outcome mouse_to(Machine&, const Arguments&);
 Outcome mouse_buttons(Machine&, const Arguments&);
 Outcome click(Machine&, const Arguments&);
 
-Outcome when(Machine&, const Arguments&);
+Outcome when(Machine&, const Arguments&);  // with a condition: when_began()
+Outcome when_began(Machine&, const Arguments&);
 Outcome checkpoint(Machine&, const Arguments&);
 Outcome info_checkpoints(Machine&, const Arguments&);
 Outcome restart(Machine&, const Arguments&);
@@ -117,6 +124,11 @@ Outcome reverse_continue(Machine&, const Arguments&);
 Outcome branch(Machine&, const Arguments&);
 
 Outcome kaslr(Machine&, const Arguments&);
+Outcome last_write(Machine&, const Arguments&);
+Outcome first_write(Machine&, const Arguments&);
+Outcome last_exec(Machine&, const Arguments&);
+Outcome next_exec(Machine&, const Arguments&);
+Outcome bisect(Machine&, const Arguments&);
 
 Outcome info_cpus(Machine&, const Arguments&);
 Outcome info_registers(Machine&, const Arguments&);

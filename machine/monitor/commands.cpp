@@ -70,6 +70,28 @@ constexpr Parameter kSave[] = {
 constexpr Parameter kRecord[] = {{"file", Kind::Word, true, "its name"}};
 constexpr Parameter kRestart[] = {{"number", Kind::Number, true, "that 'checkpoint' gave"}};
 constexpr Parameter kRunTo[] = {{"position", Kind::Word, true, "@41203118554, or @41203118554.3"}};
+constexpr Parameter kBytes = {"bytes", Kind::Number, false, "how many, 8 by default, at most 65536", ","};
+constexpr Parameter kSpace = {
+    "space", Kind::Word, false, "phys: the address is a physical one; linear is the default", "phys", true};
+constexpr Parameter kWritten = {"address", Kind::Address, true,
+                                "linear, as it is mapped now, or a register's name"};
+constexpr Parameter kBefore = {"before", Kind::Word, false, "a position; where the run stands, by default",
+                               "before"};
+constexpr Parameter kAfter = {"after", Kind::Word, false, "a position; where the history begins, by default",
+                              "after"};
+constexpr Parameter kLastWrite[] = {kWritten, kBytes, kSpace, kBefore, kCpu};
+constexpr Parameter kFirstWrite[] = {kWritten, kBytes, kSpace, kAfter, kCpu};
+constexpr Parameter kExecuted = {"address", Kind::Address, true,
+                                 "linear, in whatever address space, or a register's name"};
+constexpr Parameter kLastExec[] = {kExecuted, kBefore, kCpu};
+constexpr Parameter kNextExec[] = {kExecuted, kCpu};
+constexpr Parameter kWhen[] = {
+    {"condition", Kind::Word, false, "rax==5, u32[0x200000]>=5: since when that holds"}, kCpu};
+constexpr Parameter kBisect[] = {
+    {"condition", Kind::Word, true, "u32[0x200000]==5, rax==4 && p8[0x1000]!=0: with blanks in \"quotes\""},
+    {"from", Kind::Word, false, "a position; where the history begins, by default", "from"},
+    {"to", Kind::Word, false, "a position; where the run stands, by default", "to"},
+    kCpu};
 constexpr Parameter kHelp[] = {{"command", Kind::Word, false, "only commands that begin so"}};
 
 constexpr Command kCommands[] = {
@@ -99,7 +121,7 @@ constexpr Command kCommands[] = {
     {"save", kSave, "writes the whole state to a file, from which reprise run --load goes on", save},
     {"record", kRecord, "writes to a file what repeats the run, from its beginning on: for reprise replay",
      record},
-    {"when", {}, "the position of the run: what 'run' and other commands take", when},
+    {"when", kWhen, "the position of the run, or since when something holds", when},
     {"run", kRunTo, "goes to a position, back or forward, and stops there", run_to},
     {"reverse-step", kCpuOnly, "goes back to before the last instruction of a processor", reverse_step},
     {"reverse-continue", {}, "goes back to the last breakpoint or watchpoint that was hit", reverse_continue},
@@ -107,6 +129,11 @@ constexpr Command kCommands[] = {
     {"restart", kRestart, "goes to a checkpoint", restart},
     {"branch", {}, "lets the run live on from here, in its past, and forgets what came behind", branch},
     {"kaslr", {}, "where the kernel of --symbols runs, and how gdb learns it", kaslr},
+    {"last-write", kLastWrite, "who wrote some bytes last, and what", last_write},
+    {"first-write", kFirstWrite, "who wrote them first", first_write},
+    {"last-exec", kLastExec, "when an instruction was last executed", last_exec},
+    {"next-exec", kNextExec, "when it is executed next", next_exec},
+    {"bisect", kBisect, "the first instant at which something holds", bisect},
     {"cpu", kChoose, "which processor commands are about that name none", nullptr},
     {"info cpus", {}, "what each processor does", info_cpus},
     {"info checkpoints", {}, "checkpoints that were kept, and the memory that all take", info_checkpoints},

@@ -22,7 +22,20 @@ std::optional<u64> register_value(const cpu::CpuState& state, std::string_view n
   if (name.starts_with('$')) name.remove_prefix(1);
   if (name == "rip" || name == "pc" || name == "eip") return state.rip + state.seg[cpu::CS].base;
   if (name == "rsp" || name == "sp" || name == "esp") return state.gpr[cpu::RSP] + state.seg[cpu::SS].base;
-  if (name == "cr2") return state.cr2;
+  struct Named {
+    std::string_view name;
+    u64 value;
+  };
+  const Named others[] = {{"cr0", state.cr0},
+                          {"cr2", state.cr2},
+                          {"cr3", state.cr3},
+                          {"cr4", state.cr4},
+                          {"rflags", state.rflags},
+                          {"eflags", state.rflags},
+                          {"fs_base", state.seg[cpu::FS].base},
+                          {"gs_base", state.seg[cpu::GS].base}};
+  for (const Named& other : others)
+    if (name == other.name) return other.value;
   const auto* gpr = std::ranges::find(kGpr, name);
   if (gpr == std::end(kGpr)) return std::nullopt;
   return state.gpr[gpr - std::begin(kGpr)];

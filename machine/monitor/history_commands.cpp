@@ -18,7 +18,18 @@ std::string time_text(u64 virtual_ns) {
 
 }  // namespace
 
-Outcome when(Machine& machine, const Arguments&) {
+Result<std::optional<Position>, CommandError> instant_of(const Arguments& arguments, std::string_view name) {
+  if (!arguments.has(name)) return std::optional<Position>();
+  const std::string_view text = arguments.word(name);
+  const std::optional<Position> position = parse_instant(text);
+  if (position) return position;
+  return CommandError{CommandError::Kind::BadArgument,
+                      fmt::format("'{}' is not a position such as @41203118554 or @41203118554.3: '{}'.",
+                                  name, text.substr(0, 60))};
+}
+
+Outcome when(Machine& machine, const Arguments& arguments) {
+  if (arguments.has("condition")) return when_began(machine, arguments);
   const Position now = machine.position();
   Answer answer;
   answer.json = {
@@ -74,13 +85,7 @@ Outcome restart(Machine& machine, const Arguments& arguments) {
 }
 
 Outcome run_to(Machine& machine, const Arguments& arguments) {
-  const std::string_view text = arguments.word("position");
-  const std::optional<Position> position = parse_instant(text);
-  if (!position)
-    return CommandError{CommandError::Kind::BadArgument,
-                        fmt::format("'position' is not one such as @41203118554 or @41203118554.3: '{}'.",
-                                    text.substr(0, 60))};
-  return begun(machine.go_to({*position}));
+  return begun(machine.go_to({*TRY(instant_of(arguments, "position"))}));
 }
 
 Outcome reverse_step(Machine& machine, const Arguments& arguments) {

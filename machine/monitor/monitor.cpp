@@ -32,18 +32,64 @@ std::vector<std::string_view> words_of(std::string_view line) {
   for (;;) {
     const std::size_t begin = line.find_first_not_of(kBlank);
     if (begin == line.npos) return words;
-    const bool quoted = line[begin] == '"';
+    const char quote = line[begin];
+    const bool quoted = quote == '"' || quote == '\'';
     line.remove_prefix(begin + (quoted ? 1 : 0));
-    words.push_back(line.substr(0, quoted ? line.find('"') : line.find_first_of(kBlank)));
+    words.push_back(line.substr(0, quoted ? line.find(quote) : line.find_first_of(kBlank)));
     line.remove_prefix(std::min(words.back().size() + (quoted ? 1 : 0), line.size()));
   }
 }
 
 std::string usage(const Command& command) {
   std::string text(command.name);
-  for (const Parameter& parameter : command.parameters)
-    text += parameter.required ? fmt::format(" {}", parameter.name) : fmt::format(" [{}]", parameter.name);
+  for (const Parameter& parameter : command.parameters) {
+    if (parameter.lead == ",")
+      text += fmt::format("[,{}]", parameter.name);
+    else if (parameter.flag)
+      text += fmt::format(" [{}]", parameter.lead);
+    else if (!parameter.lead.empty())
+      text += fmt::format(" [{} POSITION]", parameter.lead);
+    else
+      text += parameter.required ? fmt::format(" {}", parameter.name) : fmt::format(" [{}]", parameter.name);
+  }
   return text;
+}
+
+/// A word of a line, and which parameter it is for.
+struct Given {
+  const Parameter* parameter;
+  std::string_view text;
+};
+
+/// Words have places, or stand behind another one that says what they are.
+Result<std::vector<Given>, CommandError> in_their_places(const Command& command,
+                                                         std::span<const std::string> words) {
+  std::vector<Given> given;
+  const std::span<const Parameter> parameters = command.parameters;
+  const auto with_lead = [&](std::string_view lead) {
+    return std::ranges::find_if(parameters, [&](const Parameter& one) { return one.lead == lead; });
+  };
+  auto place = parameters.begin();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string_view text = words[i];
+    if (const auto led = text.empty() ? parameters.end() : with_lead(text); led != parameters.end()) {
+      if (!led->flag && ++i == words.size())
+        return CommandError{Kind::BadArgument,
+                            fmt::format("Something is missing behind '{}': {}.", text, usage(command))};
+      given.push_back({&*led, words[i]});
+      continue;
+    }
+    place = std::find_if(place, parameters.end(), [](const Parameter& one) { return one.lead.empty(); });
+    if (place == parameters.end())
+      return CommandError{Kind::BadArgument, fmt::format("Too many arguments: {}.", usage(command))};
+    const auto behind_comma = place->kind == Parameter::Kind::Address ? with_lead(",") : parameters.end();
+    if (const std::size_t comma = text.rfind(','); behind_comma != parameters.end() && comma != text.npos) {
+      given.push_back({&*behind_comma, text.substr(comma + 1)});
+      text = text.substr(0, comma);
+    }
+    given.push_back({&*place++, text});
+  }
+  return given;
 }
 
 Answer help(std::string_view prefix) {
@@ -244,11 +290,8 @@ Outcome Monitor::execute_line(std::string_view line) {
   if (command->name == "help" && words.size() > 1)
     return help(fmt::format("{}", fmt::join(words.begin() + 1, words.end(), " ")));
   std::vector<Word> given;
-  for (std::size_t i = used; i < words.size(); ++i) {
-    if (i - used >= command->parameters.size())
-      return CommandError{Kind::BadArgument, fmt::format("Too many arguments: {}.", usage(*command))};
-    given.push_back({&command->parameters[i - used], words[i]});
-  }
+  for (const Given& one : TRY(in_their_places(*command, std::span(words).subspan(used))))
+    given.push_back({one.parameter, one.text});
   return carry_out(*command, TRY(understand(*command, given)));
 }
 

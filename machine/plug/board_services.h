@@ -23,7 +23,7 @@ namespace reprise::machine {
 /// All of it lives as long as the devices.
 struct BoardServices {
   Clock& clock;
-  DmaPort& memory;
+  std::reference_wrapper<DmaPort> memory;  // as the next device gets it
   MsiSink& messages;
   MachineControl& control;
   const RetiredCounter& retired;

@@ -49,6 +49,8 @@ class Replay {
   bool hash_is_due(const Position& now) const;
   /// Compares the state with the link of the chain that is due.
   void take_hash(const Position& now, u64 state_hash, const std::vector<RecordedReads>& reads = {});
+  /// Nobody compares it this time.
+  void pass_hash() { entries_.pop(); }
   /// The end that is due at `now`, if it is.
   const RecordedEnd* end_at(const Position& now) const;
   /// The machine has ended as `reason` says. Compares that; the end as it was recorded, if they agree.

@@ -9,7 +9,9 @@
 #include "devices/floppy/floppy_geometry.h"
 #include "machine/layout/memory_map.h"
 #include "machine/storage/image_file.h"
+#include "machine/storage/overlay_image.h"
 #include "machine/storage/partitions.h"
+#include "machine/storage/read_only_image.h"
 #include "machine/storage/run_files.h"
 
 namespace reprise::machine {
@@ -212,6 +214,57 @@ void DiskSet::forget(const Content& content) {
   if (content.medium->content->generations()->forget(content.generation) != devices::BlockStatus::Ok) return;
   std::erase(content.medium->ended, content.generation);
   if (content.medium->over == content.generation) content.medium->over = 0;
+}
+
+/// What a disk of another thread's machine held.
+class DiskSet::Source final : public ReadOnlyImage {
+ public:
+  Source(const Content& content, std::shared_ptr<std::mutex> turns)
+      : content_(content), turns_(std::move(turns)) {}
+  u64 bytes() const override { return medium().bytes(); }
+  devices::BlockStatus read(u64 offset, std::span<u8> into) override {
+    const std::scoped_lock lock(*turns_);
+    if (content_.generation == 0) return medium().read(offset, into);
+    return medium().generations()->read_as_of(content_.generation, offset, into);
+  }
+  void repeat(const Content& content) {
+    CHECK(content.medium == content_.medium);
+    content_ = content;
+  }
+
+ private:
+  devices::BlockBackend& medium() const { return *content_.medium->content; }
+  Content content_;
+  const std::shared_ptr<std::mutex> turns_;
+};
+
+Result<DiskSet> DiskSet::copy_of(const Contents& contents, const std::shared_ptr<std::mutex>& turns) const {
+  DiskSet copy;
+  copy.files_ = files_;
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    const Medium& medium = *contents[i].medium;
+    auto source = std::make_unique<Source>(contents[i], turns);
+    copy.sources_.push_back(source.get());
+    OpenedImage image{.medium = std::move(source),
+                      .media = attached_[i].media,
+                      .format = medium.format,
+                      .file_bytes = medium.file_bytes,
+                      .modified_unix_ns = medium.modified_unix_ns,
+                      .writes = {}};
+    if (contents[i].generation != 0) image.medium = TRY(OverlayImage::create(std::move(image.medium)));
+    copy.attached_.push_back(attached_[i]);
+    copy.owned_.emplace_back();
+    copy.take(i, medium.config, std::move(image));
+  }
+  return copy;
+}
+
+void DiskSet::repeat(const Contents& contents) {
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    sources_.at(i)->repeat(contents[i]);
+    if (devices::BlockGenerations* const generations = owned_[i].medium->content->generations())
+      generations->clear();
+  }
 }
 
 DiskSet::Figures DiskSet::figures() const {

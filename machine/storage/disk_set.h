@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -75,6 +76,11 @@ class DiskSet {
   /// Nobody wants to know what there was before.
   void forget_generations();
   static void forget(const Content& content);
+  /// Disks for a machine on another thread: they hold `contents`, and keep to themselves what is written to them. Meanwhile
+  /// whoever reads these takes `turns`. Error: the host has no room, a sentence.
+  Result<DiskSet> copy_of(const Contents& contents, const std::shared_ptr<std::mutex>& turns) const;
+  /// Such disks hold `contents` of those that they copy, which has the media that were there then.
+  void repeat(const Contents& contents);
   /// It stays known whatever becomes of checkpoints.
   static void pin(const Content& content) { content.medium->pinned.push_back(content.generation); }
 
@@ -119,6 +125,8 @@ class DiskSet {
   std::vector<Owned> owned_;
   std::unique_ptr<DiskErrors> on_error_ = std::make_unique<DiskErrors>();
   std::vector<AttachedDisk> attached_;  // like owned_
+  class Source;
+  std::vector<Source*> sources_;  // of a copy, like owned_: what the media lie over
 };
 
 }  // namespace reprise::machine

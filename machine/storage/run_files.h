@@ -83,6 +83,10 @@ class RunFiles {
   /// Files other than images, as they were read.
   const std::vector<FileRead>& files_read() const { return files_read_; }
   void note_read(FileRead file) { files_read_.push_back(std::move(file)); }
+  /// Those behind the first `count` were read again.
+  void forget_read(std::size_t count) {
+    files_read_.erase(files_read_.begin() + static_cast<std::ptrdiff_t>(count), files_read_.end());
+  }
 
  private:
   const MovedFile* moved(const std::string& path);

@@ -26,7 +26,7 @@ ORDER = {
     "cpu": ["softfloat", "state", "profile", "debug", "core", "insn", "decode", "blocks", "system", "sem", "engine"],
     "jit": ["", "plan", "passes", "host", "x64", "engine"],
     "machine": ["layout", "clock", "tables", "storage", "share", "sound", "plug", "snapshot", "boot", "firmware", "outside", "record", "net", "lockstep", "board", "screen", "debug", "symbols", "history", "",
-                "observe", "narrow", "memory_report", "monitor", "gdb"],
+                "past", "observe", "narrow", "memory_report", "monitor", "gdb"],
 }
 # Single headers that a folder may include beyond its layers.
 EXTRA_HEADERS = {("frontend", "devices/backend.h"), ("frontend", "cpu/profile/cpu_model.h"),

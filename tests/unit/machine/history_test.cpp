@@ -9,7 +9,7 @@
 #include "machine/history/instant_text.h"
 #include "machine/history/page_store.h"
 #include "machine/outside/sink_names.h"
-#include "tests/unit/machine/small_guest.h"
+#include "tests/unit/machine/travelling_guest.h"
 
 namespace reprise::machine {
 namespace {
@@ -35,6 +35,7 @@ TEST(PageStore, EveryCheckpointHoldsWhatItHeld) {
   }
   PageStore store(ram);
   std::map<unsigned, PageStore::Delta> known;
+  std::vector<u8> spare(kPages);
   unsigned now = 0;
   unsigned base = 0;  // from which it has run to now
   const auto before = [&](unsigned step) {
@@ -53,7 +54,12 @@ TEST(PageStore, EveryCheckpointHoldsWhatItHeld) {
   const auto take = [&] {
     if (known.contains(now)) return;
     const auto next = known.upper_bound(now);
-    known[now] = store.take(before(now), next == known.end() ? nullptr : &next->second);
+    PageStore::Written written;
+    known[now] = store.take(before(now), next == known.end() ? nullptr : &next->second, written);
+    for (unsigned step = base; step < now; ++step) {
+      const u64 page = write(spare, step);
+      EXPECT_TRUE(written[page / 64] >> (page % 64) & 1) << "page " << page << " was written at " << step;
+    }
     base = now;
   };
   std::minstd_rand random(7);
@@ -107,70 +113,6 @@ TEST(Instants, AreReadAsTheyAreWritten) {
 const Code kEcho = out8(0x3fb, 0x03) + Code{0xff, 0x05, 0x00, 0x00, 0x20, 0x00,  // inc dword [200000h]
                                             0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xf1,  //
                                             0x66, 0xba, 0xf8, 0x03, 0xec, 0xee, 0xeb, 0xe9};
-
-/// A guest on a thread, which does what it is told between turns.
-class Runs {
- public:
-  explicit Runs(const Code& code, EngineKind engine, bool history = true)
-      : guest(code, config(engine, history)) {
-    guest.machine->stop();
-    thread_ = std::thread([this] {
-      RunLimits limits = kADay;
-      limits.attended = true;
-      result = guest.machine->run(limits);
-    });
-  }
-  ~Runs() {
-    guest.machine->request_end(ExitReason::Quit, 0);
-    thread_.join();
-    EXPECT_EQ(result.reason, ExitReason::Quit) << result.message << result.details;
-  }
-  Machine& machine() { return *guest.machine; }
-  template <class Work>
-  bool on(Work&& work) {
-    const std::function<void()> call = work;
-    const bool done = guest.machine->host_calls().run(call);
-    EXPECT_TRUE(done) << "the run has ended";
-    return done;
-  }
-  /// Lets `begin` begin something, and waits until the guest stands still.
-  template <class Begin>
-  std::pair<Position, u64> go(Begin&& begin) {
-    on(begin);
-    std::pair<Position, u64> where;
-    bool stopped = false;
-    while (!stopped && on([&] {
-      stopped = machine().stopped() && !machine().travels();
-      if (stopped) where = {machine().position(), machine().state_hash()};
-    })) {
-    }
-    return where;
-  }
-  std::pair<Position, u64> to(const Position& at) {
-    return go([&] { EXPECT_TRUE(machine().go_to({at}).ok()); });
-  }
-  std::pair<Position, u64> step(u64 count) {
-    return go([&] { machine().step(count); });
-  }
-  void type(char c) { machine().inbox().post({std::string(kCom1Sink), BytesEvent{{static_cast<u8>(c)}}}); }
-  std::string printed() {
-    std::string text;
-    on([&] { text = guest.com1.text; });
-    return text;
-  }
-
-  Guest guest;
-  RunResult result;
-
- private:
-  static MachineConfig config(EngineKind engine, bool history) {
-    MachineConfig config;
-    config.engine = engine;
-    config.history = {.on = history, .bytes = 24 << 20, .interval_instructions = 20'000};
-    return config;
-  }
-  std::thread thread_;
-};
 
 class HistoryTest : public testing::TestWithParam<EngineKind> {};
 INSTANTIATE_TEST_SUITE_P(Engines, HistoryTest, testing::Values(EngineKind::Interp, EngineKind::Jit),

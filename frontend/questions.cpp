@@ -1,0 +1,68 @@
+#include "frontend/questions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/words.h"
+#include "frontend/options/option.h"
+
+namespace reprise::frontend {
+namespace {
+
+using machine::monitor::CommandError;
+using machine::monitor::Json;
+
+constexpr std::string_view kAsk[] = {"last-write",  "first-write", "last-exec", "next-exec",
+                                     "when",        "bisect",      "memory",    "print",
+                                     "disassemble", "explain",     "info"};
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+std::vector<std::string> questions_of(const std::vector<std::string>& words) {
+  if (std::ranges::any_of(words, [](const std::string& word) { return word.find(' ') != word.npos; }))
+    return words;
+  std::string question;
+  for (const std::string& word : words) question += (question.empty() ? "" : " ") + word;
+  return {question};
+}
+
+void check_questions(const std::vector<std::string>& questions) {
+  for (const std::string& question : questions) {
+    const std::string_view first = std::string_view(question).substr(0, question.find(' '));
+    if (std::ranges::find(kAsk, first) != std::end(kAsk)) continue;
+    throw BadValue{fmt::format(
+        "'{}' is no question: there are last-write, first-write, last-exec, next-exec, when, bisect, "
+        "memory, print, disassemble, explain and info",
+        in_one_line(first.substr(0, 60)))};
+  }
+}
+
+machine::RunResult answer_questions(machine::monitor::Monitor& monitor,
+                                    const std::vector<std::string>& questions, bool as_json,
+                                    machine::RunResult run, StandardOutputs& outputs) {
+  using machine::ExitReason;
+  // How the recorded run ended does not matter.
+  if (run.reason == ExitReason::ReplayDiffers || monitor.machine().host_wants_end({})) return run;
+  run.details.clear();
+  run.reason = ExitReason::PowerOff;
+  run.exit_code = 0;
+  for (const std::string& question : questions) {
+    const machine::monitor::Outcome outcome = monitor.execute_line(question);
+    if (outcome) {
+      outputs.out.write(as_json ? text_of({{"question", question}, {"return", outcome.value().json}}) + '\n'
+                                : outcome.value().text);
+      continue;
+    }
+    const CommandError& error = outcome.error();
+    run.reason = error.kind == CommandError::Kind::Failed ? ExitReason::HostError : ExitReason::Usage;
+    run.exit_code = machine::exit_code_of(run.reason);
+    run.message = fmt::format("'{}': {}", in_one_line(question), error.message);
+    return run;
+  }
+  return run;
+}
+
+}  // namespace reprise::frontend
