@@ -99,7 +99,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
       new Machine(config, std::move(disks), std::move(shares), std::move(ram), backends, log));
   if (!config.replayed) machine->keep_first_writes(*backends.files);
   TRY(machine->pc_.plug_in(config.devices));
-  TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards()));
+  TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards(),
+                              net_card_ids(config.devices)));
   machine->add_sinks();
   if (config.boot.kernel_path.empty()) {
     TRY(machine->pc_.boot_firmware(config.firmware));

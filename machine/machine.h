@@ -137,6 +137,7 @@ class Machine final : private MachineControl {
   const DiskSet& disks() const { return disks_; }
   /// Machine thread, or outside of run().
   const Network& network() const { return network_; }
+  Network& network() { return network_; }
   /// Machine thread.
   MediaChanges& media_changes() { return media_changes_; }
   /// Host time since the run began.

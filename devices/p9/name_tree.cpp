@@ -1,10 +1,21 @@
 #include "devices/p9/name_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "devices/p9/message.h"
 
 namespace reprise::devices::p9 {
+namespace {
+
+/// `name` in the folder `path`, which is "" for the root.
+std::string below(std::string path, const std::string& name) {
+  if (!path.empty()) path += '/';
+  path += name;
+  return path;
+}
+
+}  // namespace
 
 void serialize_text(Archive& archive, std::string& text, u64 max_bytes) {
   std::vector<u8> bytes(text.begin(), text.end());
@@ -25,11 +36,13 @@ void NameTree::clear() {
 }
 
 std::optional<std::string> NameTree::path_of(const Node& node) const {
-  std::string path;
+  std::vector<const Node*> names;
   for (const Node* at = &node; at != root_.get(); at = at->parent) {
     if (at->gone || at->parent == nullptr) return std::nullopt;
-    path = path.empty() ? at->name : at->name + '/' + path;
+    names.push_back(at);
   }
+  std::string path;
+  for (auto at = names.rbegin(); at != names.rend(); ++at) path = below(std::move(path), (*at)->name);
   return path;
 }
 
@@ -77,7 +90,7 @@ u64 NameTree::number_of(FileId id) {
 void NameTree::bind_all(Node& node, const std::string& path) {
   if (!node.id)
     if (const std::optional<FileId> id = identify_(path)) bind(node, *id);
-  for (auto& [name, child] : node.children) bind_all(*child, path.empty() ? name : path + '/' + name);
+  for (auto& [name, child] : node.children) bind_all(*child, below(path, name));
 }
 
 bool NameTree::is(Node& node, FileId id) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/archive.h"
 #include "devices/p9/share_backend.h"
@@ -36,7 +37,7 @@ struct Node {
 
 class NameTree {
  public:
-  /// Names inside names: as many as a path of 4096 bytes can hold.
+  /// Names inside names.
   static constexpr unsigned kMaxDepth = 2048;
   static constexpr u64 kNodeBytes = 256;
   static constexpr u64 kRemovedBytes = 160;
@@ -65,6 +66,8 @@ class NameTree {
   bool is(Node& node, FileId id);
   /// The guest has removed the name. Names inside are gone with it. `folder`: it was one, and what it was last.
   void remove(Node& node, const ShareAttributes* folder = nullptr);
+  /// Not too deep for names in it.
+  bool has_room_in(const Node& folder) const { return depth_of(folder) < kMaxDepth; }
   /// Could `node` go there? Not into itself, and not too deep.
   bool can_move(const Node& node, const Node& folder) const;
   /// The guest has renamed it; what was there is gone. `replaced`: it was a folder, and what it was last.

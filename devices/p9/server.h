@@ -27,7 +27,9 @@ class Server {
   /// The largest message, either way.
   static constexpr u32 kMaxMessageBytes = 512 * 1024;
   static constexpr u32 kMinMessageBytes = 4096;
-  static constexpr std::size_t kMaxPathBytes = 4095;
+  /// Of a file below the root. One that a guest's program names at once is shorter; folders lie deeper.
+  static constexpr std::size_t kMaxPathBytes = 65535;
+  static constexpr std::size_t kMaxLinkBytes = 4095;
   static constexpr std::size_t kMaxWalkNames = 16;
   static constexpr u32 kMaxXattrBytes = 65536;
   /// What names, fids and their content may take of memory: some 200 000 files.

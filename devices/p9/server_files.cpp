@@ -149,6 +149,7 @@ Server::Error Server::lopen(Reader& in, Writer& out) {
 }
 
 Server::Error Server::list(Fid& fid) {
+  if (!names_.has_room_in(*fid.node)) return kENAMETOOLONG;
   ShareAnswer answer = ask_of_name(*fid.node, {.op = ShareOp::List});
   if (answer.error != 0) return answer.error;
   std::erase_if(answer.entries, [](const ShareEntry& entry) {

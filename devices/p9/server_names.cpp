@@ -41,7 +41,7 @@ Server::Error Server::symlink(Reader& in, Writer& out) {
   question.attributes.gid = in.take32();
   if (!in.complete()) return kEPROTO;
   if (question.target.empty() || question.target.find('\0') != std::string::npos) return kEINVAL;
-  if (question.target.size() > kMaxPathBytes) return kENAMETOOLONG;
+  if (question.target.size() > kMaxLinkBytes) return kENAMETOOLONG;
   return make(folder, name, std::move(question), out);
 }
 

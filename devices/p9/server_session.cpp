@@ -184,7 +184,7 @@ Server::Error Server::check_name(const Node& folder, const std::string& name) co
   if (name.size() > kMaxNameBytes) return kENAMETOOLONG;
   const std::optional<std::string> path = names_.path_of(folder);
   if (!path) return kESTALE;
-  return path->size() + 1 + name.size() > kMaxPathBytes ? kENAMETOOLONG : 0;
+  return path->size() + 1 + name.size() > kMaxPathBytes || !names_.has_room_in(folder) ? kENAMETOOLONG : 0;
 }
 
 Server::Error Server::clunk(Reader& in, Writer&) {

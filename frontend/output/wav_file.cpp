@@ -21,6 +21,9 @@ constexpr u16 kFrameBytes = devices::AudioSink::kChannels * sizeof(i16);
 
 Result<std::unique_ptr<WavFile>> WavFile::open(const std::string& path, OutputOpener& opener,
                                                Losses& losses) {
+  if (path == "-")
+    return wrong_usage(
+        "sound '-': a WAV file begins with its size, so it is no stream: give the name of a file.");
   machine::HostFd file = TRY(opener.open("sound", path));
   struct stat status = {};
   if (fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))

@@ -102,9 +102,14 @@ Outcome screenshot(Machine&, const Arguments&);
 Outcome record(Machine&, const Arguments&);
 Outcome save(Machine&, const Arguments&);
 Outcome print(Machine&, const Arguments&);
-Outcome info_network(Machine&, const Arguments&);
 Outcome info_hash(Machine&, const Arguments&);
 Outcome info_stats(Machine&, const Arguments&);
+
+Outcome info_network(Machine&, const Arguments&);
+Outcome info_usernet(Machine&, const Arguments&);
+Outcome set_link(Machine&, const Arguments&);
+Outcome hostfwd_add(Machine&, const Arguments&);
+Outcome hostfwd_remove(Machine&, const Arguments&);
 
 Outcome sendkey(Machine&, const Arguments&);
 Outcome type_text(Machine&, const Arguments&);

@@ -56,6 +56,13 @@ constexpr Parameter kMouseButtons[] = {
 constexpr Parameter kClick[] = {{"button", Kind::Word, true, "left, middle, right, side or extra"},
                                 {"x", Kind::Number, false, "go there first: 0 (left) to 32767"},
                                 {"y", Kind::Number, false, "0 (top) to 32767"}};
+constexpr Parameter kSetLink[] = {
+    {"card", Kind::Word, true, "net0 for the first, its address, or the id= that it was given"},
+    {"state", Kind::Word, true, "on or off"}};
+constexpr Parameter kForward[] = {
+    {"forward", Kind::Word, true, "tcp:[ADDR]:PORT-[ADDR]:PORT or udp:..., as --net user,hostfwd= takes it"}};
+constexpr Parameter kForwarded[] = {
+    {"forward", Kind::Word, true, "where it comes from: tcp:[ADDR]:PORT or udp:..."}};
 constexpr Parameter kScreenshot[] = {
     {"file", Kind::Word, true,
      "what is written: NAME.png and NAME.ppm are pictures, others text; with blanks in \"quotes\""}};
@@ -115,6 +122,9 @@ constexpr Command kCommands[] = {
     {"mouse to", kMouseTo, "moves the pointer to a place on the screen", mouse_to},
     {"mouse buttons", kMouseButtons, "presses buttons of the mouse, and lets the others go", mouse_buttons},
     {"click", kClick, "presses a button of the mouse, and lets it go", click},
+    {"set_link", kSetLink, "plugs a network card in, or pulls its plug", set_link},
+    {"hostfwd_add", kForward, "forwards a port of the host to the guest", hostfwd_add},
+    {"hostfwd_remove", kForwarded, "forwards it no longer; connections stay", hostfwd_remove},
     {"screen", {}, "the text on the screen", screen},
     {"screenshot", kScreenshot, "writes the screen to a file: a picture, or text", screenshot},
     {"screendump", kScreenshot, "the same, as QEMU calls it", screenshot},
@@ -152,6 +162,7 @@ constexpr Command kCommands[] = {
      {},
      "what network cards are connected with, ports that are forwarded, traffic",
      info_network},
+    {"info usernet", {}, "open connections of the user network, as libslirp lists them", info_usernet},
     {"info stats", {}, "counters", info_stats},
     {"info hash", {}, "digest of the whole state, as --hash-every prints it", info_hash},
     {"memory", kMemory, "content of memory", memory},

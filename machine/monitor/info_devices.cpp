@@ -185,22 +185,6 @@ Outcome info_disks(Machine& machine, const Arguments&) {
   return answer;
 }
 
-Outcome info_network(Machine& machine, const Arguments&) {
-  Answer answer;
-  const NetworkInfo info = machine.network().info();
-  line(answer.text, "{}: the host {}, {}", net_text(info.config),
-       info.reached ? "has been reached" : "has not been reached",
-       info.connected ? "and somebody outside can send now" : "and nobody outside can send now");
-  for (const std::string& card : info.cards) line(answer.text, "  card {}", card);
-  for (const NetForward& forward : info.config.forwards)
-    line(answer.text, "  {} {}:{} goes to the guest's {}:{}", forward.udp ? "udp" : "tcp",
-         address_text(forward.host), forward.host_port, address_text(forward.guest), forward.guest_port);
-  line(answer.text, "  {} frames ({}) from the guest, {} frames ({}) to it", info.frames_from_guest,
-       size_text(info.bytes_from_guest), info.frames_to_guest, size_text(info.bytes_to_guest));
-  answer.json = network_json(info);
-  return answer;
-}
-
 Outcome info_devices(Machine& machine, const Arguments& arguments) {
   Answer answer;
   Json list = Json::array();

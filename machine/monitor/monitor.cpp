@@ -16,6 +16,8 @@ using Kind = CommandError::Kind;
 
 CommandError unknown(std::string_view name) {
   constexpr std::size_t kShown = 60;
+  if (const std::string_view instead = instead_of_qemu_command(name); !instead.empty())
+    return {Kind::UnknownCommand, fmt::format("'{}' is a command of QEMU's: {}.", name, instead)};
   return {Kind::UnknownCommand,
           fmt::format("There is no command '{}'; 'help' lists them.", name.substr(0, kShown))};
 }

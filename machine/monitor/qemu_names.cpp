@@ -32,6 +32,27 @@ constexpr QemuName kNames[] = {
     {"mouse_button", "mouse buttons"},
 };
 
+struct QemuHint {
+  std::string_view names;  // with spaces around each
+  std::string_view instead;
+};
+
+constexpr QemuHint kHints[] = {
+    {" savevm ", "'save FILE' writes the state"},
+    {" loadvm ", "reprise run --load FILE goes on from a state that 'save' wrote"},
+    {" migrate migrate_incoming ",
+     "'save FILE' writes the state, and reprise run --load FILE goes on from it anywhere"},
+    {" device_add device_del netdev_add netdev_del drive_add drive_del object_add object_del chardev-add ",
+     "what the machine has is chosen before the run: reprise run --device help"},
+    {" block_resize commit ", "reprise image commit FILE does so once the run is over"},
+    {" log trace-event logfile ", "reprise run --log and --trace choose what is told, also of a replay"},
+    {" wavcapture stopcapture ", "reprise run --sound wav:FILE writes what is heard"},
+    {" set_password expire_password change-vnc-password ",
+     "reprise run --display vnc:PORT,password-file=FILE"},
+    {" watchdog_action ", "reprise run --watchdog-action"},
+    {" dump-guest-memory pmemsave memsave ", "'memory ADDRESS BYTES' shows what is there"},
+};
+
 /// "/COUNT FORMAT SIZE" of x and xp, without blanks: "/10xw".
 struct Format {
   u64 count = 1;
@@ -123,9 +144,21 @@ std::vector<std::string> forced(std::span<const std::string_view> words) {
   return out;
 }
 
+/// hostfwd_add and hostfwd_remove, before whose forward the name of a network may stand: there is one.
+std::vector<std::string> forward_words(std::span<const std::string_view> words) {
+  return {std::string(words[0]), std::string(words[2])};
+}
+
 }  // namespace
 
 std::span<const QemuName> qemu_names() { return kNames; }
+
+std::string_view instead_of_qemu_command(std::string_view name) {
+  const std::string wanted = fmt::format(" {} ", name);
+  const auto* const found = std::ranges::find_if(
+      kHints, [&](const QemuHint& hint) { return hint.names.find(wanted) != std::string_view::npos; });
+  return found == std::end(kHints) || name.find(' ') != name.npos ? std::string_view() : found->instead;
+}
 
 Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std::string_view> words) {
   std::vector<std::string> out;
@@ -135,6 +168,7 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
   if (name == "p" || name == "print") return print_words(words);
   if (words.size() > 2 && name == "type") return type_words(words);
   if (words.size() > 1 && (name == "eject" || name == "change") && words[1] == "-f") return forced(words);
+  if (words.size() == 3 && (name == "hostfwd_add" || name == "hostfwd_remove")) return forward_words(words);
   for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {
     const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);
     const auto* known = std::ranges::find(kNames, first, &QemuName::qemu);

@@ -16,6 +16,8 @@ struct QemuName {
 };
 /// One command for another.
 std::span<const QemuName> qemu_names();
+/// What does the same as a command of QEMU's that is none here: a phrase; empty: nothing is known.
+std::string_view instead_of_qemu_command(std::string_view name);
 
 /// The words of a line in our language: "system_reset" is "reset", "x/2i $pc" is "disassemble $pc 2", "eject -f
 /// cdrom0" is "eject cdrom0 force". What is no

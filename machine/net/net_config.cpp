@@ -18,6 +18,10 @@ constexpr u32 kHostNumber = 2;
 constexpr u32 kNameServerNumber = 3;
 constexpr unsigned kMaxPrefixBits = 27;
 constexpr unsigned kMinPrefixBits = 8;
+constexpr Ipv6Address kIpv6Loopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+/// fec0::/64, in which the guest's IPv6 addresses are.
+constexpr Ipv6Address kIpv6Network = {0xfe, 0xc0};
+constexpr std::size_t kIpv6NetworkBytes = 8;
 
 std::vector<std::string> split(std::string_view text, char at) {
   std::vector<std::string> out(1);
@@ -42,31 +46,88 @@ std::optional<u16> parse_port(const std::string& text, u64 least) {
   return static_cast<u16>(*number);
 }
 
-/// "tcp:[ADDR]:PORT-[ADDR]:PORT"
-Result<NetForward> parse_forward(const std::string& text) {
-  const Error wrong{
-      fmt::format("hostfwd={} is not of the form tcp:[ADDR]:PORT-[ADDR]:PORT or udp:...", text)};
-  const std::vector<std::string> sides = split(text, '-');
-  if (sides.size() != 2) return wrong;
-  const std::vector<std::string> host = split(sides[0], ':');
-  const std::vector<std::string> guest = split(sides[1], ':');
-  if (host.size() != 3 || guest.size() != 2 || (host[0] != "tcp" && host[0] != "udp" && !host[0].empty()))
-    return wrong;
-  NetForward forward;
-  forward.udp = host[0] == "udp";
-  const auto host_port = parse_port(host[2], 0);
-  const auto guest_port = parse_port(guest[1], 1);
-  if (!host_port || !guest_port) return wrong;
-  forward.host_port = *host_port;
-  forward.guest_port = *guest_port;
-  for (const auto& [words, address] :
-       {std::pair{host[1], &forward.host}, std::pair{guest[0], &forward.guest}}) {
-    if (words.empty()) continue;
-    const auto parsed = parse_address(words);
-    if (!parsed) return Error{fmt::format("hostfwd={}: '{}' is not an IPv4 address", text, words)};
-    *address = *parsed;
+/// One end of a forward.
+struct ForwardEnd {
+  std::optional<IpAddress> address;
+  u16 port = 0;
+};
+
+/// "[ADDR]:PORT", where ADDR may be missing, and an IPv6 address stands in brackets. An error without words: it is nothing of that form.
+Result<ForwardEnd> parse_end(std::string_view text, u64 least_port) {
+  const bool bracketed = text.starts_with('[');
+  const std::size_t found = text.find(bracketed ? "]:" : ":");
+  if (found == text.npos) return Error{""};
+  const std::size_t colon = found + (bracketed ? 1 : 0);
+  const auto port = parse_port(std::string(text.substr(colon + 1)), least_port);
+  if (text.substr(colon + 1).find(':') != text.npos) return Error{"an IPv6 address stands in brackets"};
+  if (!port) return Error{fmt::format("'{}' is no port", text.substr(colon + 1))};
+  ForwardEnd end = {.address = {}, .port = *port};
+  const std::string words(bracketed ? text.substr(1, colon - 2) : text.substr(0, colon));
+  if (words.empty() && !bracketed) return end;
+  if (bracketed) {
+    Ipv6Address address;
+    if (inet_pton(AF_INET6, words.c_str(), address.data()) != 1)
+      return Error{fmt::format("'{}' is not an IPv6 address", words)};
+    end.address = address;
+  } else {
+    const auto address = parse_address(words);
+    if (!address) return Error{fmt::format("'{}' is not an IPv4 address", words)};
+    end.address = *address;
   }
-  return forward;
+  return end;
+}
+
+/// "tcp:REST" or "udp:REST", or ":REST", which is TCP; leaves REST.
+std::optional<bool> take_protocol(std::string_view& text) {
+  const std::string_view protocol = text.substr(0, std::min(text.find(':'), text.size()));
+  if (protocol.size() == text.size() || (protocol != "tcp" && protocol != "udp" && !protocol.empty()))
+    return std::nullopt;
+  text.remove_prefix(protocol.size() + 1);
+  return protocol == "udp";
+}
+
+/// In brackets where it is IPv6, as it is written in a forward.
+std::string in_brackets(const IpAddress& address) {
+  const bool v6 = std::holds_alternative<Ipv6Address>(address);
+  return v6 ? fmt::format("[{}]", address_text(address)) : address_text(address);
+}
+
+bool is_unset(const IpAddress& address) {
+  return std::visit([](const auto& bytes) { return std::ranges::count(bytes, 0) == std::ssize(bytes); },
+                    address);
+}
+
+/// Of a network that is not known yet.
+Result<NetForward> parse_ends(std::string_view text) {
+  const Error wrong{
+      fmt::format("hostfwd={} is not of the form tcp:[ADDR]:PORT-[ADDR]:PORT or udp:..., as tcp::2222-:22 or "
+                  "tcp:[::1]:2222-[fec0::15]:22",
+                  text)};
+  std::string_view rest = text;
+  const std::optional<bool> udp = take_protocol(rest);
+  const std::size_t dash = rest.find('-');
+  if (!udp || dash == rest.npos) return wrong;
+  const auto refused = [&](const Error& why) {
+    return why.message.empty() ? wrong : Error{fmt::format("hostfwd={}: {}", text, why.message)};
+  };
+  const auto host = parse_end(rest.substr(0, dash), 0);
+  if (!host) return refused(host.error());
+  const auto guest = parse_end(rest.substr(dash + 1), 1);
+  if (!guest) return refused(guest.error());
+  NetForward forward = {.udp = *udp, .host_port = host.value().port, .guest_port = guest.value().port};
+  if (guest.value().address) forward.guest = *guest.value().address;
+  const bool guest_is_v6 = std::holds_alternative<Ipv6Address>(forward.guest);
+  if (host.value().address)
+    forward.host = *host.value().address;
+  else if (guest_is_v6)
+    forward.host = kIpv6Loopback;
+  if (std::holds_alternative<Ipv6Address>(forward.host) == guest_is_v6) return forward;
+  if (!guest.value().address)
+    return Error{
+        fmt::format("hostfwd={}: nobody tells the guest's IPv6 address: name it, as in [fec0::15]:{}", text,
+                    forward.guest_port)};
+  return Error{fmt::format(
+      "hostfwd={}: libslirp connects IPv4 with IPv4 and IPv6 with IPv6: give two of one kind", text)};
 }
 
 u32 number_of(const Ipv4Address& address) {
@@ -75,24 +136,41 @@ u32 number_of(const Ipv4Address& address) {
   return number;
 }
 
-/// The words of --net come in any order, so this is known behind the last.
-Result<Done> check_forwards(const NetConfig& config) {
-  const u32 of_hosts = ~u32{0} >> config.prefix_bits;
-  for (const NetForward& forward : config.forwards) {
-    if (forward.guest == Ipv4Address{}) continue;
-    const std::string network = fmt::format("{}/{}", address_text(config.network), config.prefix_bits);
-    const u32 guest = number_of(forward.guest);
-    const u32 host = guest & of_hosts;
-    if ((guest & ~of_hosts) != number_of(config.network))
-      return Error{fmt::format(
-          "hostfwd: {} is not in the guest's network, {}: give an address of that, or leave it out",
-          address_text(forward.guest), network)};
-    if (host == 0 || host == of_hosts || host == kHostNumber || host == kNameServerNumber)
-      return Error{fmt::format(
-          "hostfwd: {} is no address that a guest in {} could have: give another, or leave it out",
-          address_text(forward.guest), network)};
+Result<Done> check_guest(const Ipv6Address& guest) {
+  const bool inside = std::equal(guest.begin(), guest.begin() + kIpv6NetworkBytes, kIpv6Network.begin());
+  if (!inside)
+    return Error{fmt::format("hostfwd: {} is not in the guest's network, fec0::/64: give an address of that",
+                             address_text(guest))};
+  Ipv6Address station = kIpv6Network;
+  for (const u32 number : {0u, kHostNumber, kNameServerNumber}) {
+    station.back() = static_cast<u8>(number);
+    if (guest == station)
+      return Error{fmt::format("hostfwd: {} is no address that a guest could have: give another",
+                               address_text(guest))};
   }
   return Done{};
+}
+
+Result<Done> check_guest(const Ipv4Address& address, const NetConfig& config) {
+  const u32 of_hosts = ~u32{0} >> config.prefix_bits;
+  const std::string network = fmt::format("{}/{}", address_text(config.network), config.prefix_bits);
+  const u32 guest = number_of(address);
+  const u32 host = guest & of_hosts;
+  if ((guest & ~of_hosts) != number_of(config.network))
+    return Error{
+        fmt::format("hostfwd: {} is not in the guest's network, {}: give an address of that, or leave it out",
+                    address_text(address), network)};
+  if (host == 0 || host == of_hosts || host == kHostNumber || host == kNameServerNumber)
+    return Error{
+        fmt::format("hostfwd: {} is no address that a guest in {} could have: give another, or leave it out",
+                    address_text(address), network)};
+  return Done{};
+}
+
+Result<Done> check_forward(const NetForward& forward, const NetConfig& config) {
+  if (const auto* const address = std::get_if<Ipv6Address>(&forward.guest)) return check_guest(*address);
+  if (is_unset(forward.guest)) return Done{};
+  return check_guest(std::get<Ipv4Address>(forward.guest), config);
 }
 
 Result<Done> take_network(const std::string& value, NetConfig& config) {
@@ -123,7 +201,7 @@ Result<Done> take_user_word(const std::string& word, NetConfig& config) {
       return Error{fmt::format("restrict={} is none of yes, no", value)};
     config.restricted = value == "yes" || value == "on";
   } else if (name == "hostfwd") {
-    config.forwards.push_back(TRY(parse_forward(value)));
+    config.forwards.push_back(TRY(parse_ends(value)));
   } else if (name == "net") {
     return take_network(value, config);
   } else if (name == "tftp") {
@@ -155,15 +233,45 @@ Result<NetConfig> parse_net(std::string_view text) {
   } else if (words[0] == "user") {
     config.kind = NetConfig::Kind::User;
     for (std::size_t i = 1; i < words.size(); ++i) TRY(take_user_word(words[i], config));
-    TRY(check_forwards(config));
+    // The words come in any order, so the network is known now.
+    for (const NetForward& forward : config.forwards) TRY(check_forward(forward, config));
   } else {
     return Error{fmt::format("'{}' is none of user, hub:PATH, none", words[0])};
   }
   return config;
 }
 
-std::string address_text(const Ipv4Address& address) {
-  return fmt::format("{}.{}.{}.{}", address[0], address[1], address[2], address[3]);
+Result<NetForward> parse_forward(std::string_view text, const NetConfig& config) {
+  const NetForward forward = TRY(parse_ends(text));
+  TRY(check_forward(forward, config));
+  return forward;
+}
+
+Result<NetForward> parse_forwarded(std::string_view text) {
+  std::string_view rest = text;
+  const std::optional<bool> udp = take_protocol(rest);
+  const auto end = parse_end(rest, 1);
+  if (!udp || !end) return Error{fmt::format("'{}' is not of the form tcp:[ADDR]:PORT or udp:...", text)};
+  NetForward forward = {.udp = *udp, .host_port = end.value().port};
+  if (end.value().address) forward.host = *end.value().address;
+  return forward;
+}
+
+std::string address_text(const IpAddress& address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  const bool v6 = std::holds_alternative<Ipv6Address>(address);
+  std::visit([&](const auto& bytes) { inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), text, sizeof text); },
+             address);
+  return text;
+}
+
+std::string end_text(const IpAddress& address, u16 port) {
+  return fmt::format("{}:{}", in_brackets(address), port);
+}
+
+std::string forward_text(const NetForward& forward) {
+  return fmt::format("{} {} goes to the guest's {}", forward.udp ? "udp" : "tcp",
+                     end_text(forward.host, forward.host_port), end_text(forward.guest, forward.guest_port));
 }
 
 std::string net_text(const NetConfig& config) {
@@ -174,9 +282,9 @@ std::string net_text(const NetConfig& config) {
   if (const NetConfig usual; config.network != usual.network || config.prefix_bits != usual.prefix_bits)
     text += fmt::format(",net={}/{}", address_text(config.network), config.prefix_bits);
   for (const NetForward& forward : config.forwards)
-    text += fmt::format(",hostfwd={}:{}:{}-{}:{}", forward.udp ? "udp" : "tcp", address_text(forward.host),
-                        forward.host_port, forward.guest == Ipv4Address{} ? "" : address_text(forward.guest),
-                        forward.guest_port);
+    text += fmt::format(",hostfwd={}:{}-{}:{}", forward.udp ? "udp" : "tcp",
+                        end_text(forward.host, forward.host_port),
+                        is_unset(forward.guest) ? "" : in_brackets(forward.guest), forward.guest_port);
   if (!config.tftp_folder.empty()) text += fmt::format(",tftp={}", config.tftp_folder);
   if (!config.boot_file.empty()) text += fmt::format(",bootfile={}", config.boot_file);
   return text;

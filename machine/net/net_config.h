@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "common/result.h"
@@ -12,13 +13,17 @@
 namespace reprise::machine {
 
 using Ipv4Address = std::array<u8, 4>;
+using Ipv6Address = std::array<u8, 16>;
+using IpAddress = std::variant<Ipv4Address, Ipv6Address>;
 
-/// Connections to a port of the host that go to one of the guest's.
+inline constexpr Ipv4Address kIpv4Loopback = {127, 0, 0, 1};
+
+/// Connections to a port of the host that go to one of the guest's. Both addresses are of one kind.
 struct NetForward {
   bool udp = false;
-  Ipv4Address host = {127, 0, 0, 1};
-  u16 host_port = 0;       // 0: one that is free
-  Ipv4Address guest = {};  // 0.0.0.0: the first address that DHCP gives
+  IpAddress host = kIpv4Loopback;
+  u16 host_port = 0;                // 0: one that is free
+  IpAddress guest = Ipv4Address{};  // 0.0.0.0: the first address that DHCP gives
   u16 guest_port = 0;
 };
 
@@ -41,9 +46,20 @@ Result<NetConfig> parse_net(std::string_view text);
 /// The same as words: what --net would have to be for `config`.
 std::string net_text(const NetConfig& config);
 
+/// "tcp:[ADDR]:PORT-[ADDR]:PORT", the value of hostfwd=, for a guest in the network of `config`. Errors are sentences without a full
+/// stop.
+Result<NetForward> parse_forward(std::string_view text, const NetConfig& config);
+/// "tcp:[ADDR]:PORT": where one comes from.
+Result<NetForward> parse_forwarded(std::string_view text);
+
 /// This build has libslirp.
 bool user_network_offered();
 
-std::string address_text(const Ipv4Address& address);
+/// "10.0.2.15", "fec0::15".
+std::string address_text(const IpAddress& address);
+/// "10.0.2.15:22", "[fec0::15]:22".
+std::string end_text(const IpAddress& address, u16 port);
+/// "tcp 127.0.0.1:2222 goes to the guest's 10.0.2.15:22".
+std::string forward_text(const NetForward& forward);
 
 }  // namespace reprise::machine

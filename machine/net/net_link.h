@@ -42,6 +42,15 @@ class NetLink {
   virtual bool reached() const = 0;
   /// The forwards with the ports that they have got.
   virtual std::vector<NetForward> forwards() const { return {}; }
+  /// One more; it, with its port. Error: a sentence.
+  virtual Result<NetForward> add_forward(const NetForward&) { return no_user_network(); }
+  /// The one that comes from the same end. Connections that came through it stay.
+  virtual Result<Done> remove_forward(const NetForward&) { return no_user_network(); }
+  /// What is open, as lines of text for a person.
+  virtual Result<std::string> connections() const { return no_user_network(); }
+
+ private:
+  static Error no_user_network() { return Error{"There is no user network that reaches this host."}; }
 };
 
 /// Virtual time is `clock`'s, which gets timers. Error: a port is taken, or this build has no libslirp.

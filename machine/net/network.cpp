@@ -16,6 +16,11 @@ std::string mac_text(const devices::MacAddress& mac) {
   return text;
 }
 
+/// "network-0-plugged": events of recordings have it.
+std::string cable_sink_name(std::size_t card, bool plugged) {
+  return fmt::format("network-{}-{}", card, plugged ? "plugged" : "unplugged");
+}
+
 }  // namespace
 
 Network::~Network() { disconnect(); }
@@ -26,10 +31,14 @@ void Network::disconnect() {
   link_.reset();
 }
 
-Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards) {
+Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards,
+                            std::vector<std::string> ids) {
   clock_ = &clock;
   outside_ = &outside;
   cards_ = std::move(cards);
+  ids_ = std::move(ids);
+  ids_.resize(cards_.size());
+  plugged_.assign(cards_.size(), 1);
   TRY(check_addresses());
   if (config_.kind == NetConfig::Kind::None) return Done{};
   outside.add_sink({.name = std::string(kNetworkSink),
@@ -40,6 +49,7 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
                     .type = EventType::Button,
                     .room = always_room,
                     .take = [this](const Event&) { set_link(false); }});
+  add_cable_sinks();
   pump_timer_ = clock.create_timer("network", [this] { pump(); });
   link_timer_ = clock.create_timer("network-link", [this] { plug_in_again(); });
   const NetLink::ToGuest to_guests = [this](std::span<const u8> frame) { to_guest(frame); };
@@ -65,7 +75,62 @@ Result<Done> Network::check_addresses() const {
 }
 
 void Network::set_link(bool up) {
-  for (devices::NetCard* const card : cards_) card->set_link(up);
+  link_up_ = up;
+  update_links();
+}
+
+void Network::set_plugged(std::size_t card, bool plugged) {
+  plugged_.at(card) = plugged;
+  update_links();
+}
+
+void Network::update_links() {
+  for (std::size_t i = 0; i < cards_.size(); ++i) cards_[i]->set_link(link_up_ && plugged_[i] != 0);
+}
+
+void Network::add_cable_sinks() {
+  for (std::size_t i = 0; i < cards_.size(); ++i)
+    for (const bool plugged : {true, false})
+      outside_->add_sink({.name = cable_sink_name(i, plugged),
+                          .type = EventType::Button,
+                          .room = always_room,
+                          .take = [this, i, plugged](const Event&) { set_plugged(i, plugged); }});
+}
+
+Result<std::string> Network::cable_sink(std::string_view card, bool plugged) const {
+  if (!link_) return Error{"There is no network: --net none."};
+  std::string names;
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    const std::string number = fmt::format("net{}", i), mac = mac_text(cards_[i]->mac());
+    if (card == number || card == mac || (card == ids_[i] && !card.empty()))
+      return cable_sink_name(i, plugged);
+    names +=
+        fmt::format("{}{}{}{}", names.empty() ? "" : ", ", number, ids_[i].empty() ? "" : " or ", ids_[i]);
+  }
+  return Error{fmt::format("There is no network card '{}'; there is {}.", card.substr(0, 60), names)};
+}
+
+Result<NetForward> Network::add_forward(std::string_view text) {
+  const Result<NetForward> forward = parse_forward(text, config_);
+  if (!forward) return Error{forward.error().message + "."};
+  if (!link_) return Error{"There is no network: --net none."};
+  const NetForward added = TRY(link_->add_forward(forward.value()));
+  look_at_link();
+  return added;
+}
+
+Result<Done> Network::remove_forward(std::string_view text) {
+  const Result<NetForward> from = parse_forwarded(text);
+  if (!from) return Error{from.error().message + "."};
+  if (!link_) return Error{"There is no network: --net none."};
+  TRY(link_->remove_forward(from.value()));
+  look_at_link();
+  return Done{};
+}
+
+Result<std::string> Network::connections() const {
+  if (!link_) return Error{"There is no network: --net none."};
+  return link_->connections();
 }
 
 void Network::plug_in_again() {
@@ -124,6 +189,10 @@ void Network::pump() {
   if (!descriptors_.empty() && ::poll(descriptors_.data(), descriptors_.size(), 0) < 0)
     for (pollfd& one : descriptors_) one.revents = 0;
   link_->serve(descriptors_);
+  look_at_link();
+}
+
+void Network::look_at_link() {
   descriptors_.clear();
   link_->add_descriptors(descriptors_);
   if (const std::optional<u64> in_ns = link_->wants_service_in_ns())
@@ -166,6 +235,7 @@ void Network::serve() {
 NetworkInfo Network::info() const {
   NetworkInfo info = {.config = config_,
                       .cards = {},
+                      .unplugged = {},
                       .reached = was_reached_ || (link_ && link_->reached()),
                       .connected = link_ && link_->connected(),
                       .frames_from_guest = frames_from_guest_,
@@ -173,7 +243,10 @@ NetworkInfo Network::info() const {
                       .frames_to_guest = frames_to_guest_,
                       .bytes_to_guest = bytes_to_guest_};
   if (link_) info.config.forwards = link_->forwards();
-  for (const devices::NetCard* const card : cards_) info.cards.push_back(mac_text(card->mac()));
+  for (std::size_t i = 0; i < cards_.size(); ++i) {
+    info.cards.push_back(mac_text(cards_[i]->mac()));
+    if (plugged_[i] == 0) info.unplugged.push_back(info.cards.back());
+  }
   return info;
 }
 
@@ -184,6 +257,7 @@ void Network::serialize(Archive& archive) {
   bool reached = info().reached;
   archive.value(connected);
   archive.value(reached);
+  serialize_cables(archive);
   archive.value(resets_due_);
   connections_.serialize(archive);
   u64 replies = replies_.size();
@@ -195,7 +269,13 @@ void Network::serialize(Archive& archive) {
   if (connected) lose_connections();
 }
 
+void Network::serialize_cables(Archive& archive) {
+  archive.value(link_up_);
+  for (u8& plugged : plugged_) archive.at_most(plugged, u8{1});
+}
+
 void Network::serialize_guest_side(Archive& archive) {
+  serialize_cables(archive);
   archive.value(resets_due_);
   connections_.serialize(archive);
   for (u64* const count :

@@ -42,10 +42,11 @@ class Network final : public devices::NetBackend {
   }
   ~Network() override;
 
-  /// Connects `cards` with each other and with what is outside. Once, when they have power. All outlives this. Error: a
-  /// port is taken, a file cannot be written, ...
+  /// Connects `cards` with each other and with what is outside. Once, when they have power. All outlives this. `ids` are what the
+  /// user calls them, "" for those without a name. Error: a port is taken, a file cannot be written, ...
   /// Usage: two cards have one address.
-  Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards);
+  Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards,
+                     std::vector<std::string> ids = {});
   /// Before any of them goes. Nothing arrives any more, and what cards send is lost.
   void disconnect();
 
@@ -61,6 +62,19 @@ class Network final : public devices::NetBackend {
   void watch();
   /// Between turns: lets in what descriptors have, at most every kServeEvery unless one is known to be ready.
   void serve();
+
+  /// For people who change it while it runs. Each is an affair of the host's, of which the guest sees what comes through. Errors are
+  /// sentences.
+  /// "tcp:[ADDR]:PORT-[ADDR]:PORT", as hostfwd=; the forward with the port that it has got.
+  Result<NetForward> add_forward(std::string_view text);
+  /// "tcp:[ADDR]:PORT"
+  Result<Done> remove_forward(std::string_view text);
+  /// What is open, as lines of text.
+  Result<std::string> connections() const;
+
+  /// The sink of a button that plugs a card in or pulls its plug. `card` is its id, "net0" (the first), or its address. Error: there is
+  /// none, or no network.
+  Result<std::string> cable_sink(std::string_view card, bool plugged) const;
 
   /// Who looks at the capture sees every frame so far.
   void flush() {
@@ -94,7 +108,14 @@ class Network final : public devices::NetBackend {
   /// Lets the link read and write what is ready, and asks it what it wants next.
   void pump();
   void update_inbox();
+  /// The far end of all cables is there, or has gone.
   void set_link(bool up);
+  void set_plugged(std::size_t card, bool plugged);
+  void update_links();
+  void add_cable_sinks();
+  void serialize_cables(Archive& archive);
+  /// Asks the link what it wants next.
+  void look_at_link();
   void lose_connections();
   /// Once a state with connections was loaded and a while has passed.
   void plug_in_again();
@@ -108,6 +129,9 @@ class Network final : public devices::NetBackend {
   Clock* clock_ = nullptr;
   Outside* outside_ = nullptr;
   std::vector<devices::NetCard*> cards_;
+  std::vector<std::string> ids_;  // of cards
+  std::vector<u8> plugged_;       // of cards: a person left it so
+  bool link_up_ = false;          // at the far end
   Clock::TimerId pump_timer_ = 0;
   Clock::TimerId link_timer_ = 0;
   std::unique_ptr<NetLink> link_;

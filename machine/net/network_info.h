@@ -15,13 +15,16 @@ namespace reprise::machine {
 struct NetworkInfo {
   NetConfig config;                // with the ports that forwards have got
   std::vector<std::string> cards;  // "52:54:00:12:34:56"
-  bool reached = false;            // the host was asked for something, or somebody called
-  bool connected = false;          // now
+  std::vector<std::string> unplugged;
+  bool reached = false;    // the host was asked for something, or somebody called
+  bool connected = false;  // now
   u64 frames_from_guest = 0;
   u64 bytes_from_guest = 0;
   u64 frames_to_guest = 0;
   u64 bytes_to_guest = 0;
 };
+
+nlohmann::ordered_json forward_json(const NetForward& forward);
 
 /// As reports and the monitor show it.
 nlohmann::ordered_json network_json(const NetworkInfo& info);

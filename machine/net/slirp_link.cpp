@@ -11,9 +11,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 
+#include "machine/net/echo_filter.h"
 #include "machine/net/net_link.h"
 #include "machine/net/router_advertisement.h"
 #include "machine/net/tftp_requests.h"
@@ -48,12 +50,48 @@ in6_addr site_local(u8 last) {
   return address;
 }
 
+/// An address and a port, as sockets have them.
+class SocketEnd {
+ public:
+  SocketEnd(const IpAddress& address, u16 port) {
+    if (const auto* const v6 = std::get_if<Ipv6Address>(&address)) {
+      v6_.sin6_family = AF_INET6;
+      v6_.sin6_port = htons(port);
+      std::memcpy(&v6_.sin6_addr, v6->data(), v6->size());
+      bytes_ = sizeof v6_;
+    } else {
+      v4_.sin_family = AF_INET;
+      v4_.sin_port = htons(port);
+      v4_.sin_addr = to_in_addr(std::get<Ipv4Address>(address));
+      bytes_ = sizeof v4_;
+    }
+  }
+  const sockaddr* get() const {
+    return bytes_ == sizeof v6_ ? reinterpret_cast<const sockaddr*>(&v6_)
+                                : reinterpret_cast<const sockaddr*>(&v4_);
+  }
+  socklen_t bytes() const { return bytes_; }
+
+ private:
+  sockaddr_in v4_ = {};
+  sockaddr_in6 v6_ = {};
+  socklen_t bytes_ = 0;
+};
+
 /// The port that a socket has got.
 u16 port_of(int descriptor) {
-  sockaddr_in address = {};
+  sockaddr_storage address = {};
   socklen_t bytes = sizeof address;
   if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &bytes) != 0) return 0;
-  return ntohs(address.sin_port);
+  const bool v6 = address.ss_family == AF_INET6;
+  return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                  : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+int flags_of(const NetForward& forward) {
+  // One kind of address goes with itself only.
+  return (forward.udp ? SLIRP_HOSTFWD_UDP : 0) |
+         (std::holds_alternative<Ipv6Address>(forward.host) ? SLIRP_HOSTFWD_V6ONLY : 0);
 }
 
 class SlirpLink final : public NetLink {
@@ -79,6 +117,7 @@ class SlirpLink final : public NetLink {
     wanted.tftp_path = config.tftp_folder.empty() ? nullptr : config.tftp_folder.c_str();
     wanted.bootfile = config.boot_file.empty() ? nullptr : config.boot_file.c_str();
     wanted.vdhcp_start = station(config, kFirstGuest);
+    std::memcpy(first_guest_.data(), &wanted.vdhcp_start, first_guest_.size());
     wanted.vnameserver = station(config, kNameServer);
     wanted.vnameserver6 = site_local(kNameServer);
     slirp_ = slirp_new(&wanted, &kCallbacks, this);
@@ -87,29 +126,48 @@ class SlirpLink final : public NetLink {
   SlirpLink(const SlirpLink&) = delete;
   SlirpLink& operator=(const SlirpLink&) = delete;
 
-  Result<Done> forward(const NetConfig& config, NetForward wanted) {
-    const in_addr guest =
-        wanted.guest == Ipv4Address{} ? station(config, kFirstGuest) : to_in_addr(wanted.guest);
+  Result<NetForward> add_forward(const NetForward& wanted) override {
+    NetForward forward = wanted;
+    if (forward.guest == IpAddress(Ipv4Address{})) forward.guest = first_guest_;
+    const SocketEnd host(forward.host, forward.host_port), guest(forward.guest, forward.guest_port);
+    const std::set<int> before = descriptors();
     errno = 0;
-    if (slirp_add_hostfwd(slirp_, wanted.udp ? 1 : 0, to_in_addr(wanted.host), wanted.host_port, guest,
-                          wanted.guest_port) != 0) {
-      return Error{fmt::format("port {} of {} cannot be forwarded to the guest: {}.", wanted.host_port,
-                               address_text(wanted.host),
+    if (slirp_add_hostxfwd(slirp_, host.get(), host.bytes(), guest.get(), guest.bytes(), flags_of(forward)) !=
+        0) {
+      return Error{fmt::format("port {} of {} cannot be forwarded to the guest: {}.", forward.host_port,
+                               address_text(forward.host),
                                errno != 0 ? std::strerror(errno) : "libslirp refused it")};
     }
     // The descriptor that is new is the one that listens.
-    std::vector<pollfd> descriptors;
-    add_descriptors(descriptors);
-    for (const pollfd& one : descriptors)
-      if (listening_.insert(one.fd).second) wanted.host_port = port_of(one.fd);
-    std::memcpy(wanted.guest.data(), &guest, sizeof guest);
-    forwards_.push_back(wanted);
+    for (const int descriptor : descriptors())
+      if (!before.contains(descriptor)) forward.host_port = port_of(descriptor);
+    forwards_.push_back(forward);
+    return forward;
+  }
+
+  Result<Done> remove_forward(const NetForward& from) override {
+    const auto found = std::ranges::find_if(forwards_, [&](const NetForward& one) {
+      return one.udp == from.udp && one.host == from.host && one.host_port == from.host_port;
+    });
+    const SocketEnd host(from.host, from.host_port);
+    if (found == forwards_.end() ||
+        slirp_remove_hostxfwd(slirp_, host.get(), host.bytes(), flags_of(from)) != 0)
+      return Error{fmt::format("Nothing is forwarded from {} {}; info network lists what is.",
+                               from.udp ? "udp" : "tcp", end_text(from.host, from.host_port))};
+    forwards_.erase(found);
     return Done{};
+  }
+
+  Result<std::string> connections() const override {
+    const std::unique_ptr<char, decltype(&std::free)> text(slirp_connection_info(slirp_), &std::free);
+    return std::string(text.get());
   }
 
   void send(std::span<const u8> frame) override {
     if (!is_for_us(frame) || leads_out(frame)) return;
+    ping_ = echo_request(frame);
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
+    ping_.reset();
   }
   // It cuts nothing up: what it gets goes into a socket as it is.
   bool takes_large_frames() const override { return true; }
@@ -144,7 +202,7 @@ class SlirpLink final : public NetLink {
   }
 
   std::optional<u64> wants_service_in_ns() const override { return wanted_in_; }
-  bool open() const override { return connected() || !listening_.empty(); }
+  bool open() const override { return connected() || !forwards_.empty(); }
   // One whose buffers are full is not watched, and yet open.
   bool connected() const override { return !open_.empty(); }
   bool reached() const override { return opened_; }
@@ -183,6 +241,14 @@ class SlirpLink final : public NetLink {
     return name && (name->empty() || !is_file_within(tftp_folder_, *name));
   }
 
+  std::set<int> descriptors() {
+    std::vector<pollfd> polled;
+    add_descriptors(polled);
+    std::set<int> out;
+    for (const pollfd& one : polled) out.insert(one.fd);
+    return out;
+  }
+
   static SlirpLink& self(void* opaque) { return *static_cast<SlirpLink*>(opaque); }
 
   static ssize_t take_frame(const void* frame, std::size_t bytes, void* opaque) {
@@ -201,11 +267,12 @@ class SlirpLink final : public NetLink {
   ToGuest to_guest_;
   const std::string tftp_folder_;
   Ipv4Address host_ = {};
+  Ipv4Address first_guest_ = {};  // that DHCP gives
   Clock::TimerId advertise_timer_;
   Slirp* slirp_ = nullptr;
-  std::set<int> open_;       // descriptors, but for those that wait for a caller
-  std::set<int> listening_;  // descriptors of forwards
+  std::set<int> open_;  // descriptors, but for those that wait for a caller
   std::vector<NetForward> forwards_;
+  std::optional<EchoRequest> ping_;  // that is being sent
   std::optional<u64> wanted_in_;
   bool opened_ = false;
 };
@@ -224,8 +291,10 @@ const SlirpCb SlirpLink::kCallbacks = {
         },
     .register_poll_fd =
         [](int descriptor, void* opaque) {
-          self(opaque).open_.insert(descriptor);
-          self(opaque).opened_ = true;
+          SlirpLink& link = self(opaque);
+          link.open_.insert(descriptor);
+          link.opened_ = true;
+          if (link.ping_) hear_only_answer(descriptor, *link.ping_);
         },
     .unregister_poll_fd = [](int descriptor, void* opaque) { self(opaque).open_.erase(descriptor); },
     .notify = [](void*) {},
@@ -244,7 +313,7 @@ Result<std::unique_ptr<NetLink>> open_slirp(const NetConfig& config, Clock& cloc
       (stat(config.tftp_folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)))
     return Error{fmt::format("--net tftp={} is no folder that can be read.", config.tftp_folder)};
   auto link = std::make_unique<SlirpLink>(config, clock, std::move(to_guest));
-  for (const NetForward& forward : config.forwards) TRY(link->forward(config, forward));
+  for (const NetForward& forward : config.forwards) TRY(link->add_forward(forward));
   return std::unique_ptr<NetLink>(std::move(link));
 }
 

@@ -61,6 +61,14 @@ bool is_net_card(std::string_view driver) {
   return std::ranges::any_of(kNetCards, [&](const DeviceRow* row) { return row->driver == driver; });
 }
 
+std::vector<std::string> net_card_ids(const std::vector<DeviceConfig>& devices) {
+  std::vector<std::string> ids;
+  for (const DeviceRow* row : kRows)
+    for (const DeviceConfig& device : devices)
+      if (is_net_card(row->driver) && device.driver == row->driver) ids.push_back(device.id);
+  return ids;
+}
+
 Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {
   for (const DeviceRow* row : kRows) {
     const auto count = std::ranges::count(devices, row->driver, &DeviceConfig::driver);

@@ -20,6 +20,8 @@ const DeviceRow* find_device_row(std::string_view driver);
 
 /// Whether `driver` is that of a network card.
 bool is_net_card(std::string_view driver);
+/// What the user calls the network cards among `devices`, in the order in which they are plugged in; "" for those without a name.
+std::vector<std::string> net_card_ids(const std::vector<DeviceConfig>& devices);
 
 /// "DRIVER[,PROPERTY=VALUE...]", commas inside values doubled. `option` and `text` stand in errors, which are
 /// sentences without a full stop.

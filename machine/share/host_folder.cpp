@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string_view>
 
@@ -40,7 +41,7 @@ HostFolder::HostFolder(HostFd root) : root_(std::move(root)) {
 }
 
 OpenedFd HostFolder::open(const std::string& path, int flags) const {
-  if (!has_openat2_) return open_by_hand(path, flags);
+  if (!has_openat2_ || path.size() >= PATH_MAX) return open_by_hand(path, flags);
   return opened(open_beneath(root_.get(), path.empty() ? "." : path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
 }
 

@@ -1,5 +1,5 @@
 // HostFolder: a folder of the host's, out of which no path leads. Names are resolved beneath it without following any symbolic
-// link, by openat2(2) or, where the host has none, name by name. So what a hostile guest renames or links in
+// link, by openat2(2) or, where the host has none and for paths that are too long for it, name by name. So what a hostile guest renames or links in
 // the meantime does not matter.
 #pragma once
 

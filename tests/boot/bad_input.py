@@ -77,7 +77,8 @@ def cases(options, folder):
     yield "keys behind an image without an option", ["run", f"{zeros},bus=ide"], USAGE, "--disk"
     yield "initrd without a kernel", ["run", zeros, "--initrd", initrd], USAGE, "--kernel"
     yield "QEMU's option", [*run, "-m", "512"], USAGE, "--memory"
-    for option, value in (("--sound", "wav:-"), ("--net-dump", "-"), ("--report", "-"), ("--serial", "file:-")):
+    yield "sound to standard output", [*run, "--sound", "wav:-"], USAGE, "it is no stream"
+    for option, value in (("--net-dump", "-"), ("--report", "-"), ("--serial", "file:-")):
         network = ["--net", "user,restrict=yes"] if option == "--net-dump" else []
         yield f"{option} to a file called -", [*run, option, value, *network], USAGE, "/dev/stdout"
     vnc = ["--display", f"vnc:unix:{folder}/vnc"]

@@ -12,9 +12,12 @@ import tempfile
 import threading
 import time
 
+import monitor
 import runner
 
 SIZE = 3_000_000
+# What the guest makes of the router's prefix and its card's address.
+OWN = "fec0::5054:ff:fe12:3456"
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -111,26 +114,34 @@ def together(options, folder):
         first.wait()
 
 
-def inwards(options, folder):
-    """A caller finds the guest by the port that stderr names."""
+def inwards(options, folder, by_monitor):
+    """A caller finds the guest by the port that stderr names; or, by IPv6, by one that the monitor is asked for."""
+    forward = "" if by_monitor else ",hostfwd=tcp::0-:80"
     console, messages = pathlib.Path(folder, "console"), pathlib.Path(folder, "messages")
     with messages.open("w") as stderr:
         run = subprocess.Popen(
             [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--engine", options.engine,
              "--append", "console=ttyS0 quiet reprise.exec=/bin/net-test net.serve=80", "--serial", f"file:{console}",
-             "--net", "user,restrict=yes,hostfwd=tcp::0-:80", "--wall-timeout", "600"],
+             "--net", f"user,restrict=yes{forward}", "--wall-timeout", "600", "--monitor", f"unix:{folder}/monitor"],
             stdin=subprocess.DEVNULL, stderr=stderr)
     try:
+        client = monitor.Client(pathlib.Path(folder, "monitor"))
         deadline = time.monotonic() + 600
         while "net-test: serving 80" not in (console.read_text() if console.exists() else ""):
             runner.expect(run.poll() is None and time.monotonic() < deadline, "the guest does not serve")
             time.sleep(0.05)
-        port = re.search(r"tcp port (\d+) of 127.0.0.1 goes to the guest's port 80", messages.read_text())
-        runner.expect(port, f"no port was named: {messages.read_text()}")
+        if by_monitor:
+            host, port = "::1", client.ask("hostfwd_add", forward=f"tcp:[::1]:0-[{OWN}]:80")["host_port"]
+            runner.expect("HOST_FORWARD" in client.ask("info usernet")["text"], "libslirp does not list the forward")
+        else:
+            found = re.search(r"tcp port (\d+) of 127.0.0.1 goes to the guest's port 80", messages.read_text())
+            runner.expect(found, f"no port was named: {messages.read_text()}")
+            host, port = "127.0.0.1", int(found[1])
+        client.close()
         # The guest says so a moment before it listens.
         answer = b""
         while not answer and time.monotonic() < deadline:
-            with socket.create_connection(("127.0.0.1", int(port[1])), timeout=60) as caller:
+            with socket.create_connection((host, port), timeout=60) as caller:
                 try:
                     caller.sendall(b"hello, guest\n")
                     caller.shutdown(socket.SHUT_WR)
@@ -149,7 +160,8 @@ def test(options):
         runner.add_drivers(options, folder)
         alone(options, folder)
         outwards(options)
-        inwards(options, folder)
+        inwards(options, folder, False)
+        inwards(options, folder, True)
         together(options, folder)
 
 

@@ -128,6 +128,35 @@ TEST_F(P9ServerTest, ListsAFolderInPieces) {
   EXPECT_EQ(error(P9Request(Type::Readdir).put32(1).put64(~u64{0}).put32(100)), 0u);
 }
 
+TEST_F(P9ServerTest, FilesMayLieDeeperThanAPathIsLong) {
+  const std::string name(250, 'd');
+  std::string path = name;
+  for (unsigned depth = 1; depth < 260; ++depth, path += '/' + name)
+    share.put(path, share_mode::kFolder | 0755);
+  ASSERT_EQ(walk(0, 1, {name}), 0u);
+  unsigned depth = 1;
+  while (walk(1, 1, {name}) == 0) ++depth;
+  EXPECT_EQ(walk(1, 1, {name}), kENOENT);
+  EXPECT_EQ(depth, 259u);
+  for (; depth < 261; ++depth) {
+    share.put(path, share_mode::kFolder | 0755);
+    path += '/' + name;
+    EXPECT_EQ(walk(1, 1, {name}), 0u);
+  }
+  EXPECT_EQ(walk(1, 1, {name}), kENAMETOOLONG) << "65535 bytes";
+  share.put("a", share_mode::kFolder | 0755);
+  ASSERT_EQ(walk(0, 2, {"a"}), 0u);
+  std::string shorter = "a";
+  for (depth = 1; depth < NameTree::kMaxDepth; ++depth) {
+    shorter += "/a";
+    share.put(shorter, share_mode::kFolder | 0755);
+    ASSERT_EQ(walk(2, 2, {"a"}), 0u) << depth;
+  }
+  EXPECT_EQ(walk(2, 2, {"a"}), kENAMETOOLONG) << "2048 names";
+  EXPECT_EQ(open(2, 0), 0u);
+  EXPECT_EQ(error(P9Request(Type::Readdir).put32(2).put64(0).put32(4096)), kENAMETOOLONG);
+}
+
 TEST_F(P9ServerTest, NamesThatLeadNowhereElse) {
   for (const std::string& name : {std::string("a/b"), std::string("/"), std::string("."), std::string(""),
                                   std::string("folder\0x", 8), std::string("../x")}) {

@@ -84,7 +84,7 @@ TEST_F(WavFileTest, SaysHowMuchAFullDiskHasTaken) {
 TEST_F(WavFileTest, WhatHasNoBeginningIsRefused) {
   const auto named = WavFile::open("-", opener, losses);
   ASSERT_FALSE(named);
-  EXPECT_NE(named.error().message.find("/dev/stdout"), std::string::npos);
+  EXPECT_NE(named.error().message.find("it is no stream"), std::string::npos);
   EXPECT_FALSE(fs::exists("-"));
   const auto refused = WavFile::open("/dev/null", opener, losses);
   ASSERT_FALSE(refused);

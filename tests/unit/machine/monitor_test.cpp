@@ -34,6 +34,7 @@ const char* const kLooks[] = {"status",
                               "info cpus",
                               "cpu",
                               "info disks",
+                              "info network",
                               "memory rsp 256",
                               "memory 0 64 phys",
                               "disassemble",
@@ -474,6 +475,23 @@ TEST_F(Machines, NamesOfQemuAreUnderstood) {
     })) << name.qemu;
   }
   EXPECT_TRUE(ask(R"({"execute": "info status"})").contains("return"));
+}
+
+TEST_F(Machines, NetworkCommandsAreQemus) {
+  // The machine has no network: what was understood is refused for that.
+  for (const char* line : {"info usernet", "hostfwd_add tcp::0-:22", "hostfwd_add net0 tcp::0-:22",
+                           "hostfwd_remove tcp::22", "set_link net0 off"}) {
+    const Outcome outcome = monitor.execute_line(line);
+    ASSERT_FALSE(outcome.ok()) << line;
+    EXPECT_NE(outcome.error().message.find("There is no network"), std::string::npos)
+        << outcome.error().message;
+  }
+  EXPECT_NE(monitor.execute_line("set_link net0 down").error().message.find("neither on nor off"),
+            std::string::npos);
+  EXPECT_NE(monitor.execute_line("hostfwd_add tcp::22").error().message.find("hostfwd=tcp::22"),
+            std::string::npos);
+  EXPECT_EQ(monitor.execute_line("savevm x").error().message,
+            "'savevm' is a command of QEMU's: 'save FILE' writes the state.");
 }
 
 TEST_F(Machines, MistakesAreOneSentence) {

@@ -10,9 +10,11 @@ namespace reprise::machine {
 namespace {
 
 TEST(NetConfig, IsWhatItWasMadeOf) {
-  for (const char* text : {"none", "hub:/run/a,b=c", "user", "user,restrict=yes",
-                           "user,net=192.168.7.0/25,hostfwd=tcp:127.0.0.1:8080-:80",
-                           "user,hostfwd=udp:0.0.0.0:0-10.0.2.20:53,tftp=/srv/tftp,bootfile=pxelinux.0"}) {
+  for (const char* text :
+       {"none", "hub:/run/a,b=c", "user", "user,restrict=yes",
+        "user,net=192.168.7.0/25,hostfwd=tcp:127.0.0.1:8080-:80",
+        "user,hostfwd=udp:0.0.0.0:0-10.0.2.20:53,tftp=/srv/tftp,bootfile=pxelinux.0",
+        "user,hostfwd=tcp:[::1]:2222-[fec0::15]:22,hostfwd=udp:[::]:0-[fec0::5054:ff:fe12:3456]:53"}) {
     const auto config = parse_net(text);
     ASSERT_TRUE(config) << text << ": " << config.error().message;
     EXPECT_EQ(net_text(config.value()), text);
@@ -21,6 +23,16 @@ TEST(NetConfig, IsWhatItWasMadeOf) {
   ASSERT_TRUE(forward);
   EXPECT_EQ(address_text(forward.value().forwards.at(0).host), "127.0.0.1")
       << "never open to others unless asked";
+  EXPECT_EQ(net_text(parse_net("user,hostfwd=::0-[fec0::15]:22").value()),
+            "user,hostfwd=tcp:[::1]:0-[fec0::15]:22")
+      << "likewise";
+  EXPECT_EQ(forward_text(parse_forwarded("udp:[::1]:53").value()),
+            "udp [::1]:53 goes to the guest's 0.0.0.0:0");
+  EXPECT_EQ(forward_text(parse_forward("tcp:1.2.3.4:5-:6", {}).value()),
+            "tcp 1.2.3.4:5 goes to the guest's 0.0.0.0:6");
+  for (const char* wrong :
+       {"", "tcp", "tcp:", "tcp:22", "tcp::0", "tcp:::1:22", "tcp::22-:22", "sctp::22", "tcp:[::1]22"})
+    EXPECT_FALSE(parse_forwarded(wrong)) << wrong;
   EXPECT_EQ(net_text(parse_net("user,net=10.1.2.99").value()), "user,net=10.1.2.0/24");
 }
 
@@ -34,6 +46,14 @@ TEST(NetConfig, SaysWhatIsWrong) {
         {"user,hostfwd=tcp::80-:0", "hostfwd="},
         {"user,hostfwd=tcp::65536-:80", "hostfwd="},
         {"user,hostfwd=tcp:1.2.3:80-:80", "'1.2.3' is not an IPv4"},
+        {"user,hostfwd=tcp:::1:80-:80", "stands in brackets"},
+        {"user,hostfwd=tcp:[::1:80-:80", "as tcp::2222-:22 or tcp:[::1]:2222-[fec0::15]:22"},
+        {"user,hostfwd=tcp:[1.2.3.4]:80-:80", "'1.2.3.4' is not an IPv6"},
+        {"user,hostfwd=tcp:[::1]:80-:80", "name it, as in [fec0::15]:80"},
+        {"user,hostfwd=tcp:[::1]:80-10.0.2.15:80", "two of one kind"},
+        {"user,hostfwd=tcp:1.2.3.4:80-[fec0::15]:80", "two of one kind"},
+        {"user,hostfwd=tcp::80-[fe80::1]:80", "not in the guest's network, fec0::/64"},
+        {"user,hostfwd=tcp::80-[fec0::2]:80", "no address that a guest"},
         {"user,net=10.0.2.0/28", "8 to 27"},
         {"user,net=ten", "net=ten"},
         {"user,net=127.0.0.0/8", "machines cannot"},

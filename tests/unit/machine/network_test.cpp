@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 
 #include "devices/net/tcp_frame.h"
 #include "machine/clock/scheduler.h"
+#include "machine/net/echo_filter.h"
 
 namespace reprise::machine {
 namespace {
@@ -279,6 +282,137 @@ TEST(Network, CallersComeInThroughForwards) {
   ASSERT_EQ(later.card[0].got.size(), 2u) << "the answer that was under way, and the reset";
   EXPECT_EQ(devices::parse_tcp(later.card[0].got[1])->flags, TcpFrame::kRst);
   EXPECT_EQ(devices::parse_tcp(later.card[0].got[1])->sequence, 77u);
+}
+
+TEST(Network, ForwardsComeAndGo) {
+  World world("user,restrict=yes");
+  if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+  ASSERT_TRUE(world.started);
+  EXPECT_TRUE(world.outside.inbox().closed());
+  const auto added = world.network.add_forward("tcp::0-:80");
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_NE(added.value().host_port, 0);
+  EXPECT_EQ(end_text(added.value().guest, 80), "10.0.2.15:80");
+  EXPECT_FALSE(world.outside.inbox().closed()) << "somebody may call";
+  const auto other = world.network.add_forward("udp::0-:53");
+  ASSERT_TRUE(other);
+  EXPECT_NE(other.value().host_port, 0);
+  EXPECT_EQ(world.network.info().config.forwards.size(), 2u);
+  EXPECT_NE(world.network.connections().value().find("HOST_FORWARD"), std::string::npos);
+  EXPECT_FALSE(world.network.add_forward("tcp::80"));
+  EXPECT_FALSE(world.network.add_forward("tcp::0-10.0.3.15:80"));
+  EXPECT_FALSE(world.network.remove_forward("tcp::1"));
+  EXPECT_TRUE(world.network.remove_forward("udp::" + std::to_string(other.value().host_port)));
+  EXPECT_TRUE(world.network.remove_forward("tcp::" + std::to_string(added.value().host_port)));
+  EXPECT_TRUE(world.network.info().config.forwards.empty());
+  EXPECT_TRUE(world.outside.inbox().closed());
+  EXPECT_TRUE(world.network.add_forward("tcp::" + std::to_string(added.value().host_port) + "-:80"))
+      << "it is free again";
+  if (const auto v6 = world.network.add_forward("tcp:[::1]:0-[fec0::15]:80"); v6) {
+    EXPECT_NE(v6.value().host_port, 0);
+    EXPECT_TRUE(world.network.remove_forward("tcp:[::1]:" + std::to_string(v6.value().host_port)));
+  }
+  World hub("none");
+  EXPECT_FALSE(hub.network.add_forward("tcp::0-:80"));
+  EXPECT_FALSE(hub.network.connections());
+}
+
+TEST(Network, CablesArePulledAndPluggedIn) {
+  World world("user,restrict=yes", 2);
+  if (is_absent(world)) GTEST_SKIP() << "no libslirp";
+  ASSERT_TRUE(world.started);
+  EXPECT_FALSE(world.network.cable_sink("net2", true));
+  EXPECT_FALSE(world.network.cable_sink("", true));
+  const auto press = [&](std::string_view card, bool plugged) {
+    world.outside.enter(world.network.cable_sink(card, plugged).value(), ButtonEvent{});
+  };
+  press("52:54:00:12:34:57", false);
+  EXPECT_TRUE(world.card[0].link);
+  EXPECT_FALSE(world.card[1].link);
+  EXPECT_EQ(world.network.info().unplugged, std::vector<std::string>{"52:54:00:12:34:57"});
+  ASSERT_EQ(world.log.size(), 1u) << "it is input from outside";
+  Archive saved;
+  world.network.serialize(saved);
+  World later("user,restrict=yes", 2);
+  Archive archive(saved.bytes());
+  later.network.serialize(archive);
+  EXPECT_TRUE(archive.ok() && archive.at_end());
+  later.outside.enter(later.network.cable_sink("net0", false).value(), ButtonEvent{});
+  later.outside.enter(later.network.cable_sink("net0", true).value(), ButtonEvent{});
+  EXPECT_TRUE(later.card[0].link);
+  EXPECT_FALSE(later.card[1].link) << "it was pulled before";
+  press("net1", true);
+  EXPECT_TRUE(world.card[1].link);
+}
+
+TEST(EchoFilter, KnowsPings) {
+  Frame frame(42);
+  frame[12] = 8, frame[14] = 0x45, frame[23] = 1, frame[34] = 8, frame[39] = 7, frame[41] = 3;
+  const auto request = echo_request(frame);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(std::pair(request->id, request->sequence), std::pair(u16{7}, u16{3}));
+  EXPECT_FALSE(echo_request(std::span(frame).first(41)));
+  frame[34] = 0;
+  EXPECT_FALSE(echo_request(frame)) << "an answer";
+  frame.resize(62);
+  frame[12] = 0x86, frame[13] = 0xdd, frame[20] = 58, frame[54] = 128, frame[59] = 9, frame[61] = 1;
+  ASSERT_TRUE(echo_request(frame));
+  EXPECT_TRUE(echo_request(frame)->v6);
+  EXPECT_EQ(echo_request(frame)->id, 9);
+}
+
+/// Sends ICMP messages to this host, and returns what a socket that waits for one answer hears of them.
+std::vector<u8> heard(int family, int protocol, const std::vector<Frame>& messages,
+                      const EchoRequest& request) {
+  const HostFd ear(socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol)),
+      mouth(socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!ear || !mouth) return {};
+  hear_only_answer(ear.get(), request);
+  sockaddr_in v4 = {
+      .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  sockaddr_in6 v6 = {};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_addr = IN6ADDR_LOOPBACK_INIT;
+  for (const Frame& message : messages) {
+    const bool six = family == AF_INET6;
+    const sockaddr* const to = six ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
+    if (sendto(mouth.get(), message.data(), message.size(), 0, to, six ? sizeof v6 : sizeof v4) < 0)
+      return {};
+  }
+  std::vector<u8> all;
+  Frame one(2000);
+  pollfd ready = {ear.get(), POLLIN, 0};
+  while (poll(&ready, 1, all.empty() ? 1000 : 50) > 0) {
+    const ssize_t bytes = recv(ear.get(), one.data(), one.size(), 0);
+    if (bytes > 0) all.insert(all.end(), one.begin(), one.begin() + bytes);
+  }
+  return all;
+}
+
+TEST(EchoFilter, LetsOneAnswerThrough) {
+  const auto message = [](u8 type, u8 id, u8 sequence) {
+    Frame bytes = {type, 0, 0, 0, 0, id, 0, sequence, 'x'};
+    const u32 sum = (u32{type} << 8) + id + sequence + ('x' << 8);
+    const u32 folded = ~((sum & 0xffff) + (sum >> 16));
+    bytes[2] = static_cast<u8>(folded >> 8);
+    bytes[3] = static_cast<u8>(folded);
+    return bytes;
+  };
+  const std::vector<u8> four =
+      heard(AF_INET, IPPROTO_ICMP,
+            {message(3, 7, 3), message(8, 7, 3), message(0, 8, 3), message(0, 7, 4), message(0, 7, 3)},
+            {.v6 = false, .id = 7, .sequence = 3});
+  if (four.empty()) GTEST_SKIP() << "no raw sockets";
+  // The one that was sent, and the one by which the host answers the request: each behind an IP header.
+  ASSERT_EQ(four.size(), 2u * (20 + 9));
+  EXPECT_EQ(four[20], 0);
+  EXPECT_EQ(four[27], 3);
+  const std::vector<u8> six =
+      heard(AF_INET6, IPPROTO_ICMPV6, {message(1, 7, 3), message(129, 8, 3), message(129, 7, 3)},
+            {.v6 = true, .id = 7, .sequence = 3});
+  if (six.empty()) GTEST_SKIP() << "no IPv6";
+  ASSERT_EQ(six.size(), 9u);
+  EXPECT_EQ(six[0], 129);
 }
 
 /// Lets both serve until `done`.

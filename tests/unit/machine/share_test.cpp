@@ -1,8 +1,10 @@
 // A folder of the host's as a share: nothing leads out of it, and what the guest sees of it.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "devices/p9/linux_errno.h"
 #include "machine/share/host_share.h"
@@ -30,6 +32,7 @@ class ShareTest : public StorageTest {
     std::filesystem::create_symlink(path("secret/key"), path("share/key"));
   }
   HostFolder folder() const { return HostFolder::open(path("share")).take(); }
+  std::string path_of_share() const { return path("share"); }
   HostShare share(ShareConfig config = {}) const { return HostShare(folder(), config); }
   static ShareAnswer make(HostShare& in, ShareOp op, const std::string& name, u32 mode, u32 uid = 0,
                           u32 handle = 1) {
@@ -76,6 +79,28 @@ TEST_F(ShareTest, NoPathLeadsOut) {
   EXPECT_NE(host.ask({.op = ShareOp::Link, .name = "linked", .other_path = "out/key"}).error, 0u);
   EXPECT_NE(host.ask({.op = ShareOp::Open, .path = "key", .handle = 1}).error, 0u);
   EXPECT_TRUE(std::filesystem::exists(path("secret/key")));
+}
+
+TEST_F(ShareTest, FilesMayLieDeeperThanAPathIsLong) {
+  const std::string name(250, 'd');
+  std::string path = name;
+  HostFd at(open(path_of_share().c_str(), O_PATH | O_DIRECTORY));
+  for (unsigned depth = 0; depth < 30; ++depth) {
+    if (depth != 0) path += '/' + name;
+    ASSERT_EQ(mkdirat(at.get(), name.c_str(), 0755), 0);
+    at = HostFd(openat(at.get(), name.c_str(), O_PATH | O_DIRECTORY));
+  }
+  ASSERT_EQ(symlinkat("/etc/passwd", at.get(), "link"), 0);
+  const HostFolder shared = folder();
+  EXPECT_TRUE(shared.open(path, O_RDONLY | O_DIRECTORY).fd);
+  EXPECT_EQ(shared.open(path + "/link", O_RDONLY).error, ELOOP);
+  EXPECT_EQ(shared.open(path + "/..", O_PATH).error, EINVAL);
+  HostShare host = share();
+  EXPECT_EQ(host.ask({.op = ShareOp::List, .path = path}).entries.size(), 1u);
+  ShareQuestion question = {.op = ShareOp::Create, .path = path, .name = "new", .handle = 1, .flags = 2};
+  question.attributes.mode = 0644;
+  EXPECT_EQ(host.ask(question).error, 0u);
+  EXPECT_EQ(faccessat(at.get(), "new", F_OK, 0), 0);
 }
 
 TEST_F(ShareTest, OnlyFilesAreOpened) {
