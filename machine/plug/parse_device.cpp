@@ -7,7 +7,7 @@
 #include "common/numbers.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
-#include "machine/plug/qemu_properties.h"
+#include "machine/plug/qemu_devices.h"
 #include "machine/plug/share_device.h"
 
 namespace reprise::machine {
@@ -101,6 +101,8 @@ Result<DeviceConfig> take_properties(const Source& source, const DeviceRow& row,
 
 Result<const DeviceRow*> want_device_row(std::string_view option, std::string_view driver) {
   if (const DeviceRow* row = find_device_row(driver)) return row;
+  if (const std::string_view instead = instead_of_qemu_device(driver); !instead.empty())
+    return Error{fmt::format("{} '{}' is a device of QEMU's: {}", option, driver, instead)};
   std::string drivers;
   Nearest nearest(driver);
   for (const DeviceRow* known : device_rows()) {

@@ -33,7 +33,7 @@ class ShareTest : public StorageTest {
   }
   HostFolder folder() const { return HostFolder::open(path("share")).take(); }
   std::string path_of_share() const { return path("share"); }
-  HostShare share(ShareConfig config = {}) const { return HostShare(folder(), config); }
+  HostShare share(const ShareConfig& config = {}) const { return HostShare(folder(), config); }
   static ShareAnswer make(HostShare& in, ShareOp op, const std::string& name, u32 mode, u32 uid = 0,
                           u32 handle = 1) {
     ShareQuestion question = {.op = op, .name = name, .handle = handle, .flags = 2};
