@@ -95,6 +95,7 @@ class Machine final : private MachineControl {
   std::optional<Position> present() const { return present_ ? std::optional(present_->at) : std::nullopt; }
   /// On the way to an instant.
   bool travels() const { return timeline_.travels(); }
+  std::optional<Timeline::Stretch> stretch() const { return timeline_.stretch(); }
   /// Why the run ends when it goes on from here; nullptr: it does not.
   const std::string* held_ending() const { return held_ending_ ? &held_ending_->message : nullptr; }
   /// What was the present is forgotten: the run takes another way from here.

@@ -18,6 +18,8 @@ using machine::gdb::PacketReader;
 
 /// While a client does not take its answers, nothing more is read from it.
 constexpr std::size_t kMaxWaitingBytes = 256 * 1024;
+/// A client that waits hears so often how far a journey through the past has come.
+constexpr int kProgressMs = 2000;
 
 }  // namespace
 
@@ -72,7 +74,9 @@ void GdbServer::loop() {
                       {listener_ && !open_ ? listener_->descriptor() : -1, POLLIN, 0},
                       {reads ? in_ : -1, POLLIN, 0},
                       {writes ? out_ : -1, POLLOUT, 0}};
-    if (poll(files, std::size(files), -1) < 0 && errno != EINTR) break;
+    const int ready = poll(files, std::size(files), open_ && session_->is_busy() ? kProgressMs : -1);
+    if (ready < 0 && errno != EINTR) break;
+    if (ready == 0) tell_progress();
     if (files[0].revents != 0) {
       eventfd_t count = 0;
       eventfd_read(wake_.get(), &count);
@@ -203,6 +207,13 @@ void GdbServer::tell_stop() {
   std::vector<std::string> stop;
   (void)on_machine([&] { stop = session_->stop_answers(); });
   for (const std::string& each : stop) send(machine::gdb::frame(each));
+  flush();
+}
+
+void GdbServer::tell_progress() {
+  std::optional<std::string> text;
+  (void)on_machine([&] { text = session_->progress(); });
+  if (text) send(machine::gdb::frame(*text));
   flush();
 }
 

@@ -52,6 +52,7 @@ class GdbServer {
   void flush();
   void tell_stop();
   bool interrupt_waits() const;
+  void tell_progress();
   /// Does `work` on the machine's thread. False: the run is over.
   bool on_machine(const std::function<void()>& work);
 

@@ -7,6 +7,7 @@
 #include "common/numbers.h"
 #include "common/words.h"
 #include "machine/gdb/packet.h"
+#include "machine/history/instant_text.h"
 
 namespace reprise::machine::gdb {
 namespace {
@@ -469,6 +470,12 @@ std::vector<std::string> Session::stop_answers() {
     answers.push_back("O" + to_hex(fmt::format("The run ends here, when it goes on: {}.\n", *ending)));
   answers.push_back(stop_text(stop));
   return answers;
+}
+
+std::optional<std::string> Session::progress() const {
+  const auto stretch = machine_.stretch();
+  if (!stretch) return std::nullopt;
+  return "O" + to_hex(stretch_text(*stretch, machine_.retired()) + '\n');
 }
 
 std::string Session::why(std::string_view) {

@@ -43,6 +43,10 @@ class Session {
   /// What is due now because the guest stands still; once for each time that it was let go.
   std::vector<std::string> stop_answers();
   bool waits() const { return waits_ == Waits::ForStop; }
+  /// The client waits, and may like to see something meanwhile.
+  bool is_busy() const { return waits_ != Waits::No; }
+  /// How far a journey has come; nothing: there is none.
+  std::optional<std::string> progress() const;
 
  private:
   using Handler = std::string (Session::*)(std::string_view arguments);

@@ -48,6 +48,12 @@ const Checkpoint* Timeline::before(const Instant& instant) const {
   return checkpoints_.before({instant.at.retired, kNever, kNever});
 }
 
+std::optional<Timeline::Stretch> Timeline::stretch() const {
+  if (phase_ == Phase::Seeking) return Stretch{way_from_, to_.at.retired};
+  if (phase_ == Phase::Searching && from_) return Stretch{from_->retired, end_.retired, true};
+  return std::nullopt;
+}
+
 Timeline::Move Timeline::stop(const DebugStop& why) {
   phase_ = Phase::None;
   lay_at_ = kNever;
@@ -70,11 +76,10 @@ Timeline::Move Timeline::begin_seek(const Position& now) {
   const Checkpoint* const from = before(to_);
   if (from == nullptr) return at_begin();
   const bool ahead = to_.before_instruction ? now.retired <= to_.at.retired : now <= to_.at;
-  if (ahead && from->at <= now) {
-    plan_checkpoint(now.retired);
-    return {};
-  }
-  plan_checkpoint(from->at.retired);
+  const bool stays = ahead && from->at <= now;
+  way_from_ = stays ? now.retired : from->at.retired;
+  plan_checkpoint(way_from_);
+  if (stays) return {};
   return {.kind = Move::Kind::GoTo, .to = from, .stop = {}};
 }
 

@@ -61,6 +61,14 @@ class Timeline {
   bool cancel();
 
   bool travels() const { return phase_ != Phase::None; }
+  /// The stretch that is run forward now, which is the way to an instant or a piece of a search: instructions that have retired at
+  /// its beginning and at its end. Nothing: it has not begun, or where it ends is not known.
+  struct Stretch {
+    u64 from_retired = 0;
+    u64 to_retired = 0;
+    bool search = false;
+  };
+  std::optional<Stretch> stretch() const;
   /// It begins, or ends, at the next boundary.
   bool turns() const { return phase_ == Phase::Begins || phase_ == Phase::Ends; }
   /// Breakpoints and watchpoints are looked for; else they are passed by.
@@ -114,6 +122,7 @@ class Timeline {
   Goal goal_ = Goal::Seek;
   DebugStop why_;
   Instant to_;              // Seek
+  u64 way_from_ = 0;        // the same: instructions that had retired where it began
   unsigned processor_ = 0;  // StepBack
   u64 retired_ = 0;
   Position origin_;               // RunBack: from where

@@ -10,6 +10,7 @@
 
 #include "common/words.h"
 #include "machine/board/engine_factory.h"
+#include "machine/history/instant_text.h"
 #include "machine/monitor/command.h"
 #include "machine/monitor/expression.h"
 #include "machine/outside/sink_names.h"
@@ -80,12 +81,17 @@ Outcome status(Machine& machine, const Arguments&) {
                  {"idle_ns", machine.pc().scheduler().idle_ns()},
                  {"cpus", machine.pc().processors().count()},
                  {"memory_bytes", machine.config().ram_bytes}};
+  const auto stretch = machine.stretch();
+  if (stretch)
+    answer.json["way"] = {
+        {"from", stretch->from_retired}, {"to", stretch->to_retired}, {"searches", stretch->search}};
   answer.text = fmt::format(
       "{} at instruction {} ({}), virtual time {:.6f} s (idle {:.6f} s); {} processor{}, {} of memory\n",
       state_name(machine), machine.retired(), position_text(machine.position()),
       static_cast<double>(machine.virtual_ns()) / 1e9,
       static_cast<double>(machine.pc().scheduler().idle_ns()) / 1e9, machine.pc().processors().count(),
       machine.pc().processors().count() == 1 ? "" : "s", size_text(machine.config().ram_bytes));
+  if (stretch) answer.text += stretch_text(*stretch, machine.retired()) + '\n';
   return answer;
 }
 
