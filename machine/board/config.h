@@ -35,7 +35,7 @@ enum class ClockMode : u8 { Free, Paced };
 struct HistoryConfig {
   bool on = false;
   u64 bytes = kGiB;                          // of the host's memory
-  u64 interval_instructions = u64{1} << 28;  // between two, before any are thinned out
+  u64 interval_instructions = u64{1} << 27;  // between two, before any are thinned out
 };
 
 struct MachineConfig {
