@@ -171,7 +171,7 @@ constexpr RunOption kReportRows[] = {
     {.name = "--dump-screen",
      .value = "FILE",
      .help =
-         "at the end: the screen; FILE.png and FILE.ppm are pictures, others text (- for standard output)",
+         "at the end: the screen; .png and .ppm are pictures, others text (- for stdout)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
     {.name = "--symbols",
      .value = "FILE",
