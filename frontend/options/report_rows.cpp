@@ -170,8 +170,7 @@ constexpr RunOption kReportRows[] = {
      .set = [](RunDraft&, const Given&) {}},
     {.name = "--dump-screen",
      .value = "FILE",
-     .help =
-         "at the end: the screen; .png and .ppm are pictures, others text (- for stdout)",
+     .help = "at the end: the screen; .png and .ppm are pictures, others text (- for stdout)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
     {.name = "--symbols",
      .value = "FILE",
