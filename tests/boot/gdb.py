@@ -2,6 +2,7 @@
 """gdb on machines: breakpoints on kernels and programs by address, watchpoints, steps in every mode, several processors, several
 debuggers one after another. A run that was debugged ends as one that was not, with the same chain of hashes."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -71,7 +72,9 @@ class Client:
             found = re.search(rb"\$([^#]*)#[0-9a-f]{2}", self.text)
             if found:
                 self.text = self.text[found.end():]
-                self.socket.sendall(b"+")
+                # It may have answered a kill, and gone.
+                with contextlib.suppress(BrokenPipeError):
+                    self.socket.sendall(b"+")
                 return found[1].decode("latin-1")
             part = self.socket.recv(65536)
             runner.expect(part, "the server closed the connection")
