@@ -198,4 +198,4 @@ def test(options):
 
 
 if __name__ == "__main__":
-    runner.main(test, __doc__, lambda parser: parser.add_argument("--moves", type=int, default=40))
+    runner.main(test, __doc__, lambda parser: parser.add_argument("--moves", type=int, default=24))

@@ -144,4 +144,4 @@ def test(options):
 
 
 if __name__ == "__main__":
-    runner.main(test, __doc__, lambda parser: parser.add_argument("--moves", type=int, default=25))
+    runner.main(test, __doc__, lambda parser: parser.add_argument("--moves", type=int, default=15))
