@@ -47,6 +47,7 @@ def finish(run, folder, code=0):
 def gdb(path, *commands):
     """What gdb prints to stdout for these commands, once it is connected."""
     words = ["gdb", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off", "-ex", "set architecture i386:x86-64",
+             "-ex", "set remotetimeout 60",  # the host may be busy
              "-ex", f"target remote {path}"]
     for command in commands:
         words += ["-ex", command]
