@@ -212,8 +212,9 @@ Result<Done> Machine::leave_present() {
   std::unique_ptr<Replay> own_run;
   std::shared_ptr<RecordedShareLog> share_log;
   if (!replay_) {
-    own_run = std::make_unique<Replay>(TRY(recorder_.log()), recorder_.end_place());
-    if (!shares_.backends().empty()) share_log = content_of_shares(TRY(recorder_.log()));
+    RecordedLog log = TRY(recorder_.log());
+    if (!shares_.backends().empty()) share_log = content_of_shares(log);
+    own_run = std::make_unique<Replay>(std::move(log), recorder_.end_place());
   }
   // By which it can come back at once.
   take_checkpoint();

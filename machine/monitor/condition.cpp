@@ -161,10 +161,10 @@ class Reader {
       at = here;
       found = &one;
     }
-    if (found == nullptr) return Compared{TRY(side(text))};
     Side left = TRY(side(text.substr(0, at)));
-    return Compared{std::move(left),
-                    std::pair(found->comparison, TRY(side(text.substr(at + found->text.size()))))};
+    if (found == nullptr) return Compared{std::move(left), std::nullopt};
+    Side right = TRY(side(text.substr(at + found->text.size())));
+    return Compared{std::move(left), std::pair(found->comparison, std::move(right))};
   }
 
   Result<Side> side(std::string_view text) {
