@@ -10,13 +10,14 @@ import re
 import gdb
 
 execute = gdb.execute
-slide = 0
+behind = ""  # the file's name, where the kernel is
 
 
 def execute_with_slide(command, *rest, **named):
     """gdb.execute, for scripts that read a file of symbols."""
-    if slide and re.match(r"symbol-file +[^- ]", command):
-        command = re.sub("^symbol-file", f"symbol-file -o {slide:#x}", command)
+    found = re.match(r"symbol-file +([^- ].*)", command)
+    if found and behind:
+        command = f"add-symbol-file {found[1]} {behind}"
     return execute(command, *rest, **named)
 
 
@@ -27,16 +28,17 @@ class ReadSymbols(gdb.Command):
         super().__init__("reprise-symbols", gdb.COMMAND_FILES, gdb.COMPLETE_FILENAME)
 
     def invoke(self, argument, from_tty):
-        global slide
+        global behind
         said = execute("monitor kaslr", to_string=True)
-        found = re.search(r"^slide (0x[0-9a-f]+)", said, re.MULTILINE)
-        if not found:
+        slide = re.search(r"^slide (0x[0-9a-f]+)", said, re.MULTILINE)
+        if not slide:
             raise gdb.GdbError(said.strip())
-        named = re.search(r"^for gdb: symbol-file -o \S+ (.*)$", said, re.MULTILINE)
+        named = re.search(r"^for gdb: add-symbol-file (.*) (-o 0x[0-9a-f]+.*)$", said, re.MULTILINE)
         if not argument and not named:
             raise gdb.GdbError("The run's --symbols is a list: say reprise-symbols VMLINUX.")
-        slide = int(found[1], 16)
-        execute(f"symbol-file -o {slide:#x} {argument or named[1]}")
+        behind = named[2] if named else f"-o {slide[1]}"
+        execute("symbol-file")
+        execute(f"add-symbol-file {argument or named[1]} {behind}", to_string=True)
         gdb.execute = execute_with_slide
 
 

@@ -43,9 +43,14 @@ Outcome kaslr(Machine& machine, const Arguments&) {
     answer.json["text"] = hex(*text);
     answer.text += fmt::format("the kernel's image begins at {:#x}\n", *text);
   }
-  if (names.table().is_elf())
-    answer.text += fmt::format("for gdb: symbol-file -o {0:#x} {1}\n     or: add-symbol-file {1} -o {0:#x}\n",
-                               slide->bytes, path);
+  if (names.table().is_elf()) {
+    // Offsets in per-CPU data do not move with the image.
+    const bool offsets = slide->bytes != 0 && names.table().address_of("__per_cpu_start") == u64{0};
+    const std::string command = fmt::format("add-symbol-file {} -o {:#x}{}", path, slide->bytes,
+                                            offsets ? " -s .data..percpu 0" : "");
+    answer.json["gdb"] = command;
+    answer.text += fmt::format("for gdb: {}\n", command);
+  }
   return answer;
 }
 
