@@ -12,15 +12,14 @@ import tempfile
 import runner
 import time_travel
 
-END = 900_000_000
-WORDS = 14
+END = 500_000_000
 
 
 def value(guest, phys):
     return int.from_bytes(bytes.fromhex(guest.ask("memory", address=hex(phys), bytes=8, space="phys")["bytes"]), "little")
 
 
-def words_of(guest):
+def words_of(guest, count):
     """Physical addresses of words that hold something: of the kernel's data and stacks, of tables, of pages here and there."""
     linear = [guest.ask("print", expression=name)["value"] for name in ("rsp", "gs_base")]
     walk = guest.ask("info pagewalk", address="rip")
@@ -30,13 +29,13 @@ def words_of(guest):
         walked = guest.ask("info pagewalk", address=address)
         if "phys" in walked:
             found.append(int(walked["phys"], 16) & ~7)
-    while len(found) < WORDS:
+    while len(found) < count:
         page = random.randrange(0x100, 0x1fe00)
         content = bytes.fromhex(guest.ask("memory", address=hex(page << 12), bytes=4096, space="phys")["bytes"])
         places = [at for at in range(0, 4096, 8) if any(content[at:at + 8])]
         if places:
             found.append((page << 12) + random.choice(places))
-    return found
+    return found[:count]
 
 
 def kernel(options, folder):
@@ -46,7 +45,7 @@ def kernel(options, folder):
         here = guest.go("run", position=f"@{END}")
         printed = guest.console.read_bytes()
         kinds = set()
-        for phys in words_of(guest):
+        for phys in words_of(guest, options.words):
             line = f"last-write {phys:#x} phys"
             answer = guest.ask("last-write", address=hex(phys), space="phys")
             first = guest.ask("first-write", address=hex(phys), space="phys")
@@ -122,4 +121,4 @@ def test(options):
 
 
 if __name__ == "__main__":
-    runner.main(test, __doc__)
+    runner.main(test, __doc__, lambda parser: parser.add_argument("--words", type=int, default=4))
