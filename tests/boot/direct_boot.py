@@ -55,7 +55,7 @@ def services(options, folder):
     for magic, defines in (("2badb002", ()), ("36d76289", ("-DMULTIBOOT2",))):
         assemble("bios_services_kernel.asm", kernel, *defines)
         code, console, messages = run(options, ["--kernel", kernel, "--memory", "64M"], folder)
-        want = [f"magic {magic}", "selectors 0008 0010", "base 027f", "equipment 0426", "extended fc00", "entries 0006",
+        want = [f"magic {magic}", "selectors 0008 0010", "base 027f", "equipment 0426", "extended fc00", "entries 0007",
                 "ticks run", "vector 21 returns", "reset"]
         lines = [line for line in console.replace("\r", "").split("\n") if line]
         runner.expect(lines == want and "reset" in messages, f"code {code}: {messages}{lines}")
