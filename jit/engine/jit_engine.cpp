@@ -28,7 +28,7 @@ constexpr u64 kCodeBytesForATable = u64{8} << 10;
 constexpr u64 kMinTables = 64;
 
 /// Generated code's way to handlers: as the interpreter would call them in the middle of the block.
-u32 call_handlers(JitContext& context, u32 first_and_last, const Region& region) {
+u32 call_handlers(JitContext& context, u32 first_and_last, Region& region) {
   Cpu& cpu = *context.cpu;
   const Insn* const begin = region.insns.data();
   cpu.block_budget = context.budget + region.insns.size();
@@ -39,6 +39,7 @@ u32 call_handlers(JitContext& context, u32 first_and_last, const Region& region)
 
   const Insn* in = begin + (first_and_last & 0xffff);
   const Insn* const last = begin + (first_and_last >> 16);
+  if (in != last) context.engine->group_missed(region);
   for (;; ++in) {
     cpu.current = in;
     ++context.calls[static_cast<unsigned>(in->mnemonic)];
@@ -159,6 +160,7 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
   bool jumped = false;  // generated code was left by a jump that is not an Edge
   while (state.retired < target) {
     source_.cache().collect();
+    forget_missing();
     forget_removed();
     const u64 linear = cpu::fetch_linear(cpu);
     if (cpu::stops_before(cpu, linear)) return RunExit::Event;
@@ -231,6 +233,7 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   TranslationUnit unit = make_unit(block, source_.cache(), options_.passes, *host_,
                                    cpu.insn_observers.empty() ? nullptr : &region->known_page_base);
   unit.region = region.get();
+  unit.groups_miss = groups_miss_.contains({block.phys, block.mode.bits});
   std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
   translating_ += std::chrono::steady_clock::now() - begun;
   if (!code) {
@@ -315,6 +318,21 @@ void JitEngine::forget_removed() {
   if (context_.edge != nullptr && context_.edge->owner->block == nullptr) context_.edge = nullptr;
   for (const std::unique_ptr<Region>& region : removed_) add_counts(*region, host_insns_);
   removed_.clear();
+}
+
+/// Between blocks only. They are made again when they are next asked for.
+void JitEngine::forget_missing() {
+  if (missing_.empty()) [[likely]]
+    return;
+  if (groups_miss_.size() >= kMaxGroupsMiss) groups_miss_.clear();
+  for (const Region* region : missing_) {
+    if (region->block == nullptr) continue;
+    Block& block = *region->block;
+    groups_miss_.emplace(block.phys, block.mode.bits);
+    block_removed(block);
+    block.uses = options_.threshold - 1;
+  }
+  missing_.clear();
 }
 
 /// Between blocks only: nothing of what goes runs.

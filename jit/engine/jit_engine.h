@@ -26,7 +26,8 @@
 //   3. It goes when its block does (block_removed): its edges and those that lead to it lead to exit stubs
 //      again and its place in the table to a miss. The record stays until the engine is next between blocks,
 //      since the region may be running. A block that is only suspended keeps its region, detached.
-//   4. Memory for code is filled in parts. When the last one is full the regions in the oldest go, if what they
+//   4. A region whose probe groups miss often goes, and is made again with a probe for each access behind such a miss.
+//   5. Memory for code is filled in parts. When the last one is full the regions in the oldest go, if what they
 //      run has paid for translating as much again (translation_pace.h). The oldest jump tables go likewise.
 //
 // MODE KEY. A region is code for one cpu::ModeKey: what decoding depends on, privilege, and what is checked
@@ -55,6 +56,8 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "cpu/blocks/block_source.h"
@@ -83,6 +86,10 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   /// What ran in all modes, if the options ask for it.
   HostInsnTotals host_insns() const;
 
+  /// The handlers of a probe group ran instead of it. Called by generated code.
+  void group_missed(Region& region) {
+    if (++region.group_misses == kMissesToRepeat) missing_.push_back(&region);
+  }
   /// Generated code goes on in the mode of `cpu`. Called by it, through handlers that change the mode.
   void enter_mode(cpu::Cpu& cpu);
 
@@ -104,6 +111,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void unlink(Edge& edge);
   void drop_all_code();
   void forget_removed();
+  void forget_missing();
   void prepare_host(cpu::Cpu& cpu);
   void note_jump_target(cpu::Cpu& cpu, cpu::Block& block, u64 linear);
 
@@ -131,6 +139,11 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::vector<u64> calls_;
   std::vector<std::unique_ptr<Region>> live_;
   std::vector<std::unique_ptr<Region>> removed_;  // since the engine last looked for a block
+  // Regions whose groups missed so often since then, and all blocks of which that was ever so, by physical address and mode.
+  static constexpr u32 kMissesToRepeat = 64;
+  static constexpr std::size_t kMaxGroupsMiss = std::size_t{1} << 16;
+  std::vector<Region*> missing_;
+  std::set<std::pair<u64, u32>> groups_miss_;
   // A part of the memory for code: instructions of its regions, and whether it ever had any since it was begun.
   struct Part {
     u64 insns = 0;

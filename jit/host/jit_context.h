@@ -38,7 +38,7 @@ enum NativeExit : u32 {
 struct HostCalls {
   /// Runs the handlers of instructions `first` (bits 15:0) to `last` (bits 31:16) of `region`; returns a
   /// NativeExit.
-  u32 (*call_handlers)(JitContext& context, u32 first_and_last, const Region& region);
+  u32 (*call_handlers)(JitContext& context, u32 first_and_last, Region& region);
   // Those of jit/engine/resolve_jump.h.
   bool (*refill)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
   bool (*store_beside_code)(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);

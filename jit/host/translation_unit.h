@@ -45,6 +45,8 @@ struct TranslationUnit {
   std::optional<u64> second_page;
   /// Not nullptr: the code runs only where rip's page begins at this. Else it leaves, as if it had no code.
   const u64* known_page_base = nullptr;
+  /// Its probe groups miss often: each access then has a probe of its own (SlowPaths).
+  bool groups_miss = false;
   /// Nobody sees the status flags that the code is entered with.
   bool flags_dead_at_entry = false;
   Plan plan;

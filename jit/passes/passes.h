@@ -16,6 +16,9 @@ Plan make_plan(std::span<const cpu::Insn> insns, PassSet passes);
 /// Plan::groups, and which access is in which.
 void find_probe_groups(std::span<const cpu::Insn> insns, Plan& plan);
 
+/// PlannedInsn::flags_of.
+void find_remade_flags(std::span<const cpu::Insn> insns, Plan& plan);
+
 /// PlannedInsn::flags_dead.
 void find_dead_flags(std::span<const cpu::Insn> insns, Plan& plan);
 /// Whether that is so for the first of them.

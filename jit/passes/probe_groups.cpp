@@ -1,4 +1,4 @@
-// Probe groups: accesses off one base register that lie close together share one probe. A probe that hits
+// Probe groups: accesses that lie close together off one base register, or one and the same scaled index, share one probe. A probe that hits
 // proves that nothing in the group can fault, so the rest of the group needs no check; one that misses hands
 // all instructions up to the group's last to their handlers. A group is never open across an instruction
 // whose effect on registers or translations is not known.
@@ -50,6 +50,11 @@ class GroupFinder {
   }
 
  private:
+  static bool same_place(const MemoryAccess& one, const MemoryAccess& other) {
+    return one.base == other.base && one.index == other.index && one.scale == other.scale &&
+           one.seg == other.seg;
+  }
+
   /// Visits the accesses of the group that begins with the one of instruction `first`: index, how far the
   /// base has moved, and the bounds and kind of the group so far.
   template <class Visit>
@@ -62,8 +67,7 @@ class GroupFinder {
     bool writes = false;
     for (std::size_t i = first; i < block_.size(); ++i) {
       if (!effects_known(block_[i])) return;
-      if (const auto& access = accesses_[i];
-          access && access->base == leader.base && access->seg == leader.seg) {
+      if (const auto& access = accesses_[i]; access && same_place(*access, leader)) {
         const i64 begin = shift + access->disp;
         const i64 end = begin + access->bytes;
         if (std::max(high, end) - std::min(low, begin) <= kMaxSpanBytes) {
@@ -74,14 +78,17 @@ class GroupFinder {
         }
       }
       const std::optional<i32> change = change_of(block_[i], leader.base);
-      if (!change) return;
-      shift += *change;
+      const std::optional<i32> of_index = change_of(block_[i], leader.index);
+      if (!change || !of_index) return;
+      shift += *change + (i64{*of_index} << leader.scale);
     }
   }
 
   void add(Plan& plan, std::size_t first, std::size_t last) const {
     ProbeGroup group;
     group.base = accesses_[first]->base;
+    group.index = accesses_[first]->index;
+    group.scale = accesses_[first]->scale;
     group.seg = accesses_[first]->seg;
     group.first = static_cast<u16>(first);
     group.last = static_cast<u16>(last);
@@ -96,7 +103,16 @@ class GroupFinder {
       planned.stack = accesses_[at]->stack;
       planned.disp = static_cast<i32>(accesses_[at]->disp);
       planned.shift = static_cast<i32>(shift);
+      if (const u8 alignment = accesses_[at]->alignment; alignment > group.alignment) {
+        group.alignment = alignment;
+        group.aligned = planned.disp + planned.shift;
+      }
     });
+    for (std::size_t at = first; at <= last; ++at) {
+      PlannedInsn& planned = plan.insns[at];
+      planned.aligned =
+          planned.group == index && (planned.disp + planned.shift - group.aligned) % group.alignment == 0;
+    }
     plan.groups.push_back(group);
   }
 

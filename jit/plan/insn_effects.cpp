@@ -131,8 +131,7 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   unsigned index = 0;
   while (index < count && cpu::form_kind(in, index) != OperandKind::Mem) ++index;
   if (index == count) return implicit_access(in);
-  if (in.index / 8 != cpu::kGprZero || in.addr_shift != word_addr_shift(in) || in.has(Insn::kCheckAddress))
-    return std::nullopt;
+  if (in.addr_shift != word_addr_shift(in) || in.has(Insn::kCheckAddress)) return std::nullopt;
   if (in.disp < -0x4000'0000 || in.disp > 0x4000'0000) return std::nullopt;
   const Operands& operands = row_of(in).operands;
   const Access access = cpu::operand_access(in, index);
@@ -143,7 +142,15 @@ std::optional<MemoryAccess> access_of(const Insn& in) {
   if (operands.has(Operands::kBitString) && in.form == Form::MR) return std::nullopt;
   const u8 bytes = cpu::operand_bytes(in, index);
   if (bytes == 0) return std::nullopt;
-  return MemoryAccess{static_cast<u8>(in.base / 8), in.seg, bytes, writes(access), false, in.disp};
+  return MemoryAccess{static_cast<u8>(in.base / 8),
+                      in.seg,
+                      bytes,
+                      writes(access),
+                      false,
+                      in.disp,
+                      static_cast<u8>(in.index / 8),
+                      in.scale,
+                      static_cast<u8>(cpu::required_alignment(in, bytes))};
 }
 
 }  // namespace reprise::jit

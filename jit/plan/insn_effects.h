@@ -6,6 +6,7 @@
 
 #include "cpu/core/insn.h"
 #include "cpu/decode/mnemonic.h"
+#include "cpu/state/state.h"
 
 namespace reprise::jit {
 
@@ -17,6 +18,9 @@ struct MemoryAccess {
   bool writes;
   bool stack;  // implicit
   i64 disp;
+  u8 index = cpu::kGprZero;  // general register number, or kGprZero: none
+  u8 scale = 0;              // 0 to 3
+  u8 alignment = 1;          // of the linear address, else the instruction fails
 };
 
 /// Generated code may hold the row, one of SSE, AES, SHA, AVX or FMA.
@@ -37,7 +41,8 @@ bool registers_only(const cpu::Insn& in);
 /// What `in`, whose effects are known, does to register `gpr`: adds a constant, or makes it unknown (no value).
 std::optional<i32> change_of(const cpu::Insn& in, unsigned gpr);
 
-/// An access at a constant distance from one register, if `in` makes one in the flat or a based segment.
+/// The access at a constant distance from a register, or from one and a scaled other, if `in` makes one in the flat or a
+/// based segment.
 std::optional<MemoryAccess> access_of(const cpu::Insn& in);
 
 }  // namespace reprise::jit

@@ -37,6 +37,17 @@ void Addresses::load(unsigned gpr, i32 disp) {
   }
 }
 
+void Addresses::load(unsigned gpr, unsigned index, u8 scale, i32 disp) {
+  if (index == cpu::kGprZero) return load(gpr, disp);
+  const Gp index_reg = regs_.fetched(index, 8, kScratch1);
+  if (gpr == cpu::kGprZero) {
+    em_.a.mov(kScratch0, i64{disp});
+    em_.a.lea(scratch0(em_.word_bytes()), x86::ptr(kScratch0, index_reg, scale));
+  } else {
+    em_.a.lea(scratch0(em_.word_bytes()), x86::ptr(regs_.fetched(gpr, 8, kScratch0), index_reg, scale, disp));
+  }
+}
+
 void Addresses::add_segment(u8 seg, Access access, unsigned bytes) {
   if (seg == cpu::kSegFlat) return;
   if (em_.mode().is64()) {

@@ -16,6 +16,8 @@ class Addresses {
   Mem of(const cpu::Insn& in);
   /// Scratch 0: `disp` from guest register `gpr`, without its segment's base.
   void load(unsigned gpr, i32 disp);
+  /// The same from the sum of `gpr` and `index`, shifted by `scale`; kGprZero: no index. Takes scratch 1.
+  void load(unsigned gpr, unsigned index, u8 scale, i32 disp);
   /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch
   /// 1. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path.
   void add_segment(u8 seg, mmu::Access access, unsigned bytes);

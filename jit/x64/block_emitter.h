@@ -12,7 +12,7 @@ struct BlockEmitter : Emission {
   BlockEmitter& operator=(const BlockEmitter&) = delete;
 
   GuestRegisters regs{*this};
-  StatusFlags flags{*this};
+  StatusFlags flags{*this, regs};
   Refusals refusals{*this, regs};
   OwnedRegisters owned{*this, regs, refusals};
   SlowPaths slow_paths{*this, flags, owned};

@@ -44,9 +44,9 @@ Mem Operands::probe(const Insn& in, Access access, unsigned bytes, unsigned alig
   const PlannedInsn& planned = em_.unit.plan.insns[em_.index];
   if (!planned.stack && groups_.open(planned)) {
     CHECK(access != Access::Write || em_.unit.plan.groups[static_cast<unsigned>(planned.group)].writes);
-    if (alignment > 1) {
+    if (alignment > 1 && !planned.aligned) {
       flags_.save();
-      addresses_.load(in.base / 8, planned.disp);
+      addresses_.load(in.base / 8, in.index / 8, in.scale, planned.disp);
       addresses_.add_segment(in.seg, access, bytes);
       check_alignment(alignment);
       flags_.lost();
@@ -92,8 +92,9 @@ bool ProbeGroups::open(const PlannedInsn& planned) {
   const Access access = group.writes ? Access::Write : Access::Read;
   const auto bytes = static_cast<unsigned>(group.high - group.low);
   flags_.save();
-  addresses_.load(group.base, group.low - planned.shift);
+  addresses_.load(group.base, group.index, group.scale, group.low - planned.shift);
   addresses_.add_segment(group.seg, access, bytes);
+  check_alignment(group);
   const Label retry = em_.a.newLabel();
   em_.a.bind(retry);
   tlb_.look(retry, slow_paths_.slow(), access, bytes, Extent::Operand);
@@ -107,9 +108,19 @@ bool ProbeGroups::open(const PlannedInsn& planned) {
   return true;
 }
 
+/// Scratch 0 is the address of the group's first byte.
+void ProbeGroups::check_alignment(const ProbeGroup& group) {
+  if (group.alignment == 1) return;
+  const i32 distance = (group.aligned - group.low) % group.alignment;
+  if (distance != 0) em_.a.lea(kScratch1, x86::ptr(kScratch0, distance));
+  em_.a.test((distance != 0 ? kScratch1 : kScratch0).r8(), group.alignment - 1);
+  em_.a.jnz(slow_paths_.slow());
+}
+
 /// Not with addresses of 32 bits: sums of registers may have more.
 bool ProbeGroups::by_distance(const ProbeGroup& group) const {
-  return regs_.pinned(group.base) && group.seg == cpu::kSegFlat && em_.word_bytes() == 8;
+  return regs_.pinned(group.base) && group.index == cpu::kGprZero && group.seg == cpu::kSegFlat &&
+         em_.word_bytes() == 8;
 }
 
 Mem ProbeGroups::operand(const PlannedInsn& planned, unsigned bytes) const {

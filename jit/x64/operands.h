@@ -30,6 +30,7 @@ class ProbeGroups : EmissionParts {
  private:
   const ProbeGroup& group_of(int number) const { return em_.unit.plan.groups[static_cast<unsigned>(number)]; }
   bool by_distance(const ProbeGroup& group) const;
+  void check_alignment(const ProbeGroup& group);
 
   bool off_ = false;
   int open_ = -1;

@@ -15,15 +15,18 @@ Label SlowPaths::slow() {
 void SlowPaths::begin_insn() {
   slow_ = Label();
   fip_before_ = owned_.pending_fip();
+  flags_before_ = flags_.not_kept();
 }
 
 void SlowPaths::end_insn(unsigned last) {
-  if (slow_.isValid()) paths_.push_back({em_.index, last, slow_, em_.a.newLabel(), false, fip_before_});
+  if (slow_.isValid())
+    paths_.push_back({em_.index, last, slow_, em_.a.newLabel(), false, false, flags_before_, fip_before_});
   for (std::size_t i = bound_; i < paths_.size(); ++i) {
     Path& path = paths_[i];
     if (path.last != em_.index) continue;
     em_.a.bind(path.back);
     path.flags_in_host = flags_.in_host();
+    path.flags_in_rax = flags_.in_rax();
     std::swap(path, paths_[bound_++]);
   }
 }
@@ -35,7 +38,7 @@ void SlowPaths::call_stub(unsigned first, unsigned last) {
 }
 
 void SlowPaths::call_handler() {
-  flags_.save();
+  flags_.show();
   owned_.store_pending_fip();
   call_stub(em_.index, em_.index);
   flags_.made_in_rax();
@@ -44,6 +47,7 @@ void SlowPaths::call_handler() {
 
 bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   if (first == last) return false;
+  if (em_.unit.groups_miss) return true;
   for (unsigned i = first; i <= last; ++i) {
     const cpu::Insn& in = em_.unit.insns[i];
     if (on_vector_registers(in) || x87_row(in.mnemonic)) return true;
@@ -53,13 +57,17 @@ bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
 
 void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
   em_.a.bind(path.entry);
+  if (path.flags_of >= 0) {
+    flags_.left_to(path.flags_of);
+    flags_.show();
+  }
   flags_.made_in_rax();
   if (worth_repeating(path.first, path.last)) {
     // The group as a whole missed, as where it crosses a page: each access with a probe of its own.
     owned_.set_pending_fip(path.fip);
     const bool with_end = ended && path.last + 1 == em_.unit.count();
     for (unsigned i = path.first; i <= path.last - (with_end ? 1 : 0); ++i) emit(i);
-    flags_.save();
+    if (with_end || path.flags_in_host || path.flags_in_rax) flags_.show();
     if (with_end) {
       owned_.store_pending_fip();
       call_stub(path.last, path.last);

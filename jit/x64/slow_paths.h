@@ -37,13 +37,14 @@ class SlowPaths {
   struct Path {
     unsigned first, last;  // instructions whose handlers run
     Label entry, back;
-    bool flags_in_host;
-    const cpu::Insn* fip;  // to be stored
+    bool flags_in_host, flags_in_rax;  // where the slow path comes back
+    int flags_of;                      // StatusFlags::not_kept() before `first`
+    const cpu::Insn* fip;              // to be stored
   };
 
   void call_stub(unsigned first, unsigned last);
   void finish(const Path& path, bool ended, const EmitInsn& emit);
-  /// Handlers of some instruction are much slower than a probe more.
+  /// The group misses often, or handlers of some instruction are much slower than a probe more.
   bool worth_repeating(unsigned first, unsigned last) const;
 
   Emission& em_;
@@ -52,6 +53,7 @@ class SlowPaths {
   Label call_handlers_;
   Label slow_;                             // of the running instruction; invalid: it has none so far
   const cpu::Insn* fip_before_ = nullptr;  // pending before the running instruction
+  int flags_before_ = -1;                  // StatusFlags::not_kept() then
   std::vector<Path> paths_;
   std::size_t bound_ = 0;  // so many of them, the first, know where they come back
 };

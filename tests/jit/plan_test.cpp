@@ -126,6 +126,101 @@ TEST(ProbeGroups, SpanLittle) {
   expect(Pass::Groups, {{0x48, 0x8b, 0x07, 0x48, 0x8b, 0x8f, 0, 1, 0, 0}, text, text});
 }
 
+TEST(ProbeGroups, AccessesOffOneBaseAndIndexShareAProbe) {
+  expect(Pass::Groups,
+         {{0xf2, 0x0f, 0x58, 0x04, 0xca, 0x48, 0x83, 0xc1, 0x01, 0xf2, 0x0f, 0x11, 0x04, 0xca},
+          "addsd xmm0, [rdx+rcx*8]\n"
+          "add rcx, 0x01\n"
+          "movsd [rdx+rcx*8], xmm0\n",
+          "addsd xmm0, [rdx+rcx*8] | group 0: [rdx +rcx*8 +0], probes bytes +0 to +15 for writing, "
+          "instructions 0 to 2\n"
+          "add rcx, 0x01\n"
+          "movsd [rdx+rcx*8], xmm0 | group 0: [rdx +rcx*8 +8]\n"});
+}
+
+TEST(ProbeGroups, AnotherIndexOrScaleIsAnotherPlace) {
+  const std::string_view text =
+      "mov rax, [rdi+rcx*8]\n"
+      "mov rbx, [rdi+rcx*4]\n"
+      "mov rsi, [rdi+rdx*8]\n"
+      "mov r8, [rdi]\n";
+  expect(Pass::Groups,
+         {{0x48, 0x8b, 0x04, 0xcf, 0x48, 0x8b, 0x1c, 0x8f, 0x48, 0x8b, 0x34, 0xd7, 0x4c, 0x8b, 0x07},
+          text,
+          text});
+}
+
+TEST(ProbeGroups, EndWhereTheIndexIsLoaded) {
+  const std::string_view text =
+      "mov rcx, [rdi+rcx*8]\n"
+      "mov rax, [rdi+rcx*8]\n";
+  expect(Pass::Groups, {{0x48, 0x8b, 0x0c, 0xcf, 0x48, 0x8b, 0x04, 0xcf}, text, text});
+}
+
+TEST(ProbeGroups, CheckAlignmentOnce) {
+  expect(Pass::Groups, {{0x8b, 0x46, 0x04, 0x0f, 0x28, 0x46, 0x10, 0x0f, 0x29, 0x46, 0x20},
+                        "mov eax, [rsi+0x04]\n"
+                        "movaps xmm0, [rsi+0x10]\n"
+                        "movaps [rsi+0x20], xmm0\n",
+                        "mov eax, [rsi+0x04] | group 0: [rsi +4], probes bytes +4 to +47 for writing, "
+                        "instructions 0 to 2, aligned to 16 at +16\n"
+                        "movaps xmm0, [rsi+0x10] | group 0: [rsi +16]\n"
+                        "movaps [rsi+0x20], xmm0 | group 0: [rsi +32]\n"});
+}
+
+// --- Remade flags ---
+
+TEST(RemadeFlags, AreThoseThatOnlyAFaultCouldShow) {
+  expect(Pass::Flags, {{0x01, 0xc8, 0x8b, 0x13, 0x39, 0x3b},
+                       "add eax, ecx\n"
+                       "mov edx, [rbx]\n"
+                       "cmp [rbx], edi\n",
+                       "add eax, ecx | flags dead\n"
+                       "mov edx, [rbx] | flags of 0 not kept\n"
+                       "cmp [rbx], edi | flags of 0 not kept\n"});
+}
+
+TEST(RemadeFlags, AreNoneThatAreRead) {
+  expect(Pass::Flags, {{0x01, 0xc8, 0x8b, 0x13, 0x11, 0xfa},
+                       "add eax, ecx\n"
+                       "mov edx, [rbx]\n"
+                       "adc edx, edi\n",
+                       "add eax, ecx | flags dead\n"
+                       "mov edx, [rbx]\n"
+                       "adc edx, edi\n"});
+}
+
+TEST(RemadeFlags, AreNoneThatLeaveTheBlock) {
+  expect(Pass::Flags, {{0x01, 0xc8, 0x8b, 0x13},
+                       "add eax, ecx\n"
+                       "mov edx, [rbx]\n",
+                       "add eax, ecx | flags dead\n"
+                       "mov edx, [rbx]\n"});
+}
+
+// The second load overwrites what the first one could be told from.
+TEST(RemadeFlags, NeedTheRegistersAtEachAccess) {
+  expect(Pass::Flags, {{0x01, 0xc8, 0x8b, 0x0b, 0x8b, 0x13, 0x31, 0xff},
+                       "add eax, ecx\n"
+                       "mov ecx, [rbx]\n"
+                       "mov edx, [rbx]\n"
+                       "xor edi, edi\n",
+                       "add eax, ecx | flags dead\n"
+                       "mov ecx, [rbx]\n"
+                       "mov edx, [rbx]\n"
+                       "xor edi, edi | flags dead\n"});
+}
+
+TEST(RemadeFlags, OfADoubledRegisterCannotBeTold) {
+  expect(Pass::Flags, {{0x01, 0xc0, 0x8b, 0x13, 0x39, 0x3b},
+                       "add eax, eax\n"
+                       "mov edx, [rbx]\n"
+                       "cmp [rbx], edi\n",
+                       "add eax, eax | flags dead\n"
+                       "mov edx, [rbx]\n"
+                       "cmp [rbx], edi\n"});
+}
+
 // --- Dead flags ---
 
 TEST(DeadFlags, AreThoseBeforeAnInstructionThatWritesAll) {

@@ -1,0 +1,89 @@
+// Remade flags: status flags that no instruction reads, but that a fault, a handler or an event before the next
+// instruction that writes them all might show, need not be kept where the registers still tell them: whoever has
+// to show them makes them again as the instruction did that made them first.
+#include "cpu/decode/insn_facts.h"
+#include "cpu/decode/insn_table.h"
+#include "jit/passes/passes.h"
+#include "jit/plan/insn_effects.h"
+#include "jit/plan/insn_forms.h"
+
+namespace reprise::jit {
+namespace {
+
+using cpu::Form;
+using cpu::Insn;
+using cpu::Mnemonic;
+using cpu::RegisterSet;
+
+/// The registers that tell the flags that `in` made, once it has run; none: they cannot be told.
+RegisterSet told_by(const Insn& in) {
+  const bool two = in.form == Form::RR || in.form == Form::RI;
+  if (!(two || in.form == Form::R) || in.reg_class[0] != cpu::RegClass::Gpr || !general_operand(in, 0)) return 0;
+  if (in.form == Form::RR && (in.reg_class[1] != cpu::RegClass::Gpr || !general_operand(in, 1))) return 0;
+  if (in.form == Form::RI && !immediate_fits(in, in.size0)) return 0;
+  const RegisterSet first = RegisterSet{1} << gpr_of(in, 0);
+  const RegisterSet both = in.form == Form::RR ? first | RegisterSet{1} << gpr_of(in, 1) : first;
+  switch (in.mnemonic) {
+    case Mnemonic::CMP:
+    case Mnemonic::TEST: return both;
+    // From sum or difference and the second operand, unless that is gone.
+    case Mnemonic::ADD:
+    case Mnemonic::SUB: return in.form == Form::RR && both == first ? 0 : both;
+    case Mnemonic::AND:
+    case Mnemonic::OR:
+    case Mnemonic::XOR:
+    case Mnemonic::NEG: return first;
+    default: return 0;
+  }
+}
+
+RegisterSet written_by(const Insn& in, RegisterSet of) {
+  RegisterSet written = 0;
+  for (unsigned gpr = 0; gpr < 16; ++gpr)
+    if ((of >> gpr & 1) != 0 && cpu::writes_gpr(in, gpr)) written |= RegisterSet{1} << gpr;
+  return written;
+}
+
+enum class Effect : u8 {
+  None,        // on status flags
+  Overwrites,  // reads none and writes all
+  Other
+};
+
+Effect effect_of(const Insn& in) {
+  const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
+  constexpr u32 kStatus = cpu::kRflagsStatus;
+  if (raises(in) || !effects_known(in) || (row.tested & kStatus) != 0) return Effect::Other;
+  const u32 changed = (row.written | row.undefined) & kStatus;
+  if (changed == 0) return Effect::None;
+  const bool may_keep =
+      row.operands.has(cpu::Operands::kMayKeepFlags) || row.operands.has(cpu::Operands::kMayFault);
+  return changed == kStatus && !may_keep ? Effect::Overwrites : Effect::Other;
+}
+
+/// The instruction before which nobody needs the flags any more that instruction `maker` made, when they can be told up to
+/// there; else `maker`.
+std::size_t needed_until(std::span<const Insn> insns, std::size_t maker) {
+  const RegisterSet tell = told_by(insns[maker]);
+  if (tell == 0) return maker;
+  RegisterSet lost = 0;
+  for (std::size_t i = maker + 1; i < insns.size(); ++i) {
+    const Effect effect = effect_of(insns[i]);
+    if (effect == Effect::Other) return maker;
+    if (lost != 0 && !registers_only(insns[i])) return maker;
+    if (effect == Effect::Overwrites) return i;
+    lost |= written_by(insns[i], tell);
+  }
+  return maker;
+}
+
+}  // namespace
+
+void find_remade_flags(std::span<const Insn> insns, Plan& plan) {
+  for (std::size_t maker = 0; maker < insns.size(); ++maker) {
+    const std::size_t end = needed_until(insns, maker);
+    for (std::size_t i = maker + 1; i <= end; ++i) plan.insns[i].flags_of = static_cast<i16>(maker);
+  }
+}
+
+}  // namespace reprise::jit
