@@ -15,6 +15,7 @@
 #include "common/words.h"
 #include "frontend/command_line.h"
 #include "frontend/console.h"
+#include "frontend/coverage_file.h"
 #include "frontend/display/displays.h"
 #include "frontend/display/sdl_display.h"
 #include "frontend/gdb/gdb_server.h"
@@ -300,6 +301,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
   ReportFile memory_page = TRY(ReportFile::open("report", options.memory_page_path, opener));
+  TRY(check_coverage_file(options));
   ReportFile coverage_file = TRY(ReportFile::open("coverage", options.coverage_path, opener));
   const std::unique_ptr<TraceOutput> trace_output =
       TRY(TraceOutput::open(options.trace_path, outputs, opener));
@@ -493,7 +495,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (memory_report)
     write_file(memory_page, "report", options.memory_page_path,
                memory_page_text(memory_report->finish(), options));
-  if (coverage_begins) write_file(coverage_file, "coverage", options.coverage_path, coverage.text());
+  if (coverage_begins)
+    write_file(coverage_file, "coverage", options.coverage_path,
+               coverage_text(coverage, *machine, options, outputs.losses));
   if (options.stats) outputs.err.write(machine->stats(result));
   if (result.lost_variable_saves != 0)
     outputs.losses.add(fmt::format("variable store '{}'", options.config.firmware.variables_path),

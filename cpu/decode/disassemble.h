@@ -3,10 +3,19 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cpu/state/mode.h"
+#include "mmu/mmu.h"
 
 namespace reprise::cpu {
+
+/// The longest instruction, in bytes (SDM 2A 2.3.11).
+inline constexpr unsigned kMaxInsnBytes = 15;
+
+/// What an instruction at `linear` may be of, as memory is mapped now: up to kMaxInsnBytes, up to the first that is not mapped, or not
+/// in memory. Looking changes nothing.
+std::vector<u8> peek_code(mmu::Mmu& mmu, u64 linear);
 
 struct Disassembled {
   std::string text;  // Intel syntax; "(bad)" when it is no instruction

@@ -5,6 +5,7 @@
 
 #include "frontend/options/jobs_row.h"
 #include "frontend/options/moved_row.h"
+#include "frontend/options/symbols_row.h"
 #include "frontend/options/want.h"
 
 namespace reprise::frontend {
@@ -58,6 +59,7 @@ constexpr RunOption kAskRows[] = {
     {.name = "--json",
      .help = "for programs: a line for each answer, as the monitor's",
      .set = [](RunDraft& draft, const Given&) { draft.options.answers_as_json = true; }},
+    kSymbolsRow,
     kJobsRow,
     kMovedRow,
 };

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "frontend/options/jobs_row.h"
 #include "frontend/options/run_rows.h"
+#include "frontend/options/symbols_row.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
 
@@ -172,13 +173,7 @@ constexpr RunOption kReportRows[] = {
      .value = "FILE",
      .help = "at the end: the screen; .png and .ppm are pictures, others text (- for stdout)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.screen_path = given.value; }},
-    {.name = "--symbols",
-     .value = "FILE",
-     .shown = Shown::Name,
-     .help = "names of the guest's kernel: its vmlinux, or a list as System.map",
-     .more = "They show in the monitor, the report of --report, dumps and the perf map, and say where the "
-             "kernel is when a run ends badly. Where KASLR has put it is found by itself; docs/debugging.md.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.symbols_path = given.value; }},
+    kSymbolsRow,
     {.name = "--log",
      .value = "SPEC",
      .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
@@ -203,9 +198,11 @@ constexpr RunOption kReportRows[] = {
      .value = "FILE",
      .shown = Shown::Name,
      .help = "at the end: which code was executed",
-     .more =
-         "A line for each range of linear addresses, in the kernel's rights and in programs'. Exact on every "
-         "engine, and nearly as fast as without. docs/tracing.md.",
+     .more = "A line for each range of linear addresses, in the kernel's rights and in programs'. With a "
+             "name that "
+             "ends in .info: the kernel's lines of source, for lcov and genhtml, by --symbols vmlinux. Exact "
+             "on every "
+             "engine, and nearly as fast as without. docs/tracing.md.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.coverage_path = given.value; }},
 };
 

@@ -172,7 +172,7 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
     if (block->native_code == nullptr && !told && ++block->uses == options_.threshold &&
         translatable(cpu, *block))
       translate(cpu, *block);
-    if (!told && block->native_code != nullptr)
+    if (!told && !cpu.insn_observers.empty() && block->native_code != nullptr)
       static_cast<Region*>(block->native)->known_page_base = state.rip - (linear & ~kPageMask);
 
     const u64 left = target - state.retired;

@@ -15,6 +15,7 @@ void Scheduler::arm(TimerId timer, u64 deadline_ns) {
   Timer& entry = timers_.at(timer);
   entry.deadline_ns = deadline_ns;
   entry.order = next_order_++;
+  entry.armed_retired = counter_.retired_now();
   entry.left = false;
   const u64 before = next_deadline_ns_;
   update_next();
@@ -57,7 +58,9 @@ bool Scheduler::run_due_until(const std::function<void()>& after_each, const std
     timer.deadline_ns = kNever;
     timer.left = false;
     update_next();
+    if (timer.armed_retired != kNever) running_since_retired_ = timer.armed_retired;
     timer.callback();
+    running_since_retired_.reset();
     if (timer.of_host) continue;
     after_each();
     if (first_due(now, order_limit, amid) == kNone || !enough()) continue;
@@ -93,7 +96,10 @@ void Scheduler::serialize_timers(Archive& archive) {
     if (archive.loading()) timer.order = rank;
   }
   if (!archive.loading()) return;
-  for (Timer& timer : timers_) timer.left = false;
+  for (Timer& timer : timers_) {
+    timer.left = false;
+    timer.armed_retired = kNever;
+  }
   next_order_ = timers_.size() + 1;
   update_next();
 }

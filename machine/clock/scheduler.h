@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,9 @@ class Scheduler final : public Clock {
   bool run_due_until(const std::function<void()>& after_each, const std::function<bool()>& enough);
   /// Some are left of a run_due_until() that was enough.
   bool amid_due() const { return std::ranges::any_of(timers_, &Timer::left); }
+  /// While a callback runs: how many instructions had retired when its timer was armed. Nothing: none runs, or that was in another
+  /// process.
+  std::optional<u64> due_since_retired() const { return running_since_retired_; }
 
   /// Moves the clock to `deadline_ns` without executing anything: all processors are halted. No effect when
   /// past.
@@ -81,10 +85,13 @@ class Scheduler final : public Clock {
   }
   /// Of the guest's timers: deadlines, and which of equal ones was armed first. After the devices.
   void serialize_timers(Archive& archive);
-  /// Which are left of a run_due_until(): where the run is in an instant. After serialize_timers().
+  /// Which are left of a run_due_until(): where the run is in an instant; and since when they are armed. After serialize_timers().
   void serialize_amid(Archive& archive) {
-    for (Timer& timer : timers_)
-      if (!timer.of_host) archive.value(timer.left);
+    for (Timer& timer : timers_) {
+      if (timer.of_host) continue;
+      archive.value(timer.left);
+      archive.value(timer.armed_retired);
+    }
   }
   /// Of the host's: no part of what is compared or hashed. Other ones than these are left alone.
   void serialize_host_timers(Archive& archive);
@@ -99,7 +106,8 @@ class Scheduler final : public Clock {
     std::string name;
     std::function<void()> callback;
     u64 deadline_ns = kNever;
-    u64 order = 0;  // of arming
+    u64 order = 0;               // of arming
+    u64 armed_retired = kNever;  // when it was; kNever: not known
     bool of_host = false;
     bool left = false;  // by a run_due_until() that was enough
   };
@@ -119,6 +127,7 @@ class Scheduler final : public Clock {
   u64 next_deadline_ns_ = kNever;
   u64 idle_ns_ = 0;
   u64 stalled_ns_ = 0;
+  std::optional<u64> running_since_retired_;
 };
 
 }  // namespace reprise::machine

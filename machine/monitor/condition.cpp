@@ -29,6 +29,31 @@ bool names_registers(std::string_view text) {
   return false;
 }
 
+/// The size and space of "u32" and its like.
+std::optional<std::pair<unsigned, bool>> memory_name(std::string_view name) {
+  if (name.empty() || (name[0] != 'u' && name[0] != 'p')) return std::nullopt;
+  const std::optional<u64> bits = parse_number(name.substr(1));
+  if (!bits || (*bits != 8 && *bits != 16 && *bits != 32 && *bits != 64)) return std::nullopt;
+  return std::pair(static_cast<unsigned>(*bits / 8), name[0] == 'u');
+}
+
+/// `text` with the addresses of what `symbols` name in it now.
+std::string with_addresses(const symbols::KernelSymbols& symbols, const cpu::CpuState& state,
+                           std::string_view text) {
+  if (!symbols.given()) return std::string(text);
+  std::string result;
+  while (!text.empty()) {
+    const auto part_of_word = [](char c) { return is_letter(c) || is_digit(c) || c == '.'; };
+    const auto* const end = std::ranges::find_if_not(text, part_of_word);
+    const std::string_view word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+    const bool named = !word.empty() && is_letter(word[0]) && !evaluate(state, word) && !memory_name(word);
+    const std::optional<u64> address = named ? symbols.address_of(word) : std::nullopt;
+    result += address ? fmt::format("{:#x}", *address) : word.empty() ? text.substr(0, 1) : word;
+    text.remove_prefix(std::max<std::size_t>(word.size(), 1));
+  }
+  return result;
+}
+
 /// Memory in an expression.
 struct Term {
   std::string address;  // an expression
@@ -127,14 +152,6 @@ class Evaluator {
   const cpu::Cpu& cpu_;
 };
 
-/// The size and space of "u32" and its like.
-std::optional<std::pair<unsigned, bool>> memory_name(std::string_view name) {
-  if (name.empty() || (name[0] != 'u' && name[0] != 'p')) return std::nullopt;
-  const std::optional<u64> bits = parse_number(name.substr(1));
-  if (!bits || (*bits != 8 && *bits != 16 && *bits != 32 && *bits != 64)) return std::nullopt;
-  return std::pair(static_cast<unsigned>(*bits / 8), name[0] == 'u');
-}
-
 class Reader {
  public:
   Reader(Machine& machine, unsigned processor)
@@ -220,7 +237,8 @@ void depends_on(Condition& condition, const Side& side) {
 }  // namespace
 
 Result<Condition> parse_condition(Machine& machine, unsigned processor, std::string_view text) {
-  Result<Any> any = Reader(machine, processor).any(text);
+  const cpu::CpuState& state = machine.pc().processors().at(processor).cpu.state;
+  Result<Any> any = Reader(machine, processor).any(with_addresses(machine.symbols(), state, text));
   if (!any)
     return Error{fmt::format("'{}' is no condition such as u32[0x200000]==5 or rax>=4: {}.",
                              in_one_line(text.substr(0, 60)), any.error().message)};

@@ -252,24 +252,17 @@ Outcome info_tlb(Machine& machine, const Arguments& arguments) {
 
 Outcome disassemble(Machine& machine, const Arguments& arguments) {
   constexpr u64 kMaxInstructions = 4096;
-  constexpr unsigned kMaxInsnBytes = 15;
-  const cpu::Cpu& cpu = processor_of(machine, arguments).cpu;
+  cpu::Cpu& cpu = processor_of(machine, arguments).cpu;
   const u64 count = arguments.number("count", 10);
   if (count == 0 || count > kMaxInstructions)
     return CommandError{CommandError::Kind::BadArgument,
                         fmt::format("'count' is not between 1 and {}.", kMaxInstructions)};
   u64 linear =
       arguments.has("address") ? arguments.number("address") : cpu.state.rip + cpu.state.seg[cpu::CS].base;
-  mmu::PhysMap& map = machine.pc().phys_map();
   Answer answer;
   Json instructions = Json::array();
   for (u64 i = 0; i < count; ++i) {
-    std::vector<u8> bytes;
-    for (u64 phys = 0; bytes.size() < kMaxInsnBytes && cpu.mmu.peek_translate(linear + bytes.size(), phys);) {
-      const u8* host = map.find(phys).host;
-      if (host == nullptr) break;
-      bytes.push_back(*host);
-    }
+    const std::vector<u8> bytes = cpu::peek_code(cpu.mmu, linear);
     if (bytes.empty()) {
       line(answer.text, "{:016x}  (no memory to read)", linear);
       break;

@@ -25,15 +25,21 @@ std::string value_text(std::span<const u8> bytes) {
   return bytes.size() > kShown ? text + " ..." : text;
 }
 
+/// "0xffffffff8114a065 <tick_do_update_jiffies64+0x65>", as far as it has a name.
+std::string place_text(const symbols::KernelSymbols& names, u64 linear) {
+  const std::string name = names.text(linear);
+  return name.empty() ? hex(linear) : fmt::format("{} <{}>", hex(linear), name);
+}
+
 struct Writer {
   std::string_view name;  // for a program
   std::string text;
 };
 
-Writer writer_of(const Write& write) {
-  const std::string at = write.amid_instruction ? fmt::format(" at {:#x}", write.rip)
-                                                : fmt::format(", an event at {:#x}", write.rip);
-  const std::string processor = fmt::format("processor {}{}", write.processor, at);
+Writer writer_of(const symbols::KernelSymbols& names, const Write& write) {
+  const std::string processor =
+      fmt::format("processor {}{} {}", write.processor, write.amid_instruction ? " at" : ", an event at",
+                  place_text(names, write.rip));
   switch (write.by) {
     case cpu::DebugHit::By::Cpu: return {write.amid_instruction ? "processor" : "event", processor};
     case cpu::DebugHit::By::Walk:
@@ -41,16 +47,37 @@ Writer writer_of(const Write& write) {
     case cpu::DebugHit::By::Device: break;
   }
   std::string text = fmt::format("device {}", write.device);
-  if (write.amid_instruction) text += fmt::format(", which {} made do it", processor);
+  if (write.requested_retired)
+    text += fmt::format(", with a request that it took up at @{},", *write.requested_retired);
+  else if (write.amid_instruction)
+    text += fmt::format(", which {} made do it,", processor);
   return {"device", std::move(text)};
 }
 
-void add_happening(Answer& answer, const Happening& one, std::string_view by) {
+/// What all answers begin with.
+template <class Event>
+Answer begin_answer(const Answered<Event>& answered) {
+  Answer answer;
+  answer.json["found"] = answered.event.has_value();
+  answer.json["from"] = position_text(answered.from);
+  answer.json["to"] = position_text(answered.to);
+  return answer;
+}
+
+/// Between which instants it was looked for.
+template <class Event>
+std::string looked_for(const Answered<Event>& answered) {
+  return fmt::format("from {} to {}", position_text(answered.from), position_text(answered.to));
+}
+
+void add_happening(const symbols::KernelSymbols& names, Answer& answer, const Happening& one,
+                   std::string_view by) {
   answer.json["position"] = position_text(one.at);
   answer.json["virtual_ns"] = one.at.virtual_ns;
   answer.json["by"] = by;
   answer.json["cpu"] = one.processor;
   answer.json["rip"] = hex(one.rip);
+  if (const std::string name = names.text(one.rip); !name.empty()) answer.json["symbol"] = name;
 }
 
 struct Asked {
@@ -73,10 +100,11 @@ Result<Asked, CommandError> asked(Machine& machine, const Arguments& arguments) 
   return Asked{pieces.take(), bytes};
 }
 
-void add_write(Answer& answer, const Write& write) {
-  const Writer writer = writer_of(write);
-  add_happening(answer, write, writer.name);
+void add_write(const symbols::KernelSymbols& names, Answer& answer, const Write& write) {
+  const Writer writer = writer_of(names, write);
+  add_happening(names, answer, write, writer.name);
   if (write.by == cpu::DebugHit::By::Device) answer.json["device"] = write.device;
+  if (write.requested_retired) answer.json["requested"] = fmt::format("@{}", *write.requested_retired);
   answer.json["old"] = value_text(write.before);
   answer.json["new"] = value_text(write.after);
   answer.json["stored"] = {{"phys", hex(write.phys)}, {"bytes", write.bytes}};
@@ -100,8 +128,7 @@ void add_nobody(Answer& answer, const Answered<Write>& written) {
   const std::string_view by = !all_of_it ? "unknown" : zero ? "nobody" : "loader";
   answer.json["by"] = by;
   answer.json["value"] = value_text(written.content);
-  answer.text =
-      fmt::format("Nobody wrote it from {} to {}. ", position_text(written.from), position_text(written.to));
+  answer.text = fmt::format("Nobody wrote it {}. ", looked_for(written));
   if (by == "unknown")
     answer.text += fmt::format("It holds {}, as it did then.\n", value_text(written.content));
   else if (by == "nobody")
@@ -111,34 +138,27 @@ void add_nobody(Answer& answer, const Answered<Write>& written) {
         fmt::format("It holds {}, which was loaded before the run began.\n", value_text(written.content));
 }
 
-Outcome answer_of(const Asked& what, const Result<Answered<Write>>& result) {
+Outcome answer_of(const symbols::KernelSymbols& names, const Asked& what,
+                  const Result<Answered<Write>>& result) {
   if (!result) return failed(result.error());
   const Answered<Write>& written = result.value();
-  Answer answer;
-  answer.json["found"] = written.event.has_value();
+  Answer answer = begin_answer(written);
   answer.json["phys"] = hex(what.pieces.front().phys);
   answer.json["bytes"] = what.bytes;
-  answer.json["from"] = position_text(written.from);
-  answer.json["to"] = position_text(written.to);
-  if (!written.event) {
+  if (written.event)
+    add_write(names, answer, *written.event);
+  else
     add_nobody(answer, written);
-    return answer;
-  }
-  add_write(answer, *written.event);
   return answer;
 }
 
 /// Since when something holds.
-Outcome answer_of(const Result<Answered<Held>>& result) {
+Outcome answer_of(const symbols::KernelSymbols& names, const Result<Answered<Held>>& result) {
   if (!result) return failed(result.error());
   const Answered<Held>& held = result.value();
-  Answer answer;
-  answer.json["found"] = held.event.has_value();
-  answer.json["from"] = position_text(held.from);
-  answer.json["to"] = position_text(held.to);
+  Answer answer = begin_answer(held);
   if (!held.event) {
-    answer.text = fmt::format("It never came to hold from {} to {}.\n", position_text(held.from),
-                              position_text(held.to));
+    answer.text = fmt::format("It never came to hold {}.\n", looked_for(held));
     return answer;
   }
   const std::string position = position_text(held.event->at);
@@ -150,27 +170,24 @@ Outcome answer_of(const Result<Answered<Held>>& result) {
                     : fmt::format("{}: from here on it holds.\n", position);
   if (!held.event->write) return answer;
   Answer write;
-  add_write(write, *held.event->write);
+  add_write(names, write, *held.event->write);
   answer.json["write"] = std::move(write.json);
   answer.text += write.text;
   return answer;
 }
 
-Outcome answer_of(const Result<Answered<Happening>>& result, std::string_view which) {
+Outcome answer_of(const symbols::KernelSymbols& names, const Result<Answered<Happening>>& result,
+                  std::string_view which) {
   if (!result) return failed(result.error());
   const Answered<Happening>& executed = result.value();
-  Answer answer;
-  answer.json["found"] = executed.event.has_value();
-  answer.json["from"] = position_text(executed.from);
-  answer.json["to"] = position_text(executed.to);
+  Answer answer = begin_answer(executed);
   if (!executed.event) {
-    answer.text = fmt::format("It was not executed from {} to {}.\n", position_text(executed.from),
-                              position_text(executed.to));
+    answer.text = fmt::format("It was not executed {}.\n", looked_for(executed));
     return answer;
   }
-  add_happening(answer, *executed.event, "processor");
-  answer.text = fmt::format("{}: {} executed by processor {} at {:#x}\n", position_text(executed.event->at),
-                            which, executed.event->processor, executed.event->rip);
+  add_happening(names, answer, *executed.event, "processor");
+  answer.text = fmt::format("{}: {} executed by processor {} at {}\n", position_text(executed.event->at),
+                            which, executed.event->processor, place_text(names, executed.event->rip));
   return answer;
 }
 
@@ -178,31 +195,34 @@ Outcome answer_of(const Result<Answered<Happening>>& result, std::string_view wh
 
 Outcome last_write(Machine& machine, const Arguments& arguments) {
   const Asked what = TRY(asked(machine, arguments));
-  return answer_of(what, machine::last_write(machine, what.pieces, TRY(instant_of(arguments, "before"))));
+  return answer_of(machine.symbols(), what,
+                   machine::last_write(machine, what.pieces, TRY(instant_of(arguments, "before"))));
 }
 
 Outcome first_write(Machine& machine, const Arguments& arguments) {
   const Asked what = TRY(asked(machine, arguments));
-  return answer_of(what, machine::first_write(machine, what.pieces, TRY(instant_of(arguments, "after"))));
+  return answer_of(machine.symbols(), what,
+                   machine::first_write(machine, what.pieces, TRY(instant_of(arguments, "after"))));
 }
 
 Outcome last_exec(Machine& machine, const Arguments& arguments) {
-  return answer_of(last_execution(machine, arguments.number("address"), TRY(instant_of(arguments, "before"))),
+  const u64 linear = arguments.number("address");
+  return answer_of(machine.symbols(), last_execution(machine, linear, TRY(instant_of(arguments, "before"))),
                    "last");
 }
 
 Outcome next_exec(Machine& machine, const Arguments& arguments) {
-  return answer_of(next_execution(machine, arguments.number("address")), "next");
+  return answer_of(machine.symbols(), next_execution(machine, arguments.number("address")), "next");
 }
 
 Outcome when_began(Machine& machine, const Arguments& arguments) {
-  return answer_of(last_begun(machine, TRY(condition(machine, arguments))));
+  return answer_of(machine.symbols(), last_begun(machine, TRY(condition(machine, arguments))));
 }
 
 Outcome bisect(Machine& machine, const Arguments& arguments) {
   const Condition what = TRY(condition(machine, arguments));
   const std::optional<Position> from = TRY(instant_of(arguments, "from"));
-  return answer_of(first_held(machine, what, from, TRY(instant_of(arguments, "to"))));
+  return answer_of(machine.symbols(), first_held(machine, what, from, TRY(instant_of(arguments, "to"))));
 }
 
 }  // namespace reprise::machine::monitor

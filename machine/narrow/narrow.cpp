@@ -13,8 +13,7 @@
 namespace reprise::machine {
 namespace {
 
-constexpr unsigned kMaxInsnBytes = 15;  // SDM 2A 2.3.11
-constexpr unsigned kMaxPlaces = 8;      // of memory that differ, in a report
+constexpr unsigned kMaxPlaces = 8;  // of memory that differ, in a report
 
 /// One of the two runs.
 class Runner {
@@ -70,14 +69,9 @@ struct Scene {
   std::vector<std::string> next;  // instruction, by processor
 };
 
-std::string next_insn(const cpu::Cpu& cpu, mmu::PhysMap& map) {
+std::string next_insn(cpu::Cpu& cpu) {
   const u64 linear = cpu.linear_of_rip(cpu.state.rip);
-  std::vector<u8> bytes;
-  for (u64 phys = 0; bytes.size() < kMaxInsnBytes && cpu.mmu.peek_translate(linear + bytes.size(), phys);) {
-    const u8* const host = map.find(phys).host;
-    if (host == nullptr) break;
-    bytes.push_back(*host);
-  }
+  const std::vector<u8> bytes = cpu::peek_code(cpu.mmu, linear);
   const std::string text =
       bytes.empty() ? "(no memory)" : cpu::disassemble(bytes, linear, cpu::code_bits(cpu.mode)).text;
   return fmt::format("{:016x} {}", linear, text);
@@ -86,11 +80,11 @@ std::string next_insn(const cpu::Cpu& cpu, mmu::PhysMap& map) {
 Scene scene_of(Machine& machine) {
   Scene scene;
   for (const auto& processor : machine.pc().processors()) {
-    const cpu::Cpu& cpu = processor->cpu;
+    cpu::Cpu& cpu = processor->cpu;
     scene.retired_by.push_back(cpu.state.retired);
     scene.without_insn_by.push_back(cpu.state.retired_no_insn);
     scene.states.push_back(cpu.state);
-    scene.next.push_back(next_insn(cpu, machine.pc().phys_map()));
+    scene.next.push_back(next_insn(cpu));
   }
   return scene;
 }

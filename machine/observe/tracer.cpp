@@ -21,8 +21,6 @@ using cpu::CpuState;
 using cpu::Passage;
 using cpu::Status;
 
-constexpr unsigned kMaxInsnBytes = 15;  // SDM 2A 2.3.11
-
 /// Where the processor goes on. Its mode may not have been brought up to date yet.
 u64 linear_now(const CpuState& state) {
   const bool is64 = (state.efer & mmu::kEferLma) != 0 && (state.seg[cpu::CS].access & cpu::Segment::kLong);
@@ -164,8 +162,8 @@ class Tracer::Watch final : public cpu::EventObserver, public cpu::InsnObserver 
 
   std::string disassembly(const cpu::Insn& insn, u64 linear, u64 phys, u64 second_phys) const {
     const u64 left_in_page = kPageBytes - (phys & ~kPageMask);
-    const u64 length = insn.length() != 0 ? insn.length() : std::min<u64>(kMaxInsnBytes, left_in_page);
-    u8 bytes[kMaxInsnBytes];
+    const u64 length = insn.length() != 0 ? insn.length() : std::min<u64>(cpu::kMaxInsnBytes, left_in_page);
+    u8 bytes[cpu::kMaxInsnBytes];
     const std::span<u8> all(bytes, length);
     const u64 first = std::min(length, left_in_page);
     mmu::PhysMap& map = cpu_.mmu.phys_map();

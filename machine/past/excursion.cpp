@@ -51,13 +51,17 @@ Excursion::~Excursion() {
   machine_.reset_ending_ = reset_ending_;
   machine_.disks_.set_figures(figures_);
   machine_.turn_observers_ = turn_observers_;
+  bool told = false;
   for (const auto& processor : machine_.pc_.processors()) {
     Observers& were = observers_[processor->index()];
     cpu::Cpu& cpu = processor->cpu;
     if (were.paging != nullptr) cpu.mmu.observe(were.paging, were.stores);
     cpu.event_observers = std::move(were.events);
     cpu.insn_observers = std::move(were.insns);
+    told = told || !cpu.insn_observers.empty();
   }
+  // Code that was translated meanwhile does not ask whether somebody wants to be told of it.
+  if (told) machine_.pc_.forget_translations();
   machine_.debugger_.come_back(std::move(debugger_));
   machine_.away_ = false;
 }

@@ -56,6 +56,7 @@ void WriteListener::hit(const cpu::DebugHit& hit) {
   if (hit.by == cpu::DebugHit::By::Device) {
     const NamedDma::Writer writer = machine_.pc().dma_writer();
     write.device = writer != nullptr ? *writer : "board";
+    write.requested_retired = machine_.pc().scheduler().due_since_retired();
   }
   write.before = std::move(before);
   write.after = content_;

@@ -31,7 +31,9 @@ struct Happening {
 struct Write : Happening {
   cpu::DebugHit::By by = cpu::DebugHit::By::Cpu;
   std::string device = {};  // By::Device
-  u64 phys = 0;             // of the first byte that it stored, and how many
+  /// By::Device, of its own accord: how many instructions had retired when it took up what it did. Nothing: not known.
+  std::optional<u64> requested_retired = {};
+  u64 phys = 0;  // of the first byte that it stored, and how many
   u64 bytes = 0;
   std::vector<u8> before = {}, after = {};  // all the bytes, whichever it stored
 };

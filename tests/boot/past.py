@@ -109,6 +109,8 @@ def disks(options, folder):
         runner.expect(asked.returncode == 0, f"exit code {asked.returncode}: {asked.stderr}")
         loaded, counted, first, last, executed = [json.loads(line)["return"] for line in asked.stdout.splitlines()]
         runner.expect(loaded["by"] == "device" and name in loaded["device"], f"{bus}: {loaded}")
+        taken_up = time_travel.retired(loaded["position"]) - time_travel.retired(loaded["requested"])
+        runner.expect(0 < taken_up < 10_000_000, f"{bus}: {loaded}")
         runner.expect(counted["by"] == "processor" and counted["rip"] == "0x7c00", f"{bus}: {counted}")
         runner.expect(first["position"] == last["position"] and int(first["write"]["new"], 16) == 1000, f"{first} and {last}")
         runner.expect(executed["rip"] == "0x7c00" and 0 < 110000000 - time_travel.retired(executed["position"]) < 10, f"{executed}")

@@ -6,6 +6,7 @@
 #include "machine/observe/syscall_names.h"
 #include "machine/observe/trace_text.h"
 #include "machine/observe/tracer.h"
+#include "machine/past/questions.h"
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine {
@@ -84,6 +85,23 @@ TEST(Coverage, BeginsAtAPosition) {
     guest.run(kADay);
     EXPECT_EQ(coverage.executed(CodeOf::Kernel).ranges(), (Ranges{{kCode + 0x05, kCode + 0x13}}));
   }
+}
+
+/// A question goes over the past untold; code that is translated on its way is told of when the run gets there.
+TEST(Coverage, AQuestionHidesNothing) {
+  MachineConfig config = run_by(EngineKind::Jit);
+  config.jit.threshold = 1;
+  config.history = {.on = true, .bytes = 16 << 20, .interval_instructions = 500};
+  Guest guest(kTurns, config);
+  guest.run(until(2000));
+  Coverage coverage;
+  coverage.begin(*guest.machine);
+  const auto answer = last_execution(*guest.machine, kCode + 0x0f, std::nullopt);
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_TRUE(answer.value().event.has_value());
+  guest.run(until(2900));
+  EXPECT_EQ(coverage.executed(CodeOf::Kernel).ranges(),
+            (Ranges{{kCode + 0x05, kCode + 0x0d}, {kCode + 0x0f, kCode + 0x11}}));
 }
 
 struct Lines final : TraceSink {

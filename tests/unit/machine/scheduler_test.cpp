@@ -80,6 +80,29 @@ TEST_F(SchedulerTest, WhatIsDueCanBeInterrupted) {
   EXPECT_EQ(order, "abcca");
 }
 
+TEST_F(SchedulerTest, WhatIsDueSaysSinceWhenItWas) {
+  std::vector<std::optional<u64>> since;
+  const auto a = scheduler.create_timer("a", [&] { since.push_back(scheduler.due_since_retired()); });
+  counter.retired = 7;
+  scheduler.arm(a, 20);
+  EXPECT_EQ(scheduler.due_since_retired(), std::nullopt);
+  Archive timers, checkpoint;
+  scheduler.serialize_timers(timers);
+  scheduler.serialize_timers(checkpoint);
+  scheduler.serialize_amid(checkpoint);
+  counter.retired = 20;
+  scheduler.run_due();
+  EXPECT_EQ(scheduler.due_since_retired(), std::nullopt);
+  // A checkpoint has it, the state of another process does not.
+  Archive same(checkpoint.bytes()), other(timers.bytes());
+  scheduler.serialize_timers(same);
+  scheduler.serialize_amid(same);
+  scheduler.run_due();
+  scheduler.serialize_timers(other);
+  scheduler.run_due();
+  EXPECT_EQ(since, (std::vector<std::optional<u64>>{7, 7, std::nullopt}));
+}
+
 TEST_F(SchedulerTest, CancelledTimersStaySilent) {
   const auto a = timer('a');
   scheduler.arm(a, 5);

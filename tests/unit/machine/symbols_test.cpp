@@ -307,6 +307,35 @@ TEST_F(Named, AnEndThatNobodyWantedSaysWhereTheKernelIs) {
   EXPECT_EQ(result.details, "processor 0 is at 0x100021, begin+0x1\n");
 }
 
+TEST(Symbols, QuestionsAboutThePastNamePlaces) {
+  MachineConfig config;
+  config.history = {.on = true, .bytes = 16 << 20, .interval_instructions = 100};
+  config.symbols = table_of(
+      "0000000000100000 T _text\n0000000000100020 T begin\n0000000000200000 D counter\n0000000000300000 T "
+      "_end\n");
+  Guest guest{Code{0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xeb, 0xf8},
+              config};  // inc dword [counter]; jmp begin
+  RunLimits limits;
+  limits.stop_at_retired = 1000;
+  guest.run(limits);
+  monitor::Monitor monitor{*guest.machine, "reprise test"};
+  const auto ask = [&](std::string_view line) {
+    const monitor::Outcome outcome = monitor.execute_line(line);
+    EXPECT_TRUE(outcome.ok()) << outcome.error().message;
+    return outcome ? outcome.value() : monitor::Answer();
+  };
+  const monitor::Answer write = ask("last-write counter,4");
+  EXPECT_EQ(write.json["symbol"], "begin");
+  EXPECT_NE(write.text.find("processor 0 at 0x100020 <begin> stored 4 bytes"), std::string::npos)
+      << write.text;
+  const monitor::Answer jump = ask("last-exec begin+6");
+  EXPECT_NE(jump.text.find("0x100026 <begin+0x6>"), std::string::npos) << jump.text;
+  const monitor::Answer first = ask("bisect u32[counter]>=5&&rip>=begin");
+  EXPECT_EQ(first.json["position"], "@9") << first.text;
+  EXPECT_EQ(ask("when u32[counter+0]==5").json["position"], "@9");
+  EXPECT_NE(monitor.execute_line("when u32[nothing]==5").error().message.find("nothing"), std::string::npos);
+}
+
 TEST(Symbols, WithoutAFileTheMonitorSaysHowToGetNames) {
   Guest guest{kSpin};
   monitor::Monitor monitor{*guest.machine, "reprise test"};
