@@ -15,6 +15,8 @@
 #include "frontend/options/run_rows.h"
 #include "frontend/options/take_words.h"
 #include "frontend/questions.h"
+#include "frontend/test/guest_files.h"
+#include "frontend/test/test_rows.h"
 #include "frontend/version.h"
 #include "machine/board/engine_factory.h"
 #include "machine/record/recording.h"
@@ -28,6 +30,7 @@ constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FI
        reprise replay RECORDING [OPTION...]
        reprise ask RECORDING QUESTION [OPTION...]
        reprise pack RECORDING [--output FILE]
+       reprise test -k KERNEL [OPTION...] -- COMMAND
        reprise image create | info | commit ...
        reprise manual man | bash | options
        reprise --help | --version
@@ -146,6 +149,27 @@ std::variant<RunOptions, EarlyExit> parse_ask(const std::vector<std::string>& wo
   return std::move(options);
 }
 
+std::variant<RunOptions, EarlyExit> parse_test(const std::vector<std::string>& words) {
+  if (asks_for_help({words.begin(), std::ranges::find(words, "--")}))
+    return EarlyExit{0, help_text(test_manual())};
+  auto request = std::make_shared<TestRequest>();
+  std::vector<std::string> run_words;
+  try {
+    run_words = take_test_words(words, *request);
+  } catch (const BadValue& bad) {
+    return usage_error(bad.message, "test");
+  }
+  Result<std::vector<std::string>> made = prepare_test(*request);
+  if (!made) return refused(made.error());
+  run_words.insert(run_words.begin(), made.value().begin(), made.value().end());
+  auto parsed = parse_run(run_words);
+  if (RunOptions* const options = std::get_if<RunOptions>(&parsed))
+    options->test = std::move(request);
+  else
+    remove_test_folder(*request);
+  return parsed;
+}
+
 EarlyExit describe(const std::vector<std::string>& words) {
   if (asks_for_help(words)) return {0, help_text(manual_manual())};
   ManualRequest request;
@@ -164,9 +188,9 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "replay", "ask", "pack", "image", "manual"})
+  for (const std::string_view command : {"run", "replay", "ask", "pack", "test", "image", "manual"})
     nearest.offer(command);
-  std::string hint = "there are run, replay, ask, pack, image and manual.";
+  std::string hint = "there are run, replay, ask, pack, test, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
@@ -192,6 +216,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   if (command == "replay") return parse_replay(rest);
   if (command == "ask") return parse_ask(rest);
   if (command == "pack") return parse_pack(rest);
+  if (command == "test") return parse_test(rest);
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};
   if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};

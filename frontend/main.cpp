@@ -38,6 +38,7 @@
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
+#include "frontend/test/test_session.h"
 #include "frontend/version.h"
 #include "machine/begins_at.h"
 #include "machine/machine.h"
@@ -285,7 +286,7 @@ unsigned usual_jobs() { return std::clamp(std::thread::hardware_concurrency(), 1
 
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
-                                       const std::shared_ptr<Patience>& patience) {
+                                       const std::shared_ptr<Patience>& patience, TestSession* test) {
   const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
   const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
   SerialOutput virtio_console;
@@ -337,8 +338,12 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     packer = TRY(machine::Packer::begin(options.replay_path, options.packed_path, *options.config.files));
   const auto machine =
       TRY(machine::Machine::create(options.config,
-                                   {.com1 = com1_stdio ? console : *com1.backend,
-                                    .com2 = com2_stdio ? console : *com2.backend,
+                                   {.com1 = test != nullptr ? test->first_port()
+                                            : com1_stdio    ? console
+                                                            : *com1.backend,
+                                    .com2 = test != nullptr ? test->second_port()
+                                            : com2_stdio    ? console
+                                                            : *com2.backend,
                                     .console = virtio_stdio ? &console : virtio_console.backend.get(),
                                     .sound = wav ? wav.get() : host_sound.get(),
                                     .capture = capture.get(),
@@ -351,6 +356,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get(),
                          trace_output->file()})
     if (output != nullptr) output->give_up_when(hurried);
+  if (test != nullptr) {
+    test->read_positions_by([&machine] { return machine::position_text(machine->position()); });
+    test->give_up_when(hurried);
+  }
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
   TRY(check_stop(*machine, options));
   machine->set_question_jobs(options.jobs.value_or(usual_jobs()));
@@ -521,9 +530,9 @@ std::string with_position(const machine::RunResult& result) {
 
 /// As run_machine, whatever the host has less of than is needed.
 machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
-                              const std::shared_ptr<Patience>& patience) {
+                              const std::shared_ptr<Patience>& patience, TestSession* test) {
   try {
-    Result<machine::RunResult> ran = run_machine(options, outputs, opener, patience);
+    Result<machine::RunResult> ran = run_machine(options, outputs, opener, patience, test);
     return ran ? ran.take() : not_begun(ran.error(), opener.out_of_time());
   } catch (const std::bad_alloc&) {
     return not_begun(Error{machine::kOutOfMemory});
@@ -554,9 +563,21 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   // From here on a signal finds a report to write.
   held.release();
   for (const std::string& remark : options.remarks) outputs.say(remark);
-  machine::RunResult result = try_to_run(options, outputs, opener, patience);
+  std::unique_ptr<TestSession> test;
+  machine::RunResult result;
+  if (options.test == nullptr) {
+    result = try_to_run(options, outputs, opener, patience, nullptr);
+  } else if (auto opened = TestSession::open(*options.test, outputs, opener); opened) {
+    test = opened.take();
+    result = try_to_run(options, outputs, opener, patience, test.get());
+  } else {
+    result = not_begun(opened.error(), opener.out_of_time());
+  }
   judge(options.expected, result);
-  if (worth_saying(result.reason) || (options.expected && result.exit_code != 0))
+  if (test != nullptr) {
+    test->give_up_when([patience] { return patience->is_over(); });
+    result.exit_code = test->finish(result, options.command);
+  } else if (worth_saying(result.reason) || (options.expected && result.exit_code != 0))
     outputs.say(with_position(result));
   outputs.err.write(result.details);
   if (options.narrow && result.differs) outputs.err.write(narrow_replay(options, *result.differs));
@@ -582,7 +603,8 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
 }
 
 int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
-  if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "ask" && words[0] != "pack"))
+  if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "ask" &&
+                        words[0] != "pack" && words[0] != "test"))
     held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(

@@ -8,6 +8,7 @@
 #include "frontend/options/manual_rows.h"
 #include "frontend/options/replay_rows.h"
 #include "frontend/options/run_rows.h"
+#include "frontend/test/test_rows.h"
 
 namespace reprise::frontend {
 namespace {
@@ -17,6 +18,7 @@ constexpr std::size_t kMaxNamedOptions = 4;
 
 constexpr ExitCode kExitCodes[] = {
     {"0", "power-off, --stop-at, quit"},
+    {"1", "test: failed"},
     {"2", "wrong usage"},
     {"10", "panic"},
     {"11", "hang"},
@@ -98,6 +100,20 @@ CommandManual pack_manual() {
           .keys = {}};
 }
 
+CommandManual test_manual() {
+  std::vector<ManualGroup> groups = manual_groups(test_option_groups());
+  for (ManualGroup& group : manual_groups(run_option_groups_of_test())) groups.push_back(std::move(group));
+  return {.name = "test",
+          .purpose =
+              "Boots a kernel, runs a command in the guest with its output here, and says what became of it: "
+              "its exit code, results in "
+              "TAP or KTAP, and what the kernel reported.",
+          .examples = {"reprise test -k arch/x86/boot/bzImage -- uname -a",
+                       "reprise test -k bzImage --share . --junit result.xml -- ./run_tests.sh --all"},
+          .groups = std::move(groups),
+          .keys = {}};
+}
+
 CommandManual manual_manual() {
   return {.name = "manual",
           .purpose = "Prints what this program says about itself.",
@@ -118,7 +134,8 @@ std::vector<CommandManual> image_manuals() {
 }
 
 std::vector<CommandManual> all_manuals() {
-  std::vector<CommandManual> out = {run_manual(), replay_manual(), ask_manual(), pack_manual()};
+  std::vector<CommandManual> out = {run_manual(), replay_manual(), ask_manual(), pack_manual(),
+                                    test_manual()};
   for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
   out.push_back(manual_manual());
   return out;

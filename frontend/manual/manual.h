@@ -32,6 +32,7 @@ CommandManual run_manual();
 CommandManual replay_manual();
 CommandManual ask_manual();
 CommandManual pack_manual();
+CommandManual test_manual();
 CommandManual manual_manual();
 /// Of create, info and commit.
 std::vector<CommandManual> image_manuals();

@@ -1,6 +1,7 @@
 // What the command line of `reprise run` asks for.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "machine/storage/moved_file.h"
 
 namespace reprise::frontend {
+
+struct TestRequest;
 
 struct SerialTarget {
   enum class Kind : u8 { Stdio, File, Null };
@@ -57,6 +60,7 @@ struct RunOptions {
   std::string packed_path;                   // of what reprise pack makes of it; empty: nothing
   std::vector<std::string> questions;        // of reprise ask; none: it is another command
   bool answers_as_json = false;              // the same
+  std::shared_ptr<TestRequest> test;         // of reprise test; nullptr: it is another command
   std::optional<u32> jobs;                   // of --jobs
   std::vector<machine::MovedFile> moved;     // of --image
   std::string record_failure_path;           // of --record-on failure=FILE; empty: none

@@ -19,7 +19,8 @@ LAYERS = {
     "devices": {"common"},
     "roms": set(),
     "machine": {"common", "mmu", "cpu", "jit", "devices", "roms"},
-    "frontend": {"common", "machine"},
+    "verdict": {"common"},
+    "frontend": {"common", "machine", "verdict"},
 }
 # Folders inside a layer, lowest first: each may include itself and those before it. "" is the layer's own files.
 ORDER = {

@@ -1,0 +1,258 @@
+#include "frontend/test/test_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/words.h"
+#include "frontend/options/qemu_words.h"
+#include "frontend/options/take_words.h"
+#include "frontend/options/want.h"
+#include "verdict/shell_words.h"
+
+namespace reprise::frontend {
+namespace {
+
+using verdict::ReportKind;
+
+void add_variable(TestRequest& request, const Given& given) {
+  const std::size_t equals = given.value.find('=');
+  const std::string name = given.value.substr(0, equals);
+  if (!verdict::is_variable_name(name)) throw is_not(given, "NAME or NAME=VALUE");
+  if (equals != given.value.npos) {
+    request.environment.push_back({name, given.value.substr(equals + 1)});
+    return;
+  }
+  const char* const value = std::getenv(name.c_str());
+  if (value == nullptr)
+    throw BadValue{fmt::format("{} {}: there is no variable of that name here: give {}=VALUE", given.name, name, name)};
+  request.environment.push_back({name, value});
+}
+
+/// FOLDER and what stands behind its first comma; a comma in a name is doubled.
+std::pair<std::string, std::string> at_comma(const std::string& value) {
+  std::string folder;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] != ',') {
+      folder += value[i];
+    } else if (i + 1 < value.size() && value[i + 1] == ',') {
+      folder += value[i++];
+    } else {
+      return {folder, value.substr(i + 1)};
+    }
+  }
+  return {folder, {}};
+}
+
+void set_root(TestRequest& request, const Given& given) {
+  auto [path, words] = at_comma(given.value);
+  if (!words.empty() && words != "by=9p")
+    throw BadValue{fmt::format("{} '{}': only by=9p stands behind the name", given.name, given.value)};
+  request.root = path;
+  request.root_shared = !words.empty();
+}
+
+/// Which reports of the kernel's make a test fail: a list, or one that begins with + or - and changes the usual one.
+void set_fail_on(TestRequest& request, const Given& given) {
+  const auto usual = [&] {
+    std::vector<ReportKind> kinds;
+    for (const ReportKind kind : verdict::report_kinds())
+      if (verdict::fails_by_default(kind)) kinds.push_back(kind);
+    return kinds;
+  };
+  request.failing.clear();
+  if (given.value == "none") return;
+  const bool changes = given.value.starts_with('+') || given.value.starts_with('-');
+  if (changes) request.failing = usual();
+  for (const std::string& word : words_of_list(given)) {
+    const bool without = word.starts_with('-');
+    const std::string name = word.substr(without || word.starts_with('+') ? 1 : 0);
+    const auto kind = verdict::report_kind_of_name(name);
+    if (!kind) {
+      std::string names;
+      for (const ReportKind one : verdict::report_kinds()) names += fmt::format(" {}", verdict::report_kind_name(one));
+      throw BadValue{fmt::format("{} '{}' is unknown: there are none,{}", given.name, name, names)};
+    }
+    std::erase(request.failing, *kind);
+    if (!without) request.failing.push_back(*kind);
+  }
+}
+
+void set_annotations(TestRequest& request, const Given& given) {
+  if (given.value == "github")
+    request.annotations = AnnotationForm::GitHub;
+  else if (given.value == "gitlab")
+    request.annotations = AnnotationForm::GitLab;
+  else
+    throw is_not(given, "one of github, gitlab");
+}
+
+constexpr TestOption kTestRows[] = {
+    {.name = "COMMAND",
+     .help = "behind \"--\": one word is a line for the guest's shell, several are a program and its arguments",
+     .more = "Its standard input is empty; its output comes to standard output, the kernel's log goes to a file.",
+     .counts = Counts::Each,
+     .set = [](TestRequest& request, const Given& given) { request.command.push_back(given.value); }},
+    {.name = "-k",
+     .value = "FILE",
+     .help = "the kernel: a bzImage, or an ELF kernel with a PVH entry (vmlinux)",
+     .set = [](TestRequest& request, const Given& given) { request.kernel = given.value; }},
+    {.name = "--kernel",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "the same",
+     .set = [](TestRequest& request, const Given& given) { request.kernel = given.value; }},
+    {.name = "--append",
+     .value = "TEXT",
+     .help = "goes to the kernel's command line, behind what the test needs there",
+     .empty = Empty::Taken,
+     .set = [](TestRequest& request, const Given& given) { request.append = given.value; }},
+    {.name = "--root",
+     .value = "FILE|FOLDER",
+     .help = "the guest's root: a folder, a disk image, or a cpio archive (default: busybox alone)",
+     .more = "A folder goes into the initramfs; with by=9p behind a comma the guest has it as a 9p file system, and leaves it as it is. "
+             "A disk image is on virtio-blk, an archive goes into the initramfs, compressed or not. A root needs a /bin/sh.",
+     .set = set_root},
+    {.name = "--share",
+     .value = "FOLDER[,readonly][,times=fixed][,owner=mapped|real]",
+     .help = "a folder of this host, in which the command runs: at /mnt, by 9p",
+     .more = "The kernel needs 9p on virtio, built in or as modules. A comma in a name is doubled. docs/shares.md.",
+     .words = ".",
+     .set =
+         [](TestRequest& request, const Given& given) {
+           std::tie(request.share, request.share_words) = at_comma(given.value);
+         }},
+    {.name = "--env",
+     .value = "NAME[=VALUE]",
+     .help = "a variable of the command's environment; without a value, this process's",
+     .counts = Counts::Each,
+     .set = add_variable},
+    {.name = "--modules",
+     .value = "FOLDER",
+     .help = "of the kernel's modules, of which the guest loads what it needs of --root and --share",
+     .more = "Such as /lib/modules/6.1.0-9-amd64, which holds modules.dep. By default lib/modules/VERSION beside the kernel's folder, or of this "
+             "host.",
+     .set = [](TestRequest& request, const Given& given) { request.modules = given.value; }},
+    {.name = "--busybox",
+     .value = "FILE",
+     .help = "a static busybox for x86-64 (default: /bin/busybox, of Debian's package busybox-static)",
+     .set = [](TestRequest& request, const Given& given) { request.busybox = given.value; }},
+};
+
+constexpr TestOption kVerdictRows[] = {
+    {.name = "--fail-on",
+     .value = "LIST",
+     .help = "reports in the kernel's log with which the test has failed; none, +warning, -oom",
+     .more = "Of panic, oops, bug, warning, lockdep, rcu-stall, hung-task, lockup, kasan, kcsan, kmsan, kfence, ubsan, leak, oom; by default all but "
+             "warning and oom. Words with + or - change that.",
+     .words = "none panic oops bug warning lockdep rcu-stall hung-task lockup kasan kcsan kmsan kfence ubsan leak oom",
+     .set = set_fail_on},
+    {.name = "--exit-style",
+     .value = "STYLE",
+     .help = "what the exit code says: reprise, pass-through, bisect, vng, qemu",
+     .more = "reprise: 0 passed, 1 failed, 10 panic, 11 hang, 12 time-out, 13 triple fault, 20 trouble of the host; other codes of the command are its "
+             "own. pass-through: the command's own wherever it ended. bisect: as git bisect run wants it. docs/kernel-tests.md.",
+     .words = "reprise pass-through bisect vng qemu",
+     .set =
+         [](TestRequest& request, const Given& given) {
+           request.exit_style = want(given, verdict::exit_style_of_name(given.value),
+                                     "one of reprise, pass-through, bisect, vng, qemu");
+         }},
+    {.name = "--out",
+     .value = "FOLDER",
+     .help = "keeps result, output, kernel's log, recording and initramfs there",
+     .more = "Made when missing. Without it they are in a folder of TMPDIR that stays only when the test did not pass.",
+     .set = [](TestRequest& request, const Given& given) { request.out = given.value; }},
+    {.name = "--junit", .value = "FILE", .help = "results as JUnit XML",
+     .set = [](TestRequest& request, const Given& given) { request.junit_path = given.value; }},
+    {.name = "--json", .value = "FILE", .shown = Shown::SameLine, .help = "as JSON",
+     .set = [](TestRequest& request, const Given& given) { request.json_path = given.value; }},
+    {.name = "--tap", .value = "FILE", .shown = Shown::SameLine, .help = "as TAP",
+     .set = [](TestRequest& request, const Given& given) { request.tap_path = given.value; }},
+    {.name = "--annotations",
+     .value = "FORM",
+     .help = "says what went wrong on stderr as github or gitlab show it",
+     .words = "github gitlab",
+     .set = set_annotations},
+    {.name = "--kernel-log",
+     .value = "TARGET",
+     .help = "stderr: the kernel's log goes there, too, as it comes; file: only to the file kernel.log",
+     .words = "stderr file",
+     .set =
+         [](TestRequest& request, const Given& given) {
+           if (given.value != "stderr" && given.value != "file") throw is_not(given, "one of stderr, file");
+           request.log_to_stderr = given.value == "stderr";
+         }},
+};
+
+/// Options of `reprise run` that `reprise test` gives itself, or has of its own.
+constexpr std::string_view kNotHere[] = {
+    "IMAGE",  "--kernel", "--initrd", "--append", "--bios",     "--bios-vars", "--load",   "--image",
+    "--boot", "--serial", "--share",  "--record", "--record-on", "--expect",   "--on-panic", "--json",
+    "--no-reboot", "--stop-at", "--clock"};
+
+}  // namespace
+
+std::span<const OptionGroup<TestRequest>> test_option_groups() {
+  static const OptionGroup<TestRequest> kGroups[] = {{"What to test", "", kTestRows}, {"The verdict", "", kVerdictRows}};
+  return kGroups;
+}
+
+std::span<const OptionGroup<RunDraft>> run_option_groups_of_test() {
+  struct Made {
+    std::vector<std::vector<RunOption>> rows;
+    std::vector<OptionGroup<RunDraft>> groups;
+  };
+  static const Made kMade = [] {
+    Made made;
+    for (const OptionGroup<RunDraft>& group : run_option_groups()) {
+      std::vector<RunOption> rows;
+      for (const RunOption& row : group.rows)
+        if (std::ranges::find(kNotHere, row.name) == std::end(kNotHere)) rows.push_back(row);
+      if (rows.empty()) continue;
+      rows.front().shown = Shown::Line;
+      made.rows.push_back(std::move(rows));
+      made.groups.push_back({group.heading, group.remark, made.rows.back()});
+    }
+    return made;
+  }();
+  return kMade.groups;
+}
+
+std::vector<std::string> take_test_words(const std::vector<std::string>& words, TestRequest& request) {
+  const auto dashes = std::ranges::find(words, "--");
+  std::vector<OptionText> texts;
+  std::vector<const TestOption*> own;
+  for (const OptionGroup<TestRequest>& group : test_option_groups()) {
+    for (const TestOption& row : group.rows) {
+      texts.push_back(row.text());
+      own.push_back(&row);
+    }
+  }
+  for (const OptionGroup<RunDraft>& group : run_option_groups_of_test())
+    for (const RunOption& row : group.rows) texts.push_back(row.text());
+  auto taken = take_words(texts, {words.begin(), dashes}, instead_of_qemu_word);
+  if (!taken) throw BadValue{taken.error().message};
+  for (const verdict::ReportKind kind : verdict::report_kinds())
+    if (verdict::fails_by_default(kind)) request.failing.push_back(kind);
+  std::vector<std::string> rest;
+  for (const TakenOption& option : taken.value()) {
+    const OptionText& text = texts[option.row];
+    if (text.is_argument())
+      throw BadValue{fmt::format("'{}' is no option: the command stands behind --", option.value)};
+    if (option.row >= own.size()) {
+      rest.push_back(text.value.empty() ? std::string(text.name) : fmt::format("{}={}", text.name, option.value));
+      continue;
+    }
+    if (option.value.empty() && own[option.row]->empty == Empty::Refused)
+      throw BadValue{fmt::format("{} was given an empty value: give {} {}, or leave it out", text.name, text.name, text.value)};
+    own[option.row]->set(request, {text.name, option.value});
+  }
+  if (request.kernel.empty()) throw BadValue{"there is no kernel: give one by -k FILE"};
+  if (dashes == words.end() || dashes + 1 == words.end())
+    throw BadValue{"there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};
+  request.command.assign(dashes + 1, words.end());
+  return rest;
+}
+
+}  // namespace reprise::frontend

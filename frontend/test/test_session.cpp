@@ -1,0 +1,200 @@
+#include "frontend/test/test_session.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <filesystem>
+
+#include "common/words.h"
+#include "frontend/test/guest_files.h"
+#include "verdict/outcome.h"
+#include "verdict/result_text.h"
+#include "verdict/shell_words.h"
+
+namespace reprise::frontend {
+namespace {
+
+using machine::ExitReason;
+using verdict::RunEnd;
+
+RunEnd end_of(ExitReason reason) {
+  switch (reason) {
+    case ExitReason::PowerOff: return RunEnd::PowerOff;
+    case ExitReason::Panic: return RunEnd::Panic;
+    case ExitReason::Hang: return RunEnd::Hang;
+    case ExitReason::Timeout: return RunEnd::TimeOut;
+    case ExitReason::TripleFault: return RunEnd::TripleFault;
+    case ExitReason::Usage: return RunEnd::Usage;
+    case ExitReason::WallTimeout: return RunEnd::HostTimeOut;
+    case ExitReason::Signal: return RunEnd::Signal;
+    case ExitReason::HostError:
+    case ExitReason::EnginesDiffer:
+    case ExitReason::ReplayDiffers: return RunEnd::HostTrouble;
+    case ExitReason::Reset:
+    case ExitReason::DebugExit:
+    case ExitReason::StopAt:
+    case ExitReason::Quit:
+    case ExitReason::NoBoot: return RunEnd::Other;
+  }
+  return RunEnd::HostTrouble;
+}
+
+/// What became of tests that told of no result.
+std::string_view why_no_result(ExitReason reason) {
+  switch (reason) {
+    case ExitReason::Panic: return "the kernel panicked before";
+    case ExitReason::Hang: return "the guest hung before";
+    case ExitReason::Timeout: return "the time was over before";
+    case ExitReason::TripleFault: return "a triple fault ended the run before";
+    default: return "the run ended before";
+  }
+}
+
+std::unique_ptr<Output> file_output(const std::string& what, machine::HostFd file, StandardOutputs& outputs) {
+  return std::make_unique<Output>(what, std::move(file), outputs.losses);
+}
+
+/// A few lines of many.
+constexpr std::size_t kShownLines = 60;
+
+}  // namespace
+
+TestSession::TestSession(const TestRequest& request, StandardOutputs& outputs)
+    : request_(request),
+      outputs_(outputs),
+      log_words_(request.token, {.printed = [this](std::string_view bytes) { take_log(bytes); },
+                                 .said = [this](std::string_view text) { hear(text); }}),
+      log_lines_([this](std::string_view line) {
+        reports_.take(line, log_line_at_);
+        log_results_.take(line, log_line_at_);
+      }),
+      output_words_(request.token, {.printed = [this](std::string_view bytes) { take_output(bytes); },
+                                    .said = [this](std::string_view text) { hear(text); }}),
+      output_lines_([this](std::string_view line) { output_results_.take(line, output_line_at_); }) {}
+
+Result<std::unique_ptr<TestSession>> TestSession::open(const TestRequest& request, StandardOutputs& outputs,
+                                                       OutputOpener& opener) {
+  auto session = std::unique_ptr<TestSession>(new TestSession(request, outputs));
+  const auto open_file = [&](File& file, std::string_view what, const std::string& path) -> Result<Done> {
+    file.path = path;
+    file.file = TRY(ReportFile::open(what, path == "-" ? "" : path, opener));
+    return Done{};
+  };
+  session->log_file_ = file_output("kernel.log", TRY(opener.open("kernel's log", request.folder + "/kernel.log")), outputs);
+  session->output_file_ = file_output("output.log", TRY(opener.open("output", request.folder + "/output.log")), outputs);
+  TRY(open_file(session->result_, "result", request.folder + "/result.json"));
+  TRY(open_file(session->json_, "result", request.json_path));
+  TRY(open_file(session->junit_, "JUnit file", request.junit_path));
+  TRY(open_file(session->tap_, "TAP file", request.tap_path));
+  return session;
+}
+
+void TestSession::give_up_when(const std::function<bool()>& wanted) {
+  log_file_->give_up_when(wanted);
+  output_file_->give_up_when(wanted);
+  for (File* file : {&result_, &json_, &junit_, &tap_}) file->file.give_up_when(wanted);
+}
+
+void TestSession::take_log(std::string_view bytes) {
+  log_file_->write(bytes);
+  if (request_.log_to_stderr) outputs_.err.write(bytes);
+  for (const char byte : bytes) {
+    if (log_lines_.at_beginning()) log_line_at_ = now();
+    log_lines_.write({&byte, 1});
+  }
+}
+
+void TestSession::take_output(std::string_view bytes) {
+  output_file_->write(bytes);
+  outputs_.out.write(bytes);
+  for (const char byte : bytes) {
+    if (output_lines_.at_beginning()) output_line_at_ = now();
+    output_lines_.write({&byte, 1});
+  }
+}
+
+void TestSession::hear(std::string_view text) {
+  constexpr std::string_view kExit = "exit ", kRefused = "refused ";
+  if (text == "begins") begun_ = true;
+  if (text.starts_with(kRefused)) refusal_ = text.substr(kRefused.size());
+  if (!text.starts_with(kExit)) return;
+  int code = 0;
+  const std::string_view number = text.substr(kExit.size());
+  if (std::from_chars(number.data(), number.data() + number.size(), code).ec == std::errc()) exit_code_ = code;
+}
+
+void TestSession::write_file(File& file, std::string_view what, const std::string& text) {
+  if (file.path == "-") return outputs_.out.write(text);
+  if (const auto written = file.file.write({&text, 1}); !written)
+    outputs_.losses.add(fmt::format("{} '{}'", what, file.path), written.error().message, text.size());
+}
+
+int TestSession::finish(const machine::RunResult& result, const std::vector<std::string>& command) {
+  for (verdict::GuestWords* words : {&log_words_, &output_words_}) words->end();
+  for (verdict::LineSplitter* lines : {&log_lines_, &output_lines_}) lines->end();
+  for (verdict::TapParser* results : {&output_results_, &log_results_}) results->end(why_no_result(result.reason));
+
+  verdict::Evidence evidence;
+  evidence.end = end_of(result.reason);
+  evidence.end_message = result.message;
+  evidence.signal_code = result.exit_code;
+  evidence.begun = begun_;
+  evidence.exit_code = exit_code_;
+  evidence.refusal = refusal_;
+  evidence.results = output_results_.results();
+  std::ranges::copy(log_results_.results(), std::back_inserter(evidence.results));
+  evidence.reports = reports_.reports();
+  evidence.failing = request_.failing;
+
+  verdict::Outcome outcome;
+  outcome.verdict = verdict::judge(evidence);
+  outcome.exit_code = verdict::exit_code_of(outcome.verdict, request_.exit_style);
+  outcome.name = request_.command.size() == 1 ? request_.command[0] : verdict::shell_words(request_.command);
+  outcome.results = std::move(evidence.results);
+  outcome.reports = std::move(evidence.reports);
+  outcome.failing = request_.failing;
+  outcome.end = machine::exit_reason_name(result.reason);
+  outcome.position = result.position;
+  outcome.state_hash = fmt::format("{:016x}", result.state_hash);
+  outcome.instructions = result.retired;
+  outcome.virtual_ns = result.virtual_ns;
+  outcome.command = command;
+
+  const bool passed = outcome.verdict.kind == verdict::VerdictKind::Pass;
+  const verdict::KernelReport* first = nullptr;
+  for (const verdict::KernelReport& report : outcome.reports)
+    if (first == nullptr && verdict::fails(report, outcome.failing)) first = &report;
+  const bool stays = !(passed && request_.folder_is_ours);
+  if (stays && !result.position.empty()) {
+    std::error_code error;
+    const std::string recording = std::filesystem::absolute(request_.folder, error).string() + "/recording";
+    outcome.replay = fmt::format("reprise replay {}", verdict::shell_word(recording));
+    if (first != nullptr && first->at.size() > 1) outcome.replay += " --to " + first->at;
+  }
+
+  if (first != nullptr) {
+    for (std::size_t i = 0; i < std::min(first->lines.size(), kShownLines); ++i)
+      outputs_.err.write(in_one_line(first->lines[i]) + '\n');
+    if (first->lines.size() > kShownLines)
+      outputs_.err.write(fmt::format("... {} lines more in kernel.log\n", first->lines.size() - kShownLines));
+  }
+  outputs_.say(fmt::format("{}: {}{}", verdict::verdict_name(outcome.verdict.kind), outcome.verdict.message,
+                           result.position.empty() ? "" : fmt::format(" (at {})", result.position)));
+  if (!passed && !outcome.replay.empty()) outputs_.say(fmt::format("to look at it: {}", outcome.replay));
+  if (!passed && stays) outputs_.say(fmt::format("what is left of it is in {}", request_.folder));
+
+  switch (request_.annotations) {
+    case AnnotationForm::None: break;
+    case AnnotationForm::GitHub: outputs_.err.write(verdict::github_annotations(outcome)); break;
+    case AnnotationForm::GitLab: outputs_.err.write(verdict::gitlab_annotations(outcome)); break;
+  }
+  write_file(result_, "result", verdict::json_text(outcome));
+  write_file(json_, "result", verdict::json_text(outcome));
+  write_file(junit_, "JUnit file", verdict::junit_text(outcome));
+  write_file(tap_, "TAP file", verdict::tap_text(outcome));
+  if (!stays) remove_test_folder(request_);
+  return outcome.exit_code;
+}
+
+}  // namespace reprise::frontend
