@@ -573,7 +573,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   } else {
     result = not_begun(opened.error(), opener.out_of_time());
   }
-  judge(options.expected, result);
+  if (test == nullptr) judge(options.expected, result);
   if (test != nullptr) {
     test->give_up_when([patience] { return patience->is_over(); });
     result.exit_code = test->finish(result, options.command);

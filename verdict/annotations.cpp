@@ -21,7 +21,8 @@ void add_notes(std::vector<Note>& notes, const std::string& suite, const std::ve
     add_notes(notes, name + '.', result.children);
     const bool bad = result.outcome == TestOutcome::Fail || result.outcome == TestOutcome::Error;
     if (bad && (result.children.empty() || counts_itself(result)))
-      notes.push_back({name, (result.reason.empty() ? "" : result.reason + '\n') + joined(result.diagnostics)});
+      notes.push_back(
+          {name, (result.reason.empty() ? "" : result.reason + '\n') + joined(result.diagnostics)});
   }
 }
 
@@ -31,7 +32,8 @@ std::vector<Note> notes_of(const Outcome& outcome) {
   for (const KernelReport& report : outcome.reports)
     if (fails(report, outcome.failing)) notes.push_back({report.title, joined(report.lines)});
   if (outcome.verdict.kind != VerdictKind::Pass)
-    notes.push_back({outcome.name, outcome.verdict.message + (outcome.replay.empty() ? "" : '\n' + outcome.replay)});
+    notes.push_back(
+        {outcome.name, outcome.verdict.message + (outcome.replay.empty() ? "" : '\n' + outcome.replay)});
   return notes;
 }
 
@@ -66,8 +68,8 @@ std::string gitlab_annotations(const Outcome& outcome) {
   for (const Note& note : notes_of(outcome)) {
     ++number;
     // A section has times, which only its length is made of: there is none.
-    text += fmt::format("\x1b[0Ksection_start:0:reprise_{}[collapsed=true]\r\x1b[0K\x1b[31;1m{}\x1b[0m\n", number,
-                        in_one_line(as_text(note.title)));
+    text += fmt::format("\x1b[0Ksection_start:0:reprise_{}[collapsed=true]\r\x1b[0K\x1b[31;1m{}\x1b[0m\n",
+                        number, in_one_line(as_text(note.title)));
     text += as_text(note.text);
     if (!text.ends_with('\n')) text += '\n';
     text += fmt::format("\x1b[0Ksection_end:0:reprise_{}\r\x1b[0K\n", number);

@@ -45,11 +45,12 @@ std::string body_of(const GuestTask& task) {
 
 std::string token_of(const GuestTask& task) {
   const std::string body = body_of(task);
-  return fmt::format("reprise-{:016x}",
-                     hash64({reinterpret_cast<const u8*>(body.data()), body.size()}));
+  return fmt::format("reprise-{:016x}", hash64({reinterpret_cast<const u8*>(body.data()), body.size()}));
 }
 
-std::string task_text(const GuestTask& task) { return fmt::format("token={}\n{}", token_of(task), body_of(task)); }
+std::string task_text(const GuestTask& task) {
+  return fmt::format("token={}\n{}", token_of(task), body_of(task));
+}
 
 std::string_view init_text() { return parts::init; }
 

@@ -28,11 +28,12 @@ struct GuestTask {
   std::vector<std::string> command;  // one word: a line for the shell; several: a program and its arguments
   std::vector<Variable> environment;
   RootPlace root = RootPlace::Memory;
-  bool applets = false;        // there is nothing but busybox: its programs get their names
-  bool own_shell = true;       // the root has a /bin/sh
-  bool shares_work = false;    // a folder with the tag kWorkTag is where the command runs
+  bool applets = false;      // there is nothing but busybox: its programs get their names
+  bool own_shell = true;     // the root has a /bin/sh
+  bool shares_work = false;  // a folder with the tag kWorkTag is where the command runs
   bool work_read_only = false;
-  std::vector<std::string> modules;  // names of files in /.reprise/modules, in the order in which they are loaded
+  std::vector<std::string>
+      modules;  // names of files in /.reprise/modules, in the order in which they are loaded
 };
 
 /// By which the guest's words are known among its output. It follows from the task.

@@ -12,7 +12,7 @@ void GuestWords::write(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const char byte = bytes[i];
     const bool goes_on = !held_.empty() && (held_.size() < begin_.size() ? byte == begin_[held_.size()]
-                                                                          : held_.size() < kMaxText);
+                                                                         : held_.size() < kMaxText);
     if (!held_.empty() && !goes_on) {
       release();
       from = i;

@@ -79,8 +79,7 @@ void Initramfs::add_file(const std::string& name, std::string content, u32 mode)
 }
 
 void Initramfs::add_host_file(const std::string& name, std::string host_path, u64 bytes, u32 mode) {
-  add(name,
-      {.mode = kFile | mode, .content = {}, .host_path = std::move(host_path), .host_bytes = bytes});
+  add(name, {.mode = kFile | mode, .content = {}, .host_path = std::move(host_path), .host_bytes = bytes});
 }
 
 void Initramfs::add_link(const std::string& name, std::string target) {
@@ -88,8 +87,7 @@ void Initramfs::add_link(const std::string& name, std::string target) {
 }
 
 void Initramfs::add_device(const std::string& name, u32 major, u32 minor, u32 mode) {
-  add(name,
-      {.mode = kCharDevice | mode, .content = {}, .host_path = {}, .major = major, .minor = minor});
+  add(name, {.mode = kCharDevice | mode, .content = {}, .host_path = {}, .major = major, .minor = minor});
 }
 
 Result<Done> Initramfs::add_tree(const std::string& host_folder) {
@@ -111,12 +109,12 @@ Result<Done> Initramfs::add_tree(const std::string& host_folder) {
     } else if (S_ISREG(status.st_mode)) {
       const auto bytes = static_cast<u64>(status.st_size);
       if (bytes > std::numeric_limits<u32>::max())
-        return Error{fmt::format("'{}' has more than 4 GiB, which no initramfs can hold: leave it out.", path)};
+        return Error{
+            fmt::format("'{}' has more than 4 GiB, which no initramfs can hold: leave it out.", path)};
       add_host_file(name, path, bytes, mode);
     }
   }
-  if (error)
-    return Error{fmt::format("folder '{}' cannot be read: {}.", host_folder, error.message())};
+  if (error) return Error{fmt::format("folder '{}' cannot be read: {}.", host_folder, error.message())};
   return Done{};
 }
 
@@ -144,7 +142,8 @@ Result<Done> Initramfs::write(const Sink& sink) const {
       TRY(copy_file(entry.host_path, bytes, sink));
     TRY(sink(as_bytes(padding(bytes))));
   }
-  return sink(as_bytes(head_text({.inode = 0, .mode = 0, .links = 1, .bytes = 0, .major = 0, .minor = 0}, kTrailer)));
+  return sink(
+      as_bytes(head_text({.inode = 0, .mode = 0, .links = 1, .bytes = 0, .major = 0, .minor = 0}, kTrailer)));
 }
 
 }  // namespace reprise::verdict

@@ -33,7 +33,8 @@ std::string json_text(const Outcome& outcome) {
                {"verdict", verdict_name(outcome.verdict.kind)},
                {"exit_code", outcome.exit_code},
                {"message", outcome.verdict.message}};
-  json["command_exit_code"] = outcome.verdict.command_code ? Json(*outcome.verdict.command_code) : Json(nullptr);
+  json["command_exit_code"] =
+      outcome.verdict.command_code ? Json(*outcome.verdict.command_code) : Json(nullptr);
   json["counts"] = {{"passed", counts.passed},
                     {"failed", counts.failed},
                     {"skipped", counts.skipped},

@@ -44,8 +44,8 @@ struct Cases {
 };
 
 /// `element` is empty for a test that passed.
-void add_case(Cases& cases, std::string_view suite, std::string_view name, std::string_view element, std::string_view message,
-              std::string_view output) {
+void add_case(Cases& cases, std::string_view suite, std::string_view name, std::string_view element,
+              std::string_view message, std::string_view output) {
   ++cases.tests;
   if (element == "failure") ++cases.failures;
   if (element == "error") ++cases.errors;
@@ -66,12 +66,17 @@ void add_case(Cases& cases, std::string_view suite, std::string_view name, std::
 
 void add_result(Cases& cases, const std::string& suite, const TestResult& result) {
   const std::string output = joined(result.diagnostics);
-  const auto reason = [&](std::string_view usual) { return result.reason.empty() ? std::string(usual) : result.reason; };
+  const auto reason = [&](std::string_view usual) {
+    return result.reason.empty() ? std::string(usual) : result.reason;
+  };
   switch (result.outcome) {
     case TestOutcome::Pass: return add_case(cases, suite, name_of(result), "", "", output);
-    case TestOutcome::Fail: return add_case(cases, suite, name_of(result), "failure", reason("not ok"), output);
-    case TestOutcome::Error: return add_case(cases, suite, name_of(result), "error", reason("no result"), output);
-    case TestOutcome::Skip: return add_case(cases, suite, name_of(result), "skipped", reason("skipped"), output);
+    case TestOutcome::Fail:
+      return add_case(cases, suite, name_of(result), "failure", reason("not ok"), output);
+    case TestOutcome::Error:
+      return add_case(cases, suite, name_of(result), "error", reason("no result"), output);
+    case TestOutcome::Skip:
+      return add_case(cases, suite, name_of(result), "skipped", reason("skipped"), output);
     case TestOutcome::ExpectedFailure:
       return add_case(cases, suite, name_of(result), "skipped", reason("an expected failure"), output);
   }
@@ -90,7 +95,8 @@ void add_command(Cases& cases, const Outcome& outcome) {
   const Verdict& verdict = outcome.verdict;
   switch (verdict.kind) {
     case VerdictKind::Pass: return add_case(cases, "command", outcome.name, "", "", "");
-    case VerdictKind::Fail: return add_case(cases, "command", outcome.name, "failure", verdict.message, outcome.replay);
+    case VerdictKind::Fail:
+      return add_case(cases, "command", outcome.name, "failure", verdict.message, outcome.replay);
     default: return add_case(cases, "command", outcome.name, "error", verdict.message, outcome.replay);
   }
 }
@@ -103,13 +109,14 @@ std::string junit_text(const Outcome& outcome) {
   add_results(cases, "tests", outcome.results);
   for (const KernelReport& report : outcome.reports)
     if (fails(report, outcome.failing))
-      add_case(cases, "kernel", fmt::format("{} {}", report_kind_name(report.kind), report.at), "failure", report.title,
-               joined(report.lines));
-  const std::string counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", cases.tests, cases.failures,
-                                         cases.errors, cases.skipped);
+      add_case(cases, "kernel", fmt::format("{} {}", report_kind_name(report.kind), report.at), "failure",
+               report.title, joined(report.lines));
+  const std::string counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
+                                         cases.tests, cases.failures, cases.errors, cases.skipped);
   constexpr double kNsPerSecond = 1e9;
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {0}>\n  <testsuite name=\"{1}\" {0} time=\"{2:.6f}\">\n{3}"
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {0}>\n  <testsuite name=\"{1}\" {0} "
+      "time=\"{2:.6f}\">\n{3}"
       "  </testsuite>\n</testsuites>\n",
       counts, escaped(outcome.name), static_cast<double>(outcome.virtual_ns) / kNsPerSecond, cases.text);
 }

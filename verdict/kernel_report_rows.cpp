@@ -13,13 +13,20 @@ struct KindRow {
 };
 
 constexpr KindRow kKinds[] = {
-    {ReportKind::Panic, "panic", true},        {ReportKind::Oops, "oops", true},
-    {ReportKind::Bug, "bug", true},            {ReportKind::Warning, "warning", false},
-    {ReportKind::Lockdep, "lockdep", true},    {ReportKind::RcuStall, "rcu-stall", true},
-    {ReportKind::HungTask, "hung-task", true}, {ReportKind::Lockup, "lockup", true},
-    {ReportKind::Kasan, "kasan", true},        {ReportKind::Kcsan, "kcsan", true},
-    {ReportKind::Kmsan, "kmsan", true},        {ReportKind::Kfence, "kfence", true},
-    {ReportKind::Ubsan, "ubsan", true},        {ReportKind::Leak, "leak", true},
+    {ReportKind::Panic, "panic", true},
+    {ReportKind::Oops, "oops", true},
+    {ReportKind::Bug, "bug", true},
+    {ReportKind::Warning, "warning", false},
+    {ReportKind::Lockdep, "lockdep", true},
+    {ReportKind::RcuStall, "rcu-stall", true},
+    {ReportKind::HungTask, "hung-task", true},
+    {ReportKind::Lockup, "lockup", true},
+    {ReportKind::Kasan, "kasan", true},
+    {ReportKind::Kcsan, "kcsan", true},
+    {ReportKind::Kmsan, "kmsan", true},
+    {ReportKind::Kfence, "kfence", true},
+    {ReportKind::Ubsan, "ubsan", true},
+    {ReportKind::Leak, "leak", true},
     {ReportKind::OutOfMemory, "oom", false},
 };
 

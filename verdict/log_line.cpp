@@ -19,7 +19,8 @@ bool is_time(std::string_view text) {
 /// "[    T123]", "[   C0]": who printed it.
 bool is_caller(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  return text.size() > 1 && (text[0] == 'T' || text[0] == 'C') && std::ranges::all_of(text.substr(1), is_digit);
+  return text.size() > 1 && (text[0] == 'T' || text[0] == 'C') &&
+         std::ranges::all_of(text.substr(1), is_digit);
 }
 
 /// `line` without "[WHAT]", if `is` says so of WHAT; else all of it.

@@ -10,20 +10,20 @@
 namespace reprise::verdict {
 
 struct Outcome {
-  std::string name;                  // of the test: its command
+  std::string name;  // of the test: its command
   Verdict verdict;
-  int exit_code = 0;                 // of this program
-  std::vector<TestResult> results;   // may be none
+  int exit_code = 0;                // of this program
+  std::vector<TestResult> results;  // may be none
   std::vector<KernelReport> reports;
   std::vector<ReportKind> failing;
   // Of the run.
-  std::string end;                   // "poweroff"
-  std::string position;              // "@N"
+  std::string end;       // "poweroff"
+  std::string position;  // "@N"
   std::string state_hash;
   u64 instructions = 0;
   u64 virtual_ns = 0;
   std::vector<std::string> command;  // the words behind "reprise"
-  std::string replay;                // the command that runs it again up to just before what went wrong, or all of it
+  std::string replay;  // the command that runs it again up to just before what went wrong, or all of it
 };
 
 /// One object.

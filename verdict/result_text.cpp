@@ -18,8 +18,9 @@ std::size_t character_bytes(std::string_view text) {
   for (std::size_t i = 1; i < bytes; ++i)
     if ((byte(i) & 0xc0) != 0x80) return 0;
   // Longer than need be, a surrogate, beyond the last one, or no character.
-  if ((byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) || (byte(0) == 0xf0 && byte(1) < 0x90) ||
-      (byte(0) == 0xf4 && byte(1) > 0x8f) || (byte(0) == 0xef && byte(1) == 0xbf && byte(2) > 0xbd))
+  if ((byte(0) == 0xe0 && byte(1) < 0xa0) || (byte(0) == 0xed && byte(1) > 0x9f) ||
+      (byte(0) == 0xf0 && byte(1) < 0x90) || (byte(0) == 0xf4 && byte(1) > 0x8f) ||
+      (byte(0) == 0xef && byte(1) == 0xbf && byte(2) > 0xbd))
     return 0;
   return bytes;
 }

@@ -18,11 +18,11 @@ enum class TestOutcome : u8 { Pass, Fail, Skip, ExpectedFailure, Error };
 std::string_view outcome_name(TestOutcome outcome);
 
 struct TestResult {
-  std::string name;     // may be empty
-  u64 number = 0;       // as printed; 0: none was
+  std::string name;  // may be empty
+  u64 number = 0;    // as printed; 0: none was
   TestOutcome outcome = TestOutcome::Error;
-  std::string reason;   // of a directive, or of an error: for people
-  std::string at;       // the instant of the line with the result; empty: there is none
+  std::string reason;                    // of a directive, or of an error: for people
+  std::string at;                        // the instant of the line with the result; empty: there is none
   std::vector<std::string> diagnostics;  // lines that came with it, without stamps
   std::vector<TestResult> children;      // of a suite
 };

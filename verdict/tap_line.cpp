@@ -34,7 +34,9 @@ std::optional<u64> take_number(std::string_view& text) {
   return number;
 }
 
-bool is_version(std::string_view text) { return text.starts_with("KTAP version ") || text.starts_with("TAP version "); }
+bool is_version(std::string_view text) {
+  return text.starts_with("KTAP version ") || text.starts_with("TAP version ");
+}
 
 struct Directive {
   std::string_view word;  // in small letters
@@ -83,7 +85,8 @@ void parse_result(std::string_view text, bool ok, TapLine& line) {
   }
   line.outcome = ok ? directive->when_ok : directive->when_not;
   const std::size_t behind = comment.find_first_of(kBlanks);
-  line.reason = directive->word == "skip" && behind != comment.npos ? trimmed(comment.substr(behind)) : comment;
+  line.reason =
+      directive->word == "skip" && behind != comment.npos ? trimmed(comment.substr(behind)) : comment;
 }
 
 bool parse_plan(std::string_view text, TapLine& line) {

@@ -14,10 +14,10 @@ struct TapLine {
   Kind kind = Kind::Other;
   /// How deep it lies: blanks before it, and two for each "# " behind which the output of a test stands.
   std::size_t depth = 0;
-  u64 number = 0;       // of a plan: how many tests; of a result: which; 0: none
+  u64 number = 0;                            // of a plan: how many tests; of a result: which; 0: none
   TestOutcome outcome = TestOutcome::Error;  // of a result
-  std::string text;     // a name, a reason, or what a diagnostic says
-  std::string reason;   // of a result with a directive; of a plan that skips all
+  std::string text;                          // a name, a reason, or what a diagnostic says
+  std::string reason;                        // of a result with a directive; of a plan that skips all
 };
 
 /// `line` is without its stamp. `quotes` is how many "# " belong to the depth, where so many are there.

@@ -41,7 +41,8 @@ void TapParser::take(std::string_view raw, std::string_view at) {
     case TapLine::Kind::Plan: return take_plan(line);
     case TapLine::Kind::Result: return take_result(line, at);
     case TapLine::Kind::BailOut: {
-      const std::string why = fmt::format("the tests bailed out{}{}", line.text.empty() ? "" : ": ", line.text);
+      const std::string why =
+          fmt::format("the tests bailed out{}{}", line.text.empty() ? "" : ": ", line.text);
       while (!levels_.empty()) cut_off(why);
       return;
     }
@@ -106,7 +107,8 @@ void TapParser::take_result(const TapLine& line, std::string_view at) {
   }
   Level& level = levels_.back();
   if (line.depth < level.depth) return;
-  if (line.number > 1 && (!level.plan || line.number <= *level.plan)) fill_up(level, line.number - 1, kNoResult);
+  if (line.number > 1 && (!level.plan || line.number <= *level.plan))
+    fill_up(level, line.number - 1, kNoResult);
   if (!line.text.empty()) result.name = line.text;
   result.number = line.number;
   result.outcome = line.outcome;
@@ -146,7 +148,8 @@ void TapParser::cut_off(std::string_view why) {
   complete(inner, why);
   if (!levels_.empty()) {
     Level& outer = levels_.back();
-    TestResult suite = without_result(std::move(inner.name), outer.results.size() + 1, TestOutcome::Error, why);
+    TestResult suite =
+        without_result(std::move(inner.name), outer.results.size() + 1, TestOutcome::Error, why);
     suite.diagnostics = std::move(inner.diagnostics);
     suite.children = std::move(inner.results);
     return add_result(outer, std::move(suite));

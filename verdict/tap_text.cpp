@@ -54,7 +54,8 @@ std::string tap_text(const Outcome& outcome) {
   command.outcome = outcome.verdict.kind == VerdictKind::Pass ? TestOutcome::Pass : TestOutcome::Fail;
   command.diagnostics = {outcome.verdict.message};
   for (const KernelReport& report : outcome.reports)
-    if (fails(report, outcome.failing)) command.diagnostics.push_back(fmt::format("kernel {}: {}", report.at, report.title));
+    if (fails(report, outcome.failing))
+      command.diagnostics.push_back(fmt::format("kernel {}: {}", report.at, report.title));
   all.push_back(std::move(command));
   std::string text = "TAP version 14\n";
   add_results(text, "", all);

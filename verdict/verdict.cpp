@@ -10,7 +10,7 @@ namespace {
 struct KindRow {
   VerdictKind kind;
   std::string_view name;
-  int code;        // of ExitStyle::Reprise
+  int code;         // of ExitStyle::Reprise
   int bisect_code;  // 125: it says nothing of the kernel
 };
 
@@ -32,7 +32,9 @@ constexpr KindRow kKinds[] = {
 const KindRow& row_of(VerdictKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 /// Codes by which this program says something else.
-constexpr bool is_taken(int code) { return code == 2 || (code >= 10 && code <= 23) || code == 75 || code >= 128; }
+constexpr bool is_taken(int code) {
+  return code == 2 || (code >= 10 && code <= 23) || code == 75 || code >= 128;
+}
 
 std::string results_sentence(const TapCounts& counts) {
   std::string text;
@@ -88,10 +90,12 @@ Verdict of_ended_command(const Evidence& evidence) {
   } else if (!counts.good()) {
     verdict.message = results_sentence(counts);
   } else if (report != nullptr) {
-    verdict.message = fmt::format("the kernel reported {} {}: {}", report_kind_name(report->kind), report->at, report->title);
+    verdict.message = fmt::format("the kernel reported {} {}: {}", report_kind_name(report->kind), report->at,
+                                  report->title);
   } else {
     verdict.kind = VerdictKind::Pass;
-    verdict.message = counts.all() != 0 ? fmt::format("{} tests passed", counts.passed) : "the command ended with exit code 0";
+    verdict.message = counts.all() != 0 ? fmt::format("{} tests passed", counts.passed)
+                                        : "the command ended with exit code 0";
   }
   return verdict;
 }
@@ -102,13 +106,16 @@ std::string_view verdict_name(VerdictKind kind) { return row_of(kind).name; }
 
 Verdict judge(const Evidence& evidence) {
   if (is_final(evidence)) {
-    Verdict verdict{.kind = kind_of(evidence.end), .message = evidence.end_message, .command_code = evidence.exit_code};
+    Verdict verdict{
+        .kind = kind_of(evidence.end), .message = evidence.end_message, .command_code = evidence.exit_code};
     verdict.signal_code = evidence.signal_code;
     return verdict;
   }
-  if (evidence.refusal) return {.kind = VerdictKind::Refused, .message = *evidence.refusal, .command_code = {}};
+  if (evidence.refusal)
+    return {.kind = VerdictKind::Refused, .message = *evidence.refusal, .command_code = {}};
   if (evidence.exit_code) return of_ended_command(evidence);
-  const std::string_view when = evidence.begun ? "before the command had ended" : "before the command was started";
+  const std::string_view when =
+      evidence.begun ? "before the command had ended" : "before the command was started";
   return {.kind = VerdictKind::NoResult,
           .message = fmt::format("the run ended {}: {}", when, evidence.end_message),
           .command_code = {}};
@@ -126,9 +133,12 @@ std::optional<ExitStyle> exit_style_of_name(std::string_view name) {
 int exit_code_of(const Verdict& verdict, ExitStyle style) {
   if (verdict.kind == VerdictKind::Signal) return verdict.signal_code;
   const KindRow& row = row_of(verdict.kind);
-  const bool says_code = verdict.command_code && (verdict.kind == VerdictKind::Pass || verdict.kind == VerdictKind::Fail);
+  const bool says_code =
+      verdict.command_code && (verdict.kind == VerdictKind::Pass || verdict.kind == VerdictKind::Fail);
   // Of a command that succeeded while results or the kernel say otherwise.
-  const int own = !says_code || (verdict.kind == VerdictKind::Fail && *verdict.command_code == 0) ? row.code : *verdict.command_code;
+  const int own = !says_code || (verdict.kind == VerdictKind::Fail && *verdict.command_code == 0)
+                      ? row.code
+                      : *verdict.command_code;
   switch (style) {
     case ExitStyle::Reprise: return says_code && is_taken(own) ? 1 : own;
     case ExitStyle::PassThrough: return own;

@@ -23,26 +23,37 @@ enum class VerdictKind : u8 {
   Usage,        // the command line asked for what cannot be
   HostTrouble,  // a file, memory or device of the host's, or an output that lost something
   HostTimeOut,
-  Signal,       // somebody ended this process
+  Signal,  // somebody ended this process
 };
 
 /// "pass", "time-out".
 std::string_view verdict_name(VerdictKind kind);
 
 /// How the run ended, apart from what the guest said.
-enum class RunEnd : u8 { PowerOff, Other, Panic, Hang, TimeOut, TripleFault, Usage, HostTrouble, HostTimeOut, Signal };
+enum class RunEnd : u8 {
+  PowerOff,
+  Other,
+  Panic,
+  Hang,
+  TimeOut,
+  TripleFault,
+  Usage,
+  HostTrouble,
+  HostTimeOut,
+  Signal
+};
 
 /// What the guest said, and how its run ended.
 struct Evidence {
   RunEnd end = RunEnd::PowerOff;
-  std::string end_message;                // a sentence without a full stop, or with
-  int signal_code = 0;                    // of Signal: 128 and the signal
-  bool begun = false;                     // the command was started
-  std::optional<int> exit_code;           // of the command
-  std::optional<std::string> refusal;     // of the guest's first program
-  std::vector<TestResult> results;        // of the command's output and the kernel's log
+  std::string end_message;             // a sentence without a full stop, or with
+  int signal_code = 0;                 // of Signal: 128 and the signal
+  bool begun = false;                  // the command was started
+  std::optional<int> exit_code;        // of the command
+  std::optional<std::string> refusal;  // of the guest's first program
+  std::vector<TestResult> results;     // of the command's output and the kernel's log
   std::vector<KernelReport> reports;
-  std::vector<ReportKind> failing;        // which reports a test does not pass with
+  std::vector<ReportKind> failing;  // which reports a test does not pass with
 };
 
 struct Verdict {

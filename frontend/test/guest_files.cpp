@@ -32,7 +32,8 @@ std::string why_no_static_program(std::span<const u8> head) {
   constexpr std::size_t kMachine = 18, kHeaders = 32, kHeaderBytes = 54, kHeaderCount = 56;
   const auto number = [&](std::size_t offset, std::size_t bytes) {
     u64 value = 0;
-    for (std::size_t i = 0; i < bytes && offset + i < head.size(); ++i) value |= u64{head[offset + i]} << (8 * i);
+    for (std::size_t i = 0; i < bytes && offset + i < head.size(); ++i)
+      value |= u64{head[offset + i]} << (8 * i);
     return value;
   };
   if (head.size() < 64 || std::memcmp(head.data(), kElf, sizeof kElf) != 0 || number(kMachine, 2) != 62)
@@ -54,11 +55,16 @@ Result<std::string> find_busybox(const TestRequest& request) {
       }
   }
   if (path.empty())
-    return Error{"there is no busybox for the guest: install Debian's package busybox-static, or name one by --busybox FILE."};
+    return Error{
+        "there is no busybox for the guest: install Debian's package busybox-static, or name one by "
+        "--busybox FILE."};
   const auto content = TRY(machine::read_host_head("busybox", path, kMaxBusyboxBytes));
   if (const std::string why = why_no_static_program(content); !why.empty())
-    return Error{fmt::format("busybox '{}' {}: give a static one by --busybox, as Debian's package busybox-static has it.", path, why),
-                 ErrorKind::Usage};
+    return Error{
+        fmt::format(
+            "busybox '{}' {}: give a static one by --busybox, as Debian's package busybox-static has it.",
+            path, why),
+        ErrorKind::Usage};
   return path;
 }
 
@@ -71,9 +77,11 @@ Result<Done> make_folder(TestRequest& request) {
     return Done{};
   }
   const char* const temporary = std::getenv("TMPDIR");
-  std::string name = fmt::format("{}/reprise-test-XXXXXX", temporary != nullptr && *temporary != 0 ? temporary : "/tmp");
+  std::string name =
+      fmt::format("{}/reprise-test-XXXXXX", temporary != nullptr && *temporary != 0 ? temporary : "/tmp");
   if (mkdtemp(name.data()) == nullptr)
-    return Error{fmt::format("a folder '{}' cannot be made: {}. Name one by --out.", name, std::strerror(errno))};
+    return Error{
+        fmt::format("a folder '{}' cannot be made: {}. Name one by --out.", name, std::strerror(errno))};
   request.folder = name;
   request.folder_is_ours = true;
   return Done{};
@@ -85,7 +93,8 @@ enum class RootKind : u8 { Busybox, Folder, SharedFolder, Archive, Image };
 Result<RootKind> kind_of_root(const TestRequest& request) {
   if (request.root.empty()) return RootKind::Busybox;
   std::error_code error;
-  if (fs::is_directory(request.root, error)) return request.root_shared ? RootKind::SharedFolder : RootKind::Folder;
+  if (fs::is_directory(request.root, error))
+    return request.root_shared ? RootKind::SharedFolder : RootKind::Folder;
   if (request.root_shared)
     return wrong_usage(fmt::format("--root '{}' is no folder: by=9p is for folders.", request.root));
   const std::vector<u8> head = TRY(machine::read_host_head("root", request.root, machine::kProbeBytes));
@@ -95,9 +104,12 @@ Result<RootKind> kind_of_root(const TestRequest& request) {
   const machine::ImageKind kind = machine::probe_image(head);
   const bool packed = !machine::unpacker_of(kind).empty();
   if (text.starts_with(kNewc) || text.starts_with(kCrc)) return RootKind::Archive;
-  const bool tar = (text.size() > kTarAt && text.substr(kTarAt).starts_with(kTar)) || request.root.find(".tar") != request.root.npos;
+  const bool tar = (text.size() > kTarAt && text.substr(kTarAt).starts_with(kTar)) ||
+                   request.root.find(".tar") != request.root.npos;
   if (tar)
-    return wrong_usage(fmt::format("--root '{}' is a tar archive: unpack it, and give the folder, or a cpio archive of it.", request.root));
+    return wrong_usage(
+        fmt::format("--root '{}' is a tar archive: unpack it, and give the folder, or a cpio archive of it.",
+                    request.root));
   if (packed) return RootKind::Archive;
   return RootKind::Image;
 }
@@ -115,14 +127,16 @@ Result<Done> write_all(int fd, std::span<const u8> bytes, const std::string& pat
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return Error{fmt::format("initramfs '{}' cannot be written: {}.", path, std::strerror(errno))};
+    if (count <= 0)
+      return Error{fmt::format("initramfs '{}' cannot be written: {}.", path, std::strerror(errno))};
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   return Done{};
 }
 
 /// The archive, if any, and behind it ours: the kernel unpacks one after the other.
-Result<Done> write_initramfs(const verdict::Initramfs& initramfs, const std::string& archive, const std::string& path) {
+Result<Done> write_initramfs(const verdict::Initramfs& initramfs, const std::string& archive,
+                             const std::string& path) {
   constexpr mode_t kMode = 0644;
   const machine::HostFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode));
   if (!file) return Error{fmt::format("initramfs '{}' cannot be made: {}.", path, std::strerror(errno))};
@@ -141,9 +155,10 @@ std::string doubled_commas(const std::string& name) {
 }
 
 /// Modules for what the task needs, in the initramfs.
-Result<Done> add_modules(const TestRequest& request, RootKind root, verdict::Initramfs& initramfs, verdict::GuestTask& task) {
+Result<Done> add_modules(const TestRequest& request, RootKind root, verdict::Initramfs& initramfs,
+                         verdict::GuestTask& task) {
   std::vector<std::string_view> wanted;
-  if (root == RootKind::Image) wanted = {"virtio_pci", "virtio_blk", "ext4"};
+  if (root == RootKind::Image) wanted = {"virtio_pci", "virtio_blk", "crc32c_generic", "ext4"};
   if (root == RootKind::SharedFolder || !request.share.empty()) {
     for (const std::string_view name : {"virtio_pci", "9pnet_virtio", "9p"})
       if (std::ranges::find(wanted, name) == wanted.end()) wanted.push_back(name);
@@ -157,14 +172,15 @@ Result<Done> add_modules(const TestRequest& request, RootKind root, verdict::Ini
   return Done{};
 }
 
-Result<Done> fill_root(const TestRequest& request, RootKind root, const std::string& busybox, verdict::Initramfs& initramfs,
-                       verdict::GuestTask& task) {
+Result<Done> fill_root(const TestRequest& request, RootKind root, const std::string& busybox,
+                       verdict::Initramfs& initramfs, verdict::GuestTask& task) {
   if (root == RootKind::Folder) {
     TRY(initramfs.add_tree(request.root));
-    task.own_shell = initramfs.has("bin/sh") || initramfs.has("bin");
+    task.own_shell = initramfs.has("bin/sh") || initramfs.has("usr/bin/sh");
   } else if (root == RootKind::Busybox) {
     task.applets = true;
-    for (const char* folder : {"bin", "sbin", "usr/bin", "usr/sbin", "etc", "root", "tmp", "run", "var"}) initramfs.add_folder(folder);
+    for (const char* folder : {"bin", "sbin", "usr/bin", "usr/sbin", "etc", "root", "tmp", "run", "var"})
+      initramfs.add_folder(folder);
     initramfs.add_file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
     initramfs.add_file("etc/group", "root:x:0:\n");
   }
@@ -174,7 +190,8 @@ Result<Done> fill_root(const TestRequest& request, RootKind root, const std::str
     if (!initramfs.has(folder)) initramfs.add_folder(folder);
   add_devices(initramfs);
   constexpr u32 kProgram = 0755;
-  initramfs.add_host_file(".reprise/busybox", busybox, TRY(machine::host_file_bytes("busybox", busybox)), kProgram);
+  initramfs.add_host_file(".reprise/busybox", busybox, TRY(machine::host_file_bytes("busybox", busybox)),
+                          kProgram);
   return add_modules(request, root, initramfs, task);
 }
 
@@ -198,16 +215,18 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   TRY(make_folder(request));
   const std::string path = request.folder + "/initramfs.cpio";
   TRY(write_initramfs(initramfs, root == RootKind::Archive ? request.root : std::string(), path));
-  std::vector<std::string> words = {
-      "--kernel=" + request.kernel,
-      "--initrd=" + path,
-      fmt::format("--append=console=ttyS0 panic=-1 rdinit=/.reprise/init{}{}", request.append.empty() ? "" : " ", request.append),
-      "--serial=null",
-      "--record=" + request.folder + "/recording",
-      "--json=" + request.folder + "/run.json"};
+  std::vector<std::string> words = {"--kernel=" + request.kernel,
+                                    "--initrd=" + path,
+                                    fmt::format("--append=console=ttyS0 panic=-1 rdinit=/.reprise/init{}{}",
+                                                request.append.empty() ? "" : " ", request.append),
+                                    "--serial=null",
+                                    "--timeout=600",
+                                    "--record=" + request.folder + "/recording",
+                                    "--json=" + request.folder + "/run.json"};
   if (root == RootKind::Image) words.push_back("--disk=" + doubled_commas(request.root) + ",bus=virtio");
   if (root == RootKind::SharedFolder)
-    words.push_back(fmt::format("--share={},tag={},readonly", doubled_commas(request.root), verdict::kRootTag));
+    words.push_back(
+        fmt::format("--share={},tag={},readonly", doubled_commas(request.root), verdict::kRootTag));
   if (!request.share.empty())
     words.push_back(fmt::format("--share={},tag={}{}{}", doubled_commas(request.share), verdict::kWorkTag,
                                 request.share_words.empty() ? "" : ",", request.share_words));

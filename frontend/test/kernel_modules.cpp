@@ -15,7 +15,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr u64 kMaxListBytes = u64{64} << 20;
+constexpr u64 kMaxModuleBytes = u64{64} << 20;
 constexpr u64 kHeadBytes = 65536;
+/// No module needs more.
+constexpr std::size_t kMaxNeeds = 200;
 
 /// "kernel/fs/9p/9p.ko.xz" as "9p"; '-' and '_' are the same in names.
 std::string module_name(std::string_view file) {
@@ -41,6 +44,49 @@ Dependencies parse_dependencies(std::string_view text) {
   return out;
 }
 
+/// The same of a folder that depmod has not described, by what modules say themselves: "depends=9pnet,netfs". Those that are packed
+/// say nothing.
+Dependencies scan_modules(const std::string& folder) {
+  std::map<std::string, std::string> files;  // by name, from the folder
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(folder, error); !error && at != fs::recursive_directory_iterator();
+       at.increment(error))
+    if (at->path().extension() == ".ko")
+      files[module_name(at->path().string())] = at->path().lexically_relative(folder).string();
+  Dependencies out;
+  for (const auto& [name, file] : files) out[name] = {file};
+  return out;
+}
+
+/// Names of the modules that the one at `path` needs, as it says itself.
+Result<std::vector<std::string>> needs_of(const std::string& path) {
+  const std::vector<u8> bytes = TRY(machine::read_host_file("module", path, kMaxModuleBytes));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::string_view kDepends("\0depends=", 9);
+  std::vector<std::string> names;
+  const std::size_t at = text.find(kDepends);
+  if (at == text.npos) return names;
+  const std::string_view list = text.substr(at + kDepends.size());
+  for (const std::string_view word : words_between(list.substr(0, list.find('\0')), ","))
+    names.push_back(module_name(word));
+  return names;
+}
+
+/// Completes `files` of a module that scan_modules() found with those that it needs, in the order of parse_dependencies().
+Result<Done> add_needs(const std::string& folder, const Dependencies& all, std::vector<std::string>& files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (const std::string& name : TRY(needs_of((fs::path(folder) / files[i]).string()))) {
+      const auto found = all.find(name);
+      if (found == all.end()) continue;
+      // Once more, behind: what several need is loaded before all of them.
+      std::erase(files, found->second.front());
+      files.push_back(found->second.front());
+      if (files.size() > kMaxNeeds) return Done{};
+    }
+  }
+  return Done{};
+}
+
 std::string usual_folder(const std::string& kernel) {
   const auto head = machine::read_host_head("kernel", kernel, kHeadBytes);
   if (!head) return {};
@@ -49,7 +95,7 @@ std::string usual_folder(const std::string& kernel) {
   const fs::path beside = fs::path(kernel).parent_path();
   for (const fs::path& place : {beside / "../lib/modules" / version, beside / "lib/modules" / version,
                                 fs::path("/lib/modules") / version})
-    if (fs::exists(place / "modules.dep")) return place.string();
+    if (fs::is_directory(place)) return place.string();
   return {};
 }
 
@@ -60,15 +106,24 @@ Result<std::vector<KernelModule>> modules_for(const std::string& kernel, const s
   const std::string place = folder.empty() ? usual_folder(kernel) : folder;
   std::vector<KernelModule> out;
   if (place.empty()) return out;
-  const auto bytes = machine::read_host_file("list of modules", place + "/modules.dep", kMaxListBytes);
-  if (!bytes) return Error{fmt::format("--modules '{}': {}", place, bytes.error().message)};
-  const Dependencies dependencies =
-      parse_dependencies({reinterpret_cast<const char*>(bytes.value().data()), bytes.value().size()});
+  const bool described = fs::exists(place + "/modules.dep");
+  if (!described && !fs::is_directory(place))
+    return Error{
+        fmt::format("--modules '{}' is no folder: give one such as /lib/modules/6.1.0-9-amd64.", place)};
+  Dependencies dependencies;
+  if (described) {
+    const auto bytes = TRY(machine::read_host_file("list of modules", place + "/modules.dep", kMaxListBytes));
+    dependencies = parse_dependencies({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  } else {
+    dependencies = scan_modules(place);
+  }
   for (const std::string_view name : wanted) {
     const auto found = dependencies.find(std::string(name));
     if (found == dependencies.end()) continue;
+    std::vector<std::string> files = found->second;
+    if (!described) TRY(add_needs(place, dependencies, files));
     // What lies deepest is loaded first.
-    for (auto file = found->second.rbegin(); file != found->second.rend(); ++file) {
+    for (auto file = files.rbegin(); file != files.rend(); ++file) {
       const std::string module = fs::path(*file).filename().string();
       if (std::ranges::find(out, module, &KernelModule::name) != out.end()) continue;
       const std::string path = (fs::path(place) / *file).string();
@@ -81,10 +136,13 @@ Result<std::vector<KernelModule>> modules_for(const std::string& kernel, const s
 
 std::string kernel_version(std::span<const u8> head) {
   constexpr std::size_t kMagic = 0x202, kVersion = 0x20e, kBase = 0x200;
-  if (head.size() < kVersion + 2 || std::string_view(reinterpret_cast<const char*>(&head[kMagic]), 4) != "HdrS") return {};
+  if (head.size() < kVersion + 2 ||
+      std::string_view(reinterpret_cast<const char*>(&head[kMagic]), 4) != "HdrS")
+    return {};
   const std::size_t at = kBase + head[kVersion] + (std::size_t{head[kVersion + 1]} << 8);
   std::string version;
-  for (std::size_t i = at; i < head.size() && head[i] > ' ' && version.size() < 64; ++i) version += static_cast<char>(head[i]);
+  for (std::size_t i = at; i < head.size() && head[i] > ' ' && version.size() < 64; ++i)
+    version += static_cast<char>(head[i]);
   return version.find('/') == version.npos ? version : std::string();
 }
 

@@ -1,4 +1,4 @@
-// Modules of a Linux kernel, from the folder that depmod has described.
+// Modules of a Linux kernel, and what they need.
 #pragma once
 
 #include <span>
@@ -18,7 +18,7 @@ struct KernelModule {
 };
 
 /// Those of `wanted` ("virtio_blk") that are modules, and what they need before them, in the order in which they are loaded.
-/// What is built in is no module. `folder` holds modules.dep; empty: lib/modules/VERSION beside the folder of `kernel`, or this host's; none
+/// What is built in is no module. `folder` is such as /lib/modules/VERSION; empty: lib/modules/VERSION beside the folder of `kernel`, or this host's; none
 /// of those: no modules. Error: a folder that was named has none, a file cannot be read.
 Result<std::vector<KernelModule>> modules_for(const std::string& kernel, const std::string& folder,
                                               std::span<const std::string_view> wanted);

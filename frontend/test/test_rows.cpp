@@ -25,7 +25,8 @@ void add_variable(TestRequest& request, const Given& given) {
   }
   const char* const value = std::getenv(name.c_str());
   if (value == nullptr)
-    throw BadValue{fmt::format("{} {}: there is no variable of that name here: give {}=VALUE", given.name, name, name)};
+    throw BadValue{
+        fmt::format("{} {}: there is no variable of that name here: give {}=VALUE", given.name, name, name)};
   request.environment.push_back({name, value});
 }
 
@@ -70,7 +71,8 @@ void set_fail_on(TestRequest& request, const Given& given) {
     const auto kind = verdict::report_kind_of_name(name);
     if (!kind) {
       std::string names;
-      for (const ReportKind one : verdict::report_kinds()) names += fmt::format(" {}", verdict::report_kind_name(one));
+      for (const ReportKind one : verdict::report_kinds())
+        names += fmt::format(" {}", verdict::report_kind_name(one));
       throw BadValue{fmt::format("{} '{}' is unknown: there are none,{}", given.name, name, names)};
     }
     std::erase(request.failing, *kind);
@@ -89,8 +91,10 @@ void set_annotations(TestRequest& request, const Given& given) {
 
 constexpr TestOption kTestRows[] = {
     {.name = "COMMAND",
-     .help = "behind \"--\": one word is a line for the guest's shell, several are a program and its arguments",
-     .more = "Its standard input is empty; its output comes to standard output, the kernel's log goes to a file.",
+     .help =
+         "behind \"--\": one word is a line for the guest's shell, several are a program and its arguments",
+     .more =
+         "Its standard input is empty; its output comes to standard output, the kernel's log goes to a file.",
      .counts = Counts::Each,
      .set = [](TestRequest& request, const Given& given) { request.command.push_back(given.value); }},
     {.name = "-k",
@@ -110,18 +114,19 @@ constexpr TestOption kTestRows[] = {
     {.name = "--root",
      .value = "FILE|FOLDER",
      .help = "the guest's root: a folder, a disk image, or a cpio archive (default: busybox alone)",
-     .more = "A folder goes into the initramfs; with by=9p behind a comma the guest has it as a 9p file system, and leaves it as it is. "
-             "A disk image is on virtio-blk, an archive goes into the initramfs, compressed or not. A root needs a /bin/sh.",
+     .more = "A folder goes into the initramfs; with by=9p behind a comma the guest has it as a 9p file "
+             "system, and leaves it as it is. "
+             "A disk image is on virtio-blk, an archive goes into the initramfs, compressed or not. A root "
+             "needs a /bin/sh.",
      .set = set_root},
     {.name = "--share",
      .value = "FOLDER[,readonly][,times=fixed][,owner=mapped|real]",
      .help = "a folder of this host, in which the command runs: at /mnt, by 9p",
-     .more = "The kernel needs 9p on virtio, built in or as modules. A comma in a name is doubled. docs/shares.md.",
+     .more = "The kernel needs 9p on virtio, built in or as modules. A comma in a name is doubled. "
+             "docs/shares.md.",
      .words = ".",
-     .set =
-         [](TestRequest& request, const Given& given) {
-           std::tie(request.share, request.share_words) = at_comma(given.value);
-         }},
+     .set = [](TestRequest& request,
+               const Given& given) { std::tie(request.share, request.share_words) = at_comma(given.value); }},
     {.name = "--env",
      .value = "NAME[=VALUE]",
      .help = "a variable of the command's environment; without a value, this process's",
@@ -130,7 +135,8 @@ constexpr TestOption kTestRows[] = {
     {.name = "--modules",
      .value = "FOLDER",
      .help = "of the kernel's modules, of which the guest loads what it needs of --root and --share",
-     .more = "Such as /lib/modules/6.1.0-9-amd64, which holds modules.dep. By default lib/modules/VERSION beside the kernel's folder, or of this "
+     .more = "Such as /lib/modules/6.1.0-9-amd64, also without what depmod makes there. By default "
+             "lib/modules/VERSION beside the kernel's folder, or of this "
              "host.",
      .set = [](TestRequest& request, const Given& given) { request.modules = given.value; }},
     {.name = "--busybox",
@@ -143,15 +149,19 @@ constexpr TestOption kVerdictRows[] = {
     {.name = "--fail-on",
      .value = "LIST",
      .help = "reports in the kernel's log with which the test has failed; none, +warning, -oom",
-     .more = "Of panic, oops, bug, warning, lockdep, rcu-stall, hung-task, lockup, kasan, kcsan, kmsan, kfence, ubsan, leak, oom; by default all but "
+     .more = "Of panic, oops, bug, warning, lockdep, rcu-stall, hung-task, lockup, kasan, kcsan, kmsan, "
+             "kfence, ubsan, leak, oom; by default all but "
              "warning and oom. Words with + or - change that.",
-     .words = "none panic oops bug warning lockdep rcu-stall hung-task lockup kasan kcsan kmsan kfence ubsan leak oom",
+     .words = "none panic oops bug warning lockdep rcu-stall hung-task lockup kasan kcsan kmsan kfence ubsan "
+              "leak oom",
      .set = set_fail_on},
     {.name = "--exit-style",
      .value = "STYLE",
      .help = "what the exit code says: reprise, pass-through, bisect, vng, qemu",
-     .more = "reprise: 0 passed, 1 failed, 10 panic, 11 hang, 12 time-out, 13 triple fault, 20 trouble of the host; other codes of the command are its "
-             "own. pass-through: the command's own wherever it ended. bisect: as git bisect run wants it. docs/kernel-tests.md.",
+     .more = "reprise: 0 passed, 1 failed, 10 panic, 11 hang, 12 time-out, 13 triple fault, 20 trouble of "
+             "the host; other codes of the command are its "
+             "own. pass-through: the command's own wherever it ended. bisect: as git bisect run wants it. "
+             "docs/kernel-tests.md.",
      .words = "reprise pass-through bisect vng qemu",
      .set =
          [](TestRequest& request, const Given& given) {
@@ -161,13 +171,22 @@ constexpr TestOption kVerdictRows[] = {
     {.name = "--out",
      .value = "FOLDER",
      .help = "keeps result, output, kernel's log, recording and initramfs there",
-     .more = "Made when missing. Without it they are in a folder of TMPDIR that stays only when the test did not pass.",
+     .more = "Made when missing. Without it they are in a folder of TMPDIR that stays only when the test did "
+             "not pass.",
      .set = [](TestRequest& request, const Given& given) { request.out = given.value; }},
-    {.name = "--junit", .value = "FILE", .help = "results as JUnit XML",
+    {.name = "--junit",
+     .value = "FILE",
+     .help = "results as JUnit XML",
      .set = [](TestRequest& request, const Given& given) { request.junit_path = given.value; }},
-    {.name = "--json", .value = "FILE", .shown = Shown::SameLine, .help = "as JSON",
+    {.name = "--json",
+     .value = "FILE",
+     .shown = Shown::SameLine,
+     .help = "as JSON",
      .set = [](TestRequest& request, const Given& given) { request.json_path = given.value; }},
-    {.name = "--tap", .value = "FILE", .shown = Shown::SameLine, .help = "as TAP",
+    {.name = "--tap",
+     .value = "FILE",
+     .shown = Shown::SameLine,
+     .help = "as TAP",
      .set = [](TestRequest& request, const Given& given) { request.tap_path = given.value; }},
     {.name = "--annotations",
      .value = "FORM",
@@ -187,14 +206,15 @@ constexpr TestOption kVerdictRows[] = {
 
 /// Options of `reprise run` that `reprise test` gives itself, or has of its own.
 constexpr std::string_view kNotHere[] = {
-    "IMAGE",  "--kernel", "--initrd", "--append", "--bios",     "--bios-vars", "--load",   "--image",
-    "--boot", "--serial", "--share",  "--record", "--record-on", "--expect",   "--on-panic", "--json",
-    "--no-reboot", "--stop-at", "--clock"};
+    "IMAGE",      "--kernel", "--initrd",    "--append",  "--bios",   "--bios-vars", "--load",
+    "--image",    "--boot",   "--serial",    "--share",   "--record", "--record-on", "--expect",
+    "--on-panic", "--json",   "--no-reboot", "--stop-at", "--clock"};
 
 }  // namespace
 
 std::span<const OptionGroup<TestRequest>> test_option_groups() {
-  static const OptionGroup<TestRequest> kGroups[] = {{"What to test", "", kTestRows}, {"The verdict", "", kVerdictRows}};
+  static const OptionGroup<TestRequest> kGroups[] = {{"What to test", "", kTestRows},
+                                                     {"The verdict", "", kVerdictRows}};
   return kGroups;
 }
 
@@ -241,16 +261,19 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
     if (text.is_argument())
       throw BadValue{fmt::format("'{}' is no option: the command stands behind --", option.value)};
     if (option.row >= own.size()) {
-      rest.push_back(text.value.empty() ? std::string(text.name) : fmt::format("{}={}", text.name, option.value));
+      rest.push_back(text.value.empty() ? std::string(text.name)
+                                        : fmt::format("{}={}", text.name, option.value));
       continue;
     }
     if (option.value.empty() && own[option.row]->empty == Empty::Refused)
-      throw BadValue{fmt::format("{} was given an empty value: give {} {}, or leave it out", text.name, text.name, text.value)};
+      throw BadValue{fmt::format("{} was given an empty value: give {} {}, or leave it out", text.name,
+                                 text.name, text.value)};
     own[option.row]->set(request, {text.name, option.value});
   }
   if (request.kernel.empty()) throw BadValue{"there is no kernel: give one by -k FILE"};
   if (dashes == words.end() || dashes + 1 == words.end())
-    throw BadValue{"there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};
+    throw BadValue{
+        "there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};
   request.command.assign(dashes + 1, words.end());
   return rest;
 }

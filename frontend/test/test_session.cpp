@@ -43,11 +43,11 @@ RunEnd end_of(ExitReason reason) {
 /// What became of tests that told of no result.
 std::string_view why_no_result(ExitReason reason) {
   switch (reason) {
-    case ExitReason::Panic: return "the kernel panicked before";
-    case ExitReason::Hang: return "the guest hung before";
-    case ExitReason::Timeout: return "the time was over before";
-    case ExitReason::TripleFault: return "a triple fault ended the run before";
-    default: return "the run ended before";
+    case ExitReason::Panic: return "the kernel panicked before it told of a result";
+    case ExitReason::Hang: return "the guest hung before it told of a result";
+    case ExitReason::Timeout: return "the time was over before it told of a result";
+    case ExitReason::TripleFault: return "a triple fault ended the run before it told of a result";
+    default: return "the run ended before it told of a result";
   }
 }
 
@@ -81,8 +81,10 @@ Result<std::unique_ptr<TestSession>> TestSession::open(const TestRequest& reques
     file.file = TRY(ReportFile::open(what, path == "-" ? "" : path, opener));
     return Done{};
   };
-  session->log_file_ = file_output("kernel.log", TRY(opener.open("kernel's log", request.folder + "/kernel.log")), outputs);
-  session->output_file_ = file_output("output.log", TRY(opener.open("output", request.folder + "/output.log")), outputs);
+  session->log_file_ =
+      file_output("kernel.log", TRY(opener.open("kernel's log", request.folder + "/kernel.log")), outputs);
+  session->output_file_ =
+      file_output("output.log", TRY(opener.open("output", request.folder + "/output.log")), outputs);
   TRY(open_file(session->result_, "result", request.folder + "/result.json"));
   TRY(open_file(session->json_, "result", request.json_path));
   TRY(open_file(session->junit_, "JUnit file", request.junit_path));
@@ -121,7 +123,8 @@ void TestSession::hear(std::string_view text) {
   if (!text.starts_with(kExit)) return;
   int code = 0;
   const std::string_view number = text.substr(kExit.size());
-  if (std::from_chars(number.data(), number.data() + number.size(), code).ec == std::errc()) exit_code_ = code;
+  if (std::from_chars(number.data(), number.data() + number.size(), code).ec == std::errc())
+    exit_code_ = code;
 }
 
 void TestSession::write_file(File& file, std::string_view what, const std::string& text) {
@@ -133,7 +136,8 @@ void TestSession::write_file(File& file, std::string_view what, const std::strin
 int TestSession::finish(const machine::RunResult& result, const std::vector<std::string>& command) {
   for (verdict::GuestWords* words : {&log_words_, &output_words_}) words->end();
   for (verdict::LineSplitter* lines : {&log_lines_, &output_lines_}) lines->end();
-  for (verdict::TapParser* results : {&output_results_, &log_results_}) results->end(why_no_result(result.reason));
+  for (verdict::TapParser* results : {&output_results_, &log_results_})
+    results->end(why_no_result(result.reason));
 
   verdict::Evidence evidence;
   evidence.end = end_of(result.reason);
@@ -165,8 +169,9 @@ int TestSession::finish(const machine::RunResult& result, const std::vector<std:
   const verdict::KernelReport* first = nullptr;
   for (const verdict::KernelReport& report : outcome.reports)
     if (first == nullptr && verdict::fails(report, outcome.failing)) first = &report;
-  const bool stays = !(passed && request_.folder_is_ours);
-  if (stays && !result.position.empty()) {
+  const bool ran = !result.position.empty();
+  const bool stays = !request_.folder_is_ours || (ran && !passed);
+  if (stays && ran) {
     std::error_code error;
     const std::string recording = std::filesystem::absolute(request_.folder, error).string() + "/recording";
     outcome.replay = fmt::format("reprise replay {}", verdict::shell_word(recording));
@@ -180,9 +185,9 @@ int TestSession::finish(const machine::RunResult& result, const std::vector<std:
       outputs_.err.write(fmt::format("... {} lines more in kernel.log\n", first->lines.size() - kShownLines));
   }
   outputs_.say(fmt::format("{}: {}{}", verdict::verdict_name(outcome.verdict.kind), outcome.verdict.message,
-                           result.position.empty() ? "" : fmt::format(" (at {})", result.position)));
+                           !ran ? "" : fmt::format(" (at {})", result.position)));
   if (!passed && !outcome.replay.empty()) outputs_.say(fmt::format("to look at it: {}", outcome.replay));
-  if (!passed && stays) outputs_.say(fmt::format("what is left of it is in {}", request_.folder));
+  if (!passed && ran && stays) outputs_.say(fmt::format("what is left of it is in {}", request_.folder));
 
   switch (request_.annotations) {
     case AnnotationForm::None: break;

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-TOP = ("common", "mmu", "cpu", "jit", "devices", "machine", "frontend", "tests", "docs", "cmake", ".ci")
+TOP = ("common", "mmu", "cpu", "jit", "devices", "machine", "verdict", "frontend", "tests", "docs", "cmake", ".ci")
 ENDINGS = ("", ".h", ".cpp", ".inc", ".py", ".asm", ".c")
 # Names that belong to others: QEMU, Xen, Linux, SeaBIOS, libraries.
 FOREIGN = {

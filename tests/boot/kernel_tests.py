@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""reprise test on a stock kernel: commands that pass, fail, panic, hang and take too long; results in KTAP, cut off by a crash;
+the same verdict and state twice; the recording replays to just before the panic."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+import xml.etree.ElementTree
+
+import runner
+
+KTAP = """KTAP version 1
+1..3
+ok 1 first
+    KTAP version 1
+    # Subtest: suite
+    1..2
+    ok 1 inner
+"""
+
+
+class Test:
+    def __init__(self, options, folder):
+        self.options, self.folder, self.count = options, pathlib.Path(folder), 0
+
+    def run(self, name, code, *words, command):
+        """Runs one, and returns standard output, standard error and the result."""
+        self.count += 1
+        out = self.folder / f"out{self.count}"
+        done = subprocess.run(
+            [str(word) for word in (self.options.reprise, "test", "-k", self.options.kernel, "--engine", self.options.engine,
+                                    "--busybox", pathlib.Path(self.options.guests) / "busybox", "--wall-timeout", "600",
+                                    "--out", out, *words, "--", *command)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=660)
+        errors = done.stderr.decode(errors="replace")
+        runner.expect(done.returncode == code, f"{name}: exit code {done.returncode}, not {code}: {errors[-3000:]}")
+        result = out / "result.json"
+        return done.stdout.decode(errors="replace"), errors, json.loads(result.read_text()) if result.exists() else {}
+
+
+def check_commands(test):
+    output, errors, result = test.run("pass", 0, "--env", "NAME=a b", command=["printf", "%s|", "x y", "$NAME", "it's"])
+    runner.expect(output == "x y|$NAME|it's|", f"the output is {output!r}")
+    runner.expect(result["verdict"] == "pass" and result["command_exit_code"] == 0, f"pass: {result}")
+    runner.expect("Linux version" in (test.folder / "out1/kernel.log").read_text(), "kernel.log has no log of a kernel")
+    output, errors, result = test.run("fail", 3, "--env", "NAME=a b", command=['echo "$NAME"; echo bad >&2; exit 3'])
+    runner.expect(output == "a b\nbad\n" and result["verdict"] == "fail", f"fail: {output!r} {result}")
+    test.run("code that is taken", 1, command=["exit 10"])
+    test.run("pass-through", 10, "--exit-style", "pass-through", command=["exit 10"])
+    test.run("bisect", 1, "--exit-style", "bisect", command=["exit 10"])
+    test.run("program that is not there", 127, command=["/no/such/program", "x"])
+
+
+def check_ends(test):
+    words = ("--json", test.folder / "panic.json")
+    output, errors, result = test.run("panic", 10, *words, command=["echo before; echo c > /proc/sysrq-trigger"])
+    runner.expect(output == "before\n" and result["verdict"] == "panic", f"panic: {output!r} {result}")
+    runner.expect((test.folder / "panic.json").read_text() == (test.folder / f"out{test.count}/result.json").read_text(),
+                  "--json is another result than that in --out")
+    reports = [report for report in result["kernel_reports"] if report["kind"] == "panic"]
+    runner.expect(len(reports) == 1 and "sysrq triggered crash" in reports[0]["title"], f"panic: {result['kernel_reports']}")
+    runner.expect(any("sysrq_handle_crash" in line for line in reports[0]["lines"]), "the report has no stack")
+    # The replay stops before the line is printed.
+    words = result["replay"].split()
+    runner.expect(words[:2] == ["reprise", "replay"] and words[-1] == reports[0]["position"], f"replay: {result['replay']}")
+    replay = subprocess.run([str(test.options.reprise), *words[1:], "--serial", "stdio"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
+    runner.expect(replay.returncode == 0, f"the replay ends with {replay.returncode}: {replay.stderr.decode()}")
+    console = replay.stdout.decode(errors="replace")
+    runner.expect("Trigger a crash" in console and "Kernel panic" not in console, f"the replay ends elsewhere: {console[-500:]}")
+    _, _, result = test.run("hang", 11, command=["halt -f"])
+    runner.expect(result["verdict"] == "hang", f"hang: {result}")
+    _, _, result = test.run("time-out", 12, "--timeout", "4", command=["while :; do :; done"])
+    runner.expect(result["verdict"] == "time-out", f"time-out: {result}")
+    _, _, result = test.run("reset", 14, command=["reboot -f"])
+    runner.expect(result["verdict"] == "no-result", f"reset: {result}")
+    _, errors, _ = test.run("bisect of what cannot be", 125, "--exit-style", "bisect", "--share", test.folder, command=["true"])
+    runner.expect("CONFIG_9P_FS" in errors, f"a kernel without 9p is not told of: {errors}")
+
+
+def check_results(test):
+    root = test.folder / "root"
+    (root / "bin").mkdir(parents=True)
+    busybox = pathlib.Path(test.options.guests) / "busybox"
+    (root / "bin/sh").write_bytes(busybox.read_bytes())
+    (root / "bin/sh").chmod(0o755)
+    (root / "crash.tap").write_text(KTAP)
+    (root / "run").mkdir()
+    script = 'while IFS= read -r line; do echo "$line"; done < /crash.tap; '
+    junit = test.folder / "junit.xml"
+    _, errors, result = test.run("cut off", 10, "--root", root, "--junit", junit, "--annotations", "github",
+                                 command=[script + "echo c > /proc/sysrq-trigger"])
+    counts = result["counts"]
+    runner.expect((counts["passed"], counts["errors"]) == (2, 2), f"cut off: {counts}")
+    suites = xml.etree.ElementTree.parse(junit).getroot()
+    cases = {case.get("name"): [child.tag for child in case] for case in suites.iter("testcase")}
+    runner.expect(cases["first"] == [] and cases["inner"] == [] and cases["test 3"] == ["error"], f"JUnit has {cases}")
+    runner.expect(suites.get("errors") == "3", f"JUnit counts {suites.attrib}")
+    runner.expect("::error title=suite.test 2::" in errors, f"no annotation: {errors}")
+    # A list that was whole decides although the command ends with 0.
+    (root / "fail.tap").write_text("TAP version 13\n1..2\nok 1 a\nnot ok 2 b\n")
+    _, _, result = test.run("not ok", 1, "--root", root, command=[script.replace("crash", "fail")])
+    runner.expect(result["verdict"] == "fail" and result["command_exit_code"] == 0, f"not ok: {result}")
+    # The same is in the kernel's log.
+    log = script.replace("crash", "fail").replace("done <", "done > /dev/kmsg <")
+    _, _, result = test.run("not ok in the log", 1, "--root", root, command=[log])
+    runner.expect(result["counts"]["failed"] == 1 and result["counts"]["passed"] == 1, f"in the log: {result['counts']}")
+
+
+def check_reports(test):
+    bug = 'echo "BUG: Bad page state in process x" > /dev/kmsg'
+    _, errors, result = test.run("report", 1, command=[bug])
+    runner.expect("the kernel reported bug @" in errors, f"report: {errors}")
+    test.run("report that does not count", 0, "--fail-on", "-bug", command=[bug])
+    warning = 'echo "WARNING: CPU: 0 PID: 1 at x.c:1 f" > /dev/kmsg'
+    _, _, result = test.run("warning", 0, command=[warning])
+    runner.expect([report["kind"] for report in result["kernel_reports"]] == ["warning"], f"warning: {result}")
+    test.run("warning that counts", 1, "--fail-on", "+warning", command=[warning])
+
+
+def check_same_run(test):
+    results = []
+    for _ in range(2):
+        _, _, result = test.run("twice", 5, command=["date; ls -la /; cat /proc/interrupts; exit 5"])
+        results.append({key: result[key] for key in ("verdict", "instructions", "virtual_ns", "state_hash", "position")})
+        results[-1]["output"] = (test.folder / f"out{test.count}/output.log").read_bytes()
+        results[-1]["log"] = (test.folder / f"out{test.count}/kernel.log").read_bytes()
+        results[-1]["initramfs"] = (test.folder / f"out{test.count}/initramfs.cpio").read_bytes()
+    for key, value in results[0].items():
+        runner.expect(value == results[1][key], f"two runs have another {key}")
+
+
+def check_words(test):
+    for words, part in ((["test", "--", "true"], "-k FILE"), (["test", "-k", "x"], "behind --"),
+                        (["test", "-k", "x", "word", "--", "true"], "'word'"),
+                        (["test", "-k", "x", "--fail-on", "nothing", "--", "true"], "'nothing'"),
+                        (["test", "-k", "x", "--env", "1=2", "--", "true"], "'1=2'")):
+        done = subprocess.run([str(test.options.reprise), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=60)
+        runner.expect(done.returncode == 2 and part in done.stderr.decode(), f"{words}: {done.returncode} {done.stderr.decode()}")
+
+
+def test_all(options):
+    with tempfile.TemporaryDirectory() as folder:
+        test = Test(options, folder)
+        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run):
+            check(test)
+
+
+runner.main(test_all, __doc__, guest_may_be_missing=True)
