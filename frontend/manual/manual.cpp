@@ -18,7 +18,6 @@ constexpr std::size_t kMaxNamedOptions = 4;
 
 constexpr ExitCode kExitCodes[] = {
     {"0", "power-off, --stop-at, quit"},
-    {"1", "test: failed"},
     {"2", "wrong usage"},
     {"10", "panic"},
     {"11", "hang"},

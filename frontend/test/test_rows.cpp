@@ -208,7 +208,7 @@ constexpr TestOption kVerdictRows[] = {
 constexpr std::string_view kNotHere[] = {
     "IMAGE",      "--kernel", "--initrd",    "--append",  "--bios",   "--bios-vars", "--load",
     "--image",    "--boot",   "--serial",    "--share",   "--record", "--record-on", "--expect",
-    "--on-panic", "--json",   "--no-reboot", "--stop-at", "--clock"};
+    "--on-panic", "--json",   "--no-reboot", "--stop-at", "--clock",  "--jobs"};
 
 }  // namespace
 

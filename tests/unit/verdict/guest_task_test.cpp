@@ -21,8 +21,8 @@ std::string by_shell(const std::string& script) {
 }
 
 TEST(ShellWords, AShellReadsBackWhatTheyWere) {
-  const std::vector<std::string> words = {"plain", "",  "two words", "it's", "$HOME `x` \\ \"q\"", "*",
-                                          "a\nb",  "~", "-n",        "#x",   "\xff",               "a=b"};
+  const std::vector<std::string> words = {
+      "plain", "", "two words", "it's", "$HOME `x` \\ \"q\"", "*", "a\nb", "~", "-n", "#x", "\xff", "a=b"};
   EXPECT_EQ(by_shell("printf '%s|' " + shell_words(words)),
             "plain||two words|it's|$HOME `x` \\ \"q\"|*|a\nb|~|-n|#x|\xff|a=b|");
 }
@@ -30,7 +30,8 @@ TEST(ShellWords, AShellReadsBackWhatTheyWere) {
 TEST(ShellWords, NamesOfVariables) {
   EXPECT_TRUE(is_variable_name("A_1"));
   EXPECT_TRUE(is_variable_name("_"));
-  for (const char* name : {"", "1A", "A-B", "A B", "A=B", "\xc3\xa4"}) EXPECT_FALSE(is_variable_name(name)) << name;
+  for (const char* name : {"", "1A", "A-B", "A B", "A=B", "\xc3\xa4"})
+    EXPECT_FALSE(is_variable_name(name)) << name;
 }
 
 TEST(GuestTask, SaysWhatIsToBeRunWithWhichEnvironment) {

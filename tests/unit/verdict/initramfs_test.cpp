@@ -57,8 +57,9 @@ TEST(Initramfs, EntriesAreSortedAndTheirFoldersMade) {
   initramfs.add_link("bin/sh", "busybox");
   initramfs.add_folder("tmp", 01777);
   EXPECT_EQ(list(archive_of(initramfs)),
-            (std::vector<std::string>{"40755 bin 0:0 ", "120777 bin/sh 0:0 busybox", "40755 dev 0:0 ", "20600 dev/console 5:1 ",
-                                      "40755 etc 0:0 ", "100644 etc/passwd 0:0 root", "41777 tmp 0:0 "}));
+            (std::vector<std::string>{"40755 bin 0:0 ", "120777 bin/sh 0:0 busybox", "40755 dev 0:0 ",
+                                      "20600 dev/console 5:1 ", "40755 etc 0:0 ",
+                                      "100644 etc/passwd 0:0 root", "41777 tmp 0:0 "}));
 }
 
 TEST(Initramfs, ATreeOfTheHostsIsTheSameWheneverItWasMade) {
@@ -70,7 +71,8 @@ TEST(Initramfs, ATreeOfTheHostsIsTheSameWheneverItWasMade) {
     folders[i] = name;
     fs::create_directories(name + "/a/b");
     // The order in which they are made differs.
-    for (int file = 0; file < 20; ++file) std::ofstream(fmt::format("{}/a/f{}", name, i == 0 ? file : 19 - file)) << "content";
+    for (int file = 0; file < 20; ++file)
+      std::ofstream(fmt::format("{}/a/f{}", name, i == 0 ? file : 19 - file)) << "content";
     std::ofstream(name + "/a/b/program") << "#!";
     chmod((name + "/a/b/program").c_str(), 0755);
     fs::create_symlink("/nowhere", name + "/link");
@@ -90,7 +92,8 @@ TEST(Initramfs, ATreeOfTheHostsIsTheSameWheneverItWasMade) {
 
 TEST(Initramfs, WhatCannotBeReadIsNamed) {
   Initramfs initramfs;
-  EXPECT_NE(initramfs.add_tree("/nowhere/at/all").error().message.find("'/nowhere/at/all'"), std::string::npos);
+  EXPECT_NE(initramfs.add_tree("/nowhere/at/all").error().message.find("'/nowhere/at/all'"),
+            std::string::npos);
   initramfs.add_host_file("x", "/nowhere/file", 5, 0644);
   const auto written = initramfs.write([](std::span<const u8>) -> Result<Done> { return Done{}; });
   ASSERT_FALSE(written);

@@ -48,7 +48,8 @@ TEST(KernelReports, AnOopsIsOneReportWithItsStack) {
 }
 
 TEST(KernelReports, ReportsWithoutAnEndLineEndWithTheirStack) {
-  const KernelReports found = reports_of(R"([  242.000000] INFO: task cat:77 blocked for more than 120 seconds.
+  const KernelReports found =
+      reports_of(R"([  242.000000] INFO: task cat:77 blocked for more than 120 seconds.
 [  242.000001]       Not tainted 6.1.0 #1
 [  242.000002] "echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.
 [  242.000003] task:cat             state:D stack:0     pid:77
@@ -63,7 +64,8 @@ TEST(KernelReports, ReportsWithoutAnEndLineEndWithTheirStack) {
 }
 
 TEST(KernelReports, KasanEndsAtItsSecondLine) {
-  const KernelReports found = reports_of(R"([    9.0] ==================================================================
+  const KernelReports found =
+      reports_of(R"([    9.0] ==================================================================
 [    9.1] BUG: KASAN: slab-use-after-free in foo+0x12/0x20 [test]
 [    9.2] Write of size 1 at addr ffff888005a3c000 by task insmod/123
 [    9.3]
@@ -87,7 +89,8 @@ TEST(KernelReports, ThereIsARowForEachKind) {
   };
   constexpr Case kCases[] = {
       {ReportKind::Panic, "Kernel panic - not syncing: sysrq triggered crash"},
-      {ReportKind::Oops, "general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP"},
+      {ReportKind::Oops,
+       "general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP"},
       {ReportKind::Oops, "Oops: 0000 [#1] PREEMPT SMP"},
       {ReportKind::Bug, "kernel BUG at mm/slub.c:379!"},
       {ReportKind::Bug, "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:580"},
@@ -122,8 +125,9 @@ TEST(KernelReports, ThereIsARowForEachKind) {
 
 TEST(KernelReports, OrdinaryLinesAreNone) {
   for (const std::string_view line :
-       {"Debug: BUG: not at the beginning", "warning: low battery", "INFO: task done", "rcu: Hierarchical RCU implementation.",
-        "WARNING: this is a note of a program", "ubsan: off", "Kernel panic", "kmemleak: Kernel memory leak detector initialized"})
+       {"Debug: BUG: not at the beginning", "warning: low battery", "INFO: task done",
+        "rcu: Hierarchical RCU implementation.", "WARNING: this is a note of a program", "ubsan: off",
+        "Kernel panic", "kmemleak: Kernel memory leak detector initialized"})
     EXPECT_EQ(report_row_of(line), nullptr) << line;
 }
 
@@ -136,7 +140,8 @@ TEST(KernelReports, WhatIsKeptHasABound) {
   }
   EXPECT_EQ(reports.count(), 500U);
   ASSERT_EQ(reports.reports().size(), KernelReports::kMaxReports);
-  for (const KernelReport& report : reports.reports()) EXPECT_LE(report.lines.size(), KernelReports::kMaxLines);
+  for (const KernelReport& report : reports.reports())
+    EXPECT_LE(report.lines.size(), KernelReports::kMaxLines);
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ TEST(LineSplitter, SplitsBytesHoweverTheyCome) {
   for (std::size_t piece = 1; piece <= text.size(); ++piece) {
     std::vector<std::string> lines;
     LineSplitter splitter([&](std::string_view line) { lines.emplace_back(line); });
-    for (std::size_t at = 0; at < text.size(); at += piece) splitter.write(std::string_view(text).substr(at, piece));
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      splitter.write(std::string_view(text).substr(at, piece));
     splitter.end();
     EXPECT_EQ(lines, wanted) << piece;
   }

@@ -77,9 +77,30 @@ TEST(TapNoise, WhatIsCutOffAnywhereNeverPasses) {
 }
 
 TEST(TapNoise, NothingThatAGuestPrintsBreaksIt) {
-  const std::string_view kPieces[] = {"ok ",  "not ok ", "1..", "KTAP version 1", "TAP version 13", "# ",       "    ",  "  ",
-                                      "1",    "2",       "7",   " # SKIP",        " # TODO x",      "Bail out!", "Subtest: ", "\t",
-                                      "name", "- ",      "\xff\xfe", "[    1.5] ",     "#",              "100000",   "99999",   ""};
+  const std::string_view kPieces[] = {"ok ",
+                                      "not ok ",
+                                      "1..",
+                                      "KTAP version 1",
+                                      "TAP version 13",
+                                      "# ",
+                                      "    ",
+                                      "  ",
+                                      "1",
+                                      "2",
+                                      "7",
+                                      " # SKIP",
+                                      " # TODO x",
+                                      "Bail out!",
+                                      "Subtest: ",
+                                      "\t",
+                                      "name",
+                                      "- ",
+                                      "\xff\xfe",
+                                      "[    1.5] ",
+                                      "#",
+                                      "100000",
+                                      "99999",
+                                      ""};
   for (u64 seed = 0; seed < 300; ++seed) {
     Draw draw(seed);
     TapParser parser;

@@ -30,9 +30,10 @@ TEST(TapParser, TakesTheExampleOfTheKernelsDocument) {
     ok 3 test_3 # SKIP test_3 skipped
   not ok 3 example_test_3
 not ok 1 main_test)");
-  EXPECT_EQ(in_short(parser.results()),
-            "fail main_test [pass example_test_1 [pass test_1]; pass example_test_2 [skip test_1; pass test_2]; "
-            "fail example_test_3 [pass test_1; fail test_2; skip test_3]]");
+  EXPECT_EQ(
+      in_short(parser.results()),
+      "fail main_test [pass example_test_1 [pass test_1]; pass example_test_2 [skip test_1; pass test_2]; "
+      "fail example_test_3 [pass test_1; fail test_2; skip test_3]]");
   const TapCounts counts = count_results(parser.results());
   EXPECT_EQ(counts.passed, 3U);
   EXPECT_EQ(counts.failed, 1U);
@@ -86,8 +87,9 @@ ok 1 - kunit-resource-test
     # example_simple_test: initializing
     ok 1 - example_simple_test
 ok 2 - example)");
-  EXPECT_EQ(in_short(parser.results()),
-            "pass kunit-resource-test [pass kunit_resource_test_init]; pass example [pass example_simple_test]");
+  EXPECT_EQ(
+      in_short(parser.results()),
+      "pass kunit-resource-test [pass kunit_resource_test_init]; pass example [pass example_simple_test]");
 }
 
 TEST(TapParser, TakesTheOutputOfKselftestsBehindNumberSigns) {
@@ -117,7 +119,8 @@ not ok 3 selftests: timers: leap # TIMEOUT 45 seconds)");
 
 TEST(TapParser, SaysWhatDirectivesSay) {
   const TapParser parser = parsed(
-      "TAP version 14\n1..9\nok 1 a # SKIP: no device\nnot ok 2 b # TODO later\nnot ok 3 c # XFAIL known\nok 4 d # XPASS\n"
+      "TAP version 14\n1..9\nok 1 a # SKIP: no device\nnot ok 2 b # TODO later\nnot ok 3 c # XFAIL known\nok "
+      "4 d # XPASS\n"
       "ok 5 e # note\nnot ok 6 f # ERROR broken\nok 7 has \\# sign\nnot ok 8 g # skipped here\nok 9");
   EXPECT_EQ(in_short(parser.results()),
             "skip a; xfail b; xfail c; fail d; pass e; error f; pass has \\# sign; skip g; pass ?");
@@ -141,7 +144,8 @@ ok 1 one
 }
 
 TEST(TapParser, MissingNumbersAndSuitesWithoutResultAreErrors) {
-  EXPECT_EQ(in_short(parsed("TAP version 13\n1..4\nok 1 a\nok 3 c\nok 4 d").results()), "pass a; error ?; pass c; pass d");
+  EXPECT_EQ(in_short(parsed("TAP version 13\n1..4\nok 1 a\nok 3 c\nok 4 d").results()),
+            "pass a; error ?; pass c; pass d");
   EXPECT_EQ(in_short(parsed("KTAP version 1\n1..2\n  KTAP version 1\n  # Subtest: x\n  1..1\n  ok 1 a\n"
                             "  KTAP version 1\n  # Subtest: y\n  1..1\n  ok 1 b\nok 2 y")
                          .results()),
@@ -169,8 +173,9 @@ TEST(TapParser, TextWithoutAVersionIsNoResult) {
 }
 
 TEST(TapParser, SeveralListsFollowEachOther) {
-  EXPECT_EQ(in_short(parsed("TAP version 13\n1..1\nok 1 a\nsome text\nTAP version 13\n1..1\nnot ok 1 b").results()),
-            "pass a; fail b");
+  EXPECT_EQ(
+      in_short(parsed("TAP version 13\n1..1\nok 1 a\nsome text\nTAP version 13\n1..1\nnot ok 1 b").results()),
+      "pass a; fail b");
 }
 
 TEST(TapParser, ASuiteThatIsWorseThanItsTestsCounts) {
@@ -181,7 +186,8 @@ TEST(TapParser, ASuiteThatIsWorseThanItsTestsCounts) {
 
 TEST(TapParser, APlanThatCannotBeIsNone) {
   EXPECT_EQ(in_short(parsed("TAP version 13\n1..18446744073709551615\nok 1 a").results()), "pass a");
-  EXPECT_EQ(in_short(parsed("TAP version 13\n1..99999999999999999999\nok 99999999 a\nok 1 b").results()), "pass b");
+  EXPECT_EQ(in_short(parsed("TAP version 13\n1..99999999999999999999\nok 99999999 a\nok 1 b").results()),
+            "pass b");
 }
 
 }  // namespace

@@ -37,11 +37,13 @@ TEST(Verdict, FollowsFromCodeResultsAndReports) {
 }
 
 TEST(Verdict, EndsThatCountWhateverWasSaid) {
-  const std::pair<RunEnd, VerdictKind> kCases[] = {
-      {RunEnd::Panic, VerdictKind::Panic},           {RunEnd::TimeOut, VerdictKind::TimeOut},
-      {RunEnd::TripleFault, VerdictKind::TripleFault}, {RunEnd::HostTrouble, VerdictKind::HostTrouble},
-      {RunEnd::HostTimeOut, VerdictKind::HostTimeOut}, {RunEnd::Signal, VerdictKind::Signal},
-      {RunEnd::Usage, VerdictKind::Usage}};
+  const std::pair<RunEnd, VerdictKind> kCases[] = {{RunEnd::Panic, VerdictKind::Panic},
+                                                   {RunEnd::TimeOut, VerdictKind::TimeOut},
+                                                   {RunEnd::TripleFault, VerdictKind::TripleFault},
+                                                   {RunEnd::HostTrouble, VerdictKind::HostTrouble},
+                                                   {RunEnd::HostTimeOut, VerdictKind::HostTimeOut},
+                                                   {RunEnd::Signal, VerdictKind::Signal},
+                                                   {RunEnd::Usage, VerdictKind::Usage}};
   for (const auto& [end, kind] : kCases) {
     Evidence evidence = ended_with(0);
     evidence.end = end;
@@ -59,9 +61,11 @@ TEST(Verdict, WithoutAResultItSaysWhen) {
   Evidence evidence;
   evidence.end_message = "the guest switched itself off";
   EXPECT_EQ(judge(evidence).kind, VerdictKind::NoResult);
-  EXPECT_EQ(judge(evidence).message, "the run ended before the command was started: the guest switched itself off");
+  EXPECT_EQ(judge(evidence).message,
+            "the run ended before the command was started: the guest switched itself off");
   evidence.begun = true;
-  EXPECT_EQ(judge(evidence).message, "the run ended before the command had ended: the guest switched itself off");
+  EXPECT_EQ(judge(evidence).message,
+            "the run ended before the command had ended: the guest switched itself off");
   evidence.refusal = "there is no 9p";
   EXPECT_EQ(judge(evidence).kind, VerdictKind::Refused);
 }
