@@ -31,13 +31,14 @@ constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FI
        reprise ask RECORDING QUESTION [OPTION...]
        reprise pack RECORDING [--output FILE]
        reprise test -k KERNEL [OPTION...] -- COMMAND
+       reprise qemu ...
        reprise image create | info | commit ...
        reprise manual man | bash | options
        reprise --help | --version
 
 A full-system x86-64 PC emulator. The same command gives the same run, instruction by instruction.
-`reprise run --help` lists the options, `reprise image --help` what can be done with disk images,
-`reprise manual --help` the forms in which this program describes itself.
+`reprise run --help` lists the options, `reprise qemu -help` those of QEMU's command line, `reprise image --help`
+what can be done with disk images, `reprise manual --help` the forms in which this program describes itself.
 )";
 
 /// A file that a command names cannot be used: 20 when the host does not give it, 2 when it is not what the command needs.
@@ -113,7 +114,7 @@ std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>&
 
 /// Nobody hears what the guest says.
 void keep_quiet(RunOptions& options) {
-  options.com1 = options.com2 = {SerialTarget::Kind::Null, {}};
+  options.com1 = options.com2 = {SerialTarget::Kind::Null};
   if (options.console) options.console = options.com1;
 }
 
@@ -188,9 +189,9 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "replay", "ask", "pack", "test", "image", "manual"})
+  for (const std::string_view command : {"run", "replay", "ask", "pack", "test", "qemu", "image", "manual"})
     nearest.offer(command);
-  std::string hint = "there are run, replay, ask, pack, test, image and manual.";
+  std::string hint = "there are run, replay, ask, pack, test, qemu, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),

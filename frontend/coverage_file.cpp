@@ -25,10 +25,11 @@ Result<std::string> lcov_of(const machine::Coverage& coverage, const machine::Ma
 Result<Done> check_coverage_file(const RunOptions& options) {
   if (!is_lcov(options.coverage_path)) return Done{};
   if (options.symbols_path.empty())
-    return Error{fmt::format("--coverage '{}' is for lines of source, which --symbols vmlinux knows: add that, or "
-                             "give a name that does not end in .info.",
-                             options.coverage_path),
-                 ErrorKind::Usage};
+    return Error{
+        fmt::format("--coverage '{}' is for lines of source, which --symbols vmlinux knows: add that, or "
+                    "give a name that does not end in .info.",
+                    options.coverage_path),
+        ErrorKind::Usage};
   const auto lines = machine::symbols::check_source_lines(options.symbols_path);
   if (!lines)
     return Error{fmt::format("--coverage '{}': '{}' {}.", options.coverage_path, options.symbols_path,

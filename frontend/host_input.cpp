@@ -30,7 +30,7 @@ HostInput::HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, Mo
       help_(help) {
   if (pipe(stop_pipe_) != 0) return;
   inbox_.add_source();
-  if (keys_ == Keys::Plain) {
+  if (isatty(STDIN_FILENO) == 0) {
     for (bool got_any = true; got_any;) {
       if (read_some(kPreparedInputMs, got_any) == State::Ended) {
         inbox_.remove_source();

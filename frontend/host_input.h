@@ -20,8 +20,8 @@ class HostInput {
   /// Takes what a pipe or file has ready (until a short silence) before it returns, so that prepared input is
   /// there at instruction 0 and a run fed from a file repeats; then goes on in the background. `quit` is
   /// called on Ctrl-A x. Ctrl-A c toggles `prompt`, Ctrl-A h explains itself on `help`; both outlive this. Ctrl-A b is a
-  /// break on the line of `sink`. With escapes it is a terminal, which `may_read` says now and then whether to read. What was
-  /// typed goes to `sink` (machine/outside/sink_names.h).
+  /// break on the line of `sink`. With escapes `may_read` says now and then whether to read: of a terminal it is who has the
+  /// foreground. What was typed goes to `sink` (machine/outside/sink_names.h).
   HostInput(machine::Inbox& inbox, std::string_view sink, Keys keys, MonitorPrompt& prompt,
             std::function<void()> quit, std::function<bool()> may_read, Output& help);
   ~HostInput();

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "common/words.h"
+#include "frontend/character_line.h"
 #include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/coverage_file.h"
@@ -32,6 +33,8 @@
 #include "frontend/output/terminal_filter.h"
 #include "frontend/output/trace_output.h"
 #include "frontend/output/wav_file.h"
+#include "frontend/pid_file.h"
+#include "frontend/qemu/qemu_command.h"
 #include "frontend/questions.h"
 #include "frontend/report.h"
 #include "frontend/run_beginning.h"
@@ -165,7 +168,7 @@ Result<std::unique_ptr<GdbServer>> open_gdb_server(const GdbAddress& address,
                                                    machine::monitor::Monitor& monitor,
                                                    StandardOutputs& outputs) {
   auto server = TRY(GdbServer::open(address, monitor, [&outputs](std::string_view sentence) {
-    outputs.err.write(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
+    outputs.err.write(fmt::format("{}: {}{}", outputs.program, sentence, Terminal::line_end()));
   }));
   // Whoever asked for a free port must hear which one it is.
   if (address.kind == GdbAddress::Kind::Tcp && address.port == 0)
@@ -281,6 +284,25 @@ Result<Done> finish_packing(const machine::Machine& machine, machine::Packer& pa
   return Done{};
 }
 
+/// A line, if there is one, and the sink of what comes on it.
+struct LineOfPort {
+  CharacterLine* line;
+  std::string_view sink;
+};
+
+std::vector<std::unique_ptr<LineInput>> attach_lines(machine::Machine& machine,
+                                                     std::initializer_list<LineOfPort> ports,
+                                                     StandardOutputs& outputs) {
+  std::vector<std::unique_ptr<LineInput>> inputs;
+  for (const LineOfPort& port : ports) {
+    if (port.line == nullptr) continue;
+    if (port.line->is_pty())
+      outputs.out.write(fmt::format("char device redirected to {} ({})\n", port.line->name(), port.sink));
+    inputs.push_back(std::make_unique<LineInput>(*port.line, machine.inbox(), port.sink));
+  }
+  return inputs;
+}
+
 /// More would take much memory of somebody who did not ask for it.
 unsigned usual_jobs() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
 
@@ -360,6 +382,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     test->read_positions_by([&machine] { return machine::position_text(machine->position()); });
     test->give_up_when(hurried);
   }
+  for (CharacterLine* line : {com1.line, com2.line, virtio_console.line})
+    if (line != nullptr) line->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
   TRY(check_stop(*machine, options));
   machine->set_question_jobs(options.jobs.value_or(usual_jobs()));
@@ -367,11 +391,18 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (!options.record_path.empty()) TRY(start_recording(*machine, options, opener));
   if (!options.replay_path.empty()) TRY(follow_recording(*machine, options.replay_path));
   tell_of_network(options, machine->network().info(), outputs);
-  if (!options.config.reboot && !options.config.boot.kernel_path.empty() && !machine->pc().can_start_again())
+  if (!options.config.reboot && !options.config.boot.kernel_path.empty() &&
+      !machine->pc().can_start_again() && options.exit_code_of == nullptr)
     outputs.say(
         "--no-reboot does nothing in this run: a kernel that was given directly is not started again.");
   if (option_rom_is_idle(options, *machine))
     outputs.say("romfile= does nothing in this run: a kernel that was given directly finds no option ROM.");
+  const std::vector<std::unique_ptr<LineInput>> lines =
+      attach_lines(*machine,
+                   {{com1.line, machine::kCom1Sink},
+                    {com2.line, machine::kCom2Sink},
+                    {virtio_console.line, machine::kConsoleSink}},
+                   outputs);
   machine->media_changes().check_with(
       [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
@@ -398,7 +429,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     coverage_begins.emplace(*machine, options.observers_from, [&] { coverage.begin(*machine); });
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
-    outputs.err.tell(fmt::format("reprise: {}{}", sentence, Terminal::line_end()));
+    outputs.err.tell(fmt::format("{}: {}{}", outputs.program, sentence, Terminal::line_end()));
   };
   std::vector<std::unique_ptr<Display>> displays = TRY(open_displays(options.displays, *machine, say));
   if (window_by_default(options)) {
@@ -417,11 +448,11 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
 
   if (hint_at_console(options)) {
     machine->on_silence([&] {
-      outputs.err.write(fmt::format(
-          "reprise: the guest has printed nothing on its serial ports for {} s of its time: Linux "
-          "does with --append "
-          "console=ttyS0; the VGA's text shows by screen in the monitor, or --dump-screen.{}",
-          machine::Machine::kSilenceNs / 1'000'000'000, Terminal::line_end()));
+      outputs.err.write(
+          fmt::format("{}: the guest has printed nothing on its serial ports for {} s of its time: Linux "
+                      "does with --append "
+                      "console=ttyS0; the VGA's text shows by screen in the monitor, or --dump-screen.{}",
+                      outputs.program, machine::Machine::kSilenceNs / 1'000'000'000, Terminal::line_end()));
     });
   }
 
@@ -429,7 +460,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   {
     const SignalGuard signals(*machine);
     std::optional<Terminal> terminal;
-    MonitorPrompt prompt(monitor, console);
+    MonitorPrompt prompt(monitor, console, options.prompt);
     std::optional<HostInput> input;
     const bool replays = !options.replay_path.empty();
     if (!replays && (com1_stdio || com2_stdio || virtio_stdio)) {
@@ -439,7 +470,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
           com1_stdio   ? machine::kCom1Sink
           : com2_stdio ? machine::kCom2Sink
                        : machine::kConsoleSink,
-          isatty(STDIN_FILENO) ? HostInput::Keys::WithEscapes : HostInput::Keys::Plain, prompt,
+          isatty(STDIN_FILENO) != 0 || options.keys_of_pipes ? HostInput::Keys::WithEscapes
+                                                             : HostInput::Keys::Plain,
+          prompt,
           [&] {
             machine->request_end(machine::ExitReason::Quit, 0);
             machine->inbox().wake();
@@ -450,8 +483,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     const bool interactive = terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     // Who listens hears a guest that waits at its own speed.
     options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
-    options.limits.attended =
-        replays || interactive || socket != nullptr || debugger != nullptr || !displays.empty();
+    options.limits.attended = replays || interactive || socket != nullptr || debugger != nullptr ||
+                              !displays.empty() || !lines.empty();
     // A state that was loaded is not kept a second time in memory.
     if ((interactive || socket != nullptr) && options.load_path.empty()) machine->keep_beginning();
     {
@@ -560,8 +593,13 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   else
     signal_report.emplace(report.value().descriptor(), report.value().regular());
   report.value().write_for_now(unfinished_report_text());
+  const Result<PidFile> pid_file = PidFile::write(options.pid_path);
   // From here on a signal finds a report to write.
   held.release();
+  if (!pid_file) {
+    outputs.say(pid_file.error().message);
+    return not_begun(pid_file.error()).exit_code;
+  }
   for (const std::string& remark : options.remarks) outputs.say(remark);
   std::unique_ptr<TestSession> test;
   machine::RunResult result;
@@ -574,6 +612,7 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
     result = not_begun(opened.error(), opener.out_of_time());
   }
   if (test == nullptr) judge(options.expected, result);
+  if (options.exit_code_of != nullptr) result.exit_code = options.exit_code_of(result);
   if (test != nullptr) {
     test->give_up_when([patience] { return patience->is_over(); });
     result.exit_code = test->finish(result, options.command);
@@ -604,12 +643,14 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
 
 int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, HeldSignals& held) {
   if (words.empty() || (words[0] != "run" && words[0] != "replay" && words[0] != "ask" &&
-                        words[0] != "pack" && words[0] != "test"))
+                        words[0] != "pack" && words[0] != "test" && words[0] != "qemu"))
     held.release();
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));
-  auto parsed = parse_options(words);
+  const bool as_qemu = !words.empty() && words[0] == "qemu";
+  auto parsed =
+      as_qemu ? qemu::parse(std::vector<std::string>(words.begin() + 1, words.end())) : parse_options(words);
   if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) {
     held.release();
     if (exit->exit_code == 0)
@@ -620,6 +661,7 @@ int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, H
   }
   RunOptions options = std::get<RunOptions>(std::move(parsed));
   options.command = words;
+  outputs.program = options.program;
   return run(std::move(options), outputs, held);
 }
 
@@ -638,7 +680,9 @@ int main(int argc, char** argv) {
   StandardOutputs outputs;
   int exit_code = 0;
   try {
-    exit_code = carry_out(std::vector<std::string>(argv + 1, argv + argc), outputs, held);
+    std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    if (argc > 0 && qemu::is_called_as_qemu(argv[0])) words.insert(words.begin(), "qemu");
+    exit_code = carry_out(words, outputs, held);
   } catch (const std::bad_alloc&) {
     outputs.say(reprise::machine::kOutOfMemory);
     exit_code = reprise::machine::exit_code_of(reprise::machine::ExitReason::HostError);

@@ -17,8 +17,8 @@ std::string on_terminal(std::string_view text) {
 
 }  // namespace
 
-MonitorPrompt::MonitorPrompt(machine::monitor::Monitor& monitor, Console& console)
-    : monitor_(monitor), console_(console), editor_("(reprise) ", [](std::string_view prefix) {
+MonitorPrompt::MonitorPrompt(machine::monitor::Monitor& monitor, Console& console, std::string_view prompt)
+    : monitor_(monitor), console_(console), editor_(std::string(prompt), [](std::string_view prefix) {
         return machine::monitor::Monitor::completions(prefix);
       }) {}
 
@@ -34,8 +34,7 @@ void MonitorPrompt::toggle() {
   bool stopped = false;
   const bool running = monitor_.machine().host_calls().run([&] { stopped = monitor_.machine().stopped(); });
   console_.show(
-      running && stopped ? "\r\nreprise: the guest is stopped; 'cont' in the monitor resumes it\r\n" : "\r\n",
-      {});
+      running && stopped ? "\r\nthe guest is stopped; 'cont' in the monitor resumes it\r\n" : "\r\n", {});
   console_.leave_prompt();
 }
 

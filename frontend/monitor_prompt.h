@@ -10,8 +10,8 @@ namespace reprise::frontend {
 /// Thread: the one that reads the terminal.
 class MonitorPrompt {
  public:
-  /// Both outlive this.
-  MonitorPrompt(machine::monitor::Monitor& monitor, Console& console);
+  /// Both outlive this. `prompt` stands before what the user types.
+  MonitorPrompt(machine::monitor::Monitor& monitor, Console& console, std::string_view prompt);
 
   bool open() const { return open_; }
   /// Opens it, or gives the terminal back to the guest.

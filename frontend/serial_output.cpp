@@ -30,6 +30,13 @@ Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutp
     case SerialTarget::Kind::Stdio:
       opened.backend = std::make_unique<StandardOutput>(outputs.out);
       return opened;
+    case SerialTarget::Kind::Pty:
+    case SerialTarget::Kind::Socket: {
+      auto line = TRY(CharacterLine::open(target, "serial port", opener));
+      opened.line = line.get();
+      opened.backend = std::move(line);
+      return opened;
+    }
     case SerialTarget::Kind::File: break;
   }
   machine::HostFd file = TRY(opener.open("serial file", target.path));

@@ -5,6 +5,7 @@
 
 #include "common/result.h"
 #include "devices/backend.h"
+#include "frontend/character_line.h"
 #include "frontend/options/run_options.h"
 #include "frontend/output/open_output.h"
 #include "frontend/output/standard_descriptors.h"
@@ -13,7 +14,8 @@ namespace reprise::frontend {
 
 struct SerialOutput {
   std::unique_ptr<devices::CharBackend> backend;
-  Output* file = nullptr;  // the same, if it is a file
+  Output* file = nullptr;         // the same, if it is a file
+  CharacterLine* line = nullptr;  // the same, if it is a socket or pseudo-terminal
 };
 
 /// Opens (and empties) the file of a File target now, so that a wrong path is known before the run. `outputs` outlives

@@ -73,10 +73,11 @@ void check_devices(RunDraft& draft) {
   if (const DeviceConfig* console = find_device(draft, "virtio-console")) {
     const std::string* target = console->find("target");
     draft.options.console = target == nullptr ? SerialTarget{} : parse_serial(*target);
-    // A file that the recorded run wrote is not to be written again.
-    if (draft.options.config.replayed && draft.options.console &&
-        draft.options.console->kind == SerialTarget::Kind::File)
-      draft.options.console = SerialTarget{SerialTarget::Kind::Null, {}};
+    if (!draft.options.console)
+      throw BadValue{fmt::format("target={} is no address such as unix:PATH or tcp:4444", *target)};
+    // A file that the recorded run wrote is not to be written again, and nobody is at its socket.
+    if (draft.options.config.replayed && draft.options.console && !is_stdio(*draft.options.console))
+      draft.options.console = SerialTarget{SerialTarget::Kind::Null};
   }
 }
 

@@ -14,8 +14,8 @@
 namespace reprise::frontend {
 namespace {
 
-constexpr std::string_view kWantTarget = "one of stdio, null, file:PATH";
-constexpr std::string_view kTargets = "stdio null file:";
+constexpr std::string_view kWantTarget = "one of stdio, null, file:PATH, unix:PATH, tcp:[HOST:]PORT, pty";
+constexpr std::string_view kTargets = "stdio null file: unix: tcp:0 pty";
 
 void set_memory(RunDraft& draft, const Given& given) {
   const u64 bytes = want(given, parse_memory(given.value), "a size such as 512M or 2G");
@@ -128,7 +128,10 @@ constexpr RunOption kMachineRows[] = {
      .set = set_memory},
     {.name = "--serial",
      .value = "TARGET",
-     .help = "stdio (default), file:PATH or null; given twice, the second is COM2",
+     .help = "stdio (default), file:PATH, unix:PATH, tcp:PORT, pty or null; given twice, the second is COM2",
+     .more = "unix: and tcp:[HOST:]PORT listen for one client at a time; ,wait behind it: the run begins "
+             "when it has "
+             "come; ,connect: they connect to somebody who listens. pty is a terminal whose name is told.",
      .words = kTargets,
      .counts = Counts::Each,
      .set = set_serial},

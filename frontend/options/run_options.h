@@ -8,6 +8,7 @@
 
 #include "frontend/display/display_choice.h"
 #include "frontend/gdb/gdb_address.h"
+#include "frontend/options/socket_address.h"
 #include "machine/board/config.h"
 #include "machine/observe/trace_kinds.h"
 #include "machine/outside/position.h"
@@ -18,10 +19,12 @@ namespace reprise::frontend {
 
 struct TestRequest;
 
+/// Where characters go and come from. Pty: a pseudo-terminal of this host's, whose name is told. Socket: a stream.
 struct SerialTarget {
-  enum class Kind : u8 { Stdio, File, Null };
+  enum class Kind : u8 { Stdio, File, Null, Pty, Socket };
   Kind kind = Kind::Stdio;
-  std::string path;  // of File
+  std::string path = {};  // of File
+  SocketAddress socket = {};
 };
 
 /// Where the guest's sound is heard.
@@ -50,7 +53,7 @@ struct RunOptions {
   std::optional<ExpectedEnd> expected;
   std::vector<std::string> command;  // the words after "reprise"
   SerialTarget com1;
-  SerialTarget com2{SerialTarget::Kind::Null, {}};
+  SerialTarget com2{SerialTarget::Kind::Null};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
   std::vector<DisplayChoice> displays;
   std::vector<std::string> displays_opened;  // their names, once they are
@@ -79,8 +82,14 @@ struct RunOptions {
   std::string symbols_path;          // of --symbols; empty: none
   std::string capture_path;          // of --net-dump; empty: none
   std::string log_spec;
-  std::vector<std::string> remarks;  // what the user should hear of before the run: sentences
-  bool narrow = false;               // --narrow
+  std::vector<std::string> remarks;        // what the user should hear of before the run: sentences
+  std::string pid_path;                    // of a file with the number of this process; empty: none
+  std::string_view program = "reprise";    // what begins sentences
+  std::string_view prompt = "(reprise) ";  // of the monitor
+  /// The exit code for how the run ended; nullptr: the one that the result has.
+  int (*exit_code_of)(const machine::RunResult& result) = nullptr;
+  bool keys_of_pipes = false;  // Ctrl-A is obeyed in standard input that is no terminal, too
+  bool narrow = false;         // --narrow
   bool stats = false;
   bool verbose = false;
 };

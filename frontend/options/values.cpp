@@ -109,12 +109,16 @@ std::optional<SoundTarget> parse_sound(std::string_view text) {
 }
 
 std::optional<SerialTarget> parse_serial(std::string_view text) {
-  if (text == "stdio") return SerialTarget{SerialTarget::Kind::Stdio, {}};
-  if (text == "null") return SerialTarget{SerialTarget::Kind::Null, {}};
-  if (text.starts_with("file:") && text.size() > 5) {
-    return SerialTarget{SerialTarget::Kind::File, std::string(text.substr(5))};
-  }
-  return std::nullopt;
+  using Kind = SerialTarget::Kind;
+  constexpr std::string_view kFile = "file:";
+  if (text == "stdio") return SerialTarget{Kind::Stdio};
+  if (text == "null") return SerialTarget{Kind::Null};
+  if (text == "pty") return SerialTarget{Kind::Pty};
+  if (text.starts_with(kFile) && text.size() > kFile.size())
+    return SerialTarget{.kind = Kind::File, .path = std::string(text.substr(kFile.size()))};
+  const std::optional<SocketAddress> address = parse_socket_address(text);
+  if (!address) return std::nullopt;
+  return SerialTarget{.kind = Kind::Socket, .socket = *address};
 }
 
 }  // namespace reprise::frontend

@@ -24,7 +24,7 @@ std::optional<i64> parse_time(std::string_view text);
 std::optional<std::string> parse_monitor(std::string_view text);
 /// "none", "sdl", "wav:PATH".
 std::optional<SoundTarget> parse_sound(std::string_view text);
-/// "stdio", "null", "file:PATH".
+/// "stdio", "null", "file:PATH", "pty", and what parse_socket_address() takes.
 std::optional<SerialTarget> parse_serial(std::string_view text);
 
 }  // namespace reprise::frontend

@@ -46,10 +46,27 @@ Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::str
           fmt::format("{} '{}' is a FIFO that nobody reads: the run begins when somebody does.", what, path));
       said = true;
     }
-    const auto before = std::chrono::steady_clock::now();
-    waiting_.pause(kBetweenTries);
-    waited_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+    pause();
   }
+}
+
+Result<Done> OutputOpener::wait_until(const std::function<bool()>& ready, const std::string& sentence) {
+  for (bool said = false; !ready();) {
+    if (out_of_time())
+      return Error{fmt::format("{} Nobody did for {} s (--wall-timeout)", sentence, *waiting_.seconds)};
+    if (!said && waited_s_ >= kSilentS) {
+      waiting_.say(sentence);
+      said = true;
+    }
+    pause();
+  }
+  return Done{};
+}
+
+void OutputOpener::pause() {
+  const auto before = std::chrono::steady_clock::now();
+  waiting_.pause(kBetweenTries);
+  waited_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
 }
 
 }  // namespace reprise::frontend

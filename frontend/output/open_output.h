@@ -27,11 +27,16 @@ class OutputOpener {
   /// a FIFO had no reader in time: out_of_time().
   Result<machine::HostFd> open(std::string_view what, const std::string& path);
 
+  /// Waits until `ready` says true, for somebody whom `sentence` tells of after a second.
+  Result<Done> wait_until(const std::function<bool()>& ready, const std::string& sentence);
+
   /// Seconds that were waited so far.
   double waited_s() const { return waited_s_; }
   bool out_of_time() const { return waiting_.seconds && waited_s_ >= *waiting_.seconds; }
 
  private:
+  void pause();
+
   Waiting waiting_;
   double waited_s_ = 0;
 };

@@ -13,12 +13,13 @@ void open_standard_descriptors();
 
 /// What this process says, and what of it got lost.
 struct StandardOutputs {
+  std::string program = "reprise";  // what begins a sentence
   Losses losses;
   Output out{"standard output", 1, losses};
   Output err{"standard error", 2, losses};
 
   /// One sentence about a problem on the host. The exit code says so too.
-  void say(std::string_view text) { err.tell("reprise: " + in_one_line(text) + '\n'); }
+  void say(std::string_view text) { err.tell(program + ": " + in_one_line(text) + '\n'); }
   /// `exit_code`, or that of a host error when something was lost so far.
   int code_after_losses(int exit_code) const;
   /// At the end: names what was lost.

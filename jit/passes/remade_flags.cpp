@@ -18,7 +18,8 @@ using cpu::RegisterSet;
 /// The registers that tell the flags that `in` made, once it has run; none: they cannot be told.
 RegisterSet told_by(const Insn& in) {
   const bool two = in.form == Form::RR || in.form == Form::RI;
-  if (!(two || in.form == Form::R) || in.reg_class[0] != cpu::RegClass::Gpr || !general_operand(in, 0)) return 0;
+  if (!(two || in.form == Form::R) || in.reg_class[0] != cpu::RegClass::Gpr || !general_operand(in, 0))
+    return 0;
   if (in.form == Form::RR && (in.reg_class[1] != cpu::RegClass::Gpr || !general_operand(in, 1))) return 0;
   if (in.form == Form::RI && !immediate_fits(in, in.size0)) return 0;
   const RegisterSet first = RegisterSet{1} << gpr_of(in, 0);

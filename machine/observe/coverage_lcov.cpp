@@ -11,13 +11,15 @@ namespace {
 /// Something of the code between two addresses was executed.
 class Executed {
  public:
-  Executed(const ExecutedBytes& bytes, u64 slide_bytes) : ranges_(bytes.ranges()), slide_bytes_(slide_bytes) {}
+  Executed(const ExecutedBytes& bytes, u64 slide_bytes)
+      : ranges_(bytes.ranges()), slide_bytes_(slide_bytes) {}
 
   bool any(u64 linked_begin, u64 linked_end) const {
     const u64 begin = linked_begin + slide_bytes_;
     const u64 last = linked_end - 1 + slide_bytes_;
     // The first range that ends at or behind the first byte. The last range of all may end with the address space.
-    const auto range = std::ranges::lower_bound(ranges_, begin, {}, [](const auto& one) { return one.end - 1; });
+    const auto range =
+        std::ranges::lower_bound(ranges_, begin, {}, [](const auto& one) { return one.end - 1; });
     return range != ranges_.end() && range->begin <= last;
   }
 

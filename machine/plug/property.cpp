@@ -19,6 +19,13 @@ bool is_among(std::string_view word, std::string_view words) {
   return false;
 }
 
+/// "file:PATH" and the like, of which whoever opens it knows more.
+bool is_address(std::string_view value) {
+  for (const std::string_view kind : {"file:", "unix:", "tcp:"})
+    if (value.starts_with(kind)) return value.size() > kind.size();
+  return false;
+}
+
 }  // namespace
 
 bool is_plain_name(std::string_view text) {
@@ -56,8 +63,7 @@ bool is_value_of(const PropertySpec& property, std::string_view value) {
       const auto number = parse_number(value);
       return number && *number <= property.max;
     }
-    case PropertyType::Target:
-      return value == "stdio" || value == "null" || (value.starts_with("file:") && value.size() > 5);
+    case PropertyType::Target: return is_among(value, "stdio, null, pty") || is_address(value);
     case PropertyType::Mac: return parse_mac(value).has_value();
   }
   return false;

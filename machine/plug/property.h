@@ -17,7 +17,7 @@ enum class PropertyType : u8 {
   Choice,  // one of `values`
   Switch,  // yes or no; on and off are the same
   Number,  // up to `max`
-  Target,  // of characters: stdio, null, file:PATH
+  Target,  // of characters: stdio, null, pty, file:PATH, unix:PATH, tcp:PORT
   Mac,     // six hexadecimal bytes with colons between, of one station
 };
 

@@ -7,7 +7,8 @@
 namespace reprise::machine {
 namespace {
 
-constexpr PropertySpec kConsole[] = {{"target", PropertyType::Target, "stdio, null, file:PATH", "stdio",
+constexpr PropertySpec kConsole[] = {{"target", PropertyType::Target,
+                                      "stdio, null, file:PATH, unix:PATH, tcp:PORT, pty", "stdio",
                                       "where its output goes and its input comes from"}};
 
 std::unique_ptr<devices::PciFunction> make_console(const DeviceSite& site, IrqLine interrupt) {

@@ -33,9 +33,9 @@ Result<OpenFile> open_dwarf(const std::string& path) {
   if (!fd) return Error{fmt::format("cannot be read: {}", std::strerror(errno))};
   std::unique_ptr<Dwarf, EndDwarf> dwarf(dwarf_begin(fd.get(), DWARF_C_READ));
   if (!dwarf)
-    return Error{
-        fmt::format("does not say which source its code is of ({}): Debian's kernels do in linux-image-...-dbg",
-                    dwarf_errmsg(-1))};
+    return Error{fmt::format(
+        "does not say which source its code is of ({}): Debian's kernels do in linux-image-...-dbg",
+        dwarf_errmsg(-1))};
   return OpenFile{std::move(fd), std::move(dwarf)};
 }
 
@@ -48,7 +48,8 @@ class Reader {
     std::size_t header_bytes = 0;
     Dwarf_Off next = 0;
     bool any = false;
-    for (Dwarf_Off at = 0; dwarf_nextcu(dwarf, at, &next, &header_bytes, nullptr, nullptr, nullptr) == 0; at = next) {
+    for (Dwarf_Off at = 0; dwarf_nextcu(dwarf, at, &next, &header_bytes, nullptr, nullptr, nullptr) == 0;
+         at = next) {
       Dwarf_Die unit;
       if (dwarf_offdie(dwarf, at + header_bytes, &unit) == nullptr) return any;
       any = true;
@@ -116,8 +117,9 @@ class Reader {
   }
 
   SourceLines found_;
-  std::unordered_map<std::string, u32> files_;      // of all units
-  std::unordered_map<const char*, u32> files_here_;  // of the unit that is read, by where libdw has their names
+  std::unordered_map<std::string, u32> files_;  // of all units
+  std::unordered_map<const char*, u32>
+      files_here_;  // of the unit that is read, by where libdw has their names
 };
 
 Error no_lines() {

@@ -121,7 +121,7 @@ class BlockWriter {
         on_registers(bytes == 1 ? 0x81 : 0x83, bytes, any, reg);
         put(static_cast<unsigned>(random_.below(256)));
         break;
-      case 12: on_registers(0x85, bytes, reg, data()); break;  // test r, r
+      case 12: on_registers(0x85, bytes, reg, data()); break;         // test r, r
       case 13: on_registers(0xf7, bytes, 2 + (any & 1), reg); break;  // not, neg
       case 14: on_registers(0xff, bytes, any & 1, reg); break;        // inc, dec
       case 15: on_memory(0xff, bytes, any & 1); break;
@@ -131,7 +131,7 @@ class BlockWriter {
         break;
       case 17: on_registers(0x0f91 + any, 1, 0, reg); break;           // setcc r
       case 18: on_registers(0x0f40 + 2 * any, 4, reg, data()); break;  // cmovcc r, r
-      case 19:  // push, pop
+      case 19:                                                         // push, pop
         if (reg >= 8) put(0x41);
         put((random_.chance(50) ? 0x50u : 0x58u) + (reg & 7));
         break;
@@ -139,17 +139,17 @@ class BlockWriter {
         on_registers(0x83, 8, random_.chance(50) ? 0 : 5, random_.chance(70) ? base_[0] : index_);
         put(static_cast<unsigned>(random_.below(2)) * 16 + 8);
         break;
-      case 21: on_memory(0x0f28 + (any & 1), 4, any & 3, 16); break;        // movaps
-      case 22: on_memory(0x0f10 + (any & 1), 4, any & 3, 1); break;         // movups
+      case 21: on_memory(0x0f28 + (any & 1), 4, any & 3, 16); break;         // movaps
+      case 22: on_memory(0x0f10 + (any & 1), 4, any & 3, 1); break;          // movups
       case 23: on_memory(0x0f6f + (any & 1) * 0x10, 4, 0, 16, 0x66); break;  // movdqa
       case 24:
-        if (any == 0) return put(0x9c);  // pushfq
-        if (any == 1) return put(0x9f);  // lahf
-        if (any == 2) return put(0xfc);  // cld
-        if (any == 3) return on_registers(0x0faf, 8, reg, data());  // imul
-        if (any == 4) return on_registers(0xf7, 4, 6, reg);         // div, which may fail
-        if (any == 5) return on_registers(0x0fc1, bytes, reg, data());  // xadd
-        if (any == 6) return on_memory(0x0fb1, 8, reg);                 // cmpxchg
+        if (any == 0) return put(0x9c);                                         // pushfq
+        if (any == 1) return put(0x9f);                                         // lahf
+        if (any == 2) return put(0xfc);                                         // cld
+        if (any == 3) return on_registers(0x0faf, 8, reg, data());              // imul
+        if (any == 4) return on_registers(0xf7, 4, 6, reg);                     // div, which may fail
+        if (any == 5) return on_registers(0x0fc1, bytes, reg, data());          // xadd
+        if (any == 6) return on_memory(0x0fb1, 8, reg);                         // cmpxchg
         return on_registers(0x0fba, 4, 4, reg), put(random_.below(32) & 0xff);  // bt r, i
       default: {
         // Over the next instruction.
@@ -221,7 +221,8 @@ void begin_round(Random& random, const Bytes& code, const Runner* const (&runner
     if (random.chance(3)) gpr[base] = kWindows + 7 * kPageBytes + code.size() + random.below(128);
     if (random.chance(2)) gpr[base] = u64{0x8000'0000'0000} - random.below(64);
   }
-  gpr[cpu::RSP] = kWindows + (1 + random.below(4)) * kPageBytes + (random.chance(50) ? 2048 : random.below(64));
+  gpr[cpu::RSP] =
+      kWindows + (1 + random.below(4)) * kPageBytes + (random.chance(50) ? 2048 : random.below(64));
   for (const unsigned index : kIndexes) gpr[index] = random.below(4) * 16;
   const u64 flags = random.next() & cpu::kRflagsStatus;
   for (const Runner* runner : runners) {
@@ -271,9 +272,11 @@ std::string run_block(u64 seed, unsigned rounds, const jit::JitOptions& options,
       const cpu::RunExit exit = expected.engine->run(*expected.machine.cpu, budget);
       const cpu::RunExit other = actual.engine->run(*actual.machine.cpu, budget);
       std::string wrong = difference(expected.state(), actual.state());
-      if (exit != other) wrong += fmt::format("  exits {} {}\n", static_cast<int>(exit), static_cast<int>(other));
+      if (exit != other)
+        wrong += fmt::format("  exits {} {}\n", static_cast<int>(exit), static_cast<int>(other));
       if (!wrong.empty())
-        return fmt::format("seed {}, round {}, budget {} (interpreter, then JIT)\n{}", seed, round, budget, wrong);
+        return fmt::format("seed {}, round {}, budget {} (interpreter, then JIT)\n{}", seed, round, budget,
+                           wrong);
       if (exit == cpu::RunExit::Budget) continue;
       ++totals.faults;
       break;
@@ -314,8 +317,8 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
-  fmt::print("{} blocks, {} instructions on each engine, {} faults, {} translations: all alike\n", totals.blocks,
-             totals.instructions, totals.faults, totals.translated);
+  fmt::print("{} blocks, {} instructions on each engine, {} faults, {} translations: all alike\n",
+             totals.blocks, totals.instructions, totals.faults, totals.translated);
   // What only faults shows nothing.
   return totals.faults * 4 < totals.instructions && totals.translated > totals.blocks ? 0 : 1;
 }

@@ -13,11 +13,11 @@ namespace {
 using test::SmallMachine;
 
 constexpr u8 kLoop[] = {
-    0x48, 0x8b, 0x06,              // mov rax, [rsi]        a group
-    0x48, 0x01, 0xc8,              // add rax, rcx
-    0x48, 0x89, 0x46, 0x10,        // mov [rsi + 16], rax
-    0x48, 0x83, 0xc1, 0x01,        // add rcx, 1
-    0xeb, 0xf0,                    // jmp to the beginning
+    0x48, 0x8b, 0x06,        // mov rax, [rsi]        a group
+    0x48, 0x01, 0xc8,        // add rax, rcx
+    0x48, 0x89, 0x46, 0x10,  // mov [rsi + 16], rax
+    0x48, 0x83, 0xc1, 0x01,  // add rcx, 1
+    0xeb, 0xf0,              // jmp to the beginning
 };
 constexpr u64 kInsns = 5;
 

@@ -780,7 +780,8 @@ TEST(Values, Times) {
 TEST(Values, SerialTargets) {
   EXPECT_EQ(parse_serial("stdio")->kind, SerialTarget::Kind::Stdio);
   EXPECT_EQ(parse_serial("file:a:b")->path, "a:b");
-  for (const char* bad : {"", "file:", "tcp:1", "STDIO"}) EXPECT_EQ(parse_serial(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "file:", "tcp:", "tcp:x", "unix:", "STDIO"})
+    EXPECT_EQ(parse_serial(bad), std::nullopt) << bad;
 }
 
 TEST(Values, SoundTargets) {

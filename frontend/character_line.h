@@ -1,0 +1,84 @@
+// CharacterLine: a serial port's other end on a socket or pseudo-terminal of the host's.
+// What the guest says while nobody is there is lost, as on a line without a plug; a peer that is slow is waited for.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "common/result.h"
+#include "devices/backend.h"
+#include "frontend/listener.h"
+#include "frontend/options/run_options.h"
+#include "frontend/output/open_output.h"
+#include "frontend/output/patient_writer.h"
+#include "machine/outside/inbox.h"
+#include "machine/storage/host_fd.h"
+
+namespace reprise::frontend {
+
+class CharacterLine final : public devices::CharBackend {
+ public:
+  /// `target` is a Pty or Socket of what the user knows as `what` ("serial port"). A socket that waits has its client when this
+  /// returns; `opener` waits.
+  static Result<std::unique_ptr<CharacterLine>> open(const SerialTarget& target, std::string_view what,
+                                                     OutputOpener& opener);
+
+  /// Machine thread.
+  void write(std::span<const u8> bytes) override;
+
+  /// Where others find it: "/dev/pts/3", "unix:/tmp/port", "tcp:127.0.0.1:4444".
+  const std::string& name() const { return name_; }
+  bool is_pty() const { return pty_; }
+  /// While `wanted` says true, a peer that takes nothing is not waited for any longer. Before anything is written.
+  void give_up_when(std::function<bool()> wanted) { give_up_ = std::move(wanted); }
+
+ private:
+  friend class LineInput;
+  struct Peer {
+    explicit Peer(machine::HostFd descriptor) : fd(std::move(descriptor)), writer(fd.get()) {}
+    machine::HostFd fd;
+    PatientWriter writer;  // machine thread
+  };
+
+  CharacterLine() = default;
+  std::shared_ptr<Peer> peer();
+  /// nullptr: it has gone.
+  void set_peer(std::shared_ptr<Peer> peer);
+  void accept_peer();
+
+  std::optional<Listener> listener_;
+  std::string name_;
+  bool pty_ = false;
+  std::function<bool()> give_up_;
+  std::mutex mutex_;
+  std::shared_ptr<Peer> peer_;  // under mutex_
+};
+
+/// While it lives, what comes on a line is input for a sink of a machine's.
+class LineInput {
+ public:
+  /// Both outlive this.
+  LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink);
+  ~LineInput();
+  LineInput(const LineInput&) = delete;
+  LineInput& operator=(const LineInput&) = delete;
+
+ private:
+  void loop();
+  void read_from(CharacterLine::Peer& peer, short events);
+  void tell_companion(bool there);
+
+  CharacterLine& line_;
+  machine::Inbox& inbox_;
+  const std::string sink_;
+  bool companion_ = false;
+  int stop_pipe_[2] = {-1, -1};
+  std::thread thread_;
+};
+
+}  // namespace reprise::frontend

@@ -1,0 +1,385 @@
+#include "frontend/qemu/plug.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "common/numbers.h"
+#include "common/words.h"
+#include "frontend/options/option.h"
+#include "frontend/qemu/option_row.h"
+
+namespace reprise::frontend::qemu {
+namespace {
+
+struct DeviceRule;
+using Add = void (*)(Plug& plug, KeyValues& keys, const DeviceRule& rule);
+
+/// What becomes of a device.
+struct DeviceRule {
+  std::string_view names;  // with blanks around each
+  Add add;
+  std::string_view ours = {};     // our driver
+  std::string_view same = {};     // properties that are the same there, with blanks between
+  std::string_view ignored = {};  // properties that change nothing here
+  std::string_view text = {};     // why it is refused, or what is noted: a sentence without a full stop
+};
+
+/// How the host serves a card of virtio's, and what its driver does not need to know.
+constexpr std::string_view kVirtioIgnored =
+    "disable-legacy disable-modern ioeventfd event_idx indirect_desc vectors packed iommu_platform ats "
+    "num-queues queue-size "
+    "modern-pio-notify virtio-pci-bus-master-bug-migration use-started use-disabled-flag any_layout "
+    "notify_on_empty "
+    "page-per-vq multifunction rombar x-* iothread rx_queue_size tx_queue_size mq host_mtu failover_pair_id "
+    "max-bytes period rng config-wce scsi discard write-zeroes share-rw write-cache request-merging "
+    "seg-max-adjust "
+    "max_ports emergency-write acpi-index";
+constexpr std::string_view kPciIgnored = "multifunction rombar acpi-index x-*";
+
+/// "5", "05.0", "0x5": the number of a device on the bus.
+std::string slot_of(KeyValues& keys) {
+  const std::optional<std::string> text = keys.take("addr");
+  const std::string bus = keys.take("bus").value_or("pci.0");
+  if (bus != "pci.0" && bus != "pcie.0")
+    keys.refuse(fmt::format("there is no bus '{}': cards are on pci.0", bus));
+  if (!text) return {};
+  std::string_view digits = std::string_view(*text).substr(0, text->find('.'));
+  if (text->find('.') != text->npos && text->substr(text->find('.')) != ".0")
+    keys.refuse(fmt::format("addr={}: cards are function 0 of their device", *text));
+  const std::optional<u64> number =
+      parse_number(digits.starts_with("0x") ? std::string(digits) : fmt::format("0x{}", digits));
+  if (!number) keys.refuse(fmt::format("addr={} is no number of a device", *text));
+  return fmt::format(",addr={}", *number);
+}
+
+std::string id_of(KeyValues& keys) {
+  const std::optional<std::string> id = keys.take("id");
+  return id ? fmt::format(",id={}", *id) : std::string();
+}
+
+std::string same_of(KeyValues& keys, std::string_view names) {
+  std::string out;
+  for (const std::string_view name : words_between(names, " "))
+    if (const auto value = keys.take(name)) out += fmt::format(",{}={}", name, with_commas_doubled(*value));
+  return out;
+}
+
+std::optional<u64> boot_index_of(KeyValues& keys) {
+  const std::optional<std::string> text = keys.take("bootindex");
+  if (!text || *text == "-1") return std::nullopt;
+  const std::optional<u64> number = parse_number(*text);
+  if (!number) keys.refuse(fmt::format("bootindex={} is no number", *text));
+  return number;
+}
+
+/// A card of ours.
+void add_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  const std::string words = std::string(rule.ours) + slot_of(keys) + id_of(keys) + same_of(keys, rule.same);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
+/// A device at fixed ports, or one that our board has only one of.
+void add_plain(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  const std::string words = std::string(rule.ours) + id_of(keys) + same_of(keys, rule.same);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
+/// The number of ports may be hexadecimal.
+void add_debug_exit(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  std::string words = std::string(rule.ours) + id_of(keys) + same_of(keys, "iobase");
+  if (const auto text = keys.take("iosize")) {
+    const std::optional<u64> ports = parse_number(*text);
+    if (!ports) keys.refuse(fmt::format("iosize={} is no number", *text));
+    words += fmt::format(",iosize={}", *ports);
+  }
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
+/// It is on the board, whoever asks for it.
+void is_there(Plug&, KeyValues& keys, const DeviceRule& rule) {
+  keys.ignore("id addr bus multifunction");
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+}
+
+void add_pvpanic(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  if (keys.take("ioport").value_or("0x505") != "0x505") keys.refuse("its port is 0x505");
+  plug.draft.pvpanic = true;
+  is_there(plug, keys, rule);
+}
+
+void note(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  plug.draft.note(fmt::format("{} {}: {}.", keys.option(), keys.text(), rule.text));
+}
+
+void refuse(Plug&, KeyValues& keys, const DeviceRule& rule) { keys.refuse(rule.text); }
+
+Drive& want_drive(Plug& plug, KeyValues& keys) {
+  const std::optional<std::string> id = keys.take("drive");
+  if (!id) keys.refuse("it has no drive=");
+  Drive* drive = plug.draft.find_drive(*id);
+  if (drive == nullptr) keys.refuse(fmt::format("there is no -drive and no -blockdev with the id '{}'", *id));
+  if (drive->used) keys.refuse(fmt::format("'{}' is the medium of another device", *id));
+  drive->used = true;
+  return *drive;
+}
+
+/// A disk with a -drive or a node.
+void add_disk(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  Drive& drive = want_drive(plug, keys);
+  if (const auto serial = keys.take("serial")) drive.serial = *serial;
+  const std::optional<u64> boot = boot_index_of(keys);
+  for (const std::string_view size : {"logical_block_size", "physical_block_size"})
+    if (keys.take(size).value_or("512") != "512") keys.refuse(fmt::format("{}= is 512 here", size));
+  const std::string properties = slot_of(keys) + id_of(keys);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.add_drive(drive, rule.ours, properties, boot);
+}
+
+/// "ide.1" and unit=: our units count through both channels.
+std::string unit_of(KeyValues& keys, std::string_view kind, unsigned per_bus) {
+  const std::optional<std::string> bus = keys.take("bus");
+  const std::optional<std::string> unit = keys.take("unit");
+  if (!bus && !unit) return {};
+  const std::size_t point = bus ? bus->rfind('.') : std::string::npos;
+  const std::optional<u64> number = bus ? parse_number(std::string_view(*bus).substr(point + 1)) : 0;
+  const std::optional<u64> place = parse_number(unit.value_or("0"));
+  if (!number || !place || (bus && point == bus->npos))
+    keys.refuse(fmt::format("bus= and unit= name no place of a {} drive", kind));
+  return fmt::format(",unit={}", *number * per_bus + *place);
+}
+
+/// A drive of the board's controllers, or of the AHCI adapter, whose buses are those of its id.
+void add_ata(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  constexpr unsigned kIdeUnits = 2;
+  Drive empty{.option = fmt::format("{} {}", keys.option(), keys.text())};
+  const bool cdrom = rule.ours == "ide-cd";
+  Drive& drive = keys.has("drive") || !cdrom ? want_drive(plug, keys) : empty;
+  drive.cdrom = cdrom;
+  if (const auto serial = keys.take("serial")) drive.serial = *serial;
+  const std::optional<u64> boot = boot_index_of(keys);
+  bool ahci = false;
+  for (const KeyValues& device : plug.draft.devices) {
+    KeyValues other = device;
+    const std::string driver = other.take_or_empty("driver");
+    const std::string id = other.take_or_empty("id");
+    KeyValues copy = keys;
+    const std::string bus = copy.take_or_empty("bus");
+    ahci = ahci || ((driver == "ahci" || driver == "ich9-ahci") && !id.empty() && bus.starts_with(id + "."));
+  }
+  const std::string properties =
+      (ahci ? ",bus=ahci" : "") + unit_of(keys, "ATA", ahci ? 1 : kIdeUnits) + id_of(keys);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.add_drive(drive, rule.ours, properties, boot);
+}
+
+void add_floppy(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  Drive empty{.option = fmt::format("{} {}", keys.option(), keys.text())};
+  Drive& drive = keys.has("drive") ? want_drive(plug, keys) : empty;
+  const std::optional<u64> boot = boot_index_of(keys);
+  keys.ignore("bus drive-type");
+  const std::string properties = unit_of(keys, "floppy", 1) + id_of(keys);
+  keys.refuse_rest();
+  plug.add_drive(drive, rule.ours, properties, boot);
+}
+
+void add_net_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  if (const auto netdev = keys.take("netdev")) {
+    const auto found = plug.draft.netdevs.find(*netdev);
+    if (found == plug.draft.netdevs.end())
+      keys.refuse(fmt::format("there is no -netdev with the id '{}'", *netdev));
+    found->second.used = true;
+  }
+  if (const auto boot = boot_index_of(keys)) plug.boot.push_back({*boot, "network"});
+  ++plug.cards;
+  add_card(plug, keys, rule);
+}
+
+void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  const std::string id = keys.take_or_empty("fsdev");
+  const std::string tag = keys.take_or_empty("mount_tag");
+  const auto found = plug.draft.folders.find(id);
+  if (found == plug.draft.folders.end()) keys.refuse(fmt::format("there is no -fsdev with the id '{}'", id));
+  if (tag.empty()) keys.refuse("it has no mount_tag=");
+  const FolderWish& folder = found->second;
+  const std::string words =
+      fmt::format("{},path={},tag={},owner={}{}{}{}", rule.ours, with_commas_doubled(folder.path),
+                  with_commas_doubled(tag), folder.owner, folder.read_only ? ",readonly=yes" : "",
+                  slot_of(keys), id_of(keys));
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
+constexpr std::string_view kNoUsb =
+    "there is no USB: give virtio-tablet-pci, virtio-keyboard-pci, virtio-blk-pci for what hangs there";
+
+constexpr DeviceRule kRules[] = {
+    {" virtio-blk-pci virtio-blk virtio-blk-pci-transitional virtio-blk-pci-non-transitional ", add_disk,
+     "virtio-blk", "", kVirtioIgnored},
+    {" ide-hd ", add_ata, "ide-hd", "", "write-cache rotation_rate model wwn ver share-rw"},
+    {" ide-cd ", add_ata, "ide-cd", "", "write-cache model wwn ver share-rw"},
+    {" floppy ", add_floppy, "floppy"},
+    {" ahci ich9-ahci ", add_card, "ahci", "", kPciIgnored},
+    {" virtio-net-pci virtio-net virtio-net-pci-transitional virtio-net-pci-non-transitional ", add_net_card,
+     "virtio-net", "mac romfile",
+     "csum gso guest_csum guest_tso4 guest_tso6 guest_ecn guest_ufo guest_announce host_tso4 host_tso6 "
+     "host_ecn "
+     "host_ufo mrg_rxbuf status ctrl_vq ctrl_rx ctrl_vlan ctrl_rx_extra ctrl_mac_addr ctrl_guest_offloads tx "
+     "rss hash "
+     "disable-legacy disable-modern ioeventfd event_idx indirect_desc vectors packed iommu_platform ats "
+     "multifunction rombar x-* "
+     "rx_queue_size tx_queue_size mq host_mtu speed duplex page-per-vq acpi-index queues"},
+    {" e1000 e1000-82540em ", add_net_card, "e1000", "mac romfile", kPciIgnored},
+    {" virtio-rng-pci virtio-rng virtio-rng-pci-transitional virtio-rng-pci-non-transitional ", add_card,
+     "virtio-rng", "", kVirtioIgnored},
+    {" virtio-9p-pci virtio-9p virtio-9p-pci-transitional virtio-9p-pci-non-transitional ", add_folder,
+     "virtio-9p", "", kVirtioIgnored},
+    {" virtio-keyboard-pci virtio-keyboard ", add_card, "virtio-keyboard", "",
+     "display disable-legacy disable-modern"},
+    {" virtio-mouse-pci virtio-mouse ", add_card, "virtio-mouse", "",
+     "display disable-legacy disable-modern"},
+    {" virtio-tablet-pci virtio-tablet ", add_card, "virtio-tablet", "",
+     "display disable-legacy disable-modern"},
+    {" AC97 ", add_card, "AC97", "", "audiodev multifunction"},
+    {" i6300esb ", add_card, "i6300esb", "", kPciIgnored},
+    {" isa-debug-exit ", add_debug_exit, "isa-debug-exit"},
+    {" pc-testdev ", add_plain, "pc-testdev"},
+    {" pvpanic ", add_pvpanic, "", "", "events"},
+    {" VGA ", add_plain, "VGA", "vgamem_mb",
+     "addr bus edid xres yres xmax ymax global-vmstate qemu-extended-regs mmio refresh_rate"},
+    {" vmgenid ", is_there, "", "", "guid"},
+    {" isa-fdc hpet mc146818rtc isa-pit ", is_there},
+    {" virtio-balloon-pci virtio-balloon virtio-balloon-pci-transitional "
+     "virtio-balloon-pci-non-transitional ",
+     note, "", "", "", "the guest finds no balloon, and keeps its memory"},
+    {" vmcoreinfo ", note, "", "", "", "dumps of the guest's memory do not need it"},
+    {" virtio-vga virtio-gpu-pci qxl-vga qxl cirrus-vga vmware-svga bochs-display virtio-vga-gl "
+     "virtio-gpu-gl-pci ",
+     note, "", "", "", "the card is the one of -vga std"},
+    {" usb-tablet usb-kbd usb-mouse usb-storage usb-ehci ich9-usb-ehci1 qemu-xhci nec-usb-xhci "
+     "piix3-usb-uhci piix4-usb-uhci "
+     "ich9-usb-uhci1 usb-uas usb-host usb-serial usb-net usb-hub ",
+     refuse, "", "", "", kNoUsb},
+    {" rtl8139 ne2k_pci ne2k_isa pcnet e1000e igb i82551 i82557b i82559er vmxnet3 tulip usb-net ", refuse, "",
+     "", "", "the network cards are virtio-net-pci and e1000"},
+    {" intel-hda ich9-intel-hda hda-duplex hda-output hda-micro sb16 es1370 cs4231a gus adlib ", refuse, "",
+     "", "", "the sound card is AC97"},
+    {" virtio-scsi-pci virtio-scsi scsi-hd scsi-cd scsi-disk nvme lsi53c895a megasas mptsas1068 pvscsi "
+     "am53c974 ",
+     refuse, "", "", "", "disks are virtio-blk-pci and ide-hd, CD-ROMs ide-cd"},
+    {" vhost-user-fs-pci ", refuse, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
+    {" vhost-vsock-pci vhost-user-vsock-pci ", refuse, "", "", "",
+     "there are no sockets between guest and host: give -netdev user"},
+    {" virtio-serial-pci virtio-serial virtserialport virtconsole isa-serial pci-serial ", refuse, "", "", "",
+     "serial ports are those of -serial"},
+    {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", refuse, "", "", "",
+     "there is one bus, pci.0, for 29 cards"},
+    {" tpm-tis tpm-crb ", refuse, "", "", "", "there is no TPM"},
+    {" edu ivshmem-plain ivshmem-doorbell vfio-pci pci-testdev nvdimm pc-dimm virtio-mem-pci virtio-pmem-pci "
+     "intel-iommu "
+     "virtio-iommu-pci ",
+     refuse, "", "", "", "there is no such device"},
+};
+
+const DeviceRule* find_rule(std::string_view driver) {
+  const std::string wanted = fmt::format(" {} ", driver);
+  const auto* found = std::ranges::find_if(
+      kRules, [&](const DeviceRule& rule) { return rule.names.find(wanted) != rule.names.npos; });
+  return found == std::end(kRules) || driver.find(' ') != driver.npos ? nullptr : found;
+}
+
+void add_device(Draft& draft, std::string_view option, const std::string& value) {
+  if (value == "help" || value == "?") {
+    draft.answer = device_list();
+    return;
+  }
+  draft.devices.push_back(KeyValues::parse(option, value, "driver"));
+}
+
+/// Random numbers follow from the seed, and memory is the guest's; sources and kinds of both are taken.
+void add_object(Draft& draft, std::string_view option, const std::string& value) {
+  KeyValues keys = KeyValues::parse(option, value, "qom-type");
+  const std::string type = keys.take_or_empty("qom-type");
+  constexpr std::string_view kTaken[] = {"rng-random",         "rng-builtin",         "rng-egd",
+                                         "memory-backend-ram", "memory-backend-file", "memory-backend-memfd",
+                                         "iothread",           "throttle-group",      "thread-context"};
+  if (std::ranges::find(kTaken, type) == std::end(kTaken))
+    keys.refuse(fmt::format("there is no object '{}': leave it out", type));
+  draft.object_ids.push_back(keys.take_or_empty("id"));
+  // One that is the machine's memory says how much there is.
+  if (const auto size = keys.take("size"); size && !draft.memory_given && type.starts_with("memory-backend"))
+    draft.note(fmt::format("{} {}: how much memory there is says -m.", option, value));
+}
+
+constexpr OptionRow kRows[] = {
+    {" device ", "DRIVER[,PROPERTY=VALUE...]", Effect::Translated,
+     "--device, by QEMU's names; -device help lists them", add_device},
+    {" object ", "TYPE,id=ID[,...]", Effect::Translated, "rng-*, memory-backend-*, iothread: taken",
+     add_object},
+};
+
+}  // namespace
+
+void Plug::add_devices() {
+  for (KeyValues& keys : draft.devices) {
+    const std::string driver = keys.take_or_empty("driver");
+    const DeviceRule* rule = find_rule(driver);
+    if (rule == nullptr)
+      keys.refuse(
+          fmt::format("'{}' is no device that is known here: -device help lists those that are", driver));
+    rule->add(*this, keys, *rule);
+  }
+}
+
+void Plug::add_drive(const Drive& drive, std::string_view driver, const std::string& properties,
+                     std::optional<u64> boot_index) {
+  const auto refused = [&](std::string_view why) {
+    return BadValue{fmt::format("{}: {}", drive.option, why)};
+  };
+  const bool floppy = driver == "floppy";
+  const bool cdrom = driver == "ide-cd";
+  if (drive.file.empty() && !floppy && !cdrom) throw refused("it names no file");
+  std::string words(driver);
+  if (!drive.file.empty()) words += ",file=" + with_commas_doubled(drive.file);
+  words += properties;
+  if (!floppy && !cdrom && !drive.format.empty()) words += ",format=" + drive.format;
+  if (!floppy && !drive.serial.empty()) words += ",serial=" + drive.serial;
+  const bool written =
+      !drive.read_only && !drive.snapshot && !draft.snapshot && !cdrom && !drive.file.empty();
+  if (written) words += ",write=yes";
+  if (drive.read_only && driver == "ide-hd")
+    throw refused("a disk on IDE can be written: give if=virtio, or snapshot=on");
+  draft.words_of("--device", words);
+  unsigned& count = floppy ? floppies : cdrom ? cdroms : disks;
+  const std::string name = fmt::format("{}{}", floppy ? "floppy" : cdrom ? "cdrom" : "disk", count++);
+  if (boot_index) boot.push_back({*boot_index, name});
+}
+
+bool Plug::is_net_card(std::string_view driver) {
+  const DeviceRule* rule = find_rule(driver);
+  return rule != nullptr && rule->add == add_net_card;
+}
+
+std::string device_list() {
+  std::string text;
+  for (const DeviceRule& rule : kRules) {
+    if (rule.add == refuse) continue;
+    for (const std::string_view name : words_between(rule.names, " "))
+      if (!name.empty()) text += fmt::format("name \"{}\"\n", name);
+  }
+  return text;
+}
+
+std::span<const OptionRow> device_rows() { return kRows; }
+
+}  // namespace reprise::frontend::qemu

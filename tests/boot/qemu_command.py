@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""QEMU's command line, by the name of QEMU: a stock kernel with -nographic, the exit codes of isa-debug-exit and others, images that
+are written unless -snapshot says otherwise, serial ports on sockets, sentences about what cannot be."""
+
+import os
+import pathlib
+import pty
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import runner
+
+
+def qemu(options, folder):
+    """The program under QEMU's name."""
+    link = pathlib.Path(folder, "qemu-system-x86_64")
+    if not link.exists():
+        link.symlink_to(pathlib.Path(options.reprise).resolve())
+    return link
+
+
+def environment(options):
+    return {**os.environ, "REPRISE_OPTIONS": f"--engine={options.engine} --wall-timeout=600"}
+
+
+def run(options, folder, *words, **more):
+    return subprocess.run([str(word) for word in (qemu(options, folder), *words)], env=environment(options), timeout=900,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **{"stdin": subprocess.DEVNULL, **more})
+
+
+def kernel(options, append="console=ttyS0 panic=-1"):
+    return ["-m", "512", "-kernel", options.kernel, "-initrd", options.initrd, "-append", append]
+
+
+def stock_kernel(options, folder):
+    """As a script of CI has it: all that QEMU has by default, input from a pipe, and power-off."""
+    ended = run(options, folder, *kernel(options), "-nographic", "-no-reboot", "-smp", "2", "-enable-kvm", "-cpu", "max",
+                "-object", "rng-random,filename=/dev/urandom,id=r", "-device", "virtio-rng-pci,rng=r",
+                stdin=None, input=b"nproc; ls /sys/bus/pci/devices; poweroff -f\n")
+    output = ended.stdout.decode(errors="replace").replace("\r", "")
+    runner.expect(ended.returncode == 0, f"code {ended.returncode}: {ended.stderr.decode()}")
+    runner.expect("\n2\n" in output and "0000:00:03.0" in output and "reboot: Power down" in output, output[-800:])
+    runner.expect(ended.stderr == b"", ended.stderr.decode())
+
+
+def resets(options, folder):
+    """A panic resets the machine: with -no-reboot that ends the run with code 0, as QEMU's does; else the kernel starts again."""
+    words = (*kernel(options, "console=ttyS0 panic=-1 rdinit=/nothing quiet"), "-nographic")
+    ended = run(options, folder, *words, "-no-reboot")
+    runner.expect(ended.returncode == 0 and b"Kernel panic" in ended.stdout, f"code {ended.returncode}: {ended.stdout[-400:]!r}")
+    ended = run(options, folder, *words, "-device", "pvpanic", "-action", "panic=exit-failure")
+    runner.expect(ended.returncode == 1, f"code {ended.returncode} with panic=exit-failure")
+    again = subprocess.Popen([str(word) for word in (qemu(options, folder), *words)], env=environment(options),
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    seen = b""
+    while seen.count(b"Kernel panic - not syncing") < 2:
+        more = os.read(again.stdout.fileno(), 65536)
+        runner.expect(more != b"", f"the machine did not start again: {seen[-400:]!r}")
+        seen += more
+    again.send_signal(signal.SIGTERM)
+    again.stdout.close()
+    code = again.wait(60)
+    runner.expect(code == 0, f"code {code} after SIGTERM")
+
+
+def boot_sector(options, folder):
+    """The image is written, but not with -snapshot, and what is written to port F4h is the exit code."""
+    image = pathlib.Path(folder, "boot.img")
+    runner.assemble(pathlib.Path(__file__).parent / "qemu_boot.asm", image)
+    words = ("-drive", f"file={image},format=raw,cache=unsafe", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-display",
+             "none", "-serial", "stdio", "-nodefaults")
+    for value, more in ((0x10, ["-snapshot"]), (0x10, []), (0x11, ["-snapshot"])):
+        ended = run(options, folder, *words, *more)
+        runner.expect(ended.returncode == value << 1 | 1, f"code {ended.returncode}: {ended.stderr.decode()}")
+        runner.expect(b"the boot sector is here" in ended.stdout, f"it said {ended.stdout[-200:]!r}")
+    runner.expect(image.read_bytes()[512] == 0x11, "the image was not written, or by -snapshot, too")
+
+
+def receive_until(connection, text, seconds=120):
+    seen = b""
+    connection.settimeout(seconds)
+    while text not in seen:
+        try:
+            more = connection.recv(65536)
+        except TimeoutError:
+            more = b""
+        runner.expect(more != b"", f"'{text.decode()}' did not come: {seen[-400:]!r}")
+        seen += more
+    return seen
+
+
+def serial_sockets(options, folder):
+    """COM1 on a socket that waits for its client, COM2 on one that does not, a pid file."""
+    paths = [pathlib.Path(folder, name) for name in ("com1", "com2", "pid")]
+    process = subprocess.Popen(
+        [str(word) for word in (qemu(options, folder), *kernel(options), "-display", "none", "-monitor", "none", "-net", "none",
+                                "-chardev", f"socket,path={paths[0]},server=on,id=c1", "-serial", "chardev:c1", "-serial",
+                                f"unix:{paths[1]},server,nowait", "-pidfile", paths[2], "-no-reboot")],
+        env=environment(options), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        end = time.monotonic() + 60
+        with socket.socket(socket.AF_UNIX) as com1, socket.socket(socket.AF_UNIX) as com2:
+            while com1.connect_ex(str(paths[0])) != 0:
+                runner.expect(time.monotonic() < end and process.poll() is None, "nobody listens at the socket of COM1")
+                time.sleep(0.05)
+            receive_until(com1, b"Linux version")
+            runner.expect(int(paths[2].read_text()) == process.pid, "the pid file names another process")
+            com2.connect(str(paths[1]))
+            receive_until(com1, b"guest:")
+            time.sleep(1)  # the guest's line editor throws away what was typed before its prompt
+            com1.sendall(b"stty -F /dev/ttyS1 raw && echo set\n")
+            receive_until(com1, b"\nset")
+            com1.sendall(b"head -c 5 /dev/ttyS1 | rev >/dev/ttyS1\n")
+            receive_until(com1, b"/dev/ttyS1\r")
+            com2.sendall(b"abcde")
+            receive_until(com2, b"edcba")
+            com1.sendall(b"poweroff -f\n")
+            receive_until(com1, b"Power down")
+        code = process.wait(120)
+        runner.expect(code == 0, f"code {code}: {process.stderr.read().decode()}")
+        runner.expect(not any(path.exists() for path in paths), "sockets or pid file were left behind")
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def terminal_keys(options, folder):
+    """Ctrl-A c is the monitor, Ctrl-A x ends the run."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([str(word) for word in (qemu(options, folder), *kernel(options), "-nographic")],
+                               env=environment(options), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    try:
+        def wait_for(text):
+            seen, end = b"", time.monotonic() + 300
+            while text not in seen:
+                runner.expect(time.monotonic() < end, f"'{text.decode()}' did not come: {seen[-400:]!r}")
+                if select.select([master], [], [], 1)[0]:
+                    seen += os.read(master, 65536)
+
+        wait_for(b"guest:")
+        os.write(master, b"\x01c")
+        wait_for(b"(qemu) ")
+        os.write(master, b"info status\r")
+        wait_for(b"processor")
+        os.write(master, b"\x01c\x01x")
+        code = process.wait(60)
+        runner.expect(code == 0, f"code {code} after Ctrl-A x")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(slave)
+
+
+def refusals(options, folder):
+    for words, wanted in ((["-M", "q35"], "-M q35: there is no machine 'q35'"),
+                          (["-device", "rtl8139"], "-device rtl8139: the network cards are virtio-net-pci and e1000"),
+                          (["-drive", "file=/nowhere/x.img,if=virtio", "-nographic"], "/nowhere/x.img"),
+                          (["-nographic", "-serial", "stdio", "-serial", "stdio"], "stdio was given twice"),
+                          (["-kernel", "/nowhere/vmlinuz", "-nographic"], "/nowhere/vmlinuz"),
+                          (["-nographic", "-smp", "4,sockets=3"], "3"),
+                          (["--no-such-option"], "--no-such-option: invalid option")):
+        ended = run(options, folder, *words)
+        lines = ended.stderr.decode().splitlines()
+        runner.expect(ended.returncode == 1 and len(lines) == 1 and lines[0].startswith("qemu-system-x86_64: ") and
+                      wanted in lines[0], f"{words}: code {ended.returncode}, {lines}")
+        runner.expect(ended.stdout == b"", f"{words}: {ended.stdout!r}")
+    version = run(options, folder, "--version")
+    runner.expect(version.returncode == 0 and version.stdout.startswith(b"QEMU emulator version "), f"{version.stdout!r}")
+
+
+def test(options):
+    with tempfile.TemporaryDirectory() as folder:
+        for part in (refusals, boot_sector, stock_kernel, resets, serial_sockets, terminal_keys):
+            print(part.__name__, flush=True)
+            part(options, folder)
+
+
+runner.main(test, __doc__)

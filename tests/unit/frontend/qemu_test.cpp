@@ -1,0 +1,273 @@
+// QEMU's command line: keys and values, words of ours for its options, sentences for what cannot be.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "common/words.h"
+#include "frontend/options/option.h"
+#include "frontend/options/values.h"
+#include "frontend/qemu/key_values.h"
+#include "frontend/qemu/option_row.h"
+#include "frontend/qemu/plug.h"
+#include "frontend/qemu/qemu_command.h"
+#include "frontend/qemu/translation.h"
+
+namespace reprise::frontend::qemu {
+namespace {
+
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> out;
+  for (const std::string_view word : words_between(line, " ")) out.emplace_back(word);
+  return out;
+}
+
+/// The words of ours for `line` behind -nodefaults, with blanks between.
+std::string translated(std::string_view line) {
+  std::vector<std::string> words = words_of(line);
+  words.emplace_back("-nodefaults");
+  words.emplace_back("-display");
+  words.emplace_back("none");
+  return fmt::format("{}", fmt::join(translate(words).words, " "));
+}
+
+std::string refusal_of(std::string_view line) {
+  try {
+    translate(words_of(line));
+  } catch (const BadValue& bad) {
+    return bad.message;
+  }
+  return "it was taken";
+}
+
+std::string notes_of(std::string_view line) {
+  return fmt::format("{}", fmt::join(translate(words_of(line)).notes, "|"));
+}
+
+#define EXPECT_HAS(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << (text)
+#define EXPECT_HAS_NOT(text, part) EXPECT_EQ(std::string(text).find(part), std::string::npos) << (text)
+
+TEST(QemuKeyValues, SplitsAtSingleCommas) {
+  KeyValues keys = KeyValues::parse("-drive", "file=a,,b,if=virtio,snapshot,noaio=1,readonly=on");
+  EXPECT_EQ(keys.take("file"), "a,b");
+  EXPECT_EQ(keys.take("if"), "virtio");
+  EXPECT_EQ(keys.take_switch("snapshot"), true);
+  EXPECT_EQ(keys.take_switch("readonly"), true);
+  EXPECT_EQ(keys.take("noaio"), "1");
+  EXPECT_EQ(keys.take("missing"), std::nullopt);
+  keys.refuse_rest();
+}
+
+TEST(QemuKeyValues, AFirstWordHasAnImpliedKey) {
+  KeyValues keys = KeyValues::parse("-smp", "4,cores=2", "cpus");
+  EXPECT_EQ(keys.take("cpus"), "4");
+  EXPECT_THROW(keys.refuse_rest(), BadValue);
+  EXPECT_EQ(keys.take("cores"), "2");
+  keys.refuse_rest();
+  EXPECT_EQ(KeyValues::parse("-smp", "sockets=2", "cpus").take("cpus"), std::nullopt);
+}
+
+TEST(QemuKeyValues, WordsAreSwitches) {
+  KeyValues keys = KeyValues::parse("-serial", "path,server,nowait", "path");
+  EXPECT_EQ(keys.take_switch("server"), true);
+  EXPECT_EQ(keys.take_switch("wait"), false);
+  KeyValues wrong = KeyValues::parse("-serial", "server=maybe");
+  EXPECT_THROW(wrong.take_switch("server"), BadValue);
+}
+
+TEST(QemuKeyValues, JsonHasDottedKeys) {
+  KeyValues keys = KeyValues::parse(
+      "-blockdev", R"({"driver":"qcow2","file":{"driver":"file","filename":"a,b"},"read-only":true})");
+  EXPECT_EQ(keys.take("driver"), "qcow2");
+  EXPECT_EQ(keys.take("file.filename"), "a,b");
+  EXPECT_EQ(keys.take_switch("read-only"), true);
+  EXPECT_THROW(KeyValues::parse("-device", "{\"driver\":"), BadValue);
+  EXPECT_THROW(KeyValues::parse("-device", "{\"a\":" + std::string(40, '[') + std::string(40, ']') + "}"),
+               BadValue);
+}
+
+TEST(QemuTranslation, MachineAndProcessors) {
+  EXPECT_HAS(translated("-m 1G -smp 4"), "--memory 1G --cpus 4 ");
+  EXPECT_HAS(translated("-m size=2048,slots=2,maxmem=2G"), "--memory 2048");
+  EXPECT_HAS(translated(""), "--memory 128M");
+  EXPECT_HAS(translated("-smp cpus=8,sockets=2,cores=2,threads=2"), "--cpus 8,sockets=2,cores=2,threads=2");
+  EXPECT_HAS(translated("-smp sockets=2,cores=3"), "--cpus 6,sockets=2,cores=3");
+  EXPECT_HAS(translated("-cpu host,migratable=off,hv_relaxed,+avx2"), "--cpu host,+avx2");
+  EXPECT_HAS(translated("-enable-kvm -cpu host"), "--cpu default");
+  EXPECT_HAS(translated("-machine type=pc,accel=kvm:tcg,usb=off -accel kvm -accel tcg"), "--memory");
+  EXPECT_HAS(refusal_of("-M q35"), "-M q35: there is no machine 'q35'");
+  EXPECT_HAS(refusal_of("-smp 4,dies=2"), "dies=");
+  EXPECT_HAS(refusal_of("-machine pc,acpi=off"), "acpi=off");
+  EXPECT_HAS(refusal_of("-m lots"), "'lots' is not a size");
+}
+
+TEST(QemuTranslation, AKernelThatResetsStartsAgainUnlessItMustNot) {
+  EXPECT_HAS(translated("-kernel k -append quiet"), "--kernel k --append quiet");
+  EXPECT_HAS(translated("-kernel k"), "--bios seabios");
+  EXPECT_HAS_NOT(translated("-kernel k -no-reboot"), "--bios");
+  EXPECT_HAS(translated("-kernel k -action reboot=shutdown"), "--no-reboot");
+}
+
+TEST(QemuTranslation, ImagesAreWrittenUnlessSaidOtherwise) {
+  EXPECT_HAS(translated("disk.img"), "--device ide-hd,file=disk.img,unit=0,write=yes");
+  EXPECT_HAS(translated("-hdb disk.img -snapshot"), "--device ide-hd,file=disk.img,unit=1 ");
+  EXPECT_HAS(translated("-drive file=a,,b.img,if=virtio,format=raw,cache=unsafe,discard=unmap"),
+             "--device virtio-blk,file=a,,b.img,format=raw,write=yes");
+  EXPECT_HAS(translated("-drive file=x,snapshot=on,if=virtio"), "--device virtio-blk,file=x --net");
+  EXPECT_HAS(translated("-cdrom a.iso"), "--device ide-cd,file=a.iso,unit=2");
+  EXPECT_HAS(translated("-fda a.img"), "--device floppy,file=a.img,unit=0,write=yes");
+  EXPECT_HAS(translated("-drive file=b,index=1,if=virtio -drive file=a,index=0,if=virtio"),
+             "--device virtio-blk,file=a,write=yes --device virtio-blk,file=b,write=yes");
+  EXPECT_HAS(refusal_of("-hda a -drive file=b,index=0"), "index=0 of if=ide was given twice");
+  EXPECT_HAS(refusal_of("-drive file=a,format=vmdk"), "qemu-img convert");
+  EXPECT_HAS(refusal_of("-drive file=a,colour=red"), "'colour=red' is not known here");
+  EXPECT_HAS(refusal_of("-drive file=nbd:localhost:1"), "is no file");
+}
+
+TEST(QemuTranslation, DevicesFindTheirDrives) {
+  EXPECT_HAS(
+      translated(
+          "-device virtio-blk-pci,drive=d0,serial=root,addr=0x5 -drive if=none,id=d0,file=a,format=qcow2"),
+      "--device virtio-blk,file=a,addr=5,format=qcow2,serial=root,write=yes");
+  EXPECT_HAS(translated("-blockdev driver=file,node-name=f,filename=a -blockdev "
+                        "driver=raw,node-name=r,file=f,read-only=off "
+                        "-device virtio-blk-pci,drive=r"),
+             "--device virtio-blk,file=a,format=raw,write=yes");
+  EXPECT_HAS(refusal_of("-device virtio-blk-pci,drive=d1"),
+             "there is no -drive and no -blockdev with the id 'd1'");
+  EXPECT_HAS(
+      refusal_of("-drive if=none,id=d,file=a -device virtio-blk-pci,drive=d -device virtio-blk-pci,drive=d"),
+      "'d' is the medium of another device");
+  EXPECT_HAS(notes_of("-nodefaults -drive if=none,id=d,file=a"), "the guest does not see it");
+}
+
+TEST(QemuTranslation, BootOrder) {
+  EXPECT_HAS(translated("-boot d -cdrom a -hda b"), "--boot cdrom");
+  EXPECT_HAS(translated("-hda a -drive if=none,id=d,file=b -device virtio-blk-pci,drive=d,bootindex=0"),
+             "--boot disk0,disk");
+  EXPECT_HAS(translated("-boot menu=on a.img"), "--boot disk,menu=on");
+  EXPECT_HAS_NOT(translated("-kernel k -boot d -cdrom a"), "--boot");
+  EXPECT_HAS(refusal_of("-boot z"), "'z' is none of a (floppy)");
+  EXPECT_HAS(refusal_of("-boot once=d"), "once=");
+}
+
+TEST(QemuTranslation, Networks) {
+  EXPECT_HAS(translated("-netdev user,id=n0,hostfwd=tcp::2222-:22,restrict=on -device "
+                        "virtio-net-pci,netdev=n0,mac=52:54:00:1:2:3"),
+             "--device virtio-net,mac=52:54:00:1:2:3 --net user,restrict=yes,hostfwd=tcp::2222-:22");
+  EXPECT_HAS(translated("-net nic,model=virtio -net user,hostfwd=tcp:127.0.0.1:10022-:22"),
+             "--device virtio-net --net user,hostfwd=tcp:127.0.0.1:10022-:22");
+  EXPECT_HAS(translated("-nic user"), "--device e1000 --net user");
+  EXPECT_HAS(translated("-nic none"), "--net none");
+  EXPECT_HAS(translated("-net none"), "--net none");
+  EXPECT_HAS(refusal_of("-nic tap,ifname=tap0"), "a network of kind 'tap' is not there");
+  EXPECT_HAS(refusal_of("-device e1000,netdev=n1"), "there is no -netdev with the id 'n1'");
+  EXPECT_HAS(refusal_of("-nic user,model=rtl8139"), "the network cards are virtio-net-pci and e1000");
+}
+
+TEST(QemuTranslation, SerialPortsAndMonitors) {
+  EXPECT_HAS(translated("-serial stdio"), "--serial stdio --serial null");
+  EXPECT_HAS(translated("-serial unix:/tmp/s,server=on,wait=off -serial tcp:localhost:99,server,nowait"),
+             "--serial unix:/tmp/s --serial tcp:localhost:99");
+  EXPECT_HAS(translated("-serial unix:/tmp/s"), "--serial unix:/tmp/s,connect");
+  EXPECT_HAS(translated("-serial unix:/tmp/s,server"), "--serial unix:/tmp/s,wait");
+  EXPECT_HAS(translated("-chardev socket,path=/tmp/s,server=on,wait=off,id=c -serial chardev:c"),
+             "--serial unix:/tmp/s");
+  EXPECT_HAS(translated("-nographic"), "--serial null --serial null --display none");
+  EXPECT_HAS(refusal_of("-serial chardev:x"), "there is no -chardev of that id");
+  EXPECT_HAS(refusal_of("-serial udp:x"), "that is none of stdio");
+  const Translation usual = translate(words_of("-nographic"));
+  EXPECT_HAS(fmt::format("{}", fmt::join(usual.words, " ")), "--serial stdio --serial null");
+  EXPECT_TRUE(usual.monitors.empty());
+  EXPECT_TRUE(usual.keys_of_pipes);
+  const Translation sockets =
+      translate(words_of("-nographic -serial null -monitor unix:/tmp/m,server,nowait -qmp stdio"));
+  ASSERT_EQ(sockets.monitors.size(), 2U);
+  EXPECT_EQ(sockets.monitors[0].at.target, "unix:/tmp/m");
+  EXPECT_TRUE(sockets.monitors[1].qmp);
+  EXPECT_HAS(refusal_of("-nographic -qmp stdio"), "a serial port has standard input and output");
+}
+
+TEST(QemuTranslation, WhatQemuHasByDefault) {
+  const std::string words = fmt::format("{}", fmt::join(translate(words_of("-nographic a.img")).words, " "));
+  for (const std::string_view part : {"--memory 128M", "ide-hd,file=a.img,unit=0,write=yes", "ide-cd,unit=2",
+                                      "floppy,unit=0", "--device e1000 --net user", "--display none"})
+    EXPECT_HAS(words, part);
+}
+
+TEST(QemuTranslation, Devices) {
+  EXPECT_HAS(translated("-object rng-random,filename=/dev/urandom,id=r -device virtio-rng-pci,rng=r,id=d"),
+             "--device virtio-rng,id=d");
+  EXPECT_HAS(translated("-device isa-debug-exit,iobase=0xf4,iosize=0x04"),
+             "--device isa-debug-exit,iobase=0xf4,iosize=4");
+  EXPECT_HAS(translated("-fsdev local,id=f,path=/a,security_model=none,readonly=on -device "
+                        "virtio-9p-pci,fsdev=f,mount_tag=t"),
+             "--device virtio-9p,path=/a,tag=t,owner=real,readonly=yes");
+  EXPECT_HAS(translated("-virtfs local,path=/a,mount_tag=t,security_model=mapped-xattr"),
+             "--share /a,tag=t,owner=mapped");
+  EXPECT_HAS(translated("-device i6300esb -watchdog-action poweroff"), "--device i6300esb");
+  EXPECT_HAS(translated("-watchdog i6300esb -action watchdog=none"), "--watchdog-action none");
+  EXPECT_HAS(refusal_of("-device virtio-rng-pci,colour=1"), "'colour=1' is not known here");
+  EXPECT_HAS(refusal_of("-device usb-tablet"), "there is no USB");
+  EXPECT_HAS(refusal_of("-device frobnicator"), "is no device that is known here");
+  EXPECT_HAS(refusal_of("-object secret,id=s"), "there is no object 'secret'");
+  EXPECT_HAS(translate({"-device", "help"}).answer, "name \"virtio-blk-pci\"");
+}
+
+TEST(QemuTranslation, PanicsAreThoseOfPvpanic) {
+  EXPECT_EQ(translate(words_of("-nographic")).on_panic, PanicAction::None);
+  EXPECT_EQ(translate(words_of("-nographic -device pvpanic")).on_panic, PanicAction::Shutdown);
+  EXPECT_EQ(translate(words_of("-nographic -device pvpanic -action panic=exit-failure")).on_panic,
+            PanicAction::ExitFailure);
+}
+
+TEST(QemuTranslation, TheScreen) {
+  EXPECT_HAS(translated("-vnc :1"), "--display");
+  const auto display = [](std::string_view line) {
+    return fmt::format("{}", fmt::join(translate(words_of(line)).words, " "));
+  };
+  EXPECT_HAS(display("-vnc :1"), "--display vnc:127.0.0.1:5901");
+  EXPECT_HAS(display("-display vnc=unix:/tmp/v"), "--display vnc:unix:/tmp/v");
+  EXPECT_HAS(display("-display none"), "--display none");
+  EXPECT_HAS(refusal_of("-display spice-app"), "'spice-app' is none of none, sdl");
+  EXPECT_HAS(refusal_of("-vga tcx"), "none of std, none");
+}
+
+TEST(QemuTranslation, NamesOfOptions) {
+  EXPECT_HAS(refusal_of("-devize x"), "-devize: invalid option; did you mean -device?");
+  EXPECT_HAS(refusal_of("-m"), "-m: requires an argument");
+  EXPECT_HAS(refusal_of("-uuid 1"), "-uuid 1: ");
+  EXPECT_HAS(notes_of("-nographic -usb"), "-usb: there is no USB");
+  EXPECT_EQ(notes_of("-nographic -name x -sandbox on -msg timestamp=on --no-user-config"), "");
+  EXPECT_HAS(translate({"--version"}).answer, "QEMU emulator version ");
+  // What a user reads of the rows must be there, and each name once.
+  std::set<std::string_view> names;
+  for (const std::string_view name : option_names()) EXPECT_TRUE(names.insert(name).second) << name;
+  EXPECT_HAS(help_text(), "-nographic");
+}
+
+TEST(QemuCommand, RefusalsNameTheProgramAndHaveCode1) {
+  const auto exit_of = [](std::string_view line) { return std::get<EarlyExit>(parse(words_of(line))); };
+  EXPECT_EQ(exit_of("-nodefaults -display none -smp 65").exit_code, 1);
+  EXPECT_HAS(exit_of("-nodefaults -display none -smp 65").text,
+             "qemu-system-x86_64: --cpus 65 is not between 1 and 64\n");
+  EXPECT_EQ(exit_of("-M q35").text.substr(0, 20), "qemu-system-x86_64: ");
+  EXPECT_TRUE(is_called_as_qemu("/usr/bin/qemu-system-x86_64"));
+  EXPECT_TRUE(is_called_as_qemu("kvm"));
+  EXPECT_FALSE(is_called_as_qemu("/usr/bin/reprise"));
+}
+
+TEST(SocketAddress, Forms) {
+  EXPECT_EQ(parse_serial("unix:/tmp/a,wait")->socket.unix_path, "/tmp/a");
+  EXPECT_TRUE(parse_serial("unix:/tmp/a,wait")->socket.waits);
+  EXPECT_TRUE(parse_serial("tcp:[::1]:77,connect")->socket.connects);
+  EXPECT_EQ(parse_serial("tcp:[::1]:77,connect")->socket.host, "::1");
+  EXPECT_EQ(parse_serial("tcp:0")->socket.port, 0);
+  EXPECT_FALSE(parse_serial("tcp:0,connect"));
+  EXPECT_FALSE(parse_serial("tcp:99999"));
+  EXPECT_FALSE(parse_serial("unix:"));
+  EXPECT_EQ(socket_address_text(parse_serial("tcp:77")->socket), "tcp:127.0.0.1:77");
+}
+
+}  // namespace
+}  // namespace reprise::frontend::qemu
