@@ -165,4 +165,5 @@ def test(options):
         together(options, folder)
 
 
-runner.main(test, __doc__)
+if __name__ == "__main__":
+    runner.main(test, __doc__)

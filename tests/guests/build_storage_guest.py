@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Builds a guest that works its disks, shared folders and sound card: Debian's generic kernel (the one for clouds has no 9p
-and no sound), and an initramfs with the modules for IDE, AHCI, virtio, disks, CD-ROM drives, ext4, 9p and AC'97, and with
+and no sound), and an initramfs with the modules for IDE, AHCI, virtio, disks, CD-ROM drives, ext4, 9p, network cards and AC'97, and with
 e2fsprogs and alsa-utils.
 
     build_storage_guest.py --out build/storage [--kernel-deb FILE]
@@ -20,7 +20,7 @@ import subprocess
 
 import build_guests
 
-MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4", "9p", "9pnet_virtio",
+MODULES = ["ata_piix", "ahci", "sd_mod", "sr_mod", "virtio_pci", "virtio_blk", "isofs", "ext4", "9p", "9pnet_virtio", "virtio_net",
            "snd_intel8x0"]
 # The programs' libraries come from their packages; the loader and the C library from build_guests.
 TOOLS = {"e2fsprogs": ["sbin/mke2fs", "sbin/e2fsck"], "libext2fs2": [], "libcom-err2": [], "libss2": [], "libuuid1": [],
