@@ -23,7 +23,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reprise", required=True)
     parser.add_argument("--engine", default="interp")
-    parser.add_argument("--seconds", type=float, default=2, help="of the guest's time")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of the guest's time")
     parser.add_argument("--kind", type=int, help="one kind only, by its number")
     parser.add_argument("image")
     options = parser.parse_args()
