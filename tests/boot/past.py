@@ -123,4 +123,4 @@ def test(options):
 
 
 if __name__ == "__main__":
-    runner.main(test, __doc__, lambda parser: parser.add_argument("--words", type=int, default=4))
+    runner.main(test, __doc__, lambda parser: parser.add_argument("--words", type=int, default=2))
