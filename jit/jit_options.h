@@ -24,10 +24,11 @@ enum class Pass : u8 {
   Strings,      // string instructions as host loops and copies
   HostFlags,    // undefined flags are the host's where a test at start-up shows that they are ours
   SecondLevel,  // first-level TLB misses look in the second level in generated code
+  Joins,        // blocks that mostly follow each other are translated as one
   Count
 };
 inline constexpr std::array<std::string_view, static_cast<unsigned>(Pass::Count)> kPassNames = {
-    "groups", "flags", "links", "jumps", "vectors", "x87", "strings", "host-flags", "second-level"};
+    "groups", "flags", "links", "jumps", "vectors", "x87", "strings", "host-flags", "second-level", "joins"};
 
 class PassSet {
  public:

@@ -30,15 +30,18 @@ void set_dump_at(RunDraft& draft, const Given& given) {
 constexpr RunOption kJitRows[] = {
     {.name = "--no-pass",
      .value = "LIST",
-     .help = "leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level; all",
+     .help =
+         "leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level, joins; all",
      .more = "groups: one probe for several accesses. flags: unseen flags are not saved. links: jumps "
              "straight from "
              "block to block. jumps: targets of indirect jumps looked up in generated code. vectors, x87, "
              "strings: "
              "host instructions for the guest's. host-flags: undefined flags as the host leaves them, where "
              "a test "
-             "at start-up allows it. second-level: second-level TLB lookups from generated code.",
-     .words = "all groups flags links jumps vectors x87 strings host-flags second-level",
+             "at start-up allows it. second-level: second-level TLB lookups from generated code. joins: "
+             "blocks that "
+             "mostly follow each other translated as one.",
+     .words = "all groups flags links jumps vectors x87 strings host-flags second-level joins",
      .set =
          [](RunDraft& draft, const Given& given) {
            refuse_empty_parts(given);

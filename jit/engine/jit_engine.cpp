@@ -176,12 +176,10 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
       static_cast<Region*>(block->native)->known_page_base = state.rip - (linear & ~kPageMask);
 
     const u64 left = target - state.retired;
-    if (block->native_code == nullptr || left < block->count || near_canonical_hole(linear) ||
-        interpret_next || told) {
+    const bool lasts = block->native == nullptr || left >= static_cast<Region*>(block->native)->insns.size();
+    if (block->native_code == nullptr || !lasts || near_canonical_hole(linear) || interpret_next || told) {
       if (jumped)
-        ++(block->native_code == nullptr ? exits_.untranslated
-           : left < block->count         ? exits_.budget
-                                         : exits_.jump);
+        ++(block->native_code == nullptr ? exits_.untranslated : !lasts ? exits_.budget : exits_.jump);
       jumped = interpret_next = false;
       context_.edge = nullptr;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
@@ -230,8 +228,11 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   const bool noted = notes_.wants_listing(block, linear);
   Listing listing;
   auto region = std::make_unique<Region>(block);
-  TranslationUnit unit = make_unit(block, source_.cache(), options_.passes, *host_,
-                                   cpu.insn_observers.empty() ? nullptr : &region->known_page_base);
+  const bool observed = !cpu.insn_observers.empty();
+  // At breakpoints blocks end.
+  TranslationUnit unit =
+      make_unit(block, source_.cache(), options_.passes, *host_, !observed && cpu.stops == nullptr,
+                observed ? &region->known_page_base : nullptr);
   unit.region = region.get();
   unit.groups_miss = groups_miss_.contains({block.phys, block.mode.bits});
   std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
@@ -241,21 +242,26 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
     return;
   }
   ++translated_;
-  translated_insns_ += block.count;
+  translated_insns_ += unit.count();
+  joined_ += unit.joined.size();
   probes_ += code->probes;
   block.native = region.get();
   block.native_code = code->hot.data();
-  std::vector<u8> guest(noted ? block.bytes : 0);
+  u32 guest_bytes = block.bytes;
+  for (const Block* const next : unit.joined) guest_bytes += next->bytes;
+  std::vector<u8> guest(noted ? guest_bytes : 0);
   if (noted) {
     const u64 first_bytes = std::min<u64>(guest.size(), kPageBytes - (block.phys & ~kPageMask));
     cpu.mmu.phys_map().read_bytes(block.phys, std::span(guest).first(first_bytes));
     cpu.mmu.phys_map().read_bytes(block.second_phys, std::span(guest).subspan(first_bytes));
   }
-  notes_.translated(block, linear, guest, code->hot, code->cold, noted ? &listing : nullptr);
+  notes_.translated(unit, block.phys, linear, guest, code->hot, code->cold, noted ? &listing : nullptr);
   region->take(std::move(*code));
   region->part = host_->part();
-  parts_[region->part].insns += block.count;
+  parts_[region->part].insns += unit.count();
   parts_[region->part].used = true;
+  for (const Block* const next : unit.joined) joiners_[next].push_back(region.get());
+  region->join(std::move(unit.joined), std::move(unit.insns));
   region->index = live_.size();
   live_.push_back(std::move(region));
 }
@@ -291,13 +297,38 @@ void JitEngine::detach(Region& region) {
 }
 
 void JitEngine::block_suspended(Block& block) {
+  forget_joiners(block);
   if (auto* region = static_cast<Region*>(block.native)) detach(*region);
 }
 
 void JitEngine::block_removed(Block& block) {
+  forget_joiners(block);
+  forget(block);
+}
+
+void JitEngine::forget_joiners(Block& block) {
+  for (auto at = joiners_.find(&block); at != joiners_.end(); at = joiners_.find(&block)) {
+    Block& first = *at->second.back()->block;
+    forget(first);
+    first.uses = 0;
+  }
+}
+
+/// It stands in no list of joiners any more.
+void JitEngine::leave_joined(Region& region) {
+  for (const Block* const block : region.joined) {
+    const auto at = joiners_.find(block);
+    std::erase(at->second, &region);
+    if (at->second.empty()) joiners_.erase(at);
+  }
+  region.joined.clear();
+}
+
+void JitEngine::forget(Block& block) {
   auto* region = static_cast<Region*>(block.native);
   if (region == nullptr) return;
   detach(*region);
+  leave_joined(*region);
   parts_[region->part].insns -= region->insns.size();
   region->block = nullptr;
   block.native = nullptr;
@@ -328,8 +359,9 @@ void JitEngine::forget_missing() {
   for (const Region* region : missing_) {
     if (region->block == nullptr) continue;
     Block& block = *region->block;
-    groups_miss_.emplace(block.phys, block.mode.bits);
-    block_removed(block);
+    // Its copies of groups are as many as there may be.
+    if (!groups_miss_.emplace(block.phys, block.mode.bits).second) continue;
+    forget(block);
     block.uses = options_.threshold - 1;
   }
   missing_.clear();
@@ -353,6 +385,7 @@ void JitEngine::drop_part(unsigned part) {
     Region& region = *live_[i];
     if (region.part != part) continue;
     detach(region);
+    leave_joined(region);
     if (context_.edge != nullptr && context_.edge->owner == &region) context_.edge = nullptr;
     add_counts(region, host_insns_);
     region.block->native = nullptr;
@@ -380,7 +413,7 @@ void JitEngine::drop_all_code() {
 
 void JitEngine::add_counts(const Region& region, HostInsnsByWho& sums) {
   if (region.code.counted == nullptr) return;
-  sums[region.user ? kUser : kKernel].add(*region.code.counted, static_cast<u32>(region.insns.size()));
+  sums[region.user ? kUser : kKernel].add(*region.code.counted);
 }
 
 JitEngine::HostInsnsByWho JitEngine::host_insns_by_who() const {
@@ -407,9 +440,10 @@ std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
   const HostBackend::Bytes bytes = host_->used();
   std::string text = fmt::format(
-      "translated blocks {}, instructions {}, probes {}, code bytes {} hot and {} cold, in {:.3f} s; links "
+      "translated blocks {} and {} joined to them, instructions {}, probes {}, code bytes {} hot and {} "
+      "cold, in {:.3f} s; links "
       "{}, jump tables {}, parts of the code dropped {}, failures {}\n",
-      translated_, translated_insns_, probes_, bytes.hot, bytes.cold,
+      translated_, joined_, translated_insns_, probes_, bytes.hot, bytes.cold,
       std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), dropped_parts_,
       failures_);
   text += fmt::format(

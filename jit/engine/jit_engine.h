@@ -10,7 +10,8 @@
 //   unit       a copy of what translation needs to know of a block (translation_unit.h), with its
 //   plan       what passes found out about the instructions, for every kind of host (plan.h, passes/)
 //   back end   turns units into code of the host and runs it (host_backend.h; x64/ is the one there is)
-//   region     what was translated as one, today a block, and the record of its code (region.h)
+//   region     what was translated as one, a block or several that mostly follow each other, and the record of its code
+//              (region.h)
 //   edge       a jump out of a region to a fixed place in the same page
 //   entry      a call of generated code by this engine; exit: its return, with a NativeExit (jit_context.h)
 //   handler    the function in cpu/ that executes one instruction, for all engines
@@ -23,9 +24,10 @@
 //      first leads to an exit stub; the exit tells which edge it was, and link() points it at the region that
 //      the engine finds next. Returns and indirect jumps look their target up in the table of its page; the
 //      engine enters it there when it first comes by.
-//   3. It goes when its block does (block_removed): its edges and those that lead to it lead to exit stubs
+//   3. It goes when one of its blocks does (block_removed): its edges and those that lead to it lead to exit stubs
 //      again and its place in the table to a miss. The record stays until the engine is next between blocks,
-//      since the region may be running. A block that is only suspended keeps its region, detached.
+//      since the region may be running. A block that is only suspended keeps its region, detached; one that is not the first of
+//      its region takes that with it.
 //   4. A region whose probe groups miss often goes, and is made again with a probe for each access behind such a miss.
 //   5. Memory for code is filled in parts. When the last one is full the regions in the oldest go, if what they
 //      run has paid for translating as much again (translation_pace.h). The oldest jump tables go likewise.
@@ -57,6 +59,7 @@
 #include <chrono>
 #include <memory>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -83,6 +86,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   u64 translated() const { return translated_; }
   /// Blocks that could not be translated: none but for mistakes of ours.
   u64 failures() const { return failures_; }
+  /// Blocks that are in the region of one before them.
+  u64 joined() const { return joined_; }
   /// What ran in all modes, if the options ask for it.
   HostInsnTotals host_insns() const;
 
@@ -96,6 +101,11 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
  private:
   void block_removed(cpu::Block& block) override;
   void block_suspended(cpu::Block& block) override;
+  /// The region of `block` goes.
+  void forget(cpu::Block& block);
+  /// The same for those that joined `block`.
+  void forget_joiners(cpu::Block& block);
+  void leave_joined(Region& region);
   /// No jump leads into its code or from it to other code any more.
   void detach(Region& region);
   bool translatable(const cpu::Cpu& cpu, const cpu::Block& block) const;
@@ -142,6 +152,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   // Regions whose groups missed so often since then, and all blocks of which that was ever so, by physical address and mode.
   static constexpr u32 kMissesToRepeat = 64;
   static constexpr std::size_t kMaxGroupsMiss = std::size_t{1} << 16;
+  std::unordered_map<const cpu::Block*, std::vector<Region*>>
+      joiners_;  // regions that have the block as a later one
   std::vector<Region*> missing_;
   std::set<std::pair<u64, u32>> groups_miss_;
   // A part of the memory for code: instructions of its regions, and whether it ever had any since it was begun.
@@ -153,6 +165,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   u64 ran_ = 0;  // less Cpu::state.retired while run() runs
   u64 translated_ = 0;
   u64 translated_insns_ = 0;
+  u64 joined_ = 0;
   u64 probes_ = 0;
   u64 entries_ = 0;
   // Why generated code was left, but for faults and events.

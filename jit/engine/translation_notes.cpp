@@ -53,14 +53,14 @@ bool TranslationNotes::wants_listing(const cpu::Block& block, u64 linear) const 
                              [&](u64 at) { return at - linear < std::max(block.bytes, 1u); });
 }
 
-void TranslationNotes::translated(const cpu::Block& block, u64 linear, std::span<const u8> guest,
-                                  std::span<const u8> host, std::span<const u8> cold,
-                                  const Listing* listing) {
+void TranslationNotes::translated(const TranslationUnit& unit, u64 phys, u64 linear,
+                                  std::span<const u8> guest, std::span<const u8> host,
+                                  std::span<const u8> cold, const Listing* listing) {
   if (perf_map_ != nullptr) {
     shared_code(host, "guest " + name(linear));
     shared_code(cold, "guest " + name(linear) + " (slow)");
   }
-  if (listing != nullptr) dump(block, linear, guest, host, cold, *listing);
+  if (listing != nullptr) dump(unit, phys, linear, guest, host, cold, *listing);
 }
 
 void TranslationNotes::shared_code(std::span<const u8> host, std::string_view name) {
@@ -74,13 +74,13 @@ void TranslationNotes::shared_code(std::span<const u8> host, std::string_view na
   perf_map_.reset();
 }
 
-void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const u8> guest,
+void TranslationNotes::dump(const TranslationUnit& unit, u64 phys, u64 linear, std::span<const u8> guest,
                             std::span<const u8> host, std::span<const u8> cold,
                             const Listing& listing) const {
   std::string text = fmt::format(
       "block {} at {:#x}, physical {:#x}, mode {:#x}: {} instructions in {} bytes, {} bytes of host "
       "code at {:#x}, {} at {:#x}\n",
-      name(linear), linear, block.phys, block.mode.bits, block.count, block.bytes, host.size(),
+      name(linear), linear, phys, unit.mode.bits, unit.count(), guest.size(), host.size(),
       reinterpret_cast<u64>(host.data()), cold.size(), reinterpret_cast<u64>(cold.data()));
   const auto host_at = [&](std::size_t index) {
     return index < listing.host_at.size() ? listing.host_at[index] : static_cast<u32>(host.size());
@@ -88,19 +88,19 @@ void TranslationNotes::dump(const cpu::Block& block, u64 linear, std::span<const
   // Charging the budget, and what the whole block needs.
   if (options_.dumps(Dump::Host)) append_host(text, host, 0, host_at(0));
   u64 offset = 0;
-  for (u32 i = 0; i < block.count; ++i) {
+  for (u32 i = 0; i < unit.count(); ++i) {
     if (options_.dumps(Dump::Guest) && offset < guest.size()) {
       text += fmt::format(
           "  {:016x}  {}\n", linear + offset,
-          cpu::disassemble(guest.subspan(offset), linear + offset, cpu::code_bits(block.mode)).text);
+          cpu::disassemble(guest.subspan(offset), linear + offset, cpu::code_bits(unit.mode)).text);
     }
-    offset += block.insns[i].length();
+    offset += unit.insns[i].length();
     if (options_.dumps(Dump::Plan) && i < listing.plan.size() && !listing.plan[i].empty())
       text += fmt::format("    plan: {}\n", listing.plan[i]);
     if (options_.dumps(Dump::Host)) append_host(text, host, host_at(i), host_at(i + 1));
   }
   if (options_.dumps(Dump::Host)) {
-    append_host(text, host, host_at(block.count), static_cast<u32>(host.size()));
+    append_host(text, host, host_at(unit.count()), static_cast<u32>(host.size()));
     text += "  slow paths and exits\n";
     append_host(text, cold, 0, static_cast<u32>(cold.size()));
   }

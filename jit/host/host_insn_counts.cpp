@@ -6,12 +6,12 @@
 
 namespace reprise::jit {
 
-void HostInsnTotals::add(const CountedCode& code, u32 block_insns) {
-  const u64 runs = code.pieces[CountedCode::kBody].runs;
-  bodies += runs;
-  guest_insns += runs * block_insns;
-  for (const CountedPiece& piece : code.pieces)
+void HostInsnTotals::add(const CountedCode& code) {
+  bodies += code.pieces[CountedCode::kBody].runs;
+  for (const CountedPiece& piece : code.pieces) {
+    guest_insns += piece.runs * piece.guest_insns;
     for (unsigned kind = 0; kind < kHostInsnKinds; ++kind) host_insns[kind] += piece.runs * piece.insns[kind];
+  }
 }
 
 void HostInsnTotals::add(const HostInsnTotals& others) {

@@ -1,7 +1,7 @@
 // How many host instructions generated code ran for the guest's, by what they are for (--count-host-insns).
 //
-// Code is counted in pieces that run from their first instruction to their last: a block's head, its body,
-// and each way on behind the branch at its end. Generated code counts how often each begins; the translator
+// Code is counted in pieces that run from their first instruction to their last: a region's head, its body up to the first
+// conditional jump, what follows up to each next one, and each way on behind the branch at its end. Generated code counts how often each begins; the translator
 // knows what is in it. Left out are slow paths, exits, stubs and handlers. A piece counts whole also when its
 // slow path leaves it in the middle, or a REP has nothing to do. A string instruction with REP is one
 // instruction for guest and host.
@@ -37,12 +37,13 @@ inline constexpr std::array<std::string_view, kHostInsnKinds> kHostInsnNames = {
 /// Code that runs from its first instruction to its last.
 struct CountedPiece {
   u64 runs = 0;  // counted by the code itself
+  u16 guest_insns = 0;
   std::array<u16, kHostInsnKinds> insns{};
 };
 
 /// The pieces of one block's code.
 struct CountedCode {
-  static constexpr unsigned kMaxPieces = 8;
+  static constexpr unsigned kMaxPieces = 16;
   static constexpr unsigned kBody = 1;  // the piece that holds the guest's instructions
 
   std::array<CountedPiece, kMaxPieces> pieces;
@@ -51,12 +52,12 @@ struct CountedCode {
 
 /// What ran, summed up.
 struct HostInsnTotals {
-  u64 bodies = 0;  // runs of blocks
+  u64 bodies = 0;  // runs of regions
   u64 guest_insns = 0;
   std::array<u64, kHostInsnKinds> host_insns{};
 
-  /// What `code`, of a block with so many instructions, ran so far.
-  void add(const CountedCode& code, u32 block_insns);
+  /// What `code` ran so far.
+  void add(const CountedCode& code);
   void add(const HostInsnTotals& others);
 };
 

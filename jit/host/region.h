@@ -1,5 +1,5 @@
-// Regions: pieces of the guest's code that were translated as one, and what the engine keeps about each.
-// Today a region is one block of the cache.
+// Regions: pieces of the guest's code that were translated as one, and what the engine keeps about each: a block of the
+// cache, or several that lie one behind the other.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ struct ExitJump {
 
 /// What a back end made of a TranslationUnit; it lies in the back end's memory.
 struct HostCode {
-  static constexpr unsigned kMaxExits = 2;
+  static constexpr unsigned kMaxExits = 7;
 
   std::span<const u8> hot;        // entered at its beginning
   std::span<const u8> cold;       // slow paths and exits
@@ -56,8 +56,17 @@ struct Region {
     for (unsigned i = 0; i < code.exits; ++i) edges[i] = {this, nullptr, code.exit[i]};
   }
 
-  cpu::Block* block;  // nullptr: removed
-  const std::span<const cpu::Insn> insns;
+  /// It is of these blocks too, and has all of their instructions.
+  void join(std::vector<cpu::Block*> blocks, std::vector<cpu::Insn> all) {
+    if (blocks.empty()) return;
+    joined = std::move(blocks);
+    own_insns_ = std::move(all);
+    insns = own_insns_;
+  }
+
+  cpu::Block* block;                // nullptr: removed
+  std::vector<cpu::Block*> joined;  // behind it
+  std::span<const cpu::Insn> insns;
   const bool user;
   HostCode code;
   std::array<Edge, HostCode::kMaxExits> edges;  // as many as code.exits
@@ -68,6 +77,9 @@ struct Region {
   u32* jump_table = nullptr;  // of its page, when its code is in there
   unsigned part = 0;          // HostBackend::part() it lies in
   std::size_t index = 0;      // in the engine's list
+
+ private:
+  std::vector<cpu::Insn> own_insns_;  // of several blocks
 };
 
 }  // namespace reprise::jit

@@ -7,6 +7,7 @@
 
 #include "cpu/blocks/block_cache.h"
 #include "jit/jit_options.h"
+#include "jit/plan/insn_forms.h"
 #include "jit/plan/plan.h"
 #include "mmu/tlb.h"
 
@@ -35,9 +36,14 @@ struct SuccessorHint {
 };
 
 struct TranslationUnit {
+  static constexpr unsigned kMaxJoined = 5;
+
   /// Handed back by the code, and by its edges: the record of the code, which is made first.
   Region* region = nullptr;
   std::vector<cpu::Insn> insns;
+  /// Blocks behind the first one whose instructions these are too: each begins where the conditional jump at the end of the
+  /// one before does not jump.
+  std::vector<cpu::Block*> joined;
   cpu::ModeKey mode;
   mmu::View view = mmu::View::Kernel;  // data_view()
   /// Physical address of the page after that of the first byte, when the code, a single instruction then,
@@ -53,6 +59,8 @@ struct TranslationUnit {
   std::vector<SuccessorHint> successors;  // of the ends of conditional jumps, what is known
 
   u32 count() const { return static_cast<u32>(insns.size()); }
+  /// Whether instruction `index` is a conditional jump behind which the unit goes on.
+  bool goes_on_behind(u32 index) const { return index + 1 < count() && conditional_jump(insns[index]); }
   const SuccessorHint* successor(u64 page_offset) const;
 };
 
@@ -63,11 +71,13 @@ class HostTraits {
   /// Whether code for `block` begins with checks that may leave it, behind which the flags it was entered with must be
   /// there.
   virtual bool checks_at_head(const cpu::Block& block) const = 0;
+  /// Whether code for `block` may be the code of a block before it, which goes on there.
+  virtual bool joinable(const cpu::Block& block) const = 0;
 };
 
-/// The unit for `block`, whose neighbours are in `blocks`, for `host`. `known_page_base`: TranslationUnit's, of this one;
-/// its neighbours ask likewise.
+/// The unit for `block`, whose neighbours are in `blocks`, for `host`. `may_join`: the pass of that name may run.
+/// `known_page_base`: TranslationUnit's, of this one; its neighbours ask likewise.
 TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes,
-                          const HostTraits& host, const u64* known_page_base = nullptr);
+                          const HostTraits& host, bool may_join = true, const u64* known_page_base = nullptr);
 
 }  // namespace reprise::jit

@@ -1,6 +1,8 @@
 // Remade flags: status flags that no instruction reads, but that a fault, a handler or an event before the next
 // instruction that writes them all might show, need not be kept where the registers still tell them: whoever has
 // to show them makes them again as the instruction did that made them first.
+#include <optional>
+
 #include "cpu/decode/insn_facts.h"
 #include "cpu/decode/insn_table.h"
 #include "jit/passes/passes.h"
@@ -47,6 +49,7 @@ RegisterSet written_by(const Insn& in, RegisterSet of) {
 
 enum class Effect : u8 {
   None,        // on status flags
+  Reads,       // some, and writes none
   Overwrites,  // reads none and writes all
   Other
 };
@@ -54,36 +57,50 @@ enum class Effect : u8 {
 Effect effect_of(const Insn& in) {
   const cpu::InsnRow& row = cpu::insn_row(in.mnemonic);
   constexpr u32 kStatus = cpu::kRflagsStatus;
-  if (raises(in) || !effects_known(in) || (row.tested & kStatus) != 0) return Effect::Other;
+  if (raises(in) || !effects_known(in)) return Effect::Other;
   const u32 changed = (row.written | row.undefined) & kStatus;
+  if ((row.tested & kStatus) != 0) return changed == 0 ? Effect::Reads : Effect::Other;
   if (changed == 0) return Effect::None;
   const bool may_keep =
       row.operands.has(cpu::Operands::kMayKeepFlags) || row.operands.has(cpu::Operands::kMayFault);
   return changed == kStatus && !may_keep ? Effect::Overwrites : Effect::Other;
 }
 
-/// The instruction before which nobody needs the flags any more that instruction `maker` made, when they can be told up to
-/// there; else `maker`.
-std::size_t needed_until(std::span<const Insn> insns, std::size_t maker) {
+/// Instructions, up to and with the last.
+struct Range {
+  std::size_t first, last;
+};
+
+/// Before these nobody needs the flags any more that instruction `maker` made, but to show them, and they can be told.
+std::optional<Range> not_needed(std::span<const Insn> insns, std::size_t maker) {
   const RegisterSet tell = told_by(insns[maker]);
-  if (tell == 0) return maker;
+  if (tell == 0) return std::nullopt;
   RegisterSet lost = 0;
+  bool shown_lost = false;  // something may show them that cannot tell them
+  std::size_t first = maker + 1;
   for (std::size_t i = maker + 1; i < insns.size(); ++i) {
     const Effect effect = effect_of(insns[i]);
-    if (effect == Effect::Other) return maker;
-    if (lost != 0 && !registers_only(insns[i])) return maker;
-    if (effect == Effect::Overwrites) return i;
+    if (effect == Effect::Other) return std::nullopt;
+    if (effect == Effect::Reads) {
+      first = i + 1;
+      shown_lost = false;
+    } else if (lost != 0 && !registers_only(insns[i])) {
+      shown_lost = true;
+    }
+    if (effect == Effect::Overwrites) return shown_lost ? std::nullopt : std::optional(Range{first, i});
     lost |= written_by(insns[i], tell);
   }
-  return maker;
+  return std::nullopt;
 }
 
 }  // namespace
 
 void find_remade_flags(std::span<const Insn> insns, Plan& plan) {
   for (std::size_t maker = 0; maker < insns.size(); ++maker) {
-    const std::size_t end = needed_until(insns, maker);
-    for (std::size_t i = maker + 1; i <= end; ++i) plan.insns[i].flags_of = static_cast<i16>(maker);
+    const std::optional<Range> range = not_needed(insns, maker);
+    if (!range) continue;
+    for (std::size_t i = range->first; i <= range->last; ++i)
+      plan.insns[i].flags_of = static_cast<i16>(maker);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/plan/insn_effects.h"
 #include "jit/plan/insn_forms.h"
 #include "jit/x64/emitter.h"
 #include "jit/x64/vector.h"
@@ -41,6 +42,13 @@ bool Backend::checks_at_head(const cpu::Block& block) const {
   if (block.crosses_page() || segmented_code(block.mode)) return true;
   return std::any_of(block.insns.get(), block.insns.get() + block.count,
                      [&](const cpu::Insn& in) { return needs_registers(in, options_.passes); });
+}
+
+bool Backend::joinable(const cpu::Block& block) const {
+  if (block.crosses_page() || segmented_code(block.mode)) return false;
+  // Where the x87's instruction pointer is stored is found for blocks.
+  return std::none_of(block.insns.get(), block.insns.get() + block.count,
+                      [&](const cpu::Insn& in) { return x87_row(in.mnemonic); });
 }
 
 u32 Backend::enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) {

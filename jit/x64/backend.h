@@ -26,6 +26,7 @@ class Backend final : public HostBackend {
   void begin_part(unsigned part) override { arena_.begin_part(part); }
   bool has_room() const override;
   bool checks_at_head(const cpu::Block& block) const override;
+  bool joinable(const cpu::Block& block) const override;
   std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing) override {
     return translator_->translate(unit, listing);
   }

@@ -71,6 +71,7 @@ void BlockEmitter::check_known() {
 
 void BlockEmitter::begin_insn(unsigned insn) {
   index = insn;
+  a.begin_guest_insn();
   slow_paths.begin_insn();
 }
 

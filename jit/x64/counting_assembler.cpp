@@ -9,11 +9,13 @@ void CountingAssembler::begin_piece() {
   CHECK(code_->used < CountedCode::kMaxPieces);
   CountedPiece& piece = code_->pieces[code_->used++];
   piece_ = &uncounted_;
-  mov(kGroupReg, reinterpret_cast<u64>(&piece.runs));
   push(x86::rcx);
-  mov(x86::rcx, x86::qword_ptr(kGroupReg));
+  push(x86::rdx);
+  mov(x86::rdx, reinterpret_cast<u64>(&piece.runs));
+  mov(x86::rcx, x86::qword_ptr(x86::rdx));
   lea(x86::rcx, x86::ptr(x86::rcx, 1));
-  mov(x86::qword_ptr(kGroupReg), x86::rcx);
+  mov(x86::qword_ptr(x86::rdx), x86::rcx);
+  pop(x86::rdx);
   pop(x86::rcx);
   piece_ = &piece;
 }

@@ -14,9 +14,10 @@ class CountingAssembler final : public x86::Assembler {
     code_ = code;
     piece_ = &uncounted_;
   }
-  /// What follows runs from its first instruction to its last. Where instructions are counted this takes the
-  /// group register; status flags stay.
+  /// What follows runs from its first instruction to its last. Registers and status flags stay.
   void begin_piece();
+  /// One more of the guest's instructions is in the piece.
+  void begin_guest_insn() { ++piece_->guest_insns; }
   /// What is emitted from here on is for `kind`. Returns what the instructions before were for.
   HostInsn count_as(HostInsn kind) {
     const HostInsn before = kind_;

@@ -1,5 +1,6 @@
 #include "jit/x64/exits.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "common/check.h"
@@ -81,7 +82,7 @@ void Exits::go_to_scratch() {
 
 /// After a jump that ends in a rel32.
 void Exits::edge_to(u64 offset, const Label& stub) {
-  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, 0, {}});
+  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, 0, {}, em_.cold_distance != 0});
 }
 
 /// How many instructions the block at `offset` in this page has, if it is known, does not care for the flags
@@ -104,7 +105,7 @@ void Exits::go_to_charged(u64 offset, u32 charge) {
   }
   const CountAs jump(a_, HostInsn::EndJump);
   a_.long_().jmp(stub);
-  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, charge, *flags_.producer()});
+  exits_.push_back({a_.offset(), stub, static_cast<u16>(offset), 0, charge, *flags_.producer(), false});
 }
 
 void Exits::branch_on_flags(x86::CondCode condition, u64 taken, u64 next) {
@@ -123,6 +124,36 @@ void Exits::branch_on_flags(x86::CondCode condition, u64 taken, u64 next) {
   a_.bind(out);
   a_.begin_piece();
   go_to_charged(taken, taken_charge);
+}
+
+void Exits::leave_on_flags(x86::CondCode condition, u64 taken) {
+  flags_.need();
+  // Slow paths that repeat the jump leave by the same way.
+  auto exit = std::ranges::find(side_exits_, em_.index, &SideExit::index);
+  if (exit == side_exits_.end()) exit = side_exits_.insert(exit, {em_.index, taken, Label(), Label()});
+  Label& out = flags_.in_rax() ? exit->flags_in_rax : exit->flags_in_host;
+  if (!out.isValid()) out = a_.newLabel();
+  a_.long_().j(condition, out);
+  if (em_.cold_distance == 0) a_.begin_piece();
+}
+
+/// Gives back the charge of what does not run.
+void Exits::finish(const SideExit& exit) {
+  if (exit.flags_in_host.isValid()) {
+    a_.bind(exit.flags_in_host);
+    emit_save_flags(a_);
+  }
+  if (exit.flags_in_rax.isValid()) a_.bind(exit.flags_in_rax);
+  a_.add(kBudgetReg, em_.unit.count() - exit.index - 1);
+  if (exit.taken < kPageBytes) {
+    const Label stub = a_.newLabel();
+    a_.long_().jmp(stub);
+    edge_to(exit.taken, stub);
+  } else {
+    regs_.load_rip(static_cast<i32>(exit.taken));
+    look_up(jump_miss_);
+    go_to_found();
+  }
 }
 
 void Exits::branch(x86::CondCode condition, u64 taken, u64 next) {
@@ -181,6 +212,7 @@ void Exits::finish() {
   regs_.set_rip(em_.unit.insns[0].offset);
   a_.jmp(em_.address_of(em_.context.stubs.leave));
 
+  for (const SideExit& exit : side_exits_) finish(exit);
   CHECK(exits_.size() <= HostCode::kMaxExits);
   for (std::size_t i = 0; i < exits_.size(); ++i) {
     PendingExit& pending = exits_[i];
@@ -199,7 +231,8 @@ void Exits::finish() {
 
 void Exits::place_exits(HostCode& code) const {
   for (const PendingExit& pending : exits_) {
-    code.exit[code.exits++] = {.jump = code.hot.data() + pending.jump_end - 4,
+    const u8* const code_of_jump = pending.in_cold ? code.cold.data() : code.hot.data();
+    code.exit[code.exits++] = {.jump = code_of_jump + pending.jump_end - 4,
                                .stub = code.cold.data() + pending.stub_begin,
                                .page_offset = pending.page_offset,
                                .charge = pending.charge};

@@ -27,6 +27,8 @@ class Exits : EmissionParts {
   void load_jump_target(u64 offset);
   /// The flags that the host has or rax has decide: a jump to `taken`, or on to the instruction at `next`.
   void branch_on_flags(x86::CondCode condition, u64 taken, u64 next);
+  /// The same in the middle of the unit, which goes on behind it.
+  void leave_on_flags(x86::CondCode condition, u64 taken);
   /// To the one at `taken` when the host's flags say so, else to that at `next`. The guest's are in rax.
   void branch(x86::CondCode condition, u64 taken, u64 next);
   /// Finds the code for the rip in scratch 0: scratch 1 is its address, the group register the base of its
@@ -52,18 +54,27 @@ class Exits : EmissionParts {
     u64 stub_begin;          // offset in the cold code
     u32 charge;              // ExitJump::charge
     FlagsProducer producer;  // when there is a charge
+    bool in_cold;            // the jump, too
+  };
+  /// A way out in the middle.
+  struct SideExit {
+    unsigned index;  // of the conditional jump
+    u64 taken;
+    Label flags_in_host, flags_in_rax;  // entries; invalid: nobody comes so
   };
 
   void look_up(const Label& miss);
   u32 charge_without_flags(u64 offset) const;
   void go_to_charged(u64 offset, u32 charge);
   void edge_to(u64 offset, const Label& stub);
+  void finish(const SideExit& exit);
 
   CountingAssembler& a_;
   Label out_of_budget_;
   Label jump_miss_;
   bool ended_ = false;
   std::vector<PendingExit> exits_;
+  std::vector<SideExit> side_exits_;
 };
 
 }  // namespace reprise::jit::x64

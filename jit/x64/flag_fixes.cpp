@@ -7,6 +7,7 @@ namespace {
 constexpr u32 kCfInEax = 0x100;
 constexpr u32 kAfInAh = 0x10;
 constexpr u32 kZfInAh = 0x40;
+constexpr u32 kFixedInAh = 0x02;  // always set
 
 /// Scratch 1: OF after a shift of `value` by any count but 0. Destroys the host's flags.
 void shifted_overflow(BlockEmitter& e, InstId id, const Gp& value, unsigned bytes) {
@@ -31,6 +32,13 @@ void fix_all_but_carry(BlockEmitter& e) {
   e.a.and_(scratch1(4), kCfInEax);
   e.a.and_(x86::eax, ~kCfInEax);
   e.a.or_(x86::eax, scratch1(4));
+  e.flags.made_in_rax();
+}
+
+void fix_all_but(BlockEmitter& e, u8 kept) {
+  e.a.lahf();
+  e.a.and_(x86::ah, static_cast<u8>(kept | kFixedInAh));
+  e.a.mov(x86::al, 0);
   e.flags.made_in_rax();
 }
 

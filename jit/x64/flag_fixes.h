@@ -9,6 +9,9 @@ namespace reprise::jit::x64 {
 /// The host has just made CF; rax had the flags before, and the others stay. Takes scratch 1.
 void fix_all_but_carry(BlockEmitter& e);
 
+/// The host has just made the flags `kept` (as LAHF shows them in AH); OF and the others are clear.
+void fix_all_but(BlockEmitter& e, u8 kept);
+
 /// The host has just multiplied; `low` is the low half of the product.
 void fix_product(BlockEmitter& e, const Gp& low);
 

@@ -22,7 +22,15 @@ bool fixes_host_flags(const Insn& in) {
     case Mnemonic::BT:
     case Mnemonic::BTS:
     case Mnemonic::BTR:
-    case Mnemonic::BTC: return true;
+    case Mnemonic::BTC:
+    case Mnemonic::TZCNT:
+    case Mnemonic::LZCNT:
+    case Mnemonic::ANDN:
+    case Mnemonic::BEXTR:
+    case Mnemonic::BLSI:
+    case Mnemonic::BLSMSK:
+    case Mnemonic::BLSR:
+    case Mnemonic::BZHI: return true;
     default: return false;
   }
 }

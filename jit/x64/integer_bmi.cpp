@@ -1,4 +1,5 @@
 // Emission of BMI1, BMI2, LZCNT, ADX, MOVBE and CRC32, on hosts that have them.
+#include "jit/x64/flag_fixes.h"
 #include "jit/x64/integer_common.h"
 
 namespace reprise::jit::x64 {
@@ -6,6 +7,16 @@ namespace {
 
 using cpu::OperandKind;
 using Features = asmjit::CpuFeatures::X86;
+
+/// What the manual leaves undefined is clear: docs/undefined.md.
+void made_bits(BlockEmitter& e, const Insn& in) {
+  constexpr u8 kCf = 0x01, kZf = 0x40, kSf = 0x80;
+  e.flags.made();
+  if (e.host_flags_agree(in)) return;
+  const bool counts =
+      in.mnemonic == Mnemonic::TZCNT || in.mnemonic == Mnemonic::LZCNT || in.mnemonic == Mnemonic::BEXTR;
+  fix_all_but(e, counts ? kCf | kZf : kCf | kZf | kSf);
+}
 
 bool third_is(const Insn& in, OperandKind kind) { return in.kind2 == static_cast<u8>(kind); }
 
@@ -43,7 +54,7 @@ bool three(BlockEmitter& e, const Insn& in, InstId id, Flags flags) {
   const Gp host = e.regs.result(dst, bytes);
   e.a.emit(id, host, second, third);
   e.regs.assign_result(dst, bytes, host);
-  after(e, flags);
+  if (flags == Flags::Made) made_bits(e, in);
   return true;
 }
 
@@ -56,7 +67,7 @@ bool two(BlockEmitter& e, const Insn& in, InstId id) {
   const Gp host = e.regs.result(dst, bytes);
   e.a.emit(id, host, src);
   e.regs.assign_result(dst, bytes, host);
-  e.flags.made();
+  made_bits(e, in);
   return true;
 }
 

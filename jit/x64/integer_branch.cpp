@@ -16,7 +16,10 @@ bool near_target(const BlockEmitter& e, const Insn& in) {
 
 bool jcc(BlockEmitter& e, const Insn& in, CondCode condition) {
   if (!near_target(e, in)) return false;
-  e.exits.branch_on_flags(condition, in.imm, in.next_offset);
+  if (e.unit.goes_on_behind(e.index))
+    e.exits.leave_on_flags(condition, in.imm);
+  else
+    e.exits.branch_on_flags(condition, in.imm, in.next_offset);
   return true;
 }
 

@@ -47,7 +47,7 @@ void SlowPaths::call_handler() {
 
 bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   if (first == last) return false;
-  if (em_.unit.groups_miss) return true;
+  if (em_.unit.groups_miss && repeated_ < kMaxRepeated) return true;
   for (unsigned i = first; i <= last; ++i) {
     const cpu::Insn& in = em_.unit.insns[i];
     if (on_vector_registers(in) || x87_row(in.mnemonic)) return true;
@@ -64,6 +64,7 @@ void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
   flags_.made_in_rax();
   if (worth_repeating(path.first, path.last)) {
     // The group as a whole missed, as where it crosses a page: each access with a probe of its own.
+    repeated_ += path.last - path.first + 1;
     owned_.set_pending_fip(path.fip);
     const bool with_end = ended && path.last + 1 == em_.unit.count();
     for (unsigned i = path.first; i <= path.last - (with_end ? 1 : 0); ++i) emit(i);

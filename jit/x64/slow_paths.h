@@ -55,6 +55,9 @@ class SlowPaths {
   const cpu::Insn* fip_before_ = nullptr;  // pending before the running instruction
   int flags_before_ = -1;                  // StatusFlags::not_kept() then
   std::vector<Path> paths_;
+  /// Instructions that are repeated because groups miss: more would be more code than a region may have.
+  static constexpr unsigned kMaxRepeated = 200;
+  unsigned repeated_ = 0;
   std::size_t bound_ = 0;  // so many of them, the first, know where they come back
 };
 

@@ -7,7 +7,7 @@ import re
 import runner
 
 HASH = re.compile(r"^state (\d+) ([0-9a-f]{16})$", re.MULTILINE)
-PASSES = ("groups", "flags", "links", "jumps", "vectors", "x87", "strings", "second-level")
+PASSES = ("groups", "flags", "links", "jumps", "vectors", "x87", "strings", "second-level", "joins")
 VARIANTS = [["--no-pass", name] for name in PASSES] + [
     [],
     ["--no-pass", "all"],

@@ -23,14 +23,15 @@ constexpr u8 kCode[] = {
     0xeb, 0xf3,        // 11: jmp 0
 };
 
-/// A host whose code for a block begins with a check if the test says so.
+/// A host whose code for a block begins with a check, or may be that of a block before it, if the test says so.
 class Host final : public jit::HostTraits {
  public:
-  explicit Host(bool checks = false) : checks_(checks) {}
+  explicit Host(bool checks = false, bool joinable = true) : checks_(checks), joinable_(joinable) {}
   bool checks_at_head(const cpu::Block&) const override { return checks_; }
+  bool joinable(const cpu::Block&) const override { return joinable_; }
 
  private:
-  bool checks_;
+  bool checks_, joinable_;
 };
 
 class TranslationUnit : public testing::Test {
@@ -67,6 +68,35 @@ TEST_F(TranslationUnit, TellsWhichSuccessorsOverwriteTheFlags) {
   EXPECT_TRUE(unit.successor(4)->flags_dead);
   ASSERT_NE(unit.successor(9), nullptr);
   EXPECT_FALSE(unit.successor(9)->flags_dead);
+}
+
+// As if run so often: the block, what follows it, where it jumps to.
+TEST_F(TranslationUnit, JoinsTheBlockThatMostlyFollows) {
+  cpu::Block& first = block_at(0);
+  cpu::Block& next = block_at(4);
+  cpu::Block& taken = block_at(9);
+  first.uses = 16;
+  const auto joined = [&](u32 next_uses, u32 taken_uses, const Host& host = Host(true),
+                          bool may_join = true) {
+    next.uses = next_uses;
+    taken.uses = taken_uses;
+    return jit::make_unit(first, source_.cache(), PassSet::all(), host, may_join).joined.size();
+  };
+  EXPECT_EQ(joined(15, 1), 1u);
+  EXPECT_EQ(joined(8, 8), 1u);
+  EXPECT_EQ(joined(7, 0), 0u);
+  EXPECT_EQ(joined(12, 13), 0u);
+  EXPECT_EQ(joined(15, 1, Host(true, false)), 0u);
+  EXPECT_EQ(joined(15, 1, Host(true), false), 0u);
+  EXPECT_EQ(joined(15, 1, Host(false)), 0u) << "it cares for no flags";
+
+  next.uses = 15;
+  const jit::TranslationUnit unit = jit::make_unit(first, source_.cache(), PassSet::all(), Host(true));
+  EXPECT_EQ(unit.joined.front(), &next);
+  EXPECT_EQ(unit.count(), 4u);
+  EXPECT_TRUE(unit.goes_on_behind(1));
+  EXPECT_FALSE(unit.goes_on_behind(0));
+  EXPECT_FALSE(unit.goes_on_behind(3));
 }
 
 TEST_F(TranslationUnit, IsACopy) {
