@@ -31,6 +31,7 @@ constexpr std::string_view kHelp = R"(usage: reprise run [IMAGE...] [--kernel FI
        reprise ask RECORDING QUESTION [OPTION...]
        reprise pack RECORDING [--output FILE]
        reprise test -k KERNEL [OPTION...] -- COMMAND
+       reprise merge OUT... [OPTION...]
        reprise qemu ...
        reprise image create | info | commit ...
        reprise manual man | bash | options
@@ -160,6 +161,11 @@ std::variant<RunOptions, EarlyExit> parse_test(const std::vector<std::string>& w
   } catch (const BadValue& bad) {
     return usage_error(bad.message, "test");
   }
+  if (request->many()) {
+    RunOptions options;
+    options.test = std::move(request);
+    return options;
+  }
   Result<std::vector<std::string>> made = prepare_test(*request);
   if (!made) return refused(made.error());
   run_words.insert(run_words.begin(), made.value().begin(), made.value().end());
@@ -189,9 +195,10 @@ EarlyExit unknown_command(std::string_view word) {
                 "reprise: the command is missing before '{}': reprise run OPTION...; see reprise --help.\n",
                 in_one_line(word))};
   Nearest nearest(word);
-  for (const std::string_view command : {"run", "replay", "ask", "pack", "test", "qemu", "image", "manual"})
+  for (const std::string_view command :
+       {"run", "replay", "ask", "pack", "test", "merge", "qemu", "image", "manual"})
     nearest.offer(command);
-  std::string hint = "there are run, replay, ask, pack, test, qemu, image and manual.";
+  std::string hint = "there are run, replay, ask, pack, test, merge, qemu, image and manual.";
   if (!nearest.name().empty()) hint = fmt::format("did you mean {}?", nearest.name());
   if (word.find_first_of("./") != word.npos) hint = fmt::format("did you mean reprise run {}?", word);
   return {2, fmt::format("reprise: unknown command '{}'; {} See reprise --help.\n", in_one_line(word),
@@ -218,6 +225,7 @@ std::variant<RunOptions, EarlyExit> parse_options(const std::vector<std::string>
   if (command == "ask") return parse_ask(rest);
   if (command == "pack") return parse_pack(rest);
   if (command == "test") return parse_test(rest);
+  if (command == "merge") return EarlyExit{0, help_text(merge_manual())};
   if (command == "manual") return describe(rest);
   if (command == "--version") return EarlyExit{0, version_line()};
   if (command == "--help" || command == "-h" || command == "help") return EarlyExit{0, std::string(kHelp)};

@@ -41,6 +41,8 @@
 #include "frontend/serial_output.h"
 #include "frontend/signals.h"
 #include "frontend/terminal.h"
+#include "frontend/test/many_runs.h"
+#include "frontend/test/merge_command.h"
 #include "frontend/test/test_session.h"
 #include "frontend/version.h"
 #include "machine/begins_at.h"
@@ -648,6 +650,9 @@ int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, H
   if (!words.empty() && words[0] == "image")
     return outputs.code_after_losses(
         image_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));
+  if (!words.empty() && words[0] == "merge" && !asks_for_help(words))
+    return outputs.code_after_losses(
+        merge_command(std::vector<std::string>(words.begin() + 1, words.end()), outputs));
   const bool as_qemu = !words.empty() && words[0] == "qemu";
   auto parsed =
       as_qemu ? qemu::parse(std::vector<std::string>(words.begin() + 1, words.end())) : parse_options(words);
@@ -662,6 +667,7 @@ int carry_out(const std::vector<std::string>& words, StandardOutputs& outputs, H
   RunOptions options = std::get<RunOptions>(std::move(parsed));
   options.command = words;
   outputs.program = options.program;
+  if (options.test != nullptr && options.test->many()) return many_runs(*options.test, words, outputs);
   return run(std::move(options), outputs, held);
 }
 

@@ -1,7 +1,9 @@
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "verdict/merged.h"
 #include "verdict/outcome.h"
 
 namespace reprise::verdict {
@@ -25,9 +27,7 @@ Json results_json(const std::vector<TestResult>& results) {
   return list;
 }
 
-}  // namespace
-
-std::string json_text(const Outcome& outcome) {
+Json outcome_json(const Outcome& outcome) {
   const TapCounts counts = count_results(outcome.results);
   Json json = {{"test", outcome.name},
                {"verdict", verdict_name(outcome.verdict.kind)},
@@ -56,8 +56,97 @@ std::string json_text(const Outcome& outcome) {
   json["state_hash"] = outcome.state_hash;
   json["command"] = outcome.command;
   json["replay"] = outcome.replay;
+  return json;
+}
+
+// --- The way back. What is not there, or of another type, throws. ---
+
+TestOutcome outcome_of_name(const std::string& name) {
+  for (const TestOutcome outcome :
+       {TestOutcome::Pass, TestOutcome::Fail, TestOutcome::Skip, TestOutcome::ExpectedFailure})
+    if (outcome_name(outcome) == name) return outcome;
+  return TestOutcome::Error;
+}
+
+VerdictKind verdict_of_name(const std::string& name) {
+  for (auto kind = VerdictKind::Pass; kind <= VerdictKind::Signal;
+       kind = static_cast<VerdictKind>(static_cast<u8>(kind) + 1))
+    if (verdict_name(kind) == name) return kind;
+  return VerdictKind::HostTrouble;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+std::vector<TestResult> read_results(const Json& list, std::size_t depth) {
+  std::vector<TestResult> results;
+  constexpr std::size_t kMaxDepth = 64;
+  if (depth == kMaxDepth) return results;
+  for (const Json& one : list) {
+    TestResult& result = results.emplace_back();
+    result.name = one.at("name").get<std::string>();
+    result.outcome = outcome_of_name(one.at("outcome").get<std::string>());
+    result.number = one.value("number", u64{0});
+    result.reason = one.value("reason", std::string());
+    result.at = one.value("position", std::string());
+    result.diagnostics = one.value("diagnostics", std::vector<std::string>());
+    if (one.contains("tests")) result.children = read_results(one["tests"], depth + 1);
+  }
+  return results;
+}
+
+Outcome outcome_of(const Json& json) {
+  Outcome outcome;
+  outcome.name = json.at("test").get<std::string>();
+  outcome.verdict.kind = verdict_of_name(json.at("verdict").get<std::string>());
+  outcome.verdict.message = json.at("message").get<std::string>();
+  if (!json.at("command_exit_code").is_null())
+    outcome.verdict.command_code = json["command_exit_code"].get<int>();
+  outcome.exit_code = json.at("exit_code").get<int>();
+  outcome.results = read_results(json.at("tests"), 0);
+  for (const Json& report : json.at("kernel_reports")) {
+    const auto kind = report_kind_of_name(report.at("kind").get<std::string>()).value_or(ReportKind::Bug);
+    outcome.reports.push_back({.kind = kind,
+                               .title = report.at("title").get<std::string>(),
+                               .at = report.at("position").get<std::string>(),
+                               .lines = report.at("lines").get<std::vector<std::string>>()});
+    if (report.at("fails").get<bool>() && std::ranges::find(outcome.failing, kind) == outcome.failing.end())
+      outcome.failing.push_back(kind);
+  }
+  outcome.end = json.at("end").get<std::string>();
+  outcome.position = json.at("position").get<std::string>();
+  outcome.instructions = json.at("instructions").get<u64>();
+  outcome.virtual_ns = json.at("virtual_ns").get<u64>();
+  outcome.state_hash = json.at("state_hash").get<std::string>();
+  outcome.command = json.at("command").get<std::vector<std::string>>();
+  outcome.replay = json.at("replay").get<std::string>();
+  return outcome;
+}
+
+std::string text_of(const Json& json) {
   // What a guest prints may be any bytes.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string json_text(const Outcome& outcome) { return text_of(outcome_json(outcome)); }
+
+Result<Outcome> read_outcome(std::string_view text) {
+  try {
+    return outcome_of(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return Error{fmt::format("it is no result of a test: {}", error.what())};
+  }
+}
+
+std::string json_text_of_all(std::span<const Outcome> outcomes) {
+  const Summary summary = summarize(outcomes);
+  Json json = {{"exit_code", summary.exit_code},
+               {"passed", summary.passed},
+               {"not_passed", summary.not_passed},
+               {"nobody_knows", summary.nobody_knows}};
+  json["runs"] = Json::array();
+  for (const Outcome& outcome : outcomes) json["runs"].push_back(outcome_json(outcome));
+  return text_of(json);
 }
 
 }  // namespace reprise::verdict

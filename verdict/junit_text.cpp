@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "verdict/merged.h"
 #include "verdict/outcome.h"
 #include "verdict/result_text.h"
 
@@ -101,9 +102,13 @@ void add_command(Cases& cases, const Outcome& outcome) {
   }
 }
 
-}  // namespace
+std::string counts_text(const Cases& cases) {
+  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", cases.tests, cases.failures,
+                     cases.errors, cases.skipped);
+}
 
-std::string junit_text(const Outcome& outcome) {
+/// The suite of one outcome; its numbers are added to those of `all`.
+std::string suite_text(const Outcome& outcome, Cases& all) {
   Cases cases;
   add_command(cases, outcome);
   add_results(cases, "tests", outcome.results);
@@ -111,14 +116,26 @@ std::string junit_text(const Outcome& outcome) {
     if (fails(report, outcome.failing))
       add_case(cases, "kernel", fmt::format("{} {}", report_kind_name(report.kind), report.at), "failure",
                report.title, joined(report.lines));
-  const std::string counts = fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
-                                         cases.tests, cases.failures, cases.errors, cases.skipped);
+  all.tests += cases.tests;
+  all.failures += cases.failures;
+  all.errors += cases.errors;
+  all.skipped += cases.skipped;
   constexpr double kNsPerSecond = 1e9;
-  return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {0}>\n  <testsuite name=\"{1}\" {0} "
-      "time=\"{2:.6f}\">\n{3}"
-      "  </testsuite>\n</testsuites>\n",
-      counts, escaped(outcome.name), static_cast<double>(outcome.virtual_ns) / kNsPerSecond, cases.text);
+  return fmt::format("  <testsuite name=\"{}\" {} time=\"{:.6f}\">\n{}  </testsuite>\n",
+                     escaped(outcome.name), counts_text(cases),
+                     static_cast<double>(outcome.virtual_ns) / kNsPerSecond, cases.text);
 }
+
+}  // namespace
+
+std::string junit_text_of_all(std::span<const Outcome> outcomes) {
+  Cases all;
+  std::string suites;
+  for (const Outcome& outcome : outcomes) suites += suite_text(outcome, all);
+  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {}>\n{}</testsuites>\n",
+                     counts_text(all), suites);
+}
+
+std::string junit_text(const Outcome& outcome) { return junit_text_of_all({&outcome, 1}); }
 
 }  // namespace reprise::verdict

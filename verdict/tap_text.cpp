@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "common/words.h"
+#include "verdict/merged.h"
 #include "verdict/outcome.h"
 #include "verdict/result_text.h"
 
@@ -45,9 +46,8 @@ void add_results(std::string& text, const std::string& indent, const std::vector
   }
 }
 
-}  // namespace
-
-std::string tap_text(const Outcome& outcome) {
+/// The results, and the command as the last of them.
+std::vector<TestResult> results_of(const Outcome& outcome) {
   std::vector<TestResult> all = outcome.results;
   TestResult command;
   command.name = outcome.name;
@@ -57,6 +57,25 @@ std::string tap_text(const Outcome& outcome) {
     if (fails(report, outcome.failing))
       command.diagnostics.push_back(fmt::format("kernel {}: {}", report.at, report.title));
   all.push_back(std::move(command));
+  return all;
+}
+
+}  // namespace
+
+std::string tap_text(const Outcome& outcome) {
+  std::string text = "TAP version 14\n";
+  add_results(text, "", results_of(outcome));
+  return text;
+}
+
+std::string tap_text_of_all(std::span<const Outcome> outcomes) {
+  std::vector<TestResult> all;
+  for (const Outcome& outcome : outcomes) {
+    std::vector<TestResult> results = results_of(outcome);
+    TestResult& run = all.emplace_back(std::move(results.back()));
+    results.pop_back();
+    run.children = std::move(results);
+  }
   std::string text = "TAP version 14\n";
   add_results(text, "", all);
   return text;

@@ -8,6 +8,7 @@
 #include "frontend/options/manual_rows.h"
 #include "frontend/options/replay_rows.h"
 #include "frontend/options/run_rows.h"
+#include "frontend/test/merge_command.h"
 #include "frontend/test/test_rows.h"
 
 namespace reprise::frontend {
@@ -113,6 +114,14 @@ CommandManual test_manual() {
           .keys = {}};
 }
 
+CommandManual merge_manual() {
+  return {.name = "merge",
+          .purpose = "Joins results that several processes of reprise test have left, whatever their order.",
+          .examples = {"reprise merge out --junit result.xml"},
+          .groups = manual_groups(merge_option_groups()),
+          .keys = {}};
+}
+
 CommandManual manual_manual() {
   return {.name = "manual",
           .purpose = "Prints what this program says about itself.",
@@ -133,8 +142,8 @@ std::vector<CommandManual> image_manuals() {
 }
 
 std::vector<CommandManual> all_manuals() {
-  std::vector<CommandManual> out = {run_manual(), replay_manual(), ask_manual(), pack_manual(),
-                                    test_manual()};
+  std::vector<CommandManual> out = {run_manual(),  replay_manual(), ask_manual(),
+                                    pack_manual(), test_manual(),   merge_manual()};
   for (CommandManual& command : image_manuals()) out.push_back(std::move(command));
   out.push_back(manual_manual());
   return out;

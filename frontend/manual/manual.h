@@ -33,6 +33,7 @@ CommandManual replay_manual();
 CommandManual ask_manual();
 CommandManual pack_manual();
 CommandManual test_manual();
+CommandManual merge_manual();
 CommandManual manual_manual();
 /// Of create, info and commit.
 std::vector<CommandManual> image_manuals();

@@ -68,25 +68,6 @@ Result<std::string> find_busybox(const TestRequest& request) {
   return path;
 }
 
-Result<Done> make_folder(TestRequest& request) {
-  if (!request.out.empty()) {
-    request.folder = request.out;
-    std::error_code error;
-    fs::create_directories(request.folder, error);
-    if (error) return Error{fmt::format("--out '{}' cannot be made: {}.", request.out, error.message())};
-    return Done{};
-  }
-  const char* const temporary = std::getenv("TMPDIR");
-  std::string name =
-      fmt::format("{}/reprise-test-XXXXXX", temporary != nullptr && *temporary != 0 ? temporary : "/tmp");
-  if (mkdtemp(name.data()) == nullptr)
-    return Error{
-        fmt::format("a folder '{}' cannot be made: {}. Name one by --out.", name, std::strerror(errno))};
-  request.folder = name;
-  request.folder_is_ours = true;
-  return Done{};
-}
-
 /// What the root is, by what stands there.
 enum class RootKind : u8 { Busybox, Folder, SharedFolder, Archive, Image };
 
@@ -197,6 +178,25 @@ Result<Done> fill_root(const TestRequest& request, RootKind root, const std::str
 
 }  // namespace
 
+Result<Done> make_test_folder(TestRequest& request) {
+  if (!request.out.empty()) {
+    request.folder = request.out;
+    std::error_code error;
+    fs::create_directories(request.folder, error);
+    if (error) return Error{fmt::format("--out '{}' cannot be made: {}.", request.out, error.message())};
+    return Done{};
+  }
+  const char* const temporary = std::getenv("TMPDIR");
+  std::string name =
+      fmt::format("{}/reprise-test-XXXXXX", temporary != nullptr && *temporary != 0 ? temporary : "/tmp");
+  if (mkdtemp(name.data()) == nullptr)
+    return Error{
+        fmt::format("a folder '{}' cannot be made: {}. Name one by --out.", name, std::strerror(errno))};
+  request.folder = name;
+  request.folder_is_ours = true;
+  return Done{};
+}
+
 Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   const std::string busybox = TRY(find_busybox(request));
   const RootKind root = TRY(kind_of_root(request));
@@ -212,7 +212,7 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   initramfs.add_file(".reprise/init", std::string(verdict::init_text()), kProgram);
   request.token = verdict::token_of(task);
 
-  TRY(make_folder(request));
+  TRY(make_test_folder(request));
   const std::string path = request.folder + "/initramfs.cpio";
   TRY(write_initramfs(initramfs, root == RootKind::Archive ? request.root : std::string(), path));
   std::vector<std::string> words = {"--kernel=" + request.kernel,

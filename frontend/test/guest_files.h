@@ -9,6 +9,9 @@
 
 namespace reprise::frontend {
 
+/// Makes the folder of `request`, or one that is to go when all is well.
+Result<Done> make_test_folder(TestRequest& request);
+
 /// Makes the files, and completes `request` with where they are. Returns words of `reprise run` for the machine that they need.
 Result<std::vector<std::string>> prepare_test(TestRequest& request);
 

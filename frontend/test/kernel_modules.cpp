@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "common/words.h"
 #include "machine/storage/host_file.h"
@@ -72,18 +73,16 @@ Result<std::vector<std::string>> needs_of(const std::string& path) {
   return names;
 }
 
-/// Completes `files` of a module that scan_modules() found with those that it needs, in the order of parse_dependencies().
-Result<Done> add_needs(const std::string& folder, const Dependencies& all, std::vector<std::string>& files) {
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    for (const std::string& name : TRY(needs_of((fs::path(folder) / files[i]).string()))) {
-      const auto found = all.find(name);
-      if (found == all.end()) continue;
-      // Once more, behind: what several need is loaded before all of them.
-      std::erase(files, found->second.front());
-      files.push_back(found->second.front());
-      if (files.size() > kMaxNeeds) return Done{};
-    }
-  }
+/// The module `name` of scan_modules(), behind all that it needs. `order` is files so far, each once.
+// NOLINTNEXTLINE(misc-no-recursion)
+Result<Done> add_in_order(const std::string& folder, const Dependencies& all, const std::string& name,
+                          std::set<std::string>& seen, std::vector<std::string>& order) {
+  const auto found = all.find(name);
+  if (found == all.end() || seen.size() == kMaxNeeds || !seen.insert(name).second) return Done{};
+  const std::string& file = found->second.front();
+  for (const std::string& need : TRY(needs_of((fs::path(folder) / file).string())))
+    TRY(add_in_order(folder, all, need, seen, order));
+  order.push_back(file);
   return Done{};
 }
 
@@ -121,7 +120,12 @@ Result<std::vector<KernelModule>> modules_for(const std::string& kernel, const s
     const auto found = dependencies.find(std::string(name));
     if (found == dependencies.end()) continue;
     std::vector<std::string> files = found->second;
-    if (!described) TRY(add_needs(place, dependencies, files));
+    if (!described) {
+      std::set<std::string> seen;
+      files.clear();
+      TRY(add_in_order(place, dependencies, std::string(name), seen, files));
+      std::ranges::reverse(files);
+    }
     // What lies deepest is loaded first.
     for (auto file = files.rbegin(); file != files.rend(); ++file) {
       const std::string module = fs::path(*file).filename().string();

@@ -33,10 +33,21 @@ struct TestRequest {
   std::string json_path;
   std::string tap_path;
   AnnotationForm annotations = AnnotationForm::None;
+  std::string name;  // of --name, in results; empty: the command
+  // Many runs.
+  std::optional<u64> first_seed, last_seed;  // of --seeds
+  std::optional<u32> jobs;
+  std::string shard;  // of --shard; empty: all
+  std::string suite;  // of --suite; empty: none
+  std::vector<std::string>
+      child_words;  // the options of each run, but for those that are about many runs or results
   // The files of the run, by prepare_test().
   std::string folder;           // where they are
   bool folder_is_ours = false;  // it is to go when the test passes
   std::string token;            // of the guest's words
+
+  /// Each run is a process of its own.
+  bool many() const { return first_seed || !suite.empty(); }
 };
 
 }  // namespace reprise::frontend

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/numbers.h"
 #include "common/words.h"
 #include "frontend/options/qemu_words.h"
 #include "frontend/options/take_words.h"
@@ -78,15 +79,6 @@ void set_fail_on(TestRequest& request, const Given& given) {
     std::erase(request.failing, *kind);
     if (!without) request.failing.push_back(*kind);
   }
-}
-
-void set_annotations(TestRequest& request, const Given& given) {
-  if (given.value == "github")
-    request.annotations = AnnotationForm::GitHub;
-  else if (given.value == "gitlab")
-    request.annotations = AnnotationForm::GitLab;
-  else
-    throw is_not(given, "one of github, gitlab");
 }
 
 constexpr TestOption kTestRows[] = {
@@ -192,7 +184,7 @@ constexpr TestOption kVerdictRows[] = {
      .value = "FORM",
      .help = "says what went wrong on stderr as github or gitlab show it",
      .words = "github gitlab",
-     .set = set_annotations},
+     .set = [](TestRequest& request, const Given& given) { request.annotations = want_annotations(given); }},
     {.name = "--kernel-log",
      .value = "TARGET",
      .help = "stderr: the kernel's log goes there, too, as it comes; file: only to the file kernel.log",
@@ -204,6 +196,53 @@ constexpr TestOption kVerdictRows[] = {
          }},
 };
 
+void set_seeds(TestRequest& request, const Given& given) {
+  const std::size_t dots = given.value.find("..");
+  const auto first = parse_number(std::string_view(given.value).substr(0, dots));
+  const auto last =
+      dots == given.value.npos ? first : parse_number(std::string_view(given.value).substr(dots + 2));
+  constexpr u64 kMost = 1'000'000;
+  if (!first || !last || *first > *last || *last - *first >= kMost)
+    throw is_not(given, "seeds such as 1..1000");
+  request.first_seed = first;
+  request.last_seed = last;
+}
+
+constexpr TestOption kManyRows[] = {
+    {.name = "--seeds",
+     .value = "FIRST..LAST",
+     .help = "a run for each: its --seed and, with several processors, --sched-seed",
+     .more = "Each is a process of its own, whose files are in a folder below --out. docs/kernel-tests.md.",
+     .set = set_seeds},
+    {.name = "--suite",
+     .value = "FILE",
+     .help = "a TOML file that lists tests, with their kernels, seeds and limits",
+     .more = "Options beside it are for all of them.",
+     .set = [](TestRequest& request, const Given& given) { request.suite = given.value; }},
+    {.name = "--jobs",
+     .value = "N",
+     .help = "so many runs at a time (default: as many as the host has processors)",
+     .set = [](TestRequest& request, const Given& given) { request.jobs = want_count(given, 1024); }},
+    {.name = "--shard",
+     .value = "auto|I/N",
+     .shown = Shown::SameLine,
+     .help = "only those runs that are this process's",
+     .more = "The I-th of N; auto: as Slurm's arrays, indexed jobs of Kubernetes, Bazel, GitLab, Buildkite "
+             "or CircleCI say it in the environment. "
+             "reprise merge joins the results.",
+     .words = "auto",
+     .set = [](TestRequest& request, const Given& given) { request.shard = given.value; }},
+    {.name = "--name",
+     .value = "TEXT",
+     .shown = Shown::Name,
+     .help = "of the test in results (default: its command)",
+     .set = [](TestRequest& request, const Given& given) { request.name = given.value; }},
+};
+
+/// Which are about many runs, or about results of all of them: no run of many gets them.
+constexpr std::string_view kOfAll[] = {"--seeds", "--suite", "--jobs", "--shard", "--name",
+                                       "--out",   "--junit", "--json", "--tap",   "--annotations"};
+
 /// Options of `reprise run` that `reprise test` gives itself, or has of its own.
 constexpr std::string_view kNotHere[] = {
     "IMAGE",      "--kernel", "--initrd",    "--append",  "--bios",   "--bios-vars", "--load",
@@ -212,9 +251,15 @@ constexpr std::string_view kNotHere[] = {
 
 }  // namespace
 
+AnnotationForm want_annotations(const Given& given) {
+  if (given.value == "github") return AnnotationForm::GitHub;
+  if (given.value == "gitlab") return AnnotationForm::GitLab;
+  throw is_not(given, "one of github, gitlab");
+}
+
 std::span<const OptionGroup<TestRequest>> test_option_groups() {
-  static const OptionGroup<TestRequest> kGroups[] = {{"What to test", "", kTestRows},
-                                                     {"The verdict", "", kVerdictRows}};
+  static const OptionGroup<TestRequest> kGroups[] = {
+      {"What to test", "", kTestRows}, {"The verdict", "", kVerdictRows}, {"Many runs", "", kManyRows}};
   return kGroups;
 }
 
@@ -260,6 +305,10 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
     const OptionText& text = texts[option.row];
     if (text.is_argument())
       throw BadValue{fmt::format("'{}' is no option: the command stands behind --", option.value)};
+    const std::string_view name = text.name == "-k" ? std::string_view("--kernel") : text.name;
+    if (std::ranges::find(kOfAll, name) == std::end(kOfAll))
+      request.child_words.push_back(text.value.empty() ? std::string(name)
+                                                       : fmt::format("{}={}", name, option.value));
     if (option.row >= own.size()) {
       rest.push_back(text.value.empty() ? std::string(text.name)
                                         : fmt::format("{}={}", text.name, option.value));
@@ -270,11 +319,14 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
                                  text.name, text.value)};
     own[option.row]->set(request, {text.name, option.value});
   }
+  if (!request.shard.empty() && !request.many())
+    throw BadValue{"--shard is for many runs: give --seeds or --suite"};
+  if (dashes != words.end()) request.command.assign(dashes + 1, words.end());
+  if (!request.suite.empty()) return rest;
   if (request.kernel.empty()) throw BadValue{"there is no kernel: give one by -k FILE"};
   if (dashes == words.end() || dashes + 1 == words.end())
     throw BadValue{
         "there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};
-  request.command.assign(dashes + 1, words.end());
   return rest;
 }
 

@@ -18,6 +18,9 @@ std::span<const OptionGroup<TestRequest>> test_option_groups();
 /// Those of `reprise run` beside them.
 std::span<const OptionGroup<RunDraft>> run_option_groups_of_test();
 
+/// Throws BadValue.
+AnnotationForm want_annotations(const Given& given);
+
 /// Takes the words behind `reprise test`. Returns those for the machine, as `reprise run` takes them. Throws BadValue.
 std::vector<std::string> take_test_words(const std::vector<std::string>& words, TestRequest& request);
 

@@ -154,7 +154,9 @@ int TestSession::finish(const machine::RunResult& result, const std::vector<std:
   verdict::Outcome outcome;
   outcome.verdict = verdict::judge(evidence);
   outcome.exit_code = verdict::exit_code_of(outcome.verdict, request_.exit_style);
-  outcome.name = request_.command.size() == 1 ? request_.command[0] : verdict::shell_words(request_.command);
+  outcome.name = !request_.name.empty()         ? request_.name
+                 : request_.command.size() == 1 ? request_.command[0]
+                                                : verdict::shell_words(request_.command);
   outcome.results = std::move(evidence.results);
   outcome.reports = std::move(evidence.reports);
   outcome.failing = request_.failing;

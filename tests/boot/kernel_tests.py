@@ -4,6 +4,7 @@ the same verdict and state twice; the recording replays to just before the panic
 
 import json
 import pathlib
+import signal
 import subprocess
 import tempfile
 import xml.etree.ElementTree
@@ -131,6 +132,61 @@ def check_same_run(test):
         runner.expect(value == results[1][key], f"two runs have another {key}")
 
 
+def check_many_runs(test):
+    """A command that fails under some seeds, done in one process, in two shards, and interrupted: the same results."""
+    command = "x=$(od -An -N1 -tu1 /dev/urandom); echo $x; [ $x -lt 128 ]"
+    busybox = pathlib.Path(test.options.guests) / "busybox"
+
+    def start(out, *words):
+        return subprocess.Popen([str(word) for word in (
+            test.options.reprise, "test", "-k", test.options.kernel, "--engine", test.options.engine, "--busybox", busybox,
+            "--wall-timeout", "600", "--seeds", "1..6", "--jobs", "2", "--out", test.folder / out, *words, "--", command)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(process, codes):
+        output, errors = process.communicate(timeout=1200)
+        runner.expect(process.returncode in codes, f"many runs: exit code {process.returncode}: {errors[-2000:]}")
+        return output.splitlines(), errors
+
+    lines, _ = end(start("all", "--json", test.folder / "all.json"), (0, 1))
+    verdicts = {line.split(":")[0].split()[1]: line.split()[0] for line in lines}
+    runner.expect(list(verdicts) == [f"seed-{seed}" for seed in range(1, 7)], f"many runs: {lines}")
+    runner.expect(set(verdicts.values()) == {"pass", "fail"}, f"the seeds make no difference: {verdicts}")
+    # The line of a seed that failed runs it again.
+    line = next(line for line in lines if line.startswith("fail"))
+    words = line[line.index("reprise test"):].replace("reprise", str(test.options.reprise), 1)
+    again = subprocess.run(["sh", "-c", words.replace(" -- ", f" --out={test.folder}/again -- ")], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=660)
+    runner.expect(again.returncode == 1, f"the line ends with {again.returncode}: {again.stderr.decode()}")
+    seed = line.split(":")[0].split()[1]
+    hashes = [json.loads((test.folder / folder / "result.json").read_text())["state_hash"]
+              for folder in ("again", f"all/{seed}")]
+    runner.expect(hashes[0] == hashes[1], "the line of a failed seed is another run")
+    # Two processes, in either order, joined.
+    for shard in ("2/2", "1/2"):
+        end(start("shards", "--shard", shard), (0, 1))
+    merged = subprocess.run([str(test.options.reprise), "merge", str(test.folder / "shards"), "--json",
+                             str(test.folder / "merged.json")], stderr=subprocess.PIPE, timeout=60)
+    whole, joined = (json.loads((test.folder / name).read_text()) for name in ("all.json", "merged.json"))
+    runner.expect(merged.returncode == whole["exit_code"] == 1, f"merge: {merged}")
+    for key in ("name", "verdict", "state_hash", "instructions"):
+        key = "test" if key == "name" else key
+        runner.expect([run[key] for run in whole["runs"]] == [run[key] for run in joined["runs"]], f"merge: other {key}")
+    # One that is ended goes on where it was.
+    process = start("ended")
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, errors = end(process, (75,))
+    runner.expect("goes on" in errors, f"ended: {errors}")
+    kept = {path.parent.name: path.stat().st_mtime_ns for path in (test.folder / "ended").glob("*/result.json")}
+    runner.expect(first.split(":")[0].split()[1] in kept, f"ended: {first} of {kept}")
+    lines_again, errors = end(start("ended"), (0, 1))
+    runner.expect("were done before" in errors, f"goes on: {errors}")
+    runner.expect([line.split(":")[0] for line in lines_again] == [line.split(":")[0] for line in lines], "goes on: others")
+    for name, time in kept.items():
+        runner.expect((test.folder / "ended" / name / "result.json").stat().st_mtime_ns == time, f"{name} ran again")
+
+
 def check_words(test):
     for words, part in ((["test", "--", "true"], "-k FILE"), (["test", "-k", "x"], "behind --"),
                         (["test", "-k", "x", "word", "--", "true"], "'word'"),
@@ -144,7 +200,7 @@ def check_words(test):
 def test_all(options):
     with tempfile.TemporaryDirectory() as folder:
         test = Test(options, folder)
-        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run):
+        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run, check_many_runs):
             check(test)
 
 

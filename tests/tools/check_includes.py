@@ -42,6 +42,7 @@ ONE_INCLUDER = {
     "slirp/": ("machine/net/slirp_link.cpp",),
     "gelf.h": ("machine/symbols/elf_symbols.cpp",),
     "zstd.h": ("machine/snapshot/zstd_stream.cpp",),
+    "toml++/": ("frontend/test/suite.cpp",),
     "rfb/": ("frontend/display/vnc_display.cpp",),
     "SDL2/": ("frontend/display/sdl_display.cpp", "frontend/display/x11_errors.cpp", "frontend/output/sdl_sound.cpp"),
     "jit/x64/": ("jit/x64/",),

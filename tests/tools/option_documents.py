@@ -70,7 +70,7 @@ def complete(script, *words):
 def check_completion(options):
     script = manual(options, "bash")
     cases = [
-        (["reprise", ""], ["run", "replay", "ask", "pack", "test", "image", "manual", "--help", "--version"]),
+        (["reprise", ""], ["run", "replay", "ask", "pack", "test", "merge", "image", "manual", "--help", "--version"]),
         (["reprise", "run", "--debug-"], ["--debug-exit", "--debug-testdev"]),
         (["reprise", "run", "--engine", "l"], ["lockstep"]),
         (["reprise", "run", "--engine", "=", "in"], ["interp"]),

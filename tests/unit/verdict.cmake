@@ -6,7 +6,9 @@ unit_test_area(verdict
     verdict/initramfs_test.cpp
     verdict/kernel_reports_test.cpp
     verdict/log_line_test.cpp
+    verdict/merged_test.cpp
     verdict/outcome_test.cpp
+    verdict/shard_test.cpp
     verdict/tap_parser_test.cpp
     verdict/tap_noise_test.cpp
     verdict/verdict_test.cpp)
