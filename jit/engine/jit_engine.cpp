@@ -234,6 +234,7 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
       make_unit(block, source_.cache(), options_.passes, *host_, !observed && cpu.stops == nullptr,
                 observed ? &region->known_page_base : nullptr);
   unit.region = region.get();
+  region->edges.resize(unit.most_exits());
   unit.groups_miss = groups_miss_.contains({block.phys, block.mode.bits});
   std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
   translating_ += std::chrono::steady_clock::now() - begun;

@@ -2,7 +2,6 @@
 // cache, or several that lie one behind the other.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <span>
 #include <utility>
@@ -24,15 +23,12 @@ struct ExitJump {
 
 /// What a back end made of a TranslationUnit; it lies in the back end's memory.
 struct HostCode {
-  static constexpr unsigned kMaxExits = 7;
-
   std::span<const u8> hot;        // entered at its beginning
   std::span<const u8> cold;       // slow paths and exits
   const u8* body = nullptr;       // behind the charge of the budget
   bool overwrites_flags = false;  // those it is entered with are not looked at, at the body neither
   u32 probes = 0;
-  unsigned exits = 0;
-  std::array<ExitJump, kMaxExits> exit{};
+  std::vector<ExitJump> exits;
   std::unique_ptr<CountedCode> counted;  // how often it ran, or nullptr
 };
 
@@ -53,7 +49,8 @@ struct Region {
   /// The code that was made for it.
   void take(HostCode made) {
     code = std::move(made);
-    for (unsigned i = 0; i < code.exits; ++i) edges[i] = {this, nullptr, code.exit[i]};
+    edges.resize(code.exits.size());
+    for (std::size_t i = 0; i < edges.size(); ++i) edges[i] = {this, nullptr, code.exits[i]};
   }
 
   /// It is of these blocks too, and has all of their instructions.
@@ -69,8 +66,9 @@ struct Region {
   std::span<const cpu::Insn> insns;
   const bool user;
   HostCode code;
-  std::array<Edge, HostCode::kMaxExits> edges;  // as many as code.exits
-  std::vector<Edge*> incoming;                  // that are linked to it
+  /// One for each of code.exits. The code has their addresses: as many as it may need are there before it is made.
+  std::vector<Edge> edges;
+  std::vector<Edge*> incoming;  // that are linked to it
   /// Where observers know all of it: what rip is where its page begins. Code that was made while there are any asks.
   u64 known_page_base = ~u64{0};
   u32 group_misses = 0;       // how often the handlers of a group ran instead of it

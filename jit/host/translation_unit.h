@@ -59,6 +59,8 @@ struct TranslationUnit {
   std::vector<SuccessorHint> successors;  // of the ends of conditional jumps, what is known
 
   u32 count() const { return static_cast<u32>(insns.size()); }
+  /// Jumps to fixed places in the page: two at the end, and one behind each block that is followed.
+  std::size_t most_exits() const { return joined.size() + 2; }
   /// Whether instruction `index` is a conditional jump behind which the unit goes on.
   bool goes_on_behind(u32 index) const { return index + 1 < count() && conditional_jump(insns[index]); }
   const SuccessorHint* successor(u64 page_offset) const;

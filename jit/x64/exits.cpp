@@ -213,7 +213,7 @@ void Exits::finish() {
   a_.jmp(em_.address_of(em_.context.stubs.leave));
 
   for (const SideExit& exit : side_exits_) finish(exit);
-  CHECK(exits_.size() <= HostCode::kMaxExits);
+  CHECK(exits_.size() <= em_.unit.region->edges.size());
   for (std::size_t i = 0; i < exits_.size(); ++i) {
     PendingExit& pending = exits_[i];
     pending.stub_begin = a_.offset();
@@ -232,10 +232,10 @@ void Exits::finish() {
 void Exits::place_exits(HostCode& code) const {
   for (const PendingExit& pending : exits_) {
     const u8* const code_of_jump = pending.in_cold ? code.cold.data() : code.hot.data();
-    code.exit[code.exits++] = {.jump = code_of_jump + pending.jump_end - 4,
-                               .stub = code.cold.data() + pending.stub_begin,
-                               .page_offset = pending.page_offset,
-                               .charge = pending.charge};
+    code.exits.push_back({.jump = code_of_jump + pending.jump_end - 4,
+                          .stub = code.cold.data() + pending.stub_begin,
+                          .page_offset = pending.page_offset,
+                          .charge = pending.charge});
   }
 }
 

@@ -29,7 +29,8 @@ constexpr u64 kSecond = 9;
 
 struct Machines {
   explicit Machines(const jit::JitOptions& options)
-      : interp(cpu::default_profile(), expected.code_pages), jit(cpu::default_profile(), actual.code_pages, options) {
+      : interp(cpu::default_profile(), expected.code_pages),
+        jit(cpu::default_profile(), actual.code_pages, options) {
     for (SmallMachine* machine : {&expected, &actual}) machine->cpu->state.gpr[cpu::RCX] = 200;
   }
   void run(u64 budget) {
