@@ -308,6 +308,17 @@ std::vector<std::unique_ptr<LineInput>> attach_lines(machine::Machine& machine,
 /// More would take much memory of somebody who did not ask for it.
 unsigned usual_jobs() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
 
+/// The run ends where the guest waits for its command, with a state.
+void save_before_command(machine::Machine& machine, TestSession& test, machine::RunLimits& limits) {
+  // So far behind the word that says so that it is not in the middle of an instruction.
+  constexpr u64 kSettling = 1'000'000;
+  test.on_ready([&machine] { machine.step(kSettling); });
+  limits.visit = [&machine, &test] {
+    test.save_when_still(
+        [&machine](const std::string& path) { return machine.save_file(path, machine::StateForm::Pages); });
+  };
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience, TestSession* test) {
@@ -383,10 +394,14 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (test != nullptr) {
     test->read_positions_by([&machine] { return machine::position_text(machine->position()); });
     test->give_up_when(hurried);
+    if (test->saves()) save_before_command(*machine, *test, options.limits);
   }
   for (CharacterLine* line : {com1.line, com2.line, virtio_console.line})
     if (line != nullptr) line->give_up_when(hurried);
   if (!options.load_path.empty()) TRY(load_state(*machine, options.load_path, *options.config.files));
+  if (test != nullptr && !test->input().empty())
+    machine->inbox().post(
+        {std::string(machine::kCom2Sink), machine::BytesEvent{{test->input().begin(), test->input().end()}}});
   TRY(check_stop(*machine, options));
   machine->set_question_jobs(options.jobs.value_or(usual_jobs()));
   if (options.record_memory_bytes) machine->recorder().set_memory_bytes(*options.record_memory_bytes);

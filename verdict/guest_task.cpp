@@ -23,8 +23,8 @@ std::string_view name_of(RootPlace place) {
   return "";
 }
 
-/// All of it but the token.
-std::string body_of(const GuestTask& task) {
+/// A function that runs the command.
+std::string function_of(const GuestTask& task) {
   const std::string_view folder = task.shares_work ? kWorkFolder : "/";
   const std::string shell = task.own_shell ? "/bin/sh" : "$b sh";
   std::string words = shell_words(task.command);
@@ -32,13 +32,18 @@ std::string body_of(const GuestTask& task) {
   std::string environment(kEnvironment);
   for (const Variable& variable : task.environment)
     environment += fmt::format(" {}={}", variable.name, shell_word(variable.value));
+  return fmt::format("run_command() {{\n  $b env -i {} $into {} -c 'cd \"$0\" && exec \"$@\"' {} {}\n}}\n",
+                     environment, shell, folder, words);
+}
+
+/// All of it but the token.
+std::string body_of(const GuestTask& task) {
   std::string modules;
   for (const std::string& module : task.modules) modules += (modules.empty() ? "" : " ") + module;
-  return fmt::format(
-      "root={}\napplets={}\nwork={}\nwork_options={}\nmodules='{}'\n"
-      "run_command() {{\n  $b env -i {} $into {} -c 'cd \"$0\" && exec \"$@\"' {} {}\n}}\n",
-      name_of(task.root), task.applets ? "yes" : "", task.shares_work ? kWorkTag : "",
-      task.work_read_only ? "ro" : "rw", modules, environment, shell, folder, words);
+  return fmt::format("root={}\napplets={}\nwork={}\nwork_options={}\nmodules='{}'\nwaits={}\n{}",
+                     name_of(task.root), task.applets ? "yes" : "", task.shares_work ? kWorkTag : "",
+                     task.work_read_only ? "ro" : "rw", modules, task.waits ? "yes" : "",
+                     task.waits ? std::string() : function_of(task));
 }
 
 }  // namespace
@@ -51,6 +56,8 @@ std::string token_of(const GuestTask& task) {
 std::string task_text(const GuestTask& task) {
   return fmt::format("token={}\n{}", token_of(task), body_of(task));
 }
+
+std::string command_text(const GuestTask& task) { return function_of(task) + token_of(task) + '\n'; }
 
 std::string_view init_text() { return parts::init; }
 

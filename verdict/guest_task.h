@@ -28,6 +28,7 @@ struct GuestTask {
   std::vector<std::string> command;  // one word: a line for the shell; several: a program and its arguments
   std::vector<Variable> environment;
   RootPlace root = RootPlace::Memory;
+  bool waits = false;        // the command is not in the task: command_text() is sent when it is ready
   bool applets = false;      // there is nothing but busybox: its programs get their names
   bool own_shell = true;     // the root has a /bin/sh
   bool shares_work = false;  // a folder with the tag kWorkTag is where the command runs
@@ -41,6 +42,9 @@ std::string token_of(const GuestTask& task);
 
 /// The content of /.reprise/task.
 std::string task_text(const GuestTask& task);
+
+/// What is sent to a guest that waits, by the port of its output.
+std::string command_text(const GuestTask& task);
 
 /// The content of /.reprise/init.
 std::string_view init_text();

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "frontend/test/kernel_modules.h"
+#include "frontend/test/test_snapshot.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_file.h"
 #include "machine/storage/image_probe.h"
@@ -205,6 +206,7 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   task.environment = request.environment;
   task.shares_work = !request.share.empty();
   task.work_read_only = request.share_words.find("readonly") != request.share_words.npos;
+  task.waits = !request.snapshot.empty() || !request.snapshot_to.empty();
   verdict::Initramfs initramfs;
   TRY(fill_root(request, root, busybox, initramfs, task));
   initramfs.add_file(".reprise/task", verdict::task_text(task));
@@ -215,6 +217,14 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   TRY(make_test_folder(request));
   const std::string path = request.folder + "/initramfs.cpio";
   TRY(write_initramfs(initramfs, root == RootKind::Archive ? request.root : std::string(), path));
+  if (!request.snapshot.empty()) {
+    request.input = verdict::command_text(task);
+    const std::string state =
+        request.snapshot == "auto" ? TRY(usual_snapshot(request, path)) : request.snapshot;
+    return std::vector<std::string>{"--load=" + state, "--serial=null", "--timeout=600",
+                                    "--record=" + request.folder + "/recording",
+                                    "--json=" + request.folder + "/run.json"};
+  }
   std::vector<std::string> words = {"--kernel=" + request.kernel,
                                     "--initrd=" + path,
                                     fmt::format("--append=console=ttyS0 panic=-1 rdinit=/.reprise/init{}{}",

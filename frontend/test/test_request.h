@@ -33,7 +33,10 @@ struct TestRequest {
   std::string json_path;
   std::string tap_path;
   AnnotationForm annotations = AnnotationForm::None;
-  std::string name;  // of --name, in results; empty: the command
+  std::string snapshot;     // of --from-snapshot: auto, or a file; empty: it boots
+  std::string snapshot_to;  // of --save-snapshot; empty: the command is run
+  std::string input;        // for the guest's second port, at the beginning
+  std::string name;         // of --name, in results; empty: the command
   // Many runs.
   std::optional<u64> first_seed, last_seed;  // of --seeds
   std::optional<u32> jobs;

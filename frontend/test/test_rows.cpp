@@ -131,6 +131,19 @@ constexpr TestOption kTestRows[] = {
              "lib/modules/VERSION beside the kernel's folder, or of this "
              "host.",
      .set = [](TestRequest& request, const Given& given) { request.modules = given.value; }},
+    {.name = "--from-snapshot",
+     .value = "auto|FILE",
+     .help = "begins with a state that was saved right before a command: it boots once for many",
+     .more = "auto: one that is made when it is missing, in XDG_CACHE_HOME. FILE: what --save-snapshot "
+             "wrote. What the kernel logs while it boots is not "
+             "part of the test.",
+     .words = "auto",
+     .set = [](TestRequest& request, const Given& given) { request.snapshot = given.value; }},
+    {.name = "--save-snapshot",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "boots to where the command would begin, saves the state, and ends",
+     .set = [](TestRequest& request, const Given& given) { request.snapshot_to = given.value; }},
     {.name = "--busybox",
      .value = "FILE",
      .help = "a static busybox for x86-64 (default: /bin/busybox, of Debian's package busybox-static)",
@@ -240,8 +253,9 @@ constexpr TestOption kManyRows[] = {
 };
 
 /// Which are about many runs, or about results of all of them: no run of many gets them.
-constexpr std::string_view kOfAll[] = {"--seeds", "--suite", "--jobs", "--shard", "--name",
-                                       "--out",   "--junit", "--json", "--tap",   "--annotations"};
+constexpr std::string_view kOfAll[] = {"--seeds", "--suite", "--jobs",          "--shard",
+                                       "--name",  "--out",   "--save-snapshot", "--junit",
+                                       "--json",  "--tap",   "--annotations"};
 
 /// Options of `reprise run` that `reprise test` gives itself, or has of its own.
 constexpr std::string_view kNotHere[] = {
@@ -323,6 +337,8 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
     throw BadValue{"--shard is for many runs: give --seeds or --suite"};
   if (dashes != words.end()) request.command.assign(dashes + 1, words.end());
   if (!request.suite.empty()) return rest;
+  if (!request.snapshot.empty() && !request.snapshot_to.empty())
+    throw BadValue{"--from-snapshot and --save-snapshot exclude each other"};
   if (request.kernel.empty()) throw BadValue{"there is no kernel: give one by -k FILE"};
   if (dashes == words.end() || dashes + 1 == words.end())
     throw BadValue{

@@ -118,6 +118,7 @@ void TestSession::take_output(std::string_view bytes) {
 
 void TestSession::hear(std::string_view text) {
   constexpr std::string_view kExit = "exit ", kRefused = "refused ";
+  if (text == "ready" && ready_) ready_();
   if (text == "begins") begun_ = true;
   if (text.starts_with(kRefused)) refusal_ = text.substr(kRefused.size());
   if (!text.starts_with(kExit)) return;
@@ -125,6 +126,14 @@ void TestSession::hear(std::string_view text) {
   const std::string_view number = text.substr(kExit.size());
   if (std::from_chars(number.data(), number.data() + number.size(), code).ec == std::errc())
     exit_code_ = code;
+}
+
+void TestSession::save_when_still(const std::function<Result<Done>(const std::string& path)>& save) {
+  const Result<Done> saved = save(request_.snapshot_to);
+  if (saved)
+    exit_code_ = 0;
+  else
+    refusal_ = saved.error().message;
 }
 
 void TestSession::write_file(File& file, std::string_view what, const std::string& text) {

@@ -32,6 +32,13 @@ class TestSession {
   devices::CharBackend& second_port() { return second_port_; }
   /// Before the run: says at which instant the guest is, as messages name it.
   void read_positions_by(std::function<std::string()> position) { position_ = std::move(position); }
+  /// Called when the guest waits for its command: it is then to stand still soon, and save_when_still() to be called.
+  void on_ready(std::function<void()> ready) { ready_ = std::move(ready); }
+  /// Whether a state is to be saved, instead of running the command; and by whom.
+  bool saves() const { return !request_.snapshot_to.empty(); }
+  void save_when_still(const std::function<Result<Done>(const std::string& path)>& save);
+  /// For the guest's second port, before the run; empty: nothing.
+  const std::string& input() const { return request_.input; }
   /// What a reader that takes nothing is waited for no longer than.
   void give_up_when(const std::function<bool()>& wanted);
 
@@ -84,6 +91,7 @@ class TestSession {
   bool begun_ = false;
   std::optional<int> exit_code_;
   std::optional<std::string> refusal_;
+  std::function<void()> ready_;
 
   Port first_port_{[this](std::string_view bytes) { log_words_.write(bytes); }};
   Port second_port_{[this](std::string_view bytes) { output_words_.write(bytes); }};

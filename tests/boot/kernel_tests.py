@@ -3,6 +3,7 @@
 the same verdict and state twice; the recording replays to just before the panic."""
 
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -24,6 +25,7 @@ ok 1 first
 class Test:
     def __init__(self, options, folder):
         self.options, self.folder, self.count = options, pathlib.Path(folder), 0
+        self.environment = dict(os.environ)
 
     def run(self, name, code, *words, command):
         """Runs one, and returns standard output, standard error and the result."""
@@ -33,6 +35,7 @@ class Test:
             [str(word) for word in (self.options.reprise, "test", "-k", self.options.kernel, "--engine", self.options.engine,
                                     "--busybox", pathlib.Path(self.options.guests) / "busybox", "--wall-timeout", "600",
                                     "--out", out, *words, "--", *command)],
+            env=self.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=660)
         errors = done.stderr.decode(errors="replace")
         runner.expect(done.returncode == code, f"{name}: exit code {done.returncode}, not {code}: {errors[-3000:]}")
@@ -187,6 +190,21 @@ def check_many_runs(test):
         runner.expect((test.folder / "ended" / name / "result.json").stat().st_mtime_ns == time, f"{name} ran again")
 
 
+def check_snapshot(test):
+    """From one saved state: the same verdicts as from a boot, another command each time, twice the same run."""
+    test.environment["XDG_CACHE_HOME"] = str(test.folder / "cache")
+    from_snapshot = ("--from-snapshot", "auto")
+    output, _, result = test.run("snapshot", 0, *from_snapshot, "--env", "A=x  y", command=["printf", "%s|", "a b", "it's"])
+    runner.expect(output == "a b|it's|" and result["verdict"] == "pass", f"snapshot: {output!r} {result}")
+    output, _, result = test.run("snapshot", 3, *from_snapshot, "--env", "A=x  y", command=['echo "$A"; exit 3'])
+    runner.expect(output == "x  y\n", f"snapshot: {output!r}")
+    states = list((test.folder / "cache").rglob("state"))
+    runner.expect(len(states) == 1, f"there are states {states}")
+    test.run("snapshot", 10, *from_snapshot, command=["echo c > /proc/sysrq-trigger"])
+    hashes = [test.run("snapshot", 0, *from_snapshot, command=["date"])[2]["state_hash"] for _ in range(2)]
+    runner.expect(hashes[0] == hashes[1], "two runs from a state differ")
+
+
 def check_words(test):
     for words, part in ((["test", "--", "true"], "-k FILE"), (["test", "-k", "x"], "behind --"),
                         (["test", "-k", "x", "word", "--", "true"], "'word'"),
@@ -200,7 +218,7 @@ def check_words(test):
 def test_all(options):
     with tempfile.TemporaryDirectory() as folder:
         test = Test(options, folder)
-        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run, check_many_runs):
+        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run, check_snapshot, check_many_runs):
             check(test)
 
 

@@ -27,6 +27,7 @@ exec 3>/dev/console
 $b stty -F $port 115200 raw -echo 2>/dev/null \
   || refuse "the kernel has no second serial port: it needs CONFIG_SERIAL_8250, and 8250.nr_uarts of 2 or more"
 exec 3<>$port
+$b stty -F $port raw -echo
 
 for module in $modules; do
   $b insmod /.reprise/modules/$module || refuse "the kernel does not take its module $module"
@@ -81,6 +82,12 @@ if [ -n "$work" ]; then
   share "$work" $r/mnt "$work_options" || refuse "the kernel cannot mount the folder that is shared: $no_9p"
 fi
 
+# From a saved state the command comes by the port: lines of the shell's, up to the token.
+if [ -n "$waits" ]; then
+  say ready
+  while IFS= read -r line <&3 && [ "$line" != "$token" ]; do $b printf '%s\n' "$line"; done >/.reprise/sent
+  . /.reprise/sent
+fi
 into=
 [ -z "$r" ] || into="$b chroot $r"
 say begins

@@ -45,6 +45,20 @@ TEST(GuestTask, SaysWhatIsToBeRunWithWhichEnvironment) {
   EXPECT_EQ(by_shell(task_text(task) + "b=\ninto=\nrun_command\necho $?\n"), "it's /root\n3\n");
 }
 
+TEST(GuestTask, AGuestThatWaitsIsTheSameForEachCommand) {
+  GuestTask task;
+  task.waits = true;
+  const std::string text = task_text(task);
+  task.command = {"echo", "it's me"};
+  task.environment = {{"A", "1"}};
+  EXPECT_EQ(task_text(task), text);
+  // It reads lines up to the token.
+  std::string sent = command_text(task);
+  ASSERT_TRUE(sent.ends_with('\n' + token_of(task) + '\n'));
+  sent.resize(sent.size() - token_of(task).size() - 1);
+  EXPECT_EQ(by_shell(sent + "b=\ninto=\nrun_command\n"), "it's me\n");
+}
+
 TEST(GuestTask, TheTokenFollowsFromTheTask) {
   GuestTask task;
   task.command = {"true"};
