@@ -46,6 +46,7 @@
 #include "frontend/test/test_session.h"
 #include "frontend/version.h"
 #include "machine/begins_at.h"
+#include "machine/checkpoint_keeper.h"
 #include "machine/machine.h"
 #include "machine/memory_report/report_span.h"
 #include "machine/observe/coverage.h"
@@ -216,6 +217,11 @@ class PatienceAfterRun {
 /// Nothing can stop where the run has been already.
 Result<Done> check_stop(const machine::Machine& machine, const RunOptions& options) {
   if (!options.limits.stop_at_retired || *options.limits.stop_at_retired >= machine.retired()) return Done{};
+  if (options.begin)
+    return wrong_usage(fmt::format(
+        "the run is to stop at instruction {}, and the checkpoint that it begins with is at {}: give a later "
+        "one, or an earlier --begin.",
+        *options.limits.stop_at_retired, machine.retired()));
   return wrong_usage(fmt::format(
       "the run is to stop at instruction {}, and its saved state '{}' is at {}: give a later one.",
       *options.limits.stop_at_retired, options.load_path, machine.retired()));
@@ -406,7 +412,20 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   machine->set_question_jobs(options.jobs.value_or(usual_jobs()));
   if (options.record_memory_bytes) machine->recorder().set_memory_bytes(*options.record_memory_bytes);
   if (!options.record_path.empty()) TRY(start_recording(*machine, options, opener));
-  if (!options.replay_path.empty()) TRY(follow_recording(*machine, options.replay_path));
+  if (options.begin)
+    TRY(follow_from(*machine, options.replay_path, *options.begin,
+                    [&](const std::string& sentence) { outputs.say(sentence); }));
+  else if (!options.replay_path.empty())
+    TRY(follow_recording(*machine, options.replay_path));
+  if (options.begin) TRY(check_stop(*machine, options));
+  std::optional<machine::CheckpointKeeper> keeper;
+  if (options.keep_every_retired != 0)
+    keeper.emplace(*machine,
+                   machine::CheckpointKeeper::Wanted{
+                       .recording = options.replay_path.empty() ? options.record_path : options.replay_path,
+                       .program = std::string(version_text()),
+                       .every_retired = options.keep_every_retired},
+                   [&](const std::string& phrase) { outputs.say(phrase + "."); });
   tell_of_network(options, machine->network().info(), outputs);
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() &&
       !machine->pc().can_start_again() && options.exit_code_of == nullptr)
@@ -463,7 +482,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
         fmt::format("state {} {:016x}{}", point.retired, point.state_hash, Terminal::line_end()));
   });
 
-  if (hint_at_console(options)) {
+  if (hint_at_console(options) && machine->retired() == 0) {
     machine->on_silence([&] {
       outputs.err.write(
           fmt::format("{}: the guest has printed nothing on its serial ports for {} s of its time: Linux "

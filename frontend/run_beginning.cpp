@@ -5,6 +5,8 @@
 
 #include <cctype>
 
+#include "frontend/version.h"
+
 namespace reprise::frontend {
 namespace {
 
@@ -34,12 +36,43 @@ Result<Done> load_state(machine::Machine& machine, const std::string& path, mach
                ErrorKind::Usage};
 }
 
+namespace {
+
+Error cannot_be_replayed(const std::string& path, const Error& error) {
+  return {fmt::format("recording '{}' cannot be replayed: {}", path, continued(error.message)),
+          ErrorKind::Usage};
+}
+
+}  // namespace
+
 Result<Done> follow_recording(machine::Machine& machine, const std::string& path) {
   const Result<Done> followed =
       machine.follow(std::make_unique<machine::Replay>(TRY(machine::Recording::open(path))));
   if (followed) return Done{};
+  return cannot_be_replayed(path, followed.error());
+}
+
+Result<Done> follow_from(machine::Machine& machine, const std::string& path, const machine::Position& begin,
+                         const std::function<void(const std::string&)>& say) {
+  std::string passed_by;
+  std::optional<machine::KeptCheckpoint> kept =
+      machine::find_checkpoint(path, std::string(version_text()), begin, passed_by);
+  if (!passed_by.empty()) say(passed_by);
+  if (!kept) {
+    say(fmt::format("no checkpoint at or before {} was kept of '{}': it begins where the recording does.",
+                    machine::position_text(begin), path));
+    return follow_recording(machine, path);
+  }
+  auto replay = std::make_unique<machine::Replay>(TRY(machine::Recording::open(path)));
+  const Result<Done> followed = machine.follow_from(std::move(replay), *kept);
+  if (followed) {
+    say(fmt::format("it begins at {}, of which a checkpoint was kept.",
+                    machine::position_text(machine.position())));
+    return Done{};
+  }
   return wrong_usage(
-      fmt::format("recording '{}' cannot be replayed: {}", path, continued(followed.error().message)));
+      fmt::format("the replay of '{}' cannot begin with checkpoint '{}', which can be removed: {}", path,
+                  kept->file->path(), continued(followed.error().message)));
 }
 
 }  // namespace reprise::frontend

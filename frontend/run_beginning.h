@@ -1,6 +1,7 @@
 // How a machine that was just made gets to where its run begins.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "common/result.h"
@@ -14,5 +15,10 @@ Result<Done> load_state(machine::Machine& machine, const std::string& path, mach
 
 /// It follows the recording at `path` from there.
 Result<Done> follow_recording(machine::Machine& machine, const std::string& path);
+
+/// The same from the last checkpoint at or before `begin` that was kept of it. Without one it is follow_recording(). `say` hears
+/// a sentence about where it begins.
+Result<Done> follow_from(machine::Machine& machine, const std::string& path, const machine::Position& begin,
+                         const std::function<void(const std::string&)>& say);
 
 }  // namespace reprise::frontend

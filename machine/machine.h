@@ -11,6 +11,7 @@
 #include "machine/board/pc.h"
 #include "machine/debug/debugger.h"
 #include "machine/history/checkpoints.h"
+#include "machine/history/kept_checkpoints.h"
 #include "machine/history/timeline.h"
 #include "machine/media_changes.h"
 #include "machine/net/network.h"
@@ -134,6 +135,11 @@ class Machine final : private MachineControl {
   void begin_from_state(RecordedFileId state);
   /// As a file, which `reprise run --load` takes. Error: a sentence that names the file.
   Result<Done> save_file(const std::string& path, StateForm form);
+  // --- machine_kept.cpp. Machine thread, between turns: of a run that is recorded in a file, or replayed from one ---
+  /// Writes what a machine needs that follows the recording from here on. Error: what drives hold cannot be kept, a sentence.
+  Result<Done> save_checkpoint(StateWriter& writer, RamStore& ram);
+  /// Bytes of the recording's file before what comes in from here on.
+  u64 log_bytes() const;
   const MachineConfig& config() const { return config_; }
   const DiskSet& disks() const { return disks_; }
   /// Machine thread, or outside of run().
@@ -150,6 +156,8 @@ class Machine final : private MachineControl {
   Recorder& recorder() { return recorder_; }
   /// Follows a recording from the beginning on, which is one of a machine like this. Before run(). Error: it is another's.
   Result<Done> follow(std::unique_ptr<Replay> replay);
+  /// The same from a checkpoint of it on.
+  Result<Done> follow_from(std::unique_ptr<Replay> replay, KeptCheckpoint& kept);
   const Replay* replay() const { return replay_.get(); }
   /// The run is over; `result` is how it ended.
   void end_recording(const RunResult& result);
@@ -291,6 +299,12 @@ class Machine final : private MachineControl {
   bool about_to_execute() const;
   /// What the machine keeps of the guest.
   void serialize_checkpoint(Archive& archive);
+
+  // --- machine_kept.cpp ---
+  Result<Done> check_can_be_kept() const;
+  /// Media and answers of shares that came in before the checkpoint.
+  Result<RecordPlace> repeat_before(const Recording& recording, const KeptPlace& place);
+  void load_checkpoint(StateReader& reader, RamStore& ram);
   void note_hit(const std::optional<Position>& event);
   /// The run is no longer what was recorded.
   void changed_by_debugger();

@@ -94,6 +94,12 @@ void MediaChanges::repeat(std::size_t drive, std::string_view what) {
   carry_out();
 }
 
+void MediaChanges::repeat(std::string_view drive, std::string_view what) {
+  const std::vector<Drive>& drives = pc_.drives();
+  for (std::size_t i = 0; i < drives.size(); ++i)
+    if (drives[i].removable() && drives[i].disk.name == drive) repeat(i, what);
+}
+
 void MediaChanges::carry_out() {
   Change change = std::move(changes_.front());
   changes_.pop_front();

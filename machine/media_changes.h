@@ -27,6 +27,9 @@ class MediaChanges {
 
   /// Asked before a medium is opened: an error says why the run cannot have it. Before the run.
   void check_with(std::function<Result<Done>(const DiskConfig&)> check) { check_ = std::move(check); }
+  /// A change that a recording has, in its words, of the drive of that name; other names are passed by.
+  void repeat(std::string_view drive, std::string_view what);
+
   /// Told why a change that a recording has cannot be repeated. Before the run.
   void on_lost(std::function<void(const std::string& why)> listener) { lost_ = std::move(listener); }
 

@@ -395,6 +395,8 @@ void Server::serialize_handles(Archive& archive) {
     archive.value(fid.open);
     archive.value(fid.last_use);
   }
+  const auto open = std::ranges::count_if(fids_, [](const auto& one) { return one.second.open; });
+  if (static_cast<u64>(open) != open_handles_) archive.fail();
 }
 
 void Server::lose_handles() {

@@ -170,6 +170,9 @@ void check_together(RunDraft& draft) {
   if (draft.options.expected && draft.options.expected->reason == machine::ExitReason::DebugExit &&
       find_device(draft, "isa-debug-exit") == nullptr)
     throw BadValue{"--expect debug-exit needs a port whose writes end the run: add --debug-exit 0xf4"};
+  if (draft.options.keep_every_retired != 0 && draft.options.record_path.empty() &&
+      draft.options.replay_path.empty())
+    throw BadValue{"--keep-checkpoints keeps them beside a recording: add --record FILE"};
   remark_on_idle_options(draft);
   check_files(draft);
   check_something_boots(draft);

@@ -11,6 +11,16 @@
 namespace reprise::frontend {
 namespace {
 
+constexpr RunOption kBeginRow = {
+    .name = "--begin",
+    .value = "N",
+    .help = "begin at the last checkpoint before N that --keep-checkpoints kept",
+    .more =
+        "N is a number of instructions, or a position such as @41203118554. Without such a checkpoint it "
+        "begins "
+        "where the recording does, and a line says so. docs/recording.md.",
+    .set = [](RunDraft& draft, const Given& given) { draft.options.begin = want_instant(given); }};
+
 constexpr RunOption kReplayRows[] = {
     {.name = "FILE",
      .help = "the recording, which reprise run --record or the monitor's record wrote",
@@ -20,6 +30,7 @@ constexpr RunOption kReplayRows[] = {
      .value = "N",
      .help = "stop when N instructions have retired, or at a position as messages name it: @41203118554.3",
      .set = [](RunDraft& draft, const Given& given) { want_stop(given, draft.options.limits); }},
+    kBeginRow,
     {.name = "--narrow",
      .help = "when it differs from the recording: say where, by running it with two engines side by side",
      .set = [](RunDraft& draft, const Given&) { draft.options.narrow = true; }},
@@ -56,6 +67,7 @@ constexpr RunOption kAskRows[] = {
      .help = "ask when N instructions have retired, or at a position such as @41203118554.3, not at the "
              "recording's end",
      .set = [](RunDraft& draft, const Given& given) { want_stop(given, draft.options.limits); }},
+    kBeginRow,
     {.name = "--json",
      .help = "for programs: a line for each answer, as the monitor's",
      .set = [](RunDraft& draft, const Given&) { draft.options.answers_as_json = true; }},

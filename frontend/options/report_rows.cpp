@@ -87,7 +87,7 @@ constexpr RunOption kReportRows[] = {
            draft.options.gdb = address.value();
          }},
     {.name = "--paused",
-     .shown = Shown::SameLine,
+     .shown = Shown::Name,
      .help = "wait for it first",
      .more = "Before the first instruction; cont in the monitor does, too.",
      .set = [](RunDraft& draft, const Given&) { draft.options.paused = true; }},
@@ -104,6 +104,23 @@ constexpr RunOption kReportRows[] = {
            if (given.value != "on" && given.value != "off")
              throw BadValue{fmt::format("{} '{}' is neither on nor off", given.name, given.value)};
            draft.options.config.history.on = given.value == "on";
+         }},
+    {.name = "--keep-checkpoints",
+     .value = "N",
+     .shown = Shown::Name,
+     .help = "keep one in a file each N instructions, for replay --begin and ask --begin",
+     .more = "In the folder FILE.checkpoints beside the recording, which --record writes or reprise replay "
+             "follows. Each takes what the guest has of memory that is not zero, and what it wrote to its "
+             "disks; 8589934592 is one in some ten seconds. docs/recording.md.",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           constexpr u64 kLeast = 1'000'000;
+           const u64 every = want_number(given);
+           if (every < kLeast)
+             throw BadValue{
+                 fmt::format("{} {} is less than {}: each takes up to what the guest has of memory",
+                             given.name, every, kLeast)};
+           draft.options.keep_every_retired = every;
          }},
     {.name = "--json",
      .value = "FILE",

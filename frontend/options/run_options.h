@@ -60,6 +60,8 @@ struct RunOptions {
   std::string load_path;                     // of the saved state to begin with; empty: none
   std::string record_path;                   // of --record; empty: it is kept, and forgotten
   std::string replay_path;                   // of the recording that is replayed; empty: none
+  std::optional<machine::Position> begin;    // of the replay: at the last kept checkpoint before it
+  u64 keep_every_retired = 0;                // instructions from a kept checkpoint to the next; 0: none is
   std::string packed_path;                   // of what reprise pack makes of it; empty: nothing
   std::vector<std::string> questions;        // of reprise ask; none: it is another command
   bool answers_as_json = false;              // the same

@@ -55,6 +55,16 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
   return recording;
 }
 
+Result<RecordPlace> Recording::place_at(u64 offset,
+                                        const std::function<void(const LoggedEvent&)>& passed) const {
+  RecordReader reader(file_, kRecordingHeadBytes);
+  RecordEntry entry;
+  while (reader.offset() < offset && reader.next(entry) == RecordDecoder::Outcome::Whole)
+    if (const auto* const event = std::get_if<LoggedEvent>(&entry)) passed(*event);
+  if (reader.offset() != offset) return Error{"It names a place that this recording does not have."};
+  return RecordPlace{offset, reader.context()};
+}
+
 void Recording::find_content() {
   RecordReader reader(file_, kRecordingHeadBytes);
   RecordEntry entry;

@@ -1,6 +1,7 @@
 // Recording: a file that a Recorder wrote, entry by entry.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ class Recording {
   const RecordedRun& run() const { return run_; }
   /// What it has of files. Usable as long as anybody keeps it.
   RecordedContent take_content() { return std::move(content_); }
+
+  /// The place at byte `offset` of the file. `passed` is told of the events before it. Error: no entry begins there, a sentence.
+  Result<RecordPlace> place_at(u64 offset, const std::function<void(const LoggedEvent&)>& passed) const;
 
   /// Its entries, first the one behind run().
   RecordedEntries& entries() { return entries_; }

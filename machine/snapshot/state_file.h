@@ -2,7 +2,7 @@
 //
 // A file is laid out so that RAM can be mapped from it:
 //
-//     "reprise pages\n"  format: u32  RAM's bytes: u64  digest of this head: u64
+//     "reprise pages\n" (StateKind)  format: u32  RAM's bytes: u64  digest of this head: u64
 //     at kRamOffset: RAM, with holes for pages that are zero (machine/snapshot/ram_store.h)
 //     behind it: the stream (machine/snapshot/state_stream.h)
 //
@@ -60,6 +60,15 @@ class StateMemorySource final : public StateSource {
   std::span<const u8> left_;
 };
 
+/// What such a file is, by its first bytes, and by name for people.
+struct StateKind {
+  std::string_view name;
+  std::string_view head;  // 14 characters
+};
+inline constexpr StateKind kSavedState = {"saved state", "reprise pages\n"};
+/// Of a recorded run: machine/history/kept_checkpoints.h. RAM can always be mapped.
+inline constexpr StateKind kKeptCheckpoint = {"checkpoint", "reprise check\n"};
+
 enum class StateForm : u8 {
   Pages,  // RAM can be mapped
   Zstd,   // small, for moving it
@@ -70,14 +79,15 @@ class StateFileWriter {
  public:
   /// Of a machine with `ram_bytes`. Error: there can be no such file, or one that is no state has the name.
   static Result<std::unique_ptr<StateFileWriter>> create(const std::string& path, StateForm form,
-                                                         u64 ram_bytes);
+                                                         u64 ram_bytes, const StateKind& kind = kSavedState);
   StateWriter& stream() { return *writer_; }
   RamStore& ram() { return *ram_; }
   Result<Done> commit();
 
  private:
-  explicit StateFileWriter(NewFile file) : file_(std::move(file)) {}
+  StateFileWriter(const StateKind& kind, NewFile file) : kind_(kind), file_(std::move(file)) {}
 
+  const StateKind& kind_;
   NewFile file_;
   std::unique_ptr<StateSink> file_sink_;
   std::unique_ptr<StateSink> packer_;
@@ -91,7 +101,8 @@ class StateFileReader {
   /// Error: it cannot be read, or is no state.
   static Result<std::unique_ptr<StateFileReader>> open(const std::string& path) { return open(path, path); }
   /// The same of one that people know as `path`, and that is at `place`.
-  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path, const std::string& place);
+  static Result<std::unique_ptr<StateFileReader>> open(const std::string& path, const std::string& place,
+                                                       const StateKind& kind = kSavedState);
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
   StateReader& stream() { return *reader_; }

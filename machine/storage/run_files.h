@@ -72,6 +72,8 @@ class RunFiles {
     written_[name] = std::move(content);
   }
 
+  std::size_t written_count() const { return written_.size(); }
+
   /// Somebody wants to know what is read from now on.
   void collect(FileCollector collector) { collector_ = std::move(collector); }
   const std::optional<FileCollector>& collector() const { return collector_; }

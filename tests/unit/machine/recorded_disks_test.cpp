@@ -9,6 +9,7 @@
 #include "machine/storage/first_touches.h"
 #include "machine/storage/open_image.h"
 #include "machine/storage/run_files.h"
+#include "tests/unit/machine/disk_guest.h"
 #include "tests/unit/machine/small_guest.h"
 #include "tests/unit/machine/storage_fixture.h"
 
@@ -234,31 +235,6 @@ TEST(DiskErrors, AnAnswerThatCannotBeIsNone) {
   EXPECT_FALSE(take_error_answer({"read 1024 at 512", {0}}, request));
   EXPECT_FALSE(take_error_answer({"read 1024 at 512", {200}}, request));
   EXPECT_TRUE(take_error_answer({"read 1024 at 512", {1}}, request));
-}
-
-// --- A guest that reads and writes a disk by programmed input and output ---
-
-constexpr u16 kCommand = 0x1f7;
-constexpr u32 kBuffer = 0x200000;
-
-/// Waits until the drive is not busy; its status is in al.
-const Code kWait = {0x66, 0xba, 0xf7, 0x01, 0xec, 0xa8, 0x80, 0x75, 0xf7};
-const Code kPrintAl = {0x66, 0xba, 0xf8, 0x03, 0xee};
-
-Code ata(u8 sector, u8 command) {
-  return out8(0x1f6, 0xe0) + out8(0x1f2, 1) + out8(0x1f3, sector) + out8(0x1f4, 0) + out8(0x1f5, 0) +
-         out8(kCommand, command) + kWait;
-}
-/// mov esi or edi, kBuffer; mov ecx, 256; mov dx, 1f0h; rep outsw or insw
-Code words(u8 move, u8 string) {
-  return {move, 0x00, 0x00, 0x20, 0x00, 0xb9, 0x00, 0x01,  0x00,
-          0x00, 0x66, 0xba, 0xf0, 0x01, 0xf3, 0x66, string};
-}
-/// Writes the buffer, and prints the status.
-Code write_sector(u8 sector) { return ata(sector, 0x30) + words(0xbe, 0x6f) + kWait + kPrintAl; }
-/// Reads into the buffer, and prints its first byte.
-Code read_sector(u8 sector) {
-  return ata(sector, 0x20) + words(0xbf, 0x6d) + Code{0xa0, 0x00, 0x00, 0x20, 0x00} + kPrintAl;
 }
 
 TEST_F(RecordedDisks, ARunThatWritesItsImageIsRepeatedAfterwards) {
