@@ -34,6 +34,7 @@
 #include "frontend/output/trace_output.h"
 #include "frontend/output/wav_file.h"
 #include "frontend/pid_file.h"
+#include "frontend/qemu/control_server.h"
 #include "frontend/qemu/qemu_command.h"
 #include "frontend/questions.h"
 #include "frontend/report.h"
@@ -444,6 +445,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
+  std::unique_ptr<qemu::ControlServer> controls;
+  if (!options.controls.empty()) controls = TRY(qemu::ControlServer::open(options.controls, monitor, opener));
   std::unique_ptr<GdbServer> debugger;
   if (options.gdb) debugger = TRY(open_gdb_server(*options.gdb, monitor, outputs));
   machine->debugger().serve_with([&](std::string_view text) -> Result<std::string> {
@@ -520,7 +523,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     // Who listens hears a guest that waits at its own speed.
     options.limits.clock = clock_mode(options.clock_choice, interactive || host_sound != nullptr);
     options.limits.attended = replays || interactive || socket != nullptr || debugger != nullptr ||
-                              !displays.empty() || !lines.empty();
+                              !displays.empty() || !lines.empty() || controls != nullptr;
     // A state that was loaded is not kept a second time in memory.
     if ((interactive || socket != nullptr) && options.load_path.empty()) machine->keep_beginning();
     {
@@ -554,6 +557,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     outputs.losses.add(fmt::format("recording '{}'", recorder.name()), recorder.problem(),
                        recorder.lost_bytes());
   socket.reset();
+  if (controls) controls->end(result);
+  controls.reset();
   if (debugger) debugger->set_exit_code(result.exit_code);
   debugger.reset();
   displays.clear();

@@ -27,6 +27,13 @@ struct SerialTarget {
   SocketAddress socket = {};
 };
 
+/// A monitor in one of QEMU's protocols: QMP, or lines for people.
+struct ControlChoice {
+  SerialTarget at;
+  bool qmp = false;
+  bool pretty = false;  // QMP on several lines
+};
+
 /// Where the guest's sound is heard.
 struct SoundTarget {
   enum class Kind : u8 { None, Wav, Sdl };
@@ -71,6 +78,7 @@ struct RunOptions {
   std::string record_failure_path;           // of --record-on failure=FILE; empty: none
   std::optional<u64> record_memory_bytes;    // of --record-memory
   std::string monitor_path;                  // of the socket of --monitor; empty: none
+  std::vector<ControlChoice> controls;       // of -monitor and -qmp
   std::optional<GdbAddress> gdb;             // of --gdb
   bool paused = false;                       // --paused
   std::string json_path;                     // empty: none

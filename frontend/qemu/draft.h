@@ -97,7 +97,6 @@ struct Draft {
   bool snapshot = false;
   bool paused = false;
   bool no_reboot = false;
-  bool no_shutdown = false;
   bool memory_given = false;
 
   void word(std::string text) { words.push_back(std::move(text)); }

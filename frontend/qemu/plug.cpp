@@ -220,6 +220,35 @@ void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   plug.draft.words_of("--device", words);
 }
 
+bool has_console(const Draft& draft) {
+  return std::ranges::any_of(draft.devices, [](const KeyValues& device) {
+    KeyValues copy = device;
+    return copy.take_or_empty("driver") == "virtconsole" || copy.has("chardev");
+  });
+}
+
+/// The card of virtconsole, which brings its own here.
+void add_serial_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  keys.ignore("id addr bus");
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  if (!has_console(plug.draft))
+    plug.draft.note(fmt::format("{} {}: it has no port, so it is left out.", keys.option(), keys.text()));
+}
+
+void add_console(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  const std::string id = keys.take_or_empty("chardev");
+  const auto found = plug.draft.chardevs.find(id);
+  if (found == plug.draft.chardevs.end())
+    keys.refuse(fmt::format("there is no -chardev with the id '{}'", id));
+  if (plug.consoles++ != 0) keys.refuse("there is one virtio console: leave the others out");
+  const std::string words =
+      fmt::format("{},target={}{}", rule.ours, with_commas_doubled(found->second.target), id_of(keys));
+  keys.ignore("bus nr name");
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
 constexpr std::string_view kNoUsb =
     "there is no USB: give virtio-tablet-pci, virtio-keyboard-pci, virtio-blk-pci for what hangs there";
 
@@ -280,8 +309,11 @@ constexpr DeviceRule kRules[] = {
     {" vhost-user-fs-pci ", refuse, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
     {" vhost-vsock-pci vhost-user-vsock-pci ", refuse, "", "", "",
      "there are no sockets between guest and host: give -netdev user"},
-    {" virtio-serial-pci virtio-serial virtserialport virtconsole isa-serial pci-serial ", refuse, "", "", "",
-     "serial ports are those of -serial"},
+    {" virtio-serial-pci virtio-serial virtio-serial-pci-transitional virtio-serial-pci-non-transitional ",
+     add_serial_card, "", "", kVirtioIgnored},
+    {" virtconsole ", add_console, "virtio-console"},
+    {" virtserialport ", refuse, "", "", "", "a virtio-serial has no ports but one virtconsole"},
+    {" isa-serial pci-serial ", refuse, "", "", "", "serial ports are those of -serial"},
     {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", refuse, "", "", "",
      "there is one bus, pci.0, for 29 cards"},
     {" tpm-tis tpm-crb ", refuse, "", "", "", "there is no TPM"},

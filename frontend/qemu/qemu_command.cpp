@@ -6,6 +6,7 @@
 
 #include "common/words.h"
 #include "frontend/options/option.h"
+#include "frontend/options/values.h"
 #include "frontend/qemu/translation.h"
 
 namespace reprise::frontend::qemu {
@@ -106,6 +107,15 @@ std::variant<RunOptions, EarlyExit> parse(const std::vector<std::string>& words)
   options.paused = translation.paused;
   options.keys_of_pipes = translation.keys_of_pipes;
   options.pid_path = std::move(translation.pid_path);
+  for (const MonitorWish& wish : translation.monitors) {
+    const std::optional<SerialTarget> at = parse_serial(wish.at.target);
+    const bool possible = at && (at->kind == SerialTarget::Kind::Stdio ||
+                                 (at->kind == SerialTarget::Kind::Socket && !at->socket.connects));
+    if (!possible)
+      return refused(
+          fmt::format("{}: a monitor is on stdio, or at a unix: or tcp: socket with server=on", wish.option));
+    options.controls.push_back({.at = *at, .qmp = wish.qmp, .pretty = wish.pretty});
+  }
   options.remarks.insert(options.remarks.begin(), translation.notes.begin(), translation.notes.end());
   return parsed;
 }

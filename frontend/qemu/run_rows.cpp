@@ -20,13 +20,14 @@ void set_watchdog_action(Draft& draft, std::string_view option, const std::strin
 void set_action(Draft& draft, std::string_view option, const std::string& value) {
   KeyValues keys = KeyValues::parse(option, value);
   const auto choose = [&](std::string_view key, std::string_view kWords) -> std::optional<std::string> {
-    const std::optional<std::string> word = keys.take(key);
+    std::optional<std::string> word = keys.take(key);
     if (word && fmt::format(" {} ", kWords).find(fmt::format(" {} ", *word)) == std::string::npos)
       keys.refuse(fmt::format("{}={} is none of {}", key, *word, kWords));
     return word;
   };
   if (const auto reboot = choose("reboot", "reset shutdown")) draft.no_reboot = *reboot == "shutdown";
-  if (const auto shutdown = choose("shutdown", "poweroff pause")) draft.no_shutdown = *shutdown == "pause";
+  if (choose("shutdown", "poweroff pause") == "pause")
+    draft.note(fmt::format("{} {}: the process ends when the guest is off.", option, value));
   if (const auto watchdog = keys.take("watchdog")) set_watchdog_action(draft, option, *watchdog);
   if (const auto panic = choose("panic", "pause shutdown exit-failure none")) {
     constexpr std::pair<std::string_view, PanicAction> kActions[] = {
@@ -61,8 +62,8 @@ void set_seed(Draft& draft, std::string_view, const std::string& value) { draft.
 constexpr OptionRow kRows[] = {
     {" no-reboot ", "", Effect::Translated, "--no-reboot",
      [](Draft& draft, std::string_view, const std::string&) { draft.no_reboot = true; }},
-    {" no-shutdown ", "", Effect::Translated, "the machine stands still when it is off, for the monitor",
-     [](Draft& draft, std::string_view, const std::string&) { draft.no_shutdown = true; }},
+    {" no-shutdown ", "", Effect::Noted,
+     "the process ends when the guest is off, and QMP has SHUTDOWN before"},
     {" action ", "EVENT=ACTION[,...]", Effect::Translated, "reboot, shutdown, panic, watchdog", set_action},
     {" watchdog ", "i6300esb", Effect::Translated, "--device i6300esb", add_watchdog},
     {" watchdog-action ", "ACTION", Effect::Translated, "--watchdog-action", set_watchdog_action},

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """QEMU's command line, by the name of QEMU: a stock kernel with -nographic, the exit codes of isa-debug-exit and others, images that
-are written unless -snapshot says otherwise, serial ports on sockets, sentences about what cannot be."""
+are written unless -snapshot says otherwise, serial ports on sockets, monitors for people and programs, sentences about what cannot be."""
 
+import json
 import os
 import pathlib
 import pty
@@ -157,6 +158,63 @@ def terminal_keys(options, folder):
         os.close(slave)
 
 
+def monitors(options, folder):
+    """A guest that is stopped before its first instruction, by QMP; people's lines on another socket; what becomes of each."""
+    paths = {name: pathlib.Path(folder, name) for name in ("qmp", "hmp", "console")}
+    process = subprocess.Popen(
+        [str(word) for word in (qemu(options, folder), *kernel(options), "-nodefaults", "-display", "none", "-serial",
+                                f"file:{paths['console']}", "-S", "-qmp", f"unix:{paths['qmp']},server=on,wait=off", "-chardev",
+                                f"socket,path={paths['hmp']},server=on,wait=off,id=m", "-mon", "chardev=m,mode=readline",
+                                "-no-reboot")],
+        env=environment(options), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        end = time.monotonic() + 60
+        with socket.socket(socket.AF_UNIX) as qmp, socket.socket(socket.AF_UNIX) as hmp:
+            while qmp.connect_ex(str(paths["qmp"])) != 0:
+                runner.expect(time.monotonic() < end and process.poll() is None, "nobody listens at the socket of QMP")
+                time.sleep(0.05)
+            lines = qmp.makefile("rw")
+
+            def ask(command, **arguments):
+                lines.write(json.dumps({"execute": command, "arguments": arguments, "id": command}))
+                lines.flush()
+                events = []
+                while True:
+                    said = json.loads(lines.readline())
+                    if said.get("id") == command:
+                        return said, events
+                    events.append(said["event"])
+
+            runner.expect("QMP" in json.loads(lines.readline()), "there was no greeting")
+            runner.expect("error" in ask("query-status")[0], "a command was taken before qmp_capabilities")
+            ask("qmp_capabilities")
+            runner.expect(ask("query-status")[0]["return"]["status"] == "prelaunch", "-S did not stop the guest")
+            said, events = ask("cont")
+            runner.expect(said["return"] == {} and events == ["RESUME"], f"cont: {said}, {events}")
+            hmp.connect(str(paths["hmp"]))
+            receive_until(hmp, b"(qemu) ")
+            hmp.sendall(b"info status\n")
+            answer = receive_until(hmp, b"(qemu) ")
+            runner.expect(b"processor" in answer, f"info status: {answer!r}")
+            end = time.monotonic() + 300
+            while b"guest:" not in paths["console"].read_bytes():
+                runner.expect(time.monotonic() < end, "the kernel did not come up")
+                time.sleep(0.2)
+            runner.expect("processor" in ask("human-monitor-command", **{"command-line": "info status"})[0]["return"], "no text")
+            said, events = ask("stop")
+            runner.expect(events == ["STOP"] and ask("query-status")[0]["return"]["running"] is False, f"stop: {events}")
+            hmp.sendall(b"cont\nquit\n")
+            receive_until(hmp, b"(qemu) ")
+            last = [json.loads(line) for line in lines]
+            runner.expect(last and last[-1]["event"] == "SHUTDOWN" and last[-1]["data"]["reason"] == "host-qmp-quit", f"{last}")
+        code = process.wait(60)
+        runner.expect(code == 0, f"code {code}: {process.stderr.read().decode()}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 def refusals(options, folder):
     for words, wanted in ((["-M", "q35"], "-M q35: there is no machine 'q35'"),
                           (["-device", "rtl8139"], "-device rtl8139: the network cards are virtio-net-pci and e1000"),
@@ -176,7 +234,7 @@ def refusals(options, folder):
 
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        for part in (refusals, boot_sector, stock_kernel, resets, serial_sockets, terminal_keys):
+        for part in (refusals, boot_sector, stock_kernel, resets, serial_sockets, monitors, terminal_keys):
             print(part.__name__, flush=True)
             part(options, folder)
 

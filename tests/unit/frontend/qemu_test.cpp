@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <set>
+
 #include "common/words.h"
 #include "frontend/options/option.h"
 #include "frontend/options/values.h"
@@ -212,6 +214,66 @@ TEST(QemuTranslation, Devices) {
   EXPECT_HAS(refusal_of("-device frobnicator"), "is no device that is known here");
   EXPECT_HAS(refusal_of("-object secret,id=s"), "there is no object 'secret'");
   EXPECT_HAS(translate({"-device", "help"}).answer, "name \"virtio-blk-pci\"");
+}
+
+TEST(QemuTranslation, OneVirtioConsole) {
+  EXPECT_HAS(
+      translated("-chardev file,path=/tmp/l,id=c -device virtio-serial-pci -device virtconsole,chardev=c"),
+      "--device virtio-console,target=file:/tmp/l");
+  EXPECT_EQ(notes_of("-nographic -chardev null,id=c -device virtio-serial -device virtconsole,chardev=c"),
+            "");
+  EXPECT_HAS(notes_of("-nographic -device virtio-serial"), "it has no port");
+  EXPECT_HAS(refusal_of("-chardev null,id=c -device virtconsole,chardev=c -device virtconsole,chardev=c"),
+             "one virtio console");
+  EXPECT_HAS(refusal_of("-chardev null,id=c -device virtserialport,chardev=c,name=n"),
+             "no ports but one virtconsole");
+  EXPECT_HAS(refusal_of("-device virtconsole,chardev=d"), "there is no -chardev with the id 'd'");
+}
+
+/// As the tools build them: sbuild-qemu-boot, KUnit's runner, virtme-ng's interactive session, syzkaller.
+TEST(QemuTranslation, CommandLinesOfTools) {
+  const auto words_and_notes = [](const std::vector<std::string>& words) {
+    const Translation made = translate(words);
+    return fmt::format("{} # {}", fmt::join(made.words, " "), fmt::join(made.notes, "|"));
+  };
+  const std::string sbuild =
+      words_and_notes(words_of("-enable-kvm -object rng-random,filename=/dev/urandom,id=rng0 -device "
+                               "virtio-rng-pci,rng=rng0,id=rng-device0 -device virtio-serial "
+                               "-nic user,model=virtio -m 2048 -smp 2 -nographic image.img -snapshot"));
+  EXPECT_HAS(sbuild, "--device virtio-rng,id=rng-device0");
+  EXPECT_HAS(sbuild, "--device ide-hd,file=image.img,unit=0 ");
+  EXPECT_HAS(sbuild, "--device virtio-net --net user");
+  const std::string kunit = words_and_notes({"-nodefaults", "-m", "1024", "-kernel", "bzImage", "-append",
+                                             "console=ttyS0", "-no-reboot", "-nographic", "-accel", "kvm",
+                                             "-accel", "hvf", "-accel", "tcg", "-serial", "stdio", ""});
+  EXPECT_EQ(kunit,
+            "--memory 1024 --kernel bzImage --append console=ttyS0 --net none --serial stdio --serial null "
+            "--display none "
+            "--no-reboot # ");
+  const std::string vng = words_and_notes(
+      words_of("-name virtme-ng -m 1G -fsdev "
+               "local,id=virtfs1,path=/,security_model=none,readonly=on,multidevs=remap -device "
+               "virtio-9p-pci,fsdev=virtfs1,mount_tag=ROOTFS -machine accel=kvm:tcg -device "
+               "i6300esb,id=watchdog0 -cpu host -parallel none -net none "
+               "-echr 1 -chardev file,path=/proc/self/fd/2,id=dmesg -device virtio-serial-pci -device "
+               "virtconsole,chardev=dmesg -chardev "
+               "stdio,id=console,signal=off,mux=on -serial chardev:console -mon chardev=console -vga none "
+               "-display none -smp 2 -kernel k"));
+  EXPECT_HAS(vng, "--device virtio-9p,path=/,tag=ROOTFS,owner=real,readonly=yes");
+  EXPECT_HAS(vng, "--device virtio-console,target=file:/proc/self/fd/2");
+  EXPECT_HAS(vng, "--serial stdio --serial null");
+  EXPECT_TRUE(vng.ends_with(" # ")) << vng;
+  const Translation fuzzer = translate(
+      words_of("-m 2048 -smp 2 -chardev socket,id=SOCKSYZ,server=on,wait=off,host=localhost,port=3636 -mon "
+               "chardev=SOCKSYZ,mode=control -display none "
+               "-serial stdio -no-reboot -name VM-0 -device virtio-rng-pci -enable-kvm -cpu "
+               "host,migratable=off -device e1000,netdev=net0 -netdev "
+               "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:3030-:22 -hda image -snapshot"));
+  ASSERT_EQ(fuzzer.monitors.size(), 1U);
+  EXPECT_TRUE(fuzzer.monitors[0].qmp);
+  EXPECT_EQ(fuzzer.monitors[0].at.target, "tcp:localhost:3636");
+  EXPECT_HAS(fmt::format("{}", fmt::join(fuzzer.words, " ")),
+             "--net user,restrict=yes,hostfwd=tcp:127.0.0.1:3030-:22");
 }
 
 TEST(QemuTranslation, PanicsAreThoseOfPvpanic) {

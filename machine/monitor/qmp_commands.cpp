@@ -1,0 +1,259 @@
+// QEMU, "QEMU QMP Reference Manual": names of commands and members of answers.
+#include "machine/monitor/qmp_commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/numbers.h"
+#include "machine/net/network_info.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+using Kind = CommandError::Kind;
+
+CommandError failed(std::string message) { return {Kind::Failed, std::move(message)}; }
+
+/// A member that is a string; empty when it is missing or something else.
+std::string text_in(const Json& arguments, std::string_view name) {
+  if (!arguments.is_object()) return {};
+  const auto found = arguments.find(name);
+  return found == arguments.end() || !found->is_string() ? std::string() : found->get<std::string>();
+}
+
+bool is_true_in(const Json& arguments, std::string_view name) {
+  if (!arguments.is_object()) return false;
+  const auto found = arguments.find(name);
+  return found != arguments.end() && found->is_boolean() && found->get<bool>();
+}
+
+Outcome answer_of(Json json) {
+  Answer answer;
+  answer.json = std::move(json);
+  return answer;
+}
+
+Outcome done(Outcome outcome) {
+  if (!outcome) return outcome;
+  return Answer{};
+}
+
+Outcome query_version(Monitor& monitor, const Json&) {
+  return answer_of({{"qemu", {{"micro", 0}, {"minor", 2}, {"major", 7}}}, {"package", monitor.version()}});
+}
+
+Outcome query_status(Monitor& monitor, const Json&) {
+  Machine& machine = monitor.machine();
+  return answer_of({{"status", qmp_status(machine)}, {"singlestep", false}, {"running", !machine.stopped()}});
+}
+
+Outcome query_commands(Monitor&, const Json&) {
+  Json list = Json::array();
+  for (const QmpCommand& command : qmp_commands()) list.push_back({{"name", command.name}});
+  return answer_of(std::move(list));
+}
+
+Outcome query_cpus_fast(Monitor& monitor, const Json&) {
+  Json list = Json::array();
+  const cpu::Topology& topology = monitor.machine().config().cpu.topology;
+  for (const auto& processor : monitor.machine().pc().processors()) {
+    const unsigned index = processor->index();
+    list.push_back({{"cpu-index", index},
+                    {"qom-path", fmt::format("/machine/unattached/device[{}]", index)},
+                    {"thread-id", getpid()},
+                    {"target", "x86_64"},
+                    {"props",
+                     {{"socket-id", index / (topology.cores * topology.threads)},
+                      {"core-id", index / topology.threads % topology.cores},
+                      {"thread-id", index % topology.threads}}}});
+  }
+  return answer_of(std::move(list));
+}
+
+Outcome query_block(Monitor& monitor, const Json&) {
+  Json list = Json::array();
+  for (const DiskInfo& disk : monitor.machine().disks().info()) {
+    const bool removable = disk.media != DiskMedia::Disk;
+    Json json = {{"device", disk.name},
+                 {"qdev", disk.name},
+                 {"type", "unknown"},
+                 {"removable", removable},
+                 {"locked", false}};
+    if (!disk.file.empty())
+      json["inserted"] = {
+          {"file", disk.file},
+          {"node-name", disk.name},
+          {"drv", disk.format},
+          {"ro", disk.media == DiskMedia::Cdrom},
+          {"encrypted", false},
+          {"image", {{"filename", disk.file}, {"format", disk.format}, {"virtual-size", disk.bytes}}}};
+    list.push_back(std::move(json));
+  }
+  return answer_of(std::move(list));
+}
+
+Outcome query_blockstats(Monitor& monitor, const Json&) {
+  Json list = Json::array();
+  for (const DiskInfo& disk : monitor.machine().disks().info())
+    list.push_back({{"device", disk.name},
+                    {"stats",
+                     {{"rd_operations", disk.counters.reads},
+                      {"rd_bytes", disk.counters.bytes_read},
+                      {"wr_operations", disk.counters.writes},
+                      {"wr_bytes", disk.counters.bytes_written},
+                      {"flush_operations", disk.counters.flushes},
+                      {"unmap_operations", disk.counters.discards},
+                      {"unmap_bytes", disk.counters.bytes_discarded}}}});
+  return answer_of(std::move(list));
+}
+
+Outcome query_pci(Monitor& monitor, const Json&) {
+  Outcome shown = monitor.execute("info pci", {});
+  if (!shown) return shown;
+  const auto number = [](const Json& json, std::string_view name) {
+    return parse_number("0x" + text_in(json, name)).value_or(0);
+  };
+  Json devices = Json::array();
+  for (const Json& function : shown.value().json["functions"]) {
+    const std::string slot = text_in(function, "slot");  // "00:05.0"
+    if (slot.size() != 7) continue;
+    devices.push_back(
+        {{"bus", 0},
+         {"slot", parse_number("0x" + slot.substr(3, 2)).value_or(0)},
+         {"function", parse_number(slot.substr(6)).value_or(0)},
+         {"class_info", {{"class", number(function, "class") >> 8}, {"desc", function["class_name"]}}},
+         {"id", {{"vendor", number(function, "vendor")}, {"device", number(function, "device")}}},
+         {"qdev_id", ""},
+         {"regions", Json::array()}});
+  }
+  return answer_of(Json::array({{{"bus", 0}, {"devices", std::move(devices)}}}));
+}
+
+Outcome query_machines(Monitor&, const Json&) {
+  return answer_of(Json::array({{{"name", "pc-i440fx-7.2"},
+                                 {"alias", "pc"},
+                                 {"is-default", true},
+                                 {"cpu-max", cpu::kMaxProcessors},
+                                 {"hotpluggable-cpus", false},
+                                 {"numa-mem-supported", false},
+                                 {"deprecated", false}}}));
+}
+
+Outcome human(Monitor& monitor, const Json& arguments) {
+  Outcome outcome = monitor.execute_line(text_in(arguments, "command-line"));
+  // QEMU answers a person's mistakes in words, too.
+  return answer_of(outcome ? outcome.value().text : outcome.error().message + "\r\n");
+}
+
+/// QEMU's names of drives that nobody named: "ide1-cd0", "floppy0".
+std::string drive_of(Monitor& monitor, const Json& arguments) {
+  std::string name = text_in(arguments, "id");
+  if (name.empty()) name = text_in(arguments, "device");
+  const std::vector<DiskInfo> disks = monitor.machine().disks().info();
+  if (std::ranges::find(disks, name, &DiskInfo::name) != disks.end() || name.find("-cd") == std::string::npos)
+    return name;
+  return "cdrom0";
+}
+
+Outcome eject(Monitor& monitor, const Json& arguments) {
+  Json ours = {{"drive", drive_of(monitor, arguments)}};
+  if (is_true_in(arguments, "force")) ours["options"] = "force";
+  return done(monitor.execute("eject", ours));
+}
+
+Outcome change_medium(Monitor& monitor, const Json& arguments) {
+  const std::string file =
+      text_in(arguments, "filename").empty() ? text_in(arguments, "target") : text_in(arguments, "filename");
+  Json ours = {{"drive", drive_of(monitor, arguments)}, {"file", file}};
+  if (is_true_in(arguments, "force")) ours["options"] = "force";
+  return done(monitor.execute("change", ours));
+}
+
+Outcome screendump(Monitor& monitor, const Json& arguments) {
+  return done(monitor.execute("screendump", {{"file", text_in(arguments, "filename")}}));
+}
+
+/// Keys that are pressed together: [{"type": "qcode", "data": "ctrl"}, ...].
+Outcome send_key(Monitor& monitor, const Json& arguments) {
+  std::string keys;
+  if (arguments.is_object() && arguments.contains("keys") && arguments["keys"].is_array())
+    for (const Json& key : arguments["keys"]) keys += (keys.empty() ? "" : "-") + text_in(key, "data");
+  return done(monitor.execute("sendkey", {{"keys", keys}}));
+}
+
+Outcome set_link(Monitor& monitor, const Json& arguments) {
+  return done(monitor.execute("set_link", {{"card", text_in(arguments, "name")},
+                                           {"state", is_true_in(arguments, "up") ? "on" : "off"}}));
+}
+
+Outcome no_balloon(Monitor&, const Json&) { return failed("No balloon device has been activated"); }
+Outcome empty_list(Monitor&, const Json&) { return answer_of(Json::array()); }
+Outcome empty_object(Monitor&, const Json&) { return Answer{}; }
+
+constexpr QmpCommand kCommands[] = {
+    {"qmp_capabilities", empty_object},
+    {"query-version", query_version},
+    {"query-status", query_status},
+    {"query-commands", query_commands},
+    {"query-name", empty_object},
+    {"query-uuid",
+     [](Monitor&, const Json&) {
+       return answer_of({{"UUID", "00000000-0000-0000-0000-000000000000"}});
+     }},
+    {"query-kvm",
+     [](Monitor&, const Json&) {
+       return answer_of({{"enabled", false}, {"present", false}});
+     }},
+    {"query-target",
+     [](Monitor&, const Json&) {
+       return answer_of({{"arch", "x86_64"}});
+     }},
+    {"query-machines", query_machines},
+    {"query-cpus-fast", query_cpus_fast},
+    {"query-memory-size-summary",
+     [](Monitor& monitor, const Json&) {
+       return answer_of({{"base-memory", monitor.machine().config().ram_bytes}});
+     }},
+    {"query-block", query_block},
+    {"query-blockstats", query_blockstats},
+    {"query-pci", query_pci},
+    {"query-vnc",
+     [](Monitor&, const Json&) {
+       return answer_of({{"enabled", false}});
+     }},
+    {"query-migrate", empty_object},
+    {"query-balloon", no_balloon},
+    {"query-chardev", empty_list},
+    {"query-iothreads", empty_list},
+    {"query-jobs", empty_list},
+    {"query-block-jobs", empty_list},
+    {"query-memdev", empty_list},
+    {"query-mice", empty_list},
+    {"query-tpm", empty_list},
+    {"stop", nullptr, "stop"},
+    {"cont", nullptr, "cont"},
+    {"quit", nullptr, "quit"},
+    {"system_reset", nullptr, "reset"},
+    {"system_powerdown", nullptr, "powerdown"},
+    {"inject-nmi", nullptr, "nmi"},
+    {"human-monitor-command", human},
+    {"screendump", screendump},
+    {"send-key", send_key},
+    {"set_link", set_link},
+    {"eject", eject},
+    {"change", change_medium},
+    {"blockdev-change-medium", change_medium},
+};
+
+}  // namespace
+
+std::span<const QmpCommand> qmp_commands() { return kCommands; }
+
+std::string_view qmp_status(Machine& machine) {
+  if (!machine.stopped()) return machine.pc().asleep() ? "suspended" : "running";
+  return machine.retired() == 0 ? "prelaunch" : "paused";
+}
+
+}  // namespace reprise::machine::monitor

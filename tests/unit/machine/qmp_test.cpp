@@ -1,0 +1,144 @@
+// QMP on small machines: framing, negotiation, commands, events.
+#include "machine/monitor/qmp.h"
+
+#include <gtest/gtest.h>
+
+#include "machine/monitor/qmp_commands.h"
+#include "tests/unit/machine/small_guest.h"
+
+namespace reprise::machine::monitor {
+namespace {
+
+struct Qmp : testing::Test {
+  Guest guest{kSpin};
+  Monitor monitor{*guest.machine, "reprise test"};
+  QmpSession session{false};
+  std::vector<Json> events;
+
+  Json ask(std::string_view request) {
+    events.clear();
+    return Json::parse(session.respond(monitor, request, events));
+  }
+  Json answer_of(std::string_view command) {
+    const Json response = ask(Json{{"execute", command}}.dump());
+    EXPECT_TRUE(response.contains("return")) << response;
+    return response.value("return", Json());
+  }
+  void negotiate() { EXPECT_EQ(answer_of("qmp_capabilities"), Json::object()); }
+};
+
+TEST(QmpFraming, ValuesNeedNothingBetweenThem) {
+  std::string received = R"({"a":"}{\"","b":[{}]}{"c":1}  {"d")";
+  EXPECT_EQ(take_json(received), R"({"a":"}{\"","b":[{}]})");
+  EXPECT_EQ(take_json(received), R"({"c":1})");
+  EXPECT_EQ(take_json(received), "");
+  received += ":2}\r\n";
+  EXPECT_EQ(take_json(received), R"({"d":2})");
+  EXPECT_EQ(take_json(received), "");
+  received = "quit\n{}";
+  EXPECT_EQ(take_json(received), "quit");
+  EXPECT_EQ(take_json(received), "{}");
+  received = "quit";
+  EXPECT_EQ(take_json(received), "");
+}
+
+TEST_F(Qmp, CapabilitiesComeFirst) {
+  EXPECT_EQ(Json::parse(session.greeting(monitor)).at("QMP").at("version").at("qemu").at("major"), 7);
+  EXPECT_EQ(ask(R"({"execute":"query-status"})").at("error").at("class"), "CommandNotFound");
+  EXPECT_FALSE(session.takes_events());
+  negotiate();
+  EXPECT_TRUE(session.takes_events());
+  EXPECT_EQ(answer_of("query-status").at("status"), "running");
+}
+
+TEST_F(Qmp, TheIdComesBack) {
+  negotiate();
+  EXPECT_EQ(ask(R"({"execute":"query-name","id":{"a":[1]}})"),
+            Json::parse(R"({"return":{},"id":{"a":[1]}})"));
+  EXPECT_EQ(ask(R"({"execute":"no-such","id":7})").at("id"), 7);
+}
+
+TEST_F(Qmp, StopAndContTellEverybody) {
+  negotiate();
+  EXPECT_EQ(answer_of("stop"), Json::object());
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].at("event"), "STOP");
+  EXPECT_TRUE(guest.machine->stopped());
+  EXPECT_EQ(answer_of("query-status").at("running"), false);
+  answer_of("stop");
+  EXPECT_TRUE(events.empty());
+  answer_of("cont");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].at("event"), "RESUME");
+  EXPECT_FALSE(guest.machine->stopped());
+  answer_of("system_powerdown");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].at("event"), "POWERDOWN");
+}
+
+TEST_F(Qmp, EveryQueryAnswers) {
+  negotiate();
+  for (const QmpCommand& command : qmp_commands()) {
+    if (!command.name.starts_with("query-") || command.name == "query-balloon") continue;
+    answer_of(command.name);
+  }
+  EXPECT_EQ(answer_of("query-cpus-fast").at(0).at("cpu-index"), 0);
+  EXPECT_EQ(answer_of("query-kvm").at("enabled"), false);
+  EXPECT_EQ(answer_of("query-version").at("package"), "reprise test");
+  EXPECT_EQ(answer_of("query-pci").at(0).at("devices").at(0).at("id").at("vendor"), 0x8086);
+  EXPECT_EQ(answer_of("query-memory-size-summary").at("base-memory"), guest.machine->config().ram_bytes);
+  EXPECT_EQ(answer_of("query-commands").size(), qmp_commands().size());
+}
+
+TEST_F(Qmp, PeoplesLinesAnswerInText) {
+  negotiate();
+  const auto human = [&](std::string_view line) {
+    return ask(Json{{"execute", "human-monitor-command"}, {"arguments", {{"command-line", line}}}}.dump())
+        .at("return")
+        .get<std::string>();
+  };
+  EXPECT_NE(human("info status").find("processor"), std::string::npos);
+  EXPECT_NE(human("frobnicate").find("There is no command 'frobnicate'"), std::string::npos);
+}
+
+TEST_F(Qmp, KeysArePressedTogether) {
+  negotiate();
+  EXPECT_EQ(
+      ask(R"({"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"ctrl"},{"type":"qcode","data":"a"}]}})"),
+      Json::parse(R"({"return":{}})"));
+  EXPECT_EQ(ask(R"({"execute":"send-key","arguments":{"keys":[{"type":"qcode","data":"nokey"}]}})")
+                .at("error")
+                .at("class"),
+            "GenericError");
+  EXPECT_TRUE(ask(R"({"execute":"send-key"})").contains("error"));
+}
+
+TEST_F(Qmp, AnyBytesGiveAnError) {
+  negotiate();
+  const std::string deep = "{\"execute\":" + std::string(100, '[') + std::string(100, ']') + "}";
+  for (const std::string& bad :
+       {std::string("quit"), std::string("[]"), std::string("{}"), std::string("{\"execute\":1}"),
+        std::string("{\"execute\":\"stop\",\"x\":1}"), std::string("{\"execute\":\"\xff\"}"), deep,
+        std::string(R"({"execute":"eject","arguments":{"device":"nodrive"}})"),
+        std::string(R"({"execute":"screendump","arguments":{"filename":""}})"),
+        std::string(R"({"execute":"set_link","arguments":{"name":"net7","up":true}})")})
+    EXPECT_TRUE(ask(bad).contains("error")) << bad;
+  EXPECT_FALSE(guest.machine->stopped());
+}
+
+TEST(QmpEnd, ShutdownSaysWhy) {
+  RunResult result;
+  result.reason = ExitReason::PowerOff;
+  std::vector<Json> events = qmp_events_of_end(result);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].at("event"), "SHUTDOWN");
+  EXPECT_EQ(events[0].at("data"), Json::parse(R"({"guest":true,"reason":"guest-shutdown"})"));
+  result.reason = ExitReason::Panic;
+  events = qmp_events_of_end(result);
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].at("event"), "GUEST_PANICKED");
+  EXPECT_EQ(events[1].at("data").at("reason"), "guest-panic");
+}
+
+}  // namespace
+}  // namespace reprise::machine::monitor
