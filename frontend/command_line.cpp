@@ -67,6 +67,7 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
     std::set<std::string_view> given = apply_words(run_option_groups(), words, draft, instead_of_qemu_word);
     if (!draft.options.load_path.empty() && given.contains("--rtc"))
       throw BadValue{"--rtc has no effect with --load: the clock of the machine goes on from the state"};
+    draft.given_here = given;
     draft.given.merge(given);
     if (!draft.answer.empty()) return EarlyExit{0, draft.answer};
     check_together(draft);

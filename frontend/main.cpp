@@ -251,11 +251,8 @@ void judge(const std::optional<ExpectedEnd>& expected, machine::RunResult& resul
 
 Result<Done> start_recording(machine::Machine& machine, const RunOptions& options, OutputOpener& opener) {
   const std::string& path = options.record_path;
-  if (!machine::may_be_replaced_by_recording(path))
-    return wrong_usage(
-        fmt::format("--record '{}' is a file that holds something other than a recording: give another "
-                    "name, or remove it.",
-                    path));
+  if (const auto may = machine::may_be_replaced_by_recording(path); !may)
+    return wrong_usage(fmt::format("--record '{}' {}: give another name.", path, may.error().message));
   machine::HostFd file = TRY(opener.open("recording", path));
   if (isatty(file.get())) return wrong_usage(fmt::format("--record '{}' is a terminal: give a file.", path));
   const Result<Done> begun = machine.recorder().write_to(std::move(file), path);
@@ -264,15 +261,13 @@ Result<Done> start_recording(machine::Machine& machine, const RunOptions& option
 }
 
 /// A run that nobody recorded has ended badly: what repeats it gets the name that it was to have then.
-void record_failure(machine::Machine& machine, const std::string& path, OutputOpener& opener,
-                    StandardOutputs& outputs) {
+void record_failure(machine::Machine& machine, const std::string& path, StandardOutputs& outputs) {
   const auto lost = [&](const std::string& why) {
     outputs.losses.add(fmt::format("recording '{}'", path), why, 0);
   };
-  if (!machine::may_be_replaced_by_recording(path)) return lost("it holds something other than a recording");
-  Result<machine::HostFd> file = opener.open("recording", path);
-  if (!file) return lost(file.error().message);
-  if (const Result<Done> written = machine.recorder().write_to(file.take(), path); !written)
+  if (const auto may = machine::may_be_replaced_by_recording(path); !may)
+    return lost("it " + may.error().message);
+  if (const Result<Done> written = machine.recorder().write_to_new(path); !written)
     return lost(written.error().message);
   outputs.say(fmt::format("the run is recorded in '{}': reprise replay runs it again.", path));
 }
@@ -427,7 +422,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                        .program = std::string(version_text()),
                        .every_retired = options.keep_every_retired},
                    [&](const std::string& phrase) { outputs.say(phrase + "."); });
-  tell_of_network(options, machine->network().info(), outputs);
+  opener.begin();
+  if (options.replay_path.empty()) tell_of_network(options, machine->network().info(), outputs);
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() &&
       !machine->pc().can_start_again() && options.exit_code_of == nullptr)
     outputs.say(
@@ -547,7 +543,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     judged.message = result.message;
     machine->end_recording(judged);
     if (judged.exit_code != 0 && !options.record_failure_path.empty() && machine->recorder().name().empty())
-      record_failure(*machine, options.record_failure_path, opener, outputs);
+      record_failure(*machine, options.record_failure_path, outputs);
   }
   if (packer) TRY(finish_packing(*machine, *packer, options.packed_path, result, outputs));
   for (const std::string& name : options.config.files->unused_names())

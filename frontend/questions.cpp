@@ -56,6 +56,8 @@ machine::RunResult answer_questions(machine::monitor::Monitor& monitor,
                                 : outcome.value().text);
       continue;
     }
+    // As a run that is ended while it goes on.
+    if (monitor.machine().host_wants_end({})) return monitor.machine().run({});
     const CommandError& error = outcome.error();
     run.reason = error.kind == CommandError::Kind::Failed ? ExitReason::HostError : ExitReason::Usage;
     run.exit_code = machine::exit_code_of(run.reason);

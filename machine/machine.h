@@ -402,6 +402,7 @@ class Machine final : private MachineControl {
   u64 next_checkpoint_retired_ = 0;
   u64 next_checkpoint_number_ = 1;
   bool stopped_ = false;
+  std::optional<Position> idled_at_;    // last, in a replay
   std::optional<u64> stop_at_retired_;  // of step()
   TurnObservers turn_observers_;
   std::optional<Ending> reset_ending_;  // the reset button was pressed, and nothing starts the machine again

@@ -14,6 +14,10 @@ void Machine::add_sinks() {
     if (!replay_) recorder_.add(std::move(logged));
   });
   recorder_.on_full([this](const std::string& why) {
+    if (const std::string& name = recorder_.name(); !name.empty())
+      return log_.write("disk", LogLevel::Warn,
+                        "the recording '{}' ends at {}, and the run goes on without it: {}", name,
+                        position_text(position()), why);
     log_.write("disk", LogLevel::Warn,
                "what repeats the run is kept no longer, in {}: {}; from {} on a recording can begin with a "
                "state: save FILE in "

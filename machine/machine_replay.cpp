@@ -34,7 +34,9 @@ void Machine::record_hash_if_due() {
 }
 
 void Machine::end_recording(const RunResult& result) {
-  if (!replay_) recorder_.end({position(), static_cast<u8>(result.reason), result.exit_code, result.message});
+  if (!replay_)
+    recorder_.end({position(), static_cast<u8>(result.reason), result.exit_code, result.message,
+                   result.state_hash, image_reads()});
 }
 
 // --- Following ---
@@ -113,8 +115,11 @@ std::optional<Machine::Ending> Machine::compare_with_recording(const RunLimits& 
 Machine::Ending Machine::compared(Ending ending) {
   if (ending.reason == ExitReason::ReplayDiffers || replay_->next() == nullptr) return ending;
   const Position now = position();
-  if (const auto end = replay_->take_end(now, static_cast<u8>(ending.reason)))
-    return {ending.reason, end->exit_code, end->message};
+  if (replay_->end_at(now) != nullptr) {
+    if (const auto end = replay_->take_end(now, static_cast<u8>(ending.reason), state_hash(), image_reads()))
+      return {ending.reason, end->exit_code, end->message};
+    if (!replay_->difference().empty()) return differing();
+  }
   // Stopped before its end, by who replays it.
   if (ends_by_host(ending.reason) || ending.reason == ExitReason::StopAt ||
       ending.reason == ExitReason::Timeout || ending.reason == ExitReason::EnginesDiffer)
@@ -132,7 +137,11 @@ std::optional<Machine::Ending> Machine::idle_as_recorded() {
   if (present_ && present_->at.retired == retired())
     deadline_ns = std::min(deadline_ns, present_->at.virtual_ns);
   deadline_ns = std::min(deadline_ns, timeline_.idle_until_ns(retired()).value_or(Clock::kNever));
-  if (deadline_ns == Clock::kNever) {
+  // All that is due now has been done, and what the recording has for this time is to come behind more than that.
+  const bool futile = deadline_ns <= virtual_ns() && replay_->next() != nullptr && position() < next &&
+                      idled_at_ == position();
+  idled_at_ = position();
+  if (deadline_ns == Clock::kNever || futile) {
     replay_->differs(position(), "the guest waits for what never comes");
     return differing();
   }

@@ -75,8 +75,10 @@ void check_devices(RunDraft& draft) {
     draft.options.console = target == nullptr ? SerialTarget{} : parse_serial(*target);
     if (!draft.options.console)
       throw BadValue{fmt::format("target={} is no address such as unix:PATH or tcp:4444", *target)};
-    // A file that the recorded run wrote is not to be written again, and nobody is at its socket.
-    if (draft.options.config.replayed && draft.options.console && !is_stdio(*draft.options.console))
+    // A file that another run wrote is not to be written again unless somebody says so, and nobody is at its socket.
+    const bool of_another_run =
+        draft.options.config.replayed || (draft.of_state && !draft.given_here.contains("--console"));
+    if (of_another_run && draft.options.console && !is_stdio(*draft.options.console))
       draft.options.console = SerialTarget{SerialTarget::Kind::Null};
   }
 }
@@ -106,6 +108,7 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--count-host-insns", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
       {"--from", !draft.has("--report") && !draft.has("--trace") && !draft.has("--coverage"),
        "--report, --trace and --coverage are what begin there"},
+      {"--record-on", draft.has("--record"), "--record writes the recording, however the run ends"},
       {"--trace-file", !draft.has("--trace"), "--trace is what writes to it"},
       {"--lockstep-seed", config.engine != machine::EngineKind::Lockstep, "it is for --engine lockstep"},
   };
@@ -173,6 +176,13 @@ void check_together(RunDraft& draft) {
   if (draft.options.keep_every_retired != 0 && draft.options.record_path.empty() &&
       draft.options.replay_path.empty())
     throw BadValue{"--keep-checkpoints keeps them beside a recording: add --record FILE"};
+  if (const auto& end = draft.options.limits.stop_at_retired;
+      end && draft.options.observers_from.retired > *end)
+    throw BadValue{fmt::format("--from {} is behind {}, where the run ends",
+                               draft.options.observers_from.retired, *end)};
+  if (std::error_code error; std::filesystem::is_directory(draft.options.record_failure_path, error))
+    throw BadValue{
+        fmt::format("--record-on '{}' is a folder: give a file's name", draft.options.record_failure_path)};
   remark_on_idle_options(draft);
   check_files(draft);
   check_something_boots(draft);

@@ -30,8 +30,7 @@ void set_dump_at(RunDraft& draft, const Given& given) {
 constexpr RunOption kJitRows[] = {
     {.name = "--no-pass",
      .value = "LIST",
-     .help =
-         "leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level, joins; all",
+     .help = "leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level, joins",
      .more = "groups: one probe for several accesses. flags: unseen flags are not saved. links: jumps "
              "straight from "
              "block to block. jumps: targets of indirect jumps looked up in generated code. vectors, x87, "

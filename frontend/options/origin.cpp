@@ -4,9 +4,11 @@
 
 #include <filesystem>
 
+#include "common/words.h"
 #include "frontend/options/place_names.h"
 #include "frontend/options/take_words.h"
 #include "frontend/version.h"
+#include "machine/plug/disk_device.h"
 
 namespace reprise::frontend {
 namespace {
@@ -39,6 +41,22 @@ std::vector<std::string> words_of(const std::vector<std::string>& words, bool (*
       out.push_back(fmt::format("{}={}", row.name, option.value));
   }
   return out;
+}
+
+/// What it has may be anybody's: what does not say what the machine is was put there, and might write where its user would not.
+void refuse_others(const std::vector<std::string>& words) {
+  const auto others = words_of(words, [](const RunOption& row) { return !row.of_machine; });
+  if (others.empty()) return;
+  throw BadValue{fmt::format("the command in the file was changed: '{}' does not say what the machine is",
+                             in_one_line(others.front().substr(0, 60)))};
+}
+
+/// No state is saved of a machine whose disks are written through.
+void refuse_writing(const std::vector<machine::DeviceConfig>& devices) {
+  for (const machine::DiskConfig& disk : machine::disk_configs(devices))
+    if (disk.write_through || !disk.overlay_path.empty())
+      throw BadValue{fmt::format("the command in the file was changed: it would have '{}' written",
+                                 in_one_line(disk.write_through ? disk.path : disk.overlay_path))};
 }
 
 std::string working_folder() {
@@ -74,7 +92,9 @@ void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names) {
     // Words that are wrong are told of as they are.
     if (!placed.empty()) words = std::move(placed);
   }
+  refuse_others(words);
   draft.given = apply_words(run_option_groups(), words, draft);
+  if (names == Names::OfThisFolder) refuse_writing(draft.options.config.devices);
   draft.loaded = std::move(origin);
 }
 

@@ -15,10 +15,11 @@ namespace reprise::frontend {
 /// What the setters write to.
 struct RunDraft {
   RunOptions options;
-  std::set<std::string_view> given;  // names of the options that were
-  unsigned serial_ports = 0;         // --serial so far
-  std::string watchdog_action;       // of the i6300esb; empty: as it says itself
-  u32 display_width = 0;             // of --display-size; 0: as the VGA says itself
+  std::set<std::string_view> given;       // names of the options that were
+  std::set<std::string_view> given_here;  // of them: on this command line, not in a saved state
+  unsigned serial_ports = 0;              // --serial so far
+  std::string watchdog_action;            // of the i6300esb; empty: as it says itself
+  u32 display_width = 0;                  // of --display-size; 0: as the VGA says itself
   u32 display_height = 0;
   machine::RunOrigin loaded;  // of the saved state that --load names
   bool of_state = false;      // options are, or come behind, those of a saved state or recording

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -25,10 +26,11 @@ Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::str
   bool said = false;
   for (;;) {
     // O_NONBLOCK: neither a FIFO without a reader nor a serial line without a carrier may hold us.
-    machine::HostFd file(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666));
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (begun_ ? O_TRUNC : 0);
+    machine::HostFd file(::open(path.c_str(), flags, 0666));
     if (file) {
       fcntl(file.get(), F_SETFL, fcntl(file.get(), F_GETFL) & ~O_NONBLOCK);
+      if (!begun_) to_empty_.emplace_back(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
       return file;
     }
     const int error = errno;
@@ -48,6 +50,15 @@ Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::str
     }
     pause();
   }
+}
+
+void OutputOpener::begin() {
+  // Behind what was written already; what is no file cannot be emptied.
+  for (const machine::HostFd& file : to_empty_)
+    if (const off_t at = file ? lseek(file.get(), 0, SEEK_CUR) : -1; at >= 0)
+      (void)!ftruncate(file.get(), at);
+  to_empty_.clear();
+  begun_ = true;
 }
 
 Result<Done> OutputOpener::wait_until(const std::function<bool()>& ready, const std::string& sentence) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "machine/storage/host_fd.h"
@@ -23,9 +24,12 @@ class OutputOpener {
   };
   explicit OutputOpener(Waiting waiting) : waiting_(std::move(waiting)) {}
 
-  /// Makes or empties the file at `path`, which the user knows as `what` ("report"). An error may be that
-  /// a FIFO had no reader in time: out_of_time().
+  /// Makes the file at `path`, which the user knows as `what` ("report"), or opens one that is there; what that holds stays until
+  /// begin(), or until something is written to it. An error may be that a FIFO had no reader in time: out_of_time().
   Result<machine::HostFd> open(std::string_view what, const std::string& path);
+
+  /// All that the run needs is there: it will be written from now on.
+  void begin();
 
   /// Waits until `ready` says true, for somebody whom `sentence` tells of after a second.
   Result<Done> wait_until(const std::function<bool()>& ready, const std::string& sentence);
@@ -39,6 +43,8 @@ class OutputOpener {
 
   Waiting waiting_;
   double waited_s_ = 0;
+  bool begun_ = false;
+  std::vector<machine::HostFd> to_empty_;
 };
 
 }  // namespace reprise::frontend

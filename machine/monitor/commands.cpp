@@ -14,6 +14,9 @@ constexpr Parameter kCpu = {
 constexpr Parameter kCpuOnly[] = {kCpu};
 constexpr Parameter kWalk[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
                                kCpu};
+constexpr Parameter kAt = {"at", Kind::Word, false, "a position; where the run stands, by default", "at"};
+constexpr Parameter kExplain[] = {
+    {"address", Kind::Address, true, "linear address, or a register's name"}, kAt, kCpu};
 constexpr Parameter kFrom[] = {{"from", Kind::Address, false, "linear address to begin at"}, kCpu};
 constexpr Parameter kMemory[] = {{"address", Kind::Address, true, "linear address, or a register's name"},
                                  {"bytes", Kind::Number, false, "how many, 64 by default, at most 65536"},
@@ -149,7 +152,7 @@ constexpr Command kCommands[] = {
     {"info checkpoints", {}, "checkpoints that were kept, and the memory that all take", info_checkpoints},
     {"info registers", kCpuOnly, "registers of a processor", info_registers},
     {"info pagewalk", kWalk, "each level of a translation, and what an access would meet", info_pagewalk},
-    {"explain", kWalk, "what the MMU does for an address: walk, TLB, what an access would meet, and why",
+    {"explain", kExplain, "what the MMU does for an address: walk, TLB, what an access would meet, and why",
      explain},
     {"info memory-map", kFrom, "what the current address space holds", info_memory_map},
     {"info tlb", kCpuOnly, "translations that a processor has at hand", info_tlb},

@@ -186,11 +186,9 @@ Outcome record(Machine& machine, const Arguments& arguments) {
   if (const Recorder& recorder = machine.recorder(); !recorder.name().empty())
     return CommandError{CommandError::Kind::Failed,
                         fmt::format("The run is recorded in '{}'.", recorder.name())};
-  if (!may_be_replaced_by_recording(path)) return failed("it holds something other than a recording");
-  HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666));
-  if (!file) return failed(std::strerror(errno));
-  const Result<Done> begun = machine.recorder().write_to(std::move(file), path);
-  if (!begun) return failed(begun.error().message);
+  if (const auto may = may_be_replaced_by_recording(path); !may) return failed("it " + may.error().message);
+  const Result<Done> begun = machine.recorder().write_to_new(path);
+  if (!begun) return CommandError{CommandError::Kind::Failed, begun.error().message};
   Answer answer;
   answer.json["instructions"] = machine.retired();
   answer.text = fmt::format("recorded from the beginning on, and further: {}\n", path);

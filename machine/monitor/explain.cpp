@@ -5,6 +5,7 @@
 #include "machine/memory_report/leaf_entry.h"
 #include "machine/monitor/command.h"
 #include "machine/monitor/walk_report.h"
+#include "machine/past/questions.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -44,9 +45,7 @@ bool is_behind(u64 data, const WalkReport& walk) {
          ((data & Tlb::kExecutable) != 0) != page.executable;
 }
 
-}  // namespace
-
-Outcome explain(Machine& machine, const Arguments& arguments) {
+Outcome explain_now(Machine& machine, const Arguments& arguments) {
   mmu::Mmu& mmu = processor_of(machine, arguments).cpu.mmu;
   const mmu::PagingContext& context = mmu.context();
   const WalkReport walk = report_walk(mmu, arguments.number("address"));
@@ -80,6 +79,17 @@ Outcome explain(Machine& machine, const Arguments& arguments) {
   answer.json["entry"] = meaning;
   line(answer.text, "entry {}", meaning);
   return answer;
+}
+
+}  // namespace
+
+Outcome explain(Machine& machine, const Arguments& arguments) {
+  const std::optional<Position> at = TRY(instant_of(arguments, "at"));
+  if (!at) return explain_now(machine, arguments);
+  std::optional<Outcome> outcome;
+  const auto looked = look_at(machine, *at, [&] { outcome = explain_now(machine, arguments); });
+  if (!looked) return CommandError{CommandError::Kind::Failed, looked.error().message};
+  return *std::move(outcome);
 }
 
 }  // namespace reprise::machine::monitor

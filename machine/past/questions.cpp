@@ -32,6 +32,25 @@ Result<RamPieces> pieces_of(Machine& machine, unsigned processor, u64 address, u
   return pieces;
 }
 
+Result<Done> look_at(Machine& machine, const Position& at, const std::function<void()>& look) {
+  const auto trip = TRY(Excursion::begin(machine));
+  TRY(known_instant(*trip, at, at));
+  const Checkpoint* const checkpoint = machine.checkpoints().before(at);
+  if (checkpoint == nullptr)
+    return Error{fmt::format("{} is before {}, where the history begins.", position_text(at),
+                             position_text(machine.checkpoints().first().at))};
+  trip->go_to(*checkpoint);
+  switch (trip->run_until(at, {})) {
+    case Excursion::End::Interrupted: return interrupted();
+    case Excursion::End::RunEnds:
+      return Error{fmt::format("The recording ends at {}, before {}.", position_text(machine.position()),
+                               position_text(at))};
+    default: break;
+  }
+  look();
+  return Done{};
+}
+
 Result<Answered<Write>> last_write(Machine& machine, const RamPieces& pieces,
                                    const std::optional<Position>& before) {
   const auto trip = TRY(Excursion::begin(machine));

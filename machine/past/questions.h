@@ -6,6 +6,7 @@
 // Thread: the one that runs the machine, between turns, or outside of Machine::run().
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "machine/past/listeners.h"
@@ -36,5 +37,8 @@ Result<Answered<Happening>> last_execution(Machine& machine, u64 linear,
                                            const std::optional<Position>& before = {});
 /// Behind what is to be executed where the run stands.
 Result<Answered<Happening>> next_execution(Machine& machine, u64 linear);
+
+/// Calls `look` while the run is at `at`, whatever is asked for there by what only looks.
+Result<Done> look_at(Machine& machine, const Position& at, const std::function<void()>& look);
 
 }  // namespace reprise::machine

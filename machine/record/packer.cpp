@@ -25,9 +25,8 @@ void Packer::put(const RecordEntry& entry) { put(encoder_.encode(entry)); }
 
 Result<std::unique_ptr<Packer>> Packer::begin(const std::string& from, const std::string& to,
                                               RunFiles& files) {
-  if (!may_be_replaced_by_recording(to))
-    return wrong_usage(fmt::format(
-        "'{}' is a file that holds something other than a recording: give another name, or remove it.", to));
+  if (const auto may = may_be_replaced_by_recording(to); !may)
+    return wrong_usage(fmt::format("'{}' {}: give another name.", to, may.error().message));
   const RecordedRun run = TRY(Recording::open(from))->run();
   auto file = TRY(NewFile::create("recording", to));
   std::unique_ptr<Packer> packer(new Packer(from, std::move(file)));

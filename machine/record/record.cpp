@@ -45,6 +45,23 @@ std::string get_name(RecordParser& in, std::vector<std::string>& names) {
   return name;
 }
 
+void put_reads(RecordBytes& out, std::vector<std::string>& names, const std::vector<RecordedReads>& all) {
+  out.number(all.size());
+  for (const RecordedReads& reads : all) {
+    put_name(out, names, reads.drive);
+    out.fixed64(reads.digest);
+  }
+}
+
+std::vector<RecordedReads> get_reads(RecordParser& in, std::vector<std::string>& names) {
+  std::vector<RecordedReads> all;
+  for (u64 left = in.number(); left != 0 && in.ok(); --left) {
+    std::string drive = get_name(in, names);
+    all.push_back({std::move(drive), in.fixed64()});
+  }
+  return all;
+}
+
 void put_file_ids(RecordBytes& out, const std::vector<RecordedFileId>& files) {
   out.number(files.size());
   for (const RecordedFileId& file : files) {
@@ -190,17 +207,15 @@ std::vector<u8> RecordEncoder::encode(const RecordEntry& record) {
     out.byte(static_cast<u8>(Kind::Hash));
     put_position(out, context_.last, hash->at);
     out.fixed64(hash->state_hash);
-    out.number(hash->reads.size());
-    for (const RecordedReads& reads : hash->reads) {
-      put_name(out, context_.sinks, reads.drive);
-      out.fixed64(reads.digest);
-    }
+    put_reads(out, context_.sinks, hash->reads);
   } else if (const auto* end = std::get_if<RecordedEnd>(&record)) {
     out.byte(static_cast<u8>(Kind::End));
     put_position(out, context_.last, end->at);
     out.byte(end->reason);
     out.signed_number(end->exit_code);
     out.text(end->message);
+    out.fixed64(end->state_hash);
+    put_reads(out, context_.sinks, end->reads);
   } else if (const auto* piece = std::get_if<RecordedPiece>(&record)) {
     out.byte(static_cast<u8>(Kind::Piece));
     put_name(out, context_.files, piece->file);
@@ -254,10 +269,7 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       RecordedHash hash;
       hash.at = get_position(in, context_.last);
       hash.state_hash = in.fixed64();
-      for (u64 left = in.number(); left != 0 && in.ok(); --left) {
-        std::string drive = get_name(in, context_.sinks);
-        hash.reads.push_back({std::move(drive), in.fixed64()});
-      }
+      hash.reads = get_reads(in, context_.sinks);
       record = std::move(hash);
       break;
     }
@@ -267,6 +279,8 @@ RecordDecoder::Outcome RecordDecoder::decode(std::span<const u8>& bytes, RecordE
       end.reason = in.byte();
       end.exit_code = static_cast<i32>(in.signed_number());
       end.message = in.text();
+      end.state_hash = in.fixed64();
+      end.reads = get_reads(in, context_.sinks);
       record = std::move(end);
       break;
     }

@@ -20,7 +20,7 @@ namespace reprise::machine {
 
 /// What a recording begins with, and the only format that this program writes and reads.
 inline constexpr std::string_view kRecordingHead = "reprise recording\n";
-inline constexpr u32 kRecordingFormat = 3;
+inline constexpr u32 kRecordingFormat = 4;
 inline constexpr std::size_t kRecordingHeadBytes = kRecordingHead.size() + sizeof(u32);
 
 std::vector<u8> recording_head();
@@ -65,6 +65,8 @@ struct RecordedEnd {
   u8 reason = 0;  // ExitReason
   i32 exit_code = 0;
   std::string message;
+  u64 state_hash = 0;
+  std::vector<RecordedReads> reads = {};
   bool operator==(const RecordedEnd&) const = default;
 };
 

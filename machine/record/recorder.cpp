@@ -1,6 +1,8 @@
 #include "machine/record/recorder.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include <cstring>
 
 #include "machine/record/record_bytes.h"
+#include "machine/storage/new_file.h"
 
 namespace reprise::machine {
 namespace {
@@ -43,6 +46,7 @@ void Recorder::add(const RecordEntry& record) {
   else if (named_ && !write_all(named_.get(), bytes)) {
     lost_bytes_ += bytes.size();
     problem_ = why_not_written(errno);
+    if (full_) full_(problem_);
   }
   keep(bytes);
 }
@@ -102,9 +106,25 @@ Result<Done> Recorder::write_to(HostFd file, std::string name) {
   if (log.first_offset != 0) return Error{"the beginning of the run is in another recording"};
   if (!write_all(file.get(), recording_head()) || !write_all(file.get(), log.bytes))
     return Error{why_not_written(errno)};
+  // For who would write another one to it; where no file can be locked, that is up to the user.
+  (void)flock(file.get(), LOCK_EX | LOCK_NB);
   named_ = std::move(file);
   name_ = std::move(name);
   return Done{};
+}
+
+Result<Done> Recorder::write_to_new(const std::string& path) {
+  NewFile file = TRY(NewFile::create("recording", path));
+  HostFd copy(fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));
+  const Result<Done> written =
+      copy ? write_to(std::move(copy), path) : Result<Done>(Error{std::strerror(errno)});
+  if (!written)
+    return Error{fmt::format("recording '{}' cannot be written: {}.", path, written.error().message)};
+  const Result<Done> named = file.commit();
+  if (named) return Done{};
+  named_ = HostFd();
+  name_.clear();
+  return named.error();
 }
 
 Result<RecordedLog> Recorder::log() const {

@@ -29,7 +29,7 @@ class Recorder {
 
   /// What is kept of a run without a named file lies in memory up to there, then in a file without a name.
   void set_memory_bytes(u64 bytes) { memory_bytes_ = bytes; }
-  /// Told why when nothing more can be kept of a run without a named file. Before the run.
+  /// Told why when nothing more can be kept, of a run without a named file or in that. Before the run.
   void on_full(std::function<void(const std::string& why)> listener) { full_ = std::move(listener); }
   /// First of all.
   void begin(RecordedRun run) { add(std::move(run)); }
@@ -46,6 +46,8 @@ class Recorder {
   /// Writes all so far to an open file, and what comes as it comes. `name` names it for people. Error: that failed, and the run
   /// goes on without it.
   Result<Done> write_to(HostFd file, std::string name);
+  /// The same of a file that gets its name when all so far is there: one that had it stays until then. The error is a sentence.
+  Result<Done> write_to_new(const std::string& path);
   /// The named file, empty: there is none.
   const std::string& name() const { return name_; }
 

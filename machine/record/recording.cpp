@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -22,12 +23,17 @@ bool has_head(std::span<const u8> bytes) {
 
 }  // namespace
 
-bool may_be_replaced_by_recording(const std::string& path) {
+Result<Done> may_be_replaced_by_recording(const std::string& path) {
   struct stat status = {};
-  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return true;
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return Done{};
   const HostFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  // As Recorder locks it.
+  if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return Error{"is the recording of a run that goes on"};
+  if (status.st_size == 0) return Done{};
   std::vector<u8> head(kRecordingHeadBytes);
-  return fd && host_read(fd.get(), 0, head).bytes == head.size() && has_head(head);
+  if (fd && host_read(fd.get(), 0, head).bytes == head.size() && has_head(head)) return Done{};
+  return Error{"is a file that holds something other than a recording"};
 }
 
 Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {

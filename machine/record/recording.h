@@ -42,7 +42,8 @@ class Recording {
   RecordedContent content_;
 };
 
-/// Whether `path` names a recording, an empty file, or none: nobody means to replace anything else by one.
-bool may_be_replaced_by_recording(const std::string& path);
+/// Nobody means to replace anything else by a recording than an empty file, or a recording that is not just being written. Error:
+/// why not the file at `path`, the end of a sentence.
+Result<Done> may_be_replaced_by_recording(const std::string& path);
 
 }  // namespace reprise::machine

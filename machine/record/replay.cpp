@@ -8,6 +8,25 @@
 #include "machine/record/recorded_error.h"
 
 namespace reprise::machine {
+namespace {
+
+/// What is other than it was: a phrase.
+std::string other_state(u64 state_hash, const std::vector<RecordedReads>& reads,
+                        const std::vector<RecordedReads>& expected) {
+  std::string what = fmt::format("the state is {:016x}", state_hash);
+  for (const RecordedReads& own : reads) {
+    const auto its = std::ranges::find(expected, own.drive, &RecordedReads::drive);
+    if (its == expected.end() || its->digest == own.digest) continue;
+    return what +
+           fmt::format(
+               "; what was read of the image in {} is not what that run read: give the image that it had "
+               "(--image NAME=PATH)",
+               own.drive);
+  }
+  return what;
+}
+
+}  // namespace
 
 std::string position_text(const Position& position) {
   return position.step == 0 ? fmt::format("@{}", position.retired)
@@ -23,7 +42,7 @@ std::string describe(const RecordEntry& record) {
   if (const auto* hash = std::get_if<RecordedHash>(&record))
     return fmt::format("the state {:016x}", hash->state_hash);
   if (const auto* end = std::get_if<RecordedEnd>(&record))
-    return fmt::format("the end: {}", in_one_line(end->message));
+    return fmt::format("the end with the state {:016x}: {}", end->state_hash, in_one_line(end->message));
   return "the beginning";
 }
 
@@ -64,19 +83,7 @@ bool Replay::hash_is_due(const Position& now) const {
 
 void Replay::take_hash(const Position& now, u64 state_hash, const std::vector<RecordedReads>& reads) {
   const auto& expected = std::get<RecordedHash>(*next());
-  if (expected.state_hash != state_hash) {
-    std::string what = fmt::format("the state is {:016x}", state_hash);
-    for (const RecordedReads& own : reads) {
-      const auto its = std::ranges::find(expected.reads, own.drive, &RecordedReads::drive);
-      if (its == expected.reads.end() || its->digest == own.digest) continue;
-      what += fmt::format(
-          "; what was read of the image in {} is not what that run read: give the image that it had "
-          "(--image NAME=PATH)",
-          own.drive);
-      break;
-    }
-    return differs(now, std::move(what));
-  }
+  if (expected.state_hash != state_hash) return differs(now, other_state(state_hash, reads, expected.reads));
   agreed_ = expected;
   ++agreed_count_;
   entries_.pop();
@@ -87,10 +94,17 @@ const RecordedEnd* Replay::end_at(const Position& now) const {
   return std::get_if<RecordedEnd>(next());
 }
 
-std::optional<RecordedEnd> Replay::take_end(const Position& now, u8 reason) {
+std::optional<RecordedEnd> Replay::take_end(const Position& now, u8 reason, u64 state_hash,
+                                            const std::vector<RecordedReads>& reads) {
   const RecordedEnd* const end = end_at(now);
   if (end == nullptr || end->reason != reason) return std::nullopt;
+  if (end->state_hash != state_hash) {
+    differs(now, other_state(state_hash, reads, end->reads));
+    return std::nullopt;
+  }
   RecordedEnd taken = *end;
+  agreed_ = {now, state_hash};
+  ++agreed_count_;
   entries_.pop();
   return taken;
 }

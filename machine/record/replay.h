@@ -53,8 +53,9 @@ class Replay {
   void pass_hash() { entries_.pop(); }
   /// The end that is due at `now`, if it is.
   const RecordedEnd* end_at(const Position& now) const;
-  /// The machine has ended as `reason` says. Compares that; the end as it was recorded, if they agree.
-  std::optional<RecordedEnd> take_end(const Position& now, u8 reason);
+  /// The machine has ended as `reason` says, in this state. Compares that; the end as it was recorded, if they agree.
+  std::optional<RecordedEnd> take_end(const Position& now, u8 reason, u64 state_hash,
+                                      const std::vector<RecordedReads>& reads = {});
 
   /// An entry was due before `now` and did not come about.
   void check_passed(const Position& now);

@@ -198,8 +198,9 @@ HostShare::Attributes HostShare::attributes_of(int fd, const struct stat& host) 
   const bool real = owner_ == ShareOwner::Real;
   file.uid = real ? host.st_uid : 0;
   file.gid = real ? host.st_gid : 0;
-  // Whose it was set to on the host, it is not in the guest.
-  if (!real && S_ISREG(host.st_mode)) file.mode &= ~u32{kSetIds};
+  // Everything is root's in the guest: what lets somebody else's program run as its owner on the host does not there.
+  if (!real && S_ISREG(host.st_mode))
+    file.mode &= ~((host.st_uid == 0 ? 0u : u32{S_ISUID}) | (host.st_gid == 0 ? 0u : u32{S_ISGID}));
   if (!S_ISREG(host.st_mode) && !S_ISDIR(host.st_mode)) return file;
   const std::optional<Kept> kept = kept_of(fd);
   if (!kept) return file;

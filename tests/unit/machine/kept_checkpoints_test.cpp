@@ -102,7 +102,7 @@ class KeptCheckpoints : public StorageTest {
     EXPECT_TRUE(followed.ok()) << followed.error().message;
     std::optional<CheckpointKeeper> keeper;
     if (keep) keeper.emplace(*guest->machine, wanted(), [this](const std::string& why) { said_ = why; });
-    const RunResult result = guest->machine->run(with_hashes());
+    RunResult result = guest->machine->run(with_hashes());
     kept_ = keeper ? keeper->kept() : 0;
     return result;
   }

@@ -50,7 +50,12 @@ std::vector<RecordEntry> some_records() {
           LoggedEvent{{1'000'000'000'001, 2'000'000'000'900, 1}, "disk0", AnswerEvent{"read", {9}}},
           LoggedEvent{
               {1'000'000'000'001, 2'000'000'000'900, 2}, "network", PacketEvent{std::vector<u8>(1514, 7)}},
-          RecordedEnd{{1'000'000'000'001, 3'000'000'000'900, 2}, 3, -1, "why"}};
+          RecordedEnd{{1'000'000'000'001, 3'000'000'000'900, 2},
+                      3,
+                      -1,
+                      "why",
+                      0x123456789abcdef0,
+                      {{"disk0", 5}, {"cdrom0", 6}}}};
 }
 
 std::vector<u8> bytes_of(const std::vector<RecordEntry>& records) {
@@ -328,6 +333,22 @@ TEST_F(FollowTest, ADifferenceIsNamed) {
   EXPECT_EQ(differing.exit_code, 22);
   EXPECT_NE(differing.message.find("@500000"), std::string::npos) << differing.message;
   EXPECT_NE(differing.details.find("last agreed  @0"), std::string::npos) << differing.details;
+}
+
+/// Behind the last link of the chain, too.
+TEST_F(FollowTest, ARunThatEndsInAnotherStateDiffers) {
+  const boot::TemporaryFile file(Guest::image(kPowerOff));
+  for (const u64 other : {0, 1}) {
+    Guest first(file, {});
+    RunResult result = first.run(kADay);
+    result.state_hash ^= other;
+    first.machine->end_recording(result);
+    ASSERT_TRUE(first.machine->recorder().write_to_new(path()).ok());
+    Guest second(file, replayed());
+    ASSERT_TRUE(follow(second).ok());
+    const RunResult replay = second.run(kADay);
+    EXPECT_EQ(replay.reason, other == 0 ? ExitReason::PowerOff : ExitReason::ReplayDiffers) << replay.details;
+  }
 }
 
 TEST_F(FollowTest, ARunThatEndsOtherwiseDiffers) {
