@@ -65,7 +65,7 @@ TEST(DeviceRegistry, ValuesByType) {
   EXPECT_TRUE(is_value_of(rom, "efi-e1000.rom") && is_value_of(rom, ""));
   const PropertySpec target = {"t", PropertyType::Target, "", "", ""};
   EXPECT_TRUE(is_value_of(target, "stdio") && is_value_of(target, "file:x"));
-  for (const char* bad : {"", "file:", "tcp:1"}) EXPECT_FALSE(is_value_of(target, bad)) << bad;
+  for (const char* bad : {"", "file:", "tcp:", "udp:1"}) EXPECT_FALSE(is_value_of(target, bad)) << bad;
 }
 
 TEST(DeviceRegistry, ConfigurationsThatNobodyParsedAreCheckedToo) {
