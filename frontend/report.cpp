@@ -177,7 +177,10 @@ std::optional<std::string> ReportFile::put(std::string_view text) {
     if (count <= 0) return machine::why_not_written(count == 0 ? ENOSPC : errno);
     done += static_cast<std::size_t>(count);
   }
-  if (ftruncate(file_.get(), static_cast<off_t>(text.size())) != 0) return machine::why_not_written(errno);
+  // Behind it, where OutputOpener::begin() cuts off what was there before.
+  const auto end = static_cast<off_t>(text.size());
+  if (ftruncate(file_.get(), end) != 0 || lseek(file_.get(), end, SEEK_SET) < 0)
+    return machine::why_not_written(errno);
   return std::nullopt;
 }
 

@@ -32,7 +32,7 @@ def test(options):
         folder = pathlib.Path(name)
         words = time_travel_files.guest_words(options, folder / "here")
         command = [options.reprise, "run", *words, "--engine", options.engine, "--serial", f"file:{folder / 'console'}", "--record",
-                   folder / "recording", "--timeout", "8", "--json", folder / "recorded"]
+                   folder / "recording", "--timeout", "14", "--json", folder / "recorded"]
         subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=900)
         runner.expect("files: complete" in (folder / "console").read_text(), (folder / "console").read_text())
         shutil.rmtree(folder / "here" / "folder")

@@ -175,7 +175,7 @@ def signals_at_the_start(case):
         case.report_path.unlink(missing_ok=True)
         with subprocess.Popen(case.command("--serial", "null"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as run:
-            time.sleep(0.0005 * step)
+            time.sleep(0.0005 * step * (1 + step / 10))
             run.terminate()
             run.wait(60)
         if run.returncode == -signal.SIGTERM:
