@@ -15,6 +15,30 @@ std::vector<std::string_view> words_between(std::string_view text, std::string_v
   }
 }
 
+std::vector<std::string> words_at_commas(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != ',') {
+      words.back() += text[i];
+    } else if (i + 1 < text.size() && text[i + 1] == ',') {
+      words.back() += ',';
+      ++i;
+    } else {
+      words.emplace_back();
+    }
+  }
+  return words;
+}
+
+std::string with_commas_doubled(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ',') out += ',';
+    out += c;
+  }
+  return out;
+}
+
 std::string in_small_letters(std::string_view text) {
   std::string out(text);
   for (char& c : out)

@@ -11,6 +11,11 @@ namespace reprise {
 /// `text`.
 std::vector<std::string_view> words_between(std::string_view text, std::string_view separator);
 
+/// The parts of `text` between single commas; doubled ones are commas of a part. One for an empty text.
+std::vector<std::string> words_at_commas(std::string_view text);
+/// The other way round: `text` as a part that is to have its commas.
+std::string with_commas_doubled(std::string_view text);
+
 /// With a to z for A to Z.
 std::string in_small_letters(std::string_view text);
 

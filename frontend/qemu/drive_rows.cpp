@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/numbers.h"
+#include "common/words.h"
 #include "frontend/options/option.h"
 #include "frontend/qemu/option_row.h"
 

@@ -13,22 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Splits at single commas; doubled ones are commas of the value.
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> out(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != ',') {
-      out.back() += text[i];
-    } else if (i + 1 < text.size() && text[i + 1] == ',') {
-      out.back() += ',';
-      ++i;
-    } else {
-      out.emplace_back();
-    }
-  }
-  return out;
-}
-
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "on" : "off";
@@ -69,7 +53,7 @@ KeyValues KeyValues::parse(std::string_view option, std::string_view text, std::
     add(add, json, "");
     return out;
   }
-  const std::vector<std::string> words = split(text);
+  const std::vector<std::string> words = words_at_commas(text);
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     const std::size_t equals = word.find('=');

@@ -70,13 +70,4 @@ std::string help_text() {
   return text;
 }
 
-std::string with_commas_doubled(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == ',') out += ',';
-    out += c;
-  }
-  return out;
-}
-
 }  // namespace reprise::frontend::qemu

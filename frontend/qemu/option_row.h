@@ -39,7 +39,4 @@ std::vector<std::string_view> option_names();
 /// The help of the command.
 std::string help_text();
 
-/// A comma of a value of ours is doubled, as QEMU's.
-std::string with_commas_doubled(std::string_view text);
-
 }  // namespace reprise::frontend::qemu

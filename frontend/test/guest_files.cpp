@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "common/words.h"
 #include "frontend/test/kernel_modules.h"
 #include "frontend/test/test_snapshot.h"
 #include "machine/storage/host_fd.h"
@@ -130,12 +131,6 @@ Result<Done> write_initramfs(const verdict::Initramfs& initramfs, const std::str
   return initramfs.write([&](std::span<const u8> bytes) { return write_all(file.get(), bytes, path); });
 }
 
-std::string doubled_commas(const std::string& name) {
-  std::string out;
-  for (const char c : name) out += c == ',' ? std::string(2, c) : std::string(1, c);
-  return out;
-}
-
 /// Modules for what the task needs, in the initramfs.
 Result<Done> add_modules(const TestRequest& request, RootKind root, verdict::Initramfs& initramfs,
                          verdict::GuestTask& task) {
@@ -233,13 +228,14 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
                                     "--timeout=600",
                                     "--record=" + request.folder + "/recording",
                                     "--json=" + request.folder + "/run.json"};
-  if (root == RootKind::Image) words.push_back("--disk=" + doubled_commas(request.root) + ",bus=virtio");
+  if (root == RootKind::Image) words.push_back("--disk=" + with_commas_doubled(request.root) + ",bus=virtio");
   if (root == RootKind::SharedFolder)
     words.push_back(
-        fmt::format("--share={},tag={},readonly", doubled_commas(request.root), verdict::kRootTag));
+        fmt::format("--share={},tag={},readonly", with_commas_doubled(request.root), verdict::kRootTag));
   if (!request.share.empty())
-    words.push_back(fmt::format("--share={},tag={}{}{}", doubled_commas(request.share), verdict::kWorkTag,
-                                request.share_words.empty() ? "" : ",", request.share_words));
+    words.push_back(fmt::format("--share={},tag={}{}{}", with_commas_doubled(request.share),
+                                verdict::kWorkTag, request.share_words.empty() ? "" : ",",
+                                request.share_words));
   return words;
 }
 

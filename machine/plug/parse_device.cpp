@@ -5,6 +5,7 @@
 
 #include "common/nearest.h"
 #include "common/numbers.h"
+#include "common/words.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/qemu_devices.h"
@@ -20,22 +21,6 @@ struct Source {
 
   Error error(std::string_view what) const { return {fmt::format("{} '{}': {}", option, text, what)}; }
 };
-
-/// Splits at single commas; doubled ones are commas of the value.
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> out(1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != ',') {
-      out.back() += text[i];
-    } else if (i + 1 < text.size() && text[i + 1] == ',') {
-      out.back() += ',';
-      ++i;
-    } else {
-      out.emplace_back();
-    }
-  }
-  return out;
-}
 
 /// "bus=, serial=, unit=, id=".
 std::string property_names(const DeviceRow& row) {
@@ -115,14 +100,14 @@ Result<const DeviceRow*> want_device_row(std::string_view option, std::string_vi
 }
 
 Result<DeviceConfig> parse_device(std::string_view option, std::string_view text) {
-  const std::vector<std::string> words = split(text);
+  const std::vector<std::string> words = words_at_commas(text);
   const DeviceRow* row = TRY(want_device_row(option, words[0]));
   return take_properties({option, text}, *row, std::span(words).subspan(1),
                          {.driver = std::string(row->driver)});
 }
 
 Result<DeviceConfig> parse_drive(std::string_view option, std::string_view driver, std::string_view text) {
-  const std::vector<std::string> words = split(text);
+  const std::vector<std::string> words = words_at_commas(text);
   const DeviceRow* row = find_device_row(driver);
   DeviceConfig device = {.driver = std::string(driver)};
   if (!words[0].empty()) device.set("file", words[0]);
@@ -130,7 +115,7 @@ Result<DeviceConfig> parse_drive(std::string_view option, std::string_view drive
 }
 
 Result<DeviceConfig> parse_share(std::string_view option, std::string_view text) {
-  std::vector<std::string> words = split(text);
+  std::vector<std::string> words = words_at_commas(text);
   DeviceConfig device = {.driver = std::string(kVirtio9pRow.driver)};
   if (!words[0].empty()) device.set("path", words[0]);
   for (std::string& word : words)

@@ -373,8 +373,8 @@ TEST(Monitor, LookingChangesNothing) {
       Code{0xff, 0x05, 0x00, 0x00, 0x20, 0x00, 0xe4, 0x40, 0x01, 0x05, 0x04, 0x00, 0x20, 0x00, 0xeb, 0xf0};
   const boot::TemporaryFile file(Guest::image(busy));
   RunLimits limits;
-  limits.stop_at_retired = 12'000'000;
-  limits.hash_every_retired = 1'000'000;
+  limits.stop_at_retired = 3'000'000;
+  limits.hash_every_retired = 250'000;
   limits.virtual_timeout_ns = 1'000'000'000'000;
 
   Guest alone(file, {});
