@@ -1,22 +1,9 @@
 #include "frontend/monitor_prompt.h"
 
 #include "common/words.h"
+#include "frontend/clients.h"
 
 namespace reprise::frontend {
-namespace {
-
-/// Newlines as a terminal in raw mode wants them.
-std::string on_terminal(std::string_view text) {
-  std::string out;
-  for (const char character : text) {
-    if (character == '\n') out += '\r';
-    out += character;
-  }
-  return out;
-}
-
-}  // namespace
-
 MonitorPrompt::MonitorPrompt(machine::monitor::Monitor& monitor, Console& console, std::string_view prompt)
     : monitor_(monitor), console_(console), editor_(std::string(prompt), [](std::string_view prefix) {
         return machine::monitor::Monitor::completions(prefix);

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "frontend/clients.h"
 #include "machine/monitor/json_protocol.h"
 
 namespace reprise::frontend {
@@ -64,13 +65,8 @@ void MonitorSocket::loop() {
 }
 
 void MonitorSocket::accept_client() {
-  const int descriptor = accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (descriptor < 0) {
-    // No descriptor is free: the client stays in the queue, and another try too soon would only burn time.
-    pollfd stop = {stop_pipe_[0], POLLIN, 0};
-    poll(&stop, 1, 100);
-    return;
-  }
+  const int descriptor = frontend::accept_client(listener_->descriptor(), stop_pipe_[0]);
+  if (descriptor < 0) return;
   Client& client = clients_.emplace_back(Client{.descriptor = descriptor});
   monitor_.machine().inbox().add_companion();
   client.to_send = machine::monitor::greeting(monitor_) + '\n';
@@ -118,16 +114,10 @@ void MonitorSocket::answer(Client& client) {
 
 void MonitorSocket::send_to(Client& client) {
   while (client.open && !client.to_send.empty()) {
-    const ssize_t count = send(client.descriptor, client.to_send.data(), client.to_send.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return;
-    if (count <= 0) {
-      client.open = false;
-      return;
-    }
-    client.to_send.erase(0, static_cast<std::size_t>(count));
+    client.open = send_some(client.descriptor, client.to_send);
+    if (!client.to_send.empty()) return;
     // There is room again for answers to requests that came together.
-    if (client.to_send.empty() && !client.received.empty()) answer(client);
+    if (!client.received.empty()) answer(client);
   }
 }
 

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "frontend/clients.h"
+
 namespace reprise::frontend {
 namespace {
 
@@ -96,14 +98,8 @@ void GdbServer::loop() {
 }
 
 void GdbServer::accept_client() {
-  const int descriptor = accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (descriptor < 0) {
-    // No descriptor is free: another try too soon would only burn time.
-    pollfd wait = {wake_.get(), POLLIN, 0};
-    poll(&wait, 1, 100);
-    return;
-  }
-  begin(descriptor, descriptor, true);
+  const int descriptor = frontend::accept_client(listener_->descriptor(), wake_.get());
+  if (descriptor >= 0) begin(descriptor, descriptor, true);
 }
 
 void GdbServer::begin(int in, int out, bool owned) {
@@ -219,18 +215,6 @@ void GdbServer::tell_progress() {
 
 void GdbServer::send(std::string_view bytes) { to_send_ += bytes; }
 
-void GdbServer::flush() {
-  while (open_ && !to_send_.empty()) {
-    const ssize_t count = owned_ ? ::send(out_, to_send_.data(), to_send_.size(), MSG_NOSIGNAL)
-                                 : write(out_, to_send_.data(), to_send_.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return;
-    if (count <= 0) {
-      open_ = false;
-      return;
-    }
-    to_send_.erase(0, static_cast<std::size_t>(count));
-  }
-}
+void GdbServer::flush() { open_ = open_ && send_some(out_, to_send_); }
 
 }  // namespace reprise::frontend

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/words.h"
+#include "frontend/clients.h"
 #include "machine/monitor/json_protocol.h"
 
 namespace reprise::frontend::qemu {
@@ -23,16 +24,6 @@ constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
 constexpr std::string_view kPrompt = "(qemu) ";
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kEnded = "the run is over";
-
-/// Newlines as a terminal wants them.
-std::string on_terminal(std::string_view text) {
-  std::string out;
-  for (const char character : text) {
-    if (character == '\n') out += '\r';
-    out += character;
-  }
-  return out;
-}
 
 }  // namespace
 
@@ -119,8 +110,7 @@ void ControlServer::loop() {
 }
 
 bool ControlServer::accept_client(const Channel& channel) {
-  machine::HostFd socket(
-      accept4(channel.listener->descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  machine::HostFd socket(frontend::accept_client(channel.listener->descriptor(), stop_pipe_[0]));
   if (!socket) return false;
   const int descriptor = socket.get();
   add_client(channel, std::move(socket), descriptor, descriptor);
@@ -180,19 +170,11 @@ void ControlServer::answer(Client& client) {
 }
 
 void ControlServer::send_to(Client& client) {
-  while (!client.to_send.empty()) {
-    const ssize_t count = client.socket
-                              ? send(client.out, client.to_send.data(), client.to_send.size(), MSG_NOSIGNAL)
-                              : write(client.out, client.to_send.data(), client.to_send.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return;
-    if (count <= 0) {
-      client.open = false;
-      return;
-    }
-    client.to_send.erase(0, static_cast<std::size_t>(count));
+  while (client.open && !client.to_send.empty()) {
+    client.open = send_some(client.out, client.to_send);
+    if (!client.to_send.empty()) return;
     // There is room again for answers to requests that came together.
-    if (client.to_send.empty() && !client.received.empty()) answer(client);
+    if (!client.received.empty()) answer(client);
   }
 }
 
