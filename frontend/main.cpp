@@ -422,7 +422,6 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                        .program = std::string(version_text()),
                        .every_retired = options.keep_every_retired},
                    [&](const std::string& phrase) { outputs.say(phrase + "."); });
-  opener.begin();
   if (options.replay_path.empty()) tell_of_network(options, machine->network().info(), outputs);
   if (!options.config.reboot && !options.config.boot.kernel_path.empty() &&
       !machine->pc().can_start_again() && options.exit_code_of == nullptr)
@@ -491,6 +490,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     });
   }
 
+  // Nothing refuses the run any more.
+  opener.begin();
   machine::RunResult result;
   {
     const SignalGuard signals(*machine);
