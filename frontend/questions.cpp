@@ -32,11 +32,17 @@ std::vector<std::string> questions_of(const std::vector<std::string>& words) {
 void check_questions(const std::vector<std::string>& questions) {
   for (const std::string& question : questions) {
     const std::string_view first = std::string_view(question).substr(0, question.find(' '));
-    if (std::ranges::find(kAsk, first) != std::end(kAsk)) continue;
-    throw BadValue{fmt::format(
-        "'{}' is no question: there are last-write, first-write, last-exec, next-exec, when, bisect, "
-        "memory, print, disassemble, explain and info",
-        in_one_line(first.substr(0, 60)))};
+    if (std::ranges::find(kAsk, first) == std::end(kAsk))
+      throw BadValue{fmt::format(
+          "'{}' is no question: there are last-write, first-write, last-exec, next-exec, when, bisect, "
+          "memory, print, disassemble, explain and info",
+          in_one_line(first.substr(0, 60)))};
+    // Not when the recording has been run at last.
+    const auto checked = machine::monitor::Monitor::check_line(question);
+    if (checked.ok()) continue;
+    std::string why = checked.error().message;
+    if (why.ends_with('.')) why.pop_back();
+    throw BadValue{fmt::format("'{}': {}", in_one_line(question.substr(0, 100)), why)};
   }
 }
 

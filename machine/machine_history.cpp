@@ -269,6 +269,8 @@ void Machine::arrive() {
     (void)timeline_.cancel();
     return;
   }
+  // Nobody holds it any more.
+  if (!debugger_.is_attached()) return;
   stopped_ = true;
   debugger_.stopped_as(
       {.reason = DebugStop::Reason::HistoryEnds, .processor = pc_.processors().running_index()});

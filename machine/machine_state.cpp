@@ -1,5 +1,6 @@
 // The whole machine as a stream: machine/snapshot/state_stream.h.
 //
+//   media      of removable drives that no longer hold what they began with, what they hold
 //   manifest   lines of text. One that begins with '#' is for people; the others say what the machine is, and a
 //              machine that is to load the state must have the same.
 //   machine    processors, TLBs, devices, wires, timers; what waits to be done; input that waits
@@ -20,6 +21,33 @@ namespace {
 constexpr u64 kMaxManifestBytes = 1 << 20;
 constexpr u64 kMaxArchiveBytes = 256 << 20;
 constexpr u64 kMaxNs = u64{1} << 62;
+constexpr u64 kMaxMedia = 1000;
+constexpr u64 kMaxPathBytes = 4096;
+
+void save_media(StateWriter& writer, const std::vector<MediaChanges::Held>& media) {
+  writer.begin("media");
+  writer.number(media.size());
+  for (const MediaChanges::Held& held : media) {
+    writer.text(held.drive);
+    writer.text(held.path);
+  }
+  writer.end();
+}
+
+std::vector<MediaChanges::Held> load_media(StateReader& reader) {
+  reader.begin("media");
+  const u64 count = reader.number();
+  if (count > kMaxMedia) reader.fail("It is damaged: it has too many media.");
+  std::vector<MediaChanges::Held> media;
+  for (u64 i = 0; reader.ok() && i < count; ++i) {
+    MediaChanges::Held held;
+    held.drive = reader.text(kMaxPathBytes);
+    held.path = reader.text(kMaxPathBytes);
+    media.push_back(std::move(held));
+  }
+  reader.end();
+  return media;
+}
 
 std::span<const u8> as_bytes(std::string_view text) {
   return {reinterpret_cast<const u8*>(text.data()), text.size()};
@@ -114,6 +142,7 @@ Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
   for (const DiskInfo& disk : disks_.info())
     manifest += fmt::format("# {} holds {}\n", disk.name, shown(disk.file));
   for (const std::string& line : shape()) manifest += line + '\n';
+  save_media(writer, media_changes_.changed());
   writer.begin("manifest");
   writer.bytes(as_bytes(manifest));
   writer.end();
@@ -138,15 +167,24 @@ Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
 
 Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   if (!unusable_.empty()) return Error{unusable_};
+  const std::vector<MediaChanges::Held> media = load_media(reader);
   reader.begin("manifest");
   const std::vector<u8> manifest = reader.rest(kMaxManifestBytes);
   reader.begin("machine");
   const std::vector<u8> board = reader.rest(kMaxArchiveBytes);
   TRY(reader.result());
-  TRY(check_shape({reinterpret_cast<const char*>(manifest.data()), manifest.size()}));
+  const std::string_view shape_saved{reinterpret_cast<const char*>(manifest.data()), manifest.size()};
 
   // From here on the machine is neither the one nor the other until all has been read.
-  unusable_ = "A state was loaded that is damaged, so this machine cannot run: start a new one.";
+  const auto leave = [&] {
+    unusable_ = "A state was loaded that is damaged, so this machine cannot run: start a new one.";
+  };
+  if (!media.empty()) {
+    leave();
+    TRY(restore_media(media, lines_that_count(shape_saved)));
+  }
+  TRY(check_shape(shape_saved));
+  leave();
   ram.load(reader, *ram_);
   reader.begin("disks");
   for (const AttachedDisk& disk : disks_.attached())
@@ -177,6 +215,22 @@ Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::ve
         fmt::format("It was {} by another machine, with '{}' where this one has '{}': give the options "
                     "and images of that one.",
                     how, shown(its), shown(ours))};
+  }
+  return Done{};
+}
+
+Result<Done> Machine::restore_media(const std::vector<MediaChanges::Held>& media,
+                                    const std::vector<std::string>& saved) {
+  const std::vector<std::string> here = shape();
+  for (const MediaChanges::Held& held : media) {
+    // Who gave the same medium by hand has it already.
+    const auto is_of_drive = [&](const std::string& line) {
+      return line.starts_with(fmt::format("drive {} ", held.drive));
+    };
+    const auto its = std::ranges::find_if(saved, is_of_drive);
+    const auto ours = std::ranges::find_if(here, is_of_drive);
+    if (its != saved.end() && ours != here.end() && *its == *ours) continue;
+    TRY(media_changes_.restore(held));
   }
   return Done{};
 }

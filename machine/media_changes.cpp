@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/words.h"
 #include "machine/storage/run_files.h"
 
 namespace reprise::machine {
@@ -14,6 +15,43 @@ constexpr std::string_view kInsert = "insert";
 constexpr std::string_view kInsertToWrite = "insert-to-write";
 
 }  // namespace
+
+MediaChanges::MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox) : disks_(disks), pc_(pc), inbox_(inbox) {
+  for (std::size_t i = 0; i < disks_.attached().size(); ++i) first_.push_back(path_in(i));
+}
+
+std::string MediaChanges::path_in(std::size_t drive) const {
+  const std::string file = disks_.info()[drive].file;
+  return file.empty() ? file : disks_.files().whole_name(file);
+}
+
+std::vector<MediaChanges::Held> MediaChanges::changed() const {
+  std::vector<Held> changed;
+  for (const Drive& drive : pc_.drives()) {
+    const auto index = static_cast<std::size_t>(&drive - pc_.drives().data());
+    if (!drive.removable()) continue;
+    std::string path = path_in(index);
+    if (path != first_[index]) changed.push_back({drive.disk.name, std::move(path)});
+  }
+  return changed;
+}
+
+Result<Done> MediaChanges::restore(const Held& held) {
+  const std::vector<Drive>& drives = pc_.drives();
+  const auto found = std::ranges::find_if(
+      drives, [&](const Drive& one) { return one.removable() && one.disk.name == held.drive; });
+  if (found == drives.end())
+    return Error{fmt::format("It has a medium of '{}', and this machine has no such drive.",
+                             in_one_line(held.drive.substr(0, 60)))};
+  const auto index = static_cast<std::size_t>(found - drives.begin());
+  DiskConfig config;
+  config.path = held.path;
+  OpenedImage image = TRY(disks_.open_medium(index, config));
+  // The drive lets go of it in attach().
+  const std::shared_ptr<devices::BlockBackend> before = disks_.replace(index, config, std::move(image));
+  attach(index);
+  return Done{};
+}
 
 Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config, TrayLock lock) {
   const std::vector<Drive>& drives = pc_.drives();

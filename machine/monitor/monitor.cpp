@@ -57,6 +57,31 @@ std::string usage(const Command& command) {
   return text;
 }
 
+CommandError not_what_it_takes(const Parameter& parameter, std::string_view want, std::string_view text) {
+  return {Kind::BadArgument, fmt::format("'{}' is not {}: '{}'.", parameter.name, want, text.substr(0, 60))};
+}
+
+CommandError no_number(const Parameter& parameter, std::string_view text) {
+  return not_what_it_takes(parameter, "a whole number", text);
+}
+
+CommandError missing(const Command& command, const Parameter& parameter) {
+  return {Kind::BadArgument, fmt::format("'{}' is missing: {}.", parameter.name, usage(command))};
+}
+
+/// The command that the first word or two name, if any does, and how many they are.
+std::pair<const Command*, std::size_t> named_by(std::span<const std::string> words) {
+  for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count)
+    if (const Command* const command = find(fmt::format("{}", fmt::join(words.first(count), " "))))
+      return {command, count};
+  return {nullptr, 0};
+}
+
+CommandError no_command_in(std::span<const std::string> words) {
+  return unknown(
+      fmt::format("{}", fmt::join(words.first(words[0] == "info" && words.size() > 1 ? 2 : 1), " ")));
+}
+
 /// A word of a line, and which parameter it is for.
 struct Given {
   const Parameter* parameter;
@@ -166,11 +191,7 @@ std::optional<std::string> argument_text(const Json& value, const Parameter& par
 Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string_view text,
                                          Arguments& arguments) {
   constexpr std::size_t kMaxArgumentBytes = 4096;  // as long as a path
-  const auto refuse = [&](std::string_view want) {
-    return CommandError{Kind::BadArgument,
-                        fmt::format("'{}' is not {}: '{}'.", parameter.name, want, text.substr(0, 60))};
-  };
-  if (text.size() > kMaxArgumentBytes) return refuse("of a sensible length");
+  if (text.size() > kMaxArgumentBytes) return not_what_it_takes(parameter, "of a sensible length", text);
   if (parameter.kind == Parameter::Kind::Word) {
     arguments.words[std::string(parameter.name)] = text;
     return Done{};
@@ -188,9 +209,9 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
                       parameter.name, text.substr(0, 60), evaluated.error().message)};
     value = evaluated.value();
   }
-  if (!value) return refuse("a whole number");
+  if (!value) return no_number(parameter, text);
   if (parameter.name == "cpu" && *value >= machine_.pc().processors().count())
-    return refuse("the index of a processor");
+    return not_what_it_takes(parameter, "the index of a processor", text);
   arguments.numbers[std::string(parameter.name)] = *value;
   return Done{};
 }
@@ -232,8 +253,7 @@ Outcome Monitor::choose_cpu(std::string_view choice) {
 Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
   for (const Parameter& parameter : command.parameters) {
     if (parameter.required && !arguments.has(parameter.name))
-      return CommandError{Kind::BadArgument,
-                          fmt::format("'{}' is missing: {}.", parameter.name, usage(command))};
+      return missing(command, parameter);
   }
   if (command.handler != nullptr) return command.handler(machine_, arguments);
   if (command.name == "help") return help(arguments.word("command"));
@@ -275,19 +295,10 @@ Outcome Monitor::execute_line(std::string_view line) {
   if (!understood) return understood.error();
   const std::vector<std::string>& words = understood.value();
   if (words.empty()) return Answer{};
-  const Command* command = nullptr;
-  std::size_t used = 0;
-  for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0 && command == nullptr; --count) {
-    command = find(
-        fmt::format("{}", fmt::join(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count), " ")));
-    used = count;
-  }
+  const auto [command, used] = named_by(words);
   if (command == nullptr && words.size() == 1 && first_that_begins_with(words[0]) != nullptr)
     return help(words[0]);
-  if (command == nullptr)
-    return unknown(fmt::format(
-        "{}",
-        fmt::join(words.begin(), words.begin() + (words[0] == "info" && words.size() > 1 ? 2 : 1), " ")));
+  if (command == nullptr) return no_command_in(words);
   // help takes a whole name: "help info pagewalk".
   if (command->name == "help" && words.size() > 1)
     return help(fmt::format("{}", fmt::join(words.begin() + 1, words.end(), " ")));
@@ -295,6 +306,29 @@ Outcome Monitor::execute_line(std::string_view line) {
   for (const Given& one : TRY(in_their_places(*command, std::span(words).subspan(used))))
     given.push_back({one.parameter, one.text});
   return carry_out(*command, TRY(understand(*command, given)));
+}
+
+Result<Done, CommandError> Monitor::check_line(std::string_view line) {
+  const std::vector<std::string> words = TRY(in_our_words(words_of(line)));
+  if (words.empty()) return Done{};
+  const auto [command, used] = named_by(words);
+  if (command == nullptr)
+    return words.size() == 1 && first_that_begins_with(words[0]) != nullptr
+               ? Result<Done, CommandError>(Done{})
+               : no_command_in(words);
+  if (command->name == "help") return Done{};
+  const std::vector<Given> given = TRY(in_their_places(*command, std::span(words).subspan(used)));
+  for (const Given& one : given) {
+    const Parameter& parameter = *one.parameter;
+    const bool negative = parameter.kind == Parameter::Kind::Integer && one.text.starts_with('-');
+    // An address may have a name that only the machine knows.
+    if (parameter.kind == Parameter::Kind::Word || parameter.kind == Parameter::Kind::Address) continue;
+    if (!parse_number(one.text.substr(negative ? 1 : 0))) return no_number(parameter, one.text);
+  }
+  for (const Parameter& parameter : command->parameters)
+    if (parameter.required && std::ranges::find(given, &parameter, &Given::parameter) == given.end())
+      return missing(*command, parameter);
+  return Done{};
 }
 
 std::vector<std::string> Monitor::completions(std::string_view prefix) {

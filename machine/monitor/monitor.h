@@ -27,6 +27,9 @@ class Monitor {
   // --- Any thread ---
   const std::string& version() const { return version_; }
   Machine& machine() { return machine_; }
+  /// What is wrong with such a line whatever the machine holds: a command that there is not, arguments that are missing, too many or no
+  /// numbers.
+  static Result<Done, CommandError> check_line(std::string_view line);
   /// The commands that a person may mean who has typed `prefix`.
   static std::vector<std::string> completions(std::string_view prefix);
 

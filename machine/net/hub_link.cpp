@@ -1,16 +1,20 @@
 // A hub of several machines: frames on a unix socket, each behind its length (32 bits, big-endian), as QEMU's -netdev
 // stream has them. Who finds nobody at the path listens there and passes frames between all who connect; the others
-// connect. What a peer sends is anybody's: a length that no frame has ends its connection.
+// connect. When who listens ends, the others look for each other at the path, and one of them listens there. What a peer sends is
+// anybody's: a length that no frame has ends its connection.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "devices/net/net_card.h"
 #include "machine/net/net_link.h"
@@ -26,6 +30,8 @@ constexpr std::size_t kMaxUnsentBytes = 4 << 20;
 constexpr std::size_t kMaxReadBytes = 1 << 20;
 constexpr int kBacklog = 16;
 constexpr unsigned kAttempts = 20;
+/// How long the path is left alone between two looks at who is there now.
+constexpr long kLookEveryNs = 200'000'000;
 
 struct Peer {
   HostFd socket;
@@ -46,7 +52,8 @@ class HubLink final : public NetLink {
   HubLink(const HubLink&) = delete;
   HubLink& operator=(const HubLink&) = delete;
 
-  Result<Done> open_path();
+  /// Connects to who is there, or listens, in that many attempts.
+  Result<Done> open_path(unsigned attempts);
 
   void send(std::span<const u8> frame) override {
     for (Peer& peer : peers_) queue(peer, frame);
@@ -58,10 +65,12 @@ class HubLink final : public NetLink {
     for (const Peer& peer : peers_)
       descriptors.push_back(
           {peer.socket.get(), static_cast<short>(peer.unsent.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+    if (look_again_) descriptors.push_back({look_again_.get(), POLLIN, 0});
   }
   void serve(std::span<const pollfd> descriptors) override;
   std::optional<u64> wants_service_in_ns() const override { return std::nullopt; }
-  bool open() const override { return listening_ || !peers_.empty(); }
+  bool open() const override { return joined() || look_again_; }
+  bool joined() const override { return listening_ || !peers_.empty(); }
   bool connected() const override { return !peers_.empty(); }
   bool reached() const override { return reached_; }
 
@@ -74,16 +83,32 @@ class HubLink final : public NetLink {
   void write_some(Peer& peer);
   void read_some(Peer& peer);
   void take_frames(Peer& from);
+  /// The one that listened has gone.
+  void wait_to_look();
+  void look();
 
   const std::string path_;
   ToGuest to_guest_;
   HostFd listening_;  // of who was first
   ino_t inode_ = 0;   // of its socket
   std::vector<Peer> peers_;
+  HostFd look_again_;  // a timer, while nobody is known
   bool reached_ = false;
 };
 
-Result<Done> HubLink::open_path() {
+/// Two that find nobody at a path must not both make room for themselves there. Waits a little for it, not for ever: others than
+/// hubs may lock a folder.
+HostFd lock_folder_of(const std::string& path, unsigned attempts) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  HostFd lock(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (unsigned attempt = 0; lock && attempt < attempts; ++attempt) {
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+    ::usleep(10'000);
+  }
+  return {};
+}
+
+Result<Done> HubLink::open_path(unsigned attempts) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   if (path_.size() >= sizeof address.sun_path)
@@ -91,7 +116,8 @@ Result<Done> HubLink::open_path() {
   std::copy(path_.begin(), path_.end(), address.sun_path);
   const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
   const auto failed = [&] { return Error{fmt::format("--net hub:{}: {}.", path_, std::strerror(errno))}; };
-  for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+  const HostFd lock = lock_folder_of(path_, attempts);
+  for (unsigned attempt = 0; attempt < attempts; ++attempt) {
     HostFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return failed();
     if (::connect(socket.get(), generic, sizeof address) == 0) {
@@ -132,12 +158,27 @@ void HubLink::serve(std::span<const pollfd> descriptors) {
     if (ready(peers_[i].socket.get(), POLLIN | POLLHUP | POLLERR)) read_some(peers_[i]);
   }
   std::erase_if(peers_, [](const Peer& peer) { return peer.gone; });
+  if (look_again_ && ready(look_again_.get(), POLLIN)) look();
+  if (!joined() && !look_again_) wait_to_look();
   if (!listening_ || !ready(listening_.get(), POLLIN)) return;
   while (true) {
     HostFd caller(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!caller) return;
     add_peer(std::move(caller));
   }
+}
+
+void HubLink::wait_to_look() {
+  look_again_ = HostFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  const itimerspec every = {.it_interval = {0, kLookEveryNs}, .it_value = {0, kLookEveryNs}};
+  // Without one the link stays down.
+  if (look_again_ && ::timerfd_settime(look_again_.get(), 0, &every, nullptr) != 0) look_again_ = {};
+}
+
+void HubLink::look() {
+  u64 times = 0;
+  (void)!::read(look_again_.get(), &times, sizeof times);
+  if (open_path(1).ok()) look_again_ = {};
 }
 
 void HubLink::queue(Peer& peer, std::span<const u8> frame) {
@@ -203,7 +244,7 @@ void HubLink::take_frames(Peer& from) {
 
 Result<std::unique_ptr<NetLink>> open_hub(const NetConfig& config, NetLink::ToGuest to_guest) {
   auto link = std::make_unique<HubLink>(config.hub_path, std::move(to_guest));
-  TRY(link->open_path());
+  TRY(link->open_path(kAttempts));
   return std::unique_ptr<NetLink>(std::move(link));
 }
 

@@ -38,6 +38,8 @@ class NetLink {
   virtual bool open() const = 0;
   /// Somebody outside can send now: there is more than ports that wait for a first caller.
   virtual bool connected() const = 0;
+  /// False: the far end has gone, and is looked for.
+  virtual bool joined() const { return true; }
   /// The host was asked for something since the beginning, or somebody has called.
   virtual bool reached() const = 0;
   /// The forwards with the ports that they have got.

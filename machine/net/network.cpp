@@ -49,6 +49,11 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
                     .type = EventType::Button,
                     .room = always_room,
                     .take = [this](const Event&) { set_link(false); }});
+  // What the guest was connected with is not: it is to see that the link was down.
+  outside.add_sink({.name = std::string(kNetworkPluggedSink),
+                    .type = EventType::Button,
+                    .room = always_room,
+                    .take = [this](const Event&) { lose_connections(); }});
   add_cable_sinks();
   pump_timer_ = clock.create_timer("network", [this] { pump(); });
   link_timer_ = clock.create_timer("network-link", [this] { plug_in_again(); });
@@ -203,8 +208,10 @@ void Network::look_at_link() {
 }
 
 void Network::update_inbox() {
-  if (config_.kind == NetConfig::Kind::Hub && told_inbox_ && !link_->open())
-    outside_->enter(kNetworkUnpluggedSink, ButtonEvent{});
+  if (link_->joined() != joined_) {
+    joined_ = !joined_;
+    outside_->enter(joined_ ? kNetworkPluggedSink : kNetworkUnpluggedSink, ButtonEvent{});
+  }
   if (link_->open() == told_inbox_) return;
   told_inbox_ = link_->open();
   Inbox& inbox = outside_->inbox();

@@ -139,6 +139,7 @@ class Network final : public devices::NetBackend {
   std::vector<pollfd> descriptors_;
   std::chrono::steady_clock::time_point served_;
   bool told_inbox_ = false;
+  bool joined_ = true;
   bool was_reached_ = false;  // before a state was loaded
   std::optional<PacketFile> dump_;
   TcpConnections connections_;  // with stations that are not cards of this machine

@@ -164,7 +164,13 @@ class SlirpLink final : public NetLink {
   }
 
   void send(std::span<const u8> frame) override {
-    if (!is_for_us(frame) || leads_out(frame)) return;
+    if (!is_for_us(frame)) return;
+    std::vector<u8> to_refuse;
+    if (leads_out(frame)) {
+      to_refuse = request_to_refuse(frame, host_);
+      if (to_refuse.empty()) return;
+      frame = to_refuse;
+    }
     ping_ = echo_request(frame);
     slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
     ping_.reset();
@@ -234,7 +240,7 @@ class SlirpLink final : public NetLink {
     return (frame[0] & kGroup) || (frame[0] == 0x52 && (frame[1] == 0x55 || frame[1] == 0x56));
   }
 
-  /// A request for a file that is not the guest's to have. Nobody answers it.
+  /// A request for a file that is not the guest's to have.
   bool leads_out(std::span<const u8> frame) const {
     if (tftp_folder_.empty()) return false;
     const std::optional<std::string> name = tftp_request(frame, host_);

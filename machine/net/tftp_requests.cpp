@@ -19,9 +19,16 @@ u16 be16(std::span<const u8> bytes, std::size_t at) {
   return static_cast<u16>(bytes[at] << 8 | bytes[at + 1]);
 }
 
-}  // namespace
+/// The sum of RFC 1071 over whole words, and a byte that is left.
+u32 sum_of(std::span<const u8> bytes) {
+  u32 sum = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++at) sum += at % 2 == 0 ? u32{bytes[at]} << 8 : bytes[at];
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
 
-std::optional<std::string> tftp_request(std::span<const u8> frame, const Ipv4Address& server) {
+/// A UDP datagram for a TFTP server; nothing: it is none. Empty: the first piece of one that was cut up.
+std::optional<std::span<const u8>> datagram_for_server(std::span<const u8> frame, const Ipv4Address& server) {
   if (frame.size() < kEthernetBytes) return std::nullopt;
   const u16 kind = be16(frame, 12);
   std::span<const u8> packet = frame.subspan(kEthernetBytes);
@@ -42,11 +49,42 @@ std::optional<std::string> tftp_request(std::span<const u8> frame, const Ipv4Add
     return std::nullopt;
   }
   if (packet.size() < kUdpBytes || be16(packet, 2) != kTftpPort) return std::nullopt;
-  if (cut_up) return std::string();
-  const std::span<const u8> request = packet.subspan(kUdpBytes);
+  return cut_up ? std::span<const u8>() : packet;
+}
+
+}  // namespace
+
+std::optional<std::string> tftp_request(std::span<const u8> frame, const Ipv4Address& server) {
+  const auto datagram = datagram_for_server(frame, server);
+  if (!datagram) return std::nullopt;
+  if (datagram->empty()) return std::string();
+  const std::span<const u8> request = datagram->subspan(kUdpBytes);
   if (request.size() < 2 || be16(request, 0) != kReadRequest) return std::nullopt;
   const std::span<const u8> name = request.subspan(2);
   return std::string(name.begin(), std::ranges::find(name, 0));
+}
+
+std::vector<u8> request_to_refuse(std::span<const u8> frame, const Ipv4Address& server) {
+  constexpr std::size_t kChecksumAt = 6;
+  const auto name = tftp_request(frame, server);
+  if (!name || name->size() < 2) return {};
+  const std::span<const u8> datagram = *datagram_for_server(frame, server);
+  std::vector<u8> out(frame.begin(), frame.end());
+  const std::span<u8> copy =
+      std::span(out).subspan(static_cast<std::size_t>(datagram.data() - frame.data()), datagram.size());
+  const std::span<u8> new_name = copy.subspan(kUdpBytes + 2, name->size());
+  std::ranges::fill(new_name, u8{'/'});
+  std::ranges::fill(new_name.last(2), u8{'.'});
+  // RFC 1624; 0: there is none.
+  if (const u16 checksum = be16(datagram, kChecksumAt); checksum != 0) {
+    const std::size_t from = kUdpBytes;
+    u32 sum = (~u32{checksum} & 0xffff) + (~sum_of(datagram.subspan(from)) & 0xffff) + sum_of(copy.subspan(from));
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    const u16 changed = sum == 0xffff ? 0xffff : static_cast<u16>(~sum);
+    copy[kChecksumAt] = static_cast<u8>(changed >> 8);
+    copy[kChecksumAt + 1] = static_cast<u8>(changed);
+  }
+  return out;
 }
 
 bool is_file_within(const std::string& folder, const std::string& name) {

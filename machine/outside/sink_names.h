@@ -19,6 +19,8 @@ inline constexpr std::string_view kPointerSink = "pointer";
 inline constexpr std::string_view kNetworkSink = "network";  // all cards
 // A button: the other end of the cards' cables has gone.
 inline constexpr std::string_view kNetworkUnpluggedSink = "network-unplugged";
+// Buttons, too: it has been found again.
+inline constexpr std::string_view kNetworkPluggedSink = "network-plugged";
 inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 inline constexpr std::string_view kResetButtonSink = "reset-button";

@@ -56,7 +56,7 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path) {
   if (first == nullptr || !std::holds_alternative<RecordedRun>(*first))
     return wrong_usage(fmt::format("recording '{}' is damaged, or was cut off at its beginning.", path));
   recording->run_ = std::get<RecordedRun>(*first);
-  recording->find_content();
+  TRY(recording->find_content());
   recording->entries_.pop();
   return recording;
 }
@@ -71,10 +71,12 @@ Result<RecordPlace> Recording::place_at(u64 offset,
   return RecordPlace{offset, reader.context()};
 }
 
-void Recording::find_content() {
+Result<Done> Recording::find_content() {
   RecordReader reader(file_, kRecordingHeadBytes);
   RecordEntry entry;
+  bool ended = false;
   while (reader.next(entry) == RecordDecoder::Outcome::Whole) {
+    ended = std::holds_alternative<RecordedEnd>(entry);
     if (auto* const file = std::get_if<RecordedFile>(&entry))
       content_.packed.try_emplace(std::move(file->file), std::move(file->facts));
     const auto* const piece = std::get_if<RecordedPiece>(&entry);
@@ -86,6 +88,11 @@ void Recording::find_content() {
     (void)pieces->add(piece->offset, piece->bytes,
                       piece->content.empty() ? std::nullopt : std::optional(behind - piece->content.size()));
   }
+  if (ended && !reader.at_end())
+    return wrong_usage(
+        fmt::format("recording '{}' has something behind its end, at byte {}, that is not of that run: cut it off there.",
+                    path_, reader.offset()));
+  return Done{};
 }
 
 }  // namespace reprise::machine

@@ -33,7 +33,7 @@ class Recording {
       : path_(std::move(path)),
         file_(std::make_shared<const HostFd>(std::move(file))),
         entries_(file_, kRecordingHeadBytes) {}
-  void find_content();
+  Result<Done> find_content();
 
   const std::string path_;
   const std::shared_ptr<const HostFd> file_;

@@ -65,6 +65,11 @@ void StateWriter::bytes(std::span<const u8> from) {
 
 void StateWriter::number(u64 value) { bytes(little_endian(value)); }
 
+void StateWriter::text(std::string_view text) {
+  number(text.size());
+  bytes({reinterpret_cast<const u8*>(text.data()), text.size()});
+}
+
 void StateWriter::put_chunk() {
   if (chunk_.empty()) return;
   put(little_endian(static_cast<u32>(chunk_.size())));
@@ -163,6 +168,14 @@ u64 StateReader::number() {
   std::array<u8, 8> value{};
   bytes(value);
   return from_little_endian<u64>(value);
+}
+
+std::string StateReader::text(u64 limit) {
+  const u64 count = number();
+  if (count > limit) fail("It is damaged: a text of it is too long.");
+  std::string text(ok() ? count : 0, '\0');
+  bytes({reinterpret_cast<u8*>(text.data()), text.size()});
+  return text;
 }
 
 void StateReader::end() {

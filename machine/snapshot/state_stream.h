@@ -43,7 +43,7 @@ class StateSource {
 /// What a stream begins with.
 inline constexpr std::string_view kStateHead = "reprise state\n";
 /// The format this program writes, and the only one that it reads.
-inline constexpr u32 kStateFormat = 6;
+inline constexpr u32 kStateFormat = 7;
 
 class StateWriter {
  public:
@@ -54,6 +54,7 @@ class StateWriter {
   void begin(std::string_view name);
   void bytes(std::span<const u8> from);
   void number(u64 value);
+  void text(std::string_view text);
   void end();
 
   /// False once the sink has refused, or somebody else who writes a part; everything later is dropped.
@@ -79,6 +80,8 @@ class StateReader {
   void begin(std::string_view name);
   void bytes(std::span<u8> into);
   u64 number();
+  /// May hold anything, at most `limit` bytes.
+  std::string text(u64 limit);
   /// Nothing may be left of the section.
   void end();
   /// All that is left of the section, at most `limit` bytes.

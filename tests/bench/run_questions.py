@@ -38,16 +38,30 @@ def wait(client):
         time.sleep(0.02)
 
 
-def words_of(client, ram_bytes, count):
-    """(written lately, anywhere): physical addresses of words."""
-    random.seed(11)
-    pages = random.sample(range(0x100, ram_bytes // 4096), 3000)
-    now = client.ask("when")
+def go_to_a_second_before(client, now):
+    """Goes to an instant that lies just within the last second of the guest before `now`."""
     earlier = max((one for one in client.ask("info checkpoints")["checkpoints"] if one["virtual_ns"] <= now["virtual_ns"] - SECOND_NS),
                   key=lambda one: one["virtual_ns"])
-    after = memory(client, pages)
-    client.ask("run", position=earlier["position"])
+    low, high = (int(one["position"].lstrip("@").split(".")[0]) for one in (earlier, now))
+    while high - low > 10_000:
+        middle = (low + high) // 2
+        client.ask("run", position=f"@{middle}")
+        wait(client)
+        if client.ask("when")["virtual_ns"] < now["virtual_ns"] - SECOND_NS:
+            low = middle
+        else:
+            high = middle
+    client.ask("run", position=f"@{high}")
     wait(client)
+
+
+def words_of(client, ram_bytes, count):
+    """(written within the last second, anywhere): physical addresses of words."""
+    random.seed(11)
+    pages = range(0x100, ram_bytes // 4096)
+    now = client.ask("when")
+    after = memory(client, pages)
+    go_to_a_second_before(client, now)
     before = memory(client, pages)
     client.ask("run", position=now["position"])
     wait(client)

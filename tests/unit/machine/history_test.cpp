@@ -266,6 +266,38 @@ TEST_P(HistoryTest, GoesBackToTheLastHit) {
   run.on([&] { EXPECT_EQ(run.machine().debugger().last_stop().reason, DebugStop::Reason::HistoryBegins); });
 }
 
+/// A debugger that goes back from a run's end and leaves does not leave it standing there for ever.
+TEST(History, AnEndIsHeldAsLongAsADebuggerIsThere) {
+  MachineConfig config;
+  config.history = {.on = true, .bytes = 16 << 20, .interval_instructions = 1000};
+  Guest guest(kCli + Code(100, 0x90) + Code{0x0f, 0x0b}, config);  // ud2 without an IDT
+  Machine& machine = *guest.machine;
+  machine.debugger().on_stop([] {});
+  RunResult result;
+  std::thread running([&] {
+    RunLimits limits = kADay;
+    limits.attended = true;
+    result = machine.run(limits);
+  });
+  const auto on = [&](const std::function<void()>& call) { EXPECT_TRUE(machine.host_calls().run(call)); };
+  const auto wait_until_still = [&] {
+    for (bool still = false; !still;) on([&] { still = machine.stopped() && !machine.travels(); });
+  };
+  wait_until_still();
+  on([&] {
+    EXPECT_NE(machine.held_ending(), nullptr);
+    EXPECT_TRUE(machine.go_to({{50, 0, 0}}).ok());
+  });
+  wait_until_still();
+  on([&] {
+    EXPECT_EQ(machine.retired(), 50u);
+    machine.debugger().on_stop(nullptr);
+    machine.resume();
+  });
+  running.join();
+  EXPECT_EQ(result.reason, ExitReason::TripleFault) << result.message;
+}
+
 TEST(History, OneThatIsNotKeptIsSaid) {
   Runs run(kEcho, EngineKind::Interp, false);
   run.step(1000);

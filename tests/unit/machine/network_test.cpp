@@ -16,6 +16,7 @@
 #include "devices/net/tcp_frame.h"
 #include "machine/clock/scheduler.h"
 #include "machine/net/echo_filter.h"
+#include "machine/outside/sink_names.h"
 
 namespace reprise::machine {
 namespace {
@@ -465,9 +466,25 @@ TEST(Network, HubsConnectMachines) {
   first.reset();
   serve_until(second, third, [&] { return !second.card[0].link && !third.card[0].link; });
   EXPECT_FALSE(second.card[0].link) << "nobody is there any more";
-  EXPECT_TRUE(second.outside.inbox().closed());
-  const World later("hub:" + path);
-  EXPECT_TRUE(later.started) << "the path is free again";
+  EXPECT_FALSE(second.outside.inbox().closed()) << "somebody may come";
+
+  // They find each other again, and somebody who comes later finds them. Their guests see the link go down for a while.
+  const auto joined = [](const World& world) {
+    return std::ranges::any_of(world.log, [](const LoggedEvent& one) { return one.sink == kNetworkPluggedSink; });
+  };
+  serve_until(second, third, [&] { return joined(second) && joined(third); });
+  World later("hub:" + path);
+  ASSERT_TRUE(later.started);
+  for (World* const world : {&second, &third}) {
+    EXPECT_FALSE(world->card[0].link);
+    world->wait(2'000'000'000);
+    EXPECT_TRUE(world->card[0].link);
+    world->card[0].got.clear();
+  }
+  later.network.send(later.card[0], World::who_has(9));
+  serve_until(second, third, [&] { return !second.card[0].got.empty() && !third.card[0].got.empty(); });
+  EXPECT_EQ(second.card[0].got.at(0), World::who_has(9));
+  EXPECT_EQ(third.card[0].got.at(0), World::who_has(9));
 }
 
 TEST(Network, HubsTakeNoPlaceOfOthers) {

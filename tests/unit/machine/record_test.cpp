@@ -245,6 +245,25 @@ TEST_F(RecordingTest, WhenThereIsNoRoomLeftSomebodyIsTold) {
   EXPECT_TRUE(Recording::open(path()).ok());
 }
 
+TEST_F(RecordingTest, WhatStandsBehindItsEndIsRefused) {
+  Recorder recorder;
+  for (const RecordEntry& record : some_records()) recorder.add(record);
+  ASSERT_TRUE(recorder.write_to(create(), "x").ok());
+  const std::vector<u8> whole = content();
+  EXPECT_TRUE(Recording::open(path()).ok());
+  std::vector<u8> twice = whole;
+  twice.insert(twice.end(), whole.begin(), whole.end());
+  for (const std::size_t bytes : {whole.size() + 1, whole.size() + 10, twice.size()}) {
+    std::ofstream(path(), std::ios::binary)
+        .write(reinterpret_cast<const char*>(twice.data()), static_cast<std::streamsize>(bytes));
+    const auto opened = Recording::open(path());
+    ASSERT_FALSE(opened.ok()) << bytes;
+    EXPECT_NE(opened.error().message.find(fmt::format("behind its end, at byte {},", whole.size())),
+              std::string::npos)
+        << opened.error().message;
+  }
+}
+
 TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
   Recorder recorder;
   for (const RecordEntry& record : some_records()) recorder.add(record);

@@ -53,6 +53,31 @@ TEST(TftpRequests, AreFound) {
   EXPECT_EQ(tftp_request(acknowledgement, kServer), std::nullopt);
 }
 
+/// The sum over a UDP datagram's words, with what RFC 768 takes from the header of IPv4: all ones when its checksum is right.
+u32 udp_sum(const std::vector<u8>& frame) {
+  u32 sum = 17 + static_cast<u32>(frame.size() - 34);
+  for (std::size_t at = 26; at < frame.size(); ++at) sum += at % 2 == 0 ? u32{frame[at]} << 8 : frame[at];
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
+TEST(TftpRequests, AreMadeOnesThatAServerRefuses) {
+  for (const std::string_view name : {"ab", "abc", "a longer/name"}) {
+    std::vector<u8> frame = request(name);
+    EXPECT_EQ(request_to_refuse(frame, kServer).at(14 + 20 + 6), 0) << "none stays none";
+    const u32 sum = 0xffff - udp_sum(frame);
+    frame[14 + 20 + 6] = static_cast<u8>(sum >> 8);
+    frame[14 + 20 + 7] = static_cast<u8>(sum);
+    ASSERT_EQ(udp_sum(frame), 0xffffu);
+    const std::vector<u8> refused = request_to_refuse(frame, kServer);
+    EXPECT_EQ(tftp_request(refused, kServer), std::string(name.size() - 2, '/') + "..");
+    EXPECT_EQ(refused.size(), frame.size());
+    EXPECT_EQ(udp_sum(refused), 0xffffu) << name;
+  }
+  EXPECT_TRUE(request_to_refuse(request("a"), kServer).empty());
+  EXPECT_TRUE(request_to_refuse(request("file", 69, 0x2000), kServer).empty());
+}
+
 TEST(TftpRequests, ThoseThatAreCutUpHaveNoName) {
   EXPECT_EQ(tftp_request(request("file", 69, 0x2000), kServer), "");
   EXPECT_EQ(tftp_request(request("file", 69, 0x0001), kServer), std::nullopt);  // a later piece
