@@ -252,8 +252,7 @@ Outcome Monitor::choose_cpu(std::string_view choice) {
 
 Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
   for (const Parameter& parameter : command.parameters) {
-    if (parameter.required && !arguments.has(parameter.name))
-      return missing(command, parameter);
+    if (parameter.required && !arguments.has(parameter.name)) return missing(command, parameter);
   }
   if (command.handler != nullptr) return command.handler(machine_, arguments);
   if (command.name == "help") return help(arguments.word("command"));

@@ -78,7 +78,8 @@ std::vector<u8> request_to_refuse(std::span<const u8> frame, const Ipv4Address& 
   // RFC 1624; 0: there is none.
   if (const u16 checksum = be16(datagram, kChecksumAt); checksum != 0) {
     const std::size_t from = kUdpBytes;
-    u32 sum = (~u32{checksum} & 0xffff) + (~sum_of(datagram.subspan(from)) & 0xffff) + sum_of(copy.subspan(from));
+    u32 sum =
+        (~u32{checksum} & 0xffff) + (~sum_of(datagram.subspan(from)) & 0xffff) + sum_of(copy.subspan(from));
     while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     const u16 changed = sum == 0xffff ? 0xffff : static_cast<u16>(~sum);
     copy[kChecksumAt] = static_cast<u8>(changed >> 8);

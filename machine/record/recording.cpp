@@ -89,9 +89,9 @@ Result<Done> Recording::find_content() {
                       piece->content.empty() ? std::nullopt : std::optional(behind - piece->content.size()));
   }
   if (ended && !reader.at_end())
-    return wrong_usage(
-        fmt::format("recording '{}' has something behind its end, at byte {}, that is not of that run: cut it off there.",
-                    path_, reader.offset()));
+    return wrong_usage(fmt::format(
+        "recording '{}' has something behind its end, at byte {}, that is not of that run: cut it off there.",
+        path_, reader.offset()));
   return Done{};
 }
 

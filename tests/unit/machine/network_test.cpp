@@ -470,7 +470,8 @@ TEST(Network, HubsConnectMachines) {
 
   // They find each other again, and somebody who comes later finds them. Their guests see the link go down for a while.
   const auto joined = [](const World& world) {
-    return std::ranges::any_of(world.log, [](const LoggedEvent& one) { return one.sink == kNetworkPluggedSink; });
+    return std::ranges::any_of(world.log,
+                               [](const LoggedEvent& one) { return one.sink == kNetworkPluggedSink; });
   };
   serve_until(second, third, [&] { return joined(second) && joined(third); });
   World later("hub:" + path);
