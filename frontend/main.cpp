@@ -492,6 +492,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
 
   // Nothing refuses the run any more.
   opener.begin();
+  if (wav) wav->finish();
   machine::RunResult result;
   {
     const SignalGuard signals(*machine);

@@ -22,17 +22,20 @@ struct NoOutput final : devices::CharBackend {
 class Side final : public machine::NarrowSide {
  public:
   static Result<std::unique_ptr<machine::NarrowSide>> make(const std::vector<std::string>& command,
-                                                           EngineKind engine) {
+                                                           EngineKind engine,
+                                                           const machine::AccessTraces& traces) {
     auto parsed = parse_options(command);
     if (const EarlyExit* exit = std::get_if<EarlyExit>(&parsed)) return Error{exit->text};
     auto side = std::make_unique<Side>(std::get<RunOptions>(std::move(parsed)));
     RunOptions& options = side->options_;
     options.config.engine = engine;
     options.config.history.on = true;
-    side->machine_ = TRY(machine::Machine::create(
-        options.config,
-        {.com1 = side->none_, .com2 = side->none_, .console = options.console ? &side->none_ : nullptr},
-        side->log_));
+    side->machine_ = TRY(machine::Machine::create(options.config,
+                                                  {.com1 = side->none_,
+                                                   .com2 = side->none_,
+                                                   .console = options.console ? &side->none_ : nullptr,
+                                                   .traces = traces},
+                                                  side->log_));
     if (!options.load_path.empty())
       TRY(load_state(*side->machine_, options.load_path, *options.config.files));
     TRY(follow_recording(*side->machine_, options.replay_path));
@@ -56,7 +59,10 @@ std::string narrow_replay(const RunOptions& options, const machine::ReplaySpan& 
   if (!jit) return "narrowed     not: this reprise has one engine, and two are needed\n";
   const bool interprets = options.config.engine == EngineKind::Interp;
   const Result<std::string> text = machine::narrow(
-      {.make = [&](EngineKind engine) { return Side::make(options.command, engine); },
+      {.make =
+           [&](EngineKind engine, const machine::AccessTraces& traces) {
+             return Side::make(options.command, engine, traces);
+           },
        .engines = {interprets ? EngineKind::Interp : *jit, interprets ? *jit : EngineKind::Interp},
        .agreed = span.agreed,
        .differed = span.differed});

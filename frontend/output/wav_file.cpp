@@ -54,6 +54,7 @@ void WavFile::lose(std::string_view why, u64 bytes) {
 }
 
 void WavFile::finish() {
+  begun_ = true;
   const u64 bytes = waiting_.size();
   if (lost_ || stored_bytes_ + bytes > kMostBytes) {
     lose("a WAV file cannot be longer", bytes);

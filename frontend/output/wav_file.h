@@ -21,18 +21,18 @@ class WavFile final : public devices::AudioSink {
 
   /// Makes or empties the file. `losses` outlives it. Error: it cannot be one, as a pipe.
   static Result<std::unique_ptr<WavFile>> open(const std::string& path, OutputOpener& opener, Losses& losses);
-  ~WavFile() override { finish(); }
+  ~WavFile() override {
+    if (begun_) finish();
+  }
 
   /// Machine thread.
   void play(u64 first, std::span<const i16> samples) override;
-  /// Everything so far is in the file, and the file is whole.
+  /// Everything so far is in the file, and the file is whole. Not before the run begins: until then an existing file stays.
   void finish();
 
  private:
   WavFile(std::string name, machine::HostFd file, Losses& losses)
-      : name_(std::move(name)), file_(std::move(file)), losses_(losses) {
-    finish();
-  }
+      : name_(std::move(name)), file_(std::move(file)), losses_(losses) {}
   void append(std::span<const i16> samples);
   /// The rest is not tried. Of several reasons the first counts.
   void lose(std::string_view why, u64 bytes);
@@ -46,6 +46,7 @@ class WavFile final : public devices::AudioSink {
   u64 next_ = 0;             // the frame behind the last one
   u64 stored_bytes_ = 0;     // of samples
   std::vector<u8> waiting_;  // behind them
+  bool begun_ = false;       // finish() has been called
   bool lost_ = false;        // something could not be stored: the rest is not tried
 };
 

@@ -1,6 +1,7 @@
 // AccessTrace: is told of every access of the processors to devices.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/ports.h"
@@ -23,5 +24,9 @@ struct AccessTraces {
   AccessTrace* ports = nullptr;
   AccessTrace* mmio = nullptr;
 };
+
+/// An access in words, as both calls have it.
+std::string port_access_text(AccessKind kind, u16 port, Width width, u32 value);
+std::string mmio_access_text(AccessKind kind, std::string_view name, u64 offset, Width width, u64 value);
 
 }  // namespace reprise::machine

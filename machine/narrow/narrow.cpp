@@ -9,6 +9,7 @@
 #include "cpu/decode/disassemble.h"
 #include "machine/board/engine_factory.h"
 #include "machine/lockstep/state_difference.h"
+#include "machine/narrow/device_accesses.h"
 
 namespace reprise::machine {
 namespace {
@@ -26,7 +27,7 @@ class Runner {
   /// Has it stand at `instant`, and `look`. False: the run ended before, as a run of the other engine may have as well.
   Result<bool> visit(const Instant& instant, const std::function<void(Machine&)>& look) {
     if (!side_) {
-      side_ = TRY(task_.make(engine_));
+      side_ = TRY(task_.make(engine_, accesses_.traces()));
       machine().begin_to_keep_history();
     }
     TRY(machine().go_to(instant));
@@ -39,7 +40,10 @@ class Runner {
     };
     ended_as_ = machine().run(limits).reason;
     // What it knows of the recording is of no use any more.
-    if (!looked) side_.reset();
+    if (!looked) {
+      accesses_.end();
+      side_.reset();
+    }
     return looked;
   }
   Result<std::optional<u64>> hash_at(const Instant& instant) {
@@ -47,6 +51,14 @@ class Runner {
     const bool looked = TRY(visit(instant, [&](Machine& here) { hash = here.state_hash(); }));
     return looked ? hash : std::nullopt;
   }
+  /// As hash_at(), on the way to which it keeps what it asks of devices.
+  Result<std::optional<u64>> hash_at_end_of(const Instant& instant) {
+    if (side_) accesses_.begin(machine());
+    const auto hash = hash_at(instant);
+    accesses_.end();
+    return hash;
+  }
+  const DeviceAccesses& accesses() const { return accesses_; }
   /// Follows the recording over `instant`. Whether it differs from it up to there.
   Result<bool> differs_by(const Position& instant) {
     // At the instant itself the recording has yet to be compared with.
@@ -57,6 +69,7 @@ class Runner {
  private:
   const NarrowTask& task_;
   const EngineKind engine_;
+  DeviceAccesses accesses_;
   std::unique_ptr<NarrowSide> side_;
   ExitReason ended_as_ = ExitReason::StopAt;
 };
@@ -121,7 +134,7 @@ class Narrowing {
     // Everything but what happened at the last instant without an instruction.
     const u64 last = task_.differed.retired;
     u64 right = task_.agreed.retired, wrong = last;
-    if (wrong > right && !TRY(agree({{wrong, 0, 0}}))) {
+    if (wrong > right && !TRY(agree_at_end({{wrong, 0, 0}}))) {
       while (wrong - right > 1) {
         const u64 middle = right + (wrong - right) / 2;
         (TRY(agree({{middle, 0, 0}})) ? right : wrong) = middle;
@@ -136,6 +149,13 @@ class Narrowing {
   Result<bool> agree(const Instant& instant) {
     const std::optional<u64> one = TRY(one_.hash_at(instant));
     const std::optional<u64> other = TRY(other_.hash_at(instant));
+    return one == other;
+  }
+
+  /// The same, with what both ask of devices on the way there from where they stand.
+  Result<bool> agree_at_end(const Instant& instant) {
+    const std::optional<u64> one = TRY(one_.hash_at_end_of(instant));
+    const std::optional<u64> other = TRY(other_.hash_at_end_of(instant));
     return one == other;
   }
 
@@ -185,7 +205,22 @@ class Narrowing {
       if (!registers.empty())
         text += fmt::format("cpu{} registers ({}, {}):\n{}", i, one_.name(), other_.name(), registers);
     }
-    return text + memory_at(behind);
+    text += memory_at(behind);
+    return text + first_access();
+  }
+
+  /// What devices were asked for first that differs, on the way from where the replay agreed to where it did not.
+  std::string first_access() const {
+    const DeviceAccesses &one = one_.accesses(), &other = other_.accesses();
+    const auto [first, second] = std::ranges::mismatch(one.all(), other.all());
+    const bool ends = first == one.all().end(), other_ends = second == other.all().end();
+    if (ends && other_ends)
+      return one.all().size() < DeviceAccesses::kMost
+                 ? fmt::format("no access to a device differs up to {}\n", position_text(task_.differed))
+                 : fmt::format("none of the first {} accesses to devices differs\n", DeviceAccesses::kMost);
+    return fmt::format("first access to a device that differs ({}, {}):\n  {}\n  {}\n", one_.name(),
+                       other_.name(), ends ? "none" : one.text(*first),
+                       other_ends ? "none" : other.text(*second));
   }
 
   std::string memory_at(const Instant& instant) {

@@ -1,5 +1,5 @@
 // Narrower: a replay differs from its recording somewhere between two instants. Runs it again with two engines side by side,
-// halves between the instants, and says where the engines part, down to the instruction; or that they agree with each other.
+// halves between the instants, and says where the engines part, down to the instruction, and what they ask of a device first that differs; or that they agree with each other.
 //
 // Each side is a machine that follows the recording and keeps its history, so that halving costs about the stretch once.
 #pragma once
@@ -20,8 +20,8 @@ class NarrowSide {
 };
 
 struct NarrowTask {
-  /// Makes a side that `engine` runs and that keeps its history.
-  std::function<Result<std::unique_ptr<NarrowSide>>(EngineKind engine)> make;
+  /// Makes a side that `engine` runs, that keeps its history and tells `traces`.
+  std::function<Result<std::unique_ptr<NarrowSide>>(EngineKind engine, const AccessTraces& traces)> make;
   EngineKind engines[2];
   Position agreed;    // the last instant at which the replay agreed
   Position differed;  // where it did not

@@ -256,15 +256,12 @@ void Tracer::access_line(TraceKind kind, std::string_view what) {
 
 void Tracer::port_accessed(AccessKind kind, u16 port, Width width, u32 value) {
   if (machine_ == nullptr) return;
-  access_line(TraceKind::Pio, fmt::format("{} {:04x}.{} = {:x}", kind == AccessKind::Read ? "in " : "out",
-                                          port, width_bytes(width), value));
+  access_line(TraceKind::Pio, port_access_text(kind, port, width, value));
 }
 
 void Tracer::mmio_accessed(AccessKind kind, std::string_view name, u64 offset, Width width, u64 value) {
   if (machine_ == nullptr) return;
-  access_line(TraceKind::Mmio,
-              fmt::format("{} {} {:03x}.{} = {:x}", name, kind == AccessKind::Read ? "read " : "write",
-                          offset, width_bytes(width), value));
+  access_line(TraceKind::Mmio, mmio_access_text(kind, name, offset, width, value));
 }
 
 }  // namespace reprise::machine

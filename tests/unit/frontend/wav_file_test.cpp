@@ -32,6 +32,7 @@ struct WavFileTest : testing::Test {
 
 TEST_F(WavFileTest, IsOneAtAnyTime) {
   auto wav = WavFile::open(path, opener, losses).take();
+  wav->finish();
   std::vector<u8> bytes = content();
   ASSERT_EQ(bytes.size(), 44u);
   EXPECT_EQ(std::string(bytes.begin(), bytes.begin() + 4), "RIFF");
@@ -47,6 +48,14 @@ TEST_F(WavFileTest, IsOneAtAnyTime) {
   EXPECT_EQ(read_unaligned<u32>(&bytes[40]), bytes.size() - 44);
   EXPECT_EQ(read_unaligned<u16>(&bytes[44 + 40 + 2]), 0xffff);
   EXPECT_EQ(read_unaligned<u16>(&bytes[44 + 44]), 300);
+}
+
+TEST_F(WavFileTest, KeepsWhatThereWasUntilTheRunBegins) {
+  std::ofstream(path) << "an older one";
+  WavFile::open(path, opener, losses).take().reset();
+  std::string content;
+  std::getline(std::ifstream(path), content);
+  EXPECT_EQ(content, "an older one");
 }
 
 TEST_F(WavFileTest, LongSilenceIsASecond) {

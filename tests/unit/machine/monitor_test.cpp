@@ -71,6 +71,21 @@ TEST_F(Machines, EveryLookAnswersInBothForms) {
   }
 }
 
+TEST(Lines, TellTheirMistakesWithoutAMachine) {
+  for (const char* line : kLooks) EXPECT_TRUE(Monitor::check_line(line).ok()) << line;
+  for (const char* line : {"", "info", "last-write jiffies,8 phys before @17", "memory init_task 64"})
+    EXPECT_TRUE(Monitor::check_line(line).ok()) << line;
+  const auto mistake = [](const char* line) {
+    const auto checked = Monitor::check_line(line);
+    return checked.ok() ? std::string("none") : checked.error().message;
+  };
+  EXPECT_NE(mistake("info nothing").find("no command 'info nothing'"), std::string::npos);
+  EXPECT_NE(mistake("last-write").find("'address' is missing"), std::string::npos);
+  EXPECT_NE(mistake("last-write rip before").find("missing behind 'before'"), std::string::npos);
+  EXPECT_NE(mistake("memory rip many").find("'bytes' is not a whole number: 'many'"), std::string::npos);
+  EXPECT_NE(mistake("memory rip 1 phys more and more").find("Too many arguments"), std::string::npos);
+}
+
 TEST_F(Machines, RegistersAreThoseOfTheProcessor) {
   cpu::CpuState& state = guest.machine->pc().processors().boot().cpu.state;
   state.gpr[cpu::R9] = 0x1234'5678'9abc'def0;

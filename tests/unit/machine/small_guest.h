@@ -49,11 +49,11 @@ struct Capture final : devices::CharBackend {
 struct Guest {
   explicit Guest(const Code& code, const MachineConfig& base = {})
       : Guest(boot::TemporaryFile(image(code)), base) {}
-  explicit Guest(const boot::TemporaryFile& file, const MachineConfig& base) {
+  explicit Guest(const boot::TemporaryFile& file, const MachineConfig& base, AccessTraces traces = {}) {
     MachineConfig config = base;
     config.ram_bytes = 4 * kMiB;
     config.boot.kernel_path = file.path();
-    auto created = Machine::create(config, {com1, com2}, log);
+    auto created = Machine::create(config, {.com1 = com1, .com2 = com2, .traces = traces}, log);
     EXPECT_TRUE(created.ok()) << created.error().message;
     machine = created.take();
   }
