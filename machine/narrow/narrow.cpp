@@ -54,7 +54,7 @@ class Runner {
   /// As hash_at(), on the way to which it keeps what it asks of devices.
   Result<std::optional<u64>> hash_at_end_of(const Instant& instant) {
     if (side_) accesses_.begin(machine());
-    const auto hash = hash_at(instant);
+    auto hash = hash_at(instant);
     accesses_.end();
     return hash;
   }
