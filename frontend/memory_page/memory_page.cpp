@@ -1,5 +1,7 @@
 #include "frontend/memory_page/memory_page.h"
 
+#include <nlohmann/json.hpp>
+
 #include "frontend/memory_page/page_parts.h"
 #include "frontend/version.h"
 #include "machine/board/engine_factory.h"

@@ -1,7 +1,7 @@
 // The page of --report: one HTML file that needs nothing else.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "frontend/options/run_options.h"

@@ -1,5 +1,7 @@
 #include "machine/net/network_info.h"
 
+#include <nlohmann/json.hpp>
+
 namespace reprise::machine {
 
 nlohmann::ordered_json forward_json(const NetForward& forward) {

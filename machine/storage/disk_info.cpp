@@ -1,6 +1,7 @@
 #include "machine/storage/disk_info.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "machine/storage/host_fd.h"
 

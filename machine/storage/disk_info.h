@@ -1,7 +1,7 @@
 // What there is to tell about the drives of a run: in the monitor, and in the report at its end.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
