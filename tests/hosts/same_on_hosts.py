@@ -6,6 +6,8 @@
     instructions        digests of the hardware oracle's cases, for each row of the instruction table
     image FILE          chain of state hashes, report and console of a guest image
     linux --guests DIR  the same of a boot of Linux as far as its first program
+    replay --guests DIR a recording of a typed session by the peer, replayed by the build
+    states --guests DIR a state in the middle of a boot that either has saved: how both go on from it
 """
 
 import argparse
@@ -15,6 +17,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent / "boot"))
+from monitor import Client  # noqa: E402
 
 FACTS = ("exit_reason", "exit_code", "instructions", "virtual_ns", "state_hash")
 
@@ -27,10 +35,12 @@ class Build:
     def __init__(self, name, folder, emulator):
         self.name, self.folder, self.emulator = name, pathlib.Path(folder), emulator
 
-    def run(self, program, *arguments):
-        command = [*self.emulator, self.folder / program, *arguments]
-        done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=800)
+    def command(self, program, *arguments):
+        return [str(word) for word in [*self.emulator, self.folder / program, *arguments]]
+
+    def run(self, program, *arguments, typed=None):
+        done = subprocess.run(self.command(program, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=800,
+                              **({"stdin": subprocess.DEVNULL} if typed is None else {"input": typed}))
         return done.returncode, done.stdout.decode(errors="replace")
 
 
@@ -56,10 +66,10 @@ def compare_instructions(builds, _options):
     return f"{len(lines[0])} rows agree"
 
 
-def observe(build, arguments):
+def observe(build, arguments, seed):
     with tempfile.TemporaryDirectory() as folder:
         console, report = pathlib.Path(folder, "console"), pathlib.Path(folder, "report")
-        code, text = build.run("reprise", "run", *arguments, "--engine", "interp", "--seed", "7", "--serial", f"file:{console}",
+        code, text = build.run("reprise", "run", *arguments, "--engine", "interp", *seed, "--serial", f"file:{console}",
                                "--json", report, "--wall-timeout", "700")
         expect(report.exists(), f"{build.name}: no report, exit code {code}: {text[-500:]}")
         facts = json.loads(report.read_text())
@@ -68,8 +78,8 @@ def observe(build, arguments):
         return chain, {key: facts[key] for key in FACTS}, console.read_text(errors="replace")
 
 
-def compare_runs(builds, arguments, least_hashes, end):
-    one, other = (observe(build, arguments) for build in builds)
+def compare_runs(builds, arguments, least_hashes, end, seed=("--seed", "7")):
+    one, other = (observe(build, arguments, seed) for build in builds)
     for build, (_chain, facts, _console) in zip(builds, (one, other)):
         expect(facts["exit_reason"] == end, f"{build.name}: ended with {facts['exit_reason']} instead of {end}")
     expect(len(one[0]) >= least_hashes, f"only {len(one[0])} hashes")
@@ -90,6 +100,59 @@ def compare_linux(builds, options):
                                  "--timeout", "600"], 20, "poweroff")
 
 
+def linux_words(options):
+    return ["--kernel", options.guests / "vmlinuz", "--initrd", options.guests / "initramfs.img", "--memory", "256M"]
+
+
+def compare_replays(builds, options):
+    build, peer = builds
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        recording = folder / "session.rec"
+        code, text = peer.run("reprise", "run", *linux_words(options), "--append", "console=ttyS0 quiet", "--record", recording, "--json",
+                              folder / "recorded", typed=b"echo typed $((6 * 7)); head -c 100000 /dev/urandom | sha256sum\npoweroff -f\n")
+        expect(code == 0 and "typed 42" in text, f"{peer.name}: exit code {code}: {text[-500:]}")
+        code, text = build.run("reprise", "replay", recording, "--serial", f"file:{folder / 'again'}", "--json", folder / "replayed")
+        expect(code == 0, f"{build.name}: the replay ends with {code}: {text[-500:]}")
+        recorded, replayed = ({key: json.loads((folder / name).read_text())[key] for key in FACTS} for name in ("recorded", "replayed"))
+        expect(recorded == replayed, f"the reports differ: {recorded} and {replayed}")
+        expect("typed 42" in (folder / "again").read_text(errors="replace"), f"{build.name}: the guest said something else")
+        return f"the replay agrees; {replayed}"
+
+
+def save_state(build, options, folder):
+    """A state from the middle of a boot."""
+    path, state = folder / "monitor", folder / f"{build.name}.state"
+    guest = subprocess.Popen(build.command("reprise", "run", *linux_words(options), "--append", "console=ttyS0 quiet", "--serial", "null",
+                                           "--engine", "interp", "--monitor", f"unix:{path}"), stdin=subprocess.DEVNULL)
+    try:
+        client = Client(path, 120)
+        while client.ask("status")["instructions"] < 100_000_000:
+            time.sleep(0.05)
+        client.ask("stop")
+        client.ask("save", file=str(state))
+        retired = client.ask("status")["instructions"]
+        client.ask("quit")
+        client.close()
+        guest.wait(60)
+    finally:
+        guest.kill()
+        guest.wait()
+        path.unlink(missing_ok=True)
+    return state, retired
+
+
+def compare_states(builds, options):
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for saver in builds:
+            state, retired = save_state(saver, options, pathlib.Path(folder))
+            results.append(f"saved by {saver.name}: " + compare_runs(
+                builds, ["--load", state, "--stop-at", str(retired + 100_000_000), "--hash-every", "5000000", "--timeout", "600"], 20,
+                "stop-at", seed=[]))
+    return "\n".join(results)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
@@ -100,9 +163,10 @@ def main():
     image = commands.add_parser("image")
     image.add_argument("image")
     image.set_defaults(test=compare_images)
-    linux = commands.add_parser("linux")
-    linux.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
-    linux.set_defaults(test=compare_linux)
+    for name, test in (("linux", compare_linux), ("replay", compare_replays), ("states", compare_states)):
+        command = commands.add_parser(name)
+        command.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
+        command.set_defaults(test=test)
     options = parser.parse_args()
 
     builds = Build("this build", options.build, [word for word in options.emulator.split(";") if word]), Build("peer", options.peer, [])
