@@ -143,6 +143,12 @@ class Guest:
                 self.fails(f"the screen does not show {what}")
             time.sleep(0.3)
 
+    def let_pass(self, milliseconds):
+        """Of the guest's time: on a busy host it falls behind."""
+        end = self.monitor.ask("status")["virtual_ns"] + milliseconds * 1_000_000
+        while self.monitor.ask("status")["virtual_ns"] < end:
+            time.sleep(0.01)
+
     def fails(self, message):
         path = pathlib.Path(tempfile.gettempdir(), f"desktop-{self.process.pid}.png")
         self.monitor.ask("screenshot", file=str(path))
@@ -301,9 +307,10 @@ def dragging(guest):
         guest.monitor.ask("mouse buttons", mask=1)
         # As hands do: a mouse reports 100 times a second, and the window manager takes hold of a window by a movement.
         for part in range(1, 5):
-            time.sleep(0.05)
+            guest.let_pass(50)
             guest.move(x + sign * dx * part // 4, y + sign * dy * part // 4)
-        time.sleep(0.05)
+        # It moves the window by what it drew last.
+        guest.let_pass(500)
         guest.monitor.ask("mouse buttons", mask=0)
         x, y = x + sign * dx, y + sign * dy
         left, top = inside[0] + (dx if sign > 0 else 0), inside[1] + (dy if sign > 0 else 0)
@@ -388,9 +395,9 @@ def wayland_dragging(guest):
     guest.move(*title)
     guest.monitor.ask("mouse buttons", mask=1)
     for part in range(1, 5):
-        time.sleep(0.1)
+        guest.let_pass(100)
         guest.move(title[0] + dx * part // 4, title[1] + dy * part // 4)
-    time.sleep(0.1)
+    guest.let_pass(500)
     guest.monitor.ask("mouse buttons", mask=0)
     # Where its bar begins is no part of what is black.
     guest.wait_for(lambda picture: (box := black_box(picture)) and (box[0], box[3]) == (left + dx, bottom + dy),
