@@ -169,6 +169,9 @@ std::variant<RunOptions, EarlyExit> parse_test(const std::vector<std::string>& w
   }
   Result<std::vector<std::string>> made = prepare_test(*request);
   if (!made) return refused(made.error());
+  // What the machine is stands in the state that it goes on from.
+  if (request->goes_on || request->snapshot == "auto")
+    run_words = without_machine(run_words, !request->goes_on);
   run_words.insert(run_words.begin(), made.value().begin(), made.value().end());
   auto parsed = parse_run(run_words);
   if (RunOptions* const options = std::get_if<RunOptions>(&parsed))

@@ -1,6 +1,7 @@
 // `reprise`: words to a machine, its run, and the exit code.
 #include <fmt/format.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +33,7 @@
 #include "frontend/output/standard_descriptors.h"
 #include "frontend/output/terminal_filter.h"
 #include "frontend/output/trace_output.h"
+#include "frontend/output/turns_output.h"
 #include "frontend/output/wav_file.h"
 #include "frontend/pid_file.h"
 #include "frontend/qemu/control_server.h"
@@ -44,17 +46,20 @@
 #include "frontend/terminal.h"
 #include "frontend/test/many_runs.h"
 #include "frontend/test/merge_command.h"
+#include "frontend/test/run_costs.h"
 #include "frontend/test/test_session.h"
 #include "frontend/version.h"
 #include "machine/begins_at.h"
 #include "machine/checkpoint_keeper.h"
 #include "machine/machine.h"
+#include "machine/memory_dump.h"
 #include "machine/memory_report/report_span.h"
 #include "machine/observe/coverage.h"
 #include "machine/outside/sink_names.h"
 #include "machine/record/packer.h"
 #include "machine/screen/picture_file.h"
 #include "machine/storage/run_files.h"
+#include "machine/symbols/linux_log.h"
 #include "machine/symbols/symbol_file.h"
 
 namespace reprise::frontend {
@@ -321,6 +326,16 @@ void save_before_command(machine::Machine& machine, TestSession& test, machine::
   };
 }
 
+/// Whoever ended the run may give the same command again.
+void keep_progress(machine::Machine& machine, TestSession& test, const machine::RunResult& result,
+                   StandardOutputs& outputs) {
+  const bool is_asked = result.exit_code == machine::exit_code_of(machine::ExitReason::Signal) + SIGTERM;
+  if (result.reason != machine::ExitReason::Signal || !is_asked || !test.can_go_on()) return;
+  const Result<Done> kept = test.keep_progress(
+      [&](const std::string& path) { return machine.save_file(path, machine::StateForm::Pages); });
+  if (!kept) outputs.say(fmt::format("the same command will begin anew: {}", kept.error().message));
+}
+
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience, TestSession* test) {
@@ -339,11 +354,22 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   ReportFile screen =
       TRY(ReportFile::open("screen dump", screen_to_stdout ? "" : options.screen_path, opener));
   ReportFile memory_page = TRY(ReportFile::open("report", options.memory_page_path, opener));
+  machine::HostFd memory_dump;
+  if (!options.memory_dump_path.empty()) {
+    memory_dump = TRY(opener.open("memory dump", options.memory_dump_path));
+    struct stat status = {};
+    if (fstat(memory_dump.get(), &status) != 0 || !S_ISREG(status.st_mode))
+      return wrong_usage(fmt::format("--dump-memory '{}' is no regular file: give a name of one.",
+                                     options.memory_dump_path));
+  }
   TRY(check_coverage_file(options));
   ReportFile coverage_file = TRY(ReportFile::open("coverage", options.coverage_path, opener));
   const std::unique_ptr<TraceOutput> trace_output =
       TRY(TraceOutput::open(options.trace_path, outputs, opener));
   machine::Tracer tracer(options.trace, *trace_output);
+  std::unique_ptr<TurnsOutput> turns_output;
+  if (!options.turns_path.empty())
+    turns_output = TRY(TurnsOutput::open(options.turns_path, outputs.losses, opener));
   std::unique_ptr<WavFile> wav;
   if (options.sound.kind == SoundTarget::Kind::Wav)
     wav = TRY(WavFile::open(options.sound.path, opener, outputs.losses));
@@ -391,10 +417,12 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const PatienceAfterRun after_run(outputs, patience);
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get(),
-                         trace_output->file()})
+                         trace_output->file(), turns_output ? &turns_output->file() : nullptr})
     if (output != nullptr) output->give_up_when(hurried);
   if (test != nullptr) {
     test->read_positions_by([&machine] { return machine::position_text(machine->position()); });
+    test->count_costs_by([&machine] { return costs_so_far(*machine); });
+    test->decode_by(options.symbols_path);
     test->give_up_when(hurried);
     if (test->saves()) save_before_command(*machine, *test, options.limits);
   }
@@ -461,6 +489,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   std::optional<machine::BeginsAt> coverage_begins;
   if (!options.coverage_path.empty())
     coverage_begins.emplace(*machine, options.observers_from, [&] { coverage.begin(*machine); });
+  std::optional<TurnsSpan> turns_span;
+  if (turns_output) turns_span.emplace(*turns_output, *machine);
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
     outputs.err.tell(fmt::format("{}: {}{}", outputs.program, sentence, Terminal::line_end()));
@@ -493,6 +523,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   // Nothing refuses the run any more.
   opener.begin();
   if (wav) wav->finish();
+  if (test != nullptr) TRY(test->take_progress());
   machine::RunResult result;
   {
     const SignalGuard signals(*machine);
@@ -539,6 +570,15 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     }
   }
   tracer.end();
+  turns_span.reset();
+  if (test != nullptr) {
+    keep_progress(*machine, *test, result, outputs);
+    if (test->wants_log_of_memory())
+      if (const auto logged =
+              machine::symbols::read_linux_log(machine->symbols(), machine->pc().processors().running().cpu))
+        test->take_log_of_memory(*logged);
+    test->end_run();
+  }
   {
     machine::RunResult judged = result;
     judge(options.expected, judged);
@@ -573,6 +613,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       outputs.losses.add(fmt::format("{} '{}'", what, path), written.error().message, content.size());
   };
   write_file(screen, "screen dump", options.screen_path, screen_content);
+  if (memory_dump)
+    if (const auto written = machine::write_memory_dump(*machine, memory_dump.get()); !written)
+      outputs.losses.add(fmt::format("memory dump '{}'", options.memory_dump_path), written.error().message,
+                         0);
   if (memory_report)
     write_file(memory_page, "report", options.memory_page_path,
                memory_page_text(memory_report->finish(), options));

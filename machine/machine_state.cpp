@@ -71,6 +71,9 @@ std::string seed_line(const std::vector<std::string>& lines) {
   return found == lines.end() ? std::string() : *found;
 }
 
+/// What a copy may have of its own: randomness, and how its processors get their turns.
+bool is_of_copy(const std::string& line) { return is_seed_line(line) || line.starts_with("schedule "); }
+
 /// A line of a file that may hold anything, for a sentence.
 std::string shown(std::string_view line) {
   std::string text(line.substr(0, 100));
@@ -239,11 +242,10 @@ Result<Done> Machine::check_shape(std::string_view manifest) {
   std::vector<std::string> saved = lines_that_count(manifest);
   TRY(compare_images(saved));
   std::vector<std::string> here = shape();
-  // A copy may have its own randomness.
   const std::string seed = seed_line(here);
   new_seed_ = seed_line(saved) != seed;
-  std::erase_if(saved, is_seed_line);
-  std::erase_if(here, is_seed_line);
+  std::erase_if(saved, is_of_copy);
+  std::erase_if(here, is_of_copy);
   return compare_shapes(saved, here, "saved");
 }
 

@@ -20,6 +20,9 @@ class GuestWords {
   GuestWords(std::string_view token, Listener listener);
 
   void write(std::string_view bytes);
+  /// What may still become a word; and the same of a stream that goes on.
+  const std::string& held() const { return held_; }
+  void hold(std::string held) { held_ = std::move(held); }
   /// What may still have become a word was none.
   void end();
 

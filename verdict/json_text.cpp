@@ -11,6 +11,18 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json costs_json(const Costs& costs) {
+  Json json = Json::object();
+  for (const CostRow& row : cost_rows()) json[row.name] = costs.*row.number;
+  return json;
+}
+
+Costs read_costs(const Json& json) {
+  Costs costs;
+  for (const CostRow& row : cost_rows()) costs.*row.number = json.at(row.name).get<u64>();
+  return costs;
+}
+
 // Suites lie in each other at most as deep as TapParser lets them.
 // NOLINTNEXTLINE(misc-no-recursion)
 Json results_json(const std::vector<TestResult>& results) {
@@ -20,6 +32,7 @@ Json results_json(const std::vector<TestResult>& results) {
     if (result.number != 0) one["number"] = result.number;
     if (!result.reason.empty()) one["reason"] = result.reason;
     if (!result.at.empty()) one["position"] = result.at;
+    if (result.costs) one["costs"] = costs_json(*result.costs);
     if (!result.diagnostics.empty()) one["diagnostics"] = result.diagnostics;
     if (!result.children.empty()) one["tests"] = results_json(result.children);
     list.push_back(std::move(one));
@@ -42,17 +55,22 @@ Json outcome_json(const Outcome& outcome) {
                     {"errors", counts.errors}};
   json["tests"] = results_json(outcome.results);
   json["kernel_reports"] = Json::array();
-  for (const KernelReport& report : outcome.reports)
+  for (const KernelReport& report : outcome.reports) {
     json["kernel_reports"].push_back(
         {{"kind", report_kind_name(report.kind)},
          {"title", report.title},
          {"position", report.at},
          {"fails", std::ranges::find(outcome.failing, report.kind) != outcome.failing.end()},
          {"lines", report.lines}});
+    if (!report.decoded.empty()) json["kernel_reports"].back()["decoded"] = report.decoded;
+  }
   json["end"] = outcome.end;
   json["position"] = outcome.position;
   json["instructions"] = outcome.instructions;
   json["virtual_ns"] = outcome.virtual_ns;
+  json["costs"] = Json::object();
+  if (outcome.run_costs) json["costs"]["run"] = costs_json(*outcome.run_costs);
+  if (outcome.command_costs) json["costs"]["command"] = costs_json(*outcome.command_costs);
   json["state_hash"] = outcome.state_hash;
   json["command"] = outcome.command;
   json["replay"] = outcome.replay;
@@ -88,6 +106,7 @@ std::vector<TestResult> read_results(const Json& list, std::size_t depth) {
     result.reason = one.value("reason", std::string());
     result.at = one.value("position", std::string());
     result.diagnostics = one.value("diagnostics", std::vector<std::string>());
+    if (one.contains("costs")) result.costs = read_costs(one["costs"]);
     if (one.contains("tests")) result.children = read_results(one["tests"], depth + 1);
   }
   return results;
@@ -107,7 +126,8 @@ Outcome outcome_of(const Json& json) {
     outcome.reports.push_back({.kind = kind,
                                .title = report.at("title").get<std::string>(),
                                .at = report.at("position").get<std::string>(),
-                               .lines = report.at("lines").get<std::vector<std::string>>()});
+                               .lines = report.at("lines").get<std::vector<std::string>>(),
+                               .decoded = report.value("decoded", std::vector<std::string>())});
     if (report.at("fails").get<bool>() && std::ranges::find(outcome.failing, kind) == outcome.failing.end())
       outcome.failing.push_back(kind);
   }
@@ -115,6 +135,10 @@ Outcome outcome_of(const Json& json) {
   outcome.position = json.at("position").get<std::string>();
   outcome.instructions = json.at("instructions").get<u64>();
   outcome.virtual_ns = json.at("virtual_ns").get<u64>();
+  if (const Json& costs = json.at("costs"); costs.is_object()) {
+    if (costs.contains("run")) outcome.run_costs = read_costs(costs["run"]);
+    if (costs.contains("command")) outcome.command_costs = read_costs(costs["command"]);
+  }
   outcome.state_hash = json.at("state_hash").get<std::string>();
   outcome.command = json.at("command").get<std::vector<std::string>>();
   outcome.replay = json.at("replay").get<std::string>();
@@ -133,6 +157,21 @@ std::string json_text(const Outcome& outcome) { return text_of(outcome_json(outc
 Result<Outcome> read_outcome(std::string_view text) {
   try {
     return outcome_of(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return Error{fmt::format("it is no result of a test: {}", error.what())};
+  }
+}
+
+Result<std::vector<Outcome>> read_outcomes(std::string_view text) {
+  try {
+    const Json json = Json::parse(text);
+    std::vector<Outcome> outcomes;
+    if (!json.contains("runs")) {
+      outcomes.push_back(outcome_of(json));
+      return outcomes;
+    }
+    for (const Json& run : json["runs"]) outcomes.push_back(outcome_of(run));
+    return outcomes;
   } catch (const Json::exception& error) {
     return Error{fmt::format("it is no result of a test: {}", error.what())};
   }

@@ -115,7 +115,7 @@ std::string suite_text(const Outcome& outcome, Cases& all) {
   for (const KernelReport& report : outcome.reports)
     if (fails(report, outcome.failing))
       add_case(cases, "kernel", fmt::format("{} {}", report_kind_name(report.kind), report.at), "failure",
-               report.title, joined(report.lines));
+               report.title, joined(report.shown()));
   all.tests += cases.tests;
   all.failures += cases.failures;
   all.errors += cases.errors;

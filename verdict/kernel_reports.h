@@ -15,6 +15,11 @@ struct KernelReport {
   std::string title;               // its first line, without the stamp
   std::string at;                  // the instant of that line, as messages name it: "@N"
   std::vector<std::string> lines;  // as printed, the stack among them
+  std::vector<std::string> decoded =
+      {};  // the same with lines of source behind places, where they are known; empty: none is
+
+  /// What people are shown.
+  const std::vector<std::string>& shown() const { return decoded.empty() ? lines : decoded; }
 };
 
 class KernelReports {

@@ -23,6 +23,9 @@ Summary summarize(std::span<const Outcome> outcomes);
 /// What json_text() wrote. Error: a sentence about it, without its name.
 Result<Outcome> read_outcome(std::string_view text);
 
+/// What that or json_text_of_all() wrote.
+Result<std::vector<Outcome>> read_outcomes(std::string_view text);
+
 /// An object with the summary and all of them.
 std::string json_text_of_all(std::span<const Outcome> outcomes);
 /// A <testsuite> for each.

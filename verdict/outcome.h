@@ -22,7 +22,9 @@ struct Outcome {
   std::string state_hash;
   u64 instructions = 0;
   u64 virtual_ns = 0;
-  std::vector<std::string> command;  // the words behind "reprise"
+  std::optional<Costs> run_costs;      // of all of it; nothing: there was no run
+  std::optional<Costs> command_costs;  // from its start to its end; nothing: it has not ended
+  std::vector<std::string> command;    // the words behind "reprise"
   std::string replay;  // the command that runs it again up to just before what went wrong, or all of it
 };
 

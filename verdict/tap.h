@@ -3,11 +3,13 @@
 // behind "# ". Lines of a kernel's log may have stamps, and others may stand between.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/types.h"
+#include "verdict/costs.h"
 
 namespace reprise::verdict {
 
@@ -25,6 +27,7 @@ struct TestResult {
   std::string at;                        // the instant of the line with the result; empty: there is none
   std::vector<std::string> diagnostics;  // lines that came with it, without stamps
   std::vector<TestResult> children;      // of a suite
+  std::optional<Costs> costs;            // from the result before it to its own; of a suite with all in it
 };
 
 struct TapCounts {

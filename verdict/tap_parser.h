@@ -27,6 +27,8 @@ class TapParser {
   /// There will be no more lines: `why` is what became of tests without a result, "the kernel panicked".
   void end(std::string_view why);
 
+  /// How many results there are so far.
+  std::size_t count() const { return kept_; }
   /// Whether there was a line of the protocol's version: without one nothing is a result.
   bool any() const { return any_; }
   /// After end().

@@ -114,6 +114,10 @@ Verdict judge(const Evidence& evidence) {
   if (evidence.refusal)
     return {.kind = VerdictKind::Refused, .message = *evidence.refusal, .command_code = {}};
   if (evidence.exit_code) return of_ended_command(evidence);
+  // No console told of it: the guest was reset.
+  const auto panic = std::ranges::find(evidence.reports, ReportKind::Panic, &KernelReport::kind);
+  if (panic != evidence.reports.end())
+    return {.kind = VerdictKind::Panic, .message = panic->title, .command_code = {}};
   const std::string_view when =
       evidence.begun ? "before the command had ended" : "before the command was started";
   return {.kind = VerdictKind::NoResult,

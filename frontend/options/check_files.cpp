@@ -87,6 +87,8 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the report", options.json_path, true);
   add(uses, "the page about memory", options.memory_page_path, true);
   add(uses, "the coverage", options.coverage_path, true);
+  add(uses, "the turns", options.turns_path, true);
+  add(uses, "the memory dump", options.memory_dump_path, true);
   if (options.trace_path != "-") add(uses, "the trace", options.trace_path, true);
   add(uses, "the recording", options.record_path, true);
   add(uses, "the recording", options.record_failure_path, true);

@@ -99,6 +99,7 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--schedule", alone, kAlone},
       {"--sched-seed", alone, kAlone},
       {"--quantum", alone, kAlone},
+      {"--turns", alone, kAlone},
       {"--no-pass", interpreted, kInterpreted},
       {"--code-cache", interpreted, kInterpreted},
       {"--jit-threshold", interpreted, kInterpreted},
@@ -167,9 +168,14 @@ void check_together(RunDraft& draft) {
   check_debugger(draft);
   if (draft.has("--at") && draft.options.config.jit.dump == 0)
     throw BadValue{"--at says where to dump: add --dump guest,host"};
-  if (draft.has("--quantum") && draft.options.config.schedule.policy == machine::Schedule::Policy::Pct)
+  // A state's own may have been of another policy.
+  const bool own_turns =
+      draft.options.load_path.empty() ? draft.has("--quantum") : draft.given_here.contains("--quantum");
+  if (own_turns && draft.options.config.schedule.policy == machine::Schedule::Policy::Pct)
     throw BadValue{
         "--quantum and --schedule pct exclude each other: turns of pct end when priorities change"};
+  if (own_turns && draft.options.config.schedule.policy == machine::Schedule::Policy::List)
+    throw BadValue{"--quantum and --schedule list exclude each other: the list says where turns end"};
   if (draft.options.expected && draft.options.expected->reason == machine::ExitReason::DebugExit &&
       find_device(draft, "isa-debug-exit") == nullptr)
     throw BadValue{"--expect debug-exit needs a port whose writes end the run: add --debug-exit 0xf4"};

@@ -9,6 +9,7 @@
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
+#include "machine/storage/host_file.h"
 
 namespace reprise::frontend {
 namespace {
@@ -87,13 +88,34 @@ void set_quantum(RunDraft& draft, const Given& given) {
   draft.options.config.schedule.longest = *longest;
 }
 
-/// round-robin, or pct:DEPTH,LENGTH.
+/// What follows "list:", or the content of the file that follows "file:".
+std::vector<machine::Handover> handovers_of(const Given& given, std::string_view text, bool in_file) {
+  std::string listed(text);
+  if (in_file) {
+    constexpr u64 kMaxBytes = u64{64} << 20;
+    const auto bytes = machine::read_host_file("schedule", listed, kMaxBytes);
+    if (!bytes) throw BadValue{bytes.error().message.substr(0, bytes.error().message.size() - 1)};
+    listed.assign(bytes.value().begin(), bytes.value().end());
+  }
+  auto handovers = machine::parse_handovers(listed);
+  if (!handovers) throw BadValue{fmt::format("{}: {}", given.name, handovers.error().message)};
+  return handovers.take();
+}
+
+/// round-robin, pct:DEPTH,LENGTH, list[:HANDOVER,...] or file:FILE.
 void set_schedule(RunDraft& draft, const Given& given) {
-  constexpr std::string_view kPct = "pct:";
+  constexpr std::string_view kPct = "pct:", kList = "list:", kFile = "file:";
   Schedule& schedule = draft.options.config.schedule;
   const std::string_view text = given.value;
   if (text == "round-robin") {
     schedule.policy = Schedule::Policy::RoundRobin;
+    return;
+  }
+  if (text == "list" || text.starts_with(kList) || text.starts_with(kFile)) {
+    if (!text.starts_with(kFile)) refuse_empty_parts(given);
+    schedule.handovers =
+        handovers_of(given, text.substr(std::min(text.size(), kList.size())), text.starts_with(kFile));
+    schedule.policy = Schedule::Policy::List;
     return;
   }
   refuse_empty_parts(given);
@@ -101,7 +123,10 @@ void set_schedule(RunDraft& draft, const Given& given) {
       words_between(text.starts_with(kPct) ? text.substr(kPct.size()) : std::string_view(), ",");
   const std::optional<u64> depth = numbers.size() == 2 ? parse_number(numbers[0]) : std::nullopt;
   const std::optional<u64> length = numbers.size() == 2 ? parse_number(numbers[1]) : std::nullopt;
-  if (!depth || !length) throw is_not(given, "round-robin or pct:DEPTH,LENGTH, for example pct:3,1000000000");
+  if (!depth || !length)
+    throw is_not(
+        given,
+        "round-robin, pct:DEPTH,LENGTH (for example pct:3,1000000000), list:FROM/AFTER/TO,... or file:FILE");
   constexpr u64 kMaxDepth = 1000;
   constexpr u64 kMaxLength = 1'000'000'000'000'000;
   if (*depth < 1 || *depth > kMaxDepth || *length < 1 || *length > kMaxLength)
@@ -139,8 +164,10 @@ constexpr RunOption kProcessorRows[] = {
     {.name = "--schedule",
      .value = "POLICY",
      .help = "round-robin (default), pct:DEPTH,LENGTH for races",
-     .more = "See \"Several processors\" in docs/command.md.",
-     .words = "round-robin pct:3,1000000000",
+     .more = "list:FROM/AFTER/TO,... or file:FILE with such parts, a line for each: after so many of its own "
+             "instructions processor FROM hands over to TO; else each runs until it waits. See \"Several "
+             "processors\" in docs/command.md.",
+     .words = "round-robin pct:3,1000000000 list: file:",
      .of_machine = true,
      .set = set_schedule},
     {.name = "--sched-seed",

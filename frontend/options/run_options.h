@@ -86,6 +86,8 @@ struct RunOptions {
   std::string memory_page_path;      // of --report; empty: none
   machine::TraceKinds trace;         // of --trace
   std::string trace_path;            // of --trace-file; empty: stderr, "-": stdout
+  std::string memory_dump_path;      // of --dump-memory; empty: none
+  std::string turns_path;            // of --turns; empty: none
   std::string coverage_path;         // of --coverage; empty: none
   machine::Position observers_from;  // where report, trace and coverage begin
   std::string screen_path;           // of --dump-screen; empty: none, "-": stdout

@@ -12,13 +12,18 @@
 #include <filesystem>
 #include <optional>
 
+#include "common/hash.h"
 #include "common/words.h"
 #include "frontend/test/kernel_modules.h"
+#include "frontend/test/progress.h"
 #include "frontend/test/test_snapshot.h"
+#include "frontend/version.h"
+#include "machine/snapshot/state_stream.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_file.h"
 #include "machine/storage/image_probe.h"
 #include "verdict/initramfs.h"
+#include "verdict/shell_words.h"
 
 namespace reprise::frontend {
 namespace {
@@ -172,6 +177,17 @@ Result<Done> fill_root(const TestRequest& request, RootKind root, const std::str
   return add_modules(request, root, initramfs, task);
 }
 
+/// Of all that decides what the test does: another one does not go on where this one was.
+Result<std::string> digest_of_test(const TestRequest& request, const std::string& initramfs) {
+  u64 digest = 0;
+  for (const auto& [what, path] : {std::pair("kernel", request.kernel), std::pair("initrd", initramfs)})
+    digest = hash64(TRY(machine::read_host_file(what, path, kMaxArchiveBytes)), digest);
+  std::string text = fmt::format("{} {}", version_text(), machine::kStateFormat);
+  for (const std::string& word : request.child_words) text += '\n' + word;
+  text += '\n' + verdict::shell_words(request.command);
+  return fmt::format("{:016x}", hash64({reinterpret_cast<const u8*>(text.data()), text.size()}, digest));
+}
+
 }  // namespace
 
 Result<Done> make_test_folder(TestRequest& request) {
@@ -212,6 +228,18 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
   TRY(make_test_folder(request));
   const std::string path = request.folder + "/initramfs.cpio";
   TRY(write_initramfs(initramfs, root == RootKind::Archive ? request.root : std::string(), path));
+  if (!request.out.empty() && request.snapshot_to.empty()) {
+    request.inputs = TRY(digest_of_test(request, path));
+    const auto progress = read_progress(request.folder);
+    request.goes_on =
+        progress && progress.value().inputs == request.inputs && fs::exists(checkpoint_path(request.folder));
+    std::error_code error;
+    if (!request.goes_on) fs::remove(progress_path(request.folder), error);
+  }
+  if (request.goes_on)
+    return std::vector<std::string>{"--load=" + checkpoint_path(request.folder), "--serial=null",
+                                    "--timeout=600", "--record=" + request.folder + "/recording",
+                                    "--json=" + request.folder + "/run.json"};
   if (!request.snapshot.empty()) {
     request.input = verdict::command_text(task);
     const std::string state =
@@ -220,14 +248,16 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
                                     "--record=" + request.folder + "/recording",
                                     "--json=" + request.folder + "/run.json"};
   }
-  std::vector<std::string> words = {"--kernel=" + request.kernel,
-                                    "--initrd=" + path,
-                                    fmt::format("--append=console=ttyS0 panic=-1 rdinit=/.reprise/init{}{}",
-                                                request.append.empty() ? "" : " ", request.append),
-                                    "--serial=null",
-                                    "--timeout=600",
-                                    "--record=" + request.folder + "/recording",
-                                    "--json=" + request.folder + "/run.json"};
+  const bool own_console = (' ' + request.append).find(" console=") != std::string::npos;
+  std::vector<std::string> words = {
+      "--kernel=" + request.kernel,
+      "--initrd=" + path,
+      fmt::format("--append={}panic=-1 rdinit=/.reprise/init{}{}", own_console ? "" : "console=ttyS0 ",
+                  request.append.empty() ? "" : " ", request.append),
+      "--serial=null",
+      "--timeout=600",
+      "--record=" + request.folder + "/recording",
+      "--json=" + request.folder + "/run.json"};
   if (root == RootKind::Image) words.push_back("--disk=" + with_commas_doubled(request.root) + ",bus=virtio");
   if (root == RootKind::SharedFolder)
     words.push_back(

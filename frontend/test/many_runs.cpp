@@ -19,8 +19,10 @@
 #include "common/hash.h"
 #include "common/words.h"
 #include "frontend/test/guest_files.h"
+#include "frontend/test/progress.h"
 #include "frontend/test/run_folder.h"
 #include "frontend/test/run_plan.h"
+#include "frontend/test/shrink.h"
 #include "frontend/test/test_rows.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_file.h"
@@ -152,13 +154,14 @@ class Fleet {
   Result<Done> start(std::size_t run) {
     const std::string folder = folder_of(run);
     std::error_code error;
-    fs::remove_all(folder, error);
+    // What was ended in the middle goes on.
+    if (!fs::exists(progress_path(folder))) fs::remove_all(folder, error);
     fs::create_directories(folder, error);
     if (error) return Error{fmt::format("folder '{}' cannot be made: {}.", folder, error.message())};
     constexpr mode_t kMode = 0644;
     const machine::HostFd nothing(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     const machine::HostFd messages(
-        ::open((folder + "/messages.log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, kMode));
+        ::open((folder + "/messages.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode));
     if (!nothing || !messages)
       return Error{fmt::format("'{}/messages.log' cannot be made: {}.", folder, std::strerror(errno))};
     std::vector<std::string> words = {"/proc/self/exe", "test", "--out=" + folder};
@@ -188,7 +191,7 @@ class Fleet {
     // Somebody ended this one alone.
     if (outcomes_[run]->verdict.kind != verdict::VerdictKind::Pass) return;
     std::error_code error;
-    for (const char* file : {"initramfs.cpio", "recording", "run.json"})
+    for (const char* file : {"initramfs.cpio", "recording", "run.json", "checkpoint"})
       fs::remove(folder + '/' + file, error);
   }
 
@@ -235,6 +238,8 @@ struct Prepared {
 
 Result<Prepared> prepare(TestRequest& request, const std::vector<std::string>& command) {
   Prepared prepared;
+  // What is wrong with it is known before the first run.
+  TRY(CostComparison::open(request.costs));
   const std::vector<PlannedTest> tests = TRY(planned_tests(request));
   const verdict::Shard shard =
       request.shard.empty() ? verdict::Shard{} : TRY(verdict::parse_shard(request.shard, variable));
@@ -275,6 +280,21 @@ int refused(const Error& error, StandardOutputs& outputs) {
                                                               : machine::ExitReason::HostError);
 }
 
+/// Of the first run that failed by what its guest did.
+Result<Done> shrink_first(const TestRequest& request, const Prepared& all,
+                          const std::vector<verdict::Outcome>& outcomes, unsigned jobs,
+                          StandardOutputs& outputs) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (verdict::summarize({&outcomes[i], 1}).not_passed == 0) continue;
+    const PlannedRun& run = all.runs[i];
+    if (!have_several_processors(run.words)) continue;
+    const auto shrunk = shrink_run(run, request, all.folder + "/shrink", jobs, outputs);
+    if (!shrunk) return Error{fmt::format("{} cannot be shrunk: {}", run.name, shrunk.error().message)};
+    return Done{};
+  }
+  return Done{};
+}
+
 Result<Done> write_text(const std::string& path, const std::string& text, StandardOutputs& outputs) {
   if (path.empty()) return Done{};
   if (path == "-") {
@@ -291,8 +311,10 @@ Result<Done> write_text(const std::string& path, const std::string& text, Standa
 
 }  // namespace
 
-int tell_of_all(const std::vector<verdict::Outcome>& outcomes, const ResultPaths& paths,
-                StandardOutputs& outputs) {
+int tell_of_all(std::vector<verdict::Outcome> outcomes, const ResultPaths& paths, StandardOutputs& outputs) {
+  const auto comparison = CostComparison::open(paths.costs);
+  if (!comparison) return refused(comparison.error(), outputs);
+  for (verdict::Outcome& outcome : outcomes) comparison.value().judge(outcome, outputs);
   const verdict::Summary summary = verdict::summarize(outcomes);
   std::string text = fmt::format("of {} runs {} passed", outcomes.size(), summary.passed);
   if (summary.not_passed != 0) text += fmt::format(", {} did not", summary.not_passed);
@@ -338,8 +360,12 @@ int many_runs(TestRequest request, const std::vector<std::string>& command, Stan
   if (const auto written = write_manifest(all.folder, all.manifest); !written)
     return refused(written.error(), outputs);
   const std::vector<verdict::Outcome> outcomes = fleet.outcomes();
-  const int exit_code = tell_of_all(
-      outcomes, {request.junit_path, request.json_path, request.tap_path, request.annotations}, outputs);
+  int exit_code = tell_of_all(
+      outcomes, {request.junit_path, request.json_path, request.tap_path, request.annotations, request.costs},
+      outputs);
+  if (request.shrink)
+    if (const auto shrunk = shrink_first(request, all, outcomes, jobs, outputs); !shrunk)
+      exit_code = refused(shrunk.error(), outputs);
   if (exit_code == 0)
     remove_test_folder(request);
   else

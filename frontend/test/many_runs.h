@@ -20,10 +20,10 @@ struct ResultPaths {
   std::string json;
   std::string tap;
   AnnotationForm annotations = AnnotationForm::None;
+  CostLimits costs;
 };
 
 /// Writes what came of all of them, and says it in a line. Returns the exit code.
-int tell_of_all(const std::vector<verdict::Outcome>& outcomes, const ResultPaths& paths,
-                StandardOutputs& outputs);
+int tell_of_all(std::vector<verdict::Outcome> outcomes, const ResultPaths& paths, StandardOutputs& outputs);
 
 }  // namespace reprise::frontend

@@ -1,11 +1,7 @@
 #include "frontend/test/run_folder.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "frontend/version.h"
@@ -50,16 +46,7 @@ Result<Done> write_manifest(const std::string& folder, const RunManifest& manife
   for (const ListedRun& run : manifest.runs)
     json["runs"].push_back({{"index", run.index}, {"name", run.name}});
   const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-  machine::NewFile file = TRY(machine::NewFile::create("manifest", manifest_path(folder)));
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t count = ::write(file.fd(), text.data() + done, text.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0)
-      return Error{
-          fmt::format("manifest '{}' cannot be written: {}.", manifest_path(folder), std::strerror(errno))};
-    done += static_cast<std::size_t>(count);
-  }
-  return file.commit();
+  return machine::write_new_file("manifest", manifest_path(folder), text);
 }
 
 Result<verdict::Outcome> read_result(const std::string& folder) {

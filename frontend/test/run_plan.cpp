@@ -10,19 +10,14 @@
 namespace reprise::frontend {
 namespace {
 
-/// Whether turns of processors depend on a seed.
-bool has_several_processors(const std::vector<std::string>& words) {
-  return std::ranges::any_of(
-      words, [](const std::string& word) { return word.starts_with("--cpus=") && word != "--cpus=1"; });
-}
-
 PlannedRun run_of(const PlannedTest& test, std::optional<u64> seed, u64 index) {
   PlannedRun run{.index = index, .name = test.name, .words = test.words};
   if (seed) {
     run.name += fmt::format("{}seed-{}", run.name.empty() ? "" : "/", *seed);
     run.words.push_back(fmt::format("--seed={}", *seed));
-    if (has_several_processors(test.words)) run.words.push_back(fmt::format("--sched-seed={}", *seed));
+    if (have_several_processors(test.words)) run.words.push_back(fmt::format("--sched-seed={}", *seed));
   }
+  if (run.name.empty()) run.name = "run";
   run.words.push_back("--name=" + run.name);
   run.words.push_back("--");
   std::ranges::copy(test.command, std::back_inserter(run.words));
@@ -30,6 +25,11 @@ PlannedRun run_of(const PlannedTest& test, std::optional<u64> seed, u64 index) {
 }
 
 }  // namespace
+
+bool have_several_processors(const std::vector<std::string>& words) {
+  return std::ranges::any_of(
+      words, [](const std::string& word) { return word.starts_with("--cpus=") && word != "--cpus=1"; });
+}
 
 Result<std::vector<PlannedTest>> planned_tests(const TestRequest& request) {
   if (request.suite.empty()) {

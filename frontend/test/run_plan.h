@@ -23,6 +23,9 @@ struct PlannedTest {
   std::optional<u64> first_seed, last_seed;
 };
 
+/// Whether turns of processors depend on a seed.
+bool have_several_processors(const std::vector<std::string>& words);
+
 /// Errors: the suite cannot be read, or says what cannot be.
 Result<std::vector<PlannedTest>> planned_tests(const TestRequest& request);
 

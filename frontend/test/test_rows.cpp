@@ -131,6 +131,12 @@ constexpr TestOption kTestRows[] = {
              "lib/modules/VERSION beside the kernel's folder, or of this "
              "host.",
      .set = [](TestRequest& request, const Given& given) { request.modules = given.value; }},
+    {.name = "--module-symbols",
+     .value = "FOLDER",
+     .shown = Shown::Name,
+     .help = "modules with their symbols, below it: for lines of source",
+     .more = "By default those below --root, where it is a folder.",
+     .set = [](TestRequest& request, const Given& given) { request.module_symbols = given.value; }},
     {.name = "--from-snapshot",
      .value = "auto|FILE",
      .help = "begins with a state that was saved right before a command: it boots once for many",
@@ -198,6 +204,17 @@ constexpr TestOption kVerdictRows[] = {
      .help = "says what went wrong on stderr as github or gitlab show it",
      .words = "github gitlab",
      .set = [](TestRequest& request, const Given& given) { request.annotations = want_annotations(given); }},
+    {.name = "--compare",
+     .value = "FILE",
+     .help = "tells what costs more or less than in FILE, which --json wrote",
+     .more = "Instructions, TLB misses, exits, bytes of disks and networks, of commands and of each result "
+             "in TAP.",
+     .set = [](TestRequest& request, const Given& given) { request.costs.base_path = given.value; }},
+    {.name = "--fail-over",
+     .value = "PERCENT",
+     .shown = Shown::Name,
+     .help = "what costs so much more has failed: 0.5%",
+     .set = [](TestRequest& request, const Given& given) { set_fail_over(request.costs, given); }},
     {.name = "--kernel-log",
      .value = "TARGET",
      .help = "stderr: the kernel's log goes there, too, as it comes; file: only to the file kernel.log",
@@ -227,6 +244,12 @@ constexpr TestOption kManyRows[] = {
      .help = "a run for each: its --seed and, with several processors, --sched-seed",
      .more = "Each is a process of its own, whose files are in a folder below --out. docs/kernel-tests.md.",
      .set = set_seeds},
+    {.name = "--shrink",
+     .help = "of the first that fails: the fewest handovers between processors with which it still does",
+     .more = "With several processors. They are told of as places in the kernel, by --symbols vmlinux and "
+             "modules with their "
+             "symbols, and by the command that repeats them.",
+     .set = [](TestRequest& request, const Given&) { request.shrink = true; }},
     {.name = "--suite",
      .value = "FILE",
      .help = "a TOML file that lists tests, with their kernels, seeds and limits",
@@ -253,9 +276,9 @@ constexpr TestOption kManyRows[] = {
 };
 
 /// Which are about many runs, or about results of all of them: no run of many gets them.
-constexpr std::string_view kOfAll[] = {"--seeds", "--suite", "--jobs",          "--shard",
-                                       "--name",  "--out",   "--save-snapshot", "--junit",
-                                       "--json",  "--tap",   "--annotations"};
+constexpr std::string_view kOfAll[] = {
+    "--seeds", "--suite",  "--jobs",    "--shard",     "--name", "--out", "--save-snapshot",
+    "--junit", "--shrink", "--compare", "--fail-over", "--json", "--tap", "--annotations"};
 
 /// Options of `reprise run` that `reprise test` gives itself, or has of its own.
 constexpr std::string_view kNotHere[] = {
@@ -264,6 +287,11 @@ constexpr std::string_view kNotHere[] = {
     "--on-panic", "--json",   "--no-reboot", "--stop-at", "--clock",  "--jobs"};
 
 }  // namespace
+
+void set_fail_over(CostLimits& limits, const Given& given) {
+  limits.growth_millionths =
+      want(given, verdict::millionths_of_percent(given.value), "a percentage such as 0.5%");
+}
 
 AnnotationForm want_annotations(const Given& given) {
   if (given.value == "github") return AnnotationForm::GitHub;
@@ -328,11 +356,14 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
                                         : fmt::format("{}={}", text.name, option.value));
       continue;
     }
-    if (option.value.empty() && own[option.row]->empty == Empty::Refused)
+    if (option.value.empty() && !text.value.empty() && own[option.row]->empty == Empty::Refused)
       throw BadValue{fmt::format("{} was given an empty value: give {} {}, or leave it out", text.name,
                                  text.name, text.value)};
     own[option.row]->set(request, {text.name, option.value});
   }
+  if (request.costs.growth_millionths && request.costs.base_path.empty())
+    throw BadValue{
+        "--fail-over says how much more something may cost: give what it cost before by --compare FILE"};
   if (!request.shard.empty() && !request.many())
     throw BadValue{"--shard is for many runs: give --seeds or --suite"};
   if (dashes != words.end()) request.command.assign(dashes + 1, words.end());
@@ -343,6 +374,20 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
   if (dashes == words.end() || dashes + 1 == words.end())
     throw BadValue{
         "there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};
+  return rest;
+}
+
+std::vector<std::string> without_machine(const std::vector<std::string>& words, bool is_copy) {
+  constexpr std::string_view kOfCopy[] = {"--seed", "--schedule", "--sched-seed", "--quantum"};
+  std::vector<std::string> rest;
+  for (const std::string& word : words) {
+    const std::string_view name = std::string_view(word).substr(0, word.find('='));
+    bool of_machine = false;
+    for (const OptionGroup<RunDraft>& group : run_option_groups_of_test())
+      for (const RunOption& row : group.rows) of_machine = of_machine || (row.name == name && row.of_machine);
+    if (!of_machine || (is_copy && std::ranges::find(kOfCopy, name) != std::end(kOfCopy)))
+      rest.push_back(word);
+  }
   return rest;
 }
 

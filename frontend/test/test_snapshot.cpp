@@ -12,6 +12,7 @@
 
 #include "common/hash.h"
 #include "frontend/version.h"
+#include "machine/snapshot/state_stream.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_file.h"
 #include "machine/storage/host_program.h"
@@ -25,8 +26,9 @@ constexpr u64 kMaxFileBytes = u64{4} << 30;
 
 /// Options that differ from run to run of one state.
 constexpr std::string_view kOfTheRun[] = {
-    "--seed=",       "--env=",        "--timeout=",       "--wall-timeout=", "--name=",  "--fail-on=",
-    "--exit-style=", "--kernel-log=", "--from-snapshot=", "--hash-every=",   "--engine="};
+    "--seed=",       "--env=",        "--timeout=",       "--wall-timeout=",   "--name=",   "--fail-on=",
+    "--exit-style=", "--kernel-log=", "--from-snapshot=", "--hash-every=",     "--engine=", "--schedule=",
+    "--sched-seed=", "--quantum=",    "--turns=",         "--module-symbols=", "--symbols="};
 
 std::vector<std::string> words_of_state(const TestRequest& request) {
   std::vector<std::string> words;
@@ -54,7 +56,7 @@ Result<u64> digest_of(const TestRequest& request, const std::string& initramfs) 
     const std::vector<u8> bytes = TRY(machine::read_host_file(what, path, kMaxFileBytes));
     digest = hash64(bytes, digest);
   }
-  std::string text(version_text());
+  std::string text = fmt::format("{} {}", version_text(), machine::kStateFormat);
   for (const std::string& word : words_of_state(request)) text += '\n' + word;
   return hash64({reinterpret_cast<const u8*>(text.data()), text.size()}, digest);
 }

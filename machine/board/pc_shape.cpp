@@ -26,9 +26,16 @@ u64 cpuid_digest(const cpu::CpuProfile& profile) {
   return digest;
 }
 
+std::span<const u8> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const u8*>(text.data()), text.size()};
+}
+
 std::string schedule_line(const Schedule& schedule) {
   if (schedule.policy == Schedule::Policy::Pct)
     return fmt::format("schedule pct {} {} seed {}", schedule.depth, schedule.length, schedule.seed);
+  if (schedule.policy == Schedule::Policy::List)
+    return fmt::format("schedule list of {}: {:016x}", schedule.handovers.size(),
+                       hash64(bytes_of(handovers_text(schedule.handovers))));
   return fmt::format("schedule turns {} to {} seed {}", schedule.shortest, schedule.longest, schedule.seed);
 }
 

@@ -47,6 +47,7 @@ bool Processors::pass() {
   const u64 position = retired_now();
   const unsigned before = turns_.current();
   const u64 all_wanting = wanting();
+  const u64 retired = running().cpu.retired_now();
   if (!turns_.pass(position, all_wanting)) return false;
   others_retired_ = position - running().cpu.retired_now();
   // Who is the most urgent one still goes on with its turn.
@@ -54,10 +55,17 @@ bool Processors::pass() {
   const bool is_alone = all_wanting == u64{1} << turns_.current();
   if (is_alone)
     pauses_left = cpu::kPausesAlone;
-  else if (!turns_.by_urgency() || turns_.current() != before || pauses_left == 0)
+  else if (!turns_.keeps_pauses() || turns_.current() != before || pauses_left == 0)
     pauses_left = cpu::kPausesOfATurn;
   else
     pauses_left = std::min(pauses_left, cpu::kPausesOfATurn);
+  if (turn_listener_)
+    turn_listener_({.position = position,
+                    .from = before,
+                    .to = turns_.current(),
+                    .retired = retired,
+                    .natural = (all_wanting >> before & 1) == 0 &&
+                               turns_.current() == VcpuTurns::next_in_turn(before, all_wanting)});
   return true;
 }
 
@@ -91,6 +99,7 @@ void Processors::serialize(Archive& archive) {
   others_retired_ = 0;
   for (const auto& processor : all_)
     if (processor->index() != turns_.current()) others_retired_ += processor->cpu.state.retired;
+  if (turns_.begins_anew()) turns_.begin(retired_now());
 }
 
 void Processors::serialize_mmus(Archive& archive) {

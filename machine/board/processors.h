@@ -1,6 +1,7 @@
 // Processors: all of the board's, in turns.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -9,6 +10,16 @@
 #include "machine/clock/scheduler.h"
 
 namespace reprise::machine {
+
+/// A turn that ended.
+struct EndedTurn {
+  u64 position = 0;
+  unsigned from = 0;  // processor
+  unsigned to = 0;    // who has the next one; may be the same
+  u64 retired = 0;    // by `from`, since it was made
+  bool natural =
+      false;  // `from` halts, or waits to be started, and whoever comes next in a round has the turn
+};
 
 /// Thread: the one that runs the machine.
 class Processors final : public RetiredCounter {
@@ -45,6 +56,9 @@ class Processors final : public RetiredCounter {
     if (turns_.by_urgency() && index < count() && index != turns_.current()) request_stop();
   }
 
+  /// Called with each turn that ends, once the next one has begun; nullptr: nobody is.
+  void tell_of_turns(std::function<void(const EndedTurn&)> listener) { turn_listener_ = std::move(listener); }
+
   /// What the one that ran last did took `ns` longer. Before the next run().
   void stalled(u64 ns) { all_[ran_last_]->cpu.state.stalled_ns += ns; }
 
@@ -71,7 +85,8 @@ class Processors final : public RetiredCounter {
   std::vector<std::unique_ptr<Processor>> all_;
   VcpuTurns turns_;
   u64 others_retired_ = 0;  // by all but the running one
-  unsigned ran_last_ = 0;   // not the running one, if it lost its turn as it stopped
+  std::function<void(const EndedTurn&)> turn_listener_;
+  unsigned ran_last_ = 0;  // not the running one, if it lost its turn as it stopped
 };
 
 }  // namespace reprise::machine

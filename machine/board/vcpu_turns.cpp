@@ -4,22 +4,54 @@
 #include <bit>
 #include <functional>
 
+#include "common/hash.h"
 #include "machine/plug/seeds.h"
 
 namespace reprise::machine {
+namespace {
+
+u64 digest_of(const Schedule& schedule) {
+  Archive archive;
+  Schedule all = schedule;
+  archive.value(all.policy);
+  for (u64* number : {&all.seed, &all.shortest, &all.longest, &all.depth, &all.length})
+    archive.value(*number);
+  for (Handover& handover : all.handovers) {
+    archive.value(handover.from);
+    archive.value(handover.after);
+    archive.value(handover.to);
+  }
+  return hash64(archive.bytes());
+}
+
+}  // namespace
 
 VcpuTurns::VcpuTurns(unsigned processors, const Schedule& schedule)
     : processors_(processors), schedule_(schedule), random_(derive_seed(schedule.seed, 0)) {
-  if (processors == 1) return;
-  if (schedule.policy == Schedule::Policy::RoundRobin) {
-    pass(0, 1);
-    return;
+  start();
+}
+
+void VcpuTurns::start() {
+  current_ = 0;
+  if (processors_ == 1) return;
+  switch (schedule_.policy) {
+    case Schedule::Policy::RoundRobin: break;
+    case Schedule::Policy::Pct:
+      ran_.assign(processors_, 0);
+      priorities_.resize(processors_);
+      draw_priorities();
+      changes_.clear();
+      for (u64 i = 1; i < schedule_.depth; ++i) changes_.push_back(draw() % schedule_.length);
+      std::ranges::sort(changes_, std::greater());
+      break;
+    case Schedule::Policy::List:
+      own_.assign(processors_, 0);
+      listed_.resize(processors_);
+      for (unsigned i = 0; i < processors_; ++i)
+        listed_[i] = static_cast<u64>(std::ranges::lower_bound(schedule_.handovers, i, {}, &Handover::from) -
+                                      schedule_.handovers.begin());
+      break;
   }
-  ran_.resize(processors);
-  priorities_.resize(processors);
-  draw_priorities();
-  for (u64 i = 1; i < schedule.depth; ++i) changes_.push_back(draw() % schedule.length);
-  std::ranges::sort(changes_, std::greater());
   pass(0, 1);
 }
 
@@ -28,8 +60,8 @@ u64 VcpuTurns::left(u64 position) const {
   return position < end_ ? end_ - position : 0;
 }
 
-unsigned VcpuTurns::next_in_turn(u64 wanting) const {
-  const u64 behind = current_ == 63 ? 0 : wanting >> (current_ + 1) << (current_ + 1);
+unsigned VcpuTurns::next_in_turn(unsigned current, u64 wanting) {
+  const u64 behind = current == 63 ? 0 : wanting >> (current + 1) << (current + 1);
   return static_cast<unsigned>(std::countr_zero(behind != 0 ? behind : wanting));
 }
 
@@ -45,10 +77,14 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
   if (wanting == 0) return false;
   if (processors_ == 1) return true;
   if (schedule_.policy == Schedule::Policy::RoundRobin) {
-    current_ = next_in_turn(wanting);
+    current_ = next_in_turn(current_, wanting);
     pausing_ &= wanting & ~(u64{1} << current_);
     const u64 length = schedule_.shortest + draw() % (schedule_.longest - schedule_.shortest + 1);
     end_ = position + (pausing_ == 0 ? length : std::max<u64>(1, length / kShortened));
+    return true;
+  }
+  if (schedule_.policy == Schedule::Policy::List) {
+    current_ = next_by_list(position, wanting);
     return true;
   }
   if (since_ != kNever) ran_[current_] += position - since_;
@@ -63,6 +99,26 @@ bool VcpuTurns::pass(u64 position, u64 wanting) {
   end_ = others ? position + kPctBound - ran_[current_] : kNever;
   if (!changes_.empty()) end_ = std::min(end_, changes_.back());
   return true;
+}
+
+bool VcpuTurns::has_handover(unsigned processor) const {
+  const u64 next = listed_[processor];
+  return next < schedule_.handovers.size() && schedule_.handovers[next].from == processor;
+}
+
+unsigned VcpuTurns::next_by_list(u64 position, u64 wanting) {
+  own_[current_] += position - began_;
+  began_ = position;
+  unsigned next = next_in_turn(current_, wanting);
+  for (; has_handover(current_); ++listed_[current_]) {
+    const Handover& handover = schedule_.handovers[listed_[current_]];
+    if (handover.after > own_[current_]) break;
+    if ((wanting >> handover.to & 1) != 0) next = handover.to;
+  }
+  const u64 until_handover =
+      has_handover(next) ? schedule_.handovers[listed_[next]].after - own_[next] : kNever;
+  end_ = position + std::min(kListTurn, until_handover);
+  return next;
 }
 
 void VcpuTurns::pauses() {
@@ -91,10 +147,39 @@ void VcpuTurns::draw_priorities() {
 
 u64 VcpuTurns::draw() { return derive_seed(random_++, 0); }
 
+void VcpuTurns::begin(u64 position) {
+  begins_anew_ = false;
+  const unsigned current = current_;
+  random_ = derive_seed(schedule_.seed, 0);
+  start();
+  current_ = current;
+  for (u64& change : changes_) change += position;
+  began_ = position;
+  // Whoever ran gives its turn away, to whom the schedule says.
+  end_ = position;
+}
+
 void VcpuTurns::serialize(Archive& archive) {
   archive.tag("turns");
-  archive.value(random_);
   archive.at_most(current_, processors_ - 1);
+  const u64 identity = digest_of(schedule_);
+  u64 saved = identity;
+  archive.value(saved);
+  Archive own;
+  if (!archive.loading()) serialize_own(own);
+  std::vector<u8> bytes(own.bytes().begin(), own.bytes().end());
+  constexpr u64 kMaxBytes = 1 << 20;
+  archive.value(bytes, kMaxBytes);
+  if (!archive.loading()) return;
+  begins_anew_ = saved != identity;
+  if (begins_anew_) return;
+  Archive from(bytes);
+  serialize_own(from);
+  if (!from.ok() || !from.at_end()) archive.fail();
+}
+
+void VcpuTurns::serialize_own(Archive& archive) {
+  archive.value(random_);
   archive.value(end_);
   const u64 all = ~u64{0} >> (64 - processors_);
   archive.at_most(pausing_, all);
@@ -117,6 +202,13 @@ void VcpuTurns::serialize(Archive& archive) {
   if (lowest_ < kImpossible || lowest_ > 0) {
     lowest_ = 0;
     archive.fail();
+  }
+  archive.value(began_);
+  for (u64& own : own_) archive.value(own);
+  for (unsigned i = 0; i < listed_.size(); ++i) {
+    archive.at_most(listed_[i], schedule_.handovers.size());
+    // What is behind it has yet to come.
+    while (has_handover(i) && schedule_.handovers[listed_[i]].after < own_[i]) ++listed_[i];
   }
 }
 

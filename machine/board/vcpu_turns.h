@@ -9,6 +9,9 @@
 // at least 1 / (processors * length^(depth - 1)) by that alone. Since guests wait for each other by spinning, one that says
 // so by PAUSE, and one that has run for long while others wanted to, fall below them, too, for which the bound does not
 // hold; once all have fallen, priorities are drawn anew, so that they still follow from the seed.
+//
+// A list says at which of its own instructions a processor's turn ends. Its own, since what it does depends less on how often others
+// ran than the position does: so a list of which some are left out still names the places that it named.
 #pragma once
 
 #include <vector>
@@ -28,12 +31,17 @@ class VcpuTurns {
   /// one of higher priority that wakes up for short times must not keep the least urgent from ever running.
   static constexpr u64 kPctBound = 2'000'000;
 
+  /// List: a turn ends after so many instructions while others want to run. Longer than any turn of the other policies by default.
+  static constexpr u64 kListTurn = 5'000'000;
+
   /// The first of `processors`, from 1 to 64, begins.
   VcpuTurns(unsigned processors, const Schedule& schedule);
 
   const Schedule& schedule() const { return schedule_; }
   /// Pct, with several: whoever begins to want to run may be more urgent than the current one. pass() tells.
   bool by_urgency() const { return processors_ > 1 && schedule_.policy == Schedule::Policy::Pct; }
+  /// Whoever has another turn has no more of its PAUSEs than before.
+  bool keeps_pauses() const { return schedule_.policy != Schedule::Policy::RoundRobin; }
   unsigned current() const { return current_; }
   /// How many instructions are left of its turn at `position`; kNever when there is nobody else.
   u64 left(u64 position) const;
@@ -44,10 +52,20 @@ class VcpuTurns {
   /// The current one waits for others and says so: they get shorter turns until it has another. Before pass().
   void pauses();
 
+  /// Of those that want to run, the next one behind `current` in a round. One does.
+  static unsigned next_in_turn(unsigned current, u64 wanting);
+
+  /// A load from a machine with another schedule keeps who runs; begins_anew() tells, and begin() is to follow.
   void serialize(Archive& archive);
+  bool begins_anew() const { return begins_anew_; }
+  /// The schedule begins at `position`.
+  void begin(u64 position);
 
  private:
-  unsigned next_in_turn(u64 wanting) const;
+  void start();
+  void serialize_own(Archive& archive);
+  bool has_handover(unsigned processor) const;
+  unsigned next_by_list(u64 position, u64 wanting);
   unsigned most_urgent(u64 wanting) const;
   void fall(unsigned processor);
   void draw_priorities();
@@ -66,6 +84,12 @@ class VcpuTurns {
   std::vector<u64> changes_;  // positions, the last one comes first
   std::vector<u64> ran_;      // by processor: instructions since it fell, while others wanted to run
   u64 since_ = 0;             // the current one while others want to: a position. kNever: none do
+  // List
+  std::vector<u64> own_;     // by processor: instructions since the schedule began, before this turn
+  std::vector<u64> listed_;  // by processor: which of the schedule's handovers is its next
+  u64 began_ = 0;            // the turn: a position
+
+  bool begins_anew_ = false;
 };
 
 }  // namespace reprise::machine

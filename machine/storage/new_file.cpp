@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace reprise::machine {
 namespace {
@@ -74,6 +75,18 @@ Result<Done> NewFile::commit() {
   temporary_.clear();
   if (const int why = fd_.close(); why != 0) return error(why);
   return Done{};
+}
+
+Result<Done> write_new_file(std::string what, std::string path, std::string_view text) {
+  NewFile file = TRY(NewFile::create(what, path));
+  while (!text.empty()) {
+    const ssize_t count = ::write(file.fd(), text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0)
+      return Error{fmt::format("{} '{}' cannot be written: {}.", what, path, std::strerror(errno))};
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return file.commit();
 }
 
 }  // namespace reprise::machine

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "common/result.h"
 #include "machine/storage/host_fd.h"
@@ -34,5 +35,8 @@ class NewFile {
   std::string temporary_;  // its name meanwhile, if it has one
   HostFd fd_;
 };
+
+/// A new file at `path` with `text`.
+Result<Done> write_new_file(std::string what, std::string path, std::string_view text);
 
 }  // namespace reprise::machine

@@ -90,6 +90,12 @@ std::optional<u64> BtfTypes::offset_of(std::string_view structure, std::string_v
   return std::nullopt;
 }
 
+std::optional<u64> BtfTypes::size_of(std::string_view structure) const {
+  for (const Type& type : types_)
+    if (type.kind() == kStruct && text(type.name) == structure) return type.size_or_type;
+  return std::nullopt;
+}
+
 std::optional<u64> BtfTypes::member_of(const Type& type, std::string_view member, unsigned depth,
                                        unsigned& looks) const {
   if (depth == kDeepest) return std::nullopt;

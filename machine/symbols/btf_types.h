@@ -18,6 +18,8 @@ class BtfTypes {
   /// The offset, in bytes, of `member` in `struct structure`, also when it lies in a nameless part of it. Nothing: there is no such
   /// member, or it is a bit field.
   std::optional<u64> offset_of(std::string_view structure, std::string_view member) const;
+  /// The size of `struct structure`, in bytes.
+  std::optional<u64> size_of(std::string_view structure) const;
 
  private:
   struct Type {

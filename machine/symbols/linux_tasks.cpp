@@ -1,25 +1,13 @@
 #include "machine/symbols/linux_tasks.h"
 
-#include "machine/symbols/linear_reader.h"
+#include "machine/symbols/linux_types.h"
 
 namespace reprise::machine::symbols {
 namespace {
 
 /// A guest whose types are not to be had is not asked for ever.
 constexpr unsigned kMaxTries = 16;
-constexpr u64 kMaxTypesBytes = u64{64} << 20;
 constexpr std::size_t kCommBytes = 16;
-/// With page-table isolation a program's tables lie behind the kernel's: bit 12 of CR3 (arch/x86/entry/calling.h).
-constexpr u64 kUserTables = u64{1} << 12;
-
-bool is_kernel_address(u64 linear) { return linear >> 63 != 0; }
-
-/// Reads what the kernel sees, wherever `cpu` is: `linear` is an address of the kernel's own data.
-LinearReader kernel_reader(const cpu::Cpu& cpu, u64 linear) {
-  LinearReader reader(cpu);
-  if (reader.byte(linear)) return reader;
-  return LinearReader(cpu, cpu.mmu.context().cr3 & ~kUserTables);
-}
 
 }  // namespace
 
@@ -38,21 +26,6 @@ std::optional<LinuxTasks::Layout> LinuxTasks::layout_by(const BtfTypes& types) c
   return Layout{*current, *leader, *comm, *tgid};
 }
 
-std::optional<BtfTypes> LinuxTasks::types_in_guest(const cpu::Cpu& cpu) const {
-  const std::optional<u64> begin = symbols_.address_of("__start_BTF");
-  const std::optional<u64> end = symbols_.address_of("__stop_BTF");
-  if (!begin || !end || *end <= *begin || *end - *begin > kMaxTypesBytes) return std::nullopt;
-  LinearReader reader = kernel_reader(cpu, *begin);
-  std::vector<u8> bytes;
-  bytes.reserve(*end - *begin);
-  for (u64 linear = *begin; linear < *end; ++linear) {
-    const std::optional<u8> next = reader.byte(linear);
-    if (!next) return std::nullopt;
-    bytes.push_back(*next);
-  }
-  return BtfTypes::parse(std::move(bytes));
-}
-
 void LinuxTasks::find_layout(const cpu::Cpu& cpu) {
   if (!symbols_.given()) return;
   const std::optional<Slide> slide = symbols_.slide();
@@ -64,10 +37,7 @@ void LinuxTasks::find_layout(const cpu::Cpu& cpu) {
   }
   if (layout_ || tries_ == kMaxTries) return;
   ++tries_;
-  const std::span<const u8> own = symbols_.table().types();
-  const std::optional<BtfTypes> types =
-      own.empty() ? types_in_guest(cpu) : BtfTypes::parse({own.begin(), own.end()});
-  if (types) layout_ = layout_by(*types);
+  if (const std::optional<BtfTypes> types = linux_types(symbols_, cpu)) layout_ = layout_by(*types);
 }
 
 std::optional<LinuxProcess> LinuxTasks::current(const cpu::Cpu& cpu) {

@@ -33,7 +33,6 @@ class LinuxTasks {
   };
   std::optional<Layout> layout_by(const BtfTypes& types) const;
   void find_layout(const cpu::Cpu& cpu);
-  std::optional<BtfTypes> types_in_guest(const cpu::Cpu& cpu) const;
 
   const KernelSymbols& symbols_;
   std::optional<Layout> layout_;

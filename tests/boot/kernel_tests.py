@@ -106,6 +106,11 @@ def check_results(test):
     (root / "fail.tap").write_text("TAP version 13\n1..2\nok 1 a\nnot ok 2 b\n")
     _, _, result = test.run("not ok", 1, "--root", root, command=[script.replace("crash", "fail")])
     runner.expect(result["verdict"] == "fail" and result["command_exit_code"] == 0, f"not ok: {result}")
+    # What LTP's programs print counts, too.
+    (root / "ltp").write_text("a01.c:3: TPASS: good\na01.c:4: TFAIL: bad\nSummary:\npassed 1\nfailed 1\n")
+    _, _, result = test.run("LTP", 1, "--root", root, command=[script.replace("crash.tap", "ltp")])
+    runner.expect((result["counts"]["passed"], result["counts"]["failed"]) == (1, 1) and result["tests"][0]["name"] == "a01",
+                  f"LTP: {result['tests']}")
     # The same is in the kernel's log.
     log = script.replace("crash", "fail").replace("done <", "done > /dev/kmsg <")
     _, _, result = test.run("not ok in the log", 1, "--root", root, command=[log])
@@ -133,6 +138,57 @@ def check_same_run(test):
         results[-1]["initramfs"] = (test.folder / f"out{test.count}/initramfs.cpio").read_bytes()
     for key, value in results[0].items():
         runner.expect(value == results[1][key], f"two runs have another {key}")
+
+
+def check_costs(test):
+    """The numbers are those of the run, whatever engine it is; what costs more than it may has failed."""
+    base = test.folder / "base.json"
+    command = 'echo "TAP version 13"; i=0; while [ $i -lt {} ]; do i=$((i+1)); done; echo "ok 1 loop"; cat /bin/busybox >/tmp/x; ' \
+              'echo "ok 2 copy"; echo 1..2'
+    _, errors, result = test.run("costs", 0, "--name", "t", "--json", base, command=[command.format(2000)])
+    costs = result["costs"]["command"]
+    runner.expect(0 < costs["instructions"] < result["costs"]["run"]["instructions"] == result["instructions"], f"costs: {result['costs']}")
+    runner.expect(costs["tlb_misses"] > 0 and costs["exits"] > 0 and costs["disk_bytes"] == 0, f"costs: {costs}")
+    runner.expect(f"costs: instructions {costs['instructions']}, TLB misses {costs['tlb_misses']}" in errors, f"costs: {errors}")
+    loop, copy = (one["costs"]["instructions"] for one in result["tests"])
+    runner.expect(0 < loop + copy < costs["instructions"], f"costs of {loop} and {copy} in {costs}")
+    other = "interp" if test.options.engine == "jit" else test.options.engine
+    _, errors, result = test.run("the same costs", 0, "--name", "t", "--compare", base, "--fail-over", "0%", "--engine", other,
+                                 command=[command.format(2000)])
+    runner.expect("cost:" not in errors and result["costs"]["command"] == costs, f"other costs: {errors}")
+    _, errors, result = test.run("more costs", 1, "--name", "t", "--compare", base, "--fail-over", "0.5%", command=[command.format(4000)])
+    runner.expect("cost: t/loop: instructions" in errors and "more than it may" in errors and result["verdict"] == "fail", f"more: {errors}")
+    _, errors, _ = test.run("more costs, told of", 0, "--name", "t", "--compare", base, command=[command.format(4000)])
+    runner.expect("cost: t/loop: instructions" in errors, f"more: {errors}")
+
+
+def check_goes_on(test):
+    """A run that SIGTERM ends, twice, goes on in the middle and comes to the end of one that was let be."""
+    command = ['echo "TAP version 13"; for part in 1 2 3; do i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; echo "part $part" >/dev/kmsg; '
+               'echo "ok $part"; date; done; echo 1..3; exit 7']
+    _, _, whole = test.run("let be", 7, command=command)
+    out = test.folder / "goes-on"
+    words = [str(word) for word in (test.options.reprise, "test", "-k", test.options.kernel, "--engine", test.options.engine, "--busybox",
+                                    pathlib.Path(test.options.guests) / "busybox", "--wall-timeout", "600", "--out", out, "--", *command)]
+    for ended in range(2):
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not process.stdout.readline().startswith("ok"):
+            runner.expect(process.poll() is None, f"it ended early: {process.stderr.read() if process.poll() is not None else ''}")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+        runner.expect(process.returncode == 75 and "the same command goes on" in errors, f"ended: {process.returncode} {errors}")
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=660)
+    result = json.loads((out / "result.json").read_text())
+    runner.expect(done.returncode == 7 and "ok 1" not in done.stdout, f"goes on: {done}")
+    for key in whole:
+        if key not in ("command", "replay"):
+            runner.expect(whole[key] == result[key], f"another {key} than in one run: {result[key]} and {whole[key]}")
+    for name in ("output.log", "kernel.log"):
+        runner.expect((out / name).read_bytes() == (test.folder / f"out{test.count}" / name).read_bytes(), f"another {name}")
+    # The recording begins with the state.
+    replay = subprocess.run([str(test.options.reprise), "replay", str(out / "recording"), "--serial", "null"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=660)
+    runner.expect(replay.returncode == 0, f"its replay ends with {replay.returncode}: {replay.stderr}")
 
 
 def check_many_runs(test):
@@ -218,7 +274,8 @@ def check_words(test):
 def test_all(options):
     with tempfile.TemporaryDirectory() as folder:
         test = Test(options, folder)
-        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run, check_snapshot, check_many_runs):
+        for check in (check_words, check_commands, check_ends, check_results, check_reports, check_same_run, check_costs, check_goes_on, check_snapshot,
+                      check_many_runs):
             check(test)
 
 

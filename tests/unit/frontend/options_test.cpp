@@ -72,6 +72,16 @@ TEST(Options, ProcessorsAndTheirSchedule) {
   EXPECT_EQ(pct.policy, machine::Schedule::Policy::Pct);
   EXPECT_EQ(pct.depth, 4u);
   EXPECT_EQ(pct.length, 5'000'000u);
+  const machine::Schedule list = parsed({"--schedule", "list:1/9/0,0/0x10/1"}).config.schedule;
+  EXPECT_EQ(list.policy, machine::Schedule::Policy::List);
+  EXPECT_EQ(machine::handovers_text(list.handovers), "0/16/1,1/9/0");
+  EXPECT_TRUE(parsed({"--schedule", "list"}).config.schedule.handovers.empty());
+  const std::string path = testing::TempDir() + "turns";
+  std::ofstream(path) << "# for people\n0/7/1\t@9\tsomewhere\n";
+  EXPECT_EQ(machine::handovers_text(parsed({"--schedule", "file:" + path}).config.schedule.handovers),
+            "0/7/1");
+  EXPECT_NE(refused({"--schedule", "file:" + path + "x"}).find("does not exist"), std::string::npos);
+  EXPECT_NE(refused({"--schedule", "list:0/7"}).find("'0/7' is not as 0/5228/1"), std::string::npos);
 }
 
 TEST(Options, NothingStandsBetweenTwoCommas) {
@@ -79,6 +89,7 @@ TEST(Options, NothingStandsBetweenTwoCommas) {
                                                         {"--cpus", ",4"},
                                                         {"--cpus", "4,,cores=2"},
                                                         {"--schedule", "pct:3,1000,"},
+                                                        {"--schedule", "list:0/1/1,"},
                                                         {"--cpu", "x86-64-v2,"},
                                                         {"--log", "disk,"},
                                                         {"--log", "disk,,cpu"},
@@ -95,6 +106,7 @@ TEST(Options, NothingStandsBetweenTwoCommas) {
 TEST(Options, OptionsThatDoNothingAreSaid) {
   EXPECT_EQ(
       refused({"--quantum", "70", "--schedule", "pct:3,1000"}).find("reprise: --quantum and --schedule"), 0u);
+  EXPECT_NE(refused({"--quantum", "70", "--schedule", "list"}).find("exclude each other"), std::string::npos);
   EXPECT_EQ(parsed({"--quantum", "70", "--cpus", "2"}).remarks.size(), 0u);
   EXPECT_EQ(parsed({"--quantum", "70"}).remarks.size(), 1u);
   EXPECT_EQ(parsed({"--engine", "interp", "--code-cache", "64M"}).remarks.size(), 1u);

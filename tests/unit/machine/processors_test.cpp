@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "machine/board/pc.h"
@@ -219,6 +220,111 @@ TEST_F(ProcessorsTest, AStallIsThatOfTheOneThatMadeIt) {
   EXPECT_EQ(processors.at(0).cpu.state.stalled_ns + processors.at(1).cpu.state.stalled_ns, 4'000'000u);
 }
 
+/// What a run comes to: processors, and who had which turn.
+struct Course {
+  std::vector<u8> processors;
+  std::vector<std::array<u64, 3>> turns;
+  std::vector<Handover> handovers;
+
+  bool operator==(const Course& other) const {
+    return processors == other.processors && turns == other.turns;
+  }
+};
+
+TEST_F(ProcessorsTest, AListGivesTheTurnsOfAnyPolicyAgain) {
+  const u8 pause[] = {0xf3, 0x90, 0x66, 0xff, 0x06,
+                      0x00, 0x20, 0xeb, 0xf7};                   // pause; inc dword [2000h]; jmp back
+  const u8 work[] = {0x66, 0xff, 0x06, 0x00, 0x20, 0xeb, 0xf9};  // inc dword [2000h]; jmp back
+  const auto course = [&](const Schedule& schedule, std::span<const u8> first) {
+    MachineConfig config = two(1);
+    config.schedule = schedule;
+    Board board(config);
+    board.start(0, first);
+    board.start(1, work);
+    Course came;
+    Processors& processors = board.pc.processors();
+    processors.tell_of_turns([&](const EndedTurn& turn) {
+      if (turn.natural) return;
+      if (turn.from != turn.to) came.turns.push_back({turn.position, turn.from, turn.to});
+      came.handovers.push_back({static_cast<u8>(turn.from), turn.retired, static_cast<u8>(turn.to)});
+    });
+    for (unsigned i = 0; i < 300; ++i) processors.run(1'009);
+    processors.tell_of_turns(nullptr);
+    Archive archive;
+    for (const auto& processor : processors) processor->cpu.state.serialize(archive);
+    came.processors.assign(archive.bytes().begin(), archive.bytes().end());
+    return came;
+  };
+  const auto as_list = [](const std::vector<Handover>& handovers) {
+    Schedule schedule;
+    schedule.policy = Schedule::Policy::List;
+    schedule.handovers = parse_handovers(handovers_text(handovers)).value();
+    return schedule;
+  };
+  for (const std::span<const u8> first : {std::span<const u8>(pause), std::span<const u8>(work)}) {
+    for (u64 seed = 1; seed <= 10; ++seed) {
+      const Schedule round_robin = {.seed = seed, .shortest = 500, .longest = 5'000};
+      const Schedule pct = {.policy = Schedule::Policy::Pct, .seed = seed, .depth = 40, .length = 300'000};
+      for (const Schedule& schedule : {round_robin, pct}) {
+        const Course came = course(schedule, first);
+        EXPECT_GT(came.turns.size(), 10u);
+        EXPECT_EQ(course(as_list(came.handovers), first), came);
+        // One handover less is another run, where none happens by itself.
+        if (first.data() == pause) continue;
+        std::vector<Handover> fewer = came.handovers;
+        fewer.erase(std::ranges::find_if(fewer, [](const Handover& one) { return one.from != one.to; }));
+        EXPECT_FALSE(course(as_list(fewer), first) == came);
+      }
+    }
+  }
+  // Without any, whoever works goes on, and whoever waits hands over.
+  EXPECT_TRUE(course(as_list({}), work).turns.empty());
+  EXPECT_GT(course(as_list({}), pause).turns.size(), 0u);
+}
+
+TEST_F(ProcessorsTest, AnotherScheduleBeginsAnewWithALoadedState) {
+  Board board(two(3));
+  board.count(0);
+  board.count(1);
+  board.pc.processors().run(12'345);
+  Archive saved;
+  board.pc.serialize(saved);
+  const auto handed_over_at = [&](Schedule::Policy policy, const std::vector<Handover>& handovers) {
+    MachineConfig config = two(3);
+    config.schedule.policy = policy;
+    config.schedule.handovers = parse_handovers(handovers_text(handovers)).value();
+    Board other(config);
+    other.count(0);
+    other.count(1);
+    Archive load(saved.bytes());
+    other.pc.serialize(load);
+    EXPECT_TRUE(load.ok() && load.at_end());
+    Processors& processors = other.pc.processors();
+    EXPECT_EQ(processors.retired_now(), 12'345u);
+    std::vector<u64> at;
+    processors.tell_of_turns([&](const EndedTurn& turn) {
+      if (turn.from != turn.to) at.push_back(turn.position - 12'345);
+    });
+    processors.run(20'000);
+    return at;
+  };
+  const u8 current = static_cast<u8>(board.pc.processors().running_index());
+  const u8 next = current == 0 ? 1 : 0;
+  // It begins with the one that ran, unless the list says otherwise.
+  EXPECT_EQ(handed_over_at(Schedule::Policy::List, {{current, 0, current}, {current, 700, next}}),
+            std::vector<u64>{700});
+  EXPECT_EQ(handed_over_at(Schedule::Policy::List, {{current, 0, next}, {next, 900, current}}),
+            (std::vector<u64>{0, 900}));
+}
+
+TEST(Handovers, AreReadAsTheyAreWritten) {
+  const auto parsed = parse_handovers("1/20/0,0/0x10/1\n# for people\n0/5/0\t@9 somewhere\n\n");
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(handovers_text(parsed.value()), "0/5/0,0/16/1,1/20/0");
+  for (const char* bad : {"1", "1/2", "1/2/3/4", "x/2/3", "64/1/0", "0/1/64", "0//1", ",", "0/1/1,,"})
+    EXPECT_FALSE(parse_handovers(bad).ok()) << bad;
+}
+
 TEST_F(ProcessorsTest, ApicIdsFollowTheTopology) {
   MachineConfig config;
   config.cpu.topology = {.sockets = 2, .cores = 3, .threads = 2};
@@ -235,7 +341,7 @@ TEST_F(ProcessorsTest, ASaveInTheMiddleOfATurnGoesOnAlike) {
   board.pc.processors().run(12'345);
   Archive saved;
   board.pc.serialize(saved);
-  Board other(two(4));
+  Board other(two(3));
   other.count(0);
   other.count(1);
   std::memcpy(other.ram->host(), board.ram->host(), board.ram->bytes());
