@@ -170,6 +170,7 @@ void BlockCache::suspend(Block* block) {
 }
 
 Block* BlockCache::revive(u64 phys, ModeKey mode, std::span<const u8> bytes) {
+  if (!code_pages_.is_written(phys)) return nullptr;  // what is not remembered is not kept
   Block* const block = dormant_.take(phys, mode, bytes);
   if (block == nullptr) return nullptr;
   ++revivals_;
