@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "common/bits.h"
 
@@ -117,17 +118,12 @@ void PhysMap::flatten() {
       flat_.push_back({edges[i], edges[i + 1], top});
   }
 
-  ram_ranges_[0] = ram_ranges_[1] = RamRange{};
+  ram_ranges_ = {};
   for (const Flat& flat : flat_) {
     if (flat.region->kind != Kind::Ram) continue;
-    const RamRange range{flat.phys, flat.end - flat.phys,
-                         flat.region->host + (flat.phys - flat.region->phys)};
-    if (range.bytes > ram_ranges_[0].bytes) {
-      ram_ranges_[1] = ram_ranges_[0];
-      ram_ranges_[0] = range;
-    } else if (range.bytes > ram_ranges_[1].bytes) {
-      ram_ranges_[1] = range;
-    }
+    RamRange range{flat.phys, flat.end - flat.phys, flat.region->host + (flat.phys - flat.region->phys)};
+    for (RamRange& larger : ram_ranges_)
+      if (range.bytes > larger.bytes) std::swap(range, larger);
   }
 }
 

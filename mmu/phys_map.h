@@ -3,6 +3,7 @@
 // All methods: the thread that runs the machine.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,13 +70,13 @@ class PhysMap final : public WalkMemory {
   std::optional<u64> phys_of_ram(u64 offset) const;
 
   /// The host address of `phys` when [phys, phys + bytes) is RAM of one region, else nullptr. Inlined for the
-  /// two largest RAM ranges (below and above the PCI hole). Touches no vector registers.
+  /// three largest RAM ranges (below and above the PCI hole, and below video memory). Touches no vector registers.
   u8* ram_host(u64 phys, u64 bytes) const {
     if (u8* host = main_ram_host(phys, bytes)) [[likely]]
       return host;
     return ram_host_elsewhere(phys, bytes);
   }
-  /// The same for the two large ranges only.
+  /// The same for those ranges only.
   u8* main_ram_host(u64 phys, u64 bytes) const {
     for (const RamRange& range : ram_ranges_) {
       const u64 offset = phys - range.phys;
@@ -144,7 +145,7 @@ class PhysMap final : public WalkMemory {
   Ram& ram_;
   std::vector<Region> regions_;
   std::vector<Flat> flat_;  // sorted, disjoint, without empty ranges
-  RamRange ram_ranges_[2];
+  std::array<RamRange, 3> ram_ranges_;
   u64 version_ = 0;
   DeviceTap* tap_ = nullptr;
   u64 unmapped_reads_ = 0;

@@ -10,7 +10,7 @@ inline bool nothing_waits(const Cpu& cpu) {
   const CpuState& state = cpu.state;
   if (cpu.stop_requested || cpu.counters_changed || cpu.task_fault || cpu.single_step ||
       cpu.debug_hits != 0 || state.pauses_left == 0 || state.activity != Activity::Running ||
-      state.pending_debug != 0 || state.nmi_pending || state.mov_ss_shadow ||
+      state.pending_debug != 0 || state.nmi_pending ||
       ((state.smi_pending || state.init_pending) && !state.in_smm) || (state.rflags & kRflagsTf) ||
       (state.dr7 & 0xff) != 0)
     return false;
@@ -21,7 +21,7 @@ inline bool nothing_waits(const Cpu& cpu) {
 /// RF, which cover one instruction, are then over, as Vcpu::run_engine() has it.
 inline bool pass_boundary(Cpu& cpu) {
   if (!nothing_waits(cpu)) return false;
-  cpu.state.sti_shadow = false;
+  cpu.state.sti_shadow = cpu.state.mov_ss_shadow = false;
   cpu.state.rflags &= ~kRflagsRf;
   return true;
 }
