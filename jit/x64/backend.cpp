@@ -53,7 +53,7 @@ bool Backend::joinable(const cpu::Block& block) const {
 
 u32 Backend::enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) {
   using Enter = u32 (*)(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget);
-  const Frame frame{reinterpret_cast<u64>(&context), 0, kOwnedNone, 0, {}};
+  const Frame frame{reinterpret_cast<u64>(&context), 0, 0, kOwnedNone, 0, {}};
   const auto enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(stubs_.enter));
   return enter(code, reinterpret_cast<u8*>(&cpu) + kCpuBias, &frame, budget);
 }

@@ -52,8 +52,9 @@ enum OwnedVectors : u8 { kOwnedNone = 0, kOwnedXmm = 1, kOwnedYmm = 2 };
 
 /// On the host stack while generated code runs; rsp points at it.
 struct Frame {
-  u64 context;  // JitContext*
-  u64 target;   // of a branch, while its instruction does something else
+  u64 context;        // JitContext*
+  u64 target;         // of a branch, or the code there, while its instruction does something else
+  u64 target_offset;  // of that in its page
   // Whether the host's registers hold the guest's, and the Cpu does not.
   u8 owned_vectors = kOwnedNone;  // OwnedVectors
   u8 owned_x87 = 0;

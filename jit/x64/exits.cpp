@@ -36,7 +36,9 @@ void Exits::check_target() {
   flags_.lost();
 }
 
-void Exits::look_up(const Label& miss) {
+void Exits::look_up_beside_group() { look_up(slow_paths_.slow(), PageOfTarget::Unknown); }
+
+void Exits::look_up(const Label& miss, PageOfTarget page) {
   const CountAs lookup(a_, HostInsn::Lookup);
   if (!em_.has(Pass::Jumps)) {
     if (miss.id() != jump_miss_.id()) check_target();
@@ -46,8 +48,13 @@ void Exits::look_up(const Label& miss) {
   const Label retry = a_.newLabel();
   a_.bind(retry);
   tlb_.load_index();
-  a_.mov(kGroupReg, tlb_.entry(Access::Fetch, offsetof(TlbEntry, tag_linear)));
-  a_.sub(kScratch0, kGroupReg);
+  const Mem tag = tlb_.entry(Access::Fetch, offsetof(TlbEntry, tag_linear));
+  if (page == PageOfTarget::InGroupRegister) {
+    a_.mov(kGroupReg, tag);
+    a_.sub(kScratch0, kGroupReg);
+  } else {
+    a_.sub(kScratch0, tag);
+  }
   a_.cmp(kScratch0, static_cast<i32>(kPageBytes));
   if (em_.has(Pass::SecondLevel) && miss.id() != jump_miss_.id()) {
     a_.jae(tlb_.fetch_miss(retry, miss));
@@ -72,6 +79,13 @@ void Exits::go_to_found() {
   a_.mov(regs_.page_base(), kGroupReg);
   if (em_.segmented()) a_.add(kGroupReg, regs_.segment_base(cpu::CS));
   a_.jmp(kScratch1);
+}
+
+void Exits::go_to_found_in(const asmjit::Operand& code) {
+  const CountAs lookup(a_, HostInsn::Lookup);
+  ended_ = true;
+  a_.mov(regs_.page_base(), kGroupReg);
+  a_.emit(x86::Inst::kIdJmp, code);
 }
 
 void Exits::go_to_scratch() {
@@ -201,6 +215,13 @@ void Exits::go_to(u64 offset) {
   CHECK(distance == static_cast<i32>(distance));
   regs_.load_rip(static_cast<i32>(distance));
   go_to_scratch();
+}
+
+void Exits::go_to_view(mmu::View view, u64 offset) {
+  const CountAs lookup(a_, HostInsn::Lookup);
+  ended_ = true;
+  regs_.load_rip(static_cast<i32>(offset));
+  a_.jmp(em_.address_of(em_.context.stubs.lookup[0][static_cast<unsigned>(view)]));
 }
 
 void Exits::finish() {

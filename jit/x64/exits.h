@@ -34,10 +34,16 @@ class Exits : EmissionParts {
   /// Finds the code for the rip in scratch 0: scratch 1 is its address, the group register the base of its
   /// page, scratch 0 the offset in that page. Or goes the slow path.
   void look_up() { look_up(slow_paths_.slow()); }
+  /// The same, in code that is not segmented, but that the group register is left alone.
+  void look_up_beside_group();
   /// To what look_up() found. Before that, scratch 0 and 1 and the group register must be kept.
   void go_to_found();
+  /// The same in code that is not segmented, where `code` is its address.
+  void go_to_found_in(const asmjit::Operand& code);
   /// Look_up() that leaves the block when it fails, and go_to_found(). The instruction is complete.
   void go_to_scratch();
+  /// To the next instruction at `offset`, from where on code has the rights of `view`. In 64-bit mode.
+  void go_to_view(mmu::View view, u64 offset);
   /// Scratch 0 not canonical, or beyond the limit of CS: slow path. Takes scratch 1.
   void check_target();
 
@@ -63,7 +69,8 @@ class Exits : EmissionParts {
     Label flags_in_host, flags_in_rax;  // entries; invalid: nobody comes so
   };
 
-  void look_up(const Label& miss);
+  enum class PageOfTarget : u8 { InGroupRegister, Unknown };
+  void look_up(const Label& miss, PageOfTarget page = PageOfTarget::InGroupRegister);
   u32 charge_without_flags(u64 offset) const;
   void go_to_charged(u64 offset, u32 charge);
   void edge_to(u64 offset, const Label& stub);

@@ -107,19 +107,59 @@ void push_return_address(BlockEmitter& e, const Insn& in) {
   move_stack(e, step);
 }
 
+/// To the rip in scratch 0, whose code is found before anything is written: a fetch tag has only canonical addresses.
+void call_found(BlockEmitter& e, const Insn& in) {
+  const PlannedInsn& planned = e.unit.plan.insns[e.index];
+  e.flags.save();
+  if (planned.stack && e.groups.is_open(planned)) {
+    e.a.mov(waiting_value(), kScratch0);
+    e.exits.look_up_beside_group();
+    push_return_address(e, in);
+    {
+      const CountAs lookup(e.a, HostInsn::Lookup);
+      e.a.mov(kGroupReg, waiting_value());
+      e.a.mov(scratch0(4), kGroupReg.r32());
+      e.a.and_(scratch0(4), static_cast<u32>(~kPageMask));
+      e.a.sub(kGroupReg, kScratch0);
+    }
+    e.exits.go_to_found_in(kScratch1);
+    return;
+  }
+  e.exits.look_up();
+  const Mem offset = x86::ptr(x86::rsp, offsetof(Frame, target_offset), 8);
+  e.a.mov(waiting_value(), kScratch1);
+  e.a.mov(offset, kScratch0);
+  push_return_address(e, in);
+  e.a.mov(kScratch0, offset);
+  e.exits.go_to_found_in(waiting_value());
+}
+
+/// The target in another page is looked for from the return address, which the push left in scratch 0.
+bool call_relative(BlockEmitter& e, const Insn& in) {
+  const i64 distance = static_cast<i64>(in.imm) - in.next_offset;
+  push_return_address(e, in);
+  if (in.imm < kPageBytes || distance != static_cast<i32>(distance)) {
+    e.exits.go_to(in.imm);
+    return true;
+  }
+  e.a.lea(scratch0(e.word_bytes()), x86::ptr(kScratch0, static_cast<i32>(distance)));
+  e.exits.go_to_scratch();
+  return true;
+}
+
 bool call(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in)) return false;
   // The target is looked at before anything is written.
   if (in.form == Form::I) {
     if (!near_target(e, in)) return false;
-    if (in.imm < kPageBytes || !e.segmented()) {
-      push_return_address(e, in);
-      e.exits.go_to(in.imm);
-      return true;
-    }
+    if (in.imm < kPageBytes || !e.segmented()) return call_relative(e, in);
     e.exits.load_jump_target(in.imm);
   } else {
     if (!load_target(e, in)) return false;
+    if (!e.segmented() && e.has(Pass::Jumps)) {
+      call_found(e, in);
+      return true;
+    }
     e.exits.check_target();
   }
   e.a.mov(waiting_value(), kScratch0);

@@ -18,6 +18,8 @@ class ProbeGroups : EmissionParts {
   bool open(const PlannedInsn& planned);
   /// The host operand of the access, whose group is open.
   Mem operand(const PlannedInsn& planned, unsigned bytes) const;
+  /// Whether the access of the running instruction is in the one that is open.
+  bool is_open(const PlannedInsn& planned) const { return open_ >= 0 && open_ == planned.group; }
   /// The group register is lost.
   void close() { open_ = -1; }
   /// No group is opened any more.

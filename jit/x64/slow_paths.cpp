@@ -55,6 +55,17 @@ bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   return false;
 }
 
+/// Calls, jumps and returns to where an edge cannot lead, in code that is not segmented.
+bool SlowPaths::leaves_by_look_up(const cpu::Insn& in) const {
+  if (em_.segmented()) return false;
+  switch (in.mnemonic) {
+    case cpu::Mnemonic::CALL:
+    case cpu::Mnemonic::JMP: return in.form != cpu::Form::I || in.imm >= kPageBytes;
+    case cpu::Mnemonic::RET: return true;
+    default: return false;
+  }
+}
+
 void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
   em_.a.bind(path.entry);
   if (path.flags_of >= 0) {
@@ -71,6 +82,8 @@ void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
     if (with_end || path.flags_in_host || path.flags_in_rax) flags_.show();
     if (with_end) {
       owned_.store_pending_fip();
+      // It goes on by a look-up: to `back` no path leads.
+      if (leaves_by_look_up(em_.unit.insns[path.last])) return emit(path.last);
       call_stub(path.last, path.last);
       flags_.lost();
     }

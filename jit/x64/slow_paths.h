@@ -46,6 +46,7 @@ class SlowPaths {
   void finish(const Path& path, bool ended, const EmitInsn& emit);
   /// The group misses often, or handlers of some instruction are much slower than a probe more.
   bool worth_repeating(unsigned first, unsigned last) const;
+  bool leaves_by_look_up(const cpu::Insn& in) const;
 
   Emission& em_;
   StatusFlags& flags_;
