@@ -25,10 +25,12 @@ enum class Pass : u8 {
   HostFlags,    // undefined flags are the host's where a test at start-up shows that they are ours
   SecondLevel,  // first-level TLB misses look in the second level in generated code
   Joins,        // blocks that mostly follow each other are translated as one
+  System,       // flags with privilege and changes of mode as host code
   Count
 };
 inline constexpr std::array<std::string_view, static_cast<unsigned>(Pass::Count)> kPassNames = {
-    "groups", "flags", "links", "jumps", "vectors", "x87", "strings", "host-flags", "second-level", "joins"};
+    "groups",  "flags",      "links",        "jumps", "vectors", "x87",
+    "strings", "host-flags", "second-level", "joins", "system"};
 
 class PassSet {
  public:
@@ -73,7 +75,8 @@ struct JitOptions {
   std::function<std::string(u64 linear)> name_of;
   std::function<void(std::string_view text)> dump_sink;  // where dumps go; empty: stderr
   bool count_host_insns = false;                         // in generated code, for stats(); slows it down
-  u64 lockstep_seed = 1;                                 // of the slice lengths of the lockstep engine
+  u32 hot_blocks = 0;     // how many of the hottest stats() shows; needs count_host_insns
+  u64 lockstep_seed = 1;  // of the slice lengths of the lockstep engine
 
   bool has(Pass pass) const { return passes.has(pass); }
   bool dumps(Dump what) const { return (dump & static_cast<u8>(what)) != 0; }

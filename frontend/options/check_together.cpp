@@ -107,6 +107,8 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--dump", interpreted, kInterpreted},
       {"--count-host-insns", interpreted, kInterpreted},
       {"--count-host-insns", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
+      {"--hot-blocks", interpreted, kInterpreted},
+      {"--hot-blocks", !interpreted && !draft.has("--stats"), "--stats is what shows it"},
       {"--from", !draft.has("--report") && !draft.has("--trace") && !draft.has("--coverage"),
        "--report, --trace and --coverage are what begin there"},
       {"--record-on", draft.has("--record"), "--record writes the recording, however the run ends"},

@@ -49,10 +49,19 @@ u32 call_handlers(JitContext& context, u32 first_and_last, Region& region) {
       return kNext;
     }
     const u64 completed = static_cast<u64>(in - begin) + 1 + cpu.extra_retired;
+    const u64 charged = context.budget;
+    // Unless code or translations changed, and with no iterations to be charged.
+    const bool goes_on =
+        status == Status::Stop && in == last && cpu.block_end != nullptr && cpu.extra_retired == 0;
     const std::optional<RunExit> exit = cpu::retire(cpu, status, *in, completed);
     context.budget = context.target - cpu.state.retired;
     if (exit) return kRunExit + static_cast<u32>(*exit);
-    if (cpu.mode.bits != context.mode_bits) context.engine->enter_mode(cpu);
+    if (cpu.mode.bits != context.mode_bits) {
+      context.engine->enter_mode(cpu);
+    } else if (goes_on) {
+      context.budget = charged;
+      return kNext;
+    }
     return kJump;
   }
 }
@@ -74,7 +83,9 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
 JitEngine::~JitEngine() = default;
 
 void JitEngine::prepare_host(Cpu& cpu) {
-  notes_.shared_code(host_->prepare(cpu, {call_handlers, refill, store_beside_code, resolve_jump}), "stubs");
+  notes_.shared_code(host_->prepare(cpu, {call_handlers, refill, store_beside_code, set_interrupts,
+                                          set_alignment_check, resolve_jump}),
+                     "stubs");
   jump_tables_.set_miss(host_->table_miss());
   jump_tables_.set_limit(std::max(options_.code_cache_bytes / kCodeBytesForATable, kMinTables));
   context_.jump_tables = &jump_tables_;
@@ -101,9 +112,11 @@ void JitEngine::set_runner(Cpu& cpu) {
     return;
   const auto known = std::ranges::find(runners_, &cpu, &Runner::cpu);
   runner_ = static_cast<std::size_t>(known - runners_.begin());
-  if (known != runners_.end()) return;
-  runners_.push_back({&cpu, {}});
-  note_no_tables(cpu);
+  if (known == runners_.end()) {
+    runners_.push_back({&cpu, {}});
+    note_no_tables(cpu);
+  }
+  context_.entered = runners_[runner_].entered;
 }
 
 /// Jumps of `cpu` into other pages come to this engine first.
@@ -225,8 +238,9 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   }
   const auto begun = std::chrono::steady_clock::now();
   const u64 linear = cpu::fetch_linear(cpu);
-  const bool noted = notes_.wants_listing(block, linear);
-  Listing listing;
+  const bool dumped = notes_.wants_dump(block, linear);
+  const bool listed = dumped || options_.hot_blocks != 0;
+  auto listing = listed ? std::make_unique<Listing>() : nullptr;
   auto region = std::make_unique<Region>(block);
   const bool observed = !cpu.insn_observers.empty();
   // At breakpoints blocks end.
@@ -236,7 +250,7 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   unit.region = region.get();
   region->edges.resize(unit.most_exits());
   unit.groups_miss = groups_miss_.contains({block.phys, block.mode.bits});
-  std::optional<HostCode> code = host_->translate(unit, noted ? &listing : nullptr);
+  std::optional<HostCode> code = host_->translate(unit, listing.get());
   translating_ += std::chrono::steady_clock::now() - begun;
   if (!code) {
     ++failures_;
@@ -248,15 +262,9 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   probes_ += code->probes;
   block.native = region.get();
   block.native_code = code->hot.data();
-  u32 guest_bytes = block.bytes;
-  for (const Block* const next : unit.joined) guest_bytes += next->bytes;
-  std::vector<u8> guest(noted ? guest_bytes : 0);
-  if (noted) {
-    const u64 first_bytes = std::min<u64>(guest.size(), kPageBytes - (block.phys & ~kPageMask));
-    cpu.mmu.phys_map().read_bytes(block.phys, std::span(guest).first(first_bytes));
-    cpu.mmu.phys_map().read_bytes(block.second_phys, std::span(guest).subspan(first_bytes));
-  }
-  notes_.translated(unit, block.phys, linear, guest, code->hot, code->cold, noted ? &listing : nullptr);
+  if (listed) list_guest(cpu, unit, block, linear, *listing);
+  notes_.translated(linear, code->hot, code->cold, dumped ? listing.get() : nullptr);
+  if (options_.hot_blocks != 0) region->listing = std::move(listing);
   region->take(std::move(*code));
   region->part = host_->part();
   parts_[region->part].insns += unit.count();
@@ -265,6 +273,21 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   region->join(std::move(unit.joined), std::move(unit.insns));
   region->index = live_.size();
   live_.push_back(std::move(region));
+}
+
+void JitEngine::list_guest(Cpu& cpu, const TranslationUnit& unit, const Block& block, u64 linear,
+                           Listing& listing) {
+  listing.linear = linear;
+  listing.phys = block.phys;
+  listing.mode = unit.mode;
+  for (const Insn& in : unit.insns) listing.lengths.push_back(static_cast<u8>(in.length()));
+  u32 bytes = block.bytes;
+  for (const Block* const next : unit.joined) bytes += next->bytes;
+  listing.guest.resize(bytes);
+  const std::span guest(listing.guest);
+  const u64 first_bytes = std::min<u64>(bytes, kPageBytes - (block.phys & ~kPageMask));
+  cpu.mmu.phys_map().read_bytes(block.phys, guest.first(first_bytes));
+  cpu.mmu.phys_map().read_bytes(block.second_phys, guest.subspan(first_bytes));
 }
 
 void JitEngine::link(Edge& edge, Region& target) {
@@ -348,7 +371,7 @@ void JitEngine::forget_removed() {
   if (removed_.empty()) [[likely]]
     return;
   if (context_.edge != nullptr && context_.edge->owner->block == nullptr) context_.edge = nullptr;
-  for (const std::unique_ptr<Region>& region : removed_) add_counts(*region, host_insns_);
+  for (const std::unique_ptr<Region>& region : removed_) keep_counts(*region);
   removed_.clear();
 }
 
@@ -388,7 +411,7 @@ void JitEngine::drop_part(unsigned part) {
     detach(region);
     leave_joined(region);
     if (context_.edge != nullptr && context_.edge->owner == &region) context_.edge = nullptr;
-    add_counts(region, host_insns_);
+    keep_counts(region);
     region.block->native = nullptr;
     region.block->native_code = nullptr;
     region.block->uses = 0;
@@ -417,6 +440,11 @@ void JitEngine::add_counts(const Region& region, HostInsnsByWho& sums) {
   sums[region.user ? kUser : kKernel].add(*region.code.counted);
 }
 
+void JitEngine::keep_counts(const Region& region) {
+  add_counts(region, host_insns_);
+  hot_blocks_.gone(region);
+}
+
 JitEngine::HostInsnsByWho JitEngine::host_insns_by_who() const {
   HostInsnsByWho sums = host_insns_;
   for (const auto* list : {&live_, &removed_})
@@ -435,6 +463,11 @@ std::string JitEngine::host_insn_stats() const {
   const HostInsnsByWho sums = host_insns_by_who();
   return host_insn_text("host instructions", host_insns()) + host_insn_text("  in user mode", sums[kUser]) +
          host_insn_text("  elsewhere", sums[kKernel]);
+}
+
+std::string JitEngine::hot_block_text() const {
+  const HotBlocks::Regions* const lists[] = {&live_, &removed_};
+  return hot_blocks_.text(options_.hot_blocks, lists, [&](u64 linear) { return notes_.name(linear); });
 }
 
 std::string JitEngine::stats() const {
@@ -464,6 +497,7 @@ std::string JitEngine::stats() const {
   }
   text += "\n";
   if (options_.count_host_insns) text += host_insn_stats();
+  if (options_.hot_blocks != 0) text += hot_block_text();
   return text;
 }
 

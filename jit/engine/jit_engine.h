@@ -65,6 +65,7 @@
 
 #include "cpu/blocks/block_source.h"
 #include "cpu/engine/engine.h"
+#include "jit/engine/hot_blocks.h"
 #include "jit/engine/jump_tables.h"
 #include "jit/engine/translation_notes.h"
 #include "jit/engine/translation_pace.h"
@@ -113,6 +114,9 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   /// Instructions that ran under this engine.
   u64 ran(const cpu::Cpu& cpu) const { return ran_ + cpu.state.retired; }
   void translate(cpu::Cpu& cpu, cpu::Block& block);
+  /// The engine's part of the listing of `unit`, which was made of `block` at `linear`.
+  static void list_guest(cpu::Cpu& cpu, const TranslationUnit& unit, const cpu::Block& block, u64 linear,
+                         Listing& listing);
   /// Room for one more region. False: what would have to go has not run long enough.
   bool make_room(cpu::Cpu& cpu);
   void drop_part(unsigned part);
@@ -132,11 +136,6 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   TranslationPace pace_;
   JumpTables jump_tables_;
   JitContext context_;
-  // The modes whose jump tables the fetch TLBs of a processor hold, by view. Number 0: none.
-  struct EnteredMode {
-    u32 bits = 0;
-    u64 number = 0;  // JumpTables::mode_number
-  };
   struct Runner {
     cpu::Cpu* cpu;
     EnteredMode entered[mmu::kViews];
@@ -183,9 +182,13 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   enum Who : u8 { kUser, kKernel, kAllWho };
   using HostInsnsByWho = std::array<HostInsnTotals, kAllWho>;
   static void add_counts(const Region& region, HostInsnsByWho& sums);
+  /// Region's counts are kept when it goes.
+  void keep_counts(const Region& region);
   HostInsnsByWho host_insns_by_who() const;
   std::string host_insn_stats() const;
+  std::string hot_block_text() const;
   HostInsnsByWho host_insns_;
+  HotBlocks hot_blocks_;
   u64 links_ = 0;
   u64 dropped_parts_ = 0;
   u64 failures_ = 0;

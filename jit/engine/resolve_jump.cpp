@@ -2,6 +2,7 @@
 #include "jit/engine/resolve_jump.h"
 
 #include "cpu/blocks/block_cache.h"
+#include "cpu/core/boundary.h"
 #include "cpu/core/cpu.h"
 #include "jit/engine/jump_tables.h"
 
@@ -13,6 +14,29 @@ bool refill(cpu::Cpu& cpu, u64 linear, u32 access, u32 view) {
 
 bool store_beside_code(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view) {
   return cpu.mmu.store_beside_code(linear, bytes, static_cast<mmu::View>(view));
+}
+
+bool set_interrupts(cpu::Cpu& cpu) {
+  if (cpu.stops != nullptr) return false;
+  cpu.state.rflags |= cpu::kRflagsIf;
+  if (cpu::pass_boundary(cpu)) return true;
+  cpu.state.rflags &= ~cpu::kRflagsIf;
+  return false;
+}
+
+bool set_alignment_check(JitContext& context, u32 set) {
+  cpu::Cpu& cpu = *context.cpu;
+  constexpr u32 kAc = cpu::ModeKey::kKernelAc;
+  const u32 bits = set != 0 ? cpu.mode.bits | kAc : cpu.mode.bits & ~kAc;
+  const mmu::View view = set != 0 ? mmu::View::KernelAc : mmu::View::Kernel;
+  const EnteredMode& entered = context.entered[static_cast<unsigned>(view)];
+  if (entered.bits != bits || entered.number == 0) return false;
+  cpu.state.rflags = set != 0 ? cpu.state.rflags | cpu::kRflagsAc : cpu.state.rflags & ~cpu::kRflagsAc;
+  cpu.mode.bits = bits;
+  cpu.mmu.set_view(view);
+  context.mode_bits = bits;
+  context.mode_number = entered.number;
+  return true;
 }
 
 u32 resolve_jump(JitContext& context, u64 linear, u32 view) {

@@ -10,6 +10,14 @@ namespace reprise::jit {
 bool store_beside_code(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);
 bool refill(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
 
+/// STI where IF is clear: whether the processor may go on behind it as if nothing were to be looked at there. If not, nothing has
+/// changed.
+bool set_interrupts(cpu::Cpu& cpu);
+
+/// STAC and CLAC below level 3, but for what HostBackend::enter_mode() does. False when the engine has not come by in the mode
+/// that follows: nothing has changed.
+bool set_alignment_check(JitContext& context, u32 set);
+
 /// The address of the code for the guest address `linear`, or 0 when only the engine can tell.
 u32 resolve_jump(JitContext& context, u64 linear, u32 view);
 

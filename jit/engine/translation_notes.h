@@ -7,7 +7,6 @@
 
 #include "cpu/blocks/block_cache.h"
 #include "jit/host/listing.h"
-#include "jit/host/translation_unit.h"
 #include "jit/jit_options.h"
 
 namespace reprise::jit {
@@ -20,14 +19,14 @@ class TranslationNotes {
   TranslationNotes(const TranslationNotes&) = delete;
   TranslationNotes& operator=(const TranslationNotes&) = delete;
 
-  /// Whether a translation of the block at `linear` should come with a Listing.
-  bool wants_listing(const cpu::Block& block, u64 linear) const;
-  /// `unit` at `linear` and `phys`, whose bytes are `guest`, became `host` and, for slow paths and exits, `cold`. `listing`
-  /// may be nullptr when not wanted.
-  void translated(const TranslationUnit& unit, u64 phys, u64 linear, std::span<const u8> guest,
-                  std::span<const u8> host, std::span<const u8> cold, const Listing* listing);
+  /// Whether a translation of the block at `linear` is to be dumped.
+  bool wants_dump(const cpu::Block& block, u64 linear) const;
+  /// What is at `linear` became `host` and, for slow paths and exits, `cold`. `listing`: nullptr when it is not to be dumped.
+  void translated(u64 linear, std::span<const u8> host, std::span<const u8> cold, const Listing* listing);
   /// Code that no block owns.
   void shared_code(std::span<const u8> host, std::string_view name);
+  /// Its name, or "0xaddress".
+  std::string name(u64 linear) const;
 
  private:
   struct CloseFile {
@@ -35,10 +34,6 @@ class TranslationNotes {
   };
 
   void tell(const std::string& text) const;
-  /// Its name, or "0xaddress".
-  std::string name(u64 linear) const;
-  void dump(const TranslationUnit& unit, u64 phys, u64 linear, std::span<const u8> guest,
-            std::span<const u8> host, std::span<const u8> cold, const Listing& listing) const;
 
   const JitOptions& options_;
   std::unique_ptr<std::FILE, CloseFile> perf_map_;

@@ -9,6 +9,7 @@
 
 #include "cpu/blocks/block_cache.h"
 #include "jit/host/host_insn_counts.h"
+#include "jit/host/listing.h"
 
 namespace reprise::jit {
 
@@ -71,10 +72,11 @@ struct Region {
   std::vector<Edge*> incoming;  // that are linked to it
   /// Where observers know all of it: what rip is where its page begins. Code that was made while there are any asks.
   u64 known_page_base = ~u64{0};
-  u32 group_misses = 0;       // how often the handlers of a group ran instead of it
-  u32* jump_table = nullptr;  // of its page, when its code is in there
-  unsigned part = 0;          // HostBackend::part() it lies in
-  std::size_t index = 0;      // in the engine's list
+  std::unique_ptr<Listing> listing;  // for HotBlocks, when it is asked for
+  u32 group_misses = 0;              // how often the handlers of a group ran instead of it
+  u32* jump_table = nullptr;         // of its page, when its code is in there
+  unsigned part = 0;                 // HostBackend::part() it lies in
+  std::size_t index = 0;             // in the engine's list
 
  private:
   std::vector<cpu::Insn> own_insns_;  // of several blocks

@@ -9,6 +9,7 @@ void CountingAssembler::begin_piece() {
   CHECK(code_->used < CountedCode::kMaxPieces);
   CountedPiece& piece = code_->pieces[code_->used++];
   piece_ = &uncounted_;
+  const auto begin = static_cast<u32>(offset());
   push(x86::rcx);
   push(x86::rdx);
   mov(x86::rdx, reinterpret_cast<u64>(&piece.runs));
@@ -17,6 +18,7 @@ void CountingAssembler::begin_piece() {
   mov(x86::qword_ptr(x86::rdx), x86::rcx);
   pop(x86::rdx);
   pop(x86::rcx);
+  counters_.emplace_back(begin, static_cast<u32>(offset()));
   piece_ = &piece;
 }
 

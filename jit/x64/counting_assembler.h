@@ -1,6 +1,9 @@
 // An assembler that counts what it emits: by what it is for, in the piece of code that it belongs to.
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "jit/host/host_insn_counts.h"
 #include "jit/x64/emitter.h"
 
@@ -13,9 +16,12 @@ class CountingAssembler final : public x86::Assembler {
   void count_in(CountedCode* code) {
     code_ = code;
     piece_ = &uncounted_;
+    counters_.clear();
   }
   /// What follows runs from its first instruction to its last. Registers and status flags stay.
   void begin_piece();
+  /// Where host code begins and ends that only counts, of what was emitted since count_in().
+  const std::vector<std::pair<u32, u32>>& counters() const { return counters_; }
   /// One more of the guest's instructions is in the piece.
   void begin_guest_insn() { ++piece_->guest_insns; }
   /// What is emitted from here on is for `kind`. Returns what the instructions before were for.
@@ -35,6 +41,7 @@ class CountingAssembler final : public x86::Assembler {
   CountedPiece uncounted_;
   CountedPiece* piece_ = &uncounted_;
   CountedCode* code_ = nullptr;
+  std::vector<std::pair<u32, u32>> counters_;
   HostInsn kind_ = HostInsn::Instruction;
 };
 

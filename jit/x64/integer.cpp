@@ -7,7 +7,8 @@ namespace reprise::jit::x64 {
 bool emit_integer(BlockEmitter& e, const Insn& in) {
   return emit_alu(e, in) || emit_move(e, in) || emit_branch(e, in) || emit_stack(e, in) ||
          emit_shift(e, in) || emit_bit(e, in) || emit_muldiv(e, in) || emit_atomic(e, in) ||
-         emit_bmi(e, in) || emit_misc(e, in) || (e.has(Pass::Strings) && emit_string(e, in));
+         emit_bmi(e, in) || emit_misc(e, in) || (e.has(Pass::System) && emit_system(e, in)) ||
+         (e.has(Pass::Strings) && emit_string(e, in));
 }
 
 bool fixes_host_flags(const Insn& in) {

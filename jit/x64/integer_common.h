@@ -29,6 +29,7 @@ bool emit_atomic(BlockEmitter& e, const Insn& in);
 bool emit_stack(BlockEmitter& e, const Insn& in);
 bool emit_branch(BlockEmitter& e, const Insn& in);
 bool emit_bmi(BlockEmitter& e, const Insn& in);
+bool emit_system(BlockEmitter& e, const Insn& in);
 bool emit_misc(BlockEmitter& e, const Insn& in);
 bool emit_string(BlockEmitter& e, const Insn& in);
 

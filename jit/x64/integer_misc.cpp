@@ -90,10 +90,6 @@ bool assign_bit(BlockEmitter& e, const Insn&) {
   return true;
 }
 
-bool cli(BlockEmitter& e, const Insn& in) {
-  return e.mode().has(cpu::ModeKey::kIoplOk) && assign_bit<cpu::kRflagsIf, false>(e, in);
-}
-
 bool nothing(BlockEmitter&, const Insn&) { return true; }
 
 /// Where others could run, it may end the turn.
@@ -109,7 +105,6 @@ constexpr MiscRow kRows[] = {
     {Mnemonic::CMC, carry<Inst::kIdCmc>},
     {Mnemonic::CLD, assign_bit<cpu::kRflagsDf, false>},
     {Mnemonic::STD, assign_bit<cpu::kRflagsDf, true>},
-    {Mnemonic::CLI, cli},
     {Mnemonic::RDTSC, rdtsc<TscAux::No>},
     {Mnemonic::RDTSCP, rdtsc<TscAux::Yes>},
     {Mnemonic::LAHF, lahf},

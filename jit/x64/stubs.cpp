@@ -164,6 +164,31 @@ class StubBuilder {
     a_.ret();
   }
 
+  void set_interrupts(const HostCalls& calls) {
+    call_lean(reinterpret_cast<u64>(calls.set_interrupts), true,
+              [&](i32) { a_.lea(x86::rdi, x86::ptr(kCpuReg, -kCpuBias)); });
+    a_.ret();
+  }
+
+  void set_alignment_check(const HostCalls& calls, const Stubs& stubs, bool set) {
+    constexpr i32 kReturnAddress = 8;
+    const Label failed = a_.newLabel();
+    call_lean(reinterpret_cast<u64>(calls.set_alignment_check), true, [&](i32 above) {
+      a_.mov(x86::rdi, x86::ptr(x86::rsp, above + static_cast<i32>(offsetof(Frame, context))));
+      a_.mov(x86::esi, set ? 1 : 0);
+    });
+    a_.jz(failed);
+    const auto view = static_cast<unsigned>(set ? mmu::View::KernelAc : mmu::View::Kernel);
+    a_.mov(kScratch1, x86::ptr(x86::rsp, kReturnAddress + static_cast<i32>(offsetof(Frame, context))));
+    a_.mov(kScratch0, reinterpret_cast<u64>(stubs.lookup[0][view]));
+    a_.mov(x86::qword_ptr(kScratch1, offsetof(JitContext, lookup)), kScratch0);
+    a_.mov(kScratch0, reinterpret_cast<u64>(stubs.jump_miss[0][view]));
+    a_.mov(x86::qword_ptr(kScratch1, offsetof(JitContext, jump_miss)), kScratch0);
+    a_.test(kScratch1, kScratch1);
+    a_.bind(failed);
+    a_.ret();
+  }
+
   void jump_miss(bool segmented, u32 view, const HostCalls& calls, const u8* leave_stub) {
     const Label unknown = a_.newLabel();
     a_.add(kScratch0, kGroupReg);
@@ -274,6 +299,8 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, const HostCalls& calls) {
   builder.leave(true);
   stubs.call_handlers = here();
   builder.call_handlers(calls);
+  stubs.set_interrupts = here();
+  builder.set_interrupts(calls);
   stubs.table_miss = here();
   builder.table_miss();
   for (unsigned view = 0; view < mmu::kViews; ++view) {
@@ -290,6 +317,10 @@ Stubs build_stubs(CodeArena& arena, const Cpu& cpu, const HostCalls& calls) {
       stubs.refill[view][static_cast<unsigned>(access)] = here();
       builder.refill(static_cast<mmu::View>(view), access, calls);
     }
+  }
+  for (const bool set : {false, true}) {
+    stubs.set_alignment_check[set] = here();
+    builder.set_alignment_check(calls, stubs, set);
   }
   CHECK(code.flatten() == asmjit::kErrorOk);
   CHECK(code.resolveUnresolvedLinks() == asmjit::kErrorOk);

@@ -19,6 +19,10 @@ struct Stubs {
   /// Called with r14 = linear address, r15 = bytes to be stored, after refill has failed. Returns ZF = 0 when
   /// they may be, with r14 = offset in the page and r15 = offset of an entry that stands for it.
   const u8* store_beside_code[mmu::kViews] = {};
+  /// Called where no vector registers are owned: HostCalls::set_interrupts, ZF = 1 when it has not. r14, r15 are lost.
+  const u8* set_interrupts = nullptr;
+  /// Called in 64-bit mode: CLAC and STAC, HostCalls::set_alignment_check. ZF = 1: nothing was done. r14, r15 are lost.
+  const u8* set_alignment_check[2] = {};
   /// Jumped to with rip set: leaves with kGoOn.
   const u8* leave = nullptr;
   /// The same with kInterpret.

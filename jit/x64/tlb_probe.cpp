@@ -50,8 +50,13 @@ void TlbProbe::finish() {
   const Stubs& stubs = em_.context.stubs;
   for (const Miss& miss : misses_) {
     em_.a.bind(miss.entry);
-    em_.a.call(em_.address_of(stubs.refill[em_.view_index()][static_cast<unsigned>(miss.access)]));
-    em_.a.jnz(miss.retry);
+    if (em_.mode().has(cpu::ModeKey::kProtected | cpu::ModeKey::kV86)) {
+      em_.a.call(em_.address_of(stubs.refill[em_.view_index()][static_cast<unsigned>(miss.access)]));
+      em_.a.jnz(miss.retry);
+    } else if (miss.bytes != 0) {
+      // Without paging there is no second level.
+      em_.a.add(kScratch0, entry(miss.access, offsetof(TlbEntry, tag_linear)));
+    }
     if (miss.bytes != 0) {
       em_.a.mov(kScratch1.r32(), miss.bytes);
       em_.a.call(em_.address_of(stubs.store_beside_code[em_.view_index()]));

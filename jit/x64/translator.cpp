@@ -76,7 +76,10 @@ std::optional<HostCode> Translator::translate(const TranslationUnit& unit, Listi
     emit(i);
   }
   if (!e.exits.ended()) e.exits.go_to(unit.insns.back().next_offset);
-  if (listing != nullptr) listing->host_at.push_back(static_cast<u32>(a.offset()));
+  if (listing != nullptr) {
+    listing->host_at.push_back(static_cast<u32>(a.offset()));
+    listing->counters = a.counters();
+  }
   const u8* const cold_base = arena.next_cold();
   const u64 cold_distance = static_cast<u64>(cold_base - base);
   cold->setOffset(cold_distance);

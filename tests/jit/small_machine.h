@@ -24,10 +24,12 @@ class NoBoard final : public cpu::CpuBus, public InterruptSource {
   bool apic_msr_read(u32, u64&) override { return false; }
   bool apic_msr_write(u32, u64) override { return false; }
   u64 virtual_ns(u64 retired) override { return retired; }
-  bool interrupt_pending() const override { return false; }
+  bool interrupt_pending() const override { return pending; }
   u8 acknowledge_interrupt() override { return 0; }
   u8 cr8() const override { return 0; }
   void set_cr8(u8) override {}
+
+  bool pending = false;
 };
 
 /// A vCPU with an engine of the test's choice over RAM at 0.
@@ -93,6 +95,9 @@ class SmallMachine {
     state.rip = kCode;
     cpu->state_replaced();
   }
+
+  /// Whether an external interrupt waits.
+  void set_interrupt(bool pending) { board_.pending = pending; }
 
  private:
   static constexpr u64 kTables = 0x1000;
