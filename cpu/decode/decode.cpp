@@ -3,11 +3,9 @@
 
 #include <Zydis/Zydis.h>
 
-#include <algorithm>
 #include <array>
 
 #include "cpu/core/cpu.h"
-#include "cpu/decode/decode_memo.h"
 #include "cpu/decode/insn_length.h"
 
 namespace reprise::cpu {
@@ -136,13 +134,11 @@ u8 overridden_segment(ZydisInstructionAttributes attributes) {
   return DS;
 }
 
-/// Returns whether the immediate counts from the next instruction.
-bool set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis,
+void set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis,
                   const ZydisDecodedOperand* operands) {
   u8 kinds[4] = {};
   bool has_imm = false;
   bool has_memory = false;
-  bool relative = false;
   const unsigned count = zydis.operand_count_visible < 4 ? zydis.operand_count_visible : 4;
   for (unsigned i = 0; i < count; ++i) {
     const ZydisDecodedOperand& operand = operands[i];
@@ -170,8 +166,7 @@ bool set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
           insn.disp = static_cast<i64>(operand.imm.value.u);
         } else {
           insn.imm = operand.imm.value.u;
-          relative = operand.imm.is_relative != 0;
-          if (relative) insn.imm += insn.next_offset;
+          if (operand.imm.is_relative) insn.imm += insn.next_offset;
         }
         has_imm = true;
         break;
@@ -184,7 +179,6 @@ bool set_operands(Insn& insn, ModeKey mode, const ZydisDecodedInstruction& zydis
     insn.base = insn.index = kNoRegister;
     set_segment(insn, mode, overridden_segment(zydis.attributes));
   }
-  return relative;
 }
 
 /// Processors of AMD in 64-bit mode: a near branch with 66h and without REX.W has 16-bit operands, and far pointers in
@@ -277,10 +271,6 @@ struct Decoder::Impl {
   }
   const CpuProfile& profile;
   ZydisDecoder decoders[3];
-  DecodeMemo memo;
-
-  DecodeStatus decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn, bool& ends_block,
-                      bool& relative);
 };
 
 Decoder::Decoder(const CpuProfile& profile) : impl_(std::make_unique<Impl>(profile)) {}
@@ -288,39 +278,6 @@ Decoder::~Decoder() = default;
 
 DecodeStatus Decoder::decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn,
                              bool& ends_block) const {
-  const auto visible = bytes.first(std::min<std::size_t>(bytes.size(), ZYDIS_MAX_INSTRUCTION_LENGTH));
-  bool relative = false;
-  const unsigned length = insn_length(visible, mode.code_size());
-  if (length > visible.size()) return impl_->decode(bytes, mode, offset, insn, ends_block, relative);
-  const DecodeMemo::Bytes key = DecodeMemo::first(bytes, length);
-  DecodeMemo::Entry& entry = impl_->memo.at(key, length, mode);
-  const auto next_offset = static_cast<u16>(offset + length);
-  if (entry.length == length && entry.mode == mode.bits && entry.bytes == key) [[likely]] {
-    insn = entry.insn;
-    insn.offset = offset;
-    insn.next_offset = next_offset;
-    if (entry.relative_imm) insn.imm += next_offset;
-    if (entry.relative_disp) insn.disp += next_offset;
-    ends_block = entry.ends_block;
-    return DecodeStatus::Ok;
-  }
-  const DecodeStatus status = impl_->decode(bytes, mode, offset, insn, ends_block, relative);
-  const bool defined = status == DecodeStatus::Ok && insn.mnemonic != Mnemonic::Invalid;
-  if (!defined || insn.next_offset != next_offset) return status;
-  entry = {.bytes = key,
-           .mode = mode.bits,
-           .length = static_cast<u8>(length),
-           .ends_block = ends_block,
-           .relative_imm = relative,
-           .relative_disp = insn.base == kGprPageBase * 8,
-           .insn = insn};
-  if (entry.relative_imm) entry.insn.imm -= next_offset;
-  if (entry.relative_disp) entry.insn.disp -= next_offset;
-  return status;
-}
-
-DecodeStatus Decoder::Impl::decode(std::span<const u8> bytes, ModeKey mode, u16 offset, Insn& insn,
-                                   bool& ends_block, bool& relative) {
   insn = Insn{};
   insn.offset = offset;
   insn.next_offset = offset;
@@ -328,7 +285,7 @@ DecodeStatus Decoder::Impl::decode(std::span<const u8> bytes, ModeKey mode, u16 
 
   const std::size_t available =
       bytes.size() < ZYDIS_MAX_INSTRUCTION_LENGTH ? bytes.size() : ZYDIS_MAX_INSTRUCTION_LENGTH;
-  const ZydisDecoder& decoder = decoders[static_cast<unsigned>(mode.code_size())];
+  const ZydisDecoder& decoder = impl_->decoders[static_cast<unsigned>(mode.code_size())];
   ZydisDecodedInstruction zydis;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
   ZydisDecoderContext context;
@@ -362,10 +319,11 @@ DecodeStatus Decoder::Impl::decode(std::span<const u8> bytes, ModeKey mode, u16 
     insn.flags |= Insn::kVex;
     if (zydis.avx.vector_length == 256) insn.flags |= Insn::kVex256;
   }
-  relative = set_operands(insn, mode, zydis, operands);
-  if (mode.is64() && profile.amd()) apply_amd_sizes(insn, zydis);
+  set_operands(insn, mode, zydis, operands);
+  if (mode.is64() && impl_->profile.amd()) apply_amd_sizes(insn, zydis);
 
-  insn.exec = form_offered(row, insn, profile) ? resolve_checks(row, insn, mode, profile) : raise_ud;
+  insn.exec =
+      form_offered(row, insn, impl_->profile) ? resolve_checks(row, insn, mode, impl_->profile) : raise_ud;
   if (insn.exec != nullptr) return DecodeStatus::Ok;
   insn.exec = row.select(insn);
   if (insn.exec == nullptr) {

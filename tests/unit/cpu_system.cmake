@@ -1,5 +1,4 @@
 unit_test_area(cpu_system LIBRARIES reprise_cpu Zydis::Zydis SOURCES
-  decode_memo_test.cpp
   insn_length_test.cpp
   cpu_system/amd_test.cpp
   cpu_system/block_cache_test.cpp
