@@ -136,9 +136,11 @@ void CharacterLine::write(std::span<const u8> bytes) {
   [[maybe_unused]] const auto lost = there->writer.write(bytes);
 }
 
-LineInput::LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink)
-    : line_(line), inbox_(inbox), sink_(sink) {
+LineInput::LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink,
+                     std::string_view plug_sink)
+    : line_(line), inbox_(inbox), sink_(sink), plug_sink_(plug_sink) {
   inbox_.add_source();
+  tell_plug(line_.peer() != nullptr);
   if (pipe2(stop_pipe_, O_CLOEXEC) == 0) thread_ = std::thread([this] { loop(); });
 }
 
@@ -158,6 +160,10 @@ void LineInput::tell_companion(bool there) {
     inbox_.remove_companion();
 }
 
+void LineInput::tell_plug(bool there) {
+  if (!plug_sink_.empty()) inbox_.post({plug_sink_, machine::BytesEvent{{u8{there}}}});
+}
+
 void LineInput::loop() {
   for (;;) {
     const std::shared_ptr<CharacterLine::Peer> peer = line_.peer();
@@ -173,8 +179,13 @@ void LineInput::loop() {
     if (peer != nullptr)
       read_from(*peer, files[1].revents);
     else if (listens)
-      line_.accept_peer();
+      accept_peer();
   }
+}
+
+void LineInput::accept_peer() {
+  line_.accept_peer();
+  if (line_.peer() != nullptr) tell_plug(true);
 }
 
 void LineInput::read_from(CharacterLine::Peer& peer, short events) {
@@ -193,6 +204,7 @@ void LineInput::read_from(CharacterLine::Peer& peer, short events) {
   }
   if (count < 0 && (errno == EINTR || errno == EAGAIN || (line_.is_pty() && errno == EIO))) return;
   tell_companion(false);
+  tell_plug(false);
   line_.set_peer(nullptr);
 }
 

@@ -62,20 +62,25 @@ class CharacterLine final : public devices::CharBackend {
 /// While it lives, what comes on a line is input for a sink of a machine's.
 class LineInput {
  public:
-  /// Both outlive this.
-  LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink);
+  /// `line` and `inbox` outlive this. `plug_sink` takes that somebody is at the line (1), or nobody any more (0); empty: nobody
+  /// wants to know.
+  LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink,
+            std::string_view plug_sink = {});
   ~LineInput();
   LineInput(const LineInput&) = delete;
   LineInput& operator=(const LineInput&) = delete;
 
  private:
   void loop();
+  void accept_peer();
   void read_from(CharacterLine::Peer& peer, short events);
   void tell_companion(bool there);
+  void tell_plug(bool there);
 
   CharacterLine& line_;
   machine::Inbox& inbox_;
   const std::string sink_;
+  const std::string plug_sink_;
   bool companion_ = false;
   int stop_pipe_[2] = {-1, -1};
   std::thread thread_;

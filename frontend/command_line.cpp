@@ -118,6 +118,7 @@ std::variant<RunOptions, EarlyExit> parse_replay(const std::vector<std::string>&
 void keep_quiet(RunOptions& options) {
   options.com1 = options.com2 = {SerialTarget::Kind::Null};
   if (options.console) options.console = options.com1;
+  std::ranges::fill(options.ports, options.com1);
 }
 
 std::variant<RunOptions, EarlyExit> parse_pack(const std::vector<std::string>& words) {

@@ -56,6 +56,7 @@
 #include "machine/memory_report/report_span.h"
 #include "machine/observe/coverage.h"
 #include "machine/outside/sink_names.h"
+#include "machine/plug/serial_ports.h"
 #include "machine/record/packer.h"
 #include "machine/screen/picture_file.h"
 #include "machine/storage/run_files.h"
@@ -296,18 +297,19 @@ Result<Done> finish_packing(const machine::Machine& machine, machine::Packer& pa
 /// A line, if there is one, and the sink of what comes on it.
 struct LineOfPort {
   CharacterLine* line;
-  std::string_view sink;
+  std::string sink;
+  std::string plug_sink = {};
 };
 
 std::vector<std::unique_ptr<LineInput>> attach_lines(machine::Machine& machine,
-                                                     std::initializer_list<LineOfPort> ports,
+                                                     const std::vector<LineOfPort>& ports,
                                                      StandardOutputs& outputs) {
   std::vector<std::unique_ptr<LineInput>> inputs;
   for (const LineOfPort& port : ports) {
     if (port.line == nullptr) continue;
     if (port.line->is_pty())
       outputs.out.write(fmt::format("char device redirected to {} ({})\n", port.line->name(), port.sink));
-    inputs.push_back(std::make_unique<LineInput>(*port.line, machine.inbox(), port.sink));
+    inputs.push_back(std::make_unique<LineInput>(*port.line, machine.inbox(), port.sink, port.plug_sink));
   }
   return inputs;
 }
@@ -343,6 +345,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
   SerialOutput virtio_console;
   if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs, opener));
+  std::vector<SerialOutput> ports;
+  for (const SerialTarget& target : options.ports)
+    ports.push_back(TRY(open_serial_output(target, outputs, opener)));
   const bool screen_to_stdout = options.screen_path == "-";
   const machine::PictureFormat screen_format = machine::picture_format_of(options.screen_path);
   if (screen_format == machine::PictureFormat::Png && !machine::png_is_offered())
@@ -388,6 +393,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
   const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;
   const bool virtio_stdio = options.console && options.console->kind == SerialTarget::Kind::Stdio;
+  const auto port_stdio = std::ranges::find(options.ports, SerialTarget::Kind::Stdio, &SerialTarget::kind);
   // What has the terminal shares it with the monitor's prompt.
   std::optional<TerminalFilter> filter;
   if (isatty(STDOUT_FILENO)) filter.emplace(terminal_rows);
@@ -396,6 +402,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     outputs.out.write(filter->take(text));
     Terminal::to_set_back(filter->restoring(), filter->changing());
   });
+  std::vector<devices::CharBackend*> port_outputs;
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    port_outputs.push_back(options.ports[i].kind == SerialTarget::Kind::Stdio ? &console
+                                                                              : ports[i].backend.get());
   std::unique_ptr<machine::Packer> packer;
   if (!options.packed_path.empty())
     packer = TRY(machine::Packer::begin(options.replay_path, options.packed_path, *options.config.files));
@@ -410,7 +420,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
                                     .console = virtio_stdio ? &console : virtio_console.backend.get(),
                                     .sound = wav ? wav.get() : host_sound.get(),
                                     .capture = capture.get(),
-                                    .traces = tracer.access_traces()},
+                                    .traces = tracer.access_traces(),
+                                    .ports = port_outputs},
                                    log));
   const MemoryEndGuard memory_end(*machine);
   const TraceEnds trace_ends{tracer};
@@ -419,6 +430,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get(),
                          trace_output->file(), turns_output ? &turns_output->file() : nullptr})
     if (output != nullptr) output->give_up_when(hurried);
+  for (const SerialOutput& port : ports) {
+    if (port.file != nullptr) port.file->give_up_when(hurried);
+    if (port.line != nullptr) port.line->give_up_when(hurried);
+  }
   if (test != nullptr) {
     test->read_positions_by([&machine] { return machine::position_text(machine->position()); });
     test->count_costs_by([&machine] { return costs_so_far(*machine); });
@@ -457,12 +472,13 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
         "--no-reboot does nothing in this run: a kernel that was given directly is not started again.");
   if (option_rom_is_idle(options, *machine))
     outputs.say("romfile= does nothing in this run: a kernel that was given directly finds no option ROM.");
-  const std::vector<std::unique_ptr<LineInput>> lines =
-      attach_lines(*machine,
-                   {{com1.line, machine::kCom1Sink},
-                    {com2.line, machine::kCom2Sink},
-                    {virtio_console.line, machine::kConsoleSink}},
-                   outputs);
+  std::vector<LineOfPort> ends = {{com1.line, std::string(machine::kCom1Sink)},
+                                  {com2.line, std::string(machine::kCom2Sink)},
+                                  {virtio_console.line, std::string(machine::kConsoleSink)}};
+  const std::vector<machine::SerialPort> placed = TRY(machine::serial_ports(options.config.devices));
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    ends.push_back({ports[i].line, placed[i].sink(), placed[i].has_plug ? placed[i].plug_sink() : ""});
+  const std::vector<std::unique_ptr<LineInput>> lines = attach_lines(*machine, ends, outputs);
   machine->media_changes().check_with(
       [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
@@ -531,13 +547,15 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     MonitorPrompt prompt(monitor, console, options.prompt);
     std::optional<HostInput> input;
     const bool replays = !options.replay_path.empty();
-    if (!replays && (com1_stdio || com2_stdio || virtio_stdio)) {
+    const bool port_has_terminal = port_stdio != options.ports.end();
+    if (!replays && (com1_stdio || com2_stdio || virtio_stdio || port_has_terminal)) {
       terminal.emplace();
       input.emplace(
           machine->inbox(),
-          com1_stdio   ? machine::kCom1Sink
-          : com2_stdio ? machine::kCom2Sink
-                       : machine::kConsoleSink,
+          com1_stdio     ? std::string(machine::kCom1Sink)
+          : com2_stdio   ? std::string(machine::kCom2Sink)
+          : virtio_stdio ? std::string(machine::kConsoleSink)
+                         : placed[static_cast<std::size_t>(port_stdio - options.ports.begin())].sink(),
           isatty(STDIN_FILENO) != 0 || options.keys_of_pipes ? HostInput::Keys::WithEscapes
                                                              : HostInput::Keys::Plain,
           prompt,

@@ -10,6 +10,7 @@
 #include "machine/plug/card_rows.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/serial_ports.h"
 #include "machine/plug/share_device.h"
 #include "machine/storage/drives.h"
 #include "machine/storage/run_files.h"
@@ -70,6 +71,24 @@ class RunEnds {
   bool ended_ = false;
 };
 
+/// Of each port of a virtio-serial; without a back end nobody hears it.
+std::vector<GatedChar> gated(const MachineConfig& config, const PcBackends& backends,
+                             const OutputGate& gate) {
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(config.devices, is_serial_port));
+  std::vector<GatedChar> out;
+  out.reserve(count);
+  for (std::size_t i = 0; i < count; ++i)
+    out.emplace_back(i < backends.ports.size() ? backends.ports[i] : nullptr, gate);
+  return out;
+}
+
+std::vector<devices::CharBackend*> pointers_to(std::vector<GatedChar>& outputs) {
+  std::vector<devices::CharBackend*> out;
+  out.reserve(outputs.size());
+  for (GatedChar& output : outputs) out.push_back(&output);
+  return out;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, PcBackends backends,
@@ -120,15 +139,16 @@ Machine::Machine(const MachineConfig& config, DiskSet disks, ShareSet shares, st
       com1_out_(&backends.com1, gate_),
       com2_out_(&backends.com2, gate_),
       console_out_(backends.console, gate_),
+      port_outs_(gated(config, backends, gate_)),
       disks_(std::move(disks)),
       shares_(std::move(shares)),
       ram_(std::move(ram)),
-      panic_(com1_out_, com2_out_, &console_out_),
+      panic_(com1_out_, com2_out_, &console_out_, pointers_to(port_outs_)),
       network_(config.net, backends.capture, !config.replayed, gate_),
       pc_(config_, *ram_,
           {panic_.com1(), panic_.com2(), backends.disks,
            backends.console != nullptr ? &panic_.console() : nullptr, &network_, backends.sound,
-           backends.shares, nullptr, backends.files, &gate_, backends.traces},
+           backends.shares, nullptr, backends.files, &gate_, backends.traces, panic_.ports()},
           *this, log_),
       ram_hash_(*ram_) {}
 

@@ -360,6 +360,7 @@ class Machine final : private MachineControl {
   OutputGate gate_;
   const Log log_;
   GatedChar com1_out_, com2_out_, console_out_;
+  std::vector<GatedChar> port_outs_;
   DiskSet disks_;
   ShareSet shares_;
   ShareLog share_log_;

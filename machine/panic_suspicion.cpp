@@ -12,8 +12,19 @@ constexpr u64 kCrashKernelQuietNs = 10'000'000'000;
 }  // namespace
 
 PanicSuspicion::PanicSuspicion(devices::CharBackend& com1, devices::CharBackend& com2,
-                               devices::CharBackend* console)
-    : watches_{PanicWatch(com1), PanicWatch(com2), PanicWatch(console != nullptr ? *console : no_output_)} {}
+                               devices::CharBackend* console, std::vector<devices::CharBackend*> ports) {
+  std::vector<devices::CharBackend*> all = {&com1, &com2, console != nullptr ? console : &no_output_};
+  all.insert(all.end(), ports.begin(), ports.end());
+  watches_.reserve(all.size());
+  for (devices::CharBackend* const one : all) watches_.emplace_back(*one);
+}
+
+std::vector<devices::CharBackend*> PanicSuspicion::ports() {
+  constexpr std::ptrdiff_t kFirst = 3;
+  std::vector<devices::CharBackend*> out;
+  for (auto watch = watches_.begin() + kFirst; watch != watches_.end(); ++watch) out.push_back(&*watch);
+  return out;
+}
 
 const PanicWatch* PanicSuspicion::suspected() const {
   for (const PanicWatch& watch : watches_)

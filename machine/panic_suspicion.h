@@ -2,7 +2,7 @@
 // then prints nothing more, and runs no program, makes it certain.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "machine/panic_watch.h"
 
@@ -10,13 +10,15 @@ namespace reprise::machine {
 
 class PanicSuspicion {
  public:
-  /// The consoles behind the guest's; all outlive it.
-  PanicSuspicion(devices::CharBackend& com1, devices::CharBackend& com2, devices::CharBackend* console);
+  /// The consoles behind the guest's, and ports; all outlive it.
+  PanicSuspicion(devices::CharBackend& com1, devices::CharBackend& com2, devices::CharBackend* console,
+                 std::vector<devices::CharBackend*> ports);
 
   /// Where the guest's consoles are to write, so that it hears them.
   devices::CharBackend& com1() { return watches_[0]; }
   devices::CharBackend& com2() { return watches_[1]; }
   devices::CharBackend& console() { return watches_[2]; }
+  std::vector<devices::CharBackend*> ports();
 
   /// What all consoles have printed so far.
   u64 bytes_printed() const;
@@ -38,7 +40,7 @@ class PanicSuspicion {
   };
 
   NoOutput no_output_;
-  std::array<PanicWatch, 3> watches_;
+  std::vector<PanicWatch> watches_;  // the three, and those of ports
   u64 quiet_from_ns_ = 0;
   u64 bytes_seen_ = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "devices/virtio/virtio_status.h"
 
 namespace reprise::devices {
@@ -92,7 +94,8 @@ VirtioPci::VirtioPci(const VirtioModel& model, const VirtioBoard& board)
       offered_features_(model.features | kTransportFeatures),
       config_bytes_(model.config_bytes),
       dma_(*this, board.memory),
-      msix_(static_cast<unsigned>(model.queue_sizes.size()) + 1, board.messages) {
+      msix_(std::min(static_cast<unsigned>(model.queue_sizes.size()) + 1, Msix::kMaxVectors),
+            board.messages) {
   for (const u16 size : model.queue_sizes) queues_.emplace_back(size, dma_);
   if (model.transitional) define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
   define_memory_bar(kMsixBar, Msix::kBarBytes, msix_);

@@ -4,7 +4,8 @@
 // uses shows in what it writes first.
 //
 //     BAR 0    legacy registers, ports, of a transitional device
-//     BAR 1    MSI-X table and pending bits: one vector for changes of configuration, one per queue by custom
+//     BAR 1    MSI-X table and pending bits: one vector for changes of configuration, one per queue by custom, as far as
+//              there are vectors
 //     BAR 4    0000h common configuration, 1000h ISR status, 2000h device configuration, 3000h notifications
 //
 // Where the driver breaks the rules, the device sets DEVICE_NEEDS_RESET and does nothing more until it is

@@ -83,6 +83,7 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the first serial port's output", options.com1);
   add(uses, "the second serial port's output", options.com2);
   if (options.console) add(uses, "the virtio console's output", *options.console);
+  for (const SerialTarget& port : options.ports) add(uses, "the output of a port", port);
   add(uses, "the capture of the network", options.capture_path, true);
   add(uses, "the report", options.json_path, true);
   add(uses, "the page about memory", options.memory_page_path, true);

@@ -10,6 +10,7 @@
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/display_row.h"
+#include "machine/plug/serial_ports.h"
 
 namespace reprise::frontend {
 namespace {
@@ -61,6 +62,19 @@ DeviceConfig* find_device(RunDraft& draft, std::string_view driver) {
   return found == devices.end() ? nullptr : &*found;
 }
 
+/// Where characters of `device` go, which `option` asks for.
+SerialTarget target_of(const RunDraft& draft, const DeviceConfig& device, std::string_view by_default,
+                       std::string_view option) {
+  const std::string* const given = device.find("target");
+  const std::string target(given != nullptr ? std::string_view(*given) : by_default);
+  const std::optional<SerialTarget> parsed = parse_serial(target);
+  if (!parsed) throw BadValue{fmt::format("target={} is no address such as unix:PATH or tcp:4444", target)};
+  // A file that another run wrote is not to be written again unless somebody says so, and nobody is at its socket.
+  const bool of_another_run =
+      draft.options.config.replayed || (draft.of_state && !draft.given_here.contains(option));
+  return of_another_run && !is_stdio(*parsed) ? SerialTarget{SerialTarget::Kind::Null} : *parsed;
+}
+
 void check_devices(RunDraft& draft) {
   if (draft.display_width != 0)
     machine::prefer_display_size(draft.options.config.devices, {draft.display_width, draft.display_height});
@@ -70,17 +84,11 @@ void check_devices(RunDraft& draft) {
     watchdog->set("action", draft.watchdog_action);
   }
   want(machine::check_devices(draft.options.config.devices));
-  if (const DeviceConfig* console = find_device(draft, "virtio-console")) {
-    const std::string* target = console->find("target");
-    draft.options.console = target == nullptr ? SerialTarget{} : parse_serial(*target);
-    if (!draft.options.console)
-      throw BadValue{fmt::format("target={} is no address such as unix:PATH or tcp:4444", *target)};
-    // A file that another run wrote is not to be written again unless somebody says so, and nobody is at its socket.
-    const bool of_another_run =
-        draft.options.config.replayed || (draft.of_state && !draft.given_here.contains("--console"));
-    if (of_another_run && draft.options.console && !is_stdio(*draft.options.console))
-      draft.options.console = SerialTarget{SerialTarget::Kind::Null};
-  }
+  if (const DeviceConfig* console = find_device(draft, "virtio-console"))
+    draft.options.console = target_of(draft, *console, "stdio", "--console");
+  for (const DeviceConfig& device : draft.options.config.devices)
+    if (machine::is_serial_port(device))
+      draft.options.ports.push_back(target_of(draft, device, "null", "--device"));
 }
 
 /// Options that do nothing in a run as this one: said, for a script may give them to all its runs.
@@ -120,18 +128,25 @@ void remark_on_idle_options(RunDraft& draft) {
       draft.options.remarks.push_back(fmt::format("{} does nothing in this run: {}.", one.option, one.why));
 }
 
-/// One terminal, which the virtio console takes before the first serial port does by default.
+/// What has the terminal and is no serial port.
+std::ptrdiff_t consoles_with_terminal(const RunOptions& options) {
+  return std::ranges::count_if(options.ports, is_stdio) + (options.console && is_stdio(*options.console));
+}
+
+/// One terminal, which a console on virtio takes before the first serial port does by default.
 void share_terminal(RunDraft& draft) {
   RunOptions& options = draft.options;
-  const bool console_has_it = options.console && is_stdio(*options.console);
-  if (console_has_it && !draft.has("--serial")) options.com1.kind = SerialTarget::Kind::Null;
-  if (int{is_stdio(options.com1)} + int{is_stdio(options.com2)} + int{console_has_it} > 1)
-    throw BadValue{"stdio was given twice: only one of --serial and --console can have the terminal"};
+  const auto others = consoles_with_terminal(options);
+  if (others != 0 && !draft.has("--serial")) options.com1.kind = SerialTarget::Kind::Null;
+  if (int{is_stdio(options.com1)} + int{is_stdio(options.com2)} + others > 1)
+    throw BadValue{
+        "stdio was given twice: only one of --serial, --console and target= of --device can have the "
+        "terminal"};
 }
 
 void check_debugger(RunDraft& draft) {
   RunOptions& options = draft.options;
-  const bool console_has_it = options.console && is_stdio(*options.console);
+  const bool console_has_it = consoles_with_terminal(options) != 0;
   if (options.gdb && options.gdb->kind == GdbAddress::Kind::Stdio) {
     if (!draft.has("--serial") && !console_has_it) options.com1.kind = SerialTarget::Kind::Null;
     if (is_stdio(options.com1) || is_stdio(options.com2) || console_has_it)

@@ -147,7 +147,8 @@ constexpr RunOption kMachineRows[] = {
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
               "isa-debug-exit pc-testdev VGA virtio-net e1000 "
-              "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97",
+              "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97 virtio-serial virtconsole "
+              "virtserialport",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .of_machine = true,

@@ -62,6 +62,7 @@ struct RunOptions {
   SerialTarget com1;
   SerialTarget com2{SerialTarget::Kind::Null};
   std::optional<SerialTarget> console;  // of a virtio console, if there is to be one
+  std::vector<SerialTarget> ports;      // of virtconsole and virtserialport devices, in their order
   std::vector<DisplayChoice> displays;
   std::vector<std::string> displays_opened;  // their names, once they are
   std::string load_path;                     // of the saved state to begin with; empty: none

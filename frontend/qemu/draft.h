@@ -76,6 +76,7 @@ struct Draft {
   std::map<std::string, FolderWish> folders;  // of -fsdev, by id
   std::vector<std::string> object_ids;
   std::vector<std::optional<Chardev>> serials;  // nothing: -serial none
+  std::optional<Chardev> port_with_terminal;    // of a virtio-serial
   std::vector<MonitorWish> monitors;
   bool monitor_given = false;
   std::string boot_letters;  // of -boot order=

@@ -220,31 +220,21 @@ void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   plug.draft.words_of("--device", words);
 }
 
-bool has_console(const Draft& draft) {
-  return std::ranges::any_of(draft.devices, [](const KeyValues& device) {
-    KeyValues copy = device;
-    return copy.take_or_empty("driver") == "virtconsole" || copy.has("chardev");
-  });
-}
-
-/// The card of virtconsole, which brings its own here.
-void add_serial_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
-  keys.ignore("id addr bus");
-  keys.ignore(rule.ignored);
-  keys.refuse_rest();
-  if (!has_console(plug.draft))
-    plug.draft.note(fmt::format("{} {}: it has no port, so it is left out.", keys.option(), keys.text()));
-}
-
-void add_console(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
-  const std::string id = keys.take_or_empty("chardev");
-  const auto found = plug.draft.chardevs.find(id);
-  if (found == plug.draft.chardevs.end())
-    keys.refuse(fmt::format("there is no -chardev with the id '{}'", id));
-  if (plug.consoles++ != 0) keys.refuse("there is one virtio console: leave the others out");
-  const std::string words =
-      fmt::format("{},target={}{}", rule.ours, with_commas_doubled(found->second.target), id_of(keys));
-  keys.ignore("bus nr name");
+/// virtconsole, virtserialport: on the first card, or on that of bus=ID.0.
+void add_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  std::string words(rule.ours);
+  if (const auto id = keys.take("chardev")) {
+    const auto found = plug.draft.chardevs.find(*id);
+    if (found == plug.draft.chardevs.end())
+      keys.refuse(fmt::format("there is no -chardev with the id '{}'", *id));
+    Chardev& end = found->second;
+    words += ",target=" + with_commas_doubled(end.target);
+    if (end.target == "stdio") plug.draft.port_with_terminal = end;
+  }
+  constexpr std::string_view kFirstCard = "virtio-serial-bus.0";
+  if (std::string bus = keys.take("bus").value_or(std::string(kFirstCard)); bus != kFirstCard)
+    words += fmt::format(",bus={}", bus.substr(0, bus.rfind(".0")));
+  words += id_of(keys) + same_of(keys, rule.same);
   keys.refuse_rest();
   plug.draft.words_of("--device", words);
 }
@@ -310,9 +300,9 @@ constexpr DeviceRule kRules[] = {
     {" vhost-vsock-pci vhost-user-vsock-pci ", refuse, "", "", "",
      "there are no sockets between guest and host: give -netdev user"},
     {" virtio-serial-pci virtio-serial virtio-serial-pci-transitional virtio-serial-pci-non-transitional ",
-     add_serial_card, "", "", kVirtioIgnored},
-    {" virtconsole ", add_console, "virtio-console"},
-    {" virtserialport ", refuse, "", "", "", "a virtio-serial has no ports but one virtconsole"},
+     add_card, "virtio-serial", "", kVirtioIgnored},
+    {" virtconsole ", add_port, "virtconsole", "name nr"},
+    {" virtserialport ", add_port, "virtserialport", "name nr"},
     {" isa-serial pci-serial ", refuse, "", "", "", "serial ports are those of -serial"},
     {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", refuse, "", "", "",
      "there is one bus, pci.0, for 29 cards"},

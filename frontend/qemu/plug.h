@@ -22,7 +22,6 @@ struct Plug {
   unsigned cdroms = 0;
   unsigned floppies = 0;
   unsigned cards = 0;  // of networks
-  unsigned consoles = 0;
 
   /// Those of -device, in their order.
   void add_devices();

@@ -249,8 +249,10 @@ void choose_characters(Draft& draft) {
 
 /// The monitor of a serial port that has the terminal is behind Ctrl-A c.
 void place_monitors(Draft& draft, Translation& out) {
-  const bool serial_has_terminal = std::ranges::any_of(
-      draft.serials, [](const auto& serial) { return serial && serial->target == "stdio"; });
+  const bool serial_has_terminal =
+      draft.port_with_terminal || std::ranges::any_of(draft.serials, [](const auto& serial) {
+        return serial && serial->target == "stdio";
+      });
   for (MonitorWish& wish : draft.monitors) {
     if (wish.at.target == "null") continue;
     if (wish.at.target == "stdio" && serial_has_terminal) {
@@ -261,8 +263,8 @@ void place_monitors(Draft& draft, Translation& out) {
     }
     out.monitors.push_back(std::move(wish));
   }
-  out.keys_of_pipes =
-      std::ranges::any_of(draft.serials, [](const auto& serial) { return serial && serial->mux; });
+  const auto is_shared = [](const auto& end) { return end && end->mux; };
+  out.keys_of_pipes = std::ranges::any_of(draft.serials, is_shared) || is_shared(draft.port_with_terminal);
 }
 
 void choose_display(Draft& draft) {

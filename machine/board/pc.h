@@ -93,6 +93,14 @@ struct PcBackends {
   std::shared_ptr<RunFiles> files = {};             // nullptr: those of a run of its own
   const OutputGate* gate = nullptr;                 // of what is kept outside; nullptr: it is open
   AccessTraces traces = {};                         // of accesses to devices
+  std::vector<devices::CharBackend*> ports =
+      {};  // of virtio-serial cards, in the order of their devices; of those that are
+           // missing nobody hears anything
+};
+
+/// Where characters go that nobody hears.
+struct NoListener final : devices::CharBackend {
+  void write(std::span<const u8>) override {}
 };
 
 /// Where frames go that have nowhere to go.
@@ -170,6 +178,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::Uart16550& com2() { return com2_; }
   /// nullptr: there is none.
   devices::VirtioConsole* virtio_console() { return services_.virtio_console; }
+  /// In the order of their devices.
+  const std::vector<devices::VirtioConsole*>& serial_cards() const { return services_.serial_cards; }
   const std::vector<devices::NetCard*>& net_cards() const { return services_.net_cards; }
   /// A watchdog will do something if nothing else happens.
   bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
@@ -413,6 +423,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<NetSlot> net_slots_;  // in the order of the cards
   std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;
+  NoListener no_listener_;
   const OutputGate* const gate_;
   BoardServices services_;
   std::vector<u8> text_font_;  // of a kernel that was started directly

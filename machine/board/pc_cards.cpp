@@ -9,6 +9,7 @@
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/serial_ports.h"
 
 namespace reprise::machine {
 namespace {
@@ -40,6 +41,11 @@ bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
 }  // namespace
 
 BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& backends) {
+  // Those that nobody could place are told of by check_devices().
+  std::vector<SerialPort> ports;
+  if (auto placed = machine::serial_ports(config.devices)) ports = placed.take();
+  std::vector<devices::CharBackend*> outputs = backends.ports;
+  outputs.resize(ports.size(), &no_listener_);
   return {.clock = scheduler_,
           .memory = *this,
           .messages = *this,
@@ -51,6 +57,8 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .drives = drives_,
           .seed = config.seed,
           .console = backends.console,
+          .serial_ports = std::move(ports),
+          .port_outputs = std::move(outputs),
           .network = backends.network != nullptr ? *backends.network : no_network_,
           .sound = mixer_ ? &mixer_->add_input() : nullptr,
           .shares = backends.shares,

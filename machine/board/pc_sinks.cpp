@@ -28,6 +28,23 @@ void Pc::add_sinks(Outside& outside) {
          .room = [console] { return console->can_receive(); },
          .take = [console, bytes_of](const Event& event) { console->receive(bytes_of(event)); }});
   }
+  for (const SerialPort& port : services_.serial_ports) {
+    devices::VirtioConsole* const card = services_.serial_cards.at(port.card);
+    outside.add_sink({.name = port.sink(),
+                      .type = EventType::Bytes,
+                      .room = [card, number = port.number] { return card->can_receive(number); },
+                      .take = [card, number = port.number,
+                               bytes_of](const Event& event) { card->receive(bytes_of(event), number); }});
+    // Behind what was sent before.
+    if (!port.has_plug) continue;
+    outside.add_sink({.name = port.plug_sink(),
+                      .type = EventType::Bytes,
+                      .room = [card, number = port.number] { return std::size_t{card->can_plug(number)}; },
+                      .take =
+                          [card, number = port.number, bytes_of](const Event& event) {
+                            for (const u8 connected : bytes_of(event)) card->plug(number, connected != 0);
+                          }});
+  }
   outside.add_sink({.name = std::string(kKeyboardSink),
                     .type = EventType::Key,
                     .room = always_room,

@@ -16,6 +16,7 @@
 #include "devices/sound/ac97/ac97.h"
 #include "devices/virtio/virtio_console.h"
 #include "machine/clock/scheduler.h"
+#include "machine/plug/serial_port.h"
 #include "machine/storage/drives.h"
 
 namespace reprise::machine {
@@ -33,6 +34,8 @@ struct BoardServices {
   std::vector<Drive>& drives;
   u64 seed;                       // of the machine's random numbers
   devices::CharBackend* console;  // of the virtio console; not nullptr if one is plugged in
+  std::vector<SerialPort> serial_ports;
+  std::vector<devices::CharBackend*> port_outputs;  // of each of them
   devices::NetBackend& network;
   devices::AudioSink* sound;                             // of a sound card; nullptr: nobody listens
   std::vector<devices::ShareBackend*> shares;            // in the order of their devices
@@ -46,6 +49,7 @@ struct BoardServices {
 
   // What the machine asks for later, if it was plugged in.
   devices::VirtioConsole* virtio_console = nullptr;
+  std::vector<devices::VirtioConsole*> serial_cards = {};
   std::vector<devices::NetCard*> net_cards = {};
   devices::Ac97* sound_card = nullptr;
   devices::I6300Esb* watchdog = nullptr;

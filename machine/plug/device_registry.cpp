@@ -8,6 +8,7 @@
 #include "machine/plug/disk_device.h"
 #include "machine/plug/display_row.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/serial_ports.h"
 #include "machine/plug/share_device.h"
 
 namespace reprise::machine {
@@ -17,7 +18,8 @@ constexpr const DeviceRow* kRows[] = {
     &kAhciRow,        &kIdeDiskRow,       &kIdeCdromRow,  &kFloppyRow,   &kVirtioBlkRow,
     &kDiskRow,        &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow, &kDebugExitRow,
     &kTestDeviceRow,  &kVgaRow,           &kVirtioNetRow, &kE1000Row,    &kVirtioKeyboardRow,
-    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow,  &kAc97Row};
+    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow,  &kAc97Row,     &kVirtioSerialRow,
+    &kVirtConsoleRow, &kVirtSerialPortRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 
@@ -86,6 +88,7 @@ Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {
                                }) != device)
       return Error{fmt::format("two devices have the id '{}'", device->id)};
   }
+  if (const auto ports = serial_ports(devices); !ports) return ports.error();
   return check_share_tags(devices);
 }
 

@@ -26,8 +26,8 @@ std::unique_ptr<devices::PciFunction> make_rng(const DeviceSite& site, IrqLine i
 }  // namespace
 
 constinit const DeviceRow kVirtioConsoleRow = {.driver = "virtio-console",
-                                               .qemu_name = "virtconsole",
-                                               .help = "console (hvc0), with a virtio-serial of its own",
+                                               .qemu_name = "",
+                                               .help = "console (hvc0), on a card of its own",
                                                .properties = kConsole,
                                                .place = kPciSlot,
                                                .most = 1,

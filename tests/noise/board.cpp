@@ -50,19 +50,23 @@ Board::Board(Firmware firmware, unsigned processors)
       ram_(mmu::Ram::create(kRamBytes + machine::vga_properties({}).memory_bytes).take()) {
   config_.cpu.topology.cores = processors;
   config_.ram_bytes = kRamBytes;
-  config_.devices = {{.driver = "virtio-console"},
-                     {.driver = "virtio-rng"},
-                     {.driver = "i6300esb"},
-                     {.driver = "virtio-keyboard"},
-                     {.driver = "virtio-mouse"},
-                     {.driver = "virtio-tablet"},
-                     {.driver = "isa-debug-exit",
-                      .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
-                     {.driver = "pc-testdev"},
-                     {.driver = "virtio-net"},
-                     {.driver = "e1000"},
-                     {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}},
-                     {.driver = "AC97"}};
+  config_.devices = {
+      {.driver = "virtio-console"},
+      {.driver = "virtio-serial"},
+      {.driver = "virtconsole"},
+      {.driver = "virtserialport", .properties = {{"name", "noise"}, {"target", "unix:/noise"}}},
+      {.driver = "virtio-rng"},
+      {.driver = "i6300esb"},
+      {.driver = "virtio-keyboard"},
+      {.driver = "virtio-mouse"},
+      {.driver = "virtio-tablet"},
+      {.driver = "isa-debug-exit",
+       .properties = {{"iobase", fmt::format("{:#x}", kDebugExitPort)}, {"iosize", "4"}}},
+      {.driver = "pc-testdev"},
+      {.driver = "virtio-net"},
+      {.driver = "e1000"},
+      {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}},
+      {.driver = "AC97"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();

@@ -37,6 +37,7 @@ std::span<const Player> players() {
       {"floppy", play_floppy},
       {"virtio-blk", play_virtio_blk},
       {"virtio-console", play_virtio_console},
+      {"virtio-serial", play_virtio_serial},
       {"virtio-rng", play_virtio_rng},
       {"virtio-net", play_virtio_net},
       {"e1000", play_e1000},

@@ -194,6 +194,23 @@ void play_virtio_console(Board& board, Random& random) {
   play(board, random, board.card(kVendor, 0x1003), 2, {});
 }
 
+void play_virtio_serial(Board& board, Random& random) {
+  devices::VirtioConsole& card = *board.pc().serial_cards().at(0);
+  const auto port = static_cast<unsigned>(random.below(2));
+  if (random.chance(10)) {
+    const std::vector<u8> bytes(std::min<std::size_t>(card.can_receive(port), random.below(100)), u8{'x'});
+    card.receive(bytes, port);
+    board.wait(1);
+  }
+  if (random.chance(5)) card.plug(1, random.chance(50));
+  // A control message that may make sense.
+  u8 message[8] = {};
+  write_unaligned<u32>(message, static_cast<u32>(random.chance(90) ? random.below(3) : noisy_value(random)));
+  write_unaligned<u16>(message + 4, static_cast<u16>(random.below(9)));
+  write_unaligned<u16>(message + 6, static_cast<u16>(random.below(3)));
+  play(board, random, board.card(kVendor, 0x1003, 1), 6, message);
+}
+
 void play_virtio_rng(Board& board, Random& random) {
   play(board, random, board.card(kVendor, 0x1005), 1, {});
 }

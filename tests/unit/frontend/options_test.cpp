@@ -482,6 +482,7 @@ TEST(Options, NamesInsideOfValuesHaveAFolderToo) {
            {"--device", "e1000,romfile=own.rom", "e1000,romfile=" + doubled + "/own.rom"},
            {"--device", "e1000,romfile=a/b", "e1000,romfile=" + doubled + "/a/b"},
            {"--device", "virtio-console,target=file:a", "virtio-console,target=file:a"},
+           {"--device", "virtserialport,target=file:a", "virtserialport,target=file:a"},
            {"--net", "user,tftp=a,bootfile=b", "user,tftp=" + here + "/a,bootfile=b"},
            {"--net", "hub:a", "hub:" + here + "/a"},
            {"--net", "hub:/a", "hub:/a"}})
@@ -546,6 +547,21 @@ TEST(Options, DeviceErrorsSayWhatThereIs) {
   EXPECT_TRUE(has(refused({"--device", "ide-hd,file=a,bus=virtio"}), "bus=virtio is none of ide, ahci"));
   EXPECT_TRUE(has(refused({"--watchdog-action", "reset"}), "add --device i6300esb"));
   EXPECT_TRUE(has(refused({"--console", "null", "--device", "virtio-console"}), "a machine has 1 at most"));
+  EXPECT_TRUE(has(refused({"--device", "virtconsole"}), "there is no card: add --device virtio-serial"));
+  const auto port_refused = [&](std::string first, std::string second, std::string_view part) {
+    return has(
+        refused({"--device", "virtio-serial", "--device", std::move(first), "--device", std::move(second)}),
+        part);
+  };
+  EXPECT_TRUE(
+      port_refused("virtserialport,nr=3", "virtconsole,nr=3", "two ports of a virtio-serial have nr=3"));
+  EXPECT_TRUE(port_refused("virtserialport,nr=0", "virtconsole", "cannot be nr=0, which is a console's"));
+  EXPECT_TRUE(port_refused("virtserialport,name=a", "virtconsole,name=a",
+                           "two ports of a virtio-serial have name=a"));
+  EXPECT_TRUE(port_refused("virtserialport,bus=b", "virtconsole", "no virtio-serial has id=b"));
+  EXPECT_TRUE(port_refused("virtserialport,nr=31", "virtconsole", "nr=31 is not from 0 to 30"));
+  EXPECT_TRUE(
+      port_refused("virtconsole,target=stdio", "virtserialport,target=stdio", "stdio was given twice"));
 }
 
 TEST(Options, PropertiesAreGivenOnceAndChecked) {

@@ -216,17 +216,21 @@ TEST(QemuTranslation, Devices) {
   EXPECT_HAS(translate({"-device", "help"}).answer, "name \"virtio-blk-pci\"");
 }
 
-TEST(QemuTranslation, OneVirtioConsole) {
+TEST(QemuTranslation, PortsOfVirtioSerial) {
   EXPECT_HAS(
       translated("-chardev file,path=/tmp/l,id=c -device virtio-serial-pci -device virtconsole,chardev=c"),
-      "--device virtio-console,target=file:/tmp/l");
+      "--device virtio-serial --device virtconsole,target=file:/tmp/l");
   EXPECT_EQ(notes_of("-nographic -chardev null,id=c -device virtio-serial -device virtconsole,chardev=c"),
             "");
-  EXPECT_HAS(notes_of("-nographic -device virtio-serial"), "it has no port");
-  EXPECT_HAS(refusal_of("-chardev null,id=c -device virtconsole,chardev=c -device virtconsole,chardev=c"),
-             "one virtio console");
-  EXPECT_HAS(refusal_of("-chardev null,id=c -device virtserialport,chardev=c,name=n"),
-             "no ports but one virtconsole");
+  EXPECT_HAS(translated("-device virtio-serial,id=s1,addr=7 -chardev socket,path=/a,server=on,wait=off,id=q "
+                        "-device virtserialport,bus=s1.0,nr=4,chardev=q,name=org.qemu.guest_agent.0,id=p"),
+             "--device virtio-serial,addr=7,id=s1 --device "
+             "virtserialport,target=unix:/a,bus=s1,id=p,name=org.qemu.guest_agent.0,nr=4");
+  const auto shared =
+      translate(words_of("-nodefaults -chardev stdio,mux=on,id=c -device virtio-serial -device "
+                         "virtconsole,chardev=c -mon chardev=c -display none"));
+  EXPECT_TRUE(shared.keys_of_pipes);
+  EXPECT_TRUE(shared.monitors.empty());
   EXPECT_HAS(refusal_of("-device virtconsole,chardev=d"), "there is no -chardev with the id 'd'");
 }
 
@@ -260,9 +264,31 @@ TEST(QemuTranslation, CommandLinesOfTools) {
                "stdio,id=console,signal=off,mux=on -serial chardev:console -mon chardev=console -vga none "
                "-display none -smp 2 -kernel k"));
   EXPECT_HAS(vng, "--device virtio-9p,path=/,tag=ROOTFS,owner=real,readonly=yes");
-  EXPECT_HAS(vng, "--device virtio-console,target=file:/proc/self/fd/2");
+  EXPECT_HAS(vng, "--device virtio-serial --device virtconsole,target=file:/proc/self/fd/2");
   EXPECT_HAS(vng, "--serial stdio --serial null");
   EXPECT_TRUE(vng.ends_with(" # ")) << vng;
+  // A script of virtme-ng's: cards without number, and all ports on the first.
+  const std::string script = words_and_notes(
+      words_of("-display none -vga none -serial chardev:console -chardev file,id=console,path=/dev/null "
+               "-chardev stdio,id=stdin,signal=on,mux=off -device virtio-serial-pci -device "
+               "virtserialport,name=virtme.stdin,chardev=stdin -chardev file,id=stdout,path=/proc/self/fd/1 -device "
+               "virtio-serial-pci -device virtserialport,name=virtme.stdout,chardev=stdout -chardev "
+               "file,id=ret,path=/tmp/r -device virtio-serial-pci -device virtserialport,name=virtme.ret,chardev=ret "
+               "-no-reboot -net none -parallel none -kernel k"));
+  EXPECT_HAS(script, "--device virtserialport,target=stdio,name=virtme.stdin");
+  EXPECT_HAS(script, "--device virtserialport,target=file:/proc/self/fd/1,name=virtme.stdout");
+  EXPECT_HAS(script, "--serial file:/dev/null --serial null");
+  EXPECT_TRUE(script.ends_with(" # ")) << script;
+  const std::string vmtest = words_and_notes(words_of(
+      "-nodefaults -display none -serial stdio -cpu qemu64 -qmp unix:/tmp/qmp-1.sock,server=on,wait=off -chardev "
+      "socket,path=/tmp/qga-1.sock,server=on,wait=off,id=qga0 -device virtio-serial -device "
+      "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0 --device virtio-serial -chardev "
+      "socket,path=/tmp/cmd-1.sock,server=on,wait=off,id=cmdout --device "
+      "virtserialport,chardev=cmdout,name=org.qemu.virtio_serial.0 -virtfs "
+      "local,id=root,path=/,mount_tag=/dev/root,security_model=none,multidevs=remap -kernel k -no-reboot -smp 2 -m 4G"));
+  EXPECT_HAS(vmtest, "--device virtserialport,target=unix:/tmp/qga-1.sock,name=org.qemu.guest_agent.0 --device virtio-serial");
+  EXPECT_HAS(vmtest, "--share /,tag=/dev/root,owner=real");
+  EXPECT_TRUE(vmtest.ends_with(" # ")) << vmtest;
   const Translation fuzzer = translate(
       words_of("-m 2048 -smp 2 -chardev socket,id=SOCKSYZ,server=on,wait=off,host=localhost,port=3636 -mon "
                "chardev=SOCKSYZ,mode=control -display none "

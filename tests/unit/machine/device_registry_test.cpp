@@ -104,6 +104,42 @@ TEST(DeviceRegistry, DrivesBecomeDisks) {
   EXPECT_EQ(parsed("disk,file=x").media, std::nullopt);
 }
 
+TEST(DeviceRegistry, PortsFindTheirCards) {
+  /// "0p0 console c, 1p3 a": card, number, what it is, name.
+  const auto placed = [](const std::vector<DeviceConfig>& devices) {
+    const auto ports = serial_ports(devices);
+    if (!ports) return ports.error().message;
+    std::string text;
+    for (const SerialPort& port : ports.value())
+      text += fmt::format("{}{}p{}{}{}{}{}", text.empty() ? "" : ", ", port.card, port.number,
+                          port.console ? " console" : "", port.name.empty() ? "" : " ", port.name,
+                          port.has_plug ? " plug" : "");
+    return text;
+  };
+  const DeviceConfig card = {.driver = "virtio-serial"};
+  const DeviceConfig other = {.driver = "virtio-serial", .id = "b"};
+  const DeviceConfig console = {.driver = "virtconsole"};
+  const DeviceConfig port = {.driver = "virtserialport", .properties = {{"name", "n"}}};
+  EXPECT_EQ(placed({port, console, console, card}), "0p1 n, 0p0 console, 0p2 console");
+  EXPECT_EQ(placed({card,
+                    other,
+                    {.driver = "virtserialport",
+                     .place = 1,
+                     .properties = {{"bus", "b"}, {"target", "unix:/tmp/a,wait"}}},
+                    {.driver = "virtconsole", .properties = {{"bus", "b"}}},
+                    console,
+                    port}),
+            "1p1 plug, 1p0 console, 0p0 console, 0p1 n");
+  std::vector<DeviceConfig> many(31, {.driver = "virtserialport"});
+  many.push_back(card);
+  EXPECT_EQ(placed(many), "a virtio-serial has 31 ports");
+  many.pop_back();
+  many.back() = card;
+  EXPECT_TRUE(placed(many).ends_with(", 0p30"));
+  EXPECT_EQ(serial_ports({card, console}).value()[0].sink(), "vport0p0");
+  EXPECT_EQ(serial_ports({card, port}).value()[0].plug_sink(), "vport0p1-plug");
+}
+
 class Slots : public StorageTest {
  protected:
   /// "3 ahci, 4 virtio_blk": device numbers from 3 on and what is there, or why the machine cannot be.
