@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -16,8 +17,14 @@
 namespace reprise::frontend {
 namespace {
 
+/// What is kept for a peer that does not read: a screenful of single characters fills a socket's buffer of the host's.
+constexpr std::size_t kMostKeptBytes = 256 * 1024;
+/// How long a peer still has at the end of the run.
+constexpr int kLastMs = 500;
 /// Between looks at whether somebody has opened a pseudo-terminal.
 constexpr int kPtyPauseMs = 100;
+/// Between looks at whether a slow peer has gone, or the run ends.
+constexpr int kSlowPeerMs = 50;
 
 Error cannot(std::string_view what, const std::string& name, const char* doing, int error) {
   return Error{fmt::format("{} '{}' cannot {}: {}.", what, name, doing, std::strerror(error))};
@@ -132,8 +139,45 @@ void CharacterLine::write(std::span<const u8> bytes) {
   pollfd file = {there->fd.get(), POLLOUT, 0};
   if (poll(&file, 1, 0) > 0 && (file.revents & POLLHUP) != 0)
     return;  // nobody has the pseudo-terminal open, or no longer
-  // Whoever reads learns that the peer has gone.
-  [[maybe_unused]] const auto lost = there->writer.write(bytes);
+  if (pty_) {
+    // Whoever reads learns that the peer has gone.
+    [[maybe_unused]] const auto lost = there->writer.write(bytes);
+    return;
+  }
+  for (std::size_t room = 0; !bytes.empty(); bytes = bytes.subspan(room)) {
+    {
+      const std::lock_guard lock(mutex_);
+      room = std::min(bytes.size(), kMostKeptBytes - there->kept.size());
+      there->kept.append(reinterpret_cast<const char*>(bytes.data()), room);
+    }
+    const bool all = flush(*there);
+    if (room == 0) {
+      if (peer() != there || (give_up_ && give_up_())) return;
+      file = {there->fd.get(), POLLOUT, 0};
+      poll(&file, 1, kSlowPeerMs);
+    } else if (!all) {
+      const std::lock_guard lock(mutex_);
+      if (on_kept_) on_kept_();
+    }
+  }
+}
+
+bool CharacterLine::flush(Peer& peer) {
+  const std::lock_guard lock(mutex_);
+  while (!peer.kept.empty()) {
+    const ssize_t sent = send(peer.fd.get(), peer.kept.data(), peer.kept.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+    // Whoever reads learns that the peer has gone.
+    if (sent <= 0) peer.kept.clear();
+    if (sent > 0) peer.kept.erase(0, static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+bool CharacterLine::keeps_some() const {
+  const std::lock_guard lock(mutex_);
+  return peer_ != nullptr && !peer_->kept.empty();
 }
 
 LineInput::LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_view sink,
@@ -141,13 +185,31 @@ LineInput::LineInput(CharacterLine& line, machine::Inbox& inbox, std::string_vie
     : line_(line), inbox_(inbox), sink_(sink), plug_sink_(plug_sink) {
   inbox_.add_source();
   tell_plug(line_.peer() != nullptr);
-  if (pipe2(stop_pipe_, O_CLOEXEC) == 0) thread_ = std::thread([this] { loop(); });
+  if (pipe2(stop_pipe_, O_CLOEXEC) != 0 || pipe2(kept_pipe_, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  {
+    const std::lock_guard lock(line_.mutex_);
+    line_.on_kept_ = [this] { [[maybe_unused]] const ssize_t written = ::write(kept_pipe_[1], "", 1); };
+  }
+  thread_ = std::thread([this] { loop(); });
 }
 
 LineInput::~LineInput() {
   if (stop_pipe_[1] >= 0) close(stop_pipe_[1]);
   if (thread_.joinable()) thread_.join();
   if (stop_pipe_[0] >= 0) close(stop_pipe_[0]);
+  {
+    const std::lock_guard lock(line_.mutex_);
+    line_.on_kept_ = nullptr;
+  }
+  for (const int end : kept_pipe_)
+    if (end >= 0) close(end);
+  // Nobody sends it any more.
+  if (const auto peer = line_.peer(); peer != nullptr && !line_.is_pty()) {
+    for (int left_ms = kLastMs; !line_.flush(*peer) && left_ms > 0; left_ms -= kSlowPeerMs) {
+      pollfd file = {peer->fd.get(), POLLOUT, 0};
+      poll(&file, 1, kSlowPeerMs);
+    }
+  }
   tell_companion(false);
   inbox_.remove_source();
 }
@@ -168,14 +230,20 @@ void LineInput::loop() {
   for (;;) {
     const std::shared_ptr<CharacterLine::Peer> peer = line_.peer();
     const bool listens = peer == nullptr && line_.listener_.has_value();
-    pollfd files[2] = {{stop_pipe_[0], POLLIN, 0}, {-1, POLLIN, 0}};
+    pollfd files[3] = {{stop_pipe_[0], POLLIN, 0}, {-1, POLLIN, 0}, {kept_pipe_[0], POLLIN, 0}};
     if (peer != nullptr)
       files[1].fd = peer->fd.get();
     else if (listens)
       files[1].fd = line_.listener_->descriptor();
-    if (poll(files, 2, -1) < 0 && errno != EINTR) return;
+    if (peer != nullptr && line_.keeps_some()) files[1].events = POLLIN | POLLOUT;
+    if (poll(files, 3, -1) < 0 && errno != EINTR) return;
     if (files[0].revents != 0) return;
-    if (files[1].revents == 0) continue;
+    char woken[64];
+    if (files[2].revents != 0)
+      while (read(kept_pipe_[0], woken, sizeof woken) > 0) {
+      }
+    if (peer != nullptr && (files[1].revents & POLLOUT) != 0) line_.flush(*peer);
+    if ((files[1].revents & ~POLLOUT) == 0) continue;
     if (peer != nullptr)
       read_from(*peer, files[1].revents);
     else if (listens)

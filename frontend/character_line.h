@@ -1,5 +1,6 @@
 // CharacterLine: a serial port's other end on a socket or pseudo-terminal of the host's.
-// What the guest says while nobody is there is lost, as on a line without a plug; a peer that is slow is waited for.
+// What the guest says while nobody is there is lost, as on a line without a plug. What a peer on a socket does not read yet is kept, up to
+// a bound; a peer that is slower than that is waited for, as one on a pseudo-terminal is.
 #pragma once
 
 #include <functional>
@@ -42,10 +43,14 @@ class CharacterLine final : public devices::CharBackend {
   struct Peer {
     explicit Peer(machine::HostFd descriptor) : fd(std::move(descriptor)), writer(fd.get()) {}
     machine::HostFd fd;
-    PatientWriter writer;  // machine thread
+    PatientWriter writer;   // machine thread
+    std::string kept = {};  // not yet sent; under mutex_
   };
 
   CharacterLine() = default;
+  /// Sends what is kept, as far as there is room. Whether nothing is left.
+  bool flush(Peer& peer);
+  bool keeps_some() const;
   std::shared_ptr<Peer> peer();
   /// nullptr: it has gone.
   void set_peer(std::shared_ptr<Peer> peer);
@@ -55,8 +60,9 @@ class CharacterLine final : public devices::CharBackend {
   std::string name_;
   bool pty_ = false;
   std::function<bool()> give_up_;
-  std::mutex mutex_;
-  std::shared_ptr<Peer> peer_;  // under mutex_
+  mutable std::mutex mutex_;
+  std::function<void()> on_kept_;  // tells the thread that reads that something is to be sent; under mutex_
+  std::shared_ptr<Peer> peer_;     // under mutex_
 };
 
 /// While it lives, what comes on a line is input for a sink of a machine's.
@@ -83,6 +89,7 @@ class LineInput {
   const std::string plug_sink_;
   bool companion_ = false;
   int stop_pipe_[2] = {-1, -1};
+  int kept_pipe_[2] = {-1, -1};
   std::thread thread_;
 };
 

@@ -102,12 +102,16 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   if (const auto checked = check_devices(config.devices); !checked)
     return wrong_usage(fmt::format("{}.", checked.error().message));
+  if (config.chipset == devices::Chipset::Q35)
+    if (const auto checked = check_drives_of_q35(config.devices); !checked)
+      return wrong_usage(fmt::format("{}.", checked.error().message));
   const bool has_console = std::ranges::find(config.devices, kVirtioConsoleRow.driver,
                                              &DeviceConfig::driver) != config.devices.end();
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   backends.files = config.files != nullptr ? config.files : std::make_shared<RunFiles>();
   if (config.history.on) backends.files->keep_history();
-  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices), boot_by, log, backends.files));
+  DiskSet disks =
+      TRY(DiskSet::open(disk_configs(config.devices, config.chipset), boot_by, log, backends.files));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);
   ShareSet shares = config.replayed ? ShareSet::recorded(share_list) : TRY(ShareSet::open(share_list));
@@ -171,8 +175,14 @@ RunResult Machine::run(const RunLimits& limits) {
     ending = Ending{ExitReason::HostError, exit_code_of(ExitReason::HostError), unusable_};
   while (!ending) {
     ending = check_host(limits);
+    if (ending && off_) ending = std::exchange(off_, std::nullopt);
     if (ending) break;
     ending = turn(limits);
+    if (ending && ending->reason == ExitReason::PowerOff && limits.stays_off && !replay_ && !stopped_) {
+      off_ = std::exchange(ending, std::nullopt);
+      stop();
+      tell(GuestEvent::Kind::Off);
+    }
     if (ending && holds(*ending)) {
       held_ending_ = std::exchange(ending, std::nullopt);
       stopped_ = true;
@@ -217,6 +227,10 @@ std::optional<Machine::Ending> Machine::turn(const RunLimits& limits) {
   if (held_ending_ && !stopped_ && !timeline_.travels() && !present_) {
     ending_was_held_ = true;
     return std::exchange(held_ending_, std::nullopt);
+  }
+  if (off_ && !stopped_) {
+    stopped_ = true;
+    return std::exchange(off_, std::nullopt);
   }
   if (replay_)
     if (auto ending = recorded_ending_by_host()) return ending;
@@ -350,6 +364,7 @@ std::optional<Machine::Ending> Machine::panicked(const RunLimits& limits, std::s
                message);
     panic_.refute();
     stop();
+    tell(GuestEvent::Kind::Panicked);
     return std::nullopt;
   }
   return Ending{ExitReason::Panic, exit_code_of(ExitReason::Panic), std::move(message)};
@@ -388,6 +403,10 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
           fmt::format("the guest wrote {} to the debug-exit port", static_cast<unsigned>(pending.code) >> 1)};
   }
   return std::nullopt;
+}
+
+void Machine::tell(GuestEvent::Kind kind, std::string_view action) {
+  if (event_listener_ && !present_ && !away_) event_listener_({kind, action, virtual_ns()});
 }
 
 Machine::Ending Machine::stopped_as_asked() const {

@@ -10,6 +10,7 @@
 #include "machine/board/config.h"
 #include "machine/board/pc.h"
 #include "machine/debug/debugger.h"
+#include "machine/guest_event.h"
 #include "machine/history/checkpoints.h"
 #include "machine/history/kept_checkpoints.h"
 #include "machine/history/timeline.h"
@@ -178,6 +179,13 @@ class Machine final : private MachineControl {
   /// Called with each hash that --hash-every asks for, as it is taken.
   void on_hash(std::function<void(const HashPoint&)> listener) { hash_listener_ = std::move(listener); }
 
+  /// Called when the guest has brought something about, in the present only.
+  void on_guest_event(std::function<void(const GuestEvent&)> listener) {
+    event_listener_ = std::move(listener);
+  }
+  /// It has switched itself off, and stands still.
+  bool is_off() const { return off_.has_value(); }
+
   /// Called once, when the guest has printed nothing on any console in its first kSilenceNs.
   void on_silence(std::function<void()> listener) { silence_listener_ = std::move(listener); }
   static constexpr u64 kSilenceNs = 5'000'000'000;
@@ -228,6 +236,7 @@ class Machine final : private MachineControl {
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
   void tell_of_silence();
+  void tell(GuestEvent::Kind kind, std::string_view action = {});
 
   // --- machine_host.cpp ---
   std::optional<Ending> check_host(const RunLimits& limits);
@@ -423,6 +432,8 @@ class Machine final : private MachineControl {
   std::vector<HashPoint> hashes_;
   std::function<void(const HashPoint&)> hash_listener_;
   std::function<void()> silence_listener_;
+  std::function<void(const GuestEvent&)> event_listener_;
+  std::optional<Ending> off_;  // with RunLimits::stays_off
 
   // Since when, and after which instruction, every processor has been halted.
   u64 idle_retired_ = ~u64{0};

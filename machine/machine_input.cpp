@@ -24,6 +24,7 @@ void Machine::add_sinks() {
                "the monitor, then --load FILE with --record",
                temporary_folder(), why, position_text(position()));
   });
+  pc_.on_watchdog([this](std::string_view action) { tell(GuestEvent::Kind::Watchdog, action); });
   pc_.add_sinks(outside_);
   media_changes_.add_sinks(outside_);
   media_changes_.on_lost([this](const std::string& why) {
@@ -36,7 +37,10 @@ void Machine::add_sinks() {
                      .type = EventType::Button,
                      .room = always_room,
                      .take = [this](const Event&) {
-                       if (config_.reboot && pc_.reset()) return;
+                       if (config_.reboot && pc_.reset()) {
+                         off_.reset();
+                         return;
+                       }
                        reset_ending_ = Ending{ExitReason::Reset, exit_code_of(ExitReason::Reset),
                                               "the user reset the machine"};
                      }});

@@ -37,6 +37,7 @@ std::optional<Machine::Ending> Machine::restart(const RunLimits& limits, Ending 
   if (auto ending = recorded_ending()) return ending;
   if (!pc_.reset()) return otherwise;
   note_step();
+  tell(GuestEvent::Kind::Reset);
   panic_.refute();
   attempts_before_changes_ = pc_.boot_attempts();
   return std::nullopt;

@@ -1,5 +1,7 @@
 #include "machine/panic_suspicion.h"
 
+#include <utility>
+
 namespace reprise::machine {
 namespace {
 
@@ -13,8 +15,8 @@ constexpr u64 kCrashKernelQuietNs = 10'000'000'000;
 
 PanicSuspicion::PanicSuspicion(devices::CharBackend& com1, devices::CharBackend& com2,
                                devices::CharBackend* console, std::vector<devices::CharBackend*> ports) {
-  std::vector<devices::CharBackend*> all = {&com1, &com2, console != nullptr ? console : &no_output_};
-  all.insert(all.end(), ports.begin(), ports.end());
+  std::vector<devices::CharBackend*> all = std::move(ports);
+  all.insert(all.begin(), {&com1, &com2, console != nullptr ? console : &no_output_});
   watches_.reserve(all.size());
   for (devices::CharBackend* const one : all) watches_.emplace_back(*one);
 }

@@ -30,9 +30,21 @@ PciFunction* ConfigMechanism1::function(unsigned device, unsigned function_numbe
   return device < 32 && function_number < 8 ? functions_[device * 8 + function_number] : nullptr;
 }
 
-PciFunction* ConfigMechanism1::selected() const {
-  if (!(address_ & kEnable) || field(address_, 16, 8) != 0) return nullptr;
-  return functions_[field(address_, 8, 8)];
+std::optional<unsigned> ConfigMechanism1::selected() const {
+  if (!(address_ & kEnable) || field(address_, 16, 8) != 0) return std::nullopt;
+  return field(address_, 8, 8);
+}
+
+u32 ConfigMechanism1::read(unsigned number, u8 offset, Width width) {
+  PciFunction* const function = functions_.at(number);
+  return function != nullptr ? function->config_read(offset, width) : static_cast<u32>(width_mask(width));
+}
+
+void ConfigMechanism1::write(unsigned number, u8 offset, Width width, u32 value) {
+  PciFunction* const function = functions_.at(number);
+  if (function == nullptr) return;
+  const ConfigChange change = function->config_write(offset, width, value);
+  if (change.any()) listener_.pci_config_changed(*function, change);
 }
 
 u8 ConfigMechanism1::selected_register(u16 offset) const {
@@ -44,8 +56,8 @@ u32 ConfigMechanism1::pio_read(u16 offset, Width width) {
   if (offset == kConfAdd && width == Width::Dword) return address_;
   if (offset == kResetControl && width == Width::Byte) return reset_control_.pio_read(0, width);
   if (offset < kConfData) return ones;
-  PciFunction* function = selected();
-  return function ? function->config_read(selected_register(offset), width) : ones;
+  const std::optional<unsigned> number = selected();
+  return number ? read(*number, selected_register(offset), width) : ones;
 }
 
 void ConfigMechanism1::pio_write(u16 offset, Width width, u32 value) {
@@ -55,10 +67,8 @@ void ConfigMechanism1::pio_write(u16 offset, Width width, u32 value) {
   }
   if (offset == kResetControl && width == Width::Byte) return reset_control_.pio_write(0, width, value);
   if (offset < kConfData) return;
-  PciFunction* function = selected();
-  if (!function) return;
-  const ConfigChange change = function->config_write(selected_register(offset), width, value);
-  if (change.any()) listener_.pci_config_changed(*function, change);
+  if (const std::optional<unsigned> number = selected())
+    write(*number, selected_register(offset), width, value);
 }
 
 void ConfigMechanism1::serialize(Archive& archive) {

@@ -1,8 +1,10 @@
-// PCI configuration mechanism 1: CONFADD at CF8h, CONFDATA at CFCh. PCI 2.2, 3.2.2.3.2; 82441FX datasheet 3.1.
+// PCI configuration mechanism 1: CONFADD at CF8h, CONFDATA at CFCh. PCI 2.2, 3.2.2.3.2; 82441FX datasheet 3.1. And the functions of
+// the bus, for whoever else accesses their registers (config_window.h).
 // One bus, number 0. Missing: special cycles, bridges to other buses.
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "common/result.h"
 #include "devices/pci/pci_device.h"
@@ -30,6 +32,10 @@ class ConfigMechanism1 final : public Device, public PioHandler {
   /// nullptr for an empty slot.
   PciFunction* function(unsigned device, unsigned function_number) const;
 
+  /// Register `offset` of function `number` (8 times the device, and the function), as an access of `width` within 256 bytes has it.
+  u32 read(unsigned number, u8 offset, Width width);
+  void write(unsigned number, u8 offset, Width width, u32 value);
+
   std::string_view name() const override { return "pci_config"; }
   void reset(ResetKind) override { address_ = 0; }
   void serialize(Archive& archive) override;
@@ -37,8 +43,8 @@ class ConfigMechanism1 final : public Device, public PioHandler {
   void pio_write(u16 offset, Width width, u32 value) override;
 
  private:
-  /// The function that CONFADD selects, or nullptr.
-  PciFunction* selected() const;
+  /// The number of the function that CONFADD selects.
+  std::optional<unsigned> selected() const;
   u8 selected_register(u16 offset) const;
 
   PciConfigListener& listener_;

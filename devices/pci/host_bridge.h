@@ -1,7 +1,12 @@
-// 440FX host bridge (82441FX PMC): the registers that firmware needs. Intel 82441FX datasheet (290549-001), section 3.2.
-// The machine reads the PAM and SMRAM attributes after a change and maps memory accordingly.
+// The host bridge: the registers that firmware needs of the 440FX (82441FX PMC; Intel 82441FX datasheet, 290549-001, section 3.2) or
+// of the Q35 (82Q35 MCH; Intel 3 Series Express Chipset Family datasheet, 316966-002, section 5.1), where PAM and SMRAM are the same
+// bits elsewhere and PCIEXBAR says where configuration space lies in memory.
+// The machine reads these attributes after a change and maps memory accordingly. Missing: TSEG.
 #pragma once
 
+#include <optional>
+
+#include "devices/pci/chipset.h"
 #include "devices/pci/pci_device.h"
 
 namespace reprise::devices {
@@ -25,11 +30,27 @@ struct SmramVisibility {
 class HostBridge final : public PciFunction {
  public:
   static constexpr unsigned kPamSegments = 13;
-  static constexpr u8 kPam0 = 0x59;
   static constexpr u8 kPamBytes = 7;
+  // Of the 440FX.
+  static constexpr u8 kPam0 = 0x59;
   static constexpr u8 kSmram = 0x72;
+  // Of the Q35.
+  static constexpr u8 kQ35Pam0 = 0x90;
+  static constexpr u8 kQ35Smram = 0x9d;
+  static constexpr u8 kPciExBar = 0x60;
 
-  HostBridge();
+  explicit HostBridge(Chipset chipset = Chipset::I440fx);
+
+  /// Where its PAM registers begin, and its SMRAM register.
+  u8 pam0() const { return chipset_ == Chipset::Q35 ? kQ35Pam0 : kPam0; }
+  u8 smram_register() const { return chipset_ == Chipset::Q35 ? kQ35Smram : kSmram; }
+  struct Window {
+    u64 phys;
+    u64 bytes;
+    bool operator==(const Window&) const = default;
+  };
+  /// Where configuration space lies in memory; nothing: nowhere.
+  std::optional<Window> config_window() const;
 
   std::string_view name() const override { return "host_bridge"; }
   /// `index` below kPamSegments: 0 is F0000h, the rest rise from C0000h.
@@ -37,8 +58,12 @@ class HostBridge final : public PciFunction {
   SmramVisibility smram() const;
 
  private:
+  void define_440fx();
+  void define_q35();
   u8 writable(unsigned offset) const override;
   void config_changed(ConfigChange change) override;
+
+  const Chipset chipset_;
 };
 
 }  // namespace reprise::devices

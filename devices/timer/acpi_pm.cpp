@@ -13,8 +13,6 @@ constexpr u16 kPmStatus = 0x00;
 constexpr u16 kPmEnable = 0x02;
 constexpr u16 kPmControl = 0x04;
 constexpr u16 kPmTimer = 0x08;
-constexpr u16 kGpeStatus = 0x0c;
-constexpr u16 kGpeEnable = 0x0e;
 
 // PM1_STS and PM1_EN, ACPI 4.8.3.1.
 constexpr u16 kTimerEvent = 1u << 0;
@@ -29,18 +27,31 @@ constexpr u16 kSciEnable = 1u << 0;
 constexpr u16 kSleepEnable = 1u << 13;
 constexpr u16 kControlWritable = 0x1c03;  // SLP_TYP, BM_RLD, SCI_EN
 
-// SMI, PIIX4 datasheet 7.2.9 and 7.2.13.
-constexpr u16 kGlobalStatus = 0x18;
 constexpr u16 kApmStatusBit = 1u << 5;
-constexpr u16 kGlobalControl = 0x28;
-constexpr u32 kSmiEnable = 1u << 0;
-constexpr u32 kEndOfSmi = 1u << 16;
-constexpr u32 kGlobalControlWritable = kSmiEnable | kEndOfSmi;
 
 // APM ports, PIIX4 datasheet 4.2.8.
 constexpr u16 kApmCommand = 0;
 
 }  // namespace
+
+/// Offsets from PMBASE, and bits of the register that enables SMIs.
+struct AcpiPm::Layout {
+  u16 gpe_status;
+  u16 gpe_enable;
+  u16 smi_status;
+  u16 smi_control;
+  u32 smi_control_writable;
+  u32 smi_enable;    // of SMIs by the APM control port
+  bool has_devactb;  // which must allow them, too
+};
+
+const AcpiPm::Layout& AcpiPm::layout() const {
+  // GLBSTS and GLBCTL: SMI_EN, EOS. PIIX4 datasheet 7.2.9 and 7.2.13.
+  static constexpr Layout kPiix4 = {0x0c, 0x0e, 0x18, 0x28, 1u << 0 | 1u << 16, 1u << 0, true};
+  // SMI_STS and SMI_EN: GBL_SMI_EN, EOS, APMC_EN. ICH9 datasheet 13.8.3.12 and 13.8.3.13.
+  static constexpr Layout kIch9 = {0x20, 0x28, 0x34, 0x30, 1u << 0 | 1u << 1 | 1u << 5, 1u << 5, false};
+  return config_.layout == AcpiPmLayout::Ich9 ? kIch9 : kPiix4;
+}
 
 AcpiPm::AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control,
                IrqLine power_changes)
@@ -104,7 +115,7 @@ void AcpiPm::fall_asleep() {
   const u16 status = status_;
   const u16 enable = enable_;
   const u16 sci = pm_control_ & kSciEnable;
-  const u32 smi = global_control_ & kSmiEnable;
+  const u32 smi = global_control_ & layout().smi_enable;
   reset(ResetKind::Warm);
   status_ = status & (kPowerButtonEvent | kRtcEvent);
   enable_ = enable & (kPowerButtonEvent | kRtcEvent);
@@ -133,13 +144,15 @@ u16 AcpiPm::read_register(u16 offset) const {
     case kPmControl: return pm_control_;
     case kPmTimer: return static_cast<u16>(timer());
     case kPmTimer + 2: return static_cast<u16>(timer() >> 16);
-    case kGpeStatus: return gpe_status_;
-    case kGpeEnable: return gpe_enable_;
-    case kGlobalStatus: return global_status_;
-    case kGlobalControl: return static_cast<u16>(global_control_);
-    case kGlobalControl + 2: return static_cast<u16>(global_control_ >> 16);
-    default: return 0;
+    default: break;
   }
+  const Layout& at = layout();
+  if (offset == at.gpe_status) return gpe_status_;
+  if (offset == at.gpe_enable) return gpe_enable_;
+  if (offset == at.smi_status) return global_status_;
+  if (offset == at.smi_control) return static_cast<u16>(global_control_);
+  if (offset == at.smi_control + 2) return static_cast<u16>(global_control_ >> 16);
+  return 0;
 }
 
 void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
@@ -150,18 +163,23 @@ void AcpiPm::write_register(u16 offset, u16 value, u16 mask) {
       break;
     case kPmEnable: enable_ = ((enable_ & ~mask) | (value & mask)) & kEnableWritable; break;
     case kPmControl: write_control(static_cast<u16>((pm_control_ & ~mask) | (value & mask))); break;
-    case kGpeStatus: gpe_status_ &= static_cast<u16>(~(value & mask)); break;  // write 1 to clear
-    case kGpeEnable: gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask)); break;
-    case kGlobalStatus: global_status_ &= static_cast<u16>(~(value & mask)); break;
-    case kGlobalControl:
-    case kGlobalControl + 2: {
-      const unsigned shift = 8 * (offset - kGlobalControl);
-      const u32 written = u32{mask} << shift;
-      global_control_ =
-          ((global_control_ & ~written) | (u32{value} << shift & written)) & kGlobalControlWritable;
-      break;
-    }
-    default: break;
+    default: write_event_register(offset, value, mask);
+  }
+}
+
+void AcpiPm::write_event_register(u16 offset, u16 value, u16 mask) {
+  const Layout& at = layout();
+  if (offset == at.gpe_status) {
+    gpe_status_ &= static_cast<u16>(~(value & mask));  // write 1 to clear
+  } else if (offset == at.gpe_enable) {
+    gpe_enable_ = static_cast<u16>((gpe_enable_ & ~mask) | (value & mask));
+  } else if (offset == at.smi_status) {
+    global_status_ &= static_cast<u16>(~(value & mask));
+  } else if (offset == at.smi_control || offset == at.smi_control + 2) {
+    const unsigned shift = 8u * (offset - at.smi_control);
+    const u32 written = u32{mask} << shift;
+    global_control_ =
+        ((global_control_ & ~written) | (u32{value} << shift & written)) & at.smi_control_writable;
   }
 }
 
@@ -211,14 +229,14 @@ void AcpiPm::write_smi(u16 offset, Width, u32 value) {
     pm_control_ |= kSciEnable;
   else if (byte == config_.acpi_disable)
     pm_control_ &= static_cast<u16>(~kSciEnable);
-  else if (apm_smi_enabled_)
+  else if (apm_smi_enabled_ || !layout().has_devactb)
     raise_apm_smi();
   update_irq();
 }
 
 void AcpiPm::raise_apm_smi() {
   global_status_ |= kApmStatusBit;
-  if (!(global_control_ & kSmiEnable)) return;
+  if (!(global_control_ & layout().smi_enable)) return;
   smi_.set(true);
   smi_.set(false);
 }

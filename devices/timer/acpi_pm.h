@@ -1,11 +1,12 @@
-// ACPI fixed hardware in the layout of PIIX4: PM1a event and control blocks, PM timer, one 16-bit GPE block, and the APM
-// ports with their SMI. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM); ACPI specification 6.4, 4.8.3.
+// ACPI fixed hardware: PM1a event and control blocks, PM timer, 16 general-purpose events, and the APM ports with their SMI, in the
+// layout of PIIX4 or of ICH9. 82371AB (PIIX4) datasheet 7.2 (PMBASE registers) and 4.2.8 (APM); ICH9 datasheet (316972-004) 13.8.3; ACPI
+// specification 6.4, 4.8.3.
 // The commands that the FADT names switch ACPI on and off here and raise no SMI: firmware for virtual machines leaves
 // them to the board.
 // S3 (suspend to RAM) ends by the RTC's alarm, if RTC_EN is set, or by the power button.
 // Missing: processor control, thermal and device activity registers (they read as zero), sleep states other than S3 and
 // S5 (a request for one wakes up at once), SMI from anything but the APM control port. GLBCTL.EOS is kept, but not asked
-// for: SMI# is a pulse.
+// for: SMI# is a pulse. Nor is ICH9's GBL_SMI_EN, which firmware for virtual machines does not set.
 #pragma once
 
 #include "common/ports.h"
@@ -14,7 +15,11 @@
 
 namespace reprise::devices {
 
+/// Which registers are where.
+enum class AcpiPmLayout : u8 { Piix4, Ich9 };
+
 struct AcpiPmConfig {
+  AcpiPmLayout layout = AcpiPmLayout::Piix4;
   /// FADT TMR_VAL_EXT: a 32-bit PM timer.
   bool timer_32_bit = false;
   /// SLP_TYP of S5 in the DSDT.
@@ -28,7 +33,9 @@ struct AcpiPmConfig {
 
 class AcpiPm final : public Device {
  public:
-  static constexpr u32 kPorts = 64;
+  /// From PMBASE on.
+  static constexpr u32 ports_of(AcpiPmLayout layout) { return layout == AcpiPmLayout::Ich9 ? 128 : 64; }
+  u32 ports() const { return ports_of(config_.layout); }
   static constexpr u64 kTimerHz = 3'579'545;
 
   /// Of the machine around it. FallsAsleep and WakesUp wait for the machine, between two instructions.
@@ -38,12 +45,12 @@ class AcpiPm final : public Device {
   AcpiPm(AcpiPmConfig config, Clock& clock, IrqLine sci, IrqLine smi, MachineControl& control,
          IrqLine power_changes = {});
 
-  /// The 64 ports at PMBASE, up to dword wide.
+  /// The ports at PMBASE, up to dword wide.
   PioHandler& pm_ports() { return pm_ports_; }
   /// B2h-B3h, byte wide.
   PioHandler& smi_ports() { return smi_ports_; }
 
-  /// DEVACTB.APMC_EN in configuration space. Not state of this device.
+  /// PIIX4's DEVACTB.APMC_EN in configuration space. Not state of this device.
   void enable_apm_smi(bool enabled) { apm_smi_enabled_ = enabled; }
 
   /// The user pressed the power button: the guest decides what happens.
@@ -73,7 +80,11 @@ class AcpiPm final : public Device {
   u16 read_register(u16 offset) const;
   /// `mask` has ones in the bytes that were written.
   void write_register(u16 offset, u16 value, u16 mask);
+  /// Of general-purpose events and SMIs.
+  void write_event_register(u16 offset, u16 value, u16 mask);
   void write_control(u16 value);
+  struct Layout;
+  const Layout& layout() const;
   void raise_apm_smi();
   /// What happened counts while asleep: is it a reason to wake up?
   void look_for_wake_event();

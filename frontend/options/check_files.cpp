@@ -77,6 +77,8 @@ std::vector<Use> uses_of(const RunOptions& options) {
   add(uses, "the kernel", config.boot.kernel_path, false);
   add(uses, "the initrd", config.boot.initrd_path, false);
   add(uses, "the firmware", config.firmware.bios, false);
+  for (const machine::FirmwareFile& file : config.firmware.files)
+    add(uses, "a file of --fw-cfg", file.path, false);
   add(uses, "the variables of firmware", config.firmware.variables_path, true);
   as_repeated(uses, config);
   add(uses, "the symbols", options.symbols_path, false);

@@ -84,11 +84,14 @@ void check_devices(RunDraft& draft) {
     watchdog->set("action", draft.watchdog_action);
   }
   want(machine::check_devices(draft.options.config.devices));
+  if (draft.options.config.chipset == devices::Chipset::Q35)
+    want(machine::check_drives_of_q35(draft.options.config.devices));
   if (const DeviceConfig* console = find_device(draft, "virtio-console"))
     draft.options.console = target_of(draft, *console, "stdio", "--console");
   for (const DeviceConfig& device : draft.options.config.devices)
     if (machine::is_serial_port(device))
-      draft.options.ports.push_back(target_of(draft, device, "null", "--device"));
+      draft.options.ports.push_back(target_of(
+          draft, device, machine::find_device_row(device.driver)->find("target")->by_default, "--device"));
 }
 
 /// Options that do nothing in a run as this one: said, for a script may give them to all its runs.

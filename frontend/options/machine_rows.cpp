@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/words.h"
+#include "frontend/options/machine_words.h"
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
@@ -119,6 +120,28 @@ std::vector<WordsBehind> words_behind_device() {
   return out;
 }
 
+void set_machine(RunDraft& draft, const Given& given) {
+  if (given.value != "pc" && given.value != "q35")
+    throw BadValue{fmt::format("--machine '{}' is none of pc, q35", given.value)};
+  draft.options.config.chipset = given.value == "q35" ? devices::Chipset::Q35 : devices::Chipset::I440fx;
+}
+
+void set_uuid(RunDraft& draft, const Given& given) {
+  draft.options.config.firmware.words.uuid =
+      want(given, parse_uuid(given.value), "such as 550e8400-e29b-41d4-a716-446655440000");
+}
+
+void add_smbios(RunDraft& draft, const Given& given) {
+  const auto taken = take_smbios(given.value, draft.options.config.firmware.words);
+  if (!taken) throw BadValue{fmt::format("{} '{}': {}", given.name, given.value, taken.error().message)};
+}
+
+void add_firmware_file(RunDraft& draft, const Given& given) {
+  auto file = parse_firmware_file(given.value);
+  if (!file) throw BadValue{fmt::format("{} '{}': {}", given.name, given.value, file.error().message)};
+  draft.options.config.firmware.files.push_back(file.take());
+}
+
 constexpr RunOption kMachineRows[] = {
     {.name = "--memory",
      .value = "SIZE",
@@ -126,6 +149,14 @@ constexpr RunOption kMachineRows[] = {
      .more = "A number alone counts MiB.",
      .of_machine = true,
      .set = set_memory},
+    {.name = "--machine",
+     .value = "BOARD",
+     .shown = Shown::SameLine,
+     .help = "pc (default) or q35",
+     .more = "pc: 440FX and PIIX; q35: Q35 and ICH9, with AHCI in IDE's place.",
+     .words = "pc q35",
+     .of_machine = true,
+     .set = set_machine},
     {.name = "--serial",
      .value = "TARGET",
      .help = "stdio (default), file:PATH, unix:PATH, tcp:PORT, pty or null; given twice, the second is COM2",
@@ -181,6 +212,34 @@ constexpr RunOption kMachineRows[] = {
          [](RunDraft& draft, const Given& given) {
            add_share(draft, want(machine::parse_share(given.name, given.value)));
          }},
+    {.name = "--uuid",
+     .value = "UUID",
+     .shown = Shown::Name,
+     .help = "of the machine, which SMBIOS tells (default: none)",
+     .of_machine = true,
+     .set = set_uuid},
+    {.name = "--smbios",
+     .value = "LIST",
+     .shown = Shown::Name,
+     .help = "what SMBIOS says of the machine: type=TYPE,KEY=VALUE",
+     .more = "type=0 (BIOS): vendor=, version=, date=. type=1 (system): manufacturer=, product=, version=, "
+             "serial=, uuid=, "
+             "sku=, family=. type=3 (chassis): manufacturer=, version=, serial=, asset=. type=11: value=, "
+             "several times. A "
+             "comma in a value is doubled.",
+     .counts = Counts::Each,
+     .of_machine = true,
+     .set = add_smbios},
+    {.name = "--fw-cfg",
+     .value = "LIST",
+     .shown = Shown::Name,
+     .help = "a file that the guest finds in the configuration device: NAME,string=TEXT or NAME,file=FILE",
+     .more = "Its name begins with opt/: Linux has it as /sys/firmware/qemu_fw_cfg/by_name/NAME/raw. A comma "
+             "in a value is "
+             "doubled.",
+     .counts = Counts::Each,
+     .of_machine = true,
+     .set = add_firmware_file},
     {.name = "--display",
      .value = "TARGET",
      .help = "shows the screen: sdl (a window), vnc:[HOST:]PORT, vnc:unix:PATH or none",

@@ -28,7 +28,7 @@ constexpr Row kRows[] = {
     {"IMAGE", Form::Whole},        {"--kernel", Form::Whole},      {"--initrd", Form::Modules},
     {"--bios", Form::Firmware},    {"--bios-vars", Form::Whole},   {"--disk", Form::Properties},
     {"--cdrom", Form::Properties}, {"--floppy", Form::Properties}, {"--share", Form::Properties},
-    {"--device", Form::Device},    {"--net", Form::Net},
+    {"--device", Form::Device},    {"--net", Form::Net},           {"--fw-cfg", Form::Device},
 };
 
 const Row* find_row(std::string_view option) {

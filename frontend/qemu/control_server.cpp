@@ -57,13 +57,19 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::vector<Con
           fmt::format("the monitor waits at {} for somebody who connects.", channel.listener->address())));
     server->channels_.push_back(std::move(channel));
   }
-  if (pipe2(server->stop_pipe_, O_CLOEXEC) != 0) return Error{"the host gives no pipe for the monitor."};
+  if (pipe2(server->stop_pipe_, O_CLOEXEC) != 0 || pipe2(server->event_pipe_, O_CLOEXEC | O_NONBLOCK) != 0)
+    return Error{"the host gives no pipe for the monitor."};
+  monitor.machine().on_guest_event(
+      [&server = *server](const machine::GuestEvent& event) { server.happened(event); });
   server->thread_ = std::thread([&server = *server] { server.loop(); });
   return server;
 }
 
 ControlServer::~ControlServer() {
+  monitor_.machine().on_guest_event(nullptr);
   stop();
+  for (const int end : event_pipe_)
+    if (end >= 0) close(end);
   for (const auto& client : clients_) drop(*client);
   monitor_.machine().inbox().remove_source();
 }
@@ -76,13 +82,15 @@ void ControlServer::stop() {
 
 void ControlServer::end(const machine::RunResult& result) {
   stop();
-  tell(machine::monitor::qmp_events_of_end(result));
+  pass_on();
+  tell(machine::monitor::qmp_events_of_end(result, was_off_));
   for (const auto& client : clients_) send_to(*client);
 }
 
 void ControlServer::loop() {
   for (;;) {
-    std::vector<pollfd> files = {{stop_pipe_[0], POLLIN, 0}};
+    std::vector<pollfd> files = {{stop_pipe_[0], POLLIN, 0}, {event_pipe_[0], POLLIN, 0}};
+    const std::size_t first_client = files.size();
     for (const auto& client : clients_)
       files.push_back(client->to_send.empty() ? pollfd{client->in, POLLIN, 0}
                                               : pollfd{client->out, POLLOUT, 0});
@@ -92,10 +100,14 @@ void ControlServer::loop() {
                        static_cast<short>(clients_.size() < kMaxClients ? POLLIN : 0), 0});
     if (poll(files.data(), files.size(), -1) < 0 && errno != EINTR) return;
     if (files[0].revents != 0) return;
+    if (files[1].revents != 0) {
+      pass_on();
+      for (const auto& client : clients_) send_to(*client);
+    }
     const std::size_t served = clients_.size();
     for (std::size_t i = 0; i < served; ++i) {
       Client& client = *clients_[i];
-      const short ready = files[i + 1].revents;
+      const short ready = files[first_client + i].revents;
       if (ready & POLLOUT)
         send_to(client);
       else if (ready & (POLLIN | POLLHUP | POLLERR))
@@ -199,6 +211,28 @@ std::string ControlServer::qmp_response(machine::monitor::QmpSession& session, s
   if (!answered) return session.refused(kEnded);
   tell(events);
   return response;
+}
+
+void ControlServer::happened(const machine::GuestEvent& event) {
+  const std::lock_guard lock(mutex_);
+  happened_.push_back(event);
+  // A full pipe wakes the thread, too.
+  [[maybe_unused]] const ssize_t written = write(event_pipe_[1], "", 1);
+}
+
+void ControlServer::pass_on() {
+  char bytes[64];
+  while (read(event_pipe_[0], bytes, sizeof bytes) > 0) {
+  }
+  std::vector<machine::GuestEvent> events;
+  {
+    const std::lock_guard lock(mutex_);
+    events.swap(happened_);
+  }
+  for (const machine::GuestEvent& event : events) {
+    was_off_ = was_off_ || event.kind == machine::GuestEvent::Kind::Off;
+    tell(machine::monitor::qmp_events_of(event, monitor_.machine().config().rtc_unix_s));
+  }
 }
 
 /// Before the response of whoever asked, as QEMU does.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -61,9 +62,17 @@ class ControlServer {
   std::string line_response(std::string_view line);
   std::string qmp_response(machine::monitor::QmpSession& session, std::string_view request);
   void tell(const std::vector<machine::monitor::Json>& events);
+  /// The guest has brought it about. Machine thread.
+  void happened(const machine::GuestEvent& event);
+  /// Tells clients of what has happened.
+  void pass_on();
 
   machine::monitor::Monitor& monitor_;
   int stop_pipe_[2] = {-1, -1};
+  int event_pipe_[2] = {-1, -1};
+  std::mutex mutex_;
+  std::vector<machine::GuestEvent> happened_;  // under mutex_
+  bool was_off_ = false;
   std::vector<Channel> channels_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::thread thread_;

@@ -92,12 +92,14 @@ struct Draft {
   unsigned next_id = 0;
   PanicAction on_panic = PanicAction::Shutdown;
   bool pvpanic = false;
+  bool q35 = false;
   bool nodefaults = false;
   bool nographic = false;
   bool net_none = false;
   bool snapshot = false;
   bool paused = false;
   bool no_reboot = false;
+  bool stays_off = false;
   bool memory_given = false;
 
   void word(std::string text) { words.push_back(std::move(text)); }

@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kMachines = R"(Supported machines are:
 pc                   Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)
 pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996) (default)
+q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)
+pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)
 )";
 
 void set_accelerator(Draft& draft, std::string_view option, std::string_view names) {
@@ -32,8 +34,9 @@ void set_machine(Draft& draft, std::string_view option, const std::string& value
     draft.answer = kMachines;
     return;
   }
-  if (type != "pc" && !type.starts_with("pc-i440fx-"))
-    keys.refuse(fmt::format("there is no machine '{}': the one here is pc, with an i440FX and a PIIX", type));
+  draft.q35 = type == "q35" || type.starts_with("pc-q35-");
+  if (!draft.q35 && type != "pc" && !type.starts_with("pc-i440fx-"))
+    keys.refuse(fmt::format("there is no machine '{}': those here are pc, with an i440FX, and q35", type));
   if (const auto accel = keys.take("accel")) set_accelerator(draft, "-machine accel", *accel);
   if (keys.take_switch("acpi") == false)
     keys.refuse("acpi=off: the tables are always there: give -append acpi=off");
@@ -175,6 +178,25 @@ void set_rtc(Draft& draft, std::string_view option, const std::string& value) {
   draft.rtc = base == "utc" ? "now" : base;
 }
 
+void set_smbios(Draft& draft, std::string_view option, const std::string& value) {
+  if (value.starts_with("file="))
+    throw BadValue{
+        fmt::format("{} {}: tables are made here: give type=N and what they are to say", option, value)};
+  draft.words_of("--smbios", value);
+}
+
+void add_fw_cfg(Draft& draft, std::string_view option, const std::string& value) {
+  KeyValues keys = KeyValues::parse(option, value, "name");
+  std::string words = with_commas_doubled(keys.take_or_empty("name"));
+  for (const std::string_view key : {"string", "file"})
+    if (const auto content = keys.take(key))
+      words += fmt::format(",{}={}", key, with_commas_doubled(*content));
+  if (keys.has("gen_id"))
+    keys.refuse("gen_id=: there is no object that makes content: give string= or file=");
+  keys.refuse_rest();
+  draft.words_of("--fw-cfg", words);
+}
+
 void set_global(Draft& draft, std::string_view option, const std::string& value) {
   // DRIVER.PROPERTY=VALUE, or driver=,property=,value=.
   constexpr std::string_view kIgnored[] = {"migration.",
@@ -201,7 +223,7 @@ void set_global(Draft& draft, std::string_view option, const std::string& value)
 
 constexpr OptionRow kRows[] = {
     {" machine M ", "TYPE[,KEY=VALUE...]", Effect::Translated,
-     "pc is the one that there is; accel= and the like change nothing", set_machine},
+     "--machine: pc or q35; accel= and the like change nothing", set_machine},
     {" accel ", "NAME[,KEY=VALUE...]", Effect::Translated,
      "all are taken, and the guest's code is translated", set_accel},
     {" enable-kvm ", "", Effect::Silent, "the guest's code is translated"},
@@ -223,11 +245,11 @@ constexpr OptionRow kRows[] = {
     {" no-hpet ", "", Effect::Refused, "the HPET is always there: give -append nohpet"},
     {" no-acpi ", "", Effect::Refused, "the ACPI tables are always there: give -append acpi=off"},
     {" numa ", "...", Effect::Refused, "all memory is one node: leave it out"},
-    {" uuid ", "UUID", Effect::Refused, "the UUID of the machine is not set in its SMBIOS: leave it out"},
-    {" smbios ", "...", Effect::Refused, "what SMBIOS says cannot be chosen: leave it out"},
+    {" uuid ", "UUID", Effect::Translated, "--uuid",
+     [](Draft& draft, std::string_view, const std::string& value) { draft.words_of("--uuid", value); }},
+    {" smbios ", "type=N,KEY=VALUE", Effect::Translated, "--smbios: types 0, 1, 3 and 11", set_smbios},
     {" acpitable ", "...", Effect::Refused, "the ACPI tables cannot be chosen: leave it out"},
-    {" fw_cfg ", "...", Effect::Refused,
-     "there are no files of one's own on fw_cfg: leave it out, or pass the text by -append"},
+    {" fw_cfg ", "[name=]opt/NAME,string=TEXT|file=FILE", Effect::Translated, "--fw-cfg", add_fw_cfg},
     {" dtb ", "FILE", Effect::Refused, "a PC has no device tree: leave it out"},
     {" option-rom ", "FILE", Effect::Refused, "ROMs are those of cards: give romfile= to -device"},
 };

@@ -166,7 +166,7 @@ void add_ata(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   drive.cdrom = cdrom;
   if (const auto serial = keys.take("serial")) drive.serial = *serial;
   const std::optional<u64> boot = boot_index_of(keys);
-  bool ahci = false;
+  bool ahci = plug.draft.q35;
   for (const KeyValues& device : plug.draft.devices) {
     KeyValues other = device;
     const std::string driver = other.take_or_empty("driver");
@@ -180,6 +180,12 @@ void add_ata(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   keys.ignore(rule.ignored);
   keys.refuse_rest();
   plug.add_drive(drive, rule.ours, properties, boot);
+}
+
+/// ICH9 has it.
+void add_ahci(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  if (plug.draft.q35) return is_there(plug, keys, rule);
+  add_card(plug, keys, rule);
 }
 
 void add_floppy(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
@@ -223,6 +229,7 @@ void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
 /// virtconsole, virtserialport: on the first card, or on that of bus=ID.0.
 void add_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   std::string words(rule.ours);
+  if (!keys.has("chardev")) words += ",target=null";
   if (const auto id = keys.take("chardev")) {
     const auto found = plug.draft.chardevs.find(*id);
     if (found == plug.draft.chardevs.end())
@@ -248,7 +255,7 @@ constexpr DeviceRule kRules[] = {
     {" ide-hd ", add_ata, "ide-hd", "", "write-cache rotation_rate model wwn ver share-rw"},
     {" ide-cd ", add_ata, "ide-cd", "", "write-cache model wwn ver share-rw"},
     {" floppy ", add_floppy, "floppy"},
-    {" ahci ich9-ahci ", add_card, "ahci", "", kPciIgnored},
+    {" ahci ich9-ahci ", add_ahci, "ahci", "", kPciIgnored},
     {" virtio-net-pci virtio-net virtio-net-pci-transitional virtio-net-pci-non-transitional ", add_net_card,
      "virtio-net", "mac romfile",
      "csum gso guest_csum guest_tso4 guest_tso6 guest_ecn guest_ufo guest_announce host_tso4 host_tso6 "

@@ -26,8 +26,7 @@ void set_action(Draft& draft, std::string_view option, const std::string& value)
     return word;
   };
   if (const auto reboot = choose("reboot", "reset shutdown")) draft.no_reboot = *reboot == "shutdown";
-  if (choose("shutdown", "poweroff pause") == "pause")
-    draft.note(fmt::format("{} {}: the process ends when the guest is off.", option, value));
+  if (const auto shutdown = choose("shutdown", "poweroff pause")) draft.stays_off = *shutdown == "pause";
   if (const auto watchdog = keys.take("watchdog")) set_watchdog_action(draft, option, *watchdog);
   if (const auto panic = choose("panic", "pause shutdown exit-failure none")) {
     constexpr std::pair<std::string_view, PanicAction> kActions[] = {
@@ -62,8 +61,8 @@ void set_seed(Draft& draft, std::string_view, const std::string& value) { draft.
 constexpr OptionRow kRows[] = {
     {" no-reboot ", "", Effect::Translated, "--no-reboot",
      [](Draft& draft, std::string_view, const std::string&) { draft.no_reboot = true; }},
-    {" no-shutdown ", "", Effect::Noted,
-     "the process ends when the guest is off, and QMP has SHUTDOWN before"},
+    {" no-shutdown ", "", Effect::Translated, "a guest that is off stands still, until quit",
+     [](Draft& draft, std::string_view, const std::string&) { draft.stays_off = true; }},
     {" action ", "EVENT=ACTION[,...]", Effect::Translated, "reboot, shutdown, panic, watchdog", set_action},
     {" watchdog ", "i6300esb", Effect::Translated, "--device i6300esb", add_watchdog},
     {" watchdog-action ", "ACTION", Effect::Translated, "--watchdog-action", set_watchdog_action},

@@ -21,17 +21,21 @@ std::string version_text_of_qemu() {
   return fmt::format("QEMU emulator version 7.2.0 (in its place: {})\n", version_text());
 }
 
-void apply(Draft& draft, const std::vector<std::string>& words) {
+/// Chardevs: those that others name, wherever they stand.
+enum class Pass : u8 { Chardevs, Others };
+
+void apply(Draft& draft, const std::vector<std::string>& words, Pass pass) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     // Tools that build a command line leave empty words in it.
     if (word.empty()) continue;
     if (!word.starts_with('-') || word == "-") {
-      find_option("hda")->set(draft, "-hda", word);
+      if (pass == Pass::Others) find_option("hda")->set(draft, "-hda", word);
       continue;
     }
     const std::string name = word.substr(word.starts_with("--") ? 2 : 1);
     if (name == "h" || name == "help" || name == "version") {
+      if (pass == Pass::Chardevs) return;
       draft.answer = name == "version" ? version_text_of_qemu() : help_text();
       return;
     }
@@ -50,6 +54,7 @@ void apply(Draft& draft, const std::vector<std::string>& words) {
         throw BadValue{fmt::format("{}: requires an argument: {} {}", word, option, row->value)};
       value = words[++i];
     }
+    if ((name == "chardev") != (pass == Pass::Chardevs)) continue;
     const std::string shown = value.empty() ? option : fmt::format("{} {}", option, value);
     switch (row->effect) {
       case Effect::Translated: row->set(draft, option, value); break;
@@ -114,7 +119,7 @@ void add_default_drives(Draft& draft) {
                             .cdrom = true,
                             .by_default = true,
                             .index = kSecondaryMaster});
-  if (!takes_place(draft, "floppy", 0) && !any_device(draft, {"floppy"}))
+  if (!draft.q35 && !takes_place(draft, "floppy", 0) && !any_device(draft, {"floppy"}))
     draft.drives.push_back({.option = "floppy", .interface = "floppy", .by_default = true, .index = 0});
 }
 
@@ -129,11 +134,13 @@ void add_firmware(Draft& draft) {
   const std::string name = code.substr(code.rfind('/') + 1);
   const bool ovmf = name.starts_with("OVMF") && (code.starts_with("/usr/share/") || code == name);
   if (flash.size() > 2) throw BadValue{fmt::format("{}: two such drives are the most", flash[2]->option)};
+  // It only starts kernels, and is there for being quick.
+  const bool qboot = name == "qboot.rom" && !draft.kernel.empty();
   if (ovmf)
     draft.words_of("--bios", "ovmf");
-  else if (!code.empty() && !name.starts_with("bios"))
+  else if (!code.empty() && !name.starts_with("bios") && !qboot)
     draft.words_of("--bios", code);
-  else if (!code.empty())
+  else if (!code.empty() && !qboot)
     draft.words_of("--bios", "seabios");
   else if (!draft.kernel.empty() && !draft.no_reboot)
     // A kernel that resets the machine is started again, as by QEMU's firmware.
@@ -150,10 +157,10 @@ void add_drives(Plug& plug) {
       plug.draft.note(fmt::format("{}: no -device has it, so the guest does not see it.", drive.option));
       continue;
     }
-    constexpr unsigned kIdeUnits = 4;
+    const unsigned ata_units = plug.draft.q35 ? 6 : 4;
     constexpr unsigned kFloppies = 2;
     const unsigned index = drive.index.value_or(0);
-    if ((drive.interface == "ide" && index >= kIdeUnits) ||
+    if ((drive.interface == "ide" && index >= ata_units) ||
         (drive.interface == "floppy" && index >= kFloppies))
       throw BadValue{fmt::format("{}: there is no place {} of if={}", drive.option, index, drive.interface)};
     if (drive.interface == "virtio") {
@@ -309,11 +316,13 @@ Drive* Draft::find_drive(std::string_view id) {
 Translation translate(const std::vector<std::string>& words) {
   Draft draft;
   Translation out;
-  apply(draft, words);
+  apply(draft, words, Pass::Chardevs);
+  if (draft.answer.empty()) apply(draft, words, Pass::Others);
   if (!draft.answer.empty()) {
     out.answer = std::move(draft.answer);
     return out;
   }
+  if (draft.q35) draft.words_of("--machine", "q35");
   if (!draft.memory_given) draft.words_of("--memory", "128M");
   number_drives(draft);
   add_default_drives(draft);
@@ -336,6 +345,7 @@ Translation translate(const std::vector<std::string>& words) {
   out.notes = std::move(draft.notes);
   out.pid_path = std::move(draft.pid_path);
   out.paused = draft.paused;
+  out.stays_off = draft.stays_off;
   return out;
 }
 

@@ -16,6 +16,7 @@ struct Translation {
   std::string pid_path;
   PanicAction on_panic = PanicAction::None;
   bool paused = false;
+  bool stays_off = false;      // the guest's power-off ends nothing
   bool keys_of_pipes = false;  // Ctrl-A is obeyed in what is no terminal, too
 };
 

@@ -9,6 +9,7 @@
 
 #include "common/types.h"
 #include "cpu/profile/cpuid.h"
+#include "devices/pci/chipset.h"
 #include "jit/jit_options.h"
 #include "machine/board/schedule.h"
 #include "machine/boot/boot.h"
@@ -40,6 +41,7 @@ struct HistoryConfig {
 
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
+  devices::Chipset chipset = devices::Chipset::I440fx;
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
@@ -79,7 +81,8 @@ struct RunLimits {
   std::optional<u64> virtual_timeout_ns;
   std::optional<double> wall_timeout_s;
   OnPanic on_panic = OnPanic::End;
-  bool attended = false;  // somebody may come and help a guest that waits: there is a terminal or monitor
+  bool stays_off = false;  // a guest that switched itself off ends no run: the machine stands still
+  bool attended = false;   // somebody may come and help a guest that waits: there is a terminal or monitor
   u64 hash_every_retired = 0;  // 0: never
 };
 

@@ -27,7 +27,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
     : control_(control),
       log_(log),
       traces_(backends.traces),
-      memory_(ram.bytes() - vga_properties(config.devices).memory_bytes),
+      memory_(ram.bytes() - vga_properties(config.devices).memory_bytes, config.chipset),
       phys_map_(ram),
       video_ram_(phys_map_, code_pages_, vga_properties(config.devices).memory_bytes,
                  [this](u64 phys, u64 bytes) {
@@ -58,7 +58,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       mixer_(backends.sound != nullptr ? std::optional<SoundMixer>(*backends.sound) : std::nullopt),
       rtc_({.base_unix_seconds = config.rtc_unix_s}, scheduler_, IrqLine(hpet_, 1),
            IrqLine(rtc_alarm_wire_, 0)),
-      acpi_pm_({.timer_32_bit = false,
+      acpi_pm_({.layout = is_q35() ? devices::AcpiPmLayout::Ich9 : devices::AcpiPmLayout::Piix4,
+                .timer_32_bit = false,
                 .s5_sleep_type = kSleepTypeSoftOff,
                 .s3_sleep_type = kSleepTypeSuspend,
                 .acpi_enable = kAcpiEnable,
@@ -81,8 +82,10 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       fw_cfg_(fw_cfg_dma_),
       smram_window_(phys_map_, code_pages_),
       pci_config_(*this, reset_control_),
+      config_window_(pci_config_),
+      host_bridge_(config.chipset),
       pirq_to_isa_([this](unsigned line, bool level) { pirq_isa_lines_.at(line).set(level); }),
-      isa_bridge_(pirq_to_isa_),
+      south_bridge_(make_south_bridge(config.chipset, pirq_to_isa_, smbus_)),
       vga_card_(scheduler_, video_ram_, vga_properties(config.devices).preferred),
       drives_(place_drives(backends.disks)),
       ide_(scheduler_, {irq_router_.isa_source(kIrqIde[0]), irq_router_.isa_source(kIrqIde[1])}, ide_dma_,
@@ -95,7 +98,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       services_(board_services(config, backends)),
       files_(backends.files != nullptr ? std::move(backends.files) : std::make_shared<RunFiles>()) {
   if (mixer_) pit_.on_speaker(&speaker_.emplace(scheduler_, mixer_->add_input()));
-  irq_router_.set_pirq_router(isa_bridge_);
+  irq_router_.set_pirq_router(south_bridge_->router());
   for (unsigned line = 0; line < kIsaIrqs; ++line) pirq_isa_lines_[line] = irq_router_.isa_source(line);
   for (unsigned i = 0; i < config.cpu.topology.count(); ++i) {
     processors_.add(std::make_unique<Processor>(processor_socket(), i, config, derive_seed(config.seed, i)));
@@ -187,10 +190,9 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   for (const auto& card : isa_cards_) part(*card);
   part(pci_config_);
   part(host_bridge_);
-  part(isa_bridge_);
-  part(piix4_pm_);
+  for (const SouthBridge::Function& one : south_bridge_->functions()) part(one.function);
   part(vga_card_);
-  part(ide_);
+  if (!is_q35()) part(ide_);
   for (const auto& card : cards_) part(*card);
 }
 

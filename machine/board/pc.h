@@ -39,9 +39,8 @@
 #include "devices/misc/reset_control.h"
 #include "devices/misc/smbus_host.h"
 #include "devices/pci/config_mechanism1.h"
+#include "devices/pci/config_window.h"
 #include "devices/pci/host_bridge.h"
-#include "devices/pci/isa_bridge.h"
-#include "devices/pci/piix4_pm.h"
 #include "devices/serial/uart16550.h"
 #include "devices/sound/pc_speaker.h"
 #include "devices/timer/acpi_pm.h"
@@ -57,6 +56,7 @@
 #include "machine/board/pci_windows.h"
 #include "machine/board/processors.h"
 #include "machine/board/smram_window.h"
+#include "machine/board/south_bridge.h"
 #include "machine/board/traced_mmio.h"
 #include "machine/board/typist.h"
 #include "machine/board/wire.h"
@@ -135,6 +135,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// else, once. Error: two want the same place.
   Result<Done> plug_in(const std::vector<DeviceConfig>& devices);
 
+  /// Told when a watchdog has expired, and what it does then. Before the run.
+  void on_watchdog(std::function<void(std::string_view action)> listener) {
+    watchdog_listener_ = std::move(listener);
+  }
   /// Registers what takes events from outside: consoles, keyboard, pointer, power button.
   void add_sinks(Outside& outside);
   /// Where sinks take what hands do.
@@ -279,6 +283,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     std::optional<u16> pm_base;
     std::optional<u16> smbus_base;
     std::array<bool, 2> ide{};
+    std::optional<devices::HostBridge::Window> config_window;
     bool operator==(const Placement&) const = default;
   };
   void map_pci();
@@ -309,9 +314,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Result<Done> reserve_slots(const std::vector<Arrival>& arrivals);
   Result<Done> plug_in_one(const Arrival& arrival, unsigned nth);
   Result<unsigned> slot_for(const Arrival& arrival);
+  devices::Chipset chipset() const { return memory_.chipset(); }
+  bool is_q35() const { return chipset() == devices::Chipset::Q35; }
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
   IrqLine pci_interrupt(unsigned device, unsigned pin) {
-    return irq_router_.pirq_source(devices::pirq_of(device, pin));
+    return irq_router_.pirq_source(devices::pirq_of(device, pin, chipset()));
   }
 
   // --- pc_media.cpp ---
@@ -320,6 +327,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   // --- pc_start.cpp ---
   AcpiImage acpi_image() const;
+  u32 pci_window_phys(const std::optional<devices::HostBridge::Window>& config_window) const;
   /// RESET# for all but the `kept`.
   void reset_devices(std::initializer_list<const devices::Device*> kept);
   void reset_processors();
@@ -329,9 +337,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// `first`: the path of what firmware boots before any drive; empty: nothing.
   Result<Done> start_firmware(const FirmwareConfig& config, const std::string& first);
   u8 cmos_byte(u8 index);
-  SmbiosConfig smbios_config();
+  SmbiosConfig smbios_config(const FirmwareConfig& firmware);
   /// The BIOS's tables, data and services, for a kernel that is started without it.
-  boot::BiosFacts bios_facts();
+  boot::BiosFacts bios_facts(const FirmwareConfig& firmware);
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
   void start_timer_interrupt();
@@ -408,14 +416,14 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
 
   // PCI
   devices::ConfigMechanism1 pci_config_;
+  devices::ConfigWindow config_window_;
   devices::HostBridge host_bridge_;
   std::array<IrqLine, kIsaIrqs> pirq_isa_lines_;
   Wire pirq_to_isa_;
-  devices::IsaBridge isa_bridge_;
-  devices::Piix4Pm piix4_pm_;
+  const std::unique_ptr<SouthBridge> south_bridge_;
   devices::VgaCard vga_card_;
   std::vector<Drive> drives_;
-  devices::ide::IdeController ide_;
+  devices::ide::IdeController ide_;  // on the bus with an I440FX only
   PciWindows pci_windows_;
   Placement placed_;
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
@@ -423,6 +431,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<NetSlot> net_slots_;  // in the order of the cards
   std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;
+  std::function<void(std::string_view action)> watchdog_listener_;
   NoListener no_listener_;
   const OutputGate* const gate_;
   BoardServices services_;

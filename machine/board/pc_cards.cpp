@@ -19,10 +19,16 @@ const DeviceConfig& no_config() {
   return kNone;
 }
 
-/// The adapter that comes with the first drive on it.
+/// The adapter that comes with the first drive on it, and that of ICH9.
 const DeviceConfig& implied_ahci() {
   static const DeviceConfig kAhci = {.driver = std::string(kAhciRow.driver)};
   return kAhci;
+}
+
+/// The card that comes with the first port on it.
+const DeviceConfig& implied_serial() {
+  static const DeviceConfig kSerial = {.driver = std::string(kVirtioSerialRow.driver)};
+  return kSerial;
 }
 
 /// "plugged watchdog action=reset".
@@ -77,6 +83,10 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .raise_nmi =
               [this] {
                 for (const auto& processor : processors_) processor->nmi();
+              },
+          .watchdog_expired =
+              [this](std::string_view action) {
+                if (watchdog_listener_) watchdog_listener_(action);
               }};
 }
 
@@ -111,7 +121,10 @@ std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) 
     all.push_back({row, &device, nullptr});
     plugged_.push_back(line_of(device));
   }
-  if (std::ranges::any_of(drives_, is_on_ahci) &&
+  if (!services_.serial_ports.empty() &&
+      std::ranges::find(all, &kVirtioSerialRow, &Arrival::row) == all.end())
+    all.push_back({&kVirtioSerialRow, &implied_serial(), nullptr});
+  if ((is_q35() || std::ranges::any_of(drives_, is_on_ahci)) &&
       std::ranges::find(all, &kAhciRow, &Arrival::row) == all.end())
     all.push_back({&kAhciRow, &implied_ahci(), nullptr});
   return all;
@@ -147,16 +160,21 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
   if (arrival.row->isa != nullptr) {
     isa_cards_.push_back(TRY(arrival.row->isa(site)));
   } else if (arrival.row->card != nullptr) {
-    const unsigned slot = TRY(slot_for(arrival));
-    card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.0", name, slot));
+    const bool on_board = is_q35() && arrival.row == &kAhciRow;
+    const unsigned slot = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
+    const unsigned function = on_board ? kPciFunctionIch9Ahci : 0;
+    card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", name, slot, function));
     cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
-    attach_pci(slot, 0, *cards_.back());
+    attach_pci(slot, function, *cards_.back());
     if (arrival.drive != nullptr) arrival.drive->slot = slot;
     if (is_net_card(arrival.row->driver))
       net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
                             arrival.config->find(kRomFileProperty) != nullptr});
     for (Drive& drive : drives_)
-      if (arrival.row == &kAhciRow && is_on_ahci(drive)) drive.slot = slot;
+      if (arrival.row == &kAhciRow && is_on_ahci(drive)) {
+        drive.slot = slot;
+        drive.function = function;
+      }
   }
   return Done{};
 }

@@ -6,17 +6,25 @@
 #include "common/check.h"
 
 namespace reprise::machine {
+namespace {
+
+constexpr const char* kConfigWindowName = "pci configuration";
+constexpr int kAboveRam = 1;
+
+}  // namespace
 
 void Pc::map_pci() {
   attach_pci(kPciDeviceHostBridge, 0, host_bridge_);
-  attach_pci(kPciDeviceSouthBridge, 0, isa_bridge_);
-  attach_pci(kPciDeviceSouthBridge, 1, ide_);
-  attach_pci(kPciDeviceSouthBridge, 3, piix4_pm_);
+  for (const SouthBridge::Function& one : south_bridge_->functions())
+    attach_pci(one.device, one.number, one.function);
+  if (is_q35())
+    slot_taken_[kPciDeviceIch9] = true;
+  else
+    attach_pci(kPciDeviceSouthBridge, 1, ide_);
   attach_pci(kPciDeviceGraphics, 0, vga_card_);
 }
 
 bool Pc::map_pci_memory(const std::string& name, u64 phys, const devices::PciBar& bar) {
-  constexpr int kAboveRam = 1;
   if (bar.memory != nullptr) return map_mmio(name, phys, bar.bytes, *bar.memory, kAboveRam);
   // What lay there may have been code, and what lies there now may be.
   code_pages_.written(phys, bar.bytes);
@@ -39,28 +47,27 @@ void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunct
 
 void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
   using devices::HostBridge;
-  using devices::Piix4Pm;
   using devices::ide::IdeController;
   namespace pci = devices::pci;
-  const bool moves_pm = &function == &piix4_pm_ &&
-                        (change.touches(Piix4Pm::kPmBase, 4) || change.touches(Piix4Pm::kPmRegMisc, 1) ||
-                         change.touches(Piix4Pm::kDevActB, 4) || change.touches(Piix4Pm::kSmbusBase, 4) ||
-                         change.touches(Piix4Pm::kSmbusConfig, 1));
+  const bool moves_pm = south_bridge_->concerns(function, change);
+  const bool moves_config =
+      is_q35() && &function == &host_bridge_ && change.touches(HostBridge::kPciExBar, 8);
   const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
-  if (moves_pm || moves_ide || change.touches(pci::kCommand, 2) ||
+  if (moves_pm || moves_ide || moves_config || change.touches(pci::kCommand, 2) ||
       change.touches(pci::kBar0, 4 * pci::kBars) || change.touches(pci::kRomAddress, 4))
     place_windows();
-  if (&function == &host_bridge_ && change.touches(HostBridge::kPam0, HostBridge::kPamBytes) && rom_shadow_ &&
-      rom_shadow_->update(host_bridge_))
+  if (&function == &host_bridge_ && change.touches(host_bridge_.pam0(), HostBridge::kPamBytes) &&
+      rom_shadow_ && rom_shadow_->update(host_bridge_))
     memory_map_changed();
-  if (&function == &host_bridge_ && change.touches(HostBridge::kSmram, 1)) arrange_smram();
+  if (&function == &host_bridge_ && change.touches(host_bridge_.smram_register(), 1)) arrange_smram();
 }
 
 Pc::Placement Pc::wanted_placement() const {
   Placement wanted;
   wanted.windows = pci_windows_.wanted();
-  if (piix4_pm_.pm_enabled()) wanted.pm_base = piix4_pm_.pm_base();
-  if (piix4_pm_.smbus_enabled() && piix4_pm_.smbus_base() != 0) wanted.smbus_base = piix4_pm_.smbus_base();
+  wanted.pm_base = south_bridge_->pm_base();
+  wanted.smbus_base = south_bridge_->smbus_base();
+  wanted.config_window = host_bridge_.config_window();
   for (unsigned i = 0; i < wanted.ide.size(); ++i) wanted.ide[i] = ide_.decodes(i);
   return wanted;
 }
@@ -69,7 +76,7 @@ Pc::Placement Pc::wanted_placement() const {
 /// there first, which nobody could save. Without an effect when the place is taken: the guest's mistake.
 void Pc::place_windows() {
   using devices::ide::IdeController;
-  acpi_pm_.enable_apm_smi(piix4_pm_.apm_smi_enabled());
+  acpi_pm_.enable_apm_smi(south_bridge_->apm_smi_enabled());
   const Placement wanted = wanted_placement();
   if (wanted == placed_) return;
   pci_windows_.unmap_all();
@@ -90,16 +97,23 @@ void Pc::place_windows() {
     (void)ports_.map({IdeController::kControlPort[i], 1, Width::Byte}, channel.control_port());
   }
   if (wanted.pm_base)
-    (void)ports_.map({*wanted.pm_base, devices::AcpiPm::kPorts, Width::Dword}, acpi_pm_.pm_ports());
+    (void)ports_.map({*wanted.pm_base, acpi_pm_.ports(), Width::Dword}, acpi_pm_.pm_ports());
   if (wanted.smbus_base)
     (void)ports_.map({*wanted.smbus_base, devices::SmbusHost::kPorts, Width::Byte}, smbus_);
+  if (placed_.config_window) phys_map_.remove(kConfigWindowName);
   pci_windows_.map_all();
-  if (wanted.windows != placed_.windows) memory_map_changed();
+  // Behind them all: a window of a card's that lies there answers first.
+  if (wanted.config_window)
+    (void)map_mmio(kConfigWindowName, wanted.config_window->phys, wanted.config_window->bytes, config_window_,
+                   kAboveRam);
+  if (wanted.windows != placed_.windows || wanted.config_window != placed_.config_window)
+    memory_map_changed();
   video_ram_.find_phys();
-  const bool pm_moved = wanted.pm_base != placed_.pm_base;
+  const bool tables_change =
+      wanted.pm_base != placed_.pm_base || wanted.config_window != placed_.config_window;
   placed_ = wanted;
   // Firmware chooses the place, then reads the tables that tell of it.
-  if (pm_moved) update_acpi_tables(fw_cfg_, acpi_image());
+  if (tables_change) update_acpi_tables(fw_cfg_, acpi_image());
 }
 
 }  // namespace reprise::machine

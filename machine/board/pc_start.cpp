@@ -24,14 +24,27 @@ constexpr u32 kHpetBlockId = 0x8086'a201;
 
 }  // namespace
 
+/// Firmware may put configuration space into what would be the window for cards, which then begins behind it.
+u32 Pc::pci_window_phys(const std::optional<devices::HostBridge::Window>& config_window) const {
+  const u32 usual = memory_.pci_window_phys();
+  if (!config_window || config_window->phys + config_window->bytes >= kIoApicPhys) return usual;
+  return std::max(usual, static_cast<u32>(config_window->phys + config_window->bytes));
+}
+
 AcpiImage Pc::acpi_image() const {
+  // Direct boot makes the tables before it has placed anything.
+  const std::optional<devices::HostBridge::Window> window =
+      is_q35() && !placed_.config_window ? devices::HostBridge::Window{kConfigWindowPhys, kConfigWindowBytes}
+                                         : placed_.config_window;
   AcpiConfig acpi{.apic_ids = {},
+                  .chipset = chipset(),
                   .pm_base = placed_.pm_base.value_or(kPmBasePort),
                   .hpet_block_id = kHpetBlockId,
                   .vga = true,
                   .floppy = floppy_.has_value(),
                   .ps2_mouse = true,
-                  .pci_window_phys = memory_.pci_window_phys()};
+                  .pci_window_phys = pci_window_phys(window),
+                  .config_window = window};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
   return build_acpi_image(acpi);
@@ -51,7 +64,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
   facs_phys_ = tables.facs_phys;
   phys_map_.write_bytes(tables.phys, tables.bytes);
-  boot::write_bios_area(phys_map_, bios_facts());
+  boot::write_bios_area(phys_map_, bios_facts(firmware));
   boot::GuestMemory space(phys_map_);
   const boot::BootTarget target = {
       space, memory_, {tables.rsdp_phys(), tables.rsdp()}, physical_address_bits, files_.get()};
@@ -69,7 +82,9 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   }
   enter_virtual_wire_mode();
   configure_chipset();
-  fill_fw_cfg(fw_cfg_, {.config = firmware, .memory = memory_, .smbios = smbios_config(), .acpi = acpi});
+  fill_fw_cfg(fw_cfg_,
+              {.config = firmware, .memory = memory_, .smbios = smbios_config(firmware), .acpi = acpi});
+  TRY(add_files_of_user(fw_cfg_, firmware, *files_));
   text_font_ = load_text_font(*files_);
   vga_card_.vga().enter_text_mode(text_font_);
   dma_.enter_cascade_mode();
@@ -85,13 +100,14 @@ Result<Done> Pc::boot_by_firmware(boot::FirmwareBoot kernel, const FirmwareConfi
   return Done{};
 }
 
-SmbiosConfig Pc::smbios_config() {
+SmbiosConfig Pc::smbios_config(const FirmwareConfig& firmware) {
   const cpu::Cpu& cpu = processors_.boot().cpu;
   const cpu::CpuidResult identity = cpu::cpuid(cpu.profile, cpu.state, {}, 1, 0);
   return {.ram_bytes = memory_.ram_bytes(),
           .topology = cpu.profile.topology,
           .cpu_signature = identity.eax,
-          .cpu_features = identity.edx};
+          .cpu_features = identity.edx,
+          .words = firmware.words};
 }
 
 u8 Pc::cmos_byte(u8 index) {
@@ -99,18 +115,19 @@ u8 Pc::cmos_byte(u8 index) {
   return static_cast<u8>(rtc_.ports().pio_read(1, Width::Byte));
 }
 
-boot::BiosFacts Pc::bios_facts() {
+boot::BiosFacts Pc::bios_facts(const FirmwareConfig& firmware) {
   constexpr u8 kSeconds = 0x00, kMinutes = 0x02, kHours = 0x04;
   constexpr u8 kEquipment = 0x14;
   const auto decimal = [this](u8 index) {
     const u8 digits = cmos_byte(index);
     return (digits >> 4) * 10u + (digits & 15);
   };
-  const SmbiosConfig smbios = smbios_config();
+  const SmbiosConfig smbios = smbios_config(firmware);
   boot::BiosFacts facts{.memory = memory_,
                         .processors = {.apic_ids = {},
                                        .cpu_signature = smbios.cpu_signature,
-                                       .cpu_features = smbios.cpu_features},
+                                       .cpu_features = smbios.cpu_features,
+                                       .chipset = chipset()},
                         .smbios = smbios,
                         .cmos_equipment = cmos_byte(kEquipment),
                         .hard_disks = 0,
@@ -122,26 +139,21 @@ boot::BiosFacts Pc::bios_facts() {
 
 void Pc::configure_chipset() {
   using devices::HostBridge;
-  using devices::Piix4Pm;
   constexpr u8 kAllRam = 0x33;
-  host_bridge_.config_write(HostBridge::kPam0, Width::Byte, kAllRam & 0xf0);
+  host_bridge_.config_write(host_bridge_.pam0(), Width::Byte, kAllRam & 0xf0);
   for (u8 i = 1; i < HostBridge::kPamBytes; ++i)
-    host_bridge_.config_write(static_cast<u8>(HostBridge::kPam0 + i), Width::Byte, kAllRam);
+    host_bridge_.config_write(static_cast<u8>(host_bridge_.pam0() + i), Width::Byte, kAllRam);
+  if (is_q35()) host_bridge_.config_write(HostBridge::kPciExBar, Width::Dword, kConfigWindowPhys | 1);
   u32 level_triggered = 0;
   for (unsigned pirq = 0; pirq < kPirqs; ++pirq) {
-    const auto route = static_cast<u8>(devices::IsaBridge::kPirqRoute + pirq);
-    isa_bridge_.config_write(route, Width::Byte, kPirqIsaLines[pirq]);
+    const auto route = static_cast<u8>(devices::PirqRouter::kPirqRoute + pirq);
+    south_bridge_->router().config_write(route, Width::Byte, kPirqIsaLines[pirq]);
     level_triggered |= 1u << kPirqIsaLines[pirq];
   }
   pic_.elcr_ports().pio_write(0, Width::Byte, level_triggered & 0xff);
   pic_.elcr_ports().pio_write(1, Width::Byte, level_triggered >> 8);
-  boot::set_up_pci(pci_config_);
-  piix4_pm_.config_write(devices::pci::kInterruptLine, Width::Byte, kIrqSci);
-  piix4_pm_.config_write(Piix4Pm::kPmBase, Width::Dword, kPmBasePort);
-  piix4_pm_.config_write(Piix4Pm::kPmRegMisc, Width::Byte, 1);
-  piix4_pm_.config_write(Piix4Pm::kSmbusBase, Width::Dword, kSmbusPort);
-  piix4_pm_.config_write(Piix4Pm::kSmbusConfig, Width::Byte,
-                         Piix4Pm::kSmbusHostEnable | Piix4Pm::kSmbusInterruptIrq9);
+  boot::set_up_pci(pci_config_, chipset());
+  south_bridge_->set_up();
   place_windows();
   start_timer_interrupt();
 }
@@ -205,9 +217,10 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
   if (!first.empty()) order.insert(order.begin(), first);
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
-                        .smbios = smbios_config(),
+                        .smbios = smbios_config(config),
                         .acpi = acpi_image(),
                         .boot_order = order});
+  TRY(add_files_of_user(fw_cfg_, config, *files_));
   return Done{};
 }
 
@@ -279,7 +292,7 @@ bool Pc::change_power() {
 void Pc::fall_asleep() {
   constexpr u8 kShutdownStatus = 0x0f;
   constexpr u8 kResume = 0xfe;  // by the convention of firmware for virtual machines
-  reset_devices({&rtc_, &acpi_pm_, &host_bridge_, &isa_bridge_});
+  reset_devices({&rtc_, &acpi_pm_, &host_bridge_, &south_bridge_->router()});
   reset_processors();
   place_windows();
   memory_map_changed();

@@ -149,7 +149,7 @@ void write_bios_area(mmu::PhysMap& phys_map, const BiosFacts& facts) {
   write_vectors(out);
   write_data_area(out, facts);
   write_reset_vector(out);
-  u64 phys = out.table_at(kBiosSegmentPhys, build_pir_table());
+  u64 phys = out.table_at(kBiosSegmentPhys, build_pir_table(facts.memory.chipset()));
   phys = out.table_at(phys, build_mp_table(facts.processors, phys));
   out.table_at(phys, place_smbios(build_smbios(facts.smbios), phys));
 }

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "common/bits.h"
-#include "devices/pci/isa_bridge.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
 
@@ -70,7 +69,7 @@ bool firmware_masters(const PciFunction& function) {
 
 }  // namespace
 
-void set_up_pci(const devices::ConfigMechanism1& bus) {
+void set_up_pci(const devices::ConfigMechanism1& bus, devices::Chipset chipset) {
   constexpr u32 kSerrEnable = 1u << 8;
   std::vector<PciFunction*> all;
   for (unsigned device = 0; device < 32; ++device) {
@@ -78,7 +77,7 @@ void set_up_pci(const devices::ConfigMechanism1& bus) {
       all.push_back(function);
       const u32 pin = function->config_peek(pci::kInterruptPin, Width::Byte);
       if (pin != 0) {
-        const unsigned line = kPirqIsaLines[devices::pirq_of(device, pin)];
+        const unsigned line = kPirqIsaLines[devices::pirq_of(device, pin, chipset)];
         function->config_write(pci::kInterruptLine, Width::Byte, line);
       }
     }

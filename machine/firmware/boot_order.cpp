@@ -52,7 +52,8 @@ std::string firmware_path(const Drive& drive, unsigned slot) {
     case DiskBus::Ide:
       return fmt::format("{}/ide@1,1/drive@{:x}/disk@{:x}", kRoot, drive.place / 2, drive.place % 2);
     case DiskBus::Ahci:
-      return fmt::format("{}/pci8086,2922@{:x}/drive@{:x}/disk@0", kRoot, slot, drive.place);
+      return fmt::format("{}/pci8086,2922@{:x}{}/drive@{:x}/disk@0", kRoot, slot,
+                         drive.function != 0 ? fmt::format(",{:x}", drive.function) : "", drive.place);
     case DiskBus::Virtio: return fmt::format("{}/scsi@{:x}/disk@0,0", kRoot, slot);
     case DiskBus::Floppy: return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
   }

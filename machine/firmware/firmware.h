@@ -17,6 +17,13 @@ namespace reprise::machine {
 
 class RunFiles;
 
+/// A file of the user's on the configuration device.
+struct FirmwareFile {
+  std::string name;       // "opt/org.example/thing"
+  std::string text = {};  // its content
+  std::string path = {};  // not empty: of the host's file that has it
+};
+
 /// What the user says of firmware.
 struct FirmwareConfig {
   std::string bios = {};            // "seabios", "ovmf", or a file; empty: seabios
@@ -26,6 +33,8 @@ struct FirmwareConfig {
   bool serial_console = true;
   bool boot_menu = false;                    // firmware asks what to boot
   std::vector<std::string> boot_order = {};  // what it tries first, as boot_order.h says
+  SmbiosWords words = {};                    // what the machine says of itself
+  std::vector<FirmwareFile> files = {};      // on the configuration device, for whoever in the guest asks
 };
 
 /// What lies at the end of the first 4 GiB.
@@ -54,6 +63,8 @@ struct FirmwareFacts {
   std::span<const std::string> boot_order = {};  // paths of drives, the first to be tried first
 };
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts);
+/// The user's files. Error: one cannot be read, or is too large. `files` note what was read.
+Result<Done> add_files_of_user(devices::FwCfg& fw_cfg, const FirmwareConfig& config, RunFiles& files);
 
 /// The tables of `image` in the place of those that are there, if any.
 void update_acpi_tables(devices::FwCfg& fw_cfg, const AcpiImage& image);

@@ -1,10 +1,12 @@
 // What firmware finds in the configuration device. QEMU docs/specs/fw_cfg; the file names are SeaBIOS's and
 // OVMF's.
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "machine/firmware/firmware.h"
 #include "machine/layout/pc_layout.h"
+#include "machine/storage/run_files.h"
 #include "machine/tables/smbios.h"
 
 namespace reprise::machine {
@@ -105,7 +107,8 @@ void update_acpi_tables(devices::FwCfg& fw_cfg, const AcpiImage& image) {
 
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   using Key = devices::FwCfg::Key;
-  fw_cfg.set(Key::Uuid, std::vector<u8>(16));
+  const std::array<u8, 16> uuid = facts.config.words.uuid.value_or(std::array<u8, 16>{});
+  fw_cfg.set(Key::Uuid, {uuid.begin(), uuid.end()});
   fw_cfg.set_number(Key::RamBytes, facts.memory.ram_bytes(), 8);
   fw_cfg.set_number(Key::NoGraphic, 0, 2);
   fw_cfg.set_number(Key::Cpus, facts.smbios.topology.count(), 2);
@@ -124,6 +127,16 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);
   fw_cfg.set_file("etc/smbios/smbios-tables", smbios.tables);
   if (facts.config.serial_console) fw_cfg.set_file_number("etc/sercon-port", kCom1Port, 2);
+}
+
+Result<Done> add_files_of_user(devices::FwCfg& fw_cfg, const FirmwareConfig& config, RunFiles& files) {
+  constexpr u64 kMaxFileBytes = 64 * kMiB;
+  for (const FirmwareFile& file : config.files) {
+    std::vector<u8> bytes(file.text.begin(), file.text.end());
+    if (!file.path.empty()) bytes = TRY(read_host_file("--fw-cfg", file.path, kMaxFileBytes, &files));
+    fw_cfg.set_file(file.name, std::move(bytes));
+  }
+  return Done{};
 }
 
 }  // namespace reprise::machine

@@ -7,9 +7,8 @@ std::vector<RamRange> MemoryMap::ram_ranges() const {
       {"conventional RAM", 0, kVgaWindowPhys, 0},
       {"RAM", kUpperAreaPhys, low_ram_end_phys() - kUpperAreaPhys, kUpperAreaPhys},
   };
-  if (ram_bytes_ > kLowRamLimitPhys) {
-    ranges.push_back({"RAM above 4 GiB", kAbove4GPhys, ram_bytes_ - kLowRamLimitPhys, kLowRamLimitPhys});
-  }
+  if (const u64 low = low_ram_end_phys(); ram_bytes_ > low)
+    ranges.push_back({"RAM above 4 GiB", kAbove4GPhys, ram_bytes_ - low, low});
   return ranges;
 }
 
@@ -24,9 +23,10 @@ std::vector<E820Entry> MemoryMap::e820() const {
       {kLapicPhys, kPageBytes, E820Type::Reserved},
   };
   if (firmware_bytes_ != 0) entries.push_back({usable_end_phys(), firmware_bytes_, E820Type::Reserved});
-  if (ram_bytes_ > kLowRamLimitPhys) {
-    entries.push_back({kAbove4GPhys, ram_bytes_ - kLowRamLimitPhys, E820Type::Ram});
-  }
+  if (chipset_ == devices::Chipset::Q35)
+    entries.push_back({kConfigWindowPhys, kConfigWindowBytes, E820Type::Reserved});
+  if (const u64 low = low_ram_end_phys(); ram_bytes_ > low)
+    entries.push_back({kAbove4GPhys, ram_bytes_ - low, E820Type::Ram});
   return entries;
 }
 

@@ -7,11 +7,15 @@
 //     80000000  PCI memory window; from c0000000 on when RAM reaches beyond 2 GiB
 //     fec00000  I/O APIC     fed00000  HPET     fee00000  local APICs
 //   1_00000000  RAM beyond 3 GiB
+//
+// On a Q35, b0000000 is where firmware puts PCI configuration space (256 MiB), so RAM from there on is above 4 GiB, with all from 2 GiB
+// on, and the PCI memory window begins at c0000000.
 #pragma once
 
 #include <vector>
 
 #include "common/types.h"
+#include "devices/pci/chipset.h"
 
 namespace reprise::machine {
 
@@ -26,6 +30,8 @@ inline constexpr u64 kUpperAreaPhys = 0xc0000;
 inline constexpr u64 kAcpiTablesPhys = 0xe0000;
 inline constexpr u64 kHighMemoryPhys = 0x100000;
 inline constexpr u64 kLowRamLimitPhys = 3 * kGiB;
+inline constexpr u32 kConfigWindowPhys = 0xb000'0000;  // of a Q35
+inline constexpr u32 kConfigWindowBytes = 0x1000'0000;
 inline constexpr u64 kIoApicPhys = 0xfec0'0000;
 inline constexpr u64 kHpetPhys = 0xfed0'0000;
 inline constexpr u32 kGenerationIdPhys = 0xfed1'0000;
@@ -55,7 +61,8 @@ struct RamRange {
 class MemoryMap {
  public:
   /// `ram_bytes` is a multiple of 4 KiB within [kMinRamBytes, kMaxRamBytes].
-  explicit MemoryMap(u64 ram_bytes) : ram_bytes_(ram_bytes) {}
+  explicit MemoryMap(u64 ram_bytes, devices::Chipset chipset = devices::Chipset::I440fx)
+      : ram_bytes_(ram_bytes), chipset_(chipset) {}
   /// As it is for a kernel that is started by SeaBIOS, which keeps at most the last MiB below 4 GiB for its tables.
   MemoryMap behind_firmware() const {
     MemoryMap map(*this);
@@ -65,11 +72,18 @@ class MemoryMap {
 
   u64 ram_bytes() const { return ram_bytes_; }
   /// End of the RAM below 4 GiB.
-  u64 low_ram_end_phys() const { return ram_bytes_ < kLowRamLimitPhys ? ram_bytes_ : kLowRamLimitPhys; }
+  u64 low_ram_end_phys() const {
+    if (chipset_ == devices::Chipset::Q35) return ram_bytes_ < kConfigWindowPhys ? ram_bytes_ : 2 * kGiB;
+    return ram_bytes_ < kLowRamLimitPhys ? ram_bytes_ : kLowRamLimitPhys;
+  }
   /// End of what a kernel may use of it.
   u64 usable_end_phys() const { return low_ram_end_phys() - firmware_bytes_; }
   /// Where the PCI memory window begins, which ends below the I/O APIC. Firmware decides by the same rule.
-  u32 pci_window_phys() const { return low_ram_end_phys() <= 2 * kGiB ? 0x8000'0000 : 0xc000'0000; }
+  u32 pci_window_phys() const {
+    if (chipset_ == devices::Chipset::Q35) return kConfigWindowPhys + kConfigWindowBytes;
+    return low_ram_end_phys() <= 2 * kGiB ? 0x8000'0000 : 0xc000'0000;
+  }
+  devices::Chipset chipset() const { return chipset_; }
   /// End of the RAM above 4 GiB; 4 GiB when there is none.
   u64 high_ram_end_phys() const { return kAbove4GPhys + (ram_bytes_ - low_ram_end_phys()); }
 
@@ -78,6 +92,7 @@ class MemoryMap {
 
  private:
   u64 ram_bytes_;
+  devices::Chipset chipset_;
   u64 firmware_bytes_ = 0;
 };
 

@@ -13,6 +13,9 @@ inline constexpr u16 kPm1ControlPort = kPmBasePort + 0x04;
 inline constexpr u16 kPmTimerPort = kPmBasePort + 0x08;
 inline constexpr u16 kGpe0Port = kPmBasePort + 0x0c;
 inline constexpr u16 kPmBlockPorts = 0x40;
+// The same of ICH9: datasheet (316972-004) 13.8.3.
+inline constexpr u16 kIch9Gpe0Port = kPmBasePort + 0x20;
+inline constexpr u16 kIch9PmBlockPorts = 0x80;
 /// The general-purpose event that tells of another generation id.
 inline constexpr unsigned kGenerationIdEvent = 5;
 /// The SMBus host's ports, where direct boot finds them.
@@ -73,6 +76,8 @@ inline constexpr u8 kIoApicId = 0;
 // Functions of PCI bus 0.
 inline constexpr u8 kPciDeviceHostBridge = 0;
 inline constexpr u8 kPciDeviceSouthBridge = 1;  // functions: 0 ISA bridge, 1 IDE, 3 power management
+inline constexpr u8 kPciDeviceIch9 = 31;        // of a Q35: functions 0 LPC bridge, 2 AHCI, 3 SMBus
+inline constexpr unsigned kPciFunctionIch9Ahci = 2;
 inline constexpr u8 kPciDeviceGraphics = 2;
 inline constexpr unsigned kPciFirstCardDevice = 3;
 

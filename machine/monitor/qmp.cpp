@@ -143,7 +143,21 @@ std::string QmpSession::respond(Monitor& monitor, std::string_view text, std::ve
   return with_id({{"return", command->answer == nullptr ? Json::object() : outcome.value().json}});
 }
 
-std::vector<Json> qmp_events_of_end(const RunResult& result) {
+std::vector<Json> qmp_events_of(const GuestEvent& happened, i64 rtc_unix_s) {
+  const u64 now = static_cast<u64>(rtc_unix_s) * kNsPerS + happened.virtual_ns;
+  const auto of_guest = [](std::string_view reason) { return Json{{"guest", true}, {"reason", reason}}; };
+  switch (happened.kind) {
+    case GuestEvent::Kind::Reset: return {event("RESET", of_guest("guest-reset"), now)};
+    case GuestEvent::Kind::Watchdog: return {event("WATCHDOG", {{"action", happened.action}}, now)};
+    case GuestEvent::Kind::Panicked:
+      return {event("GUEST_PANICKED", {{"action", "pause"}}, now), event("STOP", {}, now)};
+    case GuestEvent::Kind::Off:
+      return {event("SHUTDOWN", of_guest("guest-shutdown"), now), event("STOP", {}, now)};
+  }
+  return {};
+}
+
+std::vector<Json> qmp_events_of_end(const RunResult& result, bool was_off) {
   struct Reason {
     ExitReason reason;
     bool guest;
@@ -155,8 +169,10 @@ std::vector<Json> qmp_events_of_end(const RunResult& result) {
       {ExitReason::DebugExit, true, "guest-shutdown"}, {ExitReason::Quit, false, "host-qmp-quit"},
       {ExitReason::Signal, false, "host-signal"}};
   const auto* const found = std::ranges::find(kReasons, result.reason, &Reason::reason);
-  const bool guest = found != std::end(kReasons) && found->guest;
-  const std::string_view name = found != std::end(kReasons) ? found->name : "host-error";
+  const bool guest = found != std::end(kReasons) && found->guest && !was_off;
+  const std::string_view name = was_off                       ? "host-qmp-quit"
+                                : found != std::end(kReasons) ? found->name
+                                                              : "host-error";
   std::vector<Json> events;
   if (result.reason == ExitReason::Panic)
     events.push_back(event("GUEST_PANICKED", {{"action", "poweroff"}}, result.virtual_ns));

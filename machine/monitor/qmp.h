@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "machine/guest_event.h"
 #include "machine/monitor/monitor.h"
 #include "machine/run_result.h"
 
@@ -40,7 +41,10 @@ class QmpSession {
   bool negotiated_ = false;
 };
 
-/// What clients are told of the end of a run: SHUTDOWN, and what led to it.
-std::vector<Json> qmp_events_of_end(const RunResult& result);
+/// What clients are told of what the guest has brought about. The event's time counts from `rtc_unix_s`.
+std::vector<Json> qmp_events_of(const GuestEvent& happened, i64 rtc_unix_s);
+
+/// What clients are told of the end of a run: SHUTDOWN, and what led to it. `was_off`: they know that the guest is off.
+std::vector<Json> qmp_events_of_end(const RunResult& result, bool was_off = false);
 
 }  // namespace reprise::machine::monitor

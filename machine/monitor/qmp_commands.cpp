@@ -132,13 +132,30 @@ Outcome query_pci(Monitor& monitor, const Json&) {
 }
 
 Outcome query_machines(Monitor&, const Json&) {
-  return answer_of(Json::array({{{"name", "pc-i440fx-7.2"},
-                                 {"alias", "pc"},
-                                 {"is-default", true},
-                                 {"cpu-max", cpu::kMaxProcessors},
-                                 {"hotpluggable-cpus", false},
-                                 {"numa-mem-supported", false},
-                                 {"deprecated", false}}}));
+  const auto board = [](std::string_view name, std::string_view alias) {
+    return Json{{"name", name},
+                {"alias", alias},
+                {"cpu-max", cpu::kMaxProcessors},
+                {"hotpluggable-cpus", false},
+                {"numa-mem-supported", false},
+                {"deprecated", false}};
+  };
+  Json usual = board("pc-i440fx-7.2", "pc");
+  usual["is-default"] = true;
+  return answer_of(Json::array({std::move(usual), board("pc-q35-7.2", "q35")}));
+}
+
+Outcome query_uuid(Monitor& monitor, const Json&) {
+  const std::array<u8, 16> uuid =
+      monitor.machine().config().firmware.words.uuid.value_or(std::array<u8, 16>{});
+  std::string text;
+  for (unsigned i = 0; i < uuid.size(); ++i)
+    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+  return answer_of({{"UUID", text}});
+}
+
+Outcome nothing_is_plugged(Monitor&, const Json&) {
+  return failed("what the machine has is chosen before it starts: give -device, -drive and -netdev then");
 }
 
 Outcome human(Monitor& monitor, const Json& arguments) {
@@ -198,10 +215,7 @@ constexpr QmpCommand kCommands[] = {
     {"query-status", query_status},
     {"query-commands", query_commands},
     {"query-name", empty_object},
-    {"query-uuid",
-     [](Monitor&, const Json&) {
-       return answer_of({{"UUID", "00000000-0000-0000-0000-000000000000"}});
-     }},
+    {"query-uuid", query_uuid},
     {"query-kvm",
      [](Monitor&, const Json&) {
        return answer_of({{"enabled", false}, {"present", false}});
@@ -241,6 +255,16 @@ constexpr QmpCommand kCommands[] = {
     {"human-monitor-command", human},
     {"screendump", screendump},
     {"send-key", send_key},
+    {"device_add", nothing_is_plugged},
+    {"device_del", nothing_is_plugged},
+    {"netdev_add", nothing_is_plugged},
+    {"netdev_del", nothing_is_plugged},
+    {"blockdev-add", nothing_is_plugged},
+    {"blockdev-del", nothing_is_plugged},
+    {"chardev-add", nothing_is_plugged},
+    {"chardev-remove", nothing_is_plugged},
+    {"object-add", nothing_is_plugged},
+    {"object-del", nothing_is_plugged},
     {"set_link", set_link},
     {"eject", eject},
     {"change", change_medium},
@@ -252,6 +276,7 @@ constexpr QmpCommand kCommands[] = {
 std::span<const QmpCommand> qmp_commands() { return kCommands; }
 
 std::string_view qmp_status(Machine& machine) {
+  if (machine.is_off()) return "shutdown";
   if (!machine.stopped()) return machine.pc().asleep() ? "suspended" : "running";
   return machine.retired() == 0 ? "prelaunch" : "paused";
 }

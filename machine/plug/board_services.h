@@ -43,6 +43,7 @@ struct BoardServices {
   std::function<bool(const std::string& name, u64 phys, u64 bytes, MmioHandler& handler)> map_memory;
   std::function<void()> press_power_button;
   std::function<void()> raise_nmi;  // at every processor
+  std::function<void(std::string_view action)> watchdog_expired;
 
   /// For a card with this INTA#.
   devices::VirtioBoard virtio(IrqLine interrupt) const { return {clock, memory, messages, interrupt}; }

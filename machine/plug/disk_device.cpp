@@ -1,5 +1,7 @@
 #include "machine/plug/disk_device.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -65,7 +67,7 @@ Result<DiskConfig> disk_config(const DeviceConfig& device) {
   return disk;
 }
 
-std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices) {
+std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices, devices::Chipset chipset) {
   std::vector<DiskConfig> disks;
   for (const DeviceConfig& device : devices) {
     const DeviceRow* row = find_device_row(device.driver);
@@ -74,8 +76,21 @@ std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices) {
     Result<DiskConfig> disk = disk_config(device);
     CHECK(disk.ok());
     disks.push_back(disk.take());
+    if (chipset != devices::Chipset::Q35) continue;
+    disks.back().ata_bus = DiskBus::Ahci;
+    if (disks.back().bus == DiskBus::Ide) disks.back().bus = DiskBus::Ahci;
   }
   return disks;
+}
+
+Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
+  for (const DeviceConfig& device : devices) {
+    if (const std::string* bus = device.find("bus"); bus != nullptr && *bus == "ide")
+      return Error{fmt::format("{}: a q35 has no IDE: give bus=ahci, or leave bus= out", device.driver)};
+    if (device.driver == kAhciRow.driver && device.place)
+      return Error{"ahci: the adapter of a q35 is in its place: leave addr= out"};
+  }
+  return Done{};
 }
 
 std::string_view driver_of(const AttachedDisk& disk) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "devices/pci/chipset.h"
 #include "machine/plug/device_config.h"
 #include "machine/storage/disk_config.h"
 
@@ -13,7 +14,10 @@ namespace reprise::machine {
 /// sentence without a full stop and without the device's name.
 Result<DiskConfig> disk_config(const DeviceConfig& device);
 /// Of the drives among `devices`, which have been checked; in their order.
-std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices);
+std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices,
+                                     devices::Chipset chipset = devices::Chipset::I440fx);
+/// Error: one of `devices` is where a board with a Q35 has no place for it, a phrase.
+Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices);
 /// The driver of a disk whose decisions are taken: "virtio-blk".
 std::string_view driver_of(const AttachedDisk& disk);
 

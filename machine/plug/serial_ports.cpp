@@ -14,9 +14,10 @@ namespace reprise::machine {
 namespace {
 
 constexpr u64 kMaxName = 64;
-constexpr PropertySpec kTarget = {"target", PropertyType::Target,
-                                  "stdio, null, file:PATH, unix:PATH, tcp:PORT, pty", "null",
-                                  "where its output goes and its input comes from"};
+constexpr PropertySpec target(std::string_view by_default) {
+  return {"target", PropertyType::Target, "stdio, null, file:PATH, unix:PATH, tcp:PORT, pty", by_default,
+          "where its output goes and its input comes from"};
+}
 constexpr PropertySpec kName = {.name = "name",
                                 .type = PropertyType::Serial,
                                 .values = "up to 64 letters, digits, '-', '.' and '_'",
@@ -31,12 +32,13 @@ constexpr PropertySpec kBus = {.name = "bus",
                                .help = "which card it is on",
                                .max = kMaxName,
                                .otherwise = "the first one"};
-constexpr PropertySpec kPort[] = {kTarget, kName, kBus};
+constexpr PropertySpec kConsole[] = {target("stdio"), kName, kBus};
+constexpr PropertySpec kPort[] = {target("null"), kName, kBus};
 constexpr unsigned kLastPort = devices::VirtioConsole::kMaxPorts - 1;
 
-std::string text_of(const DeviceConfig& device, const PropertySpec& property) {
-  const std::string* const given = device.find(property.name);
-  return given != nullptr ? *given : std::string(property.by_default);
+std::string text_of(const DeviceConfig& device, std::string_view property) {
+  const std::string* const given = device.find(property);
+  return given != nullptr ? *given : std::string();
 }
 
 bool is_socket(std::string_view target) { return target.starts_with("unix:") || target.starts_with("tcp:"); }
@@ -46,7 +48,8 @@ std::unique_ptr<devices::PciFunction> make_serial(const DeviceSite& site, IrqLin
   const std::vector<SerialPort>& ports = site.board.serial_ports;
   for (std::size_t i = 0; i < ports.size(); ++i)
     if (ports[i].card == site.nth)
-      specs.push_back({site.board.port_outputs[i], ports[i].number, ports[i].console, ports[i].name, ports[i].has_plug});
+      specs.push_back(
+          {site.board.port_outputs[i], ports[i].number, ports[i].console, ports[i].name, ports[i].has_plug});
   auto card = std::make_unique<devices::VirtioConsole>(std::move(specs), site.board.virtio(interrupt));
   site.board.serial_cards.push_back(card.get());
   return card;
@@ -64,9 +67,7 @@ Result<unsigned> free_number(const SerialPort& port, const Taken& taken) {
 }
 
 Result<std::size_t> card_of(const DeviceConfig& device, const std::vector<const DeviceConfig*>& cards) {
-  if (cards.empty())
-    return Error{fmt::format("{} is a port, and there is no card: add --device virtio-serial", device.driver)};
-  const std::string bus = text_of(device, kBus);
+  const std::string bus = text_of(device, kBus.name);
   if (bus.empty()) return std::size_t{0};
   const auto found = std::ranges::find(cards, bus, &DeviceConfig::id);
   if (found == cards.end()) return Error{fmt::format("{}: no virtio-serial has id={}", device.driver, bus)};
@@ -85,7 +86,8 @@ Result<std::vector<SerialPort>> serial_ports(const std::vector<DeviceConfig>& de
   std::vector<const DeviceConfig*> cards;
   for (const DeviceConfig& device : devices)
     if (device.driver == kVirtioSerialRow.driver) cards.push_back(&device);
-  std::vector<Taken> taken(cards.size());
+  // One comes with the first port.
+  std::vector<Taken> taken(std::max(cards.size(), std::size_t{1}));
   std::vector<SerialPort> ports;
   std::vector<std::optional<unsigned>> asked_for;
   for (const DeviceConfig& device : devices) {
@@ -93,8 +95,8 @@ Result<std::vector<SerialPort>> serial_ports(const std::vector<DeviceConfig>& de
     SerialPort port;
     port.card = TRY(card_of(device, cards));
     port.console = device.driver == kVirtConsoleRow.driver;
-    port.name = text_of(device, kName);
-    port.target = text_of(device, kTarget);
+    port.name = text_of(device, kName.name);
+    port.target = text_of(device, "target");
     port.has_plug = is_socket(port.target);
     if (device.place) {
       if (!port.console && *device.place == 0)
@@ -117,17 +119,18 @@ Result<std::vector<SerialPort>> serial_ports(const std::vector<DeviceConfig>& de
   return ports;
 }
 
-constinit const DeviceRow kVirtioSerialRow = {.driver = "virtio-serial",
-                                              .qemu_name = "virtio-serial-pci",
-                                              .help = "card for up to 31 ports: virtconsole, virtserialport",
-                                              .properties = {},
-                                              .place = kPciSlot,
-                                              .most = kAnyNumber,
-                                              .card = make_serial};
+constinit const DeviceRow kVirtioSerialRow = {
+    .driver = "virtio-serial",
+    .qemu_name = "virtio-serial-pci",
+    .help = "card for up to 31 ports; comes by itself with the first virtconsole or virtserialport",
+    .properties = {},
+    .place = kPciSlot,
+    .most = kAnyNumber,
+    .card = make_serial};
 constinit const DeviceRow kVirtConsoleRow = {.driver = "virtconsole",
                                              .qemu_name = "virtconsole",
                                              .help = "console (hvc0, hvc1, ...) on a virtio-serial",
-                                             .properties = kPort,
+                                             .properties = kConsole,
                                              .place = {"nr", 0, kLastPort, "number of the port"},
                                              .most = kAnyNumber};
 constinit const DeviceRow kVirtSerialPortRow = {

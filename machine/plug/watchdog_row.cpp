@@ -27,10 +27,11 @@ constexpr Action kActions[] = {{"reset", reset},        {"shutdown", press_power
 
 std::unique_ptr<devices::PciFunction> make_i6300esb(const DeviceSite& site, IrqLine) {
   const auto* action = std::ranges::find(kActions, site.text("action"), &Action::name);
-  auto card = std::make_unique<devices::I6300Esb>(site.board.clock, [&board = site.board, act = action->act] {
+  auto card = std::make_unique<devices::I6300Esb>(site.board.clock, [&board = site.board, action] {
     board.log.write("watchdog", LogLevel::Warn, "the watchdog expired after instruction {}",
                     board.retired.retired_now());
-    act(board);
+    board.watchdog_expired(action->name);
+    action->act(board);
   });
   site.board.watchdog = card.get();
   return card;

@@ -60,14 +60,14 @@ BusChoice choose_bus(const DiskConfig& config, const OpenedImage& image, BootBy 
   if (image.media == DiskMedia::Floppy) return {DiskBus::Floppy, "a floppy"};
   if (config.bus != DiskBus::Auto) return {config.bus, "as asked for"};
   if (image.media == DiskMedia::Cdrom)
-    return {DiskBus::Ide, "where firmware and installers look for a CD-ROM"};
+    return {config.ata_bus, "where firmware and installers look for a CD-ROM"};
   if (boot_by == BootBy::Kernel) return {DiskBus::Virtio, "a kernel that is given directly knows it"};
   switch (owner_of(*image.medium)) {
     case DiskOwner::Blank: return {DiskBus::Virtio, "the disk is blank"};
     case DiskOwner::Unix: return {DiskBus::Virtio, "it has partitions of Linux or BSD, which know it"};
     case DiskOwner::Other: break;
   }
-  return {DiskBus::Ide, "every system knows it, and it has no partitions of Linux or BSD"};
+  return {config.ata_bus, "every system knows it, and it has no partitions of Linux or BSD"};
 }
 
 std::string size_text(u64 bytes) {

@@ -17,8 +17,9 @@ struct Drive {
   AttachedDisk disk;
   /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; floppy: A or B.
   unsigned place = 0;
-  /// Of its card, on AHCI and virtio.
+  /// Of its card, on AHCI and virtio, and which of the functions there it is.
   unsigned slot = 0;
+  unsigned function = 0;
   bool removable() const { return disk.media != DiskMedia::Disk; }
   devices::ata::Cdrom* cdrom = nullptr;  // the device, when it is a CD-ROM drive and has been built
 };

@@ -1,6 +1,6 @@
 // The DSDT: what a guest cannot find by probing. Names and ids are those of ACPI 6.4 chapters 5.6 and 6.
 #include "devices/misc/generation_id.h"
-#include "devices/pci/isa_bridge.h"
+#include "devices/pci/chipset.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
 #include "machine/tables/acpi_tables.h"
@@ -18,14 +18,12 @@ Bytes resources(const std::vector<Bytes>& descriptors) {
 }
 
 /// Where pin `pin` (0 to 3) of PCI device `device` arrives, by interrupt model.
-using PinTarget = unsigned (*)(unsigned device, unsigned pin);
-unsigned ioapic_target(unsigned device, unsigned pin) { return kPirqGsi + devices::pirq_of(device, pin + 1); }
-unsigned pic_target(unsigned device, unsigned pin) {
-  return kPirqIsaLines[devices::pirq_of(device, pin + 1)];
-}
+using PinTarget = unsigned (*)(unsigned pirq);
+unsigned ioapic_target(unsigned pirq) { return kPirqGsi + pirq; }
+unsigned pic_target(unsigned pirq) { return kPirqIsaLines[pirq]; }
 
 /// Rows of a _PRT, 6.2.13: every pin is wired to a fixed interrupt.
-Bytes routing_table(PinTarget target) {
+Bytes routing_table(devices::Chipset chipset, PinTarget target) {
   constexpr unsigned kDevices = 32;
   constexpr unsigned kPins = 4;
   std::vector<Bytes> rows;
@@ -35,7 +33,7 @@ Bytes routing_table(PinTarget target) {
           aml::integer(u64{device} << 16 | 0xffff),
           aml::integer(pin),
           aml::integer(0),
-          aml::integer(target(device, pin)),
+          aml::integer(target(devices::pirq_of(device, pin + 1, chipset))),
       }));
     }
   }
@@ -45,10 +43,10 @@ Bytes routing_table(PinTarget target) {
 /// What the guest says through _PIC, 5.8.1: nonzero for the I/O APIC.
 constexpr std::string_view kInterruptModel = "\\PICM";
 
-Bytes pci_routing() {
+Bytes pci_routing(devices::Chipset chipset) {
   return aml::concat({
-      aml::name("PRTA", routing_table(ioapic_target)),
-      aml::name("PRTP", routing_table(pic_target)),
+      aml::name("PRTA", routing_table(chipset, ioapic_target)),
+      aml::name("PRTP", routing_table(chipset, pic_target)),
       aml::method("_PRT", 0,
                   {aml::if_true(aml::path(kInterruptModel), {aml::return_value(aml::path("PRTA"))}),
                    aml::return_value(aml::path("PRTP"))}),
@@ -98,8 +96,9 @@ Bytes floppy_controller() {
 }
 
 Bytes isa_bridge(const AcpiConfig& config) {
+  const bool ich9 = config.chipset == devices::Chipset::Q35;
   std::vector<Bytes> parts = {
-      aml::name("_ADR", aml::integer(u64{kPciDeviceSouthBridge} << 16)),
+      aml::name("_ADR", aml::integer(u64{ich9 ? kPciDeviceIch9 : kPciDeviceSouthBridge} << 16)),
       isa_device("PIC", "PNP0000", 0, {aml::io(0x20, 2), aml::io(0xa0, 2), aml::io(0x4d0, 2), aml::irq(2)}),
       isa_device("PIT", "PNP0100", 0, {aml::io(0x40, 4)}),
       isa_device("RTC", "PNP0B00", 0, {aml::io(0x70, 8), aml::irq(kIrqRtc)}),
@@ -109,7 +108,8 @@ Bytes isa_bridge(const AcpiConfig& config) {
       pvpanic(),
       fw_cfg(),
       isa_device("MBRD", "PNP0C02", 0,
-                 {aml::io(0x61, 1), aml::io(kPort92, 1), aml::io(config.pm_base, kPmBlockPorts)}),
+                 {aml::io(0x61, 1), aml::io(kPort92, 1),
+                  aml::io(config.pm_base, ich9 ? kIch9PmBlockPorts : kPmBlockPorts)}),
   };
   if (config.ps2_mouse) parts.push_back(isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}));
   if (config.floppy) parts.push_back(floppy_controller());
@@ -129,9 +129,17 @@ Bytes pci_root(const AcpiConfig& config) {
                                      aml::dword_memory(kVgaWindowPhys, kUpperAreaPhys - 1),
                                      aml::dword_memory(config.pci_window_phys, kIoApicPhys - 1),
                                  }),
-                                 pci_routing(),
+                                 pci_routing(config.chipset),
                                  isa_bridge(config),
                              });
+}
+
+/// What lies in memory and belongs to nobody else, so that no window is put there: PCI Firmware Specification 3.0, 4.1.3.
+Bytes config_window(const devices::HostBridge::Window& window) {
+  return aml::device(
+      "ECAM",
+      {hid("PNP0C02"), uid(1),
+       resources({aml::memory32_fixed(static_cast<u32>(window.phys), static_cast<u32>(window.bytes))})});
 }
 
 Bytes hpet() {
@@ -151,6 +159,8 @@ std::vector<Bytes> processors(const AcpiConfig& config) {
 
 std::vector<u8> dsdt_aml(const AcpiConfig& config) {
   std::vector<Bytes> system_bus = {pci_root(config), hpet(), generation_id()};
+  if (config.config_window && config.config_window->phys < kAbove4GPhys)
+    system_bus.push_back(config_window(*config.config_window));
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));
   // \_Sx, 7.4.2: the sleep types of PM1a and PM1b, then two reserved elements.
   const auto sleep_state = [](std::string_view name, u8 type) {

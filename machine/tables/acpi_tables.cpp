@@ -39,6 +39,9 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   constexpr u32 kFlagResetRegister = 1u << 10;
   constexpr u16 kNoCState = 0xffff;
   using Space = TableBytes::Space;
+  const bool ich9 = config.chipset == devices::Chipset::Q35;
+  const u16 gpe0 = ich9 ? kIch9Gpe0Port : kGpe0Port;
+  const u8 gpe0_bytes = ich9 ? 16 : 4;
   const auto port = [&](u16 usual) { return config.pm_base + (usual - kPmBasePort); };
 
   TableBytes w;
@@ -49,8 +52,9 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   w.le(port(kPm1EventPort), 4).le(0, 4);    // PM1a, PM1b event blocks
   w.le(port(kPm1ControlPort), 4).le(0, 4);  // PM1a, PM1b control blocks
   w.le(0, 4).le(port(kPmTimerPort), 4);     // PM2 control block, PM timer
-  w.le(port(kGpe0Port), 4).le(0, 4);        // GPE0, GPE1 blocks
-  w.u8s({4, 2, 0, 4, 4, 0, 0, 0});  // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
+  w.le(port(gpe0), 4).le(0, 4);             // GPE0, GPE1 blocks
+  w.u8s({4, 2, 0, 4, gpe0_bytes, 0, 0,
+         0});  // lengths: PM1_EVT PM1_CNT PM2_CNT PM_TMR GPE0 GPE1; GPE1_BASE; CST_CNT
   w.le(kNoCState, 2).le(kNoCState, 2);  // no C2, no C3
   w.le(0, 2).le(0, 2).u8s({0, 0});      // FLUSH_SIZE, FLUSH_STRIDE, DUTY_OFFSET, DUTY_WIDTH
   w.u8s({0, 0, 0x32});                  // DAY_ALRM, MON_ALRM, CENTURY
@@ -62,7 +66,7 @@ std::vector<u8> fadt(const AcpiConfig& config, u32 facs_offset, u32 dsdt_offset)
   w.address(Space::Io, 32, port(kPm1EventPort)).address(Space::Io, 0, 0);
   w.address(Space::Io, 16, port(kPm1ControlPort)).address(Space::Io, 0, 0);
   w.address(Space::Io, 0, 0).address(Space::Io, 32, port(kPmTimerPort));
-  w.address(Space::Io, 32, port(kGpe0Port)).address(Space::Io, 0, 0);
+  w.address(Space::Io, static_cast<u8>(8 * gpe0_bytes), port(gpe0)).address(Space::Io, 0, 0);
   return table("FACP", 4, w.take());
 }
 
@@ -98,6 +102,14 @@ std::vector<u8> hpet(const AcpiConfig& config) {
   w.le(config.hpet_block_id, 4).address(TableBytes::Space::Memory, 64, kHpetPhys);
   w.u8s({0}).le(0x80, 2).u8s({0});  // number, minimum tick of periodic mode, no page protection
   return table("HPET", 1, w.take());
+}
+
+/// PCI Firmware Specification 3.0, 4.1.2: one segment.
+std::vector<u8> mcfg(const devices::HostBridge::Window& window) {
+  constexpr u64 kBusBytes = 1 << 20;
+  TableBytes w;
+  w.zeros(8).le(window.phys, 8).le(0, 2).u8s({0, static_cast<u8>(window.bytes / kBusBytes - 1)}).zeros(4);
+  return table("MCFG", 1, w.take());
 }
 
 /// RSDT, 5.2.7, and XSDT, 5.2.8.
@@ -153,7 +165,8 @@ AcpiImage build_acpi_image(const AcpiConfig& config) {
   point(fadt_offset + kFadtFacs, 4);
   point(fadt_offset + kFadtDsdt, 4);
   point(fadt_offset + kFadtXDsdt, 8);
-  const std::vector<u32> entries = {fadt_offset, place_summed(madt(config)), place_summed(hpet(config))};
+  std::vector<u32> entries = {fadt_offset, place_summed(madt(config)), place_summed(hpet(config))};
+  if (config.config_window) entries.push_back(place_summed(mcfg(*config.config_window)));
   const u32 rsdt_offset = place_summed(root_table("RSDT", 4, entries));
   const u32 xsdt_offset = place_summed(root_table("XSDT", 8, entries));
   for (u32 i = 0; i < entries.size(); ++i) {

@@ -1,11 +1,13 @@
-// The ACPI tables of the PC: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET and DSDT. ACPI specification 6.4,
-// chapter 5. Missing: SRAT, SLIT and MCFG (one node, configuration mechanism 1 only); sleep states other than
-// S3 and S5.
+// The ACPI tables of the PC: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, MCFG where configuration space lies in memory, and DSDT. ACPI
+// specification 6.4, chapter 5; PCI Firmware Specification 3.0, 4.1.2. Missing: SRAT and SLIT (one node); sleep states other than S3
+// and S5.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/types.h"
+#include "devices/pci/host_bridge.h"
 #include "machine/layout/pc_layout.h"
 
 namespace reprise::machine {
@@ -13,6 +15,7 @@ namespace reprise::machine {
 struct AcpiConfig {
   /// Local APIC id of each processor that runs.
   std::vector<u8> apic_ids;
+  devices::Chipset chipset = devices::Chipset::I440fx;
   /// Where the PM block's ports are.
   u16 pm_base = kPmBasePort;
   /// Bits 31:0 of the HPET's general capabilities and id register.
@@ -25,6 +28,8 @@ struct AcpiConfig {
   bool ps2_mouse = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.
   u32 pci_window_phys = 0;
+  /// Where configuration space lies in memory, of bus 0 on; nothing: nowhere.
+  std::optional<devices::HostBridge::Window> config_window = {};
 };
 
 /// The tables before anybody has decided where they go.

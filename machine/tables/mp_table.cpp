@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "devices/pci/isa_bridge.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
 #include "machine/tables/table_bytes.h"
@@ -64,14 +63,14 @@ void io_interrupt(Entries& entries, u16 flags, u8 bus, unsigned source, unsigned
 }
 
 /// Where interrupts arrive. ISA lines that belong to PCI alone are not listed, nor is the cascade.
-void io_interrupts(Entries& entries) {
+void io_interrupts(Entries& entries, devices::Chipset chipset) {
   constexpr unsigned kDevices = 32;
   constexpr unsigned kPins = 4;
   constexpr unsigned kCascade = 2;
   for (unsigned device = 0; device < kDevices; ++device) {
     for (unsigned pin = 0; pin < kPins; ++pin)
       io_interrupt(entries, kConforms, kPciBus, device << 2 | pin,
-                   kPirqGsi + devices::pirq_of(device, pin + 1));
+                   kPirqGsi + devices::pirq_of(device, pin + 1, chipset));
   }
   for (unsigned line = 0; line < kIsaIrqs; ++line) {
     if (line == kCascade || std::ranges::find(kPirqIsaLines, line) != std::end(kPirqIsaLines)) continue;
@@ -120,7 +119,7 @@ std::vector<u8> build_mp_table(const MpConfig& config, u64 phys) {
   Entries entries;
   processors(entries, config);
   buses_and_io_apic(entries);
-  io_interrupts(entries);
+  io_interrupts(entries, config.chipset);
   local_interrupts(entries, config);
   const std::vector<u8> table = configuration_table(entries, entries.bytes.take());
   std::vector<u8> bytes = floating_pointer(phys + kPointerBytes);

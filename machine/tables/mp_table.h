@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/types.h"
+#include "devices/pci/chipset.h"
 
 namespace reprise::machine {
 
@@ -14,6 +15,7 @@ struct MpConfig {
   std::vector<u32> apic_ids;
   u32 cpu_signature = 0;  // CPUID.1:EAX
   u32 cpu_features = 0;   // CPUID.1:EDX
+  devices::Chipset chipset = devices::Chipset::I440fx;
 };
 
 /// The floating pointer structure, with the configuration table behind it, for guest-physical address `phys`:

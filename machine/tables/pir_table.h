@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "common/types.h"
+#include "devices/pci/chipset.h"
 
 namespace reprise::machine {
 
 /// For an address in F0000h to FFFFFh, 16-byte aligned.
-std::vector<u8> build_pir_table();
+std::vector<u8> build_pir_table(devices::Chipset chipset);
 
 }  // namespace reprise::machine

@@ -43,6 +43,10 @@ class Structures {
     strings_.push_back(value);
     return bytes({static_cast<u8>(strings_.size())});
   }
+  /// One more in the string set, of which no field tells.
+  void string(std::string_view value) { strings_.push_back(value); }
+  /// The same; 0 of an empty one.
+  Structures& text_if_any(std::string_view value) { return value.empty() ? bytes({0}) : text(value); }
   void end() {
     bytes_[start_ + 1] = static_cast<u8>(bytes_.size() - start_);
     for (const std::string_view value : strings_) {
@@ -67,34 +71,53 @@ class Structures {
   u16 count_ = 0;
 };
 
+std::string_view or_usual(std::string_view word, std::string_view usual) {
+  return word.empty() ? usual : word;
+}
+
 /// 7.1.
-void bios_information(Structures& s) {
+void bios_information(Structures& s, const SmbiosWords& words) {
   constexpr u64 kCharacteristicsNotSupported = 1u << 3;
   constexpr u8 kVirtualMachine = 1u << 4;
   constexpr u8 kAcpi = 1u << 0;
   s.begin(0, 0x0000);
-  s.text(kMaker).text("1").word(0xe800).text("01/01/2025").bytes({0});
+  s.text(or_usual(words.bios_vendor, kMaker)).text(or_usual(words.bios_version, "1")).word(0xe800);
+  s.text(or_usual(words.bios_date, "01/01/2025")).bytes({0});
   s.le(kCharacteristicsNotSupported, 8).bytes({kAcpi, kVirtualMachine});
   s.bytes({0, 0, 0xff, 0xff});  // releases of BIOS and embedded controller
   s.end();
 }
 
 /// 7.2.
-void system_information(Structures& s) {
+void system_information(Structures& s, const SmbiosWords& words) {
   constexpr u8 kWakeUpPowerSwitch = 6;
   s.begin(1, 0x0100);
-  s.text(kMaker).text("Reprise PC").text("1").bytes({0});
-  s.le(0, 8).le(0, 8);  // UUID: not set
-  s.bytes({kWakeUpPowerSwitch, 0, 0});
+  s.text(or_usual(words.maker, kMaker)).text(or_usual(words.product, "Reprise PC"));
+  s.text(or_usual(words.version, "1")).text_if_any(words.serial);
+  // Zeros: not set. Its first three fields are numbers, 7.2.1.
+  const std::array<u8, 16> uuid = words.uuid.value_or(std::array<u8, 16>{});
+  for (const unsigned at : {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15}) s.bytes({uuid[at]});
+  s.bytes({kWakeUpPowerSwitch}).text_if_any(words.sku).text_if_any(words.family);
   s.end();
 }
 
 /// 7.4.
-void chassis(Structures& s) {
+void chassis(Structures& s, const SmbiosWords& words) {
   constexpr u8 kTypeOther = 1;
   s.begin(3, 0x0300);
-  s.text(kMaker).bytes({kTypeOther}).text("1").bytes({0, 0, kSafe, kSafe, kSafe, kUnknown});
+  s.text(or_usual(words.chassis_maker, kMaker)).bytes({kTypeOther});
+  s.text(or_usual(words.chassis_version, "1")).text_if_any(words.chassis_serial);
+  s.text_if_any(words.chassis_asset).bytes({kSafe, kSafe, kSafe, kUnknown});
   s.dword(0).bytes({0, 0, 0, 0});
+  s.end();
+}
+
+/// 7.12.
+void oem_strings(Structures& s, const SmbiosWords& words) {
+  if (words.oem_strings.empty()) return;
+  s.begin(11, 0x0b00);
+  s.bytes({static_cast<u8>(words.oem_strings.size())});
+  for (const std::string& text : words.oem_strings) s.string(text);
   s.end();
 }
 
@@ -195,9 +218,10 @@ std::vector<u8> anchor(const Structures& s, std::size_t tables_bytes) {
 
 SmbiosTables build_smbios(const SmbiosConfig& config) {
   Structures s;
-  bios_information(s);
-  system_information(s);
-  chassis(s);
+  bios_information(s, config.words);
+  system_information(s, config.words);
+  chassis(s, config.words);
+  oem_strings(s, config.words);
   for (unsigned socket = 0; socket < config.topology.sockets; ++socket) processor(s, socket, config);
   memory(s, config.ram_bytes);
   boot_status_and_end(s);

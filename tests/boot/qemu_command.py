@@ -216,7 +216,7 @@ def monitors(options, folder):
 
 
 def refusals(options, folder):
-    for words, wanted in ((["-M", "q35"], "-M q35: there is no machine 'q35'"),
+    for words, wanted in ((["-M", "microvm"], "-M microvm: there is no machine 'microvm'"),
                           (["-device", "rtl8139"], "-device rtl8139: the network cards are virtio-net-pci and e1000"),
                           (["-drive", "file=/nowhere/x.img,if=virtio", "-nographic"], "/nowhere/x.img"),
                           (["-nographic", "-serial", "stdio", "-serial", "stdio"], "stdio was given twice"),
@@ -232,9 +232,67 @@ def refusals(options, folder):
     runner.expect(version.returncode == 0 and version.stdout.startswith(b"QEMU emulator version "), f"{version.stdout!r}")
 
 
+def guest_events(options, folder):
+    """QMP hears of a reset and of a power-off that the guest brings about; with -no-shutdown the process stays. What SMBIOS and the
+    configuration device tell arrives in the guest."""
+    path, console = pathlib.Path(folder, "events"), pathlib.Path(folder, "console-of-events")
+    process = subprocess.Popen(
+        [str(word) for word in (qemu(options, folder), *kernel(options, "console=ttyS0 quiet"), "-nodefaults", "-display", "none",
+                                "-serial", "stdio", "-no-shutdown", "-qmp", f"unix:{path},server=on,wait=off", "-uuid",
+                                "550e8400-e29b-41d4-a716-446655440000", "-smbios", "type=1,product=of the test", "-S")],
+        env=environment(options), stdin=subprocess.PIPE, stdout=open(console, "wb"), stderr=subprocess.PIPE)
+    try:
+        with socket.socket(socket.AF_UNIX) as qmp:
+            end = time.monotonic() + 60
+            while qmp.connect_ex(str(path)) != 0:
+                runner.expect(time.monotonic() < end and process.poll() is None, "nobody listens at the socket of QMP")
+                time.sleep(0.05)
+            qmp.settimeout(300)
+            lines = qmp.makefile("rw")
+            lines.readline()
+
+            def say(command):
+                lines.write(json.dumps({"execute": command}))
+                lines.flush()
+
+            def event(name):
+                while True:
+                    said = json.loads(lines.readline())
+                    if said.get("event") == name:
+                        return said.get("data")
+
+            def type_at(prompt, text):
+                until = time.monotonic() + 300
+                while console.read_bytes().count(b"guest:") < prompt:
+                    runner.expect(time.monotonic() < until, f"there is no prompt {prompt}")
+                    time.sleep(0.2)
+                process.stdin.write(text)
+                process.stdin.flush()
+
+            say("qmp_capabilities")
+            say("cont")
+            type_at(1, b"cat /sys/class/dmi/id/product_uuid /sys/class/dmi/id/product_name; sleep 1; echo b >/proc/sysrq-trigger\n")
+            runner.expect(event("RESET") == {"guest": True, "reason": "guest-reset"}, "the reset is another's")
+            type_at(2, b"cat /sys/class/dmi/id/product_uuid; poweroff -f\n")
+            runner.expect(event("SHUTDOWN") == {"guest": True, "reason": "guest-shutdown"}, "the power-off is another's")
+            event("STOP")
+            say("query-status")
+            runner.expect(json.loads(lines.readline())["return"]["status"] == "shutdown", "it is not shut down")
+            runner.expect(process.poll() is None, "the process did not stay")
+            say("quit")
+            runner.expect(event("SHUTDOWN")["reason"] == "host-qmp-quit", "the end is another's")
+        code = process.wait(60)
+        runner.expect(code == 0, f"code {code}: {process.stderr.read()}")
+    finally:
+        process.kill()
+        process.wait()
+    text = console.read_text(errors="replace")
+    runner.expect(text.count("550e8400-e29b-41d4-a716-446655440000") == 2 and "of the test" in text, text[-600:])
+
+
 def test(options):
     with tempfile.TemporaryDirectory() as folder:
-        for part in (refusals, boot_sector, stock_kernel, resets, serial_sockets, monitors, terminal_keys):
+        for part in (refusals, boot_sector, stock_kernel, resets, serial_sockets, monitors, guest_events, terminal_keys):
             print(part.__name__, flush=True)
             part(options, folder)
 

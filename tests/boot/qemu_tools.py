@@ -1,13 +1,22 @@
 #!/usr/bin/env python3
-"""Tools that start QEMU, as Debian's packages have them, with this program in QEMU's place: sbuild-qemu-boot brings Debian's disk to its
-login prompt and leaves the image as it was."""
+"""Tools that start QEMU, as Debian's packages have them, with this program in QEMU's place.
+
+    sbuild       sbuild-qemu-boot brings Debian's disk to its login prompt and leaves the image as it was
+    debvm        debvm-run starts an image that debvm-create has made, on a q35, to a shell
+    autopkgtest  autopkgtest-virt-qemu brings the same image up, runs a command in it by its consoles and folder, and gives its exit code
+    kunit        kunit.py of the kernel's source, with QEMU as its runner, reads the results that a guest prints
+    syzkaller    a machine of a fuzzer's, as its manager starts and ends it, with QMP over TCP
+
+What they take from Debian's archive is kept beside the disks; without it a test is skipped."""
 
 import argparse
+import json
 import os
 import pathlib
 import pty
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,12 +24,17 @@ import time
 
 import runner
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
+import build_guests  # noqa: E402  (for its cpio writer)
+
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reprise", required=True, help="the emulator")
     parser.add_argument("--engine", default="jit")
     parser.add_argument("--disks", required=True, help="folder of tests/guests/build_disk.py")
+    parser.add_argument("--guests", default="build/guests", help="folder with vmlinuz and initramfs.img")
+    parser.add_argument("--tool", choices=sorted(TOOLS), required=True)
     return parser.parse_args()
 
 
@@ -73,20 +87,224 @@ def sbuild_qemu_boot(options, folder, environment):
     runner.expect((after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size), "the image was written to")
 
 
+def skip(why):
+    print(f"SKIP: {why}")
+    sys.exit(77)
+
+
+def want_tool(name, package):
+    """It is installed: these tools have files of their own at fixed places."""
+    if not shutil.which(name):
+        skip(f"{name} is not there: apt-get install {package}")
+
+
+# As autopkgtest's setup-testbed makes it.
+SHELL_HOOK = """#!/bin/sh
+cat >"$1/etc/systemd/system/autopkgtest-hvc1.service" <<UNIT
+[Unit]
+Description=root shell on hvc1
+ConditionPathExists=/dev/hvc1
+
+[Service]
+ExecStart=/bin/sh
+StandardInput=tty-fail
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/hvc1
+SendSIGHUP=yes
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+mkdir -p "$1/etc/systemd/system/multi-user.target.wants"
+ln -s ../autopkgtest-hvc1.service "$1/etc/systemd/system/multi-user.target.wants/"
+"""
+
+
+def debvm_image(options):
+    """A Debian with a generic kernel, whose root shell on hvc1 autopkgtest uses. Made once."""
+    image = pathlib.Path(options.disks, "debvm.ext4").resolve()
+    if image.exists():
+        return image
+    for name, package in (("debvm-create", "debvm"), ("mmdebstrap", "mmdebstrap"), ("genext2fs", "genext2fs"),
+                          ("autopkgtest-virt-qemu", "autopkgtest")):
+        want_tool(name, package)
+    unfinished, hook = image.with_suffix(".unfinished"), image.with_suffix(".hook")
+    unfinished.unlink(missing_ok=True)
+    hook.write_text(SHELL_HOOK)
+    hook.chmod(0o755)
+    made = subprocess.run(["debvm-create", "-r", "bookworm", "-o", unfinished, "-z", "2G", "--",
+                           "--include=linux-image-amd64,python3-minimal,udev",
+                           f"--customize-hook={hook}"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode != 0:
+        skip(f"debvm-create makes no image: {made.stdout[-600:]}")
+    unfinished.rename(image)
+    return image
+
+
+def debvm_run(options, folder, environment):
+    image = debvm_image(options)
+    want_tool("debvm-run", "debvm")
+    before = image.stat()
+    guest = Terminal(["debvm-run", "-i", image, "--", "-snapshot"], environment)
+    try:
+        guest.wait_for(b"login: root (automatic login)", 900)
+        guest.wait_for(b"# ", 300)
+        os.write(guest.master, b"cat /sys/bus/pci/devices/0000:00:1f.0/device; networkctl --no-pager | grep ether; echo $((6 * 7)) done\n")
+        guest.wait_for(b"0x2918", 60)
+        guest.wait_for(b"42 done", 60)
+        os.write(guest.master, b"poweroff\n")
+        code = guest.process.wait(300)
+        runner.expect(code == 0, f"code {code}")
+    finally:
+        guest.close()
+    after = image.stat()
+    runner.expect((after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size), "the image was written to")
+
+
+def content_of(image, name, folder):
+    """A file of an ext4 image, with links followed as debvm-run does."""
+    out = pathlib.Path(folder, name)
+    listing = subprocess.run(["/sbin/debugfs", image, "-R", f"stat {name}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             text=True).stdout
+    target = next(line.split('"')[1] for line in listing.splitlines() if "link dest" in line)
+    with open(out, "wb") as file:
+        subprocess.run(["/sbin/debugfs", image, "-R", f"cat {target}"], stdout=file, stderr=subprocess.DEVNULL, check=True)
+    return out
+
+
+def autopkgtest(options, folder, environment):
+    want_tool("autopkgtest-virt-qemu", "autopkgtest")
+    image = debvm_image(options)
+    # The image has no boot loader, and --qemu-options knows no blanks.
+    command = pathlib.Path(folder, "qemu-with-kernel")
+    command.write_text(f"""#!/bin/sh
+exec qemu-system-x86_64 "$@" -kernel {content_of(image, 'vmlinuz', folder)} -initrd {content_of(image, 'initrd.img', folder)} \\
+  -append 'root=LABEL=debvm rw console=ttyS0'
+""")
+    command.chmod(0o755)
+    tool = subprocess.Popen(["autopkgtest-virt-qemu", "--boot=none", f"--qemu-command={command}", "--ram-size=512",
+                             "--timeout-reboot=900", f"--overlay-dir={folder}", image],
+                            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def ask(request):
+        tool.stdin.write(request + "\n")
+        line = tool.stdout.readline().strip()
+        runner.expect(line.startswith("ok"), f"{request}: {line!r}")
+        return line.split()[1:]
+
+    try:
+        runner.expect(tool.stdout.readline().strip() == "ok", "it does not begin")
+        runner.expect("isolation-machine" in ask("capabilities"), "it isolates nothing")
+        ask("open")
+        run = ask("print-execute-command")[0].split(",")
+        ended = subprocess.run([*run, "sh", "-c", "cat; uname -r; exit 7"], input="from the host\n", stdout=subprocess.PIPE,
+                               text=True, timeout=300)
+        runner.expect(ended.returncode == 7 and ended.stdout.startswith("from the host\n6.1."), f"{ended}")
+        ask("close")
+        ask("quit")
+        runner.expect(tool.wait(120) == 0, f"code {tool.returncode}")
+    finally:
+        tool.kill()
+        tool.wait()
+
+
+KTAP = """#!/bin/sh
+echo "KTAP version 1
+1..2
+    KTAP version 1
+    # Subtest: shell
+    1..2
+    ok 1 adds
+    not ok 2 divides
+not ok 1 shell
+ok 2 kernel"
+"""
+
+
+def kunit(options, folder, environment):
+    source = pathlib.Path(options.disks, "linux-kunit").resolve()
+    if not source.exists():
+        if not package_of_debian("linux-source-6.1", folder):
+            skip("Debian's package linux-source-6.1 is not to be had here")
+        unfinished = source.with_suffix(".unfinished")
+        unfinished.mkdir(exist_ok=True)
+        archive = pathlib.Path(folder, "usr/src/linux-source-6.1.tar.xz")
+        subprocess.run(["tar", "-C", unfinished, "--strip-components=1", "-xf", archive, "linux-source-6.1/tools/testing/kunit"],
+                       check=True)
+        unfinished.rename(source)
+    guests = pathlib.Path(options.guests).resolve()
+    tree = pathlib.Path(folder, "tree")
+    shutil.copytree(source, tree)
+    for name in ("COPYING", "CREDITS", "Kbuild", "MAINTAINERS", "Makefile", "README"):
+        (tree / name).touch()
+    for name in ("Documentation", "arch", "include", "drivers", "fs", "init", "ipc", "kernel", "lib", "scripts"):
+        (tree / name).mkdir(exist_ok=True)
+    build = tree / ".kunit"
+    (build / "arch/x86/boot").mkdir(parents=True)
+    # A stock kernel, whose first program prints what a kernel of tests would.
+    shutil.copy(guests / "vmlinuz", build / "arch/x86/boot/bzImage")
+    initrd = pathlib.Path(folder, "initrd")
+    programs = build_guests.Cpio()
+    programs.add("bin/ktap", 0o100755, KTAP.encode())
+    initrd.write_bytes((guests / "initramfs.img").read_bytes() + programs.bytes())
+    ended = subprocess.run(["python3", "tools/testing/kunit/kunit.py", "exec", "--arch=x86_64", "--timeout=900", "--kernel_args",
+                            "reprise.exec=/bin/ktap", "--qemu_args", f"-initrd {initrd}"], cwd=tree, env=environment,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
+    runner.expect("[FAILED] divides" in ended.stdout and "[PASSED] adds" in ended.stdout and ended.returncode == 1,
+                  f"code {ended.returncode}: {ended.stdout[-1500:]}")
+
+
+def syzkaller(options, folder, environment):
+    """As its package vm/qemu builds the command, waits for the guest, asks for its registers and ends it."""
+    image = pathlib.Path(options.disks, "debian-bios.img").resolve()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["qemu-system-x86_64", "-m", "1024", "-smp", "2", "-chardev",
+               f"socket,id=SOCKSYZ,server=on,wait=off,host=localhost,port={port}", "-mon", "chardev=SOCKSYZ,mode=control",
+               "-display", "none", "-serial", "stdio", "-no-reboot", "-name", "VM-0", "-device", "virtio-rng-pci", "-enable-kvm",
+               "-cpu", "host,migratable=off", "-device", "e1000,netdev=net0", "-netdev", "user,id=net0,restrict=on", "-hda", image,
+               "-snapshot"]
+    guest = Terminal(command, environment)
+    try:
+        guest.wait_for(b"login: ", 900)
+        with socket.create_connection(("localhost", port)) as control:
+            lines = control.makefile("rw")
+            lines.readline()
+            for request in ({"execute": "qmp_capabilities"},
+                            {"execute": "human-monitor-command", "arguments": {"command-line": "info registers", "cpu-index": 1}}):
+                lines.write(json.dumps(request))
+                lines.flush()
+                answer = json.loads(lines.readline())
+                runner.expect("return" in answer, f"{request}: {answer}")
+            runner.expect("RIP" in answer["return"].upper(), f"registers are {answer}")
+        guest.process.terminate()
+        runner.expect(guest.process.wait(60) == 0, f"code {guest.process.returncode}")
+    finally:
+        guest.close()
+
+
+def sbuild(options, folder, environment):
+    if not shutil.which("sbuild-qemu-boot") and not package_of_debian("sbuild-qemu", folder):
+        skip("Debian's package sbuild-qemu is not to be had here")
+    sbuild_qemu_boot(options, folder, environment)
+
+
+TOOLS = {"sbuild": sbuild, "debvm": debvm_run, "autopkgtest": autopkgtest, "kunit": kunit, "syzkaller": syzkaller}
+
+
 def main():
     options = arguments()
-    if not pathlib.Path(options.disks, "debian-bios.img").exists():
-        print(f"SKIP: there is no {options.disks}/debian-bios.img; ./dev images makes it")
-        sys.exit(77)
+    if options.tool in ("sbuild", "syzkaller") and not pathlib.Path(options.disks, "debian-bios.img").exists():
+        skip(f"there is no {options.disks}/debian-bios.img; ./dev images makes it")
     with tempfile.TemporaryDirectory() as folder:
-        if not shutil.which("sbuild-qemu-boot") and not package_of_debian("sbuild-qemu", folder):
-            print("SKIP: Debian's package sbuild-qemu is not to be had here")
-            sys.exit(77)
         pathlib.Path(folder, "qemu-system-x86_64").symlink_to(pathlib.Path(options.reprise).resolve())
         environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
-                       "REPRISE_OPTIONS": f"--engine={options.engine} --wall-timeout=900"}
+                       "REPRISE_OPTIONS": f"--engine={options.engine} --wall-timeout=1500"}
         try:
-            sbuild_qemu_boot(options, folder, environment)
+            TOOLS[options.tool](options, folder, environment)
         except runner.Failure as failure:
             print(f"FAIL: {failure}")
             sys.exit(1)

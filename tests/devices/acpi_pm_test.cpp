@@ -284,5 +284,34 @@ TEST_F(AcpiPmTest, Noise) {
   EXPECT_FALSE(pm.debug_dump().empty());
 }
 
+TEST(AcpiPmOfIch9, RegistersAreWhereIch9HasThem) {
+  constexpr u16 kEvents = 0x20, kEventsEnabled = 0x28, kSmiEnable = 0x30, kSmiStatus = 0x34;
+  Board board({.layout = AcpiPmLayout::Ich9});
+  PioHandler& ports = board.pm.pm_ports();
+  EXPECT_EQ(board.pm.ports(), 128u);
+  ports.pio_write(kControl, Width::Word, 1);
+  board.pm.raise_event(5);
+  EXPECT_EQ(in32(ports, kEvents), 1u << 5);
+  EXPECT_EQ(in32(ports, 0x0c), 0u) << "there PIIX4 has them";
+  out32(ports, kEventsEnabled, 1u << 5);
+  EXPECT_TRUE(board.wires.level(9));
+  out32(ports, kEvents, ~0u);
+  EXPECT_FALSE(board.wires.level(9));
+  // The APM control port, without any bit of configuration space's and without GBL_SMI_EN.
+  out8(board.pm.smi_ports(), 0, 0x12);
+  EXPECT_EQ(board.wires.rises(1), 0) << "APMC_EN is clear";
+  out32(ports, kSmiEnable, ~0u);
+  EXPECT_EQ(in32(ports, kSmiEnable), 0x23u);
+  out32(ports, kSmiEnable, 0x20);
+  out8(board.pm.smi_ports(), 0, 0x12);
+  EXPECT_EQ(board.wires.rises(1), 1);
+  EXPECT_EQ(in32(ports, kSmiStatus), 0x20u);
+  out32(ports, kSmiStatus, 0x20);
+  EXPECT_EQ(in32(ports, kSmiStatus), 0u);
+  board.pm.fall_asleep();
+  EXPECT_EQ(in32(ports, kSmiEnable), 0x20u)
+      << "firmware's first SMI comes before it has placed the block again";
+}
+
 }  // namespace
 }  // namespace reprise::devices

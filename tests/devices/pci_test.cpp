@@ -1,7 +1,10 @@
 #include "devices/bus.h"
 #include "devices/misc/reset_control.h"
 #include "devices/pci/config_mechanism1.h"
+#include "devices/pci/config_window.h"
 #include "devices/pci/host_bridge.h"
+#include "devices/pci/ich9_lpc.h"
+#include "devices/pci/ich9_smbus.h"
 #include "devices/pci/isa_bridge.h"
 #include "devices/pci/piix4_pm.h"
 #include "tests/devices/test_board.h"
@@ -200,6 +203,10 @@ TEST_F(PciTest, PirqOfSlot) {
   EXPECT_EQ(pirq_of(1, 1), 0u);
   EXPECT_EQ(pirq_of(3, 1), 2u);
   EXPECT_EQ(pirq_of(4, 2), 0u);
+  EXPECT_EQ(pirq_of(2, 1, Chipset::Q35), 2u);
+  EXPECT_EQ(pirq_of(24, 4, Chipset::Q35), 3u);
+  EXPECT_EQ(pirq_of(25, 1, Chipset::Q35), 0u) << "from 25 on pins are not rotated";
+  EXPECT_EQ(pirq_of(31, 2, Chipset::Q35), 1u);
 }
 
 class NullHandler final : public PioHandler, public MmioHandler {
@@ -315,6 +322,128 @@ TEST_F(PciTest, Noise) {
   EXPECT_EQ(read(1, 0, 0), 0x70008086u);
   EXPECT_EQ(read(1, 3, 0), 0x71138086u);
   EXPECT_FALSE(host.debug_dump().empty());
+}
+
+/// The functions of a Q35 board.
+class Q35Test : public ::testing::Test {
+ protected:
+  Q35Test() {
+    EXPECT_TRUE(config.attach(0, 0, host).ok());
+    EXPECT_TRUE(config.attach(31, 0, lpc).ok());
+    EXPECT_TRUE(config.attach(31, 3, smbus).ok());
+  }
+  static u64 at(unsigned device, unsigned function, u64 offset) {
+    return u64{device} << 15 | u64{function} << 12 | offset;
+  }
+  FakeControl control;
+  FakeListener listener;
+  FakeWires irqs;
+  ResetControl reset_control{control};
+  ConfigMechanism1 config{listener, reset_control};
+  ConfigWindow window{config};
+  HostBridge host{Chipset::Q35};
+  Ich9Lpc lpc{irqs};
+  SmbusHost ports;
+  Ich9Smbus smbus{ports};
+};
+
+TEST_F(Q35Test, IdentitiesThroughTheWindow) {
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0), Width::Dword), 0x29c08086u);
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0x2c), Width::Dword), 0x11001af4u);
+  EXPECT_EQ(window.mmio_read(at(31, 0, 0), Width::Dword), 0x29188086u);
+  EXPECT_EQ(window.mmio_read(at(31, 0, 0x0e), Width::Byte), 0x80u) << "multi-function";
+  EXPECT_EQ(window.mmio_read(at(31, 3, 0), Width::Dword), 0x29308086u);
+  EXPECT_EQ(window.mmio_read(at(31, 3, 0x0a), Width::Word), 0x0c05u);
+}
+
+TEST_F(Q35Test, TheWindowHasWhatThereIs) {
+  EXPECT_EQ(window.mmio_read(at(5, 0, 0), Width::Dword), 0xffffffffu) << "no such function";
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0x100), Width::Dword), 0xffffffffu) << "no extended registers";
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0) + (1 << 20), Width::Word), 0xffffu) << "no bus 1";
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0x01), Width::Word), 0xc080u) << "across a word";
+  EXPECT_EQ(window.mmio_read(at(0, 0, 0xfc), Width::Qword), 0xffffffff00000000u)
+      << "the end of the registers";
+  EXPECT_EQ(window.mmio_read(at(31, 0, 0), Width::Qword),
+            u64{config.read(31 * 8, 4, Width::Dword)} << 32 | 0x29188086u);
+  window.mmio_write(at(5, 0, 0x40), Width::Dword, 1);
+  window.mmio_write(at(0, 0, 0x160), Width::Dword, 1);
+  EXPECT_TRUE(listener.changes.empty());
+  window.mmio_write(at(0, 0, 0x91), Width::Word, 0x3333);
+  EXPECT_TRUE(host.pam(1).read_ram && host.pam(1).write_ram && host.pam(4).read_ram);
+  EXPECT_EQ(listener.last, &host);
+}
+
+TEST_F(Q35Test, MemoryAttributesAreElsewhere) {
+  host.config_write(HostBridge::kPam0, Width::Byte, 0x30);
+  EXPECT_FALSE(host.pam(0).read_ram) << "that is where the 440FX has them";
+  host.config_write(0x90, Width::Byte, 0x30);
+  EXPECT_TRUE(host.pam(0).read_ram && host.pam(0).write_ram);
+  EXPECT_FALSE(host.smram().smm_code);
+  host.config_write(0x9d, Width::Byte, 0x48);
+  EXPECT_TRUE(host.smram().everybody && host.smram().smm_code);
+  host.config_write(0x9d, Width::Byte, 0x1a);
+  EXPECT_FALSE(host.smram().everybody);
+  host.config_write(0x9d, Width::Byte, 0x40);
+  EXPECT_EQ(host.config_read(0x9d, Width::Byte), 0x1au) << "locked";
+  host.config_write(0x9e, Width::Byte, 0xff);
+  EXPECT_EQ(host.config_read(0x9e, Width::Byte), 0x38u) << "there is no TSEG";
+}
+
+TEST_F(Q35Test, ConfigurationSpaceIsWhereItIsPut) {
+  using Window = HostBridge::Window;
+  EXPECT_EQ(host.config_window(), std::nullopt);
+  const auto put = [&](u32 low) {
+    host.config_write(HostBridge::kPciExBar, Width::Dword, low);
+    return host.config_window();
+  };
+  EXPECT_EQ(put(0xb000'0001), (Window{0xb000'0000, 256 << 20}));
+  EXPECT_EQ(put(0xb800'0003), (Window{0xb800'0000, 128 << 20}));
+  EXPECT_EQ(put(0xbc00'0005), (Window{0xbc00'0000, 64 << 20}));
+  EXPECT_EQ(put(0xbc00'0001), (Window{0xb000'0000, 256 << 20})) << "aligned to its size";
+  EXPECT_EQ(put(0xb000'0007), std::nullopt) << "a reserved size";
+  host.config_write(HostBridge::kPciExBar + 4, Width::Dword, 0xffff'ffff);
+  EXPECT_EQ(put(0x0000'0001), (Window{0xf'0000'0000, 256 << 20}));
+  EXPECT_EQ(HostBridge().config_window(), std::nullopt);
+}
+
+TEST_F(Q35Test, TheLpcBridgeRoutesAndPlaces) {
+  lpc.set_irq(1, true);
+  EXPECT_FALSE(irqs.level(10)) << "not routed";
+  lpc.config_write(0x61, Width::Byte, 10);
+  EXPECT_TRUE(irqs.level(10));
+  lpc.config_write(0x69, Width::Byte, 11);
+  EXPECT_FALSE(irqs.level(11)) << "PIRQF# is not wired";
+  EXPECT_FALSE(lpc.pm_enabled());
+  lpc.config_write(Ich9Lpc::kPmBase, Width::Dword, 0xffff'067f);
+  EXPECT_EQ(lpc.config_read(Ich9Lpc::kPmBase, Width::Dword), 0x601u) << "128 ports";
+  lpc.config_write(Ich9Lpc::kAcpiControl, Width::Byte, 0x80);
+  EXPECT_TRUE(lpc.pm_enabled());
+  EXPECT_EQ(lpc.pm_base(), 0x600);
+  smbus.config_write(0x20, Width::Dword, 0x701);
+  smbus.config_write(pci::kCommand, Width::Word, 1);
+  EXPECT_EQ(smbus.bar_base(4), 0x700u);
+}
+
+TEST_F(Q35Test, RoundTripAndNoise) {
+  Noise noise(35);
+  for (int i = 0; i < 50'000; ++i) {
+    const u64 offset = noise.below(4) == 0 ? noise.below(256 << 20)
+                                           : at(noise.below(2) * 31, noise.below(4), noise.below(0x110));
+    static constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Qword};
+    const Width width = kWidths[noise.below(4)];
+    switch (noise.below(3)) {
+      case 0: window.mmio_read(offset, width); break;
+      case 1: window.mmio_write(offset, width, noise.value64()); break;
+      default: lpc.set_irq(noise.below(8), noise.below(2) != 0);
+    }
+  }
+  HostBridge other(Chipset::Q35);
+  ASSERT_TRUE(load(other, saved(host)));
+  EXPECT_EQ(saved(other), saved(host));
+  FakeWires other_irqs;
+  Ich9Lpc other_lpc(other_irqs);
+  ASSERT_TRUE(load(other_lpc, saved(lpc)));
+  EXPECT_EQ(saved(other_lpc), saved(lpc));
 }
 
 }  // namespace

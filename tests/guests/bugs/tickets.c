@@ -18,7 +18,7 @@ static noinline unsigned int take_ticket(void) {
   unsigned int ticket = READ_ONCE(next_ticket);
 
   if (ticket % 8 == 0) print_ticket(ticket); /* the first of a new roll */
-  WRITE_ONCE(next_ticket, ticket + 1); /* somebody else may have taken it since */
+  WRITE_ONCE(next_ticket, ticket + 1);       /* somebody else may have taken it since */
   return ticket;
 }
 

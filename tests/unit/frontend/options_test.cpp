@@ -547,7 +547,7 @@ TEST(Options, DeviceErrorsSayWhatThereIs) {
   EXPECT_TRUE(has(refused({"--device", "ide-hd,file=a,bus=virtio"}), "bus=virtio is none of ide, ahci"));
   EXPECT_TRUE(has(refused({"--watchdog-action", "reset"}), "add --device i6300esb"));
   EXPECT_TRUE(has(refused({"--console", "null", "--device", "virtio-console"}), "a machine has 1 at most"));
-  EXPECT_TRUE(has(refused({"--device", "virtconsole"}), "there is no card: add --device virtio-serial"));
+  EXPECT_TRUE(has(refused({"--device", "virtserialport,bus=a"}), "no virtio-serial has id=a"));
   const auto port_refused = [&](std::string first, std::string second, std::string_view part) {
     return has(
         refused({"--device", "virtio-serial", "--device", std::move(first), "--device", std::move(second)}),
@@ -857,6 +857,43 @@ TEST(Options, WhereDebuggersConnect) {
   EXPECT_NE(refused({"--gdb", "-", "--serial", "stdio"}).find("--gdb - takes standard input"),
             std::string::npos);
   EXPECT_NE(refused({"--paused", "--serial", "null"}).find("--paused waits for somebody"), std::string::npos);
+}
+
+TEST(Options, WhatTheMachineSaysOfItself) {
+  const RunOptions options =
+      parsed({"--kernel", "k", "--uuid", "00112233-4455-6677-8899-AABBCCDDEEFF", "--smbios",
+              "type=1,product=a,,b,serial=7", "--smbios", "type=11,value=x,value=y=z", "--fw-cfg",
+              "opt/a,string=b,,c", "--fw-cfg", "opt/d,file=e", "--machine", "q35"});
+  const machine::FirmwareConfig& firmware = options.config.firmware;
+  EXPECT_EQ(firmware.words.uuid.value()[1], 0x11);
+  EXPECT_EQ(firmware.words.uuid.value()[15], 0xff);
+  EXPECT_EQ(firmware.words.product, "a,b");
+  EXPECT_EQ(firmware.words.serial, "7");
+  EXPECT_EQ(firmware.words.oem_strings, (std::vector<std::string>{"x", "y=z"}));
+  ASSERT_EQ(firmware.files.size(), 2U);
+  EXPECT_EQ(firmware.files[0].text, "b,c");
+  EXPECT_EQ(firmware.files[1].path, "e");
+  EXPECT_EQ(options.config.chipset, devices::Chipset::Q35);
+  EXPECT_EQ(placed_value("--fw-cfg", "opt/a,file=b", "/here"), "opt/a,file=/here/b");
+  EXPECT_EQ(placed_value("--fw-cfg", "opt/a,string=b", "/here"), "opt/a,string=b");
+  const auto why_not = [](std::string option, std::string value) {
+    return refused({"--kernel", "k", std::move(option), std::move(value)});
+  };
+  const auto has = [](const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+  };
+  EXPECT_TRUE(has(why_not("--uuid", "0011"), "such as 550e8400"));
+  EXPECT_TRUE(has(why_not("--smbios", "product=x"), "does not begin with type="));
+  EXPECT_TRUE(has(why_not("--smbios", "type=2,product=x"), "type=2 is none of"));
+  EXPECT_TRUE(has(why_not("--smbios", "type=1,colour=x"), "'colour' is none of manufacturer="));
+  EXPECT_TRUE(has(why_not("--smbios", "type=1,uuid=x"), "uuid=x is not such as"));
+  EXPECT_TRUE(has(why_not("--smbios", "type=3,serial"), "'serial' has no value"));
+  EXPECT_TRUE(has(why_not("--fw-cfg", "etc/e820,string=x"), "does not begin with opt/"));
+  EXPECT_TRUE(has(why_not("--fw-cfg", "opt/x"), "either string=TEXT or file=FILE"));
+  EXPECT_TRUE(
+      has(why_not("--fw-cfg", "opt/" + std::string(60, 'x') + ",string="), "from 1 to 55 characters"));
+  EXPECT_TRUE(has(why_not("--machine", "microvm"), "none of pc, q35"));
+  EXPECT_TRUE(has(refused({"--machine", "q35", "--disk", "a,bus=ide"}), "a q35 has no IDE"));
 }
 
 }  // namespace

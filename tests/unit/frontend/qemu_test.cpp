@@ -97,7 +97,11 @@ TEST(QemuTranslation, MachineAndProcessors) {
   EXPECT_HAS(translated("-cpu host,migratable=off,hv_relaxed,+avx2"), "--cpu host,+avx2");
   EXPECT_HAS(translated("-enable-kvm -cpu host"), "--cpu default");
   EXPECT_HAS(translated("-machine type=pc,accel=kvm:tcg,usb=off -accel kvm -accel tcg"), "--memory");
-  EXPECT_HAS(refusal_of("-M q35"), "-M q35: there is no machine 'q35'");
+  EXPECT_HAS(refusal_of("-M microvm"), "-M microvm: there is no machine 'microvm'");
+  EXPECT_HAS(translated("-machine type=q35,accel=kvm:tcg"), "--machine q35 --memory 128M");
+  EXPECT_HAS(translated("-M q35 -hda a -device ich9-ahci,id=x"), "--device ide-hd,file=a,unit=0,write=yes");
+  EXPECT_HAS(translated("-M q35 -drive if=none,file=a,id=d -device ide-hd,drive=d,bus=ide.3"),
+             "--device ide-hd,file=a,bus=ahci,unit=3,write=yes");
   EXPECT_HAS(refusal_of("-smp 4,dies=2"), "dies=");
   EXPECT_HAS(refusal_of("-machine pc,acpi=off"), "acpi=off");
   EXPECT_HAS(refusal_of("-m lots"), "'lots' is not a size");
@@ -247,9 +251,10 @@ TEST(QemuTranslation, CommandLinesOfTools) {
   EXPECT_HAS(sbuild, "--device virtio-rng,id=rng-device0");
   EXPECT_HAS(sbuild, "--device ide-hd,file=image.img,unit=0 ");
   EXPECT_HAS(sbuild, "--device virtio-net --net user");
-  const std::string kunit = words_and_notes({"-nodefaults", "-m", "1024", "-kernel", "bzImage", "-append",
-                                             "console=ttyS0", "-no-reboot", "-nographic", "-accel", "kvm",
-                                             "-accel", "hvf", "-accel", "tcg", "-serial", "stdio", ""});
+  const std::string kunit = words_and_notes(
+      {"-nodefaults", "-m",         "1024",  "-kernel",   "bzImage", "-append", "console=ttyS0",
+       "-no-reboot",  "-nographic", "-bios", "qboot.rom", "-accel",  "kvm",     "-accel",
+       "hvf",         "-accel",     "tcg",   "-serial",   "stdio",   ""});
   EXPECT_EQ(kunit,
             "--memory 1024 --kernel bzImage --append console=ttyS0 --net none --serial stdio --serial null "
             "--display none "
@@ -268,25 +273,29 @@ TEST(QemuTranslation, CommandLinesOfTools) {
   EXPECT_HAS(vng, "--serial stdio --serial null");
   EXPECT_TRUE(vng.ends_with(" # ")) << vng;
   // A script of virtme-ng's: cards without number, and all ports on the first.
-  const std::string script = words_and_notes(
-      words_of("-display none -vga none -serial chardev:console -chardev file,id=console,path=/dev/null "
-               "-chardev stdio,id=stdin,signal=on,mux=off -device virtio-serial-pci -device "
-               "virtserialport,name=virtme.stdin,chardev=stdin -chardev file,id=stdout,path=/proc/self/fd/1 -device "
-               "virtio-serial-pci -device virtserialport,name=virtme.stdout,chardev=stdout -chardev "
-               "file,id=ret,path=/tmp/r -device virtio-serial-pci -device virtserialport,name=virtme.ret,chardev=ret "
-               "-no-reboot -net none -parallel none -kernel k"));
+  const std::string script = words_and_notes(words_of(
+      "-display none -vga none -serial chardev:console -chardev file,id=console,path=/dev/null "
+      "-chardev stdio,id=stdin,signal=on,mux=off -device virtio-serial-pci -device "
+      "virtserialport,name=virtme.stdin,chardev=stdin -chardev file,id=stdout,path=/proc/self/fd/1 -device "
+      "virtio-serial-pci -device virtserialport,name=virtme.stdout,chardev=stdout -chardev "
+      "file,id=ret,path=/tmp/r -device virtio-serial-pci -device virtserialport,name=virtme.ret,chardev=ret "
+      "-no-reboot -net none -parallel none -kernel k"));
   EXPECT_HAS(script, "--device virtserialport,target=stdio,name=virtme.stdin");
   EXPECT_HAS(script, "--device virtserialport,target=file:/proc/self/fd/1,name=virtme.stdout");
   EXPECT_HAS(script, "--serial file:/dev/null --serial null");
   EXPECT_TRUE(script.ends_with(" # ")) << script;
-  const std::string vmtest = words_and_notes(words_of(
-      "-nodefaults -display none -serial stdio -cpu qemu64 -qmp unix:/tmp/qmp-1.sock,server=on,wait=off -chardev "
-      "socket,path=/tmp/qga-1.sock,server=on,wait=off,id=qga0 -device virtio-serial -device "
-      "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0 --device virtio-serial -chardev "
-      "socket,path=/tmp/cmd-1.sock,server=on,wait=off,id=cmdout --device "
-      "virtserialport,chardev=cmdout,name=org.qemu.virtio_serial.0 -virtfs "
-      "local,id=root,path=/,mount_tag=/dev/root,security_model=none,multidevs=remap -kernel k -no-reboot -smp 2 -m 4G"));
-  EXPECT_HAS(vmtest, "--device virtserialport,target=unix:/tmp/qga-1.sock,name=org.qemu.guest_agent.0 --device virtio-serial");
+  const std::string vmtest = words_and_notes(
+      words_of("-nodefaults -display none -serial stdio -cpu qemu64 -qmp "
+               "unix:/tmp/qmp-1.sock,server=on,wait=off -chardev "
+               "socket,path=/tmp/qga-1.sock,server=on,wait=off,id=qga0 -device virtio-serial -device "
+               "virtserialport,chardev=qga0,name=org.qemu.guest_agent.0 --device virtio-serial -chardev "
+               "socket,path=/tmp/cmd-1.sock,server=on,wait=off,id=cmdout --device "
+               "virtserialport,chardev=cmdout,name=org.qemu.virtio_serial.0 -virtfs "
+               "local,id=root,path=/,mount_tag=/dev/root,security_model=none,multidevs=remap -kernel k "
+               "-no-reboot -smp 2 -m 4G"));
+  EXPECT_HAS(vmtest,
+             "--device virtserialport,target=unix:/tmp/qga-1.sock,name=org.qemu.guest_agent.0 --device "
+             "virtio-serial");
   EXPECT_HAS(vmtest, "--share /,tag=/dev/root,owner=real");
   EXPECT_TRUE(vmtest.ends_with(" # ")) << vmtest;
   const Translation fuzzer = translate(
@@ -324,7 +333,14 @@ TEST(QemuTranslation, TheScreen) {
 TEST(QemuTranslation, NamesOfOptions) {
   EXPECT_HAS(refusal_of("-devize x"), "-devize: invalid option; did you mean -device?");
   EXPECT_HAS(refusal_of("-m"), "-m: requires an argument");
-  EXPECT_HAS(refusal_of("-uuid 1"), "-uuid 1: ");
+  EXPECT_HAS(translated("-uuid 550e8400-e29b-41d4-a716-446655440000 -smbios type=1,product=x"),
+             "--uuid 550e8400-e29b-41d4-a716-446655440000 --smbios type=1,product=x");
+  EXPECT_HAS(translated("-fw_cfg name=opt/a,string=b -fw_cfg opt/c,file=d"),
+             "--fw-cfg opt/a,string=b --fw-cfg opt/c,file=d");
+  EXPECT_HAS(refusal_of("-smbios file=x"), "tables are made here");
+  EXPECT_TRUE(translate(words_of("-no-shutdown -display none")).stays_off);
+  EXPECT_TRUE(translate(words_of("-action shutdown=pause -display none")).stays_off);
+  EXPECT_FALSE(translate(words_of("-display none")).stays_off);
   EXPECT_HAS(notes_of("-nographic -usb"), "-usb: there is no USB");
   EXPECT_EQ(notes_of("-nographic -name x -sandbox on -msg timestamp=on --no-user-config"), "");
   EXPECT_HAS(translate({"--version"}).answer, "QEMU emulator version ");
@@ -339,7 +355,7 @@ TEST(QemuCommand, RefusalsNameTheProgramAndHaveCode1) {
   EXPECT_EQ(exit_of("-nodefaults -display none -smp 65").exit_code, 1);
   EXPECT_HAS(exit_of("-nodefaults -display none -smp 65").text,
              "qemu-system-x86_64: --cpus 65 is not between 1 and 64\n");
-  EXPECT_EQ(exit_of("-M q35").text.substr(0, 20), "qemu-system-x86_64: ");
+  EXPECT_EQ(exit_of("-M microvm").text.substr(0, 20), "qemu-system-x86_64: ");
   EXPECT_TRUE(is_called_as_qemu("/usr/bin/qemu-system-x86_64"));
   EXPECT_TRUE(is_called_as_qemu("kvm"));
   EXPECT_FALSE(is_called_as_qemu("/usr/bin/reprise"));

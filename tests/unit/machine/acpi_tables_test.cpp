@@ -138,5 +138,26 @@ TEST(AcpiTables, AMouseIsNamedWhenThereIsOne) {
   EXPECT_TRUE(names_mouse(true));
 }
 
+TEST(AcpiTables, OfAQ35TheyTellOfConfigurationSpaceAndIch9) {
+  Parsed parsed;
+  EXPECT_FALSE(parsed.all().contains("MCFG"));
+  parsed.tables = place_acpi_tables(
+      build_acpi_image({.apic_ids = {0},
+                        .chipset = devices::Chipset::Q35,
+                        .config_window = devices::HostBridge::Window{0xb000'0000, 128 << 20}}),
+      kAcpiTablesPhys);
+  const auto tables = parsed.all();
+  ASSERT_TRUE(tables.contains("MCFG"));
+  const auto mcfg = tables.at("MCFG");
+  EXPECT_EQ(sum(mcfg), 0);
+  EXPECT_EQ(mcfg.size(), 60u);
+  EXPECT_EQ(read_unaligned<u64>(mcfg.data() + 44), 0xb000'0000u);
+  EXPECT_EQ(mcfg[54], 0);
+  EXPECT_EQ(mcfg[55], 127) << "128 buses";
+  const auto fadt = tables.at("FACP");
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 80), kIch9Gpe0Port);
+  EXPECT_EQ(fadt[92], 16) << "GPE0_BLK_LEN";
+}
+
 }  // namespace
 }  // namespace reprise::machine

@@ -6,8 +6,10 @@
 #include <map>
 
 #include "common/bits.h"
+#include "devices/firmware/fw_cfg.h"
 #include "machine/storage/run_files.h"
 #include "machine/tables/smbios.h"
+#include "tests/unit/machine/boot_fixture.h"
 
 namespace reprise::machine {
 namespace {
@@ -105,6 +107,41 @@ TEST(Bios, MissingAndCutFilesAreNamed) {
   EXPECT_NE(missing.error().message.find("/nonexistent/bios.bin"), std::string::npos);
   const auto cut = load_firmware({.bios = "/proc/self/exe"}, files);
   ASSERT_FALSE(cut.ok());
+}
+
+TEST(Smbios, SaysWhatTheUserWants) {
+  SmbiosConfig config{.ram_bytes = 64 * kMiB, .topology = {}};
+  config.words.product = "A board";
+  config.words.serial = "S1";
+  config.words.oem_strings = {"first", "second"};
+  config.words.uuid = std::array<u8, 16>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const std::vector<u8> tables = build_smbios(config).tables;
+  const std::string text(tables.begin(), tables.end());
+  const auto has = [&](const std::string& wanted) { return text.find(wanted) != text.npos; };
+  EXPECT_TRUE(has(std::string("Reprise\0A board\0001\0S1\0\0", 22)));
+  EXPECT_TRUE(has(std::string("first\0second\0\0", 14)));
+  EXPECT_TRUE(has(std::string("\3\2\1\0\5\4\7\6\10\11\12\13\14\15\16\17", 16)))
+      << "three numbers, then bytes";
+  EXPECT_FALSE(has("Reprise PC"));
+}
+
+TEST(FwCfg, TheUsersFilesAreThere) {
+  struct Memory final : DmaPort {
+    bool dma_read(u64, std::span<u8>) override { return true; }
+    bool dma_write(u64, std::span<const u8>) override { return true; }
+  } memory;
+  devices::FwCfg fw_cfg(memory);
+  RunFiles files;
+  const boot::TemporaryFile content("from a file");
+  FirmwareConfig config;
+  config.files = {{.name = "opt/a", .text = "text"}, {.name = "opt/b", .path = content.path()}};
+  ASSERT_TRUE(add_files_of_user(fw_cfg, config, files).ok());
+  EXPECT_EQ(*fw_cfg.file("opt/a"), (std::vector<u8>{'t', 'e', 'x', 't'}));
+  ASSERT_NE(fw_cfg.file("opt/b"), nullptr);
+  EXPECT_EQ(fw_cfg.file("opt/b")->size(), 11U);
+  EXPECT_EQ(files.files_read().size(), 1U) << "a recording knows of it";
+  config.files = {{.name = "opt/c", .path = "/nowhere/at all"}};
+  EXPECT_FALSE(add_files_of_user(fw_cfg, config, files).ok());
 }
 
 }  // namespace

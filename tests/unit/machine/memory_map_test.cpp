@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace reprise::machine {
 namespace {
 
@@ -39,6 +41,22 @@ TEST(MemoryMap, E820EntriesAscendWithoutOverlap) {
                     entries[j].phys >= entries[i].phys + entries[i].bytes);
       }
     }
+  }
+}
+
+TEST(MemoryMap, OnAQ35ConfigurationSpaceHasItsPlace) {
+  using devices::Chipset;
+  EXPECT_EQ(MemoryMap(2816 * kMiB - 4096, Chipset::Q35).low_ram_end_phys(), 2816 * kMiB - 4096);
+  for (const u64 ram : {2816 * kMiB, 4 * kGiB}) {
+    const MemoryMap map(ram, Chipset::Q35);
+    EXPECT_EQ(map.low_ram_end_phys(), 2 * kGiB);
+    EXPECT_EQ(map.high_ram_end_phys(), ram + 2 * kGiB);
+    EXPECT_EQ(map.ram_ranges().at(2).ram_offset, 2 * kGiB);
+    EXPECT_EQ(map.pci_window_phys(), 0xc000'0000u);
+    const auto entries = map.e820();
+    EXPECT_TRUE(std::ranges::any_of(entries, [](const E820Entry& entry) {
+      return entry.phys == 0xb000'0000 && entry.bytes == 256 * kMiB && entry.type == E820Type::Reserved;
+    }));
   }
 }
 

@@ -326,5 +326,90 @@ TEST_F(PcTest, NoiseOnEveryPortAndRegisterIsHarmless) {
   EXPECT_FALSE(other.dump().empty());
 }
 
+struct Q35Test : PcTest {
+  Q35Test() {
+    config.chipset = devices::Chipset::Q35;
+    pc.reset();
+    auto made = std::make_unique<Pc>(config, *ram, PcBackends{sink, sink}, control, log);
+    EXPECT_TRUE(made->plug_in(config.devices).ok());
+    pc = std::move(made);
+  }
+  void config_write(unsigned device, unsigned function, u32 offset, Width width, u32 value) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | device << 11 | function << 8 | (offset & 0xfc));
+    pc->port_write(static_cast<u16>(0xcfc + (offset & 3)), width, value);
+  }
+  u32 config_read(unsigned device, unsigned function, u32 offset) {
+    pc->port_write(0xcf8, Width::Dword, 0x8000'0000u | device << 11 | function << 8 | offset);
+    return pc->port_read(0xcfc, Width::Dword);
+  }
+};
+
+TEST_F(Q35Test, ItsFunctionsAreWhereGuestsLook) {
+  EXPECT_EQ(config_read(0, 0, 0), 0x29c08086u);
+  EXPECT_EQ(config_read(1, 0, 0), 0xffffffffu) << "no PIIX3";
+  EXPECT_EQ(config_read(31, 0, 0), 0x29188086u);
+  EXPECT_EQ(config_read(31, 2, 0), 0x29228086u) << "AHCI, with or without drives";
+  EXPECT_EQ(config_read(31, 3, 0), 0x29308086u);
+}
+
+TEST_F(Q35Test, ConfigurationSpaceAnswersInMemory) {
+  EXPECT_NE(mmio(kConfigWindowPhys), 0x29c08086u);
+  config_write(0, 0, 0x60, Width::Dword, kConfigWindowPhys | 1);
+  EXPECT_EQ(mmio(kConfigWindowPhys), 0x29c08086u);
+  EXPECT_EQ(mmio(kConfigWindowPhys + (31 << 15)), 0x29188086u);
+  // It moves itself.
+  mmio(kConfigWindowPhys + 0x60, 0xe000'0001);
+  EXPECT_EQ(mmio(0xe000'0000), 0x29c08086u);
+  EXPECT_NE(mmio(kConfigWindowPhys), 0x29c08086u);
+  mmio(0xe000'0060, 0);
+  EXPECT_NE(mmio(0xe000'0000), 0x29c08086u);
+}
+
+TEST_F(Q35Test, ThePmBlockIsIch9s) {
+  EXPECT_EQ(pc->port_read(kPmTimerPort, Width::Dword), 0xffffffffu);
+  config_write(31, 0, 0x40, Width::Dword, kPmBasePort | 1);
+  config_write(31, 0, 0x44, Width::Byte, 0x80);
+  EXPECT_NE(pc->port_read(kPmTimerPort, Width::Dword), 0xffffffffu);
+  EXPECT_EQ(pc->port_read(kPmBasePort + 0x7c, Width::Dword), 0u) << "128 ports";
+  pc->port_write(kPmBasePort + 0x30, Width::Dword, 0x20);
+  pc->port_write(kSmiCommandPort, Width::Byte, 1);
+  EXPECT_TRUE(pc->processors().boot().cpu.state.smi_pending);
+  pc->port_write(kPmBasePort + 4, Width::Word, 0x2000);
+  EXPECT_EQ(control.last, MachineRequest::PowerOff);
+}
+
+TEST_F(Q35Test, NoiseIsHarmlessAndCanBeSaved) {
+  std::mt19937_64 random(4735);
+  constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Qword};
+  for (int i = 0; i < 100'000; ++i) {
+    if (i % 1000 == 0) config_write(0, 0, 0x60, Width::Dword, kConfigWindowPhys | 1);
+    const unsigned device = random() % 2 * 31;
+    const u64 phys = (random() % 8 == 0 ? 0xe000'0000 : kConfigWindowPhys) +
+                     (device << 15 | (random() % 4) << 12 | random() % 0x110);
+    switch (random() % 5) {
+      case 0: mmu().read_phys(phys, kWidths[random() % 4]); break;
+      case 1: mmu().write_phys(phys, kWidths[random() % 4], random()); break;
+      case 2:
+        pc->port_write(static_cast<u16>(0x600 + random() % 0x80), kWidths[random() % 3],
+                       static_cast<u32>(random()));
+        break;
+      case 3:
+        config_write(device, random() % 4, random() % 256, Width::Byte, static_cast<u32>(random()));
+        break;
+      default: pass_time(random() % 5'000); break;
+    }
+  }
+  Archive saved;
+  pc->serialize(saved);
+  Pc other(config, *ram, {sink, sink}, control, log);
+  ASSERT_TRUE(other.plug_in(config.devices).ok());
+  Archive load(saved.bytes());
+  other.serialize(load);
+  EXPECT_TRUE(load.ok());
+  Archive again;
+  other.serialize(again);
+  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+}
+
 }  // namespace
 }  // namespace reprise::machine

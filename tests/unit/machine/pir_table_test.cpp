@@ -11,7 +11,7 @@ namespace reprise::machine {
 namespace {
 
 TEST(PirTable, NamesTheRouterAndItsRegisterForEachPin) {
-  const std::vector<u8> table = build_pir_table();
+  const std::vector<u8> table = build_pir_table(devices::Chipset::I440fx);
   EXPECT_EQ(std::string(table.begin(), table.begin() + 4), "$PIR");
   EXPECT_EQ(read_unaligned<u16>(&table[6]), table.size());
   EXPECT_EQ(static_cast<u8>(std::accumulate(table.begin(), table.end(), 0)), 0);

@@ -140,5 +140,51 @@ TEST(QmpEnd, ShutdownSaysWhy) {
   EXPECT_EQ(events[1].at("data").at("reason"), "guest-panic");
 }
 
+TEST(QmpEvents, OfWhatTheGuestHasBroughtAbout) {
+  using Kind = GuestEvent::Kind;
+  const auto reset = qmp_events_of({.kind = Kind::Reset, .virtual_ns = 2'000'003'000}, 10);
+  ASSERT_EQ(reset.size(), 1U);
+  EXPECT_EQ(reset[0], Json::parse(R"({"timestamp":{"seconds":12,"microseconds":3},"event":"RESET",
+                                     "data":{"guest":true,"reason":"guest-reset"}})"));
+  const auto watchdog = qmp_events_of({.kind = Kind::Watchdog, .action = "inject-nmi"}, 0);
+  EXPECT_EQ(watchdog[0].at("data").at("action"), "inject-nmi");
+  const auto off = qmp_events_of({.kind = Kind::Off}, 0);
+  ASSERT_EQ(off.size(), 2U);
+  EXPECT_EQ(off[0].at("data").at("reason"), "guest-shutdown");
+  EXPECT_EQ(off[1].at("event"), "STOP");
+  RunResult result;
+  result.reason = ExitReason::PowerOff;
+  EXPECT_EQ(qmp_events_of_end(result, /*was_off=*/true)[0].at("data"),
+            Json::parse(R"({"guest":false,"reason":"host-qmp-quit"})"));
+}
+
+TEST(QmpEvents, AGuestThatIsOffIsShutDown) {
+  Guest guest(kPowerOff);
+  Monitor monitor(*guest.machine, "reprise test");
+  std::vector<GuestEvent> told;
+  std::string status;
+  guest.machine->on_guest_event([&](const GuestEvent& event) {
+    told.push_back(event);
+    status = qmp_status(*guest.machine);
+    guest.machine->request_end(ExitReason::Quit, 0);
+  });
+  RunLimits limits = kADay;
+  limits.stays_off = true;
+  const RunResult result = guest.machine->run(limits);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].kind, GuestEvent::Kind::Off);
+  EXPECT_EQ(status, "shutdown");
+  EXPECT_EQ(result.reason, ExitReason::PowerOff) << "the run ends as the guest ended it";
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+TEST(QmpEvents, AGuestThatIsOffEndsTheRunWhenItIsToGoOn) {
+  Guest guest(kPowerOff);
+  guest.machine->on_guest_event([&](const GuestEvent&) { guest.machine->resume(); });
+  RunLimits limits = kADay;
+  limits.stays_off = true;
+  EXPECT_EQ(guest.machine->run(limits).reason, ExitReason::PowerOff);
+}
+
 }  // namespace
 }  // namespace reprise::machine::monitor

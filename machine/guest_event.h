@@ -1,0 +1,18 @@
+// GuestEvent: what the guest has brought about, for whoever follows a run from outside (machine/monitor/qmp.h). No part of what it sees.
+#pragma once
+
+#include <string_view>
+
+#include "common/types.h"
+
+namespace reprise::machine {
+
+struct GuestEvent {
+  /// Off: it has switched itself off, and the machine stands still (RunLimits::stays_off).
+  enum class Kind : u8 { Reset, Watchdog, Panicked, Off };
+  Kind kind;
+  std::string_view action = {};  // of a Watchdog, of static storage
+  u64 virtual_ns = 0;
+};
+
+}  // namespace reprise::machine
