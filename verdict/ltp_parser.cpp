@@ -153,10 +153,10 @@ void LtpParser::take(std::string_view raw, std::string_view at) {
   result.outcome = *line->word->outcome;
   if (result.outcome != TestOutcome::Pass) result.reason = line->word->word;
   result.at = at;
-  take_result(std::move(line->program), line->of_library, std::move(result));
+  take_result(line->program, line->of_library, std::move(result));
 }
 
-void LtpParser::take_result(std::string program, bool tells_summary, TestResult result) {
+void LtpParser::take_result(const std::string& program, bool tells_summary, TestResult result) {
   if (kept_ >= kMaxResults) return;
   // What its library found stands under the library's name: it is of the program that runs.
   const bool of_library_itself = program.starts_with("tst_") || program.starts_with("safe_");

@@ -33,7 +33,7 @@ class LtpParser {
   const std::vector<TestResult>& results() const { return results_; }
 
  private:
-  void take_result(std::string program, bool tells_summary, TestResult result);
+  void take_result(const std::string& program, bool tells_summary, TestResult result);
   /// The program has ended.
   void close();
 

@@ -55,8 +55,8 @@ std::optional<Layout> layout_by(const BtfTypes& types) {
 
 class Ring {
  public:
-  Ring(LinearReader reader, u64 at, const Layout& layout)
-      : reader_(std::move(reader)), at_(at), layout_(layout) {}
+  Ring(const LinearReader& reader, u64 at, const Layout& layout)
+      : reader_(reader), at_(at), layout_(layout) {}
 
   std::optional<std::vector<std::string>> lines() {
     const auto count_bits = reader_.word(at_ + layout_.count_bits, 4);

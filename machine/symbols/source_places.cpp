@@ -104,7 +104,8 @@ struct SourcePlaces::Files {
   std::map<std::string, SourceFile> open;      // by path
 };
 
-SourcePlaces::SourcePlaces(std::string image, std::string modules) : files_(std::make_unique<Files>()) {
+SourcePlaces::SourcePlaces(std::string image, const std::string& modules)
+    : files_(std::make_unique<Files>()) {
   files_->image = std::move(image);
   if (modules.empty()) return;
   std::error_code error;

@@ -14,7 +14,7 @@ namespace reprise::machine::symbols {
 class SourcePlaces {
  public:
   /// `image` is the kernel's vmlinux (empty: none), `modules` a folder below which modules lie as NAME.ko (empty: none). What is not there, or has no DWARF, has no lines. Both may be anybody's.
-  SourcePlaces(std::string image, std::string modules);
+  SourcePlaces(std::string image, const std::string& modules);
   ~SourcePlaces();
   SourcePlaces(const SourcePlaces&) = delete;
   SourcePlaces& operator=(const SourcePlaces&) = delete;

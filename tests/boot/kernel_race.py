@@ -59,7 +59,8 @@ def race(options, folder):
     shrunk = done.stdout[done.stdout.index("shrunk "):].splitlines()
     head = re.match(r"shrunk (\S+): (\d+) of (\d+) handovers make it fail, found by (\d+) runs", shrunk[0])
     runner.expect(head and head[1] == failing, f"{shrunk[0]}, and {failing} is the first")
-    runner.expect(int(head[2]) <= 3 < int(head[3]), shrunk[0])
+    # Each is needed where the others stand; with other places for those there may be fewer.
+    runner.expect(1 <= int(head[2]) <= 20 and int(head[3]) > 50 * int(head[2]), shrunk[0])
     stops = [line for line in shrunk if "stops after" in line]
     runner.expect(len(stops) == int(head[2]), f"{stops}")
     # One of them is between the load of the number and its store.
@@ -68,6 +69,10 @@ def race(options, folder):
     places = [(match[1], int(match[2])) for line in stops
               for match in re.finditer(r"before (\w+)\+0x[0-9a-f]+ \[tickets\] \(\S*tickets\.c:(\d+)\)", line)]
     runner.expect(any(first <= line <= last or line in work for _, line in places), f"no place in the window: {stops}")
+    # How far it can be moved is the window.
+    window = [[int(line) for line in re.findall(r"take_ticket\+0x[0-9a-f]+ \[tickets\] \(\S*tickets\.c:(\d+)\)", text)]
+              for text in shrunk if "it fails as well" in text]
+    runner.expect([first + 2, last] in window or [first, last] in window, f"the window is not told of: {window}, {first} to {last}")
 
     # The command that is printed repeats it: the same end, also by the other engine, and without a schedule it passes.
     again = next(line for line in shrunk if "to repeat it: " in line).split("to repeat it: ")[1]
