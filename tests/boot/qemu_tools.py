@@ -203,7 +203,7 @@ exec qemu-system-x86_64 "$@" -kernel {content_of(image, 'vmlinuz', folder)} -ini
                                text=True, timeout=300)
         runner.expect(ended.returncode == 7 and ended.stdout.startswith("from the host\n6.1."), f"{ended}")
         ask("close")
-        ask("quit")
+        tool.stdin.write("quit\n")
         runner.expect(tool.wait(120) == 0, f"code {tool.returncode}")
     finally:
         tool.kill()
