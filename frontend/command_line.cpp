@@ -95,6 +95,7 @@ std::optional<EarlyExit> take_recording(RunDraft& draft, const std::vector<std::
   take_origin({run.program, run.folder, run.words}, draft, Names::OfItsFolder);
   draft.given.merge(apply_words(groups, words, draft));
   draft.options.config.replayed = true;
+  draft.options.config.origin.program = build_text();
   draft.options.config.files =
       std::make_shared<machine::RunFiles>(run.folder, recording.value()->take_content(), draft.options.moved);
   draft.options.load_path = run.state;

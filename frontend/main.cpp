@@ -409,6 +409,8 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   std::unique_ptr<machine::Packer> packer;
   if (!options.packed_path.empty())
     packer = TRY(machine::Packer::begin(options.replay_path, options.packed_path, *options.config.files));
+  if (!options.load_path.empty())
+    options.config.media = media_of_state(options.load_path, *options.config.files);
   const auto machine =
       TRY(machine::Machine::create(options.config,
                                    {.com1 = test != nullptr ? test->first_port()
@@ -462,7 +464,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
     keeper.emplace(*machine,
                    machine::CheckpointKeeper::Wanted{
                        .recording = options.replay_path.empty() ? options.record_path : options.replay_path,
-                       .program = std::string(version_text()),
+                       .program = build_text(),
                        .every_retired = options.keep_every_retired},
                    [&](const std::string& phrase) { outputs.say(phrase + "."); });
   if (options.replay_path.empty()) tell_of_network(options, machine->network().info(), outputs);

@@ -30,6 +30,8 @@ class Side final : public machine::NarrowSide {
     RunOptions& options = side->options_;
     options.config.engine = engine;
     options.config.history.on = true;
+    if (!options.load_path.empty())
+      options.config.media = media_of_state(options.load_path, *options.config.files);
     side->machine_ = TRY(machine::Machine::create(options.config,
                                                   {.com1 = side->none_,
                                                    .com2 = side->none_,

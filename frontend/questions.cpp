@@ -65,10 +65,18 @@ machine::RunResult answer_questions(machine::monitor::Monitor& monitor,
     // As a run that is ended while it goes on.
     if (monitor.machine().host_wants_end({})) return monitor.machine().run({});
     const CommandError& error = outcome.error();
+    const std::string why = fmt::format("'{}': {}", in_one_line(question), error.message);
+    if (as_json)
+      outputs.out.write(
+          text_of({{"question", question}, {"error", {{"message", in_one_line(error.message)}}}}) + '\n');
+    // The others are answered all the same; the first that is not counts.
+    if (run.exit_code != 0) {
+      outputs.say(why);
+      continue;
+    }
     run.reason = error.kind == CommandError::Kind::Failed ? ExitReason::HostError : ExitReason::Usage;
     run.exit_code = machine::exit_code_of(run.reason);
-    run.message = fmt::format("'{}': {}", in_one_line(question), error.message);
-    return run;
+    run.message = why;
   }
   return run;
 }

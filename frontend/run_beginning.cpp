@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "frontend/version.h"
+#include "machine/snapshot/media_state.h"
 
 namespace reprise::frontend {
 namespace {
@@ -18,6 +19,15 @@ std::string continued(std::string sentence) {
 }
 
 }  // namespace
+
+std::vector<machine::HeldMedium> media_of_state(const std::string& path, machine::RunFiles& files) {
+  const auto file = machine::StateFileReader::open(path, files.place_of(path));
+  if (!file) return {};
+  machine::load_origin(file.value()->stream());
+  std::vector<machine::HeldMedium> media = machine::load_media(file.value()->stream());
+  if (!file.value()->stream().ok()) media.clear();
+  return media;
+}
 
 Result<Done> load_state(machine::Machine& machine, const std::string& path, machine::RunFiles& files) {
   if (files.repeated() && !files.exists(path))
@@ -56,7 +66,7 @@ Result<Done> follow_from(machine::Machine& machine, const std::string& path, con
                          const std::function<void(const std::string&)>& say) {
   std::string passed_by;
   std::optional<machine::KeptCheckpoint> kept =
-      machine::find_checkpoint(path, std::string(version_text()), begin, passed_by);
+      machine::find_checkpoint(path, build_text(), begin, passed_by);
   if (!passed_by.empty()) say(passed_by);
   if (!kept) {
     say(fmt::format("no checkpoint at or before {} was kept of '{}': it begins where the recording does.",

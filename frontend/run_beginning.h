@@ -10,6 +10,10 @@
 
 namespace reprise::frontend {
 
+/// What drives of the machine hold that is in the state of a file, for MachineConfig::media. What is wrong with the file is found when
+/// it is loaded.
+std::vector<machine::HeldMedium> media_of_state(const std::string& path, machine::RunFiles& files);
+
 /// Puts the machine into the state of a file, which is one of a machine like it.
 Result<Done> load_state(machine::Machine& machine, const std::string& path, machine::RunFiles& files);
 

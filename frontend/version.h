@@ -8,6 +8,8 @@ namespace reprise::frontend {
 
 /// "reprise 0.1.0".
 std::string_view version_text();
+/// "reprise 0.1.0 (build 0123456789ab)": programs of one version that were built from other sources, or otherwise, have other names.
+const std::string& build_text();
 /// "reprise 0.1.0, Release build\n".
 std::string version_line();
 

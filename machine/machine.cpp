@@ -110,8 +110,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   backends.files = config.files != nullptr ? config.files : std::make_shared<RunFiles>();
   if (config.history.on) backends.files->keep_history();
-  DiskSet disks =
-      TRY(DiskSet::open(disk_configs(config.devices, config.chipset), boot_by, log, backends.files));
+  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices, config.chipset), boot_by, log,
+                                    backends.files, config.media));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);
   ShareSet shares = config.replayed ? ShareSet::recorded(share_list) : TRY(ShareSet::open(share_list));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "common/words.h"
 #include "machine/machine.h"
 
 namespace reprise::machine {
@@ -74,6 +75,10 @@ std::optional<Machine::Ending> Machine::follow_recording(const RunLimits& limits
 
 Machine::Ending Machine::differing() {
   details_ = replay_->report();
+  if (const Recording* const recording = replay_->recording();
+      recording != nullptr && recording->run().program != config_.origin.program)
+    details_ += fmt::format("recorded by  {}; this is {}, which may do something else\n",
+                            in_one_line(recording->run().program.substr(0, 100)), config_.origin.program);
   return {ExitReason::ReplayDiffers, exit_code_of(ExitReason::ReplayDiffers),
           fmt::format("the run differs from its recording at {}: {}", position_text(position()),
                       replay_->difference())};
@@ -95,6 +100,8 @@ std::optional<Machine::Ending> Machine::recorded_ending() {
 }
 
 std::optional<Machine::Ending> Machine::recorded_ending_by_host() {
+  // Somebody holds it there, or has gone back from it.
+  if (held_ending_ || present_) return std::nullopt;
   const RecordedEnd* const end = replay_->end_at(position());
   if (end == nullptr || !ends_by_host(static_cast<ExitReason>(end->reason))) return std::nullopt;
   return recorded_ending();

@@ -13,6 +13,7 @@
 #include "common/archive.h"
 #include "machine/machine.h"
 #include "machine/snapshot/disk_state.h"
+#include "machine/snapshot/media_state.h"
 #include "machine/snapshot/run_origin.h"
 
 namespace reprise::machine {
@@ -21,33 +22,6 @@ namespace {
 constexpr u64 kMaxManifestBytes = 1 << 20;
 constexpr u64 kMaxArchiveBytes = 256 << 20;
 constexpr u64 kMaxNs = u64{1} << 62;
-constexpr u64 kMaxMedia = 1000;
-constexpr u64 kMaxPathBytes = 4096;
-
-void save_media(StateWriter& writer, const std::vector<MediaChanges::Held>& media) {
-  writer.begin("media");
-  writer.number(media.size());
-  for (const MediaChanges::Held& held : media) {
-    writer.text(held.drive);
-    writer.text(held.path);
-  }
-  writer.end();
-}
-
-std::vector<MediaChanges::Held> load_media(StateReader& reader) {
-  reader.begin("media");
-  const u64 count = reader.number();
-  if (count > kMaxMedia) reader.fail("It is damaged: it has too many media.");
-  std::vector<MediaChanges::Held> media;
-  for (u64 i = 0; reader.ok() && i < count; ++i) {
-    MediaChanges::Held held;
-    held.drive = reader.text(kMaxPathBytes);
-    held.path = reader.text(kMaxPathBytes);
-    media.push_back(std::move(held));
-  }
-  reader.end();
-  return media;
-}
 
 std::span<const u8> as_bytes(std::string_view text) {
   return {reinterpret_cast<const u8*>(text.data()), text.size()};
@@ -136,6 +110,15 @@ Result<Done> Machine::check_can_be_saved() const {
         "not: give the disk without write=yes and overlay=.",
         disk.name)};
   }
+  // Whoever loads it would write what its command says.
+  for (const DiskConfig& disk : disk_configs(config_.devices, config_.chipset)) {
+    if (disk.media == DiskMedia::Disk || !(disk.write_through || !disk.overlay_path.empty())) continue;
+    return Error{
+        fmt::format("'{}' was given with write=yes, as a state of this run would say: start it without, and "
+                    "put the floppy in "
+                    "with 'change DRIVE FILE write'.",
+                    shown(disk.path))};
+  }
   return Done{};
 }
 
@@ -170,7 +153,7 @@ Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
 
 Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   if (!unusable_.empty()) return Error{unusable_};
-  const std::vector<MediaChanges::Held> media = load_media(reader);
+  const std::vector<HeldMedium> media = load_media(reader);
   reader.begin("manifest");
   const std::vector<u8> manifest = reader.rest(kMaxManifestBytes);
   reader.begin("machine");
@@ -222,10 +205,10 @@ Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::ve
   return Done{};
 }
 
-Result<Done> Machine::restore_media(const std::vector<MediaChanges::Held>& media,
+Result<Done> Machine::restore_media(const std::vector<HeldMedium>& media,
                                     const std::vector<std::string>& saved) {
   const std::vector<std::string> here = shape();
-  for (const MediaChanges::Held& held : media) {
+  for (const HeldMedium& held : media) {
     // Who gave the same medium by hand has it already.
     const auto is_of_drive = [&](const std::string& line) {
       return line.starts_with(fmt::format("drive {} ", held.drive));

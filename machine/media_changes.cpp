@@ -16,27 +16,22 @@ constexpr std::string_view kInsertToWrite = "insert-to-write";
 
 }  // namespace
 
-MediaChanges::MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox) : disks_(disks), pc_(pc), inbox_(inbox) {
-  for (std::size_t i = 0; i < disks_.attached().size(); ++i) first_.push_back(path_in(i));
-}
-
-std::string MediaChanges::path_in(std::size_t drive) const {
-  const std::string file = disks_.info()[drive].file;
-  return file.empty() ? file : disks_.files().whole_name(file);
-}
-
-std::vector<MediaChanges::Held> MediaChanges::changed() const {
-  std::vector<Held> changed;
+std::vector<HeldMedium> MediaChanges::changed() const {
+  std::vector<HeldMedium> changed;
+  const std::vector<DiskInfo> infos = disks_.info();
+  const auto whole = [&](const std::string& path) {
+    return path.empty() ? path : disks_.files().whole_name(path);
+  };
   for (const Drive& drive : pc_.drives()) {
     const auto index = static_cast<std::size_t>(&drive - pc_.drives().data());
     if (!drive.removable()) continue;
-    std::string path = path_in(index);
-    if (path != first_[index]) changed.push_back({drive.disk.name, std::move(path)});
+    std::string path = whole(infos[index].file);
+    if (path != whole(disks_.first_path(index))) changed.push_back({drive.disk.name, std::move(path)});
   }
   return changed;
 }
 
-Result<Done> MediaChanges::restore(const Held& held) {
+Result<Done> MediaChanges::restore(const HeldMedium& held) {
   const std::vector<Drive>& drives = pc_.drives();
   const auto found = std::ranges::find_if(
       drives, [&](const Drive& one) { return one.removable() && one.disk.name == held.drive; });

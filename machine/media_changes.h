@@ -20,7 +20,7 @@ enum class TrayLock : u8 { Respect, Override };
 class MediaChanges {
  public:
   /// All of them outlive this.
-  MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox);
+  MediaChanges(DiskSet& disks, Pc& pc, Inbox& inbox) : disks_(disks), pc_(pc), inbox_(inbox) {}
 
   /// Each drive with removable media takes changes under its own name.
   void add_sinks(Outside& outside);
@@ -30,15 +30,10 @@ class MediaChanges {
   /// A change that a recording has, in its words, of the drive of that name; other names are passed by.
   void repeat(std::string_view drive, std::string_view what);
 
-  /// What a drive holds, for a saved state.
-  struct Held {
-    std::string drive;
-    std::string path;  // from /; empty: nothing
-  };
-  /// Of drives that no longer hold what they began with.
-  std::vector<Held> changed() const;
+  /// Of drives that no longer hold what their devices say.
+  std::vector<HeldMedium> changed() const;
   /// The drive holds that now, read-only images and floppies whose writes die with the run. Error: why not, a sentence.
-  Result<Done> restore(const Held& held);
+  Result<Done> restore(const HeldMedium& held);
 
   /// Told why a change that a recording has cannot be repeated. Before the run.
   void on_lost(std::function<void(const std::string& why)> listener) { lost_ = std::move(listener); }
@@ -73,8 +68,6 @@ class MediaChanges {
   void repeat(std::size_t drive, std::string_view what);
   /// The oldest change that was asked for: its event has come in.
   void carry_out();
-  /// What the drive holds now, from /.
-  std::string path_in(std::size_t drive) const;
 
   DiskSet& disks_;
   Pc& pc_;
@@ -82,7 +75,6 @@ class MediaChanges {
   std::function<Result<Done>(const DiskConfig&)> check_;
   std::function<void(const std::string&)> lost_;
   std::deque<Change> changes_;
-  std::vector<std::string> first_;  // by drive: what it held at the beginning, from /
   // Those of the run's past, with what the drive held from then on.
   struct DoneChange {
     Position at;

@@ -67,7 +67,7 @@ std::string working_folder() {
 }  // namespace
 
 machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::string>& words) {
-  machine::RunOrigin origin{.program = std::string(version_text()), .folder = working_folder(), .words = {}};
+  machine::RunOrigin origin{.program = build_text(), .folder = working_folder(), .words = {}};
   std::string elsewhere;  // the folder of these words, where it is not that of the others
   if (!draft.options.load_path.empty()) {
     if (draft.loaded.folder != origin.folder) elsewhere = origin.folder;

@@ -513,6 +513,8 @@ std::string Session::detach(std::string_view) {
   for (const auto& [key, watchpoint] : watchpoints_) debugger_.remove(watchpoint);
   breakpoints_.clear();
   watchpoints_.clear();
+  // Nobody holds the run at its end any more, which may be near.
+  debugger_.on_stop(nullptr);
   machine_.resume();
   return kOk;
 }

@@ -78,6 +78,8 @@ Processor& processor_of(Machine& machine, const Arguments& arguments);
 std::string hex(u64 value);
 /// The instant that argument `name` is; nothing without it.
 Result<std::optional<Position>, CommandError> instant_of(const Arguments& arguments, std::string_view name);
+/// The same of a text that was given for `name`.
+Result<Position, CommandError> instant_in(std::string_view name, std::string_view text);
 /// "4 KiB", "2 MiB", "1.5 GiB": exact for powers of two, else to one place.
 std::string size_text(u64 bytes);
 

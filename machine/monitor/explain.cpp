@@ -4,6 +4,7 @@
 
 #include "machine/memory_report/leaf_entry.h"
 #include "machine/monitor/command.h"
+#include "machine/monitor/expression.h"
 #include "machine/monitor/walk_report.h"
 #include "machine/past/questions.h"
 
@@ -87,7 +88,14 @@ Outcome explain(Machine& machine, const Arguments& arguments) {
   const std::optional<Position> at = TRY(instant_of(arguments, "at"));
   if (!at) return explain_now(machine, arguments);
   std::optional<Outcome> outcome;
-  const auto looked = look_at(machine, *at, [&] { outcome = explain_now(machine, arguments); });
+  const auto looked = look_at(machine, *at, [&] {
+    // A register is that of then.
+    Arguments then = arguments;
+    const Result<u64> address =
+        evaluate(processor_of(machine, arguments).cpu.state, arguments.word("address"), &machine.symbols());
+    if (address) then.numbers["address"] = address.value();
+    outcome = explain_now(machine, then);
+  });
   if (!looked) return CommandError{CommandError::Kind::Failed, looked.error().message};
   return *std::move(outcome);
 }

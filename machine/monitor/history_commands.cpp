@@ -20,9 +20,11 @@ std::string time_text(u64 virtual_ns) {
 
 Result<std::optional<Position>, CommandError> instant_of(const Arguments& arguments, std::string_view name) {
   if (!arguments.has(name)) return std::optional<Position>();
-  const std::string_view text = arguments.word(name);
-  const std::optional<Position> position = parse_instant(text);
-  if (position) return position;
+  return std::optional(TRY(instant_in(name, arguments.word(name))));
+}
+
+Result<Position, CommandError> instant_in(std::string_view name, std::string_view text) {
+  if (const std::optional<Position> position = parse_instant(text)) return *position;
   return CommandError{CommandError::Kind::BadArgument,
                       fmt::format("'{}' is not a position such as @41203118554 or @41203118554.3: '{}'.",
                                   name, text.substr(0, 60))};

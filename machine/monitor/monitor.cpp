@@ -61,6 +61,13 @@ CommandError not_what_it_takes(const Parameter& parameter, std::string_view want
   return {Kind::BadArgument, fmt::format("'{}' is not {}: '{}'.", parameter.name, want, text.substr(0, 60))};
 }
 
+/// It takes a position, as @41203118554.
+bool is_instant(const Parameter& parameter) {
+  constexpr std::string_view kLeads[] = {"at", "before", "after", "from", "to"};
+  return parameter.kind == Parameter::Kind::Word &&
+         (parameter.name == "position" || std::ranges::find(kLeads, parameter.lead) != std::end(kLeads));
+}
+
 CommandError no_number(const Parameter& parameter, std::string_view text) {
   return not_what_it_takes(parameter, "a whole number", text);
 }
@@ -199,6 +206,7 @@ Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string
   const bool negative = parameter.kind == Parameter::Kind::Integer && text.starts_with('-');
   std::optional<u64> value = parse_number(text.substr(negative ? 1 : 0));
   if (value && negative) value = ~*value + 1;
+  if (parameter.kind == Parameter::Kind::Address) arguments.words[std::string(parameter.name)] = text;
   if (!value && parameter.kind == Parameter::Kind::Address) {
     const Result<u64> evaluated =
         evaluate(processor_of(machine_, arguments).cpu.state, text, &machine_.symbols());
@@ -320,6 +328,7 @@ Result<Done, CommandError> Monitor::check_line(std::string_view line) {
   for (const Given& one : given) {
     const Parameter& parameter = *one.parameter;
     const bool negative = parameter.kind == Parameter::Kind::Integer && one.text.starts_with('-');
+    if (is_instant(parameter)) TRY(instant_in(parameter.name, one.text));
     // An address may have a name that only the machine knows.
     if (parameter.kind == Parameter::Kind::Word || parameter.kind == Parameter::Kind::Address) continue;
     if (!parse_number(one.text.substr(negative ? 1 : 0))) return no_number(parameter, one.text);

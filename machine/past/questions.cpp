@@ -32,6 +32,23 @@ Result<RamPieces> pieces_of(Machine& machine, unsigned processor, u64 address, u
   return pieces;
 }
 
+namespace {
+
+/// What is asked about up to `to` is known: a recording may end before.
+Result<Done> check_reached(Excursion& trip, Machine& machine, const Position& to) {
+  if (to <= trip.origin().at) return Done{};
+  trip.go_to(trip.origin());
+  switch (trip.run_until(to, {})) {
+    case Excursion::End::Interrupted: return interrupted();
+    case Excursion::End::RunEnds:
+      return Error{fmt::format("The recording ends at {}, before {}.", position_text(machine.position()),
+                               position_text(to))};
+    default: return Done{};
+  }
+}
+
+}  // namespace
+
 Result<Done> look_at(Machine& machine, const Position& at, const std::function<void()>& look) {
   const auto trip = TRY(Excursion::begin(machine));
   TRY(known_instant(*trip, at, at));
@@ -56,6 +73,7 @@ Result<Answered<Write>> last_write(Machine& machine, const RamPieces& pieces,
   const auto trip = TRY(Excursion::begin(machine));
   const Position from = machine.checkpoints().first().at;
   const Position to = TRY(known_instant(*trip, before, trip->origin().at));
+  TRY(check_reached(*trip, machine, to));
   std::vector<Segment> list = segments(machine.checkpoints(), from, to);
   std::erase_if(list, [&](const Segment& segment) { return !segment.may_write(pieces); });
   std::ranges::reverse(list);
@@ -86,6 +104,7 @@ Result<Answered<Happening>> last_execution(Machine& machine, u64 linear,
   const auto trip = TRY(Excursion::begin(machine));
   const Position from = machine.checkpoints().first().at;
   const Position to = TRY(known_instant(*trip, before, trip->origin().at));
+  TRY(check_reached(*trip, machine, to));
   std::vector<Segment> list = segments(machine.checkpoints(), from, to);
   std::ranges::reverse(list);
   const auto listener = [&](Machine& its) { return ExecutionListener(its, linear); };

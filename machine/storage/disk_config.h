@@ -18,6 +18,12 @@ std::string_view kind_name(DiskMedia media);
 enum class DiskFormat : u8 { Auto, Raw, Qcow2 };
 
 /// A disk as the user wants it: a drive among the devices of the configuration.
+/// What a drive with removable media holds.
+struct HeldMedium {
+  std::string drive;  // "cdrom0"
+  std::string path;   // from /; empty: nothing
+};
+
 struct DiskConfig {
   std::string path;  // empty: an empty drive
   DiskFormat format = DiskFormat::Auto;

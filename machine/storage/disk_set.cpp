@@ -79,10 +79,17 @@ std::string size_text(u64 bytes) {
 }  // namespace
 
 Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log,
-                              std::shared_ptr<RunFiles> files) {
+                              std::shared_ptr<RunFiles> files, const std::vector<HeldMedium>& held) {
   DiskSet set;
   set.files_ = files != nullptr ? std::move(files) : std::make_shared<RunFiles>();
-  for (const DiskConfig& config : configs) {
+  for (const DiskConfig& described : configs) {
+    DiskConfig config = described;
+    const auto holds = std::ranges::find(held, next_name(set.attached_, config.media), &HeldMedium::drive);
+    if (config.media != DiskMedia::Disk && holds != held.end()) {
+      config.path = holds->path;
+      config.write_through = false;
+      config.overlay_path.clear();
+    }
     OpenedImage image = TRY(open_image(config, set.files_));
     const BusChoice choice = choose_bus(config, image, boot_by);
     if (choice.bus == DiskBus::Floppy) TRY(check_floppy(config, image));
@@ -113,6 +120,7 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     }
     set.attached_.push_back(disk);
     set.owned_.emplace_back();
+    set.owned_.back().first_path = described.path;
     set.take(set.owned_.size() - 1, config, std::move(image));
   }
   return set;

@@ -25,8 +25,10 @@ class DiskSet {
  public:
   /// Opens every image or says in one sentence why not. Decisions go to the log, category "disk", level info.
   /// `files` say what becomes of files that are written; nullptr: a run of its own.
+  /// Drives of `held` hold that, only to be read, instead of what their configuration says.
   static Result<DiskSet> open(const std::vector<DiskConfig>& configs, BootBy boot_by, const Log& log,
-                              std::shared_ptr<RunFiles> files = nullptr);
+                              std::shared_ptr<RunFiles> files = nullptr,
+                              const std::vector<HeldMedium>& held = {});
 
   /// In the order of the configuration. The media live as long as this, or until they are replaced.
   const std::vector<AttachedDisk>& attached() const { return attached_; }
@@ -34,6 +36,8 @@ class DiskSet {
   /// What `make` gives of the drive's medium, once for each that it gets.
   u64 sample_of(std::size_t drive, const std::function<u64()>& make);
   const RunFiles& files() const { return *files_; }
+  /// What the drive's configuration says that it holds; empty: nothing.
+  const std::string& first_path(std::size_t drive) const { return owned_.at(drive).first_path; }
   /// The run goes over its past again: files that are written through have it already.
   void set_repeats(bool repeats);
   /// Requests of all drives so far, and those that changed a medium.
@@ -115,6 +119,7 @@ class DiskSet {
   struct Owned {
     std::unique_ptr<DiskCounters> counters = std::make_unique<DiskCounters>();
     std::shared_ptr<Medium> medium = std::make_shared<Medium>();
+    std::string first_path = {};
   };
   /// As what this run has the file of `wanted` open, when one of both writes to it: "as disk0, which is written". Else
   /// empty.

@@ -312,6 +312,7 @@ def dragging(guest):
         # It moves the window by what it drew last.
         guest.let_pass(500)
         guest.monitor.ask("mouse buttons", mask=0)
+        guest.let_pass(500)
         x, y = x + sign * dx, y + sign * dy
         left, top = inside[0] + (dx if sign > 0 else 0), inside[1] + (dy if sign > 0 else 0)
         guest.wait_for(lambda picture: picture.region(left, top, *inside[2:]) == content, "the window where it was dragged to")
