@@ -359,8 +359,7 @@ class Machine final : private MachineControl {
   /// What a machine must have in common with this one to load its state, line by line.
   std::vector<std::string> shape();
   Result<Done> check_shape(std::string_view manifest);
-  Result<Done> restore_media(const std::vector<HeldMedium>& media,
-                             const std::vector<std::string>& saved);
+  Result<Done> restore_media(const std::vector<HeldMedium>& media, const std::vector<std::string>& saved);
   void serialize(Archive& archive);
   void serialize_pending(Archive& archive);
   void serialize_own(Archive& archive);

@@ -12,6 +12,7 @@
 
 #include "common/archive.h"
 #include "machine/machine.h"
+#include "machine/plug/disk_device.h"
 #include "machine/snapshot/disk_state.h"
 #include "machine/snapshot/media_state.h"
 #include "machine/snapshot/run_origin.h"
@@ -112,7 +113,7 @@ Result<Done> Machine::check_can_be_saved() const {
   }
   // Whoever loads it would write what its command says.
   for (const DiskConfig& disk : disk_configs(config_.devices, config_.chipset)) {
-    if (disk.media == DiskMedia::Disk || !(disk.write_through || !disk.overlay_path.empty())) continue;
+    if (disk.media != DiskMedia::Floppy || !(disk.write_through || !disk.overlay_path.empty())) continue;
     return Error{
         fmt::format("'{}' was given with write=yes, as a state of this run would say: start it without, and "
                     "put the floppy in "

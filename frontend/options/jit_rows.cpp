@@ -76,6 +76,25 @@ constexpr RunOption kJitRows[] = {
      .shown = Shown::Name,
      .help = "writes /tmp/perf-PID.map, so that `perf report` names generated code by guest address",
      .set = [](RunDraft& draft, const Given&) { jit_of(draft).perf_map = true; }},
+    {.name = "--hot-blocks",
+     .value = "N",
+     .shown = Shown::Name,
+     .help = "with --stats: the N blocks that ran the most host instructions, with the code that was made of "
+             "them",
+     .more =
+         "What they are is shown as by --dump guest,plan,host, without slow paths. Generated code is slower "
+         "then, as with --count-host-insns, which this includes.",
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           constexpr u64 kMost = 1000;
+           draft.options.config.jit.hot_blocks = static_cast<u32>(want_count(given, kMost));
+           draft.options.config.jit.count_host_insns = true;
+         }},
+    {.name = "--count-host-insns",
+     .shown = Shown::Name,
+     .help = "with --stats: how many host instructions run for each of the guest's, and what for",
+     .more = "Generated code is slower then. jit/host/host_insn_counts.h says what is counted.",
+     .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
     {.name = "--dump",
      .value = "LIST",
      .help = "guest,plan,host: blocks on stderr as they are translated",

@@ -157,30 +157,17 @@ constexpr RunOption kReportRows[] = {
              "--stop-at "
              "N, or --to N of a replay.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.observers_from = want_instant(given); }},
-    {.name = "--count-host-insns",
-     .shown = Shown::Name,
-     .help = "with --stats: how many host instructions run for each of the guest's, and what for",
-     .more = "Generated code is slower then. jit/host/host_insn_counts.h says what is counted.",
-     .set = [](RunDraft& draft, const Given&) { draft.options.config.jit.count_host_insns = true; }},
-    {.name = "--hot-blocks",
-     .value = "N",
-     .shown = Shown::Name,
-     .help = "with --stats: the N blocks that ran the most host instructions, with the code that was made of "
-             "them",
-     .more =
-         "What they are is shown as by --dump guest,plan,host, without slow paths. Generated code is slower "
-         "then, as with --count-host-insns, which this includes.",
-     .set =
-         [](RunDraft& draft, const Given& given) {
-           constexpr u64 kMost = 1000;
-           draft.options.config.jit.hot_blocks = static_cast<u32>(want_count(given, kMost));
-           draft.options.config.jit.count_host_insns = true;
-         }},
     {.name = "--verbose",
      .shown = Shown::Name,
      .help = "say what was chosen",
      .more = "Where the command leaves a choice.",
      .set = [](RunDraft& draft, const Given&) { draft.options.verbose = true; }},
+    {.name = "--dump-memory",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "at the end: the guest's memory as an ELF core, for crash and drgn",
+     .more = "Of a replay: at the instant of --to. docs/debugging.md.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.memory_dump_path = given.value; }},
     {.name = "--sound",
      .value = "TARGET",
      .help = "plays speaker and sound card: none (default), sdl (on the host) or wav:FILE",
@@ -211,6 +198,13 @@ constexpr RunOption kReportRows[] = {
      .more = "Categories: cpu, disk, guest (what it writes to the debug ports), msr, watchdog.",
      .words = "all cpu disk guest msr watchdog",
      .set = set_log},
+    {.name = "--turns",
+     .value = "FILE",
+     .shown = Shown::Name,
+     .help = "with several processors: a line for each turn that ended",
+     .more = "Who handed over to whom after how many of its instructions, where, and at which position; "
+             "--schedule file:FILE gives the same turns again. --symbols adds names.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.turns_path = given.value; }},
     {.name = "--trace",
      .value = "LIST",
      .help = "a line for each insn,branch,irq,syscall,page-fault,pio,mmio",
@@ -225,19 +219,6 @@ constexpr RunOption kReportRows[] = {
      .shown = Shown::Name,
      .help = "the lines of --trace go there (- for standard output)",
      .set = [](RunDraft& draft, const Given& given) { draft.options.trace_path = given.value; }},
-    {.name = "--dump-memory",
-     .value = "FILE",
-     .shown = Shown::Name,
-     .help = "at the end: the guest's memory as an ELF core, for crash and drgn",
-     .more = "Of a replay: at the instant of --to. docs/debugging.md.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.memory_dump_path = given.value; }},
-    {.name = "--turns",
-     .value = "FILE",
-     .shown = Shown::Name,
-     .help = "with several processors: a line for each turn that ended",
-     .more = "Who handed over to whom after how many of its instructions, where, and at which position; "
-             "--schedule file:FILE gives the same turns again. --symbols adds names.",
-     .set = [](RunDraft& draft, const Given& given) { draft.options.turns_path = given.value; }},
     {.name = "--coverage",
      .value = "FILE",
      .shown = Shown::Name,

@@ -46,7 +46,7 @@ struct MachineConfig {
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
-  std::vector<HeldMedium> media;      // what drives hold instead of what their devices say, from a saved state
+  std::vector<HeldMedium> media;  // what drives hold instead of what their devices say, from a saved state
   cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;
   jit::JitOptions jit;  // no part of what the guest sees

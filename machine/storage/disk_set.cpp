@@ -84,8 +84,9 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
   set.files_ = files != nullptr ? std::move(files) : std::make_shared<RunFiles>();
   for (const DiskConfig& described : configs) {
     DiskConfig config = described;
-    const auto holds = std::ranges::find(held, next_name(set.attached_, config.media), &HeldMedium::drive);
-    if (config.media != DiskMedia::Disk && holds != held.end()) {
+    const DiskMedia media = config.media.value_or(DiskMedia::Disk);
+    const auto holds = std::ranges::find(held, next_name(set.attached_, media), &HeldMedium::drive);
+    if (media != DiskMedia::Disk && holds != held.end()) {
       config.path = holds->path;
       config.write_through = false;
       config.overlay_path.clear();

@@ -318,11 +318,16 @@ TEST(OptionRows, AllFormsHaveThemAll) {
 }
 
 TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
+  const std::string schedule = testing::TempDir() + "reprise-schedule-" + std::to_string(getpid());
+  std::ofstream(schedule) << "0/5228/1\n";
   for (const ManualGroup& group : run_manual().groups) {
     for (const OptionText& option : group.options) {
       std::istringstream words{std::string(option.words)};
       for (std::string word; words >> word;) {
-        if (word.ends_with(':') || word == "failure=") word += "path";
+        if (option.name == "--schedule" && word.ends_with(':'))
+          word += word == "list:" ? "0/5228/1" : schedule;
+        else if (word.ends_with(':') || word == "failure=")
+          word += "path";
         std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
         if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
         if (word == "debug-exit") command.insert(command.end(), {"--debug-exit", "0xf4"});
