@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "common/hash.h"
+#include "devices/pci/piix4_pm.h"
 #include "machine/firmware/firmware.h"
 
 namespace reprise::noise {
