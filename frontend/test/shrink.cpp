@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "common/words.h"
 #include "frontend/test/place_text.h"
@@ -79,6 +80,16 @@ const ToldTurn* turn_of(const std::vector<ToldTurn>& turns, const Handover& hand
   return found == turns.end() ? nullptr : &*found;
 }
 
+/// Places in `list`, by when its handovers came; those that did not come last.
+std::vector<std::size_t> in_order_of_time(const List& list, const std::vector<ToldTurn>& turns) {
+  std::vector<std::size_t> order(list.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) {
+    return std::ranges::find(turns, list[i], &ToldTurn::handover) - turns.begin();
+  });
+  return order;
+}
+
 std::string option_of(const PlannedRun& run, std::string_view name) {
   for (const std::string& word : run.words) {
     if (word == "--") break;
@@ -123,7 +134,7 @@ Result<Done> shrink_run(const PlannedRun& run, const TestRequest& request, const
     PlaceText places(option_of(run, "--symbols="), request.module_symbols, request.root);
     outputs.out.write(fmt::format("shrunk {}: {} of {} handovers make it fail, found by {} runs\n", run.name,
                                   list.size(), all.size(), trials.count()));
-    for (std::size_t i = 0; i < list.size(); ++i) {
+    for (const std::size_t i : in_order_of_time(list, told[0].turns)) {
       const ToldTurn* const turn = turn_of(told[0].turns, list[i]);
       outputs.out.write(fmt::format(
           "  processor {} stops after {} of its instructions{}: processor {} goes on{}\n", list[i].from,
