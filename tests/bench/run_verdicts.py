@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -124,6 +125,8 @@ def main():
     parser.add_argument("--reprise", default="build/release/reprise")
     parser.add_argument("--guests", type=pathlib.Path, default=pathlib.Path("build/guests"))
     options = parser.parse_args()
+    # Whoever ends this ends its load, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.reprise = str(pathlib.Path(options.reprise).resolve())
     with tempfile.TemporaryDirectory() as folder:
         contestants = Contestants(options, pathlib.Path(folder))
