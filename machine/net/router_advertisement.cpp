@@ -1,5 +1,7 @@
 #include "machine/net/router_advertisement.h"
 
+#include "devices/net/tcp_frame.h"
+
 namespace reprise::machine {
 namespace {
 
@@ -11,12 +13,8 @@ constexpr u8 kRouterAdvertisement = 134;
 constexpr u8 kOptionNameServers = 25;
 
 u16 icmp_checksum(std::span<const u8> frame) {
-  const std::size_t bytes = frame.size() - kIcmp;
-  u64 sum = bytes + kProtocolIcmpv6;
-  for (std::size_t i = kIpv6 + 8; i < frame.size(); ++i)
-    sum += i % 2 == 0 ? u64{frame[i]} << 8 : u64{frame[i]};
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<u16>(~sum);
+  const auto bytes = static_cast<u32>(frame.size() - kIcmp);
+  return static_cast<u16>(~devices::ones_sum(frame.subspan(kIpv6 + 8), bytes + kProtocolIcmpv6));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "devices/net/tcp_frame.h"
+
 namespace reprise::machine {
 namespace {
 
@@ -17,14 +19,6 @@ constexpr u16 kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
 
 u16 be16(std::span<const u8> bytes, std::size_t at) {
   return static_cast<u16>(bytes[at] << 8 | bytes[at + 1]);
-}
-
-/// The sum of RFC 1071 over whole words, and a byte that is left.
-u32 sum_of(std::span<const u8> bytes) {
-  u32 sum = 0;
-  for (std::size_t at = 0; at < bytes.size(); ++at) sum += at % 2 == 0 ? u32{bytes[at]} << 8 : bytes[at];
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return sum;
 }
 
 /// A UDP datagram for a TFTP server; nothing: it is none. Empty: the first piece of one that was cut up.
@@ -77,10 +71,9 @@ std::vector<u8> request_to_refuse(std::span<const u8> frame, const Ipv4Address& 
   std::ranges::fill(new_name.last(2), u8{'.'});
   // RFC 1624; 0: there is none.
   if (const u16 checksum = be16(datagram, kChecksumAt); checksum != 0) {
-    const std::size_t from = kUdpBytes;
-    u32 sum =
-        (~u32{checksum} & 0xffff) + (~sum_of(datagram.subspan(from)) & 0xffff) + sum_of(copy.subspan(from));
-    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    const auto without_old = static_cast<u16>(~devices::ones_sum(datagram.subspan(kUdpBytes)));
+    const u16 sum =
+        devices::ones_sum(copy.subspan(kUdpBytes), u32{static_cast<u16>(~checksum)} + without_old);
     const u16 changed = sum == 0xffff ? 0xffff : static_cast<u16>(~sum);
     copy[kChecksumAt] = static_cast<u8>(changed >> 8);
     copy[kChecksumAt + 1] = static_cast<u8>(changed);
