@@ -163,15 +163,12 @@ Result<Done> Machine::load(StateReader& reader, RamStore& ram) {
   const std::string_view shape_saved{reinterpret_cast<const char*>(manifest.data()), manifest.size()};
 
   // From here on the machine is neither the one nor the other until all has been read.
-  const auto leave = [&] {
-    unusable_ = "A state was loaded that is damaged, so this machine cannot run: start a new one.";
-  };
-  if (!media.empty()) {
-    leave();
-    TRY(restore_media(media, lines_that_count(shape_saved)));
-  }
+  constexpr const char* kHalfLoaded =
+      "A state was loaded that is damaged, so this machine cannot run: start a new one.";
+  if (!media.empty()) unusable_ = kHalfLoaded;
+  TRY(restore_media(media, lines_that_count(shape_saved)));
   TRY(check_shape(shape_saved));
-  leave();
+  unusable_ = kHalfLoaded;
   ram.load(reader, *ram_);
   reader.begin("disks");
   for (const AttachedDisk& disk : disks_.attached())
@@ -208,6 +205,7 @@ Result<Done> compare_shapes(const std::vector<std::string>& saved, const std::ve
 
 Result<Done> Machine::restore_media(const std::vector<HeldMedium>& media,
                                     const std::vector<std::string>& saved) {
+  if (media.empty()) return Done{};
   const std::vector<std::string> here = shape();
   for (const HeldMedium& held : media) {
     // Who gave the same medium by hand has it already.

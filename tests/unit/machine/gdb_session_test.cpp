@@ -221,6 +221,15 @@ TEST_F(GdbSession, BreakpointsStopTheRun) {
   EXPECT_TRUE(guest.machine->pc().debug_stops().empty()) << "it takes with it what it had set";
 }
 
+/// The run's end may come before whoever serves it knows that it has left.
+TEST_F(GdbSession, WhoDetachesHoldsTheRunNoLonger) {
+  guest.machine->debugger().on_stop([] {});
+  guest.machine->stop();
+  EXPECT_EQ(ask("D"), "OK");
+  EXPECT_FALSE(guest.machine->stopped());
+  EXPECT_FALSE(guest.machine->debugger().is_attached());
+}
+
 TEST_F(GdbSession, ActionsAreWellFormedOrRefused) {
   EXPECT_EQ(ask("vCont?"), "vCont;c;C;s;S;r");
   for (const char* bad :

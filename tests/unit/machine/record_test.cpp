@@ -354,6 +354,60 @@ TEST_F(FollowTest, ADifferenceIsNamed) {
   EXPECT_NE(differing.details.find("last agreed  @0"), std::string::npos) << differing.details;
 }
 
+TEST_F(FollowTest, AnotherBuildIsNamedWhereItDiffers) {
+  const boot::TemporaryFile file(Guest::image(kEcho));
+  MachineConfig by_one;
+  by_one.origin.program = "reprise (build one)";
+  Guest first(file, by_one);
+  const RunResult result = first.run(until(500'000));
+  first.machine->recorder().add(RecordedHash{first.machine->position(), result.state_hash ^ 1});
+  first.machine->end_recording(result);
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  for (const char* const build : {"reprise (build one)", "reprise (build two)"}) {
+    MachineConfig config = replayed();
+    config.origin.program = build;
+    Guest second(file, config);
+    ASSERT_TRUE(follow(second).ok());
+    const RunResult differing = second.run(kADay);
+    EXPECT_EQ(differing.reason, ExitReason::ReplayDiffers);
+    EXPECT_EQ(differing.details.find("recorded by  reprise (build one); this is reprise (build two)") !=
+                  std::string::npos,
+              build != by_one.origin.program)
+        << differing.details;
+  }
+}
+
+/// Who goes back from it arrives there again; without a debugger it ends.
+TEST_F(FollowTest, AnEndByTheHostIsHeldForADebugger) {
+  const boot::TemporaryFile file(Guest::image(kEcho));
+  Guest first(file, {});
+  RunResult ended = first.run(until(300'000));
+  ended.reason = ExitReason::Quit;
+  first.machine->end_recording(ended);
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  MachineConfig config = replayed();
+  config.history = {.on = true, .bytes = 16 << 20, .interval_instructions = 10'000};
+  Guest second(file, config);
+  ASSERT_TRUE(follow(second).ok());
+  second.machine->debugger().on_stop([] {});
+  RunLimits limits = kADay;
+  limits.attended = true;
+  unsigned visits = 0;
+  limits.visit = [&] { ++visits; };
+  EXPECT_EQ(second.run(limits).retired, 300'000u);
+  EXPECT_EQ(visits, 1u);
+  EXPECT_NE(second.machine->held_ending(), nullptr);
+  ASSERT_TRUE(second.machine->go_to({{200'000, 0, 0}}).ok());
+  u64 there = 0;
+  limits.visit = [&] { there = second.machine->retired(); };
+  (void)second.run(limits);
+  EXPECT_EQ(there, 200'000u);
+  second.machine->debugger().on_stop(nullptr);
+  second.machine->resume();
+  limits.visit = {};
+  EXPECT_EQ(second.run(limits).reason, ExitReason::Quit);
+}
+
 /// Behind the last link of the chain, too.
 TEST_F(FollowTest, ARunThatEndsInAnotherStateDiffers) {
   const boot::TemporaryFile file(Guest::image(kPowerOff));

@@ -325,6 +325,16 @@ TEST_F(StateOfDisks, MediaThatWereChanged) {
   ASSERT_EQ(load(*by_hand.machine, state), "");
   EXPECT_EQ(by_hand.machine->disks().info()[1].file, path("the-same.iso"));
 
+  // What its device says need not be there any more.
+  changed = config();
+  changed.devices[1].set("file", path("gone.iso"));
+  changed.media = {{"cdrom0", other}, {"floppy0", ""}};
+  Guest from_the_state(kernel, changed);
+  ASSERT_EQ(load(*from_the_state.machine, state), "");
+  EXPECT_EQ(from_the_state.machine->disks().info()[1].file, other);
+  EXPECT_EQ(from_the_state.machine->disks().info()[4].file, "");
+  EXPECT_EQ(saved(*from_the_state.machine), state);
+
   // Gone, or another one meanwhile.
   file("other.iso", pattern(64 * 2048, 5));
   EXPECT_NE(load(*Guest(kernel, config()).machine, state).find("'" + other + "' of cdrom0 is not the one"),
