@@ -12,13 +12,11 @@
 #include <filesystem>
 #include <optional>
 
-#include "common/hash.h"
 #include "common/words.h"
+#include "frontend/test/input_digest.h"
 #include "frontend/test/kernel_modules.h"
 #include "frontend/test/progress.h"
 #include "frontend/test/test_snapshot.h"
-#include "frontend/version.h"
-#include "machine/snapshot/state_stream.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/host_file.h"
 #include "machine/storage/image_probe.h"
@@ -179,13 +177,10 @@ Result<Done> fill_root(const TestRequest& request, RootKind root, const std::str
 
 /// Of all that decides what the test does: another one does not go on where this one was.
 Result<std::string> digest_of_test(const TestRequest& request, const std::string& initramfs) {
-  u64 digest = 0;
-  for (const auto& [what, path] : {std::pair("kernel", request.kernel), std::pair("initrd", initramfs)})
-    digest = hash64(TRY(machine::read_host_file(what, path, kMaxArchiveBytes)), digest);
-  std::string text = fmt::format("{} {}", version_text(), machine::kStateFormat);
+  std::string text = build_and_format();
   for (const std::string& word : request.child_words) text += '\n' + word;
   text += '\n' + verdict::shell_words(request.command);
-  return fmt::format("{:016x}", hash64({reinterpret_cast<const u8*>(text.data()), text.size()}, digest));
+  return fmt::format("{:016x}", digest_of_text(text, TRY(digest_of_files(request, initramfs))));
 }
 
 }  // namespace

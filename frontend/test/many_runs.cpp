@@ -16,16 +16,15 @@
 #include <set>
 #include <thread>
 
-#include "common/hash.h"
 #include "common/words.h"
 #include "frontend/test/guest_files.h"
+#include "frontend/test/input_digest.h"
 #include "frontend/test/progress.h"
 #include "frontend/test/run_folder.h"
 #include "frontend/test/run_plan.h"
 #include "frontend/test/shrink.h"
 #include "frontend/test/test_rows.h"
 #include "machine/storage/host_fd.h"
-#include "machine/storage/host_file.h"
 #include "machine/storage/host_program.h"
 #include "verdict/merged.h"
 #include "verdict/shard.h"
@@ -37,15 +36,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kGoesOn = 75;  // EX_TEMPFAIL: the same command goes on
-constexpr u64 kMaxFileBytes = u64{4} << 30;
 
 std::optional<std::string> variable(std::string_view name) {
   const char* const value = std::getenv(std::string(name).c_str());
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-u64 digest_of(std::string_view text, u64 seed) {
-  return hash64({reinterpret_cast<const u8*>(text.data()), text.size()}, seed);
 }
 
 /// A digest of the options, the kernel and the initramfs of each test: results of others are not those of this command. What is wrong with them is
@@ -64,12 +58,8 @@ Result<std::string> inputs_of(const std::vector<PlannedTest>& tests, const std::
           fmt::format("{}{}.", test.name.empty() ? "" : fmt::format("test '{}': ", test.name), bad.message));
     }
     TRY(prepare_test(request));
-    for (const auto& [what, path] :
-         {std::pair("kernel", request.kernel), std::pair("initrd", request.folder + "/initramfs.cpio")}) {
-      const std::vector<u8> bytes = TRY(machine::read_host_file(what, path, kMaxFileBytes));
-      digest = hash64(bytes, digest);
-    }
-    for (const std::string& word : test.words) digest = digest_of(word, digest);
+    digest = TRY(digest_of_files(request, request.folder + "/initramfs.cpio", digest));
+    for (const std::string& word : test.words) digest = digest_of_text(word, digest);
     std::error_code error;
     fs::remove_all(request.folder, error);
   }

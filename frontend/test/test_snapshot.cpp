@@ -10,19 +10,14 @@
 #include <cstring>
 #include <filesystem>
 
-#include "common/hash.h"
-#include "frontend/version.h"
-#include "machine/snapshot/state_stream.h"
+#include "frontend/test/input_digest.h"
 #include "machine/storage/host_fd.h"
-#include "machine/storage/host_file.h"
 #include "machine/storage/host_program.h"
 
 namespace reprise::frontend {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr u64 kMaxFileBytes = u64{4} << 30;
 
 /// Options that differ from run to run of one state.
 constexpr std::string_view kOfTheRun[] = {
@@ -51,14 +46,9 @@ Result<std::string> cache_folder() {
 }
 
 Result<u64> digest_of(const TestRequest& request, const std::string& initramfs) {
-  u64 digest = 0;
-  for (const auto& [what, path] : {std::pair("kernel", request.kernel), std::pair("initrd", initramfs)}) {
-    const std::vector<u8> bytes = TRY(machine::read_host_file(what, path, kMaxFileBytes));
-    digest = hash64(bytes, digest);
-  }
-  std::string text = fmt::format("{} {}", version_text(), machine::kStateFormat);
+  std::string text = build_and_format();
   for (const std::string& word : words_of_state(request)) text += '\n' + word;
-  return hash64({reinterpret_cast<const u8*>(text.data()), text.size()}, digest);
+  return digest_of_text(text, TRY(digest_of_files(request, initramfs)));
 }
 
 }  // namespace
