@@ -10,6 +10,7 @@
 What they take from Debian's archive is kept beside the disks; without it a test is skipped."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -71,20 +72,27 @@ class Terminal:
         os.close(self.slave)
 
 
-def sbuild_qemu_boot(options, folder, environment):
-    image = pathlib.Path(options.disks, "debian-bios.img").resolve()
+@contextlib.contextmanager
+def as_it_was(image):
+    """Nobody writes to it."""
     before = image.stat()
-    program = shutil.which("sbuild-qemu-boot") or pathlib.Path(folder, "usr/bin/sbuild-qemu-boot")
-    guest = Terminal([program, "--arch", "amd64", "--ram-size", "512", "--cpus", "1", image], environment)
-    try:
-        guest.wait_for(b"login: ", 900)
-        os.write(guest.master, b"\x01x")
-        code = guest.process.wait(60)
-        runner.expect(code == 0, f"code {code}")
-    finally:
-        guest.close()
+    yield
     after = image.stat()
     runner.expect((after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size), "the image was written to")
+
+
+def sbuild_qemu_boot(options, folder, environment):
+    image = pathlib.Path(options.disks, "debian-bios.img").resolve()
+    program = shutil.which("sbuild-qemu-boot") or pathlib.Path(folder, "usr/bin/sbuild-qemu-boot")
+    with as_it_was(image):
+        guest = Terminal([program, "--arch", "amd64", "--ram-size", "512", "--cpus", "1", image], environment)
+        try:
+            guest.wait_for(b"login: ", 900)
+            os.write(guest.master, b"\x01x")
+            code = guest.process.wait(60)
+            runner.expect(code == 0, f"code {code}")
+        finally:
+            guest.close()
 
 
 def skip(why):
@@ -146,21 +154,19 @@ def debvm_image(options):
 def debvm_run(options, folder, environment):
     image = debvm_image(options)
     want_tool("debvm-run", "debvm")
-    before = image.stat()
-    guest = Terminal(["debvm-run", "-i", image, "--", "-snapshot"], environment)
-    try:
-        guest.wait_for(b"login: root (automatic login)", 900)
-        guest.wait_for(b"# ", 300)
-        os.write(guest.master, b"cat /sys/bus/pci/devices/0000:00:1f.0/device; networkctl --no-pager | grep ether; echo $((6 * 7)) done\n")
-        guest.wait_for(b"0x2918", 60)
-        guest.wait_for(b"42 done", 60)
-        os.write(guest.master, b"poweroff\n")
-        code = guest.process.wait(300)
-        runner.expect(code == 0, f"code {code}")
-    finally:
-        guest.close()
-    after = image.stat()
-    runner.expect((after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size), "the image was written to")
+    with as_it_was(image):
+        guest = Terminal(["debvm-run", "-i", image, "--", "-snapshot"], environment)
+        try:
+            guest.wait_for(b"login: root (automatic login)", 900)
+            guest.wait_for(b"# ", 300)
+            os.write(guest.master, b"cat /sys/bus/pci/devices/0000:00:1f.0/device; networkctl --no-pager | grep ether; echo $((6 * 7)) done\n")
+            guest.wait_for(b"0x2918", 60)
+            guest.wait_for(b"42 done", 60)
+            os.write(guest.master, b"poweroff\n")
+            code = guest.process.wait(300)
+            runner.expect(code == 0, f"code {code}")
+        finally:
+            guest.close()
 
 
 def content_of(image, name, folder):

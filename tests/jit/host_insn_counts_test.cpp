@@ -18,15 +18,20 @@ u64 of(const jit::HostInsnTotals& totals, HostInsn kind) {
   return totals.host_insns[static_cast<unsigned>(kind)];
 }
 
-TEST(HostInsnCounts, AreThoseOfALoop) {
-  constexpr u64 kRuns = 1000;
-  // loop: dec ecx; jnz loop; then: jmp then
-  constexpr u8 kLoop[] = {0xff, 0xc9, 0x75, 0xfc, 0xeb, 0xfe};
-  SmallMachine machine(kLoop);
+constexpr u64 kRuns = 1000;
+// loop: dec ecx; jnz loop; then: jmp then
+constexpr u8 kLoop[] = {0xff, 0xc9, 0x75, 0xfc, 0xeb, 0xfe};
+
+jit::JitOptions counting() {
   jit::JitOptions options;
   options.threshold = 1;
   options.count_host_insns = true;
-  jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
+  return options;
+}
+
+TEST(HostInsnCounts, AreThoseOfALoop) {
+  SmallMachine machine(kLoop);
+  jit::JitEngine engine(cpu::default_profile(), machine.code_pages, counting());
   machine.cpu->state.gpr[cpu::RCX] = kRuns;
   ASSERT_EQ(engine.run(*machine.cpu, 2 * kRuns), cpu::RunExit::Budget);
   ASSERT_EQ(machine.cpu->state.gpr[cpu::RCX], 0u);
@@ -48,13 +53,8 @@ TEST(HostInsnCounts, AreThoseOfALoop) {
 }
 
 TEST(HostInsnCounts, HottestBlocksAreShownWithTheirCode) {
-  constexpr u64 kRuns = 1000;
-  // loop: dec ecx; jnz loop; then: jmp then
-  constexpr u8 kLoop[] = {0xff, 0xc9, 0x75, 0xfc, 0xeb, 0xfe};
   SmallMachine machine(kLoop);
-  jit::JitOptions options;
-  options.threshold = 1;
-  options.count_host_insns = true;
+  jit::JitOptions options = counting();
   options.hot_blocks = 1;
   options.name_of = [](u64) { return std::string("loop"); };
   jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
@@ -80,8 +80,8 @@ TEST(HostInsnCounts, HottestBlocksAreShownWithTheirCode) {
 }
 
 TEST(HostInsnCounts, AreNoneWhereNotAskedFor) {
-  constexpr u8 kLoop[] = {0xeb, 0xfe};
-  SmallMachine machine(kLoop);
+  constexpr u8 kSpin[] = {0xeb, 0xfe};
+  SmallMachine machine(kSpin);
   jit::JitOptions options;
   options.threshold = 1;
   jit::JitEngine engine(cpu::default_profile(), machine.code_pages, options);
