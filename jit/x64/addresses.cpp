@@ -4,6 +4,14 @@ namespace reprise::jit::x64 {
 
 using mmu::Access;
 
+namespace {
+
+Mem without_base(const Gp& index, u8 scale, i64 disp) {
+  return x86::ptr(static_cast<u64>(disp), index, scale);
+}
+
+}  // namespace
+
 Mem Addresses::of(const cpu::Insn& in) {
   const unsigned base = in.base / 8;
   const unsigned index = in.index / 8;
@@ -16,10 +24,7 @@ Mem Addresses::of(const cpu::Insn& in) {
   const i32 disp = static_cast<i32>(in.disp);
   if (!has_index) return x86::ptr(regs_.fetched(base, 8, kScratch0), disp);
   const Gp index_reg = regs_.fetched(index, 8, kScratch1);
-  if (!has_base) {
-    em_.a.mov(kScratch0, in.disp);
-    return x86::ptr(kScratch0, index_reg, in.scale);
-  }
+  if (!has_base) return without_base(index_reg, in.scale, in.disp);
   return x86::ptr(regs_.fetched(base, 8, kScratch0), index_reg, in.scale, disp);
 }
 
@@ -30,7 +35,7 @@ void Addresses::load(unsigned gpr, i32 disp) {
     em_.a.emit(x86::Inst::kIdMov, linear,
                bytes == 8 ? asmjit::Imm(i64{disp}) : asmjit::Imm(static_cast<u32>(disp)));
   } else if (regs_.pinned(gpr)) {
-    em_.a.lea(linear, x86::ptr(regs_.reg(gpr, 8), disp));
+    load(linear, x86::ptr(regs_.reg(gpr, 8), disp));
   } else {
     em_.a.mov(linear, regs_.slot(gpr, bytes));
     if (disp != 0) em_.a.lea(linear, x86::ptr(kScratch0, disp));
@@ -40,12 +45,16 @@ void Addresses::load(unsigned gpr, i32 disp) {
 void Addresses::load(unsigned gpr, unsigned index, u8 scale, i32 disp) {
   if (index == cpu::kGprZero) return load(gpr, disp);
   const Gp index_reg = regs_.fetched(index, 8, kScratch1);
-  if (gpr == cpu::kGprZero) {
-    em_.a.mov(kScratch0, i64{disp});
-    em_.a.lea(scratch0(em_.word_bytes()), x86::ptr(kScratch0, index_reg, scale));
-  } else {
-    em_.a.lea(scratch0(em_.word_bytes()), x86::ptr(regs_.fetched(gpr, 8, kScratch0), index_reg, scale, disp));
-  }
+  em_.a.lea(scratch0(em_.word_bytes()),
+            gpr == cpu::kGprZero ? without_base(index_reg, scale, disp)
+                                 : x86::ptr(regs_.fetched(gpr, 8, kScratch0), index_reg, scale, disp));
+}
+
+void Addresses::load(const Gp& into, const Mem& at) {
+  if (at.hasIndexReg() || !at.hasBaseReg() || at.offset() != 0)
+    em_.a.lea(into, at);
+  else if (at.baseId() != into.id() || into.size() != 8)  // a move takes no time on most hosts
+    em_.a.mov(into, host_gp(at.baseId(), into.size()));
 }
 
 void Addresses::add_segment(u8 seg, Access access, unsigned bytes) {

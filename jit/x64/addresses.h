@@ -18,6 +18,8 @@ class Addresses {
   void load(unsigned gpr, i32 disp);
   /// The same from the sum of `gpr` and `index`, shifted by `scale`; kGprZero: no index. Takes scratch 1.
   void load(unsigned gpr, unsigned index, u8 scale, i32 disp);
+  /// `into`, of 4 or 8 bytes, is the address that `at` names.
+  void load(const Gp& into, const Mem& at);
   /// Scratch 0, an address in segment `seg` of `bytes` to be accessed, becomes the linear one. Takes scratch
   /// 1. Outside 64-bit mode, what the limit or type of `seg` may forbid goes to the slow path.
   void add_segment(u8 seg, mmu::Access access, unsigned bytes);

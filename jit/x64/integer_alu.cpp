@@ -136,8 +136,8 @@ bool emit_alu(BlockEmitter& e, const Insn& in) {
     case Mnemonic::SBB: return emit_binary(e, in, Inst::kIdSbb, Flags::Merged, true);
     case Mnemonic::CMP: return emit_binary(e, in, Inst::kIdCmp, Flags::Made, false);
     case Mnemonic::TEST: return emit_binary(e, in, Inst::kIdTest, Flags::Made, false);
-    case Mnemonic::INC: return unary(e, in, Inst::kIdInc, Flags::Merged);
-    case Mnemonic::DEC: return unary(e, in, Inst::kIdDec, Flags::Merged);
+    case Mnemonic::INC: return unary(e, in, Inst::kIdInc, kept_flags(e));
+    case Mnemonic::DEC: return unary(e, in, Inst::kIdDec, kept_flags(e));
     case Mnemonic::NEG: return unary(e, in, Inst::kIdNeg, Flags::Made);
     case Mnemonic::NOT: return unary(e, in, Inst::kIdNot, Flags::Untouched);
     default: return false;

@@ -7,6 +7,7 @@ namespace {
 
 /// Around BT and relatives, which change CF only.
 void before_test(BlockEmitter& e, const Insn& in) {
+  if (e.flags.unseen()) return;
   if (e.host_flags_agree(in))
     e.flags.need();
   else
@@ -14,7 +15,7 @@ void before_test(BlockEmitter& e, const Insn& in) {
 }
 /// Takes scratch 1.
 void after_test(BlockEmitter& e, const Insn& in) {
-  if (e.host_flags_agree(in))
+  if (flags_agree(e, in))
     e.flags.made();
   else
     fix_all_but_carry(e);

@@ -12,7 +12,7 @@ using Features = asmjit::CpuFeatures::X86;
 void made_bits(BlockEmitter& e, const Insn& in) {
   constexpr u8 kCf = 0x01, kZf = 0x40, kSf = 0x80;
   e.flags.made();
-  if (e.host_flags_agree(in)) return;
+  if (flags_agree(e, in)) return;
   const bool counts =
       in.mnemonic == Mnemonic::TZCNT || in.mnemonic == Mnemonic::LZCNT || in.mnemonic == Mnemonic::BEXTR;
   fix_all_but(e, counts ? kCf | kZf : kCf | kZf | kSf);

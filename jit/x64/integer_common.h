@@ -145,6 +145,13 @@ class HighByteDestination {
 /// ADD and relatives. `writes`: the first operand is a destination.
 bool emit_binary(BlockEmitter& e, const Insn& in, InstId id, Flags flags, bool writes);
 
+/// Whether the host's instruction leaves the flags as the guest shall see them, if anybody does.
+inline bool flags_agree(const BlockEmitter& e, const Insn& in) {
+  return e.flags.unseen() || e.host_flags_agree(in);
+}
+/// Those of an instruction that leaves some as they were, but reads none.
+inline Flags kept_flags(const BlockEmitter& e) { return e.flags.unseen() ? Flags::Made : Flags::Merged; }
+
 inline void before(BlockEmitter& e, Flags flags) {
   if (flags == Flags::Merged) e.flags.need();
 }

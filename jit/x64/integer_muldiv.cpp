@@ -8,7 +8,7 @@ namespace {
 /// After a multiplication whose low half is in guest register `gpr`.
 void made_product(BlockEmitter& e, const Insn& in, unsigned gpr) {
   e.flags.made();
-  if (!e.host_flags_agree(in)) fix_product(e, e.regs.fetched(gpr, in.size0, kScratch0));
+  if (!flags_agree(e, in)) fix_product(e, e.regs.fetched(gpr, in.size0, kScratch0));
 }
 
 /// MUL and IMUL of rAX.

@@ -18,8 +18,11 @@ bool rotate_but_for_carry(BlockEmitter& e, const Insn& in, InstId id, unsigned c
   return true;
 }
 
-/// SHL, SHR, SAR, ROL, ROR, RCL, RCR. `keeps`: some flags survive even a count that is not 0.
-bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
+/// What becomes of the status flags by a count that is not 0.
+enum class OldFlags : u8 { Overwritten, SomeKept, SomeRead };
+
+/// SHL, SHR, SAR, ROL, ROR, RCL, RCR.
+bool shift(BlockEmitter& e, const Insn& in, InstId id, OldFlags old) {
   const unsigned bytes = in.size0;
   if (!operands_ok(in, HighBytes::Allowed)) return false;
   const bool by_immediate = in.form == Form::RI || in.form == Form::MI;
@@ -28,14 +31,16 @@ bool shift(BlockEmitter& e, const Insn& in, InstId id, bool keeps) {
   if ((in.form == Form::RR || in.form == Form::MR) && in.reg[1] != kByCl) return false;
   // Rotated, CH would take the count with it.
   if (in.form == Form::RR && high_byte(in, 0) && gpr_of(in, 0) == cpu::RCX) return false;
-  if (!e.host_flags_agree(in)) {
-    if (!keeps) {
+  if (!flags_agree(e, in)) {
+    if (old == OldFlags::Overwritten) {
       fixed_shift(e, in, id);
       return true;
     }
     if (count > 1) return rotate_but_for_carry(e, in, id, count);
   }
-  const Flags flags = keeps || !by_immediate ? Flags::Merged : Flags::Made;
+  const Flags flags = old == OldFlags::SomeRead                      ? Flags::Merged
+                      : old == OldFlags::Overwritten && by_immediate ? Flags::Made
+                                                                     : kept_flags(e);
   const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
   if (in.form == Form::MI || in.form == Form::MR) {
     const Mem m = e.memory.probe(in, Access::Write, bytes);
@@ -66,7 +71,9 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
   const bool by_immediate = in.kind2 == static_cast<u8>(cpu::OperandKind::Imm);
   const unsigned count = static_cast<unsigned>(in.imm & (bytes == 8 ? 63 : 31));
   if (by_immediate && count == 0) return false;
-  const Flags flags = by_immediate ? Flags::Made : Flags::Merged;
+  // A word shifted by more than its length is undefined itself.
+  if (bytes == 2 && !e.host_flags_agree(in)) return false;
+  const Flags flags = by_immediate ? Flags::Made : kept_flags(e);
   const Operand amount = by_immediate ? Operand(Imm(count)) : Operand(x86::cl);
   const unsigned src = gpr_of(in, 1);
   if (in.form == Form::RR) {
@@ -91,13 +98,13 @@ bool double_shift(BlockEmitter& e, const Insn& in, InstId id) {
 
 bool emit_shift(BlockEmitter& e, const Insn& in) {
   switch (in.mnemonic) {
-    case Mnemonic::SHL: return shift(e, in, Inst::kIdShl, false);
-    case Mnemonic::SHR: return shift(e, in, Inst::kIdShr, false);
-    case Mnemonic::SAR: return shift(e, in, Inst::kIdSar, false);
-    case Mnemonic::ROL: return shift(e, in, Inst::kIdRol, true);
-    case Mnemonic::ROR: return shift(e, in, Inst::kIdRor, true);
-    case Mnemonic::RCL: return shift(e, in, Inst::kIdRcl, true);
-    case Mnemonic::RCR: return shift(e, in, Inst::kIdRcr, true);
+    case Mnemonic::SHL: return shift(e, in, Inst::kIdShl, OldFlags::Overwritten);
+    case Mnemonic::SHR: return shift(e, in, Inst::kIdShr, OldFlags::Overwritten);
+    case Mnemonic::SAR: return shift(e, in, Inst::kIdSar, OldFlags::Overwritten);
+    case Mnemonic::ROL: return shift(e, in, Inst::kIdRol, OldFlags::SomeKept);
+    case Mnemonic::ROR: return shift(e, in, Inst::kIdRor, OldFlags::SomeKept);
+    case Mnemonic::RCL: return shift(e, in, Inst::kIdRcl, OldFlags::SomeRead);
+    case Mnemonic::RCR: return shift(e, in, Inst::kIdRcr, OldFlags::SomeRead);
     case Mnemonic::SHLD: return double_shift(e, in, Inst::kIdShld);
     case Mnemonic::SHRD: return double_shift(e, in, Inst::kIdShrd);
     default: return false;

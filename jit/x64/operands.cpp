@@ -22,7 +22,7 @@ void Operands::probe_address(const Mem& at, unsigned address_bytes, u8 seg, Acce
   flags_.save();
   // A repeated probe finds its address in scratch 0.
   const Label retry = em_.a.newLabel();
-  em_.a.lea(scratch0(std::max(address_bytes, 4u)), at);
+  addresses_.load(scratch0(std::max(address_bytes, 4u)), at);
   if (address_bytes == 2) em_.a.movzx(scratch0(4), scratch0(2));
   addresses_.add_segment(seg, access, bytes);
   check_alignment(alignment);

@@ -17,6 +17,11 @@ int StatusFlags::not_kept() const {
   return !in_rax_ && maker >= 0 && maker == maker_ ? maker : -1;
 }
 
+bool StatusFlags::unseen() const {
+  const std::vector<PlannedInsn>& insns = em_.unit.plan.insns;
+  return em_.index + 1 < insns.size() && insns[em_.index + 1].flags_dead;
+}
+
 void StatusFlags::save() {
   if (in_rax_ || not_kept() >= 0) return;
   CHECK(in_host_);

@@ -39,6 +39,8 @@ class StatusFlags {
 
   bool in_host() const { return in_host_; }
   bool in_rax() const { return in_rax_; }
+  /// Nobody sees what the running instruction leaves of them.
+  bool unseen() const;
   /// The instruction whose flags the guest's are, when rax will not have them in the running one; else -1.
   int not_kept() const;
   /// What made them just before the running instruction and can again, or nullptr.

@@ -7,6 +7,7 @@
 #include "jit/plan/plan_text.h"
 #include "jit/x64/block_emitter.h"
 #include "jit/x64/integer.h"
+#include "jit/x64/integer_common.h"
 #include "jit/x64/vector.h"
 #include "jit/x64/x87.h"
 
@@ -63,7 +64,7 @@ std::optional<HostCode> Translator::translate(const TranslationUnit& unit, Listi
   const auto emit = [&](u32 index) {
     const Insn& in = unit.insns[index];
     e.begin_insn(index);
-    const bool body_only = raises(in) || !(impl_->context.host_flags.agree(in) || fixes_host_flags(in));
+    const bool body_only = raises(in) || !(flags_agree(e, in) || fixes_host_flags(in));
     if (body_only || !(emit_integer(e, in) || emit_vector(e, in, passes) || emit_x87(e, in, passes)))
       e.call_handler();
     e.end_insn();
