@@ -67,12 +67,13 @@ unsigned required_alignment(const Insn& in, unsigned bytes) {
 RegisterSet implicit_reads(const Insn& in) { return has_implicit(in) ? operands_of(in).reads : 0; }
 RegisterSet implicit_writes(const Insn& in) { return has_implicit(in) ? operands_of(in).writes : 0; }
 
-bool writes_gpr(const Insn& in, unsigned gpr) {
+RegisterSet written_gprs(const Insn& in) {
+  RegisterSet written = implicit_writes(in) & kRegisterGprs;
   for (unsigned i = 0; i < 2; ++i)
-    if (form_kind(in, i) == OperandKind::Reg && in.reg_class[i] == RegClass::Gpr && in.reg[i] / 8 == gpr &&
+    if (form_kind(in, i) == OperandKind::Reg && in.reg_class[i] == RegClass::Gpr &&
         writes(operand_access(in, i)))
-      return true;
-  return (implicit_writes(in) >> gpr & 1) != 0;
+      written |= RegisterSet{1} << (in.reg[i] / 8);
+  return written;
 }
 
 }  // namespace reprise::cpu

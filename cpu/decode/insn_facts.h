@@ -27,7 +27,7 @@ unsigned required_alignment(const Insn& in, unsigned bytes);
 RegisterSet implicit_reads(const Insn& in);
 RegisterSet implicit_writes(const Insn& in);
 
-/// Whether general register `gpr` may get another value, by an explicit operand or implicitly.
-bool writes_gpr(const Insn& in, unsigned gpr);
+/// The general registers that may get another value, by an explicit operand or implicitly.
+RegisterSet written_gprs(const Insn& in);
 
 }  // namespace reprise::cpu

@@ -20,6 +20,7 @@ enum class Sum : u8 { None, Increment, Decrement, Add, Subtract, Address };
 
 /// Bit n for general register n in encoding order, and some more.
 using RegisterSet = u32;
+inline constexpr RegisterSet kRegisterGprs = 0xffff;  // all general registers, each by its number
 inline constexpr RegisterSet kRegisterXmm0 = 1u << 16;
 inline constexpr RegisterSet kRegisterVectors = 1u << 17;  // all XMM and YMM registers
 inline constexpr RegisterSet kRegisterSt0 = 1u << 18;      // as numbered before a pop and after a push

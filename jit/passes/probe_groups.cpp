@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "cpu/decode/insn_facts.h"
 #include "jit/passes/passes.h"
 #include "jit/plan/insn_effects.h"
 
@@ -24,9 +25,7 @@ struct Choice {
 
 class GroupFinder {
  public:
-  explicit GroupFinder(std::span<const Insn> block) : block_(block), accesses_(block.size()) {
-    for (std::size_t i = 0; i < block.size(); ++i) accesses_[i] = access_of(block[i]);
-  }
+  explicit GroupFinder(std::span<const Insn> block) : block_(block), steps_(block.begin(), block.end()) {}
 
   void find(Plan& plan) {
     std::vector<Choice> choices(block_.size() + 1);
@@ -50,6 +49,22 @@ class GroupFinder {
   }
 
  private:
+  /// What all groups ask of an instruction.
+  struct Step {
+    explicit Step(const Insn& in)
+        : access(access_of(in)), written(cpu::written_gprs(in)), known(effects_known(in)) {}
+
+    std::optional<MemoryAccess> access;
+    cpu::RegisterSet written;
+    bool known;
+  };
+
+  /// As change_of().
+  std::optional<i32> change(std::size_t at, unsigned gpr) const {
+    if (((steps_[at].written & cpu::kRegisterGprs) >> gpr & 1) == 0) return 0;
+    return change_of(block_[at], gpr);
+  }
+
   static bool same_place(const MemoryAccess& one, const MemoryAccess& other) {
     return one.base == other.base && one.index == other.index && one.scale == other.scale &&
            one.seg == other.seg;
@@ -59,15 +74,15 @@ class GroupFinder {
   /// base has moved, and the bounds and kind of the group so far.
   template <class Visit>
   void walk(std::size_t first, Visit visit) const {
-    if (!accesses_[first]) return;
-    const MemoryAccess& leader = *accesses_[first];
+    if (!steps_[first].access) return;
+    const MemoryAccess& leader = *steps_[first].access;
     i64 low = leader.disp;
     i64 high = leader.disp + leader.bytes;
     i64 shift = 0;
     bool writes = false;
     for (std::size_t i = first; i < block_.size(); ++i) {
-      if (!effects_known(block_[i])) return;
-      if (const auto& access = accesses_[i]; access && same_place(*access, leader)) {
+      if (!steps_[i].known) return;
+      if (const auto& access = steps_[i].access; access && same_place(*access, leader)) {
         const i64 begin = shift + access->disp;
         const i64 end = begin + access->bytes;
         if (std::max(high, end) - std::min(low, begin) <= kMaxSpanBytes) {
@@ -77,19 +92,19 @@ class GroupFinder {
           visit(i, shift, low, high, writes);
         }
       }
-      const std::optional<i32> change = change_of(block_[i], leader.base);
-      const std::optional<i32> of_index = change_of(block_[i], leader.index);
-      if (!change || !of_index) return;
-      shift += *change + (i64{*of_index} << leader.scale);
+      const std::optional<i32> of_base = change(i, leader.base);
+      const std::optional<i32> of_index = change(i, leader.index);
+      if (!of_base || !of_index) return;
+      shift += *of_base + (i64{*of_index} << leader.scale);
     }
   }
 
   void add(Plan& plan, std::size_t first, std::size_t last) const {
     ProbeGroup group;
-    group.base = accesses_[first]->base;
-    group.index = accesses_[first]->index;
-    group.scale = accesses_[first]->scale;
-    group.seg = accesses_[first]->seg;
+    group.base = steps_[first].access->base;
+    group.index = steps_[first].access->index;
+    group.scale = steps_[first].access->scale;
+    group.seg = steps_[first].access->seg;
     group.first = static_cast<u16>(first);
     group.last = static_cast<u16>(last);
     const auto index = static_cast<i16>(plan.groups.size());
@@ -100,10 +115,10 @@ class GroupFinder {
       group.writes = writes;
       PlannedInsn& planned = plan.insns[at];
       planned.group = index;
-      planned.stack = accesses_[at]->stack;
-      planned.disp = static_cast<i32>(accesses_[at]->disp);
+      planned.stack = steps_[at].access->stack;
+      planned.disp = static_cast<i32>(steps_[at].access->disp);
       planned.shift = static_cast<i32>(shift);
-      if (const u8 alignment = accesses_[at]->alignment; alignment > group.alignment) {
+      if (const u8 alignment = steps_[at].access->alignment; alignment > group.alignment) {
         group.alignment = alignment;
         group.aligned = planned.disp + planned.shift;
       }
@@ -117,7 +132,7 @@ class GroupFinder {
   }
 
   std::span<const Insn> block_;
-  std::vector<std::optional<MemoryAccess>> accesses_;
+  std::vector<Step> steps_;
 };
 
 }  // namespace

@@ -40,13 +40,6 @@ RegisterSet told_by(const Insn& in) {
   }
 }
 
-RegisterSet written_by(const Insn& in, RegisterSet of) {
-  RegisterSet written = 0;
-  for (unsigned gpr = 0; gpr < 16; ++gpr)
-    if ((of >> gpr & 1) != 0 && cpu::writes_gpr(in, gpr)) written |= RegisterSet{1} << gpr;
-  return written;
-}
-
 enum class Effect : u8 {
   None,        // on status flags
   Reads,       // some, and writes none
@@ -66,29 +59,39 @@ Effect effect_of(const Insn& in) {
   return changed == kStatus && !may_keep ? Effect::Overwrites : Effect::Other;
 }
 
+/// What all makers ask of an instruction.
+struct Step {
+  explicit Step(const Insn& in)
+      : effect(effect_of(in)), shows(!registers_only(in)), written(cpu::written_gprs(in)) {}
+
+  Effect effect;
+  bool shows;  // something may look at the flags before it
+  RegisterSet written;
+};
+
 /// Instructions, up to and with the last.
 struct Range {
   std::size_t first, last;
 };
 
 /// Before these nobody needs the flags any more that instruction `maker` made, but to show them, and they can be told.
-std::optional<Range> not_needed(std::span<const Insn> insns, std::size_t maker) {
+std::optional<Range> not_needed(std::span<const Insn> insns, std::span<const Step> steps, std::size_t maker) {
   const RegisterSet tell = told_by(insns[maker]);
   if (tell == 0) return std::nullopt;
   RegisterSet lost = 0;
   bool shown_lost = false;  // something may show them that cannot tell them
   std::size_t first = maker + 1;
   for (std::size_t i = maker + 1; i < insns.size(); ++i) {
-    const Effect effect = effect_of(insns[i]);
+    const Effect effect = steps[i].effect;
     if (effect == Effect::Other) return std::nullopt;
     if (effect == Effect::Reads) {
       first = i + 1;
       shown_lost = false;
-    } else if (lost != 0 && !registers_only(insns[i])) {
+    } else if (lost != 0 && steps[i].shows) {
       shown_lost = true;
     }
     if (effect == Effect::Overwrites) return shown_lost ? std::nullopt : std::optional(Range{first, i});
-    lost |= written_by(insns[i], tell);
+    lost |= steps[i].written & tell;
   }
   return std::nullopt;
 }
@@ -96,8 +99,9 @@ std::optional<Range> not_needed(std::span<const Insn> insns, std::size_t maker) 
 }  // namespace
 
 void find_remade_flags(std::span<const Insn> insns, Plan& plan) {
+  const std::vector<Step> steps(insns.begin(), insns.end());
   for (std::size_t maker = 0; maker < insns.size(); ++maker) {
-    const std::optional<Range> range = not_needed(insns, maker);
+    const std::optional<Range> range = not_needed(insns, steps, maker);
     if (!range) continue;
     for (std::size_t i = range->first; i <= range->last; ++i)
       plan.insns[i].flags_of = static_cast<i16>(maker);

@@ -116,7 +116,7 @@ bool registers_only(const Insn& in) {
 }
 
 std::optional<i32> change_of(const Insn& in, unsigned gpr) {
-  if (gpr == cpu::kGprZero || gpr == cpu::kGprPageBase || !cpu::writes_gpr(in, gpr)) return 0;
+  if (gpr == cpu::kGprZero || gpr == cpu::kGprPageBase || (cpu::written_gprs(in) >> gpr & 1) == 0) return 0;
   const bool first = cpu::form_kind(in, 0) == OperandKind::Reg && in.reg_class[0] == RegClass::Gpr &&
                      in.reg[0] / 8 == gpr && cpu::writes(cpu::operand_access(in, 0));
   if (first) return added_to_first(in, gpr);
