@@ -21,7 +21,11 @@ void shifted_overflow(BlockEmitter& e, InstId id, const Gp& value, unsigned byte
   } else {
     e.a.mov(kScratch1, value.r64());
   }
-  e.a.shr(kScratch1, bytes * 8 - 1);
+  if (bytes >= 4) {  // the rest is gone
+    e.a.shr(scratch1(bytes), bytes * 8 - 1);
+    return;
+  }
+  e.a.shr(scratch1(4), bytes * 8 - 1);
   e.a.and_(scratch1(4), 1);
 }
 

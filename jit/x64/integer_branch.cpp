@@ -96,14 +96,16 @@ bool jmp(BlockEmitter& e, const Insn& in) {
   return true;
 }
 
-void push_return_address(BlockEmitter& e, const Insn& in) {
+/// `address`, scratch 0 or the group register, has it afterwards.
+void push_return_address(BlockEmitter& e, const Insn& in, const Gp& address = kScratch0) {
   const unsigned bytes = in.operand_bytes;
   const i32 step = -static_cast<i32>(bytes);
-  const Mem m = e.memory.one_register(e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes));
+  Mem m = e.memory.probe_stack(cpu::RSP, step, Access::Write, bytes);
+  if (address == kScratch0) m = e.memory.one_register(m);
   const CountAs return_address(e.a, HostInsn::ReturnAddress);
-  e.a.mov(kScratch0, e.regs.page_base());
-  e.a.lea(kScratch0, x86::ptr(kScratch0, in.next_offset));
-  e.a.mov(m, scratch0(bytes));
+  e.a.mov(address, e.regs.page_base());
+  e.a.lea(address, x86::ptr(address, in.next_offset));
+  e.a.mov(m, host_gp(address.id(), bytes));
   move_stack(e, step);
 }
 
@@ -134,15 +136,19 @@ void call_found(BlockEmitter& e, const Insn& in) {
   e.exits.go_to_found_in(waiting_value());
 }
 
-/// The target in another page is looked for from the return address, which the push left in scratch 0.
+/// The target in another page is looked for from the return address.
 bool call_relative(BlockEmitter& e, const Insn& in) {
   const i64 distance = static_cast<i64>(in.imm) - in.next_offset;
-  push_return_address(e, in);
+  const PlannedInsn& planned = e.unit.plan.insns[e.index];
+  // No group that the call is not in is open behind it.
+  const bool in_group = planned.stack && planned.group >= 0;
+  const Gp address = in_group ? kScratch0 : kGroupReg;
+  push_return_address(e, in, address);
   if (in.imm < kPageBytes || distance != static_cast<i32>(distance)) {
     e.exits.go_to(in.imm);
     return true;
   }
-  e.a.lea(scratch0(e.word_bytes()), x86::ptr(kScratch0, static_cast<i32>(distance)));
+  e.a.lea(scratch0(e.word_bytes()), x86::ptr(address, static_cast<i32>(distance)));
   e.exits.go_to_scratch();
   return true;
 }

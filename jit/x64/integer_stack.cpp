@@ -4,6 +4,23 @@
 namespace reprise::jit::x64 {
 namespace {
 
+/// The next instruction is a push or a pop of another register in the group of this one. Nothing can look at rSP in between.
+bool stack_goes_on(const BlockEmitter& e) {
+  const PlannedInsn& planned = e.unit.plan.insns[e.index];
+  if (!planned.stack || !e.groups.is_open(planned) || e.index + 1 == e.unit.count()) return false;
+  const Insn& next = e.unit.insns[e.index + 1];
+  const PlannedInsn& planned_next = e.unit.plan.insns[e.index + 1];
+  return planned_next.stack && planned_next.group == planned.group && plain_stack(next) &&
+         (next.mnemonic == Mnemonic::PUSH || next.mnemonic == Mnemonic::POP) && next.form == Form::R &&
+         general_operand(next, 0) && gpr_of(next, 0) != cpu::RSP;
+}
+
+/// Moves rSP, together with the next instruction where that moves it, too.
+void step_stack(BlockEmitter& e, i32 bytes) {
+  e.groups.owe_stack_step(bytes);
+  if (!stack_goes_on(e)) move_stack(e, e.groups.settle_stack_step());
+}
+
 /// Stores waiting_value() below the stack and moves the pointer.
 void push_waiting_value(BlockEmitter& e, unsigned bytes) {
   const i32 step = -static_cast<i32>(bytes);
@@ -41,7 +58,7 @@ bool push(BlockEmitter& e, const Insn& in) {
   } else {
     return false;
   }
-  move_stack(e, step);
+  step_stack(e, step);
   return true;
 }
 
@@ -86,7 +103,7 @@ bool pop(BlockEmitter& e, const Insn& in) {
   if (dst == cpu::RSP && bytes < e.stack_bytes()) move_stack(e, step);
   e.a.mov(host, m);
   if (dst != cpu::RSP) {
-    move_stack(e, step);
+    step_stack(e, step);
     e.regs.assign_result(dst, bytes, host);
   }
   return true;

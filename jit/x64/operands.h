@@ -2,6 +2,8 @@
 // one for each access, or one for a group of them (jit/plan/plan.h).
 #pragma once
 
+#include <utility>
+
 #include "jit/plan/insn_forms.h"
 #include "jit/x64/emission_parts.h"
 
@@ -20,6 +22,10 @@ class ProbeGroups : EmissionParts {
   Mem operand(const PlannedInsn& planned, unsigned bytes) const;
   /// Whether the access of the running instruction is in the one that is open.
   bool is_open(const PlannedInsn& planned) const { return open_ >= 0 && open_ == planned.group; }
+  /// The stack pointer, the base of the open group, is moved later by so much more: its members know.
+  void owe_stack_step(i32 bytes) { owed_ += bytes; }
+  /// All that is owed, which the caller does now.
+  i32 settle_stack_step() { return std::exchange(owed_, 0); }
   /// The group register is lost.
   void close() { open_ = -1; }
   /// No group is opened any more.
@@ -36,6 +42,7 @@ class ProbeGroups : EmissionParts {
 
   bool off_ = false;
   int open_ = -1;
+  i32 owed_ = 0;
 };
 
 class Operands : EmissionParts {
