@@ -125,7 +125,8 @@ bool ProbeGroups::by_distance(const ProbeGroup& group) const {
 
 Mem ProbeGroups::operand(const PlannedInsn& planned, unsigned bytes) const {
   const ProbeGroup& group = group_of(planned.group);
-  if (by_distance(group)) return x86::ptr(regs_.reg(group.base, 8), kGroupReg, 0, planned.disp + owed_, bytes);
+  if (by_distance(group))
+    return x86::ptr(regs_.reg(group.base, 8), kGroupReg, 0, planned.disp + owed_, bytes);
   return x86::ptr(kGroupReg, planned.disp + planned.shift - group.low, bytes);
 }
 
