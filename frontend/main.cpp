@@ -15,6 +15,7 @@
 
 #include "common/words.h"
 #include "frontend/character_line.h"
+#include "frontend/code_directory.h"
 #include "frontend/command_line.h"
 #include "frontend/console.h"
 #include "frontend/coverage_file.h"
@@ -389,6 +390,9 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   const Log log = make_log(options, outputs.err, running);
   if (!options.symbols_path.empty())
     options.config.symbols = TRY(machine::symbols::load_symbols(options.symbols_path));
+  if (!options.code_path.empty())
+    options.config.jit.code_store = TRY(CodeDirectory::open(
+        options.code_path, build_id(), [&outputs](const std::string& sentence) { outputs.say(sentence); }));
   options.config.jit.dump_sink = [&outputs](std::string_view text) { outputs.err.write(text); };
   const bool com1_stdio = options.com1.kind == SerialTarget::Kind::Stdio;
   const bool com2_stdio = options.com2.kind == SerialTarget::Kind::Stdio;

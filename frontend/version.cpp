@@ -14,7 +14,7 @@ namespace reprise::frontend {
 namespace {
 
 /// Of this program's file, by the linker's note; empty: there is none.
-std::string build_id() {
+std::string find_build_id() {
   std::string id;
   const auto find = [](dl_phdr_info* info, std::size_t, void* into) {
     constexpr std::size_t kShownBytes = 6;
@@ -42,9 +42,14 @@ std::string build_id() {
 
 std::string_view version_text() { return "reprise " REPRISE_VERSION; }
 
+const std::string& build_id() {
+  static const std::string id = find_build_id();
+  return id;
+}
+
 const std::string& build_text() {
   static const std::string text = [] {
-    const std::string id = build_id();
+    const std::string& id = build_id();
     return id.empty() ? std::string(version_text()) : fmt::format("{} (build {})", version_text(), id);
   }();
   return text;

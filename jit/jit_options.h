@@ -4,12 +4,14 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/result.h"
 #include "common/types.h"
+#include "jit/code_store.h"
 
 namespace reprise::jit {
 
@@ -34,6 +36,7 @@ inline constexpr std::array<std::string_view, static_cast<unsigned>(Pass::Count)
 
 class PassSet {
  public:
+  constexpr u32 bits() const { return bits_; }
   constexpr bool has(Pass pass) const { return (bits_ >> static_cast<unsigned>(pass)) & 1; }
   constexpr void add(Pass pass) { bits_ |= 1u << static_cast<unsigned>(pass); }
   constexpr void remove(Pass pass) { bits_ &= ~(1u << static_cast<unsigned>(pass)); }
@@ -67,6 +70,10 @@ struct JitOptions {
   u64 code_cache_bytes = u64{64} << 20;
   u32 threshold = 16;  // a block is translated when it is entered the so many-th time; at least 1
   u64 pace = 1000;     // what TranslationPace is made with
+
+  /// Where translations are kept for other runs; nullptr: nowhere.
+  std::shared_ptr<CodeStore> code_store;
+  u32 worth_keeping = 256;  // regions that were not there: fewer are not saved
 
   u8 dump = 0;               // mask of Dump
   std::vector<u64> dump_at;  // linear addresses; empty: every block

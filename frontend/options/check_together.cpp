@@ -113,6 +113,7 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--turns", alone, kAlone},
       {"--no-pass", interpreted, kInterpreted},
       {"--code-cache", interpreted, kInterpreted},
+      {"--code-cache-dir", interpreted, kInterpreted},
       {"--jit-threshold", interpreted, kInterpreted},
       {"--perf-map", interpreted, kInterpreted},
       {"--dump", interpreted, kInterpreted},

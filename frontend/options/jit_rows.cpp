@@ -30,7 +30,9 @@ void set_dump_at(RunDraft& draft, const Given& given) {
 constexpr RunOption kJitRows[] = {
     {.name = "--no-pass",
      .value = "LIST",
-     .help = "leave out groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level, joins",
+     .shown = Shown::NameLine,
+     .help = "without groups, flags, links, jumps, vectors, x87, strings, host-flags, second-level, joins, "
+             "system",
      .more = "groups: one probe for several accesses. flags: unseen flags are not saved. links: jumps "
              "straight from "
              "block to block. jumps: targets of indirect jumps looked up in generated code. vectors, x87, "
@@ -39,8 +41,9 @@ constexpr RunOption kJitRows[] = {
              "a test "
              "at start-up allows it. second-level: second-level TLB lookups from generated code. joins: "
              "blocks that "
-             "mostly follow each other translated as one.",
-     .words = "all groups flags links jumps vectors x87 strings host-flags second-level joins",
+             "mostly follow each other translated as one. system: flags with privilege and changes of mode "
+             "as host code.",
+     .words = "all groups flags links jumps vectors x87 strings host-flags second-level joins system",
      .set =
          [](RunDraft& draft, const Given& given) {
            refuse_empty_parts(given);
@@ -48,7 +51,7 @@ constexpr RunOption kJitRows[] = {
          }},
     {.name = "--max-block",
      .value = "N",
-     .shown = Shown::NameLine,
+     .shown = Shown::Name,
      .help = "instructions in a block, 1 to 48",
      .more = "Also for the interpreter.",
      .set =
@@ -90,6 +93,15 @@ constexpr RunOption kJitRows[] = {
            draft.options.config.jit.hot_blocks = static_cast<u32>(want_count(given, kMost));
            draft.options.config.jit.count_host_insns = true;
          }},
+    {.name = "--code-cache-dir",
+     .value = "DIR",
+     .help = "keep generated code there for other runs, which begin with it",
+     .more = "The folder is made if it is not there; only you may be able to write it. The code is for one "
+             "build, one kind of "
+             "processor on either side, and the same options here; what does not fit, or is damaged, is not "
+             "used. "
+             "Several runs may share the folder.",
+     .set = [](RunDraft& draft, const Given& given) { draft.options.code_path = given.value; }},
     {.name = "--count-host-insns",
      .shown = Shown::Name,
      .help = "with --stats: how many host instructions run for each of the guest's, and what for",

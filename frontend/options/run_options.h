@@ -84,6 +84,7 @@ struct RunOptions {
   bool paused = false;                       // --paused
   std::string json_path;                     // empty: none
   SoundTarget sound;
+  std::string code_path;             // of --code-cache-dir; empty: none
   std::string memory_page_path;      // of --report; empty: none
   machine::TraceKinds trace;         // of --trace
   std::string trace_path;            // of --trace-file; empty: stderr, "-": stdout

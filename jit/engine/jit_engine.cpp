@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/hash.h"
 #include "cpu/decode/insn_table.h"
 #include "cpu/decode/mnemonic.h"
 #include "cpu/engine/interpret.h"
 #include "jit/engine/resolve_jump.h"
+#include "jit/engine/unit_key.h"
 #include "jit/host/translation_unit.h"
+#include "jit/passes/passes.h"
 
 namespace reprise::jit {
 
@@ -28,8 +31,9 @@ constexpr u64 kCodeBytesForATable = u64{8} << 10;
 constexpr u64 kMinTables = 64;
 
 /// Generated code's way to handlers: as the interpreter would call them in the middle of the block.
-u32 call_handlers(JitContext& context, u32 first_and_last, Region& region) {
+u32 call_handlers(JitContext& context, u32 first_and_last, u32 number) {
   Cpu& cpu = *context.cpu;
+  Region& region = context.engine->region(number);
   const Insn* const begin = region.insns.data();
   cpu.block_budget = context.budget + region.insns.size();
   cpu.state.retired = context.target - cpu.block_budget;
@@ -80,7 +84,7 @@ JitEngine::JitEngine(const cpu::CpuProfile& profile, mmu::CodePages& code_pages,
   context_.engine = this;
 }
 
-JitEngine::~JitEngine() = default;
+JitEngine::~JitEngine() { save_kept_code(); }
 
 void JitEngine::prepare_host(Cpu& cpu) {
   notes_.shared_code(host_->prepare(cpu, {call_handlers, refill, store_beside_code, set_interrupts,
@@ -91,6 +95,42 @@ void JitEngine::prepare_host(Cpu& cpu) {
   context_.jump_tables = &jump_tables_;
   context_.blocks = &source_.cache();
   parts_.resize(host_->parts());
+  open_kept_code(cpu.profile);
+}
+
+void JitEngine::open_kept_code(const cpu::CpuProfile& profile) {
+  if (options_.code_store == nullptr || options_.dump != 0 || options_.perf_map || options_.count_host_insns)
+    return;
+  const std::string text =
+      fmt::format("{} {} {} {} {} {} {} {} {} {}", host_->layout(), options_.passes.bits(),
+                  options_.max_block_insns, profile.vendor, profile.family, profile.model, profile.stepping,
+                  profile.physical_address_bits, profile.topology.count(), profile.features.to_string());
+  kept_layout_ = hash64({reinterpret_cast<const u8*>(text.data()), text.size()});
+  kept_name_ = fmt::format("{:016x}", kept_layout_);
+  std::optional<StoredCode> stored = options_.code_store->load(kept_name_);
+  if (!stored || !kept_.parse(std::move(*stored), kept_layout_)) return;
+  if (!host_->restore(kept_.image())) {
+    kept_ = {};
+    return;
+  }
+  regions_.keep(kept_.numbers());
+  for (Part& part : parts_) part.used = true;
+}
+
+bool JitEngine::may_keep(const TranslationUnit& unit) const {
+  return !kept_name_.empty() && !unit.second_page && unit.known_page_base == nullptr;
+}
+
+void JitEngine::save_kept_code() {
+  // Of code that did not fit, what is there is what ran last, not what runs first.
+  constexpr std::size_t kWorthPercent = 2;
+  if (kept_name_.empty() || dropped_parts_ != 0) return;
+  if (kept_.made_count() < std::max<std::size_t>(options_.worth_keeping, kept_.count() * kWorthPercent / 100))
+    return;
+  for (const std::unique_ptr<Region>& region : live_) detach(*region);
+  std::vector<u8> code;
+  const CodeImage image = host_->image(code);
+  options_.code_store->save(kept_name_, kept_.bytes(image, host_->code_begin(), live_, kept_layout_));
 }
 
 void JitEngine::enter_mode(Cpu& cpu) {
@@ -167,7 +207,7 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
   set_runner(cpu);
   context_.target = target;
   context_.target_ns = cpu.bus.virtual_ns(target);
-  context_.edge = nullptr;
+  context_.edge = kNoEdge;
 
   bool interpret_next = false;
   bool jumped = false;  // generated code was left by a jump that is not an Edge
@@ -194,17 +234,17 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
       if (jumped)
         ++(block->native_code == nullptr ? exits_.untranslated : !lasts ? exits_.budget : exits_.jump);
       jumped = interpret_next = false;
-      context_.edge = nullptr;
+      context_.edge = kNoEdge;
       if (const std::optional<RunExit> exit = cpu::interpret(cpu, *block, linear, target)) return *exit;
       continue;
     }
     enter_mode(cpu);
-    if (context_.edge != nullptr) {
-      if (options_.has(Pass::Links)) link(*context_.edge, *static_cast<Region*>(block->native));
+    if (context_.edge != kNoEdge) {
+      if (options_.has(Pass::Links)) link(context_.edge, *static_cast<Region*>(block->native));
     } else if (context_.mode_number != 0 && block->mode == cpu.mode) {
       note_jump_target(cpu, *block, linear);
     }
-    context_.edge = nullptr;
+    context_.edge = kNoEdge;
 
     if (jumped) ++exits_.jump;
     ++entries_;
@@ -214,9 +254,9 @@ RunExit JitEngine::run_blocks(Cpu& cpu, u64 budget) {
     cpu.extra_retired = 0;
     cpu.current = cpu.block_begin = nullptr;
     interpret_next = exit == kInterpret;
-    jumped = exit == kGoOn && context_.edge == nullptr;
+    jumped = exit == kGoOn && context_.edge == kNoEdge;
     exits_.registers += interpret_next ? 1 : 0;
-    exits_.edge += context_.edge != nullptr ? 1 : 0;
+    exits_.edge += context_.edge != kNoEdge ? 1 : 0;
     handled_exits_ += exit >= kRunExit ? 1 : 0;
     if (exit >= kRunExit) return static_cast<RunExit>(exit - kRunExit);
   }
@@ -247,15 +287,31 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   TranslationUnit unit =
       make_unit(block, source_.cache(), options_.passes, *host_, !observed && cpu.stops == nullptr,
                 observed ? &region->known_page_base : nullptr);
-  unit.region = region.get();
-  region->edges.resize(unit.most_exits());
   unit.groups_miss = groups_miss_.contains({block.phys, block.mode.bits});
-  std::optional<HostCode> code = host_->translate(unit, listing.get());
+  std::vector<u8> key;
+  const KeptRegion* kept = nullptr;
+  if (may_keep(unit)) {
+    key = unit_key(unit, guest_bytes(cpu, unit, block));
+    kept = kept_.take(key);
+  }
+  std::optional<HostCode> code;
+  if (kept != nullptr) {
+    code = host_code(*kept, host_->code_begin());
+    region->number = kept->number;
+    region->part = kept->part;
+  } else {
+    unit.number = region->number = regions_.free_number();
+    unit.plan = make_plan(unit.insns, options_.passes);
+    code = host_->translate(unit, listing.get());
+    region->part = host_->part();
+  }
   translating_ += std::chrono::steady_clock::now() - begun;
   if (!code) {
     ++failures_;
     return;
   }
+  if (kept != nullptr) ++kept_used_;
+  if (kept == nullptr && !key.empty()) kept_.made(*region, std::move(key));
   ++translated_;
   translated_insns_ += unit.count();
   joined_ += unit.joined.size();
@@ -266,13 +322,24 @@ void JitEngine::translate(Cpu& cpu, Block& block) {
   notes_.translated(linear, code->hot, code->cold, dumped ? listing.get() : nullptr);
   if (options_.hot_blocks != 0) region->listing = std::move(listing);
   region->take(std::move(*code));
-  region->part = host_->part();
   parts_[region->part].insns += unit.count();
   parts_[region->part].used = true;
   for (const Block* const next : unit.joined) joiners_[next].push_back(region.get());
   region->join(std::move(unit.joined), std::move(unit.insns));
   region->index = live_.size();
+  regions_.add(*region);
   live_.push_back(std::move(region));
+}
+
+std::vector<u8> JitEngine::guest_bytes(Cpu& cpu, const TranslationUnit& unit, const Block& block) {
+  u32 bytes = block.bytes;
+  for (const Block* const next : unit.joined) bytes += next->bytes;
+  std::vector<u8> guest(bytes);
+  const u64 first_bytes = std::min<u64>(bytes, kPageBytes - (block.phys & ~kPageMask));
+  const std::span all(guest);
+  cpu.mmu.phys_map().read_bytes(block.phys, all.first(first_bytes));
+  cpu.mmu.phys_map().read_bytes(block.second_phys, all.subspan(first_bytes));
+  return guest;
 }
 
 void JitEngine::list_guest(Cpu& cpu, const TranslationUnit& unit, const Block& block, u64 linear,
@@ -281,17 +348,13 @@ void JitEngine::list_guest(Cpu& cpu, const TranslationUnit& unit, const Block& b
   listing.phys = block.phys;
   listing.mode = unit.mode;
   for (const Insn& in : unit.insns) listing.lengths.push_back(static_cast<u8>(in.length()));
-  u32 bytes = block.bytes;
-  for (const Block* const next : unit.joined) bytes += next->bytes;
-  listing.guest.resize(bytes);
-  const std::span guest(listing.guest);
-  const u64 first_bytes = std::min<u64>(bytes, kPageBytes - (block.phys & ~kPageMask));
-  cpu.mmu.phys_map().read_bytes(block.phys, guest.first(first_bytes));
-  cpu.mmu.phys_map().read_bytes(block.second_phys, guest.subspan(first_bytes));
+  listing.guest = guest_bytes(cpu, unit, block);
 }
 
-void JitEngine::link(Edge& edge, Region& target) {
-  const Block* from = edge.owner->block;
+void JitEngine::link(u32 edge_id, Region& target) {
+  Region& owner = regions_.at(edge_id >> kEdgeBits);
+  Edge& edge = owner.edges[edge_id & ((1u << kEdgeBits) - 1)];
+  const Block* from = owner.block;
   // The owner may be gone, and events between the exit and now may have led elsewhere.
   if (from == nullptr || edge.target != nullptr || !(from->mode == target.block->mode)) return;
   if (target.block->phys != align_down(from->phys, kPageBytes) + edge.exit.page_offset) return;
@@ -370,8 +433,7 @@ void JitEngine::forget(Block& block) {
 void JitEngine::forget_removed() {
   if (removed_.empty()) [[likely]]
     return;
-  if (context_.edge != nullptr && context_.edge->owner->block == nullptr) context_.edge = nullptr;
-  for (const std::unique_ptr<Region>& region : removed_) keep_counts(*region);
+  for (const std::unique_ptr<Region>& region : removed_) gone(*region);
   removed_.clear();
 }
 
@@ -410,8 +472,7 @@ void JitEngine::drop_part(unsigned part) {
     if (region.part != part) continue;
     detach(region);
     leave_joined(region);
-    if (context_.edge != nullptr && context_.edge->owner == &region) context_.edge = nullptr;
-    keep_counts(region);
+    gone(region);
     region.block->native = nullptr;
     region.block->native_code = nullptr;
     region.block->uses = 0;
@@ -421,6 +482,7 @@ void JitEngine::drop_part(unsigned part) {
     }
     live_.pop_back();
   }
+  kept_.part_dropped(part);
   dropped_parts_ += parts_[part].used ? 1 : 0;
   parts_[part] = {};
   host_->begin_part(part);
@@ -440,7 +502,10 @@ void JitEngine::add_counts(const Region& region, HostInsnsByWho& sums) {
   sums[region.user ? kUser : kKernel].add(*region.code.counted);
 }
 
-void JitEngine::keep_counts(const Region& region) {
+void JitEngine::gone(const Region& region) {
+  if (context_.edge != kNoEdge && context_.edge >> kEdgeBits == region.number) context_.edge = kNoEdge;
+  regions_.remove(region);
+  kept_.gone(region);
   add_counts(region, host_insns_);
   hot_blocks_.gone(region);
 }
@@ -474,10 +539,11 @@ std::string JitEngine::stats() const {
   if (host_ == nullptr) return "no executable memory: everything was interpreted\n";
   const HostBackend::Bytes bytes = host_->used();
   std::string text = fmt::format(
-      "translated blocks {} and {} joined to them, instructions {}, probes {}, code bytes {} hot and {} "
+      "translated blocks {} and {} joined to them, of which kept {}, instructions {}, probes {}, code bytes "
+      "{} hot and {} "
       "cold, in {:.3f} s; links "
       "{}, jump tables {}, parts of the code dropped {}, failures {}\n",
-      translated_, joined_, translated_insns_, probes_, bytes.hot, bytes.cold,
+      translated_, joined_, kept_used_, translated_insns_, probes_, bytes.hot, bytes.cold,
       std::chrono::duration<double>(translating_).count(), links_, jump_tables_.count(), dropped_parts_,
       failures_);
   text += fmt::format(

@@ -67,6 +67,8 @@
 #include "cpu/engine/engine.h"
 #include "jit/engine/hot_blocks.h"
 #include "jit/engine/jump_tables.h"
+#include "jit/engine/kept_code.h"
+#include "jit/engine/region_table.h"
 #include "jit/engine/translation_notes.h"
 #include "jit/engine/translation_pace.h"
 #include "jit/host/host_backend.h"
@@ -85,6 +87,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::string stats() const override;
 
   u64 translated() const { return translated_; }
+  /// Of these, regions whose code an earlier run left.
+  u64 kept() const { return kept_used_; }
   /// Blocks that could not be translated: none but for mistakes of ours.
   u64 failures() const { return failures_; }
   /// Blocks that are in the region of one before them.
@@ -96,6 +100,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   void group_missed(Region& region) {
     if (++region.group_misses == kMissesToRepeat) missing_.push_back(&region);
   }
+  /// That which generated code calls `number`.
+  Region& region(u32 number) const { return regions_.at(number); }
   /// Generated code goes on in the mode of `cpu`. Called by it, through handlers that change the mode.
   void enter_mode(cpu::Cpu& cpu);
 
@@ -114,6 +120,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   /// Instructions that ran under this engine.
   u64 ran(const cpu::Cpu& cpu) const { return ran_ + cpu.state.retired; }
   void translate(cpu::Cpu& cpu, cpu::Block& block);
+  /// The guest's code that `unit`, which was made of `block`, has.
+  static std::vector<u8> guest_bytes(cpu::Cpu& cpu, const TranslationUnit& unit, const cpu::Block& block);
   /// The engine's part of the listing of `unit`, which was made of `block` at `linear`.
   static void list_guest(cpu::Cpu& cpu, const TranslationUnit& unit, const cpu::Block& block, u64 linear,
                          Listing& listing);
@@ -121,7 +129,7 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   bool make_room(cpu::Cpu& cpu);
   void drop_part(unsigned part);
   bool forget_old_tables(cpu::Cpu& cpu);
-  void link(Edge& edge, Region& target);
+  void link(u32 edge_id, Region& target);
   void unlink(Edge& edge);
   void drop_all_code();
   void forget_removed();
@@ -146,6 +154,18 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   std::vector<Runner> runners_;  // every processor that came by
   std::size_t runner_ = 0;       // the last one
   std::vector<u64> calls_;
+  /// What is kept of earlier runs, if it is that of this host and these options.
+  void open_kept_code(const cpu::CpuProfile& profile);
+  /// For the next run, when it is much more than it found.
+  void save_kept_code();
+  /// Units of `block` may have kept code.
+  bool may_keep(const TranslationUnit& unit) const;
+  std::string kept_name_;  // in the store; empty: nothing is kept
+  u64 kept_layout_ = 0;
+  KeptCode kept_;
+  u64 kept_used_ = 0;
+
+  RegionTable regions_;  // that are live or removed
   std::vector<std::unique_ptr<Region>> live_;
   std::vector<std::unique_ptr<Region>> removed_;  // since the engine last looked for a block
   // Regions whose groups missed so often since then, and all blocks of which that was ever so, by physical address and mode.
@@ -182,8 +202,8 @@ class JitEngine final : public cpu::Engine, private cpu::BlockListener {
   enum Who : u8 { kUser, kKernel, kAllWho };
   using HostInsnsByWho = std::array<HostInsnTotals, kAllWho>;
   static void add_counts(const Region& region, HostInsnsByWho& sums);
-  /// Region's counts are kept when it goes.
-  void keep_counts(const Region& region);
+  /// `region` is about to go, whose counts are kept.
+  void gone(const Region& region);
   HostInsnsByWho host_insns_by_who() const;
   std::string host_insn_stats() const;
   std::string hot_block_text() const;

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
+#include "jit/host/code_image.h"
 #include "jit/host/jit_context.h"
 #include "jit/host/listing.h"
 #include "jit/host/translation_unit.h"
@@ -41,6 +43,16 @@ class HostBackend : public HostTraits {
   /// Runs `code`, for at most `budget` instructions, until it leaves; returns a NativeExit. Cpu::state and
   /// `context` are what is exchanged.
   virtual u32 enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) = 0;
+
+  // --- Code that outlives the run ---
+  /// Code for equal units is the same wherever this is, in one build of this program. Once prepared.
+  virtual u64 layout() const = 0;
+  /// Where the memory for code begins.
+  virtual const u8* code_begin() const = 0;
+  /// What is there now; its bytes are in `bytes`.
+  virtual CodeImage image(std::vector<u8>& bytes) const = 0;
+  /// Has the code of `image`, at the places where it was. False: it cannot.
+  virtual bool restore(const CodeImage& image) = 0;
 
   struct Bytes {
     u64 hot = 0;

@@ -15,8 +15,8 @@ struct EnteredMode {
 };
 
 struct JitContext {
-  u64 budget = 0;        // instructions left when generated code was entered, called out or was left
-  Edge* edge = nullptr;  // how it was left, when through an edge
+  u64 budget = 0;      // instructions left when generated code was entered, called out or was left
+  u32 edge = kNoEdge;  // edge_id(): how it was left, when through an edge
   cpu::Cpu* cpu = nullptr;
   u64 target = 0;                  // Cpu::state.retired when the budget is spent
   u64 target_ns = 0;               // virtual time then
@@ -43,9 +43,9 @@ enum NativeExit : u32 {
 
 /// What generated code calls. All but call_handlers and set_interrupts keep the host's vector registers.
 struct HostCalls {
-  /// Runs the handlers of instructions `first` (bits 15:0) to `last` (bits 31:16) of `region`; returns a
+  /// Runs the handlers of instructions `first` (bits 15:0) to `last` (bits 31:16) of the region with that number; returns a
   /// NativeExit.
-  u32 (*call_handlers)(JitContext& context, u32 first_and_last, Region& region);
+  u32 (*call_handlers)(JitContext& context, u32 first_and_last, u32 region);
   // Those of jit/engine/resolve_jump.h.
   bool (*refill)(cpu::Cpu& cpu, u64 linear, u32 access, u32 view);
   bool (*store_beside_code)(cpu::Cpu& cpu, u64 linear, u64 bytes, u32 view);

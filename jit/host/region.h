@@ -42,6 +42,11 @@ struct Edge {
   ExitJump exit;
 };
 
+/// Which edge: that of a region by number.
+inline constexpr unsigned kEdgeBits = 3;
+inline constexpr u32 kNoEdge = ~u32{0};
+constexpr u32 edge_id(u32 region, std::size_t edge) { return region << kEdgeBits | static_cast<u32>(edge); }
+
 struct Region {
   explicit Region(cpu::Block& of) : block(&of), insns(of.insns.get(), of.count), user(of.mode.cpl() == 3) {}
   Region(const Region&) = delete;
@@ -62,13 +67,14 @@ struct Region {
     insns = own_insns_;
   }
 
+  /// What generated code calls it by: a place in RegionTable.
+  u32 number = 0;
   cpu::Block* block;                // nullptr: removed
   std::vector<cpu::Block*> joined;  // behind it
   std::span<const cpu::Insn> insns;
   const bool user;
   HostCode code;
-  /// One for each of code.exits. The code has their addresses: as many as it may need are there before it is made.
-  std::vector<Edge> edges;
+  std::vector<Edge> edges;      // one for each of code.exits
   std::vector<Edge*> incoming;  // that are linked to it
   /// Where observers know all of it: what rip is where its page begins. Code that was made while there are any asks.
   u64 known_page_base = ~u64{0};

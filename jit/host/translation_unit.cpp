@@ -56,7 +56,6 @@ TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks
       end = next;
     }
   }
-  unit.plan = make_plan(unit.insns, passes);
   const cpu::Insn& last = unit.insns.back();
   if (!conditional_jump(last)) return unit;
   for (const u64 offset : {last.imm, u64{last.next_offset}}) {

@@ -13,8 +13,6 @@
 
 namespace reprise::jit {
 
-struct Region;
-
 /// The view that data accesses of code of `mode` go by.
 inline mmu::View data_view(cpu::ModeKey mode) {
   if (mode.cpl() == 3) return mmu::View::User;
@@ -36,10 +34,9 @@ struct SuccessorHint {
 };
 
 struct TranslationUnit {
-  static constexpr unsigned kMaxJoined = 5;
+  static constexpr unsigned kMaxJoined = 5;  // with two exits at the end: as edge_id() numbers them
 
-  /// Handed back by the code, and by its edges: the record of the code, which is made first.
-  Region* region = nullptr;
+  u32 number = 0;  // of its region: handed back by the code, and by its edges
   std::vector<cpu::Insn> insns;
   /// Blocks behind the first one whose instructions these are too: each begins where the conditional jump at the end of the
   /// one before does not jump.
@@ -77,7 +74,7 @@ class HostTraits {
   virtual bool joinable(const cpu::Block& block) const = 0;
 };
 
-/// The unit for `block`, whose neighbours are in `blocks`, for `host`. `may_join`: the pass of that name may run.
+/// The unit, but for its plan, for `block`, whose neighbours are in `blocks`, for `host`. `may_join`: the pass of that name may run.
 /// `known_page_base`: TranslationUnit's, of this one; its neighbours ask likewise.
 TranslationUnit make_unit(const cpu::Block& block, const cpu::BlockCache& blocks, PassSet passes,
                           const HostTraits& host, bool may_join = true, const u64* known_page_base = nullptr);

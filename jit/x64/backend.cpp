@@ -1,7 +1,10 @@
 #include "jit/x64/backend.h"
 
 #include <algorithm>
+#include <cstring>
+#include <vector>
 
+#include "common/hash.h"
 #include "jit/plan/insn_effects.h"
 #include "jit/plan/insn_forms.h"
 #include "jit/x64/emitter.h"
@@ -37,6 +40,19 @@ void Backend::enter_mode(JitContext& context, cpu::ModeKey mode, mmu::View view)
 }
 
 bool Backend::has_room() const { return std::min(arena_.room(), arena_.room_cold()) >= kRoomForARegion; }
+
+u64 Backend::layout() const {
+  const asmjit::CpuFeatures& features = asmjit::CpuInfo::host().features();
+  std::vector<u64> words(features.bits(), features.bits() + asmjit::CpuFeatures::kNumBitWords);
+  words.push_back(translator_->host_flags_digest());
+  words.push_back(sizeof(cpu::Cpu));
+  words.push_back(options_.code_cache_bytes);
+  static_assert(sizeof(Stubs) % sizeof(const u8*) == 0);
+  const u8* stubs[sizeof(Stubs) / sizeof(const u8*)];
+  std::memcpy(stubs, &stubs_, sizeof stubs);
+  for (const u8* const stub : stubs) words.push_back(static_cast<u64>(stub - arena_.begin()));
+  return hash64({reinterpret_cast<const u8*>(words.data()), words.size() * sizeof(u64)});
+}
 
 bool Backend::checks_at_head(const cpu::Block& block) const {
   if (block.crosses_page() || segmented_code(block.mode)) return true;

@@ -32,6 +32,10 @@ class Backend final : public HostBackend {
   }
   void point(const ExitJump& exit, const u8* code) override { translator_->point(exit, code); }
   u32 enter(const u8* code, cpu::Cpu& cpu, JitContext& context, u64 budget) override;
+  u64 layout() const override;
+  const u8* code_begin() const override { return arena_.begin(); }
+  CodeImage image(std::vector<u8>& bytes) const override { return arena_.image(bytes); }
+  bool restore(const CodeImage& image) override { return arena_.restore(image); }
   Bytes used() const override { return {arena_.used(), arena_.used_cold()}; }
 
  private:

@@ -6,14 +6,16 @@
 #include <array>
 #include <cstddef>
 #include <numeric>
+#include <vector>
 
 #include "common/types.h"
+#include "jit/host/code_image.h"
 
 namespace reprise::jit::x64 {
 
 class CodeArena {
  public:
-  static constexpr unsigned kMaxParts = 8;
+  static constexpr unsigned kMaxParts = CodeImage::kMaxParts;
   /// As many parts of `part_bytes` at least as there may be.
   CodeArena(std::size_t bytes, std::size_t part_bytes);
   ~CodeArena();
@@ -40,6 +42,12 @@ class CodeArena {
     return std::accumulate(used_cold_.begin(), used_cold_.end(), std::size_t{0});
   }
 
+  const u8* begin() const { return rx_; }
+  /// All that is in it but what was kept; its bytes are in `bytes`.
+  CodeImage image(std::vector<u8>& bytes) const;
+  /// Has that again. False, and nothing changed: it is not that of an arena like this one, or there is code already.
+  bool restore(const CodeImage& image);
+
   unsigned parts() const { return parts_; }
   unsigned part() const { return part_; }
   /// What the first part has now stays there. Before another one is begun.
@@ -52,6 +60,15 @@ class CodeArena {
   }
 
  private:
+  /// Calls `visit(offset, bytes)` for the hot and the cold code of each part of `image`.
+  template <class Visit>
+  void for_each_piece(const CodeImage& image, Visit visit) const {
+    for (unsigned part = 0; part < parts_; ++part) {
+      const std::size_t begin = part == 0 ? kept_ : 0;
+      visit(part * hot_part_bytes() + begin, image.used[part] - begin);
+      visit(parts_ * hot_part_bytes() + part * cold_part_bytes(), image.used_cold[part]);
+    }
+  }
   static std::size_t align(std::size_t bytes) { return (bytes + 15) & ~std::size_t{15}; }
   std::size_t hot_part_bytes() const { return align(bytes_ / 2 / parts_); }
   std::size_t cold_part_bytes() const {

@@ -234,7 +234,7 @@ void Exits::finish() {
   a_.jmp(em_.address_of(em_.context.stubs.leave));
 
   for (const SideExit& exit : side_exits_) finish(exit);
-  CHECK(exits_.size() <= em_.unit.region->edges.size());
+  CHECK(exits_.size() <= em_.unit.most_exits());
   for (std::size_t i = 0; i < exits_.size(); ++i) {
     PendingExit& pending = exits_[i];
     pending.stub_begin = a_.offset();
@@ -245,7 +245,7 @@ void Exits::finish() {
       emit_save_flags(a_);
     }
     regs_.set_rip(pending.page_offset);
-    a_.mov(kScratch1, reinterpret_cast<u64>(&em_.unit.region->edges[i]));
+    a_.mov(kScratch1.r32(), edge_id(em_.unit.number, i));
     a_.jmp(em_.address_of(em_.context.stubs.leave_edge));
   }
 }

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "common/check.h"
+#include "common/hash.h"
 #include "cpu/decode/decode.h"
 #include "cpu/decode/insn_table.h"
 #include "cpu/decode/mnemonic.h"
@@ -299,6 +301,11 @@ bool HostFlags::agree(const cpu::Insn& in) const {
   // Emitted so that the host's flags do not matter.
   if (in.mnemonic == Mnemonic::DIV || in.mnemonic == Mnemonic::IDIV) return true;
   return cpu::insn_row(in.mnemonic).undefined == 0 || agree_.test(static_cast<unsigned>(in.mnemonic));
+}
+
+u64 HostFlags::digest() const {
+  const std::string text = agree_.to_string();
+  return hash64({reinterpret_cast<const u8*>(text.data()), text.size()});
 }
 
 }  // namespace reprise::jit::x64

@@ -17,6 +17,8 @@ class HostFlags {
   /// Runs the bodies on `cpu`, whose state is the same afterwards; takes no room in `arena`.
   static HostFlags measure(cpu::Cpu& cpu, CodeArena& arena);
 
+  /// The same for hosts that agree on the same.
+  u64 digest() const;
   /// Whether the host's instruction gives the flags, and the result, of the body of `in`.
   bool agree(const cpu::Insn& in) const;
 

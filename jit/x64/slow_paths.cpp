@@ -107,7 +107,7 @@ void SlowPaths::finish(bool ended, const EmitInsn& emit) {
 
 void SlowPaths::finish_calls() {
   em_.a.bind(call_handlers_);
-  em_.a.mov(kScratch1, reinterpret_cast<u64>(em_.unit.region));
+  em_.a.mov(kScratch1.r32(), em_.unit.number);
   em_.a.jmp(em_.address_of(em_.context.stubs.call_handlers));
 }
 

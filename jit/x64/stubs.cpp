@@ -82,7 +82,7 @@ class StubBuilder {
     release(0);
     a_.mov(x86::rdi, x86::ptr(x86::rsp, offsetof(Frame, context)));
     a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
-    if (edge) a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, edge)), kScratch1);
+    if (edge) a_.mov(x86::dword_ptr(x86::rdi, offsetof(JitContext, edge)), kScratch1.r32());
     a_.mov(x86::eax, static_cast<u32>(exit));
     a_.jmp(epilogue_);
   }
@@ -95,7 +95,7 @@ class StubBuilder {
     a_.mov(x86::rdi, x86::ptr(x86::rsp, kReturnAddress + offsetof(Frame, context)));
     a_.mov(x86::qword_ptr(x86::rdi, offsetof(JitContext, budget)), kBudgetReg);
     a_.mov(x86::esi, kScratch0.r32());
-    a_.mov(x86::rdx, kScratch1);
+    a_.mov(x86::edx, kScratch1.r32());
     a_.sub(x86::rsp, 8);
     a_.mov(x86::rax, reinterpret_cast<u64>(calls.call_handlers));
     a_.call(x86::rax);

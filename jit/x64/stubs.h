@@ -10,7 +10,7 @@ namespace reprise::jit::x64 {
 struct Stubs {
   /// u32 enter(const u8* code, u8* cpu_plus_bias, const Frame* frame, u64 budget): returns a NativeExit.
   const u8* enter = nullptr;
-  /// Jumped to by a call with r14 = first | last << 16 (instructions of the region), r15 = Region*. Returns
+  /// Jumped to by a call with r14 = first | last << 16 (instructions of the region), r15 = Region::number. Returns
   /// when the block goes on after `last`, all registers but the group's reloaded.
   const u8* call_handlers = nullptr;
   /// Called with r14 = linear address - tag, r15 = offset of the entry in its array, after a miss. Returns
@@ -32,7 +32,7 @@ struct Stubs {
   const u8* acquire_xmm = nullptr;
   const u8* acquire_ymm = nullptr;
   const u8* acquire_x87 = nullptr;
-  /// Jumped to with r15 = Edge* and rip set: the same, telling which edge.
+  /// Jumped to with r15 = edge_id() and rip set: the same, telling which edge.
   const u8* leave_edge = nullptr;
   // Of two that stand for a mode, the second is for segmented_code().
   /// Jumped to with the linear address of the code in r9 + r14: goes there after a refill of the fetch TLB or

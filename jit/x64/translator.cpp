@@ -106,6 +106,8 @@ std::optional<HostCode> Translator::translate(const TranslationUnit& unit, Listi
   return made;
 }
 
+u64 Translator::host_flags_digest() const { return impl_->context.host_flags.digest(); }
+
 void Translator::point(const ExitJump& exit, const u8* code) {
   const i64 distance = code - (exit.jump + 4);
   const i32 rel32 = static_cast<i32>(distance);

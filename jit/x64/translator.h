@@ -27,6 +27,8 @@ class Translator {
   /// The code for `unit`, in the arena, and `listing`, if there is one, about it. No value: it has something
   /// that cannot be assembled.
   std::optional<HostCode> translate(const TranslationUnit& unit, Listing* listing);
+  /// HostFlags::digest() of what is measured.
+  u64 host_flags_digest() const;
   /// Makes the jump lead to `code`.
   void point(const ExitJump& exit, const u8* code);
 

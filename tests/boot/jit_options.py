@@ -3,11 +3,12 @@
 early translation. The guest must not be able to tell: the same chain of state hashes and the same end."""
 
 import re
+import tempfile
 
 import runner
 
 HASH = re.compile(r"^state (\d+) ([0-9a-f]{16})$", re.MULTILINE)
-PASSES = ("groups", "flags", "links", "jumps", "vectors", "x87", "strings", "second-level", "joins")
+PASSES = ("groups", "flags", "links", "jumps", "vectors", "x87", "strings", "host-flags", "second-level", "joins", "system")
 VARIANTS = [["--no-pass", name] for name in PASSES] + [
     [],
     ["--no-pass", "all"],
@@ -35,6 +36,11 @@ def test(options):
         for one, other in zip(chain, other_chain):
             runner.expect(one == other, f"jit {words}: after {one[0]} instructions {other[1]} instead of {one[1]}")
         runner.expect((chain, end) == (other_chain, other_end), f"jit {words}: the ends differ: {end} and {other_end}")
+    # The first run leaves its code, the second begins with it, the third with less than all of it that fits.
+    with tempfile.TemporaryDirectory() as folder:
+        kept = ["--code-cache-dir", folder + "/code"]
+        for words in (kept, kept, [*kept, "--code-cache", "1M"], [*kept, "--code-cache", "1M"]):
+            runner.expect(observe(options, "jit", words) == (chain, end), f"jit {words}: another run than the interpreter's")
     print(f"{len(VARIANTS)} variants of the JIT agree with the interpreter in {len(chain)} hashes; {end}")
 
 

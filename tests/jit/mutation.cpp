@@ -20,6 +20,7 @@
 #include "cpu/engine/interp_engine.h"
 #include "jit/engine/jit_engine.h"
 #include "mmu/paging_bits.h"
+#include "tests/jit/memory_store.h"
 #include "tests/jit/small_machine.h"
 #include "tests/native/random.h"
 
@@ -209,8 +210,8 @@ struct Variant {
   jit::JitOptions options;
 };
 
-std::vector<Variant> variants() {
-  std::vector<Variant> all(4);
+std::vector<Variant> variants(const std::shared_ptr<jit::CodeStore>& store) {
+  std::vector<Variant> all(5);
   all[0].name = "first use";
   all[0].options.threshold = 1;
   all[1].name = "small cache, short blocks";
@@ -222,6 +223,10 @@ std::vector<Variant> variants() {
   all[2].options.threshold = 1;
   all[2].options.passes = jit::PassSet();
   all[3].name = "as usual";
+  all[4].name = "with the code of earlier guests";
+  all[4].options.threshold = 1;
+  all[4].options.code_store = store;
+  all[4].options.worth_keeping = 1;
   return all;
 }
 
@@ -272,12 +277,12 @@ std::unique_ptr<Runner> make_runner(const jit::JitOptions* options) {
 }
 
 /// A line about the first difference; empty: none.
-std::string run_seed(u64 seed, const Options& options) {
+std::string run_seed(u64 seed, const Options& options, const std::shared_ptr<jit::CodeStore>& store) {
   Field field(seed);
   native::Random& random = field.random;
   std::vector<std::unique_ptr<Runner>> runners;
   runners.push_back(make_runner(nullptr));
-  const std::vector<Variant> all = variants();
+  const std::vector<Variant> all = variants(store);
   for (const Variant& variant : all) runners.push_back(make_runner(&variant.options));
   const auto for_all = [&](auto&& act) {
     for (auto& runner : runners) act(*runner);
@@ -375,8 +380,9 @@ int main(int argc, char** argv) {
       return 1;
     }
   }
+  const auto store = std::make_shared<test::MemoryStore>();
   for (u64 seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-    const std::string difference = run_seed(seed, options);
+    const std::string difference = run_seed(seed, options, store);
     if (difference.empty()) continue;
     fmt::print("jit_mutation --churn 0 --seeds 1 --instructions {} --seed {}\n{}\n", options.instructions,
                seed, difference);
