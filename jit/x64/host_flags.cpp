@@ -17,7 +17,6 @@ namespace {
 
 using asmjit::Imm;
 using asmjit::InstId;
-using asmjit::Operand;
 using cpu::Mnemonic;
 using Features = asmjit::CpuFeatures::X86;
 namespace Inst = x86::Inst;

@@ -29,7 +29,6 @@ namespace {
 
 using Bytes = std::vector<u8>;
 
-constexpr u64 kRamBytes = test::EngineMachine::kRamBytes;
 constexpr u64 kPml4 = 0x1000, kPdpt = 0x2000, kPd = 0x3000, kPt = 0x4000;
 constexpr u64 kFixed = 0x8000;      // code that never changes
 constexpr u64 kTemplates = 0xa000;  // data
