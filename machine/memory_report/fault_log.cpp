@@ -26,20 +26,24 @@ constexpr KindRow kRows[kFaultKinds] = {
      "the access was never let through: a signal, an error that the kernel expected, or the end came"},
 };
 
-mmu::Access access_of(u32 error_code) {
-  if (error_code & mmu::kPfI) return mmu::Access::Fetch;
-  return error_code & mmu::kPfW ? mmu::Access::Write : mmu::Access::Read;
-}
-
 bool is_zero(const mmu::PhysMap& map, u64 phys_page) {
   const u8* const host = map.ram_host(phys_page, kPageBytes);
   static constexpr u8 kZeros[kPageBytes] = {};
   return host != nullptr && std::memcmp(host, kZeros, kPageBytes) == 0;
 }
 
-FaultKind kind_of(const Fault& fault, const LeafEntry& before, const mmu::Translation& after,
-                  const mmu::PhysMap& map) {
-  if (!(fault.error_code & mmu::kPfP)) {
+}  // namespace
+
+const KindRow& row_of(FaultKind kind) { return kRows[static_cast<unsigned>(kind)]; }
+
+mmu::Access access_of(u32 error_code) {
+  if (error_code & mmu::kPfI) return mmu::Access::Fetch;
+  return error_code & mmu::kPfW ? mmu::Access::Write : mmu::Access::Read;
+}
+
+FaultKind answered_kind(u32 error_code, const LeafEntry& before, const mmu::Translation& after,
+                        const mmu::PhysMap& map) {
+  if (!(error_code & mmu::kPfP)) {
     if (before.present()) return FaultKind::Allowed;
     if (before.raw != 0) {
       return before.level == 1 && before.long_mode && LeafEntry::is_linux_swap(before.raw)
@@ -50,15 +54,11 @@ FaultKind kind_of(const Fault& fault, const LeafEntry& before, const mmu::Transl
     if (!is_zero(map, after.phys & kPageMask)) return FaultKind::FromFile;
     return after.page_bytes > kPageBytes ? FaultKind::DemandZeroHuge : FaultKind::DemandZero;
   }
-  if (before.level == 0 || !(fault.error_code & mmu::kPfW)) return FaultKind::Allowed;
+  if (before.level == 0 || !(error_code & mmu::kPfW)) return FaultKind::Allowed;
   constexpr u64 kAddress = 0x000f'ffff'ffff'f000;
   if (((before.raw & kAddress) ^ after.phys) & ~(before.page_bytes - 1)) return FaultKind::CopyOnWrite;
   return before.raw & mmu::kPteRw ? FaultKind::Allowed : FaultKind::WriteAllowed;
 }
-
-}  // namespace
-
-const KindRow& row_of(FaultKind kind) { return kRows[static_cast<unsigned>(kind)]; }
 
 FaultLog::FaultLog() : by_kind_(kFaultKinds, Series(Joined::Sum)) {}
 
@@ -85,7 +85,7 @@ void FaultLog::walked(u32 space, u64 linear, mmu::Access access, const mmu::Tran
   Pending& pending = *found->second;
   if (access != access_of(pending.fault.error_code)) return;
   pending.fault.answered_ns = now_ns;
-  count(pending, kind_of(pending.fault, pending.before, translation, map));
+  count(pending, answered_kind(pending.fault.error_code, pending.before, translation, map));
   pending_.erase(found->second);
   by_page_.erase(found);
 }

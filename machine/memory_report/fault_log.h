@@ -43,6 +43,11 @@ enum class FaultKind : u8 {
 };
 inline constexpr unsigned kFaultKinds = 10;
 const KindRow& row_of(FaultKind kind);
+/// What was done about a fault, by the entry `before` and the page that lets the access through now.
+FaultKind answered_kind(u32 error_code, const LeafEntry& before, const mmu::Translation& after,
+                        const mmu::PhysMap& map);
+/// Of a page fault.
+mmu::Access access_of(u32 error_code);
 
 /// When something was, as a position for replays and debuggers: the machine's instruction count before it.
 struct Moment {

@@ -85,6 +85,8 @@ std::string size_text(u64 bytes);
 
 /// `text`, and behind it the names of the addresses in it that have one: "call 0xffffffff81000010 <schedule+0x10>".
 std::string with_names(const symbols::KernelSymbols& names, std::string text);
+/// "0xffffffff8114a065 <tick_do_update_jiffies64+0x65>", as far as it has a name.
+std::string place_text(const symbols::KernelSymbols& names, u64 linear);
 
 // Handlers by file.
 Outcome status(Machine&, const Arguments&);

@@ -4,6 +4,7 @@
 
 #include "machine/memory_report/leaf_entry.h"
 #include "machine/monitor/command.h"
+#include "machine/monitor/explain_fault.h"
 #include "machine/monitor/expression.h"
 #include "machine/monitor/walk_report.h"
 #include "machine/past/questions.h"
@@ -82,22 +83,35 @@ Outcome explain_now(Machine& machine, const Arguments& arguments) {
   return answer;
 }
 
+/// Somebody knows how the run went on from where it stands.
+bool goes_on_known(Machine& machine) {
+  if (machine.travels() || !machine.check_can_go_back()) return false;
+  return machine.in_past() || (machine.replay() != nullptr && machine.replay()->recording() != nullptr);
+}
+
 }  // namespace
 
 Outcome explain(Machine& machine, const Arguments& arguments) {
   const std::optional<Position> at = TRY(instant_of(arguments, "at"));
-  if (!at) return explain_now(machine, arguments);
-  std::optional<Outcome> outcome;
-  const auto looked = look_at(machine, *at, [&] {
-    // A register is that of then.
+  const unsigned processor = processor_of(machine, arguments).index();
+  if (!at && !goes_on_known(machine)) {
+    Answer answer = TRY(explain_now(machine, arguments));
+    explain_unknown_answer(machine, processor, arguments.number("address"), answer);
+    return answer;
+  }
+  Outcome outcome = Answer();
+  const auto looked = look_at(machine, at.value_or(machine.position()), [&](Excursion& trip) -> Result<Done> {
     Arguments then = arguments;
-    const Result<u64> address =
-        evaluate(processor_of(machine, arguments).cpu.state, arguments.word("address"), &machine.symbols());
+    // A register is that of then, and the processor whose turn it is.
+    Processor& its = processor_of(machine, arguments);
+    const Result<u64> address = evaluate(its.cpu.state, arguments.word("address"), &machine.symbols());
     if (address) then.numbers["address"] = address.value();
     outcome = explain_now(machine, then);
+    if (!outcome) return Done{};
+    return explain_fault(trip, its.index(), then.number("address"), outcome.value());
   });
   if (!looked) return CommandError{CommandError::Kind::Failed, looked.error().message};
-  return *std::move(outcome);
+  return outcome;
 }
 
 }  // namespace reprise::machine::monitor

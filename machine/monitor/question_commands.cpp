@@ -25,12 +25,6 @@ std::string value_text(std::span<const u8> bytes) {
   return bytes.size() > kShown ? text + " ..." : text;
 }
 
-/// "0xffffffff8114a065 <tick_do_update_jiffies64+0x65>", as far as it has a name.
-std::string place_text(const symbols::KernelSymbols& names, u64 linear) {
-  const std::string name = names.text(linear);
-  return name.empty() ? hex(linear) : fmt::format("{} <{}>", hex(linear), name);
-}
-
 struct Writer {
   std::string_view name;  // for a program
   std::string text;

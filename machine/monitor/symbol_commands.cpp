@@ -54,6 +54,11 @@ Outcome kaslr(Machine& machine, const Arguments&) {
   return answer;
 }
 
+std::string place_text(const symbols::KernelSymbols& names, u64 linear) {
+  const std::string name = names.text(linear);
+  return name.empty() ? hex(linear) : fmt::format("{} <{}>", hex(linear), name);
+}
+
 std::string with_names(const symbols::KernelSymbols& names, std::string text) {
   if (!names.given()) return text;
   std::string found;

@@ -49,7 +49,8 @@ Result<Done> check_reached(Excursion& trip, Machine& machine, const Position& to
 
 }  // namespace
 
-Result<Done> look_at(Machine& machine, const Position& at, const std::function<void()>& look) {
+Result<Done> look_at(Machine& machine, const Position& at,
+                     const std::function<Result<Done>(Excursion& trip)>& look) {
   const auto trip = TRY(Excursion::begin(machine));
   TRY(known_instant(*trip, at, at));
   const Checkpoint* const checkpoint = machine.checkpoints().before(at);
@@ -64,8 +65,7 @@ Result<Done> look_at(Machine& machine, const Position& at, const std::function<v
                                position_text(at))};
     default: break;
   }
-  look();
-  return Done{};
+  return look(*trip);
 }
 
 Result<Answered<Write>> last_write(Machine& machine, const RamPieces& pieces,

@@ -13,6 +13,8 @@
 
 namespace reprise::machine {
 
+class Excursion;
+
 /// Where the `bytes` at `address` lie now; `linear`: as processor `processor` translates it now. Error: not all of them are
 /// RAM, or mapped: a sentence.
 Result<RamPieces> pieces_of(Machine& machine, unsigned processor, u64 address, u64 bytes, bool linear);
@@ -38,7 +40,8 @@ Result<Answered<Happening>> last_execution(Machine& machine, u64 linear,
 /// Behind what is to be executed where the run stands.
 Result<Answered<Happening>> next_execution(Machine& machine, u64 linear);
 
-/// Calls `look` while the run is at `at`, whatever is asked for there by what only looks.
-Result<Done> look_at(Machine& machine, const Position& at, const std::function<void()>& look);
+/// Calls `look` while the run is at `at`, whatever is asked for there by what only looks; it may go on from there.
+Result<Done> look_at(Machine& machine, const Position& at,
+                     const std::function<Result<Done>(Excursion& trip)>& look);
 
 }  // namespace reprise::machine
