@@ -74,6 +74,7 @@ std::variant<RunOptions, EarlyExit> parse_run(const std::vector<std::string>& wo
     if (!draft.options.moved.empty() && draft.options.load_path.empty())
       throw BadValue{"--image says where files of a saved state's run are: it needs --load"};
     draft.options.config.files = std::make_shared<machine::RunFiles>(draft.options.moved);
+    if (!draft.options.load_path.empty()) draft.options.config.files->begin_with_state();
     draft.options.config.origin = origin_of(draft, words);
   } catch (const BadValue& bad) {
     return usage_error(bad.message, "run");

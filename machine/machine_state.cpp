@@ -12,10 +12,11 @@
 
 #include "common/archive.h"
 #include "machine/machine.h"
-#include "machine/plug/disk_device.h"
+#include "machine/plug/drive_words.h"
 #include "machine/snapshot/disk_state.h"
 #include "machine/snapshot/media_state.h"
 #include "machine/snapshot/run_origin.h"
+#include "machine/snapshot/written_disk.h"
 
 namespace reprise::machine {
 namespace {
@@ -48,6 +49,18 @@ std::string seed_line(const std::vector<std::string>& lines) {
 
 /// What a copy may have of its own: randomness, and how its processors get their turns.
 bool is_of_copy(const std::string& line) { return is_seed_line(line) || line.starts_with("schedule "); }
+
+Result<Done> save_disks(StateWriter& writer, const DiskSet& disks) {
+  const std::vector<DiskInfo> infos = disks.info();
+  for (std::size_t drive = 0; drive < infos.size(); ++drive) {
+    devices::BlockGenerations* const overlay = disks.attached()[drive].medium->generations();
+    if (writes_a_file(infos[drive]))
+      TRY(save_written_disk(writer, disks, drive));
+    else if (overlay != nullptr)
+      save_overlay(writer, *overlay, overlay->current());
+  }
+  return Done{};
+}
 
 /// A line of a file that may hold anything, for a sentence.
 std::string shown(std::string_view line) {
@@ -93,8 +106,12 @@ Result<Done> Machine::load(StateReader& reader) {
 Result<Done> Machine::save_file(const std::string& path, StateForm form) {
   TRY(check_can_be_saved());
   const auto file = TRY(StateFileWriter::create(path, form, ram_->bytes()));
-  save_origin(file->stream(), config_.origin);
-  [[maybe_unused]] const auto saved = save(file->stream(), file->ram());
+  RunOrigin origin = config_.origin;
+  // Whoever loads it would write what its command says.
+  for (std::string& word : origin.words) word = without_written_files(std::move(word));
+  save_origin(file->stream(), origin);
+  const Result<Done> saved = save(file->stream(), file->ram());
+  if (!saved && file->stream().ok()) return saved.error();
   return file->commit();
 }
 
@@ -104,22 +121,6 @@ Result<Done> Machine::check_can_be_saved() const {
     return Error{
         "The guest stands between two things that happen at one instant, where no state can be saved: let it "
         "go on for an instruction."};
-  for (const DiskInfo& disk : disks_.info()) {
-    if (disk.writes != kWritesAreWrittenThrough && disk.writes != kWritesAreInAnOverlay) continue;
-    return Error{fmt::format(
-        "What the guest writes to {} goes to a file of its own, which goes on when the state does "
-        "not: give the disk without write=yes and overlay=.",
-        disk.name)};
-  }
-  // Whoever loads it would write what its command says.
-  for (const DiskConfig& disk : disk_configs(config_.devices, config_.chipset)) {
-    if (disk.media != DiskMedia::Floppy || !(disk.write_through || !disk.overlay_path.empty())) continue;
-    return Error{
-        fmt::format("'{}' was given with write=yes, as a state of this run would say: start it without, and "
-                    "put the floppy in "
-                    "with 'change DRIVE FILE write'.",
-                    shown(disk.path))};
-  }
   return Done{};
 }
 
@@ -128,7 +129,7 @@ Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
   std::string manifest = fmt::format("# instructions {}\n# virtual_ns {}\n", retired(), virtual_ns());
   for (const DiskInfo& disk : disks_.info())
     manifest += fmt::format("# {} holds {}\n", disk.name, shown(disk.file));
-  for (const std::string& line : shape()) manifest += line + '\n';
+  for (const std::string& line : TRY(lines_in_state(disks_, shape()))) manifest += line + '\n';
   save_media(writer, media_changes_.changed());
   writer.begin("manifest");
   writer.bytes(as_bytes(manifest));
@@ -144,9 +145,13 @@ Result<Done> Machine::save(StateWriter& writer, RamStore& ram) {
   ram.save(writer, *ram_);
 
   writer.begin("disks");
-  for (const AttachedDisk& disk : disks_.attached())
-    if (devices::BlockGenerations* const overlay = disk.medium->generations(); overlay != nullptr)
-      save_overlay(writer, *overlay, overlay->current());
+  // What it takes to save them is no request of the guest's, and an error no answer to it.
+  const DiskSet::Figures figures = disks_.figures();
+  disks_.on_error({});
+  const Result<Done> saved = save_disks(writer, disks_);
+  disks_.on_error([this](const DiskError& error) { disk_failed(error); });
+  disks_.set_figures(figures);
+  TRY(saved);
   writer.end();
   if (!writer.ok()) return Error{"The state could not be written to its end."};
   return Done{};
@@ -222,8 +227,9 @@ Result<Done> Machine::restore_media(const std::vector<HeldMedium>& media,
 
 Result<Done> Machine::check_shape(std::string_view manifest) {
   std::vector<std::string> saved = lines_that_count(manifest);
-  TRY(compare_images(saved));
   std::vector<std::string> here = shape();
+  accept_copied_drives(saved, here);
+  TRY(compare_images(saved));
   const std::string seed = seed_line(here);
   new_seed_ = seed_line(saved) != seed;
   std::erase_if(saved, is_of_copy);

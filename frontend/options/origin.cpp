@@ -51,7 +51,7 @@ void refuse_others(const std::vector<std::string>& words) {
                              in_one_line(others.front().substr(0, 60)))};
 }
 
-/// No state is saved of a machine whose disks are written through.
+/// A state says nothing of files that its run wrote.
 void refuse_writing(const std::vector<machine::DeviceConfig>& devices) {
   for (const machine::DiskConfig& disk : machine::disk_configs(devices))
     if (disk.write_through || !disk.overlay_path.empty())

@@ -47,13 +47,29 @@ void save_overlay(StateWriter& writer, devices::BlockGenerations& overlay,
       piece.resize(std::min(kPieceBytes, range->bytes - done));
       // What the host cannot read the guest could not either.
       (void)overlay.read_as_of(generation, offset, piece);
-      const bool zeros = all_zero(piece);
-      writer.number(offset);
-      writer.number(piece.size());
-      writer.number(zeros ? kZeros : kData);
-      if (!zeros) writer.bytes(piece);
+      if (all_zero(piece))
+        save_zeros(writer, {offset, piece.size()});
+      else
+        save_piece(writer, offset, piece);
     }
   }
+  end_pieces(writer);
+}
+
+void save_piece(StateWriter& writer, u64 offset, std::span<const u8> content) {
+  for (const u64 number : {offset, u64{content.size()}, kData}) writer.number(number);
+  writer.bytes(content);
+}
+
+void save_zeros(StateWriter& writer, const DiskRange& range) {
+  for (u64 done = 0; done < range.bytes;) {
+    const u64 bytes = std::min(range.bytes - done, kMaxZerosBytes);
+    for (const u64 number : {range.offset + done, bytes, kZeros}) writer.number(number);
+    done += bytes;
+  }
+}
+
+void end_pieces(StateWriter& writer) {
   for (const u64 end : {u64{0}, u64{0}, kData}) writer.number(end);
 }
 

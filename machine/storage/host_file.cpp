@@ -29,7 +29,7 @@ Result<u64> bytes_at(const std::string& what, const std::string& path, const std
   if (status.type() == fs::file_type::not_found)
     return Error{
         fmt::format("{} '{}' does not exist{}.", what, path,
-                    files != nullptr && files->repeated() ? files->how_to_move(path) : near_name(path))};
+                    files != nullptr && files->may_be_moved() ? files->how_to_move(path) : near_name(path))};
   if (error) return Error{fmt::format("{} '{}' cannot be read: {}.", what, path, error.message())};
   if (status.type() == fs::file_type::directory)
     return Error{fmt::format("{} '{}' is a folder.", what, path)};

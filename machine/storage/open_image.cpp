@@ -225,7 +225,7 @@ Result<Done> open_files(const DiskConfig& config, const std::string& name, RunFi
   const bool to_overlay = !config.overlay_path.empty();
   const FileAccess access =
       config.write_through && !files.repeated() ? FileAccess::ReadWrite : FileAccess::Read;
-  if (files.repeated() && !files.exists(config.path))
+  if (files.may_be_moved() && !files.exists(config.path))
     return Error{fmt::format("{} '{}' does not exist{}.", what, config.path, files.how_to_move(config.path))};
   ImageFile file = TRY(open_image_file(what, files.place_of(config.path), access));
   const bool qcow2 = TRY(is_qcow2(what, file, config, files));

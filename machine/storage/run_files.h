@@ -38,6 +38,10 @@ class RunFiles {
         moved_(std::move(moved)) {}
 
   bool repeated() const { return repeated_; }
+  /// The run begins with a saved state, whose files may be elsewhere now.
+  void begin_with_state() { begins_with_state_ = true; }
+  /// --image says where they are.
+  bool may_be_moved() const { return repeated_ || begins_with_state_; }
   /// From /, without symbolic links being looked at.
   std::string whole_name(const std::string& path) const;
   /// Where this host has the file that the run knows as `path`. Not of images that a recording has.
@@ -94,6 +98,7 @@ class RunFiles {
   const MovedFile* moved(const std::string& path);
 
   const bool repeated_ = false;
+  bool begins_with_state_ = false;
   const std::string folder_;
   const RecordedContent recorded_;
   const std::vector<MovedFile> moved_;

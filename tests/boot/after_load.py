@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What stock Linux sees of the outside when a state is loaded in another process: its connections are reset, its link goes down
 and up, and new connections are made; of a shared folder that has moved, open files go on, and those that are not there any
-more answer ESTALE; a copy with a seed of its own has other random numbers, and the kernel hears that it is one.
+more answer ESTALE; a copy with a seed of its own has other random numbers, and the kernel hears that it is one; disks that were
+written through, and whose files went on or are gone, hold what they held.
 
 Needs --storage to name what tests/guests/build_storage_guest.py makes.
 """
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -21,6 +23,9 @@ import runner
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
 import build_guests
+
+EVERY = 100_000_000
+CHAIN = re.compile(r"^state (\d+) ([0-9a-f]{16})", re.M)
 
 NETWORK = """#!/bin/sh
 load-drivers
@@ -69,6 +74,17 @@ echo "after-load: ready"
 until dmesg | grep -q 'virtual machine fork' || [ "$((waited += 1))" -gt 3 ]; do sleep 1; done
 echo "after-load: $(dmesg | grep -c 'virtual machine fork') forks"
 echo "after-load: drawn $(head -c 16 /dev/urandom | md5sum)"
+echo "after-load: complete"
+"""
+
+WRITTEN = """#!/bin/sh
+for module in $(cat /modules/list); do insmod /modules/$module; done
+for round in 1 2 3 4 5 6 7 8; do
+  for disk in vda vdb; do
+    dd if=/bin/busybox of=/dev/$disk bs=4096 skip=$round seek=$((round * 5)) count=9 conv=notrunc,fsync 2>/dev/null
+  done
+  echo "after-load: round $round $(cat /dev/vda /dev/vdb | md5sum)"
+done
 echo "after-load: complete"
 """
 
@@ -185,10 +201,64 @@ def share(options):
         runner.expect((moved / "made").read_text() == "made\n" and not os.path.exists(shared), "the guest wrote elsewhere")
 
 
+def save_while_it_writes(options, folder, guest, disks):
+    """The guest goes on behind the save, to its end. What it said from there on, and its chain of hashes."""
+    path = folder / "monitor"
+    words = [word for disk, how in disks for word in ("--disk", f"{disk},{how}")]
+    process, console = start(options, folder, "before", "--kernel", guest / "vmlinuz", "--initrd",
+                             initrd_with(options, folder, WRITTEN, guest), "--append", "console=ttyS0 quiet reprise.exec=/bin/after-load",
+                             "--memory", "256M", "--monitor", f"unix:{path}", "--paused", "--hash-every", str(EVERY), *words)
+    try:
+        client = monitor.Client(path)
+        while "after-load: round 4" not in (console.read_text(errors="replace") if console.exists() else ""):
+            client.ask("step", count=20_000_000)
+            while client.ask("status")["state"] != "stopped":
+                time.sleep(0.01)
+        printed = len(console.read_bytes())
+        client.ask("save", file=str(folder / "state"))
+        client.ask("cont")
+        client.close()
+        said = process.communicate(timeout=330)[0]
+    finally:
+        process.kill()
+        process.communicate()
+    runner.expect(process.returncode == 0, f"exit code {process.returncode}: {said}")
+    return console.read_bytes()[printed:].decode(errors="replace"), CHAIN.findall(said)
+
+
+def written(options):
+    guest = the_generic_guest(options)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        through, under, overlay = folder / "through.img", folder / "under.img", folder / "overlay.qcow2"
+        for image in through, under:
+            image.write_bytes(image.name.encode().ljust(4 << 20, b"\0"))
+        rest, chain = save_while_it_writes(options, folder, guest, [(through, "write=yes"), (under, f"overlay={overlay}")])
+        runner.expect("round 5" in rest and "round 4" not in rest, f"it was saved elsewhere, before:\n{rest}")
+        # Whatever becomes of the files that the run wrote.
+        through.write_bytes(b"something else".ljust(4 << 20, b"\xff"))
+        overlay.unlink()
+        process, console = start(options, folder, "again", "--load", folder / "state", "--hash-every", str(EVERY))
+        said = process.communicate(timeout=330)[0]
+        runner.expect(process.returncode == 0 and console.read_bytes().decode(errors="replace") == rest,
+                      f"exit code {process.returncode}: {said}\n{console.read_text(errors='replace')}\nand not\n{rest}")
+        found = CHAIN.findall(said)
+        runner.expect(found and found == chain[-len(found):], f"hashes are\n{found}\nand not\n{chain}")
+        runner.expect(through.read_bytes().startswith(b"something else") and not overlay.exists(), "a file was written")
+        under.rename(folder / "moved.img")
+        process, _ = start(options, folder, "missing", "--load", folder / "state")
+        said = process.communicate(timeout=60)[0]
+        runner.expect(process.returncode == 20 and "--image under.img=PATH" in said, f"exit code {process.returncode}: {said}")
+        process, _ = start(options, folder, "moved", "--load", folder / "state", "--image", f"under.img={folder / 'moved.img'}")
+        said = process.communicate(timeout=330)[0]
+        runner.expect(process.returncode == 0, f"exit code {process.returncode}: {said}")
+
+
 def test(options):
     network(options)
     copies(options)
     share(options)
+    written(options)
 
 
 def add_arguments(parser):
