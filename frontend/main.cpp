@@ -595,6 +595,13 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   }
   tracer.end();
   turns_span.reset();
+  const bool observes = memory_report || trace_begins || coverage_begins;
+  if (observes && machine->position() < options.observers_from)
+    outputs.say(fmt::format("the run ended at {}, before {} (--from): there is nothing in {}.",
+                            result.position, machine::position_text(options.observers_from),
+                            trace_begins      ? "the trace"
+                            : coverage_begins ? "the coverage"
+                                              : "the report"));
   if (test != nullptr) {
     keep_progress(*machine, *test, result, outputs);
     if (test->wants_log_of_memory())
@@ -726,7 +733,12 @@ int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
   } else if (worth_saying(result.reason) || (options.expected && result.exit_code != 0))
     outputs.say(with_position(result));
   outputs.err.write(result.details);
-  if (options.narrow && result.differs) outputs.err.write(narrow_replay(options, *result.differs));
+  if (result.differs && options.narrow)
+    outputs.err.write(narrow_replay(options, *result.differs));
+  else if (result.differs && options.command.front() == "replay")
+    outputs.err.write(
+        "narrowed     not: --narrow names the instruction, and the first access to a device that "
+        "differs\n");
   // A run that a signal cut off has lost something anyway.
   const auto code_now = [&] {
     return result.reason == machine::ExitReason::Signal ? result.exit_code

@@ -38,8 +38,9 @@ void CheckpointKeeper::between_turns() {
     return;
   }
   keeps_ = false;
-  say_(fmt::format("from {} on no checkpoints are kept: {}", position_text(machine_.position()),
-                   done.error().message));
+  std::string why = done.error().message;
+  if (why.ends_with('.')) why.pop_back();
+  say_(fmt::format("from {} on no checkpoints are kept: {}", position_text(machine_.position()), why));
 }
 
 bool CheckpointKeeper::is_recorded() const {

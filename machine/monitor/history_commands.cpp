@@ -87,7 +87,15 @@ Outcome restart(Machine& machine, const Arguments& arguments) {
 }
 
 Outcome run_to(Machine& machine, const Arguments& arguments) {
-  return begun(machine.go_to({*TRY(instant_of(arguments, "position"))}));
+  const Position at = *TRY(instant_of(arguments, "position"));
+  Answer answer = TRY(begun(machine.go_to({at})));
+  const Checkpoints& known = machine.checkpoints();
+  if (known.empty() || at >= Position{known.first().at.retired, 0, known.first().at.step}) return answer;
+  const std::string first = position_text(known.first().at);
+  answer.json["history_begins"] = first;
+  answer.text =
+      fmt::format("The history begins at {}, behind {}: the run goes there.\n", first, position_text(at));
+  return answer;
 }
 
 Outcome reverse_step(Machine& machine, const Arguments& arguments) {

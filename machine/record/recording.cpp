@@ -74,9 +74,9 @@ Result<RecordPlace> Recording::place_at(u64 offset,
 Result<Done> Recording::find_content() {
   RecordReader reader(file_, kRecordingHeadBytes);
   RecordEntry entry;
-  bool ended = false;
-  while (reader.next(entry) == RecordDecoder::Outcome::Whole) {
-    ended = std::holds_alternative<RecordedEnd>(entry);
+  std::optional<u64> end;  // where the run's end ends
+  while (!end && reader.next(entry) == RecordDecoder::Outcome::Whole) {
+    if (std::holds_alternative<RecordedEnd>(entry)) end = reader.offset();
     if (auto* const file = std::get_if<RecordedFile>(&entry))
       content_.packed.try_emplace(std::move(file->file), std::move(file->facts));
     const auto* const piece = std::get_if<RecordedPiece>(&entry);
@@ -88,10 +88,11 @@ Result<Done> Recording::find_content() {
     (void)pieces->add(piece->offset, piece->bytes,
                       piece->content.empty() ? std::nullopt : std::optional(behind - piece->content.size()));
   }
-  if (ended && !reader.at_end())
+  // As far as it was read: there may be more in the file.
+  if (end && (reader.next(entry) != RecordDecoder::Outcome::Incomplete || !reader.at_end()))
     return wrong_usage(fmt::format(
         "recording '{}' has something behind its end, at byte {}, that is not of that run: cut it off there.",
-        path_, reader.offset()));
+        path_, *end));
   return Done{};
 }
 

@@ -121,6 +121,10 @@ def test(options):
         runner.expect("trace '/dev/full' lost" in run.stderr, run.stderr)
         with open("/dev/full", "w") as full:
             case.run("--trace", "irq", "--stop-at", begin, stderr=full, code=LOST)
+        # Where nothing comes of it.
+        run = case.run("--trace", "irq", "--from", "@9000000000000")
+        runner.expect(re.search(r"the run ended at @\d+, before @9000000000000 \(--from\): there is nothing in the trace\.\n", run.stderr),
+                      run.stderr)
 
 
 runner.main(test, __doc__, guest_may_be_missing=True)

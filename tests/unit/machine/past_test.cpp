@@ -434,6 +434,20 @@ TEST_P(Past, NothingOfTheUsersIsTouched) {
   EXPECT_EQ(run.step(10).first.retired, end.first.retired + 10);
 }
 
+TEST(PastTest, WhoWantsToGoToBeforeTheHistoryIsTold) {
+  Guest guest(kSpin);
+  guest.machine->run(Past::until(100));
+  guest.machine->begin_to_keep_history();
+  guest.machine->run(Past::until(200));
+  monitor::Monitor monitor(*guest.machine, "a test");
+  const monitor::Outcome before = monitor.execute_line("run @5");
+  ASSERT_TRUE(before.ok());
+  EXPECT_NE(before.value().text.find("begins at @100, behind @5"), std::string::npos) << before.value().text;
+  EXPECT_EQ(before.value().json["history_begins"], "@100");
+  for (const char* const within : {"run @100", "run @150"})
+    EXPECT_EQ(monitor.execute_line(within).value().text, "");
+}
+
 TEST(PastTest, WithoutAHistoryItIsSaid) {
   Guest guest(kSpin);
   guest.machine->run(Past::until(100));

@@ -262,6 +262,20 @@ TEST_F(RecordingTest, WhatStandsBehindItsEndIsRefused) {
               std::string::npos)
         << opened.error().message;
   }
+  // Nor is what could be a part of it: a second end, or something that happens later.
+  const RecordEntry again[] = {some_records().back(),
+                               RecordedHash{{2'000'000'000'000, 3'000'000'001'000, 0}, 1, {}}};
+  for (const RecordEntry& entry : again) {
+    Recorder longer;
+    for (const RecordEntry& record : some_records()) longer.add(record);
+    longer.add(entry);
+    ASSERT_TRUE(longer.write_to(create(), "x").ok());
+    const auto opened = Recording::open(path());
+    ASSERT_FALSE(opened.ok());
+    EXPECT_NE(opened.error().message.find(fmt::format("behind its end, at byte {},", whole.size())),
+              std::string::npos)
+        << opened.error().message;
+  }
 }
 
 TEST_F(RecordingTest, MadeUpFilesDoNoHarm) {
