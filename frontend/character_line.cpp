@@ -83,6 +83,15 @@ Result<machine::HostFd> open_pty(std::string_view what, std::string& name) {
   return master;
 }
 
+/// As QEMU: what the guest hears from NAME.in, and what it says to NAME.out; a single FIFO NAME is both.
+Result<machine::HostFd> open_fifo(std::string_view what, const std::string& path, const char* ending) {
+  // Both ways: neither waits for somebody at the other end.
+  machine::HostFd fd(open((path + ending).c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (!fd && errno == ENOENT) fd = machine::HostFd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return cannot(what, fmt::format("pipe:{}", path), "be opened", errno);
+  return fd;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<CharacterLine>> CharacterLine::open(const SerialTarget& target, std::string_view what,
@@ -90,7 +99,16 @@ Result<std::unique_ptr<CharacterLine>> CharacterLine::open(const SerialTarget& t
   std::unique_ptr<CharacterLine> line(new CharacterLine);
   if (target.kind == SerialTarget::Kind::Pty) {
     line->pty_ = true;
+    line->sends_ = false;
     line->set_peer(std::make_shared<Peer>(TRY(open_pty(what, line->name_))));
+    return line;
+  }
+  if (target.kind == SerialTarget::Kind::Pipe) {
+    line->sends_ = false;
+    line->name_ = fmt::format("pipe:{}", target.path);
+    machine::HostFd in = TRY(open_fifo(what, target.path, ".in"));
+    machine::HostFd out = TRY(open_fifo(what, target.path, ".out"));
+    line->set_peer(std::make_shared<Peer>(std::move(in), std::move(out)));
     return line;
   }
   const SocketAddress& address = target.socket;
@@ -139,7 +157,7 @@ void CharacterLine::write(std::span<const u8> bytes) {
   pollfd file = {there->fd.get(), POLLOUT, 0};
   if (poll(&file, 1, 0) > 0 && (file.revents & POLLHUP) != 0)
     return;  // nobody has the pseudo-terminal open, or no longer
-  if (pty_) {
+  if (!sends_) {
     // Whoever reads learns that the peer has gone.
     [[maybe_unused]] const auto lost = there->writer.write(bytes);
     return;
@@ -204,7 +222,7 @@ LineInput::~LineInput() {
   for (const int end : kept_pipe_)
     if (end >= 0) close(end);
   // Nobody sends it any more.
-  if (const auto peer = line_.peer(); peer != nullptr && !line_.is_pty()) {
+  if (const auto peer = line_.peer(); peer != nullptr && line_.sends_) {
     for (int left_ms = kLastMs; !line_.flush(*peer) && left_ms > 0; left_ms -= kSlowPeerMs) {
       pollfd file = {peer->fd.get(), POLLOUT, 0};
       poll(&file, 1, kSlowPeerMs);

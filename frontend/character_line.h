@@ -1,6 +1,6 @@
-// CharacterLine: a serial port's other end on a socket or pseudo-terminal of the host's.
+// CharacterLine: a serial port's other end on a socket, a pseudo-terminal or two FIFOs of the host's.
 // What the guest says while nobody is there is lost, as on a line without a plug. What a peer on a socket does not read yet is kept, up to
-// a bound; a peer that is slower than that is waited for, as one on a pseudo-terminal is.
+// a bound; a peer that is slower than that is waited for, as one on a pseudo-terminal or a FIFO is.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ namespace reprise::frontend {
 
 class CharacterLine final : public devices::CharBackend {
  public:
-  /// `target` is a Pty or Socket of what the user knows as `what` ("serial port"). A socket that waits has its client when this
+  /// `target` is a Pty, Pipe or Socket of what the user knows as `what` ("serial port"). A socket that waits has its client when this
   /// returns; `opener` waits.
   static Result<std::unique_ptr<CharacterLine>> open(const SerialTarget& target, std::string_view what,
                                                      OutputOpener& opener);
@@ -41,8 +41,10 @@ class CharacterLine final : public devices::CharBackend {
  private:
   friend class LineInput;
   struct Peer {
-    explicit Peer(machine::HostFd descriptor) : fd(std::move(descriptor)), writer(fd.get()) {}
+    explicit Peer(machine::HostFd descriptor, machine::HostFd other = {})
+        : fd(std::move(descriptor)), out(std::move(other)), writer(out ? out.get() : fd.get()) {}
     machine::HostFd fd;
+    machine::HostFd out;    // of two FIFOs the one that is written
     PatientWriter writer;   // machine thread
     std::string kept = {};  // not yet sent; under mutex_
   };
@@ -59,6 +61,7 @@ class CharacterLine final : public devices::CharBackend {
   std::optional<Listener> listener_;
   std::string name_;
   bool pty_ = false;
+  bool sends_ = true;  // to a socket
   std::function<bool()> give_up_;
   mutable std::mutex mutex_;
   std::function<void()> on_kept_;  // tells the thread that reads that something is to be sent; under mutex_

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "common/words.h"
+#include "frontend/background.h"
 #include "frontend/character_line.h"
 #include "frontend/code_directory.h"
 #include "frontend/command_line.h"
@@ -342,8 +343,8 @@ void keep_progress(machine::Machine& machine, TestSession& test, const machine::
 /// Builds and runs the machine. The terminal is in its usual state again when this returns.
 Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& outputs, OutputOpener& opener,
                                        const std::shared_ptr<Patience>& patience, TestSession* test) {
-  const SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
-  const SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
+  SerialOutput com1 = TRY(open_serial_output(options.com1, outputs, opener));
+  SerialOutput com2 = TRY(open_serial_output(options.com2, outputs, opener));
   SerialOutput virtio_console;
   if (options.console) virtio_console = TRY(open_serial_output(*options.console, outputs, opener));
   std::vector<SerialOutput> ports;
@@ -408,36 +409,37 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   });
   std::vector<devices::CharBackend*> port_outputs;
   for (std::size_t i = 0; i < ports.size(); ++i)
-    port_outputs.push_back(options.ports[i].kind == SerialTarget::Kind::Stdio ? &console
-                                                                              : ports[i].backend.get());
+    port_outputs.push_back(
+        &ports[i].with_log(options.ports[i].kind == SerialTarget::Kind::Stdio ? console : *ports[i].backend));
+  devices::CharBackend* console_output = nullptr;
+  if (options.console)
+    console_output = &virtio_console.with_log(virtio_stdio ? console : *virtio_console.backend);
   std::unique_ptr<machine::Packer> packer;
   if (!options.packed_path.empty())
     packer = TRY(machine::Packer::begin(options.replay_path, options.packed_path, *options.config.files));
   if (!options.load_path.empty())
     options.config.media = media_of_state(options.load_path, *options.config.files);
-  const auto machine =
-      TRY(machine::Machine::create(options.config,
-                                   {.com1 = test != nullptr ? test->first_port()
-                                            : com1_stdio    ? console
-                                                            : *com1.backend,
-                                    .com2 = test != nullptr ? test->second_port()
-                                            : com2_stdio    ? console
-                                                            : *com2.backend,
-                                    .console = virtio_stdio ? &console : virtio_console.backend.get(),
-                                    .sound = wav ? wav.get() : host_sound.get(),
-                                    .capture = capture.get(),
-                                    .traces = tracer.access_traces(),
-                                    .ports = port_outputs},
-                                   log));
+  const auto machine = TRY(machine::Machine::create(
+      options.config,
+      {.com1 = test != nullptr ? test->first_port() : com1.with_log(com1_stdio ? console : *com1.backend),
+       .com2 = test != nullptr ? test->second_port() : com2.with_log(com2_stdio ? console : *com2.backend),
+       .console = console_output,
+       .sound = wav ? wav.get() : host_sound.get(),
+       .capture = capture.get(),
+       .traces = tracer.access_traces(),
+       .ports = port_outputs},
+      log));
   const MemoryEndGuard memory_end(*machine);
   const TraceEnds trace_ends{tracer};
   const PatienceAfterRun after_run(outputs, patience);
   const auto hurried = [&] { return machine->host_wants_end(options.limits); };
-  for (Output* output : {&outputs.out, &outputs.err, com1.file, com2.file, virtio_console.file, capture.get(),
-                         trace_output->file(), turns_output ? &turns_output->file() : nullptr})
+  for (Output* output : {&outputs.out, &outputs.err, com1.file, com1.log.get(), com2.file, com2.log.get(),
+                         virtio_console.file, virtio_console.log.get(), capture.get(), trace_output->file(),
+                         turns_output ? &turns_output->file() : nullptr})
     if (output != nullptr) output->give_up_when(hurried);
   for (const SerialOutput& port : ports) {
     if (port.file != nullptr) port.file->give_up_when(hurried);
+    if (port.log != nullptr) port.log->give_up_when(hurried);
     if (port.line != nullptr) port.line->give_up_when(hurried);
   }
   if (test != nullptr) {
@@ -512,7 +514,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   if (!options.coverage_path.empty())
     coverage_begins.emplace(*machine, options.observers_from, [&] { coverage.begin(*machine); });
   std::optional<TurnsSpan> turns_span;
-  if (turns_output) turns_span.emplace(*turns_output, *machine);
+  if (turns_output) turns_span.emplace(*turns_output, *machine, options.turns_at);
   if (options.paused) machine->stop();
   const SayToUser say = [&outputs](std::string_view sentence) {
     outputs.err.tell(fmt::format("{}: {}{}", outputs.program, sentence, Terminal::line_end()));
@@ -689,9 +691,23 @@ machine::RunResult try_to_run(RunOptions& options, StandardOutputs& outputs, Out
 }
 
 int run(RunOptions options, StandardOutputs& outputs, HeldSignals& held) {
+  std::optional<Background> background;
+  if (options.in_background) {
+    Result<Background> second = Background::enter(held);
+    if (!second) {
+      held.release();
+      outputs.say(second.error().message);
+      return not_begun(second.error()).exit_code;
+    }
+    background.emplace(second.take());
+  }
   take_signals();
   OutputOpener opener({.say = [&](std::string_view text) { outputs.say(text); },
                        .pause = [&](std::chrono::milliseconds time) { held.pause(time); },
+                       .begun =
+                           [&] {
+                             if (background) background->begun();
+                           },
                        .seconds = options.limits.wall_timeout_s});
   const auto patience = std::make_shared<Patience>(options.limits.wall_timeout_s);
   const bool report_to_stdout = options.json_path == "-";

@@ -20,17 +20,44 @@ class StandardOutput final : public devices::CharBackend {
   Output& out_;
 };
 
+class TwoOutputs final : public devices::CharBackend {
+ public:
+  TwoOutputs(devices::CharBackend& first, devices::CharBackend& second) : first_(first), second_(second) {}
+  void write(std::span<const u8> bytes) override {
+    first_.write(bytes);
+    second_.write(bytes);
+  }
+
+ private:
+  devices::CharBackend& first_;
+  devices::CharBackend& second_;
+};
+
 }  // namespace
+
+devices::CharBackend& SerialOutput::with_log(devices::CharBackend& end) {
+  if (log == nullptr) return end;
+  both = std::make_unique<TwoOutputs>(end, *log);
+  return *both;
+}
 
 Result<SerialOutput> open_serial_output(const SerialTarget& target, StandardOutputs& outputs,
                                         OutputOpener& opener) {
   SerialOutput opened;
+  if (!target.log_path.empty()) {
+    machine::HostFd file =
+        TRY(opener.open("serial log", target.log_path,
+                        target.log_goes_on ? OutputOpener::Content::Stays : OutputOpener::Content::Goes));
+    opened.log = std::make_unique<Output>(fmt::format("serial log '{}'", target.log_path), std::move(file),
+                                          outputs.losses);
+  }
   switch (target.kind) {
     case SerialTarget::Kind::Null: opened.backend = std::make_unique<NullOutput>(); return opened;
     case SerialTarget::Kind::Stdio:
       opened.backend = std::make_unique<StandardOutput>(outputs.out);
       return opened;
     case SerialTarget::Kind::Pty:
+    case SerialTarget::Kind::Pipe:
     case SerialTarget::Kind::Socket: {
       auto line = TRY(CharacterLine::open(target, "serial port", opener));
       opened.line = line.get();

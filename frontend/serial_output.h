@@ -15,7 +15,12 @@ namespace reprise::frontend {
 struct SerialOutput {
   std::unique_ptr<devices::CharBackend> backend;
   Output* file = nullptr;         // the same, if it is a file
-  CharacterLine* line = nullptr;  // the same, if it is a socket or pseudo-terminal
+  CharacterLine* line = nullptr;  // the same, if it is a socket, pseudo-terminal or pipe
+  std::unique_ptr<Output> log;    // has what goes there, too
+  std::unique_ptr<devices::CharBackend> both = nullptr;
+
+  /// What the guest's end is connected with: `end`, which is `backend` or in its place, and the log. Once; both outlive what is returned.
+  devices::CharBackend& with_log(devices::CharBackend& end);
 };
 
 /// Opens (and empties) the file of a File target now, so that a wrong path is known before the run. `outputs` outlives

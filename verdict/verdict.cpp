@@ -79,6 +79,26 @@ bool is_final(const Evidence& evidence) {
   }
 }
 
+/// Of the kernel's own tests, when it has ended the run.
+Verdict of_kernel_tests(const Evidence& evidence) {
+  Verdict verdict{.kind = VerdictKind::Fail, .message = {}, .command_code = {}};
+  const TapCounts counts = count_results(evidence.results);
+  const KernelReport* const report = first_failing(evidence);
+  if (counts.all() == 0) {
+    verdict.kind = VerdictKind::NoResult;
+    verdict.message = fmt::format("the kernel told of no test's result: {}", evidence.end_message);
+  } else if (!counts.good()) {
+    verdict.message = results_sentence(counts);
+  } else if (report != nullptr) {
+    verdict.message = fmt::format("the kernel reported {} {}: {}", report_kind_name(report->kind), report->at,
+                                  report->title);
+  } else {
+    verdict.kind = VerdictKind::Pass;
+    verdict.message = fmt::format("{} tests passed", counts.passed);
+  }
+  return verdict;
+}
+
 Verdict of_ended_command(const Evidence& evidence) {
   Verdict verdict{.kind = VerdictKind::Fail, .message = {}, .command_code = evidence.exit_code};
   const TapCounts counts = count_results(evidence.results);
@@ -118,6 +138,7 @@ Verdict judge(const Evidence& evidence) {
   const auto panic = std::ranges::find(evidence.reports, ReportKind::Panic, &KernelReport::kind);
   if (panic != evidence.reports.end())
     return {.kind = VerdictKind::Panic, .message = panic->title, .command_code = {}};
+  if (evidence.kernel_tests) return of_kernel_tests(evidence);
   const std::string_view when =
       evidence.begun ? "before the command had ended" : "before the command was started";
   return {.kind = VerdictKind::NoResult,

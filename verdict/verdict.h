@@ -48,6 +48,7 @@ struct Evidence {
   RunEnd end = RunEnd::PowerOff;
   std::string end_message;             // a sentence without a full stop, or with
   int signal_code = 0;                 // of Signal: 128 and the signal
+  bool kernel_tests = false;           // there is no command: the kernel's own tests are the test
   bool begun = false;                  // the command was started
   std::optional<int> exit_code;        // of the command
   std::optional<std::string> refusal;  // of the guest's first program

@@ -55,7 +55,7 @@ void FwCfg::set_number(Key key, u64 value, unsigned bytes) { set(key, little_end
 void FwCfg::set_file(const std::string& file_name, std::vector<u8> bytes) {
   CHECK(file_name.size() <= kMaxNameBytes);
   const u64 digest = hash64(bytes);
-  files_[file_name] = {std::move(bytes), digest};
+  files_[file_name] = {.bytes = std::move(bytes), .digest = digest};
   update_directory();
 }
 
@@ -69,9 +69,16 @@ void FwCfg::set_file_number(const std::string& file_name, u64 value, unsigned by
   set_file(file_name, little_endian(value, bytes));
 }
 
+void FwCfg::set_file_after_reset(const std::string& file_name, std::vector<u8> bytes) {
+  const auto found = files_.find(file_name);
+  CHECK(found != files_.end() && found->second.bytes.size() == bytes.size());
+  found->second.digest = hash64(bytes, found->second.digest);
+  found->second.later = std::move(bytes);
+}
+
 const std::vector<u8>* FwCfg::file(const std::string& file_name) const {
   const auto found = files_.find(file_name);
-  return found == files_.end() ? nullptr : &found->second.bytes;
+  return found == files_.end() ? nullptr : &content(found->second);
 }
 
 /// A big-endian count, then per file: size, selector, reserved, name of 56 bytes.
@@ -90,10 +97,11 @@ void FwCfg::update_directory() {
   set(Key::FileDirectory, std::move(directory));
 }
 
-void FwCfg::reset(ResetKind) {
+void FwCfg::reset(ResetKind kind) {
   key_ = 0;
   position_ = 0;
   dma_high_ = 0;
+  was_reset_ = kind != ResetKind::PowerOn;
 }
 
 u64 FwCfg::content_digest() const {
@@ -109,6 +117,7 @@ void FwCfg::serialize(Archive& archive) {
   archive.value(key_);
   archive.value(position_);
   archive.value(dma_high_);
+  archive.value(was_reset_);
 }
 
 void FwCfg::select(u16 key) {
@@ -118,7 +127,7 @@ void FwCfg::select(u16 key) {
 
 const std::vector<u8>* FwCfg::selected() const {
   if (key_ >= kFirstFileKey && key_ - kFirstFileKey < static_cast<int>(files_.size()))
-    return &std::next(files_.begin(), key_ - kFirstFileKey)->second.bytes;
+    return &content(std::next(files_.begin(), key_ - kFirstFileKey)->second);
   const auto found = items_.find(key_);
   return found == items_.end() ? nullptr : &found->second;
 }

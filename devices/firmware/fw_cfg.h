@@ -13,7 +13,8 @@
 
 namespace reprise::devices {
 
-/// The items are configuration: set before the run, the same after every reset, but for files that are replaced.
+/// The items are configuration: set before the run, the same after every reset, but for files that are replaced and those that have another
+/// content from the first reset on.
 class FwCfg final : public Device {
  public:
   /// Selectors with a fixed meaning.
@@ -45,6 +46,8 @@ class FwCfg final : public Device {
   /// The content of a file that follows from the state of another device. As long as the one before.
   void replace_file(const std::string& name, std::vector<u8> bytes);
   void set_file_number(const std::string& name, u64 value, unsigned bytes);
+  /// What a file that was set holds once the machine has been reset. As long as what it holds before.
+  void set_file_after_reset(const std::string& name, std::vector<u8> bytes);
   /// Of all items and files as they were set, which are no state: they are the same in every machine of one configuration.
   u64 content_digest() const;
   /// nullptr when there is none.
@@ -79,12 +82,17 @@ class FwCfg final : public Device {
   std::map<u16, std::vector<u8>> items_;
   struct File {
     std::vector<u8> bytes;
-    u64 digest;  // of what was set
+    u64 digest;                  // of what was set
+    std::vector<u8> later = {};  // after a reset; empty: the same
   };
+  const std::vector<u8>& content(const File& file) const {
+    return was_reset_ && !file.later.empty() ? file.later : file.bytes;
+  }
   std::map<std::string, File> files_;  // the directory's order is that of the names
   u16 key_ = 0;
   u32 position_ = 0;
   u32 dma_high_ = 0;  // as written: bits 63:32 of the address
+  bool was_reset_ = false;
 };
 
 }  // namespace reprise::devices

@@ -1,4 +1,6 @@
 // What is booted.
+#include <fmt/format.h>
+
 #include "frontend/options/moved_row.h"
 #include "frontend/options/run_rows.h"
 
@@ -26,6 +28,18 @@ constexpr RunOption kBootRows[] = {
      .of_machine = true,
      .set = [](RunDraft& draft,
                const Given& given) { draft.options.config.boot.command_line = given.value; }},
+    {.name = "--bios-serial",
+     .value = "on|off",
+     .shown = Shown::Name,
+     .help = "on (default): SeaBIOS's screen is on the first serial port, too",
+     .words = "on off",
+     .of_machine = true,
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           if (given.value != "on" && given.value != "off")
+             throw BadValue{fmt::format("{} '{}' is none of on, off", given.name, given.value)};
+           draft.options.config.firmware.serial_console = given.value == "on";
+         }},
     {.name = "--bios",
      .value = "NAME",
      .help = "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI, disks only) or a file",

@@ -37,6 +37,7 @@ void as_repeated(std::vector<Use>& uses, const machine::MachineConfig& config) {
 
 void add(std::vector<Use>& uses, std::string_view what, const SerialTarget& target) {
   if (target.kind == SerialTarget::Kind::File) add(uses, what, target.path, true);
+  add(uses, what, target.log_path, true);
 }
 
 /// "a disk", "a floppy", "a CD-ROM", as far as that is known.

@@ -111,6 +111,7 @@ void remark_on_idle_options(RunDraft& draft) {
       {"--sched-seed", alone, kAlone},
       {"--quantum", alone, kAlone},
       {"--turns", alone, kAlone},
+      {"--turns-at", !draft.has("--turns"), "--turns is what tells of them"},
       {"--no-pass", interpreted, kInterpreted},
       {"--code-cache", interpreted, kInterpreted},
       {"--code-cache-dir", interpreted, kInterpreted},

@@ -10,21 +10,26 @@
 namespace reprise::frontend {
 namespace {
 
-/// "cdrom,disk1,menu=on". Which drives there are is known when the images have been looked at.
+/// "cdrom,disk1,menu=on,once=network". Which drives there are is known when the images have been looked at.
 void set_boot_order(RunDraft& draft, const Given& given) {
   machine::FirmwareConfig& firmware = draft.options.config.firmware;
+  constexpr std::string_view kOnce = "once=";
   for (const std::string& word : words_of_list(given)) {
-    const std::string kind = word.substr(0, word.find_last_not_of("0123456789") + 1);
+    const bool once = word.starts_with(kOnce);
+    const std::string source = once ? word.substr(kOnce.size()) : word;
+    std::vector<std::string>& order = once ? firmware.first_boot_order : firmware.boot_order;
+    const std::string kind = source.substr(0, source.find_last_not_of("0123456789") + 1);
     if (word == "menu=on" || word == "menu=off")
       firmware.boot_menu = word == "menu=on";
     else if (kind == "disk" || kind == "cdrom" || kind == "floppy" || kind == "network")
-      firmware.boot_order.push_back(word);
-    else if (word == "n")  // as QEMU calls it
-      firmware.boot_order.emplace_back("network");
+      order.push_back(source);
+    else if (source == "n")  // as QEMU calls it
+      order.emplace_back("network");
     else
-      throw BadValue{fmt::format(
-          "{} '{}' is none of disk, cdrom, floppy, network, one of them with its number (disk1), menu=on",
-          given.name, word)};
+      throw BadValue{
+          fmt::format("{} '{}' is none of disk, cdrom, floppy, network, one of them with its number (disk1) "
+                      "or with once= in front, menu=on",
+                      given.name, word)};
   }
 }
 
@@ -93,8 +98,9 @@ constexpr RunOption kDiskRows[] = {
      .value = "LIST",
      .help = "what firmware tries first: disk, cdrom, floppy, network, disk1, ...; menu=on",
      .more =
-         "The others follow in the order in which they are given; the network only if there is nothing else.",
-     .words = "disk cdrom floppy network menu=on",
+         "The others follow in the order in which they are given; the network only if there is nothing else. "
+         "once=cdrom: in front of all, until the machine is reset for the first time.",
+     .words = "disk cdrom floppy network once=cdrom menu=on",
      .of_machine = true,
      .set = set_boot_order},
 };

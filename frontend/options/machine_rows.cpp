@@ -15,8 +15,9 @@
 namespace reprise::frontend {
 namespace {
 
-constexpr std::string_view kWantTarget = "one of stdio, null, file:PATH, unix:PATH, tcp:[HOST:]PORT, pty";
-constexpr std::string_view kTargets = "stdio null file: unix: tcp:0 pty";
+constexpr std::string_view kWantTarget =
+    "one of stdio, null, file:PATH, unix:PATH, tcp:[HOST:]PORT, pipe:PATH, pty";
+constexpr std::string_view kTargets = "stdio null file: unix: tcp:0 pipe: pty";
 
 void set_memory(RunDraft& draft, const Given& given) {
   const u64 bytes = want(given, parse_memory(given.value), "a size such as 512M or 2G");
@@ -159,10 +160,15 @@ constexpr RunOption kMachineRows[] = {
      .set = set_machine},
     {.name = "--serial",
      .value = "TARGET",
-     .help = "stdio (default), file:PATH, unix:PATH, tcp:PORT, pty or null; given twice, the second is COM2",
-     .more = "unix: and tcp:[HOST:]PORT listen for one client at a time; ,wait behind it: the run begins "
-             "when it has "
-             "come; ,connect: they connect to somebody who listens. pty is a terminal whose name is told.",
+     .help = "stdio (default), file:PATH, unix:PATH, tcp:PORT, pipe:PATH, pty or null; the second is COM2",
+     .more =
+         "unix: and tcp:[HOST:]PORT listen for one client at a time; ,wait behind it: the run begins "
+         "when it has "
+         "come; ,connect: they connect to somebody who listens. pty is a terminal whose name is told. pipe: "
+         "is "
+         "two FIFOs that are there: PATH.in, from which the guest hears, and PATH.out; or one that is both. "
+         ",log=FILE at the end: what the guest says is in that file, too; ,log-append=FILE: behind what it "
+         "holds.",
      .words = kTargets,
      .counts = Counts::Each,
      .set = set_serial},
@@ -193,6 +199,18 @@ constexpr RunOption kMachineRows[] = {
      .words = "reset shutdown poweroff inject-nmi debug none",
      .of_machine = true,
      .set = set_watchdog_action},
+    {.name = "--hpet",
+     .value = "on|off",
+     .shown = Shown::Name,
+     .help = "off: there is no HPET",
+     .words = "on off",
+     .of_machine = true,
+     .set =
+         [](RunDraft& draft, const Given& given) {
+           if (given.value != "on" && given.value != "off")
+             throw BadValue{fmt::format("{} '{}' is none of on, off", given.name, given.value)};
+           draft.options.config.hpet = given.value == "on";
+         }},
     {.name = "--share",
      .value = "FOLDER,tag=NAME[,readonly][,times=fixed][,owner=mapped|real]",
      .shown = Shown::NameLine,

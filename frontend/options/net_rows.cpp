@@ -58,8 +58,10 @@ bool somebody_looks(const RunOptions& options) {
 }  // namespace
 
 bool boots_from_network(const RunDraft& draft) {
-  return std::ranges::any_of(draft.options.config.firmware.boot_order,
-                             [](const std::string& word) { return word.starts_with("network"); });
+  const machine::FirmwareConfig& firmware = draft.options.config.firmware;
+  const auto is_network = [](const std::string& word) { return word.starts_with("network"); };
+  return std::ranges::any_of(firmware.boot_order, is_network) ||
+         std::ranges::any_of(firmware.first_boot_order, is_network);
 }
 
 void complete_network(RunDraft& draft) {

@@ -38,6 +38,20 @@ void set_log(RunDraft& draft, const Given& given) {
   draft.options.log_spec = given.value;
 }
 
+/// "0/0xffffffffc0002010,1/0x401000".
+void set_turns_at(RunDraft& draft, const Given& given) {
+  for (const std::string& word : words_of_list(given)) {
+    const std::size_t slash = word.find('/');
+    const auto processor = parse_number(word.substr(0, slash));
+    const auto linear = slash == word.npos ? std::nullopt : parse_number(word.substr(slash + 1));
+    constexpr u64 kMostProcessors = 64;
+    if (!processor || !linear || *processor >= kMostProcessors)
+      throw BadValue{
+          fmt::format("{} '{}' is no PROCESSOR/ADDRESS such as 0/0xffffffffc0002010", given.name, word)};
+    draft.options.turns_at.push_back({static_cast<unsigned>(*processor), *linear});
+  }
+}
+
 void set_trace(RunDraft& draft, const Given& given) {
   draft.options.trace = {};
   for (const std::string& name : words_of_list(given)) {
@@ -194,7 +208,7 @@ constexpr RunOption kReportRows[] = {
     kSymbolsRow,
     {.name = "--log",
      .value = "SPEC",
-     .help = "CATEGORY[:LEVEL],... on stderr; levels error warn info debug trace; category all",
+     .help = "CATEGORY[:LEVEL],... on stderr: error warn info debug trace; all",
      .more = "Categories: cpu, disk, guest (what it writes to the debug ports), msr, watchdog.",
      .words = "all cpu disk guest msr watchdog",
      .set = set_log},
@@ -205,6 +219,14 @@ constexpr RunOption kReportRows[] = {
      .more = "Who handed over to whom after how many of its instructions, where, and at which position; "
              "--schedule file:FILE gives the same turns again. --symbols adds names.",
      .set = [](RunDraft& draft, const Given& given) { draft.options.turns_path = given.value; }},
+    {.name = "--turns-at",
+     .value = "LIST",
+     .shown = Shown::Name,
+     .help = "with --turns: a line each time a processor comes to a place",
+     .more = "0/0xffffffffc0002010: processor 0 to that linear address, told as a turn that it hands to "
+             "itself would be, behind "
+             "a '#', for people.",
+     .set = set_turns_at},
     {.name = "--trace",
      .value = "LIST",
      .help = "a line for each insn,branch,irq,syscall,page-fault,pio,mmio",

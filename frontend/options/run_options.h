@@ -21,10 +21,12 @@ struct TestRequest;
 
 /// Where characters go and come from. Pty: a pseudo-terminal of this host's, whose name is told. Socket: a stream.
 struct SerialTarget {
-  enum class Kind : u8 { Stdio, File, Null, Pty, Socket };
+  enum class Kind : u8 { Stdio, File, Null, Pty, Socket, Pipe };
   Kind kind = Kind::Stdio;
-  std::string path = {};  // of File
+  std::string path = {};  // of File and Pipe
   SocketAddress socket = {};
+  std::string log_path = {};  // of a file that has what the guest says, too; empty: none
+  bool log_goes_on = false;   // behind what it holds
 };
 
 /// A monitor in one of QEMU's protocols: QMP, or lines for people.
@@ -39,6 +41,12 @@ struct SoundTarget {
   enum class Kind : u8 { None, Wav, Sdl };
   Kind kind = Kind::None;
   std::string path = {};  // of Wav
+};
+
+/// Where one processor may come by.
+struct PlaceOfProcessor {
+  unsigned processor = 0;
+  u64 linear = 0;
 };
 
 /// At what time the guest's clock starts.
@@ -84,12 +92,13 @@ struct RunOptions {
   bool paused = false;                       // --paused
   std::string json_path;                     // empty: none
   SoundTarget sound;
-  std::string code_path;             // of --code-cache-dir; empty: none
-  std::string memory_page_path;      // of --report; empty: none
-  machine::TraceKinds trace;         // of --trace
-  std::string trace_path;            // of --trace-file; empty: stderr, "-": stdout
-  std::string memory_dump_path;      // of --dump-memory; empty: none
-  std::string turns_path;            // of --turns; empty: none
+  std::string code_path;         // of --code-cache-dir; empty: none
+  std::string memory_page_path;  // of --report; empty: none
+  machine::TraceKinds trace;     // of --trace
+  std::string trace_path;        // of --trace-file; empty: stderr, "-": stdout
+  std::string memory_dump_path;  // of --dump-memory; empty: none
+  std::string turns_path;        // of --turns; empty: none
+  std::vector<PlaceOfProcessor> turns_at;
   std::string coverage_path;         // of --coverage; empty: none
   machine::Position observers_from;  // where report, trace and coverage begin
   std::string screen_path;           // of --dump-screen; empty: none, "-": stdout
@@ -103,6 +112,7 @@ struct RunOptions {
   /// The exit code for how the run ended; nullptr: the one that the result has.
   int (*exit_code_of)(const machine::RunResult& result) = nullptr;
   bool keys_of_pipes = false;  // Ctrl-A is obeyed in standard input that is no terminal, too
+  bool in_background = false;  // once the run has begun, the process that was started ends
   bool narrow = false;         // --narrow
   bool stats = false;
   bool verbose = false;

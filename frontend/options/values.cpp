@@ -110,12 +110,23 @@ std::optional<SoundTarget> parse_sound(std::string_view text) {
 
 std::optional<SerialTarget> parse_serial(std::string_view text) {
   using Kind = SerialTarget::Kind;
-  constexpr std::string_view kFile = "file:";
+  constexpr std::string_view kFile = "file:", kPipe = "pipe:";
+  for (const std::string_view word : {",log=", ",log-append="}) {
+    const std::size_t at = text.find(word);
+    if (at == text.npos || at + word.size() == text.size()) continue;
+    std::optional<SerialTarget> target = parse_serial(text.substr(0, at));
+    if (!target) return std::nullopt;
+    target->log_path = text.substr(at + word.size());
+    target->log_goes_on = word == ",log-append=";
+    return target;
+  }
   if (text == "stdio") return SerialTarget{Kind::Stdio};
   if (text == "null") return SerialTarget{Kind::Null};
   if (text == "pty") return SerialTarget{Kind::Pty};
   if (text.starts_with(kFile) && text.size() > kFile.size())
     return SerialTarget{.kind = Kind::File, .path = std::string(text.substr(kFile.size()))};
+  if (text.starts_with(kPipe) && text.size() > kPipe.size())
+    return SerialTarget{.kind = Kind::Pipe, .path = std::string(text.substr(kPipe.size()))};
   const std::optional<SocketAddress> address = parse_socket_address(text);
   if (!address) return std::nullopt;
   return SerialTarget{.kind = Kind::Socket, .socket = *address};

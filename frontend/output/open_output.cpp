@@ -19,18 +19,22 @@ constexpr double kSilentS = 1;
 
 }  // namespace
 
-Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::string& path) {
+Result<machine::HostFd> OutputOpener::open(std::string_view what, const std::string& path, Content content) {
+  const bool goes = content == Content::Goes;
   if (path == "-")
     return wrong_usage(
         fmt::format("{} '-': give /dev/stdout for standard output, or ./- for a file of that name.", what));
   bool said = false;
   for (;;) {
     // O_NONBLOCK: neither a FIFO without a reader nor a serial line without a carrier may hold us.
-    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (begun_ ? O_TRUNC : 0);
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+                      (!goes    ? O_APPEND
+                       : begun_ ? O_TRUNC
+                                : 0);
     machine::HostFd file(::open(path.c_str(), flags, 0666));
     if (file) {
       fcntl(file.get(), F_SETFL, fcntl(file.get(), F_GETFL) & ~O_NONBLOCK);
-      if (!begun_) to_empty_.emplace_back(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+      if (goes && !begun_) to_empty_.emplace_back(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
       return file;
     }
     const int error = errno;
@@ -59,6 +63,7 @@ void OutputOpener::begin() {
       (void)!ftruncate(file.get(), at);
   to_empty_.clear();
   begun_ = true;
+  if (waiting_.begun) waiting_.begun();
 }
 
 Result<Done> OutputOpener::wait_until(const std::function<bool()>& ready, const std::string& sentence) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "common/types.h"
 #include "machine/storage/host_fd.h"
 
 namespace reprise::frontend {
@@ -20,13 +21,19 @@ class OutputOpener {
   struct Waiting {
     std::function<void(std::string_view)> say;             // takes a sentence
     std::function<void(std::chrono::milliseconds)> pause;  // signals end the process in it
+    std::function<void()> begun = {};                      // called by begin(), behind the rest of it
     std::optional<double> seconds = std::nullopt;          // for all that is opened together
   };
   explicit OutputOpener(Waiting waiting) : waiting_(std::move(waiting)) {}
 
+  /// Of a file that is there.
+  enum class Content : u8 { Goes, Stays };
+
   /// Makes the file at `path`, which the user knows as `what` ("report"), or opens one that is there; what that holds stays until
-  /// begin(), or until something is written to it. An error may be that a FIFO had no reader in time: out_of_time().
-  Result<machine::HostFd> open(std::string_view what, const std::string& path);
+  /// begin(), or until something is written to it, or is written behind. An error may be that a FIFO had no reader in time:
+  /// out_of_time().
+  Result<machine::HostFd> open(std::string_view what, const std::string& path,
+                               Content content = Content::Goes);
 
   /// All that the run needs is there: it will be written from now on.
   void begin();

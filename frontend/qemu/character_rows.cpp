@@ -46,7 +46,7 @@ void add_mon(Draft& draft, std::string_view option, const std::string& value) {
 
 constexpr OptionRow kRows[] = {
     {" chardev ", "KIND,id=ID[,...]", Effect::Translated,
-     "stdio, socket, pty, file or null, for other options", add_chardev},
+     "stdio, socket, pty, pipe, file or null, for other options", add_chardev},
     {" serial ", "DEV", Effect::Translated, "--serial", add_serial},
     {" monitor ", "DEV", Effect::Translated, "the monitor, for people",
      [](Draft& draft, std::string_view option, const std::string& value) {

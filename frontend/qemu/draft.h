@@ -39,8 +39,9 @@ struct Netdev {
 
 /// What characters come from and go to: -chardev, -serial, -monitor.
 struct Chardev {
-  std::string target;  // as --serial takes it: "stdio", "unix:PATH"
-  bool mux = false;    // the monitor can be reached there
+  std::string target;    // as --serial takes it: "stdio", "unix:PATH"
+  std::string log = {};  // of what is said there, as --serial has it behind the target: ",log=FILE"
+  bool mux = false;      // the monitor can be reached there
   bool used = false;
 };
 
@@ -79,7 +80,8 @@ struct Draft {
   std::optional<Chardev> port_with_terminal;    // of a virtio-serial
   std::vector<MonitorWish> monitors;
   bool monitor_given = false;
-  std::string boot_letters;  // of -boot order=
+  std::string boot_letters;        // of -boot order=
+  std::string first_boot_letters;  // of once=
   bool boot_menu = false;
   std::string vga = {};
   std::string display = {};  // as --display has it; "default"
@@ -95,11 +97,14 @@ struct Draft {
   bool q35 = false;
   bool nodefaults = false;
   bool nographic = false;
+  bool no_graphics = false;  // of -machine
   bool net_none = false;
   bool snapshot = false;
   bool paused = false;
   bool no_reboot = false;
   bool stays_off = false;
+  bool in_background = false;
+  bool no_floppy_drive = false;  // without a medium
   bool memory_given = false;
 
   void word(std::string text) { words.push_back(std::move(text)); }

@@ -1,6 +1,8 @@
 // The machine, its processors and memory, and what it starts.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "common/words.h"
 #include "cpu/profile/cpu_model.h"
 #include "frontend/options/option.h"
@@ -40,13 +42,13 @@ void set_machine(Draft& draft, std::string_view option, const std::string& value
   if (const auto accel = keys.take("accel")) set_accelerator(draft, "-machine accel", *accel);
   if (keys.take_switch("acpi") == false)
     keys.refuse("acpi=off: the tables are always there: give -append acpi=off");
-  if (keys.take_switch("hpet") == false)
-    keys.refuse("hpet=off: the HPET is always there: give -append nohpet");
+  if (keys.take_switch("graphics") == false) draft.no_graphics = true;
+  if (keys.take_switch("hpet") == false) draft.words_of("--hpet", "off");
   if (keys.take_switch("usb") == true)
     draft.note("-machine usb=on: there is no USB, and nothing that was plugged in there.");
   // How the host holds its memory, what QEMU shows, and switches whose usual setting is how it is here.
   keys.ignore(
-      "kernel-irqchip kvm-shadow-mem dump-guest-core mem-merge suppress-vmdesc graphics memory-backend "
+      "kernel-irqchip kvm-shadow-mem dump-guest-core mem-merge suppress-vmdesc memory-backend "
       "smm vmport hmat nvdimm pcspk-audiodev max-ram-below-4g default-bus-bypass-iommu i8042 sata smbus pit "
       "hpet acpi firmware x-* aux-ram-share confidential-guest-support");
   keys.refuse_rest();
@@ -155,11 +157,13 @@ void set_bios(Draft& draft, std::string_view, const std::string& value) { draft.
 
 void set_boot(Draft& draft, std::string_view option, const std::string& value) {
   KeyValues keys = KeyValues::parse(option, value, "order");
-  draft.boot_letters = keys.take_or_empty("order");
-  if (const std::size_t bad = draft.boot_letters.find_first_not_of("acdn"); bad != std::string::npos)
-    keys.refuse(fmt::format("'{}' is none of a (floppy), c (disk), d (CD-ROM), n (network)",
-                            draft.boot_letters[bad]));
-  if (keys.has("once")) keys.refuse("once=: all starts of a run have one order here: give order=");
+  for (const auto& [key, letters] :
+       {std::pair("order", &draft.boot_letters), std::pair("once", &draft.first_boot_letters)}) {
+    *letters = keys.take_or_empty(key);
+    if (const std::size_t bad = letters->find_first_not_of("acdn"); bad != std::string::npos)
+      keys.refuse(
+          fmt::format("'{}' is none of a (floppy), c (disk), d (CD-ROM), n (network)", (*letters)[bad]));
+  }
   draft.boot_menu = keys.take_switch("menu").value_or(false);
   keys.ignore("strict splash splash-time reboot-timeout");
   keys.refuse_rest();
@@ -199,24 +203,23 @@ void add_fw_cfg(Draft& draft, std::string_view option, const std::string& value)
 
 void set_global(Draft& draft, std::string_view option, const std::string& value) {
   // DRIVER.PROPERTY=VALUE, or driver=,property=,value=.
-  constexpr std::string_view kIgnored[] = {"migration.",
-                                           "kvm-pit.",
-                                           "kvmclock",
-                                           "kvm-apic",
-                                           "mc146818rtc.lost_tick",
-                                           "PIIX4_PM.disable_s",
-                                           "ICH9-LPC.disable_s",
-                                           "virtio-pci.disable-modern",
-                                           "virtio-pci.disable-legacy",
-                                           "i440FX-pcihost.",
-                                           "isa-debugcon.",
-                                           "hpet.msi",
-                                           "apic-common.",
-                                           "cpu.",
-                                           "qemu64-x86_64-cpu."};
+  if (value.starts_with("driver=")) {
+    KeyValues keys = KeyValues::parse(option, value);
+    const std::string driver = keys.take_or_empty("driver"), property = keys.take_or_empty("property");
+    return set_global(draft, option, fmt::format("{}.{}={}", driver, property, keys.take_or_empty("value")));
+  }
+  if (value == "isa-fdc.fdtypeA=none") {
+    draft.no_floppy_drive = true;
+    return;
+  }
+  constexpr std::string_view kIgnored[] = {
+      "migration.", "kvm-pit.", "kvmclock", "kvm-apic", "mc146818rtc.lost_tick", "PIIX4_PM.disable_s",
+      "ICH9-LPC.disable_s", "virtio-pci.disable-modern", "virtio-pci.disable-legacy", "i440FX-pcihost.",
+      // Nobody but firmware in SMM writes its variables, as it is here.
+      "cfi.pflash01.secure=", "virtio-blk-pci.scsi=off", "isa-debugcon.", "hpet.msi", "apic-common.", "cpu.",
+      "qemu64-x86_64-cpu."};
   for (const std::string_view one : kIgnored)
     if (value.starts_with(one)) return;
-  (void)draft;
   throw BadValue{fmt::format("{} {}: properties are given with their device: -device DRIVER,PROPERTY=VALUE",
                              option, value)};
 }
@@ -235,14 +238,15 @@ constexpr OptionRow kRows[] = {
     {" initrd ", "FILE", Effect::Translated, "--initrd", set_initrd},
     {" append ", "TEXT", Effect::Translated, "--append", set_append},
     {" bios ", "FILE", Effect::Translated, "--bios", set_bios},
-    {" boot ", "ORDER[,menu=on]", Effect::Translated, "--boot", set_boot},
+    {" boot ", "ORDER[,once=ORDER][,menu=on]", Effect::Translated, "--boot", set_boot},
     {" rtc ", "base=TIME", Effect::Translated, "--rtc", set_rtc},
     {" icount ", "N", Effect::Silent, "time always follows from the instructions"},
     {" global ", "DRIVER.PROPERTY=VALUE", Effect::Translated, "those that change nothing here", set_global},
     {" mem-path ", "PATH", Effect::Silent, "how the host holds the guest's memory"},
     {" mem-prealloc ", "", Effect::Silent, "the same"},
     {" overcommit ", "KEY=VALUE", Effect::Silent, "the same"},
-    {" no-hpet ", "", Effect::Refused, "the HPET is always there: give -append nohpet"},
+    {" no-hpet ", "", Effect::Translated, "--hpet off",
+     [](Draft& draft, std::string_view, const std::string&) { draft.words_of("--hpet", "off"); }},
     {" no-acpi ", "", Effect::Refused, "the ACPI tables are always there: give -append acpi=off"},
     {" numa ", "...", Effect::Refused, "all memory is one node: leave it out"},
     {" uuid ", "UUID", Effect::Translated, "--uuid",

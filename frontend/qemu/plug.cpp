@@ -235,7 +235,7 @@ void add_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
     if (found == plug.draft.chardevs.end())
       keys.refuse(fmt::format("there is no -chardev with the id '{}'", *id));
     Chardev& end = found->second;
-    words += ",target=" + with_commas_doubled(end.target);
+    words += ",target=" + with_commas_doubled(end.target + end.log);
     if (end.target == "stdio") plug.draft.port_with_terminal = end;
   }
   constexpr std::string_view kFirstCard = "virtio-serial-bus.0";

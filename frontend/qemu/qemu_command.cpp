@@ -106,6 +106,7 @@ std::variant<RunOptions, EarlyExit> parse(const std::vector<std::string>& words)
   options.limits.on_panic = on_panic_of(translation.on_panic);
   options.paused = translation.paused;
   options.limits.stays_off = translation.stays_off;
+  options.in_background = translation.in_background;
   options.keys_of_pipes = translation.keys_of_pipes;
   options.pid_path = std::move(translation.pid_path);
   for (const MonitorWish& wish : translation.monitors) {

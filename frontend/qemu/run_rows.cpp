@@ -78,7 +78,9 @@ constexpr OptionRow kRows[] = {
      [](Draft& draft, std::string_view, const std::string&) { draft.nodefaults = true; }},
     {" loadvm incoming ", "NAME", Effect::Refused,
      "states are those that `save` in the monitor wrote: reprise run --load FILE goes on from one"},
-    {" daemonize ", "", Effect::Refused, "the process stays where it was started: run it with & behind it"},
+    {" daemonize ", "", Effect::Translated,
+     "the command ends when the run has begun, which goes on in the background",
+     [](Draft& draft, std::string_view, const std::string&) { draft.in_background = true; }},
     {" preconfig ", "", Effect::Refused, "the machine is made at once: give -S"},
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 
 #include "common/nearest.h"
 #include "frontend/display/sdl_display.h"
@@ -119,7 +120,8 @@ void add_default_drives(Draft& draft) {
                             .cdrom = true,
                             .by_default = true,
                             .index = kSecondaryMaster});
-  if (!draft.q35 && !takes_place(draft, "floppy", 0) && !any_device(draft, {"floppy"}))
+  if (!draft.q35 && !draft.no_floppy_drive && !takes_place(draft, "floppy", 0) &&
+      !any_device(draft, {"floppy"}))
     draft.drives.push_back({.option = "floppy", .interface = "floppy", .by_default = true, .index = 0});
 }
 
@@ -145,6 +147,7 @@ void add_firmware(Draft& draft) {
   else if (!draft.kernel.empty() && !draft.no_reboot)
     // A kernel that resets the machine is started again, as by QEMU's firmware.
     draft.words_of("--bios", "seabios");
+  if (!draft.nographic && !draft.no_graphics && !ovmf) draft.words_of("--bios-serial", "off");
   if (flash.size() == 2 && !flash[1]->read_only && !flash[1]->snapshot && !draft.snapshot)
     draft.words_of("--bios-vars", flash[1]->file);
 }
@@ -223,13 +226,17 @@ void add_boot_order(Plug& plug) {
   std::vector<std::string> order;
   std::ranges::stable_sort(plug.boot, {}, &BootChoice::index);
   for (const BootChoice& choice : plug.boot) order.push_back(choice.name);
-  const std::string letters = draft.boot_letters.empty() ? "cadn" : draft.boot_letters;
-  for (const char letter : letters) {
-    if (letter == 'a' && plug.floppies != 0) order.emplace_back("floppy");
-    if (letter == 'c' && plug.disks != 0) order.emplace_back("disk");
-    if (letter == 'd' && plug.cdroms != 0) order.emplace_back("cdrom");
-    if (letter == 'n' && plug.cards != 0) order.emplace_back("network");
-  }
+  const auto add_kinds = [&](std::string_view letters, std::string_view front) {
+    const std::tuple<char, unsigned, std::string_view> kinds[] = {{'a', plug.floppies, "floppy"},
+                                                                  {'c', plug.disks, "disk"},
+                                                                  {'d', plug.cdroms, "cdrom"},
+                                                                  {'n', plug.cards, "network"}};
+    for (const char letter : letters)
+      for (const auto& [its, count, name] : kinds)
+        if (its == letter && count != 0) order.push_back(fmt::format("{}{}", front, name));
+  };
+  add_kinds(draft.first_boot_letters, "once=");
+  add_kinds(draft.boot_letters.empty() ? "cadn" : draft.boot_letters, "");
   std::string words;
   for (const std::string& name : order) words += (words.empty() ? "" : ",") + name;
   if (draft.boot_menu) words += words.empty() ? "menu=on" : ",menu=on";
@@ -251,7 +258,7 @@ void choose_characters(Draft& draft) {
         fmt::format("-serial was given {} times: there are two serial ports", draft.serials.size())};
   draft.serials.resize(2);
   for (const std::optional<Chardev>& serial : draft.serials)
-    draft.words_of("--serial", serial ? serial->target : "null");
+    draft.words_of("--serial", serial ? serial->target + serial->log : "null");
 }
 
 /// The monitor of a serial port that has the terminal is behind Ctrl-A c.
@@ -272,6 +279,19 @@ void place_monitors(Draft& draft, Translation& out) {
   }
   const auto is_shared = [](const auto& end) { return end && end->mux; };
   out.keys_of_pipes = std::ranges::any_of(draft.serials, is_shared) || is_shared(draft.port_with_terminal);
+}
+
+/// Nobody is at the terminal any more.
+void check_background(const Draft& draft, const Translation& out) {
+  if (!draft.in_background) return;
+  if (draft.nographic)
+    throw BadValue{"-daemonize: -nographic is for this terminal: give -display none, and -serial file:PATH"};
+  const auto is_stdio = [](const Chardev& end) { return end.target == "stdio"; };
+  const bool any =
+      draft.port_with_terminal ||
+      std::ranges::any_of(draft.serials, [&](const auto& end) { return end && is_stdio(*end); }) ||
+      std::ranges::any_of(out.monitors, is_stdio, &MonitorWish::at);
+  if (any) throw BadValue{"-daemonize: stdio is this terminal: give a socket or a file"};
 }
 
 void choose_display(Draft& draft) {
@@ -334,6 +354,7 @@ Translation translate(const std::vector<std::string>& words) {
   add_boot_order(plug);
   choose_characters(draft);
   place_monitors(draft, out);
+  check_background(draft, out);
   choose_display(draft);
   add_debugger(draft);
   if (!draft.rtc.empty()) draft.words_of("--rtc", draft.rtc);
@@ -346,6 +367,7 @@ Translation translate(const std::vector<std::string>& words) {
   out.pid_path = std::move(draft.pid_path);
   out.paused = draft.paused;
   out.stays_off = draft.stays_off;
+  out.in_background = draft.in_background;
   return out;
 }
 

@@ -17,6 +17,7 @@ struct Translation {
   PanicAction on_panic = PanicAction::None;
   bool paused = false;
   bool stays_off = false;      // the guest's power-off ends nothing
+  bool in_background = false;  // -daemonize
   bool keys_of_pipes = false;  // Ctrl-A is obeyed in what is no terminal, too
 };
 

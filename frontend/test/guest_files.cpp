@@ -175,6 +175,33 @@ Result<Done> fill_root(const TestRequest& request, RootKind root, const std::str
   return add_modules(request, root, initramfs, task);
 }
 
+/// Whatever the guest is.
+std::vector<std::string> words_of_run(const TestRequest& request) {
+  return {"--serial=null", "--timeout=600", "--record=" + request.folder + "/recording",
+          "--json=" + request.folder + "/run.json"};
+}
+
+std::vector<std::string> with_first(std::vector<std::string> words, std::string first) {
+  words.insert(words.begin(), std::move(first));
+  return words;
+}
+
+/// The kernel's command line: `needed` and what the user adds, whose console takes the place of ours.
+std::string append_word(const TestRequest& request, std::string_view needed) {
+  const bool own_console = (' ' + request.append).find(" console=") != std::string::npos;
+  return fmt::format("--append={}panic=-1 {}{}{}", own_console ? "" : "console=ttyS0 ", needed,
+                     request.append.empty() ? "" : " ", request.append);
+}
+
+/// The kernel is all that the guest has; it resets the machine when its tests are done.
+Result<std::vector<std::string>> prepare_kernel_tests(TestRequest& request) {
+  TRY(make_test_folder(request));
+  std::vector<std::string> words = {"--kernel=" + request.kernel,
+                                    append_word(request, "kunit.enable=1 kunit_shutdown=reboot")};
+  std::ranges::copy(words_of_run(request), std::back_inserter(words));
+  return words;
+}
+
 /// Of all that decides what the test does: another one does not go on where this one was.
 Result<std::string> digest_of_test(const TestRequest& request, const std::string& initramfs) {
   std::string text = build_and_format();
@@ -205,6 +232,7 @@ Result<Done> make_test_folder(TestRequest& request) {
 }
 
 Result<std::vector<std::string>> prepare_test(TestRequest& request) {
+  if (request.kernel_tests) return prepare_kernel_tests(request);
   const std::string busybox = TRY(find_busybox(request));
   const RootKind root = TRY(kind_of_root(request));
   verdict::GuestTask task;
@@ -231,28 +259,16 @@ Result<std::vector<std::string>> prepare_test(TestRequest& request) {
     std::error_code error;
     if (!request.goes_on) fs::remove(progress_path(request.folder), error);
   }
-  if (request.goes_on)
-    return std::vector<std::string>{"--load=" + checkpoint_path(request.folder), "--serial=null",
-                                    "--timeout=600", "--record=" + request.folder + "/recording",
-                                    "--json=" + request.folder + "/run.json"};
+  if (request.goes_on) return with_first(words_of_run(request), "--load=" + checkpoint_path(request.folder));
   if (!request.snapshot.empty()) {
     request.input = verdict::command_text(task);
     const std::string state =
         request.snapshot == "auto" ? TRY(usual_snapshot(request, path)) : request.snapshot;
-    return std::vector<std::string>{"--load=" + state, "--serial=null", "--timeout=600",
-                                    "--record=" + request.folder + "/recording",
-                                    "--json=" + request.folder + "/run.json"};
+    return with_first(words_of_run(request), "--load=" + state);
   }
-  const bool own_console = (' ' + request.append).find(" console=") != std::string::npos;
-  std::vector<std::string> words = {
-      "--kernel=" + request.kernel,
-      "--initrd=" + path,
-      fmt::format("--append={}panic=-1 rdinit=/.reprise/init{}{}", own_console ? "" : "console=ttyS0 ",
-                  request.append.empty() ? "" : " ", request.append),
-      "--serial=null",
-      "--timeout=600",
-      "--record=" + request.folder + "/recording",
-      "--json=" + request.folder + "/run.json"};
+  std::vector<std::string> words = {"--kernel=" + request.kernel, "--initrd=" + path,
+                                    append_word(request, "rdinit=/.reprise/init")};
+  std::ranges::copy(words_of_run(request), std::back_inserter(words));
   if (root == RootKind::Image) words.push_back("--disk=" + with_commas_doubled(request.root) + ",bus=virtio");
   if (root == RootKind::SharedFolder)
     words.push_back(

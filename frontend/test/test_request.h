@@ -17,6 +17,7 @@ enum class AnnotationForm : u8 { None, GitHub, GitLab };
 
 struct TestRequest {
   std::vector<std::string> command;            // behind "--"
+  bool kernel_tests = false;                   // the kernel's own are the test: there is no command
   std::vector<verdict::Variable> environment;  // of --env
   std::string kernel;                          // of -k
   std::string append;                          // behind what the guest's first program needs

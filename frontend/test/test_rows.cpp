@@ -98,6 +98,10 @@ constexpr TestOption kTestRows[] = {
      .shown = Shown::Name,
      .help = "the same",
      .set = [](TestRequest& request, const Given& given) { request.kernel = given.value; }},
+    {.name = "--kernel-tests",
+     .help = "the kernel's own tests (KUnit) are the test, and there is no command",
+     .more = "Nothing is started in the guest. The kernel ends the run behind its tests, by kunit_shutdown=.",
+     .set = [](TestRequest& request, const Given&) { request.kernel_tests = true; }},
     {.name = "--append",
      .value = "TEXT",
      .help = "goes to the kernel's command line, behind what the test needs there",
@@ -371,6 +375,15 @@ std::vector<std::string> take_test_words(const std::vector<std::string>& words, 
   if (!request.snapshot.empty() && !request.snapshot_to.empty())
     throw BadValue{"--from-snapshot and --save-snapshot exclude each other"};
   if (request.kernel.empty()) throw BadValue{"there is no kernel: give one by -k FILE"};
+  if (request.kernel_tests) {
+    if (!request.command.empty())
+      throw BadValue{"--kernel-tests: the kernel's own tests have no command: leave it out"};
+    if (!request.root.empty() || !request.share.empty() || !request.snapshot.empty() ||
+        !request.snapshot_to.empty())
+      throw BadValue{
+          "--kernel-tests: nothing is started in the guest, so --root, --share and snapshots are for others"};
+    return rest;
+  }
   if (dashes == words.end() || dashes + 1 == words.end())
     throw BadValue{
         "there is no command for the guest: give it behind --, as in reprise test -k bzImage -- uname -a"};

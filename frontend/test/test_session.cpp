@@ -270,6 +270,7 @@ int TestSession::finish(const machine::RunResult& result, const std::vector<std:
   evidence.end = end_of(result.reason);
   evidence.end_message = result.message;
   evidence.signal_code = result.exit_code;
+  evidence.kernel_tests = request_.kernel_tests;
   evidence.begun = begun_;
   evidence.exit_code = exit_code_;
   evidence.refusal = refusal_;
@@ -282,6 +283,7 @@ int TestSession::finish(const machine::RunResult& result, const std::vector<std:
   verdict::Outcome outcome;
   outcome.verdict = verdict::judge(evidence);
   outcome.name = !request_.name.empty()         ? request_.name
+                 : request_.kernel_tests        ? "the kernel's tests"
                  : request_.command.size() == 1 ? request_.command[0]
                                                 : verdict::shell_words(request_.command);
   outcome.results = std::move(evidence.results);

@@ -21,9 +21,11 @@ namespace fs = std::filesystem;
 
 /// Options that differ from run to run of one state.
 constexpr std::string_view kOfTheRun[] = {
-    "--seed=",       "--env=",        "--timeout=",       "--wall-timeout=",   "--name=",   "--fail-on=",
-    "--exit-style=", "--kernel-log=", "--from-snapshot=", "--hash-every=",     "--engine=", "--schedule=",
-    "--sched-seed=", "--quantum=",    "--turns=",         "--module-symbols=", "--symbols="};
+    "--seed=",           "--env=",        "--timeout=",    "--wall-timeout=",
+    "--name=",           "--fail-on=",    "--exit-style=", "--kernel-log=",
+    "--from-snapshot=",  "--hash-every=", "--engine=",     "--schedule=",
+    "--sched-seed=",     "--quantum=",    "--turns=",      "--turns-at=",
+    "--module-symbols=", "--symbols="};
 
 std::vector<std::string> words_of_state(const TestRequest& request) {
   std::vector<std::string> words;

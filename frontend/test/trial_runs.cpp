@@ -40,17 +40,22 @@ std::vector<std::string> words_without(const std::vector<std::string>& words,
   return rest;
 }
 
-Result<std::vector<ToldTurn>> read_turns(const std::string& path) {
+Result<reprise::Done> read_turns(const std::string& path, TrialRuns::Done& done) {
   std::ifstream file(path);
-  std::vector<ToldTurn> turns;
   for (std::string line; std::getline(file, line);) {
-    const std::vector<std::string_view> parts = words_between(line, "\t");
+    const bool came_by = line.starts_with('#');
+    const std::vector<std::string_view> parts =
+        words_between(std::string_view(line).substr(came_by ? 1 : 0), "\t");
     if (parts.size() != 4) return Error{fmt::format("'{}' is no file of --turns.", path)};
     const auto handover = TRY(machine::parse_handovers(parts[0]));
     if (handover.size() != 1) return Error{fmt::format("'{}' is no file of --turns.", path)};
-    turns.push_back({handover[0], std::string(parts[1]), std::string(parts[2]), std::string(parts[3])});
+    if (came_by)
+      done.came_by.push_back(handover[0]);
+    else
+      done.turns.push_back(
+          {handover[0], std::string(parts[1]), std::string(parts[2]), std::string(parts[3])});
   }
-  return turns;
+  return reprise::Done{};
 }
 
 }  // namespace
@@ -80,6 +85,12 @@ std::vector<std::string> TrialRuns::words_for(const Wanted& wanted, const std::s
   }
   if (!wanted.names) words = words_without(words, {&kSymbols, 1});
   words.insert(std::ranges::find(words, "--"), "--turns=" + folder + "/turns");
+  if (!wanted.places.empty()) {
+    std::string places;
+    for (const PlaceOfProcessor& place : wanted.places)
+      places += fmt::format("{}{}/{:#x}", places.empty() ? "" : ",", place.processor, place.linear);
+    words.insert(std::ranges::find(words, "--"), "--turns-at=" + places);
+  }
   return words;
 }
 
@@ -114,10 +125,11 @@ Result<TrialRuns::Done> TrialRuns::result_of(const std::string& folder) const {
     const std::string text = said ? std::string(said.value().begin(), said.value().end()) : std::string();
     return Error{fmt::format("a run of it left no result: {}.", machine::last_complaint(text))};
   }
-  std::vector<ToldTurn> turns = TRY(read_turns(folder + "/turns"));
+  Done done{.failure = failure_of(outcome.value()), .turns = {}};
+  TRY(read_turns(folder + "/turns", done));
   std::error_code error;
   fs::remove_all(folder, error);
-  return Done{.failure = failure_of(outcome.value()), .turns = std::move(turns)};
+  return done;
 }
 
 Result<pid_t> TrialRuns::wait(std::map<pid_t, Going>& going) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "frontend/options/run_options.h"
 #include "frontend/test/run_plan.h"
 #include "machine/board/handover.h"
 #include "verdict/outcome.h"
@@ -40,10 +41,13 @@ class TrialRuns {
   struct Wanted {
     std::optional<std::vector<machine::Handover>> list;  // nothing: by the run's own schedule
     bool names = false;  // the turns have names, where the run was given symbols
+    std::vector<PlaceOfProcessor> places = {};
   };
   struct Done {
     Failure failure;
     std::vector<ToldTurn> turns;
+    std::vector<machine::Handover> came_by =
+        {};  // at one of the places, as a handover to itself; in the order of time
   };
   /// Error: a run could not be made or left no result, or a signal came.
   Result<std::vector<Done>> run(const std::vector<Wanted>& wanted);

@@ -61,6 +61,7 @@ struct MachineConfig {
   std::shared_ptr<const symbols::SymbolTable> symbols =
       {};              // of the guest's kernel, for people; nullptr: none
   bool reboot = true;  // RESET starts firmware again; else it ends the run
+  bool hpet = true;    // there is an HPET
 };
 
 /// Of the block that holds the guest's RAM and, behind it, video memory.

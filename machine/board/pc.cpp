@@ -52,6 +52,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pic_(IrqLine(intr_wire_, 0)),
       ioapic_(apic_bus_),
       irq_router_(pic_, ioapic_),
+      has_hpet_(config.hpet),
       // Braces, which give sources their order: that of arguments in parentheses depends on the compiler.
       hpet_{scheduler_, ioapic_, irq_router_.isa_source(kIrqPit), irq_router_.isa_source(kIrqRtc)},
       pit_(scheduler_, IrqLine(hpet_, 0)),

@@ -386,6 +386,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   IrqRouter irq_router_;
 
   // Timers
+  const bool has_hpet_;  // else nobody finds it
   devices::Hpet hpet_;
   devices::Pit8254 pit_;
   std::optional<SoundMixer> mixer_;            // if somebody listens

@@ -11,7 +11,7 @@ void Pc::map_memory() {
   }
   constexpr int kAboveRam = 1;
   CHECK(map_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_, kAboveRam));
-  CHECK(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
+  if (has_hpet_) CHECK(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
   CHECK(map_mmio("generation id", kGenerationIdPhys, kPageBytes, generation_id_, kAboveRam));
   CHECK(map_mmio("vga", kVgaWindowPhys, devices::Vga::kRangeBytes, vga_card_.vga(), kAboveRam));
 }

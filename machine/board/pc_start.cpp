@@ -39,7 +39,7 @@ AcpiImage Pc::acpi_image() const {
   AcpiConfig acpi{.apic_ids = {},
                   .chipset = chipset(),
                   .pm_base = placed_.pm_base.value_or(kPmBasePort),
-                  .hpet_block_id = kHpetBlockId,
+                  .hpet_block_id = has_hpet_ ? kHpetBlockId : 0,
                   .vga = true,
                   .floppy = floppy_.has_value(),
                   .ps2_mouse = true,
@@ -196,7 +196,9 @@ Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firm
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
   FirmwareImage image = TRY(load_firmware(config, *files_));
   if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(*files_)));
-  TRY(plug_in_option_roms(config.boot_order));
+  std::vector<std::string> first_order = config.first_boot_order;
+  first_order.insert(first_order.end(), config.boot_order.begin(), config.boot_order.end());
+  TRY(plug_in_option_roms(first_order));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
   rom_shadow_->update(host_bridge_);
   if (!image.variables.empty()) {
@@ -212,14 +214,21 @@ Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string&
   }
   memory_map_changed();
   const std::vector<BootSource> sources = boot_sources();
-  std::vector<std::string> order = TRY(boot_order(config.boot_order, sources));
-  if (!image.uefi && order.size() < sources.size()) order.emplace_back(kNothingBehindThis);
-  if (!first.empty()) order.insert(order.begin(), first);
+  const auto order_of = [&](const std::vector<std::string>& wanted) -> Result<std::vector<std::string>> {
+    std::vector<std::string> order = TRY(boot_order(wanted, sources));
+    if (!image.uefi && order.size() < sources.size()) order.emplace_back(kNothingBehindThis);
+    if (!first.empty()) order.insert(order.begin(), first);
+    return order;
+  };
+  const std::vector<std::string> order = TRY(order_of(first_order));
+  std::vector<std::string> later;
+  if (!config.first_boot_order.empty()) later = TRY(order_of(config.boot_order));
   fill_fw_cfg(fw_cfg_, {.config = config,
                         .memory = memory_,
                         .smbios = smbios_config(config),
                         .acpi = acpi_image(),
-                        .boot_order = order});
+                        .boot_order = order,
+                        .order_after_reset = later});
   TRY(add_files_of_user(fw_cfg_, config, *files_));
   return Done{};
 }

@@ -33,8 +33,10 @@ struct FirmwareConfig {
   bool serial_console = true;
   bool boot_menu = false;                    // firmware asks what to boot
   std::vector<std::string> boot_order = {};  // what it tries first, as boot_order.h says
-  SmbiosWords words = {};                    // what the machine says of itself
-  std::vector<FirmwareFile> files = {};      // on the configuration device, for whoever in the guest asks
+  std::vector<std::string> first_boot_order =
+      {};                                // in front of it, until the machine is reset for the first time
+  SmbiosWords words = {};                // what the machine says of itself
+  std::vector<FirmwareFile> files = {};  // on the configuration device, for whoever in the guest asks
 };
 
 /// What lies at the end of the first 4 GiB.
@@ -60,7 +62,8 @@ struct FirmwareFacts {
   const MemoryMap& memory;
   SmbiosConfig smbios;  // with the processors
   const AcpiImage& acpi;
-  std::span<const std::string> boot_order = {};  // paths of drives, the first to be tried first
+  std::span<const std::string> boot_order = {};         // paths of drives, the first to be tried first
+  std::span<const std::string> order_after_reset = {};  // empty: the same
 };
 void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts);
 /// The user's files. Error: one cannot be read, or is too large. `files` note what was read.

@@ -19,13 +19,14 @@ void put_le(std::vector<u8>& out, u64 value, unsigned bytes) {
   for (unsigned i = 0; i < bytes; ++i) out.push_back(static_cast<u8>(value >> (8 * i)));
 }
 
-/// Lines, with a zero at the end, on which OVMF insists.
-std::vector<u8> boot_order_file(std::span<const std::string> paths) {
+/// Lines, with a zero at the end, on which OVMF insists. `bytes` long with empty ones, if that is more.
+std::vector<u8> boot_order_file(std::span<const std::string> paths, std::size_t bytes = 0) {
   std::vector<u8> out;
   for (const std::string& path : paths) {
     out.insert(out.end(), path.begin(), path.end());
     out.push_back('\n');
   }
+  if (out.size() < bytes) out.resize(bytes, '\n');
   out.back() = 0;
   return out;
 }
@@ -114,7 +115,14 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
   fw_cfg.set_number(Key::Cpus, facts.smbios.topology.count(), 2);
   fw_cfg.set_number(Key::MaxCpus, facts.smbios.topology.apic_id_limit(), 2);
   fw_cfg.set_number(Key::BootMenu, facts.config.boot_menu ? 1 : 0, 2);
-  if (!facts.boot_order.empty()) fw_cfg.set_file("bootorder", boot_order_file(facts.boot_order));
+  if (!facts.boot_order.empty()) {
+    const std::size_t later =
+        facts.order_after_reset.empty() ? 0 : boot_order_file(facts.order_after_reset).size();
+    const std::vector<u8> first = boot_order_file(facts.boot_order, later);
+    fw_cfg.set_file("bootorder", first);
+    if (later != 0)
+      fw_cfg.set_file_after_reset("bootorder", boot_order_file(facts.order_after_reset, first.size()));
+  }
   fw_cfg.set_file("etc/e820", e820_file(facts.memory));
   fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
   fw_cfg.set_file(kTablesFile, facts.acpi.tables);

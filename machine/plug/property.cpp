@@ -20,8 +20,11 @@ bool is_among(std::string_view word, std::string_view words) {
 }
 
 /// "file:PATH" and the like, of which whoever opens it knows more.
-bool is_address(std::string_view value) {
-  for (const std::string_view kind : {"file:", "unix:", "tcp:"})
+/// stdio, unix:PATH and the like; a file of what is said may stand behind it.
+bool is_target(std::string_view value) {
+  value = value.substr(0, std::min(value.find(",log="), value.find(",log-append=")));
+  if (is_among(value, "stdio, null, pty")) return true;
+  for (const std::string_view kind : {"file:", "unix:", "tcp:", "pipe:"})
     if (value.starts_with(kind)) return value.size() > kind.size();
   return false;
 }
@@ -63,7 +66,7 @@ bool is_value_of(const PropertySpec& property, std::string_view value) {
       const auto number = parse_number(value);
       return number && *number <= property.max;
     }
-    case PropertyType::Target: return is_among(value, "stdio, null, pty") || is_address(value);
+    case PropertyType::Target: return is_target(value);
     case PropertyType::Mac: return parse_mac(value).has_value();
   }
   return false;

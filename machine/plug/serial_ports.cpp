@@ -15,8 +15,8 @@ namespace {
 
 constexpr u64 kMaxName = 64;
 constexpr PropertySpec target(std::string_view by_default) {
-  return {"target", PropertyType::Target, "stdio, null, file:PATH, unix:PATH, tcp:PORT, pty", by_default,
-          "where its output goes and its input comes from"};
+  return {"target", PropertyType::Target, "stdio, null, file:PATH, unix:PATH, tcp:PORT, pipe:PATH, pty",
+          by_default, "where its output goes and its input comes from"};
 }
 constexpr PropertySpec kName = {.name = "name",
                                 .type = PropertyType::Serial,

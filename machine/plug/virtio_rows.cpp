@@ -8,7 +8,7 @@ namespace reprise::machine {
 namespace {
 
 constexpr PropertySpec kConsole[] = {{"target", PropertyType::Target,
-                                      "stdio, null, file:PATH, unix:PATH, tcp:PORT, pty", "stdio",
+                                      "stdio, null, file:PATH, unix:PATH, tcp:PORT, pipe:PATH, pty", "stdio",
                                       "where its output goes and its input comes from"}};
 
 std::unique_ptr<devices::PciFunction> make_console(const DeviceSite& site, IrqLine interrupt) {

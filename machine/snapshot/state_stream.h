@@ -43,7 +43,7 @@ class StateSource {
 /// What a stream begins with.
 inline constexpr std::string_view kStateHead = "reprise state\n";
 /// The format this program writes, and the only one that it reads.
-inline constexpr u32 kStateFormat = 8;
+inline constexpr u32 kStateFormat = 9;
 
 class StateWriter {
  public:

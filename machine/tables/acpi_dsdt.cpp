@@ -158,7 +158,9 @@ std::vector<Bytes> processors(const AcpiConfig& config) {
 }  // namespace
 
 std::vector<u8> dsdt_aml(const AcpiConfig& config) {
-  std::vector<Bytes> system_bus = {pci_root(config), hpet(), generation_id()};
+  std::vector<Bytes> system_bus = {pci_root(config)};
+  if (config.hpet_block_id != 0) system_bus.push_back(hpet());
+  system_bus.push_back(generation_id());
   if (config.config_window && config.config_window->phys < kAbove4GPhys)
     system_bus.push_back(config_window(*config.config_window));
   for (Bytes& processor : processors(config)) system_bus.push_back(std::move(processor));

@@ -165,7 +165,8 @@ AcpiImage build_acpi_image(const AcpiConfig& config) {
   point(fadt_offset + kFadtFacs, 4);
   point(fadt_offset + kFadtDsdt, 4);
   point(fadt_offset + kFadtXDsdt, 8);
-  std::vector<u32> entries = {fadt_offset, place_summed(madt(config)), place_summed(hpet(config))};
+  std::vector<u32> entries = {fadt_offset, place_summed(madt(config))};
+  if (config.hpet_block_id != 0) entries.push_back(place_summed(hpet(config)));
   if (config.config_window) entries.push_back(place_summed(mcfg(*config.config_window)));
   const u32 rsdt_offset = place_summed(root_table("RSDT", 4, entries));
   const u32 xsdt_offset = place_summed(root_table("XSDT", 8, entries));

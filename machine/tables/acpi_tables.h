@@ -18,7 +18,7 @@ struct AcpiConfig {
   devices::Chipset chipset = devices::Chipset::I440fx;
   /// Where the PM block's ports are.
   u16 pm_base = kPmBasePort;
-  /// Bits 31:0 of the HPET's general capabilities and id register.
+  /// Bits 31:0 of the HPET's general capabilities and id register; 0: there is none.
   u32 hpet_block_id = 0;
   /// There is a VGA, so guests may look for one.
   bool vga = false;

@@ -4,7 +4,7 @@
     sbuild       sbuild-qemu-boot brings Debian's disk to its login prompt and leaves the image as it was
     debvm        debvm-run starts an image that debvm-create has made, on a q35, to a shell
     autopkgtest  autopkgtest-virt-qemu brings the same image up, runs a command in it by its consoles and folder, and gives its exit code
-    kunit        kunit.py of the kernel's source, with QEMU as its runner, reads the results that a guest prints
+    kunit        kunit.py of the kernel's source builds its kernel and runs it; QEMU and `reprise test` find the same
     syzkaller    a machine of a fuzzer's, as its manager starts and ends it, with QMP over TCP
 
 What they take from Debian's archive is kept beside the disks; without it a test is skipped."""
@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import socket
@@ -24,9 +25,6 @@ import tempfile
 import time
 
 import runner
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
 
 
 def arguments():
@@ -216,50 +214,81 @@ exec qemu-system-x86_64 "$@" -kernel {content_of(image, 'vmlinuz', folder)} -ini
         tool.wait()
 
 
-KTAP = """#!/bin/sh
-echo "KTAP version 1
-1..2
-    KTAP version 1
-    # Subtest: shell
-    1..2
-    ok 1 adds
-    not ok 2 divides
-not ok 1 shell
-ok 2 kernel"
-"""
+def kernel_source(options, folder):
+    """The source of Debian's kernel, unpacked once."""
+    source = pathlib.Path(options.disks, "linux-source").resolve()
+    if source.exists():
+        return source
+    archive = pathlib.Path("/usr/src/linux-source-6.1.tar.xz")
+    if not archive.exists():
+        if not package_of_debian("linux-source-6.1", folder):
+            skip("Debian's package linux-source-6.1 is not to be had here")
+        archive = pathlib.Path(folder, "usr/src/linux-source-6.1.tar.xz")
+    for name in ("flex", "bison", "bc"):
+        want_tool(name, name)
+    unfinished = source.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    subprocess.run(["tar", "-C", unfinished, "--strip-components=1", "-xf", archive], check=True)
+    unfinished.rename(source)
+    return source
+
+
+def kunit_results(text):
+    """What kunit.py prints: [(test, status)] and its numbers, {status: how many}."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    names = re.findall(r"^\[[0-9:]+\] \[(PASSED|FAILED|SKIPPED|ERROR|CRASHED)\] (\S.*)$", plain, re.MULTILINE)
+    counts = re.search(r"Ran \d+ tests: (.*)", plain)
+    return sorted((name, status) for status, name in names), dict(re.findall(r"(\w+): (\d+)", counts[1] if counts else ""))
+
+
+def results_in(tests):
+    """Of what `reprise test --json` has, those without tests of their own."""
+    for test in tests:
+        if "tests" in test:
+            yield from results_in(test["tests"])
+        else:
+            yield test["name"], {"pass": "PASSED", "skip": "SKIPPED", "fail": "FAILED"}.get(test["outcome"], "ERROR")
 
 
 def kunit(options, folder, environment):
-    source = pathlib.Path(options.disks, "linux-kunit").resolve()
-    if not source.exists():
-        if not package_of_debian("linux-source-6.1", folder):
-            skip("Debian's package linux-source-6.1 is not to be had here")
-        unfinished = source.with_suffix(".unfinished")
-        unfinished.mkdir(exist_ok=True)
-        archive = pathlib.Path(folder, "usr/src/linux-source-6.1.tar.xz")
-        subprocess.run(["tar", "-C", unfinished, "--strip-components=1", "-xf", archive, "linux-source-6.1/tools/testing/kunit"],
-                       check=True)
-        unfinished.rename(source)
-    guests = pathlib.Path(options.guests).resolve()
-    tree = pathlib.Path(folder, "tree")
-    shutil.copytree(source, tree)
-    for name in ("COPYING", "CREDITS", "Kbuild", "MAINTAINERS", "Makefile", "README"):
-        (tree / name).touch()
-    for name in ("Documentation", "arch", "include", "drivers", "fs", "init", "ipc", "kernel", "lib", "scripts"):
-        (tree / name).mkdir(exist_ok=True)
-    build = tree / ".kunit"
-    (build / "arch/x86/boot").mkdir(parents=True)
-    # A stock kernel, whose first program prints what a kernel of tests would.
-    shutil.copy(guests / "vmlinuz", build / "arch/x86/boot/bzImage")
-    initrd = pathlib.Path(folder, "initrd")
-    programs = build_guests.Cpio()
-    programs.add("bin/ktap", 0o100755, KTAP.encode())
-    initrd.write_bytes((guests / "initramfs.img").read_bytes() + programs.bytes())
-    ended = subprocess.run(["python3", "tools/testing/kunit/kunit.py", "exec", "--arch=x86_64", "--timeout=900", "--kernel_args",
-                            "reprise.exec=/bin/ktap", "--qemu_args", f"-initrd {initrd}"], cwd=tree, env=environment,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
-    runner.expect("[FAILED] divides" in ended.stdout and "[PASSED] adds" in ended.stdout and ended.returncode == 1,
-                  f"code {ended.returncode}: {ended.stdout[-1500:]}")
+    """kunit.py builds its kernel (once) and runs it: here, on QEMU, and the same kernel by `reprise test`."""
+    source = kernel_source(options, folder)
+    build = source / "build-kunit"
+
+    def tool(command, *words, path=environment["PATH"]):
+        return subprocess.run(["python3", "tools/testing/kunit/kunit.py", command, "--arch=x86_64", f"--build_dir={build}", *words],
+                              cwd=source, env={**environment, "PATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=5000)
+
+    kernel = build / "arch/x86/boot/bzImage"
+    if not kernel.exists():
+        compiler = ["--make_options", "CC=ccache gcc"] if shutil.which("ccache") else []
+        for command, words in (("config", []), ("build", ["--jobs", str(os.cpu_count())])):
+            made = tool(command, *words, *compiler)
+            runner.expect(made.returncode == 0, f"kunit.py {command}: {made.stdout[-1500:]}")
+    ended = tool("exec", "--timeout=900")
+    results, counts = kunit_results(ended.stdout)
+    runner.expect(ended.returncode == 0 and len(results) > 200 and int(counts["passed"]) > 200 and set(counts) == {"passed", "skipped"},
+                  f"code {ended.returncode}, {len(results)} results, {counts}: {ended.stdout[-1500:]}")
+    if shutil.which("qemu-system-x86_64"):
+        on_qemu = kunit_results(tool("exec", "--timeout=900", path=os.environ["PATH"]).stdout)
+        runner.expect((results, counts) == on_qemu, f"on QEMU {set(on_qemu[0]) ^ set(results)}, {on_qemu[1]}")
+
+    out = pathlib.Path(folder, "out")
+    tested = subprocess.run([options.reprise, "test", "-k", kernel, "--kernel-tests", "--engine", options.engine, "--memory", "1G", "--out", out],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
+    told = json.loads((out / "result.json").read_text())
+    runner.expect(tested.returncode == 0 and told["verdict"] == "pass", f"code {tested.returncode}: {tested.stderr[-1500:]}")
+    runner.expect((told["counts"]["passed"], told["counts"]["skipped"]) == (int(counts["passed"]), int(counts["skipped"])),
+                  f"kunit.py has {counts}, reprise test {told['counts']}")
+    missing = set(results_in(told["tests"])) - set(results)
+    runner.expect(not missing, f"kunit.py does not have {missing}")
+
+    # What a kernel without tests ends with.
+    silent = subprocess.run([options.reprise, "test", "-k", kernel, "--kernel-tests", "--engine", options.engine, "--append", "kunit.enable=0"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
+    runner.expect(silent.returncode in (10, 14), f"without tests it ends with {silent.returncode}: {silent.stderr[-1500:]}")
 
 
 def syzkaller(options, folder, environment):

@@ -47,6 +47,7 @@ constexpr Range kPlain[] = {
     {kVlanTable, kVlanTable + 0x1fc},
     {0x5800, 0x5818},  // WUC, WUFC, WUS
     {kManc, kManc},
+    {kSwsm, kSwsm},
 };
 
 bool is_plain(u32 offset) {

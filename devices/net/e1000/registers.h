@@ -14,6 +14,8 @@ inline constexpr u32 kCtrl = 0x0000, kStatus = 0x0008, kEecd = 0x0010, kEerd = 0
                      kBytesReceived = 0x4088, kBytesSent = 0x4090, kStatisticsEnd = 0x4128, kRxcsum = 0x5000,
                      kMulticastTable = 0x5200, kReceiveAddresses = 0x5400, kVlanTable = 0x5600,
                      kManc = 0x5820;
+/// Of younger ones of the family: drivers for all of them (U-Boot) take the EEPROM by it, and want to read what they have written, as from QEMU's.
+inline constexpr u32 kSwsm = 0x5b50;
 inline constexpr u32 kReceiveAddressCount = 16;
 
 // CTRL

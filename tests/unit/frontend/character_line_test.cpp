@@ -1,12 +1,18 @@
 // A serial port's line on a socket: who does not read does not stop the machine.
 #include "frontend/character_line.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <variant>
 
 namespace reprise::frontend {
 namespace {
@@ -49,6 +55,51 @@ TEST(CharacterLine, APeerThatReadsLaterGetsAll) {
   EXPECT_EQ(got.size(), kBytes);
   EXPECT_EQ(got.find("bb"), got.npos);
   EXPECT_EQ(got.find("cc"), got.npos);
+}
+
+/// All that comes within a while.
+std::string heard(machine::Inbox& inbox, std::size_t bytes) {
+  std::string all;
+  for (unsigned i = 0; all.size() < bytes && i < 100; ++i) {
+    inbox.wait(std::chrono::milliseconds(50));
+    for (const machine::InputMessage& message : inbox.take())
+      if (const auto* event = std::get_if<machine::BytesEvent>(&message.event);
+          event && message.sink == "com1")
+        all.append(event->bytes.begin(), event->bytes.end());
+  }
+  return all;
+}
+
+TEST(CharacterLine, APipeIsTwoFifosOrOne) {
+  const std::string path = testing::TempDir() + "line.pipe";
+  OutputOpener opener({.say = [](std::string_view) {}, .pause = [](std::chrono::milliseconds) {}});
+  const SerialTarget target{.kind = SerialTarget::Kind::Pipe, .path = path};
+  for (const bool two : {true, false}) {
+    for (const char* ending : {"", ".in", ".out"}) unlink((path + ending).c_str());
+    const auto missing = CharacterLine::open(target, "serial port", opener);
+    ASSERT_FALSE(missing.ok());
+    EXPECT_NE(missing.error().message.find("pipe:" + path), std::string::npos) << missing.error().message;
+    if (two) {
+      ASSERT_EQ(mkfifo((path + ".in").c_str(), 0600) | mkfifo((path + ".out").c_str(), 0600), 0);
+    } else {
+      ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    }
+    auto line = CharacterLine::open(target, "serial port", opener);
+    ASSERT_TRUE(line.ok()) << line.error().message;
+    machine::Inbox inbox;
+    const machine::HostFd in(open((path + (two ? ".in" : "")).c_str(), O_WRONLY));
+    {
+      const LineInput input(*line.value(), inbox, "com1");
+      ASSERT_EQ(write(in.get(), "to the guest", 12), 12);
+      EXPECT_EQ(heard(inbox, 12), "to the guest");
+    }
+    line.value()->write(std::span(reinterpret_cast<const u8*>("from it"), 7));
+    const machine::HostFd out(open((path + (two ? ".out" : "")).c_str(), O_RDONLY | O_NONBLOCK));
+    char buffer[16];
+    EXPECT_EQ(std::string(buffer, static_cast<std::size_t>(
+                                      std::max<ssize_t>(read(out.get(), buffer, sizeof buffer), 0))),
+              "from it");
+  }
 }
 
 }  // namespace

@@ -728,6 +728,11 @@ TEST(Options, BootOrder) {
     EXPECT_NE(std::get<EarlyExit>(wrong).text.find("is none of disk, cdrom, floppy"), std::string::npos)
         << bad;
   }
+  const auto once = parse_options({"run", "debian.img", "--boot", "once=cdrom,disk,once=n"});
+  ASSERT_TRUE(std::holds_alternative<RunOptions>(once));
+  EXPECT_EQ(std::get<RunOptions>(once).config.firmware.first_boot_order,
+            (std::vector<std::string>{"cdrom", "network"}));
+  EXPECT_EQ(std::get<RunOptions>(once).config.firmware.boot_order, (std::vector<std::string>{"disk"}));
   const auto network = parse_options({"run", "--net", "user", "--boot", "network1,n"});
   ASSERT_TRUE(std::holds_alternative<RunOptions>(network));
   EXPECT_EQ(std::get<RunOptions>(network).config.firmware.boot_order,

@@ -110,7 +110,10 @@ TEST(QemuTranslation, MachineAndProcessors) {
 TEST(QemuTranslation, AKernelThatResetsStartsAgainUnlessItMustNot) {
   EXPECT_HAS(translated("-kernel k -append quiet"), "--kernel k --append quiet");
   EXPECT_HAS(translated("-kernel k"), "--bios seabios");
-  EXPECT_HAS_NOT(translated("-kernel k -no-reboot"), "--bios");
+  EXPECT_HAS_NOT(translated("-kernel k -no-reboot"), "--bios seabios");
+  EXPECT_HAS(translated("-kernel k"), "--bios-serial off");
+  EXPECT_HAS_NOT(translated("-nographic a.img"), "--bios-serial");
+  EXPECT_HAS_NOT(translated("-machine pc,graphics=off a.img"), "--bios-serial");
   EXPECT_HAS(translated("-kernel k -action reboot=shutdown"), "--no-reboot");
 }
 
@@ -154,7 +157,9 @@ TEST(QemuTranslation, BootOrder) {
   EXPECT_HAS(translated("-boot menu=on a.img"), "--boot disk,menu=on");
   EXPECT_HAS_NOT(translated("-kernel k -boot d -cdrom a"), "--boot");
   EXPECT_HAS(refusal_of("-boot z"), "'z' is none of a (floppy)");
-  EXPECT_HAS(refusal_of("-boot once=d"), "once=");
+  EXPECT_HAS(translated("-boot once=d -cdrom a -hda b"), "--boot once=cdrom,disk,cdrom");
+  EXPECT_HAS(translated("-boot once=n,menu=on -hda b -nic user"), "--boot once=network,disk,network,menu=on");
+  EXPECT_HAS(refusal_of("-boot once=z"), "'z' is none of a (floppy)");
 }
 
 TEST(QemuTranslation, Networks) {
@@ -192,6 +197,38 @@ TEST(QemuTranslation, SerialPortsAndMonitors) {
   EXPECT_EQ(sockets.monitors[0].at.target, "unix:/tmp/m");
   EXPECT_TRUE(sockets.monitors[1].qmp);
   EXPECT_HAS(refusal_of("-nographic -qmp stdio"), "a serial port has standard input and output");
+}
+
+TEST(QemuTranslation, PipesLogsAndTheBackground) {
+  EXPECT_HAS(translated("-chardev pipe,id=p,path=/tmp/p -serial chardev:p"),
+             "--serial pipe:/tmp/p --serial null");
+  EXPECT_HAS(translated("-serial pipe:/tmp/p"), "--serial pipe:/tmp/p");
+  EXPECT_HAS(translated("-chardev ringbuf,id=r,logfile=l,logappend=on -serial chardev:r"),
+             "--serial null,log-append=l");
+  EXPECT_HAS(translated("-chardev stdio,id=s,logfile=l -serial chardev:s"), "--serial stdio,log=l");
+  EXPECT_HAS(translated("-chardev file,id=f,path=l,append=on -serial chardev:f"),
+             "--serial null,log-append=l");
+  EXPECT_HAS(
+      translated("-chardev socket,id=s,path=p,server=on,wait=off,logfile=l -device virtio-serial -device "
+                 "virtconsole,chardev=s"),
+      "--device virtconsole,target=unix:p,,log=l");
+  EXPECT_TRUE(translate(words_of("-display none -serial null -daemonize")).in_background);
+  EXPECT_HAS(refusal_of("-nographic -daemonize"), "-daemonize: -nographic is for this terminal");
+  EXPECT_HAS(refusal_of("-display none -monitor stdio -daemonize"), "-daemonize: stdio is this terminal");
+}
+
+TEST(QemuTranslation, PropertiesOfDriversAndTheHpet) {
+  EXPECT_HAS(translated("-no-hpet"), "--hpet off");
+  EXPECT_HAS(translated("-machine q35,hpet=off"), "--hpet off");
+  EXPECT_HAS_NOT(translated("-global driver=ICH9-LPC,property=disable_s3,value=1"), "ICH9");
+  EXPECT_HAS(refusal_of("-global driver=e1000,property=mac,value=1"),
+             "properties are given with their device");
+  const auto has_floppy = [](std::string_view line) {
+    const std::vector<std::string> words = translate(words_of(line)).words;
+    return std::ranges::any_of(words, [](const std::string& word) { return word.starts_with("floppy"); });
+  };
+  EXPECT_TRUE(has_floppy("-display none"));
+  EXPECT_FALSE(has_floppy("-display none -global isa-fdc.fdtypeA=none"));
 }
 
 TEST(QemuTranslation, WhatQemuHasByDefault) {

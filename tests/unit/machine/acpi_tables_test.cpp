@@ -138,6 +138,15 @@ TEST(AcpiTables, AMouseIsNamedWhenThereIsOne) {
   EXPECT_TRUE(names_mouse(true));
 }
 
+TEST(AcpiTables, WithoutAnHpetNobodyIsToldOfOne) {
+  Parsed parsed;
+  EXPECT_TRUE(parsed.all().contains("HPET"));
+  parsed.tables = place_acpi_tables(build_acpi_image({.apic_ids = {0}}), kAcpiTablesPhys);
+  EXPECT_FALSE(parsed.all().contains("HPET"));
+  const std::vector<u8> name = {'H', 'P', 'E', 'T'}, aml = dsdt_aml({.apic_ids = {0}});
+  EXPECT_TRUE(std::ranges::search(aml, name).empty());
+}
+
 TEST(AcpiTables, OfAQ35TheyTellOfConfigurationSpaceAndIch9) {
   Parsed parsed;
   EXPECT_FALSE(parsed.all().contains("MCFG"));

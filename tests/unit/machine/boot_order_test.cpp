@@ -108,5 +108,36 @@ TEST(BootOrder, TheFileHasALineForEachPathAndEndsWithAZero) {
   }
 }
 
+TEST(BootOrder, TheFileIsAnotherFromTheFirstResetOn) {
+  NoMemory memory;
+  const MemoryMap memory_map(64 * kMiB);
+  const AcpiImage acpi = build_acpi_image({.apic_ids = {0}});
+  const std::vector<std::string> first = {"/a"}, later = {"/second", "/a"};
+  const FirmwareFacts facts{.config = {},
+                            .memory = memory_map,
+                            .smbios = {},
+                            .acpi = acpi,
+                            .boot_order = first,
+                            .order_after_reset = later};
+  devices::FwCfg fw_cfg(memory), same(memory), other(memory);
+  fill_fw_cfg(fw_cfg, facts);
+  fill_fw_cfg(same, facts);
+  fill_fw_cfg(other, {.config = {}, .memory = memory_map, .smbios = {}, .acpi = acpi, .boot_order = first});
+  const auto text = [](const devices::FwCfg& of) {
+    const std::vector<u8>* file = of.file("bootorder");
+    return std::string(file->begin(), file->end());
+  };
+  // As long as the other one, so that the directory stays.
+  const std::string afterwards("/second\n/a\0", 11);
+  EXPECT_EQ(text(fw_cfg).substr(0, 3), "/a\n");
+  EXPECT_EQ(text(fw_cfg).size(), afterwards.size());
+  fw_cfg.reset(devices::ResetKind::PowerOn);
+  EXPECT_EQ(text(fw_cfg).substr(0, 3), "/a\n");
+  fw_cfg.reset(devices::ResetKind::Warm);
+  EXPECT_EQ(text(fw_cfg), afterwards);
+  EXPECT_EQ(fw_cfg.content_digest(), same.content_digest()) << "what was set is no state";
+  EXPECT_NE(fw_cfg.content_digest(), other.content_digest());
+}
+
 }  // namespace
 }  // namespace reprise::machine

@@ -36,6 +36,25 @@ TEST(Verdict, FollowsFromCodeResultsAndReports) {
   EXPECT_EQ(judge(evidence).message, "the kernel reported warning @7: WARNING: x");
 }
 
+TEST(Verdict, OfTheKernelsOwnTestsThereIsNoCommand) {
+  Evidence evidence;
+  evidence.kernel_tests = true;
+  evidence.end = RunEnd::Other;  // it resets the machine
+  EXPECT_EQ(judge(evidence).kind, VerdictKind::NoResult);
+  evidence.results = {one(TestOutcome::Pass), one(TestOutcome::Skip)};
+  EXPECT_EQ(judge(evidence).kind, VerdictKind::Pass);
+  EXPECT_EQ(judge(evidence).message, "1 tests passed");
+  EXPECT_EQ(exit_code_of(judge(evidence), ExitStyle::PassThrough), 0);
+  evidence.reports.push_back({.kind = ReportKind::Oops, .title = "Oops: 2", .at = "@7", .lines = {}});
+  evidence.failing = {ReportKind::Oops};
+  EXPECT_EQ(judge(evidence).message, "the kernel reported oops @7: Oops: 2");
+  evidence.results.push_back(one(TestOutcome::Error));
+  EXPECT_EQ(judge(evidence).message, "of 3 tests 1 gave no result");
+  EXPECT_EQ(exit_code_of(judge(evidence), ExitStyle::Reprise), 1);
+  evidence.end = RunEnd::Panic;
+  EXPECT_EQ(judge(evidence).kind, VerdictKind::Panic);
+}
+
 TEST(Verdict, EndsThatCountWhateverWasSaid) {
   const std::pair<RunEnd, VerdictKind> kCases[] = {{RunEnd::Panic, VerdictKind::Panic},
                                                    {RunEnd::TimeOut, VerdictKind::TimeOut},
