@@ -10,6 +10,13 @@
 namespace reprise::devices::ata {
 namespace {
 
+using scsi::kAddressOutOfRange;
+using scsi::kInvalidCommand;
+using scsi::kInvalidField;
+using scsi::kReadError;
+using scsi::kSavingNotSupported;
+using scsi::kWasReset;
+
 constexpr u8 kDiagnosticPassed = 0x01;
 constexpr u8 kFeatureTransferMode = 0x03, kFeatureKeepOnReset = 0x66, kFeatureRevertOnReset = 0xcc;
 /// Larger discs are DVDs: 90 minutes of CD, in blocks.
@@ -17,14 +24,9 @@ constexpr u64 kMaxCdBlocks = 90 * 60 * 75;
 
 constexpr Sense kNotReadyNoDisc{0x02, 0x3a, 0x01};
 constexpr Sense kNotReadyTrayOpen{0x02, 0x3a, 0x02};
-constexpr Sense kReadError{0x03, 0x11, 0x00};
-constexpr Sense kInvalidCommand{0x05, 0x20, 0x00};
-constexpr Sense kAddressOutOfRange{0x05, 0x21, 0x00};
-constexpr Sense kInvalidField{0x05, 0x24, 0x00};
 constexpr Sense kRemovalPrevented{0x05, 0x53, 0x02};
 constexpr Sense kIllegalModeForTrack{0x05, 0x64, 0x00};
-constexpr Sense kDiscChanged{0x06, 0x28, 0x00};
-constexpr Sense kWasReset{0x06, 0x29, 0x00};
+constexpr Sense kDiscChanged = scsi::kMediumChanged;
 
 u32 be16(std::span<const u8> bytes, std::size_t at) { return u32{bytes[at]} << 8 | bytes[at + 1]; }
 u32 be32(std::span<const u8> bytes, std::size_t at) { return be16(bytes, at) << 16 | be16(bytes, at + 2); }
@@ -245,19 +247,13 @@ void Cdrom::request_sense(Work& work, Packet packet) {
     sense_ = attention_;
     attention_ = {};
   }
-  buffer_.assign(18, 0);
-  buffer_[0] = 0x70;
-  buffer_[2] = sense_.key;
-  buffer_[7] = 10;
-  buffer_[12] = sense_.code;
-  buffer_[13] = sense_.qualifier;
-  sense_ = {};
+  const auto bytes = scsi::sense_data(take_sense());
+  buffer_.assign(bytes.begin(), bytes.end());
   respond(work, packet[4]);
 }
 
 void Cdrom::mode_sense(Work& work, Packet packet) {
   constexpr u8 kSavedValues = 3;
-  constexpr Sense kSavingNotSupported{0x05, 0x39, 0x00};
   if (packet[2] >> 6 == kSavedValues) return check(work, kSavingNotSupported);
   const DiscFacts facts{.present = disc_present(),
                         .dvd = is_dvd(),

@@ -4,20 +4,16 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "devices/ata/identify.h"
 #include "devices/ata/unit.h"
 #include "devices/backend.h"
+#include "devices/scsi/sense.h"
 
 namespace reprise::devices::ata {
 
-/// Sense key, additional sense code and its qualifier. SPC-3 4.5.
-struct Sense {
-  u8 key = 0;
-  u8 code = 0;
-  u8 qualifier = 0;
-  bool operator==(const Sense&) const = default;
-};
+using scsi::Sense;
 
 class Cdrom final : public Unit {
  public:
@@ -52,6 +48,8 @@ class Cdrom final : public Unit {
 
   /// What the last failed packet command left for REQUEST SENSE.
   const Sense& sense() const { return sense_; }
+  /// The same, for whoever tells of it at once: REQUEST SENSE finds none then.
+  Sense take_sense() { return std::exchange(sense_, {}); }
 
  private:
   enum class MediaEvent : u8 { None = 0, EjectRequest = 1, NewMedia = 2, Removal = 3 };

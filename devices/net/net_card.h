@@ -27,6 +27,8 @@ class NetCard {
   /// The cable is plugged in or not. Down at first.
   virtual void set_link(bool up) = 0;
   virtual MacAddress mac() const = 0;
+  /// While it is in no slot: its address from the next time on.
+  virtual void burn_in(const MacAddress& mac) = 0;
 };
 
 class NetBackend {

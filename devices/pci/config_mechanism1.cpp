@@ -26,6 +26,10 @@ Result<Done, PciAttachError> ConfigMechanism1::attach(unsigned device, unsigned 
   return Done{};
 }
 
+void ConfigMechanism1::detach(unsigned device, unsigned function_number) {
+  functions_.at(device * 8 + function_number) = nullptr;
+}
+
 PciFunction* ConfigMechanism1::function(unsigned device, unsigned function_number) const {
   return device < 32 && function_number < 8 ? functions_[device * 8 + function_number] : nullptr;
 }

@@ -29,6 +29,8 @@ class ConfigMechanism1 final : public Device, public PioHandler {
 
   /// `function` must outlive this.
   Result<Done, PciAttachError> attach(unsigned device, unsigned function_number, PciFunction& function);
+  /// The slot is empty from now on.
+  void detach(unsigned device, unsigned function_number);
   /// nullptr for an empty slot.
   PciFunction* function(unsigned device, unsigned function_number) const;
 

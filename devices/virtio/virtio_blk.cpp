@@ -61,10 +61,10 @@ u64 little_endian(std::span<const u8> bytes) {
   return value;
 }
 
-VirtioModel model_of(const BlockBackend& medium, u32 config_bytes) {
+VirtioModel model_of(bool read_only, u32 config_bytes) {
   const u64 features = kFeatureSegMax | kFeatureGeometry | kFeatureBlkSize | kFeatureFlush |
                        kFeatureTopology |
-                       (medium.read_only() ? kFeatureReadOnly : kFeatureDiscard | kFeatureWriteZeroes);
+                       (read_only ? kFeatureReadOnly : kFeatureDiscard | kFeatureWriteZeroes);
   return {.device_id = 2,
           .pci_device = 0x1001,
           .class_code = 0x010000,
@@ -76,11 +76,27 @@ VirtioModel model_of(const BlockBackend& medium, u32 config_bytes) {
 }  // namespace
 
 VirtioBlk::VirtioBlk(BlockBackend& medium, std::string_view serial, const VirtioBoard& board)
-    : VirtioPci(model_of(medium, kConfigBytes), board),
-      medium_(medium),
+    : VirtioPci(model_of(medium.read_only(), kConfigBytes), board),
+      medium_(&medium),
       timer_(clock().create_timer("virtio-blk", [this] { complete(); })) {
-  std::copy_n(serial.begin(), std::min(serial.size(), id_.size()), id_.begin());
+  set_serial(serial);
   make_config();
+}
+
+VirtioBlk::VirtioBlk(const VirtioBoard& board)
+    : VirtioPci(model_of(false, kConfigBytes), board),
+      timer_(clock().create_timer("virtio-blk", [this] { complete(); })) {
+  make_config();
+}
+
+void VirtioBlk::set_medium(BlockBackend* medium) {
+  medium_ = medium;
+  make_config();
+}
+
+void VirtioBlk::set_serial(std::string_view serial) {
+  id_ = {};
+  std::copy_n(serial.begin(), std::min(serial.size(), id_.size()), id_.begin());
 }
 
 void VirtioBlk::make_config() {
@@ -90,7 +106,7 @@ void VirtioBlk::make_config() {
   constexpr u64 kHeads = 16;
   constexpr u64 kSectorsPerTrack = 63;
   constexpr u64 kMaxCylinders = 16383;
-  const u64 sectors = medium_.bytes() / kSectorBytes;
+  const u64 sectors = bytes() / kSectorBytes;
   put(kCapacity, 8, sectors);
   put(kSegMax, 4, kMaxDataSegments);
   put(kGeometryCylinders, 2, std::min(sectors / (kHeads * kSectorsPerTrack), kMaxCylinders));
@@ -99,7 +115,7 @@ void VirtioBlk::make_config() {
   put(kBlkSize, 4, kSectorBytes);
   put(kMinIoSize, 2, 1);
   put(kNumQueues, 2, 1);
-  if (medium_.read_only()) return;
+  if (read_only()) return;
   put(kMaxDiscardSectors, 4, kMaxRangeSectors);
   put(kMaxDiscardSegments, 4, kMaxRanges);
   put(kDiscardAlignment, 4, 1);
@@ -162,18 +178,18 @@ VirtioBlk::Status VirtioBlk::perform() {
 }
 
 bool VirtioBlk::within(u64 sector, u64 bytes) const {
-  const u64 size = medium_.bytes();
+  const u64 size = this->bytes();
   return bytes % kSectorBytes == 0 && bytes <= size && sector <= (size - bytes) / kSectorBytes;
 }
 
 VirtioBlk::Status VirtioBlk::read(u64 sector) {
   u64 left = request_.writable_bytes() - kStatusBytes;
-  if (left > kMaxRequestBytes || !within(sector, left)) return Status::IoError;
+  if (medium_ == nullptr || left > kMaxRequestBytes || !within(sector, left)) return Status::IoError;
   VirtioCursor into(request_.writable, dma());
   for (u64 offset = sector * kSectorBytes; left != 0;) {
     buffer_.resize(kBufferBytes);
     const std::span<u8> piece = std::span(buffer_).first(std::min<u64>(left, kBufferBytes));
-    if (medium_.read(offset, piece) != BlockStatus::Ok || !into.write(piece)) return Status::IoError;
+    if (medium_->read(offset, piece) != BlockStatus::Ok || !into.write(piece)) return Status::IoError;
     offset += piece.size();
     left -= piece.size();
   }
@@ -182,11 +198,12 @@ VirtioBlk::Status VirtioBlk::read(u64 sector) {
 
 VirtioBlk::Status VirtioBlk::write(u64 sector, VirtioCursor& from) {
   u64 left = from.left();
-  if (medium_.read_only() || left > kMaxRequestBytes || !within(sector, left)) return Status::IoError;
+  if (medium_ == nullptr || read_only() || left > kMaxRequestBytes || !within(sector, left))
+    return Status::IoError;
   for (u64 offset = sector * kSectorBytes; left != 0;) {
     buffer_.resize(kBufferBytes);
     const std::span<u8> piece = std::span(buffer_).first(std::min<u64>(left, kBufferBytes));
-    if (!from.read(piece) || medium_.write(offset, piece) != BlockStatus::Ok) return Status::IoError;
+    if (!from.read(piece) || medium_->write(offset, piece) != BlockStatus::Ok) return Status::IoError;
     offset += piece.size();
     left -= piece.size();
   }
@@ -196,7 +213,8 @@ VirtioBlk::Status VirtioBlk::write(u64 sector, VirtioCursor& from) {
 // 5.2.6: ranges of {sector, number of sectors, flags}; all are checked before the first is carried out.
 VirtioBlk::Status VirtioBlk::discard(u32 type, VirtioCursor& from) {
   const u64 bytes = from.left();
-  if (medium_.read_only() || bytes == 0 || bytes % kRangeBytes != 0 || bytes / kRangeBytes > kMaxRanges)
+  if (medium_ == nullptr || read_only() || bytes == 0 || bytes % kRangeBytes != 0 ||
+      bytes / kRangeBytes > kMaxRanges)
     return Status::IoError;
   std::vector<u8> ranges(bytes);
   if (!from.read(ranges)) return Status::IoError;
@@ -217,14 +235,15 @@ VirtioBlk::Status VirtioBlk::discard(u32 type, VirtioCursor& from) {
   });
   if (checked != Status::Ok) return checked;
   const Status done = for_each_range([&](u64 sector, u64 sectors, u32) {
-    const BlockStatus status = medium_.discard(sector * kSectorBytes, sectors * kSectorBytes);
+    const BlockStatus status = medium_->discard(sector * kSectorBytes, sectors * kSectorBytes);
     return status == BlockStatus::Ok ? Status::Ok : Status::IoError;
   });
   return done == Status::Ok ? changed() : done;
 }
 
 VirtioBlk::Status VirtioBlk::flush() {
-  return medium_.flush() == BlockStatus::Ok ? Status::Ok : Status::IoError;
+  if (medium_ == nullptr) return Status::IoError;
+  return medium_->flush() == BlockStatus::Ok ? Status::Ok : Status::IoError;
 }
 
 VirtioBlk::Status VirtioBlk::changed() { return has_feature(kFlush) ? Status::Ok : flush(); }

@@ -16,6 +16,12 @@ class VirtioBlk final : public VirtioPci {
  public:
   /// `medium` outlives the disk. Of `serial` the first 20 characters count.
   VirtioBlk(BlockBackend& medium, std::string_view serial, const VirtioBoard& board);
+  /// One that is no disk yet, and will be one that takes writes.
+  explicit VirtioBlk(const VirtioBoard& board);
+
+  // While it is in no slot: what it is from the next time on. nullptr: nothing.
+  void set_medium(BlockBackend* medium);
+  void set_serial(std::string_view serial);
 
   std::string_view name() const override { return "virtio_blk"; }
   void serialize(Archive& archive) override;
@@ -41,10 +47,12 @@ class VirtioBlk final : public VirtioPci {
   Status flush();
   /// The medium was changed.
   Status changed();
+  u64 bytes() const { return medium_ != nullptr ? medium_->bytes() : 0; }
+  bool read_only() const { return medium_ != nullptr && medium_->read_only(); }
   bool within(u64 sector, u64 bytes) const;
   void make_config();
 
-  BlockBackend& medium_;
+  BlockBackend* medium_ = nullptr;
   std::array<u8, kIdBytes> id_{};
   std::array<u8, kConfigBytes> config_{};
   Clock::TimerId timer_;

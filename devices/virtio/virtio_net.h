@@ -28,6 +28,7 @@ class VirtioNet final : public VirtioPci, public NetCard {
   void receive(std::span<const u8> frame) override;
   void set_link(bool up) override;
   MacAddress mac() const override { return mac_; }
+  void burn_in(const MacAddress& mac) override { burnt_in_mac_ = mac_ = mac; }
 
   std::string_view name() const override { return "virtio_net"; }
   void reset(ResetKind kind) override;
@@ -78,7 +79,7 @@ class VirtioNet final : public VirtioPci, public NetCard {
   Ack set_addresses(std::span<const u8> data);
 
   NetBackend& network_;
-  const MacAddress burnt_in_mac_;
+  MacAddress burnt_in_mac_;
   Clock::TimerId transmit_timer_;
   Clock::TimerId receive_timer_;
   Clock::TimerId control_timer_;

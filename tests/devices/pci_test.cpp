@@ -6,6 +6,7 @@
 #include "devices/pci/ich9_lpc.h"
 #include "devices/pci/ich9_smbus.h"
 #include "devices/pci/isa_bridge.h"
+#include "devices/pci/pci_hotplug.h"
 #include "devices/pci/piix4_pm.h"
 #include "tests/devices/test_board.h"
 
@@ -444,6 +445,43 @@ TEST_F(Q35Test, RoundTripAndNoise) {
   Ich9Lpc other_lpc(other_irqs);
   ASSERT_TRUE(load(other_lpc, saved(lpc)));
   EXPECT_EQ(saved(other_lpc), saved(lpc));
+}
+
+TEST(PciHotplug, Registers) {
+  unsigned events = 0;
+  std::vector<unsigned> ejected;
+  PciHotplug hotplug(
+      ~u32{7}, [&] { ++events; }, [&](unsigned slot) { ejected.push_back(slot); });
+  hotplug.card_came(3);
+  hotplug.card_came(31);
+  EXPECT_EQ(events, 2u);
+  Archive saved;
+  hotplug.serialize(saved);
+  EXPECT_EQ(in32(hotplug, 0), 1u << 31 | 1u << 3);
+  EXPECT_EQ(in32(hotplug, 0), 0u);
+  hotplug.ask_to_eject(3);
+  hotplug.ask_to_eject(4);
+  EXPECT_EQ(events, 4u);
+  EXPECT_EQ(in32(hotplug, 4), 3u << 3);
+  EXPECT_EQ(in32(hotplug, 4), 3u << 3) << "until they are let go of";
+  EXPECT_EQ(in32(hotplug, 12), ~u32{7});
+  EXPECT_EQ(hotplug.pio_read(0, Width::Byte), 0xffu);
+  hotplug.pio_write(8, Width::Byte, 8);
+  out32(hotplug, 16, 1);
+  out32(hotplug, 8, ~u32{0});
+  EXPECT_EQ(in32(hotplug, 4), 0u) << "there is no such bus";
+  EXPECT_TRUE(ejected.empty());
+  out32(hotplug, 16, 0);
+  out32(hotplug, 8, 1u << 3 | 1u << 1);
+  EXPECT_EQ(ejected, std::vector<unsigned>{3}) << "what is soldered stays";
+  EXPECT_EQ(in32(hotplug, 4), 1u << 4);
+  hotplug.reset(ResetKind::Warm);
+  EXPECT_EQ(ejected, (std::vector<unsigned>{3, 4}));
+  EXPECT_EQ(in32(hotplug, 4), 0u);
+  expect_loads(hotplug, saved);
+  EXPECT_EQ(in32(hotplug, 0), 1u << 31 | 1u << 3);
+  Noise noise(5400);
+  for (int i = 0; i < 10'000; ++i) noise.ports(hotplug, PciHotplug::kPorts, Width::Dword);
 }
 
 }  // namespace

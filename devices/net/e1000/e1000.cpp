@@ -93,6 +93,12 @@ E1000::E1000(NetBackend& network, const MacAddress& mac, Clock& clock, DmaPort& 
   reset_registers();
 }
 
+void E1000::burn_in(const MacAddress& mac) {
+  burnt_in_mac_ = mac;
+  eeprom_ = E1000Eeprom(mac);
+  reset_registers();
+}
+
 void E1000::reset(ResetKind kind) {
   port_address_ = 0;
   reset_registers();

@@ -29,6 +29,7 @@ class E1000 final : public PciFunction, public NetCard, private MmioHandler, pri
   void receive(std::span<const u8> frame) override;
   void set_link(bool up) override;
   MacAddress mac() const override { return mac_; }
+  void burn_in(const MacAddress& mac) override;
 
   std::string_view name() const override { return "e1000"; }
   void reset(ResetKind kind) override;
@@ -92,7 +93,7 @@ class E1000 final : public PciFunction, public NetCard, private MmioHandler, pri
   u32 free_descriptors() const;
 
   NetBackend& network_;
-  const MacAddress burnt_in_mac_;
+  MacAddress burnt_in_mac_;
   Clock& clock_;
   PciDma dma_;
   const IrqLine interrupt_;

@@ -29,6 +29,7 @@ class FakeCard final : public devices::NetCard {
  public:
   void receive(std::span<const u8> frame) override { got.emplace_back(frame.begin(), frame.end()); }
   void set_link(bool up) override { link = up; }
+  void burn_in(const devices::MacAddress&) override {}
   devices::MacAddress mac() const override { return address; }
   devices::MacAddress address = kOwn;
   std::vector<Frame> got;
