@@ -490,6 +490,7 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
   machine->media_changes().check_with(
       [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
+  monitor.set_plug_words(options.plug_words.get());
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
   std::unique_ptr<qemu::ControlServer> controls;

@@ -104,7 +104,8 @@ std::string report_text(const RunOptions& options, const machine::RunResult& res
   for (const machine::DeviceConfig& device : options.config.devices)
     report["devices"].push_back(device_json(device));
   report["disks"] = nlohmann::ordered_json::array();
-  for (const machine::DiskInfo& disk : result.disks) report["disks"].push_back(machine::disk_json(disk));
+  for (const machine::DiskInfo& disk : result.disks)
+    if (!disk.absent) report["disks"].push_back(machine::disk_json(disk));
   if (!result.hashes.empty()) {
     nlohmann::ordered_json chain = nlohmann::ordered_json::array();
     for (const machine::HashPoint& point : result.hashes) {

@@ -102,6 +102,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   if (const auto checked = check_devices(config.devices); !checked)
     return wrong_usage(fmt::format("{}.", checked.error().message));
+  if (config.pci_hotplug && config.chipset == devices::Chipset::Q35)
+    return wrong_usage("--hotplug is for a pc: the bus of a q35 takes no cards while the guest runs.");
   if (config.chipset == devices::Chipset::Q35)
     if (const auto checked = check_drives_of_q35(config.devices); !checked)
       return wrong_usage(fmt::format("{}.", checked.error().message));
@@ -110,8 +112,10 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};
   backends.files = config.files != nullptr ? config.files : std::make_shared<RunFiles>();
   if (config.history.on) backends.files->keep_history();
-  DiskSet disks = TRY(DiskSet::open(disk_configs(config.devices, config.chipset), boot_by, log,
-                                    backends.files, config.media));
+  std::vector<DiskConfig> disk_list = disk_configs(config.devices, config.chipset);
+  if (config.pci_hotplug)
+    for (DiskConfig& disk : waiting_disks()) disk_list.push_back(std::move(disk));
+  DiskSet disks = TRY(DiskSet::open(disk_list, boot_by, log, backends.files, config.media));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);
   ShareSet shares = config.replayed ? ShareSet::recorded(share_list) : TRY(ShareSet::open(share_list));
@@ -122,6 +126,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
       new Machine(config, std::move(disks), std::move(shares), std::move(ram), backends, log));
   if (!config.replayed) machine->keep_first_writes(*backends.files);
   TRY(machine->pc_.plug_in(config.devices));
+  machine->follow_cards();
   TRY(machine->network_.start(machine->pc_.scheduler(), machine->outside_, machine->pc_.net_cards(),
                               net_card_ids(config.devices)));
   machine->add_sinks();
@@ -405,8 +410,8 @@ std::optional<Machine::Ending> Machine::check_request(const RunLimits& limits) {
   return std::nullopt;
 }
 
-void Machine::tell(GuestEvent::Kind kind, std::string_view action) {
-  if (event_listener_ && !present_ && !away_) event_listener_({kind, action, virtual_ns()});
+void Machine::tell(GuestEvent::Kind kind, std::string_view action, const std::string& device) {
+  if (event_listener_ && !present_ && !away_) event_listener_({kind, action, virtual_ns(), device});
 }
 
 Machine::Ending Machine::stopped_as_asked() const {

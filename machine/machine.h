@@ -14,6 +14,7 @@
 #include "machine/history/checkpoints.h"
 #include "machine/history/kept_checkpoints.h"
 #include "machine/history/timeline.h"
+#include "machine/hot_plug.h"
 #include "machine/media_changes.h"
 #include "machine/net/network.h"
 #include "machine/outside/host_calls.h"
@@ -148,6 +149,8 @@ class Machine final : private MachineControl {
   Network& network() { return network_; }
   /// Machine thread.
   MediaChanges& media_changes() { return media_changes_; }
+  /// Machine thread.
+  HotPlug& hot_plug() { return hot_plug_; }
   /// Host time since the run began.
   double wall_s() const;
   /// Machine thread, or outside of run().
@@ -236,7 +239,8 @@ class Machine final : private MachineControl {
   u64 slice(const RunLimits& limits);
   void take_hash_if_due(const RunLimits& limits);
   void tell_of_silence();
-  void tell(GuestEvent::Kind kind, std::string_view action = {});
+  void follow_cards();
+  void tell(GuestEvent::Kind kind, std::string_view action = {}, const std::string& device = {});
 
   // --- machine_host.cpp ---
   std::optional<Ending> check_host(const RunLimits& limits);
@@ -398,6 +402,7 @@ class Machine final : private MachineControl {
   HostCalls host_calls_{inbox_};
   ScreenFeed screen_{pc_.vga(), *ram_, pc_.video_ram_offset(), host_calls_};
   MediaChanges media_changes_{disks_, pc_, inbox_};
+  HotPlug hot_plug_{pc_, media_changes_, inbox_, [this] { return replay_ == nullptr; }};
   Debugger debugger_{pc_};
   Checkpoints checkpoints_{*ram_, disks_, config_.history.bytes};
   Timeline timeline_{checkpoints_};

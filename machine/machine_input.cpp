@@ -27,6 +27,8 @@ void Machine::add_sinks() {
   pc_.on_watchdog([this](std::string_view action) { tell(GuestEvent::Kind::Watchdog, action); });
   pc_.add_sinks(outside_);
   media_changes_.add_sinks(outside_);
+  hot_plug_.add_sinks(outside_);
+  hot_plug_.on_gone([this](const std::string& id) { tell(GuestEvent::Kind::Unplugged, {}, id); });
   media_changes_.on_lost([this](const std::string& why) {
     if (replay_)
       replay_->differs(position(), why);
@@ -61,6 +63,14 @@ void Machine::add_sinks() {
   disks_.on_error([this](const DiskError& error) { disk_failed(error); });
   disks_.repeat_errors([this](DiskError request) {
     return replay_ ? replay_->take_error(position(), std::move(request)) : std::move(request);
+  });
+}
+
+void Machine::follow_cards() {
+  if (!config_.pci_hotplug) return;
+  network_.follow_cards([this](const devices::NetCard& card) {
+    const Pc::NetPlace place = pc_.net_place(card);
+    return Network::CardPlace{place.there, place.id};
   });
 }
 

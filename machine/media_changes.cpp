@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/words.h"
 #include "machine/storage/run_files.h"
@@ -12,7 +13,18 @@ namespace {
 
 // What a MediumEvent says, before the name of an image.
 constexpr std::string_view kInsert = "insert";
-constexpr std::string_view kInsertToWrite = "insert-to-write";
+// Behind it, in this order: of which format it is, and whether it is written to.
+constexpr std::pair<std::string_view, DiskFormat> kFormats[] = {{"-raw", DiskFormat::Raw},
+                                                                {"-qcow2", DiskFormat::Qcow2}};
+constexpr std::string_view kToWrite = "-to-write";
+
+std::string insert_verb(const DiskConfig& config) {
+  std::string verb(kInsert);
+  for (const auto& [name, format] : kFormats)
+    if (config.format == format) verb += name;
+  if (config.write_through) verb += kToWrite;
+  return verb;
+}
 
 }  // namespace
 
@@ -24,7 +36,7 @@ std::vector<HeldMedium> MediaChanges::changed() const {
   };
   for (const Drive& drive : pc_.drives()) {
     const auto index = static_cast<std::size_t>(&drive - pc_.drives().data());
-    if (!drive.removable()) continue;
+    if (!drive.takes_media()) continue;
     std::string path = whole(infos[index].file);
     if (path != whole(disks_.first_path(index))) changed.push_back({drive.disk.name, std::move(path)});
   }
@@ -34,7 +46,7 @@ std::vector<HeldMedium> MediaChanges::changed() const {
 Result<Done> MediaChanges::restore(const HeldMedium& held) {
   const std::vector<Drive>& drives = pc_.drives();
   const auto found = std::ranges::find_if(
-      drives, [&](const Drive& one) { return one.removable() && one.disk.name == held.drive; });
+      drives, [&](const Drive& one) { return one.takes_media() && one.disk.name == held.drive; });
   if (found == drives.end())
     return Error{fmt::format("It has a medium of '{}', and this machine has no such drive.",
                              in_one_line(held.drive.substr(0, 60)))};
@@ -69,16 +81,26 @@ Result<Done> MediaChanges::ask(std::string_view drive, const DiskConfig& config,
         drive)};
   }
   const Kind kind = config.path.empty() ? Kind::Eject : Kind::Insert;
-  const std::string_view what = kind == Kind::Eject    ? "eject"
-                                : config.write_through ? kInsertToWrite
-                                                       : kInsert;
+  const std::string what = kind == Kind::Eject ? "eject" : insert_verb(config);
   post({kind, index, config, std::move(image)}, what);
   return Done{};
 }
 
+Result<Done> MediaChanges::put_in(std::size_t drive, const DiskConfig& config) {
+  if (check_) TRY(check_(config));
+  OpenedImage image = TRY(disks_.open_medium(drive, config));
+  post({Kind::Insert, drive, config, std::move(image)}, insert_verb(config));
+  return Done{};
+}
+
+void MediaChanges::take_out(std::size_t drive) {
+  Result<OpenedImage> nothing = disks_.open_medium(drive, {});
+  if (nothing) post({Kind::Eject, drive, {}, nothing.take()}, "eject");
+}
+
 void MediaChanges::add_sinks(Outside& outside) {
   for (const Drive& drive : pc_.drives()) {
-    if (!drive.removable()) continue;
+    if (!drive.takes_media()) continue;
     const auto index = static_cast<std::size_t>(&drive - pc_.drives().data());
     outside.add_sink({.name = drive.disk.name,
                       .type = EventType::Medium,
@@ -113,8 +135,10 @@ void MediaChanges::repeat(std::size_t drive, std::string_view what) {
   const std::string_view verb = what.substr(0, what.find(' '));
   if (verb == "request-eject") change.kind = Kind::RequestEject;
   if (verb == "eject") change.kind = Kind::Eject;
-  change.config.write_through = verb == kInsertToWrite;
-  if (change.config.write_through || verb == kInsert)
+  change.config.write_through = verb.ends_with(kToWrite);
+  for (const auto& [name, format] : kFormats)
+    if (verb.starts_with(fmt::format("{}{}", kInsert, name))) change.config.format = format;
+  if (verb.starts_with(kInsert))
     change.config.path =
         disks_.files().whole_name(std::string(what.substr(std::min(verb.size() + 1, what.size()))));
   Result<OpenedImage> image = disks_.open_medium(drive, change.config);
@@ -130,7 +154,7 @@ void MediaChanges::repeat(std::size_t drive, std::string_view what) {
 void MediaChanges::repeat(std::string_view drive, std::string_view what) {
   const std::vector<Drive>& drives = pc_.drives();
   for (std::size_t i = 0; i < drives.size(); ++i)
-    if (drives[i].removable() && drives[i].disk.name == drive) repeat(i, what);
+    if (drives[i].takes_media() && drives[i].disk.name == drive) repeat(i, what);
 }
 
 void MediaChanges::carry_out() {
@@ -149,7 +173,8 @@ void MediaChanges::carry_out() {
 }
 
 void MediaChanges::attach(std::size_t drive) {
-  if (!pc_.drives()[drive].removable() || pc_.drives()[drive].disk.medium == disks_.attached()[drive].medium)
+  if (!pc_.drives()[drive].takes_media() ||
+      pc_.drives()[drive].disk.medium == disks_.attached()[drive].medium)
     return;
   if (disks_.attached()[drive].medium->bytes() == 0)
     pc_.eject(drive);

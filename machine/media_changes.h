@@ -55,6 +55,12 @@ class MediaChanges {
   /// that somebody wants to open it.
   Result<Done> ask(std::string_view drive, const DiskConfig& config, TrayLock lock);
 
+  // Of a disk that waits to be plugged in, by its number among the drives.
+  /// It holds what `config` says, as soon as that comes in. Error: why that cannot be.
+  Result<Done> put_in(std::size_t drive, const DiskConfig& config);
+  void take_out(std::size_t drive);
+  bool holds_something(std::size_t drive) const { return disks_.attached().at(drive).medium->bytes() != 0; }
+
  private:
   enum class Kind : u8 { RequestEject, Eject, Insert };
   struct Change {

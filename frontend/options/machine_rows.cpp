@@ -121,6 +121,8 @@ std::vector<WordsBehind> words_behind_device() {
   return out;
 }
 
+void set_hotplug(RunDraft& draft, const Given&) { draft.options.config.pci_hotplug = true; }
+
 void set_machine(RunDraft& draft, const Given& given) {
   if (given.value != "pc" && given.value != "q35")
     throw BadValue{fmt::format("--machine '{}' is none of pc, q35", given.value)};
@@ -158,6 +160,12 @@ constexpr RunOption kMachineRows[] = {
      .words = "pc q35",
      .of_machine = true,
      .set = set_machine},
+    {.name = "--hotplug",
+     .shown = Shown::Name,
+     .help = "cards come and go while the guest runs",
+     .more = "By device_add and device_del of the monitor, and ACPI in the guest; with --machine pc only.",
+     .of_machine = true,
+     .set = set_hotplug},
     {.name = "--serial",
      .value = "TARGET",
      .help = "stdio (default), file:PATH, unix:PATH, tcp:PORT, pipe:PATH, pty or null; the second is COM2",
@@ -185,7 +193,7 @@ constexpr RunOption kMachineRows[] = {
      .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
               "isa-debug-exit pc-testdev VGA virtio-net e1000 "
               "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97 virtio-serial virtconsole "
-              "virtserialport",
+              "virtserialport virtio-scsi scsi-hd scsi-cd",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .of_machine = true,

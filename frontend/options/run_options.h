@@ -10,6 +10,7 @@
 #include "frontend/gdb/gdb_address.h"
 #include "frontend/options/socket_address.h"
 #include "machine/board/config.h"
+#include "machine/monitor/plug_words.h"
 #include "machine/observe/trace_kinds.h"
 #include "machine/outside/position.h"
 #include "machine/run_result.h"
@@ -88,9 +89,11 @@ struct RunOptions {
   std::optional<u64> record_memory_bytes;    // of --record-memory
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::vector<ControlChoice> controls;       // of -monitor and -qmp
-  std::optional<GdbAddress> gdb;             // of --gdb
-  bool paused = false;                       // --paused
-  std::string json_path;                     // empty: none
+  std::shared_ptr<machine::monitor::PlugWords>
+      plug_words;                 // in whose words things are plugged in; nullptr: ours
+  std::optional<GdbAddress> gdb;  // of --gdb
+  bool paused = false;            // --paused
+  std::string json_path;          // empty: none
   SoundTarget sound;
   std::string code_path;         // of --code-cache-dir; empty: none
   std::string memory_page_path;  // of --report; empty: none

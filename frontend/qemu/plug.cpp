@@ -36,6 +36,14 @@ constexpr std::string_view kVirtioIgnored =
     "max-bytes period rng config-wce scsi discard write-zeroes share-rw write-cache request-merging "
     "seg-max-adjust "
     "max_ports emergency-write acpi-index";
+constexpr std::string_view kVirtioScsiIgnored =
+    "disable-legacy disable-modern ioeventfd event_idx indirect_desc vectors packed iommu_platform ats "
+    "num_queues virtqueue_size cmd_per_lun max_sectors hotplug param_change seg_max_adjust iothread "
+    "multifunction rombar acpi-index page-per-vq any_layout notify_on_empty x-*";
+constexpr std::string_view kScsiDiskIgnored =
+    "write-cache rotation_rate vendor product ver wwn port_wwn port_index device_id share-rw dpofua "
+    "removable scsi_version max_unmap_size max_io_size discard_granularity min_io_size opt_io_size rerror "
+    "werror";
 constexpr std::string_view kPciIgnored = "multifunction rombar acpi-index x-*";
 
 /// "5", "05.0", "0x5": the number of a device on the bus.
@@ -188,6 +196,27 @@ void add_ahci(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   add_card(plug, keys, rule);
 }
 
+/// On a virtio-scsi, whose bus is that of its id, or the first.
+void add_scsi(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  Drive empty{.option = fmt::format("{} {}", keys.option(), keys.text())};
+  const bool cdrom = rule.ours == "scsi-cd";
+  Drive& drive = keys.has("drive") || !cdrom ? want_drive(plug, keys) : empty;
+  drive.cdrom = cdrom;
+  if (const auto serial = keys.take("serial")) drive.serial = *serial;
+  const std::optional<u64> boot = boot_index_of(keys);
+  for (const std::string_view size : {"logical_block_size", "physical_block_size"})
+    if (keys.take(size).value_or("512") != "512") keys.refuse(fmt::format("{}= is 512 here", size));
+  if (keys.take("channel").value_or("0") != "0") keys.refuse("a virtio-scsi has channel 0 only");
+  constexpr std::string_view kFirstBus = "scsi.0";
+  std::string properties;
+  if (const std::string bus = keys.take("bus").value_or(std::string(kFirstBus)); bus != kFirstBus)
+    properties += fmt::format(",bus={}", bus.substr(0, bus.rfind(".0")));
+  properties += same_of(keys, "scsi-id lun") + id_of(keys);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.add_drive(drive, rule.ours, properties, boot);
+}
+
 void add_floppy(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   Drive empty{.option = fmt::format("{} {}", keys.option(), keys.text())};
   Drive& drive = keys.has("drive") ? want_drive(plug, keys) : empty;
@@ -300,9 +329,12 @@ constexpr DeviceRule kRules[] = {
      "", "", "the network cards are virtio-net-pci and e1000"},
     {" intel-hda ich9-intel-hda hda-duplex hda-output hda-micro sb16 es1370 cs4231a gus adlib ", refuse, "",
      "", "", "the sound card is AC97"},
-    {" virtio-scsi-pci virtio-scsi scsi-hd scsi-cd scsi-disk nvme lsi53c895a megasas mptsas1068 pvscsi "
-     "am53c974 ",
-     refuse, "", "", "", "disks are virtio-blk-pci and ide-hd, CD-ROMs ide-cd"},
+    {" virtio-scsi-pci virtio-scsi virtio-scsi-pci-transitional virtio-scsi-pci-non-transitional ", add_card,
+     "virtio-scsi", "", kVirtioScsiIgnored},
+    {" scsi-hd ", add_scsi, "scsi-hd", "", kScsiDiskIgnored},
+    {" scsi-cd ", add_scsi, "scsi-cd", "", kScsiDiskIgnored},
+    {" scsi-disk scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ", refuse, "", "",
+     "", "disks are virtio-blk-pci, ide-hd, and scsi-hd on virtio-scsi-pci; CD-ROMs ide-cd and scsi-cd"},
     {" vhost-user-fs-pci ", refuse, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
     {" vhost-vsock-pci vhost-user-vsock-pci ", refuse, "", "", "",
      "there are no sockets between guest and host: give -netdev user"},
@@ -376,7 +408,7 @@ void Plug::add_drive(const Drive& drive, std::string_view driver, const std::str
     return BadValue{fmt::format("{}: {}", drive.option, why)};
   };
   const bool floppy = driver == "floppy";
-  const bool cdrom = driver == "ide-cd";
+  const bool cdrom = driver == "ide-cd" || driver == "scsi-cd";
   if (drive.file.empty() && !floppy && !cdrom) throw refused("it names no file");
   std::string words(driver);
   if (!drive.file.empty()) words += ",file=" + with_commas_doubled(drive.file);

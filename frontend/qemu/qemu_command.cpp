@@ -109,6 +109,7 @@ std::variant<RunOptions, EarlyExit> parse(const std::vector<std::string>& words)
   options.in_background = translation.in_background;
   options.keys_of_pipes = translation.keys_of_pipes;
   options.pid_path = std::move(translation.pid_path);
+  options.plug_words = std::move(translation.plug_words);
   for (const MonitorWish& wish : translation.monitors) {
     const std::optional<SerialTarget> at = parse_serial(wish.at.target);
     const bool possible = at && (at->kind == SerialTarget::Kind::Stdio ||

@@ -114,7 +114,8 @@ void number_drives(Draft& draft) {
 void add_default_drives(Draft& draft) {
   if (draft.nodefaults) return;
   constexpr unsigned kSecondaryMaster = 2;
-  if (!takes_place(draft, "ide", kSecondaryMaster) && !any_device(draft, {"ide-cd", "ide-hd"}))
+  if (!takes_place(draft, "ide", kSecondaryMaster) &&
+      !any_device(draft, {"ide-cd", "ide-hd", "scsi-cd", "scsi-hd"}))
     draft.drives.push_back({.option = "CD-ROM",
                             .interface = "ide",
                             .cdrom = true,
@@ -342,7 +343,10 @@ Translation translate(const std::vector<std::string>& words) {
     out.answer = std::move(draft.answer);
     return out;
   }
-  if (draft.q35) draft.words_of("--machine", "q35");
+  if (draft.q35)
+    draft.words_of("--machine", "q35");
+  else
+    draft.word("--hotplug");
   if (!draft.memory_given) draft.words_of("--memory", "128M");
   number_drives(draft);
   add_default_drives(draft);
@@ -361,6 +365,7 @@ Translation translate(const std::vector<std::string>& words) {
   if (!draft.watchdog_action.empty() && any_device(draft, {"i6300esb"}))
     draft.words_of("--watchdog-action", draft.watchdog_action);
   if (draft.no_reboot) draft.word("--no-reboot");
+  out.plug_words = std::make_shared<HotWords>(draft);
   out.on_panic = draft.pvpanic ? draft.on_panic : PanicAction::None;
   out.words = std::move(draft.words);
   out.notes = std::move(draft.notes);

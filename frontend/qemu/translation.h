@@ -1,10 +1,12 @@
 // A command line of QEMU's as words of `reprise run`, and what such words do not say.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "frontend/qemu/draft.h"
+#include "frontend/qemu/hot_words.h"
 
 namespace reprise::frontend::qemu {
 
@@ -13,6 +15,7 @@ struct Translation {
   std::vector<std::string> words;  // behind "reprise run"
   std::vector<std::string> notes;  // sentences about what was taken although nothing comes of it
   std::vector<MonitorWish> monitors;
+  std::shared_ptr<HotWords> plug_words;  // what devices that come later are told by
   std::string pid_path;
   PanicAction on_panic = PanicAction::None;
   bool paused = false;

@@ -46,6 +46,7 @@ struct MachineConfig {
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
+  bool pci_hotplug = false;           // cards come and go while the guest runs; not with a Q35
   std::vector<HeldMedium> media;  // what drives hold instead of what their devices say, from a saved state
   cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;

@@ -109,6 +109,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
+  if (config.pci_hotplug) add_hotplug();
 }
 
 Pc::~Pc() = default;
@@ -190,6 +191,7 @@ void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
   if (variables_) part(*variables_);
   for (const auto& card : isa_cards_) part(*card);
   part(pci_config_);
+  if (hotplug_) part(*hotplug_);
   part(host_bridge_);
   for (const SouthBridge::Function& one : south_bridge_->functions()) part(one.function);
   part(vga_card_);
@@ -211,6 +213,7 @@ void Pc::serialize(Archive& archive) {
   irq_router_.serialize(archive);
   input_router_.serialize(archive);
   typist_.serialize(archive);
+  serialize_hot_cards(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
   if (archive.loading()) {
     place_windows();

@@ -41,6 +41,7 @@
 #include "devices/pci/config_mechanism1.h"
 #include "devices/pci/config_window.h"
 #include "devices/pci/host_bridge.h"
+#include "devices/pci/pci_hotplug.h"
 #include "devices/serial/uart16550.h"
 #include "devices/sound/pc_speaker.h"
 #include "devices/timer/acpi_pm.h"
@@ -50,6 +51,7 @@
 #include "machine/board/board_video_ram.h"
 #include "machine/board/config.h"
 #include "machine/board/debug_log.h"
+#include "machine/board/hot_card.h"
 #include "machine/board/input_router.h"
 #include "machine/board/irq_router.h"
 #include "machine/board/named_dma.h"
@@ -174,6 +176,25 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void eject(std::size_t drive);
   /// The medium of `disk` outlives its stay.
   void insert(std::size_t drive, const AttachedDisk& disk);
+
+  // --- pc_hotplug.cpp: cards that come and go while the guest runs, if the configuration says so ---
+  /// Those that are in slots and can be taken out, and those that wait. Empty: none can.
+  const std::vector<HotCard>& hot_cards() const { return hot_cards_; }
+  bool slot_is_free(unsigned slot) const;
+  /// Between instructions. False: it cannot be.
+  bool plug(const HotPlugging& plugging);
+  /// The guest is asked to let go of the card in `slot`. False: there is none that could go.
+  bool ask_to_unplug(unsigned slot);
+  /// Told when the guest has let go of a card, in the middle of an instruction. Before the run.
+  void on_ejected(std::function<void(const HotCard& card)> listener) {
+    ejected_listener_ = std::move(listener);
+  }
+  /// Of a network card: whether it is in a slot, and what the user calls it if it is one that waited.
+  struct NetPlace {
+    bool there = true;
+    std::string id = {};
+  };
+  NetPlace net_place(const devices::NetCard& card) const;
 
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }
@@ -321,9 +342,20 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     return irq_router_.pirq_source(devices::pirq_of(device, pin, chipset()));
   }
 
+  // --- pc_hotplug.cpp ---
+  void add_hotplug();
+  void add_waiting_cards();
+  HotCard& add_waiting_card(std::string_view driver, const std::string& name);
+  void place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction> function);
+  void eject_card(unsigned slot);
+  bool set_detail(HotCard& card, const std::string& detail);
+  void serialize_hot_cards(Archive& archive);
+
   // --- pc_media.cpp ---
   /// The floppy drives, with their controller. Their types, for the CMOS.
   std::array<FloppyType, 2> add_floppies();
+  /// A SCSI drive has another medium.
+  void tell_scsi(const Drive& drive);
 
   // --- pc_start.cpp ---
   AcpiImage acpi_image() const;
@@ -429,6 +461,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Placement placed_;
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
+  std::optional<devices::PciHotplug> hotplug_;
+  std::vector<HotCard> hot_cards_;
+  std::function<void(const HotCard& card)> ejected_listener_;
   std::vector<NetSlot> net_slots_;  // in the order of the cards
   std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector
   NoNetwork no_network_;

@@ -42,6 +42,13 @@ std::string line_of(const DeviceConfig& device) {
   return line;
 }
 
+/// The adapter that comes with the first SCSI drive.
+const DeviceConfig& implied_scsi() {
+  static const DeviceConfig kScsi = {.driver = std::string(kVirtioScsiRow.driver)};
+  return kScsi;
+}
+
+bool is_on_scsi(const Drive& drive) { return drive.disk.bus == DiskBus::Scsi; }
 bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
 
 }  // namespace
@@ -101,6 +108,7 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
     for (const Arrival& arrival : all)
       if (arrival.row == row) TRY(plug_in_one(arrival, nth++));
   }
+  add_waiting_cards();
   input_router_.attach_keyboard(services_.keyboard);
   input_router_.attach_mouse(services_.mouse);
   input_router_.attach_tablet(services_.tablet);
@@ -113,7 +121,8 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
 
 std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) {
   std::vector<Arrival> all;
-  for (Drive& drive : drives_) all.push_back({find_device_row(driver_of(drive.disk)), &no_config(), &drive});
+  for (Drive& drive : drives_)
+    if (!drive.disk.hotplug) all.push_back({find_device_row(driver_of(drive.disk)), &no_config(), &drive});
   for (const DeviceConfig& device : devices) {
     const DeviceRow* row = find_device_row(device.driver);
     CHECK(row != nullptr);
@@ -124,6 +133,9 @@ std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) 
   if (!services_.serial_ports.empty() &&
       std::ranges::find(all, &kVirtioSerialRow, &Arrival::row) == all.end())
     all.push_back({&kVirtioSerialRow, &implied_serial(), nullptr});
+  if (std::ranges::any_of(drives_, is_on_scsi) &&
+      std::ranges::find(all, &kVirtioScsiRow, &Arrival::row) == all.end())
+    all.push_back({&kVirtioScsiRow, &implied_scsi(), nullptr});
   if ((is_q35() || std::ranges::any_of(drives_, is_on_ahci)) &&
       std::ranges::find(all, &kAhciRow, &Arrival::row) == all.end())
     all.push_back({&kAhciRow, &implied_ahci(), nullptr});
@@ -166,10 +178,18 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
     card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", name, slot, function));
     cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
     attach_pci(slot, function, *cards_.back());
+    if (hotplug_)
+      hot_cards_.push_back({.driver = arrival.row->driver,
+                            .function = cards_.back().get(),
+                            .home = slot,
+                            .slot = slot,
+                            .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id});
     if (arrival.drive != nullptr) arrival.drive->slot = slot;
     if (is_net_card(arrival.row->driver))
       net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
                             arrival.config->find(kRomFileProperty) != nullptr});
+    for (Drive& drive : drives_)
+      if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == nth) drive.slot = slot;
     for (Drive& drive : drives_)
       if (arrival.row == &kAhciRow && is_on_ahci(drive)) {
         drive.slot = slot;

@@ -29,23 +29,34 @@ void Pc::request_eject(std::size_t drive) {
 
 void Pc::eject(std::size_t drive) {
   Drive& one = drives_.at(drive);
-  CHECK(one.removable());
+  CHECK(one.takes_media());
   one.disk.medium = nullptr;
-  if (one.cdrom != nullptr)
+  if (one.waiting != nullptr)
+    one.waiting->set_medium(nullptr);
+  else if (one.cdrom != nullptr)
     one.cdrom->eject();
   else
     floppy_->insert(one.place, nullptr);
+  tell_scsi(one);
 }
 
 void Pc::insert(std::size_t drive, const AttachedDisk& disk) {
   Drive& one = drives_.at(drive);
-  CHECK(one.removable());
+  CHECK(one.takes_media());
   one.disk.medium = disk.medium;
   one.disk.floppy = disk.floppy;
-  if (one.cdrom != nullptr)
+  if (one.waiting != nullptr)
+    one.waiting->set_medium(disk.medium);
+  else if (one.cdrom != nullptr)
     one.cdrom->insert(*disk.medium);
   else
     floppy_->insert(one.place, disk.medium, disk.floppy);
+  tell_scsi(one);
+}
+
+void Pc::tell_scsi(const Drive& drive) {
+  if (drive.disk.bus == DiskBus::Scsi)
+    services_.scsi_cards.at(drive.disk.card)->medium_changed(drive.place, drive.disk.lun);
 }
 
 }  // namespace reprise::machine

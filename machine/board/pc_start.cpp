@@ -43,6 +43,7 @@ AcpiImage Pc::acpi_image() const {
                   .vga = true,
                   .floppy = floppy_.has_value(),
                   .ps2_mouse = true,
+                  .pci_hotplug = hotplug_.has_value(),
                   .pci_window_phys = pci_window_phys(window),
                   .config_window = window};
   for (const auto& processor : processors_)
@@ -133,7 +134,8 @@ boot::BiosFacts Pc::bios_facts(const FirmwareConfig& firmware) {
                         .hard_disks = 0,
                         .second_of_day = (decimal(kHours) * 60 + decimal(kMinutes)) * 60 + decimal(kSeconds)};
   for (const auto& processor : processors_) facts.processors.apic_ids.push_back(processor->lapic.apic_id());
-  for (const Drive& drive : drives_) facts.hard_disks += drive.disk.media == DiskMedia::Disk ? 1 : 0;
+  for (const Drive& drive : drives_)
+    facts.hard_disks += drive.disk.media == DiskMedia::Disk && !drive.disk.hotplug ? 1 : 0;
   return facts;
 }
 
@@ -255,8 +257,10 @@ Result<Done> Pc::plug_in_option_roms(const std::vector<std::string>& boot_order)
 
 std::vector<BootSource> Pc::boot_sources() const {
   std::vector<BootSource> sources;
-  for (const Drive& drive : drives_)
+  for (const Drive& drive : drives_) {
+    if (drive.disk.hotplug) continue;
     sources.push_back({drive.disk.name, kind_name(drive.disk.media), firmware_path(drive, drive.slot)});
+  }
   for (const NetSlot& net : net_slots_)
     sources.push_back({fmt::format("{}{}", kNetworkKind, &net - net_slots_.data()), kNetworkKind,
                        firmware_path_of_network(net.slot)});

@@ -55,6 +55,8 @@ std::string firmware_path(const Drive& drive, unsigned slot) {
       return fmt::format("{}/pci8086,2922@{:x}{}/drive@{:x}/disk@0", kRoot, slot,
                          drive.function != 0 ? fmt::format(",{:x}", drive.function) : "", drive.place);
     case DiskBus::Virtio: return fmt::format("{}/scsi@{:x}/disk@0,0", kRoot, slot);
+    case DiskBus::Scsi:
+      return fmt::format("{}/scsi@{:x}/channel@0/disk@{:x},{:x}", kRoot, slot, drive.place, drive.disk.lun);
     case DiskBus::Floppy: return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
   }
   return {};

@@ -28,7 +28,7 @@ Result<std::vector<std::string>> boot_order(const std::vector<std::string>& want
 /// SeaBIOS tries what the list does not name behind what it names, unless the list ends with this. OVMF never does.
 inline constexpr std::string_view kNothingBehindThis = "HALT";
 
-/// The path by which firmware knows a drive. `slot` is that of its card: AHCI and virtio.
+/// The path by which firmware knows a drive. `slot` is that of its card: AHCI, SCSI and virtio.
 std::string firmware_path(const Drive& drive, unsigned slot);
 /// Of the network card in `slot`.
 std::string firmware_path_of_network(unsigned slot);

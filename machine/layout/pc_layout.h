@@ -18,6 +18,9 @@ inline constexpr u16 kIch9Gpe0Port = kPmBasePort + 0x20;
 inline constexpr u16 kIch9PmBlockPorts = 0x80;
 /// The general-purpose event that tells of another generation id.
 inline constexpr unsigned kGenerationIdEvent = 5;
+/// The general-purpose event that tells of cards which come and go, and the registers that say which (devices/pci/pci_hotplug.h).
+inline constexpr unsigned kPciHotplugEvent = 1;
+inline constexpr u16 kPciHotplugPort = 0xae00;
 /// The SMBus host's ports, where direct boot finds them.
 inline constexpr u16 kSmbusPort = 0x700;
 inline constexpr u16 kSmiCommandPort = 0xb2;

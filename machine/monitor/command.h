@@ -62,7 +62,7 @@ struct Command {
   std::string_view name;  // one or two words
   std::span<const Parameter> parameters;
   std::string_view help;
-  /// Machine thread, between turns. Null: the monitor itself answers (help, version).
+  /// Machine thread, between turns. Null: the monitor itself answers (help, version, device_add).
   Outcome (*handler)(Machine& machine, const Arguments& arguments);
 };
 
@@ -101,6 +101,7 @@ Outcome send_break(Machine&, const Arguments&);
 Outcome gdbserver(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
+Outcome device_del(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome screenshot(Machine&, const Arguments&);
 Outcome record(Machine&, const Arguments&);

@@ -31,6 +31,16 @@ constexpr Parameter kChoose[] = {
 constexpr Parameter kDrive = {"drive", Kind::Word, true, "a CD-ROM or floppy drive: cdrom0, floppy0, ..."};
 constexpr Parameter kEject[] = {
     kDrive, {"options", Kind::Word, false, "force: although the guest has locked the tray"}};
+constexpr Parameter kPlug[] = {
+    {"device", Kind::Word, true, "DRIVER,id=ID,... as --device has it, or -device of QEMU's command line"}};
+constexpr Parameter kUnplug[] = {{"id", Kind::Word, true, "id of the device"}};
+constexpr Parameter kAddDrive[] = {
+    {"address", Kind::Word, true, "0"},
+    {"drive", Kind::Word, true, "if=none,id=ID,file=FILE,... as -drive has it"}};
+constexpr Parameter kAddNetwork[] = {{"network", Kind::Word, true, "user,id=ID,... as -netdev has it"}};
+constexpr Parameter kAddNode[] = {
+    {"node", Kind::Word, true, "driver=raw,node-name=ID,... as -blockdev has it"}};
+constexpr Parameter kPart[] = {{"id", Kind::Word, true, "its id"}};
 constexpr Parameter kChange[] = {
     kDrive,
     {"file", Kind::Word, true, "the image; with blanks in its name in \"quotes\""},
@@ -119,6 +129,14 @@ constexpr Command kCommands[] = {
     {"gdbserver", kGdbserver, "lets gdb connect", gdbserver},
     {"eject", kEject, "takes the medium out of a drive", eject},
     {"change", kChange, "puts another medium into a drive", change},
+    {"device_add", kPlug, "plugs in a card, with --hotplug: virtio-blk, virtio-net or e1000", nullptr},
+    {"device_del", kUnplug, "asks the guest to let go of a card", device_del},
+    {"drive_add", kAddDrive, "a drive for device_add, in a run by QEMU's command line", nullptr},
+    {"drive_del", kPart, "takes it back", nullptr},
+    {"netdev_add", kAddNetwork, "a network for device_add, the same", nullptr},
+    {"netdev_del", kPart, "takes it back", nullptr},
+    {"blockdev-add", kAddNode, "a node of -blockdev for device_add, the same", nullptr},
+    {"blockdev-del", kPart, "takes it back", nullptr},
     {"sendkey", kSendkey, "presses keys of the keyboard, and lets them go", sendkey},
     {"type", kType, "types a text, as fast as the guest takes it", type_text},
     {"mouse move", kMouseMove, "moves the mouse, and turns its wheel", mouse_move},

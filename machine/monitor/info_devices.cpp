@@ -158,6 +158,7 @@ Outcome info_disks(Machine& machine, const Arguments&) {
   const std::vector<DiskInfo> disks = machine.disks().info();
   for (std::size_t i = 0; i < disks.size(); ++i) {
     const DiskInfo& disk = disks[i];
+    if (disk.absent) continue;
     const DiskCounters& counters = disk.counters;
     list.push_back(disk_json(disk));
     const std::string name =

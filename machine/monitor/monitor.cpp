@@ -265,6 +265,7 @@ Outcome Monitor::carry_out(const Command& command, const Arguments& arguments) {
   if (command.handler != nullptr) return command.handler(machine_, arguments);
   if (command.name == "help") return help(arguments.word("command"));
   if (command.name == "cpu") return choose_cpu(arguments.word("choice"));
+  if (auto plugged = plug_command(command.name, arguments)) return *std::move(plugged);
   Answer answer;
   answer.json["version"] = version_;
   answer.text = fmt::format("{}\n", version_);

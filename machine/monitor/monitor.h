@@ -13,6 +13,8 @@
 
 namespace reprise::machine::monitor {
 
+class PlugWords;
+
 class Monitor {
  public:
   /// `machine` outlives this. `version` is the emulator's.
@@ -23,6 +25,13 @@ class Monitor {
   Outcome execute(std::string_view name, const Json& arguments);
   /// A line as a person types it: the command's words, then its arguments in order.
   Outcome execute_line(std::string_view line);
+
+  /// device_add and its parts: `text` as PlugWords has it.
+  Outcome plug(const std::string& text);
+  Outcome plug_part(std::string_view command, const std::string& text);
+
+  /// In whose words things are plugged in; nullptr: ours. Before the run; outlives this.
+  void set_plug_words(PlugWords* words) { plug_words_ = words; }
 
   // --- Any thread ---
   const std::string& version() const { return version_; }
@@ -43,9 +52,12 @@ class Monitor {
   Result<Done, CommandError> take(const Parameter& parameter, std::string_view text, Arguments& arguments);
   Outcome carry_out(const Command& command, const Arguments& arguments);
   Outcome choose_cpu(std::string_view choice);
+  /// Nothing: it is none of these.
+  std::optional<Outcome> plug_command(std::string_view command, const Arguments& arguments);
 
   Machine& machine_;
   const std::string version_;
+  PlugWords* plug_words_ = nullptr;
   std::optional<unsigned> cpu_;  // that commands are about; nothing: the one whose turn it is
 };
 

@@ -42,7 +42,7 @@ constexpr QemuHint kHints[] = {
     {" loadvm ", "reprise run --load FILE goes on from a state that 'save' wrote"},
     {" migrate migrate_incoming ",
      "'save FILE' writes the state, and reprise run --load FILE goes on from it anywhere"},
-    {" device_add device_del netdev_add netdev_del drive_add drive_del object_add object_del chardev-add ",
+    {" object_add object_del chardev-add chardev-remove ",
      "what the machine has is chosen before the run: reprise run --device help"},
     {" block_resize commit ", "reprise image commit FILE does so once the run is over"},
     {" log trace-event logfile ", "reprise run --log and --trace choose what is told, also of a replay"},

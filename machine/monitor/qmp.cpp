@@ -6,6 +6,7 @@
 
 #include "common/words.h"
 #include "machine/monitor/qmp_commands.h"
+#include "machine/monitor/qmp_schema.h"
 
 namespace reprise::machine::monitor {
 namespace {
@@ -129,11 +130,17 @@ std::string QmpSession::respond(Monitor& monitor, std::string_view text, std::ve
   const bool negotiates = command->name == "qmp_capabilities";
   if (!negotiated_ && !negotiates)
     return with_id(error("CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'"));
+  if (const auto checked = check_qmp_arguments(command->arguments, request.arguments); !checked)
+    return with_id(error("GenericError", checked.error().message));
   Machine& machine = monitor.machine();
   const bool stood_still = machine.stopped();
   const Outcome outcome = command->answer != nullptr ? command->answer(monitor, request.arguments)
                                                      : monitor.execute(command->line, {});
-  if (!outcome) return with_id(error("GenericError", outcome.error().message));
+  if (!outcome) {
+    const std::string& message = outcome.error().message;
+    const bool missing = command->name == "device_del" && message.ends_with("' not found");
+    return with_id(error(missing ? "DeviceNotFound" : "GenericError", message));
+  }
   negotiated_ = negotiated_ || negotiates;
   const u64 now = guest_time_ns(machine);
   if (machine.stopped() != stood_still) events.push_back(event(stood_still ? "RESUME" : "STOP", {}, now));
@@ -151,6 +158,9 @@ std::vector<Json> qmp_events_of(const GuestEvent& happened, i64 rtc_unix_s) {
     case GuestEvent::Kind::Watchdog: return {event("WATCHDOG", {{"action", happened.action}}, now)};
     case GuestEvent::Kind::Panicked:
       return {event("GUEST_PANICKED", {{"action", "pause"}}, now), event("STOP", {}, now)};
+    case GuestEvent::Kind::Unplugged:
+      return {event("DEVICE_DELETED",
+                    {{"device", happened.device}, {"path", "/machine/peripheral/" + happened.device}}, now)};
     case GuestEvent::Kind::Off:
       return {event("SHUTDOWN", of_guest("guest-shutdown"), now), event("STOP", {}, now)};
   }

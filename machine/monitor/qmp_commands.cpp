@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "common/numbers.h"
+#include "machine/monitor/qmp_schema.h"
 #include "machine/net/network_info.h"
 
 namespace reprise::machine::monitor {
@@ -55,6 +56,8 @@ Outcome query_commands(Monitor&, const Json&) {
   return answer_of(std::move(list));
 }
 
+Outcome query_schema(Monitor&, const Json&) { return answer_of(qmp_schema()); }
+
 Outcome query_cpus_fast(Monitor& monitor, const Json&) {
   Json list = Json::array();
   const cpu::Topology& topology = monitor.machine().config().cpu.topology;
@@ -75,6 +78,7 @@ Outcome query_cpus_fast(Monitor& monitor, const Json&) {
 Outcome query_block(Monitor& monitor, const Json&) {
   Json list = Json::array();
   for (const DiskInfo& disk : monitor.machine().disks().info()) {
+    if (disk.absent) continue;
     const bool removable = disk.media != DiskMedia::Disk;
     Json json = {{"device", disk.name},
                  {"qdev", disk.name},
@@ -97,15 +101,16 @@ Outcome query_block(Monitor& monitor, const Json&) {
 Outcome query_blockstats(Monitor& monitor, const Json&) {
   Json list = Json::array();
   for (const DiskInfo& disk : monitor.machine().disks().info())
-    list.push_back({{"device", disk.name},
-                    {"stats",
-                     {{"rd_operations", disk.counters.reads},
-                      {"rd_bytes", disk.counters.bytes_read},
-                      {"wr_operations", disk.counters.writes},
-                      {"wr_bytes", disk.counters.bytes_written},
-                      {"flush_operations", disk.counters.flushes},
-                      {"unmap_operations", disk.counters.discards},
-                      {"unmap_bytes", disk.counters.bytes_discarded}}}});
+    if (!disk.absent)
+      list.push_back({{"device", disk.name},
+                      {"stats",
+                       {{"rd_operations", disk.counters.reads},
+                        {"rd_bytes", disk.counters.bytes_read},
+                        {"wr_operations", disk.counters.writes},
+                        {"wr_bytes", disk.counters.bytes_written},
+                        {"flush_operations", disk.counters.flushes},
+                        {"unmap_operations", disk.counters.discards},
+                        {"unmap_bytes", disk.counters.bytes_discarded}}}});
   return answer_of(std::move(list));
 }
 
@@ -155,7 +160,24 @@ Outcome query_uuid(Monitor& monitor, const Json&) {
 }
 
 Outcome nothing_is_plugged(Monitor&, const Json&) {
-  return failed("what the machine has is chosen before it starts: give -device, -drive and -netdev then");
+  return failed("what the machine has is chosen before it starts: give -object and -chardev then");
+}
+
+Outcome device_add(Monitor& monitor, const Json& arguments) { return done(monitor.plug(arguments.dump())); }
+Outcome device_del(Monitor& monitor, const Json& arguments) {
+  return done(monitor.execute("device_del", {{"id", text_in(arguments, "id")}}));
+}
+Outcome netdev_add(Monitor& monitor, const Json& arguments) {
+  return done(monitor.plug_part("netdev_add", arguments.dump()));
+}
+Outcome netdev_del(Monitor& monitor, const Json& arguments) {
+  return done(monitor.plug_part("netdev_del", text_in(arguments, "id")));
+}
+Outcome blockdev_add(Monitor& monitor, const Json& arguments) {
+  return done(monitor.plug_part("blockdev-add", arguments.dump()));
+}
+Outcome blockdev_del(Monitor& monitor, const Json& arguments) {
+  return done(monitor.plug_part("blockdev-del", text_in(arguments, "node-name")));
 }
 
 Outcome human(Monitor& monitor, const Json& arguments) {
@@ -210,65 +232,84 @@ Outcome empty_list(Monitor&, const Json&) { return answer_of(Json::array()); }
 Outcome empty_object(Monitor&, const Json&) { return Answer{}; }
 
 constexpr QmpCommand kCommands[] = {
-    {"qmp_capabilities", empty_object},
-    {"query-version", query_version},
-    {"query-status", query_status},
-    {"query-commands", query_commands},
-    {"query-name", empty_object},
-    {"query-uuid", query_uuid},
+    {"qmp_capabilities", empty_object, {}, "enable?:[any]"},
+    {"query-version", query_version, {}, "", "VersionInfo"},
+    {"query-status", query_status, {}, "", "StatusInfo"},
+    {"query-commands", query_commands, {}, "", "[CommandInfo]"},
+    {"query-qmp-schema", query_schema, {}, "", "[any]"},
+    {"query-name", empty_object, {}, "", "NameInfo"},
+    {"query-uuid", query_uuid, {}, "", "UuidInfo"},
     {"query-kvm",
      [](Monitor&, const Json&) {
        return answer_of({{"enabled", false}, {"present", false}});
-     }},
+     },
+     {},
+     "",
+     "KvmInfo"},
     {"query-target",
      [](Monitor&, const Json&) {
        return answer_of({{"arch", "x86_64"}});
-     }},
-    {"query-machines", query_machines},
-    {"query-cpus-fast", query_cpus_fast},
+     },
+     {},
+     "",
+     "TargetInfo"},
+    {"query-machines", query_machines, {}, "", "[MachineInfo]"},
+    {"query-cpus-fast", query_cpus_fast, {}, "", "[CpuInfoFast]"},
     {"query-memory-size-summary",
      [](Monitor& monitor, const Json&) {
        return answer_of({{"base-memory", monitor.machine().config().ram_bytes}});
-     }},
-    {"query-block", query_block},
-    {"query-blockstats", query_blockstats},
-    {"query-pci", query_pci},
+     },
+     {},
+     "",
+     "MemoryInfo"},
+    {"query-block", query_block, {}, "", "[BlockInfo]"},
+    {"query-blockstats", query_blockstats, {}, "query-nodes?:bool", "[BlockStats]"},
+    {"query-pci", query_pci, {}, "", "[PciInfo]"},
     {"query-vnc",
      [](Monitor&, const Json&) {
        return answer_of({{"enabled", false}});
-     }},
+     },
+     {},
+     "",
+     "VncInfo"},
     {"query-migrate", empty_object},
-    {"query-balloon", no_balloon},
-    {"query-chardev", empty_list},
-    {"query-iothreads", empty_list},
-    {"query-jobs", empty_list},
-    {"query-block-jobs", empty_list},
-    {"query-memdev", empty_list},
-    {"query-mice", empty_list},
-    {"query-tpm", empty_list},
+    {"query-balloon", no_balloon, {}, "", "BalloonInfo"},
+    {"query-chardev", empty_list, {}, "", "[ChardevInfo]"},
+    {"query-iothreads", empty_list, {}, "", "[IOThreadInfo]"},
+    {"query-jobs", empty_list, {}, "", "[JobInfo]"},
+    {"query-block-jobs", empty_list, {}, "", "[BlockJobInfo]"},
+    {"query-memdev", empty_list, {}, "", "[Memdev]"},
+    {"query-mice", empty_list, {}, "", "[MouseInfo]"},
+    {"query-tpm", empty_list, {}, "", "[TPMInfo]"},
     {"stop", nullptr, "stop"},
     {"cont", nullptr, "cont"},
     {"quit", nullptr, "quit"},
     {"system_reset", nullptr, "reset"},
     {"system_powerdown", nullptr, "powerdown"},
     {"inject-nmi", nullptr, "nmi"},
-    {"human-monitor-command", human},
-    {"screendump", screendump},
-    {"send-key", send_key},
-    {"device_add", nothing_is_plugged},
-    {"device_del", nothing_is_plugged},
-    {"netdev_add", nothing_is_plugged},
-    {"netdev_del", nothing_is_plugged},
-    {"blockdev-add", nothing_is_plugged},
-    {"blockdev-del", nothing_is_plugged},
-    {"chardev-add", nothing_is_plugged},
-    {"chardev-remove", nothing_is_plugged},
-    {"object-add", nothing_is_plugged},
-    {"object-del", nothing_is_plugged},
-    {"set_link", set_link},
-    {"eject", eject},
-    {"change", change_medium},
-    {"blockdev-change-medium", change_medium},
+    {"human-monitor-command", human, {}, "command-line:str, cpu-index?:int", "str"},
+    {"screendump", screendump, {}, "filename:str, device?:str, head?:int, format?:ImageFormat"},
+    {"send-key", send_key, {}, "keys:[KeyValue], hold-time?:int"},
+    {"device_add", device_add, {}, "driver:str, bus?:str, id?:str, ..."},
+    {"device_del", device_del, {}, "id:str"},
+    {"netdev_add", netdev_add, {}, "type:NetClientDriver, id:str, ..."},
+    {"netdev_del", netdev_del, {}, "id:str"},
+    {"blockdev-add",
+     blockdev_add,
+     {},
+     "driver:BlockdevDriver, node-name?:str, read-only?:bool, filename?:str, file?:any, ..."},
+    {"blockdev-del", blockdev_del, {}, "node-name:str"},
+    {"chardev-add", nothing_is_plugged, {}, "id:str, backend:any"},
+    {"chardev-remove", nothing_is_plugged, {}, "id:str"},
+    {"object-add", nothing_is_plugged, {}, "qom-type:str, id:str, ..."},
+    {"object-del", nothing_is_plugged, {}, "id:str"},
+    {"set_link", set_link, {}, "name:str, up:bool"},
+    {"eject", eject, {}, "device?:str, id?:str, force?:bool"},
+    {"change", change_medium, {}, "device:str, target:str, arg?:str"},
+    {"blockdev-change-medium",
+     change_medium,
+     {},
+     "device?:str, id?:str, filename:str, format?:str, force?:bool, read-only-mode?:str"},
 };
 
 }  // namespace

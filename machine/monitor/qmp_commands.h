@@ -14,6 +14,9 @@ struct QmpCommand {
   /// arguments, whose answer is not passed on.
   Outcome (*answer)(Monitor& monitor, const Json& arguments);
   std::string_view line = {};
+  // Members of `arguments`, and what is returned: qmp_schema.h.
+  std::string_view arguments = {};
+  std::string_view returns = {};
 };
 
 std::span<const QmpCommand> qmp_commands();

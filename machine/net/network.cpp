@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "machine/net/mac_text.h"
 #include "machine/outside/sink_names.h"
 
 namespace reprise::machine {
 namespace {
-
-std::string mac_text(const devices::MacAddress& mac) {
-  std::string text;
-  for (const u8 byte : mac) text += fmt::format("{}{:02x}", text.empty() ? "" : ":", byte);
-  return text;
-}
 
 /// "network-0-plugged": events of recordings have it.
 std::string cable_sink_name(std::size_t card, bool plugged) {
@@ -72,11 +67,16 @@ Result<Done> Network::start(Clock& clock, Outside& outside, std::vector<devices:
 
 Result<Done> Network::check_addresses() const {
   for (auto card = cards_.begin(); card != cards_.end(); ++card)
-    if (std::any_of(cards_.begin(), card,
-                    [&](const devices::NetCard* other) { return other->mac() == (*card)->mac(); }))
+    if (is_there(*card) && std::any_of(cards_.begin(), card, [&](const devices::NetCard* other) {
+          return other->mac() == (*card)->mac();
+        }))
       return wrong_usage(fmt::format("two network cards have the address {}: give each its own by mac=.",
                                      mac_text((*card)->mac())));
   return Done{};
+}
+
+std::string Network::id_of(std::size_t card) const {
+  return ids_[card].empty() && place_ ? place_(*cards_[card]).id : ids_[card];
 }
 
 void Network::set_link(bool up) {
@@ -106,11 +106,10 @@ Result<std::string> Network::cable_sink(std::string_view card, bool plugged) con
   if (!link_) return Error{"There is no network: --net none."};
   std::string names;
   for (std::size_t i = 0; i < cards_.size(); ++i) {
-    const std::string number = fmt::format("net{}", i), mac = mac_text(cards_[i]->mac());
-    if (card == number || card == mac || (card == ids_[i] && !card.empty()))
-      return cable_sink_name(i, plugged);
-    names +=
-        fmt::format("{}{}{}{}", names.empty() ? "" : ", ", number, ids_[i].empty() ? "" : " or ", ids_[i]);
+    if (!is_there(cards_[i])) continue;
+    const std::string number = fmt::format("net{}", i), mac = mac_text(cards_[i]->mac()), id = id_of(i);
+    if (card == number || card == mac || (card == id && !card.empty())) return cable_sink_name(i, plugged);
+    names += fmt::format("{}{}{}{}", names.empty() ? "" : ", ", number, id.empty() ? "" : " or ", id);
   }
   return Error{fmt::format("There is no network card '{}'; there is {}.", card.substr(0, 60), names)};
 }
@@ -145,7 +144,8 @@ void Network::plug_in_again() {
 }
 
 bool Network::takes_large_frames() const {
-  return link_ && link_->takes_large_frames() && cards_.size() == 1;
+  return link_ && link_->takes_large_frames() &&
+         std::ranges::count_if(cards_, [this](const devices::NetCard* card) { return is_there(card); }) == 1;
 }
 
 void Network::send(devices::NetCard& from, std::span<const u8> frame) {
@@ -154,9 +154,9 @@ void Network::send(devices::NetCard& from, std::span<const u8> frame) {
   bytes_from_guest_ += frame.size();
   if (dump_ && gate_.open()) dump_->add(clock_->now_ns(), frame);
   for (devices::NetCard* const card : cards_)
-    if (card != &from) card->receive(frame);
+    if (card != &from && is_there(card)) card->receive(frame);
   if (std::ranges::none_of(cards_, [&](const devices::NetCard* card) {
-        return std::ranges::equal(card->mac(), frame.first(sizeof(devices::MacAddress)));
+        return is_there(card) && std::ranges::equal(card->mac(), frame.first(sizeof(devices::MacAddress)));
       }))
     connections_.from_guest(frame);
   if (!gate_.open()) return;
@@ -184,7 +184,8 @@ void Network::arrive(std::span<const u8> frame) {
   bytes_to_guest_ += frame.size();
   connections_.to_guest(frame);
   if (dump_ && gate_.open()) dump_->add(clock_->now_ns(), frame);
-  for (devices::NetCard* const card : cards_) card->receive(frame);
+  for (devices::NetCard* const card : cards_)
+    if (is_there(card)) card->receive(frame);
 }
 
 void Network::pump() {
@@ -251,6 +252,7 @@ NetworkInfo Network::info() const {
                       .bytes_to_guest = bytes_to_guest_};
   if (link_) info.config.forwards = link_->forwards();
   for (std::size_t i = 0; i < cards_.size(); ++i) {
+    if (!is_there(cards_[i])) continue;
     info.cards.push_back(mac_text(cards_[i]->mac()));
     if (plugged_[i] == 0) info.unplugged.push_back(info.cards.back());
   }

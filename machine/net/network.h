@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,15 @@ class Network final : public devices::NetBackend {
   /// Usage: two cards have one address.
   Result<Done> start(Clock& clock, Outside& outside, std::vector<devices::NetCard*> cards,
                      std::vector<std::string> ids = {});
+  /// Cards may come and go: `place` says whether one is there, and what the user calls it where `ids` of start() does not. Before
+  /// start().
+  struct CardPlace {
+    bool there = true;
+    std::string id = {};
+  };
+  void follow_cards(std::function<CardPlace(const devices::NetCard& card)> place) {
+    place_ = std::move(place);
+  }
   /// Before any of them goes. Nothing arrives any more, and what cards send is lost.
   void disconnect();
 
@@ -95,6 +105,8 @@ class Network final : public devices::NetBackend {
 
  private:
   Result<Done> check_addresses() const;
+  bool is_there(const devices::NetCard* card) const { return !place_ || place_(*card).there; }
+  std::string id_of(std::size_t card) const;
   static constexpr std::chrono::microseconds kServeEvery{100};
   /// How long the guest sees no link after a state with connections was loaded.
   static constexpr u64 kLinkDownNs = 1'000'000'000;
@@ -130,8 +142,9 @@ class Network final : public devices::NetBackend {
   Outside* outside_ = nullptr;
   std::vector<devices::NetCard*> cards_;
   std::vector<std::string> ids_;  // of cards
-  std::vector<u8> plugged_;       // of cards: a person left it so
-  bool link_up_ = false;          // at the far end
+  std::function<CardPlace(const devices::NetCard& card)> place_;
+  std::vector<u8> plugged_;  // of cards: a person left it so
+  bool link_up_ = false;     // at the far end
   Clock::TimerId pump_timer_ = 0;
   Clock::TimerId link_timer_ = 0;
   std::unique_ptr<NetLink> link_;

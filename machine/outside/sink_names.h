@@ -23,6 +23,8 @@ inline constexpr std::string_view kNetworkUnpluggedSink = "network-unplugged";
 inline constexpr std::string_view kNetworkPluggedSink = "network-plugged";
 inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
+// Cards that are put into slots or to be taken out, in words: machine/hot_plug.cpp.
+inline constexpr std::string_view kSlotsSink = "slots";
 inline constexpr std::string_view kResetButtonSink = "reset-button";
 
 }  // namespace reprise::machine

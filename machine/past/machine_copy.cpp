@@ -50,6 +50,7 @@ Result<Done> MachineCopy::build(Excursion& trip, const std::shared_ptr<std::mute
   machine.gate_.set_open(false);
   const std::size_t files_read = config.files->files_read().size();
   TRY(machine.pc_.plug_in(config.devices));
+  machine.follow_cards();
   TRY(machine.network_.start(machine.pc_.scheduler(), machine.outside_, machine.pc_.net_cards()));
   machine.add_sinks();
   // ROMs have to be where they are; RAM and registers come from a checkpoint.

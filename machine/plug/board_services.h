@@ -52,6 +52,7 @@ struct BoardServices {
   devices::VirtioConsole* virtio_console = nullptr;
   std::vector<devices::VirtioConsole*> serial_cards = {};
   std::vector<devices::NetCard*> net_cards = {};
+  std::vector<devices::VirtioScsi*> scsi_cards = {};
   devices::Ac97* sound_card = nullptr;
   devices::I6300Esb* watchdog = nullptr;
   devices::InputDevice* keyboard = nullptr;

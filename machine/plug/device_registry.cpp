@@ -15,11 +15,13 @@ namespace reprise::machine {
 namespace {
 
 constexpr const DeviceRow* kRows[] = {
-    &kAhciRow,        &kIdeDiskRow,       &kIdeCdromRow,  &kFloppyRow,   &kVirtioBlkRow,
-    &kDiskRow,        &kVirtioConsoleRow, &kVirtioRngRow, &kI6300EsbRow, &kDebugExitRow,
-    &kTestDeviceRow,  &kVgaRow,           &kVirtioNetRow, &kE1000Row,    &kVirtioKeyboardRow,
-    &kVirtioMouseRow, &kVirtioTabletRow,  &kVirtio9pRow,  &kAc97Row,     &kVirtioSerialRow,
-    &kVirtConsoleRow, &kVirtSerialPortRow};
+    &kAhciRow,         &kIdeDiskRow,        &kIdeCdromRow,       &kFloppyRow,
+    &kVirtioBlkRow,    &kDiskRow,           &kVirtioConsoleRow,  &kVirtioRngRow,
+    &kI6300EsbRow,     &kDebugExitRow,      &kTestDeviceRow,     &kVgaRow,
+    &kVirtioNetRow,    &kE1000Row,          &kVirtioKeyboardRow, &kVirtioMouseRow,
+    &kVirtioTabletRow, &kVirtio9pRow,       &kAc97Row,           &kVirtioSerialRow,
+    &kVirtConsoleRow,  &kVirtSerialPortRow, &kVirtioScsiRow,     &kScsiDiskRow,
+    &kScsiCdromRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 
@@ -89,6 +91,7 @@ Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {
       return Error{fmt::format("two devices have the id '{}'", device->id)};
   }
   if (const auto ports = serial_ports(devices); !ports) return ports.error();
+  TRY(check_scsi_cards(devices));
   return check_share_tags(devices);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/numbers.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/drive_rows.h"
 
@@ -27,19 +28,38 @@ std::optional<Value> named(const std::pair<std::string_view, Value> (&table)[N],
   return std::nullopt;
 }
 
+bool is_on_scsi(std::string_view driver) {
+  return driver == kScsiDiskRow.driver || driver == kScsiCdromRow.driver;
+}
+
 /// Of `driver`, where no property says otherwise.
 DiskConfig defaults_of(std::string_view driver) {
   DiskConfig disk;
   if (driver == kIdeDiskRow.driver) disk.bus = DiskBus::Ide;
   if (driver == kVirtioBlkRow.driver) disk.bus = DiskBus::Virtio;
   if (driver == kFloppyRow.driver) disk.bus = DiskBus::Floppy;
-  if (driver == kIdeCdromRow.driver)
+  if (is_on_scsi(driver)) disk.bus = DiskBus::Scsi;
+  if (driver == kIdeCdromRow.driver || driver == kScsiCdromRow.driver)
     disk.media = DiskMedia::Cdrom;
   else if (driver == kFloppyRow.driver)
     disk.media = DiskMedia::Floppy;
   else if (driver != kDiskRow.driver)
     disk.media = DiskMedia::Disk;
   return disk;
+}
+
+/// Which of the virtio-scsi among `devices` it is on; nothing: there is none of that name.
+std::optional<std::size_t> scsi_card_of(const DeviceConfig& device,
+                                        const std::vector<DeviceConfig>& devices) {
+  const std::string* const bus = device.find("bus");
+  if (bus == nullptr) return 0;
+  std::size_t card = 0;
+  for (const DeviceConfig& other : devices) {
+    if (other.driver != kVirtioScsiRow.driver) continue;
+    if (other.id == *bus) return card;
+    ++card;
+  }
+  return std::nullopt;
 }
 
 bool is_yes(const std::string* value) { return value != nullptr && (*value == "yes" || *value == "on"); }
@@ -49,8 +69,12 @@ bool is_yes(const std::string* value) { return value != nullptr && (*value == "y
 Result<DiskConfig> disk_config(const DeviceConfig& device) {
   DiskConfig disk = defaults_of(device.driver);
   disk.place = device.place;
+  disk.id = device.id;
   if (const std::string* file = device.find("file")) disk.path = *file;
-  if (const auto bus = named(kBuses, device.find("bus"))) disk.bus = *bus;
+  if (disk.bus != DiskBus::Scsi)
+    if (const auto bus = named(kBuses, device.find("bus"))) disk.bus = *bus;
+  if (const std::string* lun = device.find("lun"))
+    disk.lun = static_cast<unsigned>(parse_number(*lun).value_or(0));
   if (const auto format = named(kFormats, device.find("format"))) disk.format = *format;
   if (const auto media = named(kMedia, device.find("media"))) disk.media = *media;
   disk.write_through = is_yes(device.find("write"));
@@ -58,7 +82,8 @@ Result<DiskConfig> disk_config(const DeviceConfig& device) {
   if (const std::string* serial = device.find("serial")) disk.serial = *serial;
   if (disk.write_through && !disk.overlay_path.empty())
     return Error{"write=yes and overlay= exclude each other"};
-  const bool may_be_empty = device.driver == kIdeCdromRow.driver || device.driver == kFloppyRow.driver;
+  const bool may_be_empty = device.driver == kIdeCdromRow.driver || device.driver == kScsiCdromRow.driver ||
+                            device.driver == kFloppyRow.driver;
   if (disk.path.empty() && !may_be_empty) return Error{"it names no file"};
   if (disk.media == DiskMedia::Cdrom && (disk.write_through || !disk.overlay_path.empty()))
     return Error{"a CD-ROM cannot be written"};
@@ -76,11 +101,21 @@ std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices, d
     Result<DiskConfig> disk = disk_config(device);
     CHECK(disk.ok());
     disks.push_back(disk.take());
+    if (disks.back().bus == DiskBus::Scsi) disks.back().card = scsi_card_of(device, devices).value_or(0);
     if (chipset != devices::Chipset::Q35) continue;
     disks.back().ata_bus = DiskBus::Ahci;
     if (disks.back().bus == DiskBus::Ide) disks.back().bus = DiskBus::Ahci;
   }
   return disks;
+}
+
+std::vector<DiskConfig> waiting_disks() {
+  constexpr std::size_t kCount = 8;
+  DiskConfig disk;
+  disk.bus = DiskBus::Virtio;
+  disk.media = DiskMedia::Disk;
+  disk.hotplug = true;
+  return std::vector<DiskConfig>(kCount, disk);
 }
 
 Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
@@ -93,6 +128,13 @@ Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
   return Done{};
 }
 
+Result<Done> check_scsi_cards(const std::vector<DeviceConfig>& devices) {
+  for (const DeviceConfig& device : devices)
+    if (is_on_scsi(device.driver) && !scsi_card_of(device, devices))
+      return Error{fmt::format("{}: no virtio-scsi has id={}", device.driver, *device.find("bus"))};
+  return Done{};
+}
+
 std::string_view driver_of(const AttachedDisk& disk) {
   switch (disk.bus) {
     case DiskBus::Auto: break;
@@ -100,6 +142,7 @@ std::string_view driver_of(const AttachedDisk& disk) {
     case DiskBus::Ahci: return disk.media == DiskMedia::Cdrom ? kIdeCdromRow.driver : kIdeDiskRow.driver;
     case DiskBus::Virtio: return kVirtioBlkRow.driver;
     case DiskBus::Floppy: return kFloppyRow.driver;
+    case DiskBus::Scsi: return disk.media == DiskMedia::Cdrom ? kScsiCdromRow.driver : kScsiDiskRow.driver;
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include "devices/ahci/ahci_controller.h"
 #include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_scsi.h"
 #include "machine/plug/pc_slots.h"
 
 namespace reprise::machine {
@@ -29,19 +30,43 @@ constexpr PropertySpec kSerial = {"serial",
 constexpr PropertySpec kMedia = {"media", PropertyType::Choice, "disk, cdrom", "", "what it is",
                                  0,       "by what it holds"};
 
+constexpr PropertySpec kScsiCard = {.name = "bus",
+                                    .type = PropertyType::Serial,
+                                    .values = "the id of a virtio-scsi",
+                                    .by_default = {},
+                                    .help = "which card it is on",
+                                    .max = 64,
+                                    .otherwise = "the first one"};
+constexpr PropertySpec kLun = {.name = "lun",
+                               .type = PropertyType::Number,
+                               .values = "0 to 255",
+                               .by_default = "0",
+                               .help = "number of the logical unit",
+                               .max = devices::scsi::Target::kMaxLun};
+
 constexpr PropertySpec kAnyDisk[] = {kFile, kAnyBus, kFormat, kWrite, kOverlay, kSerial, kMedia};
 constexpr PropertySpec kAtaDisk[] = {kFile, kAtaBus, kFormat, kWrite, kOverlay, kSerial};
 constexpr PropertySpec kVirtioDisk[] = {kFile, kFormat, kWrite, kOverlay, kSerial};
 constexpr PropertySpec kCdrom[] = {kMedium, kAtaBus, kSerial};
+constexpr PropertySpec kScsiDisk[] = {kFile, kFormat, kWrite, kOverlay, kSerial, kScsiCard, kLun};
+constexpr PropertySpec kScsiCdrom[] = {kMedium, kSerial, kScsiCard, kLun};
 constexpr PropertySpec kFloppy[] = {kMedium, kWrite};
 
 constexpr PlaceSpec kAtaUnit = {"unit", 0, 5,
                                 "IDE: 0 primary master to 3 secondary slave; AHCI: port 0 to 5"};
+constexpr PlaceSpec kScsiId = {"scsi-id", 0, devices::VirtioScsi::kMaxTarget, "its id on the bus"};
 constexpr PlaceSpec kFloppyUnit = {"unit", 0, 1, "drive A or B"};
 
 std::unique_ptr<devices::PciFunction> make_ahci(const DeviceSite& site, IrqLine interrupt) {
   return std::make_unique<devices::ahci::AhciController>(site.board.clock, interrupt, site.board.messages,
                                                          site.board.memory, ahci_units(site.board.drives));
+}
+
+std::unique_ptr<devices::PciFunction> make_virtio_scsi(const DeviceSite& site, IrqLine interrupt) {
+  auto card = std::make_unique<devices::VirtioScsi>(scsi_units(site.board.drives, site.nth),
+                                                    site.board.virtio(interrupt));
+  site.board.scsi_cards.push_back(card.get());
+  return card;
 }
 
 std::unique_ptr<devices::PciFunction> make_virtio_blk(const DeviceSite& site, IrqLine interrupt) {
@@ -84,6 +109,26 @@ constinit const DeviceRow kVirtioBlkRow = {.driver = "virtio-blk",
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
                                            .card = make_virtio_blk};
+constinit const DeviceRow kVirtioScsiRow = {
+    .driver = "virtio-scsi",
+    .qemu_name = "virtio-scsi-pci",
+    .help = "SCSI host adapter; comes by itself with the first scsi-hd or scsi-cd",
+    .properties = {},
+    .place = kPciSlot,
+    .most = kAnyNumber,
+    .card = make_virtio_scsi};
+constinit const DeviceRow kScsiDiskRow = {.driver = "scsi-hd",
+                                          .qemu_name = "scsi-hd",
+                                          .help = "disk on a virtio-scsi",
+                                          .properties = kScsiDisk,
+                                          .place = kScsiId,
+                                          .most = kAnyNumber};
+constinit const DeviceRow kScsiCdromRow = {.driver = "scsi-cd",
+                                           .qemu_name = "scsi-cd",
+                                           .help = "CD-ROM drive on a virtio-scsi",
+                                           .properties = kScsiCdrom,
+                                           .place = kScsiId,
+                                           .most = kAnyNumber};
 constinit const DeviceRow kDiskRow = {
     .driver = "disk",
     .qemu_name = "",

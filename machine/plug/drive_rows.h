@@ -10,6 +10,9 @@ extern const DeviceRow kIdeDiskRow;
 extern const DeviceRow kIdeCdromRow;
 extern const DeviceRow kFloppyRow;
 extern const DeviceRow kVirtioBlkRow;
+extern const DeviceRow kVirtioScsiRow;
+extern const DeviceRow kScsiDiskRow;
+extern const DeviceRow kScsiCdromRow;
 /// A disk whose driver is chosen by what its image holds.
 extern const DeviceRow kDiskRow;
 

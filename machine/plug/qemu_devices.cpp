@@ -21,7 +21,8 @@ constexpr QemuDevice kDevices[] = {
      "give e1000 or virtio-net"},
     {" qxl qxl-vga virtio-vga virtio-gpu-pci cirrus-vga vmware-svga bochs-display ramfb ",
      "leave it out, since the card is the one of -vga std"},
-    {" virtio-scsi-pci scsi-hd scsi-cd scsi-disk nvme lsi53c895a ", "give virtio-blk, or --disk FILE"},
+    {" scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ",
+     "give virtio-scsi with scsi-hd, virtio-blk, or --disk FILE"},
     {" virtio-balloon-pci virtio-mem-pci vhost-vsock-pci tpm-tis ", "leave it out, since there is none"},
     {" vhost-user-fs-pci ", "give --share FOLDER,tag=NAME"},
 };

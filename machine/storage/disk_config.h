@@ -11,7 +11,7 @@
 
 namespace reprise::machine {
 
-enum class DiskBus : u8 { Auto, Ide, Ahci, Virtio, Floppy };
+enum class DiskBus : u8 { Auto, Ide, Ahci, Virtio, Floppy, Scsi };
 enum class DiskMedia : u8 { Disk, Cdrom, Floppy };
 /// "disk", "cdrom", "floppy".
 std::string_view kind_name(DiskMedia media);
@@ -34,7 +34,11 @@ struct DiskConfig {
   std::string overlay_path;        // if not empty: a kept overlay over `path`, made when missing
   std::string serial;              // empty: made from the position
   std::optional<unsigned>
-      place;  // on its bus: the drive's unit, a virtio card's PCI slot; nullopt: the next free
+      place;  // on its bus: the drive's unit, its SCSI id, a virtio card's PCI slot; nullopt: the next free
+  std::string id = {};   // what the user calls the device; empty: nothing
+  bool hotplug = false;  // it waits to be plugged in, empty: a card that is in no slot
+  std::size_t card = 0;  // of SCSI: which of the host adapters it is on
+  unsigned lun = 0;      // of SCSI
 };
 
 /// A disk with its decisions taken: what the board plugs in.
@@ -45,6 +49,10 @@ struct AttachedDisk {
   std::string serial;
   std::string name = {};                               // by kind and position: "disk0", "cdrom0", "floppy1"
   std::optional<unsigned> place = {};                  // as in DiskConfig
+  std::string id = {};                                 // the same
+  bool hotplug = false;                                // the same
+  std::size_t card = 0;                                // the same
+  unsigned lun = 0;                                    // the same
   std::optional<devices::FloppyGeometry> floppy = {};  // how a floppy in it is formatted
 };
 

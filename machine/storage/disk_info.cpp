@@ -14,6 +14,7 @@ std::string_view bus_name(DiskBus bus) {
     case DiskBus::Ahci: return "ahci";
     case DiskBus::Virtio: return "virtio";
     case DiskBus::Floppy: return "floppy";
+    case DiskBus::Scsi: return "scsi";
   }
   return "unknown";
 }

@@ -25,6 +25,7 @@ struct DiskInfo {
   u64 file_bytes = 0;
   i64 modified_unix_ns = 0;  // the file, when it was opened
   ReadDigest read;           // of what was read from it
+  bool absent = false;       // it waits to be plugged in, and nobody is to see it
 };
 
 /// What happened to a request of the drive's, and what to do: a sentence without a full stop.

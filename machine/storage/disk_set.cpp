@@ -22,7 +22,7 @@ struct Place {
   unsigned units;  // how many drives it has
 };
 constexpr std::array kPlaces = {Place{DiskBus::Ide, 4}, Place{DiskBus::Ahci, 6}, Place{DiskBus::Virtio, 16},
-                                Place{DiskBus::Floppy, 2}};
+                                Place{DiskBus::Floppy, 2}, Place{DiskBus::Scsi, 64}};
 
 std::string_view name_of(DiskMedia media) {
   switch (media) {
@@ -95,9 +95,10 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     const BusChoice choice = choose_bus(config, image, boot_by);
     if (choice.bus == DiskBus::Floppy) TRY(check_floppy(config, image));
     unsigned before = 0;
-    for (const AttachedDisk& other : set.attached_) before += other.bus == choice.bus ? 1 : 0;
+    for (const AttachedDisk& other : set.attached_)
+      before += other.bus == choice.bus && !other.hotplug ? 1 : 0;
     for (const Place& place : kPlaces) {
-      if (place.bus != choice.bus || before < place.units) continue;
+      if (place.bus != choice.bus || before < place.units || config.hotplug) continue;
       const std::string which = config.path.empty()
                                     ? fmt::format("another {} drive", name_of(image.media))
                                     : fmt::format("{} '{}'", name_of(image.media), config.path);
@@ -109,9 +110,17 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     disk.bus = choice.bus;
     disk.media = image.media;
     disk.place = config.place;
-    disk.name = next_name(set.attached_, image.media);
+    disk.id = config.id;
+    disk.hotplug = config.hotplug;
+    disk.card = config.card;
+    disk.lun = config.lun;
+    disk.name = config.hotplug ? fmt::format("hotplug{}",
+                                             std::ranges::count(set.attached_, true, &AttachedDisk::hotplug))
+                               : next_name(set.attached_, image.media);
     disk.serial = config.serial.empty() ? fmt::format("RP{:05}", set.attached_.size() + 1) : config.serial;
-    if (config.path.empty()) {
+    if (config.hotplug) {
+      log.write("disk", LogLevel::Debug, "{}: waits to be plugged in", disk.name);
+    } else if (config.path.empty()) {
       log.write("disk", LogLevel::Info, "{}: {} drive, empty, on {}", disk.name, name_of(image.media),
                 bus_name(choice.bus));
     } else {
@@ -377,7 +386,8 @@ std::vector<DiskInfo> DiskSet::info() const {
                   .counters = *owned_[i].counters,
                   .file_bytes = owned_[i].medium->file_bytes,
                   .modified_unix_ns = owned_[i].medium->modified_unix_ns,
-                  .read = *owned_[i].medium->read};
+                  .read = *owned_[i].medium->read,
+                  .absent = disk.hotplug && config.path.empty()};
     list.push_back(std::move(info));
   }
   return list;

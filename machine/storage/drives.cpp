@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <string_view>
 
 #include "devices/ata/disk.h"
 #include "devices/floppy/floppy_controller.h"
+#include "devices/scsi/scsi_cdrom.h"
+#include "devices/scsi/scsi_disk.h"
 
 namespace reprise::machine {
 namespace {
@@ -31,6 +34,40 @@ constexpr Bus kBuses[] = {
     {DiskBus::Ide, "IDE", 4, kSecondaryFirst, "put some on bus=virtio or bus=ahci"},
     {DiskBus::Floppy, "floppy", devices::FloppyController::kDrives, kInOrder, "leave some out"},
 };
+
+/// Host adapter, id and number of the logical unit.
+using ScsiPlace = std::tuple<std::size_t, unsigned, unsigned>;
+
+Result<Done> check_scsi_places(const std::vector<AttachedDisk>& disks) {
+  std::set<ScsiPlace> taken;
+  for (const AttachedDisk& disk : disks)
+    if (disk.bus == DiskBus::Scsi && disk.place && !taken.insert({disk.card, *disk.place, disk.lun}).second)
+      return wrong_usage(
+          fmt::format("two drives were given for scsi-id={} with lun={}.", *disk.place, disk.lun));
+  return Done{};
+}
+
+void place_on_scsi(std::vector<Drive>& drives) {
+  std::set<ScsiPlace> taken;
+  for (const Drive& drive : drives)
+    if (drive.disk.bus == DiskBus::Scsi && drive.disk.place)
+      taken.insert({drive.disk.card, *drive.disk.place, drive.disk.lun});
+  for (Drive& drive : drives) {
+    if (drive.disk.bus != DiskBus::Scsi) continue;
+    drive.place = drive.disk.place.value_or(0);
+    if (!drive.disk.place)
+      while (!taken.insert({drive.disk.card, drive.place, drive.disk.lun}).second) ++drive.place;
+  }
+}
+
+std::unique_ptr<devices::scsi::LogicalUnit> make_scsi_unit(Drive& drive) {
+  const AttachedDisk& disk = drive.disk;
+  if (disk.media != DiskMedia::Cdrom)
+    return std::make_unique<devices::scsi::ScsiDisk>(*disk.medium, disk.serial);
+  auto unit = std::make_unique<devices::scsi::ScsiCdrom>(*disk.medium, disk.serial);
+  drive.cdrom = &unit->drive();
+  return unit;
+}
 
 std::unique_ptr<Unit> make_unit(Drive& drive, Cable cable) {
   const AttachedDisk& disk = drive.disk;
@@ -69,7 +106,7 @@ Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
       return wrong_usage(fmt::format("{} drives were given for the {} bus, which takes {}: {}.", count,
                                      bus.name, bus.places, bus.instead));
   }
-  return Done{};
+  return check_scsi_places(disks);
 }
 
 std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks) {
@@ -92,6 +129,7 @@ std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks) {
       taken[drive.place] = true;
     }
   }
+  place_on_scsi(drives);
   return drives;
 }
 
@@ -101,6 +139,14 @@ devices::ide::IdeController::Units ide_units(std::vector<Drive>& drives) {
 
 devices::ahci::AhciController::Units ahci_units(std::vector<Drive>& drives) {
   return make_units<devices::ahci::AhciController::Units>(drives, DiskBus::Ahci, Cable::Serial);
+}
+
+std::vector<devices::VirtioScsi::UnitPlace> scsi_units(std::vector<Drive>& drives, std::size_t card) {
+  std::vector<devices::VirtioScsi::UnitPlace> units;
+  for (Drive& drive : drives)
+    if (drive.disk.bus == DiskBus::Scsi && drive.disk.card == card)
+      units.push_back({drive.place, drive.disk.lun, make_scsi_unit(drive)});
+  return units;
 }
 
 }  // namespace reprise::machine

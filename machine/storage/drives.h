@@ -1,4 +1,4 @@
-// The drives of the board: which goes where on the IDE cables, the AHCI ports, the floppy cable and among the
+// The drives of the board: which goes where on the IDE cables, the AHCI ports, the floppy cable, the SCSI buses and among the
 // cards.
 #pragma once
 
@@ -9,19 +9,24 @@
 #include "devices/ata/cdrom.h"
 #include "devices/ata/identify.h"
 #include "devices/ide/ide_controller.h"
+#include "devices/virtio/virtio_blk.h"
+#include "devices/virtio/virtio_scsi.h"
 #include "machine/storage/disk_config.h"
 
 namespace reprise::machine {
 
 struct Drive {
   AttachedDisk disk;
-  /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; floppy: A or B.
+  /// IDE: 0 primary master, 1 primary slave, 2 and 3 secondary; AHCI: the port; floppy: A or B; SCSI: its id.
   unsigned place = 0;
-  /// Of its card, on AHCI and virtio, and which of the functions there it is.
+  /// Of its card, on AHCI, SCSI and virtio, and which of the functions there it is.
   unsigned slot = 0;
   unsigned function = 0;
   bool removable() const { return disk.media != DiskMedia::Disk; }
-  devices::ata::Cdrom* cdrom = nullptr;  // the device, when it is a CD-ROM drive and has been built
+  /// What it holds may change, by whomever.
+  bool takes_media() const { return removable() || disk.hotplug; }
+  devices::ata::Cdrom* cdrom = nullptr;   // the device, when it is a CD-ROM drive and has been built
+  devices::VirtioBlk* waiting = nullptr;  // the same of a disk that waits to be plugged in
 };
 
 /// Error: more drives for a bus than it has places, or two at one of them.
@@ -35,5 +40,7 @@ std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks);
 /// The devices of the drives with DiskBus::Ide or DiskBus::Ahci.
 devices::ide::IdeController::Units ide_units(std::vector<Drive>& drives);
 devices::ahci::AhciController::Units ahci_units(std::vector<Drive>& drives);
+/// Those of one SCSI host adapter.
+std::vector<devices::VirtioScsi::UnitPlace> scsi_units(std::vector<Drive>& drives, std::size_t card);
 
 }  // namespace reprise::machine

@@ -1,6 +1,9 @@
 // The DSDT: what a guest cannot find by probing. Names and ids are those of ACPI 6.4 chapters 5.6 and 6.
+#include <fmt/format.h>
+
 #include "devices/misc/generation_id.h"
 #include "devices/pci/chipset.h"
+#include "devices/pci/pci_hotplug.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
 #include "machine/tables/acpi_tables.h"
@@ -83,10 +86,34 @@ Bytes generation_id() {
 }
 
 /// General-purpose events, 5.6.4.1.
-Bytes events() {
+Bytes events(const AcpiConfig& config) {
   constexpr u64 kChanged = 0x80;
-  static_assert(kGenerationIdEvent == 5);
-  return aml::scope("\\_GPE", {aml::method("_E05", 0, {aml::notify("\\_SB.VGEN", kChanged)})});
+  static_assert(kGenerationIdEvent == 5 && kPciHotplugEvent == 1);
+  std::vector<Bytes> methods = {aml::method("_E05", 0, {aml::notify("\\_SB.VGEN", kChanged)})};
+  if (config.pci_hotplug) methods.push_back(aml::method("_E01", 0, {aml::call("\\_SB.PCI0.PCNT")}));
+  return aml::scope("\\_GPE", methods);
+}
+
+/// Slots of cards that come and go, 6.3: PCNT tells of those whose card came or is to go.
+Bytes hotplug_slots() {
+  constexpr unsigned kSlots = 32;
+  constexpr u64 kDeviceCheck = 1, kEjectRequest = 3;
+  std::vector<Bytes> parts = {aml::port_registers("PCSL", kPciHotplugPort, {"PCIU", "PCID", "PCEJ"})};
+  std::vector<Bytes> came = {aml::store_local(aml::path("PCIU"), 0)};
+  std::vector<Bytes> to_go = {aml::store_local(aml::path("PCID"), 0)};
+  for (unsigned slot = kPciFirstCardDevice; slot < kSlots; ++slot) {
+    const std::string name = fmt::format("S{:02X}", slot << 3);
+    const Bytes bit = aml::integer(u64{1} << slot);
+    parts.push_back(aml::device(
+        name, {aml::name("_ADR", aml::integer(u64{slot} << 16)), aml::name("_SUN", aml::integer(slot)),
+               aml::method("_EJ0", 1, {aml::store(bit, "PCEJ")})}));
+    const Bytes is_meant = aml::bit_and(aml::local(0), bit);
+    came.push_back(aml::if_true(is_meant, {aml::notify(name, kDeviceCheck)}));
+    to_go.push_back(aml::if_true(is_meant, {aml::notify(name, kEjectRequest)}));
+  }
+  came.insert(came.end(), to_go.begin(), to_go.end());
+  parts.push_back(aml::method("PCNT", 0, came));
+  return aml::concat(parts);
 }
 
 Bytes floppy_controller() {
@@ -111,6 +138,9 @@ Bytes isa_bridge(const AcpiConfig& config) {
                  {aml::io(0x61, 1), aml::io(kPort92, 1),
                   aml::io(config.pm_base, ich9 ? kIch9PmBlockPorts : kPmBlockPorts)}),
   };
+  if (config.pci_hotplug)
+    parts.push_back(
+        isa_device("HPLG", "PNP0C02", 2, {aml::io(kPciHotplugPort, devices::PciHotplug::kPorts)}));
   if (config.ps2_mouse) parts.push_back(isa_device("MOU", "PNP0F13", 0, {aml::irq(kIrqMouse)}));
   if (config.floppy) parts.push_back(floppy_controller());
   return aml::device("ISA", parts);
@@ -131,6 +161,7 @@ Bytes pci_root(const AcpiConfig& config) {
                                  }),
                                  pci_routing(config.chipset),
                                  isa_bridge(config),
+                                 config.pci_hotplug ? hotplug_slots() : Bytes(),
                              });
 }
 
@@ -175,7 +206,7 @@ std::vector<u8> dsdt_aml(const AcpiConfig& config) {
       aml::name(kInterruptModel, aml::integer(0)),
       aml::method("\\_PIC", 1, {aml::store(aml::argument(0), kInterruptModel)}),
   });
-  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), events(), sleep_states});
+  return aml::concat({interrupt_model, aml::scope("\\_SB", system_bus), events(config), sleep_states});
 }
 
 }  // namespace reprise::machine

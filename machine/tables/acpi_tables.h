@@ -26,6 +26,8 @@ struct AcpiConfig {
   bool floppy = false;
   /// There is a mouse at the keyboard controller.
   bool ps2_mouse = false;
+  /// Cards come and go while the guest runs.
+  bool pci_hotplug = false;
   /// Where PCI memory begins: as high as firmware may use it, but above RAM.
   u32 pci_window_phys = 0;
   /// Where configuration space lies in memory, of bus 0 on; nothing: nowhere.

@@ -22,8 +22,12 @@ constexpr u8 kDualNamePrefix = 0x2e;
 constexpr u8 kMultiNamePrefix = 0x2f;
 constexpr u8 kExtPrefix = 0x5b;
 constexpr u8 kRootChar = 0x5c;
+constexpr u8 kLocal0Op = 0x60;
 constexpr u8 kArg0Op = 0x68;
 constexpr u8 kStoreOp = 0x70;
+constexpr u8 kAndOp = 0x7b;
+constexpr u8 kRegionExtOp = 0x80;
+constexpr u8 kFieldExtOp = 0x81;
 constexpr u8 kDeviceExtOp = 0x82;
 constexpr u8 kIfOp = 0xa0;
 constexpr u8 kReturnOp = 0xa4;
@@ -165,6 +169,28 @@ Bytes if_true(const Bytes& condition, const std::vector<Bytes>& terms) {
 }
 
 Bytes argument(unsigned index) { return {static_cast<u8>(kArg0Op + index)}; }
+
+Bytes local(unsigned index) { return {static_cast<u8>(kLocal0Op + index)}; }
+
+Bytes store_local(const Bytes& value, unsigned index) { return concat({{kStoreOp}, value, local(index)}); }
+
+Bytes bit_and(const Bytes& left, const Bytes& right) {
+  constexpr u8 kNoTarget = 0;
+  return concat({{kAndOp}, left, right, {kNoTarget}});
+}
+
+Bytes port_registers(std::string_view name, u16 first_port, const std::vector<std::string_view>& registers) {
+  constexpr u8 kSystemIo = 1, kDwordAccessOtherBitsZero = 0x43, kReserved = 0, kBits = 32;
+  const Bytes region = concat({{kExtPrefix, kRegionExtOp},
+                               path(name),
+                               {kSystemIo},
+                               integer(first_port),
+                               integer(registers.size() * kBits / 8)});
+  Bytes fields = concat({path(name), {kDwordAccessOtherBitsZero}});
+  for (const std::string_view one : registers)
+    put(fields, concat({one.empty() ? Bytes{kReserved} : path(one), {kBits}}));
+  return concat({region, with_length({kExtPrefix, kFieldExtOp}, fields)});
+}
 
 Bytes notify(std::string_view device, u64 value) {
   constexpr u8 kNotifyOp = 0x86;

@@ -1,6 +1,6 @@
 // A small builder of ACPI Machine Language. ACPI specification 6.4, chapter 20 (AML) and 6.4 (resource data
-// types). Every function returns the bytes of one term; terms nest by value. Covers what a static PC needs:
-// names, packages, buffers, devices, methods that return, and resource templates.
+// types). Every function returns the bytes of one term; terms nest by value. Covers what a PC needs: names, packages, buffers, devices,
+// methods that return or look at ports, and resource templates.
 #pragma once
 
 #include <string_view>
@@ -30,11 +30,20 @@ Bytes scope(std::string_view name, const std::vector<Bytes>& terms);
 Bytes device(std::string_view name, const std::vector<Bytes>& terms);
 Bytes method(std::string_view name, unsigned arguments, const std::vector<Bytes>& terms);
 
+/// Ports from `first_port` on, 32 bits each, by the names of `registers`; one without a name is passed over. 20.2.5.2.
+Bytes port_registers(std::string_view name, u16 first_port, const std::vector<std::string_view>& registers);
+
 // --- Statements, 20.2.5.3 ---
 Bytes return_value(const Bytes& value);
 Bytes store(const Bytes& value, std::string_view target);
 Bytes if_true(const Bytes& condition, const std::vector<Bytes>& terms);
 Bytes argument(unsigned index);
+/// A value of a method's own.
+Bytes local(unsigned index);
+Bytes store_local(const Bytes& value, unsigned index);
+Bytes bit_and(const Bytes& left, const Bytes& right);
+/// A method without arguments is called by its path.
+inline Bytes call(std::string_view method) { return path(method); }
 /// Tells the driver of the object at `device` of `value`, 5.6.6.
 Bytes notify(std::string_view device, u64 value);
 

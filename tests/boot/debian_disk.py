@@ -187,6 +187,25 @@ def floppies(guest):
         runner.expect(image.read_bytes().startswith(b"written by the guest\n"), "the guest's write is not on the floppy")
 
 
+def scsi(guest):
+    """What the kernel's driver finds; a disc is read, changed and read again; what a file system frees is discarded."""
+    text = guest.command("lsscsi 2>/dev/null; cat /sys/block/sda/device/vendor /sys/block/sda/device/model /sys/block/sda/queue/write_cache; "
+                         "od -An -c /sys/block/sda/device/vpd_pg80; cat /sys/bus/scsi/drivers/sd/*/model; ls /sys/bus/virtio/drivers/virtio_scsi")
+    for wanted in ("REPRISE", "DISK", "write back", "virtio"):
+        runner.expect(wanted in text, f"no {wanted} of the SCSI disk: {text!r}")
+    before = disk_counters(guest)
+    guest.command("seq 1 3000000 >/root/freed; sync; rm /root/freed; sync; fstrim -v /")
+    after = disk_counters(guest)
+    runner.expect(after["discards"] > before["discards"] and after["flushes"] > before["flushes"], f"nothing was freed: {after}")
+    for number, blocks in enumerate((300, 700)):
+        disc = guest.folder / f"disc {number}"
+        disc.write_bytes(b"".join(b"%15d\n" % (i + number) for i in range(blocks << 7)))
+        guest.monitor.ask("change", drive="cdrom0", file=str(disc), options="force")
+        wanted = hashlib.sha256(disc.read_bytes()).hexdigest()
+        text = guest.command("sleep 3; blockdev --getsize64 /dev/sr0; sha256sum /dev/sr0")
+        runner.expect(wanted in text, f"the guest reads another disc: {text}")
+
+
 def mouse(guest):
     names = guest.command("grep Name /proc/bus/input/devices")
     for name in ("AT Translated Set 2 keyboard", "ImExPS/2 Generic Explorer Mouse"):
@@ -243,6 +262,7 @@ DISKS = {
     "ide": ("debian-bios.img", ["bus=ide"], "256M", ["--floppy", ""], [work, mouse, draw, suspend, draw_again, reset_button, floppies], Guest.power_button, 1 << 20),
     "virtio": ("debian-bios.img", ["bus=virtio"], "256M", [], [work, suspend, address_space, swap_a_lot, user_mode_linux], Guest.power_off,
                1 << 20),
+    "scsi": ("debian-bios.img", [], "256M", ["--device", "scsi-cd"], [work, scsi, suspend], Guest.power_off, 1 << 20),
     "efi": ("debian-efi.img", [], "512M", ["--bios", "ovmf", "--no-reboot"], [work, draw, suspend, draw_again], Guest.reboot, None),
 }
 
@@ -266,7 +286,8 @@ def run(options, name, folder):
         end(guest)
         guest.monitor.close()
 
-    words = ["--disk", ",".join([str(copy), "write=yes", *of_disk]), "--memory", memory, "--wall-timeout", "1500", "--monitor",
+    disk = ["--device", f"scsi-hd,file={copy},write=yes"] if name == "scsi" else ["--disk", ",".join([str(copy), "write=yes", *of_disk])]
+    words = [*disk, "--memory", memory, "--wall-timeout", "1500", "--monitor",
              f"unix:{folder}/monitor", *words]
     session.run(options, words, body)
     if root_offset is not None:

@@ -31,6 +31,7 @@ constexpr Drive kDrives[] = {
     {DiskBus::Ide, DiskMedia::Cdrom, 1000, true},      {DiskBus::Ide, DiskMedia::Cdrom, 0, true},
     {DiskBus::Ahci, DiskMedia::Disk, 2048, false},     {DiskBus::Ahci, DiskMedia::Cdrom, 1000, true},
     {DiskBus::Virtio, DiskMedia::Disk, 2048, false},   {DiskBus::Virtio, DiskMedia::Disk, 77, true},
+    {DiskBus::Scsi, DiskMedia::Disk, 2048, false},     {DiskBus::Scsi, DiskMedia::Cdrom, 1000, true},
     {DiskBus::Floppy, DiskMedia::Floppy, 2880, false}, {DiskBus::Floppy, DiskMedia::Floppy, 700, true},
 };
 

@@ -40,6 +40,7 @@ void play_ahci(Board& board, Random& random);
 void play_floppy(Board& board, Random& random);
 // players_virtio.cpp
 void play_virtio_blk(Board& board, Random& random);
+void play_virtio_scsi(Board& board, Random& random);
 void play_virtio_console(Board& board, Random& random);
 void play_virtio_serial(Board& board, Random& random);
 void play_virtio_rng(Board& board, Random& random);

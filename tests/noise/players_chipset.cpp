@@ -36,6 +36,7 @@ std::span<const Player> players() {
       {"ahci", play_ahci},
       {"floppy", play_floppy},
       {"virtio-blk", play_virtio_blk},
+      {"virtio-scsi", play_virtio_scsi},
       {"virtio-console", play_virtio_console},
       {"virtio-serial", play_virtio_serial},
       {"virtio-rng", play_virtio_rng},

@@ -184,6 +184,29 @@ void play_virtio_blk(Board& board, Random& random) {
   play(board, random, board.card(kVendor, 0x1001, random.chance(70) ? 0 : 1), 1, header);
 }
 
+void play_virtio_scsi(Board& board, Random& random) {
+  constexpr u8 kOperations[] = {0x00, 0x03, 0x12, 0x1a, 0x1b, 0x25, 0x28, 0x2a, 0x35, 0x41, 0x42, 0x43,
+                                0x46, 0x4a, 0x5a, 0x88, 0x8a, 0x91, 0x93, 0x9e, 0xa0, 0xa8, 0xbe};
+  // A command, or one for tasks.
+  u8 header[51] = {};
+  const bool command = random.chance(80);
+  u8* const lun = command ? header : header + 8;
+  lun[0] = 1;
+  lun[1] = static_cast<u8>(random.chance(90) ? random.below(2) : random.next());
+  lun[3] = static_cast<u8>(random.chance(95) ? 0 : random.next());
+  if (command) {
+    header[19] = random.chance(95) ? kOperations[random.below(std::size(kOperations))]
+                                   : static_cast<u8>(random.next());
+    for (unsigned i = 20; i < 35; ++i)
+      header[i] = static_cast<u8>(random.chance(80) ? random.below(3) : random.next());
+  } else {
+    write_unaligned<u32>(header, static_cast<u32>(random.chance(95) ? random.below(3) : random.next()));
+    write_unaligned<u32>(header + 4, static_cast<u32>(random.below(9)));
+  }
+  play(board, random, board.card(kVendor, 0x1004), 3,
+       std::span<const u8>(header).first(command ? sizeof header : 24), 108);
+}
+
 void play_virtio_console(Board& board, Random& random) {
   if (devices::VirtioConsole* console = board.pc().virtio_console();
       console != nullptr && random.chance(10)) {

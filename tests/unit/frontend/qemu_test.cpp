@@ -152,6 +152,14 @@ TEST(QemuTranslation, DevicesFindTheirDrives) {
 
 TEST(QemuTranslation, BootOrder) {
   EXPECT_HAS(translated("-boot d -cdrom a -hda b"), "--boot cdrom");
+  EXPECT_HAS(translated("-device virtio-scsi-pci,id=scsi0,addr=6 -drive if=none,id=d,file=a,format=raw "
+                        "-device scsi-hd,drive=d,bus=scsi0.0,channel=0,scsi-id=2,lun=1,bootindex=1"),
+             "--device virtio-scsi,addr=6,id=scsi0 --device "
+             "scsi-hd,file=a,bus=scsi0,scsi-id=2,lun=1,format=raw,write=yes");
+  EXPECT_HAS(
+      translated("-device virtio-scsi-pci -drive if=none,id=d,file=a,media=cdrom -device scsi-cd,drive=d"),
+      "--device virtio-scsi --device scsi-cd,file=a");
+  EXPECT_HAS(refusal_of("-drive if=none,id=d,file=a -device scsi-hd,drive=d,channel=1"), "channel 0 only");
   EXPECT_HAS(translated("-hda a -drive if=none,id=d,file=b -device virtio-blk-pci,drive=d,bootindex=0"),
              "--boot disk0,disk");
   EXPECT_HAS(translated("-boot menu=on a.img"), "--boot disk,menu=on");
@@ -293,7 +301,8 @@ TEST(QemuTranslation, CommandLinesOfTools) {
        "-no-reboot",  "-nographic", "-bios", "qboot.rom", "-accel",  "kvm",     "-accel",
        "hvf",         "-accel",     "tcg",   "-serial",   "stdio",   ""});
   EXPECT_EQ(kunit,
-            "--memory 1024 --kernel bzImage --append console=ttyS0 --net none --serial stdio --serial null "
+            "--memory 1024 --kernel bzImage --append console=ttyS0 --hotplug --net none --serial stdio "
+            "--serial null "
             "--display none "
             "--no-reboot # ");
   const std::string vng = words_and_notes(

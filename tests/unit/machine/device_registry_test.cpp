@@ -102,9 +102,30 @@ TEST(DeviceRegistry, DrivesBecomeDisks) {
   EXPECT_EQ(parsed("ide-hd,file=x,bus=ahci,unit=5").bus, DiskBus::Ahci);
   EXPECT_EQ(parsed("ide-hd,file=x").bus, DiskBus::Ide);
   EXPECT_EQ(parsed("ide-cd").media, DiskMedia::Cdrom);
+  EXPECT_EQ(parsed("scsi-cd,bus=x,scsi-id=3").bus, DiskBus::Scsi);
+  EXPECT_EQ(parsed("scsi-cd,scsi-id=3").media, DiskMedia::Cdrom);
+  EXPECT_EQ(parsed("scsi-hd,file=x,scsi-id=3,lun=7").lun, 7u);
+  EXPECT_EQ(parsed("scsi-hd,file=x,scsi-id=255").place, 255u);
   EXPECT_EQ(parsed("floppy").bus, DiskBus::Floppy);
   EXPECT_EQ(parsed("disk,file=x").bus, DiskBus::Auto);
   EXPECT_EQ(parsed("disk,file=x").media, std::nullopt);
+}
+
+TEST(DeviceRegistry, ScsiDrivesFindTheirCards) {
+  const DeviceConfig a = {.driver = "virtio-scsi", .id = "a"}, b = {.driver = "virtio-scsi", .id = "b"};
+  const auto on = [](std::string_view bus) {
+    DeviceConfig disk = {.driver = "scsi-hd", .properties = {{"file", "x"}}};
+    if (!bus.empty()) disk.set("bus", bus);
+    return disk;
+  };
+  const std::vector<DiskConfig> disks = disk_configs({on("b"), a, on(""), b, on("a")});
+  ASSERT_EQ(disks.size(), 3u);
+  EXPECT_EQ(disks[0].card, 1u);
+  EXPECT_EQ(disks[1].card, 0u);
+  EXPECT_EQ(disks[2].card, 0u);
+  EXPECT_TRUE(check_devices({a, on("a"), on("")}).ok());
+  EXPECT_TRUE(check_devices({on("")}).ok()) << "the card comes by itself";
+  EXPECT_EQ(check_devices({a, on("c")}).error().message, "scsi-hd: no virtio-scsi has id=c");
 }
 
 TEST(DeviceRegistry, PortsFindTheirCards) {
@@ -183,6 +204,8 @@ TEST_F(Slots, GoByTheRowsWhateverTheOrderOfTheCommandLine) {
                    disk("ide-hd", "ahci")}),
             "3 ahci, 4 virtio_blk, 5 virtio_console, 6 virtio_rng, 7 i6300esb");
   EXPECT_EQ(cards({{.driver = "ahci"}, disk("disk"), disk("ide-hd")}), "3 ahci, 4 virtio_blk");
+  EXPECT_EQ(cards({disk("scsi-hd"), disk("virtio-blk"), {.driver = "virtio-rng"}}),
+            "3 virtio_blk, 4 virtio_rng, 5 virtio_scsi");
 }
 
 TEST_F(Slots, AreKeptForThoseWhoAskForThem) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
 #include "machine/monitor/qmp_commands.h"
 #include "tests/unit/machine/small_guest.h"
 
@@ -88,6 +93,89 @@ TEST_F(Qmp, EveryQueryAnswers) {
   EXPECT_EQ(answer_of("query-pci").at(0).at("devices").at(0).at("id").at("vendor"), 0x8086);
   EXPECT_EQ(answer_of("query-memory-size-summary").at("base-memory"), guest.machine->config().ram_bytes);
   EXPECT_EQ(answer_of("query-commands").size(), qmp_commands().size());
+}
+
+TEST_F(Qmp, TheSchemaHasAllThatIsServed) {
+  negotiate();
+  const Json schema = answer_of("query-qmp-schema");
+  std::map<std::string, Json> by_name;
+  for (const Json& entry : schema) EXPECT_TRUE(by_name.emplace(entry.at("name"), entry).second) << entry;
+  const auto is_there = [&](const Json& name) { EXPECT_TRUE(by_name.contains(name)) << name; };
+  unsigned commands = 0;
+  for (const auto& [name, entry] : by_name) {
+    const std::string kind = entry.at("meta-type");
+    commands += kind == "command";
+    if (kind == "command") is_there(entry.at("ret-type"));
+    if (kind == "command" || kind == "event") is_there(entry.at("arg-type"));
+    if (kind == "array") is_there(entry.at("element-type"));
+    if (kind == "object")
+      for (const Json& member : entry.at("members")) is_there(member.at("type"));
+  }
+  EXPECT_EQ(commands, qmp_commands().size());
+  EXPECT_EQ(by_name.at("device_del").at("arg-type"), "q_obj_device_del-arg");
+  EXPECT_EQ(
+      by_name.at("q_obj_device_del-arg"),
+      Json::parse(
+          R"({"name":"q_obj_device_del-arg","meta-type":"object","members":[{"name":"id","type":"str"}]})"));
+  EXPECT_EQ(by_name.at("DEVICE_DELETED").at("meta-type"), "event");
+  EXPECT_EQ(by_name.at("int").at("json-type"), "int");
+}
+
+/// Each object that is answered is one that the schema describes.
+TEST_F(Qmp, AnswersAreWhatTheSchemaSays) {
+  negotiate();
+  std::map<std::string, Json> by_name;
+  for (const Json& entry : answer_of("query-qmp-schema")) by_name.emplace(entry.at("name"), entry);
+  const std::function<void(const Json&, const std::string&, const std::string&)> check =
+      [&](const Json& value, const std::string& type, const std::string& where) {
+        const Json& entry = by_name.at(type);
+        const std::string kind = entry.at("meta-type");
+        if (kind == "builtin") {
+          const std::string json = entry.at("json-type");
+          EXPECT_TRUE(json == "value" || (json == "string" && value.is_string()) ||
+                      (json == "int" && value.is_number_integer()) ||
+                      (json == "boolean" && value.is_boolean()))
+              << where << ": " << value;
+        } else if (kind == "array") {
+          ASSERT_TRUE(value.is_array()) << where;
+          for (const Json& element : value) check(element, entry.at("element-type"), where + "[]");
+        } else if (kind == "enum") {
+          EXPECT_NE(std::ranges::find(entry.at("values"), value), entry.at("values").end()) << where << value;
+        } else {
+          ASSERT_TRUE(value.is_object()) << where;
+          std::set<std::string> known;
+          for (const Json& member : entry.at("members")) {
+            const std::string name = member.at("name");
+            known.insert(name);
+            if (value.contains(name))
+              check(value[name], member.at("type"), where + "." + name);
+            else
+              EXPECT_TRUE(member.contains("default")) << where << "." << name << " is missing";
+          }
+          for (const auto& [key, unused] : value.items())
+            EXPECT_TRUE(known.contains(key)) << where << "." << key;
+        }
+      };
+  for (const QmpCommand& command : qmp_commands()) {
+    const std::string name(command.name);
+    if (!name.starts_with("query-") || name == "query-balloon") continue;
+    check(answer_of(name), by_name.at(name).at("ret-type"), name);
+  }
+}
+
+TEST_F(Qmp, ArgumentsAreCheckedByTheSchema) {
+  negotiate();
+  const auto refused = [&](std::string_view request) {
+    return ask(request).at("error").at("desc").get<std::string>();
+  };
+  EXPECT_EQ(refused(R"({"execute":"device_del"})"), "Parameter 'id' is missing");
+  EXPECT_EQ(refused(R"({"execute":"device_del","arguments":{"id":7}})"),
+            "Invalid parameter type for 'id', expected: string");
+  EXPECT_EQ(refused(R"({"execute":"device_del","arguments":{"id":"a","x":1}})"),
+            "Parameter 'x' is unexpected");
+  EXPECT_EQ(refused(R"({"execute":"stop","arguments":{"x":1}})"), "Parameter 'x' is unexpected");
+  EXPECT_EQ(ask(R"({"execute":"device_del","arguments":{"id":"a"}})").at("error").at("class"),
+            "DeviceNotFound");
 }
 
 TEST_F(Qmp, PeoplesLinesAnswerInText) {

@@ -229,7 +229,7 @@ class StateOfDisks : public StorageTest {
       DeviceConfig device = {.driver = driver};
       device.set("file", path(name));
       if (!bus.empty()) device.set("bus", bus);
-      if (driver != "ide-cd" && driver != "floppy") device.set("format", "raw");
+      if (!driver.ends_with("-cd") && driver != "floppy") device.set("format", "raw");
       config.devices.push_back(device);
     };
     add("ide", "ide-hd");
@@ -237,6 +237,8 @@ class StateOfDisks : public StorageTest {
     add("ahci", "ide-hd", "ahci");
     add("virtio", "virtio-blk");
     add("floppy", "floppy");
+    add("scsi", "scsi-hd");
+    add("scsi-cd", "scsi-cd");
     for (const char* driver : {"virtio-rng", "i6300esb", "isa-debug-exit", "pc-testdev", "virtio-keyboard",
                                "virtio-mouse", "virtio-tablet", "AC97"})
       config.devices.push_back({.driver = driver});

@@ -47,6 +47,19 @@ TEST_F(Places, CdromsPreferTheSecondaryChannel) {
   EXPECT_EQ(letters(on_ide({drive(DiskBus::Virtio, DiskMedia::Disk), disk()})), "d---");
 }
 
+TEST_F(Places, ScsiIdsAreTheNextFreeOfTheirCard) {
+  std::vector<AttachedDisk> disks(5, drive(DiskBus::Scsi, DiskMedia::Disk));
+  disks[1].place = 0;
+  disks[3].card = 1;
+  disks[4].lun = 1;
+  std::vector<unsigned> ids;
+  for (const Drive& drive : place_drives(disks)) ids.push_back(drive.place);
+  EXPECT_EQ(ids, (std::vector<unsigned>{1, 0, 2, 0, 0}));
+  EXPECT_TRUE(check_disk_places(disks).ok());
+  disks[0].place = 0;
+  EXPECT_EQ(check_disk_places(disks).error().message, "two drives were given for scsi-id=0 with lun=0.");
+}
+
 TEST_F(Places, AhciFillsPortsInOrder) {
   const std::vector<AttachedDisk> disks = {drive(DiskBus::Ahci, DiskMedia::Cdrom), disk(),
                                            drive(DiskBus::Ahci, DiskMedia::Disk)};

@@ -12,8 +12,8 @@ namespace reprise::machine {
 /// A guest on a thread, which does what it is told between turns.
 class Runs {
  public:
-  explicit Runs(const Code& code, EngineKind engine, bool history = true)
-      : guest(code, config(engine, history)) {
+  explicit Runs(const Code& code, EngineKind engine, bool history = true, const MachineConfig& base = {})
+      : guest(code, config(engine, history, base)) {
     guest.machine->stop();
     thread_ = std::thread([this] {
       RunLimits limits = kADay;
@@ -64,8 +64,8 @@ class Runs {
   RunResult result;
 
  private:
-  static MachineConfig config(EngineKind engine, bool history) {
-    MachineConfig config;
+  static MachineConfig config(EngineKind engine, bool history, const MachineConfig& base) {
+    MachineConfig config = base;
     config.engine = engine;
     config.history = {.on = history, .bytes = 24 << 20, .interval_instructions = 20'000};
     return config;

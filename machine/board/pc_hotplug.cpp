@@ -1,0 +1,172 @@
+// Cards that come and go while the guest runs. Those that may come are there from the beginning, in no slot: so the machine consists of
+// the same parts all the time.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "devices/net/e1000/e1000.h"
+#include "devices/virtio/virtio_net.h"
+#include "machine/board/pc.h"
+#include "machine/plug/card_rows.h"
+#include "machine/plug/drive_rows.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr unsigned kSlots = 32;
+constexpr unsigned kWaitingVirtioNet = 2, kWaitingE1000 = 1;
+constexpr u64 kMaxName = 64;
+
+void serialize_text(Archive& archive, std::string& text) {
+  std::vector<u8> bytes(text.begin(), text.end());
+  archive.value(bytes, kMaxName);
+  text.assign(bytes.begin(), bytes.end());
+}
+
+}  // namespace
+
+void Pc::add_hotplug() {
+  constexpr u32 kRemovable = ~u32{0} << kPciFirstCardDevice;
+  hotplug_.emplace(
+      kRemovable, [this] { acpi_pm_.raise_event(kPciHotplugEvent); },
+      [this](unsigned slot) { eject_card(slot); });
+  CHECK(ports_.map({kPciHotplugPort, devices::PciHotplug::kPorts, Width::Dword}, *hotplug_).ok());
+}
+
+void Pc::add_waiting_cards() {
+  if (!hotplug_) return;
+  // Pointers to their wires stay.
+  hot_cards_.reserve(hot_cards_.size() + drives_.size() + kWaitingVirtioNet + kWaitingE1000);
+  for (Drive& drive : drives_) {
+    if (!drive.disk.hotplug) continue;
+    HotCard& card = add_waiting_card(kVirtioBlkRow.driver, drive.disk.name);
+    card.drive = static_cast<std::size_t>(&drive - drives_.data());
+    auto disk = std::make_unique<devices::VirtioBlk>(services_.virtio(IrqLine(*card.interrupt, 0)));
+    drive.waiting = disk.get();
+    place_waiting_card(card, std::move(disk));
+  }
+  const auto add_net = [&](const DeviceRow& row, unsigned count, auto&& make) {
+    for (unsigned i = 0; i < count; ++i) {
+      HotCard& card = add_waiting_card(row.driver, fmt::format("{} waiting", row.driver));
+      auto net = make(IrqLine(*card.interrupt, 0));
+      card.net = net.get();
+      services_.net_cards.push_back(net.get());
+      place_waiting_card(card, std::move(net));
+    }
+  };
+  add_net(kVirtioNetRow, kWaitingVirtioNet, [&](IrqLine interrupt) {
+    return std::make_unique<devices::VirtioNet>(services_.network, devices::MacAddress{},
+                                                services_.virtio(interrupt));
+  });
+  add_net(kE1000Row, kWaitingE1000, [&](IrqLine interrupt) {
+    return std::make_unique<devices::E1000>(services_.network, devices::MacAddress{}, scheduler_,
+                                            services_.memory, interrupt);
+  });
+}
+
+HotCard& Pc::add_waiting_card(std::string_view driver, const std::string& name) {
+  card_dma_.push_back(std::make_unique<NamedDma>(*this, dma_writer_, name));
+  services_.memory = *card_dma_.back();
+  const std::size_t index = hot_cards_.size();
+  HotCard& card = hot_cards_.emplace_back();
+  card.driver = driver;
+  for (unsigned pirq = 0; pirq < kPirqs; ++pirq) card.lines.at(pirq) = irq_router_.pirq_source(pirq);
+  card.interrupt = std::make_unique<Wire>([this, index](unsigned, bool level) {
+    const HotCard& one = hot_cards_[index];
+    if (one.slot) one.lines.at(devices::pirq_of(*one.slot, 1, chipset())).set(level);
+  });
+  return card;
+}
+
+void Pc::place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction> function) {
+  card.function = function.get();
+  pci_windows_.add(*function, fmt::format("waiting {}", &card - hot_cards_.data()));
+  cards_.push_back(std::move(function));
+}
+
+bool Pc::slot_is_free(unsigned slot) const {
+  return slot >= kPciFirstCardDevice && slot < kSlots && pci_config_.function(slot, 0) == nullptr;
+}
+
+Pc::NetPlace Pc::net_place(const devices::NetCard& card) const {
+  for (const HotCard& one : hot_cards_) {
+    const auto* const net =
+        one.net != nullptr ? one.net : dynamic_cast<const devices::NetCard*>(one.function);
+    if (net == &card) return {one.slot.has_value(), one.id};
+  }
+  return {};
+}
+
+bool Pc::plug(const HotPlugging& plugging) {
+  if (!hotplug_ || plugging.card >= hot_cards_.size() || !slot_is_free(plugging.slot)) return false;
+  HotCard& card = hot_cards_[plugging.card];
+  if (!card.waits() || plugging.detail.empty() || !set_detail(card, plugging.detail)) return false;
+  card.id = plugging.id;
+  card.slot = plugging.slot;
+  CHECK(pci_config_.attach(plugging.slot, 0, *card.function).ok());
+  hotplug_->card_came(plugging.slot);
+  return true;
+}
+
+bool Pc::ask_to_unplug(unsigned slot) {
+  const auto card = std::ranges::find(hot_cards_, std::optional(slot), &HotCard::slot);
+  if (!hotplug_ || card == hot_cards_.end()) return false;
+  hotplug_->ask_to_eject(slot);
+  return true;
+}
+
+void Pc::eject_card(unsigned slot) {
+  const auto card = std::ranges::find(hot_cards_, std::optional(slot), &HotCard::slot);
+  if (card == hot_cards_.end()) return;
+  // Its wire goes down, and its windows close.
+  card->function->reset(devices::ResetKind::PowerOn);
+  card->slot.reset();
+  pci_config_.detach(slot, 0);
+  place_windows();
+  if (ejected_listener_) ejected_listener_(*card);
+  card->id.clear();
+  if (!card->home) set_detail(*card, {});
+}
+
+/// What a card that waits is given; empty: nothing, as long as it is in no slot.
+bool Pc::set_detail(HotCard& card, const std::string& detail) {
+  if (card.home) return detail.empty();
+  if (card.net != nullptr) {
+    const auto mac = detail.empty() ? devices::MacAddress{} : parse_mac(detail);
+    if (!mac) return false;
+    card.net->burn_in(*mac);
+  } else {
+    drives_.at(*card.drive).waiting->set_serial(detail);
+  }
+  card.detail = detail;
+  return true;
+}
+
+void Pc::serialize_hot_cards(Archive& archive) {
+  if (!hotplug_) return;
+  constexpr u8 kNowhere = 0xff;
+  archive.tag("hot cards");
+  if (archive.loading())
+    for (const HotCard& card : hot_cards_)
+      if (card.slot) pci_config_.detach(*card.slot, 0);
+  for (HotCard& card : hot_cards_) {
+    u8 slot = card.slot ? static_cast<u8>(*card.slot) : kNowhere;
+    std::string detail = card.detail;
+    archive.value(slot);
+    serialize_text(archive, card.id);
+    serialize_text(archive, detail);
+    if (!archive.loading()) continue;
+    card.slot.reset();
+    if (!archive.ok() || !set_detail(card, detail) ||
+        (slot != kNowhere && (!slot_is_free(slot) || (card.home && *card.home != slot)))) {
+      archive.fail();
+      continue;
+    }
+    if (slot == kNowhere) continue;
+    card.slot = slot;
+    CHECK(pci_config_.attach(slot, 0, *card.function).ok());
+  }
+}
+
+}  // namespace reprise::machine

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Stock Linux, whose ACPI drivers see disks and network cards come and go while it runs, by QMP and by a person's lines, as tools
+ask QEMU for them: what is on a disk is read and written, a card gets an address. The recording of it is the same run on each engine."""
+
+import hashlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import runner
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
+import build_guests  # noqa: E402  (for its cpio writer)
+
+SCRIPT = r"""#!/bin/sh
+load-drivers
+say() { echo "hot-plug: $*"; }
+until_there() { while [ ! -e "$1" ]; do usleep 10000; done; }
+until_gone() { while [ -e "$1" ]; do usleep 10000; done; }
+say slots $(ls /sys/bus/pci/slots | wc -l)
+for round in 1 2; do
+  until_there /sys/block/vda
+  dev=$(basename $(dirname $(readlink -f /sys/block/vda/device)))
+  say disk $round at $dev serial $(cat /sys/block/vda/serial) sha256 $(sha256sum </dev/vda | cut -c1-16)
+  echo "round $round" | dd of=/dev/vda bs=512 seek=8 conv=notrunc,fsync 2>/dev/null
+  say written $round
+  until_gone /sys/block/vda
+  say gone $round
+done
+until_there /sys/class/net/eth0
+say card $(cat /sys/class/net/eth0/address) $(basename $(readlink /sys/class/net/eth0/device/driver))
+ip link set eth0 up
+udhcpc -q -n -i eth0 >/dev/null 2>&1 && say address
+until_gone /sys/class/net/eth0
+# The kernel has no driver for this one.
+card=/sys/bus/pci/devices/0000:00:0a.0
+until_there $card/device
+say card $(cat $card/vendor $card/device)
+until_gone $card
+say end
+"""
+
+
+class Qmp:
+    def __init__(self, path):
+        end = time.monotonic() + 60
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(str(path))
+                break
+            except OSError:
+                self.socket.close()
+                runner.expect(time.monotonic() < end, "nobody listens")
+                time.sleep(0.1)
+        self.socket.settimeout(300)
+        self.lines = self.socket.makefile("rw")
+        self.events = []
+        json.loads(self.lines.readline())
+        self.ask("qmp_capabilities")
+
+    def next(self):
+        line = self.lines.readline()
+        runner.expect(line, "the run is over")
+        return json.loads(line)
+
+    def raw(self, command, **arguments):
+        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.lines.flush()
+        while "event" in (answer := self.next()):
+            self.events.append(answer)
+        return answer
+
+    def ask(self, command, **arguments):
+        answer = self.raw(command, **arguments)
+        runner.expect("return" in answer, f"{command} {arguments}: {answer}")
+        return answer["return"]
+
+    def person(self, line):
+        runner.expect((text := self.ask("human-monitor-command", **{"command-line": line})) == "", f"{line}: {text}")
+
+    def deleted(self, device):
+        while not any(event["event"] == "DEVICE_DELETED" and event["data"]["device"] == device for event in self.events):
+            answer = self.next()
+            self.events.append(answer)
+        self.events.clear()
+
+
+def test(options):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        runner.add_drivers(options, folder)
+        archive = build_guests.Cpio()
+        archive.add("bin/hot-plug", 0o100755, SCRIPT.encode())
+        with open(options.initrd, "ab") as initrd:
+            initrd.write(archive.bytes())
+        disk = folder / "disk.img"
+        disk.write_bytes(b"".join(b"%15d\n" % i for i in range(65536)))
+        base = disk.read_bytes()
+        console = folder / "console"
+
+        def said(text):
+            end = time.monotonic() + 300
+            while f"hot-plug: {text}" not in (console.read_text(errors="replace") if console.exists() else ""):
+                runner.expect(guest.poll() is None and time.monotonic() < end,
+                              f"the guest does not say '{text}': {console.read_text(errors='replace')[-800:]}")
+                time.sleep(0.05)
+
+        command = [options.reprise, "qemu", "-nodefaults", "-display", "none", "-m", "512", "-kernel", options.kernel, "-initrd",
+                   options.initrd, "-append", "console=ttyS0 reprise.exec=/bin/hot-plug", "-no-reboot", "-serial",
+                   f"file:{console}", "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-netdev", "user,id=n0", "-device",
+                   "virtio-net-pci,netdev=n0,id=first,addr=3", "-device", "virtio-rng-pci,id=rng"]
+        environment = {**os.environ, "REPRISE_OPTIONS": f"--engine={options.engine} --record {folder}/run.rec --json "
+                                                        f"{folder}/run.json --wall-timeout 900"}
+        guest = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, text=True)
+        try:
+            qmp = Qmp(folder / "qmp")
+            said("slots")
+            # A card of the beginning.
+            qmp.ask("device_del", id="first")
+            qmp.deleted("first")
+            # As libvirt does.
+            qmp.ask("blockdev-add", driver="file", filename=str(disk), **{"node-name": "f"})
+            qmp.ask("blockdev-add", driver="raw", file="f", **{"node-name": "d"})
+            qmp.ask("device_add", driver="virtio-blk-pci", drive="d", id="disk", serial="ONE", bus="pci.0", addr="0x9")
+            said("written 1")
+            runner.expect(qmp.raw("blockdev-del", **{"node-name": "d"})["error"]["desc"] == "Node 'd' is in use.", "a node in use")
+            qmp.ask("device_del", id="disk")
+            qmp.deleted("disk")
+            runner.expect(qmp.raw("device_del", id="disk")["error"]["class"] == "DeviceNotFound", "it is not there")
+            qmp.ask("blockdev-del", **{"node-name": "d"})
+            said("gone 1")
+            written = disk.read_bytes()
+            runner.expect(written[4096:4104] == b"round 1\n" and written[8192:] == base[8192:], "the disk was not written")
+            # As autopkgtest does.
+            def add_base():
+                qmp.person(f"drive_add 0 file={disk},if=none,readonly=on,serial=BASEIMAGE,id=drive-base,format=raw")
+                qmp.person("device_add virtio-blk-pci,drive=drive-base,id=base")
+
+            add_base()
+            said("written 2")
+            qmp.person("device_del base")
+            qmp.deleted("base")
+            said("gone 2")
+            add_base()
+            runner.expect(disk.read_bytes() == written, "a disk that is only read was written")
+            qmp.ask("netdev_add", type="user", id="n1")
+            qmp.ask("device_add", driver="virtio-net-pci", netdev="n1", id="net", mac="52:54:00:aa:bb:cc")
+            said("address")
+            qmp.ask("device_del", id="net")
+            qmp.deleted("net")
+            qmp.ask("netdev_del", id="n1")
+            qmp.ask("device_add", driver="e1000", id="e", addr="0xa")
+            said("card 0x8086 0x100e")
+            qmp.ask("device_del", id="e")
+            qmp.deleted("e")
+            errors = guest.communicate(timeout=900)[1]
+        finally:
+            guest.kill()
+            guest.wait()
+        text = console.read_text().replace("\r", "")
+        runner.expect(guest.returncode == 0, f"exit code {guest.returncode}: {errors}\n{text[-800:]}")
+        sums = [hashlib.sha256(content).hexdigest()[:16] for content in (base, written)]
+        for wanted in (f"disk 1 at 0000:00:09.0 serial ONE sha256 {sums[0]}", f"serial BASEIMAGE sha256 {sums[1]}",
+                       "card 52:54:00:aa:bb:cc virtio_net", "end"):
+            runner.expect(wanted in text, f"'{wanted}' is not there: {text[-1500:]}")
+        facts = ("state_hash", "instructions", "virtual_ns", "exit_reason")
+        first = json.loads((folder / "run.json").read_text())
+        for engine in ("jit", "interp"):
+            again = subprocess.run([str(word) for word in (options.reprise, "replay", folder / "run.rec", "--engine", engine,
+                                                           "--serial", f"file:{folder}/again", "--json", folder / f"{engine}.json")],
+                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+            runner.expect(again.returncode == 0, f"{engine}: code {again.returncode}: {again.stderr}")
+            second = json.loads((folder / f"{engine}.json").read_text())
+            runner.expect([first[fact] for fact in facts] == [second[fact] for fact in facts], f"{engine}: another run")
+            runner.expect((folder / "again").read_text().replace("\r", "") == text, f"{engine}: other output")
+
+
+runner.main(test, __doc__)

@@ -1,0 +1,196 @@
+// Cards that come and go while the guest runs: what the guest finds, what is refused, what is kept of it.
+#include "machine/hot_plug.h"
+
+#include "machine/monitor/monitor.h"
+#include "machine/snapshot/ram_state.h"
+#include "machine/snapshot/state_file.h"
+#include "tests/unit/machine/storage_fixture.h"
+#include "tests/unit/machine/travelling_guest.h"
+
+namespace reprise::machine {
+namespace {
+
+constexpr u16 kUp = kPciHotplugPort, kDown = kPciHotplugPort + 4, kEject = kPciHotplugPort + 8;
+
+class HotPlugTest : public StorageTest {
+ protected:
+  HotPlugTest() : guest(kSpin, config()) {}
+  static MachineConfig config() {
+    MachineConfig config;
+    config.pci_hotplug = true;
+    config.devices = {{.driver = "virtio-rng", .id = "rng"}};
+    return config;
+  }
+  Machine& machine() { return *guest.machine; }
+  Pc& pc() { return machine().pc(); }
+  /// What the monitor says; "done": nothing.
+  std::string say(std::string_view line) {
+    monitor::Monitor monitor(machine(), "reprise test");
+    const auto outcome = monitor.execute_line(line);
+    return outcome.ok() ? "done" : outcome.error().message;
+  }
+  void run(u64 instructions = 1000) {
+    RunLimits limits;
+    limits.stop_at_retired = machine().retired() + instructions;
+    guest.run(limits);
+  }
+  u32 in(u16 port) { return pc().port_read(port, Width::Dword); }
+  void out(u16 port, u32 value) { pc().port_write(port, Width::Dword, value); }
+  u32 id_in(unsigned slot) {
+    out(0xcf8, 0x8000'0000 | slot << 11);
+    return in(0xcfc);
+  }
+  bool gpe_is_raised() { return pc().port_read(kGpe0Port, Width::Word) >> kPciHotplugEvent & 1; }
+  std::string disk_words(std::string_view id, std::string_view more = "") {
+    const std::string name = "disk-" + std::string(id);
+    return "device_add virtio-blk,id=" + std::string(id) + ",file=" + file(name, pattern(64 * kKiB)) +
+           std::string(more);
+  }
+
+  Guest guest;
+};
+
+TEST_F(HotPlugTest, ADiskComesAndGoes) {
+  std::vector<std::string> gone;
+  machine().on_guest_event([&](const GuestEvent& event) {
+    if (event.kind == GuestEvent::Kind::Unplugged) gone.push_back(event.device);
+  });
+  EXPECT_EQ(id_in(3), 0x10051af4u);
+  EXPECT_EQ(id_in(4), ~u32{0});
+  ASSERT_EQ(say(disk_words("d1", ",serial=BASE,format=raw")), "done");
+  EXPECT_EQ(id_in(4), ~u32{0}) << "not before the inbox is read";
+  EXPECT_FALSE(gpe_is_raised());
+  run();
+  EXPECT_EQ(id_in(4), 0x10011af4u);
+  EXPECT_TRUE(gpe_is_raised());
+  EXPECT_EQ(in(kUp), 1u << 4);
+  EXPECT_EQ(in(kUp), 0u) << "reading has cleared it";
+  // Its window, capacity and number.
+  out(0xcf8, 0x8000'0000 | 4 << 11 | 0x20);
+  out(0xcfc, 0xe000'0000);
+  out(0xcf8, 0x8000'0000 | 4 << 11 | 4);
+  out(0xcfc, 6);
+  EXPECT_EQ(pc().phys_map().read(0xe000'2000, Width::Dword), 128u) << "sectors";
+
+  ASSERT_EQ(say("device_del d1"), "done");
+  run();
+  EXPECT_EQ(id_in(4), 0x10011af4u) << "the guest decides";
+  EXPECT_EQ(in(kDown), 1u << 4);
+  EXPECT_TRUE(gone.empty());
+  out(kEject, 1u << 4);
+  EXPECT_EQ(id_in(4), ~u32{0});
+  EXPECT_EQ(in(kDown), 0u);
+  EXPECT_EQ(pc().phys_map().read(0xe000'2000, Width::Dword), ~u32{0}) << "its window is gone";
+  EXPECT_EQ(gone, std::vector<std::string>{"d1"});
+  EXPECT_TRUE(machine().disks().info().at(0).file.size() > 0) << "until that has come in, too";
+  run();
+  EXPECT_TRUE(machine().disks().info().at(0).absent);
+  EXPECT_EQ(say(disk_words("d1")), "done") << "its name is free";
+}
+
+TEST_F(HotPlugTest, WhatCannotBeIsOneSentence) {
+  EXPECT_EQ(say("device_del d1"), "Device 'd1' not found");
+  EXPECT_EQ(say("device_add virtio-rng"),
+            "A virtio-rng cannot be plugged in while the guest runs: virtio-blk, virtio-net and e1000 can.");
+  EXPECT_EQ(say("device_add virtio-blk,file=" + path("missing")),
+            "disk image '" + path("missing") + "' does not exist.");
+  EXPECT_EQ(say(disk_words("a", ",addr=3")), "PCI slot 3 is not free.");
+  EXPECT_EQ(say(disk_words("a", ",addr=5")), "done");
+  EXPECT_EQ(say(disk_words("b", ",addr=5")), "PCI slot 5 is not free.") << "the other is on its way";
+  EXPECT_EQ(say(disk_words("a")), "Duplicate device ID 'a'.");
+  EXPECT_EQ(say("device_add virtio-net,id=n,mac=52:54:00:00:00:01"), "done");
+  EXPECT_EQ(say("device_add e1000,id=m,mac=52:54:00:00:00:01"),
+            "Another network card has the address 52:54:00:00:00:01.");
+  EXPECT_EQ(say("device_add e1000,id=m"), "done");
+  EXPECT_EQ(say("device_add e1000,id=o"),
+            "All 1 e1000 that can be plugged in while the guest runs are: take one out first.");
+  EXPECT_NE(say("drive_add 0 if=none,id=x,file=y").find("device_add virtio-blk,file=FILE,id=ID"),
+            std::string::npos);
+  run();
+  EXPECT_EQ(id_in(5), 0x10011af4u);
+  Guest plain(kSpin);
+  monitor::Monitor monitor(*plain.machine, "reprise test");
+  EXPECT_EQ(monitor.execute_line("device_add virtio-net").error().message,
+            "This machine takes no cards while the guest runs: start it with --hotplug, as a pc.");
+}
+
+TEST_F(HotPlugTest, ACardOfTheBeginningGoesToo) {
+  ASSERT_EQ(say("device_del rng"), "done");
+  run();
+  EXPECT_EQ(in(kDown), 1u << 3);
+  out(kEject, ~u32{0});
+  EXPECT_EQ(id_in(3), ~u32{0});
+  EXPECT_NE(id_in(2), ~u32{0}) << "what is soldered stays";
+  ASSERT_EQ(say(disk_words("d")), "done");
+  run();
+  EXPECT_EQ(id_in(3), 0x10011af4u) << "its slot is free";
+}
+
+TEST_F(HotPlugTest, WhatWasAskedForIsDoneByAReset) {
+  ASSERT_EQ(say("device_del rng"), "done");
+  run();
+  for (const devices::Device* device : pc().devices())
+    if (device->name() == "pci_hotplug")
+      const_cast<devices::Device*>(device)->reset(devices::ResetKind::Warm);
+  EXPECT_EQ(id_in(3), ~u32{0});
+}
+
+TEST_F(HotPlugTest, NetworkCardsHaveTheirAddresses) {
+  ASSERT_EQ(say("device_add e1000,id=n,mac=52:54:00:aa:bb:cc"), "done");
+  ASSERT_EQ(say("device_add virtio-net"), "done");
+  run();
+  EXPECT_EQ(id_in(4), 0x100e8086u);
+  EXPECT_EQ(id_in(5), 0x10001af4u);
+  const NetworkInfo info = machine().network().info();
+  EXPECT_EQ(info.cards, (std::vector<std::string>{"52:54:00:12:34:56", "52:54:00:aa:bb:cc"}));
+}
+
+TEST_F(HotPlugTest, StatesHaveWhatWasPluggedIn) {
+  ASSERT_EQ(say(disk_words("d", ",serial=S1")), "done");
+  ASSERT_EQ(say("device_add virtio-net,id=n,addr=9"), "done");
+  ASSERT_EQ(say("device_del rng"), "done");
+  run();
+  out(kEject, 1u << 3);
+  StateMemorySink sink;
+  StateWriter writer(sink);
+  ASSERT_TRUE(machine().save(writer).ok());
+  Guest copy(kSpin, config());
+  StateMemorySource source(sink.bytes);
+  StateReader reader(source);
+  const Result<Done> loaded = copy.machine->load(reader);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(copy.machine->state_hash(), machine().state_hash());
+  EXPECT_TRUE(copy.machine->hot_plug().has("d"));
+  EXPECT_TRUE(copy.machine->hot_plug().has("n"));
+  EXPECT_FALSE(copy.machine->hot_plug().has("rng"));
+  EXPECT_NE(copy.machine->pc().pci_config().function(9, 0), nullptr);
+  EXPECT_EQ(copy.machine->pc().pci_config().function(3, 0), nullptr);
+  EXPECT_FALSE(copy.machine->disks().info().at(0).absent);
+}
+
+TEST_F(HotPlugTest, TheRunGoesBackAndOn) {
+  MachineConfig with_slots;
+  with_slots.pci_hotplug = true;
+  Runs run(kSpin, EngineKind::Interp, true, with_slots);
+  const auto there = [&] {
+    bool found = false;
+    run.on([&] { found = run.machine().pc().pci_config().function(3, 0) != nullptr; });
+    return found;
+  };
+  const auto before = run.step(1000);
+  run.on([&] {
+    monitor::Monitor monitor(run.machine(), "reprise test");
+    const auto said = monitor.execute_line(disk_words("d"));
+    EXPECT_TRUE(said.ok()) << said.error().message;
+  });
+  const auto after = run.step(1000);
+  EXPECT_TRUE(there());
+  EXPECT_EQ(run.to(before.first), before);
+  EXPECT_FALSE(there());
+  EXPECT_EQ(run.to(after.first), after);
+  EXPECT_TRUE(there());
+  run.on([&] { EXPECT_FALSE(run.machine().disks().info().at(0).absent); });
+}
+
+}  // namespace
+}  // namespace reprise::machine
