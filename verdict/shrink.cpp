@@ -36,6 +36,17 @@ Kept without(const Kept& kept, std::size_t part, std::size_t parts) {
   return rest;
 }
 
+/// All ways to take `count` of `from`, one or two or none, in order.
+std::vector<Kept> choices(const Kept& from, std::size_t count) {
+  if (count == 0) return {Kept()};
+  std::vector<Kept> all;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (count == 1) all.push_back({from[i]});
+    for (std::size_t j = i + 1; count == 2 && j < from.size(); ++j) all.push_back({from[i], from[j]});
+  }
+  return all;
+}
+
 }  // namespace
 
 Result<Kept> fewest_that_fail(std::size_t count, std::size_t at_a_time, const FirstThatFails& look) {
@@ -57,6 +68,27 @@ Result<Kept> fewest_that_fail(std::size_t count, std::size_t at_a_time, const Fi
     }
   }
   return kept;
+}
+
+Result<std::optional<Moved>> fewer_with_one_moved(const Kept& kept, std::span<const std::size_t> movable,
+                                                  u64 most, const PlacesWith& places,
+                                                  const FirstMovedThatFails& look) {
+  constexpr std::size_t kMostOthers = 2;
+  u64 tests = 0;
+  for (std::size_t count = 0; count <= kMostOthers && count + 1 < kept.size(); ++count) {
+    for (const std::size_t which : movable) {
+      Kept rest = kept;
+      std::erase(rest, which);
+      for (const Kept& others : choices(rest, count)) {
+        if (tests >= most) return std::optional<Moved>();
+        std::vector<Moved> tried;
+        for (const u64 to : TRY(places(others, which))) tried.push_back({others, which, to});
+        tests += tried.size() + 1;
+        if (const std::optional<std::size_t> first = TRY(look(tried))) return std::optional(tried[*first]);
+      }
+    }
+  }
+  return std::optional<Moved>();
 }
 
 Result<u64> farthest_that_fails(u64 value, u64 end, const FailsWith& fails) {

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "common/numbers.h"
+#include "common/words.h"
 #include "verdict/log_line.h"
 
 namespace reprise::verdict {
@@ -34,6 +36,7 @@ void TapParser::take(std::string_view raw, std::string_view at) {
   switch (line.kind) {
     case TapLine::Kind::Version:
       any_ = true;
+      if (next_of_script(line.depth, quotes)) return begin_next_of_script();
       // Another list begins where one was: that was cut off, or a whole one.
       while (!levels_.empty() && levels_.back().depth >= line.depth) cut_off(kNoResult);
       return open(line.depth, quotes, true);
@@ -47,7 +50,7 @@ void TapParser::take(std::string_view raw, std::string_view at) {
       return;
     }
     case TapLine::Kind::Diagnostic:
-    case TapLine::Kind::Other: return add_diagnostic(text);
+    case TapLine::Kind::Other: take_totals(levels_.back(), text); return add_diagnostic(text);
   }
 }
 
@@ -61,6 +64,52 @@ void TapParser::open(std::size_t depth, std::size_t quotes, bool has_version) {
   level.depth = depth;
   level.quotes = quotes;
   level.has_version = has_version;
+}
+
+bool TapParser::next_of_script(std::size_t depth, std::size_t quotes) const {
+  if (levels_.size() < 2) return false;
+  const Level& last = levels_.back();
+  return last.has_version && last.depth == depth && last.quotes == quotes &&
+         levels_[levels_.size() - 2].quotes < quotes;
+}
+
+void TapParser::begin_next_of_script() {
+  Level& level = levels_.back();
+  complete(level, kNoResult);
+  std::vector<TestResult> earlier = all_results(level);
+  if (!earlier.empty()) std::ranges::move(level.diagnostics, std::back_inserter(earlier.back().diagnostics));
+  Level next;
+  next.depth = level.depth;
+  next.quotes = level.quotes;
+  next.name = std::move(level.name);
+  next.has_version = true;
+  next.earlier = std::move(earlier);
+  level = std::move(next);
+}
+
+void TapParser::take_totals(Level& level, std::string_view text) {
+  constexpr std::string_view kTotals = "# Totals: pass:";
+  const std::size_t at = text.find(kTotals);
+  if (at == text.npos || !level.plan) return;
+  u64 all = 0;
+  bool good = true;
+  for (const std::string_view word :
+       words_between(text.substr(at + kTotals.size() - std::string_view("pass:").size()), " ")) {
+    const std::size_t colon = word.find(':');
+    const auto count = colon == word.npos ? std::nullopt : parse_number(word.substr(colon + 1));
+    if (!count || *count > kMaxPlan) continue;
+    all += *count;
+    const std::string_view name = word.substr(0, colon);
+    if (*count != 0 && (name == "fail" || name == "error")) good = false;
+  }
+  level.all_counted = good && all >= *level.plan;
+}
+
+std::vector<TestResult> TapParser::all_results(Level& level) {
+  std::vector<TestResult> all = std::move(level.earlier);
+  std::ranges::move(level.results, std::back_inserter(all));
+  level.results.clear();
+  return all;
 }
 
 void TapParser::take_subtest(const TapLine& line, std::size_t quotes) {
@@ -97,7 +146,7 @@ void TapParser::take_result(const TapLine& line, std::string_view at) {
     Level inner = std::move(levels_.back());
     levels_.pop_back();
     complete(inner, kNoResult);
-    result.children = std::move(inner.results);
+    result.children = all_results(inner);
     result.name = std::move(inner.name);
     result.diagnostics = std::move(inner.diagnostics);
   } else if (line.depth > levels_.back().depth) {
@@ -139,7 +188,7 @@ void TapParser::fill_up(Level& level, u64 number, std::string_view why) {
 }
 
 void TapParser::complete(Level& level, std::string_view why) {
-  if (level.plan) fill_up(level, *level.plan, why);
+  if (level.plan && !level.all_counted) fill_up(level, *level.plan, why);
 }
 
 void TapParser::cut_off(std::string_view why) {
@@ -151,7 +200,7 @@ void TapParser::cut_off(std::string_view why) {
     TestResult suite =
         without_result(std::move(inner.name), outer.results.size() + 1, TestOutcome::Error, why);
     suite.diagnostics = std::move(inner.diagnostics);
-    suite.children = std::move(inner.results);
+    suite.children = all_results(inner);
     return add_result(outer, std::move(suite));
   }
   if (inner.results.empty()) {

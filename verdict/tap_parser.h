@@ -41,13 +41,21 @@ class TapParser {
     std::size_t quotes = 0;  // "# " before its lines
     std::string name;
     std::optional<u64> plan;
-    std::string skipped;  // the plan says that there are none, and why
+    std::string skipped;              // the plan says that there are none, and why
+    std::vector<TestResult> earlier;  // of lists before this one that are the output of the same test
     std::vector<TestResult> results;
     std::vector<std::string> diagnostics;  // for the next result
     bool has_version = false;
+    bool all_counted = false;  // a line with totals says that all of the plan went well
   };
 
   void open(std::size_t depth, std::size_t quotes, bool has_version);
+  /// A test of kselftest's may be a script that runs programs with a list each: whether another one begins.
+  bool next_of_script(std::size_t depth, std::size_t quotes) const;
+  void begin_next_of_script();
+  /// What kselftest's library writes behind a list, also of tests that have no line of their own: "# Totals: pass:3 fail:0 ...".
+  static void take_totals(Level& level, std::string_view text);
+  static std::vector<TestResult> all_results(Level& level);
   void take_subtest(const TapLine& line, std::size_t quotes);
   void take_plan(const TapLine& line);
   void take_result(const TapLine& line, std::string_view at);

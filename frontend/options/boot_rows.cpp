@@ -43,8 +43,10 @@ constexpr RunOption kBootRows[] = {
     {.name = "--bios",
      .value = "NAME",
      .help = "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI, disks only) or a file",
-     .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf.",
-     .words = "seabios ovmf",
+     .more = "SeaBIOS (default) and OVMF are those of Debian's packages seabios and ovmf. ovmf-2m is the "
+             "smaller OVMF, for "
+             "variables of 128 KiB.",
+     .words = "seabios ovmf ovmf-2m",
      .of_machine = true,
      .set = [](RunDraft& draft, const Given& given) { draft.options.config.firmware.bios = given.value; }},
     {.name = "--bios-vars",

@@ -25,10 +25,11 @@ void check_boot(const RunDraft& draft) {
   for (const std::string_view option : {"--initrd", "--append"})
     if (!kernel && draft.has(option))
       throw BadValue{fmt::format("{} is for a kernel: add --kernel FILE", option)};
-  if (kernel && config.firmware.bios == "ovmf")
+  const bool ovmf = config.firmware.bios == "ovmf" || config.firmware.bios == "ovmf-2m";
+  if (kernel && ovmf)
     throw BadValue{
         "--bios ovmf does not start a kernel given by --kernel: leave --bios out, or give --bios seabios"};
-  if (draft.has("--bios-vars") && config.firmware.bios != "ovmf")
+  if (draft.has("--bios-vars") && !ovmf)
     throw BadValue{"--bios-vars keeps the variables of UEFI firmware: add --bios ovmf"};
   if (kernel && draft.has("--boot"))
     throw BadValue{"--boot is for firmware: it and --kernel exclude each other"};

@@ -140,7 +140,9 @@ void add_firmware(Draft& draft) {
   // It only starts kernels, and is there for being quick.
   const bool qboot = name == "qboot.rom" && !draft.kernel.empty();
   if (ovmf)
-    draft.words_of("--bios", "ovmf");
+    // Which of the two has such variables.
+    draft.words_of("--bios",
+                   name.starts_with("OVMF_CODE") && name.find("_4M") == name.npos ? "ovmf-2m" : "ovmf");
   else if (!code.empty() && !name.starts_with("bios") && !qboot)
     draft.words_of("--bios", code);
   else if (!code.empty() && !qboot)
@@ -148,6 +150,8 @@ void add_firmware(Draft& draft) {
   else if (!draft.kernel.empty() && !draft.no_reboot)
     // A kernel that resets the machine is started again, as by QEMU's firmware.
     draft.words_of("--bios", "seabios");
+  if (ovmf && (name.find(".secboot.") != name.npos || name.find(".ms.") != name.npos))
+    draft.note(fmt::format("{}: the firmware is OVMF without Secure Boot.", code));
   if (!draft.nographic && !draft.no_graphics && !ovmf) draft.words_of("--bios-serial", "off");
   if (flash.size() == 2 && !flash[1]->read_only && !flash[1]->snapshot && !draft.snapshot)
     draft.words_of("--bios-vars", flash[1]->file);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <numeric>
 
+#include "common/numbers.h"
 #include "common/words.h"
 #include "frontend/test/place_text.h"
 #include "frontend/test/trial_runs.h"
@@ -22,6 +24,18 @@ using List = std::vector<Handover>;
 constexpr std::size_t kAtATime = 4;
 /// How far a handover is moved in looking for the bounds between which it makes the test fail.
 constexpr u64 kFarthest = 1 << 20;
+/// One that cannot be moved so far is where the race is.
+constexpr u64 kNear = 64;
+/// So many of those are tried elsewhere, at so many of the times at which their processor comes by, and no more runs than that.
+constexpr std::size_t kMovable = 3;
+constexpr std::size_t kTimes = 48;
+constexpr u64 kMostMoved = 1500;
+
+/// What became of `handover` in a run; nullptr: it did not come to it.
+const ToldTurn* turn_of(const std::vector<ToldTurn>& turns, const Handover& handover) {
+  const auto found = std::ranges::find(turns, handover, &ToldTurn::handover);
+  return found == turns.end() ? nullptr : &*found;
+}
 
 class Shrinking {
  public:
@@ -31,7 +45,9 @@ class Shrinking {
   Result<List> fewest() {
     const verdict::Kept kept = TRY(verdict::fewest_that_fail(
         all_.size(), kAtATime, [&](std::span<const verdict::Kept> sets) { return first_that_fails(sets); }));
-    return list_of(kept);
+    if (kept.size() < 2) return list_of(kept);
+    const std::optional<verdict::Moved> fewer = TRY(with_one_moved(kept));
+    return fewer ? list_of(*fewer) : list_of(kept);
   }
 
   /// How far `list[which]` can be moved towards `end`.
@@ -51,12 +67,78 @@ class Shrinking {
     for (const std::size_t one : kept) list.push_back(all_[one]);
     return list;
   }
+  List list_of(const verdict::Moved& with) const {
+    List list = list_of(with.others);
+    list.push_back(all_[with.which]);
+    list.back().after = with.to;
+    return list;
+  }
+
+  /// Those of `kept` that can be moved least, which are where the race is.
+  Result<std::vector<std::size_t>> narrowest(const verdict::Kept& kept) {
+    const List list = list_of(kept);
+    std::vector<TrialRuns::Wanted> wanted;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      for (const u64 after : {list[i].after - std::min(list[i].after, kNear), list[i].after + kNear})
+        wanted.push_back({.list = moved(list, i, after), .names = false});
+    const auto done = TRY(trials_.run(wanted));
+    std::vector<std::pair<unsigned, std::size_t>> order;  // how often it failed as well, and which
+    for (std::size_t i = 0; i < list.size(); ++i)
+      order.emplace_back((done[2 * i].failure == failure_) + (done[2 * i + 1].failure == failure_), kept[i]);
+    std::ranges::stable_sort(order, {}, &std::pair<unsigned, std::size_t>::first);
+    std::vector<std::size_t> movable;
+    for (std::size_t i = 0; i < std::min(order.size(), kMovable); ++i) movable.push_back(order[i].second);
+    return movable;
+  }
+
+  /// The handover that meets the race, moved to where its processor comes by the same place when there are fewer others.
+  Result<std::optional<verdict::Moved>> with_one_moved(const verdict::Kept& kept) {
+    const std::vector<std::size_t> movable = TRY(narrowest(kept));
+    const auto told = TRY(trials_.run({{.list = list_of(kept), .names = false}}));
+    std::map<std::size_t, PlaceOfProcessor> places;
+    for (const std::size_t which : movable) {
+      const ToldTurn* const turn = turn_of(told[0].turns, all_[which]);
+      if (turn != nullptr)
+        if (const auto linear = parse_number(turn->stops_at)) places[which] = {all_[which].from, *linear};
+    }
+    const auto times = [&](const verdict::Kept& others, std::size_t which) -> Result<std::vector<u64>> {
+      const auto place = places.find(which);
+      if (place == places.end()) return std::vector<u64>();
+      const auto done =
+          TRY(trials_.run({{.list = list_of(others), .names = false, .places = {place->second}}}));
+      std::vector<u64> all;
+      for (const Handover& one : done[0].came_by) all.push_back(one.after);
+      return some_of(std::move(all), all_[which].after);
+    };
+    return verdict::fewer_with_one_moved(kept, movable, kMostMoved, times,
+                                         [&](std::span<const verdict::Moved> tried) {
+                                           std::vector<List> lists;
+                                           for (const verdict::Moved& one : tried)
+                                             lists.push_back(list_of(one));
+                                           return first_list_that_fails(lists);
+                                         });
+  }
+
+  /// Evenly, and those that are nearest to `near` first.
+  static std::vector<u64> some_of(std::vector<u64> all, u64 near) {
+    std::vector<u64> some;
+    const std::size_t count = std::min(all.size(), kTimes);
+    for (std::size_t i = 0; i < count; ++i) some.push_back(all[i * all.size() / count]);
+    std::ranges::sort(some, {}, [near](u64 one) { return one > near ? one - near : near - one; });
+    return some;
+  }
 
   Result<std::optional<std::size_t>> first_that_fails(std::span<const verdict::Kept> sets) {
-    for (std::size_t begin = 0; begin < sets.size(); begin += kAtATime) {
+    std::vector<List> lists;
+    for (const verdict::Kept& kept : sets) lists.push_back(list_of(kept));
+    return first_list_that_fails(lists);
+  }
+
+  Result<std::optional<std::size_t>> first_list_that_fails(std::span<const List> lists) {
+    for (std::size_t begin = 0; begin < lists.size(); begin += kAtATime) {
       std::vector<TrialRuns::Wanted> wanted;
-      for (const verdict::Kept& kept : sets.subspan(begin, std::min(kAtATime, sets.size() - begin)))
-        wanted.push_back({.list = list_of(kept), .names = false});
+      for (const List& list : lists.subspan(begin, std::min(kAtATime, lists.size() - begin)))
+        wanted.push_back({.list = list, .names = false});
       const auto done = TRY(trials_.run(wanted));
       for (std::size_t i = 0; i < done.size(); ++i)
         if (done[i].failure == failure_) return std::optional(begin + i);
@@ -73,12 +155,6 @@ class Shrinking {
   const Failure failure_;
   const List all_;  // in the order of their positions
 };
-
-/// What became of `handover` in a run; nullptr: it did not come to it.
-const ToldTurn* turn_of(const std::vector<ToldTurn>& turns, const Handover& handover) {
-  const auto found = std::ranges::find(turns, handover, &ToldTurn::handover);
-  return found == turns.end() ? nullptr : &*found;
-}
 
 /// Places in `list`, by when its handovers came; those that did not come last.
 std::vector<std::size_t> in_order_of_time(const List& list, const std::vector<ToldTurn>& turns) {

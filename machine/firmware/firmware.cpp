@@ -20,8 +20,16 @@ constexpr u64 kMaxVgaBiosBytes = 128 * kKiB;
 
 constexpr const char* kSeaBiosPath = "/usr/share/seabios/bios-256k.bin";
 constexpr const char* kVgaBiosPath = "/usr/share/seabios/vgabios-stdvga.bin";
-constexpr const char* kOvmfCodePath = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-constexpr const char* kOvmfVariablesPath = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+struct Ovmf {
+  std::string_view name;  // of FirmwareConfig::bios
+  const char* code;
+  const char* variables;
+};
+/// The same firmware with room for more and for fewer variables: a store belongs to one of them.
+constexpr Ovmf kOvmfs[] = {
+    {"ovmf", "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+    {"ovmf-2m", "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+};
 
 /// A file of one of the distribution's packages.
 Result<std::vector<u8>> load_packaged(const char* what, const char* path, const char* package, u64 max_bytes,
@@ -33,11 +41,11 @@ Result<std::vector<u8>> load_packaged(const char* what, const char* path, const 
   return read_host_file(what, path, max_bytes, &files);
 }
 
-Result<FirmwareImage> load_ovmf(const FirmwareConfig& config, RunFiles& files) {
+Result<FirmwareImage> load_ovmf(const Ovmf& ovmf, const FirmwareConfig& config, RunFiles& files) {
   FirmwareImage image;
   image.uefi = true;
-  image.rom = TRY(load_packaged("OVMF", kOvmfCodePath, "ovmf", kMaxBiosBytes, files));
-  image.variables = TRY(load_packaged("OVMF", kOvmfVariablesPath, "ovmf", kMaxBiosBytes, files));
+  image.rom = TRY(load_packaged("OVMF", ovmf.code, "ovmf", kMaxBiosBytes, files));
+  image.variables = TRY(load_packaged("OVMF", ovmf.variables, "ovmf", kMaxBiosBytes, files));
   if (config.variables_path.empty()) return image;
   VariableStore store = TRY(open_variable_store(config.variables_path, image.variables, files));
   image.variables = std::move(store.bytes);
@@ -76,7 +84,8 @@ Result<FirmwareImage> load_bios_file(const std::string& path, RunFiles& files) {
 }  // namespace
 
 Result<FirmwareImage> load_firmware(const FirmwareConfig& config, RunFiles& files) {
-  if (config.bios == "ovmf") return load_ovmf(config, files);
+  for (const Ovmf& ovmf : kOvmfs)
+    if (config.bios == ovmf.name) return load_ovmf(ovmf, config, files);
   if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios, files);
   FirmwareImage image;
   image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, files));

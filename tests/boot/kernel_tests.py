@@ -102,6 +102,12 @@ def check_results(test):
     runner.expect(cases["first"] == [] and cases["inner"] == [] and cases["test 3"] == ["error"], f"JUnit has {cases}")
     runner.expect(suites.get("errors") == "3", f"JUnit counts {suites.attrib}")
     runner.expect("::error title=suite.test 2::" in errors, f"no annotation: {errors}")
+    # As kselftest runs a test, on busybox alone: with a tool of coreutils', and what it prints to the end of /dev/stdout.
+    output, _, result = test.run("kselftest", 0, command=[
+        "echo TAP version 13; echo 1..1; (((((/usr/bin/timeout --foreground 45 echo inner 2>&1; echo $? >&3) | sed -e 's/^/# /' >&4) 3>&1) | "
+        "(read xs; exit $xs)) 4>>/dev/stdout && echo ok 1 selftests: size: get_size)"])
+    runner.expect(output == "TAP version 13\n1..1\n# inner\nok 1 selftests: size: get_size\n" and result["counts"]["passed"] == 1,
+                  f"kselftest: {output!r} {result['counts']}")
     # A list that was whole decides although the command ends with 0.
     (root / "fail.tap").write_text("TAP version 13\n1..2\nok 1 a\nnot ok 2 b\n")
     _, _, result = test.run("not ok", 1, "--root", root, command=[script.replace("crash", "fail")])

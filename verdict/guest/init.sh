@@ -23,6 +23,11 @@ $b mkdir -p /dev /proc /sys
 $b mount -t devtmpfs dev /dev 2>/dev/null
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
+# As udev has them; kselftest writes to /dev/stdout.
+$b ln -s /proc/self/fd /dev/fd 2>/dev/null
+$b ln -s fd/0 /dev/stdin 2>/dev/null
+$b ln -s fd/1 /dev/stdout 2>/dev/null
+$b ln -s fd/2 /dev/stderr 2>/dev/null
 exec 3>/dev/console
 $b stty -F $port 115200 raw -echo 2>/dev/null \
   || refuse "the kernel has no second serial port: it needs CONFIG_SERIAL_8250, and 8250.nr_uarts of 2 or more"
@@ -76,7 +81,13 @@ try debugfs debug $r/sys/kernel/debug
 try tracefs tracing $r/sys/kernel/tracing
 try cgroup2 cgroup $r/sys/fs/cgroup
 $b ifconfig lo up 2>/dev/null
-[ -z "$applets" ] || $b --install -s
+if [ -n "$applets" ]; then
+  $b --install -s
+  # kselftest gives it an option of coreutils'.
+  $b rm -f /usr/bin/timeout
+  $b printf '#!/bin/sh\n[ "$1" != --foreground ] || shift\nexec %s timeout "$@"\n' $b >/usr/bin/timeout
+  $b chmod 755 /usr/bin/timeout
+fi
 if [ -n "$work" ]; then
   $b mkdir -p $r/mnt 2>/dev/null
   share "$work" $r/mnt "$work_options" || refuse "the kernel cannot mount the folder that is shared: $no_9p"

@@ -225,6 +225,14 @@ TEST(QemuTranslation, PipesLogsAndTheBackground) {
   EXPECT_HAS(refusal_of("-display none -monitor stdio -daemonize"), "-daemonize: stdio is this terminal");
 }
 
+TEST(QemuTranslation, OvmfIsTheOneThatTheVariablesAreOf) {
+  const std::string pflash = "-drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/";
+  EXPECT_HAS(translated(pflash + "OVMF_CODE_4M.fd -drive if=pflash,file=v"), "--bios ovmf --bios-vars v");
+  EXPECT_HAS(translated(pflash + "OVMF_CODE.fd -drive if=pflash,file=v"), "--bios ovmf-2m --bios-vars v");
+  EXPECT_HAS(notes_of("-nodefaults " + pflash + "OVMF_CODE.secboot.fd"), "without Secure Boot");
+  EXPECT_HAS_NOT(notes_of("-nodefaults " + pflash + "OVMF_CODE.fd"), "Secure Boot");
+}
+
 TEST(QemuTranslation, PropertiesOfDriversAndTheHpet) {
   EXPECT_HAS(translated("-no-hpet"), "--hpet off");
   EXPECT_HAS(translated("-machine q35,hpet=off"), "--hpet off");

@@ -67,5 +67,63 @@ TEST(Shrink, BoundsAreThoseOfTheStretch) {
     }
 }
 
+/// The race is met by 5, which has to stand at another place for each set of others; `needed` are to be among these.
+class Race {
+ public:
+  explicit Race(Kept needed) : needed_(std::move(needed)) {}
+  static u64 place_with(const Kept& others) {
+    u64 place = 1000;
+    for (const std::size_t one : others) place += one * one;
+    return place;
+  }
+  PlacesWith places() {
+    return [this](const Kept& others, std::size_t) -> Result<std::vector<u64>> {
+      ++looks;
+      const u64 place = place_with(others);
+      return std::vector<u64>{place + 7, place, place - 3};
+    };
+  }
+  FirstMovedThatFails first() {
+    return [this](std::span<const Moved> tried) -> Result<std::optional<std::size_t>> {
+      for (std::size_t i = 0; i < tried.size(); ++i) {
+        ++looks;
+        if (tried[i].which == 5 && tried[i].to == place_with(tried[i].others) &&
+            std::ranges::includes(tried[i].others, needed_))
+          return std::optional(i);
+      }
+      return std::optional<std::size_t>();
+    };
+  }
+  u64 looks = 0;
+
+ private:
+  const Kept needed_;
+};
+
+TEST(Shrink, WhatOnlyBringsAnotherToItsPlaceGoes) {
+  const Kept kept = {1, 2, 3, 4, 5, 8, 9};
+  const std::size_t movable[] = {2, 5};
+  for (const Kept& needed : {Kept{}, Kept{3}, Kept{2, 9}, Kept{1, 2, 3}}) {
+    Race race(needed);
+    const auto found = fewer_with_one_moved(kept, movable, 10'000, race.places(), race.first());
+    ASSERT_TRUE(found.ok());
+    ASSERT_EQ(found.value().has_value(), needed.size() <= 2) << needed.size();
+    if (!found.value()) continue;
+    EXPECT_EQ(found.value()->others, needed);
+    EXPECT_EQ(found.value()->which, 5u);
+    EXPECT_EQ(found.value()->to, Race::place_with(needed));
+  }
+}
+
+TEST(Shrink, ItIsNotMovedForNothingAndNotForEver) {
+  // Two are not fewer than two.
+  const std::size_t movable[] = {5};
+  Race two({3});
+  EXPECT_FALSE(fewer_with_one_moved({3, 5}, movable, 10'000, two.places(), two.first()).value());
+  Race race({8, 9});
+  EXPECT_FALSE(fewer_with_one_moved({1, 2, 3, 4, 5, 8, 9}, movable, 20, race.places(), race.first()).value());
+  EXPECT_LE(race.looks, 24u);
+}
+
 }  // namespace
 }  // namespace reprise::verdict

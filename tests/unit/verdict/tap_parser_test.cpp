@@ -117,6 +117,55 @@ not ok 3 selftests: timers: leap # TIMEOUT 45 seconds)");
   EXPECT_EQ(parser.results()[2].reason, "TIMEOUT 45 seconds");
 }
 
+TEST(TapParser, AKselftestThatIsAScriptHasAListForEachProgram) {
+  const TapParser parser = parsed(R"(TAP version 13
+1..2
+# selftests: futex: run.sh
+# ./run.sh: line 22: tput: not found
+# TAP version 13
+# 1..1
+# # futex_requeue_pi: Test requeue functionality
+# ok 1 futex-requeue-pi
+# # Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0
+# TAP version 13
+# 1..3
+# ok 1 futex_wake private succeeds
+# ok 2 futex_wake shared (page anon) succeeds
+# 
+# TAP version 13
+# 1..1
+# ok 1 futex-wait
+# # Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:0
+ok 1 selftests: futex: run.sh
+# selftests: size: get_size
+# TAP version 13
+# ok 1 get runtime memory use
+# 1..1
+ok 2 selftests: size: get_size)");
+  // The second program ended before its third test told of a result.
+  EXPECT_EQ(
+      in_short(parser.results()),
+      "pass selftests: futex: run.sh [pass futex-requeue-pi; pass futex_wake private succeeds; pass "
+      "futex_wake shared (page anon) "
+      "succeeds; error ?; pass futex-wait]; pass selftests: size: get_size [pass get runtime memory use]");
+}
+
+TEST(TapParser, TotalsTellOfTestsWithoutALine) {
+  const auto with = [](std::string_view totals) {
+    return in_short(parsed("TAP version 13\n1..1\n# selftests: kcmp: kcmp_test\n# TAP version 13\n# 1..3\n# "
+                           "PASS: 0 returned as expected\n" +
+                           std::string(totals) + "ok 1 selftests: kcmp: kcmp_test")
+                        .results());
+  };
+  EXPECT_EQ(with("# # Totals: pass:3 fail:0 xfail:0 xpass:0 skip:0 error:0\n"),
+            "pass selftests: kcmp: kcmp_test");
+  EXPECT_EQ(with("# # Totals: pass:1 fail:0 xfail:1 xpass:0 skip:1 error:0\n"),
+            "pass selftests: kcmp: kcmp_test");
+  for (const char* bad : {"", "# # Totals: pass:2 fail:0 xfail:0 xpass:0 skip:0 error:0\n",
+                          "# # Totals: pass:2 fail:1 xfail:0 xpass:0 skip:0 error:0\n"})
+    EXPECT_EQ(with(bad), "pass selftests: kcmp: kcmp_test [error ?; error ?; error ?]") << bad;
+}
+
 TEST(TapParser, SaysWhatDirectivesSay) {
   const TapParser parser = parsed(
       "TAP version 14\n1..9\nok 1 a # SKIP: no device\nnot ok 2 b # TODO later\nnot ok 3 c # XFAIL known\nok "
