@@ -119,7 +119,11 @@ TEST_F(PcTest, AFloppyReachesMemoryThroughDmaChannel2) {
   } disk;
   pc = board({sink,
               sink,
-              {{&disk, DiskBus::Floppy, DiskMedia::Floppy, "", {}, {}, devices::FloppyGeometry{80, 2, 18}},
+              {{.medium = &disk,
+                .bus = DiskBus::Floppy,
+                .media = DiskMedia::Floppy,
+                .serial = "",
+                .floppy = devices::FloppyGeometry{80, 2, 18}},
                {nullptr, DiskBus::Floppy, DiskMedia::Floppy, ""}}});
   out8(0x70, 0x10);
   EXPECT_EQ(in8(0x71), 0x44) << "two drives of 1.44M";
