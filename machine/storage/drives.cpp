@@ -111,6 +111,7 @@ Result<Done> check_disk_places(const std::vector<AttachedDisk>& disks) {
 
 std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks) {
   std::vector<Drive> drives;
+  drives.reserve(disks.size());
   for (const AttachedDisk& disk : disks) drives.push_back({.disk = disk});
   for (const Bus& bus : kBuses) {
     std::vector<bool> taken(bus.places);
