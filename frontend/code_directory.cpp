@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/bits.h"
 #include "frontend/code_mark.h"
 #include "machine/storage/host_fd.h"
 #include "machine/storage/new_file.h"
@@ -31,48 +32,56 @@ bool ours(const struct stat& file) {
   return file.st_uid == geteuid() && (file.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-Error cannot(const std::string& path, std::string_view why) {
+/// The user named what cannot be used.
+Error refused(const std::string& path, std::string_view why) {
   return wrong_usage(fmt::format("--code-cache-dir: '{}' {}.", path, why));
 }
+/// The host did not do what was asked of it.
+Error failed(const std::string& path, std::string_view what, int number) {
+  return Error{fmt::format("--code-cache-dir: '{}' {}: {}.", path, what, std::strerror(number))};
+}
 
-/// All of an open file, at most `most` bytes.
-std::optional<std::vector<u8>> read_all(int fd, u64 bytes, u64 most) {
-  if (bytes > most) return std::nullopt;
-  std::vector<u8> all(bytes);
-  const machine::HostRead read = machine::host_read(fd, 0, all);
-  if (read.status != devices::BlockStatus::Ok || read.bytes != bytes) return std::nullopt;
-  return all;
+/// Nobody is waited for: what is no file may block who opens it.
+HostFd open_to_read(const std::string& path) {
+  return HostFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+}
+
+/// A key for the folder, under another name until it is whole; of several at a time one stays.
+Result<Done> make_key(const std::string& path) {
+  u8 bytes[kKeyBytes + sizeof(u64)];
+  if (getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    return failed(path, "cannot be made", errno);
+  const std::string made = fmt::format("{}.{:016x}", path, read_unaligned<u64>(bytes + kKeyBytes));
+  const HostFd file(::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) return failed(path, "cannot be made", errno);
+  const bool written = ::write(file.get(), bytes, kKeyBytes) == static_cast<ssize_t>(kKeyBytes);
+  const int number = errno;
+  if (written) (void)link(made.c_str(), path.c_str());
+  unlink(made.c_str());
+  if (!written) return failed(path, "cannot be written", number);
+  return Done{};
 }
 
 /// The folder's key: made by whoever comes first.
 Result<std::vector<u8>> key_of(const std::string& folder) {
   const std::string path = folder + "/key";
-  for (const bool again : {false, true}) {
-    const HostFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (file) {
-      struct stat about {};
-      const bool secret = fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode) && ours(about) &&
-                          (about.st_mode & (S_IRGRP | S_IROTH)) == 0;
-      if (!secret) return cannot(path, "can be read or written by others; remove it, and all code beside it");
-      std::optional<std::vector<u8>> key = read_all(file.get(), static_cast<u64>(about.st_size), kKeyBytes);
-      if (!key || key->size() != kKeyBytes)
-        return cannot(path, "is no key; remove it, and all code beside it");
-      return std::move(*key);
-    }
-    if (errno != ENOENT || again)
-      return cannot(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
-    // Under another name until it is whole; of several at a time one stays.
-    const std::string made = fmt::format("{}.{}", path, getpid());
-    const HostFd fresh(::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    u8 key[kKeyBytes];
-    const bool written = fresh && getrandom(key, sizeof key, 0) == static_cast<ssize_t>(sizeof key) &&
-                         ::write(fresh.get(), key, sizeof key) == static_cast<ssize_t>(sizeof key);
-    const int number = errno;
-    if (written) (void)link(made.c_str(), path.c_str());
-    unlink(made.c_str());
-    if (!written) return cannot(path, fmt::format("cannot be written: {}", std::strerror(number)));
+  HostFd file = open_to_read(path);
+  if (!file && errno == ENOENT) {
+    TRY(make_key(path));
+    file = open_to_read(path);
   }
-  return cannot(path, "cannot be made");
+  if (!file && errno == ELOOP) return refused(path, "is a symbolic link; remove it, and all code beside it");
+  if (!file) return failed(path, "cannot be opened", errno);
+  struct stat about {};
+  if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode) || about.st_size != kKeyBytes)
+    return refused(path, "is no key; remove it, and all code beside it");
+  if (!ours(about) || (about.st_mode & (S_IRGRP | S_IROTH)) != 0)
+    return refused(path, "can be read or written by others; remove it, and all code beside it");
+  std::vector<u8> key(kKeyBytes);
+  const machine::HostRead read = machine::host_read(file.get(), 0, key);
+  if (read.status != devices::BlockStatus::Ok || read.bytes != kKeyBytes)
+    return failed(path, "cannot be read", errno);
+  return key;
 }
 
 }  // namespace
@@ -84,15 +93,14 @@ Result<std::shared_ptr<CodeDirectory>> CodeDirectory::open(std::string path, std
   if (build.empty())
     return wrong_usage(
         "--code-cache-dir: this program does not know which build it is: link it with --build-id.");
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return cannot(path, fmt::format("cannot be made: {}", std::strerror(errno)));
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path, "cannot be made", errno);
   struct stat about {};
-  if (stat(path.c_str(), &about) != 0)
-    return cannot(path, fmt::format("cannot be used: {}", std::strerror(errno)));
-  if (!S_ISDIR(about.st_mode)) return cannot(path, "is no folder");
+  if (stat(path.c_str(), &about) != 0) return failed(path, "cannot be used", errno);
+  if (!S_ISDIR(about.st_mode)) return refused(path, "is no folder");
   if (!ours(about))
-    return cannot(path,
-                  "is not yours alone to write, and what is in there would be run; name another folder");
+    return refused(
+        path,
+        "is not yours alone to write, and what is in there would be run; name another folder (mode 700)");
   std::vector<u8> key = TRY(key_of(path));
   return std::shared_ptr<CodeDirectory>(
       new CodeDirectory(std::move(path), std::move(build), std::move(key), std::move(tell)));
@@ -109,46 +117,40 @@ std::vector<u8> CodeDirectory::mark(const std::string& name, std::span<const u8>
 
 std::optional<jit::StoredCode> CodeDirectory::load(const std::string& name) {
   const std::string path = file_of(name);
-  const HostFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) {
-    if (errno != ENOENT) tell_(fmt::format("code '{}' is not used: {}.", path, std::strerror(errno)));
+  const auto not_used = [&](std::string_view why) {
+    tell_(fmt::format("code '{}' is not used: {}.", path, why));
     return std::nullopt;
-  }
+  };
+  const HostFd file = open_to_read(path);
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) return not_used(errno == ELOOP ? "it is a symbolic link" : std::strerror(errno));
   struct stat about {};
-  if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode) || !ours(about)) {
-    tell_(fmt::format("code '{}' is not used: others may have written it.", path));
-    return std::nullopt;
-  }
+  if (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) return not_used("it is no file");
+  if (!ours(about)) return not_used("others may have written it");
   const auto bytes = static_cast<u64>(about.st_size);
-  void* const mapped = bytes <= kMarkBytes || bytes > kMostBytes
-                           ? MAP_FAILED
-                           : mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file.get(), 0);
-  if (mapped == MAP_FAILED) {
-    tell_(fmt::format("code '{}' is not used: it is damaged.", path));
-    return std::nullopt;
-  }
+  if (bytes <= kMarkBytes || bytes > kMostBytes) return not_used("it is damaged");
+  void* const mapped = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file.get(), 0);
+  if (mapped == MAP_FAILED) return not_used(std::strerror(errno));
   // Files here are replaced, never changed: what was looked at stays.
   const std::shared_ptr<const void> owner(mapped, [bytes](void* at) { munmap(at, bytes); });
   const std::span all(static_cast<const u8*>(mapped), bytes);
   const std::span content = all.subspan(kMarkBytes);
-  if (!std::ranges::equal(mark(name, content), all.first(kMarkBytes))) {
-    tell_(fmt::format("code '{}' is not used: it is damaged, or was not made with the key beside it.", path));
-    return std::nullopt;
-  }
+  if (!std::ranges::equal(mark(name, content), all.first(kMarkBytes)))
+    return not_used("it is damaged, or was not made with the key beside it");
   return jit::StoredCode{owner, content};
 }
 
 void CodeDirectory::save(const std::string& name, std::span<const u8> bytes) {
   const std::string path = file_of(name);
-  const auto failed = [&](const std::string& why) { tell_(fmt::format("code is not kept: {}", why)); };
+  const auto not_kept = [&](const std::string& why) { tell_(fmt::format("code is not kept: {}", why)); };
   Result<machine::NewFile> file = machine::NewFile::create("code", path);
-  if (!file.ok()) return failed(file.error().message);
+  if (!file.ok()) return not_kept(file.error().message);
   const std::vector<u8> head = mark(name, bytes);
   const int fd = file.value().fd();
   if (fchmod(fd, 0600) != 0 || machine::host_write(fd, 0, head) != devices::BlockStatus::Ok ||
       machine::host_write(fd, head.size(), bytes) != devices::BlockStatus::Ok)
-    return failed(fmt::format("'{}' cannot be written: {}.", path, std::strerror(errno)));
-  if (const Result<Done> done = file.value().commit(); !done.ok()) return failed(done.error().message);
+    return not_kept(fmt::format("'{}' cannot be written: {}.", path, std::strerror(errno)));
+  if (const Result<Done> done = file.value().commit(); !done.ok()) return not_kept(done.error().message);
   remove_old();
 }
 

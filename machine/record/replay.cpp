@@ -10,19 +10,27 @@
 namespace reprise::machine {
 namespace {
 
-/// What is other than it was: a phrase.
-std::string other_state(u64 state_hash, const std::vector<RecordedReads>& reads,
-                        const std::vector<RecordedReads>& expected) {
-  std::string what = fmt::format("the state is {:016x}", state_hash);
+/// The drive of which something else was read than in that run; empty: there is none.
+std::string_view other_drive(const std::vector<RecordedReads>& reads,
+                             const std::vector<RecordedReads>& expected) {
   for (const RecordedReads& own : reads) {
     const auto its = std::ranges::find(expected, own.drive, &RecordedReads::drive);
-    if (its == expected.end() || its->digest == own.digest) continue;
-    return what +
-           fmt::format(
-               "; what was read of the image in {} is not what that run read: give the image that it had "
-               "(--image NAME=PATH)",
-               own.drive);
+    if (its != expected.end() && its->digest != own.digest) return own.drive;
   }
+  return {};
+}
+
+/// What is other than it was: a phrase. Empty: nothing. What was read may be gone from the state again.
+std::string what_differs(u64 state_hash, u64 expected_hash, const std::vector<RecordedReads>& reads,
+                         const std::vector<RecordedReads>& expected) {
+  const std::string_view drive = other_drive(reads, expected);
+  if (state_hash == expected_hash && drive.empty()) return {};
+  std::string what = fmt::format("the state is {:016x}", state_hash);
+  if (!drive.empty())
+    what += fmt::format(
+        "; what was read of the image in {} is not what that run read: give the image that it had "
+        "(--image NAME=PATH)",
+        drive);
   return what;
 }
 
@@ -83,7 +91,8 @@ bool Replay::hash_is_due(const Position& now) const {
 
 void Replay::take_hash(const Position& now, u64 state_hash, const std::vector<RecordedReads>& reads) {
   const auto& expected = std::get<RecordedHash>(*next());
-  if (expected.state_hash != state_hash) return differs(now, other_state(state_hash, reads, expected.reads));
+  if (std::string what = what_differs(state_hash, expected.state_hash, reads, expected.reads); !what.empty())
+    return differs(now, std::move(what));
   agreed_ = expected;
   ++agreed_count_;
   entries_.pop();
@@ -98,8 +107,8 @@ std::optional<RecordedEnd> Replay::take_end(const Position& now, u8 reason, u64 
                                             const std::vector<RecordedReads>& reads) {
   const RecordedEnd* const end = end_at(now);
   if (end == nullptr || end->reason != reason) return std::nullopt;
-  if (end->state_hash != state_hash) {
-    differs(now, other_state(state_hash, reads, end->reads));
+  if (std::string what = what_differs(state_hash, end->state_hash, reads, end->reads); !what.empty()) {
+    differs(now, std::move(what));
     return std::nullopt;
   }
   RecordedEnd taken = *end;

@@ -37,6 +37,16 @@ HostFd unpack(const FilePieces* pieces, u64 bytes) {
   return file;
 }
 
+/// The one of `moved` that a file is, which is called `path`, and by all its folders `whole`; nullptr: none.
+const MovedFile* find_moved(std::span<const MovedFile> moved, const std::string& path,
+                            const std::string& whole) {
+  const auto found = std::ranges::find_if(moved, [&](const MovedFile& one) {
+    return one.name == path || one.name == whole ||
+           one.name == std::filesystem::path(path).filename().string();
+  });
+  return found == moved.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::string RunFiles::whole_name(const std::string& path) const {
@@ -47,14 +57,9 @@ std::string RunFiles::whole_name(const std::string& path) const {
 }
 
 const MovedFile* RunFiles::moved(const std::string& path) {
-  const std::string whole = whole_name(path);
-  const auto found = std::ranges::find_if(moved_, [&](const MovedFile& one) {
-    return one.name == path || one.name == whole ||
-           one.name == std::filesystem::path(path).filename().string();
-  });
-  if (found == moved_.end()) return nullptr;
-  used_.insert(found->name);
-  return &*found;
+  const MovedFile* const found = find_moved(moved_, path, whole_name(path));
+  if (found != nullptr) used_.insert(found->name);
+  return found;
 }
 
 std::string RunFiles::place_of(const std::string& path) {
@@ -69,6 +74,8 @@ std::string RunFiles::place_of(const std::string& path) {
 }
 
 std::string RunFiles::how_to_move(const std::string& path) const {
+  if (const MovedFile* const moved_to = find_moved(moved_, path, whole_name(path)))
+    return fmt::format(", nor does '{}', which --image {}= names", moved_to->path, moved_to->name);
   if (is_packed()) return ", and the recording does not have it";
   return fmt::format(": if it is elsewhere now, say so by --image {}=PATH",
                      std::filesystem::path(path).filename().string());

@@ -99,6 +99,29 @@ TEST_F(CodeDirectoryTest, NobodyElseMayWriteThere) {
   EXPECT_FALSE(open().ok());
 }
 
+TEST_F(CodeDirectoryTest, WaitsForNobody) {
+  save(bytes_);
+  fs::remove(file());
+  ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
+  EXPECT_TRUE(loaded().empty());
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_NE(told_[0].find("it is no file"), std::string::npos) << told_[0];
+  fs::remove(file());
+  fs::create_symlink(folder_ / "key", file());
+  EXPECT_TRUE(loaded().empty());
+  fs::remove(folder_ / "key");
+  ASSERT_EQ(mkfifo((folder_ / "key").c_str(), 0600), 0);
+  EXPECT_FALSE(open().ok());
+}
+
+TEST_F(CodeDirectoryTest, WhatTheHostCannotDoIsNoMistakeOfTheCommand) {
+  const auto missing = CodeDirectory::open((folder_ / "a" / "b").string(), "b1", {});
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().kind, ErrorKind::Host);
+  std::ofstream(folder_.string()) << "x";
+  EXPECT_EQ(open().error().kind, ErrorKind::Usage);
+}
+
 TEST_F(CodeDirectoryTest, RefusesWhatIsNoFolderAndBuildsWithoutName) {
   std::ofstream(folder_.string()) << "x";
   EXPECT_FALSE(open().ok());

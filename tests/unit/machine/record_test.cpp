@@ -368,6 +368,23 @@ TEST_F(FollowTest, ADifferenceIsNamed) {
   EXPECT_NE(differing.details.find("last agreed  @0"), std::string::npos) << differing.details;
 }
 
+/// What was read may be gone from the state again.
+TEST_F(FollowTest, OtherReadsDifferThoughTheStateIsTheSame) {
+  const boot::TemporaryFile file(Guest::image(kEcho));
+  Guest first(file, {});
+  const RunResult result = first.run(until(500'000));
+  first.machine->recorder().add(RecordedHash{first.machine->position(), result.state_hash, {{"disk0", 5}}});
+  ASSERT_TRUE(first.machine->recorder().write_to(create(), "x").ok());
+  for (const u64 digest : {u64{5}, u64{6}}) {
+    Replay replay(Recording::open(path()).take());
+    while (replay.next() != nullptr && replay.next_at().retired == 0) replay.pass_hash();
+    ASSERT_TRUE(replay.hash_is_due(first.machine->position()));
+    replay.take_hash(first.machine->position(), result.state_hash, {{"disk0", digest}});
+    const bool told = replay.report().find("what was read of the image in disk0") != std::string::npos;
+    EXPECT_EQ(told, digest != 5) << replay.report();
+  }
+}
+
 TEST_F(FollowTest, AnotherBuildIsNamedWhereItDiffers) {
   const boot::TemporaryFile file(Guest::image(kEcho));
   MachineConfig by_one;
