@@ -16,6 +16,7 @@ Error no_such_source(const std::string& word, const std::vector<BootSource>& sou
       std::ranges::find(sources, kNetworkKind, &BootSource::kind) == sources.end())
     return wrong_usage(fmt::format("--boot {}: there is no network card: add --net user.", word));
   std::vector<std::string> names;
+  names.reserve(sources.size());
   for (const BootSource& source : sources) names.push_back(source.name);
   return wrong_usage(fmt::format(
       "--boot {}: there is no such drive or card; there {} {}.", word, names.size() == 1 ? "is" : "are",
