@@ -3,7 +3,7 @@
 
     sbuild       sbuild-qemu-boot brings Debian's disk to its login prompt and leaves the image as it was
     debvm        debvm-run starts an image that debvm-create has made, on a q35, to a shell
-    autopkgtest  autopkgtest-virt-qemu brings the same image up, runs a command in it by its consoles and folder, gives its exit code, and adds the image to it as a disk
+    autopkgtest  autopkgtest-virt-qemu brings the same image up, runs a command in it by its consoles and folder, and gives its exit code
     kunit        kunit.py of the kernel's source builds its kernel and runs it; QEMU and `reprise test` find the same
     syzkaller    a machine of a fuzzer's, as its manager starts and ends it, with QMP over TCP
 
@@ -11,7 +11,6 @@ What they take from Debian's archive is kept beside the disks; without it a test
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -190,7 +189,7 @@ exec qemu-system-x86_64 "$@" -kernel {content_of(image, 'vmlinuz', folder)} -ini
 """)
     command.chmod(0o755)
     tool = subprocess.Popen(["autopkgtest-virt-qemu", "--boot=none", f"--qemu-command={command}", "--ram-size=512",
-                             "--timeout-reboot=900", f"--overlay-dir={folder}", "--baseimage", image],
+                             "--timeout-reboot=900", f"--overlay-dir={folder}", image],
                             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def ask(request):
@@ -207,12 +206,6 @@ exec qemu-system-x86_64 "$@" -kernel {content_of(image, 'vmlinuz', folder)} -ini
         ended = subprocess.run([*run, "sh", "-c", "cat; uname -r; exit 7"], input="from the host\n", stdout=subprocess.PIPE,
                                text=True, timeout=300)
         runner.expect(ended.returncode == 7 and ended.stdout.startswith("from the host\n6.1."), f"{ended}")
-        # The image once more, as a disk that came while the guest ran.
-        ended = subprocess.run([*run, "sh", "-c", "readlink -f /dev/baseimage; head -c 1M /dev/baseimage | sha256sum | cut -c1-16"],
-                               stdout=subprocess.PIPE, text=True, timeout=300)
-        with open(image, "rb") as base:
-            wanted = hashlib.sha256(base.read(1 << 20)).hexdigest()[:16]
-        runner.expect(ended.stdout.startswith("/dev/vd") and ended.stdout.split()[1] == wanted, f"/dev/baseimage: {ended}")
         ask("close")
         tool.stdin.write("quit\n")
         runner.expect(tool.wait(120) == 0, f"code {tool.returncode}")
