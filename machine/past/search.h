@@ -45,6 +45,7 @@ class SideBySide {
     if (copies.empty()) return std::nullopt;
     working_ = copies.size();
     std::vector<std::thread> threads;
+    threads.reserve(copies.size());
     for (const auto& copy : copies) threads.emplace_back([this, &copy] { work(*copy); });
     {
       std::unique_lock lock(mutex_);
