@@ -35,6 +35,7 @@ Result<Done> MachineCopy::build(Excursion& trip, const std::shared_ptr<std::mute
   if (config.files == nullptr) config.files = std::make_shared<RunFiles>();
   config.history = {};
   config.jit.dump_sink = [](std::string_view) {};
+  config.jit.code_store = nullptr;  // what is kept is the run's own
   config.firmware.variables_path.clear();
   DiskSet disks = TRY(original_.disks_.copy_of(trip.origin().disks, turns));
   ShareSet shares = ShareSet::recorded(share_configs(config.devices));
