@@ -108,13 +108,14 @@ void JitEngine::open_kept_code(const cpu::CpuProfile& profile) {
   kept_layout_ = hash64({reinterpret_cast<const u8*>(text.data()), text.size()});
   kept_name_ = fmt::format("{:016x}", kept_layout_);
   std::optional<StoredCode> stored = options_.code_store->load(kept_name_);
-  if (!stored || !kept_.parse(std::move(*stored), kept_layout_)) return;
+  if (!stored || !kept_.parse(std::move(*stored), kept_layout_, options_.code_cache_bytes)) return;
   if (!host_->restore(kept_.image())) {
     kept_ = {};
     return;
   }
   regions_.keep(kept_.numbers());
-  for (Part& part : parts_) part.used = true;
+  for (std::size_t part = 0; part < parts_.size(); ++part)
+    parts_[part].used = kept_.image().used_cold[part] != 0;
 }
 
 bool JitEngine::may_keep(const TranslationUnit& unit) const {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "common/bits.h"
 #include "common/hash.h"
 
 namespace reprise::jit {
@@ -37,9 +38,10 @@ bool inside(const KeptRegion& region, u64 bytes, u64 key_bytes, u32 numbers) {
   if (!within(region.hot, region.hot_bytes, bytes) || !within(region.cold, region.cold_bytes, bytes))
     return false;
   if (!within(region.key, region.key_bytes, key_bytes) || region.number >= numbers) return false;
+  if (region.body < region.hot || region.body > region.hot + region.hot_bytes) return false;
   if (region.part >= CodeImage::kMaxParts || region.exits > std::size(region.exit)) return false;
   return std::all_of(region.exit, region.exit + region.exits, [&](const KeptRegion::Exit& exit) {
-    return exit.jump >= 4 && exit.jump <= bytes && exit.stub < bytes && exit.page_offset < 4096;
+    return exit.jump >= 4 && exit.jump <= bytes && exit.stub < bytes && exit.page_offset < kPageBytes;
   });
 }
 
@@ -60,7 +62,7 @@ HostCode host_code(const KeptRegion& region, const u8* begin) {
   return code;
 }
 
-bool KeptCode::parse(StoredCode stored, u64 layout) {
+bool KeptCode::parse(StoredCode stored, u64 layout, u64 memory_bytes) {
   std::span<const u8> bytes = stored.bytes;
   Head head;
   if (bytes.size() < sizeof head) return false;
@@ -73,9 +75,8 @@ bool KeptCode::parse(StoredCode stored, u64 layout) {
     return false;
   static_assert(sizeof(Head) % alignof(KeptRegion) == 0);
   const std::span regions(reinterpret_cast<const KeptRegion*>(bytes.data()), head.regions);
-  constexpr u64 kMostBytes = u64{1} << 31;
   for (const KeptRegion& region : regions)
-    if (!inside(region, kMostBytes, head.key_bytes, head.numbers)) return false;
+    if (!inside(region, memory_bytes, head.key_bytes, head.numbers)) return false;
   if (!std::ranges::is_sorted(regions, {}, &KeptRegion::key_hash)) return false;
 
   regions_ = regions;

@@ -38,8 +38,9 @@ struct KeptRegion {
 
 class KeptCode {
  public:
-  /// From bytes() of an earlier run with the same `layout`. Bytes that are no such thing: nothing is kept, and false.
-  bool parse(StoredCode stored, u64 layout);
+  /// From bytes() of an earlier run with the same `layout`, whose memory for code had `memory_bytes`, too. Bytes that are no such
+  /// thing: nothing is kept, and false.
+  bool parse(StoredCode stored, u64 layout, u64 memory_bytes);
   const CodeImage& image() const { return image_; }
   /// Numbers below this are those of kept regions.
   u32 numbers() const { return numbers_; }
