@@ -3,6 +3,7 @@
 
 #include "frontend/options/moved_row.h"
 #include "frontend/options/run_rows.h"
+#include "frontend/options/want.h"
 
 namespace reprise::frontend {
 namespace {
@@ -34,12 +35,8 @@ constexpr RunOption kBootRows[] = {
      .help = "on (default): SeaBIOS's screen is on the first serial port, too",
      .words = "on off",
      .of_machine = true,
-     .set =
-         [](RunDraft& draft, const Given& given) {
-           if (given.value != "on" && given.value != "off")
-             throw BadValue{fmt::format("{} '{}' is none of on, off", given.name, given.value)};
-           draft.options.config.firmware.serial_console = given.value == "on";
-         }},
+     .set = [](RunDraft& draft,
+               const Given& given) { draft.options.config.firmware.serial_console = want_on(given); }},
     {.name = "--bios",
      .value = "NAME",
      .help = "firmware that boots a disk, or the kernel: seabios, ovmf (UEFI, disks only) or a file",

@@ -213,12 +213,7 @@ constexpr RunOption kMachineRows[] = {
      .help = "off: there is no HPET",
      .words = "on off",
      .of_machine = true,
-     .set =
-         [](RunDraft& draft, const Given& given) {
-           if (given.value != "on" && given.value != "off")
-             throw BadValue{fmt::format("{} '{}' is none of on, off", given.name, given.value)};
-           draft.options.config.hpet = given.value == "on";
-         }},
+     .set = [](RunDraft& draft, const Given& given) { draft.options.config.hpet = want_on(given); }},
     {.name = "--share",
      .value = "FOLDER,tag=NAME[,readonly][,times=fixed][,owner=mapped|real]",
      .shown = Shown::NameLine,

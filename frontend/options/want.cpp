@@ -37,6 +37,12 @@ double want_seconds(const Given& given) {
   return want(given, parse_seconds(given.value), "a number of seconds above 0");
 }
 
+bool want_on(const Given& given) {
+  if (given.value != "on" && given.value != "off")
+    throw BadValue{fmt::format("{} '{}' is none of on, off", given.name, given.value)};
+  return given.value == "on";
+}
+
 void refuse_empty_parts(const Given& given) {
   for (const std::string_view word : words_between(given.value, ","))
     if (word.empty()) throw BadValue{fmt::format("{} '{}' has a comma too many", given.name, given.value)};

@@ -31,6 +31,8 @@ void want_stop(const Given& given, machine::RunLimits& limits);
 /// From 1 to `max`.
 u32 want_count(const Given& given, u32 max);
 double want_seconds(const Given& given);
+/// "on" or "off".
+bool want_on(const Given& given);
 
 /// `result`, or its error as what is wrong with the option.
 template <class T>
