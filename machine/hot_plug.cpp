@@ -16,7 +16,7 @@ namespace {
 
 // What a MediumEvent for the slots says.
 constexpr std::string_view kPlug = "plug", kUnplug = "unplug";
-constexpr unsigned kSlots = 32;
+constexpr unsigned kSlots = devices::PciHotplug::kSlots;
 
 std::string event_text(const HotPlugging& plugging) {
   std::string text = fmt::format("{} {} slot={}", kPlug, plugging.card, plugging.slot);

@@ -8,7 +8,6 @@ namespace reprise::devices {
 namespace {
 
 constexpr u16 kUp = 0x00, kDown = 0x04, kEject = 0x08, kRemovable = 0x0c, kBus = 0x10;
-constexpr unsigned kSlots = 32;
 
 }  // namespace
 

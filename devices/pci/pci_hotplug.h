@@ -17,6 +17,7 @@ namespace reprise::devices {
 class PciHotplug final : public Device, public PioHandler {
  public:
   static constexpr u32 kPorts = 0x18;
+  static constexpr unsigned kSlots = 32;
 
   /// `event`: the guest is to look at the registers. `ejected`: it has let go of the card in that slot. `removable`: of slots.
   PciHotplug(u32 removable, std::function<void()> event, std::function<void(unsigned slot)> ejected)

@@ -14,7 +14,7 @@
 namespace reprise::machine {
 namespace {
 
-constexpr unsigned kSlots = 32;
+constexpr unsigned kSlots = devices::PciHotplug::kSlots;
 constexpr unsigned kWaitingVirtioNet = 2, kWaitingE1000 = 1;
 constexpr u64 kMaxName = 64;
 

@@ -96,12 +96,11 @@ Bytes events(const AcpiConfig& config) {
 
 /// Slots of cards that come and go, 6.3: PCNT tells of those whose card came or is to go.
 Bytes hotplug_slots() {
-  constexpr unsigned kSlots = 32;
   constexpr u64 kDeviceCheck = 1, kEjectRequest = 3;
   std::vector<Bytes> parts = {aml::port_registers("PCSL", kPciHotplugPort, {"PCIU", "PCID", "PCEJ"})};
   std::vector<Bytes> came = {aml::store_local(aml::path("PCIU"), 0)};
   std::vector<Bytes> to_go = {aml::store_local(aml::path("PCID"), 0)};
-  for (unsigned slot = kPciFirstCardDevice; slot < kSlots; ++slot) {
+  for (unsigned slot = kPciFirstCardDevice; slot < devices::PciHotplug::kSlots; ++slot) {
     const std::string name = fmt::format("S{:02X}", slot << 3);
     const Bytes bit = aml::integer(u64{1} << slot);
     parts.push_back(aml::device(
