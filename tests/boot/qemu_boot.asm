@@ -17,14 +17,7 @@ org 0x7c00
     mov ah, 3              ; and write it, one more in its first byte
     call sector
     mov si, line
-    mov dx, 0x3f8
-.next:
-    lodsb
-    test al, al
-    jz .end
-    out dx, al
-    jmp .next
-.end:
+    call say
     pop ax
     mov dx, 0xf4
     out dx, al
@@ -40,6 +33,8 @@ sector:
     mov dl, [drive]
     int 0x13
     ret
+
+%include "serial_text.inc"
 
 drive: db 0
 line: db "the boot sector is here", 13, 10, 0

@@ -6,17 +6,10 @@ org 0x7c00
     mov ds, ax
     mov si, disk
     test dl, 0x80
-    jnz .say
+    jnz .known
     mov si, floppy
-.say:
-    mov dx, 0x3f8
-.next:
-    lodsb
-    test al, al
-    jz .end
-    out dx, al
-    jmp .next
-.end:
+.known:
+    call say
     cmp si, floppy
     ja .reset
     mov al, 0
@@ -29,6 +22,8 @@ org 0x7c00
 .halt:
     hlt
     jmp .halt
+
+%include "serial_text.inc"
 
 disk: db "from the disk", 13, 10, 0
 floppy: db "from the floppy", 13, 10, 0
