@@ -22,11 +22,11 @@ VirtioModel model_of(std::size_t tag_bytes) {
 
 }  // namespace
 
-Virtio9p::Virtio9p(ShareBackend& host, std::string_view tag, const VirtioBoard& board)
-    : VirtioPci(model_of(std::min(tag.size(), kMaxTagBytes)), board),
+Virtio9p::Virtio9p(ShareBackend& host, std::string_view tag, Clock& clock)
+    : VirtioDevice(model_of(std::min(tag.size(), kMaxTagBytes)), clock),
       tag_(tag.substr(0, kMaxTagBytes)),
       server_(host),
-      timer_(clock().create_timer("virtio-9p", [this] { complete(); })) {}
+      timer_(clock.create_timer("virtio-9p", [this] { complete(); })) {}
 
 u8 Virtio9p::config_byte(u32 offset) const {
   if (offset < kTagLengthBytes) return static_cast<u8>(tag_.size() >> (8 * offset));
@@ -72,7 +72,7 @@ void Virtio9p::complete() {
 }
 
 void Virtio9p::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_9p");
   server_.serialize(archive);
   archive.value(busy_);
@@ -86,6 +86,6 @@ void Virtio9p::serialize(Archive& archive) {
   }
 }
 
-std::string Virtio9p::debug_dump() const { return VirtioPci::debug_dump() + server_.debug_dump(); }
+std::string Virtio9p::debug_dump() const { return VirtioDevice::debug_dump() + server_.debug_dump(); }
 
 }  // namespace reprise::devices

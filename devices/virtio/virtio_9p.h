@@ -9,19 +9,19 @@
 #include <string>
 
 #include "devices/p9/server.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
 /// 10 us, and 2 GiB/s: as for disks.
 constexpr u64 share_request_ns(u64 bytes) { return 10'000 + bytes / 2; }
 
-class Virtio9p final : public VirtioPci {
+class Virtio9p final : public VirtioDevice {
  public:
   static constexpr std::size_t kMaxTagBytes = 31;
 
   /// `host` outlives the device. The guest mounts it by `tag`, of which the first kMaxTagBytes count.
-  Virtio9p(ShareBackend& host, std::string_view tag, const VirtioBoard& board);
+  Virtio9p(ShareBackend& host, std::string_view tag, Clock& clock);
 
   std::string_view name() const override { return "virtio_9p"; }
   void serialize(Archive& archive) override;

@@ -75,17 +75,17 @@ VirtioModel model_of(bool read_only, u32 config_bytes) {
 
 }  // namespace
 
-VirtioBlk::VirtioBlk(BlockBackend& medium, std::string_view serial, const VirtioBoard& board)
-    : VirtioPci(model_of(medium.read_only(), kConfigBytes), board),
+VirtioBlk::VirtioBlk(BlockBackend& medium, std::string_view serial, Clock& clock)
+    : VirtioDevice(model_of(medium.read_only(), kConfigBytes), clock),
       medium_(&medium),
-      timer_(clock().create_timer("virtio-blk", [this] { complete(); })) {
+      timer_(clock.create_timer("virtio-blk", [this] { complete(); })) {
   set_serial(serial);
   make_config();
 }
 
-VirtioBlk::VirtioBlk(const VirtioBoard& board)
-    : VirtioPci(model_of(false, kConfigBytes), board),
-      timer_(clock().create_timer("virtio-blk", [this] { complete(); })) {
+VirtioBlk::VirtioBlk(Clock& clock)
+    : VirtioDevice(model_of(false, kConfigBytes), clock),
+      timer_(clock.create_timer("virtio-blk", [this] { complete(); })) {
   make_config();
 }
 
@@ -256,7 +256,7 @@ VirtioBlk::Status VirtioBlk::get_id() {
 }
 
 void VirtioBlk::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_blk");
   archive.value(busy_);
   request_.serialize(archive);

@@ -8,16 +8,16 @@
 #include <array>
 
 #include "devices/backend.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioBlk final : public VirtioPci {
+class VirtioBlk final : public VirtioDevice {
  public:
   /// `medium` outlives the disk. Of `serial` the first 20 characters count.
-  VirtioBlk(BlockBackend& medium, std::string_view serial, const VirtioBoard& board);
+  VirtioBlk(BlockBackend& medium, std::string_view serial, Clock& clock);
   /// One that is no disk yet, and will be one that takes writes.
-  explicit VirtioBlk(const VirtioBoard& board);
+  explicit VirtioBlk(Clock& clock);
 
   // While it is in no slot: what it is from the next time on. nullptr: nothing.
   void set_medium(BlockBackend* medium);

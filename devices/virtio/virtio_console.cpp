@@ -60,25 +60,25 @@ VirtioModel model(unsigned max_ports) {
 
 }  // namespace
 
-VirtioConsole::VirtioConsole(CharBackend& backend, const VirtioBoard& board)
-    : VirtioConsole({{.backend = &backend}}, 1, board) {}
+VirtioConsole::VirtioConsole(CharBackend& backend, Clock& clock)
+    : VirtioConsole({{.backend = &backend}}, 1, clock) {}
 
-VirtioConsole::VirtioConsole(std::vector<PortSpec> ports, const VirtioBoard& board)
-    : VirtioConsole(std::move(ports), kMaxPorts, board) {}
+VirtioConsole::VirtioConsole(std::vector<PortSpec> ports, Clock& clock)
+    : VirtioConsole(std::move(ports), kMaxPorts, clock) {}
 
-VirtioConsole::VirtioConsole(std::vector<PortSpec> ports, unsigned max_ports, const VirtioBoard& board)
-    : VirtioPci(model(max_ports), board), max_ports_(max_ports) {
+VirtioConsole::VirtioConsole(std::vector<PortSpec> ports, unsigned max_ports, Clock& clock)
+    : VirtioDevice(model(max_ports), clock), max_ports_(max_ports) {
   std::ranges::sort(ports, {}, &PortSpec::number);
   for (PortSpec& spec : ports) {
     CHECK(spec.number < max_ports && find(spec.number) == nullptr && (spec.number != 0 || spec.console));
     ports_.push_back(
         std::make_unique<Port>(Port{.spec = std::move(spec), .output_timer = {}, .input_timer = {}}));
     Port& port = *ports_.back();
-    port.output_timer = clock().create_timer("virtio-console-output", [this, &port] { output_event(port); });
-    port.input_timer = clock().create_timer("virtio-console-input", [this, &port] { input_event(port); });
+    port.output_timer = clock.create_timer("virtio-console-output", [this, &port] { output_event(port); });
+    port.input_timer = clock.create_timer("virtio-console-input", [this, &port] { input_event(port); });
   }
   if (for_several())
-    control_timer_ = clock().create_timer("virtio-console-control", [this] { control_event(); });
+    control_timer_ = clock.create_timer("virtio-console-control", [this] { control_event(); });
 }
 
 VirtioConsole::~VirtioConsole() = default;
@@ -103,7 +103,7 @@ void VirtioConsole::reset(ResetKind kind) {
       port->connected = !port->spec.has_plug;
     }
   }
-  VirtioPci::reset(kind);
+  VirtioDevice::reset(kind);
 }
 
 void VirtioConsole::reset_kind() {
@@ -284,7 +284,7 @@ void VirtioConsole::send_messages() {
 // --- State ---
 
 void VirtioConsole::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_console");
   for (const auto& port : ports_) serialize_port(archive, *port);
   if (for_several()) serialize_control(archive);

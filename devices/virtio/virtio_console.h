@@ -18,11 +18,11 @@
 
 #include "devices/backend.h"
 #include "devices/byte_fifo.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioConsole final : public VirtioPci {
+class VirtioConsole final : public VirtioDevice {
  public:
   static constexpr std::size_t kBacklogBytes = 4096;
   /// Of a device for several ports, port 0 included.
@@ -37,9 +37,9 @@ class VirtioConsole final : public VirtioPci {
   };
 
   /// One console, without control messages.
-  VirtioConsole(CharBackend& backend, const VirtioBoard& board);
+  VirtioConsole(CharBackend& backend, Clock& clock);
   /// For several ports: `ports`.
-  VirtioConsole(std::vector<PortSpec> ports, const VirtioBoard& board);
+  VirtioConsole(std::vector<PortSpec> ports, Clock& clock);
   ~VirtioConsole() override;
 
   // `port` is its number, of one that there is.
@@ -77,7 +77,7 @@ class VirtioConsole final : public VirtioPci {
     u16 value = 0;
   };
 
-  VirtioConsole(std::vector<PortSpec> ports, unsigned max_ports, const VirtioBoard& board);
+  VirtioConsole(std::vector<PortSpec> ports, unsigned max_ports, Clock& clock);
 
   void notified(unsigned queue) override;
   void reset_kind() override;

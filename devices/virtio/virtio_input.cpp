@@ -79,17 +79,17 @@ void append(std::vector<u8>& bytes, T value) {
 
 }  // namespace
 
-VirtioInput::VirtioInput(Kind kind, const VirtioBoard& board)
-    : VirtioPci(model(kind), board),
+VirtioInput::VirtioInput(Kind kind, Clock& clock)
+    : VirtioDevice(model(kind), clock),
       kind_(kind),
-      event_timer_(clock().create_timer(facts_of(kind).name, [this] { send_events(); })),
-      status_timer_(clock().create_timer("virtio-input-status", [this] { take_lights(); })) {}
+      event_timer_(clock.create_timer(facts_of(kind).name, [this] { send_events(); })),
+      status_timer_(clock.create_timer("virtio-input-status", [this] { take_lights(); })) {}
 
 std::string_view VirtioInput::name() const { return facts_of(kind_).name; }
 
 void VirtioInput::reset(ResetKind kind) {
   select_ = subsel_ = 0;
-  VirtioPci::reset(kind);
+  VirtioDevice::reset(kind);
 }
 
 void VirtioInput::reset_kind() {
@@ -239,7 +239,7 @@ void VirtioInput::take_lights() {
 }
 
 void VirtioInput::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_input");
   archive.value(select_);
   archive.value(subsel_);

@@ -9,17 +9,17 @@
 #include <deque>
 
 #include "devices/input/input_device.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioInput final : public VirtioPci, public InputDevice {
+class VirtioInput final : public VirtioDevice, public InputDevice {
  public:
   enum class Kind : u8 { Keyboard, Mouse, Tablet };
   /// Events that wait for the driver.
   static constexpr std::size_t kMostEvents = 512;
 
-  VirtioInput(Kind kind, const VirtioBoard& board);
+  VirtioInput(Kind kind, Clock& clock);
 
   // InputDevice
   bool active() const override { return running(); }

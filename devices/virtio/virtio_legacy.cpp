@@ -32,16 +32,14 @@ constexpr unsigned kHeaderEndWithMsix = 0x18;
 constexpr u64 kQueuePageBytes = 4096;
 
 using namespace virtio_status;
-constexpr u8 kStatusBits = kAcknowledge | kDriver | kDriverOk | kFailed;
-
-/// Only this interface offers it, 6.3: descriptors may be cut as the driver likes, as always with us.
-constexpr u32 kFeatureAnyLayout = u32{1} << 27;
 
 u8 byte_of(u64 value, unsigned index) { return static_cast<u8>(value >> (8 * index)); }
 
 }  // namespace
 
-u32 VirtioPci::legacy_ports() const { return std::bit_ceil(kHeaderEndWithMsix + config_bytes_); }
+u32 VirtioPci::legacy_ports() const {
+  return std::bit_ceil(kHeaderEndWithMsix + device_->virtio_model().config_bytes);
+}
 
 unsigned VirtioPci::legacy_config() const { return msix_.enabled() ? kHeaderEndWithMsix : kHeaderEnd; }
 
@@ -53,65 +51,60 @@ u32 VirtioPci::pio_read(u16 offset, Width width) {
 
 u8 VirtioPci::read_legacy(unsigned offset) {
   const unsigned config = legacy_config();
-  if (offset >= config) return static_cast<u8>(read_device_config(offset - config, Width::Byte));
-  const Virtqueue* const queue = queue_select_ < queues_.size() ? &queues_[queue_select_] : nullptr;
-  if (offset < kDriverFeatures)
-    return byte_of(static_cast<u32>(offered_features_) | kFeatureAnyLayout, offset - kDeviceFeatures);
-  if (offset < kQueuePage) return byte_of(driver_features_, offset - kDriverFeatures);
+  if (offset >= config) return static_cast<u8>(device_->read_config(offset - config, Width::Byte));
+  const Virtqueue* const queue = device_->selected_queue();
+  if (offset < kDriverFeatures) return byte_of(device_->legacy_features(), offset - kDeviceFeatures);
+  if (offset < kQueuePage) return byte_of(registers().driver_features, offset - kDriverFeatures);
   if (offset < kQueueSize) {
     const bool placed = queue != nullptr && queue->setup.enabled;
     return byte_of(placed ? queue->setup.descriptors_phys / kQueuePageBytes : 0, offset - kQueuePage);
   }
   if (offset < kQueueSelect) return byte_of(queue != nullptr ? queue->max_size() : 0, offset - kQueueSize);
-  if (offset < kQueueNotify) return byte_of(queue_select_, offset - kQueueSelect);
+  if (offset < kQueueNotify) return byte_of(registers().queue_select, offset - kQueueSelect);
   if (offset < kDeviceStatus) return 0;
-  // What came later than this interface does not show.
-  if (offset == kDeviceStatus) return status_ & static_cast<u8>(~kNeedsReset);
+  if (offset == kDeviceStatus) return device_->legacy_status();
   if (offset == kIsr) return read_isr();
-  if (offset < kQueueVector) return byte_of(config_vector_, offset - kConfigVector);
+  if (offset < kQueueVector) return byte_of(registers().config_vector, offset - kConfigVector);
   return byte_of(queue != nullptr ? queue->setup.msix_vector : Virtqueue::kNoVector, offset - kQueueVector);
 }
 
 // A register is written where it begins; the width does not matter.
 void VirtioPci::pio_write(u16 offset, Width width, u32 value) {
   const unsigned config = legacy_config();
-  if (offset >= config) return write_device_config(offset - config, width, value);
-  const bool queue_exists = queue_select_ < queues_.size();
+  if (offset >= config) return device_->write_config(offset - config, width, value);
   switch (offset) {
-    case kDriverFeatures:
-      legacy_ = true;
-      driver_features_ = value & (static_cast<u32>(offered_features_) | kFeatureAnyLayout);
-      return features_chosen();
+    case kDriverFeatures: return device_->write_legacy_features(value);
     case kQueuePage: return write_legacy_queue_page(value);
-    case kQueueSelect: queue_select_ = static_cast<u16>(value); return;
-    case kQueueNotify: return notify(value & 0xffff);
+    case kQueueSelect: registers().queue_select = static_cast<u16>(value); return;
+    case kQueueNotify: return device_->notify(value & 0xffff);
     case kDeviceStatus: return write_legacy_status(static_cast<u8>(value));
-    case kConfigVector: config_vector_ = checked_vector(value & 0xffff); return;
+    case kConfigVector: registers().config_vector = checked_vector(value & 0xffff); return;
     case kQueueVector:
-      if (queue_exists) queues_[queue_select_].setup.msix_vector = checked_vector(value & 0xffff);
+      if (Virtqueue* const queue = device_->selected_queue())
+        queue->setup.msix_vector = checked_vector(value & 0xffff);
       return;
     default: return;
   }
 }
 
 void VirtioPci::write_legacy_status(u8 value) {
-  if (value == 0) return reset_driver_state();
-  legacy_ = true;
-  status_ = static_cast<u8>((value & kStatusBits) | (status_ & kNeedsReset));
+  if (value == 0) return device_->reset_driver_state();
+  device_->write_legacy_status(value);
+  const u8 status = registers().status;
   // Linux before 2.6.34 never lets the device master the bus, and works with the emulators of its time.
-  if ((status_ & (kAcknowledge | kDriver)) == (kAcknowledge | kDriver) && !bus_master())
+  if ((status & (kAcknowledge | kDriver)) == (kAcknowledge | kDriver) && !bus_master())
     PciFunction::config_write(pci::kCommand, Width::Word, word(pci::kCommand) | pci::kCommandBusMaster);
-  if (status_ & kDriverOk) notify_all();
+  if (status & kDriverOk) device_->notify_all();
 }
 
 void VirtioPci::write_legacy_queue_page(u32 page) {
-  if (queue_select_ >= queues_.size()) return;
-  legacy_ = true;
-  Virtqueue& queue = queues_[queue_select_];
-  const u16 vector = queue.setup.msix_vector;
-  queue.reset();
-  queue.setup.msix_vector = vector;
-  if (page != 0) queue.place_legacy(page * kQueuePageBytes);
+  Virtqueue* const queue = device_->selected_queue();
+  if (queue == nullptr) return;
+  registers().legacy = true;
+  const u16 vector = queue->setup.msix_vector;
+  queue->reset();
+  queue->setup.msix_vector = vector;
+  if (page != 0) queue->place_legacy(page * kQueuePageBytes);
 }
 
 }  // namespace reprise::devices

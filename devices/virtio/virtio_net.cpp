@@ -100,18 +100,18 @@ VirtioModel model(u32 config_bytes) {
 
 }  // namespace
 
-VirtioNet::VirtioNet(NetBackend& network, const MacAddress& mac, const VirtioBoard& board)
-    : VirtioPci(model(kConfigBytes), board),
+VirtioNet::VirtioNet(NetBackend& network, const MacAddress& mac, Clock& clock)
+    : VirtioDevice(model(kConfigBytes), clock),
       network_(network),
       burnt_in_mac_(mac),
-      transmit_timer_(clock().create_timer("virtio-net-transmit", [this] { transmit_event(); })),
-      receive_timer_(clock().create_timer("virtio-net-receive", [this] { receive_event(); })),
-      control_timer_(clock().create_timer("virtio-net-control", [this] { control_event(); })),
+      transmit_timer_(clock.create_timer("virtio-net-transmit", [this] { transmit_event(); })),
+      receive_timer_(clock.create_timer("virtio-net-receive", [this] { receive_event(); })),
+      control_timer_(clock.create_timer("virtio-net-control", [this] { control_event(); })),
       mac_(mac) {}
 
 void VirtioNet::reset(ResetKind kind) {
   mac_ = burnt_in_mac_;
-  VirtioPci::reset(kind);
+  VirtioDevice::reset(kind);
 }
 
 void VirtioNet::reset_kind() {
@@ -387,7 +387,7 @@ VirtioNet::Ack VirtioNet::set_addresses(std::span<const u8> data) {
 // --- State ---
 
 void VirtioNet::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_net");
   archive.value(mac_);
   archive.value(link_);
@@ -405,7 +405,7 @@ std::string VirtioNet::debug_dump() const {
   for (const u8 byte : mac_) mac += fmt::format("{}{:02x}", mac.empty() ? "" : ":", byte);
   return fmt::format("mac={} link={} offloads={:x} promiscuous={} backlog={}\n", mac, link_, offloads_,
                      filter_.promiscuous, backlog_.bytes()) +
-         VirtioPci::debug_dump();
+         VirtioDevice::debug_dump();
 }
 
 }  // namespace reprise::devices

@@ -13,16 +13,16 @@
 #include "devices/net/frame_backlog.h"
 #include "devices/net/net_card.h"
 #include "devices/net/receive_filter.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioNet final : public VirtioPci, public NetCard {
+class VirtioNet final : public VirtioDevice, public NetCard {
  public:
   static constexpr unsigned kBurst = 64;
 
   /// `network` outlives the card.
-  VirtioNet(NetBackend& network, const MacAddress& mac, const VirtioBoard& board);
+  VirtioNet(NetBackend& network, const MacAddress& mac, Clock& clock);
 
   // NetCard
   void receive(std::span<const u8> frame) override;

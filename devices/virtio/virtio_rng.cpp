@@ -23,15 +23,15 @@ VirtioModel model() {
 
 }  // namespace
 
-VirtioRng::VirtioRng(u64 seed, const VirtioBoard& board)
-    : VirtioPci(model(), board),
+VirtioRng::VirtioRng(u64 seed, Clock& clock)
+    : VirtioDevice(model(), clock),
       seed_(seed),
-      timer_(clock().create_timer("virtio-rng", [this] { complete(); })),
+      timer_(clock.create_timer("virtio-rng", [this] { complete(); })),
       state_(seed) {}
 
 void VirtioRng::reset(ResetKind kind) {
   if (kind == ResetKind::PowerOn) state_ = seed_;
-  VirtioPci::reset(kind);
+  VirtioDevice::reset(kind);
 }
 
 void VirtioRng::reset_kind() {
@@ -77,7 +77,7 @@ u64 VirtioRng::next_random() {
 }
 
 void VirtioRng::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_rng");
   archive.value(state_);
   archive.value(busy_);

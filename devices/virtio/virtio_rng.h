@@ -1,13 +1,13 @@
 // VirtioRng: an entropy device whose random bytes follow from a seed. Virtio 1.2, 5.4.
 #pragma once
 
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioRng final : public VirtioPci {
+class VirtioRng final : public VirtioDevice {
  public:
-  VirtioRng(u64 seed, const VirtioBoard& board);
+  VirtioRng(u64 seed, Clock& clock);
 
   /// A state was loaded of a machine that had another seed: its numbers are those of this one's from the first on.
   void renew() { state_ = seed_; }

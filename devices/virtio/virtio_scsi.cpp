@@ -79,10 +79,10 @@ class ChainTransfer final : public scsi::Transfer {
 
 }  // namespace
 
-VirtioScsi::VirtioScsi(std::vector<UnitPlace> units, const VirtioBoard& board)
-    : VirtioPci(model(kConfigBytes), board),
-      timer_(clock().create_timer("virtio-scsi", [this] { complete(); })),
-      control_timer_(clock().create_timer("virtio-scsi-control", [this] { control_event(); })) {
+VirtioScsi::VirtioScsi(std::vector<UnitPlace> units, Clock& clock)
+    : VirtioDevice(model(kConfigBytes), clock),
+      timer_(clock.create_timer("virtio-scsi", [this] { complete(); })),
+      control_timer_(clock.create_timer("virtio-scsi-control", [this] { control_event(); })) {
   for (UnitPlace& place : units) targets_[place.target].add(place.lun, std::move(place.unit));
   const auto put = [this](u32 offset, unsigned bytes, u64 value) {
     for (unsigned i = 0; i < bytes; ++i) config_.at(offset + i) = static_cast<u8>(value >> (8 * i));
@@ -341,7 +341,7 @@ void VirtioScsi::send_event(const Event& event) {
 // --- State ---
 
 void VirtioScsi::serialize(Archive& archive) {
-  VirtioPci::serialize(archive);
+  VirtioDevice::serialize(archive);
   archive.tag("virtio_scsi");
   for (auto& [id, target] : targets_)
     for (const scsi::Target::Place& place : target.units()) place.unit->serialize(archive);
@@ -362,7 +362,7 @@ void VirtioScsi::serialize(Archive& archive) {
 }
 
 std::string VirtioScsi::debug_dump() const {
-  std::string text = VirtioPci::debug_dump();
+  std::string text = VirtioDevice::debug_dump();
   text += fmt::format(" waiting={} busy={}", waiting_.size(), busy_);
   for (const auto& [id, target] : targets_)
     for (const scsi::Target::Place& place : target.units())

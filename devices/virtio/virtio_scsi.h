@@ -12,11 +12,11 @@
 #include <memory>
 
 #include "devices/scsi/target.h"
-#include "devices/virtio/virtio_pci.h"
+#include "devices/virtio/virtio_device.h"
 
 namespace reprise::devices {
 
-class VirtioScsi final : public VirtioPci {
+class VirtioScsi final : public VirtioDevice {
  public:
   static constexpr unsigned kMaxTarget = 255;
 
@@ -26,7 +26,7 @@ class VirtioScsi final : public VirtioPci {
     std::unique_ptr<scsi::LogicalUnit> unit = {};
   };
 
-  VirtioScsi(std::vector<UnitPlace> units, const VirtioBoard& board);
+  VirtioScsi(std::vector<UnitPlace> units, Clock& clock);
 
   std::string_view name() const override { return "virtio_scsi"; }
   void serialize(Archive& archive) override;

@@ -20,7 +20,6 @@ constexpr u64 kRingIdx = 2;
 constexpr u64 kRingEntries = 4;
 constexpr u64 kAvailableEntryBytes = 2;
 constexpr u64 kUsedEntryBytes = 8;
-constexpr u64 kLegacyAlignment = 4096;    // of the device ring
 constexpr u16 kAvailableNoInterrupt = 1;  // 2.7.6
 
 /// 2.7.7.2: does a step of the index from `before` to `after` pass `event`?
@@ -76,12 +75,15 @@ bool Virtqueue::well_placed() const {
          fits(setup.device_ring_phys, kRingEntries + kUsedEntryBytes * setup.size + 2, 4);
 }
 
-void Virtqueue::place_legacy(u64 phys) {
-  setup.size = max_size_;
+void Virtqueue::set_size(u64 size) {
+  if (std::popcount(size) == 1 && size <= max_size_) setup.size = static_cast<u16>(size);
+}
+
+void Virtqueue::place_legacy(u64 phys, u64 alignment) {
   setup.descriptors_phys = phys;
   setup.driver_ring_phys = phys + u64{kDescriptorBytes} * setup.size;
-  setup.device_ring_phys = align_up(
-      setup.driver_ring_phys + kRingEntries + kAvailableEntryBytes * setup.size + 2, kLegacyAlignment);
+  setup.device_ring_phys =
+      align_up(setup.driver_ring_phys + kRingEntries + kAvailableEntryBytes * setup.size + 2, alignment);
   setup.enabled = true;
 }
 

@@ -39,6 +39,7 @@ class Virtqueue {
  public:
   static constexpr unsigned kMaxSegments = 1024;
   static constexpr u16 kNoVector = 0xffff;
+  static constexpr u64 kLegacyAlignment = 4096;
 
   /// What the driver sets through the transport.
   struct Setup {
@@ -61,8 +62,11 @@ class Virtqueue {
   u16 max_size() const { return max_size_; }
   /// Addresses are aligned as they must be and nothing wraps: it may be enabled.
   bool well_placed() const;
-  /// As the legacy interface lays a queue of max_size() out in one piece, from `phys` on, and enables it. 2.7.2.
-  void place_legacy(u64 phys);
+  /// Takes a size that a queue may have.
+  void set_size(u64 size);
+  /// As the legacy interface lays a queue of its size out in one piece, from `phys` on, and enables it. `alignment`, a power of two, is
+  /// that of the device ring. 2.7.2.
+  void place_legacy(u64 phys, u64 alignment = kLegacyAlignment);
   bool broken() const { return broken_; }
 
   /// Is there a request? Does not look inside. When there is none, the driver is asked to notify of the next.

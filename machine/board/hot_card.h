@@ -21,9 +21,9 @@ struct HotCard {
   std::optional<unsigned> slot = {};  // where it is; nothing: it is in none
   std::string id = {};                // what the user calls it; empty: nothing
   std::string detail = {};            // serial number or address that it was given, of those that waited
-  // The same: the drive that it is, or the network card; where its INTA# arrives, by PIRQ.
+  devices::NetCard* net = nullptr;    // what is a network card
+  // Of those that waited: the drive that it is; where its INTA# arrives, by PIRQ.
   std::optional<std::size_t> drive = {};
-  devices::NetCard* net = nullptr;
   std::array<IrqLine, 4> lines = {};
   std::unique_ptr<Wire> interrupt = {};
 

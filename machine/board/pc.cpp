@@ -125,27 +125,27 @@ void Pc::play_sound() {
 void Pc::renew_seed(u64 seed) {
   u64 index = 0;
   for (const auto& processor : processors_) processor->cpu.state.rng_state = derive_seed(seed, index++);
-  for (const auto& card : cards_)
-    if (auto* const rng = dynamic_cast<devices::VirtioRng*>(card.get())) rng->renew();
+  for (devices::VirtioDevice* const device : virtio_devices_)
+    if (auto* const rng = dynamic_cast<devices::VirtioRng*>(device)) rng->renew();
   if (generation_id_.renew()) acpi_pm_.raise_event(kGenerationIdEvent);
 }
 
 namespace {
 
-void for_each_share(const std::vector<std::unique_ptr<devices::PciFunction>>& cards,
+void for_each_share(const std::vector<devices::VirtioDevice*>& devices,
                     const std::function<void(devices::p9::Server&)>& part) {
-  for (const auto& card : cards)
-    if (auto* const share = dynamic_cast<devices::Virtio9p*>(card.get())) part(share->server());
+  for (devices::VirtioDevice* const device : devices)
+    if (auto* const share = dynamic_cast<devices::Virtio9p*>(device)) part(share->server());
 }
 
 }  // namespace
 
 void Pc::serialize_share_handles(Archive& archive) {
-  for_each_share(cards_, [&](devices::p9::Server& server) { server.serialize_handles(archive); });
+  for_each_share(virtio_devices_, [&](devices::p9::Server& server) { server.serialize_handles(archive); });
 }
 
 void Pc::lose_share_handles() {
-  for_each_share(cards_, [](devices::p9::Server& server) { server.lose_handles(); });
+  for_each_share(virtio_devices_, [](devices::p9::Server& server) { server.lose_handles(); });
 }
 
 ProcessorSocket Pc::processor_socket() {

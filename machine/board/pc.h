@@ -334,6 +334,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// Slots that cards ask for are kept free for them.
   Result<Done> reserve_slots(const std::vector<Arrival>& arrivals);
   Result<Done> plug_in_one(const Arrival& arrival, unsigned nth);
+  std::unique_ptr<devices::PciFunction> make_card(const DeviceSite& site, IrqLine interrupt);
+  std::unique_ptr<devices::PciFunction> put_on_pci(std::unique_ptr<devices::VirtioDevice> device,
+                                                   IrqLine interrupt);
   Result<unsigned> slot_for(const Arrival& arrival);
   devices::Chipset chipset() const { return memory_.chipset(); }
   bool is_q35() const { return chipset() == devices::Chipset::Q35; }
@@ -346,6 +349,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void add_hotplug();
   void add_waiting_cards();
   HotCard& add_waiting_card(std::string_view driver, const std::string& name);
+  HotCard& add_waiting_net(std::string_view driver);
   void place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction> function);
   void eject_card(unsigned slot);
   bool set_detail(HotCard& card, const std::string& detail);
@@ -461,6 +465,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   Placement placed_;
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
+  std::vector<devices::VirtioDevice*> virtio_devices_;  // that are plugged in, on whatever bus
   std::optional<devices::PciHotplug> hotplug_;
   std::vector<HotCard> hot_cards_;
   std::function<void(const HotCard& card)> ejected_listener_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "devices/virtio/virtio_pci.h"
 #include "machine/board/pc.h"
 #include "machine/plug/card_rows.h"
 #include "machine/plug/device_registry.h"
@@ -144,7 +145,7 @@ std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) 
 
 Result<Done> Pc::reserve_slots(const std::vector<Arrival>& arrivals) {
   for (const Arrival& arrival : arrivals) {
-    if (arrival.row->card == nullptr || !arrival.place()) continue;
+    if (!arrival.row->is_card() || !arrival.place()) continue;
     bool& taken = slot_taken_.at(*arrival.place());
     if (taken) return wrong_usage(fmt::format("two cards were given for addr={}.", *arrival.place()));
     taken = true;
@@ -162,6 +163,18 @@ Result<unsigned> Pc::slot_for(const Arrival& arrival) {
   return wrong_usage(fmt::format("there is no PCI slot left for {}.", arrival.row->driver));
 }
 
+std::unique_ptr<devices::PciFunction> Pc::make_card(const DeviceSite& site, IrqLine interrupt) {
+  if (site.row.card != nullptr) return site.row.card(site, interrupt);
+  return put_on_pci(site.row.virtio(site), interrupt);
+}
+
+std::unique_ptr<devices::PciFunction> Pc::put_on_pci(std::unique_ptr<devices::VirtioDevice> device,
+                                                     IrqLine interrupt) {
+  virtio_devices_.push_back(device.get());
+  return std::make_unique<devices::VirtioPci>(std::move(device),
+                                              devices::VirtioPciBoard{services_.memory, *this, interrupt});
+}
+
 Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
   std::string name(arrival.row->driver);
   if (arrival.drive != nullptr) name += fmt::format(" ({})", arrival.drive->disk.name);
@@ -171,19 +184,20 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
                            arrival.drive != nullptr ? &arrival.drive->disk : nullptr, nth};
   if (arrival.row->isa != nullptr) {
     isa_cards_.push_back(TRY(arrival.row->isa(site)));
-  } else if (arrival.row->card != nullptr) {
+  } else if (arrival.row->is_card()) {
     const bool on_board = is_q35() && arrival.row == &kAhciRow;
     const unsigned slot = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
     const unsigned function = on_board ? kPciFunctionIch9Ahci : 0;
     card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", name, slot, function));
-    cards_.push_back(arrival.row->card(site, pci_interrupt(slot, 1)));
+    cards_.push_back(make_card(site, pci_interrupt(slot, 1)));
     attach_pci(slot, function, *cards_.back());
     if (hotplug_)
       hot_cards_.push_back({.driver = arrival.row->driver,
                             .function = cards_.back().get(),
                             .home = slot,
                             .slot = slot,
-                            .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id});
+                            .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id,
+                            .net = is_net_card(arrival.row->driver) ? services_.net_cards.back() : nullptr});
     if (arrival.drive != nullptr) arrival.drive->slot = slot;
     if (is_net_card(arrival.row->driver))
       net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),

@@ -42,27 +42,27 @@ void Pc::add_waiting_cards() {
     if (!drive.disk.hotplug) continue;
     HotCard& card = add_waiting_card(kVirtioBlkRow.driver, drive.disk.name);
     card.drive = static_cast<std::size_t>(&drive - drives_.data());
-    auto disk = std::make_unique<devices::VirtioBlk>(services_.virtio(IrqLine(*card.interrupt, 0)));
+    auto disk = std::make_unique<devices::VirtioBlk>(scheduler_);
     drive.waiting = disk.get();
-    place_waiting_card(card, std::move(disk));
+    place_waiting_card(card, put_on_pci(std::move(disk), IrqLine(*card.interrupt, 0)));
   }
-  const auto add_net = [&](const DeviceRow& row, unsigned count, auto&& make) {
-    for (unsigned i = 0; i < count; ++i) {
-      HotCard& card = add_waiting_card(row.driver, fmt::format("{} waiting", row.driver));
-      auto net = make(IrqLine(*card.interrupt, 0));
-      card.net = net.get();
-      services_.net_cards.push_back(net.get());
-      place_waiting_card(card, std::move(net));
-    }
-  };
-  add_net(kVirtioNetRow, kWaitingVirtioNet, [&](IrqLine interrupt) {
-    return std::make_unique<devices::VirtioNet>(services_.network, devices::MacAddress{},
-                                                services_.virtio(interrupt));
-  });
-  add_net(kE1000Row, kWaitingE1000, [&](IrqLine interrupt) {
-    return std::make_unique<devices::E1000>(services_.network, devices::MacAddress{}, scheduler_,
-                                            services_.memory, interrupt);
-  });
+  for (unsigned i = 0; i < kWaitingVirtioNet; ++i) {
+    HotCard& card = add_waiting_net(kVirtioNetRow.driver);
+    auto net = std::make_unique<devices::VirtioNet>(services_.network, devices::MacAddress{}, scheduler_);
+    card.net = net.get();
+    place_waiting_card(card, put_on_pci(std::move(net), IrqLine(*card.interrupt, 0)));
+  }
+  for (unsigned i = 0; i < kWaitingE1000; ++i) {
+    HotCard& card = add_waiting_net(kE1000Row.driver);
+    auto net = std::make_unique<devices::E1000>(services_.network, devices::MacAddress{}, scheduler_,
+                                                services_.memory, IrqLine(*card.interrupt, 0));
+    card.net = net.get();
+    place_waiting_card(card, std::move(net));
+  }
+}
+
+HotCard& Pc::add_waiting_net(std::string_view driver) {
+  return add_waiting_card(driver, fmt::format("{} waiting", driver));
 }
 
 HotCard& Pc::add_waiting_card(std::string_view driver, const std::string& name) {
@@ -81,6 +81,7 @@ HotCard& Pc::add_waiting_card(std::string_view driver, const std::string& name) 
 
 void Pc::place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction> function) {
   card.function = function.get();
+  if (card.net != nullptr) services_.net_cards.push_back(card.net);
   pci_windows_.add(*function, fmt::format("waiting {}", &card - hot_cards_.data()));
   cards_.push_back(std::move(function));
 }
@@ -90,11 +91,8 @@ bool Pc::slot_is_free(unsigned slot) const {
 }
 
 Pc::NetPlace Pc::net_place(const devices::NetCard& card) const {
-  for (const HotCard& one : hot_cards_) {
-    const auto* const net =
-        one.net != nullptr ? one.net : dynamic_cast<const devices::NetCard*>(one.function);
-    if (net == &card) return {one.slot.has_value(), one.id};
-  }
+  for (const HotCard& one : hot_cards_)
+    if (one.net == &card) return {one.slot.has_value(), one.id};
   return {};
 }
 

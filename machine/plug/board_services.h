@@ -45,9 +45,6 @@ struct BoardServices {
   std::function<void()> raise_nmi;  // at every processor
   std::function<void(std::string_view action)> watchdog_expired;
 
-  /// For a card with this INTA#.
-  devices::VirtioBoard virtio(IrqLine interrupt) const { return {clock, memory, messages, interrupt}; }
-
   // What the machine asks for later, if it was plugged in.
   devices::VirtioConsole* virtio_console = nullptr;
   std::vector<devices::VirtioConsole*> serial_cards = {};

@@ -8,6 +8,7 @@
 #include "common/result.h"
 #include "devices/device.h"
 #include "devices/pci/pci_device.h"
+#include "devices/virtio/virtio_device.h"
 #include "machine/plug/board_services.h"
 #include "machine/plug/device_config.h"
 #include "machine/plug/property.h"
@@ -32,6 +33,8 @@ struct DeviceSite {
 
 /// A card for a PCI slot. `interrupt` is its INTA#.
 using CardFactory = std::unique_ptr<devices::PciFunction> (*)(const DeviceSite& site, IrqLine interrupt);
+/// A virtio device, which the board puts on its bus for them.
+using VirtioFactory = std::unique_ptr<devices::VirtioDevice> (*)(const DeviceSite& site);
 /// A device at fixed ports, which it takes. Error: they are taken.
 using IsaFactory = Result<std::unique_ptr<devices::Device>> (*)(const DeviceSite& site);
 
@@ -56,8 +59,11 @@ struct DeviceRow {
   // One of them; neither for a drive, whose controller is on the board or on a card: storage/drives.h makes it; and
   // neither for what is soldered to the board, which asks for the properties.
   CardFactory card = nullptr;
+  VirtioFactory virtio = nullptr;
   IsaFactory isa = nullptr;
 
+  /// On the bus for cards.
+  bool is_card() const { return card != nullptr || virtio != nullptr; }
   bool is_drive() const { return !properties.empty() && properties.front().name == "file"; }
   const PropertySpec* find(std::string_view property) const;
 };

@@ -62,16 +62,15 @@ std::unique_ptr<devices::PciFunction> make_ahci(const DeviceSite& site, IrqLine 
                                                          site.board.memory, ahci_units(site.board.drives));
 }
 
-std::unique_ptr<devices::PciFunction> make_virtio_scsi(const DeviceSite& site, IrqLine interrupt) {
-  auto card = std::make_unique<devices::VirtioScsi>(scsi_units(site.board.drives, site.nth),
-                                                    site.board.virtio(interrupt));
+std::unique_ptr<devices::VirtioDevice> make_virtio_scsi(const DeviceSite& site) {
+  auto card =
+      std::make_unique<devices::VirtioScsi>(scsi_units(site.board.drives, site.nth), site.board.clock);
   site.board.scsi_cards.push_back(card.get());
   return card;
 }
 
-std::unique_ptr<devices::PciFunction> make_virtio_blk(const DeviceSite& site, IrqLine interrupt) {
-  return std::make_unique<devices::VirtioBlk>(*site.disk->medium, site.disk->serial,
-                                              site.board.virtio(interrupt));
+std::unique_ptr<devices::VirtioDevice> make_virtio_blk(const DeviceSite& site) {
+  return std::make_unique<devices::VirtioBlk>(*site.disk->medium, site.disk->serial, site.board.clock);
 }
 
 }  // namespace
@@ -108,7 +107,7 @@ constinit const DeviceRow kVirtioBlkRow = {.driver = "virtio-blk",
                                            .properties = kVirtioDisk,
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
-                                           .card = make_virtio_blk};
+                                           .virtio = make_virtio_blk};
 constinit const DeviceRow kVirtioScsiRow = {
     .driver = "virtio-scsi",
     .qemu_name = "virtio-scsi-pci",
@@ -116,7 +115,7 @@ constinit const DeviceRow kVirtioScsiRow = {
     .properties = {},
     .place = kPciSlot,
     .most = kAnyNumber,
-    .card = make_virtio_scsi};
+    .virtio = make_virtio_scsi};
 constinit const DeviceRow kScsiDiskRow = {.driver = "scsi-hd",
                                           .qemu_name = "scsi-hd",
                                           .help = "disk on a virtio-scsi",

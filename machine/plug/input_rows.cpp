@@ -7,21 +7,20 @@ namespace {
 
 using Kind = devices::VirtioInput::Kind;
 
-std::unique_ptr<devices::PciFunction> make(Kind kind, devices::InputDevice*& place, const DeviceSite& site,
-                                           IrqLine interrupt) {
-  auto card = std::make_unique<devices::VirtioInput>(kind, site.board.virtio(interrupt));
+std::unique_ptr<devices::VirtioDevice> make(Kind kind, devices::InputDevice*& place, const DeviceSite& site) {
+  auto card = std::make_unique<devices::VirtioInput>(kind, site.board.clock);
   place = card.get();
   return card;
 }
 
-std::unique_ptr<devices::PciFunction> make_keyboard(const DeviceSite& site, IrqLine interrupt) {
-  return make(Kind::Keyboard, site.board.keyboard, site, interrupt);
+std::unique_ptr<devices::VirtioDevice> make_keyboard(const DeviceSite& site) {
+  return make(Kind::Keyboard, site.board.keyboard, site);
 }
-std::unique_ptr<devices::PciFunction> make_mouse(const DeviceSite& site, IrqLine interrupt) {
-  return make(Kind::Mouse, site.board.mouse, site, interrupt);
+std::unique_ptr<devices::VirtioDevice> make_mouse(const DeviceSite& site) {
+  return make(Kind::Mouse, site.board.mouse, site);
 }
-std::unique_ptr<devices::PciFunction> make_tablet(const DeviceSite& site, IrqLine interrupt) {
-  return make(Kind::Tablet, site.board.tablet, site, interrupt);
+std::unique_ptr<devices::VirtioDevice> make_tablet(const DeviceSite& site) {
+  return make(Kind::Tablet, site.board.tablet, site);
 }
 
 }  // namespace
@@ -32,14 +31,14 @@ constinit const DeviceRow kVirtioKeyboardRow = {.driver = "virtio-keyboard",
                                                 .properties = {},
                                                 .place = kPciSlot,
                                                 .most = 1,
-                                                .card = make_keyboard};
+                                                .virtio = make_keyboard};
 constinit const DeviceRow kVirtioMouseRow = {.driver = "virtio-mouse",
                                              .qemu_name = "virtio-mouse-pci",
                                              .help = "mouse, which gets the movements while its driver runs",
                                              .properties = {},
                                              .place = kPciSlot,
                                              .most = 1,
-                                             .card = make_mouse};
+                                             .virtio = make_mouse};
 constinit const DeviceRow kVirtioTabletRow = {
     .driver = "virtio-tablet",
     .qemu_name = "virtio-tablet-pci",
@@ -47,6 +46,6 @@ constinit const DeviceRow kVirtioTabletRow = {
     .properties = {},
     .place = kPciSlot,
     .most = 1,
-    .card = make_tablet};
+    .virtio = make_tablet};
 
 }  // namespace reprise::machine

@@ -32,9 +32,8 @@ devices::MacAddress mac_of(const DeviceSite& site) {
   return {0x52, 0x54, 0x00, 0x12, 0x34, static_cast<u8>(kFirst + site.board.net_cards.size())};
 }
 
-std::unique_ptr<devices::PciFunction> make_virtio_net(const DeviceSite& site, IrqLine interrupt) {
-  auto card =
-      std::make_unique<devices::VirtioNet>(site.board.network, mac_of(site), site.board.virtio(interrupt));
+std::unique_ptr<devices::VirtioDevice> make_virtio_net(const DeviceSite& site) {
+  auto card = std::make_unique<devices::VirtioNet>(site.board.network, mac_of(site), site.board.clock);
   site.board.net_cards.push_back(card.get());
   return card;
 }
@@ -54,7 +53,7 @@ constinit const DeviceRow kVirtioNetRow = {.driver = "virtio-net",
                                            .properties = kVirtioNet,
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
-                                           .card = make_virtio_net};
+                                           .virtio = make_virtio_net};
 
 constinit const DeviceRow kE1000Row = {.driver = "e1000",
                                        .qemu_name = "e1000",

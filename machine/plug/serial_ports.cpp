@@ -43,14 +43,14 @@ std::string text_of(const DeviceConfig& device, std::string_view property) {
 
 bool is_socket(std::string_view target) { return target.starts_with("unix:") || target.starts_with("tcp:"); }
 
-std::unique_ptr<devices::PciFunction> make_serial(const DeviceSite& site, IrqLine interrupt) {
+std::unique_ptr<devices::VirtioDevice> make_serial(const DeviceSite& site) {
   std::vector<devices::VirtioConsole::PortSpec> specs;
   const std::vector<SerialPort>& ports = site.board.serial_ports;
   for (std::size_t i = 0; i < ports.size(); ++i)
     if (ports[i].card == site.nth)
       specs.push_back(
           {site.board.port_outputs[i], ports[i].number, ports[i].console, ports[i].name, ports[i].has_plug});
-  auto card = std::make_unique<devices::VirtioConsole>(std::move(specs), site.board.virtio(interrupt));
+  auto card = std::make_unique<devices::VirtioConsole>(std::move(specs), site.board.clock);
   site.board.serial_cards.push_back(card.get());
   return card;
 }
@@ -126,7 +126,7 @@ constinit const DeviceRow kVirtioSerialRow = {
     .properties = {},
     .place = kPciSlot,
     .most = kAnyNumber,
-    .card = make_serial};
+    .virtio = make_serial};
 constinit const DeviceRow kVirtConsoleRow = {.driver = "virtconsole",
                                              .qemu_name = "virtconsole",
                                              .help = "console (hvc0, hvc1, ...) on a virtio-serial",

@@ -24,10 +24,10 @@ constexpr PropertySpec kShare[] = {
 bool is_yes(const std::string* value) { return value != nullptr && (*value == "yes" || *value == "on"); }
 bool is(const std::string* value, std::string_view word) { return value != nullptr && *value == word; }
 
-std::unique_ptr<devices::PciFunction> make_virtio_9p(const DeviceSite& site, IrqLine interrupt) {
+std::unique_ptr<devices::VirtioDevice> make_virtio_9p(const DeviceSite& site) {
   CHECK(site.nth < site.board.shares.size());
   return std::make_unique<devices::Virtio9p>(*site.board.shares[site.nth], site.text("tag"),
-                                             site.board.virtio(interrupt));
+                                             site.board.clock);
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ constinit const DeviceRow kVirtio9pRow = {.driver = "virtio-9p",
                                           .properties = kShare,
                                           .place = kPciSlot,
                                           .most = kAnyNumber,
-                                          .card = make_virtio_9p};
+                                          .virtio = make_virtio_9p};
 
 Result<ShareConfig> share_config(const DeviceConfig& device) {
   const std::string* const path = device.find("path");

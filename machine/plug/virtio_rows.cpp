@@ -11,16 +11,16 @@ constexpr PropertySpec kConsole[] = {{"target", PropertyType::Target,
                                       "stdio, null, file:PATH, unix:PATH, tcp:PORT, pipe:PATH, pty", "stdio",
                                       "where its output goes and its input comes from"}};
 
-std::unique_ptr<devices::PciFunction> make_console(const DeviceSite& site, IrqLine interrupt) {
+std::unique_ptr<devices::VirtioDevice> make_console(const DeviceSite& site) {
   CHECK(site.board.console != nullptr);
-  auto card = std::make_unique<devices::VirtioConsole>(*site.board.console, site.board.virtio(interrupt));
+  auto card = std::make_unique<devices::VirtioConsole>(*site.board.console, site.board.clock);
   site.board.virtio_console = card.get();
   return card;
 }
 
-std::unique_ptr<devices::PciFunction> make_rng(const DeviceSite& site, IrqLine interrupt) {
+std::unique_ptr<devices::VirtioDevice> make_rng(const DeviceSite& site) {
   return std::make_unique<devices::VirtioRng>(derive_seed(site.board.seed, kVirtioRngSeed + site.nth),
-                                              site.board.virtio(interrupt));
+                                              site.board.clock);
 }
 
 }  // namespace
@@ -31,13 +31,13 @@ constinit const DeviceRow kVirtioConsoleRow = {.driver = "virtio-console",
                                                .properties = kConsole,
                                                .place = kPciSlot,
                                                .most = 1,
-                                               .card = make_console};
+                                               .virtio = make_console};
 constinit const DeviceRow kVirtioRngRow = {.driver = "virtio-rng",
                                            .qemu_name = "virtio-rng-pci",
                                            .help = "random numbers that follow from --seed",
                                            .properties = {},
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
-                                           .card = make_rng};
+                                           .virtio = make_rng};
 
 }  // namespace reprise::machine

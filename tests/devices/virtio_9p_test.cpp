@@ -31,7 +31,7 @@ class Virtio9pTest : public ::testing::Test {
 
   VirtioTestBoard test;
   FakeShare share{true};
-  Virtio9p device{share, "some-tag", test.board};
+  OnPci<Virtio9p> device{test, share, "some-tag"};
   VirtioDriver driver{device, test.memory};
 };
 
@@ -82,7 +82,7 @@ TEST_F(Virtio9pTest, SaveAndLoadInTheMiddle) {
   EXPECT_EQ(ask(attach()), 105);
   send(P9Request(Type::Walk).put32(0).put32(1).put16(1).text("file").bytes(), 100);
   const std::vector<u8> state = saved(device);
-  Virtio9p other(share, "some-tag", test.board);
+  OnPci<Virtio9p> other(test, share, "some-tag");
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
@@ -112,7 +112,7 @@ TEST_F(Virtio9pTest, SaveAndLoadWithRequestsThatWait) {
   }
   const u16 before = driver.used_index(0);
   const std::vector<u8> state = saved(device);
-  Virtio9p other(share, "some-tag", test.board);
+  OnPci<Virtio9p> other(test, share, "some-tag");
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);

@@ -38,7 +38,7 @@ class VirtioBlkTest : public ::testing::Test {
 
   VirtioTestBoard test;
   FakeDisk medium{kDiskSectors * 512};
-  VirtioBlk disk{medium, "serial-1", test.board};
+  OnPci<VirtioBlk> disk{test, medium, "serial-1"};
   VirtioDriver driver{disk, test.memory};
 };
 
@@ -338,7 +338,7 @@ TEST_F(VirtioBlkTest, SaveAndLoadOfALegacyDriver) {
   put_header(0, 1);
   driver.send(0, {{kHeader, 16, false}, {kData, 512, true}, {kStatus, 1, true}});
   const std::vector<u8> state = saved(disk);
-  VirtioBlk other{medium, "serial-1", test.board};
+  OnPci<VirtioBlk> other{test, medium, "serial-1"};
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
@@ -423,7 +423,7 @@ TEST_F(VirtioBlkTest, ErrorsOfRequestsAndOfTheHost) {
 TEST_F(VirtioBlkTest, ReadOnlyMedium) {
   FakeDisk fixed(4096);
   fixed.is_read_only = true;
-  VirtioBlk card(fixed, "", test.board);
+  OnPci<VirtioBlk> card(test, fixed, "");
   card.reset(ResetKind::PowerOn);
   VirtioDriver own(card, test.memory);
   EXPECT_EQ(own.offered() & 0x6020, 0x0020u);
@@ -580,7 +580,7 @@ TEST_F(VirtioBlkTest, SaveAndLoadInTheMiddleOfARequest) {
   test.clock.step(1000);
   const std::vector<u8> state = saved(disk);
 
-  VirtioBlk other(medium, "serial-1", test.board);
+  OnPci<VirtioBlk> other(test, medium, "serial-1");
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);

@@ -30,7 +30,7 @@ class VirtioConsoleTest : public ::testing::Test {
 
   VirtioTestBoard test;
   FakeBackend host;
-  VirtioConsole console{host, test.board};
+  OnPci<VirtioConsole> console{test, host};
   VirtioDriver driver{console, test.memory};
 };
 
@@ -55,7 +55,7 @@ TEST_F(VirtioConsoleTest, OutputInOrder) {
 }
 
 TEST_F(VirtioConsoleTest, InputWaitsForBuffersAndForAListener) {
-  EXPECT_EQ(console.receive(typed("early ")), 6u);
+  EXPECT_EQ(console->receive(typed("early ")), 6u);
   driver.start(kEventIndex, 2);
   driver.send(kReceive, {{kData, 4, true}}, 0);
   test.clock.step(1'000'000'000);
@@ -74,7 +74,7 @@ TEST_F(VirtioConsoleTest, InputWaitsForBuffersAndForAListener) {
   driver.send(kReceive, {{kData + 0x200, 64, true}}, 2);
   test.clock.step(100'000);
   EXPECT_EQ(driver.used_index(kReceive), 2) << "nothing to say";
-  console.receive(typed("late"));
+  console->receive(typed("late"));
   test.clock.step(100'000);
   EXPECT_EQ(driver.take(kReceive).bytes, 4u);
   EXPECT_EQ(text_at(kData + 0x200, 4), "late");
@@ -83,7 +83,7 @@ TEST_F(VirtioConsoleTest, InputWaitsForBuffersAndForAListener) {
 TEST_F(VirtioConsoleTest, AGuestThatPrintsNothingGetsItsInputInTheEnd) {
   driver.start(0, 2);
   driver.send(kReceive, {{kData, 64, true}});
-  console.receive(typed("silent"));
+  console->receive(typed("silent"));
   test.clock.step(19'900'000'000);
   EXPECT_EQ(driver.used_index(kReceive), 0);
   test.clock.step(200'000'000);
@@ -94,7 +94,7 @@ TEST_F(VirtioConsoleTest, AGuestThatPrintsNothingGetsItsInputInTheEnd) {
 TEST_F(VirtioConsoleTest, OutputBringsTheInputForward) {
   driver.start(0, 2);
   driver.send(kReceive, {{kData, 64, true}});
-  console.receive(typed("soon"));
+  console->receive(typed("soon"));
   test.clock.step(5'000'000'000);
   put_text(kData + 0x300, ">");
   driver.send(kTransmit, {{kData + 0x300, 1, false}}, 0);
@@ -104,9 +104,9 @@ TEST_F(VirtioConsoleTest, OutputBringsTheInputForward) {
 
 TEST_F(VirtioConsoleTest, BacklogIsBounded) {
   const std::string much(VirtioConsole::kBacklogBytes + 100, 'x');
-  EXPECT_EQ(console.receive(typed(much)), VirtioConsole::kBacklogBytes);
-  EXPECT_EQ(console.can_receive(), 0u);
-  EXPECT_EQ(console.receive(typed("y")), 0u);
+  EXPECT_EQ(console->receive(typed(much)), VirtioConsole::kBacklogBytes);
+  EXPECT_EQ(console->can_receive(), 0u);
+  EXPECT_EQ(console->receive(typed("y")), 0u);
 }
 
 TEST_F(VirtioConsoleTest, EmergencyWriteNeedsNoDriver) {
@@ -128,13 +128,13 @@ TEST_F(VirtioConsoleTest, SaveAndLoad) {
   driver.start(0, 2);
   put_text(kData, "text");
   driver.send(kTransmit, {{kData, 4, false}});
-  console.receive(typed("abc"));
+  console->receive(typed("abc"));
   const std::vector<u8> state = saved(console);
-  VirtioConsole other(host, test.board);
+  OnPci<VirtioConsole> other(test, host);
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
-  EXPECT_EQ(other.can_receive(), VirtioConsole::kBacklogBytes - 3);
+  EXPECT_EQ(other->can_receive(), VirtioConsole::kBacklogBytes - 3);
   console.reset(ResetKind::Warm);
   test.clock.step(100'000);
   EXPECT_EQ(host.text, "text");
@@ -143,7 +143,7 @@ TEST_F(VirtioConsoleTest, SaveAndLoad) {
 TEST_F(VirtioConsoleTest, Noise) {
   driver.start(kEventIndex | u64{1} << 28, 2);
   for (u32 seed = 5101; seed < 5105; ++seed) {
-    console.receive(typed("some input that the guest may or may not take"));
+    console->receive(typed("some input that the guest may or may not take"));
     virtio_noise(console, test, seed, 20'000, kEventIndex | u64{1} << 28, 2);
   }
   EXPECT_GT(host.text.size(), 10'000u) << "the noise reached the host";
@@ -213,7 +213,7 @@ class VirtioSerialTest : public ::testing::Test {
 
   VirtioTestBoard test;
   FakeBackend first, second, third;
-  VirtioConsole card{ports(), test.board};
+  OnPci<VirtioConsole> card{test, ports()};
   VirtioDriver driver{card, test.memory};
   u16 given = 0;
 };
@@ -243,21 +243,21 @@ TEST_F(VirtioSerialTest, PortsIntroduceThemselves) {
 }
 
 TEST_F(VirtioSerialTest, ThePlug) {
-  card.plug(1, true);
+  card->plug(1, true);
   start();
   open_port_1();
-  card.plug(1, true);
+  card->plug(1, true);
   test.clock.step(100'000);
   EXPECT_EQ(heard(), "") << "it was there before";
-  card.plug(1, false);
+  card->plug(1, false);
   test.clock.step(100'000);
   EXPECT_EQ(heard(), fmt::format("1:{}=0", kOpen));
-  card.plug(1, true);
+  card->plug(1, true);
   test.clock.step(100'000);
   EXPECT_EQ(heard(), fmt::format("1:{}=1", kOpen));
-  EXPECT_TRUE(card.can_plug(1));
-  card.receive(typed("x"), 1);
-  EXPECT_FALSE(card.can_plug(1)) << "the guest has yet to get it";
+  EXPECT_TRUE(card->can_plug(1));
+  card->receive(typed("x"), 1);
+  EXPECT_FALSE(card->can_plug(1)) << "the guest has yet to get it";
 }
 
 TEST_F(VirtioSerialTest, EachPortHasItsCharacters) {
@@ -275,7 +275,7 @@ TEST_F(VirtioSerialTest, EachPortHasItsCharacters) {
 
 TEST_F(VirtioSerialTest, InputFlowsWhileThePortIsOpen) {
   start();
-  card.receive(typed("abc"), 1);
+  card->receive(typed("abc"), 1);
   driver.send(kReceive1, {{kInput, 64, true}}, 0);
   driver.send(kReceive1, {{kInput + 0x100, 64, true}}, 1);
   test.clock.step(30'000'000'000);
@@ -285,7 +285,7 @@ TEST_F(VirtioSerialTest, InputFlowsWhileThePortIsOpen) {
   EXPECT_EQ(driver.take(kReceive1).bytes, 3u);
   EXPECT_EQ(text_at(kInput, 3), "abc");
   say(1, kOpen, 0);
-  card.receive(typed("d"), 1);
+  card->receive(typed("d"), 1);
   test.clock.step(1'000'000);
   EXPECT_EQ(driver.used_index(kReceive1), 1) << "it was closed";
   say(1, kOpen, 1);
@@ -297,7 +297,7 @@ TEST_F(VirtioSerialTest, AConsoleListensOnceItHasPrinted) {
   say(0, kReady, 1);
   say(0, kPortReady, 1);
   say(0, kOpen, 1);
-  card.receive(typed("ls\n"), 0);
+  card->receive(typed("ls\n"), 0);
   driver.send(kReceive, {{kInput, 64, true}});
   test.clock.step(1'000'000'000);
   EXPECT_EQ(driver.used_index(kReceive), 0);
@@ -332,54 +332,55 @@ TEST_F(VirtioSerialTest, ADriverOfOnePortHasTheFirst) {
 
 TEST_F(VirtioSerialTest, SaveAndLoadInTheMiddle) {
   start(kMultiport, 2);
-  card.plug(1, true);
+  card->plug(1, true);
   say(0, kReady, 1);
   say(1, kPortReady, 1);
   say(1, kOpen, 1);
   heard();
-  card.receive(typed("abc"), 1);
+  card->receive(typed("abc"), 1);
   driver.send(kTransmit1, {{kText, 4, false}});
   driver.send(kControlIn, {{kAnswers + 0x200, 64, true}}, 2);
   const std::vector<u8> state = saved(card);
-  VirtioConsole other(ports(), test.board);
+  OnPci<VirtioConsole> other(test, ports());
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
-  EXPECT_EQ(other.can_receive(1), VirtioConsole::kBacklogBytes - 3);
-  EXPECT_FALSE(other.can_plug(1));
+  EXPECT_EQ(other->can_receive(1), VirtioConsole::kBacklogBytes - 3);
+  EXPECT_FALSE(other->can_plug(1));
   card.reset(ResetKind::Warm);
   test.clock.step(100'000);
   EXPECT_EQ(second.text.size(), 4u);
   // The two buffers took that somebody is at port 1, and port 0.
   EXPECT_EQ(heard(), fmt::format("1:{}=1", kAdd));
-  EXPECT_EQ(other.can_receive(1), VirtioConsole::kBacklogBytes - 3) << "no buffer was given for its input";
+  EXPECT_EQ(other->can_receive(1), VirtioConsole::kBacklogBytes - 3) << "no buffer was given for its input";
 }
 
 TEST_F(VirtioSerialTest, AStateOfPortsThatAreNotThereIsRefused) {
   start(kMultiport, 0);
   say(0, kReady, 1);
   const std::vector<u8> state = saved(card);
-  VirtioConsole other({{&first, 0}, {&second, 1}, {&third, 3}}, test.board);
+  OnPci<VirtioConsole> other(test,
+                             std::vector<VirtioConsole::PortSpec>{{&first, 0}, {&second, 1}, {&third, 3}});
   other.reset(ResetKind::PowerOn);
   EXPECT_FALSE(load(other, state)) << "a message waits for port 4";
 }
 
 TEST_F(VirtioSerialTest, PowerOnForgetsMoreThanAReset) {
-  card.plug(1, true);
-  card.receive(typed("abc"), 1);
+  card->plug(1, true);
+  card->receive(typed("abc"), 1);
   card.reset(ResetKind::Warm);
-  EXPECT_FALSE(card.can_plug(1));
+  EXPECT_FALSE(card->can_plug(1));
   card.reset(ResetKind::PowerOn);
-  EXPECT_TRUE(card.can_plug(1));
-  EXPECT_EQ(card.can_receive(1), VirtioConsole::kBacklogBytes);
+  EXPECT_TRUE(card->can_plug(1));
+  EXPECT_EQ(card->can_receive(1), VirtioConsole::kBacklogBytes);
 }
 
 TEST_F(VirtioSerialTest, Noise) {
   start();
   for (u32 seed = 5201; seed < 5205; ++seed) {
-    card.plug(1, seed % 2 == 0);
+    card->plug(1, seed % 2 == 0);
     for (const unsigned port : {0u, 1u, 4u})
-      card.receive(typed("some input that the guest may or may not take"), port);
+      card->receive(typed("some input that the guest may or may not take"), port);
     virtio_noise(card, test, seed, 20'000, kMultiport | kEventIndex | u64{1} << 28, kQueues);
   }
   EXPECT_GT(first.text.size() + second.text.size(), 10'000u) << "the noise reached the host";

@@ -61,7 +61,23 @@ struct VirtioTestBoard {
   FakeMemory memory{1 << 20};
   FakeMsi messages;
   FakeWires wires;
-  VirtioBoard board{clock, memory, messages, wires.line(0)};
+  VirtioPciBoard board{memory, messages, wires.line(0)};
+};
+
+/// A device of `Kind` on the PCI bus of `test`, by the arguments that its constructor has before the clock.
+template <class Kind>
+class OnPci final : public VirtioPci {
+ public:
+  template <class... Arguments>
+  explicit OnPci(VirtioTestBoard& test, Arguments&&... arguments)
+      : OnPci(new Kind(std::forward<Arguments>(arguments)..., test.clock), test.board) {}
+  Kind* operator->() { return kind_; }
+
+ private:
+  OnPci(Kind* kind, const VirtioPciBoard& board)
+      : VirtioPci(std::unique_ptr<VirtioDevice>(kind), board), kind_(kind) {}
+
+  Kind* const kind_;
 };
 
 // Registers of the common configuration.

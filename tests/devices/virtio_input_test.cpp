@@ -15,7 +15,7 @@ constexpr u64 kBuffers = 0x20000;
 constexpr Key kA{30};
 
 struct World {
-  explicit World(Kind kind) : device(kind, test.board) {
+  explicit World(Kind kind) : device(test, kind) {
     device.reset(ResetKind::PowerOn);
     driver.start(0, 2);
   }
@@ -52,7 +52,7 @@ struct World {
   }
 
   VirtioTestBoard test;
-  VirtioInput device;
+  OnPci<VirtioInput> device;
   VirtioDriver driver{device, test.memory};
   unsigned offered = 0;
   u16 seen = 0;
@@ -95,14 +95,14 @@ TEST(VirtioInputTest, SaysWhatItIs) {
 
 TEST(VirtioInputTest, KeysAndLights) {
   World world(Kind::Keyboard);
-  EXPECT_TRUE(world.device.active());
-  world.device.press(kA, true);
-  EXPECT_FALSE(world.device.idle());
+  EXPECT_TRUE(world.device->active());
+  world.device->press(kA, true);
+  EXPECT_FALSE(world.device->idle());
   EXPECT_EQ(world.events(), "") << "there is no buffer yet";
   world.offer(3);
   EXPECT_EQ(world.events(), "1.1e=1 0.0=0 ");
-  EXPECT_TRUE(world.device.idle());
-  world.device.press(kA, false);
+  EXPECT_TRUE(world.device->idle());
+  world.device->press(kA, false);
   world.offer(2);
   EXPECT_EQ(world.events(), "1.1e=0 0.0=0 ");
   for (const auto& [code, on, leds] : {std::tuple{0, 1, 2}, {1, 1, 6}, {0, 0, 4}, {2, 1, 5}, {9, 1, 5}}) {
@@ -111,21 +111,22 @@ TEST(VirtioInputTest, KeysAndLights) {
     world.test.memory.put<u32>(0x30004, static_cast<u32>(on));
     world.driver.send(1, {{0x30000, 8, false}});
     world.test.clock.step(10'000);
-    EXPECT_EQ(world.device.leds(), leds);
+    EXPECT_EQ(world.device->leds(), leds);
     world.driver.take(1);
   }
   world.driver.set_status(0);
-  EXPECT_FALSE(world.device.active());
-  EXPECT_EQ(world.device.leds(), 0);
+  EXPECT_FALSE(world.device->active());
+  EXPECT_EQ(world.device->leds(), 0);
 }
 
 TEST(VirtioInputTest, Pointers) {
   World mouse(Kind::Mouse), tablet(Kind::Tablet);
   for (World* world : {&mouse, &tablet}) {
     world->offer(12);
-    world->device.change_pointer({.motion = Motion::Relative, .x = -3, .y = 4, .wheel = -1, .buttons = 0x11});
-    world->device.change_pointer({.motion = Motion::Absolute, .x = 5, .y = 40000, .buttons = 0x02});
-    world->device.change_pointer({.buttons = 0x02});
+    world->device->change_pointer(
+        {.motion = Motion::Relative, .x = -3, .y = 4, .wheel = -1, .buttons = 0x11});
+    world->device->change_pointer({.motion = Motion::Absolute, .x = 5, .y = 40000, .buttons = 0x02});
+    world->device->change_pointer({.buttons = 0x02});
   }
   EXPECT_EQ(mouse.events(), "2.0=-3 2.1=4 2.8=-1 1.110=1 1.114=1 0.0=0 1.110=0 1.111=1 1.114=0 0.0=0 ");
   EXPECT_EQ(tablet.events(), "2.8=-1 1.110=1 1.114=1 0.0=0 3.0=5 3.1=32767 1.110=0 1.111=1 1.114=0 0.0=0 ");
@@ -133,37 +134,37 @@ TEST(VirtioInputTest, Pointers) {
 
 TEST(VirtioInputTest, AGuestThatTakesNothingLosesWholeGroups) {
   World world(Kind::Keyboard);
-  for (int i = 0; i < 10'000; ++i) world.device.press(kA, i % 2 == 0);
+  for (int i = 0; i < 10'000; ++i) world.device->press(kA, i % 2 == 0);
   std::string all;
   for (std::size_t i = 0; i < VirtioInput::kMostEvents; i += 8) {
     world.offer(8);
     all += world.events();
   }
-  EXPECT_TRUE(world.device.idle());
+  EXPECT_TRUE(world.device->idle());
   EXPECT_TRUE(all.ends_with("1.1e=0 0.0=0 "));
 }
 
 TEST(VirtioInputTest, ShortBuffersBreakTheRules) {
   World world(Kind::Keyboard);
   world.driver.send(0, {{kBuffers, 7, true}});
-  world.device.press(kA, true);
+  world.device->press(kA, true);
   world.test.clock.step(10'000);
   EXPECT_TRUE(world.driver.status() & 0x40);
-  EXPECT_FALSE(world.device.active());
+  EXPECT_FALSE(world.device->active());
 }
 
 TEST(VirtioInputTest, SaveAndLoad) {
   World world(Kind::Tablet);
   world.offer(2);
-  world.device.change_pointer({.motion = Motion::Absolute, .x = 7, .y = 8, .buttons = 1});
+  world.device->change_pointer({.motion = Motion::Absolute, .x = 7, .y = 8, .buttons = 1});
   world.test.clock.step(10'000);  // two of four are told
   world.ask(0x12, 1);
   const std::vector<u8> state = saved(world.device);
-  VirtioInput other(Kind::Tablet, world.test.board);
+  OnPci<VirtioInput> other(world.test, Kind::Tablet);
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
-  EXPECT_FALSE(other.idle());
+  EXPECT_FALSE(other->idle());
   world.device.reset(ResetKind::Warm);
   VirtioDriver through(other, world.test.memory);
   EXPECT_EQ(through.read(kDeviceConfig + 2, Width::Byte), 20u);
@@ -177,12 +178,12 @@ TEST(VirtioInputTest, Noise) {
       virtio_noise(world.device, world.test, 5800 + round, 600, u64{1} << 28, 2);
       Noise noise(round);
       for (int i = 0; i < 50; ++i) {
-        world.device.press(static_cast<Key>(noise.below(256)), noise.below(2) != 0);
-        world.device.change_pointer({.motion = static_cast<Motion>(noise.below(3)),
-                                     .x = static_cast<i32>(noise.next()),
-                                     .y = static_cast<i32>(noise.next()),
-                                     .wheel = static_cast<i32>(noise.next()),
-                                     .buttons = static_cast<u8>(noise.next())});
+        world.device->press(static_cast<Key>(noise.below(256)), noise.below(2) != 0);
+        world.device->change_pointer({.motion = static_cast<Motion>(noise.below(3)),
+                                      .x = static_cast<i32>(noise.next()),
+                                      .y = static_cast<i32>(noise.next()),
+                                      .wheel = static_cast<i32>(noise.next()),
+                                      .buttons = static_cast<u8>(noise.next())});
       }
     }
   }

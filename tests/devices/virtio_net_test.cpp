@@ -24,7 +24,7 @@ class VirtioNetTest : public ::testing::Test {
  protected:
   VirtioNetTest() {
     card.reset(ResetKind::PowerOn);
-    card.set_link(true);
+    card->set_link(true);
   }
   void put(u64 phys, std::span<const u8> bytes) {
     std::ranges::copy(bytes, test.memory.bytes.begin() + static_cast<std::ptrdiff_t>(phys));
@@ -68,14 +68,14 @@ class VirtioNetTest : public ::testing::Test {
   bool takes_frame(const std::vector<u8>& frame) {
     const u16 before = driver.used_index(kReceive);
     driver.send(kReceive, {{kBuffers, 2048, true}});
-    card.receive(frame);
+    card->receive(frame);
     test.clock.step(kLong);
     return driver.used_index(kReceive) != before;
   }
 
   VirtioTestBoard test;
   FakeNetwork network;
-  VirtioNet card{network, kOwn, test.board};
+  OnPci<VirtioNet> card{test, network, kOwn};
   VirtioDriver driver{card, test.memory};
 };
 
@@ -160,7 +160,7 @@ TEST_F(VirtioNetTest, DropsWhatIsNoFrame) {
 TEST_F(VirtioNetTest, ReceivesIntoOneBuffer) {
   driver.start(kAll & ~(kMergeable | kGuestTso4), 3);
   const std::vector<u8> frame = TestSegment{}.frame();
-  card.receive(frame);
+  card->receive(frame);
   test.clock.step(kLong);
   EXPECT_EQ(driver.used_index(kReceive), 0);
   offer_buffers(1, 2048);
@@ -170,8 +170,8 @@ TEST_F(VirtioNetTest, ReceivesIntoOneBuffer) {
   EXPECT_EQ(at(kBuffers, 12), (std::vector<u8>{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0})) << "checksums are right";
   EXPECT_EQ(at(kBuffers + 12, frame.size()), frame);
   offer_buffers(1, 100);
-  card.receive(frame);
-  card.receive(frame);
+  card->receive(frame);
+  card->receive(frame);
   test.clock.step(kLong);
   EXPECT_EQ(driver.used_index(kReceive), 1) << "too small a buffer stays where it is";
   EXPECT_EQ(driver.status(), 0xf);
@@ -179,7 +179,7 @@ TEST_F(VirtioNetTest, ReceivesIntoOneBuffer) {
 
 TEST_F(VirtioNetTest, MergesBuffersAndJoinsSegments) {
   driver.start(kAll, 3);
-  for (u32 i = 0; i < 4; ++i) card.receive(TestSegment{.sequence = 1000 + 1000 * i, .bytes = 1000}.frame());
+  for (u32 i = 0; i < 4; ++i) card->receive(TestSegment{.sequence = 1000 + 1000 * i, .bytes = 1000}.frame());
   offer_buffers(2, 2000);
   test.clock.step(kLong);
   EXPECT_EQ(driver.used_index(kReceive), 0) << "not enough room yet";
@@ -203,7 +203,7 @@ TEST_F(VirtioNetTest, MergesBuffersAndJoinsSegments) {
 TEST_F(VirtioNetTest, JoinsOnlyWhileTheDriverWants) {
   driver.start(kAll, 3);
   EXPECT_EQ(command(5, 0, {2, 0, 0, 0, 0, 0, 0, 0}), 0);
-  for (u32 i = 0; i < 2; ++i) card.receive(TestSegment{.sequence = 1000 + 100 * i}.frame());
+  for (u32 i = 0; i < 2; ++i) card->receive(TestSegment{.sequence = 1000 + 100 * i}.frame());
   offer_buffers(2, 2000);
   test.clock.step(kLong);
   EXPECT_EQ(driver.used_index(kReceive), 2);
@@ -214,7 +214,7 @@ TEST_F(VirtioNetTest, JoinsOnlyWhileTheDriverWants) {
 TEST_F(VirtioNetTest, OldHeadersAreShorter) {
   driver.start_legacy(static_cast<u32>(kAll & ~kMergeable), 2);  // that have one size
   const std::vector<u8> frame = TestSegment{}.frame();
-  card.receive(frame);
+  card->receive(frame);
   driver.send(kReceive, {{kBuffers, 10, true}, {kBuffers + 0x1000, 2000, true}});
   test.clock.step(kLong);
   EXPECT_EQ(driver.take(kReceive).bytes, 10 + frame.size());
@@ -225,9 +225,9 @@ TEST_F(VirtioNetTest, OldHeadersAreShorter) {
   EXPECT_EQ(network.sent[0], frame);
   // Old drivers write the address where it stands.
   out8(*card.bar(0).ports, 0x14 + 5, 0x99);
-  EXPECT_EQ(card.mac()[5], 0x99);
+  EXPECT_EQ(card->mac()[5], 0x99);
   card.reset(ResetKind::Warm);
-  EXPECT_EQ(card.mac(), kOwn);
+  EXPECT_EQ(card->mac(), kOwn);
 }
 
 TEST_F(VirtioNetTest, Filters) {
@@ -271,15 +271,15 @@ TEST_F(VirtioNetTest, LinkGoesDownAndUp) {
   driver.start(kAll, 3);
   driver.write(common_cfg::kConfigVector, Width::Word, 0xffff);
   const u64 generation = driver.read(0x15, Width::Byte);
-  card.set_link(false);
+  card->set_link(false);
   EXPECT_EQ(driver.read(kDeviceConfig + 6, Width::Word), 0u);
   EXPECT_NE(driver.read(0x15, Width::Byte), generation);
   EXPECT_EQ(driver.read(kIsr, Width::Byte), 2u);
-  card.receive(TestSegment{}.frame());
+  card->receive(TestSegment{}.frame());
   put_header(0);
   transmit(TestSegment{}.frame());
   EXPECT_TRUE(network.sent.empty());
-  card.set_link(true);
+  card->set_link(true);
   EXPECT_EQ(driver.read(kDeviceConfig + 6, Width::Word), 3u) << "up, and to announce itself";
   EXPECT_EQ(command(3, 0, {}), 0);
   EXPECT_EQ(driver.read(kDeviceConfig + 6, Width::Word), 1u);
@@ -291,13 +291,13 @@ TEST_F(VirtioNetTest, SavedInTheMiddle) {
   const std::vector<u8> frame = TestSegment{}.frame();
   put(kData, frame);
   driver.send(kTransmit, {{kHeader, 12, false}, {kData, static_cast<u32>(frame.size()), false}});
-  for (u32 i = 0; i < 3; ++i) card.receive(TestSegment{.sequence = 1000 + 100 * i}.frame());
+  for (u32 i = 0; i < 3; ++i) card->receive(TestSegment{.sequence = 1000 + 100 * i}.frame());
   offer_buffers(1, 2000);
   Archive saved;
   card.serialize(saved);
 
   FakeNetwork other_network;
-  VirtioNet other(other_network, {2, 2, 2, 2, 2, 2}, test.board);
+  OnPci<VirtioNet> other(test, other_network, MacAddress{2, 2, 2, 2, 2, 2});
   other.reset(ResetKind::PowerOn);
   expect_loads(other, saved);
   card.reset(ResetKind::Warm);

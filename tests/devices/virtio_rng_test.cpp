@@ -22,7 +22,7 @@ class VirtioRngTest : public ::testing::Test {
   }
 
   VirtioTestBoard test;
-  VirtioRng rng{42, test.board};
+  OnPci<VirtioRng> rng{test, 42};
   VirtioDriver driver{rng, test.memory};
 };
 
@@ -34,8 +34,8 @@ TEST_F(VirtioRngTest, SameSeedSameBytes) {
   EXPECT_EQ(first.size(), 13u);
   EXPECT_NE(first, second);
 
-  VirtioRng twin(42, test.board), other(43, test.board);
-  for (VirtioRng* device : {&twin, &other}) {
+  OnPci<VirtioRng> twin(test, 42), other(test, 43);
+  for (VirtioPci* device : {&twin, &other}) {
     device->reset(ResetKind::PowerOn);
     VirtioDriver own(*device, test.memory);
     own.start(0);
@@ -61,7 +61,7 @@ TEST_F(VirtioRngTest, SaveAndLoad) {
   ask(driver, 5);
   driver.send(0, {{kData, 8, true}});
   const std::vector<u8> state = saved(rng);
-  VirtioRng other(1, test.board);
+  OnPci<VirtioRng> other(test, 1);
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);

@@ -112,7 +112,7 @@ class VirtioScsiTest : public ::testing::Test {
   FakeDisk medium{kBlocks * 512};
   FakeDisk disc{100 * 2048};
   ata::Cdrom* cdrom = nullptr;
-  VirtioScsi card{units(), test.board};
+  OnPci<VirtioScsi> card{test, units()};
   VirtioDriver driver{card, test.memory};
 };
 
@@ -312,14 +312,14 @@ TEST_F(VirtioScsiTest, TheCdromDrive) {
 
   driver.send(kEvents, {{kOut + 0x100, 16, true}}, 4);
   cdrom->eject();
-  card.medium_changed(3, 2);
+  card->medium_changed(3, 2);
   EXPECT_EQ(driver.take(kEvents).bytes, 16u);
   EXPECT_EQ(test.memory.get<u32>(kOut + 0x100), 3u);
   EXPECT_EQ(test.memory.get<u64>(kOut + 0x104), 0x02000301u);
   EXPECT_EQ(test.memory.get<u32>(kOut + 0x10c), 0x28u);
   EXPECT_EQ(to_cdrom({0x25}, 8).sense, 0x023a02u);
   cdrom->insert(disc);
-  card.medium_changed(3, 2);
+  card->medium_changed(3, 2);
   EXPECT_EQ(to_cdrom({0}, 0).sense, 0x062800u);
   driver.send(kEvents, {{kOut + 0x100, 16, true}}, 8);
   driver.take(kEvents);
