@@ -114,6 +114,11 @@ Result<std::unique_ptr<CharacterLine>> CharacterLine::open(const SerialTarget& t
   const SocketAddress& address = target.socket;
   if (address.connects) {
     line->name_ = socket_address_text(address);
+    if (address.descriptor >= 0) {
+      line->set_peer(
+          std::make_shared<Peer>(TRY(Listener::inherited(what, address.descriptor, /*listens=*/false))));
+      return line;
+    }
     line->set_peer(std::make_shared<Peer>(
         TRY(address.unix_path.empty() ? connect_tcp(what, address) : connect_unix(what, address))));
     return line;
@@ -123,6 +128,7 @@ Result<std::unique_ptr<CharacterLine>> CharacterLine::open(const SerialTarget& t
                                         .unix_path = address.unix_path,
                                         .host = address.host,
                                         .port = address.port,
+                                        .descriptor = address.descriptor,
                                         .instead = "give a host such as 127.0.0.1"}));
   line->name_ = line->listener_->address();
   const auto has_come = [&] {

@@ -1,6 +1,7 @@
 #include "frontend/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -42,8 +43,27 @@ std::string text_of(const sockaddr_storage& address) {
 
 }  // namespace
 
+Result<machine::HostFd> Listener::inherited(std::string_view what, int descriptor, bool listens) {
+  int is_listening = 0;
+  socklen_t bytes = sizeof is_listening;
+  const bool is_socket = getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &bytes) == 0;
+  if (!is_socket || (is_listening != 0) != listens)
+    return wrong_usage(
+        fmt::format("{} fd={}: that is no socket that {}, with which this process was started.", what,
+                    descriptor, listens ? "listens" : "is connected"));
+  machine::HostFd fd(descriptor);
+  if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || fcntl(descriptor, F_SETFL, O_NONBLOCK) != 0)
+    return Error{fmt::format("{} fd={} cannot be used: {}.", what, descriptor, std::strerror(errno))};
+  return fd;
+}
+
 Result<Listener> Listener::open(const ListenWish& wish) {
   Listener listener;
+  if (wish.descriptor >= 0) {
+    listener.tcp_ = TRY(inherited(wish.what, wish.descriptor, /*listens=*/true));
+    listener.address_ = fmt::format("fd:{}", wish.descriptor);
+    return listener;
+  }
   if (!wish.unix_path.empty()) {
     listener.unix_ = TRY(UnixListener::open(wish.what, wish.unix_path));
     listener.address_ = "unix:" + wish.unix_path;

@@ -316,6 +316,20 @@ std::vector<std::unique_ptr<LineInput>> attach_lines(machine::Machine& machine,
   return inputs;
 }
 
+/// What has its name only now that it is open.
+void name_ends(machine::monitor::EmulatorTables& tables, const SerialOutput& com1, const SerialOutput& com2,
+               const std::vector<SerialOutput>& ports) {
+  for (auto& chardev : tables.chardevs) {
+    const auto take = [&](std::string_view end, const SerialOutput& of) {
+      if (chardev.end == end && of.line != nullptr && of.line->is_pty())
+        chardev.filename = "pty:" + of.line->name();
+    };
+    take(machine::kCom1Sink, com1);
+    take(machine::kCom2Sink, com2);
+    for (std::size_t i = 0; i < ports.size(); ++i) take(fmt::format("port{}", i), ports[i]);
+  }
+}
+
 /// More would take much memory of somebody who did not ask for it.
 unsigned usual_jobs() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
 
@@ -491,6 +505,10 @@ Result<machine::RunResult> run_machine(RunOptions& options, StandardOutputs& out
       [&](const machine::DiskConfig& medium) { return check_medium(options, medium); });
   machine::monitor::Monitor monitor(*machine, std::string(version_text()));
   monitor.set_plug_words(options.plug_words.get());
+  if (options.tables != nullptr) {
+    name_ends(*options.tables, com1, com2, ports);
+    monitor.set_tables(*options.tables);
+  }
   std::unique_ptr<MonitorSocket> socket;
   if (!options.monitor_path.empty()) socket = TRY(MonitorSocket::open(options.monitor_path, monitor));
   std::unique_ptr<qemu::ControlServer> controls;

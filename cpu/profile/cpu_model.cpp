@@ -353,6 +353,27 @@ std::string words_behind_model() {
   return words + "vendor= tlb=";
 }
 
+std::vector<std::string_view> cpu_model_names() {
+  std::vector<std::string_view> names;
+  for (const Model& model : kModels) names.push_back(model.name);
+  return names;
+}
+
+std::vector<NamedFeature> named_features(const CpuProfile& profile) {
+  // Feature::Base in cpuid.cpp, by bits of leaves 1, 7 and 80000007h.
+  constexpr std::string_view kBase[] = {"hypervisor", "de",  "pse", "pae",   "mce",        "apic",
+                                        "mtrr",       "mca", "pat", "pse36", "tsc_adjust", "invtsc"};
+  std::vector<NamedFeature> features;
+  for (const std::string_view name : kBase) features.push_back({std::string(name), true});
+  for (const FeatureRow& row : kFeatures) {
+    const bool has = profile.has(row.feature);
+    features.push_back({std::string(row.name), has});
+    for (const std::string_view other : words_between(row.other_names, " "))
+      features.push_back({std::string(other), has});
+  }
+  return features;
+}
+
 std::string cpu_model_help() {
   std::string text =
       "--cpu MODEL[,+FEATURE][,-FEATURE][,vendor=intel|amd][,tlb=ENTRIES]\n\n"

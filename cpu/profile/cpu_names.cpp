@@ -11,7 +11,7 @@ namespace reprise::cpu {
 namespace {
 
 struct Names {
-  std::string_view names;  // in small letters, with spaces around each
+  std::string_view names;  // with spaces around each
   std::string_view nearest;
 };
 
@@ -19,18 +19,18 @@ struct Names {
 constexpr Names kNames[] = {
     {" 486 pentium pentium2 pentium3 athlon qemu32 kvm32 coreduo n270 base ", "x86-64"},
     {" qemu64 kvm64 ", "x86-64,+sse3,+cx16"},
-    {" core2duo conroe ", "x86-64,+sse3,+ssse3,+cx16,+lahf-lm"},
-    {" penryn ", "x86-64,+sse3,+ssse3,+sse4-1,+cx16,+lahf-lm"},
-    {" phenom opteron-g1 opteron-g2 opteron-g3 ", "x86-64,+sse3,+cx16,+lahf-lm,vendor=amd"},
-    {" nehalem ", "x86-64-v2"},
-    {" westmere denverton snowridge ", "x86-64-v2,+aes,+pclmulqdq"},
-    {" sandybridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx"},
-    {" ivybridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,+f16c,+rdrand,+fsgsbase,+smep,+erms"},
-    {" opteron-g4 opteron-g5 ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,vendor=amd"},
-    {" haswell ", "x86-64-v3,+aes,+pclmulqdq,+rdrand,+fsgsbase,+smep,+erms,+pcid,+invpcid"},
-    {" broadwell knightsmill skylake-client skylake-server cascadelake-server cooperlake icelake-client icelake-server "
-     "tigerlake alderlake sapphirerapids graniterapids sierraforest clearwaterforest yongfeng host ", "default"},
-    {" epyc epyc-rome epyc-milan epyc-genoa epyc-bergamo epyc-turin dhyana ", "default,vendor=amd"},
+    {" core2duo Conroe ", "x86-64,+sse3,+ssse3,+cx16,+lahf-lm"},
+    {" Penryn ", "x86-64,+sse3,+ssse3,+sse4-1,+cx16,+lahf-lm"},
+    {" phenom Opteron_G1 Opteron_G2 Opteron_G3 ", "x86-64,+sse3,+cx16,+lahf-lm,vendor=amd"},
+    {" Nehalem ", "x86-64-v2"},
+    {" Westmere Denverton Snowridge ", "x86-64-v2,+aes,+pclmulqdq"},
+    {" SandyBridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx"},
+    {" IvyBridge ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,+f16c,+rdrand,+fsgsbase,+smep,+erms"},
+    {" Opteron_G4 Opteron_G5 ", "x86-64-v2,+aes,+pclmulqdq,+xsave,+avx,vendor=amd"},
+    {" Haswell ", "x86-64-v3,+aes,+pclmulqdq,+rdrand,+fsgsbase,+smep,+erms,+pcid,+invpcid"},
+    {" Broadwell KnightsMill Skylake-Client Skylake-Server Cascadelake-Server Cooperlake Icelake-Client Icelake-Server "
+     "TigerLake AlderLake SapphireRapids GraniteRapids SierraForest ClearwaterForest YongFeng host ", "default"},
+    {" EPYC EPYC-Rome EPYC-Milan EPYC-Genoa EPYC-Bergamo EPYC-Turin Dhyana ", "default,vendor=amd"},
 };
 // clang-format on
 
@@ -52,10 +52,12 @@ std::string core_of(std::string_view name) {
 std::optional<std::string> with_nearest_model(std::string_view text) {
   const std::string_view name = text.substr(0, text.find(','));
   const std::string_view rest = text.substr(name.size());
-  const std::string wanted = ' ' + core_of(name) + ' ';
-  const auto* row = std::ranges::find_if(
-      kNames, [&](const Names& names) { return names.names.find(wanted) != std::string_view::npos; });
-  if (row == std::end(kNames) || name.empty()) return std::nullopt;
+  const std::string wanted = core_of(name);
+  const auto* row = std::ranges::find_if(kNames, [&](const Names& names) {
+    return std::ranges::any_of(words_between(names.names, " "),
+                               [&](std::string_view one) { return !one.empty() && core_of(one) == wanted; });
+  });
+  if (row == std::end(kNames)) return std::nullopt;
   // What the user says of a word of ours counts.
   std::string out;
   for (const std::string_view word : words_between(row->nearest, ",")) {
@@ -69,6 +71,14 @@ std::optional<std::string> with_nearest_model(std::string_view text) {
     out += (out.empty() ? "" : ",") + std::string(word);
   }
   return out + std::string(rest);
+}
+
+std::vector<std::string_view> names_of_qemu_models() {
+  std::vector<std::string_view> out;
+  for (const Names& names : kNames)
+    for (const std::string_view name : words_between(names.names, " "))
+      if (!name.empty()) out.push_back(name);
+  return out;
 }
 
 }  // namespace reprise::cpu

@@ -98,6 +98,10 @@ void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names) {
   draft.loaded = std::move(origin);
 }
 
+std::vector<std::string> words_about_the_run(const std::vector<std::string>& words) {
+  return words_of(words, [](const RunOption& row) { return !row.of_machine; });
+}
+
 std::string state_to_load(const std::vector<std::string>& words) {
   const auto found = words_of(words, [](const RunOption& row) { return row.name == "--load"; });
   return found.empty() ? std::string() : found.back().substr(found.back().find('=') + 1);

@@ -19,6 +19,9 @@ machine::RunOrigin origin_of(const RunDraft& draft, const std::vector<std::strin
 /// Takes the options of an origin for those of `draft`, with names of files as they are from here. Throws BadValue.
 void take_origin(machine::RunOrigin origin, RunDraft& draft, Names names);
 
+/// Those of `words` that do not say what the machine is.
+std::vector<std::string> words_about_the_run(const std::vector<std::string>& words);
+
 /// The file that --load names among `words`; empty: none.
 std::string state_to_load(const std::vector<std::string>& words);
 

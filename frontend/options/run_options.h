@@ -10,6 +10,7 @@
 #include "frontend/gdb/gdb_address.h"
 #include "frontend/options/socket_address.h"
 #include "machine/board/config.h"
+#include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/plug_words.h"
 #include "machine/observe/trace_kinds.h"
 #include "machine/outside/position.h"
@@ -90,7 +91,9 @@ struct RunOptions {
   std::string monitor_path;                  // of the socket of --monitor; empty: none
   std::vector<ControlChoice> controls;       // of -monitor and -qmp
   std::shared_ptr<machine::monitor::PlugWords>
-      plug_words;                 // in whose words things are plugged in; nullptr: ours
+      plug_words;  // in whose words things are plugged in; nullptr: ours
+  std::shared_ptr<machine::monitor::EmulatorTables>
+      tables;                     // what QMP tells of the program; nullptr: nothing
   std::optional<GdbAddress> gdb;  // of --gdb
   bool paused = false;            // --paused
   std::string json_path;          // empty: none

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kTcp = "tcp:";
+constexpr std::string_view kDescriptor = "fd:";
 
 /// Whether `word` stood behind the last comma, from which it is taken away.
 bool take_ending(std::string_view& text, std::string_view word) {
@@ -30,6 +31,14 @@ std::optional<SocketAddress> parse_socket_address(std::string_view text) {
     address.unix_path = text.substr(kUnix.size());
     return address.unix_path.empty() ? std::nullopt : std::optional(address);
   }
+  if (text.starts_with(kDescriptor)) {
+    // Not the standard ones.
+    constexpr u64 kFirst = 3, kLast = 65535;
+    const std::optional<u64> number = parse_number(text.substr(kDescriptor.size()));
+    if (!number || *number < kFirst || *number > kLast) return std::nullopt;
+    address.descriptor = static_cast<int>(*number);
+    return address;
+  }
   if (!text.starts_with(kTcp)) return std::nullopt;
   text.remove_prefix(kTcp.size());
   const std::size_t colon = text.rfind(':');
@@ -43,6 +52,7 @@ std::optional<SocketAddress> parse_socket_address(std::string_view text) {
 }
 
 std::string socket_address_text(const SocketAddress& address) {
+  if (address.descriptor >= 0) return fmt::format("{}{}", kDescriptor, address.descriptor);
   if (!address.unix_path.empty()) return fmt::format("unix:{}", address.unix_path);
   const bool brackets = address.host.find(':') != std::string::npos;
   return fmt::format("tcp:{}{}{}:{}", brackets ? "[" : "", address.host.empty() ? "127.0.0.1" : address.host,

@@ -39,7 +39,9 @@ Chardev character_backend(KeyValues& keys) {
   out.log = take_log(keys);
   if (kind == "socket") {
     std::string address;
-    if (const auto path = keys.take("path")) {
+    if (const auto descriptor = keys.take("fd")) {
+      address = "fd:" + *descriptor;
+    } else if (const auto path = keys.take("path")) {
       keys.ignore("abstract tight");
       address = "unix:" + *path;
     } else {

@@ -14,6 +14,7 @@ void add_chardev(Draft& draft, std::string_view option, const std::string& value
   if (id.empty()) keys.refuse("it has no id=");
   if (draft.chardevs.contains(id)) keys.refuse(fmt::format("there is another -chardev with the id '{}'", id));
   draft.chardevs[id] = character_backend(keys);
+  draft.chardevs[id].label = id;
 }
 
 void add_serial(Draft& draft, std::string_view option, const std::string& value) {

@@ -43,6 +43,13 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::vector<Con
       continue;
     }
     const SocketAddress& address = choice.at.socket;
+    if (choice.at.kind == SerialTarget::Kind::Socket && address.connects && address.descriptor >= 0) {
+      machine::HostFd socket =
+          TRY(Listener::inherited("monitor socket", address.descriptor, /*listens=*/false));
+      const int descriptor = socket.get();
+      server->add_client(channel, std::move(socket), descriptor, descriptor);
+      continue;
+    }
     if (choice.at.kind != SerialTarget::Kind::Socket || address.connects)
       return wrong_usage("a monitor is on stdio, or at a unix: or tcp: socket with server=on.");
     channel.listener = TRY(Listener::open({.what = "monitor socket",
@@ -50,6 +57,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::vector<Con
                                            .unix_path = address.unix_path,
                                            .host = address.host,
                                            .port = address.port,
+                                           .descriptor = address.descriptor,
                                            .instead = "give a host such as 127.0.0.1"}));
     if (address.waits)
       TRY(opener.wait_until(

@@ -9,6 +9,7 @@
 
 #include "frontend/options/run_options.h"
 #include "frontend/qemu/key_values.h"
+#include "machine/monitor/emulator_tables.h"
 
 namespace reprise::frontend::qemu {
 
@@ -39,9 +40,10 @@ struct Netdev {
 
 /// What characters come from and go to: -chardev, -serial, -monitor.
 struct Chardev {
-  std::string target;    // as --serial takes it: "stdio", "unix:PATH"
-  std::string log = {};  // of what is said there, as --serial has it behind the target: ",log=FILE"
-  bool mux = false;      // the monitor can be reached there
+  std::string target;      // as --serial takes it: "stdio", "unix:PATH"
+  std::string log = {};    // of what is said there, as --serial has it behind the target: ",log=FILE"
+  bool mux = false;        // the monitor can be reached there
+  std::string label = {};  // id of its -chardev
   bool used = false;
 };
 
@@ -74,8 +76,11 @@ struct Draft {
   std::map<std::string, Netdev> netdevs;    // by id
   std::vector<KeyValues> cards;             // of -net nic and -nic, with "model"
   std::map<std::string, Chardev> chardevs;
-  std::map<std::string, FolderWish> folders;  // of -fsdev, by id
-  std::vector<std::string> object_ids;
+  std::map<std::string, FolderWish> folders;                       // of -fsdev, by id
+  std::vector<machine::monitor::EmulatorTables::Memory> memories;  // of -object
+  std::vector<std::string> io_threads;                             // the same
+  std::vector<Chardev>
+      ports;  // of virtconsole and virtserialport devices; without a target those that have none
   std::vector<std::optional<Chardev>> serials;  // nothing: -serial none
   std::optional<Chardev> port_with_terminal;    // of a virtio-serial
   std::vector<MonitorWish> monitors;
@@ -88,6 +93,8 @@ struct Draft {
   std::string rtc = {};
   std::string watchdog_action = {};
   std::string pid_path = {};
+  std::string guest_name = {};
+  std::string loaded_state = {};  // of -loadvm
   std::string kernel = {};
   std::string bios = {};
   std::string gdb = {};

@@ -128,11 +128,25 @@ bool KeyValues::has(std::string_view key) const {
 }
 
 void KeyValues::refuse_rest() const {
-  for (const Pair& pair : pairs_) {
-    if (pair.taken) continue;
-    if (pair.bare) refuse(fmt::format("'{}' is not known here", pair.key));
-    refuse(fmt::format("'{}={}' is not known here", pair.key, pair.value));
-  }
+  for (const Pair& pair : pairs_)
+    if (!pair.taken) refuse(pair);
+}
+
+void KeyValues::refuse_others(std::string_view known) const {
+  const std::vector<std::string_view> words = words_between(known, " ");
+  const auto is_known = [&](const Pair& pair) {
+    return std::ranges::any_of(words, [&](std::string_view word) {
+      if (word.ends_with('*')) return pair.key.starts_with(word.substr(0, word.size() - 1));
+      return pair.key == word || (pair.bare && pair.key == std::string("no").append(word));
+    });
+  };
+  for (const Pair& pair : pairs_)
+    if (!pair.taken && !is_known(pair)) refuse(pair);
+}
+
+void KeyValues::refuse(const Pair& pair) const {
+  if (pair.bare) refuse(fmt::format("'{}' is not known here", pair.key));
+  refuse(fmt::format("'{}={}' is not known here", pair.key, pair.value));
 }
 
 void KeyValues::refuse(std::string_view why) const {

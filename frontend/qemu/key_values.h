@@ -31,6 +31,8 @@ class KeyValues {
   void ignore(std::string_view keys);
   bool has(std::string_view key) const;
 
+  /// Refuses keys that are not among `known`, which ignore() would take.
+  void refuse_others(std::string_view known) const;
   /// Refuses what nobody has asked for.
   void refuse_rest() const;
   /// Throws BadValue: `why` is a phrase behind a colon.
@@ -46,6 +48,7 @@ class KeyValues {
     bool bare = false;  // it was given as a word
     bool taken = false;
   };
+  [[noreturn]] void refuse(const Pair& pair) const;
   /// The switch that a word was meant for: `key` or no`key`.
   void read_bare(std::string_view key);
 

@@ -8,16 +8,35 @@
 #include "frontend/options/option.h"
 #include "frontend/options/values.h"
 #include "frontend/qemu/option_row.h"
+#include "frontend/qemu/tables.h"
 
 namespace reprise::frontend::qemu {
 namespace {
 
-constexpr std::string_view kMachines = R"(Supported machines are:
-pc                   Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)
-pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996) (default)
-q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)
-pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)
-)";
+struct BoardRow {
+  std::string_view name;
+  std::string_view alias;
+  std::string_view help;
+  bool is_default = false;
+};
+constexpr BoardRow kBoards[] = {
+    {"pc-i440fx-7.2", "pc", "Standard PC (i440FX + PIIX, 1996)", true},
+    {"pc-q35-7.2", "q35", "Standard PC (Q35 + ICH9, 2009)"},
+    {"none", "", "a pc that stands still, for being asked what there is"},
+};
+
+std::string board_list() {
+  std::string text = "Supported machines are:\n";
+  for (const BoardRow& board : kBoards) {
+    if (!board.alias.empty())
+      text += fmt::format("{:20} {} (alias of {})\n", board.alias, board.help, board.name);
+    text += fmt::format("{:20} {}{}\n", board.name, board.help, board.is_default ? " (default)" : "");
+  }
+  return text;
+}
+
+/// What the guest's code is run by, whatever was asked for.
+constexpr std::string_view kAccelerator = "tcg";
 
 void set_accelerator(Draft& draft, std::string_view option, std::string_view names) {
   // The first that can be is taken: kvm:tcg. Without tcg somebody wants no other one.
@@ -33,11 +52,14 @@ void set_machine(Draft& draft, std::string_view option, const std::string& value
   KeyValues keys = KeyValues::parse(option, value, "type");
   const std::string type = keys.take("type").value_or("pc");
   if (type == "help" || type == "?") {
-    draft.answer = kMachines;
+    draft.answer = board_list();
     return;
   }
+  if (type == "none") {
+    draft.nodefaults = draft.paused = true;
+  }
   draft.q35 = type == "q35" || type.starts_with("pc-q35-");
-  if (!draft.q35 && type != "pc" && !type.starts_with("pc-i440fx-"))
+  if (!draft.q35 && type != "none" && type != "pc" && !type.starts_with("pc-i440fx-"))
     keys.refuse(fmt::format("there is no machine '{}': those here are pc, with an i440FX, and q35", type));
   if (const auto accel = keys.take("accel")) set_accelerator(draft, "-machine accel", *accel);
   if (keys.take_switch("acpi") == false)
@@ -58,7 +80,7 @@ void set_accel(Draft& draft, std::string_view option, const std::string& value) 
   KeyValues keys = KeyValues::parse(option, value, "accel");
   const std::string name = keys.take_or_empty("accel");
   if (name == "help") {
-    draft.answer = "Accelerators supported in QEMU binary:\ntcg\n";
+    draft.answer = fmt::format("Accelerators supported in QEMU binary:\n{}\n", kAccelerator);
     return;
   }
   // One of several -accel, the first that can be: the kernel's KUnit gives kvm, hvf and tcg.
@@ -259,6 +281,24 @@ constexpr OptionRow kRows[] = {
 };
 
 }  // namespace
+
+std::vector<machine::monitor::EmulatorTables::Board> boards() {
+  std::vector<machine::monitor::EmulatorTables::Board> out;
+  for (const BoardRow& board : kBoards)
+    out.push_back({.name = std::string(board.name),
+                   .alias = std::string(board.alias),
+                   .help = std::string(board.help),
+                   .is_default = board.is_default});
+  return out;
+}
+
+std::vector<machine::monitor::EmulatorTables::Type> machine_types() {
+  std::vector<machine::monitor::EmulatorTables::Type> types = {
+      {.name = fmt::format("{}-accel", kAccelerator), .parent = "accel"}};
+  for (const BoardRow& board : kBoards)
+    types.push_back({.name = fmt::format("{}-machine", board.name), .parent = "machine"});
+  return types;
+}
 
 std::span<const OptionRow> machine_rows() { return kRows; }
 

@@ -4,8 +4,15 @@
 namespace reprise::frontend::qemu {
 namespace {
 
+void set_name(Draft& draft, std::string_view option, const std::string& value) {
+  KeyValues keys = KeyValues::parse(option, value, "guest");
+  draft.guest_name = keys.take_or_empty("guest");
+  keys.ignore("process debug-threads");
+  keys.refuse_rest();
+}
+
 constexpr OptionRow kRows[] = {
-    {" name ", "NAME", Effect::Silent, "of the window and the process"},
+    {" name ", "[guest=]NAME", Effect::Translated, "of query-name", set_name},
     {" no-user-config nodefconfig ", "", Effect::Silent, "there are no configuration files"},
     {" sandbox ", "on|off[,...]", Effect::Silent, "which calls of the host QEMU may make"},
     {" msg ", "KEY=VALUE", Effect::Silent, "how messages look"},

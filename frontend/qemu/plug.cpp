@@ -8,7 +8,11 @@
 #include "common/numbers.h"
 #include "common/words.h"
 #include "frontend/options/option.h"
+#include "frontend/options/values.h"
 #include "frontend/qemu/option_row.h"
+#include "frontend/qemu/tables.h"
+#include "machine/layout/pc_layout.h"
+#include "machine/plug/device_registry.h"
 
 namespace reprise::frontend::qemu {
 namespace {
@@ -16,10 +20,16 @@ namespace {
 struct DeviceRule;
 using Add = void (*)(Plug& plug, KeyValues& keys, const DeviceRule& rule);
 
+/// How a device is added, and the properties that it looks at by itself, with blanks between.
+struct Way {
+  Add add;
+  std::string_view takes = {};
+};
+
 /// What becomes of a device.
 struct DeviceRule {
   std::string_view names;  // with blanks around each
-  Add add;
+  const Way& way;
   std::string_view ours = {};     // our driver
   std::string_view same = {};     // properties that are the same there, with blanks between
   std::string_view ignored = {};  // properties that change nothing here
@@ -47,7 +57,7 @@ constexpr std::string_view kScsiDiskIgnored =
 constexpr std::string_view kPciIgnored = "multifunction rombar acpi-index x-*";
 
 /// "5", "05.0", "0x5": the number of a device on the bus.
-std::string slot_of(KeyValues& keys) {
+std::string slot_of(Plug& plug, KeyValues& keys) {
   const std::optional<std::string> text = keys.take("addr");
   const std::string bus = keys.take("bus").value_or("pci.0");
   if (bus != "pci.0" && bus != "pcie.0")
@@ -59,6 +69,12 @@ std::string slot_of(KeyValues& keys) {
   const std::optional<u64> number =
       parse_number(digits.starts_with("0x") ? std::string(digits) : fmt::format("0x{}", digits));
   if (!number) keys.refuse(fmt::format("addr={} is no number of a device", *text));
+  if (*number == machine::kPciDeviceGraphics) {
+    // On QEMU it is another card's when there is no VGA, as libvirt has it.
+    plug.draft.note(fmt::format("{} addr={}: the VGA is there, so the card has the next place that is free.",
+                                keys.option(), *text));
+    return {};
+  }
   return fmt::format(",addr={}", *number);
 }
 
@@ -84,7 +100,8 @@ std::optional<u64> boot_index_of(KeyValues& keys) {
 
 /// A card of ours.
 void add_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
-  const std::string words = std::string(rule.ours) + slot_of(keys) + id_of(keys) + same_of(keys, rule.same);
+  const std::string words =
+      std::string(rule.ours) + slot_of(plug, keys) + id_of(keys) + same_of(keys, rule.same);
   keys.ignore(rule.ignored);
   keys.refuse_rest();
   plug.draft.words_of("--device", words);
@@ -146,7 +163,7 @@ void add_disk(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   const std::optional<u64> boot = boot_index_of(keys);
   for (const std::string_view size : {"logical_block_size", "physical_block_size"})
     if (keys.take(size).value_or("512") != "512") keys.refuse(fmt::format("{}= is 512 here", size));
-  const std::string properties = slot_of(keys) + id_of(keys);
+  const std::string properties = slot_of(plug, keys) + id_of(keys);
   keys.ignore(rule.ignored);
   keys.refuse_rest();
   plug.add_drive(drive, rule.ours, properties, boot);
@@ -249,7 +266,7 @@ void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   const std::string words =
       fmt::format("{},path={},tag={},owner={}{}{}{}", rule.ours, with_commas_doubled(folder.path),
                   with_commas_doubled(tag), folder.owner, folder.read_only ? ",readonly=yes" : "",
-                  slot_of(keys), id_of(keys));
+                  slot_of(plug, keys), id_of(keys));
   keys.ignore(rule.ignored);
   keys.refuse_rest();
   plug.draft.words_of("--device", words);
@@ -258,12 +275,16 @@ void add_folder(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
 /// virtconsole, virtserialport: on the first card, or on that of bus=ID.0.
 void add_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   std::string words(rule.ours);
-  if (!keys.has("chardev")) words += ",target=null";
+  if (!keys.has("chardev")) {
+    plug.draft.ports.push_back({.target = "null", .label = {}});
+    words += ",target=null";
+  }
   if (const auto id = keys.take("chardev")) {
     const auto found = plug.draft.chardevs.find(*id);
     if (found == plug.draft.chardevs.end())
       keys.refuse(fmt::format("there is no -chardev with the id '{}'", *id));
     Chardev& end = found->second;
+    plug.draft.ports.push_back(end);
     words += ",target=" + with_commas_doubled(end.target + end.log);
     if (end.target == "stdio") plug.draft.port_with_terminal = end;
   }
@@ -275,17 +296,62 @@ void add_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   plug.draft.words_of("--device", words);
 }
 
+/// One of the board's, in their order or by its index or port.
+void add_isa_serial(Plug& plug, KeyValues& keys, const DeviceRule&) {
+  std::vector<std::optional<Chardev>>& serials = plug.draft.serials;
+  constexpr std::pair<std::string_view, u64> kPorts[] = {{"0x3f8", 0}, {"0x2f8", 1}};
+  std::optional<u64> index = serials.size();
+  if (const auto text = keys.take("index")) index = parse_number(*text);
+  if (const auto text = keys.take("iobase")) {
+    const auto* const port =
+        std::ranges::find(kPorts, std::string_view(*text), &std::pair<std::string_view, u64>::first);
+    index = port == std::end(kPorts) ? std::nullopt : std::optional(port->second);
+  }
+  if (!index || *index >= std::size(kPorts)) keys.refuse("there are two serial ports, index=0 and index=1");
+  if (*index < serials.size() && serials[*index])
+    keys.refuse(fmt::format("serial port {} is another's", *index));
+  Chardev end{.target = "null"};
+  if (const auto id = keys.take("chardev")) {
+    const auto found = plug.draft.chardevs.find(*id);
+    if (found == plug.draft.chardevs.end())
+      keys.refuse(fmt::format("there is no -chardev with the id '{}'", *id));
+    end = found->second;
+  }
+  keys.ignore("id bus irq");
+  keys.refuse_rest();
+  if (serials.size() <= *index) serials.resize(*index + 1);
+  serials[*index] = std::move(end);
+}
+
+constexpr Way kCard{add_card, "id addr bus"};
+constexpr Way kPlain{add_plain, "id"};
+constexpr Way kDebugExit{add_debug_exit, "id iobase iosize"};
+constexpr Way kIsThere{is_there, "id addr bus multifunction"};
+constexpr Way kPvpanic{add_pvpanic, "id addr bus multifunction ioport"};
+constexpr Way kDisk{add_disk, "id addr bus drive serial bootindex logical_block_size physical_block_size"};
+constexpr Way kAta{add_ata, "id bus unit drive serial bootindex"};
+constexpr Way kAhci{add_ahci, "id addr bus multifunction"};
+constexpr Way kScsi{
+    add_scsi, "id bus channel scsi-id lun drive serial bootindex logical_block_size physical_block_size"};
+constexpr Way kFloppy{add_floppy, "id bus unit drive drive-type bootindex"};
+constexpr Way kNetCard{add_net_card, "id addr bus netdev bootindex"};
+constexpr Way kFolder{add_folder, "id addr bus fsdev mount_tag"};
+constexpr Way kPort{add_port, "id bus chardev"};
+constexpr Way kIsaSerial{add_isa_serial, "id bus chardev index iobase irq"};
+constexpr Way kNoted{note};
+constexpr Way kRefused{refuse};
+
 constexpr std::string_view kNoUsb =
     "there is no USB: give virtio-tablet-pci, virtio-keyboard-pci, virtio-blk-pci for what hangs there";
 
 constexpr DeviceRule kRules[] = {
-    {" virtio-blk-pci virtio-blk virtio-blk-pci-transitional virtio-blk-pci-non-transitional ", add_disk,
+    {" virtio-blk-pci virtio-blk virtio-blk-pci-transitional virtio-blk-pci-non-transitional ", kDisk,
      "virtio-blk", "", kVirtioIgnored},
-    {" ide-hd ", add_ata, "ide-hd", "", "write-cache rotation_rate model wwn ver share-rw"},
-    {" ide-cd ", add_ata, "ide-cd", "", "write-cache model wwn ver share-rw"},
-    {" floppy ", add_floppy, "floppy"},
-    {" ahci ich9-ahci ", add_ahci, "ahci", "", kPciIgnored},
-    {" virtio-net-pci virtio-net virtio-net-pci-transitional virtio-net-pci-non-transitional ", add_net_card,
+    {" ide-hd ", kAta, "ide-hd", "", "write-cache rotation_rate model wwn ver share-rw"},
+    {" ide-cd ", kAta, "ide-cd", "", "write-cache model wwn ver share-rw"},
+    {" floppy ", kFloppy, "floppy"},
+    {" ahci ich9-ahci ", kAhci, "ahci", "", kPciIgnored},
+    {" virtio-net-pci virtio-net virtio-net-pci-transitional virtio-net-pci-non-transitional ", kNetCard,
      "virtio-net", "mac romfile",
      "csum gso guest_csum guest_tso4 guest_tso6 guest_ecn guest_ufo guest_announce host_tso4 host_tso6 "
      "host_ecn "
@@ -294,62 +360,63 @@ constexpr DeviceRule kRules[] = {
      "disable-legacy disable-modern ioeventfd event_idx indirect_desc vectors packed iommu_platform ats "
      "multifunction rombar x-* "
      "rx_queue_size tx_queue_size mq host_mtu speed duplex page-per-vq acpi-index queues"},
-    {" e1000 e1000-82540em ", add_net_card, "e1000", "mac romfile", kPciIgnored},
-    {" virtio-rng-pci virtio-rng virtio-rng-pci-transitional virtio-rng-pci-non-transitional ", add_card,
+    {" e1000 e1000-82540em ", kNetCard, "e1000", "mac romfile", kPciIgnored},
+    {" virtio-rng-pci virtio-rng virtio-rng-pci-transitional virtio-rng-pci-non-transitional ", kCard,
      "virtio-rng", "", kVirtioIgnored},
-    {" virtio-9p-pci virtio-9p virtio-9p-pci-transitional virtio-9p-pci-non-transitional ", add_folder,
+    {" virtio-9p-pci virtio-9p virtio-9p-pci-transitional virtio-9p-pci-non-transitional ", kFolder,
      "virtio-9p", "", kVirtioIgnored},
-    {" virtio-keyboard-pci virtio-keyboard ", add_card, "virtio-keyboard", "",
+    {" virtio-keyboard-pci virtio-keyboard ", kCard, "virtio-keyboard", "",
      "display disable-legacy disable-modern"},
-    {" virtio-mouse-pci virtio-mouse ", add_card, "virtio-mouse", "",
+    {" virtio-mouse-pci virtio-mouse ", kCard, "virtio-mouse", "", "display disable-legacy disable-modern"},
+    {" virtio-tablet-pci virtio-tablet ", kCard, "virtio-tablet", "",
      "display disable-legacy disable-modern"},
-    {" virtio-tablet-pci virtio-tablet ", add_card, "virtio-tablet", "",
-     "display disable-legacy disable-modern"},
-    {" AC97 ", add_card, "AC97", "", "audiodev multifunction"},
-    {" i6300esb ", add_card, "i6300esb", "", kPciIgnored},
-    {" isa-debug-exit ", add_debug_exit, "isa-debug-exit"},
-    {" pc-testdev ", add_plain, "pc-testdev"},
-    {" pvpanic ", add_pvpanic, "", "", "events"},
-    {" VGA ", add_plain, "VGA", "vgamem_mb",
+    {" AC97 ", kCard, "AC97", "", "audiodev multifunction"},
+    {" i6300esb ", kCard, "i6300esb", "", kPciIgnored},
+    {" isa-debug-exit ", kDebugExit, "isa-debug-exit"},
+    {" pc-testdev ", kPlain, "pc-testdev"},
+    {" pvpanic ", kPvpanic, "", "", "events"},
+    {" VGA ", kPlain, "VGA", "vgamem_mb",
      "addr bus edid xres yres xmax ymax global-vmstate qemu-extended-regs mmio refresh_rate"},
-    {" vmgenid ", is_there, "", "", "guid"},
-    {" isa-fdc hpet mc146818rtc isa-pit ", is_there},
+    {" vmgenid ", kIsThere, "", "", "guid"},
+    {" isa-fdc hpet mc146818rtc isa-pit ", kIsThere},
     {" virtio-balloon-pci virtio-balloon virtio-balloon-pci-transitional "
      "virtio-balloon-pci-non-transitional ",
-     note, "", "", "", "the guest finds no balloon, and keeps its memory"},
-    {" vmcoreinfo ", note, "", "", "", "dumps of the guest's memory do not need it"},
+     kNoted, "", "", "", "the guest finds no balloon, and keeps its memory"},
+    {" vmcoreinfo ", kNoted, "", "", "", "dumps of the guest's memory do not need it"},
     {" virtio-vga virtio-gpu-pci qxl-vga qxl cirrus-vga vmware-svga bochs-display virtio-vga-gl "
      "virtio-gpu-gl-pci ",
-     note, "", "", "", "the card is the one of -vga std"},
-    {" usb-tablet usb-kbd usb-mouse usb-storage usb-ehci ich9-usb-ehci1 qemu-xhci nec-usb-xhci "
-     "piix3-usb-uhci piix4-usb-uhci "
-     "ich9-usb-uhci1 usb-uas usb-host usb-serial usb-net usb-hub ",
-     refuse, "", "", "", kNoUsb},
-    {" rtl8139 ne2k_pci ne2k_isa pcnet e1000e igb i82551 i82557b i82559er vmxnet3 tulip usb-net ", refuse, "",
-     "", "", "the network cards are virtio-net-pci and e1000"},
-    {" intel-hda ich9-intel-hda hda-duplex hda-output hda-micro sb16 es1370 cs4231a gus adlib ", refuse, "",
+     kNoted, "", "", "", "the card is the one of -vga std"},
+    {" piix3-usb-uhci piix4-usb-uhci usb-ehci ich9-usb-ehci1 ich9-usb-uhci1 ich9-usb-uhci2 ich9-usb-uhci3 "
+     "qemu-xhci nec-usb-xhci ",
+     kNoted, "", "", "", "there is no USB, and nothing that was plugged in there"},
+    {" usb-tablet usb-kbd usb-mouse usb-storage usb-uas usb-host usb-serial usb-net usb-hub ", kRefused, "",
+     "", "", kNoUsb},
+    {" rtl8139 ne2k_pci ne2k_isa pcnet e1000e igb i82551 i82557b i82559er vmxnet3 tulip usb-net ", kRefused,
+     "", "", "", "the network cards are virtio-net-pci and e1000"},
+    {" intel-hda ich9-intel-hda hda-duplex hda-output hda-micro sb16 es1370 cs4231a gus adlib ", kRefused, "",
      "", "", "the sound card is AC97"},
-    {" virtio-scsi-pci virtio-scsi virtio-scsi-pci-transitional virtio-scsi-pci-non-transitional ", add_card,
+    {" virtio-scsi-pci virtio-scsi virtio-scsi-pci-transitional virtio-scsi-pci-non-transitional ", kCard,
      "virtio-scsi", "", kVirtioScsiIgnored},
-    {" scsi-hd ", add_scsi, "scsi-hd", "", kScsiDiskIgnored},
-    {" scsi-cd ", add_scsi, "scsi-cd", "", kScsiDiskIgnored},
-    {" scsi-disk scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ", refuse, "", "",
-     "", "disks are virtio-blk-pci, ide-hd, and scsi-hd on virtio-scsi-pci; CD-ROMs ide-cd and scsi-cd"},
-    {" vhost-user-fs-pci ", refuse, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
-    {" vhost-vsock-pci vhost-user-vsock-pci ", refuse, "", "", "",
+    {" scsi-hd ", kScsi, "scsi-hd", "", kScsiDiskIgnored},
+    {" scsi-cd ", kScsi, "scsi-cd", "", kScsiDiskIgnored},
+    {" scsi-disk scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ", kRefused, "",
+     "", "", "disks are virtio-blk-pci, ide-hd, and scsi-hd on virtio-scsi-pci; CD-ROMs ide-cd and scsi-cd"},
+    {" vhost-user-fs-pci ", kRefused, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
+    {" vhost-vsock-pci vhost-user-vsock-pci ", kRefused, "", "", "",
      "there are no sockets between guest and host: give -netdev user"},
     {" virtio-serial-pci virtio-serial virtio-serial-pci-transitional virtio-serial-pci-non-transitional ",
-     add_card, "virtio-serial", "", kVirtioIgnored},
-    {" virtconsole ", add_port, "virtconsole", "name nr"},
-    {" virtserialport ", add_port, "virtserialport", "name nr"},
-    {" isa-serial pci-serial ", refuse, "", "", "", "serial ports are those of -serial"},
-    {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", refuse, "", "", "",
-     "there is one bus, pci.0, for 29 cards"},
-    {" tpm-tis tpm-crb ", refuse, "", "", "", "there is no TPM"},
+     kCard, "virtio-serial", "", kVirtioIgnored},
+    {" virtconsole ", kPort, "virtconsole", "name nr"},
+    {" virtserialport ", kPort, "virtserialport", "name nr"},
+    {" isa-serial ", kIsaSerial},
+    {" pci-serial ", kRefused, "", "", "", "serial ports are those of -serial, and isa-serial"},
+    {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", kRefused, "", "",
+     "", "there is one bus, pci.0, for 29 cards"},
+    {" tpm-tis tpm-crb ", kRefused, "", "", "", "there is no TPM"},
     {" edu ivshmem-plain ivshmem-doorbell vfio-pci pci-testdev nvdimm pc-dimm virtio-mem-pci virtio-pmem-pci "
      "intel-iommu "
      "virtio-iommu-pci ",
-     refuse, "", "", "", "there is no such device"},
+     kRefused, "", "", "", "there is no such device"},
 };
 
 const DeviceRule* find_rule(std::string_view driver) {
@@ -368,18 +435,33 @@ void add_device(Draft& draft, std::string_view option, const std::string& value)
 }
 
 /// Random numbers follow from the seed, and memory is the guest's; sources and kinds of both are taken.
+constexpr std::string_view kObjects[] = {
+    "rng-random",           "rng-builtin", "rng-egd",        "memory-backend-ram", "memory-backend-file",
+    "memory-backend-memfd", "iothread",    "throttle-group", "thread-context",     "secret"};
+
 void add_object(Draft& draft, std::string_view option, const std::string& value) {
   KeyValues keys = KeyValues::parse(option, value, "qom-type");
   const std::string type = keys.take_or_empty("qom-type");
-  constexpr std::string_view kTaken[] = {"rng-random",         "rng-builtin",         "rng-egd",
-                                         "memory-backend-ram", "memory-backend-file", "memory-backend-memfd",
-                                         "iothread",           "throttle-group",      "thread-context"};
-  if (std::ranges::find(kTaken, type) == std::end(kTaken))
+  if (std::ranges::find(kObjects, type) == std::end(kObjects))
     keys.refuse(fmt::format("there is no object '{}': leave it out", type));
-  draft.object_ids.push_back(keys.take_or_empty("id"));
+  const std::string id = keys.take_or_empty("id");
+  if (type == "iothread") draft.io_threads.push_back(id);
+  if (!type.starts_with("memory-backend")) return;
+  const std::optional<std::string> size = keys.take("size");
+  const std::optional<u64> bytes = size ? parse_memory(*size) : std::nullopt;
+  if (!bytes) keys.refuse("it has no size= such as 512M");
+  draft.memories.push_back({.id = id, .bytes = *bytes});
   // One that is the machine's memory says how much there is.
-  if (const auto size = keys.take("size"); size && !draft.memory_given && type.starts_with("memory-backend"))
-    draft.note(fmt::format("{} {}: how much memory there is says -m.", option, value));
+  if (!draft.memory_given) draft.note(fmt::format("{} {}: how much memory there is says -m.", option, value));
+}
+
+using Tables = machine::monitor::EmulatorTables;
+
+/// Of a property that is the same of a device of ours; else it is a word.
+std::string type_of(const machine::DeviceRow* row, std::string_view property) {
+  const machine::PropertySpec* const spec = row != nullptr ? row->find(property) : nullptr;
+  if (spec != nullptr && spec->type == machine::PropertyType::Switch) return "bool";
+  return spec != nullptr && spec->type == machine::PropertyType::Number ? "int" : "str";
 }
 
 constexpr OptionRow kRows[] = {
@@ -398,7 +480,9 @@ void Plug::add_devices() {
     if (rule == nullptr)
       keys.refuse(
           fmt::format("'{}' is no device that is known here: -device help lists those that are", driver));
-    rule->add(*this, keys, *rule);
+    if (rule->way.add != note && rule->way.add != refuse)
+      keys.refuse_others(fmt::format("{} {} {}", rule->way.takes, rule->same, rule->ignored));
+    rule->way.add(*this, keys, *rule);
   }
 }
 
@@ -415,9 +499,10 @@ void Plug::add_drive(const Drive& drive, std::string_view driver, const std::str
   words += properties;
   if (!floppy && !cdrom && !drive.format.empty()) words += ",format=" + drive.format;
   if (!floppy && !drive.serial.empty()) words += ",serial=" + drive.serial;
-  const bool written =
+  const bool is_written =
       !drive.read_only && !drive.snapshot && !draft.snapshot && !cdrom && !drive.file.empty();
-  if (written) words += ",write=yes";
+  if (is_written) words += ",write=yes";
+  if (is_written && !floppy) written.push_back(drive.file);
   if (drive.read_only && driver == "ide-hd")
     throw refused("a disk on IDE can be written: give if=virtio, or snapshot=on");
   draft.words_of("--device", words);
@@ -428,17 +513,44 @@ void Plug::add_drive(const Drive& drive, std::string_view driver, const std::str
 
 bool Plug::is_net_card(std::string_view driver) {
   const DeviceRule* rule = find_rule(driver);
-  return rule != nullptr && rule->add == add_net_card;
+  return rule != nullptr && rule->way.add == add_net_card;
 }
 
 std::string device_list() {
   std::string text;
   for (const DeviceRule& rule : kRules) {
-    if (rule.add == refuse) continue;
+    if (rule.way.add == refuse) continue;
     for (const std::string_view name : words_between(rule.names, " "))
       if (!name.empty()) text += fmt::format("name \"{}\"\n", name);
   }
   return text;
+}
+
+std::vector<Tables::Type> device_types() {
+  std::vector<Tables::Type> types;
+  for (const DeviceRule& rule : kRules) {
+    if (rule.way.add == refuse) continue;
+    Tables::Type type{.name = {}, .parent = "device"};
+    const machine::DeviceRow* const row = machine::find_device_row(rule.ours);
+    const auto add = [&](std::string_view names, std::string_view help) {
+      for (const std::string_view name : words_between(names, " "))
+        if (!name.empty() && !name.ends_with('*'))
+          type.properties.push_back({std::string(name), type_of(row, name), std::string(help)});
+    };
+    add(rule.way.takes, "");
+    add(rule.same, "");
+    add(rule.ignored, "changes nothing here");
+    for (const std::string_view name : words_between(rule.names, " "))
+      if (!name.empty()) types.push_back({std::string(name), type.parent, type.properties});
+  }
+  return types;
+}
+
+std::vector<Tables::Type> object_types() {
+  std::vector<Tables::Type> types;
+  for (const std::string_view name : kObjects)
+    types.push_back({.name = std::string(name), .parent = "object"});
+  return types;
 }
 
 std::span<const OptionRow> device_rows() { return kRows; }

@@ -21,7 +21,8 @@ struct Plug {
   unsigned disks = 0;
   unsigned cdroms = 0;
   unsigned floppies = 0;
-  unsigned cards = 0;  // of networks
+  unsigned cards = 0;                     // of networks
+  std::vector<std::string> written = {};  // images of disks that the run writes
 
   /// Those of -device, in their order.
   void add_devices();
@@ -32,7 +33,7 @@ struct Plug {
   static bool is_net_card(std::string_view driver);
 };
 
-/// `-device help`.
+/// `-device help`. With types of objects: frontend/qemu/tables.h.
 std::string device_list();
 
 }  // namespace reprise::frontend::qemu

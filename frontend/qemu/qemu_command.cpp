@@ -6,6 +6,7 @@
 
 #include "common/words.h"
 #include "frontend/options/option.h"
+#include "frontend/options/origin.h"
 #include "frontend/options/values.h"
 #include "frontend/qemu/translation.h"
 
@@ -93,6 +94,11 @@ std::variant<RunOptions, EarlyExit> parse(const std::vector<std::string>& words)
   }
   if (!translation.answer.empty()) return EarlyExit{0, std::move(translation.answer)};
   std::vector<std::string> run = {"run"};
+  if (!translation.loaded_state.empty()) {
+    // What the machine is says the state.
+    run.insert(run.end(), {"--load", translation.loaded_state});
+    translation.words = words_about_the_run(translation.words);
+  }
   run.insert(run.end(), translation.words.begin(), translation.words.end());
   add_own_words(run);
   auto parsed = parse_options(run);
@@ -110,10 +116,13 @@ std::variant<RunOptions, EarlyExit> parse(const std::vector<std::string>& words)
   options.keys_of_pipes = translation.keys_of_pipes;
   options.pid_path = std::move(translation.pid_path);
   options.plug_words = std::move(translation.plug_words);
+  options.tables = std::move(translation.tables);
   for (const MonitorWish& wish : translation.monitors) {
     const std::optional<SerialTarget> at = parse_serial(wish.at.target);
-    const bool possible = at && (at->kind == SerialTarget::Kind::Stdio ||
-                                 (at->kind == SerialTarget::Kind::Socket && !at->socket.connects));
+    const bool possible =
+        at &&
+        (at->kind == SerialTarget::Kind::Stdio ||
+         (at->kind == SerialTarget::Kind::Socket && (!at->socket.connects || at->socket.descriptor >= 0)));
     if (!possible)
       return refused(
           fmt::format("{}: a monitor is on stdio, or at a unix: or tcp: socket with server=on", wish.option));

@@ -1,6 +1,7 @@
 #include "frontend/qemu/translation.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,13 +12,15 @@
 #include "frontend/options/option.h"
 #include "frontend/qemu/option_row.h"
 #include "frontend/qemu/plug.h"
+#include "frontend/qemu/tables.h"
 #include "frontend/version.h"
 #include "machine/net/net_config.h"
+#include "machine/snapshot/named_state.h"
 
 namespace reprise::frontend::qemu {
 namespace {
 
-/// As tools read it: "QEMU emulator version 7.2.0".
+/// As tools read it: "QEMU emulator version 7.2.0". libguestfs looks for it in the help, too.
 std::string version_text_of_qemu() {
   return fmt::format("QEMU emulator version 7.2.0 (in its place: {})\n", version_text());
 }
@@ -37,7 +40,7 @@ void apply(Draft& draft, const std::vector<std::string>& words, Pass pass) {
     const std::string name = word.substr(word.starts_with("--") ? 2 : 1);
     if (name == "h" || name == "help" || name == "version") {
       if (pass == Pass::Chardevs) return;
-      draft.answer = name == "version" ? version_text_of_qemu() : help_text();
+      draft.answer = version_text_of_qemu() + (name == "version" ? "" : help_text());
       return;
     }
     const OptionRow* row = find_option(name);
@@ -149,6 +152,9 @@ void add_firmware(Draft& draft) {
     draft.words_of("--bios", "seabios");
   else if (!draft.kernel.empty() && !draft.no_reboot)
     // A kernel that resets the machine is started again, as by QEMU's firmware.
+    draft.words_of("--bios", "seabios");
+  else if (draft.kernel.empty() && draft.drives.empty())
+    // It finds nothing to start.
     draft.words_of("--bios", "seabios");
   if (ovmf && (name.find(".secboot.") != name.npos || name.find(".ms.") != name.npos))
     draft.note(fmt::format("{}: the firmware is OVMF without Secure Boot.", code));
@@ -289,13 +295,13 @@ void place_monitors(Draft& draft, Translation& out) {
 /// Nobody is at the terminal any more.
 void check_background(const Draft& draft, const Translation& out) {
   if (!draft.in_background) return;
-  if (draft.nographic)
-    throw BadValue{"-daemonize: -nographic is for this terminal: give -display none, and -serial file:PATH"};
   const auto is_stdio = [](const Chardev& end) { return end.target == "stdio"; };
   const bool any =
       draft.port_with_terminal ||
       std::ranges::any_of(draft.serials, [&](const auto& end) { return end && is_stdio(*end); }) ||
       std::ranges::any_of(out.monitors, is_stdio, &MonitorWish::at);
+  if (any && draft.nographic)
+    throw BadValue{"-daemonize: -nographic is for this terminal: give -display none, and -serial file:PATH"};
   if (any) throw BadValue{"-daemonize: stdio is this terminal: give a socket or a file"};
 }
 
@@ -313,6 +319,21 @@ void choose_display(Draft& draft) {
   draft.words_of("--display", draft.display.empty() || (draft.nographic && draft.display == "sdl")
                                   ? "none"
                                   : draft.display);
+}
+
+/// A state lies beside one of the images: machine/snapshot/named_state.h.
+std::string file_of_state(const std::string& name, const std::vector<std::string>& images) {
+  if (const auto checked = machine::check_state_name(name); !checked)
+    throw BadValue{fmt::format("-loadvm {}", checked.error().message)};
+  for (const std::string& image : images) {
+    std::string path = machine::path_of_state(image, name);
+    if (access(path.c_str(), F_OK) == 0) return path;
+  }
+  if (images.empty())
+    throw BadValue{
+        fmt::format("-loadvm {}: no image is written by this run, beside which it could lie", name)};
+  throw BadValue{
+      fmt::format("-loadvm {}: there is no '{}'", name, machine::path_of_state(images.front(), name))};
 }
 
 /// "tcp::1234", "unix:PATH", "-": as --gdb has them.
@@ -361,6 +382,7 @@ Translation translate(const std::vector<std::string>& words) {
   add_firmware(draft);
   add_boot_order(plug);
   choose_characters(draft);
+  out.tables = tables_of(draft);
   place_monitors(draft, out);
   check_background(draft, out);
   choose_display(draft);
@@ -369,6 +391,13 @@ Translation translate(const std::vector<std::string>& words) {
   if (!draft.watchdog_action.empty() && any_device(draft, {"i6300esb"}))
     draft.words_of("--watchdog-action", draft.watchdog_action);
   if (draft.no_reboot) draft.word("--no-reboot");
+  if (!draft.loaded_state.empty()) {
+    out.loaded_state = file_of_state(draft.loaded_state, plug.written);
+    draft.note(
+        fmt::format("-loadvm {}: the machine is the one that was saved, and what it writes from here on is "
+                    "gone with the run.",
+                    draft.loaded_state));
+  }
   out.plug_words = std::make_shared<HotWords>(draft);
   out.on_panic = draft.pvpanic ? draft.on_panic : PanicAction::None;
   out.words = std::move(draft.words);

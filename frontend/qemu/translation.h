@@ -15,7 +15,9 @@ struct Translation {
   std::vector<std::string> words;  // behind "reprise run"
   std::vector<std::string> notes;  // sentences about what was taken although nothing comes of it
   std::vector<MonitorWish> monitors;
-  std::shared_ptr<HotWords> plug_words;  // what devices that come later are told by
+  std::shared_ptr<HotWords> plug_words;                      // what devices that come later are told by
+  std::shared_ptr<machine::monitor::EmulatorTables> tables;  // what clients of QMP ask about the program
+  std::string loaded_state;                                  // file of -loadvm; empty: none
   std::string pid_path;
   PanicAction on_panic = PanicAction::None;
   bool paused = false;

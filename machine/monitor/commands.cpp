@@ -79,6 +79,11 @@ constexpr Parameter kForwarded[] = {
 constexpr Parameter kScreenshot[] = {
     {"file", Kind::Word, true,
      "what is written: NAME.png and NAME.ppm are pictures, others text; with blanks in \"quotes\""}};
+constexpr Parameter kDumpMemory[] = {
+    {"file", Kind::Word, true, "what is written; with blanks in \"quotes\""}};
+constexpr Parameter kSnapshotOfName[] = {{"name", Kind::Word, true, "letters, digits, '-', '.' and '_'"}};
+constexpr Parameter kSnapshot[] = {
+    {"name", Kind::Word, false, "letters, digits, '-', '.' and '_'; by default vm- and the instruction"}};
 constexpr Parameter kPrint[] = {
     {"expression", Kind::Word, true,
      "numbers, registers and names of --symbols with + - * / % & | ^ ~ and parentheses"},
@@ -149,6 +154,11 @@ constexpr Command kCommands[] = {
     {"screen", {}, "the text on the screen", screen},
     {"screenshot", kScreenshot, "writes the screen to a file: a picture, or text", screenshot},
     {"screendump", kScreenshot, "the same, as QEMU calls it", screenshot},
+    {"dump-guest-memory", kDumpMemory,
+     "writes the guest's memory to a new file, an ELF core for crash and drgn", dump_guest_memory},
+    {"savevm", kSnapshot, "saves the whole state under a name, beside the first image that the run writes",
+     savevm},
+    {"delvm", kSnapshotOfName, "removes such a state", delvm},
     {"save", kSave, "writes the whole state to a file, from which reprise run --load goes on", save},
     {"record", kRecord, "writes to a file what repeats the run, from its beginning on: for reprise replay",
      record},
@@ -184,6 +194,7 @@ constexpr Command kCommands[] = {
      "what network cards are connected with, ports that are forwarded, traffic",
      info_network},
     {"info usernet", {}, "open connections of the user network, as libslirp lists them", info_usernet},
+    {"info snapshots", {}, "states that savevm has saved", info_snapshots},
     {"info stats", {}, "counters", info_stats},
     {"info hash", {}, "digest of the whole state, as --hash-every prints it", info_hash},
     {"memory", kMemory, "content of memory", memory},

@@ -1,17 +1,17 @@
 // Commands about the run as a whole. What changes the guest goes through the inbox, like all other input.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "common/words.h"
 #include "machine/board/engine_factory.h"
 #include "machine/history/instant_text.h"
+#include "machine/memory_dump.h"
 #include "machine/monitor/command.h"
+#include "machine/monitor/exclusive_file.h"
 #include "machine/monitor/expression.h"
 #include "machine/outside/sink_names.h"
 #include "machine/page_fault_kinds.h"
@@ -69,6 +69,8 @@ Outcome change_medium(Machine& machine, const Arguments& arguments,
   if (!asked) return CommandError{CommandError::Kind::Failed, asked.error().message};
   return Answer{};
 }
+
+CommandError failed(const Error& error) { return {CommandError::Kind::Failed, error.message}; }
 
 }  // namespace
 
@@ -160,33 +162,39 @@ Outcome screen(Machine& machine, const Arguments&) {
 
 Outcome screenshot(Machine& machine, const Arguments& arguments) {
   const std::string path(arguments.word("file"));
-  const auto failed = [&](std::string_view why) {
-    return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
-  };
   const Result<std::vector<u8>> content = screen_content(machine.pc().vga(), picture_format_of(path));
-  if (!content) return CommandError{CommandError::Kind::Failed, content.error().message};
-  // The run may use any file that there is, and a pipe might have no reader.
-  const HostFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!file)
-    return failed(errno == EEXIST ? "there is one already, which is not replaced" : std::strerror(errno));
-  const devices::BlockStatus stored = host_write(file.get(), 0, content.value());
-  if (stored != devices::BlockStatus::Ok) return failed(describe(stored));
+  if (!content) return failed(content.error());
+  const Result<HostFd> file = exclusive_file(path);
+  if (!file) return failed(file.error());
+  const devices::BlockStatus stored = host_write(file.value().get(), 0, content.value());
+  if (stored != devices::BlockStatus::Ok) return failed(not_written(path, describe(stored)));
   Answer answer;
   answer.json["bytes"] = content.value().size();
   return answer;
 }
 
+Outcome dump_guest_memory(Machine& machine, const Arguments& arguments) {
+  const std::string path(arguments.word("file"));
+  const Result<HostFd> file = exclusive_file(path);
+  if (!file) return failed(file.error());
+  if (const auto written = write_memory_dump(machine, file.value().get()); !written) {
+    unlink(path.c_str());
+    return failed(not_written(path, written.error().message));
+  }
+  Answer answer;
+  answer.json["bytes"] = lseek(file.value().get(), 0, SEEK_END);
+  return answer;
+}
+
 Outcome record(Machine& machine, const Arguments& arguments) {
   const std::string path(arguments.word("file"));
-  const auto failed = [&](std::string_view why) {
-    return CommandError{CommandError::Kind::Failed, fmt::format("'{}' cannot be written: {}.", path, why)};
-  };
   if (machine.replay() != nullptr)
     return CommandError{CommandError::Kind::Failed, "This run is a replay: copy its recording."};
   if (const Recorder& recorder = machine.recorder(); !recorder.name().empty())
     return CommandError{CommandError::Kind::Failed,
                         fmt::format("The run is recorded in '{}'.", recorder.name())};
-  if (const auto may = may_be_replaced_by_recording(path); !may) return failed("it " + may.error().message);
+  if (const auto may = may_be_replaced_by_recording(path); !may)
+    return failed(not_written(path, "it " + may.error().message));
   const Result<Done> begun = machine.recorder().write_to_new(path);
   if (!begun) return CommandError{CommandError::Kind::Failed, begun.error().message};
   Answer answer;

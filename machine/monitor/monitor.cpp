@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/numbers.h"
+#include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/expression.h"
 #include "machine/monitor/qemu_names.h"
 
@@ -193,7 +194,12 @@ std::optional<std::string> argument_text(const Json& value, const Parameter& par
   return std::nullopt;
 }
 
+const EmulatorTables kNoTables;
+
 }  // namespace
+
+Monitor::Monitor(Machine& machine, std::string version)
+    : machine_(machine), version_(std::move(version)), tables_(&kNoTables) {}
 
 Result<Done, CommandError> Monitor::take(const Parameter& parameter, std::string_view text,
                                          Arguments& arguments) {

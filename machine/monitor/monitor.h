@@ -7,18 +7,33 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "machine/monitor/command.h"
 
 namespace reprise::machine::monitor {
 
+struct EmulatorTables;
 class PlugWords;
+
+/// Something that a client of QMP began, and may ask about until it dismisses it. All are over when they have an answer.
+struct Job {
+  std::string id;
+  std::string type;
+  std::string error = {};  // empty: it did what it was to do
+};
+
+/// What clients of QMP are told of besides their answers.
+struct ToldEvent {
+  std::string name;
+  Json data;
+};
 
 class Monitor {
  public:
   /// `machine` outlives this. `version` is the emulator's.
-  Monitor(Machine& machine, std::string version) : machine_(machine), version_(std::move(version)) {}
+  Monitor(Machine& machine, std::string version);
 
   // --- Machine thread, between turns ---
   /// `name` is one of commands(); `arguments` an object of strings and numbers by parameter names, or null.
@@ -32,6 +47,17 @@ class Monitor {
 
   /// In whose words things are plugged in; nullptr: ours. Before the run; outlives this.
   void set_plug_words(PlugWords* words) { plug_words_ = words; }
+
+  // --- For commands of QMP ---
+  /// What the command line was read by. Before the run; outlives this.
+  void set_tables(const EmulatorTables& tables) { tables_ = &tables; }
+  const EmulatorTables& tables() const { return *tables_; }
+  std::vector<Job>& jobs() { return jobs_; }
+  /// Bytes of the last dump-guest-memory; 0: there was none.
+  u64 dumped() const { return dumped_; }
+  void set_dumped(u64 bytes) { dumped_ = bytes; }
+  void tell(std::string name, Json data) { told_.push_back({std::move(name), std::move(data)}); }
+  std::vector<ToldEvent> take_told() { return std::exchange(told_, {}); }
 
   // --- Any thread ---
   const std::string& version() const { return version_; }
@@ -58,6 +84,10 @@ class Monitor {
   Machine& machine_;
   const std::string version_;
   PlugWords* plug_words_ = nullptr;
+  const EmulatorTables* tables_;
+  std::vector<Job> jobs_;
+  std::vector<ToldEvent> told_;
+  u64 dumped_ = 0;
   std::optional<unsigned> cpu_;  // that commands are about; nothing: the one whose turn it is
 };
 

@@ -38,8 +38,9 @@ struct QemuHint {
 };
 
 constexpr QemuHint kHints[] = {
-    {" savevm ", "'save FILE' writes the state"},
-    {" loadvm ", "reprise run --load FILE goes on from a state that 'save' wrote"},
+    {" loadvm ",
+     "-loadvm NAME goes on from a state that savevm has saved, and reprise run --load FILE from one of "
+     "'save'"},
     {" migrate migrate_incoming ",
      "'save FILE' writes the state, and reprise run --load FILE goes on from it anywhere"},
     {" object_add object_del chardev-add chardev-remove ",
@@ -50,7 +51,7 @@ constexpr QemuHint kHints[] = {
     {" set_password expire_password change-vnc-password ",
      "reprise run --display vnc:PORT,password-file=FILE"},
     {" watchdog_action ", "reprise run --watchdog-action"},
-    {" dump-guest-memory pmemsave memsave ", "'memory ADDRESS BYTES' shows what is there"},
+    {" pmemsave memsave ", "'memory ADDRESS BYTES' shows what is there"},
 };
 
 /// "/COUNT FORMAT SIZE" of x and xp, without blanks: "/10xw".
@@ -144,6 +145,14 @@ std::vector<std::string> forced(std::span<const std::string_view> words) {
   return out;
 }
 
+/// dump-guest-memory, before whose file there may be -p and -d, which change nothing here.
+std::vector<std::string> dump_words(std::span<const std::string_view> words) {
+  std::vector<std::string> out = {std::string(words[0])};
+  for (const std::string_view word : words.subspan(1))
+    if (word != "-p" && word != "-d") out.emplace_back(word);
+  return out;
+}
+
 /// hostfwd_add and hostfwd_remove, before whose forward the name of a network may stand: there is one.
 std::vector<std::string> forward_words(std::span<const std::string_view> words) {
   return {std::string(words[0]), std::string(words[2])};
@@ -168,6 +177,7 @@ Result<std::vector<std::string>, CommandError> in_our_words(std::span<const std:
   if (name == "p" || name == "print") return print_words(words);
   if (words.size() > 2 && name == "type") return type_words(words);
   if (words.size() > 1 && (name == "eject" || name == "change") && words[1] == "-f") return forced(words);
+  if (name == "dump-guest-memory") return dump_words(words);
   if (words.size() == 3 && (name == "hostfwd_add" || name == "hostfwd_remove")) return forward_words(words);
   for (std::size_t count = std::min<std::size_t>(words.size(), 2); count > 0; --count) {
     const std::string first = count == 2 ? fmt::format("{} {}", words[0], words[1]) : std::string(words[0]);

@@ -137,8 +137,9 @@ std::string QmpSession::respond(Monitor& monitor, std::string_view text, std::ve
   const Outcome outcome = command->answer != nullptr ? command->answer(monitor, request.arguments)
                                                      : monitor.execute(command->line, {});
   if (!outcome) {
+    monitor.take_told();
     const std::string& message = outcome.error().message;
-    const bool missing = command->name == "device_del" && message.ends_with("' not found");
+    const bool missing = message.starts_with("Device '") && message.ends_with("' not found");
     return with_id(error(missing ? "DeviceNotFound" : "GenericError", message));
   }
   negotiated_ = negotiated_ || negotiates;
@@ -147,7 +148,8 @@ std::string QmpSession::respond(Monitor& monitor, std::string_view text, std::ve
   if (command->name == "system_powerdown") events.push_back(event("POWERDOWN", {}, now));
   if (command->name == "system_reset")
     events.push_back(event("RESET", {{"guest", false}, {"reason", "host-qmp-system-reset"}}, now));
-  return with_id({{"return", command->answer == nullptr ? Json::object() : outcome.value().json}});
+  for (ToldEvent& told : monitor.take_told()) events.push_back(event(told.name, std::move(told.data), now));
+  return with_id({{"return", command->returns.empty() ? Json::object() : outcome.value().json}});
 }
 
 std::vector<Json> qmp_events_of(const GuestEvent& happened, i64 rtc_unix_s) {

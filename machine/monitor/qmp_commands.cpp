@@ -7,34 +7,12 @@
 #include <algorithm>
 
 #include "common/numbers.h"
+#include "machine/monitor/qmp_handlers.h"
 #include "machine/monitor/qmp_schema.h"
 #include "machine/net/network_info.h"
 
 namespace reprise::machine::monitor {
 namespace {
-
-using Kind = CommandError::Kind;
-
-CommandError failed(std::string message) { return {Kind::Failed, std::move(message)}; }
-
-/// A member that is a string; empty when it is missing or something else.
-std::string text_in(const Json& arguments, std::string_view name) {
-  if (!arguments.is_object()) return {};
-  const auto found = arguments.find(name);
-  return found == arguments.end() || !found->is_string() ? std::string() : found->get<std::string>();
-}
-
-bool is_true_in(const Json& arguments, std::string_view name) {
-  if (!arguments.is_object()) return false;
-  const auto found = arguments.find(name);
-  return found != arguments.end() && found->is_boolean() && found->get<bool>();
-}
-
-Outcome answer_of(Json json) {
-  Answer answer;
-  answer.json = std::move(json);
-  return answer;
-}
 
 Outcome done(Outcome outcome) {
   if (!outcome) return outcome;
@@ -136,20 +114,6 @@ Outcome query_pci(Monitor& monitor, const Json&) {
   return answer_of(Json::array({{{"bus", 0}, {"devices", std::move(devices)}}}));
 }
 
-Outcome query_machines(Monitor&, const Json&) {
-  const auto board = [](std::string_view name, std::string_view alias) {
-    return Json{{"name", name},
-                {"alias", alias},
-                {"cpu-max", cpu::kMaxProcessors},
-                {"hotpluggable-cpus", false},
-                {"numa-mem-supported", false},
-                {"deprecated", false}};
-  };
-  Json usual = board("pc-i440fx-7.2", "pc");
-  usual["is-default"] = true;
-  return answer_of(Json::array({std::move(usual), board("pc-q35-7.2", "q35")}));
-}
-
 Outcome query_uuid(Monitor& monitor, const Json&) {
   const std::array<u8, 16> uuid =
       monitor.machine().config().firmware.words.uuid.value_or(std::array<u8, 16>{});
@@ -237,7 +201,7 @@ constexpr QmpCommand kCommands[] = {
     {"query-status", query_status, {}, "", "StatusInfo"},
     {"query-commands", query_commands, {}, "", "[CommandInfo]"},
     {"query-qmp-schema", query_schema, {}, "", "[any]"},
-    {"query-name", empty_object, {}, "", "NameInfo"},
+    {"query-name", query_name, {}, "", "NameInfo"},
     {"query-uuid", query_uuid, {}, "", "UuidInfo"},
     {"query-kvm",
      [](Monitor&, const Json&) {
@@ -254,6 +218,17 @@ constexpr QmpCommand kCommands[] = {
      "",
      "TargetInfo"},
     {"query-machines", query_machines, {}, "", "[MachineInfo]"},
+    {"query-cpu-definitions", query_cpu_definitions, {}, "", "[CpuDefinitionInfo]"},
+    {"query-cpu-model-expansion",
+     query_cpu_model_expansion,
+     {},
+     "type:CpuModelExpansionType, model:CpuModelInfo",
+     "CpuModelExpansionInfo"},
+    {"query-command-line-options", query_command_line_options, {}, "option?:str", "[CommandLineOptionInfo]"},
+    {"query-events", query_events, {}, "", "[EventInfo]"},
+    {"qom-list-types", qom_list_types, {}, "implements?:str, abstract?:bool", "[ObjectTypeInfo]"},
+    {"qom-list-properties", list_properties, {}, "typename:str", "[ObjectPropertyInfo]"},
+    {"device-list-properties", list_properties, {}, "typename:str", "[ObjectPropertyInfo]"},
     {"query-cpus-fast", query_cpus_fast, {}, "", "[CpuInfoFast]"},
     {"query-memory-size-summary",
      [](Monitor& monitor, const Json&) {
@@ -272,15 +247,28 @@ constexpr QmpCommand kCommands[] = {
      {},
      "",
      "VncInfo"},
-    {"query-migrate", empty_object},
+    // There is no migration, so nothing belongs to it.
+    {"query-migrate", empty_object, {}, "", "MigrationInfo"},
+    {"query-migrate-capabilities", empty_list, {}, "", "[MigrationCapabilityStatus]"},
+    {"query-migrate-parameters", empty_object, {}, "", "MigrationParameters"},
     {"query-balloon", no_balloon, {}, "", "BalloonInfo"},
-    {"query-chardev", empty_list, {}, "", "[ChardevInfo]"},
-    {"query-iothreads", empty_list, {}, "", "[IOThreadInfo]"},
-    {"query-jobs", empty_list, {}, "", "[JobInfo]"},
+    {"query-chardev", query_chardev, {}, "", "[ChardevInfo]"},
+    {"query-iothreads", query_iothreads, {}, "", "[IOThreadInfo]"},
+    {"query-jobs", query_jobs, {}, "", "[JobInfo]"},
+    {"job-dismiss", job_dismiss, {}, "id:str"},
     {"query-block-jobs", empty_list, {}, "", "[BlockJobInfo]"},
-    {"query-memdev", empty_list, {}, "", "[Memdev]"},
-    {"query-mice", empty_list, {}, "", "[MouseInfo]"},
+    {"query-memdev", query_memdev, {}, "", "[Memdev]"},
+    {"query-mice", query_mice, {}, "", "[MouseInfo]"},
     {"query-tpm", empty_list, {}, "", "[TPMInfo]"},
+    {"dump-guest-memory",
+     dump_guest_memory_to,
+     {},
+     "paging:bool, protocol:str, detach?:bool, begin?:int, length?:int, format?:DumpGuestMemoryFormat"},
+    {"query-dump", query_dump, {}, "", "DumpQueryResult"},
+    {"query-dump-guest-memory-capability", query_dump_capability, {}, "", "DumpGuestMemoryCapability"},
+    {"snapshot-save", snapshot_save, {}, "job-id:str, tag:str, vmstate:str, devices:[str]"},
+    {"snapshot-load", snapshot_load, {}, "job-id:str, tag:str, vmstate:str, devices:[str]"},
+    {"snapshot-delete", snapshot_delete, {}, "job-id:str, tag:str, devices:[str]"},
     {"stop", nullptr, "stop"},
     {"cont", nullptr, "cont"},
     {"quit", nullptr, "quit"},
@@ -313,6 +301,18 @@ constexpr QmpCommand kCommands[] = {
 };
 
 }  // namespace
+
+std::string text_in(const Json& arguments, std::string_view name) {
+  if (!arguments.is_object()) return {};
+  const auto found = arguments.find(name);
+  return found == arguments.end() || !found->is_string() ? std::string() : found->get<std::string>();
+}
+
+bool is_true_in(const Json& arguments, std::string_view name) {
+  if (!arguments.is_object()) return false;
+  const auto found = arguments.find(name);
+  return found != arguments.end() && found->is_boolean() && found->get<bool>();
+}
 
 std::span<const QmpCommand> qmp_commands() { return kCommands; }
 

@@ -54,11 +54,36 @@ constexpr NamedType kTypes[] = {
     {"BalloonInfo", "actual:int"},
     {"ChardevInfo", "label:str, filename:str, frontend-open:bool"},
     {"IOThreadInfo", "id:str, thread-id:int"},
-    {"JobInfo", "id:str, type:str, status:str, current-progress:int, total-progress:int"},
+    {"JobType", "=snapshot-save|snapshot-delete"},
+    {"JobStatus", "=created|running|waiting|pending|aborting|concluded|null"},
+    {"JobInfo",
+     "id:str, type:JobType, status:JobStatus, current-progress:int, total-progress:int, error?:str"},
+    {"DumpGuestMemoryFormat", "=elf"},
+    {"DumpStatus", "=none|completed"},
+    {"DumpQueryResult", "status:DumpStatus, completed:int, total:int"},
+    {"DumpGuestMemoryCapability", "formats:[DumpGuestMemoryFormat]"},
+    {"CpuDefinitionInfo",
+     "name:str, typename:str, static:bool, migration-safe?:bool, deprecated:bool, "
+     "unavailable-features?:[str]"},
+    {"CpuModelInfo", "name:str, props?:any"},
+    {"CpuModelExpansionType", "=full|static"},
+    {"CpuModelExpansionInfo", "model:CpuModelInfo"},
+    {"CommandLineParameterInfo", "name:str, type:str, help?:str"},
+    {"CommandLineOptionInfo", "option:str, parameters:[CommandLineParameterInfo]"},
+    {"EventInfo", "name:str"},
+    {"ObjectTypeInfo", "name:str, abstract?:bool, parent?:str"},
+    {"ObjectPropertyInfo", "name:str, type:str, description?:str"},
     {"BlockJobInfo", "type:str, device:str, len:int, offset:int, busy:bool, paused:bool, speed:int"},
-    {"Memdev", "id?:str, size:int"},
+    {"HostMemPolicy", "=default"},
+    {"Memdev",
+     "id?:str, size:int, merge:bool, dump:bool, prealloc:bool, share:bool, host-nodes:[int], "
+     "policy:HostMemPolicy"},
     {"MouseInfo", "name:str, index:int, current:bool, absolute:bool"},
     {"TPMInfo", "id:str"},
+    {"MigrationInfo", ""},
+    {"MigrationParameters", ""},
+    {"MigrationCapability", "="},
+    {"MigrationCapabilityStatus", "capability:MigrationCapability, state:bool"},
     {"KeyValueKind", "=qcode"},
     {"KeyValue", "type:KeyValueKind, data:str"},
     {"ImageFormat", "=ppm|png"},
@@ -80,6 +105,8 @@ constexpr NamedType kEvents[] = {
     {"WATCHDOG", "action:WatchdogAction"},
     {"GUEST_PANICKED", "action:GuestPanicAction"},
     {"DEVICE_DELETED", "device?:str, path:str"},
+    {"DUMP_COMPLETED", "result:DumpQueryResult"},
+    {"JOB_STATUS_CHANGE", "id:str, status:JobStatus"},
 };
 
 struct Builtin {
@@ -225,6 +252,12 @@ Result<Done> check_qmp_arguments(std::string_view members, const Json& arguments
     if (std::ranges::find(known, key, &Member::name) == known.end())
       return Error{fmt::format("Parameter '{}' is unexpected", key.substr(0, 60))};
   return Done{};
+}
+
+std::vector<std::string_view> qmp_event_names() {
+  std::vector<std::string_view> names;
+  for (const NamedType& event : kEvents) names.push_back(event.name);
+  return names;
 }
 
 Json qmp_schema() {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "common/result.h"
 #include "machine/monitor/command.h"
@@ -19,5 +20,6 @@ namespace reprise::machine::monitor {
 Result<Done> check_qmp_arguments(std::string_view members, const Json& arguments);
 /// Of qmp_commands() and all events, with the types that they name.
 Json qmp_schema();
+std::vector<std::string_view> qmp_event_names();
 
 }  // namespace reprise::machine::monitor

@@ -269,8 +269,75 @@ TEST(QemuTranslation, Devices) {
   EXPECT_HAS(refusal_of("-device virtio-rng-pci,colour=1"), "'colour=1' is not known here");
   EXPECT_HAS(refusal_of("-device usb-tablet"), "there is no USB");
   EXPECT_HAS(refusal_of("-device frobnicator"), "is no device that is known here");
-  EXPECT_HAS(refusal_of("-object secret,id=s"), "there is no object 'secret'");
+  EXPECT_HAS(refusal_of("-object tls-creds-x509,id=s"), "there is no object 'tls-creds-x509'");
   EXPECT_HAS(translate({"-device", "help"}).answer, "name \"virtio-blk-pci\"");
+}
+
+TEST(QemuTranslation, SerialPortsOfTheBoardAsDevices) {
+  EXPECT_HAS(translated("-chardev pty,id=c -device isa-serial,chardev=c,id=serial0,index=0"),
+             "--serial pty --serial null");
+  EXPECT_HAS(translated("-chardev file,id=c,path=x -device isa-serial,chardev=c,iobase=0x2f8,irq=3"),
+             "--serial null --serial file:x");
+  EXPECT_HAS(translated("-device isa-serial -chardev pty,id=c -device isa-serial,chardev=c"),
+             "--serial null --serial pty");
+  EXPECT_HAS(refusal_of("-device isa-serial,index=2"), "there are two serial ports");
+  EXPECT_HAS(refusal_of("-serial stdio -device isa-serial,index=0"), "serial port 0 is another's");
+  EXPECT_HAS(refusal_of("-device isa-serial,chardev=none"), "there is no -chardev");
+  EXPECT_HAS(refusal_of("-device isa-serial,iobase=0x3e8"), "there are two serial ports");
+}
+
+TEST(QemuTranslation, DescriptorsThatTheProcessWasStartedWith) {
+  const Translation out =
+      translate(words_of("-nodefaults -display none -chardev socket,id=m,fd=22,server=on,wait=off "
+                         "-mon chardev=m,id=monitor,mode=control"));
+  ASSERT_EQ(out.monitors.size(), 1U);
+  EXPECT_EQ(out.monitors[0].at.target, "fd:22");
+  EXPECT_EQ(parse_socket_address("fd:22")->descriptor, 22);
+  EXPECT_TRUE(parse_socket_address("fd:22,connect")->connects);
+  for (const std::string_view bad : {"fd:", "fd:2", "fd:x", "fd:99999999"})
+    EXPECT_FALSE(parse_socket_address(bad)) << bad;
+}
+
+/// The list of properties is what is looked at: none of them is unknown to its device, and no other is taken.
+TEST(QemuTables, EveryDeviceTakesItsProperties) {
+  const auto tables = translate(words_of("-name guest=g -nodefaults -display none -machine none")).tables;
+  EXPECT_EQ(tables->guest_name, "g");
+  unsigned devices = 0;
+  for (const auto& type : tables->types) {
+    if (type.parent != "device") continue;
+    ++devices;
+    if (!type.properties.empty()) {
+      EXPECT_HAS(refusal_of(fmt::format("-device {},no-such-property=1", type.name)),
+                 "'no-such-property=1' is not known here");
+    }
+    for (const auto& property : type.properties) {
+      EXPECT_HAS_NOT(refusal_of(fmt::format("-device {},{}=1", type.name, property.name)),
+                     "is not known here");
+    }
+  }
+  EXPECT_GT(devices, 40U);
+}
+
+TEST(QemuTables, WhatTheCommandLineNamed) {
+  const auto tables =
+      translate(words_of("-display none -serial pty -object memory-backend-ram,id=pc.ram,size=128M "
+                         "-object iothread,id=io1 -qmp unix:/tmp/q,server=on,wait=off"))
+          .tables;
+  ASSERT_EQ(tables->memories.size(), 1U);
+  EXPECT_EQ(tables->memories[0].bytes, 128u << 20);
+  EXPECT_EQ(tables->io_threads, std::vector<std::string>{"io1"});
+  ASSERT_GE(tables->chardevs.size(), 2U);
+  EXPECT_EQ(tables->chardevs[0].label, "serial0");
+  EXPECT_EQ(tables->chardevs[0].filename, "pty");
+  EXPECT_EQ(tables->chardevs.back().filename, "unix:/tmp/q,server=on");
+  EXPECT_HAS(refusal_of("-object memory-backend-ram,id=m,size=x"), "size=");
+}
+
+TEST(QemuTranslation, StatesByName) {
+  EXPECT_HAS(refusal_of("-loadvm ../x -hda disk.img"), "no name of a snapshot");
+  EXPECT_HAS(refusal_of("-loadvm x -kernel k"), "no image is written");
+  EXPECT_HAS(refusal_of("-loadvm x -hda disk.img -snapshot"), "no image is written");
+  EXPECT_HAS(refusal_of("-loadvm x -hda disk.img"), "there is no 'disk.img.snapshots/x.state'");
 }
 
 TEST(QemuTranslation, PortsOfVirtioSerial) {

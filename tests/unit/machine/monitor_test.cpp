@@ -505,8 +505,10 @@ TEST_F(Machines, NetworkCommandsAreQemus) {
             std::string::npos);
   EXPECT_NE(monitor.execute_line("hostfwd_add tcp::22").error().message.find("hostfwd=tcp::22"),
             std::string::npos);
-  EXPECT_EQ(monitor.execute_line("savevm x").error().message,
-            "'savevm' is a command of QEMU's: 'save FILE' writes the state.");
+  EXPECT_EQ(monitor.execute_line("loadvm x").error().message,
+            "'loadvm' is a command of QEMU's: -loadvm NAME goes on from a state that savevm has saved, and "
+            "reprise run "
+            "--load FILE from one of 'save'.");
 }
 
 TEST_F(Machines, MistakesAreOneSentence) {

@@ -3,16 +3,26 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
 
+#include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/qmp_commands.h"
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine::monitor {
 namespace {
+
+/// Arguments, or a device.
+bool needs_more(std::string_view command) {
+  return command == "query-balloon" || command == "query-cpu-model-expansion";
+}
 
 struct Qmp : testing::Test {
   Guest guest{kSpin};
@@ -84,7 +94,7 @@ TEST_F(Qmp, StopAndContTellEverybody) {
 TEST_F(Qmp, EveryQueryAnswers) {
   negotiate();
   for (const QmpCommand& command : qmp_commands()) {
-    if (!command.name.starts_with("query-") || command.name == "query-balloon") continue;
+    if (!command.name.starts_with("query-") || needs_more(command.name)) continue;
     answer_of(command.name);
   }
   EXPECT_EQ(answer_of("query-cpus-fast").at(0).at("cpu-index"), 0);
@@ -158,7 +168,7 @@ TEST_F(Qmp, AnswersAreWhatTheSchemaSays) {
       };
   for (const QmpCommand& command : qmp_commands()) {
     const std::string name(command.name);
-    if (!name.starts_with("query-") || name == "query-balloon") continue;
+    if (!name.starts_with("query-") || needs_more(name)) continue;
     check(answer_of(name), by_name.at(name).at("ret-type"), name);
   }
 }
@@ -199,6 +209,117 @@ TEST_F(Qmp, KeysArePressedTogether) {
                 .at("class"),
             "GenericError");
   EXPECT_TRUE(ask(R"({"execute":"send-key"})").contains("error"));
+}
+
+TEST_F(Qmp, WhatThereIsComesFromTheTables) {
+  EmulatorTables tables;
+  tables.types = {{"card-pci", "device", {{"mac", "str"}, {"queues", "int", "how many"}}},
+                  {"x-machine", "machine"}};
+  tables.boards = {{"pc-7", "pc", "a board", true}};
+  tables.options = {"drive", "smp"};
+  tables.chardevs = {{"serial0", "pty:/dev/pts/3", "com1"}};
+  tables.memories = {{"pc.ram", 4096}};
+  tables.io_threads = {"io1"};
+  tables.guest_name = "guest";
+  monitor.set_tables(tables);
+  negotiate();
+  EXPECT_EQ(answer_of("query-machines").at(0).at("alias"), "pc");
+  EXPECT_EQ(answer_of("query-name"), Json::parse(R"({"name":"guest"})"));
+  EXPECT_EQ(answer_of("query-chardev").at(0).at("filename"), "pty:/dev/pts/3");
+  EXPECT_EQ(answer_of("query-memdev").at(0).at("size"), 4096);
+  EXPECT_EQ(answer_of("query-iothreads").at(0).at("id"), "io1");
+  EXPECT_EQ(answer_of("query-command-line-options").size(), 2U);
+  EXPECT_EQ(answer_of("query-mice").at(0).at("current"), true);
+  const auto with = [&](std::string_view command, std::string_view name, const Json& value) {
+    return ask(Json{{"execute", command}, {"arguments", {{name, value}}}}.dump());
+  };
+  EXPECT_EQ(with("query-command-line-options", "option", "smp").at("return").size(), 1U);
+  EXPECT_TRUE(with("query-command-line-options", "option", "no-such").contains("error"));
+  EXPECT_EQ(with("qom-list-types", "implements", "device").at("return"),
+            Json::parse(R"([{"name":"card-pci","parent":"device"}])"));
+  EXPECT_EQ(with("device-list-properties", "typename", "card-pci").at("return").at(1),
+            Json::parse(R"({"name":"queues","type":"int","description":"how many"})"));
+  EXPECT_EQ(with("device-list-properties", "typename", "no-card").at("error").at("class"), "DeviceNotFound");
+  EXPECT_EQ(with("qom-list-properties", "typename", "Nehalem-x86_64-cpu").at("return").at(0).at("type"),
+            "bool");
+  EXPECT_EQ(ask(R"({"execute":"query-gic-capabilities"})").at("error").at("class"), "CommandNotFound");
+}
+
+TEST_F(Qmp, ProcessorsHaveTheFeaturesOfTheirModel) {
+  negotiate();
+  const auto expansion = [&](std::string_view model) {
+    return ask(R"({"execute":"query-cpu-model-expansion","arguments":{"type":"full","model":)" +
+               std::string(model) + "}}");
+  };
+  const Json nehalem = expansion(R"({"name":"Nehalem"})").at("return").at("model").at("props");
+  EXPECT_EQ(nehalem.at("sse4-2"), true);
+  EXPECT_EQ(nehalem.at("avx2"), false);
+  EXPECT_EQ(
+      expansion(R"({"name":"Nehalem","props":{"aes":true}})").at("return").at("model").at("props").at("aes"),
+      true);
+  for (const std::string_view bad :
+       {R"({})", R"({"name":""})", R"({"name":"no-such"})", R"({"name":"max","props":{"aes":1}})",
+        R"({"name":"max","props":[1]})", R"({"name":"max","props":{"no-such":true}})",
+        R"({"name":"max","props":{"aes,vendor=amd":true}})"})
+    EXPECT_TRUE(expansion(bad).contains("error")) << bad;
+  const Json definitions = answer_of("query-cpu-definitions");
+  for (const Json& one : definitions)
+    EXPECT_TRUE(expansion(Json{{"name", one.at("name")}}.dump()).contains("return")) << one;
+}
+
+TEST_F(Qmp, MemoryIsDumpedToANewFile) {
+  negotiate();
+  const std::string path = testing::TempDir() + "qmp_test.core";
+  std::filesystem::remove(path);
+  const auto dump = [&](const Json& more) {
+    Json arguments = {{"paging", false}, {"protocol", "file:" + path}};
+    arguments.update(more);
+    return ask(Json{{"execute", "dump-guest-memory"}, {"arguments", arguments}}.dump());
+  };
+  for (const Json& bad : {Json{{"protocol", "fd:x"}}, Json{{"paging", true}}, Json{{"format", "kdump-zlib"}},
+                          Json{{"begin", 0}}, Json{{"protocol", "file:"}}})
+    EXPECT_TRUE(dump(bad).contains("error")) << bad;
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(answer_of("query-dump").at("status"), "none");
+  EXPECT_EQ(dump(Json::object()), Json::parse(R"({"return":{}})"));
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].at("event"), "DUMP_COMPLETED");
+  EXPECT_EQ(answer_of("query-dump").at("completed"), std::filesystem::file_size(path));
+  char head[4] = {};
+  std::ifstream(path).read(head, 4);
+  EXPECT_EQ(std::string_view(head, 4),
+            "\x7f"
+            "ELF");
+  EXPECT_TRUE(dump(Json::object()).contains("error")) << "no file is replaced";
+  std::filesystem::remove(path);
+}
+
+TEST_F(Qmp, JobsAreRememberedUntilTheyAreDismissed) {
+  negotiate();
+  const auto save = [&](std::string_view job, std::string_view tag) {
+    return ask(
+        Json{{"execute", "snapshot-save"},
+             {"arguments", {{"job-id", job}, {"tag", tag}, {"vmstate", "disk0"}, {"devices", Json::array()}}}}
+            .dump());
+  };
+  EXPECT_TRUE(save("../job", "tag").contains("error"));
+  // There is no disk that is written.
+  EXPECT_EQ(save("job", "tag"), Json::parse(R"({"return":{}})"));
+  ASSERT_EQ(events.size(), 4U);
+  EXPECT_EQ(events[2].at("data").at("status"), "aborting");
+  EXPECT_EQ(events[3].at("data").at("status"), "concluded");
+  EXPECT_TRUE(save("job", "tag").contains("error")) << "the id is in use";
+  EXPECT_NE(answer_of("query-jobs").at(0).at("error").get<std::string>().find("No block device"),
+            std::string::npos);
+  const auto dismiss = [&] { return ask(R"({"execute":"job-dismiss","arguments":{"id":"job"}})"); };
+  EXPECT_TRUE(dismiss().contains("return"));
+  EXPECT_TRUE(dismiss().contains("error"));
+  EXPECT_TRUE(answer_of("query-jobs").empty());
+  for (unsigned i = 0; i < 64; ++i) EXPECT_TRUE(save(fmt::format("j{}", i), "tag").contains("return"));
+  EXPECT_TRUE(save("j64", "tag").contains("error")) << "there is a limit";
+  EXPECT_TRUE(
+      ask(R"({"execute":"snapshot-load","arguments":{"job-id":"j","tag":"t","vmstate":"d","devices":[]}})")
+          .contains("error"));
 }
 
 TEST_F(Qmp, AnyBytesGiveAnError) {
