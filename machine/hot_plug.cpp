@@ -6,6 +6,7 @@
 
 #include "common/numbers.h"
 #include "common/words.h"
+#include "machine/board/archive_text.h"
 #include "machine/net/mac_text.h"
 #include "machine/outside/sink_names.h"
 #include "machine/plug/device_registry.h"
@@ -65,7 +66,7 @@ bool HotPlug::comes(std::size_t card) const {
 bool HotPlug::has(std::string_view id) const {
   return std::ranges::any_of(pc_.hot_cards(),
                              [&](const HotCard& card) { return card.slot && card.id == id; }) ||
-         std::ranges::find(coming_, id, &HotPlugging::id) != coming_.end();
+         std::ranges::find(coming_, id, &HotPlugging::id) != coming_.end() || has_scsi(id);
 }
 
 Result<std::size_t> HotPlug::waiting_card(const DeviceConfig& device) const {
@@ -80,7 +81,8 @@ Result<std::size_t> HotPlug::waiting_card(const DeviceConfig& device) const {
   }
   if (all == 0)
     return Error{
-        fmt::format("A {} cannot be plugged in while the guest runs: virtio-blk, virtio-net and e1000 can.",
+        fmt::format("A {} cannot be plugged in while the guest runs: virtio-blk, virtio-net, e1000, scsi-hd "
+                    "and scsi-cd can.",
                     device.driver)};
   return Error{fmt::format("All {} {} that can be plugged in while the guest runs are: take one out first.",
                            all, device.driver)};
@@ -116,10 +118,18 @@ std::string HotPlug::free_mac() const {
 }
 
 Result<Done> HotPlug::plug(const DeviceConfig& device) {
-  if (pc_.hot_cards().empty())
-    return Error{"This machine takes no cards while the guest runs: start it with --hotplug, as a pc."};
+  if (!pc_.takes_things())
+    return Error{"This machine takes no cards while the guest runs: start it with --hotplug."};
   if (!is_live_()) return Error{"This run is repeated: what was plugged in comes from its recording."};
   if (!device.id.empty() && has(device.id)) return Error{fmt::format("Duplicate device ID '{}'.", device.id)};
+  if (device.id.size() > kMostArchiveText)
+    return Error{fmt::format("The id '{}...' is longer than {} characters.", device.id.substr(0, 20),
+                             kMostArchiveText)};
+  if (is_scsi_drive(device.driver)) return plug_scsi(device);
+  if (pc_.hot_cards().empty())
+    return Error{fmt::format(
+        "A {} cannot be plugged into a q35 while the guest runs: scsi-hd and scsi-cd can, on a virtio-scsi.",
+        device.driver)};
   if (const auto checked = check_devices({device}); !checked)
     return Error{fmt::format("{}.", checked.error().message)};
   HotPlugging plugging = {.card = TRY(waiting_card(device)), .slot = TRY(free_slot(device)), .id = device.id};
@@ -143,6 +153,10 @@ Result<Done> HotPlug::plug(const DeviceConfig& device) {
 }
 
 Result<Done> HotPlug::unplug(std::string_view id) {
+  if (const auto slot = scsi_slot_of(id)) {
+    if (!is_live_()) return Error{"This run is repeated: what was taken out comes from its recording."};
+    return unplug_scsi(*slot);
+  }
   const std::vector<HotCard>& cards = pc_.hot_cards();
   const auto card = std::ranges::find_if(
       cards, [&](const HotCard& one) { return one.slot && one.id == id && !id.empty(); });
@@ -154,7 +168,7 @@ Result<Done> HotPlug::unplug(std::string_view id) {
 
 void HotPlug::take(std::string_view text) {
   const std::vector<std::string_view> words = words_between(text, " ");
-  if (words.empty()) return;
+  if (words.empty() || take_scsi(words)) return;
   if (words[0] == kUnplug && words.size() == 2) {
     if (const std::optional<u64> slot = parse_number(words[1]); slot && *slot < kSlots)
       pc_.ask_to_unplug(static_cast<unsigned>(*slot));

@@ -1,5 +1,6 @@
-// A person's hand at the slots of the PCI bus. What a card needs is opened at once, so that a mistake is known at once; the card comes
-// through the inbox, like all input from outside. One that is to go is let go of by the guest, when it wants to.
+// A person's hand at the slots of the PCI bus and of SCSI buses. What a card needs is opened at once, so that a mistake is known at once; the card comes
+// through the inbox, like all input from outside. A card that is to go is let go of by the
+// guest, when it wants to; a drive on SCSI goes at once.
 #pragma once
 
 #include <functional>
@@ -32,6 +33,25 @@ class HotPlug {
   bool has(std::string_view id) const;
 
  private:
+  // --- hot_plug_scsi.cpp ---
+  /// How a drive comes to a virtio-scsi.
+  struct ScsiPlugging {
+    std::size_t slot = 0;  // of ScsiSlots
+    ScsiPlace place = {};
+    std::string id = {};
+    std::string serial = {};
+  };
+  Result<Done> plug_scsi(const DeviceConfig& device);
+  Result<Done> unplug_scsi(std::size_t slot);
+  Result<std::size_t> waiting_scsi(const DeviceConfig& device) const;
+  Result<ScsiPlace> free_scsi_place(const DiskConfig& disk) const;
+  bool has_scsi(std::string_view id) const;
+  /// The slot of a drive that is there; nothing: none has that id.
+  std::optional<std::size_t> scsi_slot_of(std::string_view id) const;
+  /// False: it is no event for drives on SCSI.
+  bool take_scsi(const std::vector<std::string_view>& words);
+  static std::optional<ScsiPlugging> scsi_plugging_of(const std::vector<std::string_view>& words);
+
   Result<std::size_t> waiting_card(const DeviceConfig& device) const;
   Result<unsigned> free_slot(const DeviceConfig& device) const;
   /// An address that no card has.
@@ -47,7 +67,9 @@ class HotPlug {
   Inbox& inbox_;
   std::function<bool()> is_live_;
   std::function<void(const std::string& id)> gone_;
-  std::vector<HotPlugging> coming_;  // asked for, and yet to come in
+  // Asked for, and yet to come in.
+  std::vector<HotPlugging> coming_;
+  std::vector<ScsiPlugging> coming_scsi_;
 };
 
 }  // namespace reprise::machine

@@ -102,8 +102,6 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   if (const auto checked = check_devices(config.devices); !checked)
     return wrong_usage(fmt::format("{}.", checked.error().message));
-  if (config.pci_hotplug && config.chipset == devices::Chipset::Q35)
-    return wrong_usage("--hotplug is for a pc: the bus of a q35 takes no cards while the guest runs.");
   if (config.chipset == devices::Chipset::Q35)
     if (const auto checked = check_drives_of_q35(config.devices); !checked)
       return wrong_usage(fmt::format("{}.", checked.error().message));
@@ -114,7 +112,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   if (config.history.on) backends.files->keep_history();
   std::vector<DiskConfig> disk_list = disk_configs(config.devices, config.chipset);
   if (config.pci_hotplug)
-    for (DiskConfig& disk : waiting_disks()) disk_list.push_back(std::move(disk));
+    for (DiskConfig& disk : waiting_disks(config.devices)) disk_list.push_back(std::move(disk));
   DiskSet disks = TRY(DiskSet::open(disk_list, boot_by, log, backends.files, config.media));
   backends.disks = disks.attached();
   const std::vector<ShareConfig> share_list = share_configs(config.devices);

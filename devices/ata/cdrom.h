@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "devices/ata/identify.h"
@@ -35,6 +36,8 @@ class Cdrom final : public Unit {
   std::string debug_dump() const override;
 
   // --- What a person does at the drive ---
+  /// While it is in no place.
+  void set_serial(std::string_view serial) { serial_ = serial; }
   bool tray_open() const { return tray_open_; }
   bool has_disc() const { return disc_ != nullptr && disc_->bytes() != 0; }
   /// The guest keeps the tray from opening.
@@ -115,7 +118,7 @@ class Cdrom final : public Unit {
   void start_stop(Work& work, Packet packet);
 
   BlockBackend* disc_;  // nullptr: taken out
-  const std::string serial_;
+  std::string serial_;
   const Cable cable_;
 
   u8 transfer_mode_ = kTransferModeDefault;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/archive.h"
@@ -56,6 +57,8 @@ class LogicalUnit {
   /// Power-on, a reset of its bus or its own.
   virtual void reset() = 0;
   virtual void serialize(Archive& archive) = 0;
+  /// The number that it tells of itself, while nobody uses it.
+  virtual void set_serial(std::string_view serial) = 0;
   virtual std::string debug_dump() const = 0;
 };
 

@@ -15,6 +15,10 @@ class ScsiCdrom final : public LogicalUnit {
   ata::Cdrom& drive() { return drive_; }
 
   Outcome execute(Command command, Transfer& transfer) override;
+  void set_serial(std::string_view serial) override {
+    serial_ = serial;
+    drive_.set_serial(serial);
+  }
   void reset() override { drive_.reset(); }
   void serialize(Archive& archive) override { drive_.serialize(archive); }
   std::string debug_dump() const override { return drive_.debug_dump(); }
@@ -24,7 +28,7 @@ class ScsiCdrom final : public LogicalUnit {
   Outcome execute_packet(const Packet& packet, Transfer& transfer);
   Outcome mode_sense(Command command, Transfer& transfer);
 
-  const std::string serial_;
+  std::string serial_;
   ata::Cdrom drive_;
   std::vector<u8> buffer_;
 };

@@ -92,7 +92,7 @@ std::vector<u8> mode_pages(u8 wanted, bool changeable) {
 
 }  // namespace
 
-ScsiDisk::ScsiDisk(BlockBackend& medium, std::string serial) : medium_(medium), serial_(std::move(serial)) {
+ScsiDisk::ScsiDisk(BlockBackend* medium, std::string serial) : medium_(medium), serial_(std::move(serial)) {
   reset();
 }
 
@@ -137,6 +137,7 @@ Outcome ScsiDisk::execute(Command command, Transfer& transfer) {
   const auto* const row = std::ranges::find(kRows, static_cast<Operation>(command[0]), &Row::operation);
   if (attention_ != Sense{} && (row == std::end(kRows) || !row->answers_always))
     return Outcome::failed(std::exchange(attention_, {}));
+  if (medium_ == nullptr) return Outcome::failed(kNoMedium);
   return row == std::end(kRows) ? Outcome::failed(kInvalidCommand) : (this->*row->act)(command, transfer);
 }
 
@@ -149,7 +150,7 @@ Outcome ScsiDisk::request_sense(Command command, Transfer& transfer) {
 Outcome ScsiDisk::inquiry(Command command, Transfer& transfer) {
   const Identity identity = {.type = UnitType::Disk, .product = "DISK", .serial = serial_};
   std::vector<VitalPage> pages = {block_limits(), characteristics()};
-  if (!medium_.read_only()) pages.push_back(provisioning());
+  if (!medium_->read_only()) pages.push_back(provisioning());
   return inquire(command, transfer, identity, pages);
 }
 
@@ -167,7 +168,7 @@ Outcome ScsiDisk::mode_sense(Command command, Transfer& transfer) {
     put(descriptor, kBlockBytes, 4);
   }
   const std::size_t bytes = descriptor.size() + pages.size();
-  const u8 specific = medium_.read_only() ? kReadOnly | kForceUnitAccess : kForceUnitAccess;
+  const u8 specific = medium_->read_only() ? kReadOnly | kForceUnitAccess : kForceUnitAccess;
   std::vector<u8> out;
   if (is_long) {
     put(out, bytes + 6, 2);
@@ -195,7 +196,7 @@ Outcome ScsiDisk::service_action_in(Command command, Transfer& transfer) {
   put(out, blocks() - 1, 8);
   put(out, kBlockBytes, 4);
   out.resize(32);
-  if (!medium_.read_only()) out[14] = kProvisioned | kReadsZeros;
+  if (!medium_->read_only()) out[14] = kProvisioned | kReadsZeros;
   return answer(transfer, out, be32(command, 10));
 }
 
@@ -226,7 +227,7 @@ Outcome ScsiDisk::read(Command command, Transfer& transfer) {
   for (u64 offset = range.block * kBlockBytes; left != 0;) {
     buffer_.resize(kBufferBytes);
     const std::span<u8> piece = std::span(buffer_).first(std::min<u64>(left, kBufferBytes));
-    if (const BlockStatus status = medium_.read(offset, piece); status != BlockStatus::Ok)
+    if (const BlockStatus status = medium_->read(offset, piece); status != BlockStatus::Ok)
       return Outcome::failed(sense_of(status, kReadError));
     if (!transfer.give(piece)) return {Outcome::Kind::TransferFailed};
     offset += piece.size();
@@ -241,7 +242,7 @@ Outcome ScsiDisk::write(Command command, Transfer& transfer) {
   const bool is_short = command_bytes(command[0]) == 6;
   if ((!is_short && command[1] >> 5 != 0) || range.count > kMaxTransfer)
     return Outcome::failed(kInvalidField);
-  if (medium_.read_only()) return Outcome::failed(kWriteProtected);
+  if (medium_->read_only()) return Outcome::failed(kWriteProtected);
   if (const Outcome out = check(range); out.kind != Outcome::Kind::Good) return out;
   u64 left = range.count * kBlockBytes;
   if (left > transfer.offered()) return {Outcome::Kind::Overrun};
@@ -249,7 +250,7 @@ Outcome ScsiDisk::write(Command command, Transfer& transfer) {
     buffer_.resize(kBufferBytes);
     const std::span<u8> piece = std::span(buffer_).first(std::min<u64>(left, kBufferBytes));
     if (!transfer.take(piece)) return {Outcome::Kind::TransferFailed};
-    if (const BlockStatus status = medium_.write(offset, piece); status != BlockStatus::Ok)
+    if (const BlockStatus status = medium_->write(offset, piece); status != BlockStatus::Ok)
       return Outcome::failed(sense_of(status, kWriteError));
     offset += piece.size();
     left -= piece.size();
@@ -272,12 +273,12 @@ Outcome ScsiDisk::synchronize(Command command, Transfer&) {
 }
 
 Outcome ScsiDisk::flush() {
-  const BlockStatus status = medium_.flush();
+  const BlockStatus status = medium_->flush();
   return status == BlockStatus::Ok ? Outcome{} : Outcome::failed(sense_of(status, kWriteError));
 }
 
 Outcome ScsiDisk::zero(const Range& range) {
-  const BlockStatus status = medium_.discard(range.block * kBlockBytes, range.count * kBlockBytes);
+  const BlockStatus status = medium_->discard(range.block * kBlockBytes, range.count * kBlockBytes);
   return status == BlockStatus::Ok ? Outcome{} : Outcome::failed(sense_of(status, kWriteError));
 }
 
@@ -288,7 +289,7 @@ Outcome ScsiDisk::write_same(Command command, Transfer& transfer) {
   const bool no_data = command_bytes(command[0]) == 16 && command[1] & kNoData;
   if (command[1] & (0xe0 | kAnchor) || range.count == 0 || range.count > kMaxWriteSame)
     return Outcome::failed(kInvalidField);
-  if (medium_.read_only()) return Outcome::failed(kWriteProtected);
+  if (medium_->read_only()) return Outcome::failed(kWriteProtected);
   if (const Outcome out = check(range); out.kind != Outcome::Kind::Good) return out;
   std::vector<u8> block(kBlockBytes);
   if (!no_data) {
@@ -298,7 +299,7 @@ Outcome ScsiDisk::write_same(Command command, Transfer& transfer) {
   // What is freed reads as zeros.
   if (all_zero(block)) return zero(range);
   for (u64 i = 0; i < range.count; ++i) {
-    const BlockStatus status = medium_.write((range.block + i) * kBlockBytes, block);
+    const BlockStatus status = medium_->write((range.block + i) * kBlockBytes, block);
     if (status != BlockStatus::Ok) return Outcome::failed(sense_of(status, kWriteError));
   }
   return {};
@@ -310,7 +311,7 @@ Outcome ScsiDisk::unmap(Command command, Transfer& transfer) {
   constexpr u8 kAnchor = 1;
   const u32 bytes = be16(command, 7);
   if (command[1] & kAnchor) return Outcome::failed(kInvalidField);
-  if (medium_.read_only()) return Outcome::failed(kWriteProtected);
+  if (medium_->read_only()) return Outcome::failed(kWriteProtected);
   if (bytes == 0) return {};
   if (bytes > transfer.offered()) return {Outcome::Kind::Overrun};
   std::vector<u8> list(bytes);

@@ -10,8 +10,11 @@ namespace reprise::devices::scsi {
 
 class ScsiDisk final : public LogicalUnit {
  public:
-  /// `medium` outlives the disk.
-  ScsiDisk(BlockBackend& medium, std::string serial);
+  /// `medium` outlives its stay. nullptr: the disk waits to be plugged in, and gets it then.
+  ScsiDisk(BlockBackend* medium, std::string serial);
+  void set_medium(BlockBackend* medium) { medium_ = medium; }
+
+  void set_serial(std::string_view serial) override { serial_ = serial; }
 
   Outcome execute(Command command, Transfer& transfer) override;
   void reset() override;
@@ -66,7 +69,7 @@ class ScsiDisk final : public LogicalUnit {
   };
   static Range range_of(Command command);
   Outcome check(const Range& range) const;
-  u64 blocks() const { return medium_.bytes() / BlockBackend::kSectorBytes; }
+  u64 blocks() const { return medium_ != nullptr ? medium_->bytes() / BlockBackend::kSectorBytes : 0; }
 
   Outcome done(Command command, Transfer& transfer);
   Outcome request_sense(Command command, Transfer& transfer);
@@ -83,8 +86,8 @@ class ScsiDisk final : public LogicalUnit {
   Outcome flush();
   Outcome zero(const Range& range);
 
-  BlockBackend& medium_;
-  const std::string serial_;
+  BlockBackend* medium_;
+  std::string serial_;
   std::vector<u8> buffer_;
   Sense attention_;  // told by the next command that tells of such things
 };

@@ -15,6 +15,7 @@ struct Sense {
   bool operator==(const Sense&) const = default;
 };
 
+inline constexpr Sense kNoMedium{0x02, 0x3a, 0x00};
 inline constexpr Sense kReadError{0x03, 0x11, 0x00};
 inline constexpr Sense kWriteError{0x03, 0x0c, 0x00};
 inline constexpr Sense kInvalidCommand{0x05, 0x20, 0x00};

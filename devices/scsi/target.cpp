@@ -9,9 +9,13 @@ constexpr u8 kRequestSense = 0x03, kInquiry = 0x12, kReportLuns = 0xa0;
 
 }  // namespace
 
-void Target::add(unsigned lun, std::unique_ptr<LogicalUnit> unit) {
+void Target::add(unsigned lun, std::shared_ptr<LogicalUnit> unit) {
   const auto behind = std::ranges::upper_bound(units_, lun, {}, &Place::lun);
   units_.insert(behind, {lun, std::move(unit)});
+}
+
+void Target::remove(unsigned lun) {
+  std::erase_if(units_, [&](const Place& place) { return place.lun == lun; });
 }
 
 LogicalUnit* Target::find(unsigned lun) const {

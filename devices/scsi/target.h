@@ -15,11 +15,12 @@ class Target {
 
   struct Place {
     unsigned lun;
-    std::unique_ptr<LogicalUnit> unit;
+    std::shared_ptr<LogicalUnit> unit;
   };
 
   /// `lun`, at most kMaxLun, is not taken. They stay in the order of their numbers.
-  void add(unsigned lun, std::unique_ptr<LogicalUnit> unit);
+  void add(unsigned lun, std::shared_ptr<LogicalUnit> unit);
+  void remove(unsigned lun);
   const std::vector<Place>& units() const { return units_; }
   /// nullptr: there is none.
   LogicalUnit* find(unsigned lun) const;

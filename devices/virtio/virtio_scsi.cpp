@@ -18,7 +18,7 @@ constexpr u32 kMaxDataSegments = kQueueSize - 2;  // header and answer take one 
 constexpr std::size_t kMostWaiting = kQueueSize;
 
 // Features, 5.6.3.
-constexpr unsigned kFeatureChange = 2;
+constexpr unsigned kFeatureHotplug = 1, kFeatureChange = 2;
 
 // Configuration, 5.6.4.
 constexpr u32 kNumQueues = 0;
@@ -46,7 +46,8 @@ constexpr u64 kManagementBytes = 24, kEventsBytes = 16;
 constexpr u64 kControlDelayNs = 1'000;
 
 // Events, 5.6.6.3.
-constexpr u32 kEventsMissed = 0x8000'0000, kNoEvent = 0, kParameterChange = 3;
+constexpr u32 kEventsMissed = 0x8000'0000, kNoEvent = 0, kTransportReset = 1, kParameterChange = 3;
+constexpr u32 kRescan = 1, kRemoved = 2;  // reasons of a transport reset
 constexpr u64 kEventRecordBytes = 16;
 
 u32 dword(std::span<const u8> bytes, std::size_t at) { return read_unaligned<u32>(&bytes[at]); }
@@ -55,7 +56,7 @@ VirtioModel model(u32 config_bytes) {
   return {.device_id = 8,
           .pci_device = 0x1004,
           .class_code = 0x010000,
-          .features = u64{1} << kFeatureChange,
+          .features = u64{1} << kFeatureHotplug | u64{1} << kFeatureChange,
           .queue_sizes = {kQueueSize, kQueueSize, kQueueSize},
           .config_bytes = config_bytes};
 }
@@ -79,11 +80,11 @@ class ChainTransfer final : public scsi::Transfer {
 
 }  // namespace
 
-VirtioScsi::VirtioScsi(std::vector<UnitPlace> units, Clock& clock)
+VirtioScsi::VirtioScsi(const std::vector<UnitPlace>& units, Clock& clock)
     : VirtioDevice(model(kConfigBytes), clock),
       timer_(clock.create_timer("virtio-scsi", [this] { complete(); })),
       control_timer_(clock.create_timer("virtio-scsi-control", [this] { control_event(); })) {
-  for (UnitPlace& place : units) targets_[place.target].add(place.lun, std::move(place.unit));
+  for (const UnitPlace& place : units) put_in(place);
   const auto put = [this](u32 offset, unsigned bytes, u64 value) {
     for (unsigned i = 0; i < bytes; ++i) config_.at(offset + i) = static_cast<u8>(value >> (8 * i));
   };
@@ -319,6 +320,30 @@ void VirtioScsi::medium_changed(unsigned target, unsigned lun) {
   send_event({.event = kParameterChange,
               .lun = {1, static_cast<u8>(target), 0, static_cast<u8>(lun)},
               .reason = kQualifier << 8 | kCode});
+}
+
+void VirtioScsi::take_out(unsigned target, unsigned lun) {
+  const auto found = targets_.find(target);
+  if (found == targets_.end()) return;
+  found->second.remove(lun);
+  if (found->second.units().empty()) targets_.erase(found);
+}
+
+void VirtioScsi::plug(const UnitPlace& place) {
+  put_in(place);
+  tell_of(place.target, place.lun, kRescan);
+}
+
+void VirtioScsi::unplug(unsigned target, unsigned lun) {
+  take_out(target, lun);
+  tell_of(target, lun, kRemoved);
+}
+
+void VirtioScsi::tell_of(unsigned target, unsigned lun, u32 reason) {
+  if (has_feature(kFeatureHotplug))
+    send_event({.event = kTransportReset,
+                .lun = {1, static_cast<u8>(target), 0, static_cast<u8>(lun)},
+                .reason = reason});
 }
 
 void VirtioScsi::send_event(const Event& event) {

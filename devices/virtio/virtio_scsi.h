@@ -23,10 +23,10 @@ class VirtioScsi final : public VirtioDevice {
   struct UnitPlace {
     unsigned target = 0;  // at most kMaxTarget
     unsigned lun = 0;     // at most scsi::Target::kMaxLun
-    std::unique_ptr<scsi::LogicalUnit> unit = {};
+    std::shared_ptr<scsi::LogicalUnit> unit = {};
   };
 
-  VirtioScsi(std::vector<UnitPlace> units, Clock& clock);
+  VirtioScsi(const std::vector<UnitPlace>& units, Clock& clock);
 
   std::string_view name() const override { return "virtio_scsi"; }
   void serialize(Archive& archive) override;
@@ -34,6 +34,13 @@ class VirtioScsi final : public VirtioDevice {
 
   /// A person has changed the medium of that unit: the driver is told, if it wants that.
   void medium_changed(unsigned target, unsigned lun);
+  /// A unit comes to a free place, or goes from its place: the driver is told, if it wants that. What was sent to one that goes finds
+  /// it no longer.
+  void plug(const UnitPlace& place);
+  void unplug(unsigned target, unsigned lun);
+  /// The same without telling anybody, of a state that is loaded.
+  void put_in(const UnitPlace& place) { targets_[place.target].add(place.lun, place.unit); }
+  void take_out(unsigned target, unsigned lun);
 
  private:
   /// Of requests, 5.6.6.1 and 5.6.6.2.
@@ -98,6 +105,8 @@ class VirtioScsi final : public VirtioDevice {
   void end_requests(const std::function<bool(const Header&)>& which, Response response);
   bool any_request(const std::function<bool(const Header&)>& which);
   void send_event(const Event& event);
+  /// Event kTransportReset of the unit there.
+  void tell_of(unsigned target, unsigned lun, u32 reason);
   void arm_control();
 
   std::map<unsigned, scsi::Target> targets_;

@@ -162,8 +162,9 @@ constexpr RunOption kMachineRows[] = {
      .set = set_machine},
     {.name = "--hotplug",
      .shown = Shown::Name,
-     .help = "cards come and go while the guest runs",
-     .more = "By device_add and device_del of the monitor, and ACPI in the guest; with --machine pc only.",
+     .help = "cards and SCSI drives come and go while the guest runs",
+     .more = "By device_add and device_del of the monitor: cards by ACPI in the guest, with --machine pc "
+             "only; drives on a virtio-scsi, which tells of them.",
      .of_machine = true,
      .set = set_hotplug},
     {.name = "--serial",

@@ -368,10 +368,8 @@ Translation translate(const std::vector<std::string>& words) {
     out.answer = std::move(draft.answer);
     return out;
   }
-  if (draft.q35)
-    draft.words_of("--machine", "q35");
-  else
-    draft.word("--hotplug");
+  if (draft.q35) draft.words_of("--machine", "q35");
+  draft.word("--hotplug");
   if (!draft.memory_given) draft.words_of("--memory", "128M");
   number_drives(draft);
   add_default_drives(draft);

@@ -46,7 +46,8 @@ struct MachineConfig {
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
-  bool pci_hotplug = false;           // cards come and go while the guest runs; not with a Q35
+  bool pci_hotplug =
+      false;  // things come and go while the guest runs: cards (not with a Q35), drives on virtio-scsi
   std::vector<HeldMedium> media;  // what drives hold instead of what their devices say, from a saved state
   cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;

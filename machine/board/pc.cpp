@@ -95,6 +95,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                    {.map = [this](const std::string& name, u64 phys,
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
+      takes_things_(config.pci_hotplug),
+      scsi_slots_(drives_),
       gate_(backends.gate),
       services_(board_services(config, backends)),
       files_(backends.files != nullptr ? std::move(backends.files) : std::make_shared<RunFiles>()) {
@@ -109,7 +111,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
   map_memory();
   map_ports();
   map_pci();
-  if (config.pci_hotplug) add_hotplug();
+  if (config.pci_hotplug && !is_q35()) add_hotplug();
 }
 
 Pc::~Pc() = default;
@@ -214,6 +216,7 @@ void Pc::serialize(Archive& archive) {
   input_router_.serialize(archive);
   typist_.serialize(archive);
   serialize_hot_cards(archive);
+  if (takes_things_) scsi_slots_.serialize(archive);
   for_each_device([&](devices::Device& device) { device.serialize(archive); });
   if (archive.loading()) {
     place_windows();

@@ -57,6 +57,7 @@
 #include "machine/board/named_dma.h"
 #include "machine/board/pci_windows.h"
 #include "machine/board/processors.h"
+#include "machine/board/scsi_slots.h"
 #include "machine/board/smram_window.h"
 #include "machine/board/south_bridge.h"
 #include "machine/board/traced_mmio.h"
@@ -185,6 +186,16 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   bool plug(const HotPlugging& plugging);
   /// The guest is asked to let go of the card in `slot`. False: there is none that could go.
   bool ask_to_unplug(unsigned slot);
+  /// Drives on virtio-scsi cards that come and go, if the configuration says so: on any board, and at once.
+  const ScsiSlots& scsi_slots() const { return scsi_slots_; }
+  /// Things come and go: cards unless hot_cards() is empty, SCSI drives if there is a virtio-scsi.
+  bool takes_things() const { return takes_things_; }
+  bool plug_scsi(std::size_t slot, const ScsiPlace& place, const std::string& id, const std::string& serial) {
+    return takes_things_ && scsi_slots_.plug(slot, place, id, serial);
+  }
+  std::optional<ScsiSlot> unplug_scsi(std::size_t slot) {
+    return takes_things_ ? scsi_slots_.unplug(slot) : std::nullopt;
+  }
   /// Told when the guest has let go of a card, in the middle of an instruction. Before the run.
   void on_ejected(std::function<void(const HotCard& card)> listener) {
     ejected_listener_ = std::move(listener);
@@ -358,8 +369,6 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   // --- pc_media.cpp ---
   /// The floppy drives, with their controller. Their types, for the CMOS.
   std::array<FloppyType, 2> add_floppies();
-  /// A SCSI drive has another medium.
-  void tell_scsi(const Drive& drive);
 
   // --- pc_start.cpp ---
   AcpiImage acpi_image() const;
@@ -468,6 +477,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::vector<devices::VirtioDevice*> virtio_devices_;  // that are plugged in, on whatever bus
   std::optional<devices::PciHotplug> hotplug_;
   std::vector<HotCard> hot_cards_;
+  const bool takes_things_;
+  ScsiSlots scsi_slots_;
   std::function<void(const HotCard& card)> ejected_listener_;
   std::vector<NetSlot> net_slots_;  // in the order of the cards
   std::optional<u64> facs_phys_;    // of a kernel that was started directly: there is its waking vector

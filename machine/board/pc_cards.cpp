@@ -49,7 +49,7 @@ const DeviceConfig& implied_scsi() {
   return kScsi;
 }
 
-bool is_on_scsi(const Drive& drive) { return drive.disk.bus == DiskBus::Scsi; }
+bool is_on_scsi(const Drive& drive) { return drive.disk.bus == DiskBus::Scsi && !drive.disk.hotplug; }
 bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
 
 }  // namespace
@@ -110,6 +110,7 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
       if (arrival.row == row) TRY(plug_in_one(arrival, nth++));
   }
   add_waiting_cards();
+  scsi_slots_.add_drives();
   input_router_.attach_keyboard(services_.keyboard);
   input_router_.attach_mouse(services_.mouse);
   input_router_.attach_tablet(services_.tablet);
@@ -202,6 +203,8 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
     if (is_net_card(arrival.row->driver))
       net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
                             arrival.config->find(kRomFileProperty) != nullptr});
+    if (arrival.row == &kVirtioScsiRow)
+      scsi_slots_.add_card(*services_.scsi_cards.back(), arrival.config->id);
     for (Drive& drive : drives_)
       if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == nth) drive.slot = slot;
     for (Drive& drive : drives_)

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "devices/net/e1000/e1000.h"
 #include "devices/virtio/virtio_net.h"
+#include "machine/board/archive_text.h"
 #include "machine/board/pc.h"
 #include "machine/plug/card_rows.h"
 #include "machine/plug/drive_rows.h"
@@ -16,13 +17,6 @@ namespace {
 
 constexpr unsigned kSlots = devices::PciHotplug::kSlots;
 constexpr unsigned kWaitingVirtioNet = 2, kWaitingE1000 = 1;
-constexpr u64 kMaxName = 64;
-
-void serialize_text(Archive& archive, std::string& text) {
-  std::vector<u8> bytes(text.begin(), text.end());
-  archive.value(bytes, kMaxName);
-  text.assign(bytes.begin(), bytes.end());
-}
 
 }  // namespace
 
@@ -39,7 +33,7 @@ void Pc::add_waiting_cards() {
   // Pointers to their wires stay.
   hot_cards_.reserve(hot_cards_.size() + drives_.size() + kWaitingVirtioNet + kWaitingE1000);
   for (Drive& drive : drives_) {
-    if (!drive.disk.hotplug) continue;
+    if (!drive.disk.hotplug || drive.disk.bus != DiskBus::Virtio) continue;
     HotCard& card = add_waiting_card(kVirtioBlkRow.driver, drive.disk.name);
     card.drive = static_cast<std::size_t>(&drive - drives_.data());
     auto disk = std::make_unique<devices::VirtioBlk>(scheduler_);

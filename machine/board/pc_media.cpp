@@ -33,11 +33,13 @@ void Pc::eject(std::size_t drive) {
   one.disk.medium = nullptr;
   if (one.waiting != nullptr)
     one.waiting->set_medium(nullptr);
+  else if (one.waiting_scsi != nullptr)
+    one.waiting_scsi->set_medium(nullptr);
   else if (one.cdrom != nullptr)
     one.cdrom->eject();
   else
     floppy_->insert(one.place, nullptr);
-  tell_scsi(one);
+  scsi_slots_.medium_changed(drive);
 }
 
 void Pc::insert(std::size_t drive, const AttachedDisk& disk) {
@@ -47,16 +49,13 @@ void Pc::insert(std::size_t drive, const AttachedDisk& disk) {
   one.disk.floppy = disk.floppy;
   if (one.waiting != nullptr)
     one.waiting->set_medium(disk.medium);
+  else if (one.waiting_scsi != nullptr)
+    one.waiting_scsi->set_medium(disk.medium);
   else if (one.cdrom != nullptr)
     one.cdrom->insert(*disk.medium);
   else
     floppy_->insert(one.place, disk.medium, disk.floppy);
-  tell_scsi(one);
-}
-
-void Pc::tell_scsi(const Drive& drive) {
-  if (drive.disk.bus == DiskBus::Scsi)
-    services_.scsi_cards.at(drive.disk.card)->medium_changed(drive.place, drive.disk.lun);
+  scsi_slots_.medium_changed(drive);
 }
 
 }  // namespace reprise::machine

@@ -28,17 +28,13 @@ std::optional<Value> named(const std::pair<std::string_view, Value> (&table)[N],
   return std::nullopt;
 }
 
-bool is_on_scsi(std::string_view driver) {
-  return driver == kScsiDiskRow.driver || driver == kScsiCdromRow.driver;
-}
-
 /// Of `driver`, where no property says otherwise.
 DiskConfig defaults_of(std::string_view driver) {
   DiskConfig disk;
   if (driver == kIdeDiskRow.driver) disk.bus = DiskBus::Ide;
   if (driver == kVirtioBlkRow.driver) disk.bus = DiskBus::Virtio;
   if (driver == kFloppyRow.driver) disk.bus = DiskBus::Floppy;
-  if (is_on_scsi(driver)) disk.bus = DiskBus::Scsi;
+  if (is_scsi_drive(driver)) disk.bus = DiskBus::Scsi;
   if (driver == kIdeCdromRow.driver || driver == kScsiCdromRow.driver)
     disk.media = DiskMedia::Cdrom;
   else if (driver == kFloppyRow.driver)
@@ -65,6 +61,10 @@ std::optional<std::size_t> scsi_card_of(const DeviceConfig& device,
 bool is_yes(const std::string* value) { return value != nullptr && (*value == "yes" || *value == "on"); }
 
 }  // namespace
+
+bool is_scsi_drive(std::string_view driver) {
+  return driver == kScsiDiskRow.driver || driver == kScsiCdromRow.driver;
+}
 
 Result<DiskConfig> disk_config(const DeviceConfig& device) {
   DiskConfig disk = defaults_of(device.driver);
@@ -109,13 +109,24 @@ std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices, d
   return disks;
 }
 
-std::vector<DiskConfig> waiting_disks() {
-  constexpr std::size_t kCount = 8;
-  DiskConfig disk;
-  disk.bus = DiskBus::Virtio;
-  disk.media = DiskMedia::Disk;
-  disk.hotplug = true;
-  return std::vector<DiskConfig>(kCount, disk);
+std::vector<DiskConfig> waiting_disks(const std::vector<DeviceConfig>& devices) {
+  constexpr std::size_t kCards = 8, kScsiDisks = 8, kScsiCdroms = 2;
+  std::vector<DiskConfig> waiting;
+  const auto add = [&](std::size_t count, DiskBus bus, DiskMedia media) {
+    DiskConfig disk;
+    disk.bus = bus;
+    disk.media = media;
+    disk.hotplug = true;
+    waiting.insert(waiting.end(), count, disk);
+  };
+  add(kCards, DiskBus::Virtio, DiskMedia::Disk);
+  const auto has_scsi = [](const DeviceConfig& device) {
+    return device.driver == kVirtioScsiRow.driver || is_scsi_drive(device.driver);
+  };
+  if (!std::ranges::any_of(devices, has_scsi)) return waiting;
+  add(kScsiDisks, DiskBus::Scsi, DiskMedia::Disk);
+  add(kScsiCdroms, DiskBus::Scsi, DiskMedia::Cdrom);
+  return waiting;
 }
 
 Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
@@ -130,7 +141,7 @@ Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
 
 Result<Done> check_scsi_cards(const std::vector<DeviceConfig>& devices) {
   for (const DeviceConfig& device : devices)
-    if (is_on_scsi(device.driver) && !scsi_card_of(device, devices))
+    if (is_scsi_drive(device.driver) && !scsi_card_of(device, devices))
       return Error{fmt::format("{}: no virtio-scsi has id={}", device.driver, *device.find("bus"))};
   return Done{};
 }

@@ -86,7 +86,7 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     DiskConfig config = described;
     const DiskMedia media = config.media.value_or(DiskMedia::Disk);
     const auto holds = std::ranges::find(held, next_name(set.attached_, media), &HeldMedium::drive);
-    if (media != DiskMedia::Disk && holds != held.end()) {
+    if (media != DiskMedia::Disk && !config.hotplug && holds != held.end()) {
       config.path = holds->path;
       config.write_through = false;
       config.overlay_path.clear();

@@ -10,7 +10,6 @@
 #include "devices/ata/disk.h"
 #include "devices/floppy/floppy_controller.h"
 #include "devices/scsi/scsi_cdrom.h"
-#include "devices/scsi/scsi_disk.h"
 
 namespace reprise::machine {
 namespace {
@@ -53,18 +52,18 @@ void place_on_scsi(std::vector<Drive>& drives) {
     if (drive.disk.bus == DiskBus::Scsi && drive.disk.place)
       taken.insert({drive.disk.card, *drive.disk.place, drive.disk.lun});
   for (Drive& drive : drives) {
-    if (drive.disk.bus != DiskBus::Scsi) continue;
+    if (drive.disk.bus != DiskBus::Scsi || drive.disk.hotplug) continue;
     drive.place = drive.disk.place.value_or(0);
     if (!drive.disk.place)
       while (!taken.insert({drive.disk.card, drive.place, drive.disk.lun}).second) ++drive.place;
   }
 }
 
-std::unique_ptr<devices::scsi::LogicalUnit> make_scsi_unit(Drive& drive) {
+std::shared_ptr<devices::scsi::LogicalUnit> make_scsi_unit(Drive& drive) {
   const AttachedDisk& disk = drive.disk;
   if (disk.media != DiskMedia::Cdrom)
-    return std::make_unique<devices::scsi::ScsiDisk>(*disk.medium, disk.serial);
-  auto unit = std::make_unique<devices::scsi::ScsiCdrom>(*disk.medium, disk.serial);
+    return std::make_shared<devices::scsi::ScsiDisk>(disk.medium, disk.serial);
+  auto unit = std::make_shared<devices::scsi::ScsiCdrom>(*disk.medium, disk.serial);
   drive.cdrom = &unit->drive();
   return unit;
 }
@@ -145,9 +144,21 @@ devices::ahci::AhciController::Units ahci_units(std::vector<Drive>& drives) {
 std::vector<devices::VirtioScsi::UnitPlace> scsi_units(std::vector<Drive>& drives, std::size_t card) {
   std::vector<devices::VirtioScsi::UnitPlace> units;
   for (Drive& drive : drives)
-    if (drive.disk.bus == DiskBus::Scsi && drive.disk.card == card)
-      units.push_back({drive.place, drive.disk.lun, make_scsi_unit(drive)});
+    if (drive.disk.bus == DiskBus::Scsi && !drive.disk.hotplug && drive.disk.card == card) {
+      drive.scsi_unit = make_scsi_unit(drive);
+      units.push_back({drive.place, drive.disk.lun, drive.scsi_unit});
+    }
   return units;
+}
+
+void make_waiting_scsi_unit(Drive& drive) {
+  if (drive.disk.media != DiskMedia::Cdrom) {
+    auto disk = std::make_shared<devices::scsi::ScsiDisk>(nullptr, "");
+    drive.waiting_scsi = disk.get();
+    drive.scsi_unit = std::move(disk);
+  } else {
+    drive.scsi_unit = make_scsi_unit(drive);
+  }
 }
 
 }  // namespace reprise::machine

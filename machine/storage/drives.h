@@ -2,6 +2,7 @@
 // cards.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "common/result.h"
@@ -9,6 +10,7 @@
 #include "devices/ata/cdrom.h"
 #include "devices/ata/identify.h"
 #include "devices/ide/ide_controller.h"
+#include "devices/scsi/scsi_disk.h"
 #include "devices/virtio/virtio_blk.h"
 #include "devices/virtio/virtio_scsi.h"
 #include "machine/storage/disk_config.h"
@@ -27,6 +29,9 @@ struct Drive {
   bool takes_media() const { return removable() || disk.hotplug; }
   devices::ata::Cdrom* cdrom = nullptr;   // the device, when it is a CD-ROM drive and has been built
   devices::VirtioBlk* waiting = nullptr;  // the same of a disk that waits to be plugged in
+  // The same of a drive on SCSI, and of a disk that waits to be plugged in there.
+  std::shared_ptr<devices::scsi::LogicalUnit> scsi_unit = {};
+  devices::scsi::ScsiDisk* waiting_scsi = nullptr;
 };
 
 /// Error: more drives for a bus than it has places, or two at one of them.
@@ -40,7 +45,9 @@ std::vector<Drive> place_drives(const std::vector<AttachedDisk>& disks);
 /// The devices of the drives with DiskBus::Ide or DiskBus::Ahci.
 devices::ide::IdeController::Units ide_units(std::vector<Drive>& drives);
 devices::ahci::AhciController::Units ahci_units(std::vector<Drive>& drives);
-/// Those of one SCSI host adapter.
+/// Those of one SCSI host adapter, but for those that wait to be plugged in.
 std::vector<devices::VirtioScsi::UnitPlace> scsi_units(std::vector<Drive>& drives, std::size_t card);
+/// Makes the device of a drive with DiskBus::Scsi that waits to be plugged in.
+void make_waiting_scsi_unit(Drive& drive);
 
 }  // namespace reprise::machine

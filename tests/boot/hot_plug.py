@@ -42,6 +42,15 @@ card=/sys/bus/pci/devices/0000:00:0a.0
 until_there $card/device
 say card $(cat $card/vendor $card/device)
 until_gone $card
+# Drives on a virtio-scsi.
+until_there /sys/block/sda
+say unit $(basename $(readlink /sys/block/sda/device) | cut -d: -f2-) sha256 $(sha256sum </dev/sda | cut -c1-16)
+echo "by scsi" | dd of=/dev/sda bs=512 seek=8 conv=notrunc,fsync 2>/dev/null
+say unit written
+until_gone /sys/block/sda
+until_there /sys/block/sr0
+say unit $(basename $(readlink /sys/block/sr0/device) | cut -d: -f2-) sha256 $(head -c 4096 /dev/sr0 | sha256sum | cut -c1-16)
+until_gone /sys/block/sr0
 say end
 """
 
@@ -91,6 +100,22 @@ class Qmp:
         self.events.clear()
 
 
+def work_scsi(qmp, disk, said):
+    # As libvirt does.
+    qmp.ask("blockdev-add", driver="raw", file={"driver": "file", "filename": str(disk)}, **{"node-name": "s"})
+    qmp.ask("device_add", driver="scsi-hd", bus="scsi0.0", channel=0, lun=2, drive="s", id="scsi0-0-1-2", device_id="drive-scsi0-0-1-2",
+            **{"scsi-id": 1, "write-cache": "on"})
+    said("unit written")
+    qmp.ask("device_del", id="scsi0-0-1-2")
+    qmp.deleted("scsi0-0-1-2")
+    qmp.ask("blockdev-del", **{"node-name": "s"})
+    qmp.person(f"drive_add 0 file={disk},if=none,id=disc,media=cdrom")
+    qmp.person("device_add scsi-cd,drive=disc,id=cd,bus=scsi0.0")
+    said("unit 0:0:0 ")
+    qmp.person("device_del cd")
+    qmp.deleted("cd")
+
+
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -114,7 +139,7 @@ def test(options):
         command = [options.reprise, "qemu", "-nodefaults", "-display", "none", "-m", "512", "-kernel", options.kernel, "-initrd",
                    options.initrd, "-append", "console=ttyS0 reprise.exec=/bin/hot-plug", "-no-reboot", "-serial",
                    f"file:{console}", "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-netdev", "user,id=n0", "-device",
-                   "virtio-net-pci,netdev=n0,id=first,addr=3", "-device", "virtio-rng-pci,id=rng"]
+                   "virtio-net-pci,netdev=n0,id=first,addr=3", "-device", "virtio-rng-pci,id=rng", "-device", "virtio-scsi-pci,id=scsi0"]
         environment = {**os.environ, "REPRISE_OPTIONS": f"--engine={options.engine} --record {folder}/run.rec --json "
                                                         f"{folder}/run.json --wall-timeout 900"}
         guest = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
@@ -160,15 +185,20 @@ def test(options):
             said("card 0x8086 0x100e")
             qmp.ask("device_del", id="e")
             qmp.deleted("e")
+            qmp.person("device_del base")
+            qmp.deleted("base")
+            work_scsi(qmp, disk, said)
             errors = guest.communicate(timeout=900)[1]
         finally:
             guest.kill()
             guest.wait()
         text = console.read_text().replace("\r", "")
         runner.expect(guest.returncode == 0, f"exit code {guest.returncode}: {errors}\n{text[-800:]}")
-        sums = [hashlib.sha256(content).hexdigest()[:16] for content in (base, written)]
+        by_scsi = written[:4096] + b"by scsi\n" + written[4104:]
+        runner.expect(disk.read_bytes() == by_scsi, "the disk was not written by SCSI")
+        sums = [hashlib.sha256(content).hexdigest()[:16] for content in (base, written, by_scsi[:4096])]
         for wanted in (f"disk 1 at 0000:00:09.0 serial ONE sha256 {sums[0]}", f"serial BASEIMAGE sha256 {sums[1]}",
-                       "card 52:54:00:aa:bb:cc virtio_net", "end"):
+                       "card 52:54:00:aa:bb:cc virtio_net", f"unit 0:1:2 sha256 {sums[1]}", f"unit 0:0:0 sha256 {sums[2]}", "end"):
             runner.expect(wanted in text, f"'{wanted}' is not there: {text[-1500:]}")
         facts = ("state_hash", "instructions", "virtual_ns", "exit_reason")
         first = json.loads((folder / "run.json").read_text())

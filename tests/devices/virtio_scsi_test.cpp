@@ -12,7 +12,7 @@ using namespace testing;
 using scsi::ScsiCdrom;
 using scsi::ScsiDisk;
 
-constexpr u64 kChange = u64{1} << 2;
+constexpr u64 kHotplug = u64{1} << 1, kChange = u64{1} << 2;
 constexpr unsigned kControl = 0, kEvents = 1, kRequests = 2;
 constexpr u64 kHeader = 0x20000, kOut = 0x21000, kAnswer = 0x30000, kIn = 0x31000;
 constexpr u32 kHeaderBytes = 51, kAnswerBytes = 108;
@@ -38,7 +38,7 @@ class VirtioScsiTest : public ::testing::Test {
 
   std::vector<VirtioScsi::UnitPlace> units() {
     std::vector<VirtioScsi::UnitPlace> out;
-    out.push_back({0, 0, std::make_unique<ScsiDisk>(medium, "SER1")});
+    out.push_back({0, 0, std::make_unique<ScsiDisk>(&medium, "SER1")});
     auto drive = std::make_unique<ScsiCdrom>(disc, "SER2");
     cdrom = &drive->drive();
     out.push_back({3, 2, std::move(drive)});
@@ -388,6 +388,60 @@ TEST_F(VirtioScsiTest, TaskManagement) {
   test.clock.step(1'000);
   EXPECT_EQ(driver.take(kControl).bytes, 5u);
   EXPECT_EQ(test.memory.get<u32>(kAnswer), 0u);
+}
+
+TEST_F(VirtioScsiTest, UnitsComeAndGo) {
+  begin(kHotplug);
+  FakeDisk other{512 * 100};
+  auto disk = std::make_shared<ScsiDisk>(nullptr, "");
+  disk->set_medium(&other);
+  disk->set_serial("NEW");
+  const Bytes ready = {0};
+  EXPECT_EQ(send(ready, 0, {}, 7, 1).response, kBadTarget);
+  for (u64 i = 0; i < 2; ++i) driver.send(kEvents, {{kIn + 0x100 * i, 16, true}}, static_cast<u16>(i));
+  const auto event = [&](u64 i) {
+    driver.take(kEvents);
+    const u64 at = kIn + 0x100 * i;
+    return Bytes{test.memory.get<u8>(at), test.memory.get<u8>(at + 4), test.memory.get<u8>(at + 5),
+                 test.memory.get<u8>(at + 7), test.memory.get<u8>(at + 12)};
+  };
+  card->plug({7, 1, disk});
+  EXPECT_EQ(event(0), (Bytes{1, 1, 7, 1, 1})) << "a transport reset: rescan";
+  EXPECT_EQ(send(ready, 0, {}, 7, 1).sense, 0x062900u);
+  EXPECT_EQ(send({0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 8, {}, 7, 1).data, (Bytes{0, 0, 0, 99, 0, 0, 2, 0}));
+  EXPECT_EQ(send({0x12, 1, 0x80, 0, 36, 0}, 36, {}, 7, 1).data.at(4), 'N');
+  // One that is under way finds it no longer.
+  put_header(rw10(0x28, 0, 1), 7, 1, 9);
+  driver.send(kRequests,
+              {{kHeader, kHeaderBytes, false}, {kAnswer, kAnswerBytes, true}, {kIn + 0x400, 512, true}});
+  card->unplug(7, 1);
+  EXPECT_EQ(event(1), (Bytes{1, 1, 7, 1, 2})) << "removed";
+  test.clock.step(block_request_ns(512));
+  driver.take(kRequests);
+  EXPECT_EQ(answer_at(kAnswer, kIn, 0).response, kBadTarget);
+  EXPECT_EQ(send(ready, 0).sense, kGood) << "the others are as they were";
+  // Nobody has room for this one, so that the next tells of it.
+  card->plug({7, 1, disk});
+  driver.send(kEvents, {{kIn, 16, true}});
+  driver.take(kEvents);
+  EXPECT_EQ(test.memory.get<u32>(kIn), 0x8000'0000u);
+}
+
+TEST_F(VirtioScsiTest, WhoWantsNoEventsOfUnitsGetsNone) {
+  begin(kChange);
+  driver.send(kEvents, {{kIn, 16, true}});
+  const u16 before = driver.used_index(kEvents);
+  card->unplug(3, 2);
+  EXPECT_EQ(driver.used_index(kEvents), before);
+  EXPECT_EQ(to_cdrom({0}, 0).response, kBadTarget);
+}
+
+TEST_F(VirtioScsiTest, ADiskWithoutAMediumIsNotReady) {
+  begin();
+  card->plug({9, 0, std::make_shared<ScsiDisk>(nullptr, "")});
+  (void)send({0}, 0, {}, 9);
+  for (const u8 operation : {0x00, 0x25, 0x28, 0x2a, 0x35, 0x41, 0x42, 0x12})
+    EXPECT_EQ(send({operation, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 512, {}, 9).sense, 0x023a00u) << int{operation};
 }
 
 TEST_F(VirtioScsiTest, WhoBreaksTheRulesIsLeftAlone) {

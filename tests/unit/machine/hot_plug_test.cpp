@@ -14,14 +14,14 @@ constexpr u16 kUp = kPciHotplugPort, kDown = kPciHotplugPort + 4, kEject = kPciH
 
 class HotPlugTest : public StorageTest {
  protected:
-  HotPlugTest() : guest(kSpin, config()) {}
+  HotPlugTest() { guest.emplace(kSpin, config()); }
   static MachineConfig config() {
     MachineConfig config;
     config.pci_hotplug = true;
     config.devices = {{.driver = "virtio-rng", .id = "rng"}};
     return config;
   }
-  Machine& machine() { return *guest.machine; }
+  Machine& machine() { return *guest->machine; }
   Pc& pc() { return machine().pc(); }
   /// What the monitor says; "done": nothing.
   std::string say(std::string_view line) {
@@ -32,7 +32,7 @@ class HotPlugTest : public StorageTest {
   void run(u64 instructions = 1000) {
     RunLimits limits;
     limits.stop_at_retired = machine().retired() + instructions;
-    guest.run(limits);
+    guest->run(limits);
   }
   u32 in(u16 port) { return pc().port_read(port, Width::Dword); }
   void out(u16 port, u32 value) { pc().port_write(port, Width::Dword, value); }
@@ -47,7 +47,7 @@ class HotPlugTest : public StorageTest {
            std::string(more);
   }
 
-  Guest guest;
+  std::optional<Guest> guest;
 };
 
 TEST_F(HotPlugTest, ADiskComesAndGoes) {
@@ -91,7 +91,8 @@ TEST_F(HotPlugTest, ADiskComesAndGoes) {
 TEST_F(HotPlugTest, WhatCannotBeIsOneSentence) {
   EXPECT_EQ(say("device_del d1"), "Device 'd1' not found");
   EXPECT_EQ(say("device_add virtio-rng"),
-            "A virtio-rng cannot be plugged in while the guest runs: virtio-blk, virtio-net and e1000 can.");
+            "A virtio-rng cannot be plugged in while the guest runs: virtio-blk, virtio-net, e1000, scsi-hd "
+            "and scsi-cd can.");
   EXPECT_EQ(say("device_add virtio-blk,file=" + path("missing")),
             "disk image '" + path("missing") + "' does not exist.");
   EXPECT_EQ(say(disk_words("a", ",addr=3")), "PCI slot 3 is not free.");
@@ -111,7 +112,7 @@ TEST_F(HotPlugTest, WhatCannotBeIsOneSentence) {
   Guest plain(kSpin);
   monitor::Monitor monitor(*plain.machine, "reprise test");
   EXPECT_EQ(monitor.execute_line("device_add virtio-net").error().message,
-            "This machine takes no cards while the guest runs: start it with --hotplug, as a pc.");
+            "This machine takes no cards while the guest runs: start it with --hotplug.");
 }
 
 TEST_F(HotPlugTest, ACardOfTheBeginningGoesToo) {
@@ -166,6 +167,117 @@ TEST_F(HotPlugTest, StatesHaveWhatWasPluggedIn) {
   EXPECT_NE(copy.machine->pc().pci_config().function(9, 0), nullptr);
   EXPECT_EQ(copy.machine->pc().pci_config().function(3, 0), nullptr);
   EXPECT_FALSE(copy.machine->disks().info().at(0).absent);
+}
+
+/// Drives on virtio-scsi, on either board.
+class ScsiHotPlugTest : public HotPlugTest, public ::testing::WithParamInterface<devices::Chipset> {
+ protected:
+  ScsiHotPlugTest() { guest.emplace(kSpin, scsi_config()); }
+  MachineConfig scsi_config() {
+    MachineConfig config;
+    config.chipset = GetParam();
+    config.pci_hotplug = true;
+    config.devices = {{.driver = "virtio-scsi", .id = "a"},
+                      {.driver = "virtio-scsi", .id = "b"},
+                      {.driver = "scsi-hd",
+                       .id = "first",
+                       .properties = {{"file", file("first", pattern(64 * kKiB))}, {"bus", "b"}}}};
+    return config;
+  }
+  std::string words(std::string_view id, std::string_view more = "") {
+    const std::string name = "disk-" + std::string(id);
+    return "device_add scsi-hd,id=" + std::string(id) + ",file=" + file(name, pattern(64 * kKiB)) +
+           std::string(more);
+  }
+  std::optional<ScsiPlace> place_of(std::string_view id) {
+    for (const ScsiSlot& slot : pc().scsi_slots().slots())
+      if (slot.id == id) return slot.place;
+    return std::nullopt;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Boards, ScsiHotPlugTest,
+                         ::testing::Values(devices::Chipset::I440fx, devices::Chipset::Q35));
+
+TEST_P(ScsiHotPlugTest, DrivesComeAndGo) {
+  std::vector<std::string> gone;
+  machine().on_guest_event([&](const GuestEvent& event) {
+    if (event.kind == GuestEvent::Kind::Unplugged) gone.push_back(event.device);
+  });
+  ASSERT_EQ(say(words("d", ",bus=b,serial=S,lun=2")), "done");
+  EXPECT_EQ(say(words("e", ",bus=b,scsi-id=0,lun=2")), "scsi-id=0 with lun=2 is not free.");
+  ASSERT_EQ(say(words("e", ",bus=b")), "done");
+  ASSERT_EQ(say("device_add scsi-cd,id=cd"), "done");
+  EXPECT_EQ(place_of("d"), std::nullopt) << "not before the inbox is read";
+  run();
+  EXPECT_EQ(place_of("d"), (ScsiPlace{1, 0, 2}));
+  EXPECT_EQ(place_of("e"), (ScsiPlace{1, 1, 0})) << "the first that is free";
+  EXPECT_EQ(place_of("cd"), (ScsiPlace{0, 0, 0}));
+  EXPECT_EQ(say(words("d")), "Duplicate device ID 'd'.");
+  ASSERT_EQ(say("device_del d"), "done");
+  ASSERT_EQ(say("device_del first"), "done");
+  EXPECT_TRUE(gone.empty());
+  run();
+  EXPECT_EQ(gone, (std::vector<std::string>{"d", "first"}));
+  EXPECT_EQ(place_of("d"), std::nullopt);
+  run();
+  EXPECT_EQ(say("device_del d"), "Device 'd' not found");
+  ASSERT_EQ(say(words("d", ",bus=b,scsi-id=0")), "done");
+  run();
+  EXPECT_EQ(place_of("d"), (ScsiPlace{1, 0, 0})) << "where the first was";
+}
+
+TEST_P(ScsiHotPlugTest, WhatCannotBeIsOneSentence) {
+  EXPECT_EQ(say(words("d", ",bus=c")), "scsi-hd: no virtio-scsi has id=c.");
+  EXPECT_EQ(say(words("first")), "Duplicate device ID 'first'.");
+  EXPECT_EQ(say("device_add scsi-hd,file=" + path("missing")),
+            "disk image '" + path("missing") + "' does not exist.");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(say("device_add scsi-cd"), "done");
+  EXPECT_EQ(say("device_add scsi-cd"),
+            "All 2 scsi-cd that can be plugged in while the guest runs are: take one out first.");
+  MachineConfig without;
+  without.pci_hotplug = true;
+  Guest plain(kSpin, without);
+  monitor::Monitor monitor(*plain.machine, "reprise test");
+  EXPECT_EQ(monitor.execute_line("device_add scsi-cd").error().message,
+            "There is no virtio-scsi for a scsi-cd: give one on the command line.");
+}
+
+TEST_P(ScsiHotPlugTest, StatesHaveWhatWasPluggedIn) {
+  ASSERT_EQ(say(words("d", ",bus=b,serial=S1")), "done");
+  ASSERT_EQ(say("device_del first"), "done");
+  run();
+  StateMemorySink sink;
+  StateWriter writer(sink);
+  ASSERT_TRUE(machine().save(writer).ok());
+  Guest copy(kSpin, scsi_config());
+  StateMemorySource source(sink.bytes);
+  StateReader reader(source);
+  const Result<Done> loaded = copy.machine->load(reader);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(copy.machine->state_hash(), machine().state_hash());
+  EXPECT_TRUE(copy.machine->hot_plug().has("d"));
+  EXPECT_FALSE(copy.machine->hot_plug().has("first"));
+}
+
+TEST_P(ScsiHotPlugTest, TheRunGoesBackAndOn) {
+  Runs run(kSpin, EngineKind::Interp, true, scsi_config());
+  const auto there = [&] {
+    bool found = false;
+    run.on([&] { found = run.machine().hot_plug().has("d"); });
+    return found;
+  };
+  const auto before = run.step(1000);
+  run.on([&] {
+    monitor::Monitor monitor(run.machine(), "reprise test");
+    const auto said = monitor.execute_line(words("d"));
+    EXPECT_TRUE(said.ok()) << said.error().message;
+  });
+  const auto after = run.step(1000);
+  EXPECT_TRUE(there());
+  EXPECT_EQ(run.to(before.first), before);
+  EXPECT_FALSE(there());
+  EXPECT_EQ(run.to(after.first), after);
+  EXPECT_TRUE(there());
 }
 
 TEST_F(HotPlugTest, TheRunGoesBackAndOn) {
