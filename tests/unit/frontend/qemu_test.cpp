@@ -98,7 +98,7 @@ TEST(QemuTranslation, MachineAndProcessors) {
   EXPECT_HAS(translated("-enable-kvm -cpu host"), "--cpu default");
   EXPECT_HAS(translated("-machine type=pc,accel=kvm:tcg,usb=off -accel kvm -accel tcg"), "--memory");
   EXPECT_HAS(refusal_of("-M microvm"), "-M microvm: there is no machine 'microvm'");
-  EXPECT_HAS(translated("-machine type=q35,accel=kvm:tcg"), "--machine q35 --memory 128M");
+  EXPECT_HAS(translated("-machine type=q35,accel=kvm:tcg"), "--machine q35 --hotplug --memory 128M");
   EXPECT_HAS(translated("-M q35 -hda a -device ich9-ahci,id=x"), "--device ide-hd,file=a,unit=0,write=yes");
   EXPECT_HAS(translated("-M q35 -drive if=none,file=a,id=d -device ide-hd,drive=d,bus=ide.3"),
              "--device ide-hd,file=a,bus=ahci,unit=3,write=yes");
