@@ -179,10 +179,12 @@ bool ret(BlockEmitter& e, const Insn& in) {
   if (!plain_stack(in) || !near_size(e, in)) return false;
   const unsigned bytes = in.operand_bytes;
   load_rip(e, e.memory.probe_stack(cpu::RSP, 0, Access::Read, bytes), bytes);
+  const i32 owed = e.groups.settle_stack_step();
+  e.slow_paths.owe_stack_step(owed);
   e.flags.save();
   if (e.segmented()) e.exits.check_target();
   e.exits.look_up();
-  move_stack(e, static_cast<i32>(bytes + (in.imm & 0xffff)));
+  move_stack(e, static_cast<i32>(bytes + (in.imm & 0xffff)) + owed);
   e.exits.go_to_found();
   return true;
 }

@@ -4,14 +4,16 @@
 namespace reprise::jit::x64 {
 namespace {
 
-/// The next instruction is a push or a pop of another register in the group of this one. Nothing can look at rSP in between.
+/// The next instruction is a push or a pop of another register in the group of this one, or a return, which settles what is
+/// owed. Nothing can look at rSP in between.
 bool stack_goes_on(const BlockEmitter& e) {
   const PlannedInsn& planned = e.unit.plan.insns[e.index];
   if (!planned.stack || !e.groups.is_open(planned) || e.index + 1 == e.unit.count()) return false;
   const Insn& next = e.unit.insns[e.index + 1];
   const PlannedInsn& planned_next = e.unit.plan.insns[e.index + 1];
-  return planned_next.stack && planned_next.group == planned.group && plain_stack(next) &&
-         (next.mnemonic == Mnemonic::PUSH || next.mnemonic == Mnemonic::POP) && next.form == Form::R &&
+  if (!planned_next.stack || planned_next.group != planned.group || !plain_stack(next)) return false;
+  if (next.mnemonic == Mnemonic::RET) return e.mode().is64();
+  return (next.mnemonic == Mnemonic::PUSH || next.mnemonic == Mnemonic::POP) && next.form == Form::R &&
          general_operand(next, 0) && gpr_of(next, 0) != cpu::RSP;
 }
 

@@ -1,6 +1,7 @@
 #include "jit/x64/slow_paths.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 #include "jit/plan/insn_effects.h"
@@ -14,13 +15,15 @@ Label SlowPaths::slow() {
 
 void SlowPaths::begin_insn() {
   slow_ = Label();
+  stack_step_ = 0;
   fip_before_ = owned_.pending_fip();
   flags_before_ = flags_.not_kept();
 }
 
 void SlowPaths::end_insn(unsigned last) {
   if (slow_.isValid())
-    paths_.push_back({em_.index, last, slow_, em_.a.newLabel(), false, false, flags_before_, fip_before_});
+    paths_.push_back(
+        {em_.index, last, slow_, em_.a.newLabel(), false, false, flags_before_, fip_before_, stack_step_});
   for (std::size_t i = bound_; i < paths_.size(); ++i) {
     Path& path = paths_[i];
     if (path.last != em_.index) continue;
@@ -55,19 +58,21 @@ bool SlowPaths::worth_repeating(unsigned first, unsigned last) const {
   return false;
 }
 
-/// Calls, jumps and returns to where an edge cannot lead, in code that is not segmented.
-bool SlowPaths::leaves_by_look_up(const cpu::Insn& in) const {
+/// A call, jump or return in code that is not segmented leaves by a look-up, or by an edge, of which there may be one more.
+bool SlowPaths::may_leave_again(const cpu::Insn& in) {
   if (em_.segmented()) return false;
-  switch (in.mnemonic) {
-    case cpu::Mnemonic::CALL:
-    case cpu::Mnemonic::JMP: return in.form != cpu::Form::I || in.imm >= kPageBytes;
-    case cpu::Mnemonic::RET: return true;
-    default: return false;
-  }
+  if (in.mnemonic == cpu::Mnemonic::RET) return true;
+  if (in.mnemonic != cpu::Mnemonic::CALL && in.mnemonic != cpu::Mnemonic::JMP) return false;
+  const bool by_edge = in.form == cpu::Form::I && in.imm < kPageBytes;
+  return !by_edge || !std::exchange(edge_repeated_, true);
 }
 
 void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
   em_.a.bind(path.entry);
+  if (path.stack_step != 0) {
+    const Gp stack = host_gp(kHostOfGuest[cpu::RSP], 8);
+    em_.a.lea(stack, x86::ptr(stack, path.stack_step));
+  }
   if (path.flags_of >= 0) {
     flags_.left_to(path.flags_of);
     flags_.show();
@@ -82,8 +87,8 @@ void SlowPaths::finish(const Path& path, bool ended, const EmitInsn& emit) {
     if (with_end || path.flags_in_host || path.flags_in_rax) flags_.show();
     if (with_end) {
       owned_.store_pending_fip();
-      // It goes on by a look-up: to `back` no path leads.
-      if (leaves_by_look_up(em_.unit.insns[path.last])) return emit(path.last);
+      // To `back` no path leads then.
+      if (may_leave_again(em_.unit.insns[path.last])) return emit(path.last);
       call_stub(path.last, path.last);
       flags_.lost();
     }

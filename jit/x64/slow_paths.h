@@ -26,6 +26,8 @@ class SlowPaths {
 
   /// Where the running instruction goes when its handler must do it all.
   Label slow();
+  /// Those of the running instruction, in 64-bit mode, move the stack pointer so far first.
+  void owe_stack_step(i32 bytes) { stack_step_ = bytes; }
   /// The running instruction by its handler, here.
   void call_handler();
   /// When hot code is complete. `ended`: it goes somewhere in every case.
@@ -40,13 +42,14 @@ class SlowPaths {
     bool flags_in_host, flags_in_rax;  // where the slow path comes back
     int flags_of;                      // StatusFlags::not_kept() before `first`
     const cpu::Insn* fip;              // to be stored
+    i32 stack_step;                    // before `first`
   };
 
   void call_stub(unsigned first, unsigned last);
   void finish(const Path& path, bool ended, const EmitInsn& emit);
   /// The group misses often, or handlers of some instruction are much slower than a probe more.
   bool worth_repeating(unsigned first, unsigned last) const;
-  bool leaves_by_look_up(const cpu::Insn& in) const;
+  bool may_leave_again(const cpu::Insn& in);
 
   Emission& em_;
   StatusFlags& flags_;
@@ -55,11 +58,13 @@ class SlowPaths {
   Label slow_;                             // of the running instruction; invalid: it has none so far
   const cpu::Insn* fip_before_ = nullptr;  // pending before the running instruction
   int flags_before_ = -1;                  // StatusFlags::not_kept() then
+  i32 stack_step_ = 0;                     // of the running instruction
   std::vector<Path> paths_;
   /// Instructions that are repeated because groups miss: more would be more code than a region may have.
   static constexpr unsigned kMaxRepeated = 200;
   unsigned repeated_ = 0;
-  std::size_t bound_ = 0;  // so many of them, the first, know where they come back
+  bool edge_repeated_ = false;  // that of the jump or call at the end
+  std::size_t bound_ = 0;       // so many of them, the first, know where they come back
 };
 
 }  // namespace reprise::jit::x64

@@ -21,11 +21,34 @@ constexpr u8 kLoop[] = {
 };
 constexpr u64 kInsns = 5;
 
-/// Of MOV, as stats() tells.
-u64 handler_calls(const jit::JitEngine& engine) {
+/// Of `name`, as stats() tells.
+u64 handler_calls(const jit::JitEngine& engine, const std::string& name) {
   const std::string text = engine.stats();
-  const std::size_t at = text.find(" MOV ", text.find("handler calls from generated code:"));
-  return at == std::string::npos ? 0 : std::stoull(text.substr(at + 5));
+  const std::string before = " " + name + " ";
+  const std::size_t at = text.find(before, text.find("handler calls from generated code:"));
+  return at == std::string::npos ? 0 : std::stoull(text.substr(at + before.size()));
+}
+
+TEST(GroupMisses, ACallInThePageAtTheEnd) {
+  constexpr u8 kCalls[] = {
+      0x50,                          // push rax             a group
+      0xe8, 0x00, 0x00, 0x00, 0x00,  // call to what follows
+      0x48, 0x83, 0xc4, 0x10,        // add rsp, 16
+      0xeb, 0xf4,                    // jmp to the beginning
+  };
+  SmallMachine machine(kCalls);
+  jit::JitOptions options;
+  options.threshold = 1;
+  jit::JitEngine jit(cpu::default_profile(), machine.code_pages, options);
+  // One is the last in its page, the other the first in the next.
+  machine.cpu->state.gpr[cpu::RSP] = SmallMachine::kData + kPageBytes + 8;
+  for (unsigned round = 0; round < 100; ++round) (void)jit.run(*machine.cpu, 40);
+  const u64 calls = handler_calls(jit, "CALL");
+  EXPECT_GE(calls, 60u);
+  EXPECT_LE(calls, 80u);
+  (void)jit.run(*machine.cpu, 4000);
+  EXPECT_EQ(handler_calls(jit, "CALL"), calls);
+  EXPECT_EQ(machine.map.read(SmallMachine::kData + kPageBytes - 8, Width::Qword), SmallMachine::kCode + 6);
 }
 
 TEST(GroupMisses, ManyMakeTheRegionAgain) {
@@ -45,14 +68,14 @@ TEST(GroupMisses, ManyMakeTheRegionAgain) {
   };
   run(10);
   EXPECT_EQ(jit.translated(), 1u);
-  EXPECT_EQ(handler_calls(jit), 20u);
+  EXPECT_EQ(handler_calls(jit, "MOV"), 20u);
   run(100);
   run(100);  // the engine comes by in between
   EXPECT_EQ(jit.translated(), 2u);
-  EXPECT_EQ(handler_calls(jit), 220u);
+  EXPECT_EQ(handler_calls(jit, "MOV"), 220u);
   run(1000);
   EXPECT_EQ(jit.translated(), 2u);
-  EXPECT_EQ(handler_calls(jit), 220u);
+  EXPECT_EQ(handler_calls(jit, "MOV"), 220u);
 }
 
 }  // namespace
