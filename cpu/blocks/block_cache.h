@@ -84,7 +84,9 @@ class BlockCache final : public mmu::CodeListener {
   /// Neighbours in memory are neighbours here: code that runs together shares host cache lines.
   u64 bucket(u64 phys, ModeKey mode) const {
     constexpr u64 kGolden = 0x9e37'79b1;
-    return (phys + (phys >> kPageShift) * kGolden + (u64{mode.bits} * kGolden >> 8)) & (buckets_.size() - 1);
+    constexpr unsigned kGrainShift = 3;  // few blocks begin so near to each other
+    return ((phys >> kGrainShift) + (phys >> kPageShift) * kGolden + (u64{mode.bits} * kGolden >> 8)) &
+           (buckets_.size() - 1);
   }
   /// nullptr if the page never had code.
   PageBlocks* page_of(u64 phys) const;

@@ -36,15 +36,15 @@ struct Block {
   u32 count;
   Block* next = nullptr;      // BlockCache: in its bucket, or among the removed; BlockPool: among the free
   u64 second_phys = ~u64{0};  // of the second page, for an instruction that crosses pages
+  u32 uses = 0;               // for an engine that translates: how often it asked for the block
   u32 bytes = 0;
-  bool remembered = false;  // DormantBlocks has a copy of its bytes
-  u16 generation = 0;       // BlockCache: when it was inserted
-  u32 uses = 0;             // for an engine that translates: how often it asked for the block
-  BlockInsns insns;
-
   // For an engine that translates: its code for the block, or nullptr; its own record.
   const u8* native_code = nullptr;
   void* native = nullptr;
+
+  BlockInsns insns;
+  bool remembered = false;  // DormantBlocks has a copy of its bytes
+  u16 generation = 0;       // BlockCache: when it was inserted
 
   // In BlockCache's list of the page that holds the first byte, and in that of the second page.
   struct PageLink {
