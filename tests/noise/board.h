@@ -36,7 +36,7 @@ class Board final : public MachineControl {
   static constexpr unsigned kMaxTimers = 64;
 
   Board(Firmware firmware, unsigned processors);
-  ~Board();
+  ~Board() override;
 
   /// Whose accesses the next ones are.
   void let_act(u64 processor) { actor_ = static_cast<unsigned>(processor); }

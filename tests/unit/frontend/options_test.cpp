@@ -473,10 +473,10 @@ TEST(Options, NamesInsideOfValuesHaveAFolderToo) {
   for (const auto& [option, value, placed] : std::initializer_list<std::array<std::string, 3>>{
            {"IMAGE", "a,b", here + "/a,b"},
            {"--kernel", "a", here + "/a"},
-           {"--initrd", "a 1,/b,c 2", here + "/a 1,/b," + here + "/c 2"},
+           {"--initrd", "a 1,/b,c 2", fmt::format("{0}/a 1,/b,{0}/c 2", here)},
            {"--bios", "ovmf", "ovmf"},
            {"--bios", "./bios", here + "/./bios"},
-           {"--disk", "a,,b,overlay=c,write=no", doubled + "/a,,b,overlay=" + doubled + "/c,write=no"},
+           {"--disk", "a,,b,overlay=c,write=no", fmt::format("{0}/a,,b,overlay={0}/c,write=no", doubled)},
            {"--cdrom", "", ""},
            {"--cdrom", "a,bus=ahci", doubled + "/a,bus=ahci"},
            {"--share", "a,tag=t", doubled + "/a,tag=t"},
@@ -711,6 +711,7 @@ TEST(Options, ImagesWithoutAnOptionComeFirst) {
   const auto disks =
       machine::disk_configs(parsed({"--cdrom", "c.iso", "a.img", "--disk", "d.img", "b.img"}).config.devices);
   std::vector<std::string> paths;
+  paths.reserve(disks.size());
   for (const machine::DiskConfig& disk : disks) paths.push_back(disk.path);
   EXPECT_EQ(paths, (std::vector<std::string>{"a.img", "b.img", "c.iso", "d.img"}));
 }

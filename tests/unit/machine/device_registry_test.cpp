@@ -186,7 +186,7 @@ class Slots : public StorageTest {
     }
     return text;
   }
-  DeviceConfig disk(std::string driver, std::string bus = {}) {
+  DeviceConfig disk(std::string driver, const std::string& bus = {}) {
     DeviceConfig device = {.driver = std::move(driver)};
     device.set("file", file("d" + std::to_string(++disks_), pattern(64 * kKiB)));
     if (!bus.empty()) device.set("bus", bus);

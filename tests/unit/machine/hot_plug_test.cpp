@@ -82,7 +82,7 @@ TEST_F(HotPlugTest, ADiskComesAndGoes) {
   EXPECT_EQ(in(kDown), 0u);
   EXPECT_EQ(pc().phys_map().read(0xe000'2000, Width::Dword), ~u32{0}) << "its window is gone";
   EXPECT_EQ(gone, std::vector<std::string>{"d1"});
-  EXPECT_TRUE(machine().disks().info().at(0).file.size() > 0) << "until that has come in, too";
+  EXPECT_FALSE(machine().disks().info().at(0).file.empty()) << "until that has come in, too";
   run();
   EXPECT_TRUE(machine().disks().info().at(0).absent);
   EXPECT_EQ(say(disk_words("d1")), "done") << "its name is free";

@@ -28,7 +28,7 @@ struct PcTest : testing::Test {
   MachineConfig config;
   std::unique_ptr<Pc> pc = board({sink, sink});
 
-  std::unique_ptr<Pc> board(PcBackends backends) {
+  std::unique_ptr<Pc> board(const PcBackends& backends) {
     auto made = std::make_unique<Pc>(config, *ram, backends, control, log);
     const auto plugged = made->plug_in(config.devices);
     EXPECT_TRUE(plugged.ok());

@@ -158,7 +158,7 @@ TEST_F(Qmp, AnswersAreWhatTheSchemaSays) {
             const std::string name = member.at("name");
             known.insert(name);
             if (value.contains(name))
-              check(value[name], member.at("type"), where + "." + name);
+              check(value[name], member.at("type"), fmt::format("{}.{}", where, name));
             else
               EXPECT_TRUE(member.contains("default")) << where << "." << name << " is missing";
           }
