@@ -38,6 +38,8 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler, p
   void serialize(Archive& archive) override;
   std::string debug_dump() const override;
 
+  const VirtioDevice& device() const { return *device_; }
+
  private:
   // VirtioTransport
   bool reaches_memory() const override { return bus_master(); }

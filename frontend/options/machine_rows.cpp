@@ -191,10 +191,11 @@ constexpr RunOption kMachineRows[] = {
      .value = "DRIVER[,PROPERTY=VALUE...]",
      .help = "adds a device",
      .more = "--device help lists the drivers, --device DRIVER,help a driver's properties.",
-     .words = "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
-              "isa-debug-exit pc-testdev VGA virtio-net e1000 "
-              "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97 virtio-serial virtconsole "
-              "virtserialport virtio-scsi scsi-hd scsi-cd",
+     .words =
+         "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
+         "isa-debug-exit pc-testdev VGA virtio-net e1000 "
+         "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97 virtio-serial virtio-balloon virtconsole "
+         "virtserialport virtio-scsi scsi-hd scsi-cd",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .of_machine = true,

@@ -70,10 +70,11 @@ std::string slot_of(Plug& plug, KeyValues& keys) {
       parse_number(digits.starts_with("0x") ? std::string(digits) : fmt::format("0x{}", digits));
   if (!number) keys.refuse(fmt::format("addr={} is no number of a device", *text));
   if (*number == machine::kPciDeviceGraphics) {
-    // On QEMU it is another card's when there is no VGA, as libvirt has it.
-    plug.draft.note(fmt::format("{} addr={}: the VGA is there, so the card has the next place that is free.",
-                                keys.option(), *text));
-    return {};
+    // On QEMU it is another card's when there is no VGA, as libvirt has it, which counts up from there.
+    constexpr unsigned kInstead = 30;
+    plug.draft.note(fmt::format("{} addr={}: the VGA is there, so the card has addr={}.", keys.option(),
+                                *text, kInstead));
+    return fmt::format(",addr={}", kInstead);
   }
   return fmt::format(",addr={}", *number);
 }
@@ -381,7 +382,11 @@ constexpr DeviceRule kRules[] = {
     {" isa-fdc hpet mc146818rtc isa-pit ", kIsThere},
     {" virtio-balloon-pci virtio-balloon virtio-balloon-pci-transitional "
      "virtio-balloon-pci-non-transitional ",
-     kNoted, "", "", "", "the guest finds no balloon, and keeps its memory"},
+     kCard, "virtio-balloon", "",
+     "disable-legacy disable-modern deflate-on-oom free-page-hint free-page-reporting page-poison "
+     "guest-stats-polling-interval iothread any_layout indirect_desc event_idx notify_on_empty "
+     "iommu_platform "
+     "packed ats page-per-vq ioeventfd vectors multifunction rombar acpi-index x-*"},
     {" vmcoreinfo ", kNoted, "", "", "", "dumps of the guest's memory do not need it"},
     {" virtio-vga virtio-gpu-pci qxl-vga qxl cirrus-vga vmware-svga bochs-display virtio-vga-gl "
      "virtio-gpu-gl-pci ",

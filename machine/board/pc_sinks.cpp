@@ -1,4 +1,6 @@
 // What of the board takes events from outside, and under which name.
+#include "common/numbers.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "machine/board/pc.h"
 #include "machine/outside/outside.h"
 #include "machine/outside/sink_names.h"
@@ -18,8 +20,8 @@ void Pc::add_sinks(Outside& outside) {
   for (const auto& [name, uart] : {std::pair{kCom1BreakSink, &com1_}, {kCom2BreakSink, &com2_}}) {
     outside.add_sink({.name = std::string(name),
                       .type = EventType::Button,
-                      .room = [uart] { return uart->can_receive(); },
-                      .take = [uart](const Event&) { uart->receive_break(); }});
+                      .room = [uart = uart] { return uart->can_receive(); },
+                      .take = [uart = uart](const Event&) { uart->receive_break(); }});
   }
   if (devices::VirtioConsole* const console = virtio_console()) {
     outside.add_sink(
@@ -63,6 +65,21 @@ void Pc::add_sinks(Outside& outside) {
        .type = EventType::Pointer,
        .room = [this] { return std::size_t{input_router_.has_room_for_pointer()}; },
        .take = [this](const Event& event) { input_router_.pointer(std::get<PointerEvent>(event).change); }});
+  for (devices::VirtioDevice* const device : virtio_devices_) {
+    auto* const balloon = dynamic_cast<devices::VirtioBalloon*>(device);
+    if (balloon == nullptr) continue;
+    outside.add_sink({.name = std::string(kBalloonSink),
+                      .type = EventType::Medium,
+                      .room = always_room,
+                      .take = [balloon](const Event& event) {
+                        const std::string_view text = std::get<MediumEvent>(event).change;
+                        const auto pages = text.starts_with(kBalloonPages)
+                                               ? parse_number(text.substr(kBalloonPages.size()))
+                                               : std::nullopt;
+                        // A recording may be anybody's.
+                        if (pages && *pages <= ~u32{0}) balloon->set_target(static_cast<u32>(*pages));
+                      }});
+  }
   outside.add_sink({.name = std::string(kPowerButtonSink),
                     .type = EventType::Button,
                     .room = always_room,

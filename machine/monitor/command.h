@@ -102,6 +102,8 @@ Outcome gdbserver(Machine&, const Arguments&);
 Outcome eject(Machine&, const Arguments&);
 Outcome change(Machine&, const Arguments&);
 Outcome device_del(Machine&, const Arguments&);
+Outcome balloon(Machine&, const Arguments&);
+Outcome info_balloon(Machine&, const Arguments&);
 Outcome screen(Machine&, const Arguments&);
 Outcome screenshot(Machine&, const Arguments&);
 Outcome dump_guest_memory(Machine&, const Arguments&);

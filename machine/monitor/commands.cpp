@@ -34,6 +34,7 @@ constexpr Parameter kEject[] = {
 constexpr Parameter kPlug[] = {
     {"device", Kind::Word, true, "DRIVER,id=ID,... as --device has it, or -device of QEMU's command line"}};
 constexpr Parameter kUnplug[] = {{"id", Kind::Word, true, "id of the device"}};
+constexpr Parameter kBalloon[] = {{"mib", Kind::Number, true, "MiB that it is to have"}};
 constexpr Parameter kAddDrive[] = {
     {"address", Kind::Word, true, "0"},
     {"drive", Kind::Word, true, "if=none,id=ID,file=FILE,... as -drive has it"}};
@@ -137,6 +138,7 @@ constexpr Command kCommands[] = {
     {"device_add", kPlug, "plugs in, with --hotplug: virtio-blk, virtio-net, e1000, scsi-hd or scsi-cd",
      nullptr},
     {"device_del", kUnplug, "asks the guest to let go of a card", device_del},
+    {"balloon", kBalloon, "asks the guest to make do with so much memory, with a virtio-balloon", balloon},
     {"drive_add", kAddDrive, "a drive for device_add, in a run by QEMU's command line", nullptr},
     {"drive_del", kPart, "takes it back", nullptr},
     {"netdev_add", kAddNetwork, "a network for device_add, the same", nullptr},
@@ -190,6 +192,7 @@ constexpr Command kCommands[] = {
     {"info pci", {}, "PCI functions and where their registers are", info_pci},
     {"info devices", kDevice, "registers of devices", info_devices},
     {"info disks", {}, "disks, what they are and where they are plugged in", info_disks},
+    {"info balloon", {}, "how much memory the guest has, with a virtio-balloon", info_balloon},
     {"info network",
      {},
      "what network cards are connected with, ports that are forwarded, traffic",

@@ -1,8 +1,13 @@
 // Cards that come and go while the guest runs: by QEMU's names of commands.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "devices/virtio/virtio_balloon.h"
+#include "devices/virtio/virtio_pci.h"
 #include "machine/monitor/monitor.h"
 #include "machine/monitor/plug_words.h"
+#include "machine/outside/sink_names.h"
 #include "machine/plug/device_registry.h"
 
 namespace reprise::machine::monitor {
@@ -23,6 +28,19 @@ constexpr Operation kOperations[] = {
     {"netdev_add", "network", &PlugWords::add_netdev}, {"netdev_del", "id", &PlugWords::remove_netdev},
     {"blockdev-add", "node", &PlugWords::add_node},    {"blockdev-del", "id", &PlugWords::remove_node},
 };
+
+/// nullptr: none is plugged in.
+const devices::VirtioBalloon* find_balloon(Machine& machine) {
+  for (const devices::Device* const device : machine.pc().devices())
+    if (const auto* const card = dynamic_cast<const devices::VirtioPci*>(device))
+      if (const auto* const balloon = dynamic_cast<const devices::VirtioBalloon*>(&card->device()))
+        return balloon;
+  return nullptr;
+}
+
+Outcome no_balloon() {
+  return CommandError{CommandError::Kind::Failed, "No balloon device has been activated"};
+}
 
 }  // namespace
 
@@ -59,6 +77,29 @@ std::optional<Outcome> Monitor::plug_command(std::string_view command, const Arg
 
 Outcome device_del(Machine& machine, const Arguments& arguments) {
   return outcome_of(machine.hot_plug().unplug(arguments.word("id")));
+}
+
+Outcome balloon(Machine& machine, const Arguments& arguments) {
+  if (find_balloon(machine) == nullptr) return no_balloon();
+  const u64 ram_bytes = machine.config().ram_bytes;
+  const u64 mib = std::min(arguments.number("mib"), ram_bytes >> 20);
+  if (mib == 0)
+    return CommandError{CommandError::Kind::BadArgument, "'mib' is at least 1: the guest keeps some memory."};
+  const u64 pages = (ram_bytes - (mib << 20)) / devices::VirtioBalloon::kPageBytes;
+  machine.inbox().post({std::string(kBalloonSink), MediumEvent{fmt::format("{}{}", kBalloonPages, pages)}});
+  return Answer{};
+}
+
+Outcome info_balloon(Machine& machine, const Arguments&) {
+  const devices::VirtioBalloon* const device = find_balloon(machine);
+  if (device == nullptr) return no_balloon();
+  const u64 ram_bytes = machine.config().ram_bytes;
+  const u64 given = std::min(device->given() * devices::VirtioBalloon::kPageBytes, ram_bytes);
+  Answer answer;
+  answer.json = {
+      {"actual", ram_bytes - given}, {"target_pages", device->target()}, {"given_pages", device->given()}};
+  answer.text = fmt::format("balloon: actual={}\n", (ram_bytes - given) >> 20);
+  return answer;
 }
 
 }  // namespace reprise::machine::monitor

@@ -53,45 +53,6 @@ Outcome query_cpus_fast(Monitor& monitor, const Json&) {
   return answer_of(std::move(list));
 }
 
-Outcome query_block(Monitor& monitor, const Json&) {
-  Json list = Json::array();
-  for (const DiskInfo& disk : monitor.machine().disks().info()) {
-    if (disk.absent) continue;
-    const bool removable = disk.media != DiskMedia::Disk;
-    Json json = {{"device", disk.name},
-                 {"qdev", disk.name},
-                 {"type", "unknown"},
-                 {"removable", removable},
-                 {"locked", false}};
-    if (!disk.file.empty())
-      json["inserted"] = {
-          {"file", disk.file},
-          {"node-name", disk.name},
-          {"drv", disk.format},
-          {"ro", disk.media == DiskMedia::Cdrom},
-          {"encrypted", false},
-          {"image", {{"filename", disk.file}, {"format", disk.format}, {"virtual-size", disk.bytes}}}};
-    list.push_back(std::move(json));
-  }
-  return answer_of(std::move(list));
-}
-
-Outcome query_blockstats(Monitor& monitor, const Json&) {
-  Json list = Json::array();
-  for (const DiskInfo& disk : monitor.machine().disks().info())
-    if (!disk.absent)
-      list.push_back({{"device", disk.name},
-                      {"stats",
-                       {{"rd_operations", disk.counters.reads},
-                        {"rd_bytes", disk.counters.bytes_read},
-                        {"wr_operations", disk.counters.writes},
-                        {"wr_bytes", disk.counters.bytes_written},
-                        {"flush_operations", disk.counters.flushes},
-                        {"unmap_operations", disk.counters.discards},
-                        {"unmap_bytes", disk.counters.bytes_discarded}}}});
-  return answer_of(std::move(list));
-}
-
 Outcome query_pci(Monitor& monitor, const Json&) {
   Outcome shown = monitor.execute("info pci", {});
   if (!shown) return shown;
@@ -127,6 +88,11 @@ Outcome nothing_is_plugged(Monitor&, const Json&) {
   return failed("what the machine has is chosen before it starts: give -object and -chardev then");
 }
 
+Outcome no_resize(Monitor&, const Json&) {
+  return failed(
+      "a disk keeps the size that it had when the run began: end the run, and give qemu-img resize");
+}
+
 Outcome device_add(Monitor& monitor, const Json& arguments) { return done(monitor.plug(arguments.dump())); }
 Outcome device_del(Monitor& monitor, const Json& arguments) {
   return done(monitor.execute("device_del", {{"id", text_in(arguments, "id")}}));
@@ -148,16 +114,6 @@ Outcome human(Monitor& monitor, const Json& arguments) {
   Outcome outcome = monitor.execute_line(text_in(arguments, "command-line"));
   // QEMU answers a person's mistakes in words, too.
   return answer_of(outcome ? outcome.value().text : outcome.error().message + "\r\n");
-}
-
-/// QEMU's names of drives that nobody named: "ide1-cd0", "floppy0".
-std::string drive_of(Monitor& monitor, const Json& arguments) {
-  std::string name = text_in(arguments, "id");
-  if (name.empty()) name = text_in(arguments, "device");
-  const std::vector<DiskInfo> disks = monitor.machine().disks().info();
-  if (std::ranges::find(disks, name, &DiskInfo::name) != disks.end() || name.find("-cd") == std::string::npos)
-    return name;
-  return "cdrom0";
 }
 
 Outcome eject(Monitor& monitor, const Json& arguments) {
@@ -191,9 +147,38 @@ Outcome set_link(Monitor& monitor, const Json& arguments) {
                                            {"state", is_true_in(arguments, "up") ? "on" : "off"}}));
 }
 
-Outcome no_balloon(Monitor&, const Json&) { return failed("No balloon device has been activated"); }
+/// In bytes, of which the monitor's command takes whole MiB.
+Outcome set_balloon(Monitor& monitor, const Json& arguments) {
+  const Json& value = arguments["value"];
+  constexpr u64 kMib = 1 << 20;
+  if (value.is_number_unsigned() && value.get<u64>() >= kMib)
+    return done(monitor.execute("balloon", {{"mib", value.get<u64>() / kMib}}));
+  return failed("Parameter 'value' expects a target size of 1 MiB or more");
+}
+
+Outcome query_balloon(Monitor& monitor, const Json&) {
+  Outcome shown = monitor.execute("info balloon", {});
+  if (!shown) return shown;
+  return answer_of({{"actual", shown.value().json["actual"]}});
+}
+
 Outcome empty_list(Monitor&, const Json&) { return answer_of(Json::array()); }
 Outcome empty_object(Monitor&, const Json&) { return Answer{}; }
+
+/// Clients are told of all that happens in one, which is nothing.
+constexpr std::string_view kEventsOfMigration = "events";
+
+Outcome migrate_capabilities(Monitor&, const Json&) {
+  return answer_of(Json::array({{{"capability", kEventsOfMigration}, {"state", true}}}));
+}
+
+Outcome set_migrate_capabilities(Monitor&, const Json& arguments) {
+  for (const Json& one : arguments["capabilities"])
+    if (text_in(one, "capability") != kEventsOfMigration)
+      return failed(fmt::format("there is no migration, which could have '{}'",
+                                text_in(one, "capability").substr(0, 60)));
+  return Answer{};
+}
 
 constexpr QmpCommand kCommands[] = {
     {"qmp_capabilities", empty_object, {}, "enable?:[any]"},
@@ -226,6 +211,7 @@ constexpr QmpCommand kCommands[] = {
      "CpuModelExpansionInfo"},
     {"query-command-line-options", query_command_line_options, {}, "option?:str", "[CommandLineOptionInfo]"},
     {"query-events", query_events, {}, "", "[EventInfo]"},
+    {"qom-list", qom_list, {}, "path:str", "[ObjectPropertyInfo]"},
     {"qom-list-types", qom_list_types, {}, "implements?:str, abstract?:bool", "[ObjectTypeInfo]"},
     {"qom-list-properties", list_properties, {}, "typename:str", "[ObjectPropertyInfo]"},
     {"device-list-properties", list_properties, {}, "typename:str", "[ObjectPropertyInfo]"},
@@ -238,6 +224,7 @@ constexpr QmpCommand kCommands[] = {
      "",
      "MemoryInfo"},
     {"query-block", query_block, {}, "", "[BlockInfo]"},
+    {"query-named-block-nodes", query_named_block_nodes, {}, "flat?:bool", "[BlockDeviceInfo]"},
     {"query-blockstats", query_blockstats, {}, "query-nodes?:bool", "[BlockStats]"},
     {"query-pci", query_pci, {}, "", "[PciInfo]"},
     {"query-vnc",
@@ -247,11 +234,13 @@ constexpr QmpCommand kCommands[] = {
      {},
      "",
      "VncInfo"},
-    // There is no migration, so nothing belongs to it.
+    // There is no migration.
     {"query-migrate", empty_object, {}, "", "MigrationInfo"},
-    {"query-migrate-capabilities", empty_list, {}, "", "[MigrationCapabilityStatus]"},
+    {"query-migrate-capabilities", migrate_capabilities, {}, "", "[MigrationCapabilityStatus]"},
+    {"migrate-set-capabilities", set_migrate_capabilities, {}, "capabilities:[MigrationCapabilityStatus]"},
     {"query-migrate-parameters", empty_object, {}, "", "MigrationParameters"},
-    {"query-balloon", no_balloon, {}, "", "BalloonInfo"},
+    {"query-balloon", query_balloon, {}, "", "BalloonInfo"},
+    {"balloon", set_balloon, {}, "value:int"},
     {"query-chardev", query_chardev, {}, "", "[ChardevInfo]"},
     {"query-iothreads", query_iothreads, {}, "", "[IOThreadInfo]"},
     {"query-jobs", query_jobs, {}, "", "[JobInfo]"},
@@ -287,6 +276,7 @@ constexpr QmpCommand kCommands[] = {
      {},
      "driver:BlockdevDriver, node-name?:str, read-only?:bool, filename?:str, file?:any, ..."},
     {"blockdev-del", blockdev_del, {}, "node-name:str"},
+    {"block_resize", no_resize, {}, "device?:str, node-name?:str, size:int"},
     {"chardev-add", nothing_is_plugged, {}, "id:str, backend:any"},
     {"chardev-remove", nothing_is_plugged, {}, "id:str"},
     {"object-add", nothing_is_plugged, {}, "qom-type:str, id:str, ..."},

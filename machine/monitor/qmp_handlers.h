@@ -28,12 +28,20 @@ Outcome qom_list_types(Monitor&, const Json&);
 Outcome list_properties(Monitor&, const Json&);
 Outcome query_events(Monitor&, const Json&);
 
+// qmp_block.cpp: disks.
+Outcome query_block(Monitor&, const Json&);
+Outcome query_named_block_nodes(Monitor&, const Json&);
+Outcome query_blockstats(Monitor&, const Json&);
+/// Our name of the drive that a client names in `arguments`, by whatever QEMU calls it.
+std::string drive_of(Monitor& monitor, const Json& arguments);
+
 // qmp_parts.cpp: parts of this machine that its command line named.
 Outcome query_chardev(Monitor&, const Json&);
 Outcome query_iothreads(Monitor&, const Json&);
 Outcome query_memdev(Monitor&, const Json&);
 Outcome query_mice(Monitor&, const Json&);
 Outcome query_name(Monitor&, const Json&);
+Outcome qom_list(Monitor&, const Json&);
 
 // qmp_jobs.cpp: what takes its time on QEMU.
 Outcome dump_guest_memory_to(Monitor&, const Json&);

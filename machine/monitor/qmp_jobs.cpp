@@ -54,7 +54,7 @@ Outcome dump_guest_memory_to(Monitor& monitor, const Json& arguments) {
     return failed(fmt::format("'{}' is no format of a dump here: give elf", format.substr(0, 60)));
   if (arguments.contains("begin") || arguments.contains("length"))
     return failed("a dump has all of the memory: leave begin and length out");
-  const Outcome written = monitor.execute("dump-guest-memory", {{"file", protocol.substr(kFile.size())}});
+  Outcome written = monitor.execute("dump-guest-memory", {{"file", protocol.substr(kFile.size())}});
   if (!written) return written;
   const Json bytes = written.value().json["bytes"];
   monitor.set_dumped(bytes.get<u64>());
@@ -74,7 +74,7 @@ Outcome query_dump_capability(Monitor&, const Json&) {
 
 Outcome snapshot_save(Monitor& monitor, const Json& arguments) {
   return run_as_job(monitor, "snapshot-save", arguments, [](Monitor& to, const std::string& tag) -> Outcome {
-    const Outcome there = to.execute("info snapshots", {});
+    Outcome there = to.execute("info snapshots", {});
     if (!there) return there;
     for (const Json& state : there.value().json["snapshots"])
       if (text_in(state, "name") == tag)

@@ -1,10 +1,13 @@
 // Parts of the machine that its command line named, and what people have in their hands. QEMU, "QEMU QMP Reference Manual".
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/qmp_handlers.h"
+#include "machine/plug/device_registry.h"
+#include "machine/plug/pc_slots.h"
 
 namespace reprise::machine::monitor {
 
@@ -40,6 +43,30 @@ Outcome query_memdev(Monitor& monitor, const Json&) {
                     {"share", false},
                     {"host-nodes", Json::array()},
                     {"policy", "default"}});
+  return answer_of(std::move(list));
+}
+
+Outcome qom_list(Monitor& monitor, const Json& arguments) {
+  constexpr std::string_view kNamedDevices = "/machine/peripheral";
+  const std::string path = text_in(arguments, "path");
+  if (path != kNamedDevices) return failed(fmt::format("Device '{}' not found", path.substr(0, 60)));
+  Machine& machine = monitor.machine();
+  Json list = Json::array();
+  const auto add = [&](const std::string& id, const DeviceRow& row) {
+    const std::string_view type = row.qemu_name.empty() ? row.driver : row.qemu_name;
+    list.push_back({{"name", id}, {"type", fmt::format("child<{}>", type)}});
+  };
+  // Where cards come and go, those are there that are in a slot.
+  const std::vector<HotCard>& cards = machine.pc().hot_cards();
+  for (const DeviceConfig& device : machine.config().devices) {
+    const DeviceRow* const row = find_device_row(device.driver);
+    if (device.id.empty() || row == nullptr) continue;
+    if (cards.empty() || row->place.name != kPciSlot.name) add(device.id, *row);
+  }
+  for (const HotCard& card : cards)
+    if (const DeviceRow* const row = find_device_row(card.driver);
+        card.slot && !card.id.empty() && row != nullptr)
+      add(card.id, *row);
   return answer_of(std::move(list));
 }
 

@@ -42,7 +42,7 @@ constexpr NamedType kTypes[] = {
      "rd_bytes:int, wr_bytes:int, unmap_bytes:int, rd_operations:int, wr_operations:int, "
      "flush_operations:int, "
      "unmap_operations:int"},
-    {"BlockStats", "device?:str, stats:BlockDeviceStats"},
+    {"BlockStats", "device?:str, qdev?:str, node-name?:str, stats:BlockDeviceStats"},
     {"PciDeviceClass", "desc?:str, class:int"},
     {"PciDeviceId", "device:int, vendor:int"},
     {"PciMemoryRegion", "bar:int, type:str, address:int, size:int"},
@@ -82,7 +82,7 @@ constexpr NamedType kTypes[] = {
     {"TPMInfo", "id:str"},
     {"MigrationInfo", ""},
     {"MigrationParameters", ""},
-    {"MigrationCapability", "="},
+    {"MigrationCapability", "=events"},
     {"MigrationCapabilityStatus", "capability:MigrationCapability, state:bool"},
     {"KeyValueKind", "=qcode"},
     {"KeyValue", "type:KeyValueKind, data:str"},

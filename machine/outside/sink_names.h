@@ -25,6 +25,9 @@ inline constexpr std::string_view kPowerButtonSink = "power-button";
 inline constexpr std::string_view kNmiButtonSink = "nmi-button";
 // Cards that are put into slots or to be taken out, in words: machine/hot_plug.cpp.
 inline constexpr std::string_view kSlotsSink = "slots";
+// How much memory the guest is asked to give back, in words: "pages N", of 4096 bytes.
+inline constexpr std::string_view kBalloonSink = "balloon";
+inline constexpr std::string_view kBalloonPages = "pages ";
 inline constexpr std::string_view kResetButtonSink = "reset-button";
 
 }  // namespace reprise::machine

@@ -8,6 +8,7 @@ namespace reprise::machine {
 extern const DeviceRow kVgaRow;  // display_row.cpp
 extern const DeviceRow kVirtioConsoleRow;
 extern const DeviceRow kVirtioRngRow;
+extern const DeviceRow kVirtioBalloonRow;
 /// Of network cards: the name of their option ROM.
 inline constexpr std::string_view kRomFileProperty = "romfile";
 extern const DeviceRow kVirtioNetRow;  // net_rows.cpp

@@ -21,7 +21,7 @@ constexpr const DeviceRow* kRows[] = {
     &kVirtioNetRow,    &kE1000Row,          &kVirtioKeyboardRow, &kVirtioMouseRow,
     &kVirtioTabletRow, &kVirtio9pRow,       &kAc97Row,           &kVirtioSerialRow,
     &kVirtConsoleRow,  &kVirtSerialPortRow, &kVirtioScsiRow,     &kScsiDiskRow,
-    &kScsiCdromRow};
+    &kScsiCdromRow,    &kVirtioBalloonRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 

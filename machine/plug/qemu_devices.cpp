@@ -23,7 +23,7 @@ constexpr QemuDevice kDevices[] = {
      "leave it out, since the card is the one of -vga std"},
     {" scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ",
      "give virtio-scsi with scsi-hd, virtio-blk, or --disk FILE"},
-    {" virtio-balloon-pci virtio-mem-pci vhost-vsock-pci tpm-tis ", "leave it out, since there is none"},
+    {" virtio-mem-pci vhost-vsock-pci tpm-tis ", "leave it out, since there is none"},
     {" vhost-user-fs-pci ", "give --share FOLDER,tag=NAME"},
 };
 

@@ -1,4 +1,5 @@
 #include "common/check.h"
+#include "devices/virtio/virtio_balloon.h"
 #include "devices/virtio/virtio_rng.h"
 #include "machine/plug/card_rows.h"
 #include "machine/plug/pc_slots.h"
@@ -23,6 +24,10 @@ std::unique_ptr<devices::VirtioDevice> make_rng(const DeviceSite& site) {
                                               site.board.clock);
 }
 
+std::unique_ptr<devices::VirtioDevice> make_balloon(const DeviceSite& site) {
+  return std::make_unique<devices::VirtioBalloon>(site.board.clock);
+}
+
 }  // namespace
 
 constinit const DeviceRow kVirtioConsoleRow = {.driver = "virtio-console",
@@ -39,5 +44,13 @@ constinit const DeviceRow kVirtioRngRow = {.driver = "virtio-rng",
                                            .place = kPciSlot,
                                            .most = kAnyNumber,
                                            .virtio = make_rng};
+constinit const DeviceRow kVirtioBalloonRow = {
+    .driver = "virtio-balloon",
+    .qemu_name = "virtio-balloon-pci",
+    .help = "takes memory that the guest does not need, by balloon in the monitor",
+    .properties = {},
+    .place = kPciSlot,
+    .most = 1,
+    .virtio = make_balloon};
 
 }  // namespace reprise::machine

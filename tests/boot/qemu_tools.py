@@ -5,6 +5,7 @@
     debvm        debvm-run starts an image that debvm-create has made, on a q35, to a shell
     autopkgtest  autopkgtest-virt-qemu brings the same image up, runs a command in it by its consoles and folder, and gives its exit code
     kunit        kunit.py of the kernel's source builds its kernel and runs it; QEMU and `reprise test` find the same
+    libvirt      a daemon of libvirt's asks what there is, starts a domain, sees its console, plugs a disk in and out, and ends it
     syzkaller    a machine of a fuzzer's, as its manager starts and ends it, with QMP over TCP
 
 What they take from Debian's archive is kept beside the disks; without it a test is skipped."""
@@ -23,8 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import tty
 
 import runner
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
+import build_guests  # noqa: E402  (for its cpio writer)
 
 
 def arguments():
@@ -321,13 +326,140 @@ def syzkaller(options, folder, environment):
         guest.close()
 
 
+LIBVIRT_SCRIPT = r"""#!/bin/sh
+load-drivers
+while [ ! -e /sys/block/vda ]; do usleep 10000; done
+echo "libvirt: up with $(cat /sys/block/vda/size) sectors"
+while [ ! -e /sys/block/vdb ]; do usleep 10000; done
+echo "libvirt: second $(dd if=/dev/vdb bs=4 count=1 2>/dev/null)"
+while [ -e /sys/block/vdb ]; do usleep 10000; done
+echo "libvirt: second is gone"
+"""
+
+DOMAIN = """<domain type='qemu'>
+  <name>small</name>
+  <memory unit='MiB'>256</memory>
+  <vcpu>2</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>{folder}/vmlinuz</kernel>
+    <initrd>{folder}/initrd</initrd>
+    <cmdline>console=ttyS0 reprise.exec=/bin/of-libvirt</cmdline>
+  </os>
+  <features><acpi/></features>
+  <devices>
+    <emulator>{folder}/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='{folder}/first.qcow2'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <serial type='pty'/>
+    <console type='pty'/>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+  </devices>
+</domain>
+"""
+
+
+class Libvirt:
+    """A daemon for one user, who is not root: as root there is the system's only."""
+
+    def __init__(self, folder, environment):
+        self.as_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        self.environment = {**environment, "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "XDG_CACHE_HOME": str(home / "cache"),
+                            "XDG_CONFIG_HOME": str(home / "config")}
+        for path in (folder, *folder.rglob("*")):
+            if self.as_user and not path.is_symlink():
+                os.chown(path, 65534, 65534)
+        self.log = open(folder / "libvirtd", "w")
+        self.daemon = subprocess.Popen([*self.as_user, "libvirtd"], env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
+                                       stderr=self.log)
+        self.wait_until(lambda: (home / "libvirt/libvirt-sock").exists(), 60, "the daemon does not listen")
+
+    def wait_until(self, condition, seconds, otherwise):
+        end = time.monotonic() + seconds
+        while not condition():
+            runner.expect(time.monotonic() < end and self.daemon.poll() is None, otherwise)
+            time.sleep(0.2)
+
+    def virsh(self, *words):
+        done = subprocess.run([*self.as_user, "virsh", "-c", "qemu:///session", *map(str, words)], env=self.environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        runner.expect(done.returncode == 0, f"virsh {' '.join(map(str, words))}: {done.stdout[-1500:]}")
+        return done.stdout
+
+    def close(self):
+        self.daemon.terminate()
+        self.daemon.wait(60)
+        self.log.close()
+
+
+class PseudoTerminal:
+    """The other end of a guest's serial port."""
+
+    def __init__(self, path):
+        self.file = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self.file)
+        self.seen = ""
+
+    def wait_for(self, text):
+        end = time.monotonic() + 300
+        while text not in self.seen:
+            runner.expect(time.monotonic() < end, f"'{text}' did not come: {self.seen[-800:]}")
+            if select.select([self.file], [], [], 1)[0]:
+                self.seen += os.read(self.file, 65536).decode(errors="replace")
+
+
+def libvirt(options, folder, environment):
+    for name, package in (("libvirtd", "libvirt-daemon"), ("virsh", "libvirt-clients"), ("qemu-img", "qemu-utils")):
+        want_tool(name, package)
+    folder = pathlib.Path(folder)
+    folder.chmod(0o755)
+    shutil.copy(pathlib.Path(options.guests, "vmlinuz"), folder / "vmlinuz")
+    shutil.copy(pathlib.Path(options.guests, "initramfs.img"), folder / "initrd")
+    archive = build_guests.Cpio()
+    archive.add("bin/of-libvirt", 0o100755, LIBVIRT_SCRIPT.encode())
+    with open(folder / "initrd", "ab") as initrd:
+        initrd.write(pathlib.Path(options.guests, "drivers.img").read_bytes() + archive.bytes())
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", folder / "first.qcow2", "16M"], check=True)
+    (folder / "second.img").write_bytes(b"S" * (1 << 20))
+    (folder / "domain.xml").write_text(DOMAIN.format(folder=folder))
+    session = Libvirt(folder, environment)
+    try:
+        told = session.virsh("domcapabilities", "--emulatorbin", folder / "qemu-system-x86_64", "--arch", "x86_64", "--machine", "pc")
+        runner.expect("<domain>qemu</domain>" in told and "<machine>pc-i440fx-7.2</machine>" in told, told[:500])
+        session.virsh("define", folder / "domain.xml")
+        session.virsh("start", "small")
+        serial = PseudoTerminal(session.virsh("ttyconsole", "small").strip())
+        serial.wait_for("libvirt: up with 32768 sectors")
+        runner.expect("<target dev='vda' bus='virtio'/>" in session.virsh("dumpxml", "small"), "dumpxml has no disk")
+        runner.expect(session.virsh("domstate", "small").strip() == "running", "it does not run")
+        session.virsh("suspend", "small")
+        runner.expect(session.virsh("domstate", "small").strip() == "paused", "it is not paused")
+        session.virsh("resume", "small")
+        session.virsh("attach-disk", "small", folder / "second.img", "vdb", "--targetbus", "virtio", "--live")
+        serial.wait_for("libvirt: second SSSS")
+        session.virsh("detach-disk", "small", "vdb", "--live")
+        serial.wait_for("libvirt: second is gone")
+        # Then it switches itself off.
+        session.wait_until(lambda: session.virsh("domstate", "small").strip() == "shut off", 120, "it is not off")
+        session.virsh("start", "small")
+        session.virsh("destroy", "small")
+        runner.expect(session.virsh("domstate", "small").strip() == "shut off", "it was not ended")
+    finally:
+        session.close()
+
+
 def sbuild(options, folder, environment):
     if not shutil.which("sbuild-qemu-boot") and not package_of_debian("sbuild-qemu", folder):
         skip("Debian's package sbuild-qemu is not to be had here")
     sbuild_qemu_boot(options, folder, environment)
 
 
-TOOLS = {"sbuild": sbuild, "debvm": debvm_run, "autopkgtest": autopkgtest, "kunit": kunit, "syzkaller": syzkaller}
+TOOLS = {"sbuild": sbuild, "debvm": debvm_run, "autopkgtest": autopkgtest, "kunit": kunit, "syzkaller": syzkaller, "libvirt": libvirt}
 
 
 def main():

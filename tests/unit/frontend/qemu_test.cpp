@@ -333,6 +333,12 @@ TEST(QemuTables, WhatTheCommandLineNamed) {
   EXPECT_HAS(refusal_of("-object memory-backend-ram,id=m,size=x"), "size=");
 }
 
+TEST(QemuTranslation, ThePlaceOfTheVgaIsTaken) {
+  EXPECT_HAS(translated("-device virtio-rng-pci,addr=0x2 -device virtio-balloon-pci,id=b,addr=0x3"),
+             "virtio-rng,addr=30 --device virtio-balloon,addr=3,id=b");
+  EXPECT_HAS(notes_of("-nographic -device virtio-rng-pci,addr=0x2"), "the VGA is there");
+}
+
 TEST(QemuTranslation, StatesByName) {
   EXPECT_HAS(refusal_of("-loadvm ../x -hda disk.img"), "no name of a snapshot");
   EXPECT_HAS(refusal_of("-loadvm x -kernel k"), "no image is written");

@@ -14,6 +14,7 @@
 
 #include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/qmp_commands.h"
+#include "machine/outside/sink_names.h"
 #include "tests/unit/machine/small_guest.h"
 
 namespace reprise::machine::monitor {
@@ -227,6 +228,7 @@ TEST_F(Qmp, WhatThereIsComesFromTheTables) {
   EXPECT_EQ(answer_of("query-name"), Json::parse(R"({"name":"guest"})"));
   EXPECT_EQ(answer_of("query-chardev").at(0).at("filename"), "pty:/dev/pts/3");
   EXPECT_EQ(answer_of("query-memdev").at(0).at("size"), 4096);
+  EXPECT_EQ(answer_of("query-block").size(), guest.machine->disks().info().size());
   EXPECT_EQ(answer_of("query-iothreads").at(0).at("id"), "io1");
   EXPECT_EQ(answer_of("query-command-line-options").size(), 2U);
   EXPECT_EQ(answer_of("query-mice").at(0).at("current"), true);
@@ -320,6 +322,64 @@ TEST_F(Qmp, JobsAreRememberedUntilTheyAreDismissed) {
   EXPECT_TRUE(
       ask(R"({"execute":"snapshot-load","arguments":{"job-id":"j","tag":"t","vmstate":"d","devices":[]}})")
           .contains("error"));
+}
+
+TEST(QmpBalloon, TheGuestIsAskedThroughTheInbox) {
+  MachineConfig config;
+  config.devices = {{.driver = "virtio-balloon", .id = "b0"}};
+  Guest guest(kSpin, config);
+  Monitor monitor(*guest.machine, "reprise test");
+  QmpSession session(false);
+  std::vector<Json> events;
+  const auto ask = [&](std::string_view request) {
+    return Json::parse(session.respond(monitor, request, events));
+  };
+  ask(R"({"execute":"qmp_capabilities"})");
+  const auto target = [&] { return monitor.execute("info balloon", {}).value().json.at("target_pages"); };
+  EXPECT_EQ(ask(R"({"execute":"query-balloon"})").at("return").at("actual"), 4 * kMiB);
+  EXPECT_EQ(ask(R"({"execute":"balloon","arguments":{"value":3145728}})"), Json::parse(R"({"return":{}})"));
+  EXPECT_EQ(target(), 0u) << "not before the inbox is read";
+  RunLimits limits;
+  limits.stop_at_retired = 1000;
+  guest.run(limits);
+  EXPECT_EQ(target(), 256u);
+  // More than there is is all of it.
+  ask(R"({"execute":"balloon","arguments":{"value":9223372036854775807}})");
+  limits.stop_at_retired = 2000;
+  guest.run(limits);
+  EXPECT_EQ(target(), 0u);
+  for (const std::string_view bad :
+       {"0", "-1", "-9223372036854775808", "1048575", "\"x\"", "1.5", "18446744073709551616"})
+    EXPECT_TRUE(
+        ask(R"({"execute":"balloon","arguments":{"value":)" + std::string(bad) + "}}").contains("error"))
+        << bad;
+  EXPECT_EQ(ask(R"({"execute":"qom-list","arguments":{"path":"/machine/peripheral"}})").at("return"),
+            Json::parse(R"([{"name":"b0","type":"child<virtio-balloon-pci>"}])"));
+  EXPECT_EQ(ask(R"({"execute":"qom-list","arguments":{"path":"/machine/x"}})").at("error").at("class"),
+            "DeviceNotFound");
+  EXPECT_TRUE(monitor.execute_line("balloon 2").ok());
+  EXPECT_FALSE(monitor.execute_line("balloon 0").ok());
+  EXPECT_EQ(monitor.execute_line("info balloon").value().text, "balloon: actual=4\n");
+}
+
+/// What a recording has may be anybody's.
+TEST(QmpBalloon, OtherWordsAreNothing) {
+  MachineConfig config;
+  config.devices = {{.driver = "virtio-balloon"}};
+  Guest guest(kSpin, config);
+  RunLimits limits;
+  for (const std::string_view text : {"", "pages", "pages x", "pages -1", "pages 4294967296", "give 5"})
+    guest.machine->inbox().post({std::string(kBalloonSink), MediumEvent{std::string(text)}});
+  limits.stop_at_retired = 1000;
+  guest.run(limits);
+  Monitor monitor(*guest.machine, "reprise test");
+  EXPECT_EQ(monitor.execute("info balloon", {}).value().json.at("target_pages"), 0u);
+}
+
+TEST_F(Qmp, ThereMayBeNoBalloon) {
+  negotiate();
+  EXPECT_TRUE(ask(R"({"execute":"query-balloon"})").contains("error"));
+  EXPECT_TRUE(ask(R"({"execute":"balloon","arguments":{"value":3145728}})").contains("error"));
 }
 
 TEST_F(Qmp, AnyBytesGiveAnError) {
