@@ -279,7 +279,8 @@ void place_monitors(Draft& draft, Translation& out) {
         return serial && serial->target == "stdio";
       });
   for (MonitorWish& wish : draft.monitors) {
-    if (wish.at.target == "null") continue;
+    // Nobody can say anything at a file, either, as tests of GRUB's have it.
+    if (wish.at.target == "null" || wish.at.target.starts_with("file:")) continue;
     if (wish.at.target == "stdio" && serial_has_terminal) {
       if (wish.qmp || !wish.at.mux)
         throw BadValue{

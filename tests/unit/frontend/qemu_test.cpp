@@ -333,6 +333,23 @@ TEST(QemuTables, WhatTheCommandLineNamed) {
   EXPECT_HAS(refusal_of("-object memory-backend-ram,id=m,size=x"), "size=");
 }
 
+TEST(QemuTranslation, SuitesOfGrubAndDracut) {
+  // grub-shell of GRUB's tests, run-qemu of dracut's.
+  const Translation grub =
+      translate(words_of("-fw_cfg name=opt/org.grub/x,string=1 -nographic -serial file:/dev/stdout -monitor "
+                         "file:/dev/null -cdrom grub.iso -boot d"));
+  EXPECT_TRUE(grub.monitors.empty());
+  EXPECT_HAS(fmt::format("{}", fmt::join(grub.words, " ")), "--serial file:/dev/stdout");
+  const std::string dracut = translated(
+      "-smp 2 -m 512 -nodefaults -vga none -display none -no-reboot -watchdog i6300esb -watchdog-action "
+      "poweroff -device "
+      "virtio-rng-pci -drive format=raw,index=0,media=disk,file=marker.img -drive "
+      "format=raw,index=1,media=disk,file=root.img "
+      "-serial stdio -append root=LABEL=dracut -initrd initramfs.testing -kernel vmlinuz");
+  EXPECT_HAS(dracut, "ide-hd,file=marker.img,unit=0,format=raw,write=yes");
+  EXPECT_HAS(dracut, "--watchdog-action poweroff");
+}
+
 TEST(QemuTranslation, ThePlaceOfTheVgaIsTaken) {
   EXPECT_HAS(translated("-device virtio-rng-pci,addr=0x2 -device virtio-balloon-pci,id=b,addr=0x3"),
              "virtio-rng,addr=30 --device virtio-balloon,addr=3,id=b");
