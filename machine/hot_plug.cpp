@@ -128,7 +128,7 @@ Result<Done> HotPlug::plug(const DeviceConfig& device) {
   if (is_scsi_drive(device.driver)) return plug_scsi(device);
   if (pc_.hot_cards().empty())
     return Error{fmt::format(
-        "A {} cannot be plugged into a q35 while the guest runs: scsi-hd and scsi-cd can, on a virtio-scsi.",
+        "A {} cannot be plugged in here while the guest runs: scsi-hd and scsi-cd can, on a virtio-scsi.",
         device.driver)};
   if (const auto checked = check_devices({device}); !checked)
     return Error{fmt::format("{}.", checked.error().message)};

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/hash.h"
+#include "machine/plug/board_devices.h"
 #include "machine/plug/card_rows.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
@@ -102,9 +103,8 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config, Pc
   const BootBy boot_by = config.boot.kernel_path.empty() ? BootBy::Firmware : BootBy::Kernel;
   if (const auto checked = check_devices(config.devices); !checked)
     return wrong_usage(fmt::format("{}.", checked.error().message));
-  if (config.chipset == devices::Chipset::Q35)
-    if (const auto checked = check_drives_of_q35(config.devices); !checked)
-      return wrong_usage(fmt::format("{}.", checked.error().message));
+  if (const auto checked = check_devices_of_board(config.devices, config.chipset); !checked)
+    return wrong_usage(fmt::format("{}.", checked.error().message));
   const bool has_console = std::ranges::find(config.devices, kVirtioConsoleRow.driver,
                                              &DeviceConfig::driver) != config.devices.end();
   if (has_console && backends.console == nullptr) return Error{"nobody listens to the virtio-console."};

@@ -5,8 +5,8 @@
 
 namespace reprise::devices {
 
-/// I440fx: 82441FX with PIIX3, and power management of PIIX4. Q35: 82Q35 with ICH9.
-enum class Chipset : u8 { I440fx, Q35 };
+/// I440fx: 82441FX with PIIX3, and power management of PIIX4. Q35: 82Q35 with ICH9. Microvm: none of them, and no PCI.
+enum class Chipset : u8 { I440fx, Q35, Microvm };
 
 /// The PIRQ (0 to 3 for A to D) of an interrupt pin (1 to 4 for INTA# to INTD#), as SeaBIOS and the usual ACPI tables know it. On
 /// Q35, PIRQE# to PIRQH# of devices up to 24 are the same four wires.

@@ -178,10 +178,8 @@ void VirtioMmio::write_legacy(u64 offset, u32 value) {
       return;
     case kQueuePage: return place_legacy_queue(value);
     case kStatus:
-      if (static_cast<u8>(value) == 0) {
-        forget_pages();
-        return device_->reset_driver_state();
-      }
+      // The sizes of pages outlive a reset by the driver: Linux tells of them first, and resets then.
+      if (static_cast<u8>(value) == 0) return device_->reset_driver_state();
       device_->write_legacy_status(static_cast<u8>(value));
       if (device_->registers().status & virtio_status::kDriverOk) device_->notify_all();
       return;

@@ -60,6 +60,7 @@ class VirtioMmioPlaces final : public MmioHandler {
  public:
   VirtioMmioPlaces(std::size_t places, VirtioMmio::Version version) : devices_(places), version_(version) {}
 
+  VirtioMmio::Version version() const { return version_; }
   std::size_t size() const { return devices_.size(); }
   u64 bytes() const { return devices_.size() * VirtioMmio::kBytes; }
   /// nullptr: there is none.

@@ -7,6 +7,7 @@
 #include "frontend/options/run_rows.h"
 #include "frontend/options/values.h"
 #include "frontend/options/want.h"
+#include "machine/plug/board_devices.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/display_row.h"
@@ -85,8 +86,7 @@ void check_devices(RunDraft& draft) {
     watchdog->set("action", draft.watchdog_action);
   }
   want(machine::check_devices(draft.options.config.devices));
-  if (draft.options.config.chipset == devices::Chipset::Q35)
-    want(machine::check_drives_of_q35(draft.options.config.devices));
+  want(machine::check_devices_of_board(draft.options.config.devices, draft.options.config.chipset));
   if (const DeviceConfig* console = find_device(draft, "virtio-console"))
     draft.options.console = target_of(draft, *console, "stdio", "--console");
   for (const DeviceConfig& device : draft.options.config.devices)

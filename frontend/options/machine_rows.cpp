@@ -123,10 +123,49 @@ std::vector<WordsBehind> words_behind_device() {
 
 void set_hotplug(RunDraft& draft, const Given&) { draft.options.config.pci_hotplug = true; }
 
+/// What of a microvm its user switches on and off.
+struct MicrovmSwitch {
+  std::string_view name;
+  bool machine::MicrovmConfig::*value;
+};
+constexpr MicrovmSwitch kMicrovmSwitches[] = {
+    {"acpi", &machine::MicrovmConfig::acpi},
+    {"pic", &machine::MicrovmConfig::pic},
+    {"pit", &machine::MicrovmConfig::pit},
+    {"rtc", &machine::MicrovmConfig::rtc},
+    {"isa-serial", &machine::MicrovmConfig::isa_serial},
+    {"ioapic2", &machine::MicrovmConfig::ioapic2},
+    {"auto-kernel-cmdline", &machine::MicrovmConfig::auto_kernel_cmdline},
+    {"force-legacy", &machine::MicrovmConfig::force_legacy},
+};
+
+void set_microvm_switch(machine::MicrovmConfig& microvm, const Given& given, std::string_view word) {
+  const std::size_t equals = word.find('=');
+  const std::string_view name = word.substr(0, equals);
+  const auto* const found = std::ranges::find(kMicrovmSwitches, name, &MicrovmSwitch::name);
+  const bool on = word.ends_with("=on");
+  if (found == std::end(kMicrovmSwitches) || (!on && !word.ends_with("=off"))) {
+    std::string names;
+    for (const MicrovmSwitch& one : kMicrovmSwitches)
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", one.name);
+    throw BadValue{
+        fmt::format("{} '{}': '{}' is none of {}, each =on or =off", given.name, given.value, word, names)};
+  }
+  microvm.*found->value = on;
+}
+
 void set_machine(RunDraft& draft, const Given& given) {
-  if (given.value != "pc" && given.value != "q35")
-    throw BadValue{fmt::format("--machine '{}' is none of pc, q35", given.value)};
-  draft.options.config.chipset = given.value == "q35" ? devices::Chipset::Q35 : devices::Chipset::I440fx;
+  using devices::Chipset;
+  machine::MachineConfig& config = draft.options.config;
+  const std::vector<std::string_view> words = words_between(given.value, ",");
+  const std::string_view board = words.empty() ? std::string_view() : words.front();
+  if (board != "pc" && board != "q35" && board != "microvm")
+    throw BadValue{fmt::format("--machine '{}' is none of pc, q35, microvm", given.value)};
+  config.chipset = board == "q35" ? Chipset::Q35 : board == "pc" ? Chipset::I440fx : Chipset::Microvm;
+  config.microvm = {};
+  if (words.size() > 1 && board != "microvm")
+    throw BadValue{fmt::format("--machine '{}': a {} has nothing to choose", given.value, board)};
+  for (std::size_t i = 1; i < words.size(); ++i) set_microvm_switch(config.microvm, given, words[i]);
 }
 
 void set_uuid(RunDraft& draft, const Given& given) {
@@ -155,9 +194,12 @@ constexpr RunOption kMachineRows[] = {
     {.name = "--machine",
      .value = "BOARD",
      .shown = Shown::SameLine,
-     .help = "pc (default) or q35",
-     .more = "pc: 440FX and PIIX; q35: Q35 and ICH9, with AHCI in IDE's place.",
-     .words = "pc q35",
+     .help = "pc (default), q35 or microvm[,NAME=on|off...]",
+     .more =
+         "pc: 440FX and PIIX; q35: Q35 and ICH9, with AHCI in IDE's place; microvm: no PCI, and virtio "
+         "devices with registers in memory. What a microvm has: acpi, pic, pit, rtc, isa-serial, ioapic2, "
+         "auto-kernel-cmdline, force-legacy.",
+     .words = "pc q35 microvm",
      .of_machine = true,
      .set = set_machine},
     {.name = "--hotplug",

@@ -102,6 +102,8 @@ struct Draft {
   PanicAction on_panic = PanicAction::Shutdown;
   bool pvpanic = false;
   bool q35 = false;
+  std::optional<std::string> microvm = {};  // it is one; what of it is switched, as --machine has it
+  bool modern_virtio_mmio = false;
   bool nodefaults = false;
   bool nographic = false;
   bool no_graphics = false;  // of -machine

@@ -22,6 +22,7 @@ struct BoardRow {
 constexpr BoardRow kBoards[] = {
     {"pc-i440fx-7.2", "pc", "Standard PC (i440FX + PIIX, 1996)", true},
     {"pc-q35-7.2", "q35", "Standard PC (Q35 + ICH9, 2009)"},
+    {"microvm", "", "microvm (i386)"},
     {"none", "", "a pc that stands still, for being asked what there is"},
 };
 
@@ -48,6 +49,21 @@ void set_accelerator(Draft& draft, std::string_view option, std::string_view nam
                            option, names));
 }
 
+/// What of a microvm is there: "auto" is as without the key.
+void set_microvm(Draft& draft, KeyValues& keys) {
+  draft.microvm.emplace();
+  for (const std::string_view key :
+       {"acpi", "pic", "pit", "rtc", "isa-serial", "ioapic2", "auto-kernel-cmdline"}) {
+    KeyValues copy = keys;
+    if (copy.take_or_empty(key) == "auto")
+      keys.ignore(key);
+    else if (const auto on = keys.take_switch(key))
+      *draft.microvm += fmt::format(",{}={}", key, *on ? "on" : "off");
+  }
+  if (const auto pcie = keys.take("pcie"); pcie && *pcie != "off" && *pcie != "auto")
+    keys.refuse(fmt::format("pcie={}: a microvm has no PCI here: leave it out, or give q35", *pcie));
+}
+
 void set_machine(Draft& draft, std::string_view option, const std::string& value) {
   KeyValues keys = KeyValues::parse(option, value, "type");
   const std::string type = keys.take("type").value_or("pc");
@@ -59,10 +75,13 @@ void set_machine(Draft& draft, std::string_view option, const std::string& value
     draft.nodefaults = draft.paused = true;
   }
   draft.q35 = type == "q35" || type.starts_with("pc-q35-");
-  if (!draft.q35 && type != "none" && type != "pc" && !type.starts_with("pc-i440fx-"))
-    keys.refuse(fmt::format("there is no machine '{}': those here are pc, with an i440FX, and q35", type));
+  draft.microvm.reset();
+  if (type == "microvm") set_microvm(draft, keys);
+  if (!draft.q35 && !draft.microvm && type != "none" && type != "pc" && !type.starts_with("pc-i440fx-"))
+    keys.refuse(
+        fmt::format("there is no machine '{}': those here are pc, with an i440FX, q35 and microvm", type));
   if (const auto accel = keys.take("accel")) set_accelerator(draft, "-machine accel", *accel);
-  if (keys.take_switch("acpi") == false)
+  if (!draft.microvm && keys.take_switch("acpi") == false)
     keys.refuse("acpi=off: the tables are always there: give -append acpi=off");
   if (keys.take_switch("graphics") == false) draft.no_graphics = true;
   if (keys.take_switch("hpet") == false) draft.words_of("--hpet", "off");
@@ -234,6 +253,12 @@ void set_global(Draft& draft, std::string_view option, const std::string& value)
     draft.no_floppy_drive = true;
     return;
   }
+  constexpr std::string_view kForceLegacy = "virtio-mmio.force-legacy=";
+  if (value.starts_with(kForceLegacy)) {
+    KeyValues keys = KeyValues::parse(option, value);
+    draft.modern_virtio_mmio = keys.take_switch("virtio-mmio.force-legacy") == false;
+    return;
+  }
   constexpr std::string_view kIgnored[] = {
       "migration.", "kvm-pit.", "kvmclock", "kvm-apic", "mc146818rtc.lost_tick", "PIIX4_PM.disable_s",
       "ICH9-LPC.disable_s", "virtio-pci.disable-modern", "virtio-pci.disable-legacy", "i440FX-pcihost.",
@@ -248,7 +273,7 @@ void set_global(Draft& draft, std::string_view option, const std::string& value)
 
 constexpr OptionRow kRows[] = {
     {" machine M ", "TYPE[,KEY=VALUE...]", Effect::Translated,
-     "--machine: pc or q35; accel= and the like change nothing", set_machine},
+     "--machine: pc, q35 or microvm; accel= and the like change nothing", set_machine},
     {" accel ", "NAME[,KEY=VALUE...]", Effect::Translated,
      "all are taken, and the guest's code is translated", set_accel},
     {" enable-kvm ", "", Effect::Silent, "the guest's code is translated"},

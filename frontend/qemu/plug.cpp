@@ -60,6 +60,8 @@ constexpr std::string_view kPciIgnored = "multifunction rombar acpi-index x-*";
 std::string slot_of(Plug& plug, KeyValues& keys) {
   const std::optional<std::string> text = keys.take("addr");
   const std::string bus = keys.take("bus").value_or("pci.0");
+  if (bus.starts_with("virtio-mmio-bus."))
+    keys.refuse("bus=: devices take the places from the last one downwards, in their order: leave it out");
   if (bus != "pci.0" && bus != "pcie.0")
     keys.refuse(fmt::format("there is no bus '{}': cards are on pci.0", bus));
   if (!text) return {};
@@ -346,14 +348,16 @@ constexpr std::string_view kNoUsb =
     "there is no USB: give virtio-tablet-pci, virtio-keyboard-pci, virtio-blk-pci for what hangs there";
 
 constexpr DeviceRule kRules[] = {
-    {" virtio-blk-pci virtio-blk virtio-blk-pci-transitional virtio-blk-pci-non-transitional ", kDisk,
-     "virtio-blk", "", kVirtioIgnored},
+    {" virtio-blk-pci virtio-blk virtio-blk-device virtio-blk-pci-transitional "
+     "virtio-blk-pci-non-transitional ",
+     kDisk, "virtio-blk", "", kVirtioIgnored},
     {" ide-hd ", kAta, "ide-hd", "", "write-cache rotation_rate model wwn ver share-rw"},
     {" ide-cd ", kAta, "ide-cd", "", "write-cache model wwn ver share-rw"},
     {" floppy ", kFloppy, "floppy"},
     {" ahci ich9-ahci ", kAhci, "ahci", "", kPciIgnored},
-    {" virtio-net-pci virtio-net virtio-net-pci-transitional virtio-net-pci-non-transitional ", kNetCard,
-     "virtio-net", "mac romfile",
+    {" virtio-net-pci virtio-net virtio-net-device virtio-net-pci-transitional "
+     "virtio-net-pci-non-transitional ",
+     kNetCard, "virtio-net", "mac romfile",
      "csum gso guest_csum guest_tso4 guest_tso6 guest_ecn guest_ufo guest_announce host_tso4 host_tso6 "
      "host_ecn "
      "host_ufo mrg_rxbuf status ctrl_vq ctrl_rx ctrl_vlan ctrl_rx_extra ctrl_mac_addr ctrl_guest_offloads tx "
@@ -362,14 +366,16 @@ constexpr DeviceRule kRules[] = {
      "multifunction rombar x-* "
      "rx_queue_size tx_queue_size mq host_mtu speed duplex page-per-vq acpi-index queues"},
     {" e1000 e1000-82540em ", kNetCard, "e1000", "mac romfile", kPciIgnored},
-    {" virtio-rng-pci virtio-rng virtio-rng-pci-transitional virtio-rng-pci-non-transitional ", kCard,
-     "virtio-rng", "", kVirtioIgnored},
-    {" virtio-9p-pci virtio-9p virtio-9p-pci-transitional virtio-9p-pci-non-transitional ", kFolder,
-     "virtio-9p", "", kVirtioIgnored},
-    {" virtio-keyboard-pci virtio-keyboard ", kCard, "virtio-keyboard", "",
+    {" virtio-rng-pci virtio-rng virtio-rng-device virtio-rng-pci-transitional "
+     "virtio-rng-pci-non-transitional ",
+     kCard, "virtio-rng", "", kVirtioIgnored},
+    {" virtio-9p-pci virtio-9p virtio-9p-device virtio-9p-pci-transitional virtio-9p-pci-non-transitional ",
+     kFolder, "virtio-9p", "", kVirtioIgnored},
+    {" virtio-keyboard-pci virtio-keyboard virtio-keyboard-device ", kCard, "virtio-keyboard", "",
      "display disable-legacy disable-modern"},
-    {" virtio-mouse-pci virtio-mouse ", kCard, "virtio-mouse", "", "display disable-legacy disable-modern"},
-    {" virtio-tablet-pci virtio-tablet ", kCard, "virtio-tablet", "",
+    {" virtio-mouse-pci virtio-mouse virtio-mouse-device ", kCard, "virtio-mouse", "",
+     "display disable-legacy disable-modern"},
+    {" virtio-tablet-pci virtio-tablet virtio-tablet-device ", kCard, "virtio-tablet", "",
      "display disable-legacy disable-modern"},
     {" AC97 ", kCard, "AC97", "", "audiodev multifunction"},
     {" i6300esb ", kCard, "i6300esb", "", kPciIgnored},
@@ -380,7 +386,7 @@ constexpr DeviceRule kRules[] = {
      "addr bus edid xres yres xmax ymax global-vmstate qemu-extended-regs mmio refresh_rate"},
     {" vmgenid ", kIsThere, "", "", "guid"},
     {" isa-fdc hpet mc146818rtc isa-pit ", kIsThere},
-    {" virtio-balloon-pci virtio-balloon virtio-balloon-pci-transitional "
+    {" virtio-balloon-pci virtio-balloon virtio-balloon-device virtio-balloon-pci-transitional "
      "virtio-balloon-pci-non-transitional ",
      kCard, "virtio-balloon", "",
      "disable-legacy disable-modern deflate-on-oom free-page-hint free-page-reporting page-poison "
@@ -400,8 +406,9 @@ constexpr DeviceRule kRules[] = {
      "", "", "", "the network cards are virtio-net-pci and e1000"},
     {" intel-hda ich9-intel-hda hda-duplex hda-output hda-micro sb16 es1370 cs4231a gus adlib ", kRefused, "",
      "", "", "the sound card is AC97"},
-    {" virtio-scsi-pci virtio-scsi virtio-scsi-pci-transitional virtio-scsi-pci-non-transitional ", kCard,
-     "virtio-scsi", "", kVirtioScsiIgnored},
+    {" virtio-scsi-pci virtio-scsi virtio-scsi-device virtio-scsi-pci-transitional "
+     "virtio-scsi-pci-non-transitional ",
+     kCard, "virtio-scsi", "", kVirtioScsiIgnored},
     {" scsi-hd ", kScsi, "scsi-hd", "", kScsiDiskIgnored},
     {" scsi-cd ", kScsi, "scsi-cd", "", kScsiDiskIgnored},
     {" scsi-disk scsi-block scsi-generic nvme lsi53c895a megasas mptsas1068 pvscsi am53c974 ", kRefused, "",
@@ -409,7 +416,8 @@ constexpr DeviceRule kRules[] = {
     {" vhost-user-fs-pci ", kRefused, "", "", "", "folders are virtio-9p-pci with -fsdev local"},
     {" vhost-vsock-pci vhost-user-vsock-pci ", kRefused, "", "", "",
      "there are no sockets between guest and host: give -netdev user"},
-    {" virtio-serial-pci virtio-serial virtio-serial-pci-transitional virtio-serial-pci-non-transitional ",
+    {" virtio-serial-pci virtio-serial virtio-serial-device virtio-serial-pci-transitional "
+     "virtio-serial-pci-non-transitional ",
      kCard, "virtio-serial", "", kVirtioIgnored},
     {" virtconsole ", kPort, "virtconsole", "name nr"},
     {" virtserialport ", kPort, "virtserialport", "name nr"},
@@ -429,6 +437,18 @@ const DeviceRule* find_rule(std::string_view driver) {
   const auto* found = std::ranges::find_if(
       kRules, [&](const DeviceRule& rule) { return rule.names.find(wanted) != rule.names.npos; });
   return found == std::end(kRules) || driver.find(' ') != driver.npos ? nullptr : found;
+}
+
+/// virtio-blk-pci is for PCI, virtio-blk-device for registers in memory: a board has one of them.
+void check_bus(const Draft& draft, const KeyValues& keys, std::string_view driver, const DeviceRule& rule) {
+  const bool in_memory = driver.ends_with("-device");
+  if (in_memory && !draft.microvm)
+    keys.refuse(fmt::format("this machine has PCI: give {}-pci", driver.substr(0, driver.rfind('-'))));
+  const machine::DeviceRow* const row = machine::find_device_row(rule.ours);
+  if (!draft.microvm || in_memory || row == nullptr || !row->is_card()) return;
+  keys.refuse(row->virtio != nullptr
+                  ? fmt::format("a microvm has no PCI: give {}-device", row->driver)
+                  : std::string("a microvm has no PCI: its devices are those whose names end in -device"));
 }
 
 void add_device(Draft& draft, std::string_view option, const std::string& value) {
@@ -485,6 +505,7 @@ void Plug::add_devices() {
     if (rule == nullptr)
       keys.refuse(
           fmt::format("'{}' is no device that is known here: -device help lists those that are", driver));
+    check_bus(draft, keys, driver, *rule);
     if (rule->way.add != note && rule->way.add != refuse)
       keys.refuse_others(fmt::format("{} {} {}", rule->way.takes, rule->same, rule->ignored));
     rule->way.add(*this, keys, *rule);

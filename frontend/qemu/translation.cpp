@@ -115,7 +115,7 @@ void number_drives(Draft& draft) {
 
 /// Drives that QEMU has although nobody asked for them.
 void add_default_drives(Draft& draft) {
-  if (draft.nodefaults) return;
+  if (draft.nodefaults || draft.microvm) return;
   constexpr unsigned kSecondaryMaster = 2;
   if (!takes_place(draft, "ide", kSecondaryMaster) &&
       !any_device(draft, {"ide-cd", "ide-hd", "scsi-cd", "scsi-hd"}))
@@ -171,6 +171,11 @@ void add_drives(Plug& plug) {
       plug.draft.note(fmt::format("{}: no -device has it, so the guest does not see it.", drive.option));
       continue;
     }
+    if (plug.draft.microvm)
+      throw BadValue{
+          fmt::format("{}: a microvm has no if={}: give if=none,id=ID and -device "
+                      "virtio-blk-device,drive=ID",
+                      drive.option, drive.interface)};
     const unsigned ata_units = plug.draft.q35 ? 6 : 4;
     constexpr unsigned kFloppies = 2;
     const unsigned index = drive.index.value_or(0);
@@ -196,9 +201,22 @@ std::string our_card(const KeyValues& card, const std::string& model) {
   card.refuse(fmt::format("model={}: the network cards are virtio-net-pci and e1000", model));
 }
 
+/// A microvm makes no card of -nic and -net nic, as QEMU's does not.
+void drop_cards(Draft& draft) {
+  for (KeyValues& card : draft.cards) {
+    draft.netdevs.erase(card.take_or_empty("netdev"));
+    draft.note(
+        fmt::format("{}: a microvm has no card by it: give -netdev user,id=ID and -device "
+                    "virtio-net-device,netdev=ID.",
+                    card.option()));
+  }
+  draft.cards.clear();
+}
+
 void add_network(Plug& plug) {
   Draft& draft = plug.draft;
-  const bool by_default = !draft.nodefaults && !draft.net_none && draft.netdevs.empty() &&
+  if (draft.microvm) drop_cards(draft);
+  const bool by_default = !draft.nodefaults && !draft.microvm && !draft.net_none && draft.netdevs.empty() &&
                           draft.cards.empty() && !has_net_card(draft) && machine::user_network_offered();
   for (KeyValues& card : draft.cards) {
     const std::string model = card.take_or_empty("model");
@@ -267,6 +285,8 @@ void choose_characters(Draft& draft) {
   if (draft.serials.size() > 2)
     throw BadValue{
         fmt::format("-serial was given {} times: there are two serial ports", draft.serials.size())};
+  if (draft.microvm && draft.serials.size() > 1 && draft.serials[1] && draft.serials[1]->target != "null")
+    throw BadValue{"-serial was given twice: a microvm has one serial port"};
   draft.serials.resize(2);
   for (const std::optional<Chardev>& serial : draft.serials)
     draft.words_of("--serial", serial ? serial->target + serial->log : "null");
@@ -311,7 +331,7 @@ void choose_display(Draft& draft) {
     const char* value = std::getenv(variable);
     return value != nullptr && *value != 0;
   };
-  if (draft.display.empty() && !draft.nographic && draft.vga != "none") {
+  if (draft.display.empty() && !draft.nographic && draft.vga != "none" && !draft.microvm) {
     if (sdl_is_offered() && (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")))
       draft.display = "sdl";
     else
@@ -369,6 +389,9 @@ Translation translate(const std::vector<std::string>& words) {
     out.answer = std::move(draft.answer);
     return out;
   }
+  if (draft.microvm)
+    draft.words_of("--machine",
+                   "microvm" + *draft.microvm + (draft.modern_virtio_mmio ? ",force-legacy=off" : ""));
   if (draft.q35) draft.words_of("--machine", "q35");
   draft.word("--hotplug");
   if (!draft.memory_given) draft.words_of("--memory", "128M");

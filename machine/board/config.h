@@ -11,6 +11,7 @@
 #include "cpu/profile/cpuid.h"
 #include "devices/pci/chipset.h"
 #include "jit/jit_options.h"
+#include "machine/board/microvm_config.h"
 #include "machine/board/schedule.h"
 #include "machine/boot/boot.h"
 #include "machine/firmware/firmware.h"
@@ -43,11 +44,12 @@ struct HistoryConfig {
 struct MachineConfig {
   u64 ram_bytes = 512 * kMiB;
   devices::Chipset chipset = devices::Chipset::I440fx;
+  MicrovmConfig microvm;   // of Chipset::Microvm
   boot::BootRequest boot;  // without a kernel, firmware boots
   FirmwareConfig firmware;
   std::vector<DeviceConfig> devices;  // all but what is soldered to the board; checked by check_devices()
   bool pci_hotplug =
-      false;  // things come and go while the guest runs: cards (not with a Q35), drives on virtio-scsi
+      false;  // things come and go while the guest runs: cards (with an I440FX), drives on virtio-scsi
   std::vector<HeldMedium> media;  // what drives hold instead of what their devices say, from a saved state
   cpu::CpuProfile cpu = cpu::default_profile();  // with the number of processors, its topology
   EngineKind engine = EngineKind::Interp;

@@ -26,6 +26,7 @@ class NamedDma final : public DmaPort {
     writer_ = before;
     return all_ram;
   }
+  const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
 
  private:

@@ -27,6 +27,7 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
     : control_(control),
       log_(log),
       traces_(backends.traces),
+      parts_(parts_of(config)),
       memory_(ram.bytes() - vga_properties(config.devices).memory_bytes, config.chipset),
       phys_map_(ram),
       video_ram_(phys_map_, code_pages_, vga_properties(config.devices).memory_bytes,
@@ -52,7 +53,6 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
       pic_(IrqLine(intr_wire_, 0)),
       ioapic_(apic_bus_),
       irq_router_(pic_, ioapic_),
-      has_hpet_(config.hpet),
       // Braces, which give sources their order: that of arguments in parentheses depends on the compiler.
       hpet_{scheduler_, ioapic_, irq_router_.isa_source(kIrqPit), irq_router_.isa_source(kIrqRtc)},
       pit_(scheduler_, IrqLine(hpet_, 0)),
@@ -95,6 +95,8 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
                    {.map = [this](const std::string& name, u64 phys,
                                   const devices::PciBar& bar) { return map_pci_memory(name, phys, bar); },
                     .unmap = [this](const std::string& name) { unmap_pci_memory(name); }}),
+      virtio_places_(parts_.virtio_places, parts_.legacy_virtio ? devices::VirtioMmio::Version::Legacy
+                                                                : devices::VirtioMmio::Version::Modern),
       takes_things_(config.pci_hotplug),
       scsi_slots_(drives_),
       gate_(backends.gate),
@@ -107,11 +109,13 @@ Pc::Pc(const MachineConfig& config, mmu::Ram& ram, PcBackends backends, MachineC
     processors_.add(std::make_unique<Processor>(processor_socket(), i, config, derive_seed(config.seed, i)));
   }
   apic_bus_.attach(ioapic_);
+  if (parts_.second_io_apic) apic_bus_.attach(second_ioapic_.emplace(apic_bus_));
+  if (parts_.generic_event_device) generic_event_device_.emplace(irq_router_.isa_source(kIrqSci), control);
   for (const auto& processor : processors_) apic_bus_.attach(processor->lapic);
   map_memory();
   map_ports();
-  map_pci();
-  if (config.pci_hotplug && !is_q35()) add_hotplug();
+  if (parts_.pc) map_pci();
+  if (config.pci_hotplug && chipset() == devices::Chipset::I440fx) add_hotplug();
 }
 
 Pc::~Pc() = default;
@@ -129,7 +133,12 @@ void Pc::renew_seed(u64 seed) {
   for (const auto& processor : processors_) processor->cpu.state.rng_state = derive_seed(seed, index++);
   for (devices::VirtioDevice* const device : virtio_devices_)
     if (auto* const rng = dynamic_cast<devices::VirtioRng*>(device)) rng->renew();
-  if (generation_id_.renew()) acpi_pm_.raise_event(kGenerationIdEvent);
+  if (parts_.pc && generation_id_.renew()) acpi_pm_.raise_event(kGenerationIdEvent);
+}
+
+void Pc::press_power_button() {
+  if (parts_.pc) acpi_pm_.press_power_button();
+  if (generic_event_device_) generic_event_device_->press_power_button();
 }
 
 namespace {
@@ -170,35 +179,39 @@ bool Pc::x87_error(cpu::X87Error error) {
 }
 
 void Pc::for_each_device(const std::function<void(devices::Device&)>& part) {
+  const auto on_pc = [&](auto&... devices) {
+    if (parts_.pc) (part(devices), ...);
+  };
   part(pic_);
   part(ioapic_);
+  if (second_ioapic_) part(*second_ioapic_);
   for (const auto& processor : processors_) part(processor->lapic);
-  part(hpet_);
+  part(hpet_);  // the PIT's and the RTC's interrupts go through it
   part(pit_);
   part(rtc_);
-  part(acpi_pm_);
-  part(generation_id_);
+  on_pc(acpi_pm_, generation_id_);
+  if (generic_event_device_) part(*generic_event_device_);
+  // These take what comes from outside, also where no guest finds them.
   part(com1_);
   part(com2_);
   part(i8042_);
-  part(port92_);
-  part(coprocessor_error_);
-  part(reset_control_);
-  part(dma_);
+  on_pc(port92_, coprocessor_error_, reset_control_, dma_);
   if (floppy_) part(*floppy_);
   part(debug_port_);
   part(pvpanic_);
-  part(smbus_);
+  on_pc(smbus_);
   part(fw_cfg_);
   if (variables_) part(*variables_);
   for (const auto& card : isa_cards_) part(*card);
-  part(pci_config_);
+  on_pc(pci_config_);
   if (hotplug_) part(*hotplug_);
-  part(host_bridge_);
-  for (const SouthBridge::Function& one : south_bridge_->functions()) part(one.function);
-  part(vga_card_);
-  if (!is_q35()) part(ide_);
+  on_pc(host_bridge_);
+  if (parts_.pc)
+    for (const SouthBridge::Function& one : south_bridge_->functions()) part(one.function);
+  on_pc(vga_card_);
+  if (chipset() == devices::Chipset::I440fx) part(ide_);
   for (const auto& card : cards_) part(*card);
+  for (const auto& device : placed_virtio_) part(*device);
 }
 
 std::vector<const devices::Device*> Pc::devices() {
@@ -221,7 +234,7 @@ void Pc::serialize(Archive& archive) {
   if (archive.loading()) {
     place_windows();
     arrange_smram();
-    if (rom_shadow_) rom_shadow_->update(host_bridge_);
+    if (rom_shadow_ && parts_.pc) rom_shadow_->update(host_bridge_);
     memory_map_changed();
   }
   // Behind everything that flushes.

@@ -34,6 +34,7 @@
 #include "devices/misc/coprocessor_error.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/generation_id.h"
+#include "devices/misc/generic_event_device.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/pvpanic.h"
 #include "devices/misc/reset_control.h"
@@ -48,6 +49,8 @@
 #include "devices/timer/cmos_rtc.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit8254.h"
+#include "devices/virtio/virtio_mmio.h"
+#include "machine/board/board_parts.h"
 #include "machine/board/board_video_ram.h"
 #include "machine/board/config.h"
 #include "machine/board/debug_log.h"
@@ -157,7 +160,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   bool asleep() const { return acpi_pm_.power() != devices::AcpiPm::Power::Awake; }
 
   /// What the guest does then is its own affair; one without ACPI notices nothing.
-  void press_power_button() { acpi_pm_.press_power_button(); }
+  void press_power_button();
   /// A state was loaded of a machine with another seed: random numbers are this one's, from the first on, and the guest is told.
   void renew_seed(u64 seed);
 
@@ -221,7 +224,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   bool watchdog_runs() const { return services_.watchdog != nullptr && services_.watchdog->running(); }
   /// An interrupt controller would pass on, or a card send, what a processor takes even with interrupts off.
   bool unmaskable_may_come() const {
-    return ioapic_.may_send_unmaskable() || processors_.at(0).lapic.may_raise_unmaskable() ||
+    return ioapic_.may_send_unmaskable() || (second_ioapic_ && second_ioapic_->may_send_unmaskable()) ||
+           processors_.at(0).lapic.may_raise_unmaskable() ||
            std::ranges::any_of(cards_, [](const auto& card) { return card->may_send_unmaskable(); });
   }
   /// The RTC's alarm will interrupt or wake the machine, within a day.
@@ -340,11 +344,19 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     std::string rom_file;  // empty: it has none
     bool rom_was_given;    // by the user
   };
+  /// The wire of I/O APIC pin `line`, which counts through both of them.
+  IrqLine interrupt_line(unsigned line);
   BoardServices board_services(const MachineConfig& config, const PcBackends& backends);
   std::vector<Arrival> arrivals(const std::vector<DeviceConfig>& devices);
   /// Slots that cards ask for are kept free for them.
   Result<Done> reserve_slots(const std::vector<Arrival>& arrivals);
   Result<Done> plug_in_one(const Arrival& arrival, unsigned nth);
+  /// Into its slot.
+  Result<Done> plug_in_card(const Arrival& arrival, const DeviceSite& site);
+  /// At the last place for virtio devices that is free.
+  Result<Done> place_virtio(std::unique_ptr<devices::VirtioDevice> device);
+  /// Where virtio devices are, in the order in which guests find them.
+  std::vector<unsigned> virtio_places() const;
   std::unique_ptr<devices::PciFunction> make_card(const DeviceSite& site, IrqLine interrupt);
   std::unique_ptr<devices::PciFunction> put_on_pci(std::unique_ptr<devices::VirtioDevice> device,
                                                    IrqLine interrupt);
@@ -387,6 +399,9 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   boot::BiosFacts bios_facts(const FirmwareConfig& firmware);
   /// What firmware leaves in chipset registers for the kernel.
   void configure_chipset();
+  void configure_bridges();
+  /// The firmware's ROM where the processors begin.
+  void show_rom();
   void start_timer_interrupt();
   void enter_virtual_wire_mode();
   /// Network cards get their option ROMs. Error: one that was asked for is none.
@@ -398,6 +413,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   const Log& log_;
   const AccessTraces traces_;
   std::map<std::string, std::unique_ptr<TracedMmio>> traced_;  // by name of the region
+  const BoardParts parts_;
   MemoryMap memory_;
   mmu::PhysMap phys_map_;
   mmu::CodePages code_pages_;
@@ -428,10 +444,10 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::ApicBus apic_bus_;
   devices::Pic8259Pair pic_;
   devices::IoApic ioapic_;
+  std::optional<devices::IoApic> second_ioapic_;
   IrqRouter irq_router_;
 
   // Timers
-  const bool has_hpet_;  // else nobody finds it
   devices::Hpet hpet_;
   devices::Pit8254 pit_;
   std::optional<SoundMixer> mixer_;            // if somebody listens
@@ -439,6 +455,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::CmosRtc rtc_;
   devices::AcpiPm acpi_pm_;
   devices::GenerationId generation_id_;
+  std::optional<devices::GenericEventDevice> generic_event_device_;
 
   // Everything else
   devices::Uart16550 com1_;
@@ -475,6 +492,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   std::vector<devices::VirtioDevice*> virtio_devices_;  // that are plugged in, on whatever bus
+  devices::VirtioMmioPlaces virtio_places_;
+  std::vector<std::unique_ptr<devices::VirtioMmio>> placed_virtio_;
   std::optional<devices::PciHotplug> hotplug_;
   std::vector<HotCard> hot_cards_;
   const bool takes_things_;

@@ -54,6 +54,13 @@ bool is_on_ahci(const Drive& drive) { return drive.disk.bus == DiskBus::Ahci; }
 
 }  // namespace
 
+IrqLine Pc::interrupt_line(unsigned line) {
+  constexpr unsigned kPins = devices::IoApic::kPins;
+  if (line < kIsaIrqs) return irq_router_.isa_source(line);
+  if (parts_.pc && line < kIsaIrqs + kPirqs) return irq_router_.pirq_source(line - kIsaIrqs);
+  return line < kPins ? IrqLine(ioapic_, line) : IrqLine(*second_ioapic_, line - kPins);
+}
+
 BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& backends) {
   // Those that nobody could place are told of by check_devices().
   std::vector<SerialPort> ports;
@@ -76,12 +83,7 @@ BoardServices Pc::board_services(const MachineConfig& config, const PcBackends& 
           .network = backends.network != nullptr ? *backends.network : no_network_,
           .sound = mixer_ ? &mixer_->add_input() : nullptr,
           .shares = backends.shares,
-          .interrupt_line =
-              [this](unsigned line) {
-                return line < kIsaIrqs            ? irq_router_.isa_source(line)
-                       : line < kIsaIrqs + kPirqs ? irq_router_.pirq_source(line - kIsaIrqs)
-                                                  : IrqLine(ioapic_, line);
-              },
+          .interrupt_line = [this](unsigned line) { return interrupt_line(line); },
           .map_memory =
               [this](const std::string& name, u64 phys, u64 bytes, MmioHandler& handler) {
                 constexpr int kAboveRam = 1;
@@ -185,35 +187,72 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
                            arrival.drive != nullptr ? &arrival.drive->disk : nullptr, nth};
   if (arrival.row->isa != nullptr) {
     isa_cards_.push_back(TRY(arrival.row->isa(site)));
-  } else if (arrival.row->is_card()) {
-    const bool on_board = is_q35() && arrival.row == &kAhciRow;
-    const unsigned slot = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
-    const unsigned function = on_board ? kPciFunctionIch9Ahci : 0;
-    card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", name, slot, function));
-    cards_.push_back(make_card(site, pci_interrupt(slot, 1)));
-    attach_pci(slot, function, *cards_.back());
-    if (hotplug_)
-      hot_cards_.push_back({.driver = arrival.row->driver,
-                            .function = cards_.back().get(),
-                            .home = slot,
-                            .slot = slot,
-                            .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id,
-                            .net = is_net_card(arrival.row->driver) ? services_.net_cards.back() : nullptr});
-    if (arrival.drive != nullptr) arrival.drive->slot = slot;
-    if (is_net_card(arrival.row->driver))
-      net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
-                            arrival.config->find(kRomFileProperty) != nullptr});
-    if (arrival.row == &kVirtioScsiRow)
-      scsi_slots_.add_card(*services_.scsi_cards.back(), arrival.config->id);
-    for (Drive& drive : drives_)
-      if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == nth) drive.slot = slot;
-    for (Drive& drive : drives_)
-      if (arrival.row == &kAhciRow && is_on_ahci(drive)) {
-        drive.slot = slot;
-        drive.function = function;
-      }
+    return Done{};
   }
+  if (!arrival.row->is_card()) return Done{};
+  if (parts_.pc)
+    TRY(plug_in_card(arrival, site));
+  else
+    TRY(place_virtio(arrival.row->virtio(site)));
+  if (!parts_.pc) {
+    const unsigned place = virtio_places().back();
+    if (arrival.drive != nullptr) arrival.drive->slot = place;
+    for (Drive& drive : drives_)
+      if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == nth) drive.slot = place;
+  }
+  if (arrival.row == &kVirtioScsiRow) scsi_slots_.add_card(*services_.scsi_cards.back(), arrival.config->id);
   return Done{};
+}
+
+Result<Done> Pc::plug_in_card(const Arrival& arrival, const DeviceSite& site) {
+  const bool on_board = is_q35() && arrival.row == &kAhciRow;
+  const unsigned slot = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
+  const unsigned function = on_board ? kPciFunctionIch9Ahci : 0;
+  card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", card_dma_.back()->name(), slot, function));
+  cards_.push_back(make_card(site, pci_interrupt(slot, 1)));
+  attach_pci(slot, function, *cards_.back());
+  if (hotplug_)
+    hot_cards_.push_back({.driver = arrival.row->driver,
+                          .function = cards_.back().get(),
+                          .home = slot,
+                          .slot = slot,
+                          .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id,
+                          .net = is_net_card(arrival.row->driver) ? services_.net_cards.back() : nullptr});
+  if (arrival.drive != nullptr) arrival.drive->slot = slot;
+  if (is_net_card(arrival.row->driver))
+    net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
+                          arrival.config->find(kRomFileProperty) != nullptr});
+  for (Drive& drive : drives_)
+    if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == site.nth) drive.slot = slot;
+  for (Drive& drive : drives_)
+    if (arrival.row == &kAhciRow && is_on_ahci(drive)) {
+      drive.slot = slot;
+      drive.function = function;
+    }
+  return Done{};
+}
+
+// From the last place downwards, as QEMU fills them.
+Result<Done> Pc::place_virtio(std::unique_ptr<devices::VirtioDevice> device) {
+  using devices::VirtioMmio;
+  if (placed_virtio_.size() == virtio_places_.size())
+    return wrong_usage(fmt::format("this microvm has {} places for virtio devices, and more were given.",
+                                   virtio_places_.size()));
+  const auto place = static_cast<unsigned>(virtio_places_.size() - 1 - placed_virtio_.size());
+  card_dma_.back()->rename(fmt::format("{} at virtio-mmio {}", card_dma_.back()->name(), place));
+  virtio_devices_.push_back(device.get());
+  placed_virtio_.push_back(
+      std::make_unique<VirtioMmio>(std::move(device), virtio_places_.version(), services_.memory.get(),
+                                   interrupt_line(parts_.first_virtio_interrupt + place)));
+  virtio_places_.put(place, *placed_virtio_.back());
+  return Done{};
+}
+
+std::vector<unsigned> Pc::virtio_places() const {
+  std::vector<unsigned> places;
+  for (std::size_t i = 0; i < placed_virtio_.size(); ++i)
+    places.push_back(static_cast<unsigned>(virtio_places_.size() - 1 - i));
+  return places;
 }
 
 }  // namespace reprise::machine

@@ -11,7 +11,15 @@ void Pc::map_memory() {
   }
   constexpr int kAboveRam = 1;
   CHECK(map_mmio("ioapic", kIoApicPhys, kPageBytes, ioapic_, kAboveRam));
-  if (has_hpet_) CHECK(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
+  if (parts_.hpet) CHECK(map_mmio("hpet", kHpetPhys, 0x400, hpet_, kAboveRam));
+  if (second_ioapic_)
+    CHECK(map_mmio("second ioapic", kSecondIoApicPhys, kPageBytes, *second_ioapic_, kAboveRam));
+  if (generic_event_device_)
+    CHECK(map_mmio("generic event device", kGenericEventDevicePhys, devices::GenericEventDevice::kBytes,
+                   *generic_event_device_, kAboveRam));
+  if (parts_.virtio_places != 0)
+    CHECK(map_mmio("virtio-mmio", kVirtioMmioPhys, virtio_places_.bytes(), virtio_places_, kAboveRam));
+  if (!parts_.pc) return;
   CHECK(map_mmio("generation id", kGenerationIdPhys, kPageBytes, generation_id_, kAboveRam));
   CHECK(map_mmio("vga", kVgaWindowPhys, devices::Vga::kRangeBytes, vga_card_.vga(), kAboveRam));
 }

@@ -16,30 +16,33 @@ void Pc::map_ports() {
   const auto map = [&](u16 first, u32 count, Width widest, PioHandler& handler) {
     CHECK(ports_.map(devices::PioRange{first, count, widest}, handler).ok());
   };
-  map(0x20, 2, Width::Byte, pic_.master_ports());
-  map(0xa0, 2, Width::Byte, pic_.slave_ports());
-  map(0x4d0, 2, Width::Byte, pic_.elcr_ports());
-  map(0x40, 4, Width::Byte, pit_.counter_ports());
+  if (parts_.pic) {
+    map(0x20, 2, Width::Byte, pic_.master_ports());
+    map(0xa0, 2, Width::Byte, pic_.slave_ports());
+    map(0x4d0, 2, Width::Byte, pic_.elcr_ports());
+  }
+  if (parts_.pit) map(0x40, 4, Width::Byte, pit_.counter_ports());
+  if (parts_.rtc) map(0x70, 2, Width::Byte, rtc_.ports());
+  if (parts_.com1) map(kCom1Port, 8, Width::Byte, com1_);
+  map(kBochsDebugPort, 1, Width::Byte, debug_port_);
+  map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
+  map(kPvpanicPort, 1, Width::Byte, pvpanic_);
+  map(kFwCfgPort, 2, Width::Word, fw_cfg_.selector_ports());
+  map(kFwCfgPort + 4, 8, Width::Dword, fw_cfg_.dma_ports());
+  if (!parts_.pc) return;
   map(0x61, 1, Width::Byte, pit_.port61());
   map(0x60, 1, Width::Byte, i8042_.data_port());
   map(0x64, 1, Width::Byte, i8042_.command_port());
-  map(0x70, 2, Width::Byte, rtc_.ports());
   map(0x00, devices::Dma8237Pair::kBytePorts, Width::Byte, dma_.byte_ports());
   map(0xc0, devices::Dma8237Pair::kWordPorts, Width::Byte, dma_.word_ports());
   map(0x80, devices::Dma8237Pair::kPagePorts, Width::Byte, dma_.page_ports());
   map(kPort92, 1, Width::Byte, port92_);
   map(kCoprocessorErrorPort, 1, Width::Byte, coprocessor_error_);
   map(kSmiCommandPort, 2, Width::Byte, acpi_pm_.smi_ports());
-  map(kCom1Port, 8, Width::Byte, com1_);
   map(kCom2Port, 8, Width::Byte, com2_);
   map(devices::Vga::kFirstPort, devices::Vga::kPorts, Width::Byte, vga_card_.vga().ports());
   map(devices::Vga::kFirstDispiPort, devices::Vga::kDispiPorts, Width::Word, vga_card_.vga().dispi_ports());
   map(0xcf8, 8, Width::Dword, pci_config_);
-  map(kBochsDebugPort, 1, Width::Byte, debug_port_);
-  map(kFirmwareDebugPort, 1, Width::Byte, debug_port_);
-  map(kPvpanicPort, 1, Width::Byte, pvpanic_);
-  map(kFwCfgPort, 2, Width::Word, fw_cfg_.selector_ports());
-  map(kFwCfgPort + 4, 8, Width::Dword, fw_cfg_.dma_ports());
 }
 
 u32 Pc::port_read(u16 port, Width width) {

@@ -50,6 +50,10 @@ std::vector<std::string> Pc::shape() {
   lines.push_back(fmt::format("cpuid {:016x}", cpuid_digest(processors_.boot().cpu.profile)));
   const mmu::TlbGeometry& tlb = processors_.boot().cpu.profile.tlb;
   lines.push_back(fmt::format("tlb sets {} and {} spaces {}", tlb.sets, tlb.large_sets, tlb.spaces));
+  if (!parts_.pc)
+    lines.push_back(fmt::format("microvm: pic {} pit {} rtc {} serial {} virtio places {} from {} legacy {}",
+                                parts_.pic, parts_.pit, parts_.rtc, parts_.com1, parts_.virtio_places,
+                                parts_.first_virtio_interrupt, parts_.legacy_virtio));
   lines.push_back(fmt::format("firmware {:016x}", rom_shadow_ ? hash64(rom_shadow_->rom()) : 0));
   lines.push_back(fmt::format("fw_cfg {:016x}", fw_cfg_.content_digest()));
   for (const NetSlot& net : net_slots_)

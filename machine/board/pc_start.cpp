@@ -22,6 +22,29 @@ namespace {
 /// revision 1.
 constexpr u32 kHpetBlockId = 0x8086'a201;
 
+/// By which firmware knows a drive on virtio-mmio, whose slot is its place there.
+std::string firmware_path_in_memory(const Drive& drive) {
+  const std::string card =
+      fmt::format("/virtio-mmio@{:016x}", kVirtioMmioPhys + drive.slot * devices::VirtioMmio::kBytes);
+  if (drive.disk.bus != DiskBus::Scsi) return card + "/disk@0,0";
+  return fmt::format("{}/channel@0/disk@{:x},{:x}", card, drive.place, drive.disk.lun);
+}
+
+/// Of the firmware's ROM, below 1 MiB.
+constexpr std::size_t kMaxLowRomBytes = 128 * kKiB;
+
+/// At interrupts 08h and 70h, with these lines closed.
+void initialize_pics(devices::Pic8259Pair& pics, u8 master_closed, u8 slave_closed) {
+  constexpr u8 kEdgeCascadedIcw4 = 0x11;
+  constexpr u8 k8086 = 0x01;
+  const auto initialize = [](PioHandler& ports, u8 vector, u8 cascade, u8 closed) {
+    ports.pio_write(0, Width::Byte, kEdgeCascadedIcw4);
+    for (const u8 word : {vector, cascade, k8086, closed}) ports.pio_write(1, Width::Byte, word);
+  };
+  initialize(pics.master_ports(), 0x08, 1 << 2, master_closed);
+  initialize(pics.slave_ports(), 0x70, 2, slave_closed);
+}
+
 }  // namespace
 
 /// Firmware may put configuration space into what would be the window for cards, which then begins behind it.
@@ -32,6 +55,7 @@ u32 Pc::pci_window_phys(const std::optional<devices::HostBridge::Window>& config
 }
 
 AcpiImage Pc::acpi_image() const {
+  if (!parts_.acpi) return {};
   // Direct boot makes the tables before it has placed anything.
   const std::optional<devices::HostBridge::Window> window =
       is_q35() && !placed_.config_window ? devices::HostBridge::Window{kConfigWindowPhys, kConfigWindowBytes}
@@ -39,7 +63,7 @@ AcpiImage Pc::acpi_image() const {
   AcpiConfig acpi{.apic_ids = {},
                   .chipset = chipset(),
                   .pm_base = placed_.pm_base.value_or(kPmBasePort),
-                  .hpet_block_id = has_hpet_ ? kHpetBlockId : 0,
+                  .hpet_block_id = parts_.hpet ? kHpetBlockId : 0,
                   .vga = true,
                   .floppy = floppy_.has_value(),
                   .ps2_mouse = true,
@@ -48,12 +72,20 @@ AcpiImage Pc::acpi_image() const {
                   .config_window = window};
   for (const auto& processor : processors_)
     acpi.apic_ids.push_back(static_cast<u8>(processor->lapic.apic_id()));
+  if (parts_.generic_event_device) {
+    acpi.reduced = {
+        .pic = parts_.pic, .rtc = parts_.rtc, .com1 = parts_.com1, .second_io_apic = parts_.second_io_apic};
+    for (const unsigned place : virtio_places())
+      acpi.reduced->virtio.push_back({place, parts_.first_virtio_interrupt + place});
+  }
   return build_acpi_image(acpi);
 }
 
 const std::vector<FileRead>& Pc::files_read() const { return files_->files_read(); }
 
-Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& firmware) {
+Result<Done> Pc::boot(const boot::BootRequest& given, const FirmwareConfig& firmware) {
+  boot::BootRequest request = given;
+  if (parts_.virtio_on_command_line) request.command_line += virtio_command_line(parts_, virtio_places());
   const std::vector<u8> image = TRY(boot::read_kernel(request, memory_, files_.get()));
   const unsigned physical_address_bits = processors_.boot().cpu.profile.physical_address_bits;
   if (!firmware.bios.empty() || (boot::is_bzimage(image) && boot::needs_real_mode(image)))
@@ -62,13 +94,16 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
         firmware);
 
   const AcpiImage acpi = acpi_image();
-  const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
-  facs_phys_ = tables.facs_phys;
-  phys_map_.write_bytes(tables.phys, tables.bytes);
+  boot::Rsdp rsdp;
+  if (parts_.acpi) {
+    const AcpiTables tables = place_acpi_tables(acpi, kAcpiTablesPhys);
+    facs_phys_ = tables.facs_phys;
+    phys_map_.write_bytes(tables.phys, tables.bytes);
+    rsdp = {tables.rsdp_phys(), tables.rsdp()};
+  }
   boot::write_bios_area(phys_map_, bios_facts(firmware));
   boot::GuestMemory space(phys_map_);
-  const boot::BootTarget target = {
-      space, memory_, {tables.rsdp_phys(), tables.rsdp()}, physical_address_bits, files_.get()};
+  const boot::BootTarget target = {space, memory_, std::move(rsdp), physical_address_bits, files_.get()};
   const boot::EntryState entry = TRY(boot::load_image(image, request, target));
   if (!entry.remark.empty()) log_.write("guest", LogLevel::Warn, "{}", entry.remark);
   cpu::Cpu& cpu = processors_.boot().cpu;
@@ -86,6 +121,7 @@ Result<Done> Pc::boot(const boot::BootRequest& request, const FirmwareConfig& fi
   fill_fw_cfg(fw_cfg_,
               {.config = firmware, .memory = memory_, .smbios = smbios_config(firmware), .acpi = acpi});
   TRY(add_files_of_user(fw_cfg_, firmware, *files_));
+  if (!parts_.pc) return Done{};
   text_font_ = load_text_font(*files_);
   vga_card_.vga().enter_text_mode(text_font_);
   dma_.enter_cascade_mode();
@@ -131,6 +167,10 @@ boot::BiosFacts Pc::bios_facts(const FirmwareConfig& firmware) {
                                        .chipset = chipset()},
                         .smbios = smbios,
                         .cmos_equipment = cmos_byte(kEquipment),
+                        .serial_ports = parts_.pc     ? 2U
+                                        : parts_.com1 ? 1U
+                                                      : 0U,
+                        .screen = parts_.pc,
                         .hard_disks = 0,
                         .second_of_day = (decimal(kHours) * 60 + decimal(kMinutes)) * 60 + decimal(kSeconds)};
   for (const auto& processor : processors_) facts.processors.apic_ids.push_back(processor->lapic.apic_id());
@@ -140,6 +180,16 @@ boot::BiosFacts Pc::bios_facts(const FirmwareConfig& firmware) {
 }
 
 void Pc::configure_chipset() {
+  if (parts_.pc) {
+    configure_bridges();
+    start_timer_interrupt();
+  } else if (parts_.pic) {
+    // A kernel for reduced hardware asks for no interrupts of theirs, and leaves them as they are.
+    initialize_pics(pic_, 0xff, 0xff);
+  }
+}
+
+void Pc::configure_bridges() {
   using devices::HostBridge;
   constexpr u8 kAllRam = 0x33;
   host_bridge_.config_write(host_bridge_.pam0(), Width::Byte, kAllRam & 0xf0);
@@ -157,22 +207,26 @@ void Pc::configure_chipset() {
   boot::set_up_pci(pci_config_, chipset());
   south_bridge_->set_up();
   place_windows();
-  start_timer_interrupt();
+}
+
+void Pc::show_rom() {
+  if (parts_.pc) {
+    rom_shadow_->update(host_bridge_);
+    return;
+  }
+  // There is RAM at the end of the first MiB, and what the ROM ends in is copied to it.
+  const std::span<const u8> rom = rom_shadow_->rom();
+  const std::span<const u8> end = rom.last(std::min<std::size_t>(rom.size(), kMaxLowRomBytes));
+  phys_map_.write_bytes(kHighMemoryPhys - end.size(), end);
+  code_pages_.written(kHighMemoryPhys - end.size(), end.size());
 }
 
 /// The 8259 pair and the timer of a PC that has started: interrupts at 08h and 70h, 18.2 ticks a second, and the lines
 /// open that the BIOS uses.
 void Pc::start_timer_interrupt() {
-  constexpr u8 kEdgeCascadedIcw4 = 0x11;
-  constexpr u8 k8086 = 0x01;
   constexpr u8 kMasterClosed = 0xb8;  // all but 0, 1, 2 and 6
   constexpr u8 kSlaveClosed = 0x8e;   // all but 8, 12, 13 and 14
-  const auto initialize = [](PioHandler& ports, u8 vector, u8 cascade, u8 closed) {
-    ports.pio_write(0, Width::Byte, kEdgeCascadedIcw4);
-    for (const u8 word : {vector, cascade, k8086, closed}) ports.pio_write(1, Width::Byte, word);
-  };
-  initialize(pic_.master_ports(), 0x08, 1 << 2, kMasterClosed);
-  initialize(pic_.slave_ports(), 0x70, 2, kSlaveClosed);
+  initialize_pics(pic_, kMasterClosed, kSlaveClosed);
   constexpr u8 kCounter0Mode2 = 0x34;
   pit_.counter_ports().pio_write(3, Width::Byte, kCounter0Mode2);
   for (unsigned i = 0; i < 2; ++i) pit_.counter_ports().pio_write(0, Width::Byte, 0);  // 65536
@@ -196,13 +250,13 @@ void Pc::enter_virtual_wire_mode() {
 Result<Done> Pc::boot_firmware(const FirmwareConfig& config) { return start_firmware(config, {}); }
 
 Result<Done> Pc::start_firmware(const FirmwareConfig& config, const std::string& first) {
-  FirmwareImage image = TRY(load_firmware(config, *files_));
-  if (!image.uefi) vga_card_.set_rom(TRY(load_vga_bios(*files_)));
+  FirmwareImage image = TRY(load_firmware(config, chipset(), *files_));
+  if (parts_.pc && !image.uefi) vga_card_.set_rom(TRY(load_vga_bios(*files_)));
   std::vector<std::string> first_order = config.first_boot_order;
   first_order.insert(first_order.end(), config.boot_order.begin(), config.boot_order.end());
   TRY(plug_in_option_roms(first_order));
   rom_shadow_.emplace(phys_map_, code_pages_, std::move(image.rom));
-  rom_shadow_->update(host_bridge_);
+  show_rom();
   if (!image.variables.empty()) {
     constexpr int kAboveRam = 1;
     if (gate_ != nullptr && image.save_variables)
@@ -259,7 +313,8 @@ std::vector<BootSource> Pc::boot_sources() const {
   std::vector<BootSource> sources;
   for (const Drive& drive : drives_) {
     if (drive.disk.hotplug) continue;
-    sources.push_back({drive.disk.name, kind_name(drive.disk.media), firmware_path(drive, drive.slot)});
+    sources.push_back({drive.disk.name, kind_name(drive.disk.media),
+                       parts_.pc ? firmware_path(drive, drive.slot) : firmware_path_in_memory(drive)});
   }
   for (const NetSlot& net : net_slots_)
     sources.push_back({fmt::format("{}{}", kNetworkKind, &net - net_slots_.data()), kNetworkKind,
@@ -287,7 +342,7 @@ bool Pc::reset() {
   reset_processors();
   place_windows();
   arrange_smram();
-  rom_shadow_->update(host_bridge_);
+  show_rom();
   memory_map_changed();
   return true;
 }

@@ -87,39 +87,45 @@ void write_services(Writer& out, const MemoryMap& memory) {
   out.u16_at(kBiosServicesPhys + kE820Table, table_phys - kBiosSegmentPhys);
 }
 
-void write_data_area(Writer& out, const BiosFacts& facts) {
-  constexpr u16 kColourText80 = 0x20;
-  constexpr u16 kTwoSerialPorts = 2u << 9;
-  constexpr u16 kKeyBufferBegin = 0x1e;
-  constexpr u16 kKeyBufferEnd = 0x3e;
-  constexpr u8 kKeyboardOf101Keys = 0x10;
+/// Of the data area, the screen: mode 3, 80 columns, page size, cursor shape, CRTC; last row, height of a character, a VGA with 256 KiB,
+/// its switches, a colour display.
+void write_screen(Writer& out) {
   const auto at = [](u64 offset) { return kDataPhys + offset; };
-  out.u16_at(at(0x00), kCom1Port);
-  out.u16_at(at(0x02), kCom2Port);
-  out.u16_at(at(0x0e), kEbdaPhys >> 4);
-  out.u16_at(at(0x10), facts.cmos_equipment | kColourText80 | kTwoSerialPorts);
-  out.u16_at(at(0x13), kEbdaPhys / kKiB);
-  out.u16_at(at(0x1a), kKeyBufferBegin);  // nothing was typed
-  out.u16_at(at(0x1c), kKeyBufferBegin);
-  // The screen: mode 3, 80 columns, page size, cursor shape, CRTC.
   out.u8_at(at(0x49), 3);
   out.u16_at(at(0x4a), 80);
   out.u16_at(at(0x4c), 0x1000);
   out.u16_at(at(0x60), 0x0607);
   out.u16_at(at(0x63), 0x3d4);
-  out.u32_at(at(0x6c), ticks_of(facts.second_of_day));
-  out.u8_at(at(0x75), facts.hard_disks);
-  out.u8_at(at(0x7c), 10);  // time-outs of the serial ports
-  out.u8_at(at(0x7d), 10);
-  out.u16_at(at(0x80), kKeyBufferBegin);
-  out.u16_at(at(0x82), kKeyBufferEnd);
-  // More of the screen: last row, height of a character, a VGA with 256 KiB, its switches, a colour display.
   out.u8_at(at(0x84), 24);
   out.u16_at(at(0x85), 16);
   out.u8_at(at(0x87), 0x60);
   out.u8_at(at(0x88), 0xf9);
   out.u8_at(at(0x89), 0x51);
   out.u8_at(at(0x8a), 0x08);
+}
+
+void write_data_area(Writer& out, const BiosFacts& facts) {
+  constexpr u16 kColourText80 = 0x20;
+  constexpr unsigned kSerialPortsAt = 9;
+  constexpr u16 kKeyBufferBegin = 0x1e;
+  constexpr u16 kKeyBufferEnd = 0x3e;
+  constexpr u8 kKeyboardOf101Keys = 0x10;
+  const auto at = [](u64 offset) { return kDataPhys + offset; };
+  if (facts.serial_ports > 0) out.u16_at(at(0x00), kCom1Port);
+  if (facts.serial_ports > 1) out.u16_at(at(0x02), kCom2Port);
+  out.u16_at(at(0x0e), kEbdaPhys >> 4);
+  out.u16_at(at(0x10), facts.cmos_equipment | (facts.screen ? kColourText80 : 0) |
+                           facts.serial_ports << kSerialPortsAt);
+  out.u16_at(at(0x13), kEbdaPhys / kKiB);
+  out.u16_at(at(0x1a), kKeyBufferBegin);  // nothing was typed
+  out.u16_at(at(0x1c), kKeyBufferBegin);
+  if (facts.screen) write_screen(out);
+  out.u32_at(at(0x6c), ticks_of(facts.second_of_day));
+  out.u8_at(at(0x75), facts.hard_disks);
+  out.u8_at(at(0x7c), 10);  // time-outs of the serial ports
+  out.u8_at(at(0x7d), 10);
+  out.u16_at(at(0x80), kKeyBufferBegin);
+  out.u16_at(at(0x82), kKeyBufferEnd);
   out.u8_at(at(0x96), kKeyboardOf101Keys);
   out.u8_at(kEbdaPhys, 1);  // KiB of the EBDA
 }
@@ -149,7 +155,9 @@ void write_bios_area(mmu::PhysMap& phys_map, const BiosFacts& facts) {
   write_vectors(out);
   write_data_area(out, facts);
   write_reset_vector(out);
-  u64 phys = out.table_at(kBiosSegmentPhys, build_pir_table(facts.memory.chipset()));
+  u64 phys = kBiosSegmentPhys;
+  if (const devices::Chipset chipset = facts.memory.chipset(); chipset != devices::Chipset::Microvm)
+    phys = out.table_at(phys, build_pir_table(chipset));
   phys = out.table_at(phys, build_mp_table(facts.processors, phys));
   out.table_at(phys, place_smbios(build_smbios(facts.smbios), phys));
 }

@@ -23,6 +23,8 @@ struct BiosFacts {
   MpConfig processors;
   SmbiosConfig smbios;
   u8 cmos_equipment = 0;  // byte 14h
+  unsigned serial_ports = 2;
+  bool screen = true;  // there is one, with 80 columns
   unsigned hard_disks = 0;
   u64 second_of_day = 0;  // what the RTC shows
 };

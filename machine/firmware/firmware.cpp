@@ -19,6 +19,7 @@ constexpr u64 kMaxBiosBytes = 16 * kMiB;
 constexpr u64 kMaxVgaBiosBytes = 128 * kKiB;
 
 constexpr const char* kSeaBiosPath = "/usr/share/seabios/bios-256k.bin";
+constexpr const char* kMicrovmSeaBiosPath = "/usr/share/seabios/bios-microvm.bin";
 constexpr const char* kVgaBiosPath = "/usr/share/seabios/vgabios-stdvga.bin";
 struct Ovmf {
   std::string_view name;  // of FirmwareConfig::bios
@@ -83,12 +84,13 @@ Result<FirmwareImage> load_bios_file(const std::string& path, RunFiles& files) {
 
 }  // namespace
 
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config, RunFiles& files) {
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, devices::Chipset chipset, RunFiles& files) {
   for (const Ovmf& ovmf : kOvmfs)
     if (config.bios == ovmf.name) return load_ovmf(ovmf, config, files);
   if (!config.bios.empty() && config.bios != "seabios") return load_bios_file(config.bios, files);
   FirmwareImage image;
-  image.rom = TRY(load_packaged("SeaBIOS", kSeaBiosPath, "seabios", kMaxBiosBytes, files));
+  const char* const path = chipset == devices::Chipset::Microvm ? kMicrovmSeaBiosPath : kSeaBiosPath;
+  image.rom = TRY(load_packaged("SeaBIOS", path, "seabios", kMaxBiosBytes, files));
   return image;
 }
 

@@ -47,8 +47,8 @@ struct FirmwareImage {
   bool uefi = false;
 };
 /// The error names the package to install or what is wrong with the file.
-/// `files` note what was read.
-Result<FirmwareImage> load_firmware(const FirmwareConfig& config, RunFiles& files);
+/// SeaBIOS is the one for a board with `chipset`. `files` note what was read.
+Result<FirmwareImage> load_firmware(const FirmwareConfig& config, devices::Chipset chipset, RunFiles& files);
 
 /// The video BIOS of the graphics card, devices/display/vga_card.h. `files` note what was read.
 Result<std::vector<u8>> load_vga_bios(RunFiles& files);

@@ -124,13 +124,15 @@ void fill_fw_cfg(devices::FwCfg& fw_cfg, const FirmwareFacts& facts) {
       fw_cfg.set_file_after_reset("bootorder", boot_order_file(facts.order_after_reset, first.size()));
   }
   fw_cfg.set_file("etc/e820", e820_file(facts.memory));
-  fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
-  fw_cfg.set_file(kTablesFile, facts.acpi.tables);
+  const bool has_acpi = !facts.acpi.tables.empty();
+  if (has_acpi) fw_cfg.set_file(kRsdpFile, facts.acpi.rsdp);
+  if (has_acpi) fw_cfg.set_file(kTablesFile, facts.acpi.tables);
   // By sleep state, S0 to S5: whether it is there, and its SLP_TYP. OVMF keeps what it needs for a resume if S3 is.
   constexpr u8 kIsThere = 0x80;
-  fw_cfg.set_file("etc/system-states",
-                  {kIsThere, 0, 0, kIsThere | kSleepTypeSuspend, 0, kIsThere | kSleepTypeSoftOff});
-  fw_cfg.set_file("etc/table-loader", acpi_loader_script(facts.acpi));
+  if (facts.memory.chipset() != devices::Chipset::Microvm)
+    fw_cfg.set_file("etc/system-states",
+                    {kIsThere, 0, 0, kIsThere | kSleepTypeSuspend, 0, kIsThere | kSleepTypeSoftOff});
+  if (has_acpi) fw_cfg.set_file("etc/table-loader", acpi_loader_script(facts.acpi));
   const SmbiosTables smbios = build_smbios(facts.smbios);
   fw_cfg.set_file("etc/smbios/smbios-anchor", smbios.anchor);
   fw_cfg.set_file("etc/smbios/smbios-tables", smbios.tables);

@@ -3,10 +3,13 @@
 namespace reprise::machine {
 
 std::vector<RamRange> MemoryMap::ram_ranges() const {
-  std::vector<RamRange> ranges = {
-      {"conventional RAM", 0, kVgaWindowPhys, 0},
-      {"RAM", kUpperAreaPhys, low_ram_end_phys() - kUpperAreaPhys, kUpperAreaPhys},
-  };
+  std::vector<RamRange> ranges;
+  if (chipset_ == devices::Chipset::Microvm) {
+    ranges.push_back({"RAM", 0, low_ram_end_phys(), 0});
+  } else {
+    ranges.push_back({"conventional RAM", 0, kVgaWindowPhys, 0});
+    ranges.push_back({"RAM", kUpperAreaPhys, low_ram_end_phys() - kUpperAreaPhys, kUpperAreaPhys});
+  }
   if (const u64 low = low_ram_end_phys(); ram_bytes_ > low)
     ranges.push_back({"RAM above 4 GiB", kAbove4GPhys, ram_bytes_ - low, low});
   return ranges;
@@ -19,9 +22,10 @@ std::vector<E820Entry> MemoryMap::e820() const {
       {kAcpiTablesPhys, kHighMemoryPhys - kAcpiTablesPhys, E820Type::Reserved},
       {kHighMemoryPhys, usable_end_phys() - kHighMemoryPhys, E820Type::Ram},
       {kIoApicPhys, kPageBytes, E820Type::Reserved},
-      {kGenerationIdPhys, kPageBytes, E820Type::Reserved},
-      {kLapicPhys, kPageBytes, E820Type::Reserved},
   };
+  if (chipset_ != devices::Chipset::Microvm)
+    entries.push_back({kGenerationIdPhys, kPageBytes, E820Type::Reserved});
+  entries.push_back({kLapicPhys, kPageBytes, E820Type::Reserved});
   if (firmware_bytes_ != 0) entries.push_back({usable_end_phys(), firmware_bytes_, E820Type::Reserved});
   if (chipset_ == devices::Chipset::Q35)
     entries.push_back({kConfigWindowPhys, kConfigWindowBytes, E820Type::Reserved});

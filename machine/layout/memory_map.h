@@ -8,6 +8,8 @@
 //     fec00000  I/O APIC     fed00000  HPET     fee00000  local APICs
 //   1_00000000  RAM beyond 3 GiB
 //
+// On a microvm RAM goes through from 0 on, and devices lie at fea00000 and feb00000.
+//
 // On a Q35, b0000000 is where firmware puts PCI configuration space (256 MiB), so RAM from there on is above 4 GiB, with all from 2 GiB
 // on, and the PCI memory window begins at c0000000.
 #pragma once
@@ -32,7 +34,11 @@ inline constexpr u64 kHighMemoryPhys = 0x100000;
 inline constexpr u64 kLowRamLimitPhys = 3 * kGiB;
 inline constexpr u32 kConfigWindowPhys = 0xb000'0000;  // of a Q35
 inline constexpr u32 kConfigWindowBytes = 0x1000'0000;
+// Of a microvm: QEMU, include/hw/i386/microvm.h.
+inline constexpr u32 kGenericEventDevicePhys = 0xfea0'0000;
+inline constexpr u32 kVirtioMmioPhys = 0xfeb0'0000;
 inline constexpr u64 kIoApicPhys = 0xfec0'0000;
+inline constexpr u64 kSecondIoApicPhys = 0xfec1'0000;  // of a microvm
 inline constexpr u64 kHpetPhys = 0xfed0'0000;
 inline constexpr u32 kGenerationIdPhys = 0xfed1'0000;
 inline constexpr u64 kLapicPhys = 0xfee0'0000;

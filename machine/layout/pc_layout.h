@@ -75,6 +75,7 @@ inline constexpr unsigned kPirqs = 4;
 inline constexpr unsigned kPirqIsaLines[kPirqs] = {10, 10, 11, 11};
 
 inline constexpr u8 kIoApicId = 0;
+inline constexpr u8 kSecondIoApicId = 1;  // of a microvm
 
 // Functions of PCI bus 0.
 inline constexpr u8 kPciDeviceHostBridge = 0;

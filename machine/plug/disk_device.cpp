@@ -102,6 +102,7 @@ std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices, d
     CHECK(disk.ok());
     disks.push_back(disk.take());
     if (disks.back().bus == DiskBus::Scsi) disks.back().card = scsi_card_of(device, devices).value_or(0);
+    if (chipset == devices::Chipset::Microvm) disks.back().ata_bus = DiskBus::Scsi;
     if (chipset != devices::Chipset::Q35) continue;
     disks.back().ata_bus = DiskBus::Ahci;
     if (disks.back().bus == DiskBus::Ide) disks.back().bus = DiskBus::Ahci;
@@ -127,16 +128,6 @@ std::vector<DiskConfig> waiting_disks(const std::vector<DeviceConfig>& devices) 
   add(kScsiDisks, DiskBus::Scsi, DiskMedia::Disk);
   add(kScsiCdroms, DiskBus::Scsi, DiskMedia::Cdrom);
   return waiting;
-}
-
-Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices) {
-  for (const DeviceConfig& device : devices) {
-    if (const std::string* bus = device.find("bus"); bus != nullptr && *bus == "ide")
-      return Error{fmt::format("{}: a q35 has no IDE: give bus=ahci, or leave bus= out", device.driver)};
-    if (device.driver == kAhciRow.driver && device.place)
-      return Error{"ahci: the adapter of a q35 is in its place: leave addr= out"};
-  }
-  return Done{};
 }
 
 Result<Done> check_scsi_cards(const std::vector<DeviceConfig>& devices) {

@@ -18,8 +18,6 @@ std::vector<DiskConfig> disk_configs(const std::vector<DeviceConfig>& devices,
                                      devices::Chipset chipset = devices::Chipset::I440fx);
 /// Drives that wait to be plugged in while the guest runs, on a machine with `devices`.
 std::vector<DiskConfig> waiting_disks(const std::vector<DeviceConfig>& devices);
-/// Error: one of `devices` is where a board with a Q35 has no place for it, a phrase.
-Result<Done> check_drives_of_q35(const std::vector<DeviceConfig>& devices);
 bool is_scsi_drive(std::string_view driver);
 /// Error: a drive is on a SCSI host adapter that is not there, a phrase.
 Result<Done> check_scsi_cards(const std::vector<DeviceConfig>& devices);

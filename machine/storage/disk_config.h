@@ -28,7 +28,7 @@ struct DiskConfig {
   std::string path;  // empty: an empty drive
   DiskFormat format = DiskFormat::Auto;
   DiskBus bus = DiskBus::Auto;
-  DiskBus ata_bus = DiskBus::Ide;  // of the board: what every system knows
+  DiskBus ata_bus = DiskBus::Ide;  // of the board: what every system knows; SCSI where there is none
   std::optional<DiskMedia> media;  // nullopt: an ISO 9660 image is a CD-ROM, anything else a disk
   bool write_through = false;      // else an overlay that dies with the run takes the writes
   std::string overlay_path;        // if not empty: a kept overlay over `path`, made when missing

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/bits.h"
+#include "devices/irq/ioapic.h"
 #include "machine/layout/memory_map.h"
 #include "machine/layout/pc_layout.h"
 #include "machine/tables/table_bytes.h"
@@ -85,13 +86,18 @@ std::vector<u8> madt(const AcpiConfig& config) {
   constexpr u16 kActiveHighLevel = 1 | 3 << 2;
   constexpr u8 kAllProcessors = 0xff;
   TableBytes w;
-  w.le(kLapicPhys, 4).le(kPcAtCompatible, 4);
+  const bool has_pic = !config.reduced || config.reduced->pic;
+  w.le(kLapicPhys, 4).le(has_pic ? kPcAtCompatible : 0, 4);
   for (std::size_t i = 0; i < config.apic_ids.size(); ++i) {
     w.u8s({0, 8, static_cast<u8>(i), config.apic_ids[i]}).le(kEnabled, 4);
   }
   w.u8s({1, 12, kIoApicId, 0}).le(kIoApicPhys, 4).le(0, 4);
-  w.u8s({2, 10, 0, kIrqPit}).le(kPitGsi, 4).le(kConforms, 2);
-  w.u8s({2, 10, 0, kIrqSci}).le(kIrqSci, 4).le(kActiveHighLevel, 2);
+  if (config.reduced && config.reduced->second_io_apic)
+    w.u8s({1, 12, kSecondIoApicId, 0}).le(kSecondIoApicPhys, 4).le(devices::IoApic::kPins, 4);
+  if (!config.reduced) {
+    w.u8s({2, 10, 0, kIrqPit}).le(kPitGsi, 4).le(kConforms, 2);
+    w.u8s({2, 10, 0, kIrqSci}).le(kIrqSci, 4).le(kActiveHighLevel, 2);
+  }
   w.u8s({4, 6, kAllProcessors}).le(kConforms, 2).u8s({1});
   return table("APIC", 3, w.take());
 }
@@ -159,10 +165,17 @@ AcpiImage build_acpi_image(const AcpiConfig& config) {
   };
   const auto point = [&](u32 offset, u8 bytes) { image.pointers.push_back({Part::Tables, offset, bytes}); };
 
-  const u32 facs_offset = image.facs_offset = place(facs());
-  const u32 dsdt_offset = place_summed(table("DSDT", 2, dsdt_aml(config)));
-  const u32 fadt_offset = place_summed(fadt(config, facs_offset, dsdt_offset));
-  point(fadt_offset + kFadtFacs, 4);
+  u32 dsdt_offset = 0;
+  u32 fadt_offset = 0;
+  if (config.reduced) {
+    dsdt_offset = place_summed(table("DSDT", 2, reduced_dsdt_aml(*config.reduced)));
+    fadt_offset = place_summed(table("FACP", 5, reduced_fadt(dsdt_offset)));
+  } else {
+    image.facs_offset = place(facs());
+    dsdt_offset = place_summed(table("DSDT", 2, dsdt_aml(config)));
+    fadt_offset = place_summed(fadt(config, *image.facs_offset, dsdt_offset));
+    point(fadt_offset + kFadtFacs, 4);
+  }
   point(fadt_offset + kFadtDsdt, 4);
   point(fadt_offset + kFadtXDsdt, 8);
   std::vector<u32> entries = {fadt_offset, place_summed(madt(config))};
@@ -193,8 +206,8 @@ AcpiTables place_acpi_tables(AcpiImage image, u64 phys) {
   for (const AcpiImage::Checksum& sum : image.checksums) {
     make_sum_zero(part(sum.part).subspan(sum.first, sum.bytes), sum.offset - sum.first);
   }
-  AcpiTables placed{
-      .phys = phys, .bytes = std::move(image.rsdp), .facs_phys = tables_phys + image.facs_offset};
+  AcpiTables placed{.phys = phys, .bytes = std::move(image.rsdp)};
+  if (image.facs_offset) placed.facs_phys = tables_phys + *image.facs_offset;
   placed.bytes.resize(tables_phys - phys);
   placed.bytes.insert(placed.bytes.end(), image.tables.begin(), image.tables.end());
   return placed;

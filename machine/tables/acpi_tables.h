@@ -12,6 +12,19 @@
 
 namespace reprise::machine {
 
+/// Of a machine with hardware-reduced ACPI (ACPI 6.4, 3.11.1): what there is, by QEMU's microvm.
+struct ReducedHardware {
+  bool pic = true;
+  bool rtc = true;
+  bool com1 = true;
+  bool second_io_apic = false;
+  struct VirtioPlace {
+    unsigned place;
+    unsigned interrupt;  // as the I/O APICs count
+  };
+  std::vector<VirtioPlace> virtio = {};
+};
+
 struct AcpiConfig {
   /// Local APIC id of each processor that runs.
   std::vector<u8> apic_ids;
@@ -32,6 +45,8 @@ struct AcpiConfig {
   u32 pci_window_phys = 0;
   /// Where configuration space lies in memory, of bus 0 on; nothing: nowhere.
   std::optional<devices::HostBridge::Window> config_window = {};
+  /// Of such a machine, of which the rest but `apic_ids` says nothing.
+  std::optional<ReducedHardware> reduced = {};
 };
 
 /// The tables before anybody has decided where they go.
@@ -56,7 +71,7 @@ struct AcpiImage {
 
   std::vector<u8> rsdp;
   std::vector<u8> tables;
-  u32 facs_offset = 0;  // in `tables`
+  std::optional<u32> facs_offset = {};  // in `tables`; nothing: there is none
   std::vector<Pointer> pointers;
   std::vector<Checksum> checksums;
 };
@@ -69,7 +84,7 @@ inline constexpr u32 kRsdpBytes = 36;
 struct AcpiTables {
   u64 phys = 0;
   std::vector<u8> bytes;
-  u64 facs_phys = 0;
+  std::optional<u64> facs_phys = {};
   u64 rsdp_phys() const { return phys; }
   std::vector<u8> rsdp() const { return {bytes.begin(), bytes.begin() + kRsdpBytes}; }
 };
@@ -79,5 +94,8 @@ AcpiTables place_acpi_tables(AcpiImage image, u64 phys);
 
 /// The DSDT's AML, without its header. machine/tables/acpi_dsdt.cpp.
 std::vector<u8> dsdt_aml(const AcpiConfig& config);
+/// The same, and the FADT's body, with hardware-reduced ACPI. machine/tables/acpi_reduced.cpp.
+std::vector<u8> reduced_dsdt_aml(const ReducedHardware& hardware);
+std::vector<u8> reduced_fadt(u32 dsdt_offset);
 
 }  // namespace reprise::machine

@@ -74,6 +74,18 @@ Bytes address_space(u8 tag, unsigned field_bytes, u8 type, u8 type_flags, u64 fi
   return out;
 }
 
+/// Fields of 32 bits in a region; one without a name is passed over.
+Bytes region_of_dwords(std::string_view name, u8 space, u64 begin,
+                       const std::vector<std::string_view>& fields) {
+  constexpr u8 kDwordAccessOtherBitsZero = 0x43, kReserved = 0, kBits = 32;
+  const Bytes region = concat(
+      {{kExtPrefix, kRegionExtOp}, path(name), {space}, integer(begin), integer(fields.size() * kBits / 8)});
+  Bytes list = concat({path(name), {kDwordAccessOtherBitsZero}});
+  for (const std::string_view field : fields)
+    put(list, concat({field.empty() ? Bytes{kReserved} : path(field), {kBits}}));
+  return concat({region, with_length({kExtPrefix, kFieldExtOp}, list)});
+}
+
 }  // namespace
 
 Bytes concat(const std::vector<Bytes>& terms) {
@@ -180,16 +192,13 @@ Bytes bit_and(const Bytes& left, const Bytes& right) {
 }
 
 Bytes port_registers(std::string_view name, u16 first_port, const std::vector<std::string_view>& registers) {
-  constexpr u8 kSystemIo = 1, kDwordAccessOtherBitsZero = 0x43, kReserved = 0, kBits = 32;
-  const Bytes region = concat({{kExtPrefix, kRegionExtOp},
-                               path(name),
-                               {kSystemIo},
-                               integer(first_port),
-                               integer(registers.size() * kBits / 8)});
-  Bytes fields = concat({path(name), {kDwordAccessOtherBitsZero}});
-  for (const std::string_view one : registers)
-    put(fields, concat({one.empty() ? Bytes{kReserved} : path(one), {kBits}}));
-  return concat({region, with_length({kExtPrefix, kFieldExtOp}, fields)});
+  constexpr u8 kSystemIo = 1;
+  return region_of_dwords(name, kSystemIo, first_port, registers);
+}
+
+Bytes memory_register(std::string_view name, u32 phys, std::string_view field) {
+  constexpr u8 kSystemMemory = 0;
+  return region_of_dwords(name, kSystemMemory, phys, {field});
 }
 
 Bytes notify(std::string_view device, u64 value) {
@@ -217,6 +226,15 @@ Bytes irq(unsigned line) {
   constexpr u8 kIrqNoFlagsTag = 0x22;
   Bytes out = {kIrqNoFlagsTag};
   put_le(out, u64{1} << line, 2);
+  return out;
+}
+
+Bytes interrupt(unsigned line, Trigger trigger) {
+  constexpr u8 kExtendedInterruptTag = 0x89;
+  constexpr u8 kConsumer = 1u << 0, kEdge = 1u << 1;
+  Bytes out = {kExtendedInterruptTag, 6, 0,
+               static_cast<u8>(kConsumer | (trigger == Trigger::Edge ? kEdge : 0)), 1};
+  put_le(out, line, 4);
   return out;
 }
 

@@ -33,6 +33,9 @@ Bytes method(std::string_view name, unsigned arguments, const std::vector<Bytes>
 /// Ports from `first_port` on, 32 bits each, by the names of `registers`; one without a name is passed over. 20.2.5.2.
 Bytes port_registers(std::string_view name, u16 first_port, const std::vector<std::string_view>& registers);
 
+/// A dword at `phys`, by the name `field`.
+Bytes memory_register(std::string_view name, u32 phys, std::string_view field);
+
 // --- Statements, 20.2.5.3 ---
 Bytes return_value(const Bytes& value);
 Bytes store(const Bytes& value, std::string_view target);
@@ -51,6 +54,9 @@ Bytes notify(std::string_view device, u64 value);
 Bytes resource_template(const std::vector<Bytes>& descriptors);
 Bytes io(u16 first_port, u8 ports);
 Bytes irq(unsigned line);
+/// Of the I/O APICs, active high: by level, or by its edge.
+enum class Trigger : u8 { Level, Edge };
+Bytes interrupt(unsigned line, Trigger trigger);
 /// A channel of the 8237 pair: byte transfers, no bus master.
 Bytes dma(unsigned channel);
 Bytes memory32_fixed(u32 phys, u32 bytes);

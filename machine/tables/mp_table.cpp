@@ -50,9 +50,9 @@ void processors(Entries& entries, const MpConfig& config) {
 }
 
 /// 4.3.2 and 4.3.3.
-void buses_and_io_apic(Entries& entries) {
+void buses_and_io_apic(Entries& entries, bool has_pci) {
   constexpr u8 kUsable = 1;
-  entries.begin(1).u8s({kPciBus}).text("PCI   ");
+  if (has_pci) entries.begin(1).u8s({kPciBus}).text("PCI   ");
   entries.begin(1).u8s({kIsaBus}).text("ISA   ");
   entries.begin(2).u8s({kIoApicId, kIoApicVersion, kUsable}).le(kIoApicPhys, 4);
 }
@@ -64,17 +64,19 @@ void io_interrupt(Entries& entries, u16 flags, u8 bus, unsigned source, unsigned
 
 /// Where interrupts arrive. ISA lines that belong to PCI alone are not listed, nor is the cascade.
 void io_interrupts(Entries& entries, devices::Chipset chipset) {
-  constexpr unsigned kDevices = 32;
   constexpr unsigned kPins = 4;
   constexpr unsigned kCascade = 2;
-  for (unsigned device = 0; device < kDevices; ++device) {
+  const bool has_pci = chipset != devices::Chipset::Microvm;
+  const unsigned devices = has_pci ? 32 : 0;
+  for (unsigned device = 0; device < devices; ++device) {
     for (unsigned pin = 0; pin < kPins; ++pin)
       io_interrupt(entries, kConforms, kPciBus, device << 2 | pin,
                    kPirqGsi + devices::pirq_of(device, pin + 1, chipset));
   }
   for (unsigned line = 0; line < kIsaIrqs; ++line) {
-    if (line == kCascade || std::ranges::find(kPirqIsaLines, line) != std::end(kPirqIsaLines)) continue;
-    io_interrupt(entries, line == kIrqSci ? kActiveHighLevel : kConforms, kIsaBus, line,
+    const bool of_pci = has_pci && std::ranges::find(kPirqIsaLines, line) != std::end(kPirqIsaLines);
+    if (line == kCascade || of_pci) continue;
+    io_interrupt(entries, has_pci && line == kIrqSci ? kActiveHighLevel : kConforms, kIsaBus, line,
                  line == kIrqPit ? kPitGsi : line);
   }
 }
@@ -118,7 +120,7 @@ std::vector<u8> floating_pointer(u64 table_phys) {
 std::vector<u8> build_mp_table(const MpConfig& config, u64 phys) {
   Entries entries;
   processors(entries, config);
-  buses_and_io_apic(entries);
+  buses_and_io_apic(entries, config.chipset != devices::Chipset::Microvm);
   io_interrupts(entries, config.chipset);
   local_interrupts(entries, config);
   const std::vector<u8> table = configuration_table(entries, entries.bytes.take());

@@ -3,6 +3,7 @@
 #include "devices/misc/debug_exit.h"
 #include "devices/misc/debug_port.h"
 #include "devices/misc/generation_id.h"
+#include "devices/misc/generic_event_device.h"
 #include "devices/misc/port92.h"
 #include "devices/misc/reset_control.h"
 #include "devices/misc/smbus_host.h"
@@ -13,6 +14,26 @@ namespace reprise::devices {
 namespace {
 
 using namespace testing;
+
+TEST(GenericEventDeviceTest, AnEventIsAPulseAndARegisterThatEmptiesItself) {
+  FakeWires wires;
+  FakeControl control;
+  GenericEventDevice device(wires.line(0), control);
+  device.press_power_button();
+  EXPECT_EQ(wires.rises(0), 1);
+  EXPECT_FALSE(wires.level(0));
+  GenericEventDevice other(wires.line(1), control);
+  ASSERT_TRUE(load(other, saved(device)));
+  EXPECT_EQ(device.mmio_read(0, Width::Word), 0u) << "it is a dword";
+  EXPECT_EQ(device.mmio_read(4, Width::Dword), 0u);
+  for (GenericEventDevice* one : {&device, &other}) {
+    EXPECT_EQ(one->mmio_read(0, Width::Dword), 2u);
+    EXPECT_EQ(one->mmio_read(0, Width::Dword), 0u);
+  }
+  device.press_power_button();
+  device.reset(ResetKind::Warm);
+  EXPECT_EQ(device.mmio_read(0, Width::Dword), 0u);
+}
 
 TEST(CoprocessorErrorTest, PortF0TakesTheRequestBackAndHasTheErrorIgnored) {
   FakeWires wires;

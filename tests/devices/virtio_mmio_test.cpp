@@ -174,6 +174,9 @@ TEST_F(VirtioMmioTest, ALegacyQueueLiesWhereItsPageIs) {
   EXPECT_EQ(read(kQueuePage), kRings / 0x100) << "sizes that are none change nothing";
   write(kStatus, 0);
   write(kQueuePage, kRings / 0x100);
+  EXPECT_EQ(read(kQueuePage), kRings / 0x100) << "the driver may have said it before it resets the device";
+  place->reset(ResetKind::Warm);
+  write(kQueuePage, kRings / 0x100);
   EXPECT_EQ(read(kQueuePage), 0u) << "the driver has not said how large its pages are";
   write(kGuestPageSize, 1);
   write(kQueuePage, kRings + 1);

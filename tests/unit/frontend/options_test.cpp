@@ -903,7 +903,23 @@ TEST(Options, WhatTheMachineSaysOfItself) {
   EXPECT_TRUE(has(why_not("--fw-cfg", "opt/x"), "either string=TEXT or file=FILE"));
   EXPECT_TRUE(
       has(why_not("--fw-cfg", "opt/" + std::string(60, 'x') + ",string="), "from 1 to 55 characters"));
-  EXPECT_TRUE(has(why_not("--machine", "microvm"), "none of pc, q35"));
+  EXPECT_TRUE(has(why_not("--machine", "isapc"), "none of pc, q35, microvm"));
+  EXPECT_TRUE(has(why_not("--machine", "q35,acpi=off"), "a q35 has nothing to choose"));
+  EXPECT_TRUE(has(why_not("--machine", "microvm,acpi=maybe"), "'acpi=maybe' is none of acpi, pic,"));
+  EXPECT_TRUE(has(why_not("--machine", "microvm,pcie=off"), "'pcie=off' is none of acpi, pic,"));
+  const machine::MachineConfig microvm =
+      parsed({"--kernel", "k", "--machine", "microvm,acpi=off,pic=off,force-legacy=off,rtc=on"}).config;
+  EXPECT_EQ(microvm.chipset, devices::Chipset::Microvm);
+  EXPECT_FALSE(microvm.microvm.acpi || microvm.microvm.pic || microvm.microvm.force_legacy);
+  EXPECT_TRUE(microvm.microvm.rtc && microvm.microvm.pit && microvm.microvm.isa_serial);
+  const auto on_microvm = [&](std::string option, std::string value) {
+    return refused({"--kernel", "k", "--machine", "microvm", std::move(option), std::move(value)});
+  };
+  EXPECT_TRUE(has(on_microvm("--device", "e1000"), "e1000: a microvm has no PCI"));
+  EXPECT_TRUE(has(on_microvm("--device", "virtio-rng,addr=5"), "a microvm has no PCI slots"));
+  EXPECT_TRUE(has(on_microvm("--disk", "a,bus=ide"), "a microvm has no bus=ide"));
+  EXPECT_TRUE(has(on_microvm("--device", "floppy,file=a"), "a microvm has no floppy drives"));
+  EXPECT_TRUE(has(on_microvm("--device", "ide-cd"), "a microvm has no IDE"));
   EXPECT_TRUE(has(refused({"--machine", "q35", "--disk", "a,bus=ide"}), "a q35 has no IDE"));
 }
 

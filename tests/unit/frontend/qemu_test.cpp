@@ -97,7 +97,7 @@ TEST(QemuTranslation, MachineAndProcessors) {
   EXPECT_HAS(translated("-cpu host,migratable=off,hv_relaxed,+avx2"), "--cpu host,+avx2");
   EXPECT_HAS(translated("-enable-kvm -cpu host"), "--cpu default");
   EXPECT_HAS(translated("-machine type=pc,accel=kvm:tcg,usb=off -accel kvm -accel tcg"), "--memory");
-  EXPECT_HAS(refusal_of("-M microvm"), "-M microvm: there is no machine 'microvm'");
+  EXPECT_HAS(refusal_of("-M isapc"), "-M isapc: there is no machine 'isapc'");
   EXPECT_HAS(translated("-machine type=q35,accel=kvm:tcg"), "--machine q35 --hotplug --memory 128M");
   EXPECT_HAS(translated("-M q35 -hda a -device ich9-ahci,id=x"), "--device ide-hd,file=a,unit=0,write=yes");
   EXPECT_HAS(translated("-M q35 -drive if=none,file=a,id=d -device ide-hd,drive=d,bus=ide.3"),
@@ -499,7 +499,7 @@ TEST(QemuCommand, RefusalsNameTheProgramAndHaveCode1) {
   EXPECT_EQ(exit_of("-nodefaults -display none -smp 65").exit_code, 1);
   EXPECT_HAS(exit_of("-nodefaults -display none -smp 65").text,
              "qemu-system-x86_64: --cpus 65 is not between 1 and 64\n");
-  EXPECT_EQ(exit_of("-M microvm").text.substr(0, 20), "qemu-system-x86_64: ");
+  EXPECT_EQ(exit_of("-M isapc").text.substr(0, 20), "qemu-system-x86_64: ");
   EXPECT_TRUE(is_called_as_qemu("/usr/bin/qemu-system-x86_64"));
   EXPECT_TRUE(is_called_as_qemu("kvm"));
   EXPECT_FALSE(is_called_as_qemu("/usr/bin/reprise"));
@@ -515,6 +515,33 @@ TEST(SocketAddress, Forms) {
   EXPECT_FALSE(parse_serial("tcp:99999"));
   EXPECT_FALSE(parse_serial("unix:"));
   EXPECT_EQ(socket_address_text(parse_serial("tcp:77")->socket), "tcp:127.0.0.1:77");
+}
+
+TEST(QemuTranslation, AMicrovmHasDevicesInMemory) {
+  const std::string usual = translated(
+      "-M microvm,x-option-roms=off,pit=off,pic=off,isa-serial=off,rtc=auto -nodefaults -no-reboot "
+      "-kernel k -drive id=d,file=a,format=raw,if=none -device virtio-blk-device,drive=d -netdev user,id=n "
+      "-device virtio-net-device,netdev=n -device virtio-serial-device -device virtconsole -nographic");
+  EXPECT_HAS(usual, "--machine microvm,pic=off,pit=off,isa-serial=off --hotplug --memory 128M");
+  EXPECT_HAS(usual, "--device virtio-blk,file=a,format=raw,write=yes");
+  EXPECT_HAS(usual, "--device virtio-net");
+  EXPECT_HAS(usual, "--device virtio-serial");
+  const std::string plain = translated("-M microvm");
+  EXPECT_EQ(plain.find("e1000"), plain.npos) << "there is no card by default";
+  EXPECT_EQ(plain.find("ide-cd"), plain.npos) << "nor a drive";
+  EXPECT_HAS(translated("-global virtio-mmio.force-legacy=false -M microvm,acpi=off"),
+             "--machine microvm,acpi=off,force-legacy=off");
+  EXPECT_HAS(translated("-M microvm -bios /usr/share/seabios/bios-microvm.bin"), "--bios seabios");
+  EXPECT_HAS(refusal_of("-M microvm,pcie=on"), "pcie=on: a microvm has no PCI here");
+  EXPECT_HAS(refusal_of("-M microvm,hpet=perhaps"), "'hpet=perhaps' is neither on nor off");
+  EXPECT_HAS(refusal_of("-M microvm -device virtio-rng-pci"), "give virtio-rng-device");
+  EXPECT_HAS(refusal_of("-M microvm -device virtio-rng"), "give virtio-rng-device");
+  EXPECT_HAS(refusal_of("-M microvm -device e1000"), "a microvm has no PCI");
+  EXPECT_HAS(refusal_of("-device virtio-rng-device"), "this machine has PCI: give virtio-rng-pci");
+  EXPECT_HAS(refusal_of("-M microvm -device virtio-rng-device,bus=virtio-mmio-bus.3"), "leave it out");
+  EXPECT_HAS(refusal_of("-M microvm -drive file=a,if=virtio"), "a microvm has no if=virtio");
+  EXPECT_HAS(refusal_of("-M microvm -hda a"), "a microvm has no if=ide");
+  EXPECT_HAS(refusal_of("-M microvm -serial null -serial stdio"), "a microvm has one serial port");
 }
 
 }  // namespace

@@ -168,5 +168,54 @@ TEST(AcpiTables, OfAQ35TheyTellOfConfigurationSpaceAndIch9) {
   EXPECT_EQ(fadt[92], 16) << "GPE0_BLK_LEN";
 }
 
+TEST(AcpiTables, OfAMicrovmTheyAreThoseOfReducedHardware) {
+  Parsed parsed;
+  AcpiConfig config{.apic_ids = {0, 1},
+                    .reduced = ReducedHardware{.second_io_apic = true, .virtio = {{23, 47}, {22, 46}}}};
+  parsed.tables = place_acpi_tables(build_acpi_image(config), kAcpiTablesPhys);
+  EXPECT_FALSE(parsed.tables.facs_phys.has_value());
+  const auto tables = parsed.all();
+  for (const auto& [name, table] : tables) EXPECT_EQ(sum(table), 0) << name;
+  const auto fadt = tables.at("FACP");
+  ASSERT_EQ(fadt.size(), 268u) << "revision 5";
+  EXPECT_EQ(fadt[8], 5);
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 36), 0u) << "no FACS";
+  EXPECT_EQ(read_unaligned<u32>(fadt.data() + 112), 0x0010'0400u) << "hardware-reduced, reset register";
+  EXPECT_EQ(read_unaligned<u64>(fadt.data() + 120), 0xfea0'0202u);
+  EXPECT_EQ(fadt[128], 0x42);
+  EXPECT_EQ(read_unaligned<u64>(fadt.data() + 140), read_unaligned<u32>(fadt.data() + 40)) << "X_DSDT";
+  EXPECT_EQ(read_unaligned<u64>(fadt.data() + 248), 0xfea0'0200u) << "sleep control";
+  EXPECT_EQ(read_unaligned<u64>(fadt.data() + 260), 0xfea0'0201u) << "sleep status";
+  const auto madt = tables.at("APIC");
+  // Two processors, two I/O APICs, NMI; no overrides. As QEMU 7.2 has it.
+  EXPECT_EQ(madt.size(), 90u);
+  EXPECT_EQ(read_unaligned<u32>(madt.data() + 40), 1u) << "there are 8259s";
+  EXPECT_EQ(madt[74], 1) << "the second I/O APIC's id";
+  EXPECT_EQ(read_unaligned<u32>(madt.data() + 76), 0xfec1'0000u);
+  EXPECT_EQ(read_unaligned<u32>(madt.data() + 80), 24u);
+  // What QEMU 7.2 makes of the first device.
+  const std::vector<u8> virtio = {
+      0x5b, 0x82, 0x42, 0x04, 'V',  'R',  '2',  '3',  0x08, '_',  'H',  'I',  'D',  0x0d, 'L',  'N',  'R',
+      'O',  '0',  '0',  '0',  '5',  0x00, 0x08, '_',  'U',  'I',  'D',  0x0a, 0x17, 0x08, '_',  'C',  'C',
+      'A',  0x01, 0x08, '_',  'C',  'R',  'S',  0x11, 0x1a, 0x0a, 0x17, 0x86, 0x09, 0x00, 0x01, 0x00, 0x2e,
+      0xb0, 0xfe, 0x00, 0x02, 0x00, 0x00, 0x89, 0x06, 0x00, 0x01, 0x01, 0x2f, 0x00, 0x00, 0x00, 0x79, 0x00};
+  const auto dsdt = tables.at("DSDT");
+  EXPECT_FALSE(std::ranges::search(dsdt, virtio).empty());
+  const auto names = [&](std::string_view id) {
+    return !std::ranges::search(dsdt, std::vector<u8>(id.begin(), id.end())).empty();
+  };
+  EXPECT_TRUE(names("VR22") && names("ACPI0013") && names("PWRB") && names("COM1") && names("RTC_"));
+  EXPECT_FALSE(names("PCI0"));
+
+  config.reduced = ReducedHardware{.pic = false, .rtc = false, .com1 = false};
+  parsed.tables = place_acpi_tables(build_acpi_image(config), kAcpiTablesPhys);
+  const auto fewer = parsed.all();
+  EXPECT_EQ(read_unaligned<u32>(fewer.at("APIC").data() + 40), 0u);
+  EXPECT_EQ(fewer.at("APIC").size(), 78u) << "one I/O APIC";
+  const std::vector<u8> com1 = {'C', 'O', 'M', '1'}, rtc = {'R', 'T', 'C', '_'};
+  EXPECT_TRUE(std::ranges::search(fewer.at("DSDT"), com1).empty());
+  EXPECT_TRUE(std::ranges::search(fewer.at("DSDT"), rtc).empty());
+}
+
 }  // namespace
 }  // namespace reprise::machine

@@ -102,10 +102,10 @@ TEST(Smbios, StructuresFollowEachOtherToTheEnd) {
 
 TEST(Bios, MissingAndCutFilesAreNamed) {
   RunFiles files;
-  const auto missing = load_firmware({.bios = "/nonexistent/bios.bin"}, files);
+  const auto missing = load_firmware({.bios = "/nonexistent/bios.bin"}, devices::Chipset::I440fx, files);
   ASSERT_FALSE(missing.ok());
   EXPECT_NE(missing.error().message.find("/nonexistent/bios.bin"), std::string::npos);
-  const auto cut = load_firmware({.bios = "/proc/self/exe"}, files);
+  const auto cut = load_firmware({.bios = "/proc/self/exe"}, devices::Chipset::I440fx, files);
   ASSERT_FALSE(cut.ok());
 }
 

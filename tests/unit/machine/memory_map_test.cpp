@@ -60,5 +60,17 @@ TEST(MemoryMap, OnAQ35ConfigurationSpaceHasItsPlace) {
   }
 }
 
+TEST(MemoryMap, OnAMicrovmRamGoesThrough) {
+  const MemoryMap map(4 * kGiB, devices::Chipset::Microvm);
+  const auto ranges = map.ram_ranges();
+  ASSERT_EQ(ranges.size(), 2u);
+  EXPECT_EQ(ranges[0].phys, 0u);
+  EXPECT_EQ(ranges[0].bytes, 3 * kGiB);
+  EXPECT_EQ(ranges[1].ram_offset, 3 * kGiB);
+  const auto entries = map.e820();
+  EXPECT_TRUE(
+      std::ranges::none_of(entries, [](const E820Entry& entry) { return entry.phys == kGenerationIdPhys; }));
+}
+
 }  // namespace
 }  // namespace reprise::machine

@@ -415,5 +415,113 @@ TEST_F(Q35Test, NoiseIsHarmlessAndCanBeSaved) {
   EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
 }
 
+struct MicrovmTest : PcTest {
+  MicrovmTest() {
+    config.chipset = devices::Chipset::Microvm;
+    config.devices = {{.driver = "virtio-rng"}, {.driver = "virtio-net"}};
+    build();
+  }
+  void build() {
+    pc.reset();
+    pc = std::make_unique<Pc>(config, *ram, PcBackends{sink, sink}, control, log);
+    EXPECT_TRUE(pc->plug_in(config.devices).ok());
+  }
+  /// The id of the virtio device at `place`; 0: there is none.
+  u32 device_at(unsigned place) {
+    const u64 phys = kVirtioMmioPhys + place * devices::VirtioMmio::kBytes;
+    EXPECT_EQ(mmio(phys), 0x7472'6976u) << place;
+    return mmio(phys + 8);
+  }
+};
+
+TEST_F(MicrovmTest, HasNoPciAndVirtioFromTheLastPlaceDown) {
+  for (const int port : {0xcf8, 0xcfc, 0x60, 0x64, 0x92, 0xb2, 0x3c4, 0x2f8, int{kPmTimerPort}})
+    EXPECT_EQ(in8(static_cast<u16>(port)), 0xff) << port;
+  EXPECT_EQ(device_at(23), 4u);
+  EXPECT_EQ(device_at(22), 1u);
+  EXPECT_EQ(device_at(21), 0u);
+  EXPECT_EQ(mmio(kVirtioMmioPhys + 4), 1u) << "the legacy interface, as QEMU 7.2's";
+  EXPECT_EQ(mmio(kVirtioMmioPhys + 24 * 512), 0xffff'ffffu);
+  mmio(kSecondIoApicPhys, 1);
+  EXPECT_EQ(mmio(kSecondIoApicPhys + 0x10), 0x0017'0020u);
+  mmio(kVgaWindowPhys, 0x1234'5678);
+  EXPECT_EQ(mmio(kVgaWindowPhys), 0x1234'5678u) << "RAM";
+}
+
+TEST_F(MicrovmTest, WithoutAcpiThereAreEightPlacesOnIsaLines) {
+  config.microvm.acpi = config.microvm.pic = config.microvm.pit = config.microvm.rtc = false;
+  config.microvm.isa_serial = config.microvm.force_legacy = false;
+  build();
+  EXPECT_EQ(device_at(7), 4u);
+  EXPECT_EQ(device_at(6), 1u);
+  EXPECT_EQ(mmio(kVirtioMmioPhys + 4), 2u);
+  EXPECT_EQ(mmio(kVirtioMmioPhys + 8 * 512), 0xffff'ffffu);
+  EXPECT_EQ(mmio(kGenericEventDevicePhys), 0xffff'ffffu);
+  EXPECT_EQ(mmio(kSecondIoApicPhys), 0xffff'ffffu);
+  for (const int port : {0x20, 0x40, 0x71, 0x3fb}) EXPECT_EQ(in8(static_cast<u16>(port)), 0xff) << port;
+  const BoardParts parts = parts_of(config);
+  EXPECT_EQ(virtio_command_line(parts, {7, 6}),
+            " virtio_mmio.device=512@0xfeb00e00:12 virtio_mmio.device=512@0xfeb00c00:11");
+  config.microvm.acpi = true;
+  config.microvm.ioapic2 = false;
+  EXPECT_EQ(parts_of(config).first_virtio_interrupt, 16u);
+}
+
+TEST_F(MicrovmTest, TheGenericEventDeviceSwitchesOffAndTellsOfTheButton) {
+  pc->press_power_button();
+  EXPECT_EQ(mmio(kGenericEventDevicePhys), 2u);
+  EXPECT_EQ(mmio(kGenericEventDevicePhys), 0u) << "it was read";
+  mmu().write_phys(kGenericEventDevicePhys + 0x200, Width::Byte, 0x20 | 4 << 2);
+  EXPECT_EQ(control.last, MachineRequest::None) << "S4";
+  mmu().write_phys(kGenericEventDevicePhys + 0x200, Width::Byte, 0x20 | 5 << 2);
+  EXPECT_EQ(control.last, MachineRequest::PowerOff);
+  mmu().write_phys(kGenericEventDevicePhys + 0x202, Width::Byte, 0x41);
+  EXPECT_EQ(control.last, MachineRequest::PowerOff);
+  mmu().write_phys(kGenericEventDevicePhys + 0x202, Width::Byte, 0x42);
+  EXPECT_EQ(control.last, MachineRequest::Reset);
+}
+
+TEST_F(MicrovmTest, MoreDevicesThanPlacesAreRefused) {
+  for (unsigned i = 0; i < 23; ++i) config.devices.push_back({.driver = "virtio-rng"});
+  Pc small(config, *ram, {sink, sink}, control, log);
+  const auto plugged = small.plug_in(config.devices);
+  ASSERT_FALSE(plugged.ok());
+  EXPECT_NE(plugged.error().message.find("24 places"), std::string::npos);
+}
+
+TEST_F(MicrovmTest, NoiseIsHarmlessAndCanBeSaved) {
+  std::mt19937_64 random(4736);
+  constexpr Width kWidths[] = {Width::Byte, Width::Word, Width::Dword, Width::Qword};
+  constexpr u64 kPlaces[] = {kGenericEventDevicePhys,
+                             kGenericEventDevicePhys + 0x200,
+                             kVirtioMmioPhys + 23 * 512,
+                             kVirtioMmioPhys + 22 * 512,
+                             kVirtioMmioPhys + 22 * 512 + 256,
+                             kVirtioMmioPhys + 22 * 512 - 8,
+                             kIoApicPhys,
+                             kSecondIoApicPhys};
+  for (int i = 0; i < 200'000; ++i) {
+    const u64 phys = kPlaces[random() % std::size(kPlaces)] + random() % 0x100;
+    const Width width = random() % 3 == 0 ? kWidths[random() % 4] : Width::Dword;
+    const u64 at = width == Width::Dword && random() % 8 != 0 ? phys & ~u64{3} : phys;
+    switch (random() % 4) {
+      case 0: mmu().read_phys(at, width); break;
+      case 1: mmu().write_phys(at, width, random() % 2 == 0 ? random() % 16 : random()); break;
+      case 2: pc->press_power_button(); break;
+      default: pass_time(random() % 5'000); break;
+    }
+  }
+  Archive saved;
+  pc->serialize(saved);
+  Pc other(config, *ram, {sink, sink}, control, log);
+  ASSERT_TRUE(other.plug_in(config.devices).ok());
+  Archive load(saved.bytes());
+  other.serialize(load);
+  EXPECT_TRUE(load.ok());
+  Archive again;
+  other.serialize(again);
+  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+}
+
 }  // namespace
 }  // namespace reprise::machine
