@@ -56,6 +56,7 @@
 #include "machine/machine.h"
 #include "machine/memory_dump.h"
 #include "machine/memory_report/report_span.h"
+#include "machine/monitor/emulator_tables.h"
 #include "machine/observe/coverage.h"
 #include "machine/outside/sink_names.h"
 #include "machine/plug/serial_ports.h"

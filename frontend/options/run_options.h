@@ -10,12 +10,15 @@
 #include "frontend/gdb/gdb_address.h"
 #include "frontend/options/socket_address.h"
 #include "machine/board/config.h"
-#include "machine/monitor/emulator_tables.h"
 #include "machine/monitor/plug_words.h"
 #include "machine/observe/trace_kinds.h"
 #include "machine/outside/position.h"
 #include "machine/run_result.h"
 #include "machine/storage/moved_file.h"
+
+namespace reprise::machine::monitor {
+struct EmulatorTables;
+}
 
 namespace reprise::frontend {
 

@@ -86,6 +86,15 @@ std::string id_of(KeyValues& keys) {
   return id ? fmt::format(",id={}", *id) : std::string();
 }
 
+/// What id_of() has put there.
+std::string id_in(const std::string& properties) {
+  constexpr std::string_view kId = ",id=";
+  const std::size_t at = properties.find(kId);
+  if (at == properties.npos) return {};
+  const std::size_t begin = at + kId.size();
+  return properties.substr(begin, properties.find(',', begin) - begin);
+}
+
 std::string same_of(KeyValues& keys, std::string_view names) {
   std::string out;
   for (const std::string_view name : words_between(names, " "))
@@ -535,6 +544,14 @@ void Plug::add_drive(const Drive& drive, std::string_view driver, const std::str
   unsigned& count = floppy ? floppies : cdrom ? cdroms : disks;
   const std::string name = fmt::format("{}{}", floppy ? "floppy" : cdrom ? "cdrom" : "disk", count++);
   if (boot_index) boot.push_back({*boot_index, name});
+  const bool is_node = draft.nodes.contains(drive.id);
+  const auto below = draft.over.find(drive.id);
+  named.push_back({.name = name,
+                   .drive = is_node ? std::string() : drive.id,
+                   .device = id_in(properties),
+                   .node = is_node ? drive.id : std::string(),
+                   .file_node = is_node && below != draft.over.end() ? below->second : std::string(),
+                   .on_virtio = driver == "virtio-blk"});
 }
 
 bool Plug::is_net_card(std::string_view driver) {

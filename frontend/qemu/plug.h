@@ -21,7 +21,8 @@ struct Plug {
   unsigned disks = 0;
   unsigned cdroms = 0;
   unsigned floppies = 0;
-  unsigned cards = 0;                     // of networks
+  unsigned cards = 0;  // of networks
+  std::vector<machine::monitor::EmulatorTables::Disk> named = {};
   std::vector<std::string> written = {};  // images of disks that the run writes
 
   /// Those of -device, in their order.

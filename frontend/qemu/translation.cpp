@@ -405,6 +405,7 @@ Translation translate(const std::vector<std::string>& words) {
   add_boot_order(plug);
   choose_characters(draft);
   out.tables = tables_of(draft);
+  out.tables->disks = plug.named;
   place_monitors(draft, out);
   check_background(draft, out);
   choose_display(draft);

@@ -33,6 +33,15 @@ struct EmulatorTables {
     std::string
         end;  // whose it is: "com1", "port0" of the first virtconsole or virtserialport; empty: a monitor
   };
+  /// What the command line calls a drive that the machine has as `name`. Empty: nothing.
+  struct Disk {
+    std::string name;            // "disk0"
+    std::string drive = {};      // id of -drive
+    std::string device = {};     // id of -device
+    std::string node = {};       // of -blockdev
+    std::string file_node = {};  // the one below it
+    bool on_virtio = false;
+  };
   struct Memory {
     std::string id;
     u64 bytes = 0;
@@ -43,6 +52,7 @@ struct EmulatorTables {
   std::vector<Board> boards;
   std::vector<std::string> options;
   std::vector<Chardev> chardevs;
+  std::vector<Disk> disks;
   std::vector<Memory> memories;
   std::vector<std::string> io_threads;
 };

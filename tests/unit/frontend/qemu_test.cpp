@@ -333,6 +333,22 @@ TEST(QemuTables, WhatTheCommandLineNamed) {
   EXPECT_HAS(refusal_of("-object memory-backend-ram,id=m,size=x"), "size=");
 }
 
+TEST(QemuTables, DrivesHaveTheirNames) {
+  const auto disks =
+      translate(
+          words_of(
+              "-nodefaults -display none -blockdev driver=file,node-name=f,filename=x -blockdev "
+              "driver=raw,node-name=n,file=f -device virtio-blk-pci,drive=n,id=d -drive file=y,id=y,if=ide"))
+          .tables->disks;
+  ASSERT_EQ(disks.size(), 2U);
+  EXPECT_EQ(disks[0].name, "disk0");
+  EXPECT_EQ(disks[0].device, "d");
+  EXPECT_EQ(disks[0].node, "n");
+  EXPECT_EQ(disks[0].file_node, "f");
+  EXPECT_EQ(disks[1].drive, "y");
+  EXPECT_EQ(disks[1].node, "");
+}
+
 TEST(QemuTranslation, SuitesOfGrubAndDracut) {
   // grub-shell of GRUB's tests, run-qemu of dracut's.
   const Translation grub =

@@ -324,6 +324,33 @@ TEST_F(Qmp, JobsAreRememberedUntilTheyAreDismissed) {
           .contains("error"));
 }
 
+TEST(QmpDisks, HaveTheNamesOfTheCommandLine) {
+  const boot::TemporaryFile image(std::string(64 * kKiB, 'x'));
+  MachineConfig config;
+  config.devices = {{.driver = "virtio-blk", .properties = {{"file", image.path()}, {"format", "raw"}}}};
+  Guest guest(kSpin, config);
+  Monitor monitor(*guest.machine, "reprise test");
+  EmulatorTables tables;
+  tables.disks = {{"disk0", "", "virtio-disk0", "libvirt-1-format", "libvirt-1-storage", true}};
+  monitor.set_tables(tables);
+  QmpSession session(false);
+  std::vector<Json> events;
+  const auto ask = [&](std::string_view request) {
+    return Json::parse(session.respond(monitor, request, events)).at("return");
+  };
+  ask(R"({"execute":"qmp_capabilities"})");
+  const Json block = ask(R"({"execute":"query-block"})").at(0);
+  EXPECT_EQ(block.at("qdev"), "/machine/peripheral/virtio-disk0/virtio-backend");
+  EXPECT_EQ(block.at("inserted").at("node-name"), "libvirt-1-format");
+  const Json nodes = ask(R"({"execute":"query-named-block-nodes","arguments":{"flat":true}})");
+  ASSERT_EQ(nodes.size(), 2U);
+  EXPECT_EQ(nodes[1].at("node-name"), "libvirt-1-storage");
+  EXPECT_EQ(nodes[1].at("drv"), "file");
+  const Json stats = ask(R"({"execute":"query-blockstats","arguments":{"query-nodes":true}})");
+  EXPECT_FALSE(stats.at(0).contains("qdev"));
+  EXPECT_EQ(stats.at(0).at("node-name"), "libvirt-1-format");
+}
+
 TEST(QmpBalloon, TheGuestIsAskedThroughTheInbox) {
   MachineConfig config;
   config.devices = {{.driver = "virtio-balloon", .id = "b0"}};
