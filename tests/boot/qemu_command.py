@@ -277,7 +277,7 @@ def monitors(options, folder):
 
 
 def refusals(options, folder):
-    for words, wanted in ((["-M", "microvm"], "-M microvm: there is no machine 'microvm'"),
+    for words, wanted in ((["-M", "isapc"], "-M isapc: there is no machine 'isapc'"),
                           (["-device", "rtl8139"], "-device rtl8139: the network cards are virtio-net-pci and e1000"),
                           (["-drive", "file=/nowhere/x.img,if=virtio", "-nographic"], "/nowhere/x.img"),
                           (["-nographic", "-serial", "stdio", "-serial", "stdio"], "stdio was given twice"),
