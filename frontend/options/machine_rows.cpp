@@ -194,11 +194,11 @@ constexpr RunOption kMachineRows[] = {
     {.name = "--machine",
      .value = "BOARD",
      .shown = Shown::SameLine,
-     .help = "pc (default), q35 or microvm[,NAME=on|off...]",
+     .help = "pc, q35 or microvm",
      .more =
-         "pc: 440FX and PIIX; q35: Q35 and ICH9, with AHCI in IDE's place; microvm: no PCI, and virtio "
-         "devices with registers in memory. What a microvm has: acpi, pic, pit, rtc, isa-serial, ioapic2, "
-         "auto-kernel-cmdline, force-legacy.",
+         "pc (default): 440FX and PIIX; q35: Q35 and ICH9, with AHCI in IDE's place; microvm: no PCI, and "
+         "virtio devices with registers in memory. What a microvm has, as microvm,pic=off: acpi, pic, pit, "
+         "rtc, isa-serial, ioapic2, auto-kernel-cmdline, force-legacy.",
      .words = "pc q35 microvm",
      .of_machine = true,
      .set = set_machine},

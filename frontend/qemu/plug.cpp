@@ -514,9 +514,9 @@ void Plug::add_devices() {
     if (rule == nullptr)
       keys.refuse(
           fmt::format("'{}' is no device that is known here: -device help lists those that are", driver));
-    check_bus(draft, keys, driver, *rule);
     if (rule->way.add != note && rule->way.add != refuse)
       keys.refuse_others(fmt::format("{} {} {}", rule->way.takes, rule->same, rule->ignored));
+    check_bus(draft, keys, driver, *rule);
     rule->way.add(*this, keys, *rule);
   }
 }
