@@ -19,7 +19,8 @@ TOP = ("common", "mmu", "cpu", "jit", "devices", "machine", "verdict", "frontend
 ENDINGS = ("", ".h", ".cpp", ".inc", ".py", ".asm", ".c")
 # Names that belong to others: QEMU, Xen, Linux, SeaBIOS, libraries.
 FOREIGN = {
-    "docs/specs/fw_cfg", "docs/specs/pvpanic", "docs/specs/acpi_pci_hotplug", "docs/misc/pvh.pandoc", "docs/interop", "docs/interop/qcow2.txt",
+    "docs/specs/fw_cfg", "docs/specs/pvpanic", "docs/specs/acpi_pci_hotplug", "docs/specs/acpi_hw_reduced_hotplug",
+    "docs/system/i386/microvm.rst", "docs/misc/pvh.pandoc", "docs/interop", "docs/interop/qcow2.txt",
     "8250_port.c", "boot.c", "file-posix.c", "rtc.h", "start_info.h", "zydis-config.cmake",
     "libnbd.h", "libslirp.h", "vmlinux-gdb.py", "xxhash.h",
 }
