@@ -11,6 +11,7 @@
 #include "machine/outside/sink_names.h"
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
+#include "machine/plug/port_row.h"
 
 namespace reprise::machine {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 // What a MediumEvent for the slots says.
 constexpr std::string_view kPlug = "plug", kUnplug = "unplug";
 constexpr unsigned kSlots = devices::PciHotplug::kSlots;
+constexpr unsigned kMostSlots = 255;  // ports of a q35
 
 std::string event_text(const HotPlugging& plugging) {
   std::string text = fmt::format("{} {} slot={}", kPlug, plugging.card, plugging.slot);
@@ -41,8 +43,8 @@ std::optional<HotPlugging> plugging_of(std::span<const std::string_view> words) 
     } else if (key == "detail") {
       plugging.detail = value;
     } else {
-      const u64 slot = parse_number(value).value_or(kSlots);
-      if (key != "slot" || slot >= kSlots) return std::nullopt;
+      const u64 slot = parse_number(value).value_or(kMostSlots);
+      if (key != "slot" || slot >= kMostSlots) return std::nullopt;
       plugging.slot = static_cast<unsigned>(slot);
     }
   }
@@ -92,11 +94,20 @@ Result<unsigned> HotPlug::free_slot(const DeviceConfig& device) const {
   const auto is_free = [&](unsigned slot) {
     return pc_.slot_is_free(slot) && std::ranges::find(coming_, slot, &HotPlugging::slot) == coming_.end();
   };
+  if (pc_.is_q35()) {
+    const std::vector<Pc::RootPort>& ports = pc_.root_ports();
+    const auto port = std::ranges::find(ports, device.bus, &Pc::RootPort::id);
+    const auto slot = static_cast<unsigned>(port - ports.begin());
+    if (is_free(slot)) return slot;
+    if (port != ports.end() && !port->port->takes_cards())
+      return Error{fmt::format("Bus '{}' does not support hotplugging.", device.bus)};
+    return Error{fmt::format("The port '{}' has a card already.", device.bus)};
+  }
   if (device.place) {
     if (is_free(*device.place)) return *device.place;
     return Error{fmt::format("PCI slot {} is not free.", *device.place)};
   }
-  for (unsigned slot = kPciFirstCardDevice; slot < kSlots; ++slot)
+  for (unsigned slot = pci_first_card_device(devices::Chipset::I440fx); slot < kSlots; ++slot)
     if (is_free(slot)) return slot;
   return Error{"There is no PCI slot left."};
 }
@@ -126,11 +137,17 @@ Result<Done> HotPlug::plug(const DeviceConfig& device) {
     return Error{fmt::format("The id '{}...' is longer than {} characters.", device.id.substr(0, 20),
                              kMostArchiveText)};
   if (is_scsi_drive(device.driver)) return plug_scsi(device);
+  if (pc_.is_q35() && device.bus.empty()) return Error{"Bus 'pcie.0' does not support hotplugging."};
   if (pc_.hot_cards().empty())
     return Error{fmt::format(
         "A {} cannot be plugged in here while the guest runs: scsi-hd and scsi-cd can, on a virtio-scsi.",
         device.driver)};
-  if (const auto checked = check_devices({device}); !checked)
+  // The ports stand before it, so that its bus= names one of them.
+  std::vector<DeviceConfig> devices;
+  for (const Pc::RootPort& port : pc_.root_ports())
+    devices.push_back({.driver = std::string(kRootPortRow.driver), .id = port.id});
+  devices.push_back(device);
+  if (const auto checked = check_devices(devices); !checked)
     return Error{fmt::format("{}.", checked.error().message)};
   HotPlugging plugging = {.card = TRY(waiting_card(device)), .slot = TRY(free_slot(device)), .id = device.id};
   const HotCard& card = pc_.hot_cards()[plugging.card];
@@ -170,7 +187,7 @@ void HotPlug::take(std::string_view text) {
   const std::vector<std::string_view> words = words_between(text, " ");
   if (words.empty() || take_scsi(words)) return;
   if (words[0] == kUnplug && words.size() == 2) {
-    if (const std::optional<u64> slot = parse_number(words[1]); slot && *slot < kSlots)
+    if (const std::optional<u64> slot = parse_number(words[1]); slot && *slot < kMostSlots)
       pc_.ask_to_unplug(static_cast<unsigned>(*slot));
     return;
   }

@@ -1,17 +1,13 @@
 // PCI configuration mechanism 1: CONFADD at CF8h, CONFDATA at CFCh. PCI 2.2, 3.2.2.3.2; 82441FX datasheet 3.1. And the functions of
 // the bus, for whoever else accesses their registers (config_window.h).
-// One bus, number 0. Missing: special cycles, bridges to other buses.
+// Missing: special cycles.
 #pragma once
 
-#include <array>
 #include <optional>
 
-#include "common/result.h"
-#include "devices/pci/pci_device.h"
+#include "devices/pci/pci_bus.h"
 
 namespace reprise::devices {
-
-enum class PciAttachError : u8 { NoSuchSlot, SlotTaken };
 
 /// Who carries out what configuration writes ask for: the machine.
 class PciConfigListener {
@@ -27,16 +23,26 @@ class ConfigMechanism1 final : public Device, public PioHandler {
   /// `reset_control` gets the byte accesses to CF9h, which are not for CONFADD.
   ConfigMechanism1(PciConfigListener& listener, PioHandler& reset_control);
 
-  /// `function` must outlive this.
-  Result<Done, PciAttachError> attach(unsigned device, unsigned function_number, PciFunction& function);
-  /// The slot is empty from now on.
-  void detach(unsigned device, unsigned function_number);
-  /// nullptr for an empty slot.
-  PciFunction* function(unsigned device, unsigned function_number) const;
+  /// Bus 0, behind whose bridges the others are.
+  PciBus& root() { return root_; }
+  const PciBus& root() const { return root_; }
+  /// Of bus 0, as PciBus's.
+  Result<Done, PciAttachError> attach(unsigned device, unsigned function_number, PciFunction& function) {
+    return root_.attach(device, function_number, function);
+  }
+  void detach(unsigned device, unsigned function_number) { root_.detach(device, function_number); }
+  PciFunction* function(unsigned device, unsigned function_number) const {
+    return root_.function(device, function_number);
+  }
 
-  /// Register `offset` of function `number` (8 times the device, and the function), as an access of `width` within 256 bytes has it.
-  u32 read(unsigned number, u8 offset, Width width);
-  void write(unsigned number, u8 offset, Width width, u32 value);
+  /// A function by its bus and its number there: 8 times the device, and the function.
+  struct Address {
+    unsigned bus = 0;
+    unsigned number = 0;
+  };
+  /// Register `offset` of the function there, as an access of `width` within 256 bytes has it.
+  u32 read(const Address& address, u8 offset, Width width);
+  void write(const Address& address, u8 offset, Width width, u32 value);
 
   std::string_view name() const override { return "pci_config"; }
   void reset(ResetKind) override { address_ = 0; }
@@ -45,13 +51,13 @@ class ConfigMechanism1 final : public Device, public PioHandler {
   void pio_write(u16 offset, Width width, u32 value) override;
 
  private:
-  /// The number of the function that CONFADD selects.
-  std::optional<unsigned> selected() const;
+  /// The function that CONFADD selects.
+  std::optional<Address> selected() const;
   u8 selected_register(u16 offset) const;
 
   PciConfigListener& listener_;
   PioHandler& reset_control_;
-  std::array<PciFunction*, 256> functions_{};
+  PciBus root_;
   u32 address_ = 0;
 };
 

@@ -8,7 +8,7 @@ namespace reprise::devices {
 namespace {
 
 constexpr u64 kFunctionBytes = 4096;
-constexpr u64 kFunctions = 256;  // of the bus
+constexpr u64 kFunctions = 256;  // of a bus
 constexpr u64 kRegisterBytes = 256;
 
 /// What one access has of registers: aligned, at most a dword.
@@ -32,8 +32,11 @@ void in_pieces(u64 offset, Width width, Part&& part) {
   }
 }
 
-bool answers(u64 offset) {
-  return offset / kFunctionBytes < kFunctions && offset % kFunctionBytes < kRegisterBytes;
+bool answers(u64 offset) { return offset % kFunctionBytes < kRegisterBytes; }
+
+ConfigMechanism1::Address address_of(u64 offset) {
+  const u64 function = offset / kFunctionBytes;
+  return {static_cast<unsigned>(function / kFunctions), static_cast<unsigned>(function % kFunctions)};
 }
 
 }  // namespace
@@ -42,8 +45,7 @@ u64 ConfigWindow::mmio_read(u64 offset, Width width) {
   u64 value = 0;
   in_pieces(offset, width, [&](u64 at, Piece piece) {
     const u64 part =
-        answers(at) ? bus_.read(static_cast<unsigned>(at / kFunctionBytes), static_cast<u8>(at), piece.width)
-                    : width_mask(piece.width);
+        answers(at) ? buses_.read(address_of(at), static_cast<u8>(at), piece.width) : width_mask(piece.width);
     value |= part << piece.shift;
   });
   return value;
@@ -52,8 +54,8 @@ u64 ConfigWindow::mmio_read(u64 offset, Width width) {
 void ConfigWindow::mmio_write(u64 offset, Width width, u64 value) {
   in_pieces(offset, width, [&](u64 at, Piece piece) {
     if (answers(at))
-      bus_.write(static_cast<unsigned>(at / kFunctionBytes), static_cast<u8>(at), piece.width,
-                 static_cast<u32>(value >> piece.shift & width_mask(piece.width)));
+      buses_.write(address_of(at), static_cast<u8>(at), piece.width,
+                   static_cast<u32>(value >> piece.shift & width_mask(piece.width)));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "common/bits.h"
+#include "devices/pci/pci_bus.h"
 
 namespace reprise::devices {
 namespace {
@@ -116,7 +117,12 @@ std::optional<u64> PciFunction::bar_base(unsigned index) const {
       break;
   }
   if (base == 0 || base >= limit || bar.bytes > limit - base) return std::nullopt;
+  if (bus_ != nullptr && !bus_->is_reached(bar.space, base, bar.bytes)) return std::nullopt;
   return base;
+}
+
+bool PciFunction::bus_master() const {
+  return (word(pci::kCommand) & pci::kCommandBusMaster) != 0 && (bus_ == nullptr || bus_->reaches_memory());
 }
 
 u32 PciFunction::config_peek(u8 offset, Width width) const {

@@ -72,6 +72,9 @@ inline constexpr unsigned kBars = 6;
 inline constexpr unsigned kRomBar = kBars;  // the expansion ROM's address, as one more base address register
 }  // namespace pci
 
+class PciBridge;
+class PciBus;
+
 class PciFunction : public Device {
  public:
   explicit PciFunction(PciIdentity identity);
@@ -86,14 +89,23 @@ class PciFunction : public Device {
 
   /// `index` is kRomBar at most. The second half of a 64-bit register has space None.
   const PciBar& bar(unsigned index) const { return bars_.at(index); }
-  /// Where register `index` makes its handler answer: nothing while the command register disables its space
-  /// or the register is in the middle of being sized or set.
+  /// Where register `index` makes its handler answer: nothing while the command register disables its space, the register is in the middle
+  /// of being sized or set, or a bridge above does not let accesses come there.
   std::optional<u64> bar_base(unsigned index) const;
   /// Could it send, by a message, what a processor takes even while it masks interrupts: SMI, NMI, INIT?
   virtual bool may_send_unmaskable() const { return false; }
   /// Plugs in an expansion ROM, whose size becomes a power of two. Before the guest runs, once.
   void set_rom(std::vector<u8> content);
-  bool bus_master() const { return word(pci::kCommand) & pci::kCommandBusMaster; }
+  /// Its command register and the bridges above let it get to memory.
+  bool bus_master() const;
+
+  /// nullptr: it is no bridge.
+  virtual PciBridge* as_bridge() { return nullptr; }
+  /// The bus that it is on, which is no state of its own; nullptr: it is on none, or nobody has said so.
+  const PciBus* bus() const { return bus_; }
+  void set_bus(const PciBus* bus) { bus_ = bus; }
+  /// bus_master() may say something else than before.
+  virtual void upstream_changed() { config_changed({pci::kCommand, 2}); }
 
   /// Sets all registers to their reset values.
   void reset(ResetKind kind) override;
@@ -129,6 +141,7 @@ class PciFunction : public Device {
 
  private:
   static constexpr unsigned kBytes = 256;
+  const PciBus* bus_ = nullptr;
   std::array<PciBar, pci::kBars + 1> bars_{};
   std::vector<u8> rom_;
   u8 last_capability_link_ = pci::kCapabilities;

@@ -63,32 +63,34 @@ void put(u64& field, u64 offset_in_field, Width width, u64 value) {
   field = (field & ~mask) | (value << shift & mask);
 }
 
-PciIdentity identity_of(const VirtioModel& model) {
+constexpr u16 kFirstModernDevice = 0x1040;
+
+PciIdentity identity_of(const VirtioModel& model, bool transitional) {
   return {.vendor = kVendorRedHat,
-          .device = model.pci_device,
-          .revision = model.transitional ? u8{0} : kModernRevision,
+          .device = transitional ? model.pci_device : static_cast<u16>(kFirstModernDevice + model.device_id),
+          .revision = transitional ? u8{0} : kModernRevision,
           .class_code = model.class_code,
           .subsystem_vendor = kVendorRedHat,
-          .subsystem = model.transitional ? model.device_id : kModernSubsystem};
+          .subsystem = transitional ? model.device_id : kModernSubsystem};
 }
 
 }  // namespace
 
 VirtioPci::VirtioPci(std::unique_ptr<VirtioDevice> device, const VirtioPciBoard& board)
-    : PciFunction(identity_of(device->virtio_model())),
+    : PciFunction(identity_of(device->virtio_model(), device->virtio_model().transitional && !board.express)),
       device_(std::move(device)),
+      transitional_(device_->virtio_model().transitional && !board.express),
       interrupt_(board.interrupt),
       dma_(*this, board.memory),
       msix_(
           std::min(static_cast<unsigned>(device_->virtio_model().queue_sizes.size()) + 1, Msix::kMaxVectors),
           board.messages) {
   device_->connect(*this, dma_);
-  const bool transitional = device_->virtio_model().transitional;
-  if (transitional) define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
+  if (transitional_) define_io_bar(kLegacyBar, legacy_ports(), *this, Width::Dword);
   define_memory_bar(kMsixBar, Msix::kBarBytes, msix_);
   define_memory_bar(kRegisterBar, kRegisterBarBytes, *this);
   define16(pci::kCommand, 0,
-           (transitional ? pci::kCommandIo : 0) | pci::kCommandMemory | pci::kCommandBusMaster |
+           (transitional_ ? pci::kCommandIo : 0) | pci::kCommandMemory | pci::kCommandBusMaster |
                pci::kCommandInterruptDisable);
   define8(pci::kInterruptPin, 1);
   add_capabilities();

@@ -23,6 +23,7 @@ struct VirtioPciBoard {
   DmaPort& memory;
   MsiSink& messages;
   IrqLine interrupt;
+  bool express = false;  // it is in a PCI Express port, where no card has the legacy interface
 };
 
 class VirtioPci : public PciFunction, private MmioHandler, private PioHandler, private VirtioTransport {
@@ -82,6 +83,7 @@ class VirtioPci : public PciFunction, private MmioHandler, private PioHandler, p
   bool touches_window(unsigned offset, Width width) const;
 
   const std::unique_ptr<VirtioDevice> device_;
+  const bool transitional_;
   const IrqLine interrupt_;
   PciDma dma_;
   Msix msix_;

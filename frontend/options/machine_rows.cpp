@@ -205,8 +205,9 @@ constexpr RunOption kMachineRows[] = {
     {.name = "--hotplug",
      .shown = Shown::Name,
      .help = "cards and SCSI drives come and go while the guest runs",
-     .more = "By device_add and device_del of the monitor: cards by ACPI in the guest, with --machine pc "
-             "only; drives on a virtio-scsi, which tells of them.",
+     .more =
+         "By device_add and device_del of the monitor: cards of a pc by ACPI in the guest, of a q35 in its "
+         "pcie-root-ports; drives on a virtio-scsi, which tells of them.",
      .of_machine = true,
      .set = set_hotplug},
     {.name = "--serial",
@@ -237,7 +238,7 @@ constexpr RunOption kMachineRows[] = {
          "help ahci ide-hd ide-cd floppy virtio-blk disk virtio-console virtio-rng i6300esb "
          "isa-debug-exit pc-testdev VGA virtio-net e1000 "
          "virtio-keyboard virtio-mouse virtio-tablet virtio-9p AC97 virtio-serial virtio-balloon virtconsole "
-         "virtserialport virtio-scsi scsi-hd scsi-cd",
+         "virtserialport virtio-scsi scsi-hd scsi-cd pcie-root-port",
      .behind = words_behind_device,
      .counts = Counts::Each,
      .of_machine = true,

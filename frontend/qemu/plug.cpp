@@ -56,29 +56,47 @@ constexpr std::string_view kScsiDiskIgnored =
     "werror";
 constexpr std::string_view kPciIgnored = "multifunction rombar acpi-index x-*";
 
-/// "5", "05.0", "0x5": the number of a device on the bus.
+/// "5", "05.0", "0x5", "0x2.0x1": the number of a device, and of one of its functions. Hexadecimal, whether it says so or not.
+struct DeviceAddress {
+  u64 device = 0;
+  u64 function = 0;
+};
+DeviceAddress address_of(KeyValues& keys, std::string_view text) {
+  const auto number_of = [&](std::string_view digits) {
+    const std::optional<u64> number =
+        parse_number(digits.starts_with("0x") ? std::string(digits) : fmt::format("0x{}", digits));
+    if (!number) keys.refuse(fmt::format("addr={} is no number of a device", text));
+    return *number;
+  };
+  const std::size_t point = text.find('.');
+  DeviceAddress address = {.device = number_of(text.substr(0, point))};
+  if (point != text.npos) address.function = number_of(text.substr(point + 1));
+  return address;
+}
+
+/// On bus 0, where the number that the VGA has is no card's.
+std::string place_of(Plug& plug, KeyValues& keys, std::string_view text, u64 device) {
+  const auto chipset = plug.draft.q35 ? devices::Chipset::Q35 : devices::Chipset::I440fx;
+  if (device != machine::pci_device_graphics(chipset)) return fmt::format(",addr={}", device);
+  // On QEMU it is another card's when there is no VGA, as libvirt has it, which counts up from there.
+  constexpr unsigned kInstead = 30;
+  plug.draft.note(
+      fmt::format("{} addr={}: the VGA is there, so the card has addr={}.", keys.option(), text, kInstead));
+  return fmt::format(",addr={}", kInstead);
+}
+
 std::string slot_of(Plug& plug, KeyValues& keys) {
   const std::optional<std::string> text = keys.take("addr");
   const std::string bus = keys.take("bus").value_or("pci.0");
   if (bus.starts_with("virtio-mmio-bus."))
     keys.refuse("bus=: devices take the places from the last one downwards, in their order: leave it out");
-  if (bus != "pci.0" && bus != "pcie.0")
-    keys.refuse(fmt::format("there is no bus '{}': cards are on pci.0", bus));
-  if (!text) return {};
-  std::string_view digits = std::string_view(*text).substr(0, text->find('.'));
-  if (text->find('.') != text->npos && text->substr(text->find('.')) != ".0")
-    keys.refuse(fmt::format("addr={}: cards are function 0 of their device", *text));
-  const std::optional<u64> number =
-      parse_number(digits.starts_with("0x") ? std::string(digits) : fmt::format("0x{}", digits));
-  if (!number) keys.refuse(fmt::format("addr={} is no number of a device", *text));
-  if (*number == machine::kPciDeviceGraphics) {
-    // On QEMU it is another card's when there is no VGA, as libvirt has it, which counts up from there.
-    constexpr unsigned kInstead = 30;
-    plug.draft.note(fmt::format("{} addr={}: the VGA is there, so the card has addr={}.", keys.option(),
-                                *text, kInstead));
-    return fmt::format(",addr={}", kInstead);
-  }
-  return fmt::format(",addr={}", *number);
+  const DeviceAddress address = text ? address_of(keys, *text) : DeviceAddress{};
+  if (address.function != 0) keys.refuse(fmt::format("addr={}: cards are function 0 of their device", *text));
+  if (bus == "pci.0" || bus == "pcie.0")
+    return text ? place_of(plug, keys, *text, address.device) : std::string();
+  if (!plug.draft.q35) keys.refuse(fmt::format("there is no bus '{}': cards are on pci.0", bus));
+  if (address.device != 0) keys.refuse(fmt::format("addr={}: a port has one place, 0", *text));
+  return fmt::format(",bus={}", bus);
 }
 
 std::string id_of(KeyValues& keys) {
@@ -114,6 +132,29 @@ std::optional<u64> boot_index_of(KeyValues& keys) {
 void add_card(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
   const std::string words =
       std::string(rule.ours) + slot_of(plug, keys) + id_of(keys) + same_of(keys, rule.same);
+  keys.ignore(rule.ignored);
+  keys.refuse_rest();
+  plug.draft.words_of("--device", words);
+}
+
+/// A PCI Express port. What libvirt calls them is the name of the bus that they lead to.
+void add_root_port(Plug& plug, KeyValues& keys, const DeviceRule& rule) {
+  if (const std::string bus = keys.take("bus").value_or("pcie.0"); bus != "pcie.0")
+    keys.refuse(fmt::format("there is no bus '{}' for a port: ports are on pcie.0", bus));
+  std::string words = std::string(rule.ours) + id_of(keys);
+  if (const auto text = keys.take("addr")) {
+    const DeviceAddress address = address_of(keys, *text);
+    words += place_of(plug, keys, *text, address.device);
+    if (address.function != 0) words += fmt::format(",function={}", address.function);
+  }
+  for (const std::string_view name : {"port", "slot", "chassis"}) {
+    const std::optional<std::string> text = keys.take(name);
+    if (!text) continue;
+    const std::optional<u64> number = parse_number(*text);
+    if (!number) keys.refuse(fmt::format("{}={} is no number", name, *text));
+    words += fmt::format(",{}={}", name, *number);
+  }
+  words += same_of(keys, rule.same);
   keys.ignore(rule.ignored);
   keys.refuse_rest();
   plug.draft.words_of("--device", words);
@@ -336,6 +377,7 @@ void add_isa_serial(Plug& plug, KeyValues& keys, const DeviceRule&) {
 }
 
 constexpr Way kCard{add_card, "id addr bus"};
+constexpr Way kRootPort{add_root_port, "id addr bus port slot chassis"};
 constexpr Way kPlain{add_plain, "id"};
 constexpr Way kDebugExit{add_debug_exit, "id iobase iosize"};
 constexpr Way kIsThere{is_there, "id addr bus multifunction"};
@@ -432,8 +474,11 @@ constexpr DeviceRule kRules[] = {
     {" virtserialport ", kPort, "virtserialport", "name nr"},
     {" isa-serial ", kIsaSerial},
     {" pci-serial ", kRefused, "", "", "", "serial ports are those of -serial, and isa-serial"},
-    {" pcie-root-port pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie ", kRefused, "", "",
-     "", "there is one bus, pci.0, for 29 cards"},
+    {" pcie-root-port ", kRootPort, "pcie-root-port", "multifunction hotplug",
+     "io-reserve mem-reserve pref32-reserve pref64-reserve bus-reserve disable-acs power_controller_present "
+     "aer_log_max failover_pair_id acpi-index x-*"},
+    {" pcie-pci-bridge pci-bridge ioh3420 i82801b11-bridge pxb pxb-pcie x3130-upstream xio3130-downstream ",
+     kRefused, "", "", "", "the bridges are pcie-root-port, on a q35"},
     {" tpm-tis tpm-crb ", kRefused, "", "", "", "there is no TPM"},
     {" edu ivshmem-plain ivshmem-doorbell vfio-pci pci-testdev nvdimm pc-dimm virtio-mem-pci virtio-pmem-pci "
      "intel-iommu "

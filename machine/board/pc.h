@@ -43,6 +43,7 @@
 #include "devices/pci/config_window.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pci/pci_hotplug.h"
+#include "devices/pci/pcie_root_port.h"
 #include "devices/serial/uart16550.h"
 #include "devices/sound/pc_speaker.h"
 #include "devices/timer/acpi_pm.h"
@@ -182,6 +183,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   void insert(std::size_t drive, const AttachedDisk& disk);
 
   // --- pc_hotplug.cpp: cards that come and go while the guest runs, if the configuration says so ---
+  // Slots are numbered: on a pc they are the devices of bus 0, on a q35 its ports in their order.
   /// Those that are in slots and can be taken out, and those that wait. Empty: none can.
   const std::vector<HotCard>& hot_cards() const { return hot_cards_; }
   bool slot_is_free(unsigned slot) const;
@@ -209,6 +211,16 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     std::string id = {};
   };
   NetPlace net_place(const devices::NetCard& card) const;
+
+  /// A PCI Express port, whose slot has one card at most.
+  struct RootPort {
+    devices::PcieRootPort* port;
+    std::string id;
+    unsigned device;  // on bus 0
+    unsigned function;
+  };
+  const std::vector<RootPort>& root_ports() const { return root_ports_; }
+  bool is_q35() const { return chipset() == devices::Chipset::Q35; }
 
   Scheduler& scheduler() { return scheduler_; }
   const Scheduler& scheduler() const { return scheduler_; }
@@ -322,9 +334,11 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     std::optional<devices::HostBridge::Window> config_window;
     bool operator==(const Placement&) const = default;
   };
+  struct Seat;
   void map_pci();
   /// One more PCI function. During construction only.
   void attach_pci(unsigned device, unsigned function_number, devices::PciFunction& function);
+  void attach_pci(const Seat& seat, devices::PciFunction& function);
   Placement wanted_placement() const;
   void place_windows();
   void pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) override;
@@ -336,6 +350,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     const DeviceConfig* config;
     Drive* drive;
     std::optional<unsigned> place() const { return drive != nullptr ? drive->disk.place : config->place; }
+    const std::string& bus() const { return drive != nullptr ? drive->disk.pci_bus : config->bus; }
   };
   /// A network card in its slot.
   struct NetSlot {
@@ -343,6 +358,7 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
     unsigned slot;
     std::string rom_file;  // empty: it has none
     bool rom_was_given;    // by the user
+    std::string behind;    // as Drive's
   };
   /// The wire of I/O APIC pin `line`, which counts through both of them.
   IrqLine interrupt_line(unsigned line);
@@ -351,18 +367,28 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   /// Slots that cards ask for are kept free for them.
   Result<Done> reserve_slots(const std::vector<Arrival>& arrivals);
   Result<Done> plug_in_one(const Arrival& arrival, unsigned nth);
-  /// Into its slot.
-  Result<Done> plug_in_card(const Arrival& arrival, const DeviceSite& site);
   /// At the last place for virtio devices that is free.
   Result<Done> place_virtio(std::unique_ptr<devices::VirtioDevice> device);
   /// Where virtio devices are, in the order in which guests find them.
   std::vector<unsigned> virtio_places() const;
-  std::unique_ptr<devices::PciFunction> make_card(const DeviceSite& site, IrqLine interrupt);
+  std::unique_ptr<devices::PciFunction> make_card(const DeviceSite& site, IrqLine interrupt, bool express);
+  /// `express`: in a port.
   std::unique_ptr<devices::PciFunction> put_on_pci(std::unique_ptr<devices::VirtioDevice> device,
-                                                   IrqLine interrupt);
+                                                   IrqLine interrupt, bool express);
   Result<unsigned> slot_for(const Arrival& arrival);
+  /// Where a card goes.
+  struct Seat {
+    devices::PciBus& bus;
+    unsigned device;
+    unsigned function;
+    unsigned root_device;          // on bus 0: its own, or that of the port that it is in
+    std::optional<unsigned> slot;  // from which it can be taken out, if the configuration says so
+    std::string name;              // "00:05.0"
+    std::string behind;            // as Drive's
+  };
+  Result<Seat> seat_for(const Arrival& arrival);
+  Result<Done> plug_in_card(const Arrival& arrival, const DeviceSite& site, const std::string& name);
   devices::Chipset chipset() const { return memory_.chipset(); }
-  bool is_q35() const { return chipset() == devices::Chipset::Q35; }
   /// The wire from pin `pin` (1 to 4: INTA# to INTD#) of the card in slot `device`.
   IrqLine pci_interrupt(unsigned device, unsigned pin) {
     return irq_router_.pirq_source(devices::pirq_of(device, pin, chipset()));
@@ -374,6 +400,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   HotCard& add_waiting_card(std::string_view driver, const std::string& name);
   HotCard& add_waiting_net(std::string_view driver);
   void place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction> function);
+  void put_into_slot(HotCard& card, unsigned slot);
+  void take_out_of_slot(HotCard& card);
   void eject_card(unsigned slot);
   bool set_detail(HotCard& card, const std::string& detail);
   void serialize_hot_cards(Archive& archive);
@@ -489,7 +517,8 @@ class Pc final : public BoardBus, public DmaPort, public MsiSink, private device
   devices::ide::IdeController ide_;  // on the bus with an I440FX only
   PciWindows pci_windows_;
   Placement placed_;
-  std::array<bool, 32> slot_taken_{};  // by cards, or kept for them
+  std::array<u8, 32> functions_taken_{};  // of bus 0, a bit each: by cards, or kept for them
+  std::vector<RootPort> root_ports_;
   std::vector<std::unique_ptr<devices::PciFunction>> cards_;
   std::vector<devices::VirtioDevice*> virtio_devices_;  // that are plugged in, on whatever bus
   devices::VirtioMmioPlaces virtio_places_;

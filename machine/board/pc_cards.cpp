@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/check.h"
 #include "devices/virtio/virtio_pci.h"
@@ -10,6 +11,7 @@
 #include "machine/plug/device_registry.h"
 #include "machine/plug/disk_device.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/port_row.h"
 #include "machine/plug/serial_ports.h"
 
 namespace reprise::machine {
@@ -36,6 +38,7 @@ const DeviceConfig& implied_serial() {
 std::string line_of(const DeviceConfig& device) {
   std::string line = fmt::format("plugged {}", device.driver);
   if (device.place) line += fmt::format(" at {}", *device.place);
+  if (!device.bus.empty()) line += fmt::format(" in {}", device.bus);
   // Where its files are is the host's affair.
   const DeviceRow* const row = find_device_row(device.driver);
   for (const DeviceProperty& property : device.properties)
@@ -104,8 +107,11 @@ Result<Done> Pc::plug_in(const std::vector<DeviceConfig>& devices) {
   const std::vector<Arrival> all = arrivals(devices);
   TRY(reserve_slots(all));
   std::array<FloppyType, 2> floppies{};
-  // In the order of the rows: machine/plug/device_registry.h.
-  for (const DeviceRow* row : device_rows()) {
+  // Ports first, in which others are; then in the order of the rows: machine/plug/device_registry.h.
+  std::vector<const DeviceRow*> rows = {&kRootPortRow};
+  std::ranges::copy_if(device_rows(), std::back_inserter(rows),
+                       [](const DeviceRow* row) { return row != &kRootPortRow; });
+  for (const DeviceRow* row : rows) {
     if (row == &kFloppyRow) floppies = add_floppies();
     unsigned nth = 0;
     for (const Arrival& arrival : all)
@@ -147,35 +153,69 @@ std::vector<Pc::Arrival> Pc::arrivals(const std::vector<DeviceConfig>& devices) 
 }
 
 Result<Done> Pc::reserve_slots(const std::vector<Arrival>& arrivals) {
+  if (const unsigned graphics = pci_device_graphics(chipset()); std::ranges::any_of(
+          arrivals, [&](const Arrival& one) { return one.row->is_card() && one.place() == graphics; }))
+    return wrong_usage(fmt::format("addr={} is the place of the graphics card.", graphics));
   for (const Arrival& arrival : arrivals) {
     if (!arrival.row->is_card() || !arrival.place()) continue;
-    bool& taken = slot_taken_.at(*arrival.place());
-    if (taken) return wrong_usage(fmt::format("two cards were given for addr={}.", *arrival.place()));
-    taken = true;
+    u8& taken = functions_taken_.at(*arrival.place());
+    // A port leaves the other functions to ports.
+    const u8 wanted =
+        arrival.row == &kRootPortRow ? static_cast<u8>(1u << function_of_port(*arrival.config)) : u8{0xff};
+    if (taken & wanted)
+      return wrong_usage(fmt::format("two cards were given for addr={}.", *arrival.place()));
+    taken |= wanted;
   }
   return Done{};
 }
 
 Result<unsigned> Pc::slot_for(const Arrival& arrival) {
   if (arrival.place()) return *arrival.place();
-  for (unsigned slot = kPciFirstCardDevice; slot < slot_taken_.size(); ++slot) {
-    if (slot_taken_[slot]) continue;
-    slot_taken_[slot] = true;
+  for (unsigned slot = pci_first_card_device(chipset()); slot < functions_taken_.size(); ++slot) {
+    if (functions_taken_[slot] != 0) continue;
+    functions_taken_[slot] = 0xff;
     return slot;
   }
   return wrong_usage(fmt::format("there is no PCI slot left for {}.", arrival.row->driver));
 }
 
-std::unique_ptr<devices::PciFunction> Pc::make_card(const DeviceSite& site, IrqLine interrupt) {
+Result<Pc::Seat> Pc::seat_for(const Arrival& arrival) {
+  for (unsigned slot = 0; !arrival.bus().empty() && slot < root_ports_.size(); ++slot) {
+    const RootPort& port = root_ports_[slot];
+    if (port.id != arrival.bus()) continue;
+    const std::string function = port.function != 0 ? fmt::format(",{:x}", port.function) : "";
+    return Seat{.bus = port.port->secondary(),
+                .device = 0,
+                .function = 0,
+                .root_device = port.device,
+                .slot = port.port->takes_cards() ? std::optional(slot) : std::nullopt,
+                .name = fmt::format("{}:00.0", port.id),
+                .behind = fmt::format("/pci-bridge@{:x}{}", port.device, function)};
+  }
+  const bool on_board = is_q35() && arrival.row == &kAhciRow;
+  const unsigned device = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
+  const unsigned function = on_board                       ? kPciFunctionIch9Ahci
+                            : arrival.row == &kRootPortRow ? function_of_port(*arrival.config)
+                                                           : 0;
+  return Seat{.bus = pci_config_.root(),
+              .device = device,
+              .function = function,
+              .root_device = device,
+              .slot = is_q35() ? std::nullopt : std::optional(device),
+              .name = fmt::format("00:{:02x}.{}", device, function),
+              .behind = {}};
+}
+
+std::unique_ptr<devices::PciFunction> Pc::make_card(const DeviceSite& site, IrqLine interrupt, bool express) {
   if (site.row.card != nullptr) return site.row.card(site, interrupt);
-  return put_on_pci(site.row.virtio(site), interrupt);
+  return put_on_pci(site.row.virtio(site), interrupt, express);
 }
 
 std::unique_ptr<devices::PciFunction> Pc::put_on_pci(std::unique_ptr<devices::VirtioDevice> device,
-                                                     IrqLine interrupt) {
+                                                     IrqLine interrupt, bool express) {
   virtio_devices_.push_back(device.get());
-  return std::make_unique<devices::VirtioPci>(std::move(device),
-                                              devices::VirtioPciBoard{services_.memory, *this, interrupt});
+  return std::make_unique<devices::VirtioPci>(
+      std::move(device), devices::VirtioPciBoard{services_.memory, *this, interrupt, express});
 }
 
 Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
@@ -191,7 +231,7 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
   }
   if (!arrival.row->is_card()) return Done{};
   if (parts_.pc)
-    TRY(plug_in_card(arrival, site));
+    TRY(plug_in_card(arrival, site, name));
   else
     TRY(place_virtio(arrival.row->virtio(site)));
   if (!parts_.pc) {
@@ -204,31 +244,38 @@ Result<Done> Pc::plug_in_one(const Arrival& arrival, unsigned nth) {
   return Done{};
 }
 
-Result<Done> Pc::plug_in_card(const Arrival& arrival, const DeviceSite& site) {
-  const bool on_board = is_q35() && arrival.row == &kAhciRow;
-  const unsigned slot = on_board ? kPciDeviceIch9 : TRY(slot_for(arrival));
-  const unsigned function = on_board ? kPciFunctionIch9Ahci : 0;
-  card_dma_.back()->rename(fmt::format("{} at 00:{:02x}.{}", card_dma_.back()->name(), slot, function));
-  cards_.push_back(make_card(site, pci_interrupt(slot, 1)));
-  attach_pci(slot, function, *cards_.back());
-  if (hotplug_)
+Result<Done> Pc::plug_in_card(const Arrival& arrival, const DeviceSite& site, const std::string& name) {
+  const Seat seat = TRY(seat_for(arrival));
+  card_dma_.back()->rename(fmt::format("{} at {}", name, seat.name));
+  cards_.push_back(make_card(site, pci_interrupt(seat.root_device, 1), !seat.behind.empty()));
+  devices::PciFunction& card = *cards_.back();
+  attach_pci(seat, card);
+  if (arrival.row == &kRootPortRow) {
+    root_ports_.push_back({static_cast<devices::PcieRootPort*>(card.as_bridge()), arrival.config->id,
+                           seat.device, seat.function});
+    return Done{};
+  }
+  const bool is_net = is_net_card(arrival.row->driver);
+  if (takes_things_ && seat.slot)
     hot_cards_.push_back({.driver = arrival.row->driver,
-                          .function = cards_.back().get(),
-                          .home = slot,
-                          .slot = slot,
+                          .function = &card,
+                          .home = seat.slot,
+                          .slot = seat.slot,
                           .id = arrival.drive != nullptr ? arrival.drive->disk.id : arrival.config->id,
-                          .net = is_net_card(arrival.row->driver) ? services_.net_cards.back() : nullptr});
-  if (arrival.drive != nullptr) arrival.drive->slot = slot;
-  if (is_net_card(arrival.row->driver))
-    net_slots_.push_back({cards_.back().get(), slot, std::string(site.text(kRomFileProperty)),
-                          arrival.config->find(kRomFileProperty) != nullptr});
+                          .net = is_net ? services_.net_cards.back() : nullptr});
+  if (is_net)
+    net_slots_.push_back({&card, seat.device, std::string(site.text(kRomFileProperty)),
+                          arrival.config->find(kRomFileProperty) != nullptr, seat.behind});
+  const auto sits_here = [&](Drive& drive) {
+    drive.slot = seat.device;
+    drive.function = seat.function;
+    drive.behind = seat.behind;
+  };
+  if (arrival.drive != nullptr) sits_here(*arrival.drive);
   for (Drive& drive : drives_)
-    if (arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == site.nth) drive.slot = slot;
-  for (Drive& drive : drives_)
-    if (arrival.row == &kAhciRow && is_on_ahci(drive)) {
-      drive.slot = slot;
-      drive.function = function;
-    }
+    if ((arrival.row == &kVirtioScsiRow && is_on_scsi(drive) && drive.disk.card == site.nth) ||
+        (arrival.row == &kAhciRow && is_on_ahci(drive)))
+      sits_here(drive);
   return Done{};
 }
 

@@ -21,15 +21,15 @@ constexpr unsigned kWaitingVirtioNet = 2, kWaitingE1000 = 1;
 }  // namespace
 
 void Pc::add_hotplug() {
-  constexpr u32 kRemovable = ~u32{0} << kPciFirstCardDevice;
+  const u32 removable = ~u32{0} << pci_first_card_device(chipset());
   hotplug_.emplace(
-      kRemovable, [this] { acpi_pm_.raise_event(kPciHotplugEvent); },
+      removable, [this] { acpi_pm_.raise_event(kPciHotplugEvent); },
       [this](unsigned slot) { eject_card(slot); });
   CHECK(ports_.map({kPciHotplugPort, devices::PciHotplug::kPorts, Width::Dword}, *hotplug_).ok());
 }
 
 void Pc::add_waiting_cards() {
-  if (!hotplug_) return;
+  if (!takes_things_ || !parts_.pc || (is_q35() && root_ports_.empty())) return;
   // Pointers to their wires stay.
   hot_cards_.reserve(hot_cards_.size() + drives_.size() + kWaitingVirtioNet + kWaitingE1000);
   for (Drive& drive : drives_) {
@@ -38,13 +38,13 @@ void Pc::add_waiting_cards() {
     card.drive = static_cast<std::size_t>(&drive - drives_.data());
     auto disk = std::make_unique<devices::VirtioBlk>(scheduler_);
     drive.waiting = disk.get();
-    place_waiting_card(card, put_on_pci(std::move(disk), IrqLine(*card.interrupt, 0)));
+    place_waiting_card(card, put_on_pci(std::move(disk), IrqLine(*card.interrupt, 0), is_q35()));
   }
   for (unsigned i = 0; i < kWaitingVirtioNet; ++i) {
     HotCard& card = add_waiting_net(kVirtioNetRow.driver);
     auto net = std::make_unique<devices::VirtioNet>(services_.network, devices::MacAddress{}, scheduler_);
     card.net = net.get();
-    place_waiting_card(card, put_on_pci(std::move(net), IrqLine(*card.interrupt, 0)));
+    place_waiting_card(card, put_on_pci(std::move(net), IrqLine(*card.interrupt, 0), is_q35()));
   }
   for (unsigned i = 0; i < kWaitingE1000; ++i) {
     HotCard& card = add_waiting_net(kE1000Row.driver);
@@ -68,7 +68,9 @@ HotCard& Pc::add_waiting_card(std::string_view driver, const std::string& name) 
   for (unsigned pirq = 0; pirq < kPirqs; ++pirq) card.lines.at(pirq) = irq_router_.pirq_source(pirq);
   card.interrupt = std::make_unique<Wire>([this, index](unsigned, bool level) {
     const HotCard& one = hot_cards_[index];
-    if (one.slot) one.lines.at(devices::pirq_of(*one.slot, 1, chipset())).set(level);
+    if (!one.slot) return;
+    const unsigned device = is_q35() ? root_ports_.at(*one.slot).device : *one.slot;
+    one.lines.at(devices::pirq_of(device, 1, chipset())).set(level);
   });
   return card;
 }
@@ -81,7 +83,26 @@ void Pc::place_waiting_card(HotCard& card, std::unique_ptr<devices::PciFunction>
 }
 
 bool Pc::slot_is_free(unsigned slot) const {
-  return slot >= kPciFirstCardDevice && slot < kSlots && pci_config_.function(slot, 0) == nullptr;
+  if (!is_q35())
+    return slot >= pci_first_card_device(chipset()) && slot < kSlots &&
+           pci_config_.function(slot, 0) == nullptr;
+  return slot < root_ports_.size() && root_ports_[slot].port->takes_cards() &&
+         root_ports_[slot].port->secondary().function(0, 0) == nullptr;
+}
+
+void Pc::put_into_slot(HotCard& card, unsigned slot) {
+  card.slot = slot;
+  CHECK((is_q35() ? root_ports_.at(slot).port->secondary().attach(0, 0, *card.function)
+                  : pci_config_.attach(slot, 0, *card.function))
+            .ok());
+}
+
+void Pc::take_out_of_slot(HotCard& card) {
+  if (is_q35())
+    root_ports_.at(*card.slot).port->secondary().detach(0, 0);
+  else
+    pci_config_.detach(*card.slot, 0);
+  card.slot.reset();
 }
 
 Pc::NetPlace Pc::net_place(const devices::NetCard& card) const {
@@ -91,20 +112,25 @@ Pc::NetPlace Pc::net_place(const devices::NetCard& card) const {
 }
 
 bool Pc::plug(const HotPlugging& plugging) {
-  if (!hotplug_ || plugging.card >= hot_cards_.size() || !slot_is_free(plugging.slot)) return false;
+  if (plugging.card >= hot_cards_.size() || !slot_is_free(plugging.slot)) return false;
   HotCard& card = hot_cards_[plugging.card];
   if (!card.waits() || plugging.detail.empty() || !set_detail(card, plugging.detail)) return false;
   card.id = plugging.id;
-  card.slot = plugging.slot;
-  CHECK(pci_config_.attach(plugging.slot, 0, *card.function).ok());
-  hotplug_->card_came(plugging.slot);
+  put_into_slot(card, plugging.slot);
+  if (is_q35())
+    root_ports_.at(plugging.slot).port->card_came();
+  else
+    hotplug_->card_came(plugging.slot);
   return true;
 }
 
 bool Pc::ask_to_unplug(unsigned slot) {
   const auto card = std::ranges::find(hot_cards_, std::optional(slot), &HotCard::slot);
-  if (!hotplug_ || card == hot_cards_.end()) return false;
-  hotplug_->ask_to_eject(slot);
+  if (card == hot_cards_.end()) return false;
+  if (!is_q35())
+    hotplug_->ask_to_eject(slot);
+  else if (root_ports_.at(slot).port->press_button())
+    eject_card(slot);
   return true;
 }
 
@@ -113,8 +139,8 @@ void Pc::eject_card(unsigned slot) {
   if (card == hot_cards_.end()) return;
   // Its wire goes down, and its windows close.
   card->function->reset(devices::ResetKind::PowerOn);
-  card->slot.reset();
-  pci_config_.detach(slot, 0);
+  take_out_of_slot(*card);
+  if (is_q35()) root_ports_.at(slot).port->card_gone();
   place_windows();
   if (ejected_listener_) ejected_listener_(*card);
   card->id.clear();
@@ -136,12 +162,12 @@ bool Pc::set_detail(HotCard& card, const std::string& detail) {
 }
 
 void Pc::serialize_hot_cards(Archive& archive) {
-  if (!hotplug_) return;
+  if (hot_cards_.empty()) return;
   constexpr u8 kNowhere = 0xff;
   archive.tag("hot cards");
   if (archive.loading())
-    for (const HotCard& card : hot_cards_)
-      if (card.slot) pci_config_.detach(*card.slot, 0);
+    for (HotCard& card : hot_cards_)
+      if (card.slot) take_out_of_slot(card);
   for (HotCard& card : hot_cards_) {
     u8 slot = card.slot ? static_cast<u8>(*card.slot) : kNowhere;
     std::string detail = card.detail;
@@ -149,15 +175,13 @@ void Pc::serialize_hot_cards(Archive& archive) {
     serialize_text(archive, card.id);
     serialize_text(archive, detail);
     if (!archive.loading()) continue;
-    card.slot.reset();
     if (!archive.ok() || !set_detail(card, detail) ||
         (slot != kNowhere && (!slot_is_free(slot) || (card.home && *card.home != slot)))) {
       archive.fail();
       continue;
     }
     if (slot == kNowhere) continue;
-    card.slot = slot;
-    CHECK(pci_config_.attach(slot, 0, *card.function).ok());
+    put_into_slot(card, slot);
   }
 }
 

@@ -17,11 +17,11 @@ void Pc::map_pci() {
   attach_pci(kPciDeviceHostBridge, 0, host_bridge_);
   for (const SouthBridge::Function& one : south_bridge_->functions())
     attach_pci(one.device, one.number, one.function);
-  if (is_q35())
-    slot_taken_[kPciDeviceIch9] = true;
-  else
-    attach_pci(kPciDeviceSouthBridge, 1, ide_);
-  attach_pci(kPciDeviceGraphics, 0, vga_card_);
+  if (!is_q35()) attach_pci(kPciDeviceSouthBridge, 1, ide_);
+  attach_pci(pci_device_graphics(chipset()), 0, vga_card_);
+  // Their other functions are no places for cards.
+  for (const SouthBridge::Function& one : south_bridge_->functions()) functions_taken_.at(one.device) = 0xff;
+  functions_taken_[kPciDeviceHostBridge] = functions_taken_[pci_device_graphics(chipset())] = 0xff;
 }
 
 bool Pc::map_pci_memory(const std::string& name, u64 phys, const devices::PciBar& bar) {
@@ -45,6 +45,11 @@ void Pc::attach_pci(unsigned device, unsigned function_number, devices::PciFunct
   pci_windows_.add(function, fmt::format("00:{:02x}.{}", device, function_number));
 }
 
+void Pc::attach_pci(const Seat& seat, devices::PciFunction& function) {
+  CHECK(seat.bus.attach(seat.device, seat.function, function).ok());
+  pci_windows_.add(function, seat.name);
+}
+
 void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChange change) {
   using devices::HostBridge;
   using devices::ide::IdeController;
@@ -53,9 +58,12 @@ void Pc::pci_config_changed(devices::PciFunction& function, devices::ConfigChang
   const bool moves_config =
       is_q35() && &function == &host_bridge_ && change.touches(HostBridge::kPciExBar, 8);
   const bool moves_ide = &function == &ide_ && change.touches(IdeController::kIdeTiming, 4);
-  if (moves_pm || moves_ide || moves_config || change.touches(pci::kCommand, 2) ||
+  devices::PciBridge* const bridge = function.as_bridge();
+  if (bridge != nullptr || moves_pm || moves_ide || moves_config || change.touches(pci::kCommand, 2) ||
       change.touches(pci::kBar0, 4 * pci::kBars) || change.touches(pci::kRomAddress, 4))
     place_windows();
+  for (unsigned slot = 0; bridge != nullptr && slot < root_ports_.size(); ++slot)
+    if (root_ports_[slot].port == bridge && root_ports_[slot].port->lets_go()) eject_card(slot);
   if (&function == &host_bridge_ && change.touches(host_bridge_.pam0(), HostBridge::kPamBytes) &&
       rom_shadow_ && rom_shadow_->update(host_bridge_))
     memory_map_changed();

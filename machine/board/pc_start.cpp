@@ -204,7 +204,7 @@ void Pc::configure_bridges() {
   }
   pic_.elcr_ports().pio_write(0, Width::Byte, level_triggered & 0xff);
   pic_.elcr_ports().pio_write(1, Width::Byte, level_triggered >> 8);
-  boot::set_up_pci(pci_config_, chipset());
+  boot::set_up_pci(pci_config_.root(), chipset());
   south_bridge_->set_up();
   place_windows();
 }
@@ -318,7 +318,7 @@ std::vector<BootSource> Pc::boot_sources() const {
   }
   for (const NetSlot& net : net_slots_)
     sources.push_back({fmt::format("{}{}", kNetworkKind, &net - net_slots_.data()), kNetworkKind,
-                       firmware_path_of_network(net.slot)});
+                       firmware_path_of_network(net.slot, net.behind)});
   return sources;
 }
 
@@ -338,6 +338,8 @@ void Pc::reset_processors() {
 
 bool Pc::reset() {
   if (!rom_shadow_) return false;
+  for (unsigned slot = 0; slot < root_ports_.size(); ++slot)
+    if (root_ports_[slot].port->was_asked()) eject_card(slot);
   reset_devices({});
   reset_processors();
   place_windows();

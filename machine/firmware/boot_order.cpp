@@ -55,16 +55,17 @@ std::string firmware_path(const Drive& drive, unsigned slot) {
     case DiskBus::Ahci:
       return fmt::format("{}/pci8086,2922@{:x}{}/drive@{:x}/disk@0", kRoot, slot,
                          drive.function != 0 ? fmt::format(",{:x}", drive.function) : "", drive.place);
-    case DiskBus::Virtio: return fmt::format("{}/scsi@{:x}/disk@0,0", kRoot, slot);
+    case DiskBus::Virtio: return fmt::format("{}{}/scsi@{:x}/disk@0,0", kRoot, drive.behind, slot);
     case DiskBus::Scsi:
-      return fmt::format("{}/scsi@{:x}/channel@0/disk@{:x},{:x}", kRoot, slot, drive.place, drive.disk.lun);
+      return fmt::format("{}{}/scsi@{:x}/channel@0/disk@{:x},{:x}", kRoot, drive.behind, slot, drive.place,
+                         drive.disk.lun);
     case DiskBus::Floppy: return fmt::format("{}/isa@1/fdc@03f0/floppy@{:x}", kRoot, drive.place);
   }
   return {};
 }
 
-std::string firmware_path_of_network(unsigned slot) {
-  return fmt::format("{}/ethernet@{:x}/ethernet-phy@0", kRoot, slot);
+std::string firmware_path_of_network(unsigned slot, std::string_view behind) {
+  return fmt::format("{}{}/ethernet@{:x}/ethernet-phy@0", kRoot, behind, slot);
 }
 
 }  // namespace reprise::machine

@@ -31,6 +31,6 @@ inline constexpr std::string_view kNothingBehindThis = "HALT";
 /// The path by which firmware knows a drive. `slot` is that of its card: AHCI, SCSI and virtio.
 std::string firmware_path(const Drive& drive, unsigned slot);
 /// Of the network card in `slot`.
-std::string firmware_path_of_network(unsigned slot);
+std::string firmware_path_of_network(unsigned slot, std::string_view behind = {});
 
 }  // namespace reprise::machine

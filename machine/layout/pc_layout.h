@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/types.h"
+#include "devices/pci/chipset.h"
 
 namespace reprise::machine {
 
@@ -82,7 +83,12 @@ inline constexpr u8 kPciDeviceHostBridge = 0;
 inline constexpr u8 kPciDeviceSouthBridge = 1;  // functions: 0 ISA bridge, 1 IDE, 3 power management
 inline constexpr u8 kPciDeviceIch9 = 31;        // of a Q35: functions 0 LPC bridge, 2 AHCI, 3 SMBus
 inline constexpr unsigned kPciFunctionIch9Ahci = 2;
-inline constexpr u8 kPciDeviceGraphics = 2;
-inline constexpr unsigned kPciFirstCardDevice = 3;
+// Tools put ports and cards where QEMU's boards have room for them.
+constexpr u8 pci_device_graphics(devices::Chipset chipset) {
+  return chipset == devices::Chipset::Q35 ? 1 : 2;
+}
+constexpr unsigned pci_first_card_device(devices::Chipset chipset) {
+  return pci_device_graphics(chipset) + 1u;
+}
 
 }  // namespace reprise::machine

@@ -58,10 +58,10 @@ Json window_json(const Window& window) {
   return json;
 }
 
-void show_function(Answer& answer, Json& functions, unsigned device, unsigned number,
+void show_function(Answer& answer, Json& functions, unsigned bus, unsigned number,
                    const devices::PciFunction& function) {
   const auto reg = [&](u8 offset, Width width) { return function.config_peek(offset, width); };
-  const std::string slot = fmt::format("00:{:02x}.{}", device, number);
+  const std::string slot = fmt::format("{:02x}:{:02x}.{}", bus, number / 8, number % 8);
   const u32 class_code = reg(pci::kRevision, Width::Dword) >> 8;
   const u32 pin = reg(pci::kInterruptPin, Width::Byte);
   Json json = {{"slot", slot},
@@ -142,12 +142,10 @@ Outcome info_irq(Machine& machine, const Arguments&) {
 Outcome info_pci(Machine& machine, const Arguments&) {
   Answer answer;
   Json functions = Json::array();
-  for (unsigned device = 0; device < 32; ++device) {
-    for (unsigned number = 0; number < 8; ++number) {
-      if (const devices::PciFunction* function = machine.pc().pci_config().function(device, number))
-        show_function(answer, functions, device, number, *function);
-    }
-  }
+  machine.pc().pci_config().root().for_each(
+      [&](const devices::PciBus& bus, unsigned number, const devices::PciFunction& function) {
+        show_function(answer, functions, bus.number(), number, function);
+      });
   answer.json["functions"] = std::move(functions);
   return answer;
 }

@@ -4,6 +4,7 @@
 
 #include "machine/plug/device_registry.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/port_row.h"
 
 namespace reprise::machine {
 namespace {
@@ -40,6 +41,8 @@ Result<Done> check_on_microvm(const DeviceConfig& device) {
 
 Result<Done> check_devices_of_board(const std::vector<DeviceConfig>& devices, devices::Chipset chipset) {
   for (const DeviceConfig& device : devices) {
+    if (chipset != devices::Chipset::Q35 && device.driver == kRootPortRow.driver)
+      return Error{fmt::format("{}: only a q35 has PCI Express: give --machine q35", device.driver)};
     if (chipset == devices::Chipset::Q35) TRY(check_on_q35(device));
     if (chipset == devices::Chipset::Microvm) TRY(check_on_microvm(device));
   }

@@ -19,6 +19,7 @@ struct DeviceConfig {
   std::string id = {};  // unique; empty: it has none
   /// What that is says the row: a PCI slot, a drive's unit; nullopt: the next free.
   std::optional<unsigned> place = {};
+  std::string bus = {};  // of a card: the id of the pcie-root-port that it is in; empty: bus 0
   std::vector<DeviceProperty> properties = {};  // those that were given; the row has defaults for others
 
   /// nullptr: it was not given.

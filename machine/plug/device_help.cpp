@@ -9,6 +9,8 @@
 namespace reprise::machine {
 namespace {
 
+constexpr std::string_view kPortHelp = "the pcie-root-port of a q35 that it is in, by its id (default: none)";
+
 /// The words that `property` can be, if they can be listed.
 std::vector<std::string_view> words_of(const PropertySpec& property) {
   if (property.type == PropertyType::Target) return {"stdio", "null", "file:"};
@@ -37,7 +39,7 @@ std::string property_words(const DeviceRow& row) {
   std::string words;
   for (const PropertySpec& property : row.properties) words += fmt::format("{}= ", property.name);
   if (!row.place.name.empty()) words += fmt::format("{}= ", row.place.name);
-  return words + "id=";
+  return words + (row.takes_bus() ? "bus= id=" : "id=");
 }
 
 std::vector<PropertyValues> property_values() {
@@ -68,6 +70,7 @@ std::string device_help(const DeviceRow& row) {
   std::string text = fmt::format("{}: {}\n", row.driver, row.help);
   for (const PropertySpec& property : row.properties) text += line(property.name, describe(property));
   if (!row.place.name.empty()) text += line(row.place.name, describe(row.place));
+  if (row.takes_bus()) text += line("bus", kPortHelp);
   return text + line("id", "a name for it: letters, digits, '-', '.', '_'");
 }
 

@@ -8,6 +8,7 @@
 #include "machine/plug/disk_device.h"
 #include "machine/plug/display_row.h"
 #include "machine/plug/drive_rows.h"
+#include "machine/plug/port_row.h"
 #include "machine/plug/serial_ports.h"
 #include "machine/plug/share_device.h"
 
@@ -21,7 +22,7 @@ constexpr const DeviceRow* kRows[] = {
     &kVirtioNetRow,    &kE1000Row,          &kVirtioKeyboardRow, &kVirtioMouseRow,
     &kVirtioTabletRow, &kVirtio9pRow,       &kAc97Row,           &kVirtioSerialRow,
     &kVirtConsoleRow,  &kVirtSerialPortRow, &kVirtioScsiRow,     &kScsiDiskRow,
-    &kScsiCdromRow,    &kVirtioBalloonRow};
+    &kScsiCdromRow,    &kVirtioBalloonRow,  &kRootPortRow};
 
 constexpr const DeviceRow* kNetCards[] = {&kVirtioNetRow, &kE1000Row};
 
@@ -36,6 +37,7 @@ Result<Done> check_values(const DeviceConfig& device, const DeviceRow& row) {
   if (device.place &&
       (row.place.name.empty() || *device.place < row.place.first || *device.place > row.place.last))
     return Error{fmt::format("{} cannot be at place {}", row.driver, *device.place)};
+  if (!device.bus.empty() && !row.takes_bus()) return Error{fmt::format("{} is no card", row.driver)};
   if (row.is_drive()) {
     const auto disk = disk_config(device);
     if (!disk) return Error{fmt::format("{}: {}", row.driver, disk.error().message)};
@@ -92,6 +94,7 @@ Result<Done> check_devices(const std::vector<DeviceConfig>& devices) {
   }
   if (const auto ports = serial_ports(devices); !ports) return ports.error();
   TRY(check_scsi_cards(devices));
+  TRY(check_ports(devices));
   return check_share_tags(devices);
 }
 

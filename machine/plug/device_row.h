@@ -65,6 +65,8 @@ struct DeviceRow {
   /// On the bus for cards.
   bool is_card() const { return card != nullptr || virtio != nullptr; }
   bool is_drive() const { return !properties.empty() && properties.front().name == "file"; }
+  /// A card that may be in a port, by bus=.
+  bool takes_bus() const { return is_card() && place.name == "addr" && find("function") == nullptr; }
   const PropertySpec* find(std::string_view property) const;
 };
 

@@ -70,6 +70,7 @@ Result<DiskConfig> disk_config(const DeviceConfig& device) {
   DiskConfig disk = defaults_of(device.driver);
   disk.place = device.place;
   disk.id = device.id;
+  disk.pci_bus = device.bus;
   if (const std::string* file = device.find("file")) disk.path = *file;
   if (disk.bus != DiskBus::Scsi)
     if (const auto bus = named(kBuses, device.find("bus"))) disk.bus = *bus;

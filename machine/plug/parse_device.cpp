@@ -27,7 +27,7 @@ std::string property_names(const DeviceRow& row) {
   std::string names;
   for (const PropertySpec& property : row.properties) names += fmt::format("{}=, ", property.name);
   if (!row.place.name.empty()) names += fmt::format("{}=, ", row.place.name);
-  return names + "id=";
+  return names + (row.takes_bus() ? "bus=, id=" : "id=");
 }
 
 /// "NAME=VALUE" into `device`.
@@ -50,6 +50,12 @@ Result<Done> take_property(const Source& source, const DeviceRow& row, const std
     if (!place || *place < row.place.first || *place > row.place.last)
       return source.error(fmt::format("{} is not from {} to {}", word, row.place.first, row.place.last));
     device.place = static_cast<unsigned>(*place);
+    return Done{};
+  }
+  if (name == "bus" && row.takes_bus() && equals != word.npos) {
+    if (!device.bus.empty()) return twice();
+    if (!is_plain_name(value)) return source.error(fmt::format("bus={} is no id of a pcie-root-port", value));
+    device.bus = value;
     return Done{};
   }
   const PropertySpec* property = row.find(name);

@@ -6,7 +6,9 @@
 
 namespace reprise::machine {
 
-inline constexpr PlaceSpec kPciSlot = {
-    .name = "addr", .first = kPciFirstCardDevice, .last = 31, .help = "PCI device number"};
+inline constexpr PlaceSpec kPciSlot = {.name = "addr",
+                                       .first = pci_first_card_device(devices::Chipset::Q35),
+                                       .last = 31,
+                                       .help = "PCI device number"};
 
 }  // namespace reprise::machine

@@ -35,10 +35,11 @@ struct DiskConfig {
   std::string serial;              // empty: made from the position
   std::optional<unsigned>
       place;  // on its bus: the drive's unit, its SCSI id, a virtio card's PCI slot; nullopt: the next free
-  std::string id = {};   // what the user calls the device; empty: nothing
-  bool hotplug = false;  // it waits to be plugged in, empty: a card that is in no slot
-  std::size_t card = 0;  // of SCSI: which of the host adapters it is on
-  unsigned lun = 0;      // of SCSI
+  std::string id = {};       // what the user calls the device; empty: nothing
+  std::string pci_bus = {};  // of a virtio card: as DeviceConfig::bus
+  bool hotplug = false;      // it waits to be plugged in, empty: a card that is in no slot
+  std::size_t card = 0;      // of SCSI: which of the host adapters it is on
+  unsigned lun = 0;          // of SCSI
 };
 
 /// A disk with its decisions taken: what the board plugs in.
@@ -50,6 +51,7 @@ struct AttachedDisk {
   std::string name = {};                               // by kind and position: "disk0", "cdrom0", "floppy1"
   std::optional<unsigned> place = {};                  // as in DiskConfig
   std::string id = {};                                 // the same
+  std::string pci_bus = {};                            // the same
   bool hotplug = false;                                // the same
   std::size_t card = 0;                                // the same
   unsigned lun = 0;                                    // the same

@@ -111,6 +111,7 @@ Result<DiskSet> DiskSet::open(const std::vector<DiskConfig>& configs, BootBy boo
     disk.media = image.media;
     disk.place = config.place;
     disk.id = config.id;
+    disk.pci_bus = config.pci_bus;
     disk.hotplug = config.hotplug;
     disk.card = config.card;
     disk.lun = config.lun;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/result.h"
@@ -24,6 +25,7 @@ struct Drive {
   /// Of its card, on AHCI, SCSI and virtio, and which of the functions there it is.
   unsigned slot = 0;
   unsigned function = 0;
+  std::string behind = {};  // the way of firmware to its card, if that is in a port: "/pci-bridge@2,1"
   bool removable() const { return disk.media != DiskMedia::Disk; }
   /// What it holds may change, by whomever.
   bool takes_media() const { return removable() || disk.hotplug; }

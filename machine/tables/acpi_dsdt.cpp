@@ -100,7 +100,8 @@ Bytes hotplug_slots() {
   std::vector<Bytes> parts = {aml::port_registers("PCSL", kPciHotplugPort, {"PCIU", "PCID", "PCEJ"})};
   std::vector<Bytes> came = {aml::store_local(aml::path("PCIU"), 0)};
   std::vector<Bytes> to_go = {aml::store_local(aml::path("PCID"), 0)};
-  for (unsigned slot = kPciFirstCardDevice; slot < devices::PciHotplug::kSlots; ++slot) {
+  for (unsigned slot = pci_first_card_device(devices::Chipset::I440fx); slot < devices::PciHotplug::kSlots;
+       ++slot) {
     const std::string name = fmt::format("S{:02X}", slot << 3);
     const Bytes bit = aml::integer(u64{1} << slot);
     parts.push_back(aml::device(
@@ -145,9 +146,36 @@ Bytes isa_bridge(const AcpiConfig& config) {
   return aml::device("ISA", parts);
 }
 
+/// PCI Firmware Specification 3.0, 4.5.1: of PCI Express a guest may have what it asks for within these bits: hot plug by the ports' own
+/// registers and by a standard controller's, power management events, error reporting, the capability itself.
+Bytes express_control() {
+  constexpr u64 kMayHave = 0x1f;
+  constexpr u64 kWrongUuid = 1 << 2, kMasked = 1 << 4;
+  // 33DB4D5B-1FF7-401C-9657-7441C03DD766.
+  const Bytes uuid = aml::buffer(
+      {0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f, 0x1c, 0x40, 0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66});
+  const Bytes given = aml::local(0);
+  return aml::method(
+      "_OSC", 4,
+      {aml::dword_field(aml::argument(3), 0, "CDW1"),
+       aml::if_true(aml::equal(aml::argument(0), uuid),
+                    {aml::dword_field(aml::argument(3), 8, "CDW3"),
+                     aml::store_local(aml::bit_and(aml::path("CDW3"), aml::integer(kMayHave)), 0),
+                     aml::if_true(aml::negate(aml::equal(aml::path("CDW3"), given)),
+                                  {aml::set_bits("CDW1", aml::integer(kMasked))}),
+                     aml::store(given, "CDW3"), aml::return_value(aml::argument(3))}),
+       aml::set_bits("CDW1", aml::integer(kWrongUuid)), aml::return_value(aml::argument(3))});
+}
+
+/// What the host bridge is.
+Bytes root_identity(const AcpiConfig& config) {
+  if (config.chipset != devices::Chipset::Q35) return hid("PNP0A03");
+  return aml::concat({hid("PNP0A08"), aml::name("_CID", aml::eisa_id("PNP0A03")), express_control()});
+}
+
 Bytes pci_root(const AcpiConfig& config) {
   return aml::device("PCI0", {
-                                 hid("PNP0A03"),
+                                 root_identity(config),
                                  uid(0),
                                  aml::name("_BBN", aml::integer(0)),
                                  resources({

@@ -26,6 +26,10 @@ constexpr u8 kLocal0Op = 0x60;
 constexpr u8 kArg0Op = 0x68;
 constexpr u8 kStoreOp = 0x70;
 constexpr u8 kAndOp = 0x7b;
+constexpr u8 kOrOp = 0x7d;
+constexpr u8 kCreateDwordFieldOp = 0x8a;
+constexpr u8 kNotOp = 0x92;
+constexpr u8 kEqualOp = 0x93;
 constexpr u8 kRegionExtOp = 0x80;
 constexpr u8 kFieldExtOp = 0x81;
 constexpr u8 kDeviceExtOp = 0x82;
@@ -189,6 +193,18 @@ Bytes store_local(const Bytes& value, unsigned index) { return concat({{kStoreOp
 Bytes bit_and(const Bytes& left, const Bytes& right) {
   constexpr u8 kNoTarget = 0;
   return concat({{kAndOp}, left, right, {kNoTarget}});
+}
+
+Bytes set_bits(std::string_view target, const Bytes& value) {
+  return concat({{kOrOp}, path(target), value, path(target)});
+}
+
+Bytes equal(const Bytes& left, const Bytes& right) { return concat({{kEqualOp}, left, right}); }
+
+Bytes negate(const Bytes& condition) { return concat({{kNotOp}, condition}); }
+
+Bytes dword_field(const Bytes& buffer, u64 offset, std::string_view name) {
+  return concat({{kCreateDwordFieldOp}, buffer, integer(offset), path(name)});
 }
 
 Bytes port_registers(std::string_view name, u16 first_port, const std::vector<std::string_view>& registers) {

@@ -45,6 +45,12 @@ Bytes argument(unsigned index);
 Bytes local(unsigned index);
 Bytes store_local(const Bytes& value, unsigned index);
 Bytes bit_and(const Bytes& left, const Bytes& right);
+/// target |= value
+Bytes set_bits(std::string_view target, const Bytes& value);
+Bytes equal(const Bytes& left, const Bytes& right);
+Bytes negate(const Bytes& condition);
+/// `name` is the 32 bits at `offset` of `buffer`, 20.2.5.2.
+Bytes dword_field(const Bytes& buffer, u64 offset, std::string_view name);
 /// A method without arguments is called by its path.
 inline Bytes call(std::string_view method) { return path(method); }
 /// Tells the driver of the object at `device` of `value`, 5.6.6.

@@ -24,7 +24,9 @@ u8 link_of(devices::Chipset chipset, unsigned device, unsigned pin) {
 }
 
 /// Slots have numbers; what is soldered has 0.
-u8 slot_of(unsigned device) { return static_cast<u8>(device < kPciFirstCardDevice ? 0 : device); }
+u8 slot_of(devices::Chipset chipset, unsigned device) {
+  return static_cast<u8>(device < pci_first_card_device(chipset) ? 0 : device);
+}
 
 }  // namespace
 
@@ -41,7 +43,7 @@ std::vector<u8> build_pir_table(devices::Chipset chipset) {
     table.u8s({0, static_cast<u8>(device << 3)});
     for (unsigned pin = 0; pin < kPins; ++pin)
       table.u8s({link_of(chipset, device, pin)}).le(kRoutableLines, 2);
-    table.u8s({slot_of(device), 0});
+    table.u8s({slot_of(chipset, device), 0});
   }
   std::vector<u8> bytes = table.take();
   make_sum_zero(bytes, kChecksumOffset);

@@ -29,11 +29,15 @@ FUNCTIONS = ["0000:00:00.0 0x8086 0x29c0", "0000:00:1f.0 0x8086 0x2918", "0000:0
              "0000:00:1f.3 0x8086 0x2930"]
 
 
-def boot(options, folder, append, *words):
+# The disk behind a bridge, so that its pin's interrupts go through it.
+PORTS = ["--device", "pcie-root-port,id=rp0,addr=2,multifunction=yes", "--device", "pcie-root-port,id=rp,addr=2,function=1"]
+
+
+def boot(options, folder, append, *words, in_port=False):
     image = folder / "disk"
     image.write_bytes(b"R" * 1048576)
-    result = runner.boot(options, f"{append} reprise.exec=/bin/look",
-                         ["--machine", "q35", "--disk", f"{image},format=raw,bus=virtio", *words])
+    disk = [*PORTS, "--device", f"virtio-blk,file={image},format=raw,bus=rp"] if in_port else ["--disk", f"{image},format=raw,bus=virtio"]
+    result = runner.boot(options, f"{append} reprise.exec=/bin/look", ["--machine", "q35", *disk, *words])
     text = result.console.replace("\r", "")
     what = f"{append} {' '.join(str(word) for word in words)}"
     for wanted in (*FUNCTIONS, "vda RRRRRRRR", "console interrupts yes"):
@@ -63,6 +67,9 @@ def test(options):
         for append in ("acpi=off noapic nolapic", "acpi=off", "acpi=noirq"):
             boot(options, folder, append)
         boot(options, folder, "acpi=off", "--bios", "seabios")
+        for append in ("pci=nomsi", "pci=nomsi acpi=off noapic nolapic"):
+            _, text = boot(options, folder, append, in_port=True)
+            runner.expect("look: 0000:02:00.0 0x1af4 0x1042" in text, f"{append}: the disk is not in its port: {text[-1500:]}")
 
 
 runner.main(test, __doc__)

@@ -365,7 +365,7 @@ TEST_F(Q35Test, TheWindowHasWhatThereIs) {
   EXPECT_EQ(window.mmio_read(at(0, 0, 0xfc), Width::Qword), 0xffffffff00000000u)
       << "the end of the registers";
   EXPECT_EQ(window.mmio_read(at(31, 0, 0), Width::Qword),
-            u64{config.read(31 * 8, 4, Width::Dword)} << 32 | 0x29188086u);
+            u64{config.read({0, 31 * 8}, 4, Width::Dword)} << 32 | 0x29188086u);
   window.mmio_write(at(5, 0, 0x40), Width::Dword, 1);
   window.mmio_write(at(0, 0, 0x160), Width::Dword, 1);
   EXPECT_TRUE(listener.changes.empty());

@@ -68,7 +68,9 @@ Board::Board(Firmware firmware, unsigned processors)
       {.driver = "virtio-net"},
       {.driver = "e1000"},
       {.driver = "virtio-9p", .properties = {{"path", "/"}, {"tag", "noise"}}},
-      {.driver = "AC97"}};
+      {.driver = "AC97"},
+      {.driver = "pcie-root-port", .id = "port"},
+      {.driver = "virtio-rng", .bus = "port"}};
   for (const Drive& drive : kDrives)
     media_.push_back(std::make_unique<Medium>(drive.sectors, drive.read_only));
   build();

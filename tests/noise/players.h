@@ -33,6 +33,7 @@ void play_vga(Board& board, Random& random);
 void play_fw_cfg(Board& board, Random& random);
 void play_pflash(Board& board, Random& random);
 void play_pci(Board& board, Random& random);
+void play_root_port(Board& board, Random& random);
 void play_watchdog(Board& board, Random& random);
 // players_storage.cpp
 void play_ide(Board& board, Random& random);

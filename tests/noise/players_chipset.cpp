@@ -31,6 +31,7 @@ std::span<const Player> players() {
       {"fw-cfg", play_fw_cfg},
       {"pflash", play_pflash},
       {"pci", play_pci},
+      {"root-port", play_root_port},
       {"watchdog", play_watchdog},
       {"ide", play_ide},
       {"ahci", play_ahci},
@@ -425,6 +426,47 @@ void play_pci(Board& board, Random& random) {
       else if (base != 0)
         board.port_noise(random, static_cast<u16>(base), 16);
     }
+  }
+}
+
+/// A port, and the card in it: bus numbers, windows and the slot's power come and go under its feet.
+void play_root_port(Board& board, Random& random) {
+  constexpr u32 kBehind = 0x8001'0000;
+  constexpr u64 kWindowPhys = 0xd000'0000;
+  const Card& port = board.card(0x1b36, 0x000c);
+  const u8 express = static_cast<u8>(board.config_read(port, pci::kCapabilities, Width::Byte));
+  switch (random.below(8)) {
+    case 0:
+      board.config_write(port, 0x18, random.chance(80) ? 0x010100 : static_cast<u32>(noisy_value(random)));
+      break;
+    case 1: {
+      const bool good = random.chance(80);
+      board.config_write(port, 0x20, good ? 0xd00f'd000 : static_cast<u32>(noisy_value(random)));
+      board.config_write(port, pci::kCommand, random.chance(80) ? 7 : static_cast<u32>(random.below(8)),
+                         Width::Word);
+      break;
+    }
+    case 2:
+      board.out(0xcf8, kBehind | pci::kBar0 | static_cast<u32>(random.below(6) * 4), Width::Dword);
+      board.out(0xcfc, random.chance(80) ? kWindowPhys + (random.below(16) << 14) : noisy_value(random),
+                Width::Dword);
+      break;
+    case 3:
+      board.out(0xcf8, kBehind | static_cast<u32>(random.below(0x200) & ~3u), Width::Dword);
+      if (random.chance(50))
+        board.out(0xcfc, random.chance(50) ? 7 : noisy_value(random), Width::Dword);
+      else
+        board.in(0xcfc, Width::Dword);
+      break;
+    case 4:
+      board.config_write(port, static_cast<u8>(random.next()), static_cast<u32>(noisy_value(random)));
+      break;
+    case 5:  // power and indicator of the slot
+      board.config_write(port, static_cast<u8>(express + 0x18),
+                         random.chance(50) ? 0x139 : static_cast<u32>(random.below(0x2000)), Width::Word);
+      break;
+    case 6: board.config_write(port, 0x3e, static_cast<u32>(random.below(2) * 0x40), Width::Word); break;
+    default: board.memory_noise(random, kWindowPhys, 0x4'0000);
   }
 }
 

@@ -82,7 +82,7 @@ def check_completion(options):
         (["reprise", "run", "--trace", "pio,p"], ["pio,page-fault", "pio,pio"]),
         (["reprise", "run", "--log", "disk,ms"], ["disk,msr"]),
         (["reprise", "run", "--device", "virtio-r"], ["virtio-rng"]),
-        (["reprise", "run", "--device", "virtio-rng,"], ["virtio-rng,addr=", "virtio-rng,id=", "virtio-rng,help"]),
+        (["reprise", "run", "--device", "virtio-rng,"], ["virtio-rng,addr=", "virtio-rng,bus=", "virtio-rng,id=", "virtio-rng,help"]),
         (["reprise", "run", "--device", "i6300esb,action", "=", "inj"], ["inject-nmi"]),
         (["reprise", "run", "--device", "ide-hd,file", "=", "a.img,bu"], ["a.img,bus="]),
         (["reprise", "run", "--device", "ide-hd,file", "=", "a.img,bus", "=", ""], ["ide", "ahci", "virtio"]),

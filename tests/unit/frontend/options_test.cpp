@@ -331,6 +331,7 @@ TEST(OptionRows, TheWordsThatCompletionOffersAreTaken) {
         std::vector<std::string> command = {"run", "debian.img", std::string(option.name), word};
         if (option.name == "--watchdog-action") command.insert(command.end(), {"--device", "i6300esb"});
         if (word == "debug-exit") command.insert(command.end(), {"--debug-exit", "0xf4"});
+        if (word == "pcie-root-port") command.insert(command.end(), {"--machine", "q35"});
         const machine::DeviceRow* row = option.name == "--device" ? machine::find_device_row(word) : nullptr;
         if (row != nullptr && row->is_drive()) command[3] += ",file=x";
         if (word == "virtio-9p") command[3] += ",path=/,tag=root";
@@ -540,11 +541,11 @@ TEST(Options, DeviceErrorsSayWhatThereIs) {
   EXPECT_TRUE(has(refused({"--device", "modem,help"}), "--device 'modem' is unknown"));
   EXPECT_TRUE(has(refused({"--device", "usb-tablet"}), "is a device of QEMU's: give virtio-tablet"));
   EXPECT_EQ(std::get<EarlyExit>(parse_options({"run", "--device", "ide-hd,file,help"})).exit_code, 0);
-  EXPECT_TRUE(has(refused({"--device", "virtio-rng,rate=1"}), "'rate=1' is none of addr=, id="));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,rate=1"}), "'rate=1' is none of addr=, bus=, id="));
   EXPECT_TRUE(has(refused({"--device", "i6300esb,action=bark"}), "action=bark is none of reset, shutdown"));
   EXPECT_TRUE(has(refused({"--device", "i6300esb,action"}), "'action' is none of action="));
   EXPECT_TRUE(has(refused({"--device", "i6300esb", "--device", "i6300esb"}), "a machine has 1 at most"));
-  EXPECT_TRUE(has(refused({"--device", "virtio-rng,addr=2"}), "addr=2 is not from 3 to 31"));
+  EXPECT_TRUE(has(refused({"--device", "virtio-rng,addr=1"}), "addr=1 is not from 2 to 31"));
   EXPECT_TRUE(has(refused({"--device", "virtio-rng,id=a", "--device", "i6300esb,id=a"}), "the id 'a'"));
   EXPECT_TRUE(has(refused({"--device", "virtio-rng,id=a b"}), "id=a b is not made of"));
   EXPECT_TRUE(has(refused({"--device", "isa-debug-exit,iobase=lots"}), "iobase=lots is not a port"));

@@ -98,6 +98,13 @@ TEST(QemuTranslation, MachineAndProcessors) {
   EXPECT_HAS(translated("-enable-kvm -cpu host"), "--cpu default");
   EXPECT_HAS(translated("-machine type=pc,accel=kvm:tcg,usb=off -accel kvm -accel tcg"), "--memory");
   EXPECT_HAS(refusal_of("-M isapc"), "-M isapc: there is no machine 'isapc'");
+  EXPECT_HAS(
+      translated("-M q35 -nodefaults -device "
+                 "pcie-root-port,port=0x10,chassis=1,id=pci.1,bus=pcie.0,multifunction=on,addr=0x2 "
+                 "-device pcie-root-port,port=17,chassis=2,id=pci.2,bus=pcie.0,addr=0x2.0x1 "
+                 "-device virtio-rng-pci,bus=pci.2,addr=0x0"),
+      "--device pcie-root-port,id=pci.1,addr=2,port=16,chassis=1,multifunction=on "
+      "--device pcie-root-port,id=pci.2,addr=2,function=1,port=17,chassis=2 --device virtio-rng,bus=pci.2");
   EXPECT_HAS(translated("-machine type=q35,accel=kvm:tcg"), "--machine q35 --hotplug --memory 128M");
   EXPECT_HAS(translated("-M q35 -hda a -device ich9-ahci,id=x"), "--device ide-hd,file=a,unit=0,write=yes");
   EXPECT_HAS(translated("-M q35 -drive if=none,file=a,id=d -device ide-hd,drive=d,bus=ide.3"),

@@ -169,6 +169,157 @@ TEST_F(HotPlugTest, StatesHaveWhatWasPluggedIn) {
   EXPECT_FALSE(copy.machine->disks().info().at(0).absent);
 }
 
+/// Cards in the ports of a q35.
+class PortHotPlugTest : public HotPlugTest {
+ protected:
+  PortHotPlugTest() { guest.emplace(kSpin, port_config()); }
+  static MachineConfig port_config() {
+    MachineConfig config;
+    config.chipset = devices::Chipset::Q35;
+    config.pci_hotplug = true;
+    config.devices = {
+        {.driver = "pcie-root-port",
+         .id = "rp1",
+         .place = 2,
+         .properties = {{"multifunction", "yes"}, {"slot", "7"}}},
+        {.driver = "pcie-root-port", .id = "rp2", .place = 2, .properties = {{"function", "1"}}},
+        {.driver = "virtio-rng", .id = "rng", .bus = "rp2"},
+        {.driver = "virtio-keyboard", .id = "keys"}};
+    return config;
+  }
+  u32 config_in(unsigned bus, unsigned number, u8 offset, Width width = Width::Dword) {
+    pc().port_write(0xcf8, Width::Dword, 0x8000'0000 | bus << 16 | number << 8 | (offset & 0xfcu));
+    return pc().port_read(static_cast<u16>(0xcfc + (offset & 3)), width);
+  }
+  void config_out(unsigned bus, unsigned number, u8 offset, Width width, u32 value) {
+    (void)config_in(bus, number, offset, width);
+    pc().port_write(static_cast<u16>(0xcfc + (offset & 3)), width, value);
+  }
+  /// Of port `function`: its slot's control register, and the status behind it.
+  u8 slot_control(unsigned function) {
+    u8 at = static_cast<u8>(config_in(0, 16 + function, 0x34, Width::Byte));
+    while (config_in(0, 16 + function, at, Width::Byte) != 0x10)
+      at = static_cast<u8>(config_in(0, 16 + function, static_cast<u8>(at + 1), Width::Byte));
+    return static_cast<u8>(at + 0x18);
+  }
+  void set_slot(unsigned function, u32 value) {
+    config_out(0, 16 + function, slot_control(function), Width::Word, value);
+  }
+  u32 slot_status(unsigned function) {
+    return config_in(0, 16 + function, static_cast<u8>(slot_control(function) + 2), Width::Word);
+  }
+  static constexpr u32 kOn = 0x100, kOff = 0x700;
+  static constexpr u32 kDiskId = 0x10421af4, kRngId = 0x10441af4;
+};
+
+TEST_F(PortHotPlugTest, PortsAreBridges) {
+  EXPECT_EQ(config_in(0, 16, 0), 0x000c1b36u);
+  EXPECT_EQ(config_in(0, 17, 0), 0x000c1b36u);
+  EXPECT_EQ(config_in(0, 16, 0x0e, Width::Byte), 0x81u);
+  EXPECT_EQ(config_in(0, 16, 0x18) & 0xff'ffff, 0x01'01'00u);
+  EXPECT_EQ(config_in(0, 17, 0x18) & 0xff'ffff, 0x02'02'00u);
+  EXPECT_EQ(config_in(2, 0, 0), kRngId) << "no card in a port has the legacy interface";
+  EXPECT_EQ(config_in(2, 8, 0), ~0u);
+  EXPECT_EQ(config_in(1, 0, 0), ~0u);
+  // By the window of PCI Express, too.
+  EXPECT_EQ(pc().phys_map().read(kConfigWindowPhys + (2 << 20), Width::Dword), kRngId);
+  // It answers in its window, and no longer when that is closed.
+  const u64 registers = config_in(2, 0, 0x20) & ~15u;
+  EXPECT_EQ(pc().phys_map().read(registers + 0x12, Width::Word), 1u) << "one queue";
+  const u32 window = config_in(0, 17, 0x20);
+  EXPECT_GE(registers, u64{window & 0xfff0} << 16);
+  EXPECT_LE(registers, window | 0xf'ffff);
+  config_out(0, 17, 0x20, Width::Dword, 0x0000'fff0);
+  EXPECT_EQ(pc().phys_map().read(registers + 0x12, Width::Word), 0xffffu);
+  config_out(0, 17, 0x20, Width::Dword, window);
+  EXPECT_EQ(pc().phys_map().read(registers + 0x12, Width::Word), 1u);
+}
+
+TEST_F(PortHotPlugTest, ACardComesAndGoes) {
+  std::vector<std::string> gone;
+  machine().on_guest_event([&](const GuestEvent& event) {
+    if (event.kind == GuestEvent::Kind::Unplugged) gone.push_back(event.device);
+  });
+  EXPECT_EQ(slot_status(0), 0u);
+  ASSERT_EQ(say(disk_words("d", ",bus=rp1")), "done");
+  EXPECT_EQ(say(disk_words("e", ",bus=rp1")), "The port 'rp1' has a card already.");
+  run();
+  EXPECT_EQ(slot_status(0), 0x49u) << "a card is there, and was not before";
+  EXPECT_EQ(config_in(1, 0, 0), ~0u) << "it has no power";
+  set_slot(0, kOn);
+  EXPECT_EQ(config_in(1, 0, 0), kDiskId);
+  config_out(0, 16, static_cast<u8>(slot_control(0) + 2), Width::Word, 0x1ff);
+  EXPECT_EQ(slot_status(0) & 1, 0u);
+  ASSERT_EQ(say("device_del d"), "done");
+  run();
+  EXPECT_EQ(slot_status(0) & 1, 1u) << "the button was pressed";
+  EXPECT_TRUE(gone.empty());
+  set_slot(0, kOff);
+  EXPECT_EQ(config_in(1, 0, 0), ~0u);
+  EXPECT_EQ(gone, std::vector<std::string>{"d"});
+  EXPECT_EQ(slot_status(0) & 0x40, 0u);
+  run();
+  // A card of the beginning goes, too, and what was in one port comes to the other.
+  ASSERT_EQ(say("device_del rng"), "done");
+  run();
+  set_slot(1, kOff);
+  EXPECT_EQ(gone, (std::vector<std::string>{"d", "rng"}));
+  ASSERT_EQ(say(disk_words("d", ",bus=rp2")), "done");
+  run();
+  set_slot(1, kOn);
+  EXPECT_EQ(config_in(2, 0, 0), kDiskId);
+}
+
+TEST_F(PortHotPlugTest, WhatCannotBeIsOneSentence) {
+  EXPECT_EQ(say(disk_words("a")), "Bus 'pcie.0' does not support hotplugging.");
+  EXPECT_EQ(say(disk_words("a", ",bus=rp3")), "virtio-blk: no pcie-root-port has id=rp3.");
+  EXPECT_EQ(say(disk_words("a", ",bus=rp2")), "The port 'rp2' has a card already.");
+  EXPECT_EQ(say("device_del keys"), "Device 'keys' not found");
+  EXPECT_EQ(say("device_add pcie-root-port,id=x"), "Bus 'pcie.0' does not support hotplugging.");
+}
+
+TEST_F(PortHotPlugTest, StatesHaveWhatIsInPorts) {
+  ASSERT_EQ(say(disk_words("d", ",bus=rp1")), "done");
+  ASSERT_EQ(say("device_del rng"), "done");
+  run();
+  set_slot(0, kOn);
+  set_slot(1, kOff);
+  StateMemorySink sink;
+  StateWriter writer(sink);
+  ASSERT_TRUE(machine().save(writer).ok());
+  Guest copy(kSpin, port_config());
+  StateMemorySource source(sink.bytes);
+  StateReader reader(source);
+  const Result<Done> loaded = copy.machine->load(reader);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(copy.machine->state_hash(), machine().state_hash());
+  EXPECT_TRUE(copy.machine->hot_plug().has("d"));
+  EXPECT_FALSE(copy.machine->hot_plug().has("rng"));
+  EXPECT_EQ(copy.machine->pc().pci_config().root().find(1, 0)->config_peek(0, Width::Dword), kDiskId);
+  EXPECT_EQ(copy.machine->pc().pci_config().root().find(2, 0), nullptr);
+}
+
+TEST_F(PortHotPlugTest, TheRunGoesBackAndOn) {
+  Runs run(kSpin, EngineKind::Interp, true, port_config());
+  const auto there = [&] {
+    bool found = false;
+    run.on([&] { found = run.machine().hot_plug().has("d"); });
+    return found;
+  };
+  const auto before = run.step(1000);
+  run.on([&] {
+    monitor::Monitor monitor(run.machine(), "reprise test");
+    const auto said = monitor.execute_line(disk_words("d", ",bus=rp1"));
+    EXPECT_TRUE(said.ok()) << said.error().message;
+  });
+  const auto after = run.step(1000);
+  EXPECT_TRUE(there());
+  EXPECT_EQ(run.to(before.first), before);
+  EXPECT_FALSE(there());
+  EXPECT_EQ(run.to(after.first), after);
+  EXPECT_TRUE(there());
+}
+
 /// Drives on virtio-scsi, on either board.
 class ScsiHotPlugTest : public HotPlugTest, public ::testing::WithParamInterface<devices::Chipset> {
  protected:

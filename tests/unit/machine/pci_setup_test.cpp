@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "devices/misc/reset_control.h"
+#include "devices/pci/config_mechanism1.h"
 #include "machine/layout/memory_map.h"
 
 namespace reprise::machine::boot {
@@ -45,7 +46,7 @@ TEST(PciSetup, EveryWindowHasAPlaceOfItsOwnAndAnswers) {
   ASSERT_TRUE(bus.attach(3, 0, small).ok());
   ASSERT_TRUE(bus.attach(4, 0, large).ok());
   ASSERT_TRUE(bus.attach(5, 0, middle).ok());
-  set_up_pci(bus);
+  set_up_pci(bus.root());
   EXPECT_EQ(large.bar_base(0), 0xc000u);
   EXPECT_EQ(middle.bar_base(0), 0xc040u);
   EXPECT_EQ(small.bar_base(0), 0xc060u);
