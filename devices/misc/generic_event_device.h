@@ -1,6 +1,6 @@
 // GenericEventDevice: what a machine with hardware-reduced ACPI has in place of power management: an event that the guest asks for after
 // an interrupt, and the registers for sleeping and reset. ACPI specification 6.4, 4.8.3.6, 4.8.3.7 and 5.6.9; QEMU's
-// docs/specs/acpi_hw_reduced_hotplug for the event selector.
+// document of ACPI for reduced hardware for the event selector.
 //
 //     000h  events since it was read last, a dword
 //     200h  sleep control    201h  sleep status    202h  reset

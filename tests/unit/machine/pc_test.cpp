@@ -350,7 +350,8 @@ struct Q35Test : PcTest {
 
 TEST_F(Q35Test, ItsFunctionsAreWhereGuestsLook) {
   EXPECT_EQ(config_read(0, 0, 0), 0x29c08086u);
-  EXPECT_EQ(config_read(1, 0, 0), 0xffffffffu) << "no PIIX3";
+  EXPECT_EQ(config_read(1, 0, 0), 0x11111234u) << "the VGA, and no PIIX3";
+  EXPECT_EQ(config_read(1, 1, 0), 0xffffffffu);
   EXPECT_EQ(config_read(31, 0, 0), 0x29188086u);
   EXPECT_EQ(config_read(31, 2, 0), 0x29228086u) << "AHCI, with or without drives";
   EXPECT_EQ(config_read(31, 3, 0), 0x29308086u);
