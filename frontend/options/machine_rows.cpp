@@ -187,7 +187,7 @@ void add_firmware_file(RunDraft& draft, const Given& given) {
 constexpr RunOption kMachineRows[] = {
     {.name = "--memory",
      .value = "SIZE",
-     .help = "RAM, for example 512M or 1.5G (default 512M)",
+     .help = "RAM, for example 1.5G (default 512M)",
      .more = "A number alone counts MiB.",
      .of_machine = true,
      .set = set_memory},
