@@ -1,7 +1,7 @@
 // VirtioBalloon: the guest gives memory back that it does not need, and takes it again. Virtio 1.2, 5.5.
 //
 // A page that the guest gives is filled with zeros there and then, so that what it finds when it takes the page again does not depend on
-// what the host did with it. Missing: statistics, page reporting, free page hints.
+// what the host did with it. A request is done after a delay that grows with its pages. Missing: statistics, page reporting, free page hints.
 #pragma once
 
 #include "devices/virtio/virtio_device.h"
@@ -30,9 +30,16 @@ class VirtioBalloon final : public VirtioDevice {
   u8 config_byte(u32 offset) const override;
   void config_byte_written(u32 offset, u8 value) override;
   u8 config_generation() const override { return generation_; }
-  /// Fills the pages with zeros that `chain` names. False: they are too many.
-  bool empty_pages(const VirtioChain& chain);
+  void accept_next();
+  /// The timer's event: the request is done.
+  void complete();
+  /// Fills the pages with zeros that the request names.
+  void empty_pages();
 
+  const Clock::TimerId timer_;
+  bool busy_ = false;
+  u8 queue_ = 0;         // of the request
+  VirtioChain request_;  // while busy
   u32 target_ = 0;
   u32 given_ = 0;
   u8 generation_ = 0;

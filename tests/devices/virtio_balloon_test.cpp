@@ -18,7 +18,10 @@ class VirtioBalloonTest : public ::testing::Test {
   }
   void give(const std::vector<u32>& pages, unsigned queue = 0) {
     list(pages);
+    const u16 before = driver.used_index(queue);
     driver.send(queue, {{kList, static_cast<u32>(4 * pages.size()), false}});
+    EXPECT_EQ(driver.used_index(queue), before) << "it is not done within the write";
+    test.clock.step(20'000);
     EXPECT_EQ(driver.take(queue).bytes, 0u);
   }
   void fill(u32 page) { std::fill_n(test.memory.bytes.begin() + page * 4096, 4096, u8{0xaa}); }
@@ -105,11 +108,17 @@ TEST_F(VirtioBalloonTest, SaveAndLoad) {
   driver.start(0, 2);
   balloon->set_target(99);
   driver.write(kDeviceConfig + 4, Width::Dword, 55);
+  fill(0x50);
+  list({0x50});
+  driver.send(0, {{kList, 4, false}});
   const std::vector<u8> state = saved(balloon);
   OnPci<VirtioBalloon> other(test);
   other.reset(ResetKind::PowerOn);
   ASSERT_TRUE(load(other, state));
   EXPECT_EQ(saved(other), state);
+  EXPECT_FALSE(is_zero(0x50));
+  test.clock.step(20'000);
+  EXPECT_TRUE(is_zero(0x50)) << "a request that waited is done";
   EXPECT_EQ(other->target(), 99u);
   EXPECT_EQ(other->given(), 55u);
 }
