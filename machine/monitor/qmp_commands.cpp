@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "common/numbers.h"
 #include "machine/monitor/qmp_handlers.h"
@@ -59,12 +60,13 @@ Outcome query_pci(Monitor& monitor, const Json&) {
   const auto number = [](const Json& json, std::string_view name) {
     return parse_number("0x" + text_in(json, name)).value_or(0);
   };
-  Json devices = Json::array();
+  std::map<u64, Json> buses;
   for (const Json& function : shown.value().json["functions"]) {
     const std::string slot = text_in(function, "slot");  // "00:05.0"
     if (slot.size() != 7) continue;
-    devices.push_back(
-        {{"bus", 0},
+    const u64 bus = parse_number("0x" + slot.substr(0, 2)).value_or(0);
+    buses[bus].push_back(
+        {{"bus", bus},
          {"slot", parse_number("0x" + slot.substr(3, 2)).value_or(0)},
          {"function", parse_number(slot.substr(6)).value_or(0)},
          {"class_info", {{"class", number(function, "class") >> 8}, {"desc", function["class_name"]}}},
@@ -72,7 +74,9 @@ Outcome query_pci(Monitor& monitor, const Json&) {
          {"qdev_id", ""},
          {"regions", Json::array()}});
   }
-  return answer_of(Json::array({{{"bus", 0}, {"devices", std::move(devices)}}}));
+  Json list = Json::array();
+  for (auto& [bus, devices] : buses) list.push_back({{"bus", bus}, {"devices", std::move(devices)}});
+  return answer_of(std::move(list));
 }
 
 Outcome query_uuid(Monitor& monitor, const Json&) {
