@@ -1,6 +1,6 @@
-// A person's hand at the slots of the PCI bus and of SCSI buses. What a card needs is opened at once, so that a mistake is known at once; the card comes
-// through the inbox, like all input from outside. A card that is to go is let go of by the
-// guest, when it wants to; a drive on SCSI goes at once.
+// A person's hand at the slots of PCI and SCSI buses. What a card needs is opened at once, so that a mistake is known at once; the card
+// comes through the inbox, like all input from outside. A card that is to go is let go of by the guest, when it wants to; a drive on
+// SCSI goes at once.
 #pragma once
 
 #include <functional>
