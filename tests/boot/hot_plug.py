@@ -3,19 +3,11 @@
 ask QEMU for them: what is on a disk is read and written, a card gets an address. The recording of it is the same run on each engine."""
 
 import hashlib
-import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
-import time
 
 import runner
-from qmp_client import Qmp
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
+from qmp_guest import QmpGuest
 
 SCRIPT = r"""#!/bin/sh
 load-drivers
@@ -55,116 +47,92 @@ say end
 """
 
 
-def work_scsi(qmp, disk, said):
+def work_scsi(guest, disk):
     # As libvirt does.
+    qmp = guest.qmp
     qmp.ask("blockdev-add", driver="raw", file={"driver": "file", "filename": str(disk)}, **{"node-name": "s"})
     qmp.ask("device_add", driver="scsi-hd", bus="scsi0.0", channel=0, lun=2, drive="s", id="scsi0-0-1-2", device_id="drive-scsi0-0-1-2",
             **{"scsi-id": 1, "write-cache": "on"})
-    said("unit written")
+    guest.said("unit written")
     qmp.ask("device_del", id="scsi0-0-1-2")
     qmp.deleted("scsi0-0-1-2")
     qmp.ask("blockdev-del", **{"node-name": "s"})
     qmp.person(f"drive_add 0 file={disk},if=none,id=disc,media=cdrom")
     qmp.person("device_add scsi-cd,drive=disc,id=cd,bus=scsi0.0")
-    said("unit 0:0:0 ")
+    guest.said("unit 0:0:0 ")
     qmp.person("device_del cd")
     qmp.deleted("cd")
+
+
+def work_cards(guest, disk):
+    """What is on the disk afterwards."""
+    qmp, base = guest.qmp, disk.read_bytes()
+    guest.said("slots")
+    # A card of the beginning.
+    qmp.ask("device_del", id="first")
+    qmp.deleted("first")
+    # As libvirt does.
+    qmp.ask("blockdev-add", driver="file", filename=str(disk), **{"node-name": "f"})
+    qmp.ask("blockdev-add", driver="raw", file="f", **{"node-name": "d"})
+    qmp.ask("device_add", driver="virtio-blk-pci", drive="d", id="disk", serial="ONE", bus="pci.0", addr="0x9")
+    guest.said("written 1")
+    runner.expect(qmp.raw("blockdev-del", **{"node-name": "d"})["error"]["desc"] == "Node 'd' is in use.", "a node in use")
+    qmp.ask("device_del", id="disk")
+    qmp.deleted("disk")
+    runner.expect(qmp.raw("device_del", id="disk")["error"]["class"] == "DeviceNotFound", "it is not there")
+    qmp.ask("blockdev-del", **{"node-name": "d"})
+    guest.said("gone 1")
+    written = disk.read_bytes()
+    runner.expect(written[4096:4104] == b"round 1\n" and written[8192:] == base[8192:], "the disk was not written")
+
+    # As autopkgtest does.
+    def add_base():
+        qmp.person(f"drive_add 0 file={disk},if=none,readonly=on,serial=BASEIMAGE,id=drive-base,format=raw")
+        qmp.person("device_add virtio-blk-pci,drive=drive-base,id=base")
+
+    add_base()
+    guest.said("written 2")
+    qmp.person("device_del base")
+    qmp.deleted("base")
+    guest.said("gone 2")
+    add_base()
+    runner.expect(disk.read_bytes() == written, "a disk that is only read was written")
+    qmp.ask("netdev_add", type="user", id="n1")
+    qmp.ask("device_add", driver="virtio-net-pci", netdev="n1", id="net", mac="52:54:00:aa:bb:cc")
+    guest.said("address")
+    qmp.ask("device_del", id="net")
+    qmp.deleted("net")
+    qmp.ask("netdev_del", id="n1")
+    qmp.ask("device_add", driver="e1000", id="e", addr="0xa")
+    guest.said("card 0x8086 0x100e")
+    qmp.ask("device_del", id="e")
+    qmp.deleted("e")
+    qmp.person("device_del base")
+    qmp.deleted("base")
+    return written
 
 
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         runner.add_drivers(options, folder)
-        archive = build_guests.Cpio()
-        archive.add("bin/hot-plug", 0o100755, SCRIPT.encode())
-        with open(options.initrd, "ab") as initrd:
-            initrd.write(archive.bytes())
+        runner.add_program(options, "hot-plug", SCRIPT)
         disk = folder / "disk.img"
         disk.write_bytes(b"".join(b"%15d\n" % i for i in range(65536)))
         base = disk.read_bytes()
-        console = folder / "console"
-
-        def said(text):
-            end = time.monotonic() + 300
-            while f"hot-plug: {text}" not in (console.read_text(errors="replace") if console.exists() else ""):
-                runner.expect(guest.poll() is None and time.monotonic() < end,
-                              f"the guest does not say '{text}': {console.read_text(errors='replace')[-800:]}")
-                time.sleep(0.05)
-
-        command = [options.reprise, "qemu", "-nodefaults", "-display", "none", "-m", "512", "-kernel", options.kernel, "-initrd",
-                   options.initrd, "-append", "console=ttyS0 reprise.exec=/bin/hot-plug", "-no-reboot", "-serial",
-                   f"file:{console}", "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-netdev", "user,id=n0", "-device",
-                   "virtio-net-pci,netdev=n0,id=first,addr=3", "-device", "virtio-rng-pci,id=rng", "-device", "virtio-scsi-pci,id=scsi0"]
-        environment = {**os.environ, "REPRISE_OPTIONS": f"--engine={options.engine} --record {folder}/run.rec --json "
-                                                        f"{folder}/run.json --wall-timeout 900"}
-        guest = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE, text=True)
-        try:
-            qmp = Qmp(folder / "qmp")
-            said("slots")
-            # A card of the beginning.
-            qmp.ask("device_del", id="first")
-            qmp.deleted("first")
-            # As libvirt does.
-            qmp.ask("blockdev-add", driver="file", filename=str(disk), **{"node-name": "f"})
-            qmp.ask("blockdev-add", driver="raw", file="f", **{"node-name": "d"})
-            qmp.ask("device_add", driver="virtio-blk-pci", drive="d", id="disk", serial="ONE", bus="pci.0", addr="0x9")
-            said("written 1")
-            runner.expect(qmp.raw("blockdev-del", **{"node-name": "d"})["error"]["desc"] == "Node 'd' is in use.", "a node in use")
-            qmp.ask("device_del", id="disk")
-            qmp.deleted("disk")
-            runner.expect(qmp.raw("device_del", id="disk")["error"]["class"] == "DeviceNotFound", "it is not there")
-            qmp.ask("blockdev-del", **{"node-name": "d"})
-            said("gone 1")
-            written = disk.read_bytes()
-            runner.expect(written[4096:4104] == b"round 1\n" and written[8192:] == base[8192:], "the disk was not written")
-            # As autopkgtest does.
-            def add_base():
-                qmp.person(f"drive_add 0 file={disk},if=none,readonly=on,serial=BASEIMAGE,id=drive-base,format=raw")
-                qmp.person("device_add virtio-blk-pci,drive=drive-base,id=base")
-
-            add_base()
-            said("written 2")
-            qmp.person("device_del base")
-            qmp.deleted("base")
-            said("gone 2")
-            add_base()
-            runner.expect(disk.read_bytes() == written, "a disk that is only read was written")
-            qmp.ask("netdev_add", type="user", id="n1")
-            qmp.ask("device_add", driver="virtio-net-pci", netdev="n1", id="net", mac="52:54:00:aa:bb:cc")
-            said("address")
-            qmp.ask("device_del", id="net")
-            qmp.deleted("net")
-            qmp.ask("netdev_del", id="n1")
-            qmp.ask("device_add", driver="e1000", id="e", addr="0xa")
-            said("card 0x8086 0x100e")
-            qmp.ask("device_del", id="e")
-            qmp.deleted("e")
-            qmp.person("device_del base")
-            qmp.deleted("base")
-            work_scsi(qmp, disk, said)
-            errors = guest.communicate(timeout=900)[1]
-        finally:
-            guest.kill()
-            guest.wait()
-        text = console.read_text().replace("\r", "")
-        runner.expect(guest.returncode == 0, f"exit code {guest.returncode}: {errors}\n{text[-800:]}")
+        with QmpGuest(options, folder, "hot-plug", "-no-reboot", "-netdev", "user,id=n0", "-device",
+                      "virtio-net-pci,netdev=n0,id=first,addr=3", "-device", "virtio-rng-pci,id=rng", "-device",
+                      "virtio-scsi-pci,id=scsi0") as guest:
+            written = work_cards(guest, disk)
+            work_scsi(guest, disk)
+            text = guest.ended()
         by_scsi = written[:4096] + b"by scsi\n" + written[4104:]
         runner.expect(disk.read_bytes() == by_scsi, "the disk was not written by SCSI")
         sums = [hashlib.sha256(content).hexdigest()[:16] for content in (base, written, by_scsi[:4096])]
         for wanted in (f"disk 1 at 0000:00:09.0 serial ONE sha256 {sums[0]}", f"serial BASEIMAGE sha256 {sums[1]}",
                        "card 52:54:00:aa:bb:cc virtio_net", f"unit 0:1:2 sha256 {sums[1]}", f"unit 0:0:0 sha256 {sums[2]}", "end"):
             runner.expect(wanted in text, f"'{wanted}' is not there: {text[-1500:]}")
-        facts = ("state_hash", "instructions", "virtual_ns", "exit_reason")
-        first = json.loads((folder / "run.json").read_text())
-        for engine in ("jit", "interp"):
-            again = subprocess.run([str(word) for word in (options.reprise, "replay", folder / "run.rec", "--engine", engine,
-                                                           "--serial", f"file:{folder}/again", "--json", folder / f"{engine}.json")],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
-            runner.expect(again.returncode == 0, f"{engine}: code {again.returncode}: {again.stderr}")
-            second = json.loads((folder / f"{engine}.json").read_text())
-            runner.expect([first[fact] for fact in facts] == [second[fact] for fact in facts], f"{engine}: another run")
-            runner.expect((folder / "again").read_text().replace("\r", "") == text, f"{engine}: other output")
+        guest.expect_same_again()
 
 
 runner.main(test, __doc__)

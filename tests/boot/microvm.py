@@ -3,15 +3,11 @@
 and with the modern one, uses them, switches itself off, resets, and is the same run on each engine."""
 
 import pathlib
-import sys
 import tempfile
 
 import runner
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
-
-LOOK = b"""#!/bin/sh
+LOOK = """#!/bin/sh
 load-drivers
 word() { sed -n "s/.*look.$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline; }
 echo "look: vda $(head -c 8 /dev/vda)"
@@ -80,10 +76,7 @@ def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         runner.add_drivers(options, folder)
-        look = build_guests.Cpio()
-        look.add("bin/look", 0o100755, LOOK)
-        with open(options.initrd, "ab") as initrd:
-            initrd.write(look.bytes())
+        runner.add_program(options, "look", LOOK)
         same_on_engines(options, folder)
         _, text = boot(options, folder, "", "--cpus", "4", machine="microvm,force-legacy=off,pic=off,pit=off,rtc=off,ioapic2=off",
                        version_1="1")

@@ -3,19 +3,11 @@
 and disks and network cards come to ports and go by its own driver of hot plug. The recording of it is the same run on each engine."""
 
 import hashlib
-import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
-import time
 
 import runner
-from qmp_client import Qmp
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
+from qmp_guest import QmpGuest
 
 SCRIPT = r"""#!/bin/sh
 load-drivers
@@ -48,55 +40,40 @@ say end
 PORT = "pcie-root-port,port=0x{0:x},chassis={1},id=pci.{1},bus=pcie.0,{2}addr=0x2{3}"
 
 
+def work(guest, disk):
+    qmp = guest.qmp
+    guest.said("slots")
+    refused = qmp.raw("device_add", driver="e1000", id="e")["error"]["desc"]
+    runner.expect(refused == "Bus 'pcie.0' does not support hotplugging.", refused)
+    buses = {device["bus"] for bus in qmp.ask("query-pci") for device in bus["devices"]}
+    runner.expect(buses == {0, 1, 2}, f"functions are on the buses {buses}")
+    for round in 1, 2:
+        qmp.ask("blockdev-add", driver="raw", file={"driver": "file", "filename": str(disk)}, **{"node-name": "d"})
+        qmp.ask("device_add", driver="virtio-blk-pci", drive="d", id="disk", bus=f"pci.{round + 2}", addr="0x0")
+        guest.said(f"written {round}")
+        qmp.ask("device_del", id="disk")
+        qmp.deleted("disk")
+        qmp.ask("blockdev-del", **{"node-name": "d"})
+        guest.said(f"gone {round}")
+    qmp.ask("netdev_add", type="user", id="n1")
+    qmp.ask("device_add", driver="virtio-net-pci", netdev="n1", id="net", mac="52:54:00:aa:bb:cc", bus="pci.3")
+    guest.said("address")
+    qmp.ask("device_del", id="net")
+    qmp.deleted("net")
+
+
 def boot(options, folder, *words):
     disk = folder / "disk.img"
     disk.write_bytes(b"".join(b"%15d\n" % i for i in range(65536)))
     base = disk.read_bytes()
-    console = folder / "console"
-    console.unlink(missing_ok=True)
-
-    def said(text):
-        end = time.monotonic() + 300
-        while f"ports: {text}" not in (console.read_text(errors="replace") if console.exists() else ""):
-            runner.expect(guest.poll() is None and time.monotonic() < end,
-                          f"the guest does not say '{text}': {console.read_text(errors='replace')[-1500:]}")
-            time.sleep(0.05)
-
-    command = [options.reprise, "qemu", "-M", "q35", "-nodefaults", "-display", "none", "-m", "512", "-kernel", options.kernel,
-               "-initrd", options.initrd, "-append", "console=ttyS0 reprise.exec=/bin/ports", "-serial", f"file:{console}",
-               "-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-netdev", "user,id=n0", *words]
+    cards = ["-netdev", "user,id=n0"]
     for i in range(1, 5):
         function = f".0x{i - 1}" if i > 1 else ""
-        command += ["-device", PORT.format(15 + i, i, "multifunction=on," if i == 1 else "", function)]
-    command += ["-device", "virtio-net-pci,netdev=n0,id=first,bus=pci.1", "-device", "virtio-rng-pci,id=rng,bus=pci.2,addr=0x0"]
-    environment = {**os.environ, "REPRISE_OPTIONS": f"--engine={options.engine} --record {folder}/run.rec --json "
-                                                    f"{folder}/run.json --wall-timeout 900"}
-    guest = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, text=True)
-    try:
-        qmp = Qmp(folder / "qmp")
-        said("slots")
-        refused = qmp.raw("device_add", driver="e1000", id="e")["error"]["desc"]
-        runner.expect(refused == "Bus 'pcie.0' does not support hotplugging.", refused)
-        for round in 1, 2:
-            qmp.ask("blockdev-add", driver="raw", file={"driver": "file", "filename": str(disk)}, **{"node-name": "d"})
-            qmp.ask("device_add", driver="virtio-blk-pci", drive="d", id="disk", bus=f"pci.{round + 2}", addr="0x0")
-            said(f"written {round}")
-            qmp.ask("device_del", id="disk")
-            qmp.deleted("disk")
-            qmp.ask("blockdev-del", **{"node-name": "d"})
-            said(f"gone {round}")
-        qmp.ask("netdev_add", type="user", id="n1")
-        qmp.ask("device_add", driver="virtio-net-pci", netdev="n1", id="net", mac="52:54:00:aa:bb:cc", bus="pci.3")
-        said("address")
-        qmp.ask("device_del", id="net")
-        qmp.deleted("net")
-        errors = guest.communicate(timeout=900)[1]
-    finally:
-        guest.kill()
-        guest.wait()
-    text = console.read_text().replace("\r", "")
-    runner.expect(guest.returncode == 0, f"exit code {guest.returncode}: {errors}\n{text[-1500:]}")
+        cards += ["-device", PORT.format(15 + i, i, "multifunction=on," if i == 1 else "", function)]
+    cards += ["-device", "virtio-net-pci,netdev=n0,id=first,bus=pci.1", "-device", "virtio-rng-pci,id=rng,bus=pci.2,addr=0x0"]
+    with QmpGuest(options, folder, "ports", "-M", "q35", *words, *cards) as guest:
+        work(guest, disk)
+        text = guest.ended()
     written = base[:4096] + b"round 1\n" + base[4104:]
     runner.expect(disk.read_bytes() == base[:4096] + b"round 2\n" + base[4104:], "the disk was not written")
     sums = [hashlib.sha256(content).hexdigest()[:16] for content in (base, written)]
@@ -106,29 +83,16 @@ def boot(options, folder, *words):
         runner.expect(f"ports: {wanted}" in text, f"'{wanted}' is not there: {text[-2500:]}")
     runner.expect("ports: complaint" not in text, text[text.find("ports: complaint"):][:400])
     runner.expect("ports: interrupts 0" not in text, "the slots have no interrupts")
-    return text
+    return guest
 
 
 def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         runner.add_drivers(options, folder)
-        archive = build_guests.Cpio()
-        archive.add("bin/ports", 0o100755, SCRIPT.encode())
-        with open(options.initrd, "ab") as initrd:
-            initrd.write(archive.bytes())
+        runner.add_program(options, "ports", SCRIPT)
         boot(options, folder)  # by SeaBIOS
-        text = boot(options, folder, "-no-reboot")
-        facts = ("state_hash", "instructions", "virtual_ns", "exit_reason")
-        first = json.loads((folder / "run.json").read_text())
-        for engine in ("jit", "interp"):
-            again = subprocess.run([str(word) for word in (options.reprise, "replay", folder / "run.rec", "--engine", engine,
-                                                           "--serial", f"file:{folder}/again", "--json", folder / f"{engine}.json")],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
-            runner.expect(again.returncode == 0, f"{engine}: code {again.returncode}: {again.stderr}")
-            second = json.loads((folder / f"{engine}.json").read_text())
-            runner.expect([first[fact] for fact in facts] == [second[fact] for fact in facts], f"{engine}: another run")
-            runner.expect((folder / "again").read_text().replace("\r", "") == text, f"{engine}: other output")
+        boot(options, folder, "-no-reboot").expect_same_again()
 
 
 runner.main(test, __doc__)

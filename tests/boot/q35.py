@@ -3,15 +3,11 @@
 disk by ACPI, by MP tables and by firmware's interrupt routing, powers off, and is the same run on each engine. (Its AHCI: debian_disk.py.)"""
 
 import pathlib
-import sys
 import tempfile
 
 import runner
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
-
-LOOK = b"""#!/bin/sh
+LOOK = """#!/bin/sh
 load-drivers
 echo "look: vda $(head -c 8 /dev/vda)"
 for device in /sys/bus/pci/devices/*; do
@@ -52,10 +48,7 @@ def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         runner.add_drivers(options, folder)
-        look = build_guests.Cpio()
-        look.add("bin/look", 0o100755, LOOK)
-        with open(options.initrd, "ab") as initrd:
-            initrd.write(look.bytes())
+        runner.add_program(options, "look", LOOK)
         first, text = boot(options, folder, "")
         runner.expect("0xb0000000" in text, f"configuration space is not where MCFG says: {text[-1500:]}")
         engine, options.engine = options.engine, "interp"

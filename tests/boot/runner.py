@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
+import build_guests  # noqa: E402  (for its cpio writer)
+
 
 class Failure(Exception):
     """A test failed; the message says how."""
@@ -68,6 +71,14 @@ def add_drivers(options, folder):
     drivers = pathlib.Path(options.initrd).parent / "drivers.img"
     initrd.write_bytes(pathlib.Path(options.initrd).read_bytes() + drivers.read_bytes())
     options.initrd = initrd
+
+
+def add_program(options, name, content):
+    """/bin/NAME in the initramfs, which is a copy by add_drivers()."""
+    archive = build_guests.Cpio()
+    archive.add(f"bin/{name}", 0o100755, content.encode())
+    with open(options.initrd, "ab") as initrd:
+        initrd.write(archive.bytes())
 
 
 def expect(condition, message):

@@ -6,14 +6,10 @@ import json
 import pathlib
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 
 import runner
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "guests"))
-import build_guests  # noqa: E402  (for its cpio writer)
 
 SCRIPT = """#!/bin/sh
 load-drivers
@@ -89,10 +85,7 @@ def test(options):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         runner.add_drivers(options, folder)
-        archive = build_guests.Cpio()
-        archive.add("bin/ports-test", 0o100755, SCRIPT.encode())
-        with open(options.initrd, "ab") as initrd:
-            initrd.write(archive.bytes())
+        runner.add_program(options, "ports-test", SCRIPT)
         run = [options.reprise, "run", "--kernel", options.kernel, "--initrd", options.initrd, "--append",
                "console=ttyS0 reprise.exec=/bin/ports-test", "--memory", "512M", "--serial", f"file:{folder}/ttyS0",
                "--device", "virtio-serial", "--device", f"virtconsole,target=file:{folder}/hvc0", "--device",

@@ -410,17 +410,18 @@ TEST_P(ScsiHotPlugTest, StatesHaveWhatWasPluggedIn) {
   EXPECT_FALSE(copy.machine->hot_plug().has("first"));
 }
 
-TEST_P(ScsiHotPlugTest, TheRunGoesBackAndOn) {
-  Runs run(kSpin, EngineKind::Interp, true, scsi_config());
+/// `line` plugs in what `is_there` looks for: it goes when the run goes back, and comes again.
+template <class IsThere>
+void expect_back_and_on(Runs& run, const std::string& line, IsThere is_there) {
   const auto there = [&] {
     bool found = false;
-    run.on([&] { found = run.machine().hot_plug().has("d"); });
+    run.on([&] { found = is_there(run.machine()); });
     return found;
   };
   const auto before = run.step(1000);
   run.on([&] {
     monitor::Monitor monitor(run.machine(), "reprise test");
-    const auto said = monitor.execute_line(words("d"));
+    const auto said = monitor.execute_line(line);
     EXPECT_TRUE(said.ok()) << said.error().message;
   });
   const auto after = run.step(1000);
@@ -431,27 +432,17 @@ TEST_P(ScsiHotPlugTest, TheRunGoesBackAndOn) {
   EXPECT_TRUE(there());
 }
 
+TEST_P(ScsiHotPlugTest, TheRunGoesBackAndOn) {
+  Runs run(kSpin, EngineKind::Interp, true, scsi_config());
+  expect_back_and_on(run, words("d"), [](Machine& machine) { return machine.hot_plug().has("d"); });
+}
+
 TEST_F(HotPlugTest, TheRunGoesBackAndOn) {
   MachineConfig with_slots;
   with_slots.pci_hotplug = true;
   Runs run(kSpin, EngineKind::Interp, true, with_slots);
-  const auto there = [&] {
-    bool found = false;
-    run.on([&] { found = run.machine().pc().pci_config().function(3, 0) != nullptr; });
-    return found;
-  };
-  const auto before = run.step(1000);
-  run.on([&] {
-    monitor::Monitor monitor(run.machine(), "reprise test");
-    const auto said = monitor.execute_line(disk_words("d"));
-    EXPECT_TRUE(said.ok()) << said.error().message;
-  });
-  const auto after = run.step(1000);
-  EXPECT_TRUE(there());
-  EXPECT_EQ(run.to(before.first), before);
-  EXPECT_FALSE(there());
-  EXPECT_EQ(run.to(after.first), after);
-  EXPECT_TRUE(there());
+  expect_back_and_on(run, disk_words("d"),
+                     [](Machine& machine) { return machine.pc().pci_config().function(3, 0) != nullptr; });
   run.on([&] { EXPECT_FALSE(run.machine().disks().info().at(0).absent); });
 }
 

@@ -58,6 +58,19 @@ struct PcTest : testing::Test {
       pc->scheduler().skip_to(pc->scheduler().now_ns() + 1);
     }
   }
+  /// Another board takes the state of this one, and has it then.
+  void expect_state_is_taken() {
+    Archive saved;
+    pc->serialize(saved);
+    Pc other(config, *ram, {sink, sink}, control, log);
+    ASSERT_TRUE(other.plug_in(config.devices).ok());
+    Archive load(saved.bytes());
+    other.serialize(load);
+    EXPECT_TRUE(load.ok());
+    Archive again;
+    other.serialize(again);
+    EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+  }
 };
 
 TEST_F(PcTest, UnclaimedPortsReadAsOnes) {
@@ -404,16 +417,7 @@ TEST_F(Q35Test, NoiseIsHarmlessAndCanBeSaved) {
       default: pass_time(random() % 5'000); break;
     }
   }
-  Archive saved;
-  pc->serialize(saved);
-  Pc other(config, *ram, {sink, sink}, control, log);
-  ASSERT_TRUE(other.plug_in(config.devices).ok());
-  Archive load(saved.bytes());
-  other.serialize(load);
-  EXPECT_TRUE(load.ok());
-  Archive again;
-  other.serialize(again);
-  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+  expect_state_is_taken();
 }
 
 struct MicrovmTest : PcTest {
@@ -512,16 +516,7 @@ TEST_F(MicrovmTest, NoiseIsHarmlessAndCanBeSaved) {
       default: pass_time(random() % 5'000); break;
     }
   }
-  Archive saved;
-  pc->serialize(saved);
-  Pc other(config, *ram, {sink, sink}, control, log);
-  ASSERT_TRUE(other.plug_in(config.devices).ok());
-  Archive load(saved.bytes());
-  other.serialize(load);
-  EXPECT_TRUE(load.ok());
-  Archive again;
-  other.serialize(again);
-  EXPECT_TRUE(std::ranges::equal(saved.bytes(), again.bytes()));
+  expect_state_is_taken();
 }
 
 }  // namespace
