@@ -1,6 +1,6 @@
 // VirtioBalloon: the guest gives memory back that it does not need, and takes it again. Virtio 1.2, 5.5.
 //
-// A page that the guest gives is filled with zeros there and then, so that what it finds when it takes the page again does not depend on
+// A page that the guest gives is filled with zeros by its request, so that what it finds when it takes the page again does not depend on
 // what the host did with it. A request is done after a delay that grows with its pages. Missing: statistics, page reporting, free page hints.
 #pragma once
 

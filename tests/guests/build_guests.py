@@ -29,7 +29,7 @@ ROOT_FILES = HERE / "root"
 DRIVER_FILES = HERE / "drivers"
 # Modules; those they depend on come with them. A kernel that has one built in needs none.
 DRIVERS = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "virtio-rng", "pvpanic-mmio", "i6300esb", "ata_piix", "ahci",
-           "sd_mod", "sr_mod", "virtio_scsi", "isofs", "af_packet", "virtio_net", "e1000", "virtio_input", "evdev"]
+           "sd_mod", "sr_mod", "virtio_scsi", "virtio_balloon", "isofs", "af_packet", "virtio_net", "e1000", "virtio_input", "evdev"]
 TOOL_PACKAGES = ["e2fsprogs", "libext2fs2", "libcom-err2", "libblkid1", "libuuid1", "libss2"]
 TOOLS = ["mke2fs", "e2fsck"]
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
